@@ -1,0 +1,133 @@
+/**
+ * What `sluice.yaml` means once it has been read: every default filled in, every
+ * unit resolved, every reference checked. The rest of Sluice sees only this.
+ *
+ * Units stand in the names: milliseconds are `…Ms`, bytes are `…Bytes`.
+ */
+
+/** An IP address or host name with a port, or a Unix socket path. */
+export type Endpoint =
+	| { readonly kind: "ip"; readonly address: string; readonly family: 4 | 6; readonly port: number }
+	| { readonly kind: "name"; readonly host: string; readonly port: number }
+	| { readonly kind: "unix"; readonly path: string };
+
+/** A block of addresses: `10.0.0.0/8`. `bytes` holds 4 or 16 bytes, host bits zeroed. */
+export interface Cidr {
+	readonly family: 4 | 6;
+	readonly bytes: readonly number[];
+	readonly prefixLength: number;
+}
+
+export interface Limits {
+	/** Sessions over all listeners. `null`: what the descriptor limit allows (decided at start). */
+	readonly connections: number | null;
+	/** Bytes that may wait in user space, over all reactors. */
+	readonly bufferedBytes: number;
+	/** Descriptors kept free for admin, logs and dials. */
+	readonly fdReserve: number;
+}
+
+/** Each step of a connection's life has one deadline; 0 means off (only `lifetime` may be off). */
+export interface Timeouts {
+	/** Until the connection can be routed. */
+	readonly handshakeMs: number;
+	/** Until one upstream address accepts; each further address tried gets the same. */
+	readonly connectMs: number;
+	/** No byte in either direction. */
+	readonly idleMs: number;
+	/** Bytes wait, and their reader takes none. */
+	readonly stallMs: number;
+	/** One direction has ended, and the other is silent. */
+	readonly halfClosedMs: number;
+	/** Whole life of a session; 0 = off. */
+	readonly lifetimeMs: number;
+	/** After SIGTERM, until what is left is closed as `drained`. */
+	readonly drainMs: number;
+	/** Silence after which a route with `protocol: any` is taken. */
+	readonly silenceMs: number;
+}
+
+export interface Keepalive {
+	readonly idleSeconds: number;
+	readonly intervalSeconds: number;
+	readonly probes: number;
+}
+
+export type RouteProtocol = "tls" | "http" | "ssh" | "h2c" | "other" | "any";
+
+export interface RouteConfig {
+	/** Exact name, or `*.suffix`; lower case, no trailing dot. `null`: any name, or none. */
+	readonly sni: string | null;
+	readonly host: string | null;
+	readonly alpn: string | null;
+	readonly protocol: RouteProtocol | null;
+	readonly source: Cidr | null;
+	/** Name of an upstream, or `null` for `reject`. */
+	readonly to: string | null;
+	/** How the log and the metrics call it: `sni=git.example.com`, `source=10.0.0.0/8,alpn=h2`, `*`. */
+	readonly label: string;
+}
+
+export interface ListenerConfig {
+	/** As written: `0.0.0.0:443`. The listener's name in log and metrics. */
+	readonly name: string;
+	/** `*` listens on IPv4 and IPv6 at once; otherwise an IP literal. */
+	readonly host: string;
+	readonly port: number;
+	readonly backlog: number;
+	readonly proxyProtocol: {
+		readonly mode: "off" | "require";
+		readonly trusted: readonly Cidr[];
+	};
+	readonly routes: readonly RouteConfig[];
+}
+
+export type Balance = "round_robin" | "least_connections" | "source_hash";
+
+export interface HealthConfig {
+	readonly intervalMs: number;
+	readonly timeoutMs: number;
+	/** Failures in a row until an address is down. */
+	readonly fall: number;
+	/** Successes in a row until it is up again. */
+	readonly rise: number;
+}
+
+export interface UpstreamConfig {
+	readonly name: string;
+	readonly addresses: readonly Endpoint[];
+	readonly balance: Balance;
+	/** PROXY header sent to the upstream. */
+	readonly proxyProtocol: "off" | "v1" | "v2";
+	/** Active TCP checks; `null`: none. Passive ejection is always on. */
+	readonly health: HealthConfig | null;
+	/** Passive: connect failures in a row that eject an address, and for how long. */
+	readonly eject: { readonly failures: number; readonly forMs: number };
+	/** How often names are resolved again. */
+	readonly resolveMs: number;
+}
+
+export interface LogConfig {
+	readonly level: "debug" | "info" | "warn" | "error" | "silent";
+	/** `auto`: JSON unless standard output is a terminal. */
+	readonly format: "auto" | "json" | "pretty";
+	/** One line per session when it ends. */
+	readonly sessions: boolean;
+}
+
+export interface Config {
+	/** The file it came from, absolute; `null` when it came from memory. */
+	readonly file: string | null;
+	/** `null`: no admin port. */
+	readonly admin: { readonly host: string; readonly port: number } | null;
+	/** `null`: one per core. */
+	readonly reactors: number | null;
+	readonly limits: Limits;
+	readonly timeouts: Timeouts;
+	readonly keepalive: Keepalive;
+	readonly log: LogConfig;
+	/** Reload when the file changes. */
+	readonly watch: boolean;
+	readonly listeners: readonly ListenerConfig[];
+	readonly upstreams: readonly UpstreamConfig[];
+}
