@@ -1,0 +1,33 @@
+/** `sluice check`: reads the configuration and says what is wrong with it, all at once. */
+
+import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.js";
+import { loadConfigFile } from "../config/load.js";
+
+/** Returns the exit code: 0 when the file is good, 2 when it has problems, 1 when it cannot be read. */
+export function check(file: string): number {
+	try {
+		const { listeners, upstreams } = loadConfigFile(file);
+		const routes = listeners.reduce((sum, listener) => sum + listener.routes.length, 0);
+		const counts = [
+			count(listeners.length, "listener"),
+			count(routes, "route"),
+			count(upstreams.length, "upstream"),
+		];
+		process.stdout.write(`${file}: ok (${counts.join(", ")})\n`);
+		return 0;
+	} catch (error) {
+		if (error instanceof ConfigError) {
+			process.stderr.write(`${formatProblems(error)}\n`);
+			return 2;
+		}
+		if (error instanceof ConfigFileError) {
+			process.stderr.write(`${error.message}\n`);
+			return 1;
+		}
+		throw error;
+	}
+}
+
+function count(amount: number, noun: string): string {
+	return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
+}

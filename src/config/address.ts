@@ -1,0 +1,190 @@
+/** Addresses as they stand in the file: what a listener binds, where an upstream is, blocks of addresses. */
+
+import { isIPv4, isIPv6 } from "node:net";
+import type { Cidr, Endpoint } from "./config.js";
+import { InvalidValue } from "./errors.js";
+import { parseHostName } from "./names.js";
+import { UDP_NOT_YET } from "./not-yet.js";
+
+export interface BindAddress {
+	/** `*` is IPv4 and IPv6 at once; otherwise an IP literal in its canonical spelling, without brackets. */
+	readonly host: string;
+	/** 0: the kernel picks a free one. */
+	readonly port: number;
+}
+
+/**
+ * What a listener binds: `0.0.0.0:443`, `[::1]:443`, `*:443`, or `:443` for `*:443`.
+ *
+ * @throws InvalidValue
+ */
+export function parseListen(text: string): BindAddress {
+	if (/\/(udp|quic)$/i.test(text)) throw new InvalidValue(UDP_NOT_YET);
+	const { host, port } = splitHostPort(text, "0.0.0.0:443");
+	if (host === "" || host === "*") return { host: "*", port: parsePort(port, 0) };
+	const address = parseIp(host);
+	if (address === null) {
+		throw new InvalidValue(
+			`a listener binds an IP address, not "${host}": write 127.0.0.1:${port}, [::1]:${port} or "*:${port}"`,
+		);
+	}
+	return { host: address.text, port: parsePort(port, 0) };
+}
+
+/**
+ * Where the admin pages are: `127.0.0.1:9090`, `[::1]:9090` or `localhost:9090`. "Every address" must be
+ * spelled out, because it shows the pages to the whole network.
+ *
+ * @throws InvalidValue
+ */
+export function parseAdmin(text: string): BindAddress {
+	const { host, port } = splitHostPort(text, "127.0.0.1:9090");
+	if (host.toLowerCase() === "localhost") return { host: "localhost", port: parsePort(port, 0) };
+	const address = parseIp(host);
+	if (address === null) {
+		throw new InvalidValue(
+			host === "" || host === "*"
+				? `"${text}" would show the admin pages to the whole network: write 127.0.0.1:${port}, or 0.0.0.0:${port} if that is meant`
+				: `the admin pages bind an IP address, not "${host}": write 127.0.0.1:${port}`,
+		);
+	}
+	return { host: address.text, port: parsePort(port, 0) };
+}
+
+/**
+ * Where an upstream is: `10.0.0.5:443`, `[fd00::5]:443`, `app.internal:443` or `unix:/run/app.sock`. A
+ * relative socket path stays relative here.
+ *
+ * @throws InvalidValue
+ */
+export function parseEndpoint(text: string): Endpoint {
+	if (text.startsWith("unix:")) {
+		const path = text.slice("unix:".length);
+		if (path === "" || path.includes("\0")) {
+			throw new InvalidValue('expected a socket path such as "unix:/run/app.sock"');
+		}
+		return { kind: "unix", path };
+	}
+	if (/^[a-z]+:\/\//i.test(text)) {
+		throw new InvalidValue(`expected host:port such as 10.0.0.5:443, found the URL "${text}"`);
+	}
+	const { host, port } = splitHostPort(text, "10.0.0.5:443");
+	const address = parseIp(host);
+	if (address !== null) {
+		return { kind: "ip", address: address.text, family: address.family, port: parsePort(port, 1) };
+	}
+	if (host === "" || host === "*") {
+		throw new InvalidValue(`an upstream needs a host: write 127.0.0.1:${port}`);
+	}
+	return { kind: "name", host: parseHostName(host), port: parsePort(port, 1) };
+}
+
+/**
+ * A block of addresses: `10.0.0.0/8`, `fd00::/8`, or a single address. Host bits are zeroed.
+ *
+ * @throws InvalidValue
+ */
+export function parseCidr(text: string): Cidr {
+	const slash = text.indexOf("/");
+	const address = parseIp(slash === -1 ? text : text.slice(0, slash));
+	if (address === null) {
+		throw new InvalidValue(`expected a block of addresses such as 10.0.0.0/8 or fd00::/8, found "${text}"`);
+	}
+	const most = address.family === 4 ? 32 : 128;
+	const length = slash === -1 ? String(most) : text.slice(slash + 1);
+	if (!/^\d{1,3}$/.test(length) || Number(length) > most) {
+		throw new InvalidValue(`expected a prefix length from 0 to ${most} after the slash, found "${text}"`);
+	}
+	return {
+		family: address.family,
+		bytes: address.bytes.map((byte, index) => byte & mask(Number(length) - index * 8)),
+		prefixLength: Number(length),
+	};
+}
+
+/** `10.0.0.0/8`: the one spelling of a block, so that equal blocks read the same. */
+export function formatCidr({ family, bytes, prefixLength }: Cidr): string {
+	return `${family === 4 ? bytes.join(".") : ipv6Text(bytes)}/${prefixLength}`;
+}
+
+/** The byte's part of a netmask, `bits` of the prefix being left at its start. */
+function mask(bits: number): number {
+	return bits >= 8 ? 0xff : bits <= 0 ? 0 : (0xff << (8 - bits)) & 0xff;
+}
+
+interface IpAddress {
+	readonly family: 4 | 6;
+	/** Canonical (RFC 5952). */
+	readonly text: string;
+	readonly bytes: readonly number[];
+}
+
+function parseIp(text: string): IpAddress | null {
+	if (isIPv4(text)) return { family: 4, text, bytes: text.split(".").map(Number) };
+	if (!isIPv6(text)) return null;
+	if (text.includes("%")) {
+		throw new InvalidValue(
+			`"${text}": addresses with a zone are not supported; use a global or unique local one`,
+		);
+	}
+	// The URL parser brings any spelling into the canonical one, with no dotted tail.
+	const canonical = new URL(`http://[${text}]`).hostname.slice(1, -1);
+	const bytes = ipv6Bytes(canonical);
+	if (bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff) {
+		// The reactor turns mapped clients into IPv4 before it compares, so this would never match.
+		throw new InvalidValue(`write ${bytes.slice(12).join(".")} instead of the IPv4-mapped "${text}"`);
+	}
+	return { family: 6, text: canonical, bytes };
+}
+
+function ipv6Bytes(canonical: string): number[] {
+	const [head = "", tail] = canonical.split("::");
+	const left = head === "" ? [] : head.split(":");
+	const right = tail === undefined || tail === "" ? [] : tail.split(":");
+	const gap = new Array<string>(8 - left.length - right.length).fill("0");
+	return [...left, ...gap, ...right].flatMap((group) => {
+		const value = Number.parseInt(group, 16);
+		return [value >> 8, value & 0xff];
+	});
+}
+
+function ipv6Text(bytes: readonly number[]): string {
+	const groups: string[] = [];
+	for (let i = 0; i < 16; i += 2) groups.push((((bytes[i] ?? 0) << 8) | (bytes[i + 1] ?? 0)).toString(16));
+	return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
+}
+
+/** Host (brackets removed) and port, neither checked. */
+function splitHostPort(text: string, example: string): { host: string; port: string } {
+	const colon = text.lastIndexOf(":");
+	if (isIPv6(text) || (text.startsWith("[") && text.endsWith("]"))) {
+		const bare = text.replace(/^\[|\]$/g, "");
+		throw new InvalidValue(`the port is missing, or the brackets are: write "[${bare}]:443"`);
+	}
+	if (colon === -1) {
+		throw new InvalidValue(
+			/^\d+$/.test(text)
+				? `expected host:port such as ${example}, found the port alone`
+				: `the port is missing: expected host:port such as ${example}, found "${text}"`,
+		);
+	}
+	const host = text.slice(0, colon);
+	const port = text.slice(colon + 1);
+	if (!host.startsWith("[")) {
+		if (host.includes(":")) {
+			throw new InvalidValue(`an IPv6 address stands in brackets: write "[${host}]:${port}"`);
+		}
+		return { host, port };
+	}
+	const inner = host.slice(1, -1);
+	if (!host.endsWith("]") || !isIPv6(inner)) {
+		throw new InvalidValue(`"${host}" is not an IPv6 address in brackets, such as "[::1]:${port}"`);
+	}
+	return { host: inner, port };
+}
+
+function parsePort(text: string, least: 0 | 1): number {
+	const port = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+	if (port >= least && port <= 65_535) return port;
+	throw new InvalidValue(`expected a port from ${least} to 65535, found "${text}"`);
+}

@@ -1,0 +1,55 @@
+/** What holds when the file does not say. Each number with its reason. */
+
+import type { Balance, HealthConfig, LogConfig } from "./config.js";
+
+export const limits = {
+	/** Null: what the descriptor limit allows, decided at start; a fixed number would be wrong on most machines. */
+	connections: null,
+	/** Bytes wait only while a reader is slow. 1,024 sessions may each have 64 KiB waiting at once. */
+	bufferedBytes: 64 * 1_048_576,
+	/** A scrape, a log rotation, health checks and DNS of a few dozen upstreams, at the same moment. */
+	fdReserve: 64,
+} as const;
+
+export const timeouts = {
+	/** A hello over a bad mobile link takes 1–2 s including one retransmission; an attacker gets no more. */
+	handshakeMs: 5_000,
+	/** A lost SYN is sent again after 1 s and 3 s: two losses still connect. */
+	connectMs: 5_000,
+	/** Longer than the ping interval of common WebSocket libraries and SSH (30 s to 5 min). */
+	idleMs: 600_000,
+	/** A healthy reader drains in milliseconds; a phone between two cells comes back within seconds. */
+	stallMs: 30_000,
+	/** After one side has said all, an answer in preparation: the usual request timeout of servers. */
+	halfClosedMs: 30_000,
+	/** 0 is off: connections that stay open are the purpose. */
+	lifetimeMs: 0,
+	/** What Kubernetes and systemd commonly grant before SIGKILL. */
+	drainMs: 30_000,
+	/** A client that speaks first does so within one round trip: 300 ms covers other continents. */
+	silenceMs: 300,
+} as const;
+
+/** A dead peer is gone after idle + probes × interval = 90 s; most NATs forget a mapping later than 30 s. */
+export const keepalive = { idleSeconds: 30, intervalSeconds: 10, probes: 6 } as const;
+
+/** Linux' own `net.core.somaxconn` since 5.4, which caps anything above it. */
+export const backlog = 4_096;
+
+/** Fair without knowing anything about the sessions. */
+export const balance: Balance = "round_robin";
+
+/** One failure is a restart or a lost packet; three in a row are an outage. 10 s spares clients most of it. */
+export const eject = { failures: 3, forMs: 10_000 } as const;
+
+/** The usual shortest TTL of records that are meant to move. */
+export const resolveMs = 30_000;
+
+/** For `health: on`: a dead address is out after 15 s, and two good answers bring it back. */
+export const health: HealthConfig = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2 };
+
+/** One line per session is what an incident is read from. */
+export const log: LogConfig = { level: "info", format: "auto", sessions: true };
+
+/** Off: an editor's half-saved file is no deployment. SIGHUP reloads. */
+export const watch = false;

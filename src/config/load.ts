@@ -1,0 +1,187 @@
+/** Reads `sluice.yaml`: text → YAML → schema → rules → Config, or every problem at once. */
+
+import { closeSync, openSync, readSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { core } from "zod";
+import type { Config } from "./config.js";
+import { ConfigError, ConfigFileError, type Problem } from "./errors.js";
+import { didYouMean, nearest } from "./nearest.js";
+import { notYet } from "./not-yet.js";
+import { resolveConfig } from "./resolve.js";
+import { checkRules } from "./rules.js";
+import { configSchema, sectionKeys } from "./schema.js";
+import { type Path, readSource, type Source } from "./source.js";
+
+/** 65,536 routes of 120 characters are 8 MiB; more is no configuration. */
+const FILE_MAX_BYTES = 16 * 1_048_576;
+
+/**
+ * The configuration in a file.
+ *
+ * @throws ConfigFileError when the file cannot be read
+ * @throws ConfigError with every problem in it
+ */
+export function loadConfigFile(path: string): Config {
+	return loadConfigText(readFile(path), { file: path });
+}
+
+export interface LoadOptions {
+	/** How problems call it; also `Config.file`, made absolute. Default: `<config>`, and `null`. */
+	readonly file?: string;
+	/** What relative socket paths are relative to. Default: the file's directory, or the current one. */
+	readonly baseDir?: string;
+}
+
+/**
+ * The configuration in a text.
+ *
+ * @throws ConfigError with every problem in it
+ */
+export function loadConfigText(text: string, options: LoadOptions = {}): Config {
+	const file = options.file === undefined ? null : resolve(options.file);
+	const baseDir = options.baseDir ?? (file === null ? process.cwd() : dirname(file));
+	const source = readSource(text, options.file ?? "<config>");
+	const problems = [...source.problems];
+	// Broken syntax leaves nothing to check: what the parser made of it was not written by anybody.
+	if (source.value === undefined) throw inOrder(problems);
+	if (source.value === null) {
+		problems.push(source.problem([], 'the file is empty: write at least "listeners" and "upstreams"'));
+		throw inOrder(problems);
+	}
+
+	const result = configSchema.safeParse(source.value);
+	for (const issue of result.error?.issues ?? []) problems.push(...explain(issue, [], source));
+	checkRules(source.value, baseDir, {
+		problem: (path, message, part) => problems.push(source.problem(path, message, part)),
+		lineOf: source.lineOf,
+	});
+	if (!result.success || problems.length > 0) throw inOrder(problems);
+	return resolveConfig(result.data, file, baseDir);
+}
+
+function readFile(path: string): string {
+	// One byte more than allowed tells "too large" from "just fits"; reading in steps serves pipes as well.
+	const chunks: Buffer[] = [];
+	let size = 0;
+	try {
+		const descriptor = openSync(path, "r");
+		try {
+			while (size <= FILE_MAX_BYTES) {
+				const chunk = Buffer.allocUnsafe(65_536);
+				const taken = readSync(descriptor, chunk);
+				if (taken === 0) break;
+				chunks.push(chunk.subarray(0, taken));
+				size += taken;
+			}
+		} finally {
+			closeSync(descriptor);
+		}
+	} catch (error) {
+		throw new ConfigFileError(path, readFailure(error), { cause: error });
+	}
+	if (size > FILE_MAX_BYTES) {
+		throw new ConfigFileError(path, `larger than ${FILE_MAX_BYTES} bytes: is this the right file?`);
+	}
+	try {
+		return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+	} catch (error) {
+		throw new ConfigFileError(path, "not a UTF-8 text: is this the right file?", { cause: error });
+	}
+}
+
+function readFailure(error: unknown): string {
+	const code = error instanceof Error && "code" in error ? error.code : undefined;
+	if (code === "ENOENT") return "no such file: name one with -c";
+	if (code === "EACCES") return "permission denied: the user that runs sluice must be able to read it";
+	if (code === "EISDIR") return "is a directory: name the file in it";
+	return error instanceof Error ? error.message : String(error);
+}
+
+/** In the order of the file; a message that two checks agree on is told once. */
+function inOrder(problems: readonly Problem[]): ConfigError {
+	const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
+	const told = new Set<string>();
+	return new ConfigError(
+		sorted.filter((problem) => {
+			const key = `${problem.line}:${problem.column}:${problem.message}`;
+			return !told.has(key) && told.add(key);
+		}),
+	);
+}
+
+/** A schema issue as problems at their place. `base` is where the issue's own path begins. */
+function explain(issue: core.$ZodIssue, base: Path, source: Source): Problem[] {
+	const path = [...base, ...issue.path];
+	switch (issue.code) {
+		case "unrecognized_keys":
+			return issue.keys.map((key) => source.problem([...path, key], unknownKey(key, path), "key"));
+		case "invalid_key":
+			return issue.issues.map(({ message }) => source.problem(path, message, "key"));
+		case "invalid_union": {
+			// The alternative whose kind of value was meant; without one, the union itself says what it takes.
+			const meant = issue.errors.find((issues) => !issues.some(isWrongKind));
+			if (meant === undefined) return wrongKind(issue.message, path, source);
+			return meant.flatMap((inner) => explain(inner, path, source));
+		}
+		case "invalid_type":
+			return wrongKind(issue.message, path, source);
+		default:
+			return [source.problem(path, issue.message)];
+	}
+}
+
+/** Not merely a bad value of the right kind: another kind of value. */
+function isWrongKind(issue: core.$ZodIssue): boolean {
+	return issue.path.length === 0 && (issue.code === "invalid_type" || issue.code === "invalid_value");
+}
+
+/** A value of another kind than expected, or none at all. */
+function wrongKind(message: string, path: Path, source: Source): Problem[] {
+	if (path.length === 0 || valueAt(source.value, path) !== undefined) return [source.problem(path, message)];
+	const key = path.at(-1);
+	// `http:` instead of `addresses:` is one mistake, and has a message of its own.
+	if (key === "addresses" && valueAt(source.value, [...path.slice(0, -1), "http"]) !== undefined) return [];
+	return [source.problem(path, `the key "${String(key)}" is missing: ${message}`)];
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+	let current = value;
+	for (const step of path) {
+		if (typeof current !== "object" || current === null || !Object.hasOwn(current, step)) return undefined;
+		current = (current as Readonly<Record<PropertyKey, unknown>>)[step];
+	}
+	return current;
+}
+
+let keysByPlace: ReadonlyMap<string, readonly string[]> | null = null;
+
+function unknownKey(key: string, path: Path): string {
+	// Names of upstreams and indexes are free; all other steps are keys of the schema.
+	const place = path
+		.map((step, index) =>
+			typeof step === "number" || (index === 1 && path[0] === "upstreams") ? "*" : String(step),
+		)
+		.join(".");
+	const soon = notYet[place === "" ? key : `${place}.${key}`];
+	if (soon !== undefined) return soon;
+
+	keysByPlace ??= sectionKeys();
+	const known = keysByPlace.get(place) ?? [];
+	const hint = didYouMean(key, known);
+	if (hint !== "") return `unknown key "${key}"${hint}`;
+	const everywhere = [...keysByPlace.values()].flat();
+	const meant = everywhere.includes(key) ? key : nearest(key, everywhere);
+	for (const [elsewhere, keys] of keysByPlace) {
+		if (meant === null || !keys.includes(meant)) continue;
+		return `unknown key "${key}" here; "${meant}" belongs ${placeName(elsewhere)}`;
+	}
+	return `unknown key "${key}"; known here: ${known.join(", ")}`;
+}
+
+function placeName(place: string): string {
+	if (place === "") return "at the top of the file";
+	if (place === "listeners.*") return "in a listener";
+	if (place === "listeners.*.routes.*") return "in a route";
+	if (place === "upstreams.*") return "in an upstream";
+	return `under "${place.replaceAll(".*", "")}"`;
+}

@@ -1,0 +1,117 @@
+/** From the file as parsed to the Config that the rest of Sluice sees: shorthands spelled out, defaults filled in. */
+
+import { resolve } from "node:path";
+import type {
+	Config,
+	Endpoint,
+	HealthConfig,
+	ListenerConfig,
+	RouteConfig,
+	UpstreamConfig,
+} from "./config.js";
+import * as defaults from "./defaults.js";
+import { routeLabel } from "./label.js";
+import { REJECT } from "./names.js";
+import type { ConfigFile } from "./schema.js";
+
+type ListenerFile = ConfigFile["listeners"][number];
+type RouteFile = ListenerFile["routes"][number];
+type UpstreamFile = NonNullable<ConfigFile["upstreams"]>[string];
+type HealthFile = Exclude<UpstreamFile, Endpoint>["health"];
+
+export function resolveConfig(input: ConfigFile, file: string | null, baseDir: string): Config {
+	const { limits, timeouts, keepalive, log } = input;
+	const handshakeMs = timeouts?.handshake ?? defaults.timeouts.handshakeMs;
+	return {
+		file,
+		admin: input.admin === undefined || input.admin === "off" ? null : input.admin,
+		reactors: input.reactors ?? null,
+		limits: {
+			connections: limits?.connections ?? defaults.limits.connections,
+			bufferedBytes: limits?.buffered_bytes ?? defaults.limits.bufferedBytes,
+			fdReserve: limits?.fd_reserve ?? defaults.limits.fdReserve,
+		},
+		timeouts: {
+			handshakeMs,
+			connectMs: timeouts?.connect ?? defaults.timeouts.connectMs,
+			idleMs: timeouts?.idle ?? defaults.timeouts.idleMs,
+			stallMs: timeouts?.stall ?? defaults.timeouts.stallMs,
+			halfClosedMs: timeouts?.half_closed ?? defaults.timeouts.halfClosedMs,
+			lifetimeMs: timeouts?.lifetime === "off" ? 0 : (timeouts?.lifetime ?? defaults.timeouts.lifetimeMs),
+			drainMs: timeouts?.drain ?? defaults.timeouts.drainMs,
+			// Who shortens the handshake need not know of silence, which must be shorter still.
+			silenceMs:
+				timeouts?.silence ?? Math.min(defaults.timeouts.silenceMs, Math.max(1, Math.floor(handshakeMs / 2))),
+		},
+		keepalive: {
+			idleSeconds: keepalive?.idle ?? defaults.keepalive.idleSeconds,
+			intervalSeconds: keepalive?.interval ?? defaults.keepalive.intervalSeconds,
+			probes: keepalive?.probes ?? defaults.keepalive.probes,
+		},
+		log: {
+			level: log?.level ?? defaults.log.level,
+			format: log?.format ?? defaults.log.format,
+			sessions: log?.sessions ?? defaults.log.sessions,
+		},
+		watch: input.watch ?? defaults.watch,
+		listeners: input.listeners.map(resolveListener),
+		upstreams: Object.entries(input.upstreams ?? {}).map(([name, upstream]) =>
+			resolveUpstream(name, upstream, baseDir),
+		),
+	};
+}
+
+function resolveListener(listener: ListenerFile): ListenerConfig {
+	return {
+		...listener.listen,
+		backlog: listener.backlog ?? defaults.backlog,
+		proxyProtocol: { mode: listener.proxy_protocol ?? "off", trusted: listener.trusted ?? [] },
+		routes: listener.routes.map(resolveRoute),
+	};
+}
+
+function resolveRoute(route: RouteFile): RouteConfig {
+	return {
+		sni: route.sni ?? null,
+		host: route.host ?? null,
+		alpn: route.alpn ?? null,
+		protocol: route.protocol ?? null,
+		source: route.source ?? null,
+		to: route.to === REJECT ? null : route.to,
+		label: routeLabel(route),
+	};
+}
+
+function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): UpstreamConfig {
+	const upstream = "kind" in file ? { addresses: [file] } : file;
+	const { addresses, health, eject, balance, resolve, proxy_protocol: proxyProtocol } = upstream;
+	return {
+		name,
+		addresses: [addresses].flat().map((endpoint) => absolute(endpoint, baseDir)),
+		balance: balance ?? defaults.balance,
+		proxyProtocol: proxyProtocol ?? "off",
+		health: resolveHealth(health),
+		eject: {
+			failures: eject?.failures ?? defaults.eject.failures,
+			forMs: eject?.for ?? defaults.eject.forMs,
+		},
+		resolveMs: resolve ?? defaults.resolveMs,
+	};
+}
+
+function absolute(endpoint: Endpoint, baseDir: string): Endpoint {
+	return endpoint.kind === "unix" ? { kind: "unix", path: resolve(baseDir, endpoint.path) } : endpoint;
+}
+
+function resolveHealth(health: HealthFile): HealthConfig | null {
+	if (health === undefined || health === "off") return null;
+	if (health === "on") return defaults.health;
+	const intervalMs = health.interval ?? defaults.health.intervalMs;
+	return {
+		intervalMs,
+		// Who checks every second means the timeout to fit.
+		timeoutMs: health.timeout ?? Math.min(defaults.health.timeoutMs, intervalMs),
+		fall: health.fall ?? defaults.health.fall,
+		rise: health.rise ?? defaults.health.rise,
+	};
+}

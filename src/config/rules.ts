@@ -1,0 +1,317 @@
+/**
+ * What must hold between values of the file, after each was looked at on its own: names that refer, addresses
+ * that collide, conditions that exclude each other, routes that nothing reaches.
+ *
+ * These rules read the plain value and pass over what has the wrong shape (the schema tells that), so that
+ * one run finds everything.
+ */
+
+import { resolve } from "node:path";
+import { parseAdmin, parseCidr, parseEndpoint, parseListen } from "./address.js";
+import * as defaults from "./defaults.js";
+import { InvalidValue } from "./errors.js";
+import { CONDITIONS, type Conditions, routeLabel } from "./label.js";
+import { parseHostPattern, parseServerName, REJECT } from "./names.js";
+import { didYouMean } from "./nearest.js";
+import { ADDRESSES_MAX, ROUTES_MAX } from "./schema.js";
+import type { Part, Path } from "./source.js";
+import { formatDuration, parseDuration } from "./units.js";
+
+export interface Report {
+	problem(path: Path, message: string, part?: Part): void;
+	lineOf(path: Path): number;
+}
+
+/** `baseDir`: what relative socket paths are relative to. */
+export function checkRules(file: unknown, baseDir: string, report: Report): void {
+	const { admin, timeouts, listeners, upstreams } = mapping(file);
+	checkTimeouts(timeouts, report);
+	checkBinds(list(listeners), admin, report);
+	checkRouteCount(list(listeners), report);
+	const targets = upstreamNames(upstreams, report);
+	for (const [index, value] of list(listeners).entries()) {
+		const listener = mapping(value);
+		checkProxyProtocol(listener, ["listeners", index], report);
+		const path = ["listeners", index, "routes"];
+		const routes = routesOf(listener);
+		for (const [position, route] of routes.entries()) {
+			const { to } = mapping(route);
+			checkConditions(mapping(route), [...path, position], report);
+			checkTarget(to, [...path, position, "to"], targets, report);
+		}
+		checkReach(routes, path, report);
+	}
+	checkUpstreams(mapping(upstreams), baseDir, report);
+}
+
+function checkTimeouts(value: unknown, report: Report): void {
+	const { silence, handshake } = mapping(value);
+	const silenceMs = attempt(silence, parseDuration);
+	const handshakeMs = attempt(handshake, parseDuration) ?? defaults.timeouts.handshakeMs;
+	if (silenceMs === null || silenceMs < handshakeMs) return;
+	report.problem(
+		["timeouts", "silence"],
+		`silence must be shorter than handshake (${formatDuration(handshakeMs)}): otherwise a silent client is closed before it is routed`,
+	);
+}
+
+/** Two listeners, or a listener and the admin pages, on one address. */
+function checkBinds(listeners: readonly unknown[], admin: unknown, report: Report): void {
+	const taken = new Map<string, Path>();
+	const claim = (host: string, port: number, path: Path): void => {
+		// The kernel picks a free port each time.
+		if (port === 0) return;
+		// `*` is one socket for both families: it collides with the wildcard of either.
+		const hosts = host === "*" ? ["*", "0.0.0.0", "::"] : [host];
+		const claims = hosts.map((name) => `${name} ${port}`);
+		const other = claims.map((name) => taken.get(name)).find((found) => found !== undefined);
+		for (const name of claims) if (!taken.has(name)) taken.set(name, path);
+		if (other === undefined) return;
+		const holder = other[0] === "admin" ? "the admin pages" : "the listener";
+		report.problem(
+			path,
+			`this address is already taken by ${holder} on line ${report.lineOf(other)}: give each its own`,
+		);
+	};
+	const adminAt = attempt(admin, parseAdmin);
+	if (adminAt !== null)
+		claim(adminAt.host === "localhost" ? "127.0.0.1" : adminAt.host, adminAt.port, ["admin"]);
+	for (const [index, listener] of listeners.entries()) {
+		const { listen } = mapping(listener);
+		const bind = attempt(listen, parseListen);
+		if (bind !== null) claim(bind.host, bind.port, ["listeners", index, "listen"]);
+	}
+}
+
+function checkRouteCount(listeners: readonly unknown[], report: Report): void {
+	let count = 0;
+	for (const [index, listener] of listeners.entries()) {
+		count += routesOf(listener).length;
+		if (count <= ROUTES_MAX) continue;
+		report.problem(
+			["listeners", index, "routes"],
+			`more than ${ROUTES_MAX} routes over all listeners: the shared table has no more rows; use wildcards`,
+		);
+		return;
+	}
+}
+
+function checkProxyProtocol(listener: Mapping, path: Path, report: Report): void {
+	const { proxy_protocol: mode, trusted } = listener;
+	if (mode === "require" && trusted === undefined) {
+		report.problem(
+			[...path, "proxy_protocol"],
+			'"proxy_protocol: require" needs "trusted": anyone could forge an address otherwise; name the load balancers, such as trusted: [10.0.0.0/8] (0.0.0.0/0 and ::/0 trust all)',
+		);
+	}
+	if (mode !== "require" && trusted !== undefined) {
+		report.problem(
+			[...path, "trusted"],
+			'"trusted" does nothing without PROXY headers: add "proxy_protocol: require", or remove "trusted"',
+			"key",
+		);
+	}
+}
+
+/** A connection is one protocol; conditions on two of them never hold together. */
+function checkConditions(route: Mapping, path: Path, report: Report): void {
+	const { sni, host, alpn, protocol } = route;
+	if (host !== undefined && (sni !== undefined || alpn !== undefined)) {
+		const tls = sni !== undefined ? "sni" : "alpn";
+		report.problem(
+			[...path, tls],
+			`"${tls}" is of TLS and "host" of plain HTTP, so no connection has both: write two routes`,
+			"key",
+		);
+	}
+	if (typeof protocol !== "string") return;
+	const needs = (key: "sni" | "alpn" | "host", only: string): void => {
+		if (route[key] === undefined || protocol === only) return;
+		report.problem(
+			[...path, "protocol"],
+			`"${key}" holds for ${only} only: remove "protocol: ${protocol}", or remove "${key}"`,
+		);
+	};
+	needs("sni", "tls");
+	if (sni === undefined) needs("alpn", "tls");
+	if (sni === undefined && alpn === undefined) needs("host", "http");
+}
+
+interface Targets {
+	readonly names: ReadonlySet<string>;
+	readonly hints: Map<string, string>;
+}
+
+/** A file in which more names than this are wrong needs no further guesses, and each costs a search. */
+const HINTS_MAX = 100;
+
+function upstreamNames(value: unknown, report: Report): Targets {
+	const names = Object.keys(mapping(value));
+	if (names.length > ADDRESSES_MAX) {
+		report.problem(["upstreams"], `more than ${ADDRESSES_MAX} upstreams: the shared table has no more rows`);
+	}
+	return { names: new Set([...names, REJECT]), hints: new Map() };
+}
+
+function checkTarget(to: unknown, path: Path, { names, hints }: Targets, report: Report): void {
+	if (typeof to !== "string" || names.has(to)) return;
+	let hint = hints.get(to);
+	if (hint === undefined && hints.size < HINTS_MAX) {
+		hint = didYouMean(to, names);
+		hints.set(to, hint);
+	}
+	report.problem(path, `unknown upstream "${to}"${hint || ': define it under "upstreams"'}`);
+}
+
+/**
+ * The first match wins: a route is dead when an earlier one takes all that it could.
+ *
+ * A route without `protocol` waits for the client's first bytes, so a silent client passes it and can still
+ * reach a later `protocol: any`. Not so below a first route without conditions: that makes the listener a
+ * plain proxy, which waits for nothing.
+ */
+function checkReach(routes: readonly unknown[], path: Path, report: Report): void {
+	const seen = new Map<string, number>();
+	for (const [index, route] of routes.entries()) {
+		const conditions = conditionsOf(mapping(route));
+		if (conditions === null) continue;
+		const own = routeLabel(conditions);
+		const first = seen.get(EVERYTHING) === 0;
+		const covering = [own, ...coverers(conditions, first)].find((label) => seen.has(label));
+		const earlier = covering === undefined ? undefined : seen.get(covering);
+		if (earlier === undefined) {
+			seen.set(own, index);
+			continue;
+		}
+		const line = report.lineOf([...path, earlier]);
+		report.problem(
+			[...path, index],
+			covering === EVERYTHING || covering === ANYTHING
+				? `no connection reaches this route: the one on line ${line} takes everything that comes to it; move that one to the end`
+				: `no connection reaches this route: the one on line ${line} (${covering}) takes all that it could; move this one up, or remove it`,
+		);
+		// All that follow are as dead, and one message says enough.
+		if (covering === ANYTHING || first) return;
+	}
+}
+
+const EVERYTHING = routeLabel({});
+const ANYTHING = routeLabel({ protocol: "any" });
+
+/** Labels of routes with at most one condition that take whatever these conditions let pass. */
+function coverers({ sni, host, alpn, protocol, source }: Conditions, nothingPeeked: boolean): string[] {
+	if (protocol === "any") return nothingPeeked ? [EVERYTHING, ANYTHING] : [ANYTHING];
+	const labels = [EVERYTHING, ANYTHING];
+	if (sni) for (const name of patternsOver(sni)) labels.push(routeLabel({ sni: name }));
+	if (host) for (const name of patternsOver(host)) labels.push(routeLabel({ host: name }));
+	if (alpn) labels.push(routeLabel({ alpn }));
+	if (source) labels.push(routeLabel({ source }));
+	const implied = sni || alpn ? "tls" : host ? "http" : null;
+	for (const name of [protocol, implied]) if (name) labels.push(routeLabel({ protocol: name }));
+	return labels;
+}
+
+/** `a.b.c` → itself, `*.b.c`, `*.c`: a wildcard stands for any number of labels. */
+function patternsOver(name: string): string[] {
+	const patterns = [name];
+	for (let dot = name.indexOf("."); dot !== -1; dot = name.indexOf(".", dot + 1)) {
+		patterns.push(`*${name.slice(dot)}`);
+	}
+	return patterns;
+}
+
+/** Null for what is no route, or has a condition that is wrong or unknown: what it takes cannot be said. */
+function conditionsOf(route: Mapping): Conditions | null {
+	const { sni, host, alpn, protocol, source, to: _, ...unknown } = route;
+	if (Object.keys(route).length === 0 || Object.keys(unknown).length > 0) return null;
+	const conditions = {
+		sni: attempt(sni, parseServerName),
+		host: attempt(host, parseHostPattern),
+		alpn: attempt(alpn, String),
+		protocol: attempt(protocol, String),
+		source: attempt(source, parseCidr),
+	};
+	return CONDITIONS.some((key) => route[key] !== undefined && conditions[key] === null) ? null : conditions;
+}
+
+function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): void {
+	let count = 0;
+	for (const [name, value] of Object.entries(upstreams)) {
+		const path = ["upstreams", name];
+		const { addresses, health } = mapping(value);
+		checkHealth(mapping(health), [...path, "health"], report);
+		const entries: [unknown, Path][] =
+			typeof value === "string"
+				? [[value, path]]
+				: Array.isArray(addresses)
+					? addresses.map((address, index) => [address, [...path, "addresses", index]])
+					: [[addresses, [...path, "addresses"]]];
+		checkAddresses(entries, baseDir, report);
+		const before = count;
+		count += entries.length;
+		if (before <= ADDRESSES_MAX && count > ADDRESSES_MAX) {
+			report.problem(
+				path,
+				`more than ${ADDRESSES_MAX} addresses over all upstreams: the shared table has no more rows; a host name counts once`,
+			);
+		}
+	}
+}
+
+/** The kernel's `sun_path` is 108 bytes, the last of them zero (unix(7)). */
+const SOCKET_PATH_MAX_BYTES = 107;
+
+function checkAddresses(entries: readonly [unknown, Path][], baseDir: string, report: Report): void {
+	const seen = new Set<string>();
+	for (const [value, path] of entries) {
+		const endpoint = attempt(value, parseEndpoint);
+		if (endpoint === null) continue;
+		let key: string;
+		if (endpoint.kind === "unix") {
+			key = resolve(baseDir, endpoint.path);
+			if (Buffer.byteLength(key) > SOCKET_PATH_MAX_BYTES) {
+				report.problem(path, `the socket path ${key} is longer than ${SOCKET_PATH_MAX_BYTES} bytes`);
+			}
+		} else {
+			key = `${endpoint.kind === "ip" ? endpoint.address : endpoint.host} ${endpoint.port}`;
+		}
+		if (seen.has(key)) report.problem(path, `this address stands in the list already: remove one of the two`);
+		seen.add(key);
+	}
+}
+
+function checkHealth({ interval, timeout }: Mapping, path: Path, report: Report): void {
+	const timeoutMs = attempt(timeout, parseDuration);
+	const intervalMs = attempt(interval, parseDuration) ?? defaults.health.intervalMs;
+	if (timeoutMs === null || timeoutMs <= intervalMs) return;
+	report.problem(
+		[...path, "timeout"],
+		`timeout must not be longer than interval (${formatDuration(intervalMs)}): checks would overlap`,
+	);
+}
+
+type Mapping = Readonly<Record<string, unknown>>;
+
+function mapping(value: unknown): Mapping {
+	return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Mapping) : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+	return Array.isArray(value) ? value : [];
+}
+
+function routesOf(listener: unknown): readonly unknown[] {
+	const { routes } = mapping(listener);
+	return list(routes);
+}
+
+/** Null for what is no string or does not parse: the schema complains about it. */
+function attempt<T>(value: unknown, parse: (text: string) => T): T | null {
+	if (typeof value !== "string") return null;
+	try {
+		return parse(value);
+	} catch (error) {
+		if (error instanceof InvalidValue) return null;
+		throw error;
+	}
+}

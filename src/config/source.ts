@@ -1,0 +1,191 @@
+/** The YAML text: its plain value, and where in the text each part of it stands. */
+
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
+import type { Problem } from "./errors.js";
+
+/** Keys and indexes from the top of the file: `["listeners", 0, "listen"]`. */
+export type Path = readonly PropertyKey[];
+
+/** Every route may be an alias; more expansions than that are a mistake or a bomb. */
+const ALIASES_MAX = 100_000;
+
+/** `key`: where the key of the last step stands; `value`: where its value begins. */
+export type Part = "key" | "value";
+
+export interface Source {
+	/** The file's value in plain objects; undefined when the syntax is broken. */
+	readonly value: unknown;
+	/** Broken syntax, duplicate keys, bad aliases. */
+	readonly problems: readonly Problem[];
+	problem(path: Path, message: string, part?: Part): Problem;
+	/** Line of the value (from 1). */
+	lineOf(path: Path): number;
+}
+
+export function readSource(text: string, file: string): Source {
+	const lines = new LineCounter();
+	// Unique keys are checked below: the library's own check is quadratic, and cannot name the first line.
+	const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+	const problems: Problem[] = [];
+	const targets = new Map<Node, Node>();
+
+	const at = (offset: number, path: Path, message: string): Problem => {
+		// The library counts column 0 for an offset before the first line's end of an empty text.
+		const { line, col } = lines.linePos(Math.min(offset, text.length));
+		const start = lines.lineStarts[line - 1] ?? 0;
+		const end = lines.lineStarts[line] ?? text.length;
+		const excerpt = text.slice(start, end).replace(/\r?\n$/, "");
+		return {
+			file,
+			line: Math.max(line, 1),
+			column: Math.max(col, 1),
+			path: pathText(path),
+			message,
+			excerpt,
+		};
+	};
+
+	const locate = (path: Path, part: Part): number => {
+		let node: unknown = document.contents;
+		let offset = startOf(node) ?? 0;
+		for (const [depth, step] of path.entries()) {
+			if (isAlias(node)) node = targets.get(node);
+			if (isSeq(node)) {
+				node = node.items[Number(step)];
+			} else if (isMap(node)) {
+				const pair: Pair | undefined = node.items.find(({ key }) => keyText(key) === String(step));
+				// A missing key: the mapping it is missing from is the nearest place there is.
+				if (pair === undefined) return offset;
+				node = part === "key" && depth === path.length - 1 ? pair.key : pair.value;
+				// An empty value stands nowhere; its key does.
+				if (isScalar(node) && node.source === "") node = pair.key;
+			} else return offset;
+			offset = startOf(node) ?? offset;
+		}
+		return offset;
+	};
+
+	for (const error of document.errors) {
+		const [offset] = error.pos;
+		const problem = at(offset, [], syntaxMessage(error.message));
+		// One mistake often has several echoes; the first of a line is the one that helps.
+		if (problems.at(-1)?.line === problem.line) continue;
+		problems.push({ ...problem, message: problem.message + bracketHint(problem.excerpt) });
+	}
+	for (const warning of document.warnings) problems.push(at(warning.pos[0], [], warning.message));
+
+	let sound = problems.length === 0;
+	if (sound) {
+		const lineAt = (offset: number): number => lines.linePos(offset).line;
+		inspect(document.contents, targets, lineAt, (offset, path, message, harmless) => {
+			problems.push(at(offset, path, message));
+			sound &&= harmless;
+		});
+	}
+	let value: unknown;
+	if (sound) {
+		try {
+			value = document.toJS({ maxAliasCount: ALIASES_MAX });
+		} catch (error) {
+			if (!(error instanceof ReferenceError)) throw error;
+			problems.push(at(0, [], `more than ${ALIASES_MAX} aliases, counted with all they contain`));
+		}
+	}
+	return {
+		value,
+		problems,
+		problem: (path, message, part = "value") => at(locate(path, part), path, message),
+		lineOf: (path) => lines.linePos(locate(path, "value")).line,
+	};
+}
+
+/** `listeners[0].routes[3].sni` */
+export function pathText(path: Path): string {
+	return path
+		.map((step, index) =>
+			typeof step === "number" ? `[${step}]` : index === 0 ? String(step) : `.${String(step)}`,
+		)
+		.join("");
+}
+
+type Complain = (offset: number, path: Path, message: string, harmless: boolean) => void;
+
+/**
+ * Walks the whole tree once, for what the library lets pass: duplicate and odd keys, aliases to nothing.
+ * Remembers in `targets` what each alias stands for. `harmless`: the value is still worth checking.
+ */
+function inspect(
+	root: unknown,
+	targets: Map<Node, Node>,
+	lineAt: (offset: number) => number,
+	complain: Complain,
+): void {
+	const anchors = new Map<string, Node>();
+	const path: PropertyKey[] = [];
+
+	const visit = (node: unknown): void => {
+		if (isAlias(node)) {
+			const target = anchors.get(node.source);
+			if (target !== undefined) targets.set(node, target);
+			else complain(startOf(node) ?? 0, path, aliasMessage(node.source), false);
+			return;
+		}
+		if (isSeq(node)) {
+			for (const [index, item] of node.items.entries()) {
+				path.push(index);
+				visit(item);
+				path.pop();
+			}
+		} else if (isMap(node)) {
+			const first = new Map<string, number>();
+			for (const { key, value } of node.items) {
+				const name = keyText(key);
+				const offset = startOf(key) ?? startOf(value) ?? startOf(node) ?? 0;
+				if (name === null || name === "__proto__") {
+					complain(offset, path, "a key is a plain word, such as listeners", false);
+					continue;
+				}
+				path.push(name);
+				const earlier = first.get(name);
+				if (earlier === undefined) first.set(name, offset);
+				else complain(offset, path, duplicateMessage(name, lineAt(earlier)), true);
+				visit(value);
+				path.pop();
+			}
+		}
+		// After its content: an alias inside of what it stands for has no value.
+		if ((isScalar(node) || isSeq(node) || isMap(node)) && node.anchor !== undefined) {
+			anchors.set(node.anchor, node);
+		}
+	};
+	visit(root);
+}
+
+function duplicateMessage(name: string, line: number): string {
+	return `"${name}" is already given on line ${line}: remove one of the two`;
+}
+
+function aliasMessage(name: string): string {
+	return `"*${name}" begins with "*", which YAML reads as a reference to "&${name}": put it in quotes, "*${name}"`;
+}
+
+function syntaxMessage(message: string): string {
+	const [first = message] = message.split("\n");
+	return `YAML: ${first}`;
+}
+
+/** `listen: [::1]:443` is a list to YAML. */
+function bracketHint(line: string): string {
+	const [address] = /(?<!["'\w])\[[0-9a-f:.]*:[0-9a-f:.]*\](:\d+)?/i.exec(line) ?? [];
+	return address === undefined ? "" : `; an address in brackets must stand in quotes: "${address}"`;
+}
+
+function keyText(key: unknown): string | null {
+	if (!isScalar(key)) return null;
+	return key.value === null ? null : String(key.value);
+}
+
+function startOf(node: unknown): number | undefined {
+	if (isScalar(node) || isMap(node) || isSeq(node) || isAlias(node)) return node.range?.[0];
+	return undefined;
+}

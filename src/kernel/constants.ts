@@ -1,0 +1,113 @@
+/**
+ * Numbers of the Linux ABI that Sluice uses. All of these are the same on x86-64 and
+ * arm64 (asm-generic); the one layout that differs, `struct epoll_event`, is handled
+ * in linux.ts.
+ */
+
+export const EPERM = 1;
+export const EINTR = 4;
+export const EAGAIN = 11;
+export const ENOMEM = 12;
+export const EACCES = 13;
+export const EINVAL = 22;
+export const ENFILE = 23;
+export const EMFILE = 24;
+export const EPIPE = 32;
+export const EPROTO = 71;
+export const EADDRINUSE = 98;
+export const EADDRNOTAVAIL = 99;
+export const ENETUNREACH = 101;
+export const ECONNABORTED = 103;
+export const ECONNRESET = 104;
+export const ENOBUFS = 105;
+export const ETIMEDOUT = 110;
+export const ECONNREFUSED = 111;
+export const EHOSTUNREACH = 113;
+export const EINPROGRESS = 115;
+export const EAFNOSUPPORT = 97;
+
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
+export const SO_KEEPALIVE = 9;
+export const SO_LINGER = 13;
+export const SO_REUSEPORT = 15;
+export const SO_RCVLOWAT = 18;
+
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
+export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
+export const TCP_INFO = 11;
+
+export const IPPROTO_IPV6 = 41;
+export const IPV6_V6ONLY = 26;
+
+export const MSG_PEEK = 0x2;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+
+export const SHUT_WR = 1;
+
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
+/** Something can be read. */
+export const EPOLLIN = 0x001;
+/** Something can be written. */
+export const EPOLLOUT = 0x004;
+/** The socket has an error; reading returns it. */
+export const EPOLLERR = 0x008;
+/** Both directions have ended. */
+export const EPOLLHUP = 0x010;
+/** The peer has ended its direction. */
+export const EPOLLRDHUP = 0x2000;
+/** Report a change once, instead of a state for as long as it lasts. */
+export const EPOLLET = 1 << 31;
+
+export const SPLICE_F_MOVE = 1;
+export const SPLICE_F_NONBLOCK = 2;
+
+export const F_SETPIPE_SZ = 1031;
+export const O_NONBLOCK = 0o4000;
+export const O_CLOEXEC = 0o2000000;
+
+export const RLIMIT_NOFILE = 7;
+
+const ERROR_NAMES = new Map<number, string>([
+	[EPERM, "EPERM"],
+	[EINTR, "EINTR"],
+	[EAGAIN, "EAGAIN"],
+	[ENOMEM, "ENOMEM"],
+	[EACCES, "EACCES"],
+	[EINVAL, "EINVAL"],
+	[ENFILE, "ENFILE"],
+	[EMFILE, "EMFILE"],
+	[EPIPE, "EPIPE"],
+	[EPROTO, "EPROTO"],
+	[EADDRINUSE, "EADDRINUSE"],
+	[EADDRNOTAVAIL, "EADDRNOTAVAIL"],
+	[ENETUNREACH, "ENETUNREACH"],
+	[ECONNABORTED, "ECONNABORTED"],
+	[ECONNRESET, "ECONNRESET"],
+	[ENOBUFS, "ENOBUFS"],
+	[ETIMEDOUT, "ETIMEDOUT"],
+	[ECONNREFUSED, "ECONNREFUSED"],
+	[EHOSTUNREACH, "EHOSTUNREACH"],
+	[EINPROGRESS, "EINPROGRESS"],
+	[EAFNOSUPPORT, "EAFNOSUPPORT"],
+]);
+
+/** `ECONNREFUSED` for 111; `errno 999` for a number without a name here. */
+export function errorName(errno: number): string {
+	return ERROR_NAMES.get(errno) ?? `errno ${errno}`;
+}

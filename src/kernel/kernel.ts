@@ -1,0 +1,74 @@
+/**
+ * What the reactor asks of an operating system. Production passes `LinuxKernel`; tests
+ * may pass a simulated one, so nothing in `reactor/` may reach around this interface.
+ *
+ * Conventions: a result >= 0 is success, a negative one is `-errno`. Bytes move between
+ * descriptors and `memory`, named by offset, so that no call allocates. All descriptors
+ * are non-blocking.
+ */
+export interface Kernel {
+	/** The reactor's arena: scratch space and chunks. Offsets below point into it. */
+	readonly memory: Uint8Array;
+	readonly readiness: Readiness;
+
+	/** Milliseconds on a clock that never goes back, the same in all threads. */
+	now(): number;
+
+	/** Takes one connection from a listener's queue, and writes its `sockaddr` at `addressOffset` (28 bytes at most). */
+	accept(listener: number, addressOffset: number): number;
+	/** Opens a stream socket of that address family. */
+	socket(family: number): number;
+	/** Starts to connect. `-EINPROGRESS` is the usual answer. */
+	connect(fd: number, address: Uint8Array): number;
+	/** The local `sockaddr` of a connection, written at `addressOffset`. Returns its length. */
+	localAddress(fd: number, addressOffset: number): number;
+	setOption(fd: number, level: number, option: number, value: number): number;
+	/** Takes the pending error of a socket: 0 or a positive errno. */
+	takeError(fd: number): number;
+
+	/** Copies what waits, and leaves it in the kernel. */
+	peek(fd: number, offset: number, length: number): number;
+	/**
+	 * Takes up to `length` bytes; 0 is the end of the stream. Contract: fewer than
+	 * `length` means that nothing more waits now (true of Linux stream sockets, see
+	 * epoll(7)); only the end of the stream or an error may still follow.
+	 */
+	receive(fd: number, offset: number, length: number): number;
+	/** Throws away `length` bytes that were peeked. */
+	discard(fd: number, length: number): number;
+	/** Sends up to `length` bytes; never raises SIGPIPE. */
+	send(fd: number, offset: number, length: number): number;
+	/** Ends our direction of the connection. */
+	shutdownWrite(fd: number): number;
+	/** Gives the descriptor back; what is queued is still delivered. */
+	close(fd: number): number;
+	/** Gives the descriptor back with a reset; what is queued is dropped, and its memory freed at once. */
+	reset(fd: number): number;
+
+	/** Opens a pipe: its reading end is returned, the writing end is `pipeWriteEnd`. */
+	openPipe(): number;
+	/** The writing end of the pipe that `openPipe` made last. */
+	readonly pipeWriteEnd: number;
+	/** Moves bytes between a socket and a pipe inside the kernel. */
+	splice(from: number, to: number, length: number): number;
+
+	/** Empties the wake-up descriptor (an eventfd). */
+	clearWake(fd: number): void;
+}
+
+/**
+ * Which descriptors have news. `epoll` today; narrow, so that a second source can be
+ * added. Each descriptor carries a slot and a generation of the reactor's table, and
+ * every event brings both back, so that news for an earlier owner is recognised.
+ */
+export interface Readiness {
+	/** `interest`: EPOLL… bits. */
+	add(fd: number, interest: number, slot: number, generation: number): number;
+	modify(fd: number, interest: number, slot: number, generation: number): number;
+	remove(fd: number): number;
+	/** Waits up to `timeoutMs` (-1: for ever) and returns how many events there are. */
+	wait(timeoutMs: number): number;
+	flagsOf(event: number): number;
+	slotOf(event: number): number;
+	generationOf(event: number): number;
+}

@@ -1,0 +1,223 @@
+/** The real kernel: system calls through libc, readiness through epoll. */
+import {
+	EINTR,
+	EPOLL_CTL_ADD,
+	EPOLL_CTL_DEL,
+	EPOLL_CTL_MOD,
+	F_SETPIPE_SZ,
+	MSG_DONTWAIT,
+	MSG_NOSIGNAL,
+	MSG_PEEK,
+	MSG_TRUNC,
+	O_CLOEXEC,
+	O_NONBLOCK,
+	SHUT_WR,
+	SO_ERROR,
+	SO_LINGER,
+	SOCK_CLOEXEC,
+	SOCK_NONBLOCK,
+	SOCK_STREAM,
+	SOL_SOCKET,
+	SPLICE_F_MOVE,
+	SPLICE_F_NONBLOCK,
+} from "./constants.js";
+import type { Kernel, Readiness } from "./kernel.js";
+import * as libc from "./libc.js";
+
+/** Events taken per wait: enough that a busy reactor's turn is one call, few enough that timers are not kept waiting. */
+const EVENTS_MAX = 512;
+
+/** `struct sockaddr_un` is the largest address passed: 110 bytes. */
+const SOCKADDR_MAX_BYTES = 112;
+
+/**
+ * Pipe capacity asked for. 256 KiB measured best for bulk on loopback: larger pipes cost cache,
+ * smaller ones cost calls. The kernel grants less where a user's pipe memory is used up, and that is fine.
+ */
+const PIPE_BYTES = 256 * 1024;
+
+const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
+
+export class LinuxKernel implements Kernel {
+	readonly memory: Uint8Array;
+	readonly readiness: EpollReadiness;
+	pipeWriteEnd = -1;
+
+	readonly #base: number;
+	// Small arguments by reference live here: an address, its length, an int pair.
+	readonly #address = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX_BYTES));
+	readonly #addressAt: number;
+	readonly #words = new Int32Array(new ArrayBuffer(32));
+	readonly #wordsAt: number;
+	readonly #clockOffsetMs: number;
+
+	constructor(arenaBytes: number) {
+		this.memory = new Uint8Array(new ArrayBuffer(arenaBytes));
+		this.#base = libc.addressOf(this.memory);
+		this.#addressAt = libc.addressOf(this.#address);
+		this.#wordsAt = libc.addressOf(this.#words);
+		this.readiness = new EpollReadiness();
+		// performance.now() starts at 0 in every worker; hrtime is CLOCK_MONOTONIC for all of them.
+		this.#clockOffsetMs = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now();
+	}
+
+	now(): number {
+		return performance.now() + this.#clockOffsetMs;
+	}
+
+	accept(listener: number, addressOffset: number): number {
+		this.#words[0] = 28;
+		const fd = libc.accept4(
+			listener,
+			this.#base + addressOffset,
+			this.#wordsAt,
+			SOCK_NONBLOCK | SOCK_CLOEXEC,
+		);
+		return fd < 0 ? -libc.errno() : fd;
+	}
+
+	socket(family: number): number {
+		const fd = libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		return fd < 0 ? -libc.errno() : fd;
+	}
+
+	connect(fd: number, address: Uint8Array): number {
+		this.#address.set(address);
+		return libc.connect(fd, this.#addressAt, address.length) < 0 ? -libc.errno() : 0;
+	}
+
+	localAddress(fd: number, addressOffset: number): number {
+		this.#words[0] = 28;
+		if (libc.getsockname(fd, this.#base + addressOffset, this.#wordsAt) < 0) return -libc.errno();
+		return this.#words[0] as number;
+	}
+
+	setOption(fd: number, level: number, option: number, value: number): number {
+		this.#words[0] = value;
+		return libc.setsockopt(fd, level, option, this.#wordsAt, 4) < 0 ? -libc.errno() : 0;
+	}
+
+	takeError(fd: number): number {
+		this.#words[0] = 0;
+		this.#words[1] = 4;
+		if (libc.getsockopt(fd, SOL_SOCKET, SO_ERROR, this.#wordsAt, this.#wordsAt + 4) < 0) return libc.errno();
+		return this.#words[0] as number;
+	}
+
+	peek(fd: number, offset: number, length: number): number {
+		const count = libc.recv(fd, this.#base + offset, length, MSG_PEEK | MSG_DONTWAIT);
+		return count < 0 ? -libc.errno() : count;
+	}
+
+	receive(fd: number, offset: number, length: number): number {
+		const count = libc.recv(fd, this.#base + offset, length, MSG_DONTWAIT);
+		return count < 0 ? -libc.errno() : count;
+	}
+
+	discard(fd: number, length: number): number {
+		// TCP with MSG_TRUNC drops bytes without copying them (tcp(7)); the address is not touched.
+		const count = libc.recv(fd, this.#base, length, MSG_TRUNC | MSG_DONTWAIT);
+		return count < 0 ? -libc.errno() : count;
+	}
+
+	send(fd: number, offset: number, length: number): number {
+		const count = libc.send(fd, this.#base + offset, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+		return count < 0 ? -libc.errno() : count;
+	}
+
+	shutdownWrite(fd: number): number {
+		return libc.shutdown(fd, SHUT_WR) < 0 ? -libc.errno() : 0;
+	}
+
+	close(fd: number): number {
+		// Never retried on EINTR: Linux has released the descriptor, and another thread may own the number by then.
+		return libc.close(fd) < 0 ? -libc.errno() : 0;
+	}
+
+	reset(fd: number): number {
+		this.#words[0] = 1;
+		this.#words[1] = 0;
+		libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, this.#wordsAt, 8);
+		return this.close(fd);
+	}
+
+	openPipe(): number {
+		if (libc.pipe2(this.#wordsAt, O_NONBLOCK | O_CLOEXEC) < 0) return -libc.errno();
+		const readEnd = this.#words[0] as number;
+		this.pipeWriteEnd = this.#words[1] as number;
+		libc.fcntl(this.pipeWriteEnd, F_SETPIPE_SZ, PIPE_BYTES);
+		return readEnd;
+	}
+
+	splice(from: number, to: number, length: number): number {
+		const count = libc.splice(from, 0, to, 0, length, SPLICE_FLAGS);
+		return count < 0 ? -libc.errno() : count;
+	}
+
+	clearWake(fd: number): void {
+		libc.read(fd, this.#wordsAt, 8);
+	}
+
+	/** Closes the epoll descriptor. The arena goes with the last reference to it. */
+	dispose(): void {
+		this.readiness.dispose();
+	}
+}
+
+export class EpollReadiness implements Readiness {
+	readonly #epoll: number;
+	// struct epoll_event is packed on x86-64 (12 bytes), aligned elsewhere (16).
+	readonly #stride = process.arch === "x64" ? 3 : 4;
+	readonly #data = process.arch === "x64" ? 1 : 2;
+	readonly #events = new Int32Array(new ArrayBuffer(EVENTS_MAX * 16));
+	readonly #eventsAt = libc.addressOf(this.#events);
+	readonly #one = new Int32Array(new ArrayBuffer(16));
+	readonly #oneAt = libc.addressOf(this.#one);
+
+	constructor() {
+		this.#epoll = libc.epollCreate1(O_CLOEXEC);
+		if (this.#epoll < 0) throw new Error(`epoll_create1 failed with errno ${libc.errno()}`);
+	}
+
+	add(fd: number, interest: number, slot: number, generation: number): number {
+		return this.#control(EPOLL_CTL_ADD, fd, interest, slot, generation);
+	}
+
+	modify(fd: number, interest: number, slot: number, generation: number): number {
+		return this.#control(EPOLL_CTL_MOD, fd, interest, slot, generation);
+	}
+
+	remove(fd: number): number {
+		return this.#control(EPOLL_CTL_DEL, fd, 0, 0, 0);
+	}
+
+	wait(timeoutMs: number): number {
+		const count = libc.epollWait(this.#epoll, this.#eventsAt, EVENTS_MAX, timeoutMs);
+		if (count >= 0) return count;
+		const error = libc.errno();
+		return error === EINTR ? 0 : -error;
+	}
+
+	flagsOf(event: number): number {
+		return this.#events[event * this.#stride] as number;
+	}
+
+	slotOf(event: number): number {
+		return this.#events[event * this.#stride + this.#data] as number;
+	}
+
+	generationOf(event: number): number {
+		return this.#events[event * this.#stride + this.#data + 1] as number;
+	}
+
+	dispose(): void {
+		libc.close(this.#epoll);
+	}
+
+	#control(operation: number, fd: number, interest: number, slot: number, generation: number): number {
+		this.#one[0] = interest;
+		this.#one[this.#data] = slot;
+		this.#one[this.#data + 1] = generation;
+		return libc.epollControl(this.#epoll, operation, fd, this.#oneAt) < 0 ? -libc.errno() : 0;
+	}
+}

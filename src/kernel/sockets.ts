@@ -1,0 +1,188 @@
+/** System calls of the control plane: listeners, limits, wake-ups. Rare, so they may allocate and throw. */
+import {
+	AF_INET,
+	AF_INET6,
+	EADDRNOTAVAIL,
+	EAFNOSUPPORT,
+	errorName,
+	IPPROTO_IPV6,
+	IPPROTO_TCP,
+	IPV6_V6ONLY,
+	RLIMIT_NOFILE,
+	SO_KEEPALIVE,
+	SO_REUSEADDR,
+	SO_REUSEPORT,
+	SOCK_CLOEXEC,
+	SOCK_NONBLOCK,
+	SOCK_STREAM,
+	SOL_SOCKET,
+	TCP_INFO,
+	TCP_KEEPCNT,
+	TCP_KEEPIDLE,
+	TCP_KEEPINTVL,
+	TCP_NODELAY,
+} from "./constants.js";
+import * as libc from "./libc.js";
+import { encodeInternet, portAt, SOCKADDR_BYTES } from "./sockaddr.js";
+
+/** A system call that failed: `code` is the errno's name, `errno` its number. */
+export class SystemError extends Error {
+	readonly code: string;
+	readonly errno: number;
+	readonly call: string;
+	constructor(call: string, errno: number) {
+		super(`${call}: ${errorName(errno)}`);
+		this.name = "SystemError";
+		this.call = call;
+		this.errno = errno;
+		this.code = errorName(errno);
+	}
+}
+
+export interface KeepaliveOptions {
+	readonly idleSeconds: number;
+	readonly intervalSeconds: number;
+	readonly probes: number;
+}
+
+export interface ListenerOptions {
+	/** 4 bytes (IPv4) or 16 (IPv6 only); `null`: every address, IPv4 and IPv6 in one socket. */
+	readonly address: Uint8Array | null;
+	/** 0: the kernel chooses a free port. */
+	readonly port: number;
+	readonly backlog: number;
+	readonly keepalive: KeepaliveOptions;
+}
+
+export interface Listener {
+	/** One socket per reactor, on the same port: the kernel shares connections among them by hash. */
+	readonly fds: readonly number[];
+	readonly port: number;
+}
+
+/**
+ * Opens `count` listening sockets on one address. The first is bound without SO_REUSEPORT, so that
+ * a port held by another process (also one of ours) is an error instead of being shared silently.
+ *
+ * Accepted sockets inherit TCP_NODELAY and the keepalive options from here, which saves four calls
+ * per connection.
+ */
+export function openListener(options: ListenerOptions, count: number): Listener {
+	const fds: number[] = [];
+	let port = options.port;
+	try {
+		for (let i = 0; i < count; i++) {
+			const fd = bindSocket(options, port, i > 0);
+			fds.push(fd);
+			port = localPort(fd);
+		}
+		// Only when all are bound: a listening socket takes its share of connections at once.
+		for (const fd of fds) startListening(fd, options.backlog);
+	} catch (error) {
+		for (const fd of fds) libc.close(fd);
+		throw error;
+	}
+	return { fds, port };
+}
+
+function bindSocket(options: ListenerOptions, port: number, shared: boolean): number {
+	const any = options.address === null;
+	let fd = tryBind(encodeInternet(options.address ?? new Uint8Array(16), port), any, shared, options.keepalive);
+	// A machine without IPv6 still serves every address it has.
+	if (any && (fd === -EAFNOSUPPORT || fd === -EADDRNOTAVAIL))
+		fd = tryBind(encodeInternet(new Uint8Array(4), port), false, shared, options.keepalive);
+	if (fd < 0) throw new SystemError("bind", -fd);
+	return fd;
+}
+
+function tryBind(address: Uint8Array, dualStack: boolean, shared: boolean, keepalive: KeepaliveOptions): number {
+	const v6 = address.length === 28;
+	const fd = libc.socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) return -libc.errno();
+	setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (v6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
+	setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	setKeepalive(fd, keepalive);
+	if (shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	const failed = libc.bind(fd, libc.addressOf(address), address.length) < 0;
+	if (failed) {
+		const error = libc.errno();
+		libc.close(fd);
+		return -error;
+	}
+	if (!shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return fd;
+}
+
+/** Starts to listen; on a socket that listens already, changes its backlog. */
+export function startListening(fd: number, backlog: number): void {
+	if (libc.listen(fd, backlog) < 0) throw new SystemError("listen", libc.errno());
+}
+
+/** Changes what connections accepted from now on inherit. */
+export function setKeepalive(fd: number, keepalive: KeepaliveOptions): void {
+	setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idleSeconds);
+	setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.intervalSeconds);
+	setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive.probes);
+}
+
+function setOption(fd: number, level: number, option: number, value: number): void {
+	const word = new Int32Array([value]);
+	if (libc.setsockopt(fd, level, option, libc.addressOf(word), 4) < 0) throw new SystemError("setsockopt", libc.errno());
+}
+
+function localPort(fd: number): number {
+	const bytes = new Uint8Array(SOCKADDR_BYTES);
+	const length = new Int32Array([SOCKADDR_BYTES]);
+	if (libc.getsockname(fd, libc.addressOf(bytes), libc.addressOf(length)) < 0)
+		throw new SystemError("getsockname", libc.errno());
+	return portAt(bytes, 0);
+}
+
+/** Connections waiting in a listener's accept queue, and how many may (TCP_INFO on the listener). */
+export function acceptQueue(fd: number): { depth: number; limit: number } {
+	// For a listening socket tcpi_unacked (byte 24) is the queue and tcpi_sacked (byte 28) its limit.
+	const info = new Uint32Array(26);
+	const length = new Int32Array([104]);
+	if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, libc.addressOf(info), libc.addressOf(length)) < 0)
+		throw new SystemError("getsockopt", libc.errno());
+	return { depth: info[6] as number, limit: info[7] as number };
+}
+
+/** Raises the soft descriptor limit to the hard one, and returns it. */
+export function raiseDescriptorLimit(): number {
+	const pair = new BigUint64Array(2);
+	if (libc.getrlimit(RLIMIT_NOFILE, libc.addressOf(pair)) < 0) throw new SystemError("getrlimit", libc.errno());
+	const hard = pair[1] as bigint;
+	if ((pair[0] as bigint) < hard) {
+		pair[0] = hard;
+		// Refused only by exotic sandboxes; the soft limit then stays what it was.
+		if (libc.setrlimit(RLIMIT_NOFILE, libc.addressOf(pair)) < 0) {
+			libc.getrlimit(RLIMIT_NOFILE, libc.addressOf(pair));
+		}
+	}
+	return Number(pair[0]);
+}
+
+/** A descriptor that wakes whoever waits for it. */
+export function openWake(): number {
+	const fd = libc.eventfd(0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) throw new SystemError("eventfd", libc.errno());
+	return fd;
+}
+
+export function wake(fd: number): void {
+	const one = new BigUint64Array([1n]);
+	libc.write(fd, libc.addressOf(one), 8);
+}
+
+export function closeDescriptor(fd: number): void {
+	libc.close(fd);
+}
+
+/** Ends the process at once, even when a thread is stuck writing to a full pipe. */
+export function exitNow(code: number): never {
+	libc.exitNow(code);
+	throw new Error("_exit returned");
+}

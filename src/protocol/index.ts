@@ -1,0 +1,60 @@
+/**
+ * Wire formats as pure functions over bytes: no sockets, no waiting, and on the way to success no allocation.
+ *
+ * Every parser is called with what has arrived so far, `bytes[start, end)`, and an object for its result that the
+ * caller owns and uses again. It answers COMPLETE, NEED_MORE (with how much, `needBytes`) or MALFORMED (with a
+ * constant, `cause`), keeps nothing between calls, and reads nothing outside the range. Once more bytes are
+ * there, it is called again from the same start.
+ *
+ * @example
+ * const recognition = new Recognition();
+ * if (recognize(peeked, 0, length, recognition) === COMPLETE && recognition.protocol === PROTOCOL_TLS) {
+ * 	console.log(recognition.hello.serverName, recognition.hello.alpnProtocols);
+ * }
+ *
+ * @module
+ */
+export { formatAddress, isIpv4Mapped, parseIpv4, parseIpv6 } from "./address.js";
+export {
+	CLIENT_HELLO_LIMIT_BYTES,
+	CLIENT_HELLO_WIRE_LIMIT_BYTES,
+	ClientHello,
+	type ClientHelloFault,
+	parseClientHello,
+} from "./client-hello.js";
+export {
+	PROXY_HEADER_LIMIT_BYTES,
+	PROXY_V1_LIMIT_BYTES,
+	ProxyHeader,
+	type ProxyHeaderFault,
+	parseProxyHeader,
+	writeProxyV1,
+	writeProxyV2,
+} from "./proxy-protocol.js";
+export {
+	PEEK_LIMIT_BYTES,
+	PROTOCOL_H2C,
+	PROTOCOL_HTTP,
+	PROTOCOL_NAMES,
+	PROTOCOL_OTHER,
+	PROTOCOL_SSH,
+	PROTOCOL_TLS,
+	PROTOCOL_UNKNOWN,
+	REQUEST_LINE_LIMIT_BYTES,
+	Recognition,
+	recognize,
+} from "./recognize.js";
+export {
+	parseRequestHead,
+	REQUEST_FIELDS_LIMIT,
+	REQUEST_HEAD_LIMIT_BYTES,
+	RequestHead,
+	type RequestHeadFault,
+} from "./request-head.js";
+export {
+	parseSshIdentification,
+	SSH_IDENTIFICATION_LIMIT_BYTES,
+	SshIdentification,
+	type SshIdentificationFault,
+} from "./ssh.js";
+export { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "./verdict.js";

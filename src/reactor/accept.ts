@@ -1,0 +1,137 @@
+/** First step: connections leave the kernel's accept queue. Nothing here waits for anybody. */
+import {
+	ECONNABORTED,
+	EINTR,
+	EMFILE,
+	ENFILE,
+	ENOBUFS,
+	ENOMEM,
+	EPERM,
+	EPOLLET,
+	EPOLLIN,
+	EPOLLRDHUP,
+	EPROTO,
+} from "../kernel/constants.js";
+import { copyAddress, portAt } from "../kernel/sockaddr.js";
+import { admit } from "./admit.js";
+import { at } from "./at.js";
+import type { Core, ReactorListener } from "./core.js";
+import { scalarIndex } from "./counters.js";
+import { begin } from "./sniff.js";
+import { NONE, SNIFF } from "./table.js";
+
+/** Connections taken per listener and turn: enough for a burst, few enough that sessions are not kept waiting. */
+const ACCEPTS_PER_TURN = 64;
+
+/** How long a listener rests when no descriptor was left. Level-triggered readiness would spin otherwise. */
+const PAUSE_MS = 100;
+/** How long it rests when all sessions are in use: one may end in another reactor at any time. */
+const FULL_PAUSE_MS = 20;
+
+/** A listening socket's slot in events: below every row's, and below the wake-up's. */
+export function listenerEventSlot(listener: number): number {
+	return -2 - listener;
+}
+
+export function listenerOfEventSlot(slot: number): number {
+	return -2 - slot;
+}
+
+/** Starts to watch a listener: level-triggered, so that what a turn leaves is reported again. */
+export function watchListener(core: Core, listener: ReactorListener): void {
+	const result = core.kernel.readiness.add(listener.plan.fd, EPOLLIN, listenerEventSlot(listener.plan.slot), 0);
+	if (result < 0) throw new Error(`cannot watch a listener: errno ${-result}`);
+	core.listeners.set(listener.plan.slot, listener);
+	core.retired.delete(listener.plan.slot);
+}
+
+/** Takes what has arrived, then stops watching. Clients whose connection was established are not cut off. */
+export function unwatchListener(core: Core, listener: ReactorListener): void {
+	if (!listener.paused) {
+		while (acceptSome(core, listener) === ACCEPTS_PER_TURN && !listener.paused) {}
+	}
+	if (!listener.paused) core.kernel.readiness.remove(listener.plan.fd);
+	core.listeners.delete(listener.plan.slot);
+	core.retired.set(listener.plan.slot, listener);
+}
+
+/** Takes waiting connections, and returns how many calls to accept it made. */
+export function acceptSome(core: Core, listener: ReactorListener): number {
+	for (let count = 0; count < ACCEPTS_PER_TURN; count++) {
+		if (Atomics.load(core.live, 0) >= core.connectionsMax || core.table.clients >= core.table.sessions) {
+			core.counters.add(PAUSES_FULL, 1);
+			pause(core, listener, FULL_PAUSE_MS);
+			return count;
+		}
+		const fd = core.kernel.accept(listener.plan.fd, core.addressAt);
+		if (fd >= 0) {
+			open(core, listener, fd);
+			continue;
+		}
+		switch (-fd) {
+			case EINTR:
+				continue;
+			case ECONNABORTED:
+			case EPROTO:
+			case EPERM:
+				// That one client is gone, or a firewall forbids it; the next may be waiting.
+				core.counters.add(ABORTED, 1);
+				continue;
+			case EMFILE:
+			case ENFILE:
+			case ENOBUFS:
+			case ENOMEM:
+				core.counters.add(PAUSES_DESCRIPTORS, 1);
+				pause(core, listener, PAUSE_MS);
+				return count;
+			default:
+				return count;
+		}
+	}
+	return ACCEPTS_PER_TURN;
+}
+
+function pause(core: Core, listener: ReactorListener, forMs: number): void {
+	core.kernel.readiness.remove(listener.plan.fd);
+	listener.paused = true;
+	core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs + forMs);
+}
+
+/** Watches paused listeners again. */
+export function resumeListeners(core: Core): void {
+	core.resumeAtMs = Number.POSITIVE_INFINITY;
+	for (const listener of core.listeners.values()) {
+		if (!listener.paused) continue;
+		listener.paused = false;
+		core.kernel.readiness.add(listener.plan.fd, EPOLLIN, listenerEventSlot(listener.plan.slot), 0);
+	}
+}
+
+/** Gives a new connection its row, and sends it down the road. */
+function open(core: Core, listener: ReactorListener, fd: number): void {
+	const { table, kernel, counters } = core;
+	const slot = table.takeClient();
+	if (slot === NONE) throw new Error("no row, although fewer sessions live than the table holds");
+	Atomics.add(core.live, 0, 1);
+	counters.add(DOWNSTREAM_OPENED, 1);
+	counters.sessionOpened(listener.plan.slot);
+	table.fd[slot] = fd;
+	table.state[slot] = SNIFF;
+	table.listener[slot] = listener.plan.slot;
+	table.acceptedMs[slot] = core.nowMs;
+	table.activeMs[slot] = core.nowMs;
+	table.policy[slot] = listener.policy;
+	core.policySessions[listener.policy] = (core.policySessions[listener.policy] ?? 0) + 1;
+	table.family[slot] = copyAddress(kernel.memory, core.addressAt, table.source, slot * 16);
+	table.sourcePort[slot] = portAt(kernel.memory, core.addressAt);
+	if (!admit(core, listener, slot)) return;
+	// Edge-triggered: peeked bytes stay in the kernel, and level-triggered readiness would report them for ever.
+	// Writability is not asked for until something blocks, because every new socket would report it at once.
+	kernel.readiness.add(fd, EPOLLIN | EPOLLRDHUP | EPOLLET, slot, at(table.generation, slot));
+	begin(core, listener, slot);
+}
+
+const PAUSES_FULL = scalarIndex("acceptPausesFull");
+const PAUSES_DESCRIPTORS = scalarIndex("acceptPausesDescriptors");
+const ABORTED = scalarIndex("acceptAborted");
+const DOWNSTREAM_OPENED = scalarIndex("downstreamOpened");

@@ -1,0 +1,42 @@
+/** Last step: what became of the session, for the counters and the log. Called by `close`, and only there. */
+import { at } from "./at.js";
+import type { Core } from "./core.js";
+import { NAME_BYTES, NONE } from "./table.js";
+
+/** The main thread reads the journal on a timer; from this fill on it is told to hurry. */
+const JOURNAL_HURRY = 0.5;
+
+export function account(core: Core, client: number, reason: number): void {
+	const { table, counters } = core;
+	counters.sessionClosed(at(table.listener, client), reason);
+	if (core.logSessions) record(core, client, reason);
+}
+
+function record(core: Core, client: number, reason: number): void {
+	const { table, journal } = core;
+	const nameLength = at(table.nameLength, client);
+	const entry = journal.begin(nameLength);
+	if (entry < 0) return; // the journal has counted it
+	const link = at(table.peer, client);
+	journal.integer(entry, 1, at(table.listener, client));
+	journal.integer(entry, 2, at(table.route, client));
+	journal.integer(entry, 3, at(table.upstream, client));
+	journal.integer(entry, 4, at(table.address, client));
+	journal.integer(entry, 5, reason | (at(table.protocol, client) << 8) | (at(table.family, client) << 16));
+	journal.integer(entry, 6, at(table.sourcePort, client));
+	journal.integer(entry, 7, nameLength);
+	journal.double(entry, 0, core.sessionId());
+	journal.double(entry, 1, at(table.acceptedMs, client));
+	journal.double(entry, 2, at(table.recognizedMs, client));
+	journal.double(entry, 3, at(table.connectedMs, client));
+	journal.double(entry, 4, core.nowMs);
+	journal.double(entry, 5, link === NONE ? 0 : at(table.sent, link));
+	journal.double(entry, 6, at(table.sent, client));
+	journal.source(entry, table.source, client * 16);
+	const long = core.longNames.get(client);
+	if (long !== undefined) journal.name(entry, long, 0, nameLength);
+	else journal.name(entry, table.name, client * NAME_BYTES, nameLength);
+	const before = journal.fill;
+	journal.commit();
+	if (before < JOURNAL_HURRY && journal.fill >= JOURNAL_HURRY) core.notify({ kind: "journal" });
+}

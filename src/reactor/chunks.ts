@@ -1,0 +1,49 @@
+/**
+ * Buffers for bytes that one side has sent and the other does not take yet: equal pieces of the arena,
+ * lent and given back. Their number bounds what the reactor can hold.
+ */
+import { at } from "./at.js";
+import { NONE } from "./table.js";
+
+export class Chunks {
+	readonly count: number;
+	readonly bytes: number;
+	readonly #arenaOffset: number;
+	readonly #free: Int32Array;
+	#freeCount = 0;
+	/** Chunks above this one have never been used, so their memory has never been touched. */
+	#top = 0;
+	lent = 0;
+
+	constructor(arenaOffset: number, chunkBytes: number, count: number) {
+		this.#arenaOffset = arenaOffset;
+		this.bytes = chunkBytes;
+		this.count = count;
+		this.#free = new Int32Array(count);
+	}
+
+	get available(): number {
+		return this.count - this.lent;
+	}
+
+	/** A chunk, or NONE. */
+	take(): number {
+		let chunk = NONE;
+		if (this.#freeCount > 0) chunk = at(this.#free, --this.#freeCount);
+		else if (this.#top < this.count) chunk = this.#top++;
+		else return NONE;
+		this.lent++;
+		return chunk;
+	}
+
+	give(chunk: number): void {
+		if (chunk < 0 || chunk >= this.#top || this.lent === 0) throw new Error(`chunk ${chunk} was not lent`);
+		this.#free[this.#freeCount++] = chunk;
+		this.lent--;
+	}
+
+	/** Where a chunk begins in the arena. */
+	offsetOf(chunk: number): number {
+		return this.#arenaOffset + chunk * this.bytes;
+	}
+}

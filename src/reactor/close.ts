@@ -1,0 +1,82 @@
+/**
+ * The one way out: every session ends here, with one reason, and nothing else gives a client's or an
+ * upstream's descriptor back.
+ */
+import { ECONNRESET, EHOSTUNREACH, ENETUNREACH, EPIPE, ETIMEDOUT } from "../kernel/constants.js";
+import { account } from "./account.js";
+import { at } from "./at.js";
+import type { Core } from "./core.js";
+import { scalarIndex } from "./counters.js";
+import { CLIENT_RESET, INTERNAL, KEEPALIVE_LOST, STALL_TIMEOUT, UPSTREAM_RESET } from "./reasons.js";
+import { NONE } from "./table.js";
+
+/** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
+export function close(core: Core, slot: number, reason: number): void {
+	const { table } = core;
+	const client = table.clientOf(slot);
+	const link = at(table.peer, client);
+	account(core, client, reason);
+	// A reset on one side is a reset on the other: a stream that was cut must not look complete. A reader
+	// that stalled is reset as well, so that the kernel frees what it never took.
+	const reset =
+		reason === CLIENT_RESET || reason === UPSTREAM_RESET || reason === KEEPALIVE_LOST || reason === STALL_TIMEOUT;
+	if (link !== NONE) releaseConnection(core, link, reset, UPSTREAM_CLOSED_COUNT);
+	releaseConnection(core, client, reset, DOWNSTREAM_CLOSED_COUNT);
+	const address = at(table.address, client);
+	if (address !== NONE) core.board.leave(address);
+	core.longNames.delete(client);
+	const policy = at(table.policy, client);
+	core.policySessions[policy] = (core.policySessions[policy] ?? 0) - 1;
+	if (link !== NONE) table.release(link);
+	table.release(client);
+	Atomics.sub(core.live, 0, 1);
+	// Somebody may be waiting in an accept queue for this place.
+	if (core.resumeAtMs !== Number.POSITIVE_INFINITY) core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs);
+	if (core.draining && table.clients === 0) core.notify({ kind: "drained" });
+}
+
+/** A system call on one of the session's descriptors failed: the errno tells who ended it. */
+export function closeFailed(core: Core, slot: number, errno: number): void {
+	switch (errno) {
+		case ECONNRESET:
+		case EPIPE:
+			close(core, slot, slot < core.table.sessions ? CLIENT_RESET : UPSTREAM_RESET);
+			return;
+		case ETIMEDOUT:
+		case EHOSTUNREACH:
+		case ENETUNREACH:
+			close(core, slot, KEEPALIVE_LOST);
+			return;
+		default:
+			core.notify({ kind: "log", level: "error", message: `a session failed with errno ${errno}` });
+			close(core, slot, INTERNAL);
+	}
+}
+
+/** Gives back an upstream connection whose dial failed; the session goes on to the next address. */
+export function closeLink(core: Core, link: number): void {
+	releaseConnection(core, link, false, UPSTREAM_CLOSED_COUNT);
+	core.table.release(link);
+}
+
+function releaseConnection(core: Core, slot: number, reset: boolean, counter: number): void {
+	const { table, kernel } = core;
+	core.wheel.cancel(slot);
+	const chunk = at(table.chunk, slot);
+	if (chunk !== NONE) {
+		core.buffered(at(table.chunkStart, slot) - at(table.chunkEnd, slot));
+		core.chunks.give(chunk);
+	}
+	const pipe = at(table.pipe, slot);
+	if (pipe !== NONE) {
+		core.buffered(-at(table.pipeBytes, slot));
+		core.pipes.discard(pipe);
+	}
+	const fd = at(table.fd, slot);
+	if (reset) kernel.reset(fd);
+	else kernel.close(fd);
+	core.counters.add(counter, 1);
+}
+
+const DOWNSTREAM_CLOSED_COUNT = scalarIndex("downstreamClosed");
+const UPSTREAM_CLOSED_COUNT = scalarIndex("upstreamClosed");

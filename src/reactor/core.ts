@@ -1,0 +1,241 @@
+/**
+ * The state that all steps of the road share: one per reactor. The steps are functions in the files
+ * beside this one; they take the core and a slot of its table.
+ */
+import type { Kernel } from "../kernel/kernel.js";
+import { ProxyHeader, Recognition } from "../protocol/index.js";
+import { type RouteQuery, Router } from "../route/router.js";
+import { Balancer } from "../upstream/balance.js";
+import { Board } from "../upstream/board.js";
+import type { UpstreamPlan } from "../upstream/plan.js";
+import { at } from "./at.js";
+import { Chunks } from "./chunks.js";
+import { Counters, scalarIndex } from "./counters.js";
+import { Journal } from "./journal.js";
+import { Pipes } from "./pipes.js";
+import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
+import { QUEUED, Table } from "./table.js";
+import { Wheel } from "./wheel.js";
+
+/**
+ * What is received at once, and what a chunk holds. Measured on bulk that is not spliced: 16 KiB stays in
+ * the processor's first cache between receive and send, 64 KiB cost twice the time per byte.
+ */
+export const CHUNK_BYTES = 16 * 1024;
+
+/** Scratch space: the largest peek (a whole hello behind a PROXY header), with room to spare. */
+export const SCRATCH_BYTES = 64 * 1024;
+
+// The arena: scratch first (`Kernel.discard` may write there), then an address, then chunks.
+const ADDRESS_AT = SCRATCH_BYTES;
+const CHUNKS_AT = SCRATCH_BYTES + 64;
+
+/** Bytes of arena for a reactor that may buffer so much. */
+export function arenaBytes(bufferedBytes: number): number {
+	return CHUNKS_AT + chunkCount(bufferedBytes) * CHUNK_BYTES;
+}
+
+function chunkCount(bufferedBytes: number): number {
+	return Math.max(1, Math.floor(bufferedBytes / CHUNK_BYTES));
+}
+
+/** A listening socket of this reactor and what it needs to know for each connection. */
+export interface ReactorListener {
+	plan: ListenerPlan;
+	router: Router;
+	policy: number;
+	paused: boolean;
+}
+
+export class Core {
+	readonly kernel: Kernel;
+	readonly table: Table;
+	readonly wheel: Wheel;
+	readonly chunks: Chunks;
+	readonly pipes: Pipes;
+	readonly counters: Counters;
+	readonly journal: Journal;
+	readonly board: Board;
+	/** Tells the main thread something. */
+	readonly notify: (notice: Notice) => void;
+	/** Arena offset where `accept` and `localAddress` put an address. */
+	readonly addressAt = ADDRESS_AT;
+
+	/** The clock as of this turn. */
+	nowMs: number;
+	/** Sessions alive over all reactors, and how many may be. */
+	readonly live: Int32Array;
+	connectionsMax = 0;
+	logSessions = true;
+	draining = false;
+
+	/** By listener slot. */
+	readonly listeners = new Map<number, ReactorListener>();
+	/** Listeners that a reload or a drain removed: connections that they accepted still find their routes here. */
+	readonly retired = new Map<number, ReactorListener>();
+	/** When paused listeners are tried again; Infinity while none is paused. */
+	resumeAtMs = Number.POSITIVE_INFINITY;
+	/** By upstream slot. */
+	readonly upstreams = new Map<number, Balancer>();
+	/** Deadlines by the number a session carries. Old ones stay while sessions use them. */
+	readonly policies: Policy[] = [];
+	readonly policySessions: number[] = [];
+
+	/** Reused for every connection. */
+	readonly recognition = new Recognition();
+	readonly proxyHeader = new ProxyHeader();
+	readonly query: RouteQuery;
+
+	/** Names that do not fit their row, by client slot. */
+	readonly longNames = new Map<number, Uint8Array>();
+
+	readonly #index: number;
+	readonly #reactors: number;
+	#sessionCount = 0;
+
+	// Connections that had more than their share of a turn: slots and generations, first in, first out.
+	readonly #queue: Int32Array;
+	readonly #queueGenerations: Int32Array;
+	#queued = 0;
+
+	constructor(kernel: Kernel, options: ReactorOptions, notify: (notice: Notice) => void) {
+		this.kernel = kernel;
+		this.notify = notify;
+		this.nowMs = kernel.now();
+		this.table = new Table(options.sessions);
+		this.wheel = new Wheel(this.table, this.nowMs);
+		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));
+		this.pipes = new Pipes(kernel);
+		this.counters = new Counters(options.counters);
+		this.journal = new Journal(options.journal);
+		this.board = new Board(options.board);
+		this.live = new Int32Array(options.live);
+		this.#index = options.index;
+		this.#reactors = options.reactors;
+		// A slot has at most one entry per owner, and an owner changes at most once per event of a turn.
+		this.#queue = new Int32Array(4 * options.sessions + 1024);
+		this.#queueGenerations = new Int32Array(this.#queue.length);
+		this.query = {
+			protocol: 0,
+			name: this.recognition.name,
+			nameLength: 0,
+			hello: this.recognition.hello,
+			family: 4,
+			source: this.table.source,
+			sourceOffset: 0,
+		};
+		if (kernel.memory.length < CHUNKS_AT + this.chunks.count * CHUNK_BYTES)
+			throw new Error("the kernel's arena is smaller than arenaBytes()");
+	}
+
+	/** The next session's number: unique in this process, as reactors count in steps. */
+	sessionId(): number {
+		return this.#sessionCount++ * this.#reactors + this.#index;
+	}
+
+	/** The listener that accepted a connection. */
+	listenerOf(client: number): ReactorListener {
+		const slot = at(this.table.listener, client);
+		const listener = this.listeners.get(slot) ?? this.retired.get(slot);
+		if (listener === undefined) throw new Error(`listener ${slot} has a connection, but never existed`);
+		return listener;
+	}
+
+	policyOf(client: number): Policy {
+		return this.policies[at(this.table.policy, client)] as Policy; // rows hold indexes made by usePolicy
+	}
+
+	/** Takes over routes, upstreams, deadlines and limits for what comes from now on. */
+	apply(plan: Plan): { added: ReactorListener[]; removed: ReactorListener[] } {
+		this.connectionsMax = plan.connections;
+		this.logSessions = plan.logSessions;
+		const policy = this.#usePolicy(plan.policy);
+		const gone = new Set(this.upstreams.keys());
+		for (const upstream of plan.upstreams) {
+			gone.delete(upstream.slot);
+			this.applyUpstream(upstream);
+		}
+		for (const slot of gone) this.upstreams.delete(slot);
+
+		const removed = new Map(this.listeners);
+		const added: ReactorListener[] = [];
+		for (const listenerPlan of plan.listeners) {
+			const router = new Router(listenerPlan.routes.map((route) => route.conditions));
+			const present = this.listeners.get(listenerPlan.slot);
+			if (present !== undefined && present.plan.fd === listenerPlan.fd) {
+				removed.delete(listenerPlan.slot);
+				present.plan = listenerPlan;
+				present.router = router;
+				present.policy = policy;
+			} else added.push({ plan: listenerPlan, router, policy, paused: false });
+		}
+		return { added, removed: [...removed.values()] };
+	}
+
+	applyUpstream(plan: UpstreamPlan): void {
+		const turn = this.upstreams.get(plan.slot)?.turn ?? this.#index;
+		this.upstreams.set(plan.slot, new Balancer(plan, this.board, turn));
+	}
+
+	#usePolicy(policy: Policy): number {
+		const text = JSON.stringify(policy);
+		const same = this.policies.findIndex((other) => JSON.stringify(other) === text);
+		if (same >= 0) return same;
+		// A place whose sessions have all ended, and that no listener gives out.
+		const unused = this.policies.findIndex(
+			(_, index) =>
+				this.policySessions[index] === 0 && ![...this.listeners.values()].some((listener) => listener.policy === index),
+		);
+		const index = unused >= 0 ? unused : this.policies.length;
+		this.policies[index] = policy;
+		this.policySessions[index] = 0;
+		return index;
+	}
+
+	/** Gives a connection another turn after the others have had theirs. */
+	enqueue(slot: number): void {
+		const { flags, generation } = this.table;
+		if ((at(flags, slot) & QUEUED) !== 0) return;
+		if (this.#queued === this.#queue.length) throw new Error("the reactor's queue is full");
+		flags[slot] = at(flags, slot) | QUEUED;
+		this.#queue[this.#queued] = slot;
+		this.#queueGenerations[this.#queued] = at(generation, slot);
+		this.#queued++;
+	}
+
+	get hasQueued(): boolean {
+		return this.#queued > 0;
+	}
+
+	/** Runs what was queued before this call; what it queues again waits for the next turn. */
+	runQueued(run: (slot: number) => void): void {
+		const count = this.#queued;
+		if (count === 0) return;
+		for (let i = 0; i < count; i++) {
+			const slot = at(this.#queue, i);
+			if (at(this.table.generation, slot) !== at(this.#queueGenerations, i)) continue;
+			this.table.flags[slot] = at(this.table.flags, slot) & ~QUEUED;
+			run(slot);
+		}
+		this.#queue.copyWithin(0, count, this.#queued);
+		this.#queueGenerations.copyWithin(0, count, this.#queued);
+		this.#queued -= count;
+	}
+
+	/** Bytes in chunks and pipes changed. */
+	buffered(delta: number): void {
+		this.counters.add(BUFFERED_BYTES, delta);
+	}
+
+	/** Copies gauges that belong to other objects where the main thread sees them. */
+	publish(): void {
+		this.counters.set(PIPES_OPEN, this.pipes.open);
+		this.counters.set(PIPES_LENT, this.pipes.lent);
+		this.counters.set(CHUNKS_LENT, this.chunks.lent);
+	}
+}
+
+const BUFFERED_BYTES = scalarIndex("bufferedBytes");
+const PIPES_OPEN = scalarIndex("pipesOpen");
+const PIPES_LENT = scalarIndex("pipesLent");
+const CHUNKS_LENT = scalarIndex("chunksLent");

@@ -1,0 +1,151 @@
+/**
+ * What one reactor counts, in shared memory: only the reactor writes, the main thread adds up what all
+ * reactors counted when somebody asks. Cells are doubles, aligned, so a reader never sees half of one.
+ */
+import { ADDRESSES_MAX } from "../upstream/board.js";
+import { at } from "./at.js";
+import { REASONS } from "./reasons.js";
+
+export const LISTENERS_MAX = 256;
+export const ROUTES_MAX = 65_536;
+/** An upstream has at least one address, so there are no more of them. */
+export const UPSTREAMS_MAX = ADDRESSES_MAX;
+
+/** Upper bounds in seconds, for handshakes and connects: from a loopback's to a deadline's. */
+export const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+/** Cells of a histogram: one per bucket, one for what is above, and the sum. */
+export const HISTOGRAM_CELLS = SECONDS_BUCKETS.length + 2;
+
+/** Single figures. The order is the layout. */
+const SCALARS = [
+	/** Descriptors by kind, opened and closed: the ledger. */
+	"downstreamOpened",
+	"downstreamClosed",
+	"upstreamOpened",
+	"upstreamClosed",
+	"pipesOpen",
+	"pipesLent",
+	"bufferedBytes",
+	"chunksLent",
+	/** Times a listener was paused because no descriptor or no row was left. */
+	"acceptPausesDescriptors",
+	"acceptPausesFull",
+	/** Connections gone between their arrival and accept. */
+	"acceptAborted",
+	/** Events for rows that belong to somebody else by now. */
+	"staleEvents",
+	"dialRetries",
+	"ejections",
+	"turns",
+	"splicedBytes",
+] as const;
+
+export type Scalar = (typeof SCALARS)[number];
+
+const SCALAR_INDEX = new Map<Scalar, number>(SCALARS.map((name, index) => [name, index]));
+
+const LISTENER_ACCEPTED = SCALARS.length;
+const LISTENER_ACTIVE = LISTENER_ACCEPTED + LISTENERS_MAX;
+const LISTENER_BYTES = LISTENER_ACTIVE + LISTENERS_MAX;
+const LISTENER_CLOSED = LISTENER_BYTES + 2 * LISTENERS_MAX;
+const LISTENER_HANDSHAKES = LISTENER_CLOSED + REASONS.length * LISTENERS_MAX;
+const UPSTREAM_CONNECTS = LISTENER_HANDSHAKES + HISTOGRAM_CELLS * LISTENERS_MAX;
+const ROUTE_SESSIONS = UPSTREAM_CONNECTS + HISTOGRAM_CELLS * UPSTREAMS_MAX;
+const CELLS = ROUTE_SESSIONS + ROUTES_MAX;
+
+/** Bytes that came from clients, and bytes that went to them. */
+export const FROM_CLIENT = 0;
+export const TO_CLIENT = 1;
+
+export class Counters {
+	readonly buffer: SharedArrayBuffer;
+	readonly #cells: Float64Array;
+
+	/** With a buffer: another thread's view of the same counters. */
+	constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(CELLS * 8)) {
+		this.buffer = buffer;
+		this.#cells = new Float64Array(buffer);
+	}
+
+	get(name: Scalar): number {
+		return at(this.#cells, scalarIndex(name));
+	}
+
+	add(index: number, amount: number): void {
+		this.#cells[index] = at(this.#cells, index) + amount;
+	}
+
+	set(index: number, value: number): void {
+		this.#cells[index] = value;
+	}
+
+	accepted(listener: number): number {
+		return at(this.#cells, LISTENER_ACCEPTED + listener);
+	}
+
+	active(listener: number): number {
+		return at(this.#cells, LISTENER_ACTIVE + listener);
+	}
+
+	bytes(listener: number, direction: number): number {
+		return at(this.#cells, LISTENER_BYTES + 2 * listener + direction);
+	}
+
+	closed(listener: number, reason: number): number {
+		return at(this.#cells, LISTENER_CLOSED + REASONS.length * listener + reason);
+	}
+
+	routeSessions(route: number): number {
+		return at(this.#cells, ROUTE_SESSIONS + route);
+	}
+
+	handshakes(listener: number): Float64Array {
+		const start = LISTENER_HANDSHAKES + HISTOGRAM_CELLS * listener;
+		return this.#cells.subarray(start, start + HISTOGRAM_CELLS);
+	}
+
+	connects(upstream: number): Float64Array {
+		const start = UPSTREAM_CONNECTS + HISTOGRAM_CELLS * upstream;
+		return this.#cells.subarray(start, start + HISTOGRAM_CELLS);
+	}
+
+	// What the reactor calls.
+
+	sessionOpened(listener: number): void {
+		this.add(LISTENER_ACCEPTED + listener, 1);
+		this.add(LISTENER_ACTIVE + listener, 1);
+	}
+
+	sessionClosed(listener: number, reason: number): void {
+		this.add(LISTENER_ACTIVE + listener, -1);
+		this.add(LISTENER_CLOSED + REASONS.length * listener + reason, 1);
+	}
+
+	moved(listener: number, direction: number, bytes: number): void {
+		this.add(LISTENER_BYTES + 2 * listener + direction, bytes);
+	}
+
+	routed(route: number): void {
+		this.add(ROUTE_SESSIONS + route, 1);
+	}
+
+	handshakeTook(listener: number, ms: number): void {
+		this.#observe(LISTENER_HANDSHAKES + HISTOGRAM_CELLS * listener, ms / 1000);
+	}
+
+	connectTook(upstream: number, ms: number): void {
+		this.#observe(UPSTREAM_CONNECTS + HISTOGRAM_CELLS * upstream, ms / 1000);
+	}
+
+	#observe(start: number, seconds: number): void {
+		let bucket = 0;
+		while (bucket < SECONDS_BUCKETS.length && seconds > (SECONDS_BUCKETS[bucket] as number)) bucket++;
+		this.add(start + bucket, 1);
+		this.add(start + HISTOGRAM_CELLS - 1, seconds);
+	}
+}
+
+/** Where a single figure lies, for `add` and `set`. */
+export function scalarIndex(name: Scalar): number {
+	return SCALAR_INDEX.get(name) ?? 0;
+}

@@ -1,0 +1,218 @@
+/** Fifth step: connect to an address of the upstream; to another when that one refuses or is silent. */
+import {
+	AF_UNIX,
+	ECONNREFUSED,
+	EINPROGRESS,
+	EMFILE,
+	ENFILE,
+	ENOBUFS,
+	ENOMEM,
+	EPOLLERR,
+	EPOLLET,
+	EPOLLHUP,
+	EPOLLIN,
+	EPOLLOUT,
+	EPOLLRDHUP,
+	ETIMEDOUT,
+	IPPROTO_TCP,
+	SO_KEEPALIVE,
+	SOL_SOCKET,
+	TCP_KEEPCNT,
+	TCP_KEEPIDLE,
+	TCP_KEEPINTVL,
+	TCP_NODELAY,
+} from "../kernel/constants.js";
+import { copyAddress, familyAt, portAt } from "../kernel/sockaddr.js";
+import { parseProxyHeader, writeProxyV1, writeProxyV2 } from "../protocol/index.js";
+import { at } from "./at.js";
+import { close, closeFailed, closeLink } from "./close.js";
+import type { Core } from "./core.js";
+import { scalarIndex } from "./counters.js";
+import type { Policy } from "./plan.js";
+import { CONNECT_REFUSED, CONNECT_TIMEOUT, FD_PRESSURE, MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
+import { beginRelay, sendFirst } from "./relay.js";
+import { CONNECTING, DIAL, NONE, WATCHES_OUT } from "./table.js";
+
+/** `tried` has one bit for each of the first 32 addresses, and so many attempts are made at most. */
+const ATTEMPTS_MAX = 32;
+
+/** Where a received PROXY header is parsed again, and where the one for the upstream is written. */
+const HEADER_IN_AT = 0;
+const HEADER_OUT_AT = 32 * 1024;
+
+/** Dials the next address of the session's upstream, or closes the session with `exhausted` when none is left. */
+export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): void {
+	const { table, kernel, board, counters } = core;
+	const balancer = core.upstreams.get(at(table.upstream, client));
+	if (balancer === undefined) {
+		close(core, client, UPSTREAM_DOWN);
+		return;
+	}
+	let reason = exhausted;
+	for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+		const tried = at(table.tried, client);
+		const sourceBytes = at(table.family, client) === 4 ? 4 : 16;
+		const index = balancer.choose(tried, table.source, client * 16, sourceBytes, core.nowMs);
+		const address = balancer.plan.addresses[index];
+		if (address === undefined) break;
+		if (tried !== 0) counters.add(DIAL_RETRIES, 1);
+		table.tried[client] = index < ATTEMPTS_MAX ? tried | (1 << index) : -1;
+
+		const fd = kernel.socket(familyAt(address.sockaddr, 0));
+		if (fd < 0) {
+			close(core, client, isPressure(-fd) ? FD_PRESSURE : CONNECT_REFUSED);
+			return;
+		}
+		if (familyAt(address.sockaddr, 0) !== AF_UNIX) setTcpOptions(core, fd, core.policyOf(client));
+		const result = kernel.connect(fd, address.sockaddr);
+		if (result < 0 && result !== -EINPROGRESS) {
+			kernel.close(fd);
+			failed(core, client, address.board);
+			reason = CONNECT_REFUSED;
+			continue;
+		}
+		board.enter(address.board);
+		table.address[client] = address.board;
+		open(core, client, fd);
+		return;
+	}
+	close(core, client, reason);
+}
+
+function open(core: Core, client: number, fd: number): void {
+	const { table, kernel, counters, wheel } = core;
+	const link = table.takeLink();
+	if (link === NONE) throw new Error("no upstream row, although there is one for every client row");
+	counters.add(UPSTREAM_OPENED, 1);
+	table.fd[link] = fd;
+	table.state[link] = CONNECTING;
+	table.state[client] = DIAL;
+	table.peer[link] = client;
+	table.peer[client] = link;
+	table.dialledMs[client] = core.nowMs;
+	table.flags[link] = WATCHES_OUT;
+	wheel.arm(client, core.nowMs + core.policyOf(client).connectMs);
+	// Writability is how a finished connect shows. Even one that finished within the call is reported by this.
+	kernel.readiness.add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, link, at(table.generation, link));
+}
+
+/** News of an upstream connection that is being made. */
+export function connecting(core: Core, link: number, events: number): void {
+	const { table, kernel } = core;
+	if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
+		const error = kernel.takeError(at(table.fd, link));
+		redial(core, link, error === ETIMEDOUT ? CONNECT_TIMEOUT : CONNECT_REFUSED);
+		return;
+	}
+	if ((events & EPOLLOUT) !== 0) connected(core, link, events);
+}
+
+/** The connect deadline passed. */
+export function dialTimedOut(core: Core, client: number): void {
+	redial(core, at(core.table.peer, client), CONNECT_TIMEOUT);
+}
+
+function redial(core: Core, link: number, reason: number): void {
+	const { table, board } = core;
+	const client = at(table.peer, link);
+	const address = at(table.address, client);
+	board.leave(address);
+	table.address[client] = NONE;
+	table.peer[client] = NONE;
+	closeLink(core, link);
+	failed(core, client, address);
+	dial(core, client, reason);
+}
+
+function failed(core: Core, client: number, address: number): void {
+	const upstream = core.upstreams.get(at(core.table.upstream, client));
+	if (upstream === undefined) return;
+	const { ejectFailures, ejectForMs } = upstream.plan;
+	if (core.board.failed(address, ejectFailures, ejectForMs, core.nowMs)) core.counters.add(EJECTIONS, 1);
+}
+
+function connected(core: Core, link: number, events: number): void {
+	const { table, board, counters } = core;
+	const client = at(table.peer, link);
+	board.connected(at(table.address, client));
+	table.connectedMs[client] = core.nowMs;
+	counters.connectTook(at(table.upstream, client), core.nowMs - at(table.dialledMs, client));
+	if (!exchangeProxyHeaders(core, client, link)) return;
+	beginRelay(core, client, link, events);
+}
+
+/** Takes the client's PROXY header off the stream, and sends the upstream its own. False: the session is closed. */
+function exchangeProxyHeaders(core: Core, client: number, link: number): boolean {
+	const { table, kernel, proxyHeader } = core;
+	const received = at(table.proxyHeaderBytes, client);
+	if (received > 0) {
+		// It was peeked whole before, so it is there whole now.
+		const count = kernel.receive(at(table.fd, client), HEADER_IN_AT, received);
+		if (count !== received) {
+			closeFailed(core, client, count < 0 ? -count : ECONNREFUSED);
+			return false;
+		}
+		parseProxyHeader(kernel.memory, HEADER_IN_AT, HEADER_IN_AT + received, proxyHeader);
+	}
+	const version = core.upstreams.get(at(table.upstream, client))?.plan.proxyProtocol ?? "off";
+	if (version === "off") return true;
+	const length = writeHeader(core, client, version, received > 0);
+	if (!sendFirst(core, link, HEADER_OUT_AT, length)) {
+		close(core, client, MEMORY_PRESSURE);
+		return false;
+	}
+	return true;
+}
+
+function writeHeader(core: Core, client: number, version: "v1" | "v2", received: boolean): number {
+	const { table, kernel, proxyHeader } = core;
+	const family = at(table.family, client) as 4 | 6; // written by accept and by the PROXY header, nothing else
+	const source = table.source.subarray(client * 16, client * 16 + 16);
+	const sourcePort = at(table.sourcePort, client);
+	const destination = DESTINATION;
+	let destinationPort = 0;
+	let destinationFamily: 0 | 4 | 6 = 0;
+	if (received && !proxyHeader.isLocal && proxyHeader.family === family) {
+		destination.set(proxyHeader.destinationAddress);
+		destinationPort = proxyHeader.destinationPort;
+		destinationFamily = family;
+	} else if (kernel.localAddress(at(table.fd, client), core.addressAt) >= 0) {
+		destinationFamily = copyAddress(kernel.memory, core.addressAt, destination, 0);
+		destinationPort = portAt(kernel.memory, core.addressAt);
+	}
+	// Both addresses must be of one family. They differ only when a trusted sender's header says so.
+	const named = destinationFamily === family ? family : 0;
+	if (version === "v1")
+		return writeProxyV1(kernel.memory, HEADER_OUT_AT, named, source, sourcePort, destination, destinationPort);
+	return writeProxyV2(
+		kernel.memory,
+		HEADER_OUT_AT,
+		named,
+		source,
+		sourcePort,
+		destination,
+		destinationPort,
+		received ? kernel.memory : undefined,
+		received ? proxyHeader.tlvStart : 0,
+		received ? proxyHeader.tlvEnd : 0,
+	);
+}
+
+const DESTINATION = new Uint8Array(16);
+
+function setTcpOptions(core: Core, fd: number, policy: Policy): void {
+	const { kernel } = core;
+	kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	kernel.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, policy.keepaliveIdleSeconds);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, policy.keepaliveIntervalSeconds);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, policy.keepaliveProbes);
+}
+
+function isPressure(errno: number): boolean {
+	return errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM;
+}
+
+const DIAL_RETRIES = scalarIndex("dialRetries");
+const EJECTIONS = scalarIndex("ejections");
+const UPSTREAM_OPENED = scalarIndex("upstreamOpened");

@@ -1,0 +1,185 @@
+/** One event loop: waits for news, hands each to the step its connection is at, then sees to deadlines. */
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP } from "../kernel/constants.js";
+import type { Kernel } from "../kernel/kernel.js";
+import { acceptSome, listenerOfEventSlot, resumeListeners, unwatchListener, watchListener } from "./accept.js";
+import { at } from "./at.js";
+import { close } from "./close.js";
+import { Core } from "./core.js";
+import { scalarIndex } from "./counters.js";
+import { connecting, dialTimedOut } from "./dial.js";
+import type { Command, Notice, ReactorOptions } from "./plan.js";
+import { CLIENT_RESET, DRAINED } from "./reasons.js";
+import { relay, relayQueued, relayTimedOut } from "./relay.js";
+import { sniff, sniffTimedOut } from "./sniff.js";
+import { CONNECTING, DIAL, ENDING, FREE, READABLE, RELAY, SNIFF } from "./table.js";
+
+/** The wake-up descriptor's slot in events. */
+const WAKE_SLOT = -1;
+
+export class Reactor {
+	readonly core: Core;
+	readonly #kernel: Kernel;
+	readonly #wakeFd: number;
+	readonly #takeCommands: () => Iterable<Command>;
+	#stopped = false;
+
+	/** `takeCommands` gives what the main thread has sent since it was asked last. */
+	constructor(
+		kernel: Kernel,
+		options: ReactorOptions,
+		notify: (notice: Notice) => void,
+		takeCommands: () => Iterable<Command>,
+	) {
+		this.core = new Core(kernel, options, notify);
+		this.#kernel = kernel;
+		this.#wakeFd = options.wakeFd;
+		this.#takeCommands = takeCommands;
+		kernel.readiness.add(options.wakeFd, EPOLLIN, WAKE_SLOT, 0);
+	}
+
+	/** Runs until a `stop` command. */
+	run(): void {
+		while (!this.#stopped) this.turn();
+	}
+
+	get stopped(): boolean {
+		return this.#stopped;
+	}
+
+	/** One turn of the loop. */
+	turn(): void {
+		const { core } = this;
+		const count = this.#kernel.readiness.wait(this.#patienceMs());
+		if (count < 0) throw new Error(`waiting for events failed with errno ${-count}`);
+		core.nowMs = this.#kernel.now();
+		core.counters.add(TURNS, 1);
+		for (let event = 0; event < count; event++) this.#dispatch(event);
+		core.runQueued(this.#runQueued);
+		core.wheel.expire(core.nowMs, this.#expire);
+		if (core.nowMs >= core.resumeAtMs) resumeListeners(core);
+		core.publish();
+	}
+
+	/** How long to wait for events. */
+	#patienceMs(): number {
+		const { core } = this;
+		if (core.hasQueued) return 0;
+		const delay = core.wheel.delay(core.nowMs);
+		if (core.resumeAtMs === Number.POSITIVE_INFINITY) return delay;
+		const resume = Math.max(0, Math.ceil(core.resumeAtMs - core.nowMs));
+		return delay < 0 ? resume : Math.min(delay, resume);
+	}
+
+	#dispatch(event: number): void {
+		const { core } = this;
+		const { readiness } = this.#kernel;
+		const slot = readiness.slotOf(event);
+		if (slot < 0) {
+			this.#dispatchSpecial(slot);
+			return;
+		}
+		if (readiness.generationOf(event) !== at(core.table.generation, slot)) {
+			core.counters.add(STALE_EVENTS, 1);
+			return;
+		}
+		const events = readiness.flagsOf(event);
+		switch (at(core.table.state, slot)) {
+			case RELAY:
+				relay(core, slot, events);
+				return;
+			case CONNECTING:
+				connecting(core, slot, events);
+				return;
+			case SNIFF:
+				noteEnding(core, slot, events);
+				sniff(core, slot);
+				return;
+			case DIAL:
+				// A client that ends its direction has said all it wants to; one that resets is gone.
+				noteEnding(core, slot, events);
+				if ((events & (EPOLLERR | EPOLLHUP)) !== 0) close(core, slot, CLIENT_RESET);
+				return;
+			case FREE:
+				core.counters.add(STALE_EVENTS, 1);
+				return;
+			default:
+				throw new Error(`row ${slot} is in no known state`);
+		}
+	}
+
+	#dispatchSpecial(slot: number): void {
+		const { core } = this;
+		if (slot === WAKE_SLOT) {
+			this.#kernel.clearWake(this.#wakeFd);
+			for (const command of this.#takeCommands()) this.command(command);
+			return;
+		}
+		const listener = core.listeners.get(listenerOfEventSlot(slot));
+		if (listener !== undefined && !listener.paused) acceptSome(core, listener);
+	}
+
+	readonly #runQueued = (slot: number): void => relayQueued(this.core, slot);
+
+	/** A deadline passed. All deadlines lie on the client's row. */
+	readonly #expire = (slot: number): void => {
+		const { core } = this;
+		switch (at(core.table.state, slot)) {
+			case SNIFF:
+				sniffTimedOut(core, slot);
+				return;
+			case DIAL:
+				dialTimedOut(core, slot);
+				return;
+			case RELAY:
+				relayTimedOut(core, slot);
+				return;
+			default:
+				throw new Error(`a deadline fired for row ${slot}, which has no step that sets one`);
+		}
+	};
+
+	/** Carries out what the main thread asks. */
+	command(command: Command): void {
+		const { core } = this;
+		switch (command.kind) {
+			case "plan": {
+				const { added, removed } = core.apply(command.plan);
+				for (const listener of removed) unwatchListener(core, listener);
+				for (const listener of added) watchListener(core, listener);
+				core.notify({ kind: "applied", revision: command.plan.revision });
+				return;
+			}
+			case "upstream":
+				core.applyUpstream(command.upstream);
+				return;
+			case "drain":
+				for (const listener of [...core.listeners.values()]) unwatchListener(core, listener);
+				core.draining = true;
+				core.notify({ kind: "listenersClosed" });
+				if (core.table.clients === 0) core.notify({ kind: "drained" });
+				return;
+			case "stop":
+				this.#closeAll();
+				this.#stopped = true;
+				core.notify({ kind: "stopped" });
+		}
+	}
+
+	#closeAll(): void {
+		const { core } = this;
+		core.draining = false; // "drained" has been said, or is no longer waited for
+		for (let slot = 0; slot < core.table.sessions; slot++)
+			if (at(core.table.state, slot) !== FREE) close(core, slot, DRAINED);
+		core.pipes.closeIdle();
+		core.publish();
+	}
+}
+
+function noteEnding(core: Core, slot: number, events: number): void {
+	let flags = at(core.table.flags, slot) | READABLE;
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) flags |= ENDING;
+	core.table.flags[slot] = flags;
+}
+
+const TURNS = scalarIndex("turns");
+const STALE_EVENTS = scalarIndex("staleEvents");

@@ -1,0 +1,78 @@
+/**
+ * Why a session ended: one closed list, shared by log, metrics and API. Each entry says who ended it
+ * and why. Every session ends with exactly one of them.
+ */
+export const REASONS = [
+	/** The client ended its direction first, and the other followed: the normal end. */
+	"client_closed",
+	/** The upstream ended its direction first. */
+	"upstream_closed",
+	"client_reset",
+	"upstream_reset",
+	/** `timeouts.handshake` passed before the connection could be routed. */
+	"handshake_timeout",
+	/** Every address that was tried let `timeouts.connect` pass, or the last one did. */
+	"connect_timeout",
+	/** The last address tried refused, or could not be reached. */
+	"connect_refused",
+	/** Every address of the upstream is known to be down, or its name has no address. */
+	"upstream_down",
+	"idle_timeout",
+	"stall_timeout",
+	"half_closed_timeout",
+	"lifetime",
+	/** The kernel gave the peer up: keepalive probes or retransmissions went unanswered. */
+	"keepalive_lost",
+	/** First bytes that begin as TLS and are malformed or too long. */
+	"unrecognized",
+	/** A request head that RFC 9112 forbids. */
+	"bad_request",
+	/** A PROXY header was required and did not come, or came from an address that is not trusted. */
+	"proxy_header",
+	"no_route",
+	/** A route said `to: reject`. */
+	"rejected",
+	"limit_connections",
+	/** No descriptor for the upstream. */
+	"fd_pressure",
+	/** No table row or chunk was left. */
+	"memory_pressure",
+	/** Shutdown: `timeouts.drain` passed. */
+	"drained",
+	/** A fault of Sluice itself; the log says which. */
+	"internal",
+] as const;
+
+export type Reason = (typeof REASONS)[number];
+
+const INDEX = new Map<string, number>(REASONS.map((reason, index) => [reason, index]));
+
+function indexOf(reason: Reason): number {
+	const index = INDEX.get(reason);
+	if (index === undefined) throw new Error(`no reason ${reason}`);
+	return index;
+}
+
+export const CLIENT_CLOSED = indexOf("client_closed");
+export const UPSTREAM_CLOSED = indexOf("upstream_closed");
+export const CLIENT_RESET = indexOf("client_reset");
+export const UPSTREAM_RESET = indexOf("upstream_reset");
+export const HANDSHAKE_TIMEOUT = indexOf("handshake_timeout");
+export const CONNECT_TIMEOUT = indexOf("connect_timeout");
+export const CONNECT_REFUSED = indexOf("connect_refused");
+export const UPSTREAM_DOWN = indexOf("upstream_down");
+export const IDLE_TIMEOUT = indexOf("idle_timeout");
+export const STALL_TIMEOUT = indexOf("stall_timeout");
+export const HALF_CLOSED_TIMEOUT = indexOf("half_closed_timeout");
+export const LIFETIME = indexOf("lifetime");
+export const KEEPALIVE_LOST = indexOf("keepalive_lost");
+export const UNRECOGNIZED = indexOf("unrecognized");
+export const BAD_REQUEST = indexOf("bad_request");
+export const PROXY_HEADER = indexOf("proxy_header");
+export const NO_ROUTE = indexOf("no_route");
+export const REJECTED = indexOf("rejected");
+export const LIMIT_CONNECTIONS = indexOf("limit_connections");
+export const FD_PRESSURE = indexOf("fd_pressure");
+export const MEMORY_PRESSURE = indexOf("memory_pressure");
+export const DRAINED = indexOf("drained");
+export const INTERNAL = indexOf("internal");

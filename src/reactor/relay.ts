@@ -1,0 +1,413 @@
+/**
+ * The mode in which bytes pass untouched. Each direction is *from* a connection *to* its peer:
+ *
+ *     received into scratch ──► sent at once ──► what the peer does not take waits in one chunk,
+ *                                                and nothing more is read until it is gone
+ *     bulk: spliced socket → pipe → socket; what the peer does not take waits in that one pipe
+ *
+ * Readiness is edge-triggered: READABLE and BLOCKED remember what the edges said.
+ */
+import {
+	EAGAIN,
+	EINTR,
+	EINVAL,
+	EPOLLERR,
+	EPOLLET,
+	EPOLLHUP,
+	EPOLLIN,
+	EPOLLOUT,
+	EPOLLRDHUP,
+} from "../kernel/constants.js";
+import { at } from "./at.js";
+import { close, closeFailed } from "./close.js";
+import { CHUNK_BYTES, type Core } from "./core.js";
+import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "./counters.js";
+import {
+	CLIENT_CLOSED,
+	HALF_CLOSED_TIMEOUT,
+	IDLE_TIMEOUT,
+	LIFETIME,
+	STALL_TIMEOUT,
+	UPSTREAM_CLOSED,
+} from "./reasons.js";
+import { BLOCKED, BULK, ENDED, ENDING, NONE, READABLE, RELAY, SHUT, WATCHES_OUT } from "./table.js";
+
+/** Buffers a direction may move before others have their turn. */
+const ROUNDS_PER_TURN = 16;
+
+/** Reads in a row that fill the buffer: then the direction is bulk, and worth a pipe. */
+const BULK_READS = 4;
+
+/** What one splice asks for: more than any pipe holds. */
+const SPLICE_BYTES = 1 << 20;
+
+/** A splice that moved less than this ends bulk: for small messages receive and send are cheaper. */
+const BULK_MIN_BYTES = 4096;
+
+/** Where reads go. */
+const SCRATCH_AT = 0;
+
+const UPSTREAM_ENDED_FIRST = 2;
+const CLIENT_ENDED_FIRST = 1;
+
+/** The upstream is connected: bytes begin to pass, first those that were only peeked. */
+export function beginRelay(core: Core, client: number, link: number, events: number): void {
+	const { table } = core;
+	table.state[client] = RELAY;
+	table.state[link] = RELAY;
+	table.activeMs[client] = core.nowMs;
+	core.wheel.arm(client, earliestDeadline(core, client));
+	// Edges for the client's first bytes came while sniffing; ask its socket whatever they said.
+	table.flags[client] = at(table.flags, client) | READABLE;
+	const generation = at(table.generation, client);
+	relay(core, link, events | EPOLLOUT);
+	if (at(table.generation, client) === generation) pump(core, client, link);
+}
+
+/** News of either side. */
+export function relay(core: Core, slot: number, events: number): void {
+	const { table } = core;
+	const peer = at(table.peer, slot);
+	let flags = at(table.flags, slot);
+	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) {
+		flags |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0 ? READABLE | ENDING : READABLE;
+		table.flags[slot] = flags;
+	}
+	if ((events & EPOLLERR) !== 0 && (at(table.flags, peer) & BLOCKED) !== 0) {
+		// Its bytes cannot be read out to the error behind them, because the peer takes none.
+		closeFailed(core, slot, core.kernel.takeError(at(table.fd, slot)));
+		return;
+	}
+	if ((events & EPOLLOUT) !== 0 && (flags & BLOCKED) !== 0) {
+		// Each step may end the session; its row then belongs to a later generation.
+		const generation = at(table.generation, slot);
+		flush(core, slot, peer);
+		if (at(table.generation, slot) !== generation) return;
+		pump(core, peer, slot);
+		if (at(table.generation, slot) !== generation) return;
+	}
+	pump(core, slot, peer);
+}
+
+/** The connection had more than its share of an earlier turn. */
+export function relayQueued(core: Core, slot: number): void {
+	if (at(core.table.state, slot) === RELAY) pump(core, slot, at(core.table.peer, slot));
+}
+
+function pump(core: Core, from: number, to: number): void {
+	const { flags } = core.table;
+	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+		const mine = at(flags, from);
+		if ((mine & (READABLE | ENDED)) !== READABLE || (at(flags, to) & BLOCKED) !== 0) return;
+		const goOn = (mine & BULK) !== 0 ? moveBySplice(core, from, to) : moveByCopy(core, from, to);
+		if (!goOn) return;
+	}
+	core.enqueue(from);
+}
+
+// Each way to move bytes returns false when this direction is done for now, or the session is closed.
+
+function moveByCopy(core: Core, from: number, to: number): boolean {
+	if (core.chunks.available === 0) return moveByPeek(core, from, to);
+	const { table, kernel } = core;
+	const count = kernel.receive(at(table.fd, from), SCRATCH_AT, CHUNK_BYTES);
+	if (count <= 0) return nothingReceived(core, from, to, count);
+	noteRead(core, from, count);
+	return deliver(core, from, to, count);
+}
+
+/**
+ * No chunk is left to hold what the peer might not take. Then bytes stay in the kernel until they are
+ * sent: one call more, and nothing held.
+ */
+function moveByPeek(core: Core, from: number, to: number): boolean {
+	const { table, kernel } = core;
+	const count = kernel.peek(at(table.fd, from), SCRATCH_AT, CHUNK_BYTES);
+	if (count <= 0) return nothingReceived(core, from, to, count);
+	const sent = send(core, to, SCRATCH_AT, count);
+	if (sent < 0) return writeFailed(core, to, from, -sent);
+	if (sent > 0) {
+		kernel.discard(at(table.fd, from), sent);
+		moved(core, to, sent);
+	}
+	if (sent < count) {
+		block(core, to);
+		return false;
+	}
+	noteRead(core, from, count);
+	return true;
+}
+
+function noteRead(core: Core, from: number, count: number): void {
+	const { flags, fullReads } = core.table;
+	if (count === CHUNK_BYTES) {
+		const reads = at(fullReads, from) + 1;
+		if (reads >= BULK_READS) {
+			flags[from] = at(flags, from) | BULK;
+			fullReads[from] = 0;
+		} else fullReads[from] = reads;
+		return;
+	}
+	fullReads[from] = 0;
+	// A short read has emptied the socket. Only an end or an error that was announced can follow at once.
+	if ((at(flags, from) & ENDING) === 0) flags[from] = at(flags, from) & ~READABLE;
+}
+
+function nothingReceived(core: Core, from: number, to: number, result: number): boolean {
+	const { flags } = core.table;
+	if (result === 0) return ended(core, from, to);
+	if (result === -EINTR) return true;
+	if (result !== -EAGAIN) {
+		closeFailed(core, from, -result);
+		return false;
+	}
+	flags[from] = at(flags, from) & ~READABLE;
+	return false;
+}
+
+/** Sends `count` scratch bytes; what the peer does not take goes into a chunk. */
+function deliver(core: Core, from: number, to: number, count: number): boolean {
+	const sent = send(core, to, SCRATCH_AT, count);
+	if (sent < 0) return writeFailed(core, to, from, -sent);
+	moved(core, to, sent);
+	if (sent === count) return true;
+	keep(core, to, SCRATCH_AT + sent, count - sent);
+	block(core, to);
+	return false;
+}
+
+/**
+ * Sends bytes that come before the client's own: a PROXY header. They are not counted as relayed.
+ * False when they can neither be sent nor kept.
+ */
+export function sendFirst(core: Core, link: number, offset: number, length: number): boolean {
+	const sent = Math.max(0, send(core, link, offset, length));
+	core.table.sent[link] = sent - length;
+	core.counters.moved(at(core.table.listener, core.table.clientOf(link)), FROM_CLIENT, sent - length);
+	if (sent === length) return true;
+	if (core.chunks.available === 0) return false;
+	keep(core, link, offset + sent, length - sent);
+	block(core, link);
+	return true;
+}
+
+/** Sends until the kernel takes no more. Returns how much it took, or a negative errno when it took nothing for another reason. */
+function send(core: Core, to: number, offset: number, length: number): number {
+	const { kernel, table } = core;
+	const fd = at(table.fd, to);
+	let sent = 0;
+	while (sent < length) {
+		const count = kernel.send(fd, offset + sent, length - sent);
+		if (count >= 0) sent += count;
+		else if (count === -EAGAIN) break;
+		else if (count !== -EINTR) return count;
+	}
+	return sent;
+}
+
+function keep(core: Core, to: number, offset: number, length: number): void {
+	const { table, chunks, kernel } = core;
+	const chunk = chunks.take();
+	if (chunk === NONE) throw new Error("no chunk, although one was available");
+	kernel.memory.copyWithin(chunks.offsetOf(chunk), offset, offset + length);
+	table.chunk[to] = chunk;
+	table.chunkStart[to] = 0;
+	table.chunkEnd[to] = length;
+	core.buffered(length);
+}
+
+function moveBySplice(core: Core, from: number, to: number): boolean {
+	const { table, kernel, pipes } = core;
+	const pipe = pipes.borrow();
+	if (pipe === NONE) return moveByCopy(core, from, to);
+	const count = kernel.splice(at(table.fd, from), pipes.writeEnd(pipe), SPLICE_BYTES);
+	if (count <= 0) {
+		pipes.giveBack(pipe);
+		if (count !== -EINVAL) return nothingReceived(core, from, to, count);
+		// A kind of socket that cannot be spliced.
+		table.flags[from] = at(table.flags, from) & ~BULK;
+		return true;
+	}
+	if (count < BULK_MIN_BYTES) table.flags[from] = at(table.flags, from) & ~BULK;
+	return drainPipe(core, from, to, pipe, count);
+}
+
+/** Moves what is in a pipe on to the peer; a pipe that is not empty afterwards stays with it. */
+function drainPipe(core: Core, from: number, to: number, pipe: number, bytes: number): boolean {
+	const { table, kernel, pipes } = core;
+	let left = bytes;
+	while (left > 0) {
+		const count = kernel.splice(pipes.readEnd(pipe), at(table.fd, to), left);
+		if (count >= 0) left -= count;
+		else if (count === -EAGAIN) break;
+		else if (count !== -EINTR) {
+			pipes.discard(pipe);
+			return writeFailed(core, to, from, -count);
+		}
+	}
+	if (bytes > left) {
+		moved(core, to, bytes - left);
+		core.counters.add(SPLICED_BYTES, bytes - left);
+	}
+	if (left === 0) {
+		pipes.giveBack(pipe);
+		return true;
+	}
+	table.pipe[to] = pipe;
+	table.pipeBytes[to] = left;
+	core.buffered(left);
+	block(core, to);
+	return false;
+}
+
+/** Sends what waits for `to`. When nothing is left, `from` may be read again, or its end carried on. */
+function flush(core: Core, to: number, from: number): void {
+	const { table } = core;
+	if (at(table.chunk, to) !== NONE && !flushChunk(core, to, from)) return;
+	if (at(table.pipe, to) !== NONE && !flushPipe(core, to, from)) return;
+	table.flags[to] = at(table.flags, to) & ~BLOCKED;
+	table.blockedAtMs[to] = 0;
+	if ((at(table.flags, from) & ENDED) !== 0) endDirection(core, to);
+}
+
+function flushChunk(core: Core, to: number, from: number): boolean {
+	const { table, chunks } = core;
+	const chunk = at(table.chunk, to);
+	const start = at(table.chunkStart, to);
+	const length = at(table.chunkEnd, to) - start;
+	const sent = send(core, to, chunks.offsetOf(chunk) + start, length);
+	if (sent < 0) return writeFailed(core, to, from, -sent);
+	if (sent > 0) {
+		moved(core, to, sent);
+		core.buffered(-sent);
+		// It takes some, so it has not stalled.
+		table.blockedAtMs[to] = core.nowMs;
+	}
+	if (sent < length) {
+		table.chunkStart[to] = start + sent;
+		return false;
+	}
+	table.chunk[to] = NONE;
+	chunks.give(chunk);
+	return true;
+}
+
+function flushPipe(core: Core, to: number, from: number): boolean {
+	const { table } = core;
+	const pipe = at(table.pipe, to);
+	const bytes = at(table.pipeBytes, to);
+	table.pipe[to] = NONE;
+	table.pipeBytes[to] = 0;
+	core.buffered(-bytes);
+	return drainPipe(core, from, to, pipe, bytes);
+}
+
+/** The peer takes no more for now: watch for room, and give it `stall` to take something. */
+function block(core: Core, to: number): void {
+	const { table, kernel, wheel } = core;
+	const flags = at(table.flags, to);
+	table.flags[to] = flags | BLOCKED | WATCHES_OUT;
+	table.blockedAtMs[to] = core.nowMs;
+	if ((flags & WATCHES_OUT) === 0) {
+		// Modifying reports the state as it is now, so an edge in between is not lost.
+		const interest = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+		kernel.readiness.modify(at(table.fd, to), interest, to, at(table.generation, to));
+	}
+	const client = table.clientOf(to);
+	const stallsAtMs = core.nowMs + core.policyOf(client).stallMs;
+	if (stallsAtMs < at(table.deadlineMs, client)) wheel.arm(client, stallsAtMs);
+}
+
+/** The end of a stream was read. */
+function ended(core: Core, from: number, to: number): boolean {
+	const { table, wheel } = core;
+	table.flags[from] = (at(table.flags, from) & ~READABLE) | ENDED;
+	const client = table.clientOf(from);
+	if (at(table.firstEnd, client) === 0)
+		table.firstEnd[client] = from === client ? CLIENT_ENDED_FIRST : UPSTREAM_ENDED_FIRST;
+	const closesAtMs = core.nowMs + core.policyOf(client).halfClosedMs;
+	if (closesAtMs < at(table.deadlineMs, client)) wheel.arm(client, closesAtMs);
+	if ((at(table.flags, to) & BLOCKED) === 0) endDirection(core, to);
+	return false;
+}
+
+/** Everything from the peer has been sent to `to`: carry the end on, or close when both directions have ended. */
+function endDirection(core: Core, to: number): void {
+	const { table, kernel } = core;
+	const from = at(table.peer, to);
+	if ((at(table.flags, to) & ENDED) !== 0 && (at(table.flags, from) & BLOCKED) === 0) {
+		const client = table.clientOf(to);
+		close(core, client, at(table.firstEnd, client) === CLIENT_ENDED_FIRST ? CLIENT_CLOSED : UPSTREAM_CLOSED);
+		return;
+	}
+	table.flags[to] = at(table.flags, to) | SHUT;
+	kernel.shutdownWrite(at(table.fd, to));
+}
+
+/**
+ * `to` takes nothing more, for good. What it said before (an early answer, then a reset, is common) still
+ * belongs to its peer.
+ */
+function writeFailed(core: Core, to: number, from: number, errno: number): boolean {
+	const { table, kernel } = core;
+	if ((at(table.flags, from) & (BLOCKED | SHUT)) === 0) {
+		for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+			const count = kernel.receive(at(table.fd, to), SCRATCH_AT, CHUNK_BYTES);
+			if (count <= 0) break;
+			const sent = send(core, from, SCRATCH_AT, count);
+			if (sent > 0) moved(core, from, sent);
+			if (sent < count) break;
+		}
+	}
+	closeFailed(core, to, errno);
+	return false;
+}
+
+/** The kernel took `count` bytes for `to`. */
+function moved(core: Core, to: number, count: number): void {
+	const { table, counters } = core;
+	const client = table.clientOf(to);
+	table.sent[to] = at(table.sent, to) + count;
+	table.activeMs[client] = core.nowMs;
+	counters.moved(at(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
+}
+
+/** The wheel fired for a relayed session. Traffic does not touch the wheel, so first ask what holds now. */
+export function relayTimedOut(core: Core, client: number): void {
+	const deadlineMs = earliestDeadline(core, client);
+	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
+	else close(core, client, overdueReason(core, client));
+}
+
+function earliestDeadline(core: Core, client: number): number {
+	return Math.min(silenceDeadline(core, client), stallDeadline(core, client), lifetimeDeadline(core, client));
+}
+
+function overdueReason(core: Core, client: number): number {
+	if (lifetimeDeadline(core, client) <= core.nowMs) return LIFETIME;
+	if (stallDeadline(core, client) <= core.nowMs) return STALL_TIMEOUT;
+	return at(core.table.firstEnd, client) !== 0 ? HALF_CLOSED_TIMEOUT : IDLE_TIMEOUT;
+}
+
+/** No byte in either direction; sooner when one direction has ended. */
+function silenceDeadline(core: Core, client: number): number {
+	const { idleMs, halfClosedMs } = core.policyOf(client);
+	return at(core.table.activeMs, client) + (at(core.table.firstEnd, client) !== 0 ? halfClosedMs : idleMs);
+}
+
+function stallDeadline(core: Core, client: number): number {
+	const { table } = core;
+	const { stallMs } = core.policyOf(client);
+	const mine = at(table.blockedAtMs, client);
+	const theirs = at(table.blockedAtMs, at(table.peer, client));
+	const clientStalls = mine === 0 ? Number.POSITIVE_INFINITY : mine + stallMs;
+	const upstreamStalls = theirs === 0 ? Number.POSITIVE_INFINITY : theirs + stallMs;
+	return Math.min(clientStalls, upstreamStalls);
+}
+
+function lifetimeDeadline(core: Core, client: number): number {
+	const { lifetimeMs } = core.policyOf(client);
+	return lifetimeMs === 0 ? Number.POSITIVE_INFINITY : at(core.table.acceptedMs, client) + lifetimeMs;
+}
+
+const SPLICED_BYTES = scalarIndex("splicedBytes");

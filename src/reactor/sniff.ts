@@ -1,0 +1,180 @@
+/**
+ * Third step: what is this connection, and where does it go? Bytes are peeked, never taken, so an
+ * unfinished hello costs a row and nothing else, and whoever is dialled finds every byte still there.
+ */
+import { EAGAIN, EINTR, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import {
+	COMPLETE,
+	NEED_MORE,
+	PEEK_LIMIT_BYTES,
+	PROTOCOL_OTHER,
+	PROTOCOL_TLS,
+	PROTOCOL_UNKNOWN,
+	PROXY_HEADER_LIMIT_BYTES,
+	parseProxyHeader,
+	recognize,
+} from "../protocol/index.js";
+import { at } from "./at.js";
+import { close, closeFailed } from "./close.js";
+import type { Core, ReactorListener } from "./core.js";
+import { dial } from "./dial.js";
+import { BAD_REQUEST, CLIENT_CLOSED, HANDSHAKE_TIMEOUT, INTERNAL, NO_ROUTE, PROXY_HEADER, REJECTED, UNRECOGNIZED } from "./reasons.js";
+import { ENDING, LOW_WATER, NAME_BYTES } from "./table.js";
+
+/** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
+const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
+
+/** A new connection: routed at once where no route looks at its bytes, else given its handshake deadline. */
+export function begin(core: Core, listener: ReactorListener, slot: number): void {
+	const { table } = core;
+	if (!listener.router.peeks && !listener.plan.proxyRequired) {
+		// Nothing was asked, so the protocol stays unknown; `other` is what an unconditional route takes.
+		take(core, listener, slot, PROTOCOL_OTHER);
+		return;
+	}
+	const policy = core.policyOf(slot);
+	const wait = listener.router.takesSilence ? Math.min(policy.silenceMs, policy.handshakeMs) : policy.handshakeMs;
+	core.wheel.arm(slot, at(table.acceptedMs, slot) + wait);
+}
+
+/** Bytes came, or the client ended. */
+export function sniff(core: Core, slot: number): void {
+	const { kernel, table } = core;
+	const listener = core.listenerOf(slot);
+	const fd = at(table.fd, slot);
+	let count = kernel.peek(fd, 0, PEEK_BYTES);
+	while (count === -EINTR) count = kernel.peek(fd, 0, PEEK_BYTES);
+	if (count === -EAGAIN) return;
+	if (count < 0) {
+		closeFailed(core, slot, -count);
+		return;
+	}
+	if (count === 0) {
+		close(core, slot, CLIENT_CLOSED);
+		return;
+	}
+	look(core, listener, slot, count);
+}
+
+function look(core: Core, listener: ReactorListener, slot: number, count: number): void {
+	const { kernel, table, recognition } = core;
+	if (listener.plan.proxyRequired && !passProxyHeader(core, slot, count)) return;
+	const start = at(table.proxyHeaderBytes, slot);
+	if (!listener.router.peeks) {
+		take(core, listener, slot, PROTOCOL_OTHER);
+		return;
+	}
+	if (start === count) {
+		waitForMore(core, slot, count, count + 1);
+		return;
+	}
+	const verdict = recognize(kernel.memory, start, count, recognition);
+	table.protocol[slot] = recognition.protocol;
+	if (verdict === NEED_MORE) waitForMore(core, slot, count, start + recognition.needBytes);
+	else if (verdict === COMPLETE) {
+		keepName(core, slot);
+		take(core, listener, slot, recognition.protocol);
+	} else close(core, slot, recognition.protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
+}
+
+/** True when the PROXY header is complete: its address is the client's from now on. It is consumed when relaying begins. */
+function passProxyHeader(core: Core, slot: number, count: number): boolean {
+	const { kernel, table, proxyHeader } = core;
+	if (at(table.proxyHeaderBytes, slot) > 0) return true;
+	const verdict = parseProxyHeader(kernel.memory, 0, count, proxyHeader);
+	if (verdict === NEED_MORE) {
+		waitForMore(core, slot, count, proxyHeader.needBytes);
+		return false;
+	}
+	if (verdict !== COMPLETE) {
+		close(core, slot, PROXY_HEADER);
+		return false;
+	}
+	table.proxyHeaderBytes[slot] = proxyHeader.headerLength;
+	if (!proxyHeader.isLocal && proxyHeader.family !== 0) {
+		table.family[slot] = proxyHeader.family;
+		table.sourcePort[slot] = proxyHeader.sourcePort;
+		table.source.set(proxyHeader.sourceAddress, slot * 16);
+	}
+	return true;
+}
+
+function waitForMore(core: Core, slot: number, count: number, needed: number): void {
+	const { kernel, table } = core;
+	const flags = at(table.flags, slot);
+	if ((flags & ENDING) !== 0) {
+		// It will never be complete.
+		close(core, slot, CLIENT_CLOSED);
+		return;
+	}
+	// The client has spoken, so it is no longer silent; the handshake deadline counts from accept, and bytes
+	// do not renew it.
+	core.wheel.arm(slot, at(table.acceptedMs, slot) + core.policyOf(slot).handshakeMs);
+	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it.
+	if (needed > count + 1 || (flags & LOW_WATER) !== 0) {
+		kernel.setOption(at(table.fd, slot), SOL_SOCKET, SO_RCVLOWAT, Math.max(1, needed));
+		table.flags[slot] = flags | LOW_WATER;
+	}
+}
+
+/** The deadline of this step passed: a silent client may take the route for such, everybody else is closed. */
+export function sniffTimedOut(core: Core, slot: number): void {
+	const { table } = core;
+	const listener = core.listenerOf(slot);
+	const handshakeAtMs = at(table.acceptedMs, slot) + core.policyOf(slot).handshakeMs;
+	if (core.nowMs >= handshakeAtMs) {
+		close(core, slot, HANDSHAKE_TIMEOUT);
+		return;
+	}
+	// Only silence is waited out: a client that has sent part of a hello arms the handshake deadline instead.
+	core.query.protocol = PROTOCOL_UNKNOWN;
+	if (match(core, listener, slot, 0) >= 0) take(core, listener, slot, PROTOCOL_UNKNOWN);
+	else core.wheel.arm(slot, handshakeAtMs);
+}
+
+/** Routes a connection whose protocol (and name, if it has one) is known. */
+function take(core: Core, listener: ReactorListener, slot: number, protocol: number): void {
+	const { table, kernel } = core;
+	table.recognizedMs[slot] = core.nowMs;
+	core.query.protocol = protocol;
+	const index = match(core, listener, slot, listener.router.peeks ? core.recognition.nameLength : 0);
+	const route = listener.plan.routes[index];
+	if (route === undefined) {
+		close(core, slot, NO_ROUTE);
+		return;
+	}
+	table.route[slot] = route.slot;
+	core.counters.routed(route.slot);
+	if (route.upstream < 0) {
+		close(core, slot, REJECTED);
+		return;
+	}
+	core.counters.handshakeTook(listener.plan.slot, core.nowMs - at(table.acceptedMs, slot));
+	if ((at(table.flags, slot) & LOW_WATER) !== 0) {
+		if (kernel.setOption(at(table.fd, slot), SOL_SOCKET, SO_RCVLOWAT, 1) < 0) {
+			close(core, slot, INTERNAL);
+			return;
+		}
+		table.flags[slot] = at(table.flags, slot) & ~LOW_WATER;
+	}
+	table.upstream[slot] = route.upstream;
+	dial(core, slot);
+}
+
+function match(core: Core, listener: ReactorListener, slot: number, nameLength: number): number {
+	const { query, table } = core;
+	query.nameLength = query.protocol === PROTOCOL_UNKNOWN ? 0 : nameLength;
+	query.name = core.recognition.name;
+	query.family = at(table.family, slot);
+	query.sourceOffset = slot * 16;
+	return listener.router.match(query);
+}
+
+/** Copies the recognised name into the row, for the log. */
+function keepName(core: Core, slot: number): void {
+	const { table, recognition } = core;
+	const { name, nameLength } = recognition;
+	table.nameLength[slot] = nameLength;
+	if (nameLength > NAME_BYTES) core.longNames.set(slot, name.slice(0, nameLength));
+	else for (let i = 0; i < nameLength; i++) table.name[slot * NAME_BYTES + i] = at(name, i);
+}

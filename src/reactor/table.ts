@@ -1,0 +1,314 @@
+/**
+ * All state of all connections of one reactor, as columns over one piece of shared memory (struct of
+ * arrays). The main thread reads it for metrics without a message; nothing per connection lives on the
+ * JavaScript heap.
+ *
+ *     slot     0 … sessions-1      client connections; the *session columns* exist for these
+ *     slot     sessions … 2s-1     upstream connections; their `peer` is the client's slot, and back
+ *
+ * A row's memory is touched when it is first used, and low slots are used first, so an idle gateway
+ * sized for a million sessions costs what its busiest moment needed.
+ */
+import { at } from "./at.js";
+
+/** Names longer than this are kept on the heap beside the table: longer ones are legal, up to 253, and rare. */
+export const NAME_BYTES = 84;
+
+/** No descriptor, no chunk, no pipe, no peer, end of a list. */
+export const NONE = -1;
+
+// States of a connection. A client's connection passes through them downwards.
+export const FREE = 0;
+/** Peeking at first bytes until the route is known. */
+export const SNIFF = 1;
+/** Client: its upstream is being dialled. */
+export const DIAL = 2;
+/** Upstream: connect() has been called. */
+export const CONNECTING = 3;
+/** Both: bytes pass. */
+export const RELAY = 4;
+
+// Flags of a connection.
+/** News came that has not been read to its end yet. */
+export const READABLE = 1;
+/** The peer's end of the stream has been read. */
+export const ENDED = 2;
+/** We have ended our direction. */
+export const SHUT = 4;
+/** The end (or an error) of the stream waits behind the bytes that are readable now. */
+export const ENDING = 8;
+/** The kernel took less than we had: nothing is read for this connection until it is writable again. */
+export const BLOCKED = 16;
+/** What comes from this connection proved to be bulk: it is spliced. */
+export const BULK = 32;
+/** It waits in the reactor's queue for another turn, because it had more than its share of this one. */
+export const QUEUED = 64;
+/** Readiness reports when it can be written. Asked for when it blocks first, and then kept. */
+export const WATCHES_OUT = 128;
+/** SO_RCVLOWAT is above 1, because a hello is known to be longer than what has come. */
+export const LOW_WATER = 256;
+
+interface ColumnSpec {
+	readonly bytes: number;
+	readonly perSession: boolean;
+}
+
+/** Bytes a client's row takes at most: connection columns and session columns together. */
+export const ROW_BYTES_MAX = 256;
+
+export class Table {
+	readonly sessions: number;
+	readonly buffer: SharedArrayBuffer;
+
+	// Connection columns: one cell per slot.
+	readonly deadlineMs: Float64Array;
+	/** When this connection stopped taking what we have for it; 0 while it takes everything. */
+	readonly blockedAtMs: Float64Array;
+	/** Bytes handed to the kernel for this connection. */
+	readonly sent: Float64Array;
+	readonly fd: Int32Array;
+	/** Counts the slot's owners. An event that carries another generation is news for an earlier one. */
+	readonly generation: Int32Array;
+	readonly peer: Int32Array;
+	/** The wheel's bucket list; while the row is free, `next` is the free list. */
+	readonly next: Int32Array;
+	readonly previous: Int32Array;
+	readonly tick: Int32Array;
+	/** Bytes waiting to be sent to this connection: a chunk and where they lie in it. */
+	readonly chunk: Int32Array;
+	readonly chunkStart: Int32Array;
+	readonly chunkEnd: Int32Array;
+	/** Bytes waiting to be spliced to this connection: a pipe and how many are in it. */
+	readonly pipe: Int32Array;
+	readonly pipeBytes: Int32Array;
+	readonly state: Uint8Array;
+	readonly flags: Uint16Array;
+	/** Reads in a row that filled the buffer: how bulk is recognised. */
+	readonly fullReads: Uint8Array;
+
+	// Session columns: one cell per client slot.
+	readonly acceptedMs: Float64Array;
+	readonly recognizedMs: Float64Array;
+	readonly dialledMs: Float64Array;
+	readonly connectedMs: Float64Array;
+	readonly activeMs: Float64Array;
+	readonly listener: Int32Array;
+	readonly route: Int32Array;
+	/** Index of the upstream in the reactor's plan, and of the chosen address in the board. */
+	readonly upstream: Int32Array;
+	readonly address: Int32Array;
+	/** Addresses of the upstream already tried, one bit for each of the first 32. */
+	readonly tried: Int32Array;
+	readonly proxyHeaderBytes: Uint16Array;
+	readonly sourcePort: Uint16Array;
+	readonly policy: Uint16Array;
+	readonly protocol: Uint8Array;
+	/** 4 or 6. */
+	readonly family: Uint8Array;
+	readonly firstEnd: Uint8Array;
+	readonly nameLength: Uint8Array;
+	/** 16 bytes per session. */
+	readonly source: Uint8Array;
+	/** NAME_BYTES per session. */
+	readonly name: Uint8Array;
+
+	/** Bytes per client row, both kinds of columns. */
+	readonly rowBytes: number;
+	/** Bytes per upstream row. */
+	readonly linkBytes: number;
+
+	#clientFree = NONE;
+	#clientTop = 0;
+	#linkFree = NONE;
+	#linkTop: number;
+	/** Rows in use, of both kinds. */
+	clients = 0;
+	links = 0;
+
+	constructor(sessions: number) {
+		this.sessions = sessions;
+		this.#linkTop = sessions;
+		const layout = new Layout(sessions);
+		const f64 = (perSession = false) => layout.column(8, perSession);
+		const i32 = (perSession = false) => layout.column(4, perSession);
+		const u16 = (perSession = false) => layout.column(2, perSession);
+		const u8 = (perSession = false, width = 1) => layout.column(width, perSession, 1);
+		// Widest first, so that every column is aligned.
+		const offsets = {
+			deadlineMs: f64(),
+			blockedAtMs: f64(),
+			sent: f64(),
+			acceptedMs: f64(true),
+			recognizedMs: f64(true),
+			dialledMs: f64(true),
+			connectedMs: f64(true),
+			activeMs: f64(true),
+			fd: i32(),
+			generation: i32(),
+			peer: i32(),
+			next: i32(),
+			previous: i32(),
+			tick: i32(),
+			chunk: i32(),
+			chunkStart: i32(),
+			chunkEnd: i32(),
+			pipe: i32(),
+			pipeBytes: i32(),
+			listener: i32(true),
+			route: i32(true),
+			upstream: i32(true),
+			address: i32(true),
+			tried: i32(true),
+			flags: u16(),
+			proxyHeaderBytes: u16(true),
+			sourcePort: u16(true),
+			policy: u16(true),
+			state: u8(),
+			fullReads: u8(),
+			protocol: u8(true),
+			family: u8(true),
+			firstEnd: u8(true),
+			nameLength: u8(true),
+			source: u8(true, 16),
+			name: u8(true, NAME_BYTES),
+		};
+		const buffer = new SharedArrayBuffer(layout.bytes);
+		this.buffer = buffer;
+		this.linkBytes = layout.bytesPerRow(false);
+		this.rowBytes = layout.bytesPerRow(true);
+
+		const rows = 2 * sessions;
+		this.deadlineMs = new Float64Array(buffer, offsets.deadlineMs, rows);
+		this.blockedAtMs = new Float64Array(buffer, offsets.blockedAtMs, rows);
+		this.sent = new Float64Array(buffer, offsets.sent, rows);
+		this.fd = new Int32Array(buffer, offsets.fd, rows);
+		this.generation = new Int32Array(buffer, offsets.generation, rows);
+		this.peer = new Int32Array(buffer, offsets.peer, rows);
+		this.next = new Int32Array(buffer, offsets.next, rows);
+		this.previous = new Int32Array(buffer, offsets.previous, rows);
+		this.tick = new Int32Array(buffer, offsets.tick, rows);
+		this.chunk = new Int32Array(buffer, offsets.chunk, rows);
+		this.chunkStart = new Int32Array(buffer, offsets.chunkStart, rows);
+		this.chunkEnd = new Int32Array(buffer, offsets.chunkEnd, rows);
+		this.pipe = new Int32Array(buffer, offsets.pipe, rows);
+		this.pipeBytes = new Int32Array(buffer, offsets.pipeBytes, rows);
+		this.state = new Uint8Array(buffer, offsets.state, rows);
+		this.flags = new Uint16Array(buffer, offsets.flags, rows);
+		this.fullReads = new Uint8Array(buffer, offsets.fullReads, rows);
+
+		this.acceptedMs = new Float64Array(buffer, offsets.acceptedMs, sessions);
+		this.recognizedMs = new Float64Array(buffer, offsets.recognizedMs, sessions);
+		this.dialledMs = new Float64Array(buffer, offsets.dialledMs, sessions);
+		this.connectedMs = new Float64Array(buffer, offsets.connectedMs, sessions);
+		this.activeMs = new Float64Array(buffer, offsets.activeMs, sessions);
+		this.listener = new Int32Array(buffer, offsets.listener, sessions);
+		this.route = new Int32Array(buffer, offsets.route, sessions);
+		this.upstream = new Int32Array(buffer, offsets.upstream, sessions);
+		this.address = new Int32Array(buffer, offsets.address, sessions);
+		this.tried = new Int32Array(buffer, offsets.tried, sessions);
+		this.proxyHeaderBytes = new Uint16Array(buffer, offsets.proxyHeaderBytes, sessions);
+		this.sourcePort = new Uint16Array(buffer, offsets.sourcePort, sessions);
+		this.policy = new Uint16Array(buffer, offsets.policy, sessions);
+		this.protocol = new Uint8Array(buffer, offsets.protocol, sessions);
+		this.family = new Uint8Array(buffer, offsets.family, sessions);
+		this.firstEnd = new Uint8Array(buffer, offsets.firstEnd, sessions);
+		this.nameLength = new Uint8Array(buffer, offsets.nameLength, sessions);
+		this.source = new Uint8Array(buffer, offsets.source, sessions * 16);
+		this.name = new Uint8Array(buffer, offsets.name, sessions * NAME_BYTES);
+	}
+
+	/** A free client row, cleared, or NONE when all are in use. */
+	takeClient(): number {
+		let slot = this.#clientFree;
+		if (slot !== NONE) this.#clientFree = at(this.next, slot);
+		else if (this.#clientTop < this.sessions) slot = this.#clientTop++;
+		else return NONE;
+		this.clients++;
+		this.#clearConnection(slot);
+		this.recognizedMs[slot] = 0;
+		this.dialledMs[slot] = 0;
+		this.connectedMs[slot] = 0;
+		this.route[slot] = NONE;
+		this.upstream[slot] = NONE;
+		this.address[slot] = NONE;
+		this.tried[slot] = 0;
+		this.proxyHeaderBytes[slot] = 0;
+		this.protocol[slot] = 0;
+		this.firstEnd[slot] = 0;
+		this.nameLength[slot] = 0;
+		return slot;
+	}
+
+	/** A free upstream row, cleared, or NONE. There is one for every client row, so NONE means a fault. */
+	takeLink(): number {
+		let slot = this.#linkFree;
+		if (slot !== NONE) this.#linkFree = at(this.next, slot);
+		else if (this.#linkTop < 2 * this.sessions) slot = this.#linkTop++;
+		else return NONE;
+		this.links++;
+		this.#clearConnection(slot);
+		return slot;
+	}
+
+	/** Gives a row back. Its generation moves on, so what is still under way for it is stale. */
+	release(slot: number): void {
+		if (at(this.state, slot) === FREE) throw new Error(`row ${slot} released twice`);
+		this.state[slot] = FREE;
+		this.generation[slot] = (at(this.generation, slot) + 1) | 0;
+		this.fd[slot] = NONE;
+		if (slot < this.sessions) {
+			this.next[slot] = this.#clientFree;
+			this.#clientFree = slot;
+			this.clients--;
+		} else {
+			this.next[slot] = this.#linkFree;
+			this.#linkFree = slot;
+			this.links--;
+		}
+	}
+
+	/** The client row of the session that a row belongs to. */
+	clientOf(slot: number): number {
+		return slot < this.sessions ? slot : at(this.peer, slot);
+	}
+
+	#clearConnection(slot: number): void {
+		this.fd[slot] = NONE;
+		this.peer[slot] = NONE;
+		this.next[slot] = NONE;
+		this.previous[slot] = NONE;
+		this.tick[slot] = NONE;
+		this.chunk[slot] = NONE;
+		this.pipe[slot] = NONE;
+		this.pipeBytes[slot] = 0;
+		this.flags[slot] = 0;
+		this.fullReads[slot] = 0;
+		this.sent[slot] = 0;
+		this.blockedAtMs[slot] = 0;
+		this.deadlineMs[slot] = 0;
+	}
+}
+
+/** Places columns one after another and adds up what a row costs. */
+class Layout {
+	bytes = 0;
+	readonly #sessions: number;
+	readonly #columns: ColumnSpec[] = [];
+
+	constructor(sessions: number) {
+		this.#sessions = sessions;
+	}
+
+	column(bytes: number, perSession: boolean, alignment = bytes): number {
+		const start = Math.ceil(this.bytes / alignment) * alignment;
+		this.bytes = start + bytes * this.#sessions * (perSession ? 1 : 2);
+		this.#columns.push({ bytes, perSession });
+		return start;
+	}
+
+	bytesPerRow(session: boolean): number {
+		let total = 0;
+		for (const column of this.#columns) if (session || !column.perSession) total += column.bytes;
+		return total;
+	}
+}

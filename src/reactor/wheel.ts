@@ -1,0 +1,136 @@
+/**
+ * Deadlines of all rows: a timing wheel threaded through the table. Arming, renewing and cancelling
+ * are O(1) and allocate nothing.
+ *
+ *     bucket = tick mod 4096        each bucket is a list of rows, linked by the columns
+ *     ┌──┬──┬──┬──┬──┐              `next` and `previous`; `tick` says in which turn of the
+ *     │  │ ●┼─●│  │ ●│ …            wheel a row is due, so a row further ahead than one turn
+ *     └──┴──┴──┴──┴──┘              is passed over until its time.
+ *
+ * A row has at most one deadline. Renewal by traffic does not touch the wheel: the reactor notes the
+ * time of the last byte, and when the wheel fires, asks whether the deadline still holds.
+ */
+import { at } from "./at.js";
+import { NONE, type Table } from "./table.js";
+
+/** Precision: a deadline fires within one tick (plus one turn of the loop) after it has passed. */
+export const TICK_MS = 32;
+const BUCKETS = 4096; // one turn = 131 s: a ten-minute deadline is passed over four times
+const MASK = BUCKETS - 1;
+
+export class Wheel {
+	readonly #table: Table;
+	readonly #heads = new Int32Array(BUCKETS).fill(NONE);
+	/** One bit per bucket that is not empty, so that the next deadline is found by words. */
+	readonly #occupied = new Int32Array(BUCKETS / 32);
+	/** Everything due up to this tick has been fired. */
+	#doneTick: number;
+	/** No bucket before this tick holds anything; exact after `expire`. */
+	#nextTick = Number.POSITIVE_INFINITY;
+	/** Where the walk through a bucket goes on. */
+	#cursor = NONE;
+	/** Rows armed. */
+	armed = 0;
+
+	constructor(table: Table, nowMs: number) {
+		this.#table = table;
+		this.#doneTick = Math.floor(nowMs / TICK_MS);
+	}
+
+	/** Sets or replaces the deadline of a row. */
+	arm(slot: number, deadlineMs: number): void {
+		const { tick, next, previous, deadlineMs: deadlines } = this.#table;
+		// The first tick that begins at or after the deadline, and never one already done.
+		const due = Math.max(Math.ceil(deadlineMs / TICK_MS), this.#doneTick + 1);
+		deadlines[slot] = deadlineMs;
+		if (at(tick, slot) !== NONE) {
+			if (at(tick, slot) === due) return;
+			this.#unlink(slot);
+		} else this.armed++;
+		const bucket = due & MASK;
+		const head = at(this.#heads, bucket);
+		tick[slot] = due;
+		next[slot] = head;
+		previous[slot] = NONE;
+		if (head !== NONE) previous[head] = slot;
+		this.#heads[bucket] = slot;
+		this.#occupied[bucket >> 5] = at(this.#occupied, bucket >> 5) | (1 << (bucket & 31));
+		if (due < this.#nextTick) this.#nextTick = due;
+	}
+
+	cancel(slot: number): void {
+		if (at(this.#table.tick, slot) === NONE) return;
+		this.#unlink(slot);
+		this.#table.tick[slot] = NONE;
+		this.armed--;
+	}
+
+	/** Calls `fire` for each row whose deadline has passed. The row is disarmed before; `fire` may arm it again. */
+	expire(nowMs: number, fire: (slot: number) => void): void {
+		const nowTick = Math.floor(nowMs / TICK_MS);
+		if (nowTick < this.#nextTick) {
+			if (nowTick > this.#doneTick) this.#doneTick = nowTick;
+			return;
+		}
+		// After a long pause (a suspended machine) every bucket is visited once, not once per tick missed.
+		const last = Math.min(nowTick, this.#doneTick + BUCKETS);
+		let tick = Math.max(this.#doneTick + 1, Math.min(this.#nextTick, last));
+		this.#doneTick = nowTick;
+		for (; tick <= last; tick++) this.#expireBucket(tick & MASK, nowTick, fire);
+		this.#nextTick = this.#findNext(nowTick);
+	}
+
+	/** Milliseconds until something may be due; -1 when nothing is armed. */
+	delay(nowMs: number): number {
+		if (this.#nextTick === Number.POSITIVE_INFINITY) return -1;
+		return Math.max(0, Math.ceil(this.#nextTick * TICK_MS - nowMs));
+	}
+
+	#expireBucket(bucket: number, nowTick: number, fire: (slot: number) => void): void {
+		const { tick, next } = this.#table;
+		let slot = at(this.#heads, bucket);
+		while (slot !== NONE) {
+			this.#cursor = at(next, slot);
+			if (at(tick, slot) <= nowTick) {
+				this.cancel(slot);
+				fire(slot);
+			}
+			slot = this.#cursor;
+		}
+	}
+
+	/**
+	 * The next tick at which an occupied bucket comes round. What lies there may belong to a later turn
+	 * of the wheel; then the reactor wakes once for nothing.
+	 */
+	#findNext(nowTick: number): number {
+		if (this.armed === 0) return Number.POSITIVE_INFINITY;
+		const first = (nowTick + 1) & MASK;
+		for (let passed = 0; passed < BUCKETS; ) {
+			const bucket = (first + passed) & MASK;
+			const word = at(this.#occupied, bucket >> 5) >>> (bucket & 31);
+			if (word !== 0) {
+				const distance = passed + 31 - Math.clz32(word & -word);
+				return nowTick + 1 + distance;
+			}
+			passed += 32 - (bucket & 31);
+		}
+		return Number.POSITIVE_INFINITY;
+	}
+
+	#unlink(slot: number): void {
+		const { tick, next, previous } = this.#table;
+		const before = at(previous, slot);
+		const after = at(next, slot);
+		// The walk in #expireBucket goes on behind a row that `fire` closes.
+		if (slot === this.#cursor) this.#cursor = after;
+		if (after !== NONE) previous[after] = before;
+		if (before !== NONE) {
+			next[before] = after;
+			return;
+		}
+		const bucket = at(tick, slot) & MASK;
+		this.#heads[bucket] = after;
+		if (after === NONE) this.#occupied[bucket >> 5] = at(this.#occupied, bucket >> 5) & ~(1 << (bucket & 31));
+	}
+}

@@ -1,0 +1,181 @@
+/**
+ * A listener's routes, compiled: the first that matches wins, and ten thousand exact names cost a
+ * connection what ten do.
+ *
+ * Routes are sorted into lists by their name condition: one list per exact name, one per `*.suffix`,
+ * one for routes without a name. Each list keeps the order of the file. A lookup asks the list of the
+ * name, the lists of its suffixes and the nameless list for their first match, and takes the earliest.
+ */
+import type { Cidr, RouteConfig, RouteProtocol } from "../config/config.js";
+import {
+	type ClientHello,
+	PROTOCOL_H2C,
+	PROTOCOL_HTTP,
+	PROTOCOL_OTHER,
+	PROTOCOL_SSH,
+	PROTOCOL_TLS,
+	PROTOCOL_UNKNOWN,
+} from "../protocol/index.js";
+import { HASH_START, hashStep, NameTable } from "./names.js";
+
+/** What is known of a connection when it is routed. One object per reactor, filled in for each. */
+export interface RouteQuery {
+	protocol: number;
+	name: Uint8Array;
+	nameLength: number;
+	/** Valid when `protocol` is TLS. */
+	hello: ClientHello;
+	family: number;
+	source: Uint8Array;
+	sourceOffset: number;
+}
+
+interface Conditions {
+	/** Position in the file: the lower wins. */
+	readonly order: number;
+	readonly protocol: number;
+	readonly alpn: Uint8Array | null;
+	readonly source: Cidr | null;
+}
+
+/** Matches any protocol, recognised or not: `protocol: any`. */
+const ANY = -1;
+/** No condition on the protocol: anything that was recognised. */
+const RECOGNIZED = -2;
+
+const PROTOCOLS: Readonly<Record<RouteProtocol, number>> = {
+	tls: PROTOCOL_TLS,
+	http: PROTOCOL_HTTP,
+	ssh: PROTOCOL_SSH,
+	h2c: PROTOCOL_H2C,
+	other: PROTOCOL_OTHER,
+	any: ANY,
+};
+
+const NO_MATCH = Number.MAX_SAFE_INTEGER;
+const DOT = 0x2e;
+
+export class Router {
+	/** False: no route looks at what the client sends, so a connection is routed at once. */
+	readonly peeks: boolean;
+	/** True: a route takes clients that say nothing (`protocol: any`). */
+	readonly takesSilence: boolean;
+	readonly #sni: NameIndex;
+	readonly #host: NameIndex;
+	readonly #nameless: readonly Conditions[];
+
+	constructor(routes: readonly RouteConfig[]) {
+		const sni: NamedRoute[] = [];
+		const host: NamedRoute[] = [];
+		const nameless: Conditions[] = [];
+		for (const [order, route] of routes.entries()) {
+			const conditions = {
+				order,
+				protocol: protocolOf(route),
+				alpn: route.alpn === null ? null : new TextEncoder().encode(route.alpn),
+				source: route.source,
+			};
+			if (route.sni !== null) sni.push({ name: route.sni, conditions });
+			else if (route.host !== null) host.push({ name: route.host, conditions });
+			else nameless.push(conditions);
+		}
+		this.#sni = new NameIndex(sni);
+		this.#host = new NameIndex(host);
+		this.#nameless = nameless;
+		this.peeks = routes.some((route) => route.sni ?? route.host ?? route.alpn ?? route.protocol);
+		this.takesSilence = routes.some((route) => route.protocol === "any");
+	}
+
+	/** Position of the first route that matches, or -1. */
+	match(query: RouteQuery): number {
+		let best = firstMatch(this.#nameless, query, NO_MATCH);
+		if (query.nameLength > 0) {
+			if (query.protocol === PROTOCOL_TLS) best = this.#sni.match(query, best);
+			else if (query.protocol === PROTOCOL_HTTP) best = this.#host.match(query, best);
+		}
+		return best === NO_MATCH ? -1 : best;
+	}
+}
+
+interface NamedRoute {
+	readonly name: string;
+	readonly conditions: Conditions;
+}
+
+class NameIndex {
+	readonly #empty: boolean;
+	readonly #exact: NameTable;
+	readonly #exactLists: readonly (readonly Conditions[])[];
+	readonly #suffix: NameTable;
+	readonly #suffixLists: readonly (readonly Conditions[])[];
+
+	constructor(routes: readonly NamedRoute[]) {
+		const exact = new Map<string, Conditions[]>();
+		const suffix = new Map<string, Conditions[]>();
+		for (const { name, conditions } of routes) {
+			const lists = name.startsWith("*.") ? suffix : exact;
+			const key = name.startsWith("*.") ? name.slice(2) : name;
+			const list = lists.get(key);
+			if (list === undefined) lists.set(key, [conditions]);
+			else list.push(conditions);
+		}
+		this.#empty = routes.length === 0;
+		this.#exact = new NameTable([...exact.keys()]);
+		this.#exactLists = [...exact.values()];
+		this.#suffix = new NameTable([...suffix.keys()]);
+		this.#suffixLists = [...suffix.values()];
+	}
+
+	/** The earliest match before `best`, or `best`. */
+	match(query: RouteQuery, best: number): number {
+		if (this.#empty) return best;
+		const { name, nameLength } = query;
+		let hash = HASH_START;
+		let found = best;
+		for (let i = nameLength - 1; i >= 0; i--) {
+			const byte = name[i] as number;
+			if (byte === DOT) {
+				// What lies behind this dot is a suffix of the name: any number of labels may stand before it.
+				const index = this.#suffix.find(name, i + 1, nameLength, hash);
+				if (index >= 0) found = firstMatch(this.#suffixLists[index] ?? [], query, found);
+			}
+			hash = hashStep(hash, byte);
+		}
+		const index = this.#exact.find(name, 0, nameLength, hash);
+		return index >= 0 ? firstMatch(this.#exactLists[index] ?? [], query, found) : found;
+	}
+}
+
+function firstMatch(list: readonly Conditions[], query: RouteQuery, best: number): number {
+	for (const conditions of list) {
+		if (conditions.order >= best) return best;
+		if (matches(conditions, query)) return conditions.order;
+	}
+	return best;
+}
+
+function matches(conditions: Conditions, query: RouteQuery): boolean {
+	if (conditions.protocol >= 0) {
+		if (conditions.protocol !== query.protocol) return false;
+	} else if (conditions.protocol === RECOGNIZED && query.protocol === PROTOCOL_UNKNOWN) return false;
+	if (conditions.alpn !== null && !query.hello.hasAlpn(conditions.alpn)) return false;
+	return conditions.source === null || contains(conditions.source, query.family, query.source, query.sourceOffset);
+}
+
+/** True when the address of `family` (4 or 6) at `offset` lies in the block. */
+export function contains(block: Cidr, family: number, address: Uint8Array, offset: number): boolean {
+	if (block.family !== family) return false;
+	const whole = block.prefixLength >> 3;
+	for (let i = 0; i < whole; i++) if (block.bytes[i] !== address[offset + i]) return false;
+	const rest = block.prefixLength & 7;
+	if (rest === 0) return true;
+	const mask = 0xff << (8 - rest);
+	return ((block.bytes[whole] as number) & mask) === ((address[offset + whole] as number) & mask);
+}
+
+function protocolOf(route: RouteConfig): number {
+	if (route.protocol !== null) return PROTOCOLS[route.protocol];
+	if (route.sni !== null || route.alpn !== null) return PROTOCOL_TLS;
+	if (route.host !== null) return PROTOCOL_HTTP;
+	return RECOGNIZED;
+}

@@ -1,0 +1,79 @@
+/** Which address of an upstream a session gets. Runs in the reactor; allocates nothing. */
+import type { Board } from "./board.js";
+import type { UpstreamPlan } from "./plan.js";
+
+/** `tried` has a bit for each of the first 32 addresses; further ones are reached by later sessions. */
+const TRIED_MAX = 32;
+
+export class Balancer {
+	readonly plan: UpstreamPlan;
+	readonly #board: Board;
+	#turn: number;
+
+	/** `turn`: where round robin begins, so that several reactors do not walk in step. */
+	constructor(plan: UpstreamPlan, board: Board, turn: number) {
+		this.plan = plan;
+		this.#board = board;
+		this.#turn = turn;
+	}
+
+	/** Where round robin stands, for the balancer that replaces this one. */
+	get turn(): number {
+		return this.#turn;
+	}
+
+	/**
+	 * Index of the address to dial, or -1 when all have been tried or are down. An address that is only
+	 * ejected (a guess from failed connects) is a last resort; one that active checks found down is not used.
+	 */
+	choose(tried: number, source: Uint8Array, sourceOffset: number, sourceLength: number, nowMs: number): number {
+		this.#turn = (this.#turn + 1) >>> 0;
+		const healthy = this.#pick(tried, source, sourceOffset, sourceLength, nowMs, false);
+		return healthy >= 0 ? healthy : this.#pick(tried, source, sourceOffset, sourceLength, nowMs, true);
+	}
+
+	#pick(
+		tried: number,
+		source: Uint8Array,
+		sourceOffset: number,
+		sourceLength: number,
+		nowMs: number,
+		lastResort: boolean,
+	): number {
+		const { addresses, balance } = this.plan;
+		const count = addresses.length;
+		let best = -1;
+		let bestScore = 0;
+		// All three begin at the next turn, so that ties go round as well.
+		for (let step = 0; step < count; step++) {
+			const index = (this.#turn + step) % count;
+			if (index < TRIED_MAX && (tried & (1 << index)) !== 0) continue;
+			const address = addresses[index];
+			if (address === undefined || this.#board.isDown(address.board)) continue;
+			if (!lastResort && this.#board.isEjected(address.board, nowMs)) continue;
+			if (balance === "round_robin") return index;
+			const score =
+				balance === "least_connections"
+					? -this.#board.active(address.board)
+					: weigh(source, sourceOffset, sourceLength, address.hash);
+			if (best === -1 || score > bestScore) {
+				best = index;
+				bestScore = score;
+			}
+		}
+		return best;
+	}
+}
+
+/**
+ * Rendezvous hashing: each address has a weight for each source, and the heaviest wins. When an address
+ * goes, only its own sources move.
+ */
+function weigh(source: Uint8Array, offset: number, length: number, seed: number): number {
+	let hash = seed | 0;
+	for (let i = 0; i < length; i++) hash = Math.imul(hash ^ (source[offset + i] as number), 0x01000193);
+	// Murmur3's finish: FNV alone leaves the last byte's influence in the low bits.
+	hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+	hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+	return (hash ^ (hash >>> 16)) >>> 0;
+}

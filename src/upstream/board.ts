@@ -1,0 +1,83 @@
+/**
+ * What all threads know of each upstream address: shared memory that reactors and the main thread read
+ * and write without messages. An address keeps its place for as long as a config or a session names it.
+ */
+
+/** Addresses of all upstreams together. The config refuses more. */
+export const ADDRESSES_MAX = 4096;
+
+/** Room for the two shared columns below. */
+const BYTES = ADDRESSES_MAX * (8 + 4 * 3);
+
+export class Board {
+	readonly buffer: SharedArrayBuffer;
+	/** Passive ejection lasts until then (milliseconds on the kernel's clock); 0 = not ejected. */
+	readonly #ejectedUntilMs: Float64Array;
+	/** Sessions that use the address now. */
+	readonly #active: Int32Array;
+	/** Connect failures since the last success. */
+	readonly #failures: Int32Array;
+	/** 1: active checks found it down. */
+	readonly #down: Int32Array;
+
+	constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(BYTES)) {
+		this.buffer = buffer;
+		this.#ejectedUntilMs = new Float64Array(buffer, 0, ADDRESSES_MAX);
+		this.#active = new Int32Array(buffer, ADDRESSES_MAX * 8, ADDRESSES_MAX);
+		this.#failures = new Int32Array(buffer, ADDRESSES_MAX * 12, ADDRESSES_MAX);
+		this.#down = new Int32Array(buffer, ADDRESSES_MAX * 16, ADDRESSES_MAX);
+	}
+
+	active(address: number): number {
+		return Atomics.load(this.#active, address);
+	}
+
+	enter(address: number): void {
+		Atomics.add(this.#active, address, 1);
+	}
+
+	leave(address: number): void {
+		Atomics.sub(this.#active, address, 1);
+	}
+
+	/** An active check found it so. */
+	setDown(address: number, down: boolean): void {
+		Atomics.store(this.#down, address, down ? 1 : 0);
+	}
+
+	isDown(address: number): boolean {
+		return Atomics.load(this.#down, address) !== 0;
+	}
+
+	isEjected(address: number, nowMs: number): boolean {
+		return (this.#ejectedUntilMs[address] as number) > nowMs;
+	}
+
+	/** Neither down nor ejected. */
+	isHealthy(address: number, nowMs: number): boolean {
+		return !this.isDown(address) && !this.isEjected(address, nowMs);
+	}
+
+	connected(address: number): void {
+		// Read before written: the line is shared by all reactors, and is nearly always 0 already.
+		if (Atomics.load(this.#failures, address) === 0) return;
+		Atomics.store(this.#failures, address, 0);
+		this.#ejectedUntilMs[address] = 0;
+	}
+
+	/** Counts a failed connect, and ejects the address after `limit` in a row. True when this one ejected it. */
+	failed(address: number, limit: number, forMs: number, nowMs: number): boolean {
+		const failures = Atomics.add(this.#failures, address, 1) + 1;
+		if (failures < limit) return false;
+		const already = this.isEjected(address, nowMs);
+		this.#ejectedUntilMs[address] = nowMs + forMs;
+		return !already;
+	}
+
+	/** Clears a place for its next address. */
+	reset(address: number): void {
+		this.#ejectedUntilMs[address] = 0;
+		Atomics.store(this.#failures, address, 0);
+		Atomics.store(this.#down, address, 0);
+	}
+}

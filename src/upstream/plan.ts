@@ -1,0 +1,21 @@
+/** An upstream as a reactor sees it: names resolved, places on the board given. Plain data, sent by message. */
+import type { Balance } from "../config/config.js";
+
+export interface AddressPlan {
+	/** Place on the board. */
+	readonly board: number;
+	readonly sockaddr: Uint8Array;
+	/** Seed of the address in source hashing: from its text, so that it survives reordering. */
+	readonly hash: number;
+}
+
+export interface UpstreamPlan {
+	/** Stable over reloads, for as long as an upstream of that name exists. */
+	readonly slot: number;
+	readonly balance: Balance;
+	readonly proxyProtocol: "off" | "v1" | "v2";
+	readonly ejectFailures: number;
+	readonly ejectForMs: number;
+	/** Empty while a name has never been resolved. */
+	readonly addresses: readonly AddressPlan[];
+}
