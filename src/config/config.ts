@@ -64,7 +64,7 @@ export interface RouteConfig {
 	readonly source: Cidr | null;
 	/** Name of an upstream, or `null` for `reject`. */
 	readonly to: string | null;
-	/** How the log and the metrics call it: `sni=git.example.com`, `source=10.0.0.0/8,alpn=h2`, `*`. */
+	/** How the log and the metrics call it: `sni=git.example.com`, `alpn=h2,source=10.0.0.0/8`, `*`. */
 	readonly label: string;
 }
 

@@ -172,26 +172,33 @@ function checkTarget(to: unknown, path: Path, { names, hints }: Targets, report:
  */
 function checkReach(routes: readonly unknown[], path: Path, report: Report): void {
 	const seen = new Map<string, number>();
+	let told = false;
 	for (const [index, route] of routes.entries()) {
 		const conditions = conditionsOf(mapping(route));
 		if (conditions === null) continue;
 		const own = routeLabel(conditions);
-		const first = seen.get(EVERYTHING) === 0;
-		const covering = [own, ...coverers(conditions, first)].find((label) => seen.has(label));
+		const covering = [own, ...coverers(conditions, seen.get(EVERYTHING) === 0)].find((label) =>
+			seen.has(label),
+		);
 		const earlier = covering === undefined ? undefined : seen.get(covering);
 		if (earlier === undefined) {
 			seen.set(own, index);
 			continue;
 		}
 		const line = report.lineOf([...path, earlier]);
-		report.problem(
-			[...path, index],
-			covering === EVERYTHING || covering === ANYTHING
-				? `no connection reaches this route: the one on line ${line} takes everything that comes to it; move that one to the end`
-				: `no connection reaches this route: the one on line ${line} (${covering}) takes all that it could; move this one up, or remove it`,
-		);
-		// All that follow are as dead, and one message says enough.
-		if (covering === ANYTHING || first) return;
+		if (covering !== EVERYTHING && covering !== ANYTHING) {
+			report.problem(
+				[...path, index],
+				`no connection reaches this route: the one on line ${line} (${covering}) takes all that it could; move this one up, or remove it`,
+			);
+		} else if (!told) {
+			// All that follow are as dead, and one message says enough.
+			told = true;
+			report.problem(
+				[...path, index],
+				`no connection reaches this route: the one on line ${line} takes everything that comes to it; move that one to the end`,
+			);
+		}
 	}
 }
 

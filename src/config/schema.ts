@@ -18,6 +18,7 @@ import {
 	formatSize,
 	parseDuration,
 	parseSize,
+	SIZE_MAX_BYTES,
 	SIZE_PATTERN,
 } from "./units.js";
 
@@ -127,8 +128,14 @@ function keepaliveSeconds(text: string): number {
 function bufferedBytes(text: string): number {
 	const bytes = parseSize(text);
 	if (bytes >= BUFFERED_MIN_BYTES) return bytes;
-	throw new InvalidValue(`expected at least ${formatSize(BUFFERED_MIN_BYTES)}, found ${formatSize(bytes)}`);
+	throw new InvalidValue(tooFewBytes({ input: text }));
 }
+
+const tooFewBytes = ({ input }: Told): string =>
+	`expected at least ${formatSize(BUFFERED_MIN_BYTES)}, found ${String(input)}`;
+
+const tooManyBytes = ({ input }: Told): string =>
+	`expected at most ${formatSize(SIZE_MAX_BYTES)}, found ${String(input)}`;
 
 const limits = section({
 	connections: whole(1, CONNECTIONS_MAX)
@@ -139,14 +146,7 @@ const limits = section({
 	buffered_bytes: z
 		.union(
 			[
-				z.int().transform((bytes, context) => {
-					if (bytes >= BUFFERED_MIN_BYTES && bytes <= Number.MAX_SAFE_INTEGER) return bytes;
-					context.addIssue({
-						code: "custom",
-						message: `expected at least ${formatSize(BUFFERED_MIN_BYTES)}, found ${bytes} bytes`,
-					});
-					return z.NEVER;
-				}),
+				z.int().min(BUFFERED_MIN_BYTES, { error: tooFewBytes }).max(SIZE_MAX_BYTES, { error: tooManyBytes }),
 				parsed("a size such as 64MiB", bufferedBytes, { pattern: SIZE_PATTERN, examples: ["64MiB"] }),
 			],
 			{ error: expected("a size such as 64MiB") },

@@ -30,7 +30,7 @@ export function readSource(text: string, file: string): Source {
 	const targets = new Map<Node, Node>();
 
 	const at = (offset: number, path: Path, message: string): Problem => {
-		// The library counts column 0 for an offset before the first line's end of an empty text.
+		// The line counter knows no line of an empty text, and says 0 then.
 		const { line, col } = lines.linePos(Math.min(offset, text.length));
 		const start = lines.lineStarts[line - 1] ?? 0;
 		const end = lines.lineStarts[line] ?? text.length;
@@ -53,12 +53,13 @@ export function readSource(text: string, file: string): Source {
 			if (isSeq(node)) {
 				node = node.items[Number(step)];
 			} else if (isMap(node)) {
-				const pair: Pair | undefined = node.items.find(({ key }) => keyText(key) === String(step));
+				// The last, because of a key that stands twice the last value counts.
+				const pair: Pair | undefined = node.items.findLast(({ key }) => keyText(key) === String(step));
 				// A missing key: the mapping it is missing from is the nearest place there is.
 				if (pair === undefined) return offset;
 				node = part === "key" && depth === path.length - 1 ? pair.key : pair.value;
 				// An empty value stands nowhere; its key does.
-				if (isScalar(node) && node.source === "") node = pair.key;
+				if (isScalar(node) && node.value === null && node.source === "") node = pair.key;
 			} else return offset;
 			offset = startOf(node) ?? offset;
 		}

@@ -55,8 +55,18 @@ export const read = declare<[number, number, number]>("read", ["int", ADDRESS, "
 export const write = declare<[number, number, number]>("write", ["int", ADDRESS, "size_t"]);
 export const eventfd = declare<[number, number]>("eventfd", ["uint", "int"]);
 export const epollCreate1 = declare<[number]>("epoll_create1", ["int"]);
-export const epollControl = declare<[number, number, number, number]>("epoll_ctl", ["int", "int", "int", ADDRESS]);
-export const epollWait = declare<[number, number, number, number]>("epoll_wait", ["int", ADDRESS, "int", "int"]);
+export const epollControl = declare<[number, number, number, number]>("epoll_ctl", [
+	"int",
+	"int",
+	"int",
+	ADDRESS,
+]);
+export const epollWait = declare<[number, number, number, number]>("epoll_wait", [
+	"int",
+	ADDRESS,
+	"int",
+	"int",
+]);
 export const getrlimit = declare<[number, number]>("getrlimit", ["int", ADDRESS]);
 export const setrlimit = declare<[number, number]>("setrlimit", ["int", ADDRESS]);
 /** Ends the process without running exit handlers: for a second signal, when something may be stuck. */

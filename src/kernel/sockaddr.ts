@@ -21,7 +21,9 @@ export function encodeInternet(address: Uint8Array, port: number): Uint8Array {
 export function encodeUnix(path: string): Uint8Array {
 	const bytes = new TextEncoder().encode(path);
 	if (bytes.length > UNIX_PATH_MAX_BYTES)
-		throw new RangeError(`the Unix socket path "${path}" has ${bytes.length} bytes; the kernel takes ${UNIX_PATH_MAX_BYTES}`);
+		throw new RangeError(
+			`the Unix socket path "${path}" has ${bytes.length} bytes; the kernel takes ${UNIX_PATH_MAX_BYTES}`,
+		);
 	const out = new Uint8Array(2 + bytes.length + 1);
 	out[0] = AF_UNIX;
 	out.set(bytes, 2);

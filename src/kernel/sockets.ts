@@ -87,7 +87,12 @@ export function openListener(options: ListenerOptions, count: number): Listener 
 
 function bindSocket(options: ListenerOptions, port: number, shared: boolean): number {
 	const any = options.address === null;
-	let fd = tryBind(encodeInternet(options.address ?? new Uint8Array(16), port), any, shared, options.keepalive);
+	let fd = tryBind(
+		encodeInternet(options.address ?? new Uint8Array(16), port),
+		any,
+		shared,
+		options.keepalive,
+	);
 	// A machine without IPv6 still serves every address it has.
 	if (any && (fd === -EAFNOSUPPORT || fd === -EADDRNOTAVAIL))
 		fd = tryBind(encodeInternet(new Uint8Array(4), port), false, shared, options.keepalive);
@@ -95,7 +100,12 @@ function bindSocket(options: ListenerOptions, port: number, shared: boolean): nu
 	return fd;
 }
 
-function tryBind(address: Uint8Array, dualStack: boolean, shared: boolean, keepalive: KeepaliveOptions): number {
+function tryBind(
+	address: Uint8Array,
+	dualStack: boolean,
+	shared: boolean,
+	keepalive: KeepaliveOptions,
+): number {
 	const v6 = address.length === 28;
 	const fd = libc.socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) return -libc.errno();
@@ -129,7 +139,8 @@ export function setKeepalive(fd: number, keepalive: KeepaliveOptions): void {
 
 function setOption(fd: number, level: number, option: number, value: number): void {
 	const word = new Int32Array([value]);
-	if (libc.setsockopt(fd, level, option, libc.addressOf(word), 4) < 0) throw new SystemError("setsockopt", libc.errno());
+	if (libc.setsockopt(fd, level, option, libc.addressOf(word), 4) < 0)
+		throw new SystemError("setsockopt", libc.errno());
 }
 
 function localPort(fd: number): number {
@@ -153,7 +164,8 @@ export function acceptQueue(fd: number): { depth: number; limit: number } {
 /** Raises the soft descriptor limit to the hard one, and returns it. */
 export function raiseDescriptorLimit(): number {
 	const pair = new BigUint64Array(2);
-	if (libc.getrlimit(RLIMIT_NOFILE, libc.addressOf(pair)) < 0) throw new SystemError("getrlimit", libc.errno());
+	if (libc.getrlimit(RLIMIT_NOFILE, libc.addressOf(pair)) < 0)
+		throw new SystemError("getrlimit", libc.errno());
 	const hard = pair[1] as bigint;
 	if ((pair[0] as bigint) < hard) {
 		pair[0] = hard;

@@ -39,7 +39,12 @@ export function listenerOfEventSlot(slot: number): number {
 
 /** Starts to watch a listener: level-triggered, so that what a turn leaves is reported again. */
 export function watchListener(core: Core, listener: ReactorListener): void {
-	const result = core.kernel.readiness.add(listener.plan.fd, EPOLLIN, listenerEventSlot(listener.plan.slot), 0);
+	const result = core.kernel.readiness.add(
+		listener.plan.fd,
+		EPOLLIN,
+		listenerEventSlot(listener.plan.slot),
+		0,
+	);
 	if (result < 0) throw new Error(`cannot watch a listener: errno ${-result}`);
 	core.listeners.set(listener.plan.slot, listener);
 	core.retired.delete(listener.plan.slot);

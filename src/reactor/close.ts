@@ -19,7 +19,10 @@ export function close(core: Core, slot: number, reason: number): void {
 	// A reset on one side is a reset on the other: a stream that was cut must not look complete. A reader
 	// that stalled is reset as well, so that the kernel frees what it never took.
 	const reset =
-		reason === CLIENT_RESET || reason === UPSTREAM_RESET || reason === KEEPALIVE_LOST || reason === STALL_TIMEOUT;
+		reason === CLIENT_RESET ||
+		reason === UPSTREAM_RESET ||
+		reason === KEEPALIVE_LOST ||
+		reason === STALL_TIMEOUT;
 	if (link !== NONE) releaseConnection(core, link, reset, UPSTREAM_CLOSED_COUNT);
 	releaseConnection(core, client, reset, DOWNSTREAM_CLOSED_COUNT);
 	const address = at(table.address, client);

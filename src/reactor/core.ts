@@ -105,7 +105,7 @@ export class Core {
 		this.table = new Table(options.sessions);
 		this.wheel = new Wheel(this.table, this.nowMs);
 		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));
-		this.pipes = new Pipes(kernel);
+		this.pipes = new Pipes(kernel, options.pipes);
 		this.counters = new Counters(options.counters);
 		this.journal = new Journal(options.journal);
 		this.board = new Board(options.board);
@@ -184,7 +184,8 @@ export class Core {
 		// A place whose sessions have all ended, and that no listener gives out.
 		const unused = this.policies.findIndex(
 			(_, index) =>
-				this.policySessions[index] === 0 && ![...this.listeners.values()].some((listener) => listener.policy === index),
+				this.policySessions[index] === 0 &&
+				![...this.listeners.values()].some((listener) => listener.policy === index),
 		);
 		const index = unused >= 0 ? unused : this.policies.length;
 		this.policies[index] = policy;

@@ -12,7 +12,9 @@ export const ROUTES_MAX = 65_536;
 export const UPSTREAMS_MAX = ADDRESSES_MAX;
 
 /** Upper bounds in seconds, for handshakes and connects: from a loopback's to a deadline's. */
-export const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+export const SECONDS_BUCKETS = [
+	0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+] as const;
 /** Cells of a histogram: one per bucket, one for what is above, and the sum. */
 export const HISTOGRAM_CELLS = SECONDS_BUCKETS.length + 2;
 

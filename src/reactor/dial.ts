@@ -183,7 +183,15 @@ function writeHeader(core: Core, client: number, version: "v1" | "v2", received:
 	// Both addresses must be of one family. They differ only when a trusted sender's header says so.
 	const named = destinationFamily === family ? family : 0;
 	if (version === "v1")
-		return writeProxyV1(kernel.memory, HEADER_OUT_AT, named, source, sourcePort, destination, destinationPort);
+		return writeProxyV1(
+			kernel.memory,
+			HEADER_OUT_AT,
+			named,
+			source,
+			sourcePort,
+			destination,
+			destinationPort,
+		);
 	return writeProxyV2(
 		kernel.memory,
 		HEADER_OUT_AT,

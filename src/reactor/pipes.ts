@@ -6,27 +6,30 @@ import type { Kernel } from "../kernel/kernel.js";
 import { at } from "./at.js";
 import { NONE } from "./table.js";
 
-/** Pipes a reactor may have at once. Beyond that, bulk falls back to receive and send. */
-export const PIPES_MAX = 64;
 /** Empty pipes kept open for the next borrower. */
 const IDLE_MAX = 8;
 
 export class Pipes {
 	readonly #kernel: Kernel;
-	readonly #readEnds = new Int32Array(PIPES_MAX).fill(NONE);
-	readonly #writeEnds = new Int32Array(PIPES_MAX).fill(NONE);
+	readonly #readEnds: Int32Array;
+	readonly #writeEnds: Int32Array;
 	/** Indexes of open, empty pipes, then of places without a pipe. */
-	readonly #idle = new Int32Array(PIPES_MAX);
-	readonly #unused = new Int32Array(PIPES_MAX);
+	readonly #idle: Int32Array;
+	readonly #unused: Int32Array;
 	#idleCount = 0;
 	#unusedCount = 0;
 	lent = 0;
 	/** Pipes that exist; each is two descriptors. */
 	open = 0;
 
-	constructor(kernel: Kernel) {
+	/** `max`: pipes at once. Beyond that, bulk falls back to receive and send. */
+	constructor(kernel: Kernel, max: number) {
 		this.#kernel = kernel;
-		for (let i = PIPES_MAX - 1; i >= 0; i--) this.#unused[this.#unusedCount++] = i;
+		this.#readEnds = new Int32Array(max).fill(NONE);
+		this.#writeEnds = new Int32Array(max).fill(NONE);
+		this.#idle = new Int32Array(max);
+		this.#unused = new Int32Array(max);
+		for (let i = max - 1; i >= 0; i--) this.#unused[this.#unusedCount++] = i;
 	}
 
 	/** An empty pipe, or NONE when all are lent or no descriptor is left. */

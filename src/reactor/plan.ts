@@ -74,6 +74,8 @@ export interface ReactorOptions {
 	readonly sessions: number;
 	/** This reactor's share of `limits.buffered_bytes`. */
 	readonly bufferedBytes: number;
+	/** Pipes this reactor may have open at once; each is two descriptors. */
+	readonly pipes: number;
 	readonly wakeFd: number;
 	readonly counters: SharedArrayBuffer;
 	readonly journal: SharedArrayBuffer;

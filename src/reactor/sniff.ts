@@ -18,7 +18,16 @@ import { at } from "./at.js";
 import { close, closeFailed } from "./close.js";
 import type { Core, ReactorListener } from "./core.js";
 import { dial } from "./dial.js";
-import { BAD_REQUEST, CLIENT_CLOSED, HANDSHAKE_TIMEOUT, INTERNAL, NO_ROUTE, PROXY_HEADER, REJECTED, UNRECOGNIZED } from "./reasons.js";
+import {
+	BAD_REQUEST,
+	CLIENT_CLOSED,
+	HANDSHAKE_TIMEOUT,
+	INTERNAL,
+	NO_ROUTE,
+	PROXY_HEADER,
+	REJECTED,
+	UNRECOGNIZED,
+} from "./reasons.js";
 import { ENDING, LOW_WATER, NAME_BYTES } from "./table.js";
 
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
@@ -33,7 +42,9 @@ export function begin(core: Core, listener: ReactorListener, slot: number): void
 		return;
 	}
 	const policy = core.policyOf(slot);
-	const wait = listener.router.takesSilence ? Math.min(policy.silenceMs, policy.handshakeMs) : policy.handshakeMs;
+	const wait = listener.router.takesSilence
+		? Math.min(policy.silenceMs, policy.handshakeMs)
+		: policy.handshakeMs;
 	core.wheel.arm(slot, at(table.acceptedMs, slot) + wait);
 }
 

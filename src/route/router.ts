@@ -159,7 +159,9 @@ function matches(conditions: Conditions, query: RouteQuery): boolean {
 		if (conditions.protocol !== query.protocol) return false;
 	} else if (conditions.protocol === RECOGNIZED && query.protocol === PROTOCOL_UNKNOWN) return false;
 	if (conditions.alpn !== null && !query.hello.hasAlpn(conditions.alpn)) return false;
-	return conditions.source === null || contains(conditions.source, query.family, query.source, query.sourceOffset);
+	return (
+		conditions.source === null || contains(conditions.source, query.family, query.source, query.sourceOffset)
+	);
 }
 
 /** True when the address of `family` (4 or 6) at `offset` lies in the block. */

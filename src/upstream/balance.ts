@@ -26,7 +26,13 @@ export class Balancer {
 	 * Index of the address to dial, or -1 when all have been tried or are down. An address that is only
 	 * ejected (a guess from failed connects) is a last resort; one that active checks found down is not used.
 	 */
-	choose(tried: number, source: Uint8Array, sourceOffset: number, sourceLength: number, nowMs: number): number {
+	choose(
+		tried: number,
+		source: Uint8Array,
+		sourceOffset: number,
+		sourceLength: number,
+		nowMs: number,
+	): number {
 		this.#turn = (this.#turn + 1) >>> 0;
 		const healthy = this.#pick(tried, source, sourceOffset, sourceLength, nowMs, false);
 		return healthy >= 0 ? healthy : this.#pick(tried, source, sourceOffset, sourceLength, nowMs, true);

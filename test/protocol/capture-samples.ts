@@ -48,11 +48,12 @@ const CAPTURES: readonly Capture[] = [
 	openssl("tls-openssl-no-sni", ["-noservername"]),
 	openssl("tls-openssl-no-sni-tls12", ["-noservername", "-tls1_2"]),
 	openssl("tls-openssl-ip-sni", ["-servername", "127.0.0.1"]),
-	openssl("tls-openssl-small-records", [
+	// A hello of more than 512 bytes, and records of 512 at most: OpenSSL then cuts it.
+	openssl("tls-openssl-two-records", [
 		"-servername",
-		"small.example.com",
-		"-split_send_frag",
-		"64",
+		"two.example.com",
+		"-alpn",
+		longAlpn(),
 		"-max_send_frag",
 		"512",
 	]),
@@ -165,6 +166,10 @@ const CAPTURES: readonly Capture[] = [
 	haproxy("proxy-haproxy-v2", "send-proxy-v2"),
 	haproxy("proxy-haproxy-v2-crc32c", "send-proxy-v2 proxy-v2-options crc32c,unique-id"),
 ];
+
+function longAlpn(): string {
+	return Array.from({ length: 40 }, (_, index) => `protocol-${index}`).join(",");
+}
 
 function openssl(name: string, options: readonly string[]): Capture {
 	return command(name, ["openssl", "s_client", "-connect", "127.0.0.1:PORT", ...options]);

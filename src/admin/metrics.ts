@@ -1,0 +1,310 @@
+/** Prometheus text (exposition format 0.0.4) from what the reactors counted in shared memory. */
+import { readdirSync, readFileSync } from "node:fs";
+import {
+	type Counters,
+	FROM_CLIENT,
+	HISTOGRAM_CELLS,
+	type Scalar,
+	SECONDS_BUCKETS,
+	TO_CLIENT,
+} from "../reactor/counters.js";
+import { REASONS } from "../reactor/reasons.js";
+
+export interface Named {
+	readonly slot: number;
+	readonly name: string;
+}
+
+/** What the admin port shows. The gateway provides it. */
+export interface AdminView {
+	readonly counters: readonly Counters[];
+	listeners(): readonly Named[];
+	/** `name` is the route's label. */
+	routes(): readonly (Named & { readonly listener: string })[];
+	upstreams(): readonly Named[];
+	addresses(): readonly { upstream: string; address: string; healthy: boolean; active: number }[];
+	acceptQueues(): readonly { listener: string; depth: number; limit: number }[];
+	/** Sessions that may live at once. */
+	connectionsMax(): number;
+	descriptorsMax(): number;
+	logLinesDropped(): number;
+	reloads(): { readonly succeeded: number; readonly failed: number };
+	state(): "starting" | "ready" | "draining";
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+class Page {
+	#text = "";
+
+	family(name: string, kind: "counter" | "gauge" | "histogram", help: string): void {
+		this.#text += `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`;
+	}
+
+	sample(name: string, labels: Labels, value: number): void {
+		const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escape(text)}"`);
+		this.#text += `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${formatNumber(value)}\n`;
+	}
+
+	single(name: string, kind: "counter" | "gauge", help: string, value: number): void {
+		this.family(name, kind, help);
+		this.sample(name, {}, value);
+	}
+
+	histogram(name: string, labels: Labels, cells: readonly number[]): void {
+		let total = 0;
+		for (const [index, bound] of SECONDS_BUCKETS.entries()) {
+			total += cells[index] ?? 0;
+			this.sample(`${name}_bucket`, { ...labels, le: String(bound) }, total);
+		}
+		total += cells[SECONDS_BUCKETS.length] ?? 0;
+		this.sample(`${name}_bucket`, { ...labels, le: "+Inf" }, total);
+		this.sample(`${name}_sum`, labels, cells[HISTOGRAM_CELLS - 1] ?? 0);
+		this.sample(`${name}_count`, labels, total);
+	}
+
+	toString(): string {
+		return this.#text;
+	}
+}
+
+export function renderMetrics(view: AdminView): string {
+	const page = new Page();
+	sessions(page, view);
+	timings(page, view);
+	upstreams(page, view);
+	resources(page, view);
+	processFigures(page, view);
+	return page.toString();
+}
+
+function sum(view: AdminView, read: (counters: Counters) => number): number {
+	let total = 0;
+	for (const counters of view.counters) total += read(counters);
+	return total;
+}
+
+function sessions(page: Page, view: AdminView): void {
+	const listeners = view.listeners();
+	page.family("sluice_connections_active", "gauge", "Sessions alive.");
+	for (const { slot, name } of listeners)
+		page.sample(
+			"sluice_connections_active",
+			{ listener: name },
+			sum(view, (counters) => counters.active(slot)),
+		);
+	page.family("sluice_connections_total", "counter", "Connections accepted.");
+	for (const { slot, name } of listeners)
+		page.sample(
+			"sluice_connections_total",
+			{ listener: name },
+			sum(view, (counters) => counters.accepted(slot)),
+		);
+	page.single(
+		"sluice_connections_limit",
+		"gauge",
+		"Sessions that may live at once (limits.connections).",
+		view.connectionsMax(),
+	);
+
+	page.family("sluice_sessions_closed_total", "counter", "Sessions ended, by the one reason each has.");
+	for (const { slot, name } of listeners) {
+		for (const [index, reason] of REASONS.entries()) {
+			const count = sum(view, (counters) => counters.closed(slot, index));
+			// Reasons of the two normal ends are always shown, so that a rate exists from the start.
+			if (count > 0 || index < 2)
+				page.sample("sluice_sessions_closed_total", { listener: name, reason }, count);
+		}
+	}
+
+	page.family(
+		"sluice_bytes_total",
+		"counter",
+		"Bytes relayed: from_client reached an upstream, to_client reached a client.",
+	);
+	for (const { slot, name } of listeners) {
+		const bytes = (direction: number) => sum(view, (counters) => counters.bytes(slot, direction));
+		page.sample("sluice_bytes_total", { listener: name, direction: "from_client" }, bytes(FROM_CLIENT));
+		page.sample("sluice_bytes_total", { listener: name, direction: "to_client" }, bytes(TO_CLIENT));
+	}
+
+	page.family("sluice_route_sessions_total", "counter", "Sessions that took a route.");
+	for (const { slot, listener, name } of view.routes()) {
+		const count = sum(view, (counters) => counters.routeSessions(slot));
+		// Ten thousand routes that nobody takes would make the page useless; an absent one is 0.
+		if (count > 0) page.sample("sluice_route_sessions_total", { listener, route: name }, count);
+	}
+}
+
+function timings(page: Page, view: AdminView): void {
+	page.family("sluice_handshake_seconds", "histogram", "From accept until the connection could be routed.");
+	for (const { slot, name } of view.listeners())
+		page.histogram(
+			"sluice_handshake_seconds",
+			{ listener: name },
+			addUp(view, (counters) => counters.handshakes(slot)),
+		);
+	page.family("sluice_connect_seconds", "histogram", "From dialling an upstream address until it accepted.");
+	for (const { slot, name } of view.upstreams())
+		page.histogram(
+			"sluice_connect_seconds",
+			{ upstream: name },
+			addUp(view, (counters) => counters.connects(slot)),
+		);
+}
+
+function addUp(view: AdminView, cells: (counters: Counters) => Float64Array): number[] {
+	const total = new Array<number>(HISTOGRAM_CELLS).fill(0);
+	for (const counters of view.counters)
+		for (const [index, value] of cells(counters).entries()) total[index] = (total[index] ?? 0) + value;
+	return total;
+}
+
+function upstreams(page: Page, view: AdminView): void {
+	const addresses = view.addresses();
+	page.family("sluice_upstream_healthy", "gauge", "1 when an address is used, 0 when it is down or ejected.");
+	for (const { upstream, address, healthy } of addresses)
+		page.sample("sluice_upstream_healthy", { upstream, address }, healthy ? 1 : 0);
+	page.family("sluice_upstream_sessions", "gauge", "Sessions that use an address, dials included.");
+	for (const { upstream, address, active } of addresses)
+		page.sample("sluice_upstream_sessions", { upstream, address }, active);
+	scalar(
+		page,
+		view,
+		"sluice_dial_retries_total",
+		"counter",
+		"Dials of a further address after one failed.",
+		"dialRetries",
+	);
+	scalar(
+		page,
+		view,
+		"sluice_upstream_ejections_total",
+		"counter",
+		"Addresses ejected after failed connects.",
+		"ejections",
+	);
+}
+
+function resources(page: Page, view: AdminView): void {
+	scalar(
+		page,
+		view,
+		"sluice_buffered_bytes",
+		"gauge",
+		"Bytes taken from one side and not yet by the other.",
+		"bufferedBytes",
+	);
+	scalar(page, view, "sluice_chunks_lent", "gauge", "Buffers in use.", "chunksLent");
+	scalar(page, view, "sluice_pipes_open", "gauge", "Pipes for splicing, two descriptors each.", "pipesOpen");
+	scalar(page, view, "sluice_pipes_lent", "gauge", "Pipes that hold bytes now.", "pipesLent");
+	scalar(
+		page,
+		view,
+		"sluice_spliced_bytes_total",
+		"counter",
+		"Bytes moved inside the kernel.",
+		"splicedBytes",
+	);
+
+	page.family("sluice_descriptors_opened_total", "counter", "Descriptors that the ledger saw opened.");
+	page.sample(
+		"sluice_descriptors_opened_total",
+		{ kind: "downstream" },
+		sum(view, (c) => c.get("downstreamOpened")),
+	);
+	page.sample(
+		"sluice_descriptors_opened_total",
+		{ kind: "upstream" },
+		sum(view, (c) => c.get("upstreamOpened")),
+	);
+	page.family("sluice_descriptors_closed_total", "counter", "Descriptors that the ledger saw closed.");
+	page.sample(
+		"sluice_descriptors_closed_total",
+		{ kind: "downstream" },
+		sum(view, (c) => c.get("downstreamClosed")),
+	);
+	page.sample(
+		"sluice_descriptors_closed_total",
+		{ kind: "upstream" },
+		sum(view, (c) => c.get("upstreamClosed")),
+	);
+
+	page.family("sluice_accept_pauses_total", "counter", "Times a listener rested, by cause.");
+	page.sample(
+		"sluice_accept_pauses_total",
+		{ cause: "descriptors" },
+		sum(view, (c) => c.get("acceptPausesDescriptors")),
+	);
+	page.sample(
+		"sluice_accept_pauses_total",
+		{ cause: "connections" },
+		sum(view, (c) => c.get("acceptPausesFull")),
+	);
+	page.family("sluice_accept_queue_depth", "gauge", "Connections waiting to be accepted.");
+	for (const { listener, depth } of view.acceptQueues())
+		page.sample("sluice_accept_queue_depth", { listener }, depth);
+	page.family("sluice_accept_queue_limit", "gauge", "How many may wait, over all reactors.");
+	for (const { listener, limit } of view.acceptQueues())
+		page.sample("sluice_accept_queue_limit", { listener }, limit);
+
+	scalar(
+		page,
+		view,
+		"sluice_stale_events_total",
+		"counter",
+		"Readiness events for connections closed before.",
+		"staleEvents",
+	);
+	scalar(page, view, "sluice_turns_total", "counter", "Turns of the reactors' loops.", "turns");
+	page.single(
+		"sluice_log_lines_dropped_total",
+		"counter",
+		"Log lines lost because the log was too slow.",
+		view.logLinesDropped(),
+	);
+	page.family("sluice_reloads_total", "counter", "Reloads of the configuration.");
+	page.sample("sluice_reloads_total", { result: "succeeded" }, view.reloads().succeeded);
+	page.sample("sluice_reloads_total", { result: "failed" }, view.reloads().failed);
+}
+
+function scalar(
+	page: Page,
+	view: AdminView,
+	name: string,
+	kind: "counter" | "gauge",
+	help: string,
+	figure: Scalar,
+): void {
+	page.single(
+		name,
+		kind,
+		help,
+		sum(view, (counters) => counters.get(figure)),
+	);
+}
+
+function processFigures(page: Page, view: AdminView): void {
+	// One descriptor is the directory that is being read.
+	page.single("process_open_fds", "gauge", "Open descriptors.", readdirSync("/proc/self/fd").length - 1);
+	page.single("process_max_fds", "gauge", "Descriptors that may be open.", view.descriptorsMax());
+	const usage = process.cpuUsage();
+	page.single("process_cpu_seconds_total", "counter", "CPU time used.", (usage.user + usage.system) / 1e6);
+	page.single("process_resident_memory_bytes", "gauge", "Resident memory.", residentBytes());
+	const startedSeconds = Date.now() / 1000 - process.uptime();
+	page.single("process_start_time_seconds", "gauge", "When the process started.", startedSeconds);
+}
+
+function residentBytes(): number {
+	const pages = Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]);
+	return pages * 4096;
+}
+
+function escape(text: string): string {
+	return text.replace(/[\\"\n]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
+}
+
+function formatNumber(value: number): string {
+	if (value === Number.POSITIVE_INFINITY) return "+Inf";
+	return String(value);
+}

@@ -1,0 +1,23 @@
+/**
+ * A key pair for `sluice demo` and its tests: published with the package, so it protects nothing. It is
+ * valid for `*.demo.test` and `localhost`, until 2126.
+ */
+
+export const DEMO_KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgXvLLHZU1MMyo9uPn
+z9HmWcxnN/D2ZeM1DrFSAJ3WlM6hRANCAARlTMAicytx9bYnUpZMWZO2Jy/V0mRR
+Uk94s3/xdbG9rFGeUxGvbgUJfTGFSJd2Z7IP/vVxm4T0L/Gcg7wRM/Wy
+-----END PRIVATE KEY-----`;
+
+export const DEMO_CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIB2jCCAYCgAwIBAgIUclWHo/3ce0TbjwUQAYnTArHooZAwCgYIKoZIzj0EAwIw
+KjEoMCYGA1UEAwwfc2x1aWNlIGRlbW8sIG5vdCBmb3IgcHJvZHVjdGlvbjAgFw0y
+NjExMjAyMDIyMjBaGA8yMTI2MTAyNzIwMjIyMFowKjEoMCYGA1UEAwwfc2x1aWNl
+IGRlbW8sIG5vdCBmb3IgcHJvZHVjdGlvbjBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABGVMwCJzK3H1tidSlkxZk7YnL9XSZFFST3izf/F1sb2sUZ5TEa9uBQl9MYVI
+l3Znsg/+9XGbhPQv8ZyDvBEz9bKjgYEwfzAdBgNVHQ4EFgQU7B805Pmdy7VeOcpB
+x8hstaizviQwHwYDVR0jBBgwFoAU7B805Pmdy7VeOcpBx8hstaizviQwDwYDVR0T
+AQH/BAUwAwEB/zAsBgNVHREEJTAjggsqLmRlbW8udGVzdIIJZGVtby50ZXN0ggls
+b2NhbGhvc3QwCgYIKoZIzj0EAwIDSAAwRQIgFBGJkSJHrvYTXvljmZRtTFVmfvyB
+OiFmxYb6t6IRt/YCIQDEMpw/tnhqZEjc3WqDg4mBQqGKbWMlcRd0uxjAuoNT7A==
+-----END CERTIFICATE-----`;

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+/** The `sluice` command. Each subcommand is a file of its own, loaded when it is asked for. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+
+const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+	version: string;
+};
+
+/** Sluice stands on epoll, splice and accept4: the kernel's, not Node's. */
+function requireLinux(): void {
+	if (process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64")) return;
+	console.error(
+		`sluice needs Linux on x64 or arm64 (this is ${process.platform} on ${process.arch}); "sluice check" works anywhere`,
+	);
+	process.exit(1);
+}
+
+const program = new Command("sluice")
+	.description(
+		"A gateway for connections that stay open: routes TCP, TLS, HTTP and SSH by name without decrypting.",
+	)
+	.version(version)
+	.showHelpAfterError("(sluice --help lists the commands)");
+
+program
+	.command("run")
+	.description("run the gateway until SIGTERM; SIGHUP reloads the configuration")
+	.requiredOption("-c, --config <file>", "configuration, such as sluice.yaml")
+	.action(async (options: { config: string }) => {
+		requireLinux();
+		const { run } = await import("./run.js");
+		await run(options.config);
+	});
+
+program
+	.command("check")
+	.description(
+		"check a configuration and print all its problems; exits 0, 2 for problems, 1 when it cannot be read",
+	)
+	.requiredOption("-c, --config <file>", "configuration, such as sluice.yaml")
+	.action(async (options: { config: string }) => {
+		const { check } = await import("./check.js");
+		process.exitCode = check(options.config);
+	});
+
+program
+	.command("demo")
+	.description("run a gateway with built-in upstreams on free loopback ports, and print commands to try")
+	.option("--seconds <n>", "end after that many seconds instead of at Ctrl-C", Number)
+	.action(async (options: { seconds?: number }) => {
+		requireLinux();
+		const { demo } = await import("./demo.js");
+		await demo(options.seconds);
+	});
+
+await program.parseAsync();

@@ -1,0 +1,90 @@
+/** Turns the reactors' journals into log lines: one per session, when it has ended. */
+import { formatAddress, PROTOCOL_NAMES } from "../protocol/index.js";
+import type { Journal, SessionRecord } from "../reactor/journal.js";
+import { REASONS } from "../reactor/reasons.js";
+import type { Logger } from "./log.js";
+
+/** How long a line may wait before it is written. Journals hold several times what arrives in that time. */
+const INTERVAL_MS = 100;
+
+/** What the numbers of a record mean. */
+export interface Names {
+	listener(slot: number): string;
+	route(slot: number): string;
+	upstream(slot: number): string;
+	address(slot: number): string;
+}
+
+export class SessionLog {
+	readonly #journals: readonly Journal[];
+	readonly #names: Names;
+	readonly #logger: Logger;
+	/** Wall clock minus the kernel's clock, so that records carry real times. */
+	readonly #wallOffsetMs = Date.now() - Number(process.hrtime.bigint() / 1000n) / 1000;
+	readonly #timer: NodeJS.Timeout;
+	#droppedSaid = 0;
+
+	constructor(journals: readonly Journal[], names: Names, logger: Logger) {
+		this.#journals = journals;
+		this.#names = names;
+		this.#logger = logger;
+		this.#timer = setInterval(() => this.drain(), INTERVAL_MS);
+	}
+
+	/** Lines lost because this thread was too slow for the reactors. */
+	get dropped(): number {
+		let total = 0;
+		for (const journal of this.#journals) total += journal.dropped;
+		return total;
+	}
+
+	/** Writes what the journals hold. */
+	drain(): void {
+		for (const journal of this.#journals) journal.drain(this.#write);
+		const dropped = this.dropped;
+		if (dropped === this.#droppedSaid) return;
+		this.#logger.warn(
+			{ lines: dropped - this.#droppedSaid },
+			"session lines were dropped: the log is too slow",
+		);
+		this.#droppedSaid = dropped;
+	}
+
+	close(): void {
+		clearInterval(this.#timer);
+		this.drain();
+	}
+
+	readonly #write = (record: SessionRecord): void => {
+		const names = this.#names;
+		this.#logger.info(
+			{
+				id: record.id,
+				listener: names.listener(record.listener),
+				route: record.route < 0 ? null : names.route(record.route),
+				protocol: PROTOCOL_NAMES[record.protocol],
+				name: record.name === "" ? null : record.name,
+				source: formatEndpoint(record),
+				upstream: record.upstream < 0 ? null : names.upstream(record.upstream),
+				address: record.address < 0 ? null : names.address(record.address),
+				accepted: this.#time(record.acceptedMs),
+				recognized: this.#time(record.recognizedMs),
+				connected: this.#time(record.connectedMs),
+				closed: this.#time(record.closedMs),
+				bytes_from_client: record.bytesFromClient,
+				bytes_to_client: record.bytesToClient,
+				reason: REASONS[record.reason],
+			},
+			"session",
+		);
+	};
+
+	#time(ms: number): string | null {
+		return ms === 0 ? null : new Date(ms + this.#wallOffsetMs).toISOString();
+	}
+}
+
+function formatEndpoint(record: SessionRecord): string {
+	const address = formatAddress(record.source, 0, record.family);
+	return record.family === 6 ? `[${address}]:${record.sourcePort}` : `${address}:${record.sourcePort}`;
+}

@@ -1,0 +1,112 @@
+/** Active health checks: a TCP connect to each address at an interval, from the main thread. */
+import { connect } from "node:net";
+import type { HealthConfig } from "../config/config.js";
+import type { Target } from "./resolver.js";
+
+export interface CheckedAddress {
+	/** Place on the board. */
+	readonly board: number;
+	readonly target: Target;
+	/** For the log. */
+	readonly label: string;
+	readonly health: HealthConfig;
+}
+
+export interface HealthEvents {
+	/** An address went down or came up: put it on the board and say so. */
+	changed(address: CheckedAddress, down: boolean, error: Error | undefined): void;
+}
+
+interface Check {
+	address: CheckedAddress;
+	down: boolean;
+	/** Results in a row that contradict `down`. */
+	contrary: number;
+	timer: NodeJS.Timeout | undefined;
+	cancel: () => void;
+}
+
+export class HealthChecks {
+	readonly #events: HealthEvents;
+	readonly #checks = new Map<number, Check>();
+
+	constructor(events: HealthEvents) {
+		this.#events = events;
+	}
+
+	/** Checks exactly these addresses from now on. One that is checked already goes on where it stands. */
+	follow(addresses: readonly CheckedAddress[]): void {
+		const wanted = new Map(addresses.map((address) => [address.board, address]));
+		for (const [board, check] of this.#checks) {
+			if (wanted.has(board)) continue;
+			this.#stop(check);
+			this.#checks.delete(board);
+			// Nobody watches it any more, so nothing is known against it.
+			if (check.down) this.#events.changed(check.address, false, undefined);
+		}
+		for (const [board, address] of wanted) {
+			const known = this.#checks.get(board);
+			if (known !== undefined) {
+				known.address = address;
+				continue;
+			}
+			const check: Check = { address, down: false, contrary: 0, timer: undefined, cancel: () => {} };
+			this.#checks.set(board, check);
+			this.#run(check);
+		}
+	}
+
+	close(): void {
+		for (const check of this.#checks.values()) this.#stop(check);
+		this.#checks.clear();
+	}
+
+	#run(check: Check): void {
+		const { target, health } = check.address;
+		const socket = connect(
+			target.kind === "unix" ? { path: target.path } : { host: target.address, port: target.port },
+		);
+		let finished = false;
+		const finish = (error: Error | undefined): void => {
+			if (finished) return;
+			finished = true;
+			clearTimeout(deadline);
+			// A reset instead of a FIN: the upstream sees at once that nothing follows, and no TIME_WAIT piles up.
+			if (target.kind === "unix") socket.destroy();
+			else socket.resetAndDestroy();
+			if (this.#checks.get(check.address.board) !== check) return;
+			this.#take(check, error);
+			check.timer = setTimeout(() => this.#run(check), check.address.health.intervalMs);
+			check.timer.unref();
+		};
+		const deadline = setTimeout(
+			() => finish(new Error(`no answer within ${health.timeoutMs} ms`)),
+			health.timeoutMs,
+		);
+		deadline.unref();
+		socket.once("connect", () => finish(undefined));
+		socket.on("error", finish);
+		socket.unref();
+		check.cancel = () => finish(undefined);
+	}
+
+	#take(check: Check, error: Error | undefined): void {
+		const failed = error !== undefined;
+		if (failed === check.down) {
+			check.contrary = 0;
+			return;
+		}
+		check.contrary++;
+		const { fall, rise } = check.address.health;
+		if (check.contrary < (failed ? fall : rise)) return;
+		check.down = failed;
+		check.contrary = 0;
+		this.#events.changed(check.address, failed, error);
+	}
+
+	#stop(check: Check): void {
+		clearTimeout(check.timer);
+		this.#checks.delete(check.address.board);
+		check.cancel();
+	}
+}

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { formatCidr, parseAdmin, parseCidr, parseEndpoint, parseListen } from "../../src/config/address.js";
+import { InvalidValue } from "../../src/config/errors.js";
+
+test("a listener binds an address, or every one", () => {
+	for (const [text, host, port] of [
+		["0.0.0.0:443", "0.0.0.0", 443],
+		["[::1]:443", "::1", 443],
+		["[2001:DB8:0:0::1]:443", "2001:db8::1", 443],
+		["[::]:443", "::", 443],
+		["*:443", "*", 443],
+		[":443", "*", 443],
+		["127.0.0.1:0", "127.0.0.1", 0],
+	] as const) {
+		assert.deepEqual(parseListen(text), { host, port });
+	}
+});
+
+test("an address to bind that is wrong is told how to be written", () => {
+	for (const [text, message] of [
+		["localhost:443", /binds an IP address, not "localhost": write 127\.0\.0\.1:443/],
+		["10.0.0.300:443", /binds an IP address/],
+		["0.0.0.0", /port is missing/],
+		["443", /the port alone/],
+		["0.0.0.0:65536", /port from 0 to 65535, found "65536"/],
+		["0.0.0.0:https", /port from 0 to 65535/],
+		["0.0.0.0:-1", /port from 0 to 65535/],
+		["::1:443", /missing|brackets/],
+		["fe80::1:2:3:4:5:6:443", /in brackets: write "\[fe80::1:2:3:4:5:6\]:443"/],
+		["[::1]", /port is missing/],
+		["[1.2.3.4]:443", /not an IPv6 address in brackets/],
+		["[fe80::1%eth0]:443", /with a zone/],
+		["[::ffff:10.0.0.1]:443", /write 10\.0\.0\.1 instead/],
+		["0.0.0.0:443/udp", /UDP \(QUIC\) is not available yet/],
+		["unix:/run/x.sock", /binds an IP address/],
+		["", /port is missing/],
+	] as const) {
+		assert.throws(() => parseListen(text), { name: "InvalidValue", message }, text);
+	}
+});
+
+test("the admin pages are shown to everybody only when that is spelled out", () => {
+	assert.deepEqual(parseAdmin("localhost:9090"), { host: "localhost", port: 9090 });
+	assert.deepEqual(parseAdmin("[::1]:9090"), { host: "::1", port: 9090 });
+	assert.deepEqual(parseAdmin("0.0.0.0:9090"), { host: "0.0.0.0", port: 9090 });
+	for (const text of [":9090", "*:9090"]) assert.throws(() => parseAdmin(text), /whole network/);
+	assert.throws(() => parseAdmin("admin.example.com:9090"), /write 127\.0\.0\.1:9090/);
+});
+
+test("an upstream is an address, a name or a socket", () => {
+	for (const [text, endpoint] of [
+		["10.0.0.5:443", { kind: "ip", address: "10.0.0.5", family: 4, port: 443 }],
+		["[FD00::5]:443", { kind: "ip", address: "fd00::5", family: 6, port: 443 }],
+		["App.Internal:443", { kind: "name", host: "app.internal", port: 443 }],
+		["app.internal.:443", { kind: "name", host: "app.internal.", port: 443 }],
+		["unix:/run/app.sock", { kind: "unix", path: "/run/app.sock" }],
+		["unix:app.sock", { kind: "unix", path: "app.sock" }],
+	] as const) {
+		assert.deepEqual(parseEndpoint(text), endpoint);
+	}
+});
+
+test("an upstream that is wrong is told how to be written", () => {
+	for (const [text, message] of [
+		["10.0.0.5:0", /port from 1 to 65535/],
+		["10.0.0.500:443", /ends in a number/],
+		[":443", /needs a host/],
+		["http://10.0.0.5:80", /found the URL/],
+		["unix:", /socket path/],
+		["a b:443", /a space cannot stand/],
+		["*.internal:443", /"\*" cannot stand/],
+	] as const) {
+		assert.throws(() => parseEndpoint(text), { name: "InvalidValue", message }, text);
+	}
+});
+
+test("a block of addresses has its host bits zeroed", () => {
+	for (const [text, canonical] of [
+		["10.1.2.3/8", "10.0.0.0/8"],
+		["10.1.2.3", "10.1.2.3/32"],
+		["10.1.255.3/23", "10.1.254.0/23"],
+		["0.0.0.0/0", "0.0.0.0/0"],
+		["2001:db8:ffff::1/33", "2001:db8:8000::/33"],
+		["::1", "::1/128"],
+		["::/0", "::/0"],
+	] as const) {
+		assert.equal(formatCidr(parseCidr(text)), canonical);
+	}
+	assert.deepEqual(parseCidr("192.168.1.1/20"), { family: 4, bytes: [192, 168, 0, 0], prefixLength: 20 });
+});
+
+test("a wrong block is told what was expected", () => {
+	for (const [text, message] of [
+		["10.0.0.0/33", /from 0 to 32/],
+		["::/129", /from 0 to 128/],
+		["10.0.0.0/", /from 0 to 32/],
+		["10.0.0.0/255.0.0.0", /from 0 to 32/],
+		["10.0.0/8", /block of addresses such as 10\.0\.0\.0\/8/],
+		["office", /block of addresses/],
+	] as const) {
+		assert.throws(() => parseCidr(text), { name: "InvalidValue", message }, text);
+	}
+});
+
+test("every block reads back from its spelling", () => {
+	const block = fc.oneof(
+		fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })),
+		fc.tuple(
+			fc.ipV6().filter((text) => !/^[0:]*ffff:/i.test(text)),
+			fc.integer({ min: 0, max: 128 }),
+		),
+	);
+	fc.assert(
+		fc.property(block, ([address, length]) => {
+			const cidr = parseCidr(`${address}/${length}`);
+			assert.deepEqual(parseCidr(formatCidr(cidr)), cidr);
+		}),
+	);
+});
+
+test("no text makes a parser do anything but answer or complain", () => {
+	const text = fc.oneof(fc.string(), fc.stringMatching(/^[[\]0-9a-f:.*%/]{0,30}$/));
+	fc.assert(
+		fc.property(text, fc.constantFrom(parseListen, parseAdmin, parseEndpoint, parseCidr), (value, parse) => {
+			try {
+				parse(value);
+			} catch (error) {
+				assert.ok(error instanceof InvalidValue, String(error));
+			}
+		}),
+	);
+});

@@ -1,0 +1,467 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError, formatProblems, type Problem } from "../../src/config/errors.js";
+import { loadConfigText } from "../../src/config/load.js";
+
+function problemsOf(text: string): readonly Problem[] {
+	try {
+		loadConfigText(text, { file: "sluice.yaml" });
+	} catch (error) {
+		if (error instanceof ConfigError) return error.problems;
+		throw error;
+	}
+	return [];
+}
+
+/** The text has these problems and no others, in this order: `line:column`, and a part of the message. */
+function has(text: string, expected: readonly (readonly [string, string])[]): void {
+	const found = problemsOf(text);
+	const told = found.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+	assert.equal(told.length, expected.length, `${text}\n---\n${told.join("\n")}`);
+	for (const [index, [position, part]] of expected.entries()) {
+		const line = told[index] ?? "";
+		assert.ok(
+			line.startsWith(`${position}: `) && line.includes(part),
+			`wanted ${position}: …${part}…\nfound  ${line}`,
+		);
+	}
+}
+
+/** A good file around `routes`, whose first line is line 4, and whose first column is 7. */
+const routes = (...lines: string[]): string =>
+	[
+		"listeners:",
+		"  - listen: 127.0.0.1:1",
+		"    routes:",
+		...lines.map((line) => `      - ${line}`),
+		"upstreams: { git: 10.0.0.1:1, web: 10.0.0.2:1 }",
+	].join("\n");
+
+/** A good file around `lines`, which begin at line 3. */
+const top = (...lines: string[]): string =>
+	[
+		"listeners: [{ listen: 127.0.0.1:1, routes: [{ to: a }] }]",
+		"upstreams: { a: 127.0.0.1:2 }",
+		...lines,
+	].join("\n");
+
+/** A good file around a listener's `lines`, which begin at line 4, column 5. */
+const listener = (...lines: string[]): string =>
+	[
+		"upstreams: { a: 127.0.0.1:2 }",
+		"listeners:",
+		"  - routes: [{ to: a }]",
+		...lines.map((line) => `    ${line}`),
+	].join("\n");
+
+/** A good file around the upstream `a`, whose value begins at line 3, column 6. */
+const upstream = (value: string): string =>
+	`listeners: [{ listen: 127.0.0.1:1, routes: [{ to: a }] }]\nupstreams:\n  a: ${value}\n`;
+
+type Case = readonly [text: string, ...expected: (readonly [string, string])[]];
+
+function cases(name: string, table: readonly Case[]): void {
+	test(name, () => {
+		for (const [text, ...expected] of table) has(text, expected);
+	});
+}
+
+cases("good files have no problem", [
+	[routes("{ to: git }")],
+	[top()],
+	[listener("listen: :1")],
+	[upstream("x:1")],
+]);
+
+cases("an unknown key is told the nearest one, or where it belongs", [
+	[top("limit: {}"), ["3:1", 'unknown key "limit"; did you mean "limits"?']],
+	[top("timeouts: { idel: 5s }"), ["3:13", 'unknown key "idel"; did you mean "idle"?']],
+	[top("backlog: 5"), ["3:1", '"backlog" belongs in a listener']],
+	[top("stall: 5s"), ["3:1", '"stall" belongs under "timeouts"']],
+	[top("log: { colour: red }"), ["3:8", "known here: level, format, sessions"]],
+	[listener("listen: :1", "rotues: []"), ["5:5", 'unknown key "rotues"; did you mean "routes"?']],
+	[routes("{ to: git, snii: x }"), ["4:20", 'did you mean "sni"?']],
+	[upstream("{ addresses: x:1, ballance: x }"), ["3:24", 'did you mean "balance"?']],
+	[upstream("{ addresses: x:1, health: { raise: 3 } }"), ["3:34", 'did you mean "rise"?']],
+	[upstream("{ addresses: x:1, admin: x }"), ["3:24", '"admin" belongs at the top of the file']],
+]);
+
+cases("keys that are designed and not built have an error of their own", [
+	[
+		listener("listen: :1", "tls: []"),
+		["5:5", '"tls" (termination) is not available yet: this version routes TLS by name'],
+	],
+	[listener("listen: 0.0.0.0:443/udp"), ["4:13", "UDP (QUIC) is not available yet"]],
+	[routes("{ host: a.b, path: /api/, to: git }"), ["4:22", '"path" is not available yet']],
+	[upstream("{ http: [http://a] }"), ["3:8", '"http" is not available yet']],
+	[upstream("{ addresses: x:1, tls: {} }"), ["3:24", '"tls" (to the upstream) is not available yet']],
+	[top("limits: { connections_per_ip: 5 }"), ["3:11", "not available yet"]],
+]);
+
+cases("a wrong type says what was expected, with an example", [
+	[
+		top("timeouts: { idle: 5 }"),
+		["3:19", "expected a duration such as 5s, found the number 5: write 5s or 5ms"],
+	],
+	[top('timeouts: { idle: "5" }'), ["3:19", "a duration needs a unit: write 5s or 5ms"]],
+	[top("timeouts: { idle: off }"), ["3:19", 'expected a duration such as 5s, found "off"']],
+	[top("timeouts: { lifetime: 5 }"), ["3:23", "or off, found the number 5: write 5s or 5ms"]],
+	[top("timeouts: { lifetime: never }"), ["3:23", "or off"]],
+	[top("timeouts: [5s]"), ["3:11", "expected a mapping (keys and values), found a list"]],
+	[top("timeouts:"), ["3:1", "nothing stands here"]],
+	[top("limits: { connections: many }"), ["3:24", 'expected a whole number from 1 to 1048576, found "many"']],
+	[top("limits: { connections: 0 }"), ["3:24", "expected a whole number from 1"]],
+	[top("limits: { connections: 1.5 }"), ["3:24", "expected a whole number from 1"]],
+	[top("limits: { buffered_bytes: 1 }"), ["3:27", "expected at least 64KiB, found 1"]],
+	[top("limits: { buffered_bytes: 1KiB }"), ["3:27", "expected at least 64KiB, found 1KiB"]],
+	[top("limits: { buffered_bytes: true }"), ["3:27", "expected a size such as 64MiB, found true"]],
+	[top("keepalive: { idle: 1500ms }"), ["3:20", "expected whole seconds from 1s to 32767s"]],
+	[top("keepalive: { interval: 10h }"), ["3:24", "expected whole seconds from 1s to 32767s"]],
+	[top("keepalive: { probes: 128 }"), ["3:22", "expected a whole number from 1 to 127"]],
+	[top("watch: yes"), ["3:8", 'expected true or false, found "yes"']],
+	[top("admin: 9090"), ["3:8", "expected an address such as 127.0.0.1:9090, or off, found the number 9090"]],
+	[top("admin: of"), ["3:8", "the port is missing"]],
+	[top("log: { level: warning }"), ["3:15", "silent"]],
+	[top("log: { level: wran }"), ["3:15", 'did you mean "warn"?']],
+	[listener("listen: 443"), ["4:13", "expected an address such as 0.0.0.0:443, found the number 443"]],
+	[
+		listener("listen: :1", "trusted: 10.0.0.0/8", "proxy_protocol: require"),
+		["5:14", "expected a list such as"],
+	],
+	[listener("listen: :1", "trusted: []", "proxy_protocol: require"), ["5:14", "an empty list trusts nobody"]],
+	[listener("listen: :1", "trusted: [10.0.0.0/40]", "proxy_protocol: require"), ["5:15", "from 0 to 32"]],
+	[routes("git"), ["4:9", 'expected a mapping (keys and values), found "git"']],
+	[routes("{ to: 5 }"), ["4:15", "found the number 5: put it in quotes"]],
+	[routes("{ source: office, to: git }"), ["4:19", "expected a block of addresses"]],
+	[upstream("443"), ["3:6", "expected host:port such as 10.0.0.5:443, or a mapping"]],
+	[upstream("{ addresses: 443 }"), ["3:19", "expected one or more of host:port"]],
+	[
+		upstream("{ addresses: [x:1, 443] }"),
+		["3:25", "expected host:port such as 10.0.0.5:443, found the number 443"],
+	],
+	[upstream("{ addresses: x:1, health: yes }"), ["3:32", "expected on, off or a mapping"]],
+	[upstream("{ addresses: x:1, health: { interval: 5 } }"), ["3:44", "write 5s or 5ms"]],
+	[upstream("{ addresses: x:1, proxy_protocol: require }"), ["3:40", "expected off, v1 or v2"]],
+]);
+
+cases("a missing key is told at the place it is missing from", [
+	["upstreams: {}", ["1:1", 'the key "listeners" is missing']],
+	[listener("backlog: 5"), ["3:5", 'the key "listen" is missing: expected an address such as 0.0.0.0:443']],
+	[routes("{ sni: a.b }"), ["4:9", 'the key "to" is missing: expected the name of an upstream, or reject']],
+	[upstream("{}"), ["3:6", 'the key "addresses" is missing']],
+	["", ["1:1", "the file is empty"]],
+	["# nothing yet", ["1:1", "the file is empty"]],
+	["sluice", ["1:1", "expected a mapping"]],
+]);
+
+cases("lists that must not be empty say why", [
+	["listeners: []\nupstreams: {}", ["1:12", "without a listener there is nothing to do"]],
+	["listeners: [{ listen: :1, routes: [] }]", ["1:35", "a listener without routes takes no connection"]],
+	[upstream("{ addresses: [] }"), ["3:19", "an upstream without addresses can take no connection"]],
+]);
+
+cases("names that no client can send are refused", [
+	[routes('{ sni: "*.*.com", to: git }'), ["4:16", "a wildcard stands once"]],
+	[routes('{ sni: "a b.com", to: git }'), ["4:16", "a space cannot stand in one"]],
+	[routes("{ sni: 10.0.0.1, to: git }"), ["4:16", "RFC 6066"]],
+	[routes("{ host: a.com:80, to: git }"), ["4:17", "write a.com instead"]],
+	[routes('{ alpn: "", to: git }'), ["4:17", 'expected a protocol name such as h2, found ""']],
+	[routes(`{ alpn: ${"a".repeat(256)}, to: git }`), ["4:17", "at most 255 bytes"]],
+	[routes("{ sni: Git.Example.com., to: git }")],
+]);
+
+cases("conditions that exclude each other are refused", [
+	[
+		routes("{ sni: a.b, protocol: ssh, to: git }"),
+		["4:31", '"sni" holds for tls only: remove "protocol: ssh"'],
+	],
+	[routes("{ sni: a.b, protocol: any, to: git }"), ["4:31", '"sni" holds for tls only']],
+	[routes("{ host: a.b, protocol: h2c, to: git }"), ["4:32", '"host" holds for http only']],
+	[routes("{ alpn: h2, protocol: other, to: git }"), ["4:31", '"alpn" holds for tls only']],
+	[routes("{ sni: a.b, host: a.b, to: git }"), ["4:11", "write two routes"]],
+	[routes("{ alpn: h2, host: a.b, to: git }"), ["4:11", "write two routes"]],
+	[routes("{ sni: a.b, alpn: h2, protocol: tls, to: git }", "{ host: a.b, protocol: http, to: git }")],
+	[routes("{ protocol: ssh, source: 10.0.0.0/8, to: git }")],
+]);
+
+cases("a route to nowhere is told the nearest upstream", [
+	[routes("{ to: gti }"), ["4:15", 'unknown upstream "gti"; did you mean "git"?']],
+	[routes("{ to: rejct }"), ["4:15", 'did you mean "reject"?']],
+	[routes("{ to: elsewhere }"), ["4:15", 'unknown upstream "elsewhere": define it under "upstreams"']],
+	[routes("{ to: constructor }"), ["4:15", 'unknown upstream "constructor"']],
+	["listeners: [{ listen: :1, routes: [{ to: a }] }]", ["1:42", 'unknown upstream "a"']],
+	["listeners: [{ listen: :1, routes: [{ to: reject }] }]"],
+]);
+
+cases("a route that nothing reaches is told which one is in the way", [
+	[
+		routes("{ sni: a.b, to: git }", "{ to: web }", "{ host: a.b, to: git }", "{ protocol: ssh, to: git }"),
+		["6:9", "the one on line 5 takes everything"],
+	],
+	[
+		routes("{ protocol: any, to: web }", "{ to: git }", "{ sni: a.b, to: git }"),
+		["5:9", "the one on line 4 takes everything"],
+	],
+	[routes("{ to: web }", "{ protocol: any, to: git }"), ["5:9", "the one on line 4 takes everything"]],
+	[routes("{ sni: a.b, to: git }", "{ sni: A.B, to: web }"), ["5:9", "(sni=a.b) takes all that it could"]],
+	[
+		routes('{ sni: "*.b", to: git }', "{ sni: x.a.b, alpn: h2, to: web }"),
+		["5:9", "the one on line 4 (sni=*.b)"],
+	],
+	[routes('{ host: "*.b", to: git }', '{ host: "*.a.b", to: web }'), ["5:9", "the one on line 4 (host=*.b)"]],
+	[routes("{ protocol: tls, to: git }", "{ sni: a.b, to: web }"), ["5:9", "(protocol=tls)"]],
+	[routes("{ protocol: http, to: git }", "{ host: a.b, to: web }"), ["5:9", "(protocol=http)"]],
+	[
+		routes("{ source: 10.0.0.0/8, to: git }", "{ source: 10.1.2.3/8, sni: a.b, to: web }"),
+		["5:9", "(source=10.0.0.0/8)"],
+	],
+	[
+		routes("{ sni: a.b, source: 10.0.0.0/8, to: git }", "{ source: 10.0.0.0/8, sni: a.b, to: web }"),
+		["5:9", "(sni=a.b,source=10.0.0.0/8)"],
+	],
+]);
+
+cases("a route that something may reach is left alone", [
+	[routes("{ sni: a.b, to: git }", '{ sni: "*.b", to: web }', "{ sni: b, to: web }", "{ to: git }")],
+	[routes("{ sni: a.b, alpn: h2, to: git }", "{ sni: a.b, to: web }", "{ protocol: tls, to: web }")],
+	[routes("{ sni: a.b, to: git }", "{ host: a.b, to: git }", "{ protocol: http, to: web }")],
+	// A silent client passes every route that would have to hear it first.
+	[routes("{ sni: a.b, to: git }", "{ to: web }", "{ protocol: any, to: git }")],
+	[routes("{ source: 10.0.0.0/8, to: git }", "{ protocol: any, source: 10.0.0.0/8, to: git }")],
+	[routes("{ protocol: any, source: 10.0.0.0/8, to: git }", "{ to: web }")],
+]);
+
+const binds = (...addresses: string[]): string =>
+	[
+		"upstreams: { a: 127.0.0.1:2 }",
+		"listeners:",
+		...addresses.map((address) => `  - { listen: "${address}", routes: [{ to: a }] }`),
+	].join("\n");
+
+cases("two listeners on one address are refused, however it is written", [
+	[binds("0.0.0.0:443", "0.0.0.0:443"), ["4:15", "already taken by the listener on line 3"]],
+	[binds("[::1]:443", "[0:0::1]:443"), ["4:15", "already taken by the listener on line 3"]],
+	[binds("*:443", "0.0.0.0:443"), ["4:15", "already taken by the listener on line 3"]],
+	[binds("0.0.0.0:443", ":443"), ["4:15", "already taken by the listener on line 3"]],
+	[binds(":443", "[::]:443"), ["4:15", "already taken by the listener on line 3"]],
+	[
+		`${binds("127.0.0.1:9090")}\nadmin: localhost:9090`,
+		["3:15", "already taken by the admin pages on line 4"],
+	],
+	[binds("0.0.0.0:443", "[::]:443", "0.0.0.0:80", "127.0.0.1:0", "127.0.0.1:0")],
+]);
+
+cases("PROXY headers are believed from somebody, or not looked for", [
+	[listener("listen: :1", "proxy_protocol: require"), ["5:21", 'needs "trusted": anyone could forge']],
+	[listener("listen: :1", "trusted: [10.0.0.0/8]"), ["5:5", 'add "proxy_protocol: require"']],
+	[
+		listener("listen: :1", "proxy_protocol: off", "trusted: [10.0.0.0/8]"),
+		["6:5", 'add "proxy_protocol: require"'],
+	],
+	[listener("listen: :1", "proxy_protocol: require", "trusted: [0.0.0.0/0]")],
+]);
+
+cases("deadlines that contradict each other are refused", [
+	[top("timeouts: { silence: 5s }"), ["3:22", "silence must be shorter than handshake (5s)"]],
+	[top("timeouts: { silence: 1s, handshake: 1s }"), ["3:22", "silence must be shorter than handshake (1s)"]],
+	[
+		upstream("{ addresses: x:1, health: { timeout: 6s } }"),
+		["3:43", "timeout must not be longer than interval (5s)"],
+	],
+	[upstream("{ addresses: x:1, health: { interval: 1s, timeout: 1001ms } }"), ["3:57", "(1s)"]],
+]);
+
+cases("upstreams are named, and their addresses differ", [
+	[
+		upstream("[x:1]"),
+		["3:6", "expected host:port such as 10.0.0.5:443, or a mapping with addresses, found a list"],
+	],
+	[top().replace("a: 127", "reject: 1:1, a: 127"), ["2:14", '"reject" is what routes use']],
+	[top().replace("a: 127", '"a b": x:1, a: 127'), ["2:14", '"a b" is no name for an upstream']],
+	[upstream("{ addresses: [1.2.3.4:5, x:1, 1.2.3.4:5] }"), ["3:36", "stands in the list already"]],
+	[upstream(`"unix:/${"a".repeat(107)}"`), ["3:6", "longer than 107 bytes"]],
+	[upstream(`"unix:/${"a".repeat(106)}"`)],
+]);
+
+cases("YAML that cannot be read is told where", [
+	["listeners:\n\t- listen: :1", ["2:1", "Tabs are not allowed"]],
+	['listeners: [{ listen: "x }]', ["1:28", "Missing closing"]],
+	["a: 1\n---\nb: 2", ["2:1", "multiple documents"]],
+	[listener("listen: [::1]:443"), ["4:18", 'must stand in quotes: "[::1]:443"']],
+	[listener("listen: *:443"), ["4:13", 'put it in quotes, "*:443"']],
+	[routes("{ sni: *.b.com, to: git }"), ["4:16", 'put it in quotes, "*.b.com"']],
+	[top("? [a]", ": b"), ["3:3", "a key is a plain word"]],
+	[top("__proto__: 1"), ["3:1", "a key is a plain word"]],
+	[top("admin: !secret x"), ["3:8", "Unresolved tag"]],
+	["a: &a [*a]", ["1:8", "put it in quotes"]],
+]);
+
+cases("a key that stands twice is told where it stood first, along with all else", [
+	[
+		top("watch: true", "log: { level: loud }", "watch: 5"),
+		["4:15", "expected debug"],
+		["5:1", "line 3"],
+		["5:8", "true or false"],
+	],
+	[upstream("x:1\n  a: y:1"), ["4:3", '"a" is already given on line 3: remove one of the two']],
+]);
+
+test("aliases that multiply are refused", () => {
+	const lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"];
+	for (let i = 1; i < 8; i++) lines.push(`a${i}: &a${i} [${`*a${i - 1}, `.repeat(10)}]`);
+	has(lines.join("\n"), [["1:1", "more than 100000 aliases"]]);
+});
+
+test("an alias is checked where it is used, and told where it is written", () => {
+	const text = top("x: &x { idel: 5s }", "timeouts: *x");
+	has(text, [
+		["3:1", 'unknown key "x"'],
+		["3:9", 'unknown key "idel"'],
+	]);
+});
+
+test("tables that are full say so", () => {
+	const many = (count: number, line: (index: number) => string): string =>
+		Array.from({ length: count }, (_, index) => line(index)).join("\n");
+	has(
+		`upstreams: { a: x:1 }\nlisteners:\n${many(257, (i) => `- { listen: ":${i + 1}", routes: [{ to: a }] }`)}`,
+		[["3:1", "more than 256 listeners"]],
+	);
+	const addresses = Array.from({ length: 4_096 }, (_, i) => `x:${i + 1}`).join(", ");
+	has(upstream(`x:1\n  b: { addresses: [${addresses}] }`), [
+		["4:6", "more than 4096 addresses over all upstreams"],
+	]);
+	const route = many(32_769, (i) => `  - { sni: h${i}, to: a }`);
+	has(
+		`upstreams: { a: x:1 }\nlisteners:\n- listen: :1\n  routes:\n${route}\n- listen: :2\n  routes:\n${route}`,
+		[["32776:3", "more than 65536 routes over all listeners"]],
+	);
+});
+
+test("all problems of a file are told at once, in its order", () => {
+	has(
+		[
+			"rotues: []",
+			"timeouts: { idle: 5, connect: 1.5s }",
+			"listeners:",
+			"  - listen: 0.0.0.0:443",
+			"    proxy_protocol: require",
+			"    routes:",
+			"      - { sni: 10.0.0.1, to: gti }",
+			"      - { to: git }",
+			"      - { to: git }",
+			"  - listen: :443",
+			"    routes: []",
+			"upstreams:",
+			"  git: { addresses: [], balance: round_robbin }",
+		].join("\n"),
+		[
+			["1:1", '"routes" belongs in a listener'],
+			["2:19", "write 5s or 5ms"],
+			["2:31", "write 1500ms"],
+			["5:21", 'needs "trusted"'],
+			["7:16", "RFC 6066"],
+			["7:30", 'did you mean "git"?'],
+			["9:9", "the one on line 8 takes everything"],
+			["10:13", "already taken by the listener on line 4"],
+			["11:13", "a listener without routes"],
+			["13:21", "an upstream without addresses"],
+			["13:34", 'did you mean "round_robin"?'],
+		],
+	);
+});
+
+test("the design's own example is told, key by key, what is still to come", () => {
+	has(DESIGN_EXAMPLE, [
+		["5:3", '"connections_per_ip" is not available yet'],
+		["6:3", '"accepts_per_second" is not available yet'],
+		["7:3", '"accepts_per_second_per_ip" is not available yet'],
+		["23:5", '"tls" (termination) is not available yet'],
+		["28:30", 'unknown upstream "bastion"'],
+		["29:34", '"path" is not available yet'],
+		["31:35", 'unknown upstream "internal"'],
+		["40:10", '"http" is not available yet'],
+		["41:10", '"http" is not available yet'],
+	]);
+});
+
+test("problems name the value, and print as a compiler would", () => {
+	const text = routes("{ to: git }", "{ sni: a.b, to: gti }").replace(
+		"{ to: git }",
+		"{ protocol: ssh, to: git }",
+	);
+	const [problem] = problemsOf(text);
+	assert.equal(problem?.path, "listeners[0].routes[1].to");
+	assert.equal(problem.file, "sluice.yaml");
+	assert.equal(
+		formatProblems(new ConfigError(problemsOf(text))),
+		[
+			'sluice.yaml:5:25: unknown upstream "gti"; did you mean "git"?',
+			"  5 |       - { sni: a.b, to: gti }",
+			"    |                         ^",
+		].join("\n"),
+	);
+});
+
+test("a long line is cut around its caret, and control characters do not reach the terminal", () => {
+	const [first, second] = formatProblems(
+		new ConfigError([
+			{
+				file: "f",
+				line: 1,
+				column: 500,
+				path: "",
+				message: "m",
+				excerpt: `${"\u001b".repeat(499)}X${"y".repeat(500)}`,
+			},
+		]),
+	)
+		.split("\n")
+		.slice(1);
+	assert.ok(first !== undefined && second !== undefined && first.length < 120);
+	assert.equal(first[second.indexOf("^")], "X");
+	assert.doesNotMatch(first, /\p{Cc}/u);
+});
+
+const DESIGN_EXAMPLE = `admin: 127.0.0.1:9090            # dashboard, /metrics, /api, /healthz, /readyz
+reactors: 2                      # default: one per core
+limits:
+  connections: 9000              # sessions, all listeners; default: what the descriptor limit allows
+  connections_per_ip: 1000       # IPv6: per /64
+  accepts_per_second: 5000
+  accepts_per_second_per_ip: 200
+  buffered_bytes: 64MiB
+  fd_reserve: 64
+timeouts:
+  handshake: 5s                  # until the connection can be routed, TLS included
+  connect: 5s                    # until an upstream accepts
+  idle: 10m                      # no byte in either direction
+  stall: 30s                     # bytes waiting, and the reader takes none
+  half_closed: 30s               # one direction ended
+  lifetime: off
+  drain: 30s
+keepalive: { idle: 30s, interval: 10s, probes: 6 }   # a dead peer is gone in 90 s
+listeners:
+  - listen: 0.0.0.0:443          # 0.0.0.0:443/udp for QUIC
+    backlog: 4096
+    proxy_protocol: off          # or: require, with trusted: [10.0.0.0/8]
+    tls:                         # names that are terminated here; all others pass through
+      - { names: [www.example.com], cert: www.pem, key: www.key }
+    routes:
+      - { sni: git.example.com, to: git }
+      - { sni: "*.apps.example.com", alpn: h2, to: apps }
+      - { protocol: ssh, to: bastion }
+      - { host: www.example.com, path: /api/, to: api }
+      - { host: www.example.com, to: www }
+      - { source: 10.0.0.0/8, to: internal }
+      - { to: reject }           # no condition: everything else
+upstreams:
+  git: 10.0.0.5:443              # bytes (relay)
+  apps:
+    addresses: [10.0.0.6:443, app.internal:443]
+    balance: least_connections   # round_robin, source_hash
+    proxy_protocol: v2           # sent to the upstream
+    health: { interval: 5s, timeout: 2s, fall: 3, rise: 2 }
+  www: { http: ["http://10.0.0.7:3000", "http://10.0.0.8:3000"] }   # requests (exchange)
+  api: { http: ["https://api.internal"] }
+`;
