@@ -42,7 +42,7 @@ class Page {
 	}
 
 	sample(name: string, labels: Labels, value: number): void {
-		const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escape(text)}"`);
+		const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`);
 		this.#text += `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${formatNumber(value)}\n`;
 	}
 
@@ -300,7 +300,7 @@ function residentBytes(): number {
 	return pages * 4096;
 }
 
-function escape(text: string): string {
+function escapeLabel(text: string): string {
 	return text.replace(/[\\"\n]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
 }
 

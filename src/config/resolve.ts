@@ -54,11 +54,21 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 			sessions: log?.sessions ?? defaults.log.sessions,
 		},
 		watch: input.watch ?? defaults.watch,
-		listeners: input.listeners.map(resolveListener),
+		listeners: distinctNames(input.listeners.map(resolveListener)),
 		upstreams: Object.entries(input.upstreams ?? {}).map(([name, upstream]) =>
 			resolveUpstream(name, upstream, baseDir),
 		),
 	};
+}
+
+/** Several listeners may ask for a free port (`127.0.0.1:0`); their names must tell them apart all the same. */
+function distinctNames(listeners: readonly ListenerConfig[]): ListenerConfig[] {
+	const seen = new Map<string, number>();
+	return listeners.map((listener) => {
+		const count = (seen.get(listener.name) ?? 0) + 1;
+		seen.set(listener.name, count);
+		return count === 1 ? listener : { ...listener, name: `${listener.name}#${count}` };
+	});
 }
 
 function resolveListener(listener: ListenerFile): ListenerConfig {

@@ -29,7 +29,14 @@ import { Resolver } from "../upstream/resolver.js";
 import { descriptorBudget, pipesPerReactor } from "./descriptors.js";
 import { StartError } from "./errors.js";
 import { type Log, openLog } from "./log.js";
-import { addressBytes, planFor, Registry, splitKey } from "./plan.js";
+import {
+	addressBytes,
+	checkedAddresses,
+	planFor,
+	Registry,
+	type ResolvedUpstream,
+	splitKey,
+} from "./plan.js";
 import { SessionLog } from "./session-log.js";
 
 /** How long start waits for names of upstreams; what is not known by then is dialled when it is. */
@@ -80,6 +87,8 @@ export class Gateway {
 	readonly #counters: Counters[] = [];
 	readonly #reactors: ReactorHandle[] = [];
 	#listeners = new Map<string, OpenListener>();
+	/** With what their names mean now. Empty before the first plan. */
+	#upstreams: readonly ResolvedUpstream[] = [];
 	readonly #resolver: Resolver;
 	readonly #health: HealthChecks;
 	#sessionLog: SessionLog | undefined;
@@ -177,9 +186,9 @@ export class Gateway {
 		this.#listeners = this.#openListeners(config, new Map(), reactors);
 		if (config.admin !== null) await this.#openAdmin(config.admin);
 		this.#registry.keep(config);
-		const resolved = this.#follow(config);
+		const resolved = this.#followNames(config);
 		for (let index = 0; index < reactors; index++) this.#startReactor(index, reactors);
-		await Promise.race([resolved, new Promise((resolve) => setTimeout(resolve, FIRST_RESOLVE_MS).unref())]);
+		await resolved;
 		this.#sessionLog = new SessionLog(
 			this.#reactors.map((reactor) => reactor.journal),
 			{
@@ -338,44 +347,56 @@ export class Gateway {
 
 	async #sendPlan(): Promise<void> {
 		const revision = ++this.#revision;
+		this.#upstreams = this.#registry.resolve(this.#config, this.#resolver);
+		this.#health.follow(checkedAddresses(this.#upstreams));
 		const applied = this.#everyReactor((notice) => notice.kind === "applied" && notice.revision === revision);
 		for (const [index, reactor] of this.#reactors.entries()) {
 			const fdOf = (name: string): number => this.#listeners.get(name)?.fds[index] ?? -1;
-			const plan = planFor(this.#config, this.#registry, this.#resolver, revision, this.#connections, fdOf);
+			const plan = planFor(this.#config, this.#registry, this.#upstreams, revision, this.#connections, fdOf);
 			this.#send(reactor, { kind: "plan", plan });
 		}
 		await applied;
 	}
 
-	/** Follows the config's names and health checks. Resolves when every new name has been asked for once. */
-	async #follow(config: Config): Promise<void> {
+	/** Follows the config's names. Resolves when every new one has been asked for once, or takes too long. */
+	async #followNames(config: Config): Promise<void> {
 		const names = new Map<string, number>();
-		for (const upstream of config.upstreams)
+		for (const upstream of config.upstreams) {
 			for (const endpoint of upstream.addresses) {
 				if (endpoint.kind !== "name") continue;
-				names.set(
-					endpoint.host,
-					Math.min(upstream.resolveMs, names.get(endpoint.host) ?? Number.POSITIVE_INFINITY),
-				);
+				const sooner = names.get(endpoint.host) ?? Number.POSITIVE_INFINITY;
+				names.set(endpoint.host, Math.min(upstream.resolveMs, sooner));
 			}
-		await this.#resolver.follow(names);
-		this.#health.follow(this.#registry.checkedAddresses(config, this.#resolver));
+		}
+		let timer: NodeJS.Timeout | undefined;
+		const late = new Promise<void>((resolve) => {
+			timer = setTimeout(resolve, FIRST_RESOLVE_MS);
+		});
+		await Promise.race([this.#resolver.follow(names), late]);
+		clearTimeout(timer);
 	}
 
 	#nameChanged(host: string): void {
 		// Before the first plan there is nobody to tell: it will hold what is known by then.
-		if (this.#revision === 0) return;
-		for (const upstream of this.#config.upstreams) {
-			if (!upstream.addresses.some((endpoint) => endpoint.kind === "name" && endpoint.host === host))
-				continue;
-			const plan = this.#registry.upstreamPlan(upstream, this.#resolver);
+		if (this.#upstreams.length === 0) return;
+		try {
+			this.#upstreams = this.#registry.resolve(this.#config, this.#resolver);
+		} catch (error) {
+			this.#log.logger.error(
+				{ host, error: (error as Error).message },
+				"a name's new addresses are not used",
+			);
+			return;
+		}
+		for (const { config, plan } of this.#upstreams) {
+			if (!config.addresses.some((endpoint) => endpoint.kind === "name" && endpoint.host === host)) continue;
 			for (const reactor of this.#reactors) this.#send(reactor, { kind: "upstream", upstream: plan });
 			this.#log.logger.info(
-				{ upstream: upstream.name, host, addresses: plan.addresses.length },
+				{ upstream: config.name, host, addresses: plan.addresses.length },
 				"a name has new addresses",
 			);
 		}
-		this.#health.follow(this.#registry.checkedAddresses(this.#config, this.#resolver));
+		this.#health.follow(checkedAddresses(this.#upstreams));
 	}
 
 	/**
@@ -409,24 +430,32 @@ export class Gateway {
 			);
 		this.#warnAboutRestart(config);
 
-		const before = this.#listeners;
-		this.#listeners = this.#openListeners(config, before, reactors);
+		const before = { config: this.#config, connections: this.#connections, listeners: this.#listeners };
+		this.#listeners = this.#openListeners(config, before.listeners, reactors);
 		this.#config = config;
 		this.#connections = wanted;
 		this.#registry.keep(config);
+		await this.#followNames(config);
+		try {
+			await this.#sendPlan();
+		} catch (error) {
+			// Too many of something at once. Nothing has been sent to the reactors yet.
+			for (const [name, listener] of this.#listeners)
+				if (!before.listeners.has(name)) listener.fds.forEach(closeDescriptor);
+			this.#config = before.config;
+			this.#connections = before.connections;
+			this.#listeners = before.listeners;
+			this.#registry.keep(before.config);
+			throw error;
+		}
 		for (const listener of this.#listeners.values()) {
 			for (const fd of listener.fds) {
 				setKeepalive(fd, config.keepalive);
 				startListening(fd, listener.config.backlog);
 			}
 		}
-		await Promise.race([
-			this.#follow(config),
-			new Promise((resolve) => setTimeout(resolve, FIRST_RESOLVE_MS).unref()),
-		]);
-		await this.#sendPlan();
 		// Only now: each reactor has taken what waited in these queues.
-		for (const [name, listener] of before)
+		for (const [name, listener] of before.listeners)
 			if (!this.#listeners.has(name)) listener.fds.forEach(closeDescriptor);
 		this.#log.logger.info({ revision: this.#revision }, "reloaded");
 	}
@@ -542,10 +571,10 @@ export class Gateway {
 	/** Addresses of the config in force. */
 	#addresses(): { upstream: string; address: string; healthy: boolean; active: number }[] {
 		const nowMs = Number(process.hrtime.bigint() / 1000n) / 1000;
-		return this.#config.upstreams.flatMap((upstream) =>
-			this.#registry.upstreamPlan(upstream, this.#resolver).addresses.map(({ board }) => ({
-				upstream: upstream.name,
-				address: splitKey(this.#registry.addresses.nameOf(board))[1],
+		return this.#upstreams.flatMap(({ config, addresses }) =>
+			addresses.map(({ board, label }) => ({
+				upstream: config.name,
+				address: label,
 				healthy: this.#board.isHealthy(board, nowMs),
 				active: this.#board.active(board),
 			})),

@@ -6,7 +6,7 @@ import { LISTENERS_MAX, ROUTES_MAX, UPSTREAMS_MAX } from "../reactor/counters.js
 import type { ListenerPlan, Plan, Policy } from "../reactor/plan.js";
 import { ADDRESSES_MAX, type Board } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";
-import type { AddressPlan, UpstreamPlan } from "../upstream/plan.js";
+import type { UpstreamPlan } from "../upstream/plan.js";
 import type { Resolver, Target } from "../upstream/resolver.js";
 import { Slots } from "./slots.js";
 
@@ -33,45 +33,78 @@ export class Registry {
 		this.upstreams.keep(config.upstreams.map((upstream) => upstream.name));
 	}
 
-	upstreamPlan(config: UpstreamConfig, resolver: Resolver): UpstreamPlan {
-		const addresses: AddressPlan[] = [];
-		for (const endpoint of config.addresses)
-			for (const target of resolver.targets(endpoint)) addresses.push(this.#addressPlan(config.name, target));
-		return {
-			slot: this.upstreams.take(config.name),
-			balance: config.balance,
-			proxyProtocol: config.proxyProtocol,
-			ejectFailures: config.eject.failures,
-			ejectForMs: config.eject.forMs,
-			addresses,
-		};
+	/**
+	 * Upstreams with the addresses that are known now. Throws when names have more addresses, all together,
+	 * than the board has places.
+	 */
+	resolve(config: Config, resolver: Resolver): ResolvedUpstream[] {
+		const targets = config.upstreams.map((upstream) =>
+			upstream.addresses.flatMap((endpoint) => resolver.targets(endpoint)),
+		);
+		this.addresses.keep(
+			config.upstreams.flatMap((upstream, index) =>
+				(targets[index] ?? []).map((target) => addressKey(upstream.name, targetText(target))),
+			),
+		);
+		return config.upstreams.map((upstream, index) => {
+			const addresses = (targets[index] ?? []).map((target) => this.#place(upstream.name, target));
+			return {
+				config: upstream,
+				addresses,
+				plan: {
+					slot: this.upstreams.take(upstream.name),
+					balance: upstream.balance,
+					proxyProtocol: upstream.proxyProtocol,
+					ejectFailures: upstream.eject.failures,
+					ejectForMs: upstream.eject.forMs,
+					addresses: addresses.map(({ board, target, label }) => ({
+						board,
+						sockaddr: sockaddrOf(target),
+						hash: hashOf(label),
+					})),
+				},
+			};
+		});
 	}
 
-	/** What health checks have to follow. */
-	checkedAddresses(config: Config, resolver: Resolver): CheckedAddress[] {
-		const checked: CheckedAddress[] = [];
-		for (const upstream of config.upstreams) {
-			const { health } = upstream;
-			if (health === null) continue;
-			for (const endpoint of upstream.addresses) {
-				for (const target of resolver.targets(endpoint)) {
-					const board = this.#addressPlan(upstream.name, target).board;
-					checked.push({ board, target, label: `${upstream.name} ${targetText(target)}`, health });
-				}
-			}
-		}
-		return checked;
-	}
-
-	#addressPlan(upstream: string, target: Target): AddressPlan {
-		const text = targetText(target);
-		const board = this.addresses.take(addressKey(upstream, text), (slot) => {
+	#place(upstream: string, target: Target): PlacedAddress {
+		const label = targetText(target);
+		const board = this.addresses.take(addressKey(upstream, label), (slot) => {
 			if (this.#board.active(slot) > 0) return false;
 			this.#board.reset(slot);
 			return true;
 		});
-		return { board, sockaddr: sockaddrOf(target), hash: hashOf(text) };
+		return { board, target, label };
 	}
+}
+
+/** An upstream with what its names mean now. */
+export interface ResolvedUpstream {
+	readonly config: UpstreamConfig;
+	readonly addresses: readonly PlacedAddress[];
+	readonly plan: UpstreamPlan;
+}
+
+export interface PlacedAddress {
+	/** Place on the board. */
+	readonly board: number;
+	readonly target: Target;
+	/** `10.0.0.5:443` */
+	readonly label: string;
+}
+
+/** What health checks have to follow. */
+export function checkedAddresses(upstreams: readonly ResolvedUpstream[]): CheckedAddress[] {
+	return upstreams.flatMap(({ config, addresses }) => {
+		const { health } = config;
+		if (health === null) return [];
+		return addresses.map(({ board, target, label }) => ({
+			board,
+			target,
+			health,
+			label: `${config.name} ${label}`,
+		}));
+	});
 }
 
 /** Names that carry two parts are joined by a character that neither can contain. */
@@ -111,12 +144,11 @@ export function policyOf(config: Config): Policy {
 export function planFor(
 	config: Config,
 	registry: Registry,
-	resolver: Resolver,
+	upstreams: readonly ResolvedUpstream[],
 	revision: number,
 	connections: number,
 	fdOf: (listener: string) => number,
 ): Plan {
-	const upstreams = config.upstreams.map((upstream) => registry.upstreamPlan(upstream, resolver));
 	const listeners: ListenerPlan[] = config.listeners.map((listener) => ({
 		slot: registry.listeners.take(listener.name),
 		fd: fdOf(listener.name),
@@ -134,7 +166,7 @@ export function planFor(
 		connections,
 		logSessions: config.log.sessions && config.log.level !== "silent",
 		listeners,
-		upstreams,
+		upstreams: upstreams.map(({ plan }) => plan),
 	};
 }
 

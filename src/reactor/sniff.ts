@@ -35,17 +35,23 @@ const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
 
 /** A new connection: routed at once where no route looks at its bytes, else given its handshake deadline. */
 export function begin(core: Core, listener: ReactorListener, slot: number): void {
-	const { table } = core;
 	if (!listener.router.peeks && !listener.plan.proxyRequired) {
 		// Nothing was asked, so the protocol stays unknown; `other` is what an unconditional route takes.
 		take(core, listener, slot, PROTOCOL_OTHER);
 		return;
 	}
-	const policy = core.policyOf(slot);
-	const wait = listener.router.takesSilence
-		? Math.min(policy.silenceMs, policy.handshakeMs)
-		: policy.handshakeMs;
-	core.wheel.arm(slot, at(table.acceptedMs, slot) + wait);
+	const maySilence = listener.router.takesSilence && !listener.plan.proxyRequired;
+	core.wheel.arm(slot, maySilence ? silenceEndsAt(core, slot) : handshakeEndsAt(core, slot));
+}
+
+/** The handshake deadline counts from accept, and nothing renews it. */
+function handshakeEndsAt(core: Core, slot: number): number {
+	return at(core.table.acceptedMs, slot) + core.policyOf(slot).handshakeMs;
+}
+
+/** When a client that says nothing from now on may take the route for such. */
+function silenceEndsAt(core: Core, slot: number): number {
+	return Math.min(core.nowMs + core.policyOf(slot).silenceMs, handshakeEndsAt(core, slot));
 }
 
 /** Bytes came, or the client ended. */
@@ -76,7 +82,7 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 		return;
 	}
 	if (start === count) {
-		waitForMore(core, slot, count, count + 1);
+		waitForFirstByte(core, listener, slot);
 		return;
 	}
 	const verdict = recognize(kernel.memory, start, count, recognition);
@@ -110,6 +116,16 @@ function passProxyHeader(core: Core, slot: number, count: number): boolean {
 	return true;
 }
 
+/** The PROXY header came, and nothing of the client's own yet: that client is silent, whoever stands before it. */
+function waitForFirstByte(core: Core, listener: ReactorListener, slot: number): void {
+	if ((at(core.table.flags, slot) & ENDING) !== 0) close(core, slot, CLIENT_CLOSED);
+	else
+		core.wheel.arm(
+			slot,
+			listener.router.takesSilence ? silenceEndsAt(core, slot) : handshakeEndsAt(core, slot),
+		);
+}
+
 function waitForMore(core: Core, slot: number, count: number, needed: number): void {
 	const { kernel, table } = core;
 	const flags = at(table.flags, slot);
@@ -118,9 +134,8 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 		close(core, slot, CLIENT_CLOSED);
 		return;
 	}
-	// The client has spoken, so it is no longer silent; the handshake deadline counts from accept, and bytes
-	// do not renew it.
-	core.wheel.arm(slot, at(table.acceptedMs, slot) + core.policyOf(slot).handshakeMs);
+	// It has spoken, so it is no longer silent.
+	core.wheel.arm(slot, handshakeEndsAt(core, slot));
 	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it.
 	if (needed > count + 1 || (flags & LOW_WATER) !== 0) {
 		kernel.setOption(at(table.fd, slot), SOL_SOCKET, SO_RCVLOWAT, Math.max(1, needed));
@@ -130,17 +145,15 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 
 /** The deadline of this step passed: a silent client may take the route for such, everybody else is closed. */
 export function sniffTimedOut(core: Core, slot: number): void {
-	const { table } = core;
 	const listener = core.listenerOf(slot);
-	const handshakeAtMs = at(table.acceptedMs, slot) + core.policyOf(slot).handshakeMs;
-	if (core.nowMs >= handshakeAtMs) {
-		close(core, slot, HANDSHAKE_TIMEOUT);
-		return;
+	const endsAtMs = handshakeEndsAt(core, slot);
+	// A client that has sent part of a hello waits for the handshake deadline, so what fires before is silence.
+	if (core.nowMs >= endsAtMs) close(core, slot, HANDSHAKE_TIMEOUT);
+	else {
+		core.query.protocol = PROTOCOL_UNKNOWN;
+		if (match(core, listener, slot, 0) >= 0) take(core, listener, slot, PROTOCOL_UNKNOWN);
+		else core.wheel.arm(slot, endsAtMs);
 	}
-	// Only silence is waited out: a client that has sent part of a hello arms the handshake deadline instead.
-	core.query.protocol = PROTOCOL_UNKNOWN;
-	if (match(core, listener, slot, 0) >= 0) take(core, listener, slot, PROTOCOL_UNKNOWN);
-	else core.wheel.arm(slot, handshakeAtMs);
 }
 
 /** Routes a connection whose protocol (and name, if it has one) is known. */

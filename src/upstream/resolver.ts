@@ -12,6 +12,9 @@ export type Target =
 
 export type Lookup = (host: string) => Promise<readonly { address: string; family: number }[]>;
 
+/** Addresses of one name that are used: a session tries no more either. */
+const ADDRESSES_PER_NAME_MAX = 32;
+
 /** The system's resolver, /etc/hosts included. */
 export const systemLookup: Lookup = (host) => lookup(host, { all: true, order: "verbatim" });
 
@@ -83,7 +86,8 @@ export class Resolver {
 			const addresses = answer
 				.map(({ address, family }) => ({ address, family: family === 6 ? (6 as const) : (4 as const) }))
 				// Resolvers rotate their answers; the order must not look like a change.
-				.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+				.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0))
+				.slice(0, ADDRESSES_PER_NAME_MAX);
 			if (name.failing) this.#events.recovered(host);
 			name.failing = false;
 			const same = JSON.stringify(addresses) === JSON.stringify(name.addresses);
