@@ -408,7 +408,7 @@ export const configSchema = section({
 		.optional()
 		.meta({
 			description:
-				"Dashboard, /metrics, /api, /healthz and /readyz. Whoever reaches it sees every session: bind loopback or a management network. Needs a restart.",
+				"/metrics, /healthz and /readyz. Whoever reaches it sees what goes where: bind loopback or a management network. Needs a restart.",
 			default: "off",
 		}),
 	reactors: whole(1, REACTORS_MAX)

@@ -34,6 +34,8 @@ import { BLOCKED, BULK, ENDED, ENDING, NONE, READABLE, RELAY, SHUT, WATCHES_OUT 
 
 /** Buffers a direction may move before others have their turn. */
 const ROUNDS_PER_TURN = 16;
+/** A splice moves up to a pipe's fill, which is many buffers. */
+const ROUNDS_PER_SPLICE = 8;
 
 /** Reads in a row that fill the buffer: then the direction is bulk, and worth a pipe. */
 const BULK_READS = 4;
@@ -96,11 +98,12 @@ export function relayQueued(core: Core, slot: number): void {
 
 function pump(core: Core, from: number, to: number): void {
 	const { flags } = core.table;
-	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+	for (let round = 0; round < ROUNDS_PER_TURN; ) {
 		const mine = at(flags, from);
 		if ((mine & (READABLE | ENDED)) !== READABLE || (at(flags, to) & BLOCKED) !== 0) return;
-		const goOn = (mine & BULK) !== 0 ? moveBySplice(core, from, to) : moveByCopy(core, from, to);
-		if (!goOn) return;
+		const bulk = (mine & BULK) !== 0;
+		if (!(bulk ? moveBySplice(core, from, to) : moveByCopy(core, from, to))) return;
+		round += bulk ? ROUNDS_PER_SPLICE : 1;
 	}
 	core.enqueue(from);
 }

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..", "src");
+
+/** Each folder may import from itself and from what is listed behind it. */
+const BELOW: Readonly<Record<string, readonly string[]>> = {
+	cli: ["gateway", "config", "kernel"],
+	gateway: ["admin", "reactor", "route", "upstream", "protocol", "config", "kernel"],
+	admin: ["reactor", "upstream"],
+	reactor: ["route", "upstream", "protocol", "config", "kernel"],
+	route: ["protocol", "config"],
+	upstream: ["config"],
+	protocol: [],
+	config: [],
+	kernel: [],
+};
+
+interface Import {
+	readonly file: string;
+	readonly target: string;
+}
+
+function imports(): Import[] {
+	const found: Import[] = [];
+	for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+		if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
+		const path = join(entry.parentPath, entry.name);
+		const text = readFileSync(path, "utf8");
+		for (const match of text.matchAll(/(?:from|import\()\s*"([^"]+)"/g))
+			found.push({ file: relative(root, path), target: match[1] ?? "" });
+	}
+	return found;
+}
+
+function folderOf(file: string): string {
+	return file.split("/")[0] ?? "";
+}
+
+test("imports point downward only", () => {
+	for (const { file, target } of imports()) {
+		if (!target.startsWith(".") || !file.includes("/")) continue;
+		const from = folderOf(file);
+		const to = folderOf(relative(root, join(root, dirname(file), target)));
+		if (to === from) continue;
+		assert.ok(BELOW[from]?.includes(to), `${file} imports ${target}: ${from} must not know ${to}`);
+	}
+});
+
+test("only kernel/libc.ts imports koffi", () => {
+	const importers = imports().filter(({ target }) => target === "koffi");
+	assert.deepEqual(
+		importers.map(({ file }) => file),
+		["kernel/libc.ts"],
+	);
+});
+
+test("protocol, config and kernel know nothing of the rest", () => {
+	for (const { file, target } of imports()) {
+		if (!["protocol", "config", "kernel"].includes(folderOf(file)) || !target.startsWith(".")) continue;
+		assert.ok(target.startsWith("./"), `${file} imports ${target}`);
+	}
+});
