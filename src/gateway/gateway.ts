@@ -321,7 +321,7 @@ export class Gateway {
 	}
 
 	#take(reactor: number, notice: Notice): void {
-		if (notice.kind === "journal") this.#sessionLog?.drain();
+		if (notice.kind === "journal") this.#sessionLog?.told();
 		else if (notice.kind === "log") this.#log.logger[notice.level](notice.message);
 		for (const waiter of this.#waiters) waiter(reactor, notice);
 	}

@@ -1,10 +1,13 @@
 /** Turns the reactors' journals into log lines: one per session, when it has ended. */
 import { formatAddress, PROTOCOL_NAMES } from "../protocol/index.js";
-import type { Journal, SessionRecord } from "../reactor/journal.js";
+import { HURRY_FILL, type Journal, type SessionRecord } from "../reactor/journal.js";
 import { REASONS } from "../reactor/reasons.js";
 import type { Logger } from "./log.js";
 
-/** How long a line may wait before it is written. Journals hold several times what arrives in that time. */
+/**
+ * How long a line may wait before it is written. Journals hold several times what arrives in that time.
+ * While no session ends, nothing runs: the first one after a quiet time says so.
+ */
 const INTERVAL_MS = 100;
 
 /** What the numbers of a record mean. */
@@ -21,14 +24,15 @@ export class SessionLog {
 	readonly #logger: Logger;
 	/** Wall clock minus the kernel's clock, so that records carry real times. */
 	readonly #wallOffsetMs = Date.now() - Number(process.hrtime.bigint() / 1000n) / 1000;
-	readonly #timer: NodeJS.Timeout;
+	#timer: NodeJS.Timeout | undefined;
+	#closed = false;
 	#droppedSaid = 0;
 
 	constructor(journals: readonly Journal[], names: Names, logger: Logger) {
 		this.#journals = journals;
 		this.#names = names;
 		this.#logger = logger;
-		this.#timer = setInterval(() => this.drain(), INTERVAL_MS);
+		this.#rest();
 	}
 
 	/** Lines lost because this thread was too slow for the reactors. */
@@ -36,6 +40,12 @@ export class SessionLog {
 		let total = 0;
 		for (const journal of this.#journals) total += journal.dropped;
 		return total;
+	}
+
+	/** A reactor says that its journal wants to be read. */
+	told(): void {
+		if (this.#journals.some((journal) => journal.fill >= HURRY_FILL)) this.drain();
+		this.#timer ??= setTimeout(this.#tick, INTERVAL_MS);
 	}
 
 	/** Writes what the journals hold. */
@@ -51,8 +61,22 @@ export class SessionLog {
 	}
 
 	close(): void {
-		clearInterval(this.#timer);
+		this.#closed = true;
+		clearTimeout(this.#timer);
 		this.drain();
+	}
+
+	readonly #tick = (): void => {
+		this.#timer = undefined;
+		this.drain();
+		this.#rest();
+	};
+
+	/** Sleeps when all journals are empty, and looks again soon when one is not. */
+	#rest(): void {
+		if (this.#closed) return;
+		const quiet = this.#journals.map((journal) => journal.sleep()).every((empty) => empty);
+		if (!quiet) this.#timer ??= setTimeout(this.#tick, INTERVAL_MS);
 	}
 
 	readonly #write = (record: SessionRecord): void => {

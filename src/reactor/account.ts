@@ -3,9 +3,6 @@ import { at } from "./at.js";
 import type { Core } from "./core.js";
 import { NAME_BYTES, NONE } from "./table.js";
 
-/** The main thread reads the journal on a timer; from this fill on it is told to hurry. */
-const JOURNAL_HURRY = 0.5;
-
 export function account(core: Core, client: number, reason: number): void {
 	const { table, counters } = core;
 	counters.sessionClosed(at(table.listener, client), reason);
@@ -36,7 +33,5 @@ function record(core: Core, client: number, reason: number): void {
 	const long = core.longNames.get(client);
 	if (long !== undefined) journal.name(entry, long, 0, nameLength);
 	else journal.name(entry, table.name, client * NAME_BYTES, nameLength);
-	const before = journal.fill;
-	journal.commit();
-	if (before < JOURNAL_HURRY && journal.fill >= JOURNAL_HURRY) core.notify({ kind: "journal" });
+	if (journal.commit()) core.notify({ kind: "journal" });
 }

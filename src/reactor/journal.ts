@@ -13,11 +13,15 @@ import { at } from "./at.js";
 /** 1 MiB: some 7,000 sessions, a fifth of a second at the highest rate measured. */
 const RING_WORDS = 131_072;
 const MASK = RING_WORDS - 1;
+/** The reader looks at its own pace; from this fill on it is told to hurry. */
+export const HURRY_FILL = 0.5;
 
 // The first words of the buffer: positions and counts, as 32-bit atomics.
 const WRITTEN = 0;
 const READ = 1;
 const DROPPED = 2;
+/** 1: the reader sleeps until it is told of a record. */
+const ASLEEP = 3;
 const HEADER_WORDS = 2;
 
 /** A record before its name: 8 integers, 7 doubles, 16 bytes of address. */
@@ -120,8 +124,18 @@ export class Journal {
 		for (let i = 0; i < length; i++) this.#bytes[start + i] = at(from, offset + i);
 	}
 
-	commit(): void {
+	/** Publishes the record. True when the reader must be told, because it sleeps or is about to fall behind. */
+	commit(): boolean {
+		const before = this.fill;
 		Atomics.store(this.#positions, WRITTEN, this.#pending);
+		if (before < HURRY_FILL && this.fill >= HURRY_FILL) return true;
+		return Atomics.load(this.#positions, ASLEEP) === 1 && Atomics.exchange(this.#positions, ASLEEP, 0) === 1;
+	}
+
+	/** The reader will not look again until it is told. False: something has come in the meantime. */
+	sleep(): boolean {
+		Atomics.store(this.#positions, ASLEEP, 1);
+		return this.fill === 0;
 	}
 
 	/** Calls `take` for each record, oldest first. The record and its `source` are the caller's. */

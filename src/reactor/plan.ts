@@ -60,7 +60,7 @@ export type Notice =
 	| { readonly kind: "applied"; readonly revision: number }
 	| { readonly kind: "listenersClosed" }
 	| { readonly kind: "drained" }
-	/** The journal is half full: read it now instead of at the next tick. */
+	/** The journal has its first record after a quiet time, or is half full. */
 	| { readonly kind: "journal" }
 	/** Something that an operator should read. */
 	| { readonly kind: "log"; readonly level: "warn" | "error"; readonly message: string }

@@ -59,8 +59,7 @@ export function beginRelay(core: Core, client: number, link: number, events: num
 	table.state[link] = RELAY;
 	table.activeMs[client] = core.nowMs;
 	core.wheel.arm(client, earliestDeadline(core, client));
-	// Edges for the client's first bytes came while sniffing; ask its socket whatever they said.
-	table.flags[client] = at(table.flags, client) | READABLE;
+	// READABLE has been kept since the client's first bytes: they were peeked, or not looked at while dialling.
 	const generation = at(table.generation, client);
 	relay(core, link, events | EPOLLOUT);
 	if (at(table.generation, client) === generation) pump(core, client, link);
