@@ -111,7 +111,7 @@ function portOf(server: Server): number {
 }
 
 function instructions({ port, adminPort }: Demo): string {
-	const name = (host: string) => `--connect-to ${host}::127.0.0.1:${port}`;
+	const name = (host: string) => `--connect-to ${host}:127.0.0.1:${port}`;
 	return `
 Sluice is running on 127.0.0.1:${port}, one port for everything. Try:
 
@@ -126,7 +126,7 @@ Sluice is running on 127.0.0.1:${port}, one port for everything. Try:
   printf 'SSH-2.0-me\\r\\n' | nc 127.0.0.1 ${port}
       an SSH banner: "the ssh upstream got your banner: SSH-2.0-me"
   openssl s_client -connect 127.0.0.1:${port} -servername nobody.test -brief </dev/null
-      no route: closed, and the log below says why
+      no route: "alert unrecognized name", and the log below says why
   curl -s http://127.0.0.1:${adminPort}/metrics | grep closed_total
       what became of each of these sessions
 

@@ -7,14 +7,16 @@ import { account } from "./account.js";
 import { at } from "./at.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import { explain } from "./explain.js";
 import { CLIENT_RESET, INTERNAL, KEEPALIVE_LOST, STALL_TIMEOUT, UPSTREAM_RESET } from "./reasons.js";
-import { NONE } from "./table.js";
+import { NONE, RELAY } from "./table.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
 export function close(core: Core, slot: number, reason: number): void {
 	const { table } = core;
 	const client = table.clientOf(slot);
 	const link = at(table.peer, client);
+	if (at(table.state, client) !== RELAY) explain(core, client, reason);
 	account(core, client, reason);
 	// A reset on one side is a reset on the other: a stream that was cut must not look complete. A reader
 	// that stalled is reset as well, so that the kernel frees what it never took.
