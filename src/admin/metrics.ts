@@ -107,6 +107,16 @@ function sessions(page: Page, view: AdminView): void {
 		view.connectionsMax(),
 	);
 
+	page.family(
+		"sluice_reactor_sessions",
+		"gauge",
+		"Sessions alive in each reactor: the kernel shares them by hash.",
+	);
+	for (const [reactor, counters] of view.counters.entries()) {
+		const active = listeners.reduce((total, { slot }) => total + counters.active(slot), 0);
+		page.sample("sluice_reactor_sessions", { reactor: String(reactor) }, active);
+	}
+
 	page.family("sluice_sessions_closed_total", "counter", "Sessions ended, by the one reason each has.");
 	for (const { slot, name } of listeners) {
 		for (const [index, reason] of REASONS.entries()) {

@@ -115,13 +115,13 @@ function instructions({ port, adminPort }: Demo): string {
 	return `
 Sluice is running on 127.0.0.1:${port}, one port for everything. Try:
 
-  curl -k ${name("blue.demo.test:443")} https://blue.demo.test/
+  curl -sk ${name("blue.demo.test:443")} https://blue.demo.test/
       TLS, routed by its server name: "hello from the blue upstream …"
-  curl -k ${name("other.demo.test:443")} https://other.demo.test/
+  curl -sk ${name("other.demo.test:443")} https://other.demo.test/
       another name, the route "*.demo.test": "hello from the green upstream …"
   openssl s_client -connect 127.0.0.1:${port} -servername blue.demo.test -brief </dev/null
       the certificate is the upstream's own; Sluice holds no key
-  curl ${name("www.demo.test:80")} http://www.demo.test/
+  curl -s ${name("www.demo.test:80")} http://www.demo.test/
       plain HTTP, routed by its Host: "hello from the web upstream …"
   printf 'SSH-2.0-me\\r\\n' | nc 127.0.0.1 ${port}
       an SSH banner: "the ssh upstream got your banner: SSH-2.0-me"
