@@ -10,6 +10,7 @@ import { Worker } from "node:worker_threads";
 import { type AdminView, renderMetrics } from "../admin/metrics.js";
 import { openAdmin } from "../admin/server.js";
 import type { Config, ListenerConfig } from "../config/config.js";
+import { limitArenas, trimHeap } from "../kernel/heap.js";
 import {
 	acceptQueue,
 	closeDescriptor,
@@ -41,6 +42,9 @@ import { SessionLog } from "./session-log.js";
 
 /** How long start waits for names of upstreams; what is not known by then is dialled when it is. */
 const FIRST_RESOLVE_MS = 2_000;
+
+/** How often memory that was freed is given back to the system, while anything happens at all. */
+const TRIM_MS = 5_000;
 
 /** Reactors end within a turn; one that does not is a fault, and the process must not wait for it. */
 const STOP_MS = 2_000;
@@ -101,6 +105,9 @@ export class Gateway {
 	#descriptors = 0;
 	readonly #reloads = { succeeded: 0, failed: 0 };
 	readonly #waiters = new Set<(reactor: number, notice: Notice) => void>();
+	#trimTimer: NodeJS.Timeout | undefined;
+	/** Turns of the reactors as of the last trim: when none has passed, nothing was freed. */
+	#trimmedTurns = 0;
 	#stopping = false;
 	/** Settles when a reactor has failed: the process cannot go on. */
 	readonly failed: Promise<Error>;
@@ -180,6 +187,7 @@ export class Gateway {
 		const started = performance.now();
 		const config = this.#config;
 		const reactors = config.reactors ?? availableParallelism();
+		limitArenas();
 		this.#descriptors = raiseDescriptorLimit();
 		this.#connections = this.#sessionLimit(config, reactors);
 		this.#rows = this.#connections;
@@ -200,6 +208,7 @@ export class Gateway {
 			this.#log.logger,
 		);
 		await this.#sendPlan();
+		this.#trimTimer = setInterval(() => this.#trim(), TRIM_MS).unref();
 		this.#state = "ready";
 		this.#log.logger.info(
 			{
@@ -213,6 +222,13 @@ export class Gateway {
 			},
 			"ready",
 		);
+	}
+
+	#trim(): void {
+		const turns = this.#counters.reduce((sum, counters) => sum + counters.get("turns"), 0);
+		if (turns === this.#trimmedTurns) return;
+		this.#trimmedTurns = turns;
+		trimHeap();
 	}
 
 	#sessionLimit(config: Config, reactors: number): number {
@@ -516,6 +532,7 @@ export class Gateway {
 	async #close(): Promise<void> {
 		if (this.#stopping) return;
 		this.#stopping = true;
+		clearInterval(this.#trimTimer);
 		this.#resolver.close();
 		this.#health.close();
 		const ended = this.#reactors.map(

@@ -13,6 +13,18 @@ function declare<Arguments extends number[]>(name: string, types: string[]): Cal
 	return libc.func(name, "int", types) as Call<Arguments>;
 }
 
+/** A function that only some C libraries have (glibc, not musl). */
+function declareOptional<Arguments extends number[]>(
+	name: string,
+	types: string[],
+): Call<Arguments> | undefined {
+	try {
+		return declare<Arguments>(name, types);
+	} catch {
+		return undefined;
+	}
+}
+
 const ADDRESS = "uintptr_t";
 
 /** `int socket(int domain, int type, int protocol)` */
@@ -69,6 +81,8 @@ export const epollWait = declare<[number, number, number, number]>("epoll_wait",
 ]);
 export const getrlimit = declare<[number, number]>("getrlimit", ["int", ADDRESS]);
 export const setrlimit = declare<[number, number]>("setrlimit", ["int", ADDRESS]);
+export const mallopt = declareOptional<[number, number]>("mallopt", ["int", "int"]);
+export const mallocTrim = declareOptional<[number]>("malloc_trim", ["size_t"]);
 /** Ends the process without running exit handlers: for a second signal, when something may be stuck. */
 export const exitNow = declare<[number]>("_exit", ["int"]);
 
