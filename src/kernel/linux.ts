@@ -1,4 +1,5 @@
 /** The real kernel: system calls through libc, readiness through epoll. */
+import { performance } from "node:perf_hooks";
 import {
 	EINTR,
 	EPOLL_CTL_ADD,

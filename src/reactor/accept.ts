@@ -20,7 +20,11 @@ import { scalarIndex } from "./counters.js";
 import { begin } from "./sniff.js";
 import { NONE, SNIFF } from "./table.js";
 
-/** Connections taken per listener and turn: enough for a burst, few enough that sessions are not kept waiting. */
+/**
+ * Connections taken per listener and turn at most: enough for a burst, few enough that sessions are not kept
+ * waiting. A turn begins with one and doubles while there are more, so that the usual single client does not
+ * cost a second call that finds nothing.
+ */
 const ACCEPTS_PER_TURN = 64;
 
 /** How long a listener rests when no descriptor was left. Level-triggered readiness would spin otherwise. */
@@ -52,48 +56,53 @@ export function watchListener(core: Core, listener: ReactorListener): void {
 
 /** Takes what has arrived, then stops watching. Clients whose connection was established are not cut off. */
 export function unwatchListener(core: Core, listener: ReactorListener): void {
-	if (!listener.paused) {
-		while (acceptSome(core, listener) === ACCEPTS_PER_TURN && !listener.paused) {}
-	}
+	while (!listener.paused && acceptOne(core, listener)) {}
 	if (!listener.paused) core.kernel.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
 	core.retired.set(listener.plan.slot, listener);
 }
 
-/** Takes waiting connections, and returns how many calls to accept it made. */
-export function acceptSome(core: Core, listener: ReactorListener): number {
-	for (let count = 0; count < ACCEPTS_PER_TURN; count++) {
-		if (Atomics.load(core.live, 0) >= core.connectionsMax || core.table.clients >= core.table.sessions) {
-			core.counters.add(PAUSES_FULL, 1);
-			pause(core, listener, FULL_PAUSE_MS);
-			return count;
-		}
-		const fd = core.kernel.accept(listener.plan.fd, core.addressAt);
-		if (fd >= 0) {
-			open(core, listener, fd);
-			continue;
-		}
-		switch (-fd) {
-			case EINTR:
-				continue;
-			case ECONNABORTED:
-			case EPROTO:
-			case EPERM:
-				// That one client is gone, or a firewall forbids it; the next may be waiting.
-				core.counters.add(ABORTED, 1);
-				continue;
-			case EMFILE:
-			case ENFILE:
-			case ENOBUFS:
-			case ENOMEM:
-				core.counters.add(PAUSES_DESCRIPTORS, 1);
-				pause(core, listener, PAUSE_MS);
-				return count;
-			default:
-				return count;
-		}
+/** A listener has connections. What is left of them is reported again. */
+export function accept(core: Core, listener: ReactorListener): void {
+	for (let count = 0; count < listener.acceptsNext; count++) {
+		if (acceptOne(core, listener)) continue;
+		listener.acceptsNext = 1;
+		return;
 	}
-	return ACCEPTS_PER_TURN;
+	listener.acceptsNext = Math.min(2 * listener.acceptsNext, ACCEPTS_PER_TURN);
+}
+
+/** Takes one connection. False when none is left for now, or none may be taken. */
+function acceptOne(core: Core, listener: ReactorListener): boolean {
+	if (Atomics.load(core.live, 0) >= core.connectionsMax || core.table.clients >= core.table.sessions) {
+		core.counters.add(PAUSES_FULL, 1);
+		pause(core, listener, FULL_PAUSE_MS);
+		return false;
+	}
+	const fd = core.kernel.accept(listener.plan.fd, core.addressAt);
+	if (fd >= 0) {
+		open(core, listener, fd);
+		return true;
+	}
+	switch (-fd) {
+		case EINTR:
+			return true;
+		case ECONNABORTED:
+		case EPROTO:
+		case EPERM:
+			// That one client is gone, or a firewall forbids it; the next may be waiting.
+			core.counters.add(ABORTED, 1);
+			return true;
+		case EMFILE:
+		case ENFILE:
+		case ENOBUFS:
+		case ENOMEM:
+			core.counters.add(PAUSES_DESCRIPTORS, 1);
+			pause(core, listener, PAUSE_MS);
+			return false;
+		default:
+			return false;
+	}
 }
 
 function pause(core: Core, listener: ReactorListener, forMs: number): void {

@@ -45,6 +45,8 @@ export interface ReactorListener {
 	router: Router;
 	policy: number;
 	paused: boolean;
+	/** Connections that the next turn takes from it at most. */
+	acceptsNext: number;
 }
 
 export class Core {
@@ -167,7 +169,7 @@ export class Core {
 				present.plan = listenerPlan;
 				present.router = router;
 				present.policy = policy;
-			} else added.push({ plan: listenerPlan, router, policy, paused: false });
+			} else added.push({ plan: listenerPlan, router, policy, paused: false, acceptsNext: 1 });
 		}
 		return { added, removed: [...removed.values()] };
 	}

@@ -121,7 +121,7 @@ export class Reactor {
 			return;
 		}
 		const listener = core.listeners.get(listenerOfEventSlot(slot));
-		if (listener !== undefined && !listener.paused) acceptSome(core, listener);
+		if (listener !== undefined && !listener.paused) accept(core, listener);
 	}
 
 	readonly #runQueued = (slot: number): void => relayQueued(this.core, slot);
