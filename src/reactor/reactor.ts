@@ -1,13 +1,7 @@
 /** One event loop: waits for news, hands each to the step its connection is at, then sees to deadlines. */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP } from "../kernel/constants.js";
 import type { Kernel } from "../kernel/kernel.js";
-import {
-	acceptSome,
-	listenerOfEventSlot,
-	resumeListeners,
-	unwatchListener,
-	watchListener,
-} from "./accept.js";
+import { accept, listenerOfEventSlot, resumeListeners, unwatchListener, watchListener } from "./accept.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
 import { Core } from "./core.js";
