@@ -1,0 +1,162 @@
+/** What every row works with: the systems, the load, and how to put them into alternating rounds. */
+import type { Figure } from "./figure.js";
+import { type BackendPorts, Generator, startBackend } from "./load/driver.js";
+import { SNI_NAMES } from "./load/wire.js";
+import { type CpuReading, cpuNs, readCpu } from "./proc.js";
+import { launch, type Upstreams } from "./systems/launch.js";
+import type { Running, System } from "./systems/system.js";
+
+export interface Row {
+	readonly id: string;
+	/** What is done in one round, for the report's notes. `quick` rounds are smaller. */
+	describe(quick: boolean): string;
+	run(bench: Bench): Promise<readonly Figure[]>;
+}
+
+/** One measurement of one system: a value for each of the row's figures, in their order. */
+export type Measure = (system: System) => Promise<readonly number[]>;
+
+export class Bench {
+	readonly rounds: number;
+	readonly quick: boolean;
+	readonly generator: Generator;
+	readonly systems: readonly System[];
+	/** All that was charged to each system in measured rounds, by both of the kernel's clocks. */
+	readonly cpuTotals = new Map<string, { statNs: number; finestNs: number }>();
+
+	readonly #backend: BackendPorts;
+	readonly #running = new Map<string, Running>();
+	#launches = 0;
+
+	private constructor(
+		systems: readonly System[],
+		rounds: number,
+		quick: boolean,
+		backend: BackendPorts,
+		generator: Generator,
+	) {
+		this.systems = systems;
+		this.rounds = rounds;
+		this.quick = quick;
+		this.generator = generator;
+		this.#backend = backend;
+	}
+
+	static async start(systems: readonly System[], rounds: number, quick: boolean): Promise<Bench> {
+		return new Bench(systems, rounds, quick, await startBackend(), new Generator());
+	}
+
+	/** The systems that can run a row. The others are marked in its figures, with the reason. */
+	able(rowId: string, figures: readonly Figure[]): System[] {
+		return this.systems.filter((system) => {
+			const reason = system.cannot[rowId];
+			if (reason !== undefined) for (const figure of figures) figure.markAbsent(system.id, reason);
+			return reason === undefined && (system.onlyRows === undefined || system.onlyRows.includes(rowId));
+		});
+	}
+
+	/**
+	 * Runs `measure` for each able system, once uncounted if `warmUp`, then once per round. The order
+	 * rotates, so that none always runs in the wake of the same other.
+	 */
+	async alternate(
+		rowId: string,
+		figures: readonly Figure[],
+		warmUp: boolean,
+		measure: Measure,
+	): Promise<void> {
+		let systems = this.able(rowId, figures);
+		for (let round = warmUp ? -1 : 0; round < this.rounds; round++) {
+			for (const system of rotated(systems, round + 1)) {
+				this.progress(rowId, round, system.id);
+				try {
+					const values = await measure(system);
+					if (round < 0) continue;
+					for (const [i, figure] of figures.entries()) figure.record(system.id, values[i] ?? Number.NaN);
+				} catch (error) {
+					const reason = error instanceof Error ? error.message : String(error);
+					for (const figure of figures) figure.markAbsent(system.id, reason);
+					systems = systems.filter((other) => other !== system);
+					await this.discard(system);
+				}
+			}
+		}
+	}
+
+	/** Where requests reach the backend with nothing in between. */
+	get directPort(): number {
+		const port = this.#backend.relay[0];
+		if (port === undefined) throw new Error("the backend has no relay ports");
+		return port;
+	}
+
+	/** A fresh instance, for the caller to stop. */
+	launch(system: System): Promise<Running> {
+		return launch(system, this.#upstreams());
+	}
+
+	/** The instance that serves all rows which do not need a fresh one. */
+	async running(system: System): Promise<Running> {
+		const known = this.#running.get(system.id);
+		if (known !== undefined) return known;
+		const running = await this.launch(system);
+		this.#running.set(system.id, running);
+		return running;
+	}
+
+	/** Stops the shared instance, if there is one; the next row starts another. */
+	async discard(system: System): Promise<void> {
+		const running = this.#running.get(system.id);
+		this.#running.delete(system.id);
+		await running?.stop();
+	}
+
+	async stop(): Promise<void> {
+		for (const system of this.systems) await this.discard(system);
+	}
+
+	/** Runs a load and says what it cost that system, and how long it took. */
+	async spend(
+		running: Running,
+		load: () => Promise<{ wallMs: number }>,
+	): Promise<{ cpuNs: number; wallMs: number }> {
+		const before = readCpu(running.pids());
+		const { wallMs } = await load();
+		const after = readCpu(running.pids());
+		this.#charge(running.system.id, before, after);
+		return { cpuNs: cpuNs(before, after), wallMs };
+	}
+
+	#charge(system: string, before: CpuReading, after: CpuReading): void {
+		const total = this.cpuTotals.get(system) ?? { statNs: 0, finestNs: 0 };
+		total.statNs += after.statNs - before.statNs;
+		total.finestNs += cpuNs(before, after);
+		this.cpuTotals.set(system, total);
+	}
+
+	#upstreams(): Upstreams {
+		const { relay, sni, bulk } = this.#backend;
+		const relayTo = relay[this.#launches++ % relay.length];
+		if (relayTo === undefined) throw new Error("the backend has no relay ports");
+		return {
+			relayTo,
+			bulkTo: bulk,
+			sniTo: SNI_NAMES.map((name, i) => {
+				const port = sni[i];
+				if (port === undefined) throw new Error(`the backend has no port for ${name}`);
+				return { name, port };
+			}),
+		};
+	}
+
+	/** A line for whoever waits; `round` -1 is the warm-up. */
+	progress(rowId: string, round: number, systemId: string): void {
+		const counted = round < 0 ? "warm-up" : `round ${round + 1} of ${this.rounds}`;
+		process.stderr.write(`${rowId}: ${counted}: ${systemId}\n`);
+	}
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+	const at = items.length === 0 ? 0 : by % items.length;
+	return [...items.slice(at), ...items.slice(0, at)];
+}

@@ -1,0 +1,176 @@
+/**
+ * What all proxies relay to: one process, one epoll loop, started once per run.
+ *
+ * - relay ports: 200 bytes for every 100 that arrive;
+ * - SNI ports: a ClientHello is answered with 16 bytes that name the port, then the session is ended;
+ * - the bulk port: as many bytes as the request asks for.
+ *
+ * Prints its ports as one line of JSON and ends when its parent is gone.
+ */
+import { writeSync } from "node:fs";
+import { EAGAIN, EPOLLIN, EPOLLOUT } from "../../src/kernel/constants.js";
+import { LinuxKernel } from "../../src/kernel/linux.js";
+import { openListener, raiseDescriptorLimit } from "../../src/kernel/sockets.js";
+import type { BackendPorts } from "./driver.js";
+import { ANSWER_BYTES, bulkBytes, REQUEST_BYTES, RESPONSE_BYTES, response, SNI_NAMES } from "./wire.js";
+
+/**
+ * Several, and every proxy started takes the next: the TIME_WAIT that 5,000 closed sessions of one
+ * proxy leave on its ephemeral ports must not narrow the next one's choice.
+ */
+const RELAY_PORTS = 8;
+
+const SCRATCH_AT = 0;
+const SCRATCH_BYTES = 64 * 1024;
+const RESPONSE_AT = SCRATCH_BYTES;
+const ANSWER_AT = RESPONSE_AT + 4096;
+const BULK_AT = ANSWER_AT + 4096;
+const BULK_BYTES = 256 * 1024;
+
+/** Connections taken from one queue, and blocks sent to one connection, before others have their turn. */
+const ACCEPTS_PER_TURN = 64;
+const BLOCKS_PER_TURN = 4;
+
+/** Roles of descriptors; a listener has the role of its connections plus LISTENER. */
+const NONE = 0;
+const RELAY = 1;
+const SNI = 2;
+const BULK = 3;
+const LISTENER = 16;
+
+const descriptorLimit = raiseDescriptorLimit();
+const kernel = new LinuxKernel(BULK_AT + BULK_BYTES);
+// All indexed by descriptor. `uses` tells an event for an earlier owner of the number.
+const roles = new Uint8Array(descriptorLimit);
+const uses = new Int32Array(descriptorLimit);
+const received = new Int32Array(descriptorLimit);
+const sniIndex = new Uint8Array(descriptorLimit);
+const bulkLeft = new Float64Array(descriptorLimit);
+
+kernel.memory.set(response(), RESPONSE_AT);
+kernel.memory.fill(0x62, BULK_AT, BULK_AT + BULK_BYTES);
+const ports: BackendPorts = {
+	relay: Array.from({ length: RELAY_PORTS }, () => listen(RELAY, 0)),
+	sni: SNI_NAMES.map((_, index) => listen(SNI, index)),
+	bulk: listen(BULK, 0),
+};
+writeSync(1, `${JSON.stringify(ports)}\n`);
+serve();
+
+function serve(): never {
+	const parent = process.ppid;
+	for (;;) {
+		const events = kernel.readiness.wait(500);
+		if (events === 0 && process.ppid !== parent) process.exit(0);
+		for (let event = 0; event < events; event++) {
+			const fd = kernel.readiness.slotOf(event);
+			if (kernel.readiness.generationOf(event) === uses[fd]) handle(fd);
+		}
+	}
+}
+
+function handle(fd: number): void {
+	const role = roles[fd] as number;
+	if (role >= LISTENER) acceptAll(fd, role - LISTENER);
+	else if (role === RELAY) relay(fd);
+	else if (role === SNI) answerHello(fd);
+	else if (role === BULK) bulk(fd);
+}
+
+function listen(role: number, index: number): number {
+	const { fds, port } = openListener(
+		{
+			address: new Uint8Array([127, 0, 0, 1]),
+			port: 0,
+			backlog: 4096,
+			keepalive: { idleSeconds: 60, intervalSeconds: 10, probes: 6 },
+		},
+		1,
+	);
+	const fd = fds[0];
+	if (fd === undefined) throw new Error("openListener gave no descriptor");
+	adopt(fd, role + LISTENER, index);
+	return port;
+}
+
+function adopt(fd: number, role: number, index: number): void {
+	roles[fd] = role;
+	sniIndex[fd] = index;
+	received[fd] = 0;
+	bulkLeft[fd] = 0;
+	kernel.readiness.add(fd, EPOLLIN, fd, uses[fd] as number);
+}
+
+function drop(fd: number): void {
+	roles[fd] = NONE;
+	uses[fd] = (uses[fd] as number) + 1;
+	kernel.close(fd);
+}
+
+function acceptAll(listener: number, role: number): void {
+	for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
+		const fd = kernel.accept(listener, SCRATCH_AT);
+		if (fd < 0) return;
+		adopt(fd, role, sniIndex[listener] as number);
+	}
+}
+
+/** Takes what waits: its length, 0 when nothing does. The connection is dropped at its end. */
+function take(fd: number): number {
+	const count = kernel.receive(fd, SCRATCH_AT, SCRATCH_BYTES);
+	if (count > 0) return count;
+	if (count !== -EAGAIN) drop(fd);
+	return 0;
+}
+
+function relay(fd: number): void {
+	let total = (received[fd] as number) + take(fd);
+	for (; total >= REQUEST_BYTES; total -= REQUEST_BYTES) {
+		// The generator does not pipeline, so there is room; a client that breaks this rule loses.
+		if (kernel.send(fd, RESPONSE_AT, RESPONSE_BYTES) !== RESPONSE_BYTES) {
+			drop(fd);
+			return;
+		}
+	}
+	received[fd] = total;
+}
+
+function answerHello(fd: number): void {
+	const count = take(fd);
+	if (count === 0) return;
+	const before = received[fd] as number;
+	// A TLS record: type, version (2), length (2). Proxies send the hello in one piece, or at least its head.
+	if (before === 0)
+		bulkLeft[fd] =
+			5 + (((kernel.memory[SCRATCH_AT + 3] as number) << 8) | (kernel.memory[SCRATCH_AT + 4] as number));
+	received[fd] = before + count;
+	// All of it is taken before closing: unread bytes would turn the end into a reset.
+	if ((received[fd] as number) < (bulkLeft[fd] as number)) return;
+	kernel.memory.fill(0x2e, ANSWER_AT, ANSWER_AT + ANSWER_BYTES);
+	kernel.memory[ANSWER_AT] = sniIndex[fd] as number;
+	kernel.send(fd, ANSWER_AT, ANSWER_BYTES);
+	drop(fd);
+}
+
+function bulk(fd: number): void {
+	if (bulkLeft[fd] === 0) {
+		// Requests are 100 bytes, sent at once on an empty connection: they arrive in one piece.
+		if (take(fd) === 0) return;
+		bulkLeft[fd] = bulkBytes(kernel.memory.subarray(SCRATCH_AT, SCRATCH_AT + REQUEST_BYTES));
+		kernel.readiness.modify(fd, EPOLLOUT, fd, uses[fd] as number);
+	}
+	for (let block = 0; block < BLOCKS_PER_TURN; block++) {
+		const left = bulkLeft[fd] as number;
+		const count = kernel.send(fd, BULK_AT, Math.min(left, BULK_BYTES));
+		if (count === -EAGAIN) return;
+		if (count < 0) {
+			drop(fd);
+			return;
+		}
+		bulkLeft[fd] = left - count;
+		if (left === count) {
+			kernel.readiness.modify(fd, EPOLLIN, fd, uses[fd] as number);
+			return;
+		}
+	}
+}

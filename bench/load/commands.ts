@@ -1,0 +1,32 @@
+/** What the bench asks of its generator: one JSON line each way, over stdin and stdout. */
+import type { Latency } from "./latency.js";
+
+/** By name: what is sent, and what comes back. */
+export interface Commands {
+	/** Opens connections and holds them. */
+	open: { ask: { port: number; connections: number }; answer: { wallMs: number } };
+	/** Requests over the held connections, in a closed loop. */
+	requests: { ask: { count: number }; answer: { wallMs: number } };
+	/** A download over each held connection. */
+	download: { ask: { bytesEach: number }; answer: { wallMs: number } };
+	/** Closes the held connections. */
+	close: { ask: Record<never, never>; answer: { wallMs: number } };
+	/** Sessions with a connection each. */
+	sessions: {
+		ask: { port: number; count: number; concurrency: number; hellosBase64: readonly string[] };
+		answer: { wallMs: number };
+	};
+	/** Paced requests to several ports. */
+	latency: {
+		ask: { ports: readonly number[]; connections: number; requests: number };
+		answer: { latencies: readonly Latency[] };
+	};
+}
+
+export type CommandName = keyof Commands;
+
+/** A line to the generator. */
+export type Ask = { [Name in CommandName]: { name: Name } & Commands[Name]["ask"] }[CommandName];
+
+/** A line from the generator. */
+export type Answer = { error: string } | { answer: Commands[CommandName]["answer"] };

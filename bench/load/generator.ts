@@ -1,0 +1,78 @@
+/**
+ * The load generator: a process of its own, so that its CPU is nobody's. It reads a command, does it
+ * to the end and answers; in between it sleeps in a blocking read, and it ends with its parent.
+ */
+import { readSync, writeSync } from "node:fs";
+import { LinuxKernel } from "../../src/kernel/linux.js";
+import { raiseDescriptorLimit } from "../../src/kernel/sockets.js";
+import type { Answer, Ask } from "./commands.js";
+import { closeConnections, openConnections } from "./connections.js";
+import { runDownload } from "./download.js";
+import { runLatency } from "./latency.js";
+import { runRequests } from "./requests.js";
+import { runSessions } from "./sessions.js";
+
+const ARENA_BYTES = 1 << 20;
+
+const kernel = new LinuxKernel(ARENA_BYTES);
+let held: Int32Array = new Int32Array(0);
+
+raiseDescriptorLimit();
+for (const line of lines(0)) {
+	// The lines come from bench/load/driver.ts, which builds them from the same type.
+	writeSync(1, `${JSON.stringify(answerTo(JSON.parse(line) as Ask))}\n`);
+}
+
+function answerTo(ask: Ask): Answer {
+	try {
+		return { answer: obey(ask) };
+	} catch (error) {
+		// What is left of a failed load must not disturb the next one.
+		release();
+		return { error: error instanceof Error ? error.message : String(error) };
+	}
+}
+
+function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
+	switch (ask.name) {
+		case "open": {
+			if (held.length > 0) throw new Error("connections are held already; close them first");
+			const start = performance.now();
+			held = openConnections(kernel, ask.port, ask.connections);
+			return { wallMs: performance.now() - start };
+		}
+		case "requests":
+			return { wallMs: runRequests(kernel, held, ask.count) };
+		case "download":
+			return { wallMs: runDownload(kernel, held, ask.bytesEach) };
+		case "close": {
+			const start = performance.now();
+			release();
+			return { wallMs: performance.now() - start };
+		}
+		case "sessions": {
+			const hellos = ask.hellosBase64.map((text) => Uint8Array.from(Buffer.from(text, "base64")));
+			return { wallMs: runSessions(kernel, { ...ask, hellos }) };
+		}
+		case "latency":
+			return { latencies: runLatency(kernel, ask) };
+	}
+}
+
+function release(): void {
+	closeConnections(kernel, held);
+	held = new Int32Array(0);
+}
+
+/** Lines of a descriptor, read blocking; ends at the end of the file. */
+function* lines(fd: number): Generator<string> {
+	const buffer = Buffer.alloc(64 * 1024);
+	let pending = "";
+	for (;;) {
+		const count = readSync(fd, buffer);
+		if (count === 0) return;
+		const parts = (pending + buffer.toString("utf8", 0, count)).split("\n");
+		pending = parts.pop() ?? "";
+		yield* parts;
+	}
+}

@@ -1,0 +1,20 @@
+/** A real ClientHello, as this Node's OpenSSL sends it. Nobody decrypts here, so its first flight is all we need. */
+import { Duplex } from "node:stream";
+import { connect } from "node:tls";
+
+/** The bytes of the first flight of a TLS client that asks for `serverName`. */
+export function captureHello(serverName: string): Promise<Uint8Array> {
+	return new Promise((resolve, reject) => {
+		const wire = new Duplex({
+			read() {},
+			write(chunk: Buffer, _encoding, done) {
+				resolve(Uint8Array.from(chunk));
+				done();
+			},
+		});
+		// The hello is written before connect() returns; nothing else will ever happen here.
+		connect({ socket: wire, servername: serverName, ALPNProtocols: ["h2", "http/1.1"] })
+			.on("error", reject)
+			.destroy();
+	});
+}

@@ -1,0 +1,81 @@
+/**
+ * Paced requests to several ports in turn, one in flight at a time: about 3,000 a second, far from
+ * what any system here can do, so what is measured is the way and not the queue.
+ *
+ *     direct ····|haproxy ····|sluice ····|nginx ····|haproxy ····|sluice ····| …
+ *                 one block: SKIPPED + BLOCK requests, then the next port, order rotating
+ *
+ * Blocks of a tenth of a second put all ports into the same weather without making each of them
+ * run on caches that five others have just emptied.
+ */
+import type { LinuxKernel } from "../../src/kernel/linux.js";
+import { closeConnections, openConnections } from "./connections.js";
+import { runOneRequest } from "./requests.js";
+
+const BLOCK = 250;
+/** Not counted at the start of each block: otherwise p99 would be the one request that finds everything cold. */
+const SKIPPED = 10;
+/** After every BURST requests, one after the other, a pause of epoll's finest unit. */
+const BURST = 4;
+const PAUSE_MS = 1;
+
+export interface LatencyLoad {
+	readonly ports: readonly number[];
+	/** Connections per port, used in turn. */
+	readonly connections: number;
+	/** Requests per port, rounded up to whole blocks. */
+	readonly requests: number;
+}
+
+export interface Latency {
+	readonly p50Us: number;
+	readonly p99Us: number;
+	readonly maxUs: number;
+}
+
+/** One result per port, in their order. */
+export function runLatency(kernel: LinuxKernel, load: LatencyLoad): Latency[] {
+	const blocks = Math.ceil(load.requests / BLOCK);
+	const ways: Way[] = [];
+	try {
+		for (const port of load.ports)
+			ways.push({
+				fds: openConnections(kernel, port, load.connections, ways.length * load.connections),
+				samplesUs: new Float64Array(blocks * BLOCK),
+				count: 0,
+			});
+		for (let block = 0; block < blocks; block++)
+			for (let i = 0; i < ways.length; i++) runBlock(kernel, ways[(i + block) % ways.length] as Way);
+	} finally {
+		for (const way of ways) closeConnections(kernel, way.fds);
+	}
+	return ways.map(summary);
+}
+
+interface Way {
+	readonly fds: Int32Array;
+	readonly samplesUs: Float64Array;
+	count: number;
+}
+
+function runBlock(kernel: LinuxKernel, way: Way): void {
+	for (let i = -SKIPPED; i < BLOCK; i++) {
+		const fd = way.fds[(i + SKIPPED) % way.fds.length] as number;
+		const ms = runOneRequest(kernel, fd);
+		if (i >= 0) way.samplesUs[way.count++] = ms * 1000;
+		if (i % BURST === 0) kernel.readiness.wait(PAUSE_MS);
+	}
+}
+
+function summary(way: Way): Latency {
+	const sorted = way.samplesUs.slice(0, way.count).sort();
+	return { p50Us: quantile(sorted, 0.5), p99Us: quantile(sorted, 0.99), maxUs: quantile(sorted, 1) };
+}
+
+/** The smallest sample that is not exceeded by that share of all samples. */
+function quantile(sorted: Float64Array, share: number): number {
+	const at = Math.max(0, Math.ceil(sorted.length * share) - 1);
+	const value = sorted[at];
+	if (value === undefined) throw new RangeError("a quantile of nothing");
+	return value;
+}

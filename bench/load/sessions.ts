@@ -1,0 +1,146 @@
+/**
+ * A connection per session: connect, send a ClientHello, read the answer, see the end, close.
+ *
+ * The backend ends each session and not the client: so TIME_WAIT stays with listening ports, and
+ * neither the generator nor the proxies run out of ephemeral ports (28,000 here, 60 s each).
+ */
+import { EAGAIN, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, errorName } from "../../src/kernel/constants.js";
+import type { LinuxKernel } from "../../src/kernel/linux.js";
+import { loopback, startConnect } from "./connections.js";
+import { Deadline } from "./deadline.js";
+import { ANSWER_BYTES } from "./wire.js";
+
+const SCRATCH_BYTES = 4096;
+const TIMEOUT_MS = 120_000;
+/** Edge-triggered, so that one epoll_ctl serves a session: first "connected", later "answered" and "ended". */
+const INTEREST = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+export interface SessionLoad {
+	readonly port: number;
+	readonly count: number;
+	/** Sessions in flight. */
+	readonly concurrency: number;
+	/** Sent in turn; the answer to `hellos[i]` must come from backend `i`. */
+	readonly hellos: readonly Uint8Array[];
+}
+
+/** Returns the wall time in ms. */
+export function runSessions(kernel: LinuxKernel, load: SessionLoad): number {
+	const runner = new SessionRunner(kernel, load);
+	try {
+		return runner.run();
+	} finally {
+		runner.closeAll();
+	}
+}
+
+class SessionRunner {
+	readonly #kernel: LinuxKernel;
+	readonly #load: SessionLoad;
+	readonly #address: Uint8Array;
+	readonly #helloAt: number[] = [];
+	readonly #helloBytes: number[] = [];
+	readonly #scratchAt: number;
+	// One place per session in flight.
+	readonly #fds: Int32Array;
+	readonly #serials: Int32Array;
+	readonly #received: Int32Array;
+	readonly #asked: Uint8Array;
+	#started = 0;
+	#done = 0;
+
+	constructor(kernel: LinuxKernel, load: SessionLoad) {
+		this.#kernel = kernel;
+		this.#load = load;
+		this.#address = loopback(load.port);
+		let offset = 0;
+		for (const hello of load.hellos) {
+			kernel.memory.set(hello, offset);
+			this.#helloAt.push(offset);
+			this.#helloBytes.push(hello.length);
+			offset += hello.length;
+		}
+		this.#scratchAt = offset;
+		this.#fds = new Int32Array(load.concurrency).fill(-1);
+		this.#serials = new Int32Array(load.concurrency);
+		this.#received = new Int32Array(load.concurrency);
+		this.#asked = new Uint8Array(load.concurrency);
+	}
+
+	run(): number {
+		const { count, concurrency } = this.#load;
+		const deadline = new Deadline(`${count} sessions`, TIMEOUT_MS);
+		const readiness = this.#kernel.readiness;
+		const start = performance.now();
+		for (let place = 0; place < Math.min(count, concurrency); place++) this.#start(place);
+		while (this.#done < count) {
+			const events = readiness.wait(1000);
+			if (events === 0) deadline.check(`${this.#done} are done`);
+			for (let event = 0; event < events; event++) {
+				const place = readiness.slotOf(event);
+				// News of the session that had this place before.
+				if (readiness.generationOf(event) !== this.#serials[place]) continue;
+				this.#advance(place);
+			}
+		}
+		return performance.now() - start;
+	}
+
+	closeAll(): void {
+		for (const fd of this.#fds) if (fd >= 0) this.#kernel.close(fd);
+	}
+
+	#start(place: number): void {
+		this.#serials[place] = this.#started;
+		this.#received[place] = 0;
+		this.#asked[place] = 0;
+		this.#fds[place] = startConnect(this.#kernel, this.#address, INTEREST, place, this.#started);
+		this.#started++;
+	}
+
+	#advance(place: number): void {
+		const fd = this.#fds[place] as number;
+		if (this.#asked[place] === 0) this.#sendHello(place, fd);
+		else this.#readAnswer(place, fd);
+	}
+
+	#sendHello(place: number, fd: number): void {
+		const backend = this.#backendOf(place);
+		const length = this.#helloBytes[backend] as number;
+		const count = this.#kernel.send(fd, this.#helloAt[backend] as number, length);
+		if (count === -EAGAIN) return; // not connected yet
+		if (count < 0) throw new Error(`sending a ClientHello: ${errorName(-count)}`);
+		if (count !== length) throw new Error(`sent ${count} bytes of a ClientHello of ${length}`);
+		this.#asked[place] = 1;
+	}
+
+	#readAnswer(place: number, fd: number): void {
+		for (;;) {
+			const count = this.#kernel.receive(fd, this.#scratchAt, SCRATCH_BYTES);
+			if (count === -EAGAIN) return;
+			if (count < 0) throw new Error(`reading the answer to a ClientHello: ${errorName(-count)}`);
+			if (count === 0) break;
+			if (this.#received[place] === 0) this.#checkBackend(place);
+			this.#received[place] = (this.#received[place] as number) + count;
+		}
+		const received = this.#received[place];
+		if (received !== ANSWER_BYTES)
+			throw new Error(`an answer of ${received} bytes instead of ${ANSWER_BYTES}`);
+		this.#kernel.close(fd);
+		this.#fds[place] = -1;
+		this.#done++;
+		if (this.#started < this.#load.count) this.#start(place);
+	}
+
+	/** A proxy that is fast because it routes wrongly must not win. */
+	#checkBackend(place: number): void {
+		const answered = this.#kernel.memory[this.#scratchAt];
+		const asked = this.#backendOf(place);
+		if (answered !== asked)
+			throw new Error(`a session for backend ${asked} was routed to backend ${answered}`);
+	}
+
+	#backendOf(place: number): number {
+		return (this.#serials[place] as number) % this.#load.hellos.length;
+	}
+}

@@ -1,0 +1,112 @@
+/** What /proc says about processes: family, CPU, memory, descriptors. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+
+/** USER_HZ, the unit of times in /proc/PID/stat: 100 on every Linux port that Node runs on. */
+const TICK_NS = 1e9 / 100;
+
+/** A process and all its descendants, as far as they are alive. */
+export function family(pid: number): number[] {
+	const children = new Map<number, number[]>();
+	for (const name of readdirSync("/proc")) {
+		if (!/^\d+$/.test(name)) continue;
+		const parent = statField(Number(name), STAT_PARENT);
+		if (parent === null) continue;
+		const siblings = children.get(parent);
+		if (siblings === undefined) children.set(parent, [Number(name)]);
+		else siblings.push(Number(name));
+	}
+	const all = [pid];
+	// Grows while it is walked: each member brings its children.
+	for (const member of all) all.push(...(children.get(member) ?? []));
+	return all;
+}
+
+export interface CpuReading {
+	/** utime + stime of all threads, ended ones included: 10 ms steps. */
+	readonly statNs: number;
+	/** The scheduler's own count, all living threads: nanoseconds. `null` where the kernel keeps none. */
+	readonly schedstatNs: number | null;
+}
+
+/** CPU that these processes have used so far. */
+export function readCpu(pids: readonly number[]): CpuReading {
+	let statNs = 0;
+	let schedstatNs = 0;
+	for (const pid of pids) {
+		statNs += ((statField(pid, STAT_UTIME) ?? 0) + (statField(pid, STAT_STIME) ?? 0)) * TICK_NS;
+		if (HAS_SCHEDSTAT) schedstatNs += schedstat(pid);
+	}
+	return { statNs, schedstatNs: HAS_SCHEDSTAT ? schedstatNs : null };
+}
+
+/** Where `cpuNs` comes from, for the report. */
+export const HAS_SCHEDSTAT =
+	existsSync("/proc/self/schedstat") && !/^0 /.test(readFileSync("/proc/self/schedstat", "utf8"));
+
+/** CPU used between two readings, by the finer of the two clocks. */
+export function cpuNs(before: CpuReading, after: CpuReading): number {
+	if (before.schedstatNs !== null && after.schedstatNs !== null)
+		return after.schedstatNs - before.schedstatNs;
+	return after.statNs - before.statNs;
+}
+
+export interface Memory {
+	/** Proportional set size: shared pages count in parts. */
+	readonly pssBytes: number;
+	/** Without file-backed pages, whose share changes when anybody else starts or ends the same program. */
+	readonly ownBytes: number;
+}
+
+export function readMemory(pids: readonly number[]): Memory {
+	let pssBytes = 0;
+	let ownBytes = 0;
+	for (const pid of pids) {
+		const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+		pssBytes += kilobytes(text, "Pss");
+		ownBytes += kilobytes(text, "Pss_Anon") + kilobytes(text, "Pss_Shmem");
+	}
+	return { pssBytes, ownBytes };
+}
+
+/** Open descriptors of all these processes. */
+export function countDescriptors(pids: readonly number[]): number {
+	return pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0);
+}
+
+function kilobytes(text: string, field: string): number {
+	const found = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text);
+	if (found?.[1] === undefined) throw new Error(`smaps_rollup has no ${field}`);
+	return Number(found[1]) * 1024;
+}
+
+/** Fields of /proc/PID/stat after the name, see proc_pid_stat(5): its numbers minus 3. */
+const STAT_PARENT = 1;
+const STAT_UTIME = 11;
+const STAT_STIME = 12;
+
+/** `null`: the process has ended. */
+function statField(pid: number, field: number): number | null {
+	const text = readOrNull(`/proc/${pid}/stat`);
+	if (text === null) return null;
+	// The name stands in parentheses and may contain anything, also parentheses.
+	const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+	return Number(fields[field]);
+}
+
+/** Nanoseconds on a CPU, all threads. /proc/PID/schedstat alone would be the main thread's. */
+function schedstat(pid: number): number {
+	let sum = 0;
+	for (const task of readdirSync(`/proc/${pid}/task`)) {
+		const text = readOrNull(`/proc/${pid}/task/${task}/schedstat`);
+		if (text !== null) sum += Number(text.split(" ")[0]);
+	}
+	return sum;
+}
+
+function readOrNull(path: string): string | null {
+	try {
+		return readFileSync(path, "utf8");
+	} catch {
+		return null;
+	}
+}

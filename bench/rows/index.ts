@@ -1,0 +1,18 @@
+import type { Row } from "../bench.js";
+import { addedLatency } from "./added-latency.js";
+import { bulk } from "./bulk.js";
+import { idleSession } from "./idle-session.js";
+import { relayedRequest64, relayedRequest512 } from "./relayed-request.js";
+import { sniSession } from "./sni-session.js";
+import { startToReady } from "./start-to-ready.js";
+
+/** In the order of the report. */
+export const ROWS: readonly Row[] = [
+	relayedRequest64,
+	relayedRequest512,
+	sniSession,
+	bulk,
+	idleSession,
+	addedLatency,
+	startToReady,
+];

@@ -1,0 +1,74 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Assignment, BACKLOG, type Launch, SESSIONS_MAX, type System, THREADS } from "./system.js";
+import { versionOf } from "./version.js";
+
+const common = {
+	install: "apt-get install haproxy",
+	cannot: {},
+	version: () => versionOf("haproxy", ["-v"], /version (\S+)/),
+};
+
+export const haproxy: System = {
+	...common,
+	id: "haproxy",
+	note: `mode tcp, nbthread ${THREADS}, no log, no splicing (the default); SNI: inspect-delay 5s and req.ssl_sni`,
+	prepare: (assignment) => prepare(assignment, SESSIONS_MAX, ""),
+};
+
+/**
+ * Splicing is off unless asked for. `splice-auto` was tried and does nothing for these downloads
+ * (strace shows recvfrom and sendto only), so it is demanded instead.
+ */
+export const haproxySplice: System = {
+	...common,
+	id: "haproxy-splice",
+	note: "the same with option splice-request and splice-response; in the bulk row only",
+	onlyRows: ["bulk"],
+	// It counts pipes into the descriptors it demands at start; the bulk row has four sessions.
+	prepare: (assignment) => prepare(assignment, 1000, "\toption splice-request\n\toption splice-response"),
+};
+
+function prepare(assignment: Assignment, sessionsMax: number, extra: string): Launch {
+	const file = join(assignment.directory, "haproxy.cfg");
+	writeFileSync(file, configure(assignment, sessionsMax, extra));
+	// -db: stay in the foreground, one process.
+	return { command: "haproxy", args: ["-db", "-f", file] };
+}
+
+function configure(
+	{ listen, relayTo, bulkTo, sniTo }: Assignment,
+	sessionsMax: number,
+	extra: string,
+): string {
+	return `
+global
+	nbthread ${THREADS}
+	maxconn ${sessionsMax}
+
+defaults
+	mode tcp
+	maxconn ${sessionsMax}
+	backlog ${BACKLOG}
+	timeout connect 5s
+	timeout client 10m
+	timeout server 10m
+${extra}
+
+listen relay
+	bind 127.0.0.1:${listen.relay}
+	server s 127.0.0.1:${relayTo}
+
+listen bulk
+	bind 127.0.0.1:${listen.bulk}
+	server s 127.0.0.1:${bulkTo}
+
+frontend sni
+	bind 127.0.0.1:${listen.sni}
+	tcp-request inspect-delay 5s
+	tcp-request content accept if { req.ssl_hello_type 1 }
+${sniTo.map(({ name }, i) => `	use_backend sni${i} if { req.ssl_sni -i ${name} }`).join("\n")}
+
+${sniTo.map(({ port }, i) => `backend sni${i}\n	server s 127.0.0.1:${port}`).join("\n\n")}
+`;
+}

@@ -1,0 +1,15 @@
+import { haproxy, haproxySplice } from "./haproxy.js";
+import { nginx } from "./nginx.js";
+import { nodeNet } from "./node-net.js";
+import { sluice } from "./sluice.js";
+import { sniproxy } from "./sniproxy.js";
+import type { System } from "./system.js";
+
+/** In the order of the report's columns. */
+export const SYSTEMS: readonly System[] = [sluice, haproxy, haproxySplice, nginx, sniproxy, nodeNet];
+
+/** Ratios are to this one, in the same round. */
+export const REFERENCE = haproxy.id;
+
+/** Targets are this one's. */
+export const SUBJECT = sluice.id;

@@ -1,0 +1,105 @@
+/** Starting a system: ports, directory, process, and the wait for its first answer. */
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RESPONSE_BYTES, request } from "../load/wire.js";
+import { family } from "../proc.js";
+import { ownProcess, stopProcess, temporaryDirectory } from "../processes.js";
+import type { Assignment, Running, System } from "./system.js";
+
+const READY_TIMEOUT_MS = 15_000;
+/** Between two attempts: the resolution of the start-to-ready row. */
+const RETRY_MS = 1;
+/** For systems that drain; their sessions are over by then. */
+const STOP_GRACE_MS = 3000;
+
+/** Listening ports are taken upwards from here: below the range of ephemeral ports, so that no outgoing connection holds one. */
+const FIRST_PORT = 21_000;
+const LAST_PORT = 32_000;
+
+export type Upstreams = Pick<Assignment, "relayTo" | "bulkTo" | "sniTo">;
+
+let launches = 0;
+let nextPort = FIRST_PORT;
+
+/** Starts a system and waits until it has answered a request. */
+export async function launch(system: System, upstreams: Upstreams): Promise<Running> {
+	const directory = join(temporaryDirectory(), `${++launches}-${system.id}`);
+	mkdirSync(directory);
+	const listen = { relay: await freePort(), sni: await freePort(), bulk: await freePort() };
+	const { command, args } = system.prepare({ ...upstreams, listen, directory });
+
+	const logFile = join(directory, "output.log");
+	const log = openSync(logFile, "w");
+	const started = performance.now();
+	const owned = ownProcess(command, args, { stdio: ["ignore", log, log] });
+	closeSync(log);
+
+	const stop = (): Promise<void> => stopProcess(owned, STOP_GRACE_MS);
+	let failure: string | null = null;
+	void owned.ended.then((how) => {
+		failure = how;
+	});
+	const untilReady = async (attempt: () => Promise<boolean>): Promise<void> => {
+		while (!(await attempt())) {
+			if (failure === null && performance.now() - started > READY_TIMEOUT_MS) failure = "not ready in time";
+			if (failure !== null) {
+				await stop();
+				throw new Error(
+					`${system.id} did not start: ${failure}\n${readFileSync(logFile, "utf8").slice(-2000)}`,
+				);
+			}
+			await sleep(RETRY_MS);
+		}
+	};
+	await untilReady(() => answers(listen.relay));
+	const readyMs = performance.now() - started;
+	await untilReady(() => accepts(listen.sni));
+	await untilReady(() => accepts(listen.bulk));
+	return { system, listen, readyMs, pids: () => family(owned.pid), stop };
+}
+
+/** Whether a request to that port is answered in full. */
+function answers(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const socket = connect({ host: "127.0.0.1", port, noDelay: true, timeout: 2000 });
+		let received = 0;
+		const end = (answered: boolean): void => {
+			socket.destroy();
+			resolve(answered);
+		};
+		socket.on("connect", () => socket.write(request("/ready")));
+		socket.on("data", (chunk: Buffer) => {
+			received += chunk.length;
+			if (received >= RESPONSE_BYTES) end(true);
+		});
+		socket.on("timeout", () => end(false));
+		socket.on("error", () => end(false));
+		socket.on("close", () => end(false));
+	});
+}
+
+function accepts(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const socket = connect({ host: "127.0.0.1", port });
+		socket.on("connect", () => {
+			socket.destroy();
+			resolve(true);
+		});
+		socket.on("error", () => resolve(false));
+	});
+}
+
+async function freePort(): Promise<number> {
+	for (; nextPort <= LAST_PORT; nextPort++) if (await isFree(nextPort)) return nextPort++;
+	throw new Error(`no free port between ${FIRST_PORT} and ${LAST_PORT}`);
+}
+
+function isFree(port: number): Promise<boolean> {
+	return new Promise((resolve) => {
+		const probe = createServer();
+		probe.once("error", () => resolve(false));
+		probe.listen({ host: "127.0.0.1", port, exclusive: true }, () => probe.close(() => resolve(true)));
+	});
+}

@@ -1,0 +1,60 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Assignment, BACKLOG, type Launch, SESSIONS_MAX, type System, THREADS } from "./system.js";
+import { versionOf } from "./version.js";
+
+/** Debian packages the stream module apart; builds of nginx.org have it inside. */
+const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+export const nginx: System = {
+	id: "nginx",
+	note: `stream, ${THREADS} workers, no access log; SNI: ssl_preread and map`,
+	install: "apt-get install nginx libnginx-mod-stream",
+	cannot: {},
+
+	version() {
+		const version = versionOf("nginx", ["-V"], /nginx\/(\S+)/);
+		return version !== null && hasStream() ? version : null;
+	},
+
+	prepare(assignment: Assignment): Launch {
+		const file = join(assignment.directory, "nginx.conf");
+		writeFileSync(file, configure(assignment));
+		return { command: "nginx", args: ["-e", "stderr", "-p", assignment.directory, "-c", file] };
+	},
+};
+
+function hasStream(): boolean {
+	return (
+		existsSync(STREAM_MODULE) ||
+		versionOf("nginx", ["-V"], /(--with-stream)(?!=dynamic)\b/) === "--with-stream"
+	);
+}
+
+function configure({ listen, relayTo, bulkTo, sniTo, directory }: Assignment): string {
+	return `
+${existsSync(STREAM_MODULE) ? `load_module ${STREAM_MODULE};` : ""}
+daemon off;
+worker_processes ${THREADS};
+pid ${directory}/nginx.pid;
+error_log stderr error;
+# Each worker may come to hold all sessions, with two connections each.
+worker_rlimit_nofile ${2 * SESSIONS_MAX + 1000};
+events { worker_connections ${2 * SESSIONS_MAX}; }
+
+stream {
+	proxy_connect_timeout 5s;
+	proxy_timeout 10m;
+	preread_timeout 5s;
+
+	map $ssl_preread_server_name $sni_upstream {
+${sniTo.map(({ name }, i) => `		${name} sni${i};`).join("\n")}
+	}
+${sniTo.map(({ port }, i) => `	upstream sni${i} { server 127.0.0.1:${port}; }`).join("\n")}
+
+	server { listen 127.0.0.1:${listen.relay} backlog=${BACKLOG}; proxy_pass 127.0.0.1:${relayTo}; }
+	server { listen 127.0.0.1:${listen.bulk} backlog=${BACKLOG}; proxy_pass 127.0.0.1:${bulkTo}; }
+	server { listen 127.0.0.1:${listen.sni} backlog=${BACKLOG}; ssl_preread on; proxy_pass $sni_upstream; }
+}
+`;
+}

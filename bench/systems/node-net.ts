@@ -1,0 +1,19 @@
+import { fileURLToPath } from "node:url";
+import type { Assignment, Launch, System } from "./system.js";
+
+const SCRIPT = fileURLToPath(new URL("node-net-proxy.js", import.meta.url));
+
+export const nodeNet: System = {
+	id: "node-net",
+	note: "net.createServer and pipe, 20 lines, single-threaded",
+	install: "npm run build",
+	cannot: { sni: "it has no routing by SNI" },
+	version: () => process.version,
+
+	prepare({ listen, relayTo, bulkTo, sniTo }: Assignment): Launch {
+		// Something must listen on the third port as well; it is not measured.
+		const sni = sniTo[0]?.port ?? relayTo;
+		const pairs = [listen.relay, relayTo, listen.bulk, bulkTo, listen.sni, sni];
+		return { command: process.execPath, args: [SCRIPT, ...pairs.map(String)] };
+	},
+};

@@ -1,0 +1,53 @@
+/** A system under test: how to find it, start it and stop it. One file per system in this folder. */
+
+export type Role = "relay" | "sni" | "bulk";
+
+/** Where a system listens, and where it must send what arrives there. All on 127.0.0.1. */
+export interface Assignment {
+	readonly listen: Readonly<Record<Role, number>>;
+	readonly relayTo: number;
+	readonly bulkTo: number;
+	/** By SNI name; anything else is refused. */
+	readonly sniTo: readonly { readonly name: string; readonly port: number }[];
+	/** A directory of its own. */
+	readonly directory: string;
+}
+
+export interface Launch {
+	readonly command: string;
+	readonly args: readonly string[];
+}
+
+export interface System {
+	readonly id: string;
+	/** One line for the report: threads, mode, what is not as packaged. */
+	readonly note: string;
+	/** Its version, or `null` when it is not installed. */
+	version(): string | null;
+	/** What to type when it is not installed. */
+	readonly install: string;
+	/** Why a row cannot be run on it, by row id. */
+	readonly cannot: Readonly<Record<string, string>>;
+	/** Only these rows, when it exists for their sake. */
+	readonly onlyRows?: readonly string[];
+	/** Writes its configuration and says how to start it, in the foreground. */
+	prepare(assignment: Assignment): Launch;
+}
+
+/** A system that is up and answers. */
+export interface Running {
+	readonly system: System;
+	readonly listen: Readonly<Record<Role, number>>;
+	/** From its start to its first answered request. */
+	readonly readyMs: number;
+	/** All its processes, as of now. */
+	pids(): number[];
+	stop(): Promise<void>;
+}
+
+/** Same for all: the kernel caps it at net.core.somaxconn. */
+export const BACKLOG = 4096;
+/** Sessions each must be able to hold: the idle row has 5,000. Two descriptors each stay below 20,000. */
+export const SESSIONS_MAX = 9000;
+/** Threads or workers of each system that can have more than one. */
+export const THREADS = 2;
