@@ -10,11 +10,12 @@ const CONNECTIONS_MAX = 32;
 /** Opens the admin port. Rejects with Node's listen error (`EADDRINUSE`, `EACCES`). */
 export async function openAdmin(host: string, port: number, view: AdminView): Promise<Server> {
 	const server = createServer((request, response) => {
-		const answer = route(request.method ?? "", new URL(request.url ?? "/", "http://admin").pathname, view);
+		const answer = route(request.method ?? "", pathOf(request.url ?? "/"), view);
 		response.writeHead(answer.status, {
 			"content-type": answer.type ?? "text/plain; charset=utf-8",
 			"content-length": Buffer.byteLength(answer.body),
 			"cache-control": "no-store",
+			...(answer.status === 405 ? { allow: "GET, HEAD" } : {}),
 		});
 		response.end(request.method === "HEAD" ? undefined : answer.body);
 	});
@@ -33,6 +34,11 @@ export async function openAdmin(host: string, port: number, view: AdminView): Pr
 	});
 	server.unref();
 	return server;
+}
+
+/** Cut by hand: a request target need not be a URL, and parsing one that is none throws. */
+function pathOf(target: string): string {
+	return target.split("?", 1)[0] ?? "";
 }
 
 interface Answer {

@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { loadConfigText } from "../config/load.js";
 import { Gateway } from "../gateway/gateway.js";
 import { DEMO_CERTIFICATE, DEMO_KEY } from "./demo-certificate.js";
-import { endOnSignal } from "./run.js";
+import { listenForSignals } from "./run.js";
 
 export interface Demo {
 	readonly gateway: Gateway;
@@ -19,9 +19,11 @@ export interface Demo {
 
 /** Runs until Ctrl-C, or for so many seconds. */
 export async function demo(seconds?: number): Promise<void> {
+	const signals = listenForSignals();
 	const running = await startDemo();
 	process.stdout.write(instructions(running));
-	endOnSignal(running.gateway);
+	// Its configuration is built in, so there is nothing to read again.
+	signals.attach(running.gateway, () => {});
 	if (seconds === undefined) return;
 	setTimeout(() => process.kill(process.pid, "SIGTERM"), seconds * 1000);
 }
@@ -126,7 +128,7 @@ Sluice is running on 127.0.0.1:${port}, one port for everything. Try:
   printf 'SSH-2.0-me\\r\\n' | nc 127.0.0.1 ${port}
       an SSH banner: "the ssh upstream got your banner: SSH-2.0-me"
   openssl s_client -connect 127.0.0.1:${port} -servername nobody.test -brief </dev/null
-      no route: "alert unrecognized name", and the log below says why
+      no route: "unrecognized name", and the log below says why
   curl -s http://127.0.0.1:${adminPort}/metrics | grep closed_total
       what became of each of these sessions
 

@@ -12,21 +12,37 @@ import { exitNow } from "../kernel/sockets.js";
 const WATCH_SETTLE_MS = 200;
 
 export async function run(file: string): Promise<void> {
+	// Signals may come while it starts; they are carried out when it has started.
+	const signals = listenForSignals();
+	endOnFault();
 	const gateway = await start(file);
-	if (gateway === undefined) return;
+	if (gateway === undefined) process.exit();
 
 	const reload = serialize(() => reloadFrom(gateway, file));
-	process.on("SIGHUP", reload);
+	signals.attach(gateway, reload);
 	if (gateway.config.watch) watchFile(file, reload);
-	endOnSignal(gateway);
 
 	const error = await gateway.failed;
 	gateway.log.logger.fatal(
 		{ error: error.message },
 		"a reactor has failed; its sessions are lost, so the process ends",
 	);
-	gateway.log.flush();
-	exitNow(70);
+	await gateway.log.flush();
+	exitNow(EXIT_FAULT);
+}
+
+/** EX_SOFTWARE of sysexits(3). */
+const EXIT_FAULT = 70;
+
+/**
+ * An error that nobody caught leaves the main thread in an unknown state. Node would wait for the reactors'
+ * threads, which are blocked in the kernel, so the process must be ended.
+ */
+function endOnFault(): void {
+	process.on("uncaughtException", (error) => {
+		process.stderr.write(`sluice: a fault of its own: ${error.stack ?? error.message}\n`);
+		exitNow(EXIT_FAULT);
+	});
 }
 
 async function start(file: string): Promise<Gateway | undefined> {
@@ -103,17 +119,33 @@ function watchFile(file: string, changed: () => void): void {
 	});
 }
 
-/** The first SIGTERM or SIGINT drains; a second ends at once, whatever is stuck. */
-export function endOnSignal(gateway: Gateway, beforeExit: () => void = () => {}): void {
+export interface Signals {
+	/** Says whom signals are for. Those that came before are carried out now. */
+	attach(gateway: Gateway, reload: () => void): void;
+}
+
+/** SIGHUP reloads. The first SIGTERM or SIGINT drains; a second ends at once, whatever is stuck. */
+export function listenForSignals(): Signals {
+	let attached: { gateway: Gateway; reload: () => void } | undefined;
 	let ending = false;
+	let reloading = false;
+	const drain = (gateway: Gateway): void => void gateway.drain().then(() => process.exit(0));
 	const end = (): void => {
 		if (ending) exitNow(130);
 		ending = true;
-		void gateway.drain().then(() => {
-			beforeExit();
-			process.exit(0);
-		});
+		if (attached !== undefined) drain(attached.gateway);
 	};
 	process.on("SIGTERM", end);
 	process.on("SIGINT", end);
+	process.on("SIGHUP", () => {
+		if (attached === undefined) reloading = true;
+		else attached.reload();
+	});
+	return {
+		attach(gateway, reload) {
+			attached = { gateway, reload };
+			if (ending) drain(gateway);
+			else if (reloading) reload();
+		},
+	};
 }

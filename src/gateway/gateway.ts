@@ -556,7 +556,7 @@ export class Gateway {
 			admin.closeAllConnections();
 			await new Promise((resolve) => admin.close(resolve));
 		}
-		this.#log.flush();
+		await this.#log.flush();
 	}
 
 	readonly #view: AdminView = {

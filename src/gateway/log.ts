@@ -11,19 +11,31 @@ export type { Logger };
 /** Lines waiting for a slow reader of the log; beyond that they are dropped and counted. */
 const WAITING_MAX_BYTES = 16 * 1024 * 1024;
 
+/** The end of the process is not put off for longer by a reader that takes nothing. */
+const FLUSH_MS = 1_000;
+
 export interface Log {
 	readonly logger: Logger;
 	/** Lines dropped because whoever reads the log is too slow. */
 	readonly dropped: () => number;
-	/** Writes out what waits, before the process ends. */
-	flush(): void;
+	/** Resolves when what waits has been written, or its reader is too slow to be waited for. */
+	flush(): Promise<void>;
 }
 
 /** `fd`: where lines go; 1 = standard output. */
 export function openLog(config: LogConfig, fd = 1): Log {
-	const destination = pino.destination({ fd, sync: false, maxLength: WAITING_MAX_BYTES });
+	// With a least length of 1 lines are still written at once, and `flush` tells when none waits any more.
+	const destination = pino.destination({ fd, sync: false, minLength: 1, maxLength: WAITING_MAX_BYTES });
 	let dropped = 0;
+	let droppedSaid = 0;
 	destination.on("drop", () => dropped++);
+	// There is room again.
+	destination.on("drain", () => {
+		if (dropped === droppedSaid) return;
+		const lines = dropped - droppedSaid;
+		droppedSaid = dropped;
+		logger.warn({ lines }, "log lines were dropped: whoever reads the log is too slow");
+	});
 	// A reader that closed its end (`sluice run | head`) is no reason to stop relaying.
 	destination.on("error", () => dropped++);
 	const pretty = config.format === "pretty" || (config.format === "auto" && isatty(fd));
@@ -41,13 +53,14 @@ export function openLog(config: LogConfig, fd = 1): Log {
 	return {
 		logger,
 		dropped: () => dropped,
-		flush: () => {
-			try {
-				destination.flushSync();
-			} catch {
-				// Not open yet, or its reader is gone: there is nobody to write for.
-			}
-		},
+		flush: () =>
+			new Promise((resolve) => {
+				const late = setTimeout(resolve, FLUSH_MS);
+				destination.flush(() => {
+					clearTimeout(late);
+					resolve();
+				});
+			}),
 	};
 }
 

@@ -39,7 +39,7 @@ export class Registry {
 	 */
 	resolve(config: Config, resolver: Resolver): ResolvedUpstream[] {
 		const targets = config.upstreams.map((upstream) =>
-			upstream.addresses.flatMap((endpoint) => resolver.targets(endpoint)),
+			distinct(upstream.addresses.flatMap((endpoint) => resolver.targets(endpoint))),
 		);
 		this.addresses.keep(
 			config.upstreams.flatMap((upstream, index) =>
@@ -76,6 +76,11 @@ export class Registry {
 		});
 		return { board, target, label };
 	}
+}
+
+/** An address that two names lead to is one address: twice in the list, it would get twice the sessions. */
+function distinct(targets: readonly Target[]): Target[] {
+	return [...new Map(targets.map((target) => [targetText(target), target])).values()];
 }
 
 /** An upstream with what its names mean now. */

@@ -44,6 +44,7 @@ export class SessionLog {
 
 	/** A reactor says that its journal wants to be read. */
 	told(): void {
+		if (this.#closed) return;
 		if (this.#journals.some((journal) => journal.fill >= HURRY_FILL)) this.drain();
 		this.#timer ??= setTimeout(this.#tick, INTERVAL_MS);
 	}

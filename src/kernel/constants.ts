@@ -58,6 +58,9 @@ export const MSG_NOSIGNAL = 0x4000;
 
 export const SHUT_WR = 1;
 
+/** ioctl: bytes in the send queue, tcp(7) and unix(7). */
+export const SIOCOUTQ = 0x5411;
+
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;

@@ -38,6 +38,8 @@ export interface Kernel {
 	discard(fd: number, length: number): number;
 	/** Sends up to `length` bytes; never raises SIGPIPE. */
 	send(fd: number, offset: number, length: number): number;
+	/** Bytes sent that the peer has not acknowledged yet, or a negative errno. */
+	undelivered(fd: number): number;
 	/** Ends our direction of the connection. */
 	shutdownWrite(fd: number): number;
 	/** Gives the descriptor back; what is queued is still delivered. */

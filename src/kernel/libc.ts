@@ -63,6 +63,7 @@ export const shutdown = declare<[number, number]>("shutdown", ["int", "int"]);
 export const close = declare<[number]>("close", ["int"]);
 export const pipe2 = declare<[number, number]>("pipe2", [ADDRESS, "int"]);
 export const fcntl = declare<[number, number, number]>("fcntl", ["int", "int", "int"]);
+export const ioctl = declare<[number, number, number]>("ioctl", ["int", "ulong", ADDRESS]);
 export const read = declare<[number, number, number]>("read", ["int", ADDRESS, "size_t"]);
 export const write = declare<[number, number, number]>("write", ["int", ADDRESS, "size_t"]);
 export const eventfd = declare<[number, number]>("eventfd", ["uint", "int"]);

@@ -13,6 +13,7 @@ import {
 	O_CLOEXEC,
 	O_NONBLOCK,
 	SHUT_WR,
+	SIOCOUTQ,
 	SO_ERROR,
 	SO_LINGER,
 	SOCK_CLOEXEC,
@@ -124,6 +125,10 @@ export class LinuxKernel implements Kernel {
 	send(fd: number, offset: number, length: number): number {
 		const count = libc.send(fd, this.#base + offset, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 		return count < 0 ? -libc.errno() : count;
+	}
+
+	undelivered(fd: number): number {
+		return libc.ioctl(fd, SIOCOUTQ, this.#wordsAt) < 0 ? -libc.errno() : (this.#words[0] as number);
 	}
 
 	shutdownWrite(fd: number): number {

@@ -74,7 +74,9 @@ export function accept(core: Core, listener: ReactorListener): void {
 
 /** Takes one connection. False when none is left for now, or none may be taken. */
 function acceptOne(core: Core, listener: ReactorListener): boolean {
-	if (Atomics.load(core.live, 0) >= core.connectionsMax || core.table.clients >= core.table.sessions) {
+	// The place is taken before the connection, because other reactors are doing the same.
+	if (Atomics.add(core.live, 0, 1) >= core.connectionsMax || core.table.clients >= core.table.sessions) {
+		Atomics.sub(core.live, 0, 1);
 		core.counters.add(PAUSES_FULL, 1);
 		pause(core, listener, FULL_PAUSE_MS);
 		return false;
@@ -84,6 +86,7 @@ function acceptOne(core: Core, listener: ReactorListener): boolean {
 		open(core, listener, fd);
 		return true;
 	}
+	Atomics.sub(core.live, 0, 1);
 	switch (-fd) {
 		case EINTR:
 			return true;
@@ -126,7 +129,6 @@ function open(core: Core, listener: ReactorListener, fd: number): void {
 	const { table, kernel, counters } = core;
 	const slot = table.takeClient();
 	if (slot === NONE) throw new Error("no row, although fewer sessions live than the table holds");
-	Atomics.add(core.live, 0, 1);
 	counters.add(DOWNSTREAM_OPENED, 1);
 	counters.sessionOpened(listener.plan.slot);
 	table.fd[slot] = fd;

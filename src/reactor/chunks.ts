@@ -10,6 +10,8 @@ export class Chunks {
 	readonly bytes: number;
 	readonly #arenaOffset: number;
 	readonly #free: Int32Array;
+	/** 1: the chunk is lent. */
+	readonly #lent: Uint8Array;
 	#freeCount = 0;
 	/** Chunks above this one have never been used, so their memory has never been touched. */
 	#top = 0;
@@ -20,6 +22,7 @@ export class Chunks {
 		this.bytes = chunkBytes;
 		this.count = count;
 		this.#free = new Int32Array(count);
+		this.#lent = new Uint8Array(count);
 	}
 
 	get available(): number {
@@ -33,11 +36,13 @@ export class Chunks {
 		else if (this.#top < this.count) chunk = this.#top++;
 		else return NONE;
 		this.lent++;
+		this.#lent[chunk] = 1;
 		return chunk;
 	}
 
 	give(chunk: number): void {
-		if (chunk < 0 || chunk >= this.#top || this.lent === 0) throw new Error(`chunk ${chunk} was not lent`);
+		if (this.#lent[chunk] !== 1) throw new Error(`chunk ${chunk} was not lent`);
+		this.#lent[chunk] = 0;
 		this.#free[this.#freeCount++] = chunk;
 		this.lent--;
 	}

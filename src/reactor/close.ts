@@ -7,24 +7,16 @@ import { account } from "./account.js";
 import { at } from "./at.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
-import { explain } from "./explain.js";
-import { CLIENT_RESET, INTERNAL, KEEPALIVE_LOST, STALL_TIMEOUT, UPSTREAM_RESET } from "./reasons.js";
-import { NONE, RELAY } from "./table.js";
+import { CLIENT_RESET, INTERNAL, KEEPALIVE_LOST, UPSTREAM_RESET } from "./reasons.js";
+import { BLOCKED, NONE } from "./table.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
 export function close(core: Core, slot: number, reason: number): void {
 	const { table } = core;
 	const client = table.clientOf(slot);
 	const link = at(table.peer, client);
-	if (at(table.state, client) !== RELAY) explain(core, client, reason);
 	account(core, client, reason);
-	// A reset on one side is a reset on the other: a stream that was cut must not look complete. A reader
-	// that stalled is reset as well, so that the kernel frees what it never took.
-	const reset =
-		reason === CLIENT_RESET ||
-		reason === UPSTREAM_RESET ||
-		reason === KEEPALIVE_LOST ||
-		reason === STALL_TIMEOUT;
+	const reset = isCut(core, client, link, reason);
 	if (link !== NONE) releaseConnection(core, link, reset, UPSTREAM_CLOSED_COUNT);
 	releaseConnection(core, client, reset, DOWNSTREAM_CLOSED_COUNT);
 	const address = at(table.address, client);
@@ -38,6 +30,16 @@ export function close(core: Core, slot: number, reason: number): void {
 	// Somebody may be waiting in an accept queue for this place.
 	if (core.resumeAtMs !== Number.POSITIVE_INFINITY) core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs);
 	if (core.draining && table.clients === 0) core.notify({ kind: "drained" });
+}
+
+/**
+ * A reset on one side is a reset on the other, and so is any end while bytes wait: a stream that was cut must
+ * not look complete. It also makes the kernel free at once what a stalled reader never took.
+ */
+function isCut(core: Core, client: number, link: number, reason: number): boolean {
+	if (reason === CLIENT_RESET || reason === UPSTREAM_RESET || reason === KEEPALIVE_LOST) return true;
+	const { flags } = core.table;
+	return (at(flags, client) & BLOCKED) !== 0 || (link !== NONE && (at(flags, link) & BLOCKED) !== 0);
 }
 
 /** A system call on one of the session's descriptors failed: the errno tells who ended it. */

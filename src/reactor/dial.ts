@@ -1,6 +1,7 @@
 /** Fifth step: connect to an address of the upstream; to another when that one refuses or is silent. */
 import {
 	AF_UNIX,
+	EAGAIN,
 	ECONNREFUSED,
 	EINPROGRESS,
 	EMFILE,
@@ -30,11 +31,15 @@ import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import type { Policy } from "./plan.js";
 import { CONNECT_REFUSED, CONNECT_TIMEOUT, FD_PRESSURE, MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
+import { refuse } from "./refuse.js";
 import { beginRelay, sendFirst } from "./relay.js";
 import { CONNECTING, DIAL, NONE, WATCHES_OUT } from "./table.js";
 
-/** `tried` has one bit for each of the first 32 addresses, and so many attempts are made at most. */
+/** Addresses dialled for a session at most: as many as `tried` has bits for. */
 const ATTEMPTS_MAX = 32;
+
+/** A Unix socket whose backlog is full says so at once; TCP would let the client wait, so this does. */
+const BACKLOG_RETRY_MS = 20;
 
 /** Where a received PROXY header is parsed again, and where the one for the upstream is written. */
 const HEADER_IN_AT = 0;
@@ -45,18 +50,19 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 	const { table, kernel, board, counters } = core;
 	const balancer = core.upstreams.get(at(table.upstream, client));
 	if (balancer === undefined) {
-		close(core, client, UPSTREAM_DOWN);
+		refuse(core, client, UPSTREAM_DOWN);
 		return;
 	}
 	let reason = exhausted;
-	for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+	while (at(table.attempts, client) < ATTEMPTS_MAX) {
 		const tried = at(table.tried, client);
 		const sourceBytes = at(table.family, client) === 4 ? 4 : 16;
 		const index = balancer.choose(tried, table.source, client * 16, sourceBytes, core.nowMs);
 		const address = balancer.plan.addresses[index];
 		if (address === undefined) break;
-		if (tried !== 0) counters.add(DIAL_RETRIES, 1);
-		table.tried[client] = index < ATTEMPTS_MAX ? tried | (1 << index) : -1;
+		if (at(table.attempts, client) > 0) counters.add(DIAL_RETRIES, 1);
+		table.attempts[client] = at(table.attempts, client) + 1;
+		if (index < ATTEMPTS_MAX) table.tried[client] = tried | (1 << index);
 
 		const fd = kernel.socket(familyAt(address.sockaddr, 0));
 		if (fd < 0) {
@@ -65,6 +71,13 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		}
 		if (familyAt(address.sockaddr, 0) !== AF_UNIX) setTcpOptions(core, fd, core.policyOf(client));
 		const result = kernel.connect(fd, address.sockaddr);
+		if (result === -EAGAIN) {
+			kernel.close(fd);
+			table.attempts[client] = at(table.attempts, client) - 1;
+			table.tried[client] = tried;
+			waitForBacklog(core, client);
+			return;
+		}
 		if (result < 0 && result !== -EINPROGRESS) {
 			kernel.close(fd);
 			failed(core, client, address.board);
@@ -76,7 +89,17 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		open(core, client, fd);
 		return;
 	}
-	close(core, client, reason);
+	refuse(core, client, reason);
+}
+
+/** Tries again soon, for as long as a TCP connect would wait. */
+function waitForBacklog(core: Core, client: number): void {
+	const { table, wheel } = core;
+	if (at(table.state, client) !== DIAL) table.dialledMs[client] = core.nowMs;
+	table.state[client] = DIAL;
+	if (core.nowMs - at(table.dialledMs, client) >= core.policyOf(client).connectMs)
+		refuse(core, client, CONNECT_TIMEOUT);
+	else wheel.arm(client, core.nowMs + BACKLOG_RETRY_MS);
 }
 
 function open(core: Core, client: number, fd: number): void {
@@ -109,7 +132,9 @@ export function connecting(core: Core, link: number, events: number): void {
 
 /** The connect deadline passed. */
 export function dialTimedOut(core: Core, client: number): void {
-	redial(core, at(core.table.peer, client), CONNECT_TIMEOUT);
+	const link = at(core.table.peer, client);
+	if (link === NONE) dial(core, client);
+	else redial(core, link, CONNECT_TIMEOUT);
 }
 
 function redial(core: Core, link: number, reason: number): void {

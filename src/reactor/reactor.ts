@@ -9,9 +9,10 @@ import { scalarIndex } from "./counters.js";
 import { connecting, dialTimedOut } from "./dial.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
 import { CLIENT_RESET, DRAINED } from "./reasons.js";
+import { refused } from "./refuse.js";
 import { relay, relayQueued, relayTimedOut } from "./relay.js";
 import { sniff, sniffTimedOut } from "./sniff.js";
-import { CONNECTING, DIAL, ENDING, FREE, READABLE, RELAY, SNIFF } from "./table.js";
+import { CONNECTING, DIAL, ENDING, FREE, READABLE, REFUSED, RELAY, SNIFF } from "./table.js";
 
 /** The wake-up descriptor's slot in events. */
 const WAKE_SLOT = -1;
@@ -99,6 +100,9 @@ export class Reactor {
 				noteEnding(core, slot, events);
 				if ((events & (EPOLLERR | EPOLLHUP)) !== 0) close(core, slot, CLIENT_RESET);
 				return;
+			case REFUSED:
+				refused(core, slot, false);
+				return;
 			case FREE:
 				core.counters.add(STALE_EVENTS, 1);
 				return;
@@ -132,6 +136,9 @@ export class Reactor {
 				return;
 			case RELAY:
 				relayTimedOut(core, slot);
+				return;
+			case REFUSED:
+				refused(core, slot, true);
 				return;
 			default:
 				throw new Error(`a deadline fired for row ${slot}, which has no step that sets one`);

@@ -74,8 +74,8 @@ export function relay(core: Core, slot: number, events: number): void {
 		flags |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0 ? READABLE | ENDING : READABLE;
 		table.flags[slot] = flags;
 	}
-	if ((events & EPOLLERR) !== 0 && (at(table.flags, peer) & BLOCKED) !== 0) {
-		// Its bytes cannot be read out to the error behind them, because the peer takes none.
+	if ((events & EPOLLERR) !== 0 && ((flags & ENDED) !== 0 || (at(table.flags, peer) & BLOCKED) !== 0)) {
+		// Reading would not come upon the error: the end was read before, or the peer takes none of what is in front.
 		closeFailed(core, slot, core.kernel.takeError(at(table.fd, slot)));
 		return;
 	}
@@ -284,6 +284,7 @@ function flushChunk(core: Core, to: number, from: number): boolean {
 		core.buffered(-sent);
 		// It takes some, so it has not stalled.
 		table.blockedAtMs[to] = core.nowMs;
+		table.undelivered[to] = core.kernel.undelivered(at(table.fd, to));
 	}
 	if (sent < length) {
 		table.chunkStart[to] = start + sent;
@@ -310,6 +311,7 @@ function block(core: Core, to: number): void {
 	const flags = at(table.flags, to);
 	table.flags[to] = flags | BLOCKED | WATCHES_OUT;
 	table.blockedAtMs[to] = core.nowMs;
+	table.undelivered[to] = kernel.undelivered(at(table.fd, to));
 	if ((flags & WATCHES_OUT) === 0) {
 		// Modifying reports the state as it is now, so an edge in between is not lost.
 		const interest = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -376,9 +378,28 @@ function moved(core: Core, to: number, count: number): void {
 
 /** The wheel fired for a relayed session. Traffic does not touch the wheel, so first ask what holds now. */
 export function relayTimedOut(core: Core, client: number): void {
+	const { table } = core;
+	renewIfTaking(core, client);
+	renewIfTaking(core, at(table.peer, client));
 	const deadlineMs = earliestDeadline(core, client);
 	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
 	else close(core, client, overdueReason(core, client));
+}
+
+/**
+ * A blocked side has not stalled while its peer takes bytes: the kernel reports room only when a good part
+ * of a send buffer, some megabytes, is free, and a slow reader may need minutes for that.
+ */
+function renewIfTaking(core: Core, slot: number): void {
+	const { table, kernel } = core;
+	const { stallMs } = core.policyOf(table.clientOf(slot));
+	const blockedAtMs = at(table.blockedAtMs, slot);
+	if (blockedAtMs === 0 || blockedAtMs + stallMs > core.nowMs) return;
+	const undelivered = kernel.undelivered(at(table.fd, slot));
+	if (undelivered < 0 || undelivered >= at(table.undelivered, slot)) return;
+	table.undelivered[slot] = undelivered;
+	table.blockedAtMs[slot] = core.nowMs;
+	table.activeMs[table.clientOf(slot)] = core.nowMs;
 }
 
 function earliestDeadline(core: Core, client: number): number {

@@ -28,6 +28,7 @@ import {
 	REJECTED,
 	UNRECOGNIZED,
 } from "./reasons.js";
+import { refuse } from "./refuse.js";
 import { ENDING, LOW_WATER, NAME_BYTES } from "./table.js";
 
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
@@ -67,7 +68,7 @@ export function sniff(core: Core, slot: number): void {
 		return;
 	}
 	if (count === 0) {
-		close(core, slot, CLIENT_CLOSED);
+		closeEnded(core, slot);
 		return;
 	}
 	look(core, listener, slot, count);
@@ -91,7 +92,7 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 	else if (verdict === COMPLETE) {
 		keepName(core, slot);
 		take(core, listener, slot, recognition.protocol);
-	} else close(core, slot, recognition.protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
+	} else refuse(core, slot, recognition.protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
 }
 
 /** True when the PROXY header is complete: its address is the client's from now on. It is consumed when relaying begins. */
@@ -118,7 +119,7 @@ function passProxyHeader(core: Core, slot: number, count: number): boolean {
 
 /** The PROXY header came, and nothing of the client's own yet: that client is silent, whoever stands before it. */
 function waitForFirstByte(core: Core, listener: ReactorListener, slot: number): void {
-	if ((at(core.table.flags, slot) & ENDING) !== 0) close(core, slot, CLIENT_CLOSED);
+	if ((at(core.table.flags, slot) & ENDING) !== 0) closeEnded(core, slot);
 	else
 		core.wheel.arm(
 			slot,
@@ -131,7 +132,7 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 	const flags = at(table.flags, slot);
 	if ((flags & ENDING) !== 0) {
 		// It will never be complete.
-		close(core, slot, CLIENT_CLOSED);
+		closeEnded(core, slot);
 		return;
 	}
 	// It has spoken, so it is no longer silent.
@@ -143,12 +144,19 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 	}
 }
 
+/** The client ended before it could be routed: with an end, or with a reset behind what it had sent. */
+function closeEnded(core: Core, slot: number): void {
+	const error = core.kernel.takeError(at(core.table.fd, slot));
+	if (error === 0) close(core, slot, CLIENT_CLOSED);
+	else closeFailed(core, slot, error);
+}
+
 /** The deadline of this step passed: a silent client may take the route for such, everybody else is closed. */
 export function sniffTimedOut(core: Core, slot: number): void {
 	const listener = core.listenerOf(slot);
 	const endsAtMs = handshakeEndsAt(core, slot);
 	// A client that has sent part of a hello waits for the handshake deadline, so what fires before is silence.
-	if (core.nowMs >= endsAtMs) close(core, slot, HANDSHAKE_TIMEOUT);
+	if (core.nowMs >= endsAtMs) refuse(core, slot, HANDSHAKE_TIMEOUT);
 	else {
 		core.query.protocol = PROTOCOL_UNKNOWN;
 		if (match(core, listener, slot, 0) >= 0) take(core, listener, slot, PROTOCOL_UNKNOWN);
@@ -164,13 +172,13 @@ function take(core: Core, listener: ReactorListener, slot: number, protocol: num
 	const index = match(core, listener, slot, listener.router.peeks ? core.recognition.nameLength : 0);
 	const route = listener.plan.routes[index];
 	if (route === undefined) {
-		close(core, slot, NO_ROUTE);
+		refuse(core, slot, NO_ROUTE);
 		return;
 	}
 	table.route[slot] = route.slot;
 	core.counters.routed(route.slot);
 	if (route.upstream < 0) {
-		close(core, slot, REJECTED);
+		refuse(core, slot, REJECTED);
 		return;
 	}
 	core.counters.handshakeTook(listener.plan.slot, core.nowMs - at(table.acceptedMs, slot));

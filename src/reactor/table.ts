@@ -27,6 +27,8 @@ export const DIAL = 2;
 export const CONNECTING = 3;
 /** Both: bytes pass. */
 export const RELAY = 4;
+/** Client: it was told why it is refused, and may finish what it was saying. */
+export const REFUSED = 5;
 
 // Flags of a connection.
 /** News came that has not been read to its end yet. */
@@ -61,6 +63,7 @@ export class Table {
 	readonly buffer: SharedArrayBuffer;
 
 	// Connection columns: one cell per slot.
+	/** When the wheel fires for this row, a multiple of its tick; 0 = not armed. */
 	readonly deadlineMs: Float64Array;
 	/** When this connection stopped taking what we have for it; 0 while it takes everything. */
 	readonly blockedAtMs: Float64Array;
@@ -73,7 +76,8 @@ export class Table {
 	/** The wheel's bucket list; while the row is free, `next` is the free list. */
 	readonly next: Int32Array;
 	readonly previous: Int32Array;
-	readonly tick: Int32Array;
+	/** What the kernel had not delivered to this connection when it blocked, or when that was asked last. */
+	readonly undelivered: Int32Array;
 	/** Bytes waiting to be sent to this connection: a chunk and where they lie in it. */
 	readonly chunk: Int32Array;
 	readonly chunkStart: Int32Array;
@@ -107,6 +111,10 @@ export class Table {
 	readonly family: Uint8Array;
 	readonly firstEnd: Uint8Array;
 	readonly nameLength: Uint8Array;
+	/** Addresses dialled for this session. */
+	readonly attempts: Uint8Array;
+	/** In the state REFUSED: why. */
+	readonly reason: Uint8Array;
 	/** 16 bytes per session. */
 	readonly source: Uint8Array;
 	/** NAME_BYTES per session. */
@@ -148,7 +156,7 @@ export class Table {
 			peer: i32(),
 			next: i32(),
 			previous: i32(),
-			tick: i32(),
+			undelivered: i32(),
 			chunk: i32(),
 			chunkStart: i32(),
 			chunkEnd: i32(),
@@ -169,6 +177,8 @@ export class Table {
 			family: u8(true),
 			firstEnd: u8(true),
 			nameLength: u8(true),
+			attempts: u8(true),
+			reason: u8(true),
 			source: u8(true, 16),
 			name: u8(true, NAME_BYTES),
 		};
@@ -186,7 +196,7 @@ export class Table {
 		this.peer = new Int32Array(buffer, offsets.peer, rows);
 		this.next = new Int32Array(buffer, offsets.next, rows);
 		this.previous = new Int32Array(buffer, offsets.previous, rows);
-		this.tick = new Int32Array(buffer, offsets.tick, rows);
+		this.undelivered = new Int32Array(buffer, offsets.undelivered, rows);
 		this.chunk = new Int32Array(buffer, offsets.chunk, rows);
 		this.chunkStart = new Int32Array(buffer, offsets.chunkStart, rows);
 		this.chunkEnd = new Int32Array(buffer, offsets.chunkEnd, rows);
@@ -213,6 +223,8 @@ export class Table {
 		this.family = new Uint8Array(buffer, offsets.family, sessions);
 		this.firstEnd = new Uint8Array(buffer, offsets.firstEnd, sessions);
 		this.nameLength = new Uint8Array(buffer, offsets.nameLength, sessions);
+		this.attempts = new Uint8Array(buffer, offsets.attempts, sessions);
+		this.reason = new Uint8Array(buffer, offsets.reason, sessions);
 		this.source = new Uint8Array(buffer, offsets.source, sessions * 16);
 		this.name = new Uint8Array(buffer, offsets.name, sessions * NAME_BYTES);
 	}
@@ -236,6 +248,7 @@ export class Table {
 		this.protocol[slot] = 0;
 		this.firstEnd[slot] = 0;
 		this.nameLength[slot] = 0;
+		this.attempts[slot] = 0;
 		return slot;
 	}
 
@@ -277,7 +290,6 @@ export class Table {
 		this.peer[slot] = NONE;
 		this.next[slot] = NONE;
 		this.previous[slot] = NONE;
-		this.tick[slot] = NONE;
 		this.chunk[slot] = NONE;
 		this.pipe[slot] = NONE;
 		this.pipeBytes[slot] = 0;

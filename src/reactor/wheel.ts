@@ -3,12 +3,14 @@
  * are O(1) and allocate nothing.
  *
  *     bucket = tick mod 4096        each bucket is a list of rows, linked by the columns
- *     ┌──┬──┬──┬──┬──┐              `next` and `previous`; `tick` says in which turn of the
- *     │  │ ●┼─●│  │ ●│ …            wheel a row is due, so a row further ahead than one turn
- *     └──┴──┴──┴──┴──┘              is passed over until its time.
+ *     ┌──┬──┬──┬──┬──┐              `next` and `previous`; `deadlineMs` (a whole tick) says
+ *     │  │ ●┼─●│  │ ●│ …            in which turn of the wheel a row is due, so a row further
+ *     └──┴──┴──┴──┴──┘              ahead than one turn is passed over until its time.
  *
  * A row has at most one deadline. Renewal by traffic does not touch the wheel: the reactor notes the
  * time of the last byte, and when the wheel fires, asks whether the deadline still holds.
+ *
+ * Ticks are doubles, not 32-bit integers: those end after two years of uptime.
  */
 import { at } from "./at.js";
 import { NONE, type Table } from "./table.js";
@@ -16,7 +18,6 @@ import { NONE, type Table } from "./table.js";
 /** Precision: a deadline fires within one tick (plus one turn of the loop) after it has passed. */
 export const TICK_MS = 32;
 const BUCKETS = 4096; // one turn = 131 s: a ten-minute deadline is passed over four times
-const MASK = BUCKETS - 1;
 
 export class Wheel {
 	readonly #table: Table;
@@ -25,7 +26,7 @@ export class Wheel {
 	readonly #occupied = new Int32Array(BUCKETS / 32);
 	/** Everything due up to this tick has been fired. */
 	#doneTick: number;
-	/** No bucket before this tick holds anything; exact after `expire`. */
+	/** No occupied bucket comes round before this tick. */
 	#nextTick = Number.POSITIVE_INFINITY;
 	/** Where the walk through a bucket goes on. */
 	#cursor = NONE;
@@ -39,17 +40,16 @@ export class Wheel {
 
 	/** Sets or replaces the deadline of a row. */
 	arm(slot: number, deadlineMs: number): void {
-		const { tick, next, previous, deadlineMs: deadlines } = this.#table;
+		const { next, previous, deadlineMs: deadlines } = this.#table;
 		// The first tick that begins at or after the deadline, and never one already done.
 		const due = Math.max(Math.ceil(deadlineMs / TICK_MS), this.#doneTick + 1);
-		deadlines[slot] = deadlineMs;
-		if (at(tick, slot) !== NONE) {
-			if (at(tick, slot) === due) return;
-			this.#unlink(slot);
-		} else this.armed++;
-		const bucket = due & MASK;
+		const dueMs = due * TICK_MS;
+		if (at(deadlines, slot) === dueMs) return;
+		if (at(deadlines, slot) !== 0) this.#unlink(slot);
+		else this.armed++;
+		deadlines[slot] = dueMs;
+		const bucket = due % BUCKETS;
 		const head = at(this.#heads, bucket);
-		tick[slot] = due;
 		next[slot] = head;
 		previous[slot] = NONE;
 		if (head !== NONE) previous[head] = slot;
@@ -59,24 +59,22 @@ export class Wheel {
 	}
 
 	cancel(slot: number): void {
-		if (at(this.#table.tick, slot) === NONE) return;
+		if (at(this.#table.deadlineMs, slot) === 0) return;
 		this.#unlink(slot);
-		this.#table.tick[slot] = NONE;
+		this.#table.deadlineMs[slot] = 0;
 		this.armed--;
 	}
 
 	/** Calls `fire` for each row whose deadline has passed. The row is disarmed before; `fire` may arm it again. */
 	expire(nowMs: number, fire: (slot: number) => void): void {
 		const nowTick = Math.floor(nowMs / TICK_MS);
-		if (nowTick < this.#nextTick) {
-			if (nowTick > this.#doneTick) this.#doneTick = nowTick;
-			return;
-		}
-		// After a long pause (a suspended machine) every bucket is visited once, not once per tick missed.
-		const last = Math.min(nowTick, this.#doneTick + BUCKETS);
-		let tick = Math.max(this.#doneTick + 1, Math.min(this.#nextTick, last));
+		if (nowTick <= this.#doneTick) return;
+		const first = Math.max(this.#doneTick + 1, this.#nextTick);
 		this.#doneTick = nowTick;
-		for (; tick <= last; tick++) this.#expireBucket(tick & MASK, nowTick, fire);
+		if (nowTick < first) return;
+		// After a long pause (a suspended machine) every bucket is visited once, not once per tick missed.
+		const count = Math.min(nowTick - first + 1, BUCKETS);
+		for (let i = 0; i < count; i++) this.#expireBucket((first + i) % BUCKETS, nowTick * TICK_MS, fire);
 		this.#nextTick = this.#findNext(nowTick);
 	}
 
@@ -86,12 +84,12 @@ export class Wheel {
 		return Math.max(0, Math.ceil(this.#nextTick * TICK_MS - nowMs));
 	}
 
-	#expireBucket(bucket: number, nowTick: number, fire: (slot: number) => void): void {
-		const { tick, next } = this.#table;
+	#expireBucket(bucket: number, nowMs: number, fire: (slot: number) => void): void {
+		const { deadlineMs, next } = this.#table;
 		let slot = at(this.#heads, bucket);
 		while (slot !== NONE) {
 			this.#cursor = at(next, slot);
-			if (at(tick, slot) <= nowTick) {
+			if (at(deadlineMs, slot) <= nowMs) {
 				this.cancel(slot);
 				fire(slot);
 			}
@@ -105,21 +103,18 @@ export class Wheel {
 	 */
 	#findNext(nowTick: number): number {
 		if (this.armed === 0) return Number.POSITIVE_INFINITY;
-		const first = (nowTick + 1) & MASK;
+		const first = (nowTick + 1) % BUCKETS;
 		for (let passed = 0; passed < BUCKETS; ) {
-			const bucket = (first + passed) & MASK;
+			const bucket = (first + passed) % BUCKETS;
 			const word = at(this.#occupied, bucket >> 5) >>> (bucket & 31);
-			if (word !== 0) {
-				const distance = passed + 31 - Math.clz32(word & -word);
-				return nowTick + 1 + distance;
-			}
+			if (word !== 0) return nowTick + 1 + passed + 31 - Math.clz32(word & -word);
 			passed += 32 - (bucket & 31);
 		}
 		return Number.POSITIVE_INFINITY;
 	}
 
 	#unlink(slot: number): void {
-		const { tick, next, previous } = this.#table;
+		const { deadlineMs, next, previous } = this.#table;
 		const before = at(previous, slot);
 		const after = at(next, slot);
 		// The walk in #expireBucket goes on behind a row that `fire` closes.
@@ -129,7 +124,7 @@ export class Wheel {
 			next[before] = after;
 			return;
 		}
-		const bucket = at(tick, slot) & MASK;
+		const bucket = (at(deadlineMs, slot) / TICK_MS) % BUCKETS;
 		this.#heads[bucket] = after;
 		if (after === NONE) this.#occupied[bucket >> 5] = at(this.#occupied, bucket >> 5) & ~(1 << (bucket & 31));
 	}

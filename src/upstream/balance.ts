@@ -1,6 +1,6 @@
 /** Which address of an upstream a session gets. Runs in the reactor; allocates nothing. */
 import type { Board } from "./board.js";
-import type { UpstreamPlan } from "./plan.js";
+import type { AddressPlan, UpstreamPlan } from "./plan.js";
 
 /** `tried` has a bit for each of the first 32 addresses; further ones are reached by later sessions. */
 const TRIED_MAX = 32;
@@ -33,7 +33,8 @@ export class Balancer {
 		sourceLength: number,
 		nowMs: number,
 	): number {
-		this.#turn = (this.#turn + 1) >>> 0;
+		// A further try of the same session is not another session's turn.
+		if (tried === 0) this.#turn = (this.#turn + 1) >>> 0;
 		const healthy = this.#pick(tried, source, sourceOffset, sourceLength, nowMs, false);
 		return healthy >= 0 ? healthy : this.#pick(tried, source, sourceOffset, sourceLength, nowMs, true);
 	}
@@ -48,16 +49,21 @@ export class Balancer {
 	): number {
 		const { addresses, balance } = this.plan;
 		const count = addresses.length;
+		const usable = this.#countUsable(tried, nowMs, lastResort);
+		if (usable === 0) return -1;
+		// The turn counts usable addresses only: the neighbour of one that is down does not get its share.
+		let toPass = this.#turn % usable;
 		let best = -1;
 		let bestScore = 0;
-		// All three begin at the next turn, so that ties go round as well.
 		for (let step = 0; step < count; step++) {
-			const index = (this.#turn + step) % count;
-			if (index < TRIED_MAX && (tried & (1 << index)) !== 0) continue;
-			const address = addresses[index];
-			if (address === undefined || this.#board.isDown(address.board)) continue;
-			if (!lastResort && this.#board.isEjected(address.board, nowMs)) continue;
-			if (balance === "round_robin") return index;
+			// Ties go round as well, so the other two begin at the turn.
+			const index = balance === "round_robin" ? step : (this.#turn + step) % count;
+			if (!this.#isUsable(index, tried, nowMs, lastResort)) continue;
+			if (balance === "round_robin") {
+				if (toPass-- === 0) return index;
+				continue;
+			}
+			const address = addresses[index] as AddressPlan; // usable, so it is there
 			const score =
 				balance === "least_connections"
 					? -this.#board.active(address.board)
@@ -68,6 +74,21 @@ export class Balancer {
 			}
 		}
 		return best;
+	}
+
+	#countUsable(tried: number, nowMs: number, lastResort: boolean): number {
+		let usable = 0;
+		for (let index = 0; index < this.plan.addresses.length; index++)
+			if (this.#isUsable(index, tried, nowMs, lastResort)) usable++;
+		return usable;
+	}
+
+	#isUsable(index: number, tried: number, nowMs: number, lastResort: boolean): boolean {
+		const address = this.plan.addresses[index];
+		if (address === undefined || this.#board.isDown(address.board)) return false;
+		// Addresses without a bit are only a session's first choice: it would not know that it had tried one.
+		if (tried !== 0 && (index >= TRIED_MAX || (tried & (1 << index)) !== 0)) return false;
+		return lastResort || !this.#board.isEjected(address.board, nowMs);
 	}
 }
 

@@ -72,7 +72,8 @@ export class HealthChecks {
 			finished = true;
 			clearTimeout(deadline);
 			// A reset instead of a FIN: the upstream sees at once that nothing follows, and no TIME_WAIT piles up.
-			if (target.kind === "unix") socket.destroy();
+			// Node would put a reset off until a connect ends, which may be never.
+			if (target.kind === "unix" || error !== undefined) socket.destroy();
 			else socket.resetAndDestroy();
 			if (this.#checks.get(check.address.board) !== check) return;
 			this.#take(check, error);
@@ -87,7 +88,7 @@ export class HealthChecks {
 		socket.once("connect", () => finish(undefined));
 		socket.on("error", finish);
 		socket.unref();
-		check.cancel = () => finish(undefined);
+		check.cancel = () => finish(new Error("no longer followed"));
 	}
 
 	#take(check: Check, error: Error | undefined): void {

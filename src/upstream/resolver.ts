@@ -87,6 +87,7 @@ export class Resolver {
 				.map(({ address, family }) => ({ address, family: family === 6 ? (6 as const) : (4 as const) }))
 				// Resolvers rotate their answers; the order must not look like a change.
 				.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0))
+				.filter((entry, index, all) => entry.address !== all[index - 1]?.address)
 				.slice(0, ADDRESSES_PER_NAME_MAX);
 			if (name.failing) this.#events.recovered(host);
 			name.failing = false;

@@ -2,8 +2,10 @@
  * A client that is refused before anything was relayed is told why, in its own protocol: a TLS alert
  * (RFC 8446, section 6) or a short HTTP response (RFC 9110, section 15).
  */
+import { EAGAIN, EINTR } from "../kernel/constants.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
+import { close } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
 import {
 	BAD_REQUEST,
@@ -15,23 +17,59 @@ import {
 	UNRECOGNIZED,
 	UPSTREAM_DOWN,
 } from "./reasons.js";
+import { REFUSED } from "./table.js";
 
-/** Reads that empty the socket: unread bytes would turn the close into a reset, which destroys the answer. */
-const READS_MAX = 2;
+/**
+ * How long a client that was told may go on saying what it was saying. Closing at once would answer its
+ * next byte with a reset, and a reset destroys the answer before it is read.
+ */
+const LINGER_MS = 1_000;
 
-/** Tells the client why it is refused, if there is a way to. */
-export function explain(core: Core, client: number, reason: number): void {
+/** Reads per event: one that still pours after two megabytes is not owed a clean end. */
+const READS_MAX = 64;
+
+/** Tells the client why it is refused, if there is a way to, and closes once it has heard. */
+export function refuse(core: Core, client: number, reason: number): void {
 	const { table, kernel } = core;
-	const protocol = at(table.protocol, client);
-	const answers =
-		protocol === PROTOCOL_TLS ? TLS_ALERTS : protocol === PROTOCOL_HTTP ? HTTP_RESPONSES : undefined;
-	const answer = answers?.get(reason);
-	if (answer === undefined) return;
+	const answer = answerTo(at(table.protocol, client), reason);
 	const fd = at(table.fd, client);
-	for (let read = 0; read < READS_MAX && kernel.receive(fd, 0, CHUNK_BYTES) === CHUNK_BYTES; read++) {}
+	if (answer === undefined || !emptySocket(core, fd)) {
+		close(core, client, reason);
+		return;
+	}
 	kernel.memory.set(answer, 0);
 	// A socket that has sent nothing yet takes it whole; if it is gone already, nobody is left to tell.
 	kernel.send(fd, 0, answer.length);
+	// Whoever let its deadline pass has had its time.
+	if (reason === HANDSHAKE_TIMEOUT || kernel.shutdownWrite(fd) < 0) {
+		close(core, client, reason);
+		return;
+	}
+	table.state[client] = REFUSED;
+	table.reason[client] = reason;
+	core.wheel.arm(client, core.nowMs + LINGER_MS);
+}
+
+/** A client that was told goes on, ends, or lets its time pass. */
+export function refused(core: Core, client: number, timedOut: boolean): void {
+	const { table } = core;
+	if (timedOut || !emptySocket(core, at(table.fd, client))) close(core, client, at(table.reason, client));
+}
+
+/** Throws away what has come. False when the client has ended, or sends too much. */
+function emptySocket(core: Core, fd: number): boolean {
+	for (let read = 0; read < READS_MAX; read++) {
+		const count = core.kernel.receive(fd, 0, CHUNK_BYTES);
+		if (count === -EAGAIN) return true;
+		if (count <= 0 && count !== -EINTR) return false;
+	}
+	return false;
+}
+
+function answerTo(protocol: number, reason: number): Uint8Array | undefined {
+	if (protocol === PROTOCOL_TLS) return TLS_ALERTS.get(reason);
+	if (protocol === PROTOCOL_HTTP) return HTTP_RESPONSES.get(reason);
+	return undefined;
 }
 
 /** A fatal alert, in the record version that every client accepts before the version is negotiated. */

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+import fc from "fast-check";
+import { type AdminView, renderMetrics } from "../../src/admin/metrics.js";
+import {
+	Counters,
+	FROM_CLIENT,
+	SECONDS_BUCKETS,
+	scalarIndex,
+	TO_CLIENT,
+} from "../../src/reactor/counters.js";
+import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS, UPSTREAM_CLOSED } from "../../src/reactor/reasons.js";
+import { type Family, type Labels, parseExposition } from "./exposition.js";
+import { viewOf } from "./view.js";
+
+/** The value of one series, undefined when the page does not show it. */
+function reader(view: AdminView): (name: string, labels?: Labels) => number | undefined {
+	const families = parseExposition(renderMetrics(view));
+	const samples = [...families.values()].flatMap((family: Family) => family.samples);
+	return (name, labels = {}) => {
+		const wanted = JSON.stringify(Object.entries(labels).sort());
+		return samples.find(
+			(sample) => sample.name === name && JSON.stringify(Object.entries(sample.labels).sort()) === wanted,
+		)?.value;
+	};
+}
+
+test("an idle gateway's page is well formed", () => {
+	const view = viewOf({ listeners: () => [{ slot: 0, name: "0.0.0.0:443" }] });
+	const read = reader(view);
+	assert.equal(read("sluice_connections_active", { listener: "0.0.0.0:443" }), 0);
+	assert.equal(read("sluice_connections_limit"), 9_000);
+	assert.equal(read("process_max_fds"), 20_000);
+	// The two normal ends are there from the start, so that a rate exists; the others come with their first.
+	for (const [index, reason] of REASONS.entries()) {
+		const shown = read("sluice_sessions_closed_total", { listener: "0.0.0.0:443", reason }) !== undefined;
+		assert.equal(shown, index === CLIENT_CLOSED || index === UPSTREAM_CLOSED, reason);
+	}
+});
+
+test("what all reactors counted is added up", () => {
+	const [first, second] = [new Counters(), new Counters()];
+	const view = viewOf({
+		counters: [first, second],
+		listeners: () => [
+			{ slot: 3, name: "a" },
+			{ slot: 255, name: "b" },
+		],
+		routes: () => [
+			{ slot: 0, listener: "a", name: "sni=x" },
+			{ slot: 65_535, listener: "b", name: "*" },
+		],
+		upstreams: () => [{ slot: 4_095, name: "u" }],
+		addresses: () => [
+			{ upstream: "u", address: "10.0.0.1:1", healthy: true, active: 3 },
+			{ upstream: "u", address: "10.0.0.2:1", healthy: false, active: 0 },
+		],
+		acceptQueues: () => [{ listener: "a", depth: 5, limit: 4_096 }],
+		logLinesDropped: () => 6,
+		reloads: () => ({ succeeded: 7, failed: 8 }),
+	});
+	for (const counters of [first, second]) {
+		counters.sessionOpened(3);
+		counters.sessionOpened(3);
+		counters.sessionOpened(255);
+		counters.sessionClosed(3, HANDSHAKE_TIMEOUT);
+		counters.moved(255, FROM_CLIENT, 10);
+		counters.moved(255, TO_CLIENT, 2 ** 50);
+		counters.routed(65_535);
+		counters.add(scalarIndex("splicedBytes"), 100);
+		counters.add(scalarIndex("downstreamOpened"), 3);
+		counters.add(scalarIndex("upstreamClosed"), 4);
+		counters.connectTook(4_095, 3);
+	}
+	second.handshakeTook(3, 20_000);
+	const read = reader(view);
+	assert.equal(read("sluice_connections_active", { listener: "a" }), 2);
+	assert.equal(read("sluice_connections_total", { listener: "a" }), 4);
+	assert.equal(read("sluice_connections_active", { listener: "b" }), 2);
+	assert.equal(read("sluice_reactor_sessions", { reactor: "0" }), 2);
+	assert.equal(read("sluice_reactor_sessions", { reactor: "1" }), 2);
+	assert.equal(read("sluice_sessions_closed_total", { listener: "a", reason: "handshake_timeout" }), 2);
+	assert.equal(read("sluice_bytes_total", { listener: "b", direction: "from_client" }), 20);
+	assert.equal(read("sluice_bytes_total", { listener: "b", direction: "to_client" }), 2 ** 51);
+	assert.equal(read("sluice_route_sessions_total", { listener: "b", route: "*" }), 2);
+	assert.equal(
+		read("sluice_route_sessions_total", { listener: "a", route: "sni=x" }),
+		undefined,
+		"none took it",
+	);
+	assert.equal(read("sluice_spliced_bytes_total"), 200);
+	assert.equal(read("sluice_descriptors_opened_total", { kind: "downstream" }), 6);
+	assert.equal(read("sluice_descriptors_closed_total", { kind: "upstream" }), 8);
+	assert.equal(read("sluice_upstream_healthy", { upstream: "u", address: "10.0.0.1:1" }), 1);
+	assert.equal(read("sluice_upstream_healthy", { upstream: "u", address: "10.0.0.2:1" }), 0);
+	assert.equal(read("sluice_upstream_sessions", { upstream: "u", address: "10.0.0.1:1" }), 3);
+	assert.equal(read("sluice_accept_queue_depth", { listener: "a" }), 5);
+	assert.equal(read("sluice_accept_queue_limit", { listener: "a" }), 4_096);
+	assert.equal(read("sluice_log_lines_dropped_total"), 6);
+	assert.equal(read("sluice_reloads_total", { result: "succeeded" }), 7);
+	assert.equal(read("sluice_reloads_total", { result: "failed" }), 8);
+	assert.equal(read("sluice_connect_seconds_bucket", { upstream: "u", le: "0.0025" }), 0);
+	assert.equal(read("sluice_connect_seconds_bucket", { upstream: "u", le: "0.005" }), 2);
+	assert.equal(read("sluice_connect_seconds_sum", { upstream: "u" }), 0.006);
+	assert.equal(read("sluice_handshake_seconds_bucket", { listener: "a", le: "10" }), 0);
+	assert.equal(read("sluice_handshake_seconds_count", { listener: "a" }), 1);
+	assert.equal(read("sluice_handshake_seconds_count", { listener: "b" }), 0);
+});
+
+test("whatever things are called and whatever was counted, the page is well formed and says it", () => {
+	// What a YAML file may name a thing, and worse.
+	const name = fc.string({
+		unit: fc.constantFrom('"', "\\", "\n", "{", "}", ",", "=", " ", "a", "ü", "🚪", "#", "\t"),
+	});
+	const names = fc.uniqueArray(name, { maxLength: 6 });
+	fc.assert(
+		fc.property(
+			names,
+			names,
+			fc.array(fc.double({ min: 0, max: 20_000, noNaN: true }), { maxLength: 30 }),
+			fc.array(fc.nat(REASONS.length - 1), { maxLength: 30 }),
+			(listeners, upstreams, times, reasons) => {
+				const counters = [new Counters(), new Counters()];
+				const each = (index: number) => counters[index % 2] ?? new Counters();
+				for (const [index, ms] of times.entries()) {
+					each(index).handshakeTook(index % 3, ms);
+					each(index).connectTook(index % 3, ms);
+				}
+				for (const [index, reason] of reasons.entries()) {
+					each(index).sessionOpened(index % 3);
+					each(index).sessionClosed(index % 3, reason);
+				}
+				const numbered = (names: string[]) => names.map((name, slot) => ({ slot, name }));
+				const read = reader(
+					viewOf({
+						counters,
+						listeners: () => numbered(listeners),
+						upstreams: () => numbered(upstreams),
+						routes: () => numbered(upstreams).map((route) => ({ ...route, listener: listeners[0] ?? "" })),
+						addresses: () =>
+							upstreams.map((upstream) => ({ upstream, address: upstream, healthy: true, active: 1 })),
+						acceptQueues: () => listeners.map((listener) => ({ listener, depth: 0, limit: 1 })),
+					}),
+				);
+				for (const [slot, listener] of listeners.entries()) {
+					const mine = times.filter((_, index) => index % 3 === slot);
+					assert.equal(read("sluice_handshake_seconds_count", { listener }), mine.length);
+					for (const bound of SECONDS_BUCKETS)
+						assert.equal(
+							read("sluice_handshake_seconds_bucket", { listener, le: String(bound) }),
+							mine.filter((ms) => ms / 1000 <= bound).length,
+						);
+					assert.equal(
+						read("sluice_connections_total", { listener }),
+						reasons.filter((_, index) => index % 3 === slot).length,
+					);
+				}
+			},
+		),
+		{ numRuns: 40 },
+	);
+});
+
+test("the process's own figures are those of this process", () => {
+	const read = reader(viewOf());
+	assert.equal(read("process_open_fds"), readdirSync("/proc/self/fd").length - 1);
+	const resident = read("process_resident_memory_bytes") ?? 0;
+	assert.ok(Math.abs(resident - process.memoryUsage.rss()) < resident / 2);
+	const started = read("process_start_time_seconds") ?? 0;
+	assert.ok(Math.abs(started - (Date.now() / 1000 - process.uptime())) < 5);
+	assert.ok((read("process_cpu_seconds_total") ?? 0) > 0);
+});

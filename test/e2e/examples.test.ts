@@ -1,0 +1,48 @@
+/** Every example can be checked, started and ended as it stands. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { loadConfigFile } from "../../src/config/load.js";
+import { MAIN } from "../support/gateway.js";
+import { tellNotRun } from "../support/needs.js";
+import { Child, run } from "../support/processes.js";
+import { scenario } from "../support/scenario.js";
+
+const directory = fileURLToPath(new URL("../../../examples", import.meta.url));
+// Alert rules and such stand there as well.
+const examples = readdirSync(directory).filter(
+	(name) => name.endsWith(".yaml") && /^listeners:/m.test(readFileSync(join(directory, name), "utf8")),
+);
+
+async function isFree(host: string, port: number): Promise<boolean> {
+	const server = createServer();
+	return new Promise((resolve) => {
+		server.once("error", () => resolve(false));
+		server.listen({ host, port }, () => server.close(() => resolve(true)));
+	});
+}
+
+for (const name of examples) {
+	const path = join(directory, name);
+	const sentence = `${name} is good, starts and ends`;
+	scenario(sentence, async (scenario) => {
+		const checked = await run({ path: process.execPath }, [MAIN, "check", "-c", path]);
+		assert.equal(checked.status, 0, checked.output);
+
+		// Examples name real ports, which somebody on this machine may use.
+		const { listeners, admin } = loadConfigFile(path);
+		for (const { host, port } of [...listeners, ...(admin === null ? [] : [admin])]) {
+			if (await isFree(host, port)) continue;
+			tellNotRun(sentence, `needs ${host}:${port} to be free; it was only checked, not started`);
+			return;
+		}
+		const child = new Child(process.execPath, [MAIN, "run", "-c", path]);
+		scenario.defer(() => child.stop("SIGKILL"));
+		await child.printed(/"message":"ready"/);
+		child.signal("SIGTERM");
+		assert.equal(await child.exited, 0, child.output);
+		assert.equal(child.stderr, "");
+	});
+}

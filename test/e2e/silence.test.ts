@@ -1,0 +1,91 @@
+/** Protocols in which the server speaks first: a client that says nothing takes the route for such. */
+import assert from "node:assert/strict";
+import { startGateway } from "../support/gateway.js";
+import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
+import { scenario } from "../support/scenario.js";
+
+const GREETING = "220 mail.test ESMTP\r\n";
+
+function mail(peer: Peer): void {
+	peer.socket.write(GREETING);
+	peer.socket.once("data", () => peer.socket.end("221 bye\r\n"));
+	peer.socket.once("end", () => peer.socket.end());
+}
+
+scenario("a client that waits for the server's greeting gets it after timeouts.silence", async (scenario) => {
+	const server = await startUpstream(scenario, mail);
+	const web = await startUpstream(scenario, echo);
+	const gateway = await startGateway(
+		scenario,
+		`
+timeouts: { silence: 150ms, handshake: 5s }
+listeners:
+  - listen: 127.0.0.1:0
+    routes:
+      - { protocol: http, to: web }
+      - { protocol: any, to: mail }
+upstreams: { web: "${web.address}", mail: "${server.address}" }
+`,
+	);
+	const client = await dial(scenario, gateway.port());
+	await client.expect(GREETING);
+	await client.send("QUIT\r\n");
+	assert.equal(await client.rest(), "221 bye\r\n");
+	client.end();
+	const session = await gateway.sessionOf(client);
+	assert.deepEqual([session.protocol, session.route, session.upstream], ["unknown", "protocol=any", "mail"]);
+	assert.ok(Date.parse(session.recognized ?? "") - Date.parse(session.accepted) >= 149);
+
+	// Whoever speaks at once is routed by what it says, and `any` takes what no route before it did.
+	const asking = await dial(scenario, gateway.port());
+	asking.end("GET / HTTP/1.0\r\n\r\n");
+	assert.equal(await asking.rest(), "GET / HTTP/1.0\r\n\r\n");
+	assert.equal((await gateway.sessionOf(asking)).upstream, "web");
+	const impatient = await dial(scenario, gateway.port());
+	await impatient.send("EHLO me.test\r\n");
+	await impatient.expect(GREETING);
+	impatient.end();
+	const other = await gateway.sessionOf(impatient);
+	assert.deepEqual([other.protocol, other.upstream], ["other", "mail"]);
+});
+
+scenario("a client that has begun to speak is no longer taken for a silent one", async (scenario) => {
+	const server = await startUpstream(scenario, mail);
+	const gateway = await startGateway(
+		scenario,
+		`
+timeouts: { silence: 100ms, handshake: 400ms }
+listeners:
+  - listen: 127.0.0.1:0
+    routes:
+      - { host: www.test, to: mail }
+      - { protocol: any, to: mail }
+upstreams: { mail: "${server.address}" }
+`,
+	);
+	const client = await dial(scenario, gateway.port());
+	client.socket.write("GET / HTTP/1.1\r\nHo");
+	await client.over();
+	const session = await gateway.sessionOf(client);
+	assert.deepEqual([session.reason, session.upstream], ["handshake_timeout", null]);
+	assert.equal(server.peers.length, 0);
+});
+
+scenario("a listener without conditions waits for nothing: the server may speak first", async (scenario) => {
+	const server = await startUpstream(scenario, mail);
+	const gateway = await startGateway(
+		scenario,
+		`
+timeouts: { handshake: 200ms }
+listeners:
+  - listen: 127.0.0.1:0
+    routes: [{ to: mail }]
+upstreams: { mail: "${server.address}" }
+`,
+	);
+	const client = await dial(scenario, gateway.port());
+	await client.expect(GREETING);
+	client.end();
+	const session = await gateway.sessionOf(client);
+	assert.deepEqual([session.route, session.bytes_to_client >= GREETING.length], ["*", true]);
+});

@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { LogConfig } from "../../src/config/config.js";
+import { openLog } from "../../src/gateway/log.js";
+import { LinuxKernel } from "../../src/kernel/linux.js";
+import { Changes, eventually } from "../support/waiting.js";
+import type { PipeReaderOptions } from "./pipe-reader.js";
+
+const JSON_LOG: LogConfig = { level: "info", format: "json", sessions: true };
+
+/** What a log writes into a file. */
+async function written(
+	t: TestContext,
+	config: LogConfig,
+	write: (log: ReturnType<typeof openLog>) => void,
+): Promise<string> {
+	const directory = mkdtempSync(join(tmpdir(), "sluice-log-"));
+	const path = join(directory, "log");
+	const fd = openSync(path, "w");
+	t.after(() => {
+		closeSync(fd);
+		rmSync(directory, { recursive: true });
+	});
+	const log = openLog(config, fd);
+	write(log);
+	if (config.level === "silent") await log.flush();
+	else {
+		log.logger.error(END);
+		await eventually(
+			() => (readFileSync(path, "utf8").includes(END) ? true : undefined),
+			() => `only this was written: ${readFileSync(path, "utf8")}`,
+		);
+	}
+	return readFileSync(path, "utf8").replace(/.*end of this log.*\n$/, "");
+}
+
+/** The last line: once it is there, all before it are, because they are written in their order. */
+const END = "end of this log";
+
+function parse(text: string): Record<string, unknown>[] {
+	assert.ok(text === "" || text.endsWith("\n"));
+	return text
+		.split("\n")
+		.slice(0, -1)
+		.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+test("JSON: a line is an object with level, time, message and its fields, and nothing of the process", async (t) => {
+	const before = Date.now();
+	const text = await written(t, JSON_LOG, ({ logger }) => {
+		logger.info({ sessions: 3, source: 'a "quoted"\nline' }, "ready");
+		logger.warn("no fields");
+	});
+	const [ready, warning] = parse(text);
+	const { time, ...rest } = ready ?? {};
+	assert.deepEqual(rest, { level: "info", message: "ready", sessions: 3, source: 'a "quoted"\nline' });
+	assert.ok(Date.parse(String(time)) >= before);
+	assert.deepEqual(Object.keys(warning ?? {}).sort(), ["level", "message", "time"]);
+	assert.equal(warning?.["level"], "warn");
+});
+
+test("auto is JSON where the log is no terminal", async (t) => {
+	const text = await written(t, { ...JSON_LOG, format: "auto" }, ({ logger }) => logger.info("ready"));
+	assert.equal(parse(text)[0]?.["message"], "ready");
+});
+
+test("pretty: time, level and message first, then the fields that say something", async (t) => {
+	const text = await written(t, { ...JSON_LOG, format: "pretty" }, ({ logger }) => {
+		logger.warn({ error: "ECONNREFUSED", nothing: null, empty: "", zero: 0, list: [1, 2] }, "git is down");
+		logger.error("alone");
+	});
+	assert.match(
+		text,
+		/^\d\d:\d\d:\d\d\.\d{3} warn {2}git is down {2}error=ECONNREFUSED {2}zero=0 {2}list=\[1,2\]\n\d\d:\d\d:\d\d\.\d{3} error alone\n$/,
+	);
+});
+
+test("lines below the level are not written, and silent writes none", async (t) => {
+	for (const [level, expected] of [
+		["debug", 4],
+		["info", 3],
+		["warn", 2],
+		["error", 1],
+		["silent", 0],
+	] as const) {
+		const text = await written(t, { ...JSON_LOG, level }, ({ logger }) => {
+			logger.debug("a");
+			logger.info("a");
+			logger.warn("a");
+			logger.error("a");
+		});
+		assert.equal(parse(text).length, expected, level);
+	}
+});
+
+/** A log into a pipe, and its reading end. */
+function piped(): { log: ReturnType<typeof openLog>; readEnd: number; writeEnd: number } {
+	const kernel = new LinuxKernel(64);
+	const readEnd = kernel.openPipe();
+	assert.ok(readEnd >= 0);
+	const writeEnd = kernel.pipeWriteEnd;
+	kernel.dispose();
+	return { log: openLog(JSON_LOG, writeEnd), readEnd, writeEnd };
+}
+
+/** Reads a pipe and says when more has come. */
+class Reader {
+	readonly #changes = new Changes();
+	readonly #socket: Socket;
+	readonly #parts: string[] = [];
+	#length = 0;
+
+	constructor(fd: number) {
+		this.#socket = new Socket({ fd, readable: true, writable: false });
+		this.#socket.setEncoding("utf8");
+		this.#socket.on("data", (part: string) => {
+			this.#parts.push(part);
+			this.#length += part.length;
+			this.#changes.announce();
+		});
+	}
+
+	/** Everything, once so many characters have come and the last line is this one. */
+	async until(length: number, last = ""): Promise<string> {
+		await this.#changes.until(
+			() => (this.#length >= length && this.#parts.slice(-2).join("").includes(last) ? true : undefined),
+			() => `"${last}" after ${this.#length} characters`,
+		);
+		return this.#parts.join("");
+	}
+
+	close(): void {
+		this.#socket.destroy();
+	}
+}
+
+function openReader(t: TestContext, { readEnd, writeEnd }: { readEnd: number; writeEnd: number }): Reader {
+	const reader = new Reader(readEnd);
+	t.after(() => {
+		reader.close();
+		closeSync(writeEnd);
+	});
+	return reader;
+}
+
+/** More than the pipe and one write hold: then there is room in the buffer as well. */
+const ROOM_CHARACTERS = 3 * 1_048_576;
+
+test("a pipe that nobody reads blocks nobody: lines wait, then are dropped and counted, and the rest arrives whole", async (t) => {
+	const pipe = piped();
+	const { log } = pipe;
+	const COUNT = 20_000;
+	const padding = "x".repeat(1_000);
+	for (let id = 0; id < COUNT; id++) {
+		log.logger.info({ id, padding }, "a line");
+		// Lets the pipe fill.
+		if (id % 1_000 === 0) await setImmediate();
+	}
+	const dropped = log.dropped();
+	// 16 MiB of lines of some 1,100 bytes wait, and up to 1 MiB in the pipe.
+	assert.ok(COUNT - dropped > 12_000 && COUNT - dropped < 18_000, `${dropped} of ${COUNT} lines dropped`);
+	const reader = openReader(t, pipe);
+	await reader.until(ROOM_CHARACTERS);
+	log.logger.info("there is room again");
+	const text = await reader.until(0, "there is room again");
+	const ids = parse(text).flatMap(({ id }) => (typeof id === "number" ? [id] : []));
+	assert.equal(ids.length, COUNT - dropped);
+	assert.ok(
+		ids.every((id, index) => index === 0 || id > (ids[index - 1] ?? id)),
+		"in their order, each once",
+	);
+	assert.equal(log.dropped(), dropped);
+});
+
+test("lines that were dropped are told when there is room again", async (t) => {
+	const pipe = piped();
+	const { log } = pipe;
+	const padding = "x".repeat(100_000);
+	while (log.dropped() === 0) log.logger.info({ padding }, "a line");
+	const reader = openReader(t, pipe);
+	await reader.until(ROOM_CHARACTERS);
+	log.logger.info("there is room again");
+	await reader.until(0, "there is room again");
+	log.logger.info("and the last line");
+	const messages = parse(await reader.until(0, "and the last line")).map((line) => String(line["message"]));
+	assert.ok(
+		messages.some((message) => message.includes("dropped")),
+		`nobody tells of ${log.dropped()} dropped lines; what was written: ${[...new Set(messages)].join(", ")}`,
+	);
+});
+
+test("flush writes what waits whole and in its order, also while a write is under way", async (t) => {
+	const pipe = piped();
+	const { log } = pipe;
+	const COUNT = 4_000;
+	for (let id = 0; id < COUNT; id++) log.logger.info({ id, padding: "x".repeat(1_000) }, "a line");
+	// The pipe is full, so a write that was begun goes on when somebody reads: a thread that does not wait for us.
+	await setImmediate();
+	const options: PipeReaderOptions = { fd: pipe.readEnd, last: `"id":${COUNT - 1},` };
+	const worker = new Worker(new URL("./pipe-reader.js", import.meta.url), { workerData: options });
+	t.after(() => {
+		closeSync(pipe.readEnd);
+		closeSync(pipe.writeEnd);
+	});
+	const read = once(worker, "message");
+	await once(worker, "online");
+	await log.flush();
+	const [text] = (await read) as [string];
+	const lines = text.split("\n").filter((line) => line !== "");
+	for (const [id, line] of lines.entries())
+		assert.ok(
+			line.startsWith("{") && line.includes(`"id":${id},`) && line.endsWith("}"),
+			`line ${id}: ${line.slice(0, 90)}`,
+		);
+	assert.equal(lines.length, COUNT);
+});
+
+test("a reader that closed its end is no reason to fail", async (t) => {
+	const { log, readEnd, writeEnd } = piped();
+	t.after(() => closeSync(writeEnd));
+	closeSync(readEnd);
+	await eventually(
+		() => {
+			log.logger.info("nobody hears this");
+			return log.dropped() > 0 ? true : undefined;
+		},
+		() => "no line counted as dropped",
+	);
+	await log.flush();
+});

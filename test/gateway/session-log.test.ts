@@ -1,0 +1,217 @@
+import assert from "node:assert/strict";
+import { mock, type TestContext, test } from "node:test";
+import type { Logger } from "../../src/gateway/log.js";
+import { SessionLog } from "../../src/gateway/session-log.js";
+import { PROTOCOL_TLS, PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
+import { Journal, type SessionRecord } from "../../src/reactor/journal.js";
+import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS } from "../../src/reactor/reasons.js";
+import { write } from "../reactor/journal-records.js";
+
+interface Line {
+	readonly level: "info" | "warn";
+	readonly fields: Readonly<Record<string, unknown>>;
+	readonly message: string;
+}
+
+function setUp(t: TestContext, journals: readonly Journal[]): { log: SessionLog; lines: Line[] } {
+	mock.timers.enable({ apis: ["setTimeout"] });
+	const lines: Line[] = [];
+	const note = (level: Line["level"]) => (fields: Line["fields"], message: string) => {
+		lines.push({ level, fields, message });
+	};
+	// The two calls that the session log makes, of a logger that has many more.
+	const logger = { info: note("info"), warn: note("warn") } as unknown as Logger;
+	const log = new SessionLog(
+		journals,
+		{
+			listener: (slot) => `listener ${slot}`,
+			route: (slot) => `route ${slot}`,
+			upstream: (slot) => `upstream ${slot}`,
+			address: (slot) => `address ${slot}`,
+		},
+		logger,
+	);
+	t.after(() => {
+		log.close();
+		mock.timers.reset();
+	});
+	return { log, lines };
+}
+
+/** Now, on the kernel's clock. */
+function nowMs(): number {
+	return Number(process.hrtime.bigint() / 1000n) / 1000;
+}
+
+function record(changes: Partial<SessionRecord> = {}): SessionRecord {
+	const now = nowMs();
+	return {
+		id: 4_711,
+		listener: 1,
+		route: 2,
+		upstream: 3,
+		address: 4,
+		reason: CLIENT_CLOSED,
+		protocol: PROTOCOL_TLS,
+		family: 4,
+		sourcePort: 50_000,
+		source: Uint8Array.of(192, 0, 2, 7, ...new Array<number>(12).fill(0)),
+		name: "git.example.com",
+		acceptedMs: now - 3_000,
+		recognizedMs: now - 2_000,
+		connectedMs: now - 1_000,
+		closedMs: now,
+		bytesFromClient: 12,
+		bytesToClient: 2 ** 40,
+		...changes,
+	};
+}
+
+test("a session's line says who came, where it went, when, how much, and why it ended", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	write(journal, record());
+	log.drain();
+	assert.equal(lines.length, 1);
+	const { fields, message, level } = lines[0] ?? {};
+	assert.deepEqual([message, level], ["session", "info"]);
+	const { accepted, recognized, connected, closed, ...rest } = fields ?? {};
+	assert.deepEqual(rest, {
+		id: 4_711,
+		listener: "listener 1",
+		route: "route 2",
+		protocol: "tls",
+		name: "git.example.com",
+		source: "192.0.2.7:50000",
+		upstream: "upstream 3",
+		address: "address 4",
+		bytes_from_client: 12,
+		bytes_to_client: 2 ** 40,
+		reason: "client_closed",
+	});
+	const times = [accepted, recognized, connected, closed].map((time) => {
+		assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+		return Date.parse(String(time));
+	});
+	const [first = 0, ...others] = times;
+	// The clock's steps of a millisecond round each of them.
+	for (const [index, time] of others.entries()) assert.ok(Math.abs(time - first - 1_000 * (index + 1)) <= 1);
+	assert.ok(Math.abs(Date.now() - (times[3] ?? 0)) < 60_000, "real times, not the kernel's");
+});
+
+test("what a session never had is null", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	write(
+		journal,
+		record({
+			route: -1,
+			upstream: -1,
+			address: -1,
+			name: "",
+			protocol: PROTOCOL_UNKNOWN,
+			recognizedMs: 0,
+			connectedMs: 0,
+			reason: HANDSHAKE_TIMEOUT,
+		}),
+	);
+	log.drain();
+	const fields = lines[0]?.fields ?? {};
+	for (const key of ["route", "upstream", "address", "name", "recognized", "connected"])
+		assert.equal(fields[key], null, key);
+	assert.equal(fields["reason"], "handshake_timeout");
+	assert.equal(typeof fields["protocol"], "string");
+});
+
+test("an IPv6 source is written so that its port can be told apart", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	const source = new Uint8Array(16);
+	source.set([0x20, 0x01, 0x0d, 0xb8]);
+	source[15] = 1;
+	write(journal, record({ family: 6, source, sourcePort: 7 }));
+	log.drain();
+	assert.equal(lines[0]?.fields["source"], "[2001:db8::1]:7");
+});
+
+test("every reason has its name", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	for (let reason = 0; reason < REASONS.length; reason++) write(journal, record({ reason }));
+	log.drain();
+	assert.deepEqual(
+		lines.map(({ fields }) => fields["reason"]),
+		[...REASONS],
+	);
+});
+
+test("lines come within a second of being told, from all reactors, and the last ones at close", (t) => {
+	const journals = [new Journal(), new Journal()];
+	const { log, lines } = setUp(t, journals);
+	const ids = () => lines.map(({ fields }) => fields["id"]);
+	const write2 = (first: number) => {
+		for (const [index, journal] of journals.entries())
+			write(journal, record({ id: first + index }), () => log.told());
+	};
+	write2(0);
+	assert.deepEqual(ids(), []);
+	mock.timers.tick(1_000);
+	assert.deepEqual(ids(), [0, 1]);
+	// It has fallen asleep again, and is told again.
+	mock.timers.tick(60_000);
+	write2(10);
+	mock.timers.tick(1_000);
+	assert.deepEqual(ids(), [0, 1, 10, 11]);
+	write2(20);
+	log.close();
+	assert.deepEqual(ids(), [0, 1, 10, 11, 20, 21]);
+});
+
+test("a journal that is half full is read at once", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	write(journal, record(), () => log.told());
+	assert.equal(lines.length, 0);
+	while (lines.length === 0)
+		assert.ok(
+			write(journal, record(), () => log.told()),
+			"it is full, and was not read",
+		);
+	assert.ok(lines.length > 1_000);
+});
+
+test("a journal that holds records already is read without being told", (t) => {
+	const journal = new Journal();
+	write(journal, record());
+	const { lines } = setUp(t, [journal]);
+	mock.timers.tick(1_000);
+	assert.equal(lines.length, 1);
+});
+
+test("nothing is read after close, and no timer is left", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	log.close();
+	// A reactor's last notice may still be under way.
+	write(journal, record(), () => log.told());
+	log.told();
+	mock.timers.tick(60_000);
+	assert.equal(lines.length, 0);
+});
+
+test("lines that were dropped are told, each once", (t) => {
+	const journals = [new Journal(), new Journal()];
+	const { log, lines } = setUp(t, journals);
+	for (const journal of journals) while (write(journal, record()));
+	const warnings = () => lines.filter(({ level }) => level === "warn").map(({ fields }) => fields["lines"]);
+	assert.equal(log.dropped, 2);
+	log.drain();
+	assert.deepEqual(warnings(), [2]);
+	log.drain();
+	assert.deepEqual(warnings(), [2]);
+	const [first] = journals;
+	while (first !== undefined && write(first, record()));
+	log.drain();
+	assert.deepEqual(warnings(), [2, 1]);
+	assert.equal(log.dropped, 3);
+});

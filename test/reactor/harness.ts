@@ -1,0 +1,258 @@
+/**
+ * A reactor in the test's own thread, over the real kernel: the test opens clients and upstreams with a
+ * second kernel, and turns the loop by hand.
+ */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import type { TestContext } from "node:test";
+import type { Balance, RouteConfig } from "../../src/config/config.js";
+import { AF_INET, EINPROGRESS } from "../../src/kernel/constants.js";
+import { LinuxKernel } from "../../src/kernel/linux.js";
+import { encodeInternet } from "../../src/kernel/sockaddr.js";
+import { closeDescriptor, openListener, openWake, wake } from "../../src/kernel/sockets.js";
+import { arenaBytes } from "../../src/reactor/core.js";
+import { Counters } from "../../src/reactor/counters.js";
+import { Journal, type SessionRecord } from "../../src/reactor/journal.js";
+import type { Command, Notice, Plan, Policy } from "../../src/reactor/plan.js";
+import { Reactor } from "../../src/reactor/reactor.js";
+import { REASONS } from "../../src/reactor/reasons.js";
+import { Board } from "../../src/upstream/board.js";
+
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
+const BUFFERED_BYTES = 1 << 20;
+const PATIENCE_MS = 20_000;
+
+export const POLICY: Policy = {
+	handshakeMs: 5_000,
+	connectMs: 5_000,
+	idleMs: 600_000,
+	stallMs: 30_000,
+	halfClosedMs: 30_000,
+	lifetimeMs: 0,
+	silenceMs: 300,
+	keepaliveIdleSeconds: 30,
+	keepaliveIntervalSeconds: 10,
+	keepaliveProbes: 6,
+};
+
+/** A route that looks at first bytes, and so makes a silent client wait for its deadline. */
+export const PEEKING: Partial<RouteConfig> = { sni: "never.example" };
+
+export interface HarnessOptions {
+	readonly sessions: number;
+	readonly policy?: Partial<Policy>;
+	/** Conditions of the listener's routes; each leads to the one upstream. */
+	readonly routes: readonly Partial<RouteConfig>[];
+	/** Ports on 127.0.0.1; each entry is an address of its own on the board. */
+	readonly upstreamPorts?: readonly number[];
+	readonly balance?: Balance;
+	readonly ejectFailures?: number;
+}
+
+export class Harness {
+	readonly reactor: Reactor;
+	readonly counters = new Counters();
+	readonly journal = new Journal();
+	readonly board = new Board();
+	readonly notices: Notice[] = [];
+	/** What clients and upstreams of the test are opened and driven with. */
+	readonly outside = new LinuxKernel(1 << 17);
+	readonly port: number;
+	readonly #kernel = new LinuxKernel(arenaBytes(BUFFERED_BYTES));
+	readonly #live = new SharedArrayBuffer(4);
+	readonly #wakeFd = openWake();
+	readonly #commands: Command[] = [];
+	readonly #listener: number;
+	readonly #open = new Set<number>();
+
+	constructor(t: TestContext, options: HarnessOptions) {
+		const keepalive = { idleSeconds: 30, intervalSeconds: 10, probes: 6 };
+		const { fds, port } = openListener({ address: LOOPBACK, port: 0, backlog: 4_096, keepalive }, 1);
+		this.#listener = fds[0] ?? -1;
+		this.port = port;
+		this.reactor = new Reactor(
+			this.#kernel,
+			{
+				index: 0,
+				reactors: 1,
+				sessions: options.sessions,
+				bufferedBytes: BUFFERED_BYTES,
+				pipes: 8,
+				wakeFd: this.#wakeFd,
+				counters: this.counters.buffer,
+				journal: this.journal.buffer,
+				board: this.board.buffer,
+				live: this.#live,
+			},
+			(notice) => this.notices.push(notice),
+			() => this.#commands.splice(0),
+		);
+		this.#commands.push({ kind: "plan", plan: this.#plan(options) });
+		this.turn();
+		t.after(() => this.#dispose());
+	}
+
+	#plan({ policy, routes, upstreamPorts, balance, ejectFailures, sessions }: HarnessOptions): Plan {
+		return {
+			revision: 1,
+			policy: { ...POLICY, ...policy },
+			connections: sessions,
+			logSessions: true,
+			listeners: [
+				{
+					slot: 0,
+					fd: this.#listener,
+					proxyRequired: false,
+					trusted: [],
+					routes: routes.map((conditions, slot) => ({
+						conditions: {
+							sni: null,
+							host: null,
+							alpn: null,
+							protocol: null,
+							source: null,
+							to: "upstream",
+							label: "",
+							...conditions,
+						},
+						slot,
+						upstream: 0,
+					})),
+				},
+			],
+			upstreams: [
+				{
+					slot: 0,
+					balance: balance ?? "round_robin",
+					proxyProtocol: "off",
+					ejectFailures: ejectFailures ?? 3,
+					ejectForMs: 10_000,
+					addresses: (upstreamPorts ?? []).map((port, board) => ({
+						board,
+						sockaddr: encodeInternet(LOOPBACK, port),
+						hash: board,
+					})),
+				},
+			],
+		};
+	}
+
+	/** One turn that does not wait: a wake-up is there in any case. */
+	turn(): void {
+		wake(this.#wakeFd);
+		this.reactor.turn();
+	}
+
+	/** Sends a command, as the main thread does. */
+	command(command: Command): void {
+		this.#commands.push(command);
+		this.turn();
+	}
+
+	/** One turn that waits for news or a deadline, as the loop does. */
+	waitingTurn(): void {
+		this.reactor.turn();
+	}
+
+	/**
+	 * Turns until something holds. No turn waits, because what the test did outside may still be on its way
+	 * through the kernel.
+	 */
+	turnUntil(done: () => boolean, missing: string): void {
+		this.#until(done, missing, () => this.turn());
+	}
+
+	/** The same where only deadlines are waited for: each turn sleeps until the next. */
+	sleepUntil(done: () => boolean, missing: string): void {
+		this.#until(done, missing, () => this.waitingTurn());
+	}
+
+	#until(done: () => boolean, missing: string, turn: () => void): void {
+		const giveUpAtMs = performance.now() + PATIENCE_MS;
+		while (!done()) {
+			assert.ok(performance.now() < giveUpAtMs, `it did not come: ${missing}`);
+			turn();
+		}
+	}
+
+	/** Opens a client's connection; the reactor finds it in its accept queue. */
+	client(): number {
+		return this.connect(this.port);
+	}
+
+	connect(port: number): number {
+		const fd = this.outside.socket(AF_INET);
+		assert.ok(fd >= 0, `no socket: errno ${-fd}`);
+		this.#open.add(fd);
+		const result = this.outside.connect(fd, encodeInternet(LOOPBACK, port));
+		assert.ok(result === 0 || result === -EINPROGRESS, `no connection: errno ${-result}`);
+		return fd;
+	}
+
+	/** Gives a descriptor that the test got elsewhere (by accept) into the harness's care. */
+	adopt(fd: number): number {
+		assert.ok(fd >= 0, `no descriptor: errno ${-fd}`);
+		this.#open.add(fd);
+		return fd;
+	}
+
+	/** Ends a client: with a reset, which leaves nothing behind in the kernel. */
+	reset(fd: number): void {
+		this.#open.delete(fd);
+		this.outside.reset(fd);
+	}
+
+	send(fd: number, text: string): void {
+		const bytes = Buffer.from(text, "latin1");
+		this.outside.memory.set(bytes, 0);
+		assert.equal(this.outside.send(fd, 0, bytes.length), bytes.length);
+	}
+
+	/** What waits on a connection, or the negative errno. */
+	receive(fd: number): string | number {
+		const count = this.outside.receive(fd, 0, 1 << 16);
+		return count < 0 ? count : Buffer.from(this.outside.memory.subarray(0, count)).toString("latin1");
+	}
+
+	/** A listening socket of the test's own, closed after it. */
+	upstream(backlog = 128): { fd: number; port: number } {
+		const { fds, port } = openListener(
+			{
+				address: LOOPBACK,
+				port: 0,
+				backlog,
+				keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6 },
+			},
+			1,
+		);
+		return { fd: this.adopt(fds[0] ?? -1), port };
+	}
+
+	records(): SessionRecord[] {
+		const records: SessionRecord[] = [];
+		this.journal.drain((record) => records.push(record));
+		return records;
+	}
+
+	/** Sessions alive. */
+	get live(): number {
+		return new Int32Array(this.#live)[0] ?? Number.NaN;
+	}
+
+	#dispose(): void {
+		if (!this.reactor.stopped) this.command({ kind: "stop" });
+		for (const fd of this.#open) this.outside.reset(fd);
+		closeDescriptor(this.#listener);
+		closeDescriptor(this.#wakeFd);
+		this.#kernel.dispose();
+		this.outside.dispose();
+	}
+}
+
+export function reasonOf(record: SessionRecord | undefined): string | undefined {
+	return record === undefined ? undefined : REASONS[record.reason];
+}
+
+export function openDescriptors(): number {
+	return readdirSync("/proc/self/fd").length;
+}

@@ -1,0 +1,53 @@
+/** Session records for the journal: random ones, and ones that follow from a number alone (so that two threads agree). */
+import type { Journal, SessionRecord } from "../../src/reactor/journal.js";
+
+/** Writes a record as `account` does, and calls `tell` when the reader must be told. False when there was no room. */
+export function write(journal: Journal, record: SessionRecord, tell: () => void = () => {}): boolean {
+	const name = Buffer.from(record.name, "latin1");
+	const entry = journal.begin(name.length);
+	if (entry < 0) return false;
+	journal.integer(entry, 1, record.listener);
+	journal.integer(entry, 2, record.route);
+	journal.integer(entry, 3, record.upstream);
+	journal.integer(entry, 4, record.address);
+	journal.integer(entry, 5, record.reason | (record.protocol << 8) | (record.family << 16));
+	journal.integer(entry, 6, record.sourcePort);
+	journal.integer(entry, 7, name.length);
+	journal.double(entry, 0, record.id);
+	journal.double(entry, 1, record.acceptedMs);
+	journal.double(entry, 2, record.recognizedMs);
+	journal.double(entry, 3, record.connectedMs);
+	journal.double(entry, 4, record.closedMs);
+	journal.double(entry, 5, record.bytesFromClient);
+	journal.double(entry, 6, record.bytesToClient);
+	journal.source(entry, record.source, 0);
+	journal.name(entry, name, 0, name.length);
+	if (journal.commit()) tell();
+	return true;
+}
+
+/** The record of session `id`: every field follows from it, and names have all lengths. */
+export function recordOf(id: number): SessionRecord {
+	const part = (factor: number, range: number) => (id * factor) % range;
+	const source = new Uint8Array(16);
+	for (let i = 0; i < 16; i++) source[i] = part(31 + i, 256);
+	return {
+		id,
+		listener: part(7, 256),
+		route: part(11, 65_537) - 1,
+		upstream: part(13, 4_097) - 1,
+		address: part(17, 4_097) - 1,
+		reason: part(3, 24),
+		protocol: part(5, 7),
+		family: id % 2 === 0 ? 4 : 6,
+		sourcePort: part(19, 65_536),
+		source,
+		name: String.fromCharCode(97 + (id % 26)).repeat(part(23, 256)),
+		acceptedMs: id + 0.25,
+		recognizedMs: id + 0.5,
+		connectedMs: id % 3 === 0 ? 0 : id + 0.75,
+		closedMs: id * 2,
+		bytesFromClient: id * 2 ** 20,
+		bytesToClient: id * 2 ** 21,
+	};
+}

@@ -1,0 +1,186 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { FREE, NONE, ROW_BYTES_MAX, SNIFF, Table } from "../../src/reactor/table.js";
+
+type Column = Float64Array | Int32Array | Uint16Array | Uint8Array;
+
+function columnsOf(table: Table): Map<string, Column> {
+	return new Map(
+		Object.entries(table).filter((entry): entry is [string, Column] => ArrayBuffer.isView(entry[1])),
+	);
+}
+
+test("a client's row takes at most 256 bytes, and the memory is no more than its rows", () => {
+	assert.equal(ROW_BYTES_MAX, 256);
+	for (const sessions of [1, 3, 1_000, 9_999]) {
+		const table = new Table(sessions);
+		assert.ok(table.rowBytes <= ROW_BYTES_MAX, `${table.rowBytes} bytes`);
+		assert.ok(table.linkBytes < table.rowBytes);
+		const gaps = table.buffer.byteLength - sessions * (table.rowBytes + table.linkBytes);
+		assert.ok(gaps >= 0 && gaps < 8 * columnsOf(table).size, `${gaps} bytes are in no row`);
+		let bytes = 0;
+		for (const column of columnsOf(table).values()) bytes += column.byteLength;
+		assert.equal(bytes, sessions * (table.rowBytes + table.linkBytes));
+	}
+});
+
+test("no column shares a byte with another", () => {
+	for (const sessions of [1, 2, 7]) {
+		const table = new Table(sessions);
+		const columns = columnsOf(table);
+		for (const [name, column] of columns) {
+			new Uint8Array(column.buffer, column.byteOffset, column.byteLength).fill(0xff);
+			for (const [other, cells] of columns)
+				if (other !== name)
+					assert.ok(
+						cells.every((cell) => cell === 0),
+						`${name} overlaps ${other}`,
+					);
+			column.fill(0);
+		}
+	}
+});
+
+test("low slots are used first, of clients and of upstreams", () => {
+	const table = new Table(4);
+	assert.deepEqual([table.takeClient(), table.takeClient(), table.takeClient()], [0, 1, 2]);
+	assert.deepEqual([table.takeLink(), table.takeLink()], [4, 5]);
+	table.state[1] = SNIFF;
+	table.release(1);
+	assert.equal(table.takeClient(), 1, "a slot that was used before comes before one that never was");
+	assert.equal(table.takeClient(), 3);
+});
+
+test("a full table gives NONE, and a released row again", () => {
+	const table = new Table(2);
+	table.takeClient();
+	const last = table.takeClient();
+	assert.equal(table.takeClient(), NONE);
+	assert.equal(table.clients, 2);
+	table.state[last] = SNIFF;
+	table.release(last);
+	assert.equal(table.takeClient(), last);
+	assert.equal(table.takeClient(), NONE);
+	assert.equal(table.takeLink(), 2);
+	assert.equal(table.takeLink(), 3);
+	assert.equal(table.takeLink(), NONE);
+});
+
+test("a row released twice is a fault that shows at once", () => {
+	const table = new Table(2);
+	const client = table.takeClient();
+	table.state[client] = SNIFF;
+	table.release(client);
+	assert.throws(() => table.release(client), /released twice/);
+	assert.throws(() => table.release(1), /released twice/, "one that was never taken");
+	assert.equal(table.clients, 0);
+});
+
+test("each owner of a slot has a generation of its own", () => {
+	const table = new Table(1);
+	const seen = new Set<number>();
+	for (let owner = 0; owner < 100; owner++) {
+		const slot = table.takeClient();
+		table.state[slot] = SNIFF;
+		const generation = table.generation[slot] ?? Number.NaN;
+		assert.ok(!seen.has(generation));
+		seen.add(generation);
+		table.release(slot);
+		assert.notEqual(table.generation[slot], generation, "it changes when the row is given back, not later");
+	}
+});
+
+test("generations wrap where their column ends", () => {
+	const table = new Table(1);
+	const slot = table.takeClient();
+	table.generation[slot] = 0x7fff_ffff;
+	table.state[slot] = SNIFF;
+	table.release(slot);
+	assert.equal(table.generation[slot], -0x8000_0000);
+});
+
+test("a new owner finds nothing of the one before", () => {
+	const table = new Table(1);
+	const dirty = (slot: number) => {
+		for (const [name, column] of columnsOf(table)) {
+			// Kept on purpose: the generation counts owners.
+			if (name !== "generation" && slot < column.length) column[slot] = 77;
+		}
+	};
+	const client = table.takeClient();
+	const link = table.takeLink();
+	const read = (slot: number) =>
+		[...columnsOf(table)]
+			.filter(([name]) => !FILLED_BY_THEIR_OWNER.has(name))
+			.map(([name, column]) => [name, column[slot]]);
+	const before = [read(client), read(link)];
+	for (const slot of [client, link]) {
+		dirty(slot);
+		table.release(slot);
+	}
+	assert.deepEqual([table.takeClient(), table.takeLink()], [client, link]);
+	assert.deepEqual([read(client), read(link)], before);
+});
+
+/** Written by whoever takes the row before anybody reads them, or read only where another column says so. */
+const FILLED_BY_THEIR_OWNER = new Set([
+	"generation",
+	"acceptedMs",
+	"activeMs",
+	"listener",
+	"policy",
+	"family",
+	"source",
+	"sourcePort",
+	"name",
+	"chunkStart",
+	"chunkEnd",
+]);
+
+test("a session is named by either of its rows", () => {
+	const table = new Table(3);
+	const client = table.takeClient();
+	const link = table.takeLink();
+	table.peer[link] = client;
+	table.peer[client] = link;
+	assert.equal(table.clientOf(client), client);
+	assert.equal(table.clientOf(link), client);
+});
+
+test("whatever is taken and released, no slot has two owners, and none is used while a lower one is free", () => {
+	const SESSIONS = 9;
+	const step = fc.oneof(
+		fc.constantFrom("client" as const, "link" as const),
+		fc.record({ release: fc.nat(2 * SESSIONS - 1) }),
+	);
+	fc.assert(
+		fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+			const table = new Table(SESSIONS);
+			const taken = new Set<number>();
+			const touched = { client: -1, link: SESSIONS - 1 };
+			for (const step of steps) {
+				if (step === "client" || step === "link") {
+					const slot = step === "client" ? table.takeClient() : table.takeLink();
+					const [first, end] = step === "client" ? [0, SESSIONS] : [SESSIONS, 2 * SESSIONS];
+					const free = Array.from({ length: end - first }, (_, i) => first + i).filter((i) => !taken.has(i));
+					if (slot === NONE) assert.equal(free.length, 0);
+					else {
+						assert.ok(free.includes(slot), `${slot} is not free`);
+						// Memory that no row has used yet is touched only when every used row is taken.
+						if (slot > touched[step]) assert.ok(free.every((other) => other >= slot));
+						touched[step] = Math.max(touched[step], slot);
+						taken.add(slot);
+						table.state[slot] = SNIFF;
+					}
+				} else if (taken.delete(step.release)) {
+					table.release(step.release);
+					assert.equal(table.state[step.release], FREE);
+					assert.equal(table.fd[step.release], NONE);
+				} else assert.throws(() => table.release(step.release));
+				assert.equal(table.clients, [...taken].filter((slot) => slot < SESSIONS).length);
+				assert.equal(table.links, [...taken].filter((slot) => slot >= SESSIONS).length);
+			}
+		}),
+	);
+});

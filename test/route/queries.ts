@@ -1,0 +1,85 @@
+/** What a connection shows to the router, built from values. */
+import type { RouteConfig, RouteProtocol } from "../../src/config/config.js";
+import {
+	ClientHello,
+	PROTOCOL_H2C,
+	PROTOCOL_HTTP,
+	PROTOCOL_OTHER,
+	PROTOCOL_SSH,
+	PROTOCOL_TLS,
+	PROTOCOL_UNKNOWN,
+} from "../../src/protocol/index.js";
+import type { RouteQuery } from "../../src/route/router.js";
+
+export type Kind = Exclude<RouteProtocol, "any"> | "silence";
+
+export const PROTOCOL: Readonly<Record<Kind, number>> = {
+	tls: PROTOCOL_TLS,
+	http: PROTOCOL_HTTP,
+	ssh: PROTOCOL_SSH,
+	h2c: PROTOCOL_H2C,
+	other: PROTOCOL_OTHER,
+	silence: PROTOCOL_UNKNOWN,
+};
+
+export interface Client {
+	readonly kind: Kind;
+	/** SNI or Host; "" = none. */
+	readonly name: string;
+	readonly alpn: readonly string[];
+	/** 4 or 16 bytes. */
+	readonly source: readonly number[];
+}
+
+/** Where a source lies among those of other connections: never at the start. */
+const SOURCE_OFFSET = 16;
+
+/** One object for all, as in the reactor: what an earlier client left in it must not matter. */
+export class Queries {
+	readonly #query: RouteQuery = {
+		protocol: PROTOCOL_UNKNOWN,
+		name: new Uint8Array(256),
+		nameLength: 0,
+		hello: new ClientHello(),
+		family: 4,
+		source: new Uint8Array(64).fill(0xaa),
+		sourceOffset: SOURCE_OFFSET,
+	};
+
+	of(client: Client): RouteQuery {
+		const query = this.#query;
+		const name = new TextEncoder().encode(client.name);
+		query.protocol = PROTOCOL[client.kind];
+		query.name.set(name);
+		query.nameLength = name.length;
+		query.family = client.source.length === 4 ? 4 : 6;
+		query.source.set(client.source, SOURCE_OFFSET);
+		// Only a TLS client writes the hello.
+		if (client.kind === "tls") writeAlpn(query.hello, client.alpn);
+		return query;
+	}
+}
+
+function writeAlpn(hello: ClientHello, protocols: readonly string[]): void {
+	let length = 0;
+	for (const protocol of protocols) {
+		const bytes = new TextEncoder().encode(protocol);
+		hello.alpn[length] = bytes.length;
+		hello.alpn.set(bytes, length + 1);
+		length += 1 + bytes.length;
+	}
+	hello.alpnLength = length;
+}
+
+export function route(conditions: Partial<RouteConfig>): RouteConfig {
+	return {
+		sni: null,
+		host: null,
+		alpn: null,
+		protocol: null,
+		source: null,
+		to: "somewhere",
+		label: "",
+		...conditions,
+	};
+}

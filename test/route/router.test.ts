@@ -1,0 +1,272 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { Cidr, RouteConfig, RouteProtocol } from "../../src/config/config.js";
+import { contains, Router } from "../../src/route/router.js";
+import { type Client, type Kind, Queries, route } from "./queries.js";
+
+const KINDS: readonly Kind[] = ["tls", "http", "ssh", "h2c", "other", "silence"];
+const CLIENT: Client = { kind: "tls", name: "", alpn: [], source: [10, 0, 0, 1] };
+
+/** First match of a list of conditions, written as the configuration's documentation says it. */
+function firstMatch(routes: readonly RouteConfig[], client: Client): number {
+	return routes.findIndex((route) => {
+		const isTls = client.kind === "tls";
+		if (route.sni !== null && !(isTls && covers(route.sni, client.name))) return false;
+		if (route.host !== null && !(client.kind === "http" && covers(route.host, client.name))) return false;
+		if (route.alpn !== null && !(isTls && client.alpn.includes(route.alpn))) return false;
+		if (route.protocol === null) {
+			// A silent client takes no route but `protocol: any`.
+			if (client.kind === "silence") return false;
+		} else if (route.protocol !== "any" && route.protocol !== client.kind) return false;
+		return route.source === null || holds(route.source, client.source);
+	});
+}
+
+function covers(pattern: string, name: string): boolean {
+	if (!pattern.startsWith("*.")) return pattern === name;
+	return name.length > pattern.length - 1 && name.endsWith(pattern.slice(1));
+}
+
+/** Bit by bit. */
+function holds(block: Cidr, address: readonly number[]): boolean {
+	if (block.bytes.length !== address.length) return false;
+	const bits = (bytes: readonly number[]) => bytes.map((byte) => byte.toString(2).padStart(8, "0")).join("");
+	return bits(address).startsWith(bits(block.bytes).slice(0, block.prefixLength));
+}
+
+function block(bytes: readonly number[], prefixLength: number): Cidr {
+	const kept = bytes.map((byte, index) => {
+		const left = Math.max(0, Math.min(8, prefixLength - 8 * index));
+		return byte & (0xff << (8 - left)) & 0xff;
+	});
+	return { family: bytes.length === 4 ? 4 : 6, bytes: kept, prefixLength };
+}
+
+// Few labels, addresses and protocols, so that conditions meet, and often nearly do.
+const label = fc.constantFrom("a", "b", "c", "ab", "b-c", "x1");
+const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."));
+const pattern = fc.oneof(
+	name,
+	name.map((text) => `*.${text}`),
+);
+const alpnName = fc.constantFrom("h2", "http/1.1", "h", "h22", "acme-tls/1");
+const address = fc.oneof(
+	fc.tuple(fc.constant(10), fc.constantFrom(0, 1), fc.constantFrom(0, 128), fc.nat(255)),
+	fc
+		.tuple(fc.constantFrom(0x20, 0xfd), fc.constantFrom(0, 1), fc.nat(255))
+		.map(([first, second, last]) => [first, second, ...new Array<number>(13).fill(0), last]),
+);
+const anyBlock = address.chain((bytes) =>
+	fc.integer({ min: 0, max: bytes.length * 8 }).map((length) => block(bytes, length)),
+);
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { freq: 2 });
+
+/** Only what `sluice check` lets pass: no conditions of two protocols on one route. */
+const anyRoute: fc.Arbitrary<RouteConfig> = fc
+	.record({
+		kind: fc.constantFrom("tls", "http", "other"),
+		name: maybe(pattern),
+		alpn: maybe(alpnName),
+		written: fc.boolean(),
+		protocol: maybe(fc.constantFrom<RouteProtocol>("tls", "http", "ssh", "h2c", "other", "any")),
+		source: maybe(anyBlock),
+	})
+	.map(({ kind, name, alpn, written, protocol, source }) => {
+		if (kind === "tls") return route({ sni: name, alpn, protocol: written ? "tls" : null, source });
+		if (kind === "http") return route({ host: name, protocol: written ? "http" : null, source });
+		return route({ protocol, source });
+	});
+const client: fc.Arbitrary<Client> = fc.record({
+	kind: fc.constantFrom(...KINDS),
+	name: fc.oneof(name, fc.constant("")),
+	alpn: fc.array(alpnName, { maxLength: 3 }),
+	source: address,
+});
+
+test("the first route that matches wins, whatever the routes and the client", () => {
+	fc.assert(
+		fc.property(
+			fc.array(anyRoute, { maxLength: 25 }),
+			fc.array(client, { maxLength: 12 }),
+			(routes, clients) => {
+				const router = new Router(routes);
+				const queries = new Queries();
+				for (const each of clients) assert.equal(router.match(queries.of(each)), firstMatch(routes, each));
+			},
+		),
+		{ numRuns: 3_000 },
+	);
+});
+
+test("a wildcard stands for one label or more, and whole labels only", () => {
+	const router = new Router([route({ sni: "*.b.c" })]);
+	const queries = new Queries();
+	const matches = (name: string) => router.match(queries.of({ ...CLIENT, name })) === 0;
+	for (const name of ["a.b.c", "x.a.b.c", "b.b.c", "b.c.b.c"]) assert.ok(matches(name), name);
+	for (const name of ["b.c", "c", "ab.c", "xb.c", "a.b.cc", "b.c.a", "a.b.c.d", ""])
+		assert.ok(!matches(name), name);
+});
+
+test("a name that ends as an earlier client's did is not taken for it", () => {
+	const router = new Router([route({ sni: "git.example.com" }), route({ sni: "git.example.co" })]);
+	const queries = new Queries();
+	assert.equal(router.match(queries.of({ ...CLIENT, name: "git.example.com" })), 0);
+	assert.equal(router.match(queries.of({ ...CLIENT, name: "git.example.co" })), 1);
+	assert.equal(router.match(queries.of({ ...CLIENT, name: "" })), -1);
+});
+
+test("names of TLS and of HTTP are two worlds", () => {
+	const router = new Router([route({ host: "a.b" }), route({ sni: "a.b" }), route({ protocol: "http" })]);
+	const queries = new Queries();
+	assert.equal(router.match(queries.of({ ...CLIENT, name: "a.b" })), 1);
+	assert.equal(router.match(queries.of({ ...CLIENT, kind: "http", name: "a.b" })), 0);
+	assert.equal(router.match(queries.of({ ...CLIENT, kind: "http", name: "c.b" })), 2);
+	// h2c carries its host behind the preface, where nobody has looked.
+	assert.equal(router.match(queries.of({ ...CLIENT, kind: "h2c", name: "a.b" })), -1);
+});
+
+test("a client that is not TLS takes no ALPN from the one before", () => {
+	const router = new Router([route({ alpn: "h2" }), route({})]);
+	const queries = new Queries();
+	assert.equal(router.match(queries.of({ ...CLIENT, alpn: ["http/1.1", "h2"] })), 0);
+	assert.equal(router.match(queries.of({ ...CLIENT, kind: "http" })), 1);
+	assert.equal(router.match(queries.of(CLIENT)), 1);
+});
+
+test("a silent client takes `protocol: any` only, and everything recognised takes it too", () => {
+	const router = new Router([
+		route({ sni: "a" }),
+		route({ protocol: "any", source: block([10, 0, 0, 0], 8) }),
+		route({}),
+	]);
+	const queries = new Queries();
+	assert.ok(router.takesSilence);
+	assert.equal(router.match(queries.of({ ...CLIENT, kind: "silence" })), 1);
+	assert.equal(router.match(queries.of({ ...CLIENT, kind: "silence", source: [11, 0, 0, 1] })), -1);
+	assert.equal(router.match(queries.of({ ...CLIENT, kind: "other" })), 1);
+	assert.equal(router.match(queries.of({ ...CLIENT, kind: "other", source: [11, 0, 0, 1] })), 2);
+	assert.ok(!new Router([route({}), route({ protocol: "other" })]).takesSilence);
+});
+
+test("bytes are looked at when, and only when, a route asks about them", () => {
+	assert.equal(new Router([route({})]).peeks, false);
+	assert.equal(new Router([route({ source: block([10, 0, 0, 0], 8) }), route({})]).peeks, false);
+	for (const conditions of [{ sni: "a" }, { host: "a" }, { alpn: "h2" }, { protocol: "ssh" as const }])
+		assert.equal(new Router([route({}), route(conditions)]).peeks, true);
+});
+
+test("a block holds exactly the addresses whose first bits are its own", () => {
+	const anyAddress = fc.oneof(
+		fc.array(fc.nat(255), { minLength: 4, maxLength: 4 }),
+		fc.array(fc.nat(255), { minLength: 16, maxLength: 16 }),
+	);
+	fc.assert(
+		fc.property(
+			anyAddress,
+			anyAddress,
+			fc.nat(128),
+			fc.nat(127),
+			fc.nat(20),
+			(own, other, prefix, flippedBit, offset) => {
+				const bits = own.length * 8;
+				const cidr = block(own, Math.min(prefix, bits));
+				// One bit away: inside or outside depending on where that bit is.
+				const near = own.map((byte, index) =>
+					index === (flippedBit % bits) >> 3 ? byte ^ (0x80 >> (flippedBit & 7)) : byte,
+				);
+				for (const candidate of [own, near, other]) {
+					const bytes = new Uint8Array(offset + 32).fill(0x55);
+					bytes.set(candidate, offset);
+					const family = candidate.length === 4 ? 4 : 6;
+					assert.equal(contains(cidr, family, bytes, offset), holds(cidr, candidate));
+				}
+			},
+		),
+		{ numRuns: 5_000 },
+	);
+});
+
+test("an IPv4 block holds no IPv6 address, whatever its bytes, and the other way round", () => {
+	const bytes = new Uint8Array(16);
+	assert.equal(contains(block([0, 0, 0, 0], 0), 6, bytes, 0), false);
+	assert.equal(contains(block(new Array<number>(16).fill(0), 0), 4, bytes, 0), false);
+	assert.equal(contains(block([0, 0, 0, 0], 0), 4, bytes, 0), true);
+});
+
+test("each of ten thousand names finds its route, its wildcard, and nothing else", () => {
+	const names = manyNames(10_000);
+	const routes = [
+		...names.map((name) => route({ sni: name })),
+		...names.map((name) => route({ sni: `*.${name}` })),
+		route({ protocol: "tls" }),
+	];
+	const router = new Router(routes);
+	const queries = new Queries();
+	for (const [index, name] of names.entries()) {
+		assert.equal(router.match(queries.of({ ...CLIENT, name })), index);
+		assert.equal(router.match(queries.of({ ...CLIENT, name: `x.y.${name}` })), names.length + index);
+		assert.equal(router.match(queries.of({ ...CLIENT, name: `x${name}` })), routes.length - 1);
+	}
+});
+
+test("a name among ten thousand is found with as few looks into the table as one among ten", () => {
+	for (const [manner, make] of Object.entries(MANNERS)) {
+		const few = looks(make(10));
+		const many = looks(make(10_000));
+		// A look at the cell, at the hash, and twice at where the name lies; more only where two names meet.
+		assert.ok(many.average <= few.average + 1, `${manner}: ${few.average} looks grew to ${many.average}`);
+		assert.ok(many.most <= 40, `${manner}: one name takes ${many.most} looks`);
+	}
+});
+
+const MANNERS: Readonly<Record<string, (count: number) => string[]>> = {
+	"of customers": manyNames,
+	"counted up": (count) => Array.from({ length: count }, (_, index) => `${index}`),
+	"of hosts in a rack": (count) =>
+		Array.from({ length: count }, (_, i) => `r${i >> 6}-n${i & 63}.dc.internal`),
+	"that differ at their end": (count) => Array.from({ length: count }, (_, index) => `app.t${index}`),
+};
+
+function manyNames(count: number): string[] {
+	return Array.from({ length: count }, (_, index) => `customer-${index}.apps.example.com`);
+}
+
+/** How often the table is read for a name: for each that is in it, and for as many that are not. */
+function looks(names: readonly string[]): { average: number; most: number } {
+	let reads = 0;
+	const Original = globalThis.Int32Array;
+	// Everything a lookup reads but the names themselves lies in Int32Arrays, made here.
+	class Counting extends Original {
+		constructor(length: number) {
+			super(length);
+			// biome-ignore lint/correctness/noConstructorReturn: a proxy in its place counts who reads it
+			return new Proxy(this, {
+				get(target, key) {
+					reads++;
+					return Reflect.get(target, key);
+				},
+			});
+		}
+	}
+	globalThis.Int32Array = Counting as unknown as Int32ArrayConstructor;
+	let router: Router;
+	try {
+		router = new Router(names.map((name) => route({ sni: name })));
+	} finally {
+		globalThis.Int32Array = Original;
+	}
+	const queries = new Queries();
+	let total = 0;
+	let most = 0;
+	const asked = names.flatMap((name) => [name, `${name}x`]);
+	for (const name of asked) {
+		const query = queries.of({ ...CLIENT, name });
+		reads = 0;
+		router.match(query);
+		assert.ok(reads > 0, "the table was not read at all: it no longer lies where this test looks");
+		total += reads;
+		most = Math.max(most, reads);
+	}
+	return { average: total / asked.length, most };
+}

@@ -1,0 +1,31 @@
+/** A process's descriptors, as the kernel lists them. */
+import { readdirSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+
+/** What each of them is: `socket:[81223]`, `anon_inode:[eventpoll]`, sorted. */
+export function descriptorsOf(pid: number): string[] {
+	const directory = `/proc/${pid}/fd`;
+	const links: string[] = [];
+	for (const name of readdirSync(directory)) {
+		try {
+			links.push(readlinkSync(join(directory, name)));
+		} catch {
+			// Closed between the two calls.
+		}
+	}
+	return links.sort();
+}
+
+/** Empty when `now` is `before` plus exactly so many ends of new pipes. */
+export function difference(before: readonly string[], now: readonly string[], pipeEnds: number): string {
+	const extra = [...now];
+	const missing: string[] = [];
+	for (const link of before) {
+		const index = extra.indexOf(link);
+		if (index >= 0) extra.splice(index, 1);
+		else missing.push(link);
+	}
+	const others = extra.filter((link) => !link.startsWith("pipe:"));
+	if (missing.length === 0 && others.length === 0 && extra.length === pipeEnds) return "";
+	return `missing ${missing.join(" ") || "none"}, new ${extra.join(" ") || "none"}, of which ${pipeEnds} may be ends of pipes`;
+}

@@ -1,0 +1,83 @@
+/**
+ * What tests need from the machine beyond Node. Whatever is missing is written to the file named by
+ * SLUICE_NOT_RUN, and test/run.ts repeats it at the very end: nothing is skipped silently.
+ */
+import { accessSync, appendFileSync, constants, readFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { delimiter, join } from "node:path";
+
+/** Programs, and the Debian packages that bring them. */
+const PACKAGES = {
+	chromium: "chromium",
+	curl: "curl",
+	haproxy: "haproxy",
+	nc: "netcat-openbsd",
+	openssl: "openssl",
+	setpriv: "util-linux",
+	ssh: "openssh-client",
+	"ssh-keygen": "openssh-client",
+	"ssh-keyscan": "openssh-client",
+	sshd: "openssh-server",
+} as const;
+
+export type Program = keyof typeof PACKAGES;
+export type Need = Program | "ipv6" | "privileged ports";
+
+/** Debian keeps daemons where the PATH of ordinary users does not look. */
+const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+
+/** Where a program lies, or `undefined`. */
+export function pathOf(program: Program): string | undefined {
+	const { PATH = "" } = process.env;
+	const directories = [...PATH.split(delimiter), ...DAEMON_DIRECTORIES];
+	return directories.map((directory) => join(directory, program)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+	try {
+		accessSync(path, constants.X_OK);
+		return true;
+	} catch {
+		return false;
+	}
+}
+
+/** Why a test cannot run here, told to the runner as well; `undefined` when it can. */
+export function notRunBecause(feature: string, needs: readonly Need[]): string | undefined {
+	const programs = needs.filter((need) => need in PACKAGES).map((need) => need as Program);
+	const missing = programs.filter((program) => pathOf(program) === undefined);
+	const reasons = needs.flatMap((need) => missingAbility(need) ?? []);
+	if (missing.length > 0) {
+		const packages = [...new Set(missing.map((program) => PACKAGES[program]))];
+		reasons.push(`${missing.join(", ")}: apt-get install ${packages.join(" ")}`);
+	}
+	if (reasons.length === 0) return undefined;
+	const reason = `needs ${reasons.join(", and ")}`;
+	tellNotRun(feature, reason);
+	return reason;
+}
+
+/** Tells the runner that something was not run, and why. */
+export function tellNotRun(feature: string, reason: string): void {
+	const { SLUICE_NOT_RUN: file } = process.env;
+	const script = (process.argv[1] ?? "").replace(/^.*\/dist\/test\//, "test/").replace(/\.js$/, ".ts");
+	if (file !== undefined) appendFileSync(file, `${script} (${feature}) ${reason}\n`);
+}
+
+function missingAbility(need: Need): string | undefined {
+	if (need === "ipv6" && !hasIpv6()) return "IPv6 on the loopback interface";
+	if (need === "privileged ports" && unprivilegedFrom() !== 1024)
+		return "ports below 1024 to be privileged, which they are not on this machine";
+	return undefined;
+}
+
+function hasIpv6(): boolean {
+	return Object.values(networkInterfaces()).some((addresses) =>
+		addresses?.some(({ address }) => address === "::1"),
+	);
+}
+
+/** Containers may give every port to everybody. */
+function unprivilegedFrom(): number {
+	return Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
+}
