@@ -49,7 +49,6 @@ listeners:
       - { sni: "*.demo.test", to: green }
       - { host: www.demo.test, to: web }
       - { protocol: ssh, to: ssh }
-      - { to: reject }
 upstreams:
   blue: 127.0.0.1:${portOf(blue)}
   green: 127.0.0.1:${portOf(green)}

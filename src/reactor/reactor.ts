@@ -122,7 +122,12 @@ export class Reactor {
 		if (listener !== undefined && !listener.paused) accept(core, listener);
 	}
 
-	readonly #runQueued = (slot: number): void => relayQueued(this.core, slot);
+	readonly #runQueued = (slot: number): void => {
+		const { core } = this;
+		const state = at(core.table.state, slot);
+		if (state === RELAY) relayQueued(core, slot);
+		else if (state === REFUSED) refused(core, slot, false);
+	};
 
 	/** A deadline passed. All deadlines lie on the client's row. */
 	readonly #expire = (slot: number): void => {

@@ -6,7 +6,7 @@ import { EAGAIN, EINTR } from "../kernel/constants.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
-import { CHUNK_BYTES, type Core } from "./core.js";
+import { type Core, SCRATCH_BYTES } from "./core.js";
 import {
 	BAD_REQUEST,
 	CONNECT_REFUSED,
@@ -25,45 +25,53 @@ import { REFUSED } from "./table.js";
  */
 const LINGER_MS = 1_000;
 
-/** Reads per event: one that still pours after two megabytes is not owed a clean end. */
-const READS_MAX = 64;
+/** Reads per turn: one that pours must not keep the others waiting. */
+const READS_PER_TURN = 16;
 
 /** Tells the client why it is refused, if there is a way to, and closes once it has heard. */
 export function refuse(core: Core, client: number, reason: number): void {
 	const { table, kernel } = core;
 	const answer = answerTo(at(table.protocol, client), reason);
 	const fd = at(table.fd, client);
-	if (answer === undefined || !emptySocket(core, fd)) {
+	if (answer === undefined) {
 		close(core, client, reason);
 		return;
 	}
+	const emptied = emptySocket(core, client);
 	kernel.memory.set(answer, 0);
 	// A socket that has sent nothing yet takes it whole; if it is gone already, nobody is left to tell.
 	kernel.send(fd, 0, answer.length);
 	// Whoever let its deadline pass has had its time.
-	if (reason === HANDSHAKE_TIMEOUT || kernel.shutdownWrite(fd) < 0) {
+	if (reason === HANDSHAKE_TIMEOUT || emptied === ENDED || kernel.shutdownWrite(fd) < 0) {
 		close(core, client, reason);
 		return;
 	}
 	table.state[client] = REFUSED;
 	table.reason[client] = reason;
 	core.wheel.arm(client, core.nowMs + LINGER_MS);
+	if (emptied === MORE) core.enqueue(client);
 }
 
 /** A client that was told goes on, ends, or lets its time pass. */
 export function refused(core: Core, client: number, timedOut: boolean): void {
-	const { table } = core;
-	if (timedOut || !emptySocket(core, at(table.fd, client))) close(core, client, at(table.reason, client));
+	const emptied = timedOut ? ENDED : emptySocket(core, client);
+	if (emptied === ENDED) close(core, client, at(core.table.reason, client));
+	else if (emptied === MORE) core.enqueue(client);
 }
 
-/** Throws away what has come. False when the client has ended, or sends too much. */
-function emptySocket(core: Core, fd: number): boolean {
-	for (let read = 0; read < READS_MAX; read++) {
-		const count = core.kernel.receive(fd, 0, CHUNK_BYTES);
-		if (count === -EAGAIN) return true;
-		if (count <= 0 && count !== -EINTR) return false;
+const EMPTY = 0;
+const MORE = 1;
+const ENDED = 2;
+
+/** Throws away what has come: all of it, a turn's share, or up to the client's end. */
+function emptySocket(core: Core, client: number): number {
+	const fd = at(core.table.fd, client);
+	for (let read = 0; read < READS_PER_TURN; read++) {
+		const count = core.kernel.discard(fd, SCRATCH_BYTES);
+		if (count === -EAGAIN) return EMPTY;
+		if (count <= 0 && count !== -EINTR) return ENDED;
 	}
-	return false;
+	return MORE;
 }
 
 function answerTo(protocol: number, reason: number): Uint8Array | undefined {

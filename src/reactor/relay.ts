@@ -92,7 +92,7 @@ export function relay(core: Core, slot: number, events: number): void {
 
 /** The connection had more than its share of an earlier turn. */
 export function relayQueued(core: Core, slot: number): void {
-	if (at(core.table.state, slot) === RELAY) pump(core, slot, at(core.table.peer, slot));
+	pump(core, slot, at(core.table.peer, slot));
 }
 
 function pump(core: Core, from: number, to: number): void {

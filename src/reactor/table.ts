@@ -249,6 +249,7 @@ export class Table {
 		this.firstEnd[slot] = 0;
 		this.nameLength[slot] = 0;
 		this.attempts[slot] = 0;
+		this.reason[slot] = 0;
 		return slot;
 	}
 
@@ -297,6 +298,7 @@ export class Table {
 		this.fullReads[slot] = 0;
 		this.sent[slot] = 0;
 		this.blockedAtMs[slot] = 0;
+		this.undelivered[slot] = 0;
 		this.deadlineMs[slot] = 0;
 	}
 }

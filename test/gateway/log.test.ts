@@ -177,6 +177,7 @@ test("a pipe that nobody reads blocks nobody: lines wait, then are dropped and c
 		"in their order, each once",
 	);
 	assert.equal(log.dropped(), dropped);
+	await log.flush();
 });
 
 test("lines that were dropped are told when there is room again", async (t) => {
@@ -189,6 +190,7 @@ test("lines that were dropped are told when there is room again", async (t) => {
 	log.logger.info("there is room again");
 	await reader.until(0, "there is room again");
 	log.logger.info("and the last line");
+	await log.flush();
 	const messages = parse(await reader.until(0, "and the last line")).map((line) => String(line["message"]));
 	assert.ok(
 		messages.some((message) => message.includes("dropped")),
