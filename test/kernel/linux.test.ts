@@ -165,6 +165,24 @@ test("send takes what there is room for, then nothing until somebody reads", (t)
 	for (const fd of [near, far]) kernel.close(fd);
 });
 
+test("undelivered counts what the peer's machine has not acknowledged, and falls as the peer reads", (t) => {
+	const kernel = newKernel(t);
+	const { near, far } = connection(t, kernel);
+	assert.equal(kernel.undelivered(near), 0);
+	let count = 0;
+	while (count >= 0) count = kernel.send(near, 0, 1 << 20);
+	const full = kernel.undelivered(near);
+	assert.ok(full > 0);
+	assert.equal(kernel.undelivered(near), full, "nobody reads");
+	// A reader makes room in its own buffer first; what waited here then moves on.
+	for (let left = full; left >= full; left = kernel.undelivered(near)) {
+		waitFor(kernel, far, EPOLLIN);
+		assert.ok(kernel.receive(far, 0, 1 << 20) > 0);
+	}
+	for (const fd of [near, far]) kernel.close(fd);
+	assert.equal(kernel.undelivered(near), -EBADF);
+});
+
 test("the end of a direction is read as 0 behind the last byte, and the other direction goes on", (t) => {
 	const kernel = newKernel(t);
 	const { near, far } = connection(t, kernel);
