@@ -21,6 +21,7 @@ import {
 	startListening,
 	wake,
 } from "../kernel/sockets.js";
+import { LIVE_ENDING, LIVE_SESSIONS } from "../reactor/core.js";
 import { Counters } from "../reactor/counters.js";
 import { Journal } from "../reactor/journal.js";
 import type { Command, Notice, ReactorOptions } from "../reactor/plan.js";
@@ -87,7 +88,7 @@ export class Gateway {
 	readonly #log: Log;
 	readonly #registry: Registry;
 	readonly #board = new Board();
-	readonly #live = new SharedArrayBuffer(4);
+	readonly #live = new Int32Array(new SharedArrayBuffer(8));
 	readonly #counters: Counters[] = [];
 	readonly #reactors: ReactorHandle[] = [];
 	#listeners = new Map<string, OpenListener>();
@@ -208,6 +209,7 @@ export class Gateway {
 			this.#log.logger,
 		);
 		await this.#sendPlan();
+		process.on("exit", this.#releaseThreads);
 		this.#trimTimer = setInterval(() => this.#trim(), TRIM_MS).unref();
 		this.#state = "ready";
 		this.#log.logger.info(
@@ -223,6 +225,12 @@ export class Gateway {
 			"ready",
 		);
 	}
+
+	/** The process exits although the gateway runs. Node joins its threads, and would wait for the reactors for ever. */
+	readonly #releaseThreads = (): void => {
+		Atomics.store(this.#live, LIVE_ENDING, 1);
+		for (const reactor of this.#reactors) wake(reactor.wakeFd);
+	};
 
 	#trim(): void {
 		const turns = this.#counters.reduce((sum, counters) => sum + counters.get("turns"), 0);
@@ -313,7 +321,7 @@ export class Gateway {
 			counters: counters.buffer,
 			journal: journal.buffer,
 			board: this.#board.buffer,
-			live: this.#live,
+			live: this.#live.buffer as SharedArrayBuffer,
 		};
 		const worker = new Worker(new URL("../reactor/worker.js", import.meta.url), {
 			workerData: options,
@@ -521,7 +529,7 @@ export class Gateway {
 
 	/** Sessions alive now. */
 	get sessions(): number {
-		return Atomics.load(new Int32Array(this.#live), 0);
+		return Atomics.load(this.#live, LIVE_SESSIONS);
 	}
 
 	#closeListeners(): void {
@@ -533,6 +541,7 @@ export class Gateway {
 		if (this.#stopping) return;
 		this.#stopping = true;
 		clearInterval(this.#trimTimer);
+		process.off("exit", this.#releaseThreads);
 		this.#resolver.close();
 		this.#health.close();
 		const ended = this.#reactors.map(

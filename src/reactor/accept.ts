@@ -15,7 +15,7 @@ import {
 import { copyAddress, portAt } from "../kernel/sockaddr.js";
 import { admit } from "./admit.js";
 import { at } from "./at.js";
-import type { Core, ReactorListener } from "./core.js";
+import { type Core, LIVE_SESSIONS, type ReactorListener } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { begin } from "./sniff.js";
 import { NONE, SNIFF } from "./table.js";
@@ -75,8 +75,11 @@ export function accept(core: Core, listener: ReactorListener): void {
 /** Takes one connection. False when none is left for now, or none may be taken. */
 function acceptOne(core: Core, listener: ReactorListener): boolean {
 	// The place is taken before the connection, because other reactors are doing the same.
-	if (Atomics.add(core.live, 0, 1) >= core.connectionsMax || core.table.clients >= core.table.sessions) {
-		Atomics.sub(core.live, 0, 1);
+	if (
+		Atomics.add(core.live, LIVE_SESSIONS, 1) >= core.connectionsMax ||
+		core.table.clients >= core.table.sessions
+	) {
+		Atomics.sub(core.live, LIVE_SESSIONS, 1);
 		core.counters.add(PAUSES_FULL, 1);
 		pause(core, listener, FULL_PAUSE_MS);
 		return false;
@@ -86,7 +89,7 @@ function acceptOne(core: Core, listener: ReactorListener): boolean {
 		open(core, listener, fd);
 		return true;
 	}
-	Atomics.sub(core.live, 0, 1);
+	Atomics.sub(core.live, LIVE_SESSIONS, 1);
 	switch (-fd) {
 		case EINTR:
 			return true;

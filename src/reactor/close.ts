@@ -5,7 +5,7 @@
 import { ECONNRESET, EHOSTUNREACH, ENETUNREACH, EPIPE, ETIMEDOUT } from "../kernel/constants.js";
 import { account } from "./account.js";
 import { at } from "./at.js";
-import type { Core } from "./core.js";
+import { type Core, LIVE_SESSIONS } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { CLIENT_RESET, INTERNAL, KEEPALIVE_LOST, UPSTREAM_RESET } from "./reasons.js";
 import { BLOCKED, NONE } from "./table.js";
@@ -26,7 +26,7 @@ export function close(core: Core, slot: number, reason: number): void {
 	core.policySessions[policy] = (core.policySessions[policy] ?? 0) - 1;
 	if (link !== NONE) table.release(link);
 	table.release(client);
-	Atomics.sub(core.live, 0, 1);
+	Atomics.sub(core.live, LIVE_SESSIONS, 1);
 	// Somebody may be waiting in an accept queue for this place.
 	if (core.resumeAtMs !== Number.POSITIVE_INFINITY) core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs);
 	if (core.draining && table.clients === 0) core.notify({ kind: "drained" });

@@ -30,6 +30,9 @@ export const SCRATCH_BYTES = 64 * 1024;
 const ADDRESS_AT = SCRATCH_BYTES;
 const CHUNKS_AT = SCRATCH_BYTES + 64;
 
+export const LIVE_SESSIONS = 0;
+export const LIVE_ENDING = 1;
+
 /** Bytes of arena for a reactor that may buffer so much. */
 export function arenaBytes(bufferedBytes: number): number {
 	return CHUNKS_AT + chunkCount(bufferedBytes) * CHUNK_BYTES;
@@ -65,7 +68,7 @@ export class Core {
 
 	/** The clock as of this turn. */
 	nowMs: number;
-	/** Sessions alive over all reactors, and how many may be. */
+	/** Sessions alive over all reactors at LIVE_SESSIONS, and whether the process is ending at LIVE_ENDING. */
 	readonly live: Int32Array;
 	connectionsMax = 0;
 	logSessions = true;

@@ -80,6 +80,6 @@ export interface ReactorOptions {
 	readonly counters: SharedArrayBuffer;
 	readonly journal: SharedArrayBuffer;
 	readonly board: SharedArrayBuffer;
-	/** One Int32: sessions alive over all reactors. */
+	/** Two Int32: sessions alive over all reactors, and 1 when the process is ending without having stopped them. */
 	readonly live: SharedArrayBuffer;
 }

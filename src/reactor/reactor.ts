@@ -4,7 +4,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import { accept, listenerOfEventSlot, resumeListeners, unwatchListener, watchListener } from "./accept.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
-import { Core } from "./core.js";
+import { Core, LIVE_ENDING } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { connecting, dialTimedOut } from "./dial.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
@@ -115,6 +115,8 @@ export class Reactor {
 		const { core } = this;
 		if (slot === WAKE_SLOT) {
 			this.#kernel.clearWake(this.#wakeFd);
+			// A process that just exits joins its threads, so they must not stay blocked in the kernel.
+			if (Atomics.load(core.live, LIVE_ENDING) === 1) this.#stopped = true;
 			for (const command of this.#takeCommands()) this.command(command);
 			return;
 		}

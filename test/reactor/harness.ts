@@ -59,7 +59,7 @@ export class Harness {
 	readonly outside = new LinuxKernel(1 << 17);
 	readonly port: number;
 	readonly #kernel = new LinuxKernel(arenaBytes(BUFFERED_BYTES));
-	readonly #live = new SharedArrayBuffer(4);
+	readonly #live = new SharedArrayBuffer(8);
 	readonly #wakeFd = openWake();
 	readonly #commands: Command[] = [];
 	readonly #listener: number;
