@@ -1,5 +1,5 @@
 /** Prometheus text (exposition format 0.0.4) from what the reactors counted in shared memory. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import {
 	type Counters,
 	FROM_CLIENT,
@@ -300,14 +300,9 @@ function processFigures(page: Page, view: AdminView): void {
 	page.single("process_max_fds", "gauge", "Descriptors that may be open.", view.descriptorsMax());
 	const usage = process.cpuUsage();
 	page.single("process_cpu_seconds_total", "counter", "CPU time used.", (usage.user + usage.system) / 1e6);
-	page.single("process_resident_memory_bytes", "gauge", "Resident memory.", residentBytes());
+	page.single("process_resident_memory_bytes", "gauge", "Resident memory.", process.memoryUsage.rss());
 	const startedSeconds = Date.now() / 1000 - process.uptime();
 	page.single("process_start_time_seconds", "gauge", "When the process started.", startedSeconds);
-}
-
-function residentBytes(): number {
-	const pages = Number(readFileSync("/proc/self/statm", "utf8").split(" ")[1]);
-	return pages * 4096;
 }
 
 function escapeLabel(text: string): string {

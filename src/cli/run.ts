@@ -23,7 +23,7 @@ export async function run(file: string): Promise<void> {
 	if (gateway.config.watch) watchFile(file, reload);
 
 	const error = await gateway.failed;
-	gateway.log.logger.fatal(
+	gateway.log.logger.error(
 		{ error: error.message },
 		"a reactor has failed; its sessions are lost, so the process ends",
 	);

@@ -64,7 +64,7 @@ export function openLog(config: LogConfig, fd = 1): Log {
 	};
 }
 
-/** `12:03:44.120 warn  git 10.0.0.5:443 is down  error="ECONNREFUSED"` */
+/** `12:03:44.120 warn  git 10.0.0.5:443 is down  error=ECONNREFUSED` */
 function readable(line: string): string {
 	const { time, level, message, ...rest } = JSON.parse(line) as Record<string, unknown>;
 	let text = `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(message)}`;

@@ -22,8 +22,8 @@ import { NONE, SNIFF } from "./table.js";
 
 /**
  * Connections taken per listener and turn at most: enough for a burst, few enough that sessions are not kept
- * waiting. A turn begins with one and doubles while there are more, so that the usual single client does not
- * cost a second call that finds nothing.
+ * waiting. The first turn takes one, and the number doubles while each turn finds more, so that the usual
+ * single client does not cost a second call that finds nothing.
  */
 const ACCEPTS_PER_TURN = 64;
 
@@ -64,12 +64,10 @@ export function unwatchListener(core: Core, listener: ReactorListener): void {
 
 /** A listener has connections. What is left of them is reported again. */
 export function accept(core: Core, listener: ReactorListener): void {
-	for (let count = 0; count < listener.acceptsNext; count++) {
-		if (acceptOne(core, listener)) continue;
-		listener.acceptsNext = 1;
-		return;
-	}
-	listener.acceptsNext = Math.min(2 * listener.acceptsNext, ACCEPTS_PER_TURN);
+	const more = listener.acceptTurn === core.turn - 1;
+	listener.acceptsPerTurn = more ? Math.min(2 * listener.acceptsPerTurn, ACCEPTS_PER_TURN) : 1;
+	listener.acceptTurn = core.turn;
+	for (let count = 0; count < listener.acceptsPerTurn; count++) if (!acceptOne(core, listener)) return;
 }
 
 /** Takes one connection. False when none is left for now, or none may be taken. */

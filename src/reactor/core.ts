@@ -48,8 +48,9 @@ export interface ReactorListener {
 	router: Router;
 	policy: number;
 	paused: boolean;
-	/** Connections that the next turn takes from it at most. */
-	acceptsNext: number;
+	/** Connections that a turn takes from it at most, and the last turn in which it had any. */
+	acceptsPerTurn: number;
+	acceptTurn: number;
 }
 
 export class Core {
@@ -66,8 +67,9 @@ export class Core {
 	/** Arena offset where `accept` and `localAddress` put an address. */
 	readonly addressAt = ADDRESS_AT;
 
-	/** The clock as of this turn. */
+	/** The clock as of this turn, and its number. */
 	nowMs: number;
+	turn = 0;
 	/** Sessions alive over all reactors at LIVE_SESSIONS, and whether the process is ending at LIVE_ENDING. */
 	readonly live: Int32Array;
 	connectionsMax = 0;
@@ -172,7 +174,8 @@ export class Core {
 				present.plan = listenerPlan;
 				present.router = router;
 				present.policy = policy;
-			} else added.push({ plan: listenerPlan, router, policy, paused: false, acceptsNext: 1 });
+			} else
+				added.push({ plan: listenerPlan, router, policy, paused: false, acceptsPerTurn: 1, acceptTurn: -1 });
 		}
 		return { added, removed: [...removed.values()] };
 	}

@@ -95,7 +95,7 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 /** Tries again soon, for as long as a TCP connect would wait. */
 function waitForBacklog(core: Core, client: number): void {
 	const { table, wheel } = core;
-	if (at(table.state, client) !== DIAL) table.dialledMs[client] = core.nowMs;
+	if (at(table.dialledMs, client) === 0) table.dialledMs[client] = core.nowMs;
 	table.state[client] = DIAL;
 	if (core.nowMs - at(table.dialledMs, client) >= core.policyOf(client).connectMs)
 		refuse(core, client, CONNECT_TIMEOUT);
@@ -133,7 +133,7 @@ export function connecting(core: Core, link: number, events: number): void {
 /** The connect deadline passed. */
 export function dialTimedOut(core: Core, client: number): void {
 	const link = at(core.table.peer, client);
-	if (link === NONE) dial(core, client);
+	if (link === NONE) dial(core, client, CONNECT_REFUSED);
 	else redial(core, link, CONNECT_TIMEOUT);
 }
 
@@ -144,6 +144,7 @@ function redial(core: Core, link: number, reason: number): void {
 	board.leave(address);
 	table.address[client] = NONE;
 	table.peer[client] = NONE;
+	table.dialledMs[client] = 0;
 	closeLink(core, link);
 	failed(core, client, address);
 	dial(core, client, reason);

@@ -53,7 +53,8 @@ export class Reactor {
 		const count = this.#kernel.readiness.wait(this.#patienceMs());
 		if (count < 0) throw new Error(`waiting for events failed with errno ${-count}`);
 		core.nowMs = this.#kernel.now();
-		core.counters.add(TURNS, 1);
+		core.turn++;
+		core.counters.set(TURNS, core.turn);
 		for (let event = 0; event < count; event++) this.#dispatch(event);
 		core.runQueued(this.#runQueued);
 		core.wheel.expire(core.nowMs, this.#expire);
