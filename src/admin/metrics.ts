@@ -51,6 +51,17 @@ class Page {
 		this.sample(name, {}, value);
 	}
 
+	/** A gauge whose reading needs a descriptor: left out while there is none, which is when the others matter most. */
+	fragile(name: string, help: string, read: () => number): void {
+		let value: number;
+		try {
+			value = read();
+		} catch {
+			return;
+		}
+		this.single(name, "gauge", help, value);
+	}
+
 	histogram(name: string, labels: Labels, cells: readonly number[]): void {
 		let total = 0;
 		for (const [index, bound] of SECONDS_BUCKETS.entries()) {
@@ -296,11 +307,11 @@ function scalar(
 
 function processFigures(page: Page, view: AdminView): void {
 	// One descriptor is the directory that is being read.
-	page.single("process_open_fds", "gauge", "Open descriptors.", readdirSync("/proc/self/fd").length - 1);
+	page.fragile("process_open_fds", "Open descriptors.", () => readdirSync("/proc/self/fd").length - 1);
 	page.single("process_max_fds", "gauge", "Descriptors that may be open.", view.descriptorsMax());
 	const usage = process.cpuUsage();
 	page.single("process_cpu_seconds_total", "counter", "CPU time used.", (usage.user + usage.system) / 1e6);
-	page.single("process_resident_memory_bytes", "gauge", "Resident memory.", process.memoryUsage.rss());
+	page.fragile("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss());
 	const startedSeconds = Date.now() / 1000 - process.uptime();
 	page.single("process_start_time_seconds", "gauge", "When the process started.", startedSeconds);
 }

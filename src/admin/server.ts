@@ -10,7 +10,7 @@ const CONNECTIONS_MAX = 32;
 /** Opens the admin port. Rejects with Node's listen error (`EADDRINUSE`, `EACCES`). */
 export async function openAdmin(host: string, port: number, view: AdminView): Promise<Server> {
 	const server = createServer((request, response) => {
-		const answer = route(request.method ?? "", pathOf(request.url ?? "/"), view);
+		const answer = answerTo(request.method ?? "", pathOf(request.url ?? "/"), view);
 		response.writeHead(answer.status, {
 			"content-type": answer.type ?? "text/plain; charset=utf-8",
 			"content-length": Buffer.byteLength(answer.body),
@@ -39,6 +39,15 @@ export async function openAdmin(host: string, port: number, view: AdminView): Pr
 /** Cut by hand: a request target need not be a URL, and parsing one that is none throws. */
 function pathOf(target: string): string {
 	return target.split("?", 1)[0] ?? "";
+}
+
+/** Whatever goes wrong with an answer, it must not end the process. */
+function answerTo(method: string, path: string, view: AdminView): Answer {
+	try {
+		return route(method, path, view);
+	} catch (error) {
+		return { status: 500, body: `${(error as Error).message}\n` };
+	}
 }
 
 interface Answer {

@@ -20,7 +20,7 @@ export async function run(file: string): Promise<void> {
 
 	const reload = serialize(() => reloadFrom(gateway, file));
 	signals.attach(gateway, reload);
-	if (gateway.config.watch) watchFile(file, reload);
+	if (gateway.config.watch) watchFile(file, reload, gateway);
 
 	const error = await gateway.failed;
 	gateway.log.logger.error(
@@ -108,15 +108,22 @@ function serialize(task: () => Promise<void>): () => void {
 }
 
 /** Watches the directory, because editors and config maps replace the file instead of writing into it. */
-function watchFile(file: string, changed: () => void): void {
+function watchFile(file: string, changed: () => void, gateway: Gateway): void {
 	const path = resolve(file);
 	let timer: NodeJS.Timeout | undefined;
-	watch(dirname(path), { persistent: false }, (_, name) => {
-		// Kubernetes swaps a link called ..data; everything else is named.
-		if (name !== basename(path) && name !== "..data") return;
-		clearTimeout(timer);
-		timer = setTimeout(changed, WATCH_SETTLE_MS);
-	});
+	// Inotify instances are few in containers. A gateway that relays is worth more than its file watch.
+	const failed = (error: Error): void =>
+		gateway.log.logger.warn({ error: error.message }, "the file is not watched; SIGHUP still reloads it");
+	try {
+		watch(dirname(path), { persistent: false }, (_, name) => {
+			// Kubernetes swaps a link called ..data; everything else is named.
+			if (name !== basename(path) && name !== "..data") return;
+			clearTimeout(timer);
+			timer = setTimeout(changed, WATCH_SETTLE_MS);
+		}).on("error", failed);
+	} catch (error) {
+		failed(error as Error);
+	}
 }
 
 export interface Signals {

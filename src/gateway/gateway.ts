@@ -62,6 +62,8 @@ interface ReactorHandle {
 	readonly worker: Worker;
 	readonly wakeFd: number;
 	readonly journal: Journal;
+	/** Its thread has ended. */
+	ended: boolean;
 }
 
 export interface GatewayOptions {
@@ -110,6 +112,8 @@ export class Gateway {
 	/** Turns of the reactors as of the last trim: when none has passed, nothing was freed. */
 	#trimmedTurns = 0;
 	#stopping = false;
+	/** The last reload, drain or stop asked for. */
+	#turn: Promise<void> = Promise.resolve();
 	/** Settles when a reactor has failed: the process cannot go on. */
 	readonly failed: Promise<Error>;
 	#fail: (error: Error) => void = () => {};
@@ -332,11 +336,13 @@ export class Gateway {
 		});
 		worker.on("message", (notice: Notice) => this.#take(index, notice));
 		worker.on("error", (error) => this.#reactorFailed(index, error as Error));
+		const handle: ReactorHandle = { worker, wakeFd, journal, ended: false };
 		worker.on("exit", (code) => {
+			handle.ended = true;
 			if (!this.#stopping) this.#reactorFailed(index, new Error(`its thread ended with code ${code}`));
 		});
 		this.#counters.push(counters);
-		this.#reactors.push({ worker, wakeFd, journal });
+		this.#reactors.push(handle);
 	}
 
 	#reactorFailed(index: number, error: Error): void {
@@ -350,10 +356,10 @@ export class Gateway {
 		for (const waiter of this.#waiters) waiter(reactor, notice);
 	}
 
-	/** Resolves when every reactor has said so since this call. */
-	#everyReactor(matches: (notice: Notice) => boolean): Promise<void> {
+	/** Resolves when every reactor has said so since this call; rejects when one fails, for it never will. */
+	async #everyReactor(matches: (notice: Notice) => boolean): Promise<void> {
 		const missing = new Set(this.#reactors.keys());
-		return new Promise((resolve) => {
+		const all = new Promise<void>((resolve) => {
 			const waiter = (reactor: number, notice: Notice): void => {
 				if (matches(notice)) missing.delete(reactor);
 				if (missing.size > 0) return;
@@ -362,9 +368,25 @@ export class Gateway {
 			};
 			this.#waiters.add(waiter);
 		});
+		const failed = this.failed.then((error) => {
+			throw new StartError(`a reactor failed: ${error.message}`, { cause: error });
+		});
+		await Promise.race([all, failed]);
+	}
+
+	/** Reloading, draining and stopping each see the gateway as the one before left it. */
+	#inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
+		const result = this.#turn.then(task);
+		this.#turn = result.then(
+			() => {},
+			() => {},
+		);
+		return result;
 	}
 
 	#send(reactor: ReactorHandle, command: Command): void {
+		// Its wake-up descriptor is closed with it, and the number may be somebody else's by now.
+		if (reactor.ended) return;
 		reactor.worker.postMessage(command);
 		wake(reactor.wakeFd);
 	}
@@ -430,7 +452,7 @@ export class Gateway {
 	 */
 	async reload(config: Config): Promise<void> {
 		try {
-			await this.#reload(config);
+			await this.#inTurn(() => this.#reload(config));
 			this.#reloads.succeeded++;
 		} catch (error) {
 			this.#reloads.failed++;
@@ -454,7 +476,12 @@ export class Gateway {
 			);
 		this.#warnAboutRestart(config);
 
-		const before = { config: this.#config, connections: this.#connections, listeners: this.#listeners };
+		const before = {
+			config: this.#config,
+			connections: this.#connections,
+			listeners: this.#listeners,
+			upstreams: this.#upstreams,
+		};
 		this.#listeners = this.#openListeners(config, before.listeners, reactors);
 		this.#config = config;
 		this.#connections = wanted;
@@ -469,7 +496,10 @@ export class Gateway {
 			this.#config = before.config;
 			this.#connections = before.connections;
 			this.#listeners = before.listeners;
+			this.#upstreams = before.upstreams;
 			this.#registry.keep(before.config);
+			this.#health.follow(checkedAddresses(before.upstreams));
+			await this.#followNames(before.config);
 			throw error;
 		}
 		for (const listener of this.#listeners.values()) {
@@ -503,28 +533,34 @@ export class Gateway {
 	 */
 	async drain(): Promise<void> {
 		this.#state = "draining";
+		await this.#inTurn(() => this.#drain());
+	}
+
+	async #drain(): Promise<void> {
 		const { drainMs } = this.#config.timeouts;
 		this.#log.logger.info({ sessions: this.sessions, drain_ms: drainMs }, "draining");
 		const closed = this.#everyReactor((notice) => notice.kind === "listenersClosed");
-		const drained = this.#everyReactor((notice) => notice.kind === "drained");
+		// Where a reactor fails, nothing is left to wait for.
+		const drained = this.#everyReactor((notice) => notice.kind === "drained").catch(() => {});
 		for (const reactor of this.#reactors) this.#send(reactor, { kind: "drain" });
-		await closed;
-		this.#closeListeners();
 		let timer: NodeJS.Timeout | undefined;
-		await Promise.race([
-			drained,
-			new Promise((resolve) => {
-				timer = setTimeout(resolve, drainMs);
-			}),
-		]);
-		clearTimeout(timer);
-		await this.#close();
+		const late = new Promise<void>((resolve) => {
+			timer = setTimeout(resolve, drainMs);
+		});
+		try {
+			await closed;
+			this.#closeListeners();
+			await Promise.race([drained, late]);
+		} finally {
+			clearTimeout(timer);
+			await this.#close();
+		}
 	}
 
 	/** Ends at once: sessions that are left are closed as `drained`. */
 	async stop(): Promise<void> {
 		this.#state = "draining";
-		await this.#close();
+		await this.#inTurn(() => this.#close());
 	}
 
 	/** Sessions alive now. */
@@ -545,7 +581,11 @@ export class Gateway {
 		this.#resolver.close();
 		this.#health.close();
 		const ended = this.#reactors.map(
-			(reactor) => new Promise<void>((resolve) => reactor.worker.once("exit", () => resolve())),
+			(reactor) =>
+				new Promise<void>((resolve) => {
+					if (reactor.ended) resolve();
+					else reactor.worker.once("exit", () => resolve());
+				}),
 		);
 		for (const reactor of this.#reactors) this.#send(reactor, { kind: "stop" });
 		let timer: NodeJS.Timeout | undefined;
@@ -557,7 +597,10 @@ export class Gateway {
 		});
 		await Promise.race([Promise.all(ended), late]);
 		clearTimeout(timer);
-		for (const { wakeFd } of this.#reactors) closeDescriptor(wakeFd);
+		for (const reactor of this.#reactors) {
+			reactor.ended = true;
+			closeDescriptor(reactor.wakeFd);
+		}
 		this.#closeListeners();
 		this.#sessionLog?.close();
 		const admin = this.#admin;

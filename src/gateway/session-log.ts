@@ -23,7 +23,7 @@ export class SessionLog {
 	readonly #names: Names;
 	readonly #logger: Logger;
 	/** Wall clock minus the kernel's clock, so that records carry real times. */
-	readonly #wallOffsetMs = Date.now() - Number(process.hrtime.bigint() / 1000n) / 1000;
+	#wallOffsetMs = 0;
 	#timer: NodeJS.Timeout | undefined;
 	#closed = false;
 	#droppedSaid = 0;
@@ -51,6 +51,8 @@ export class SessionLog {
 
 	/** Writes what the journals hold. */
 	drain(): void {
+		// Asked anew each time: the wall clock may be set, and the kernel's stands still in a suspended machine.
+		this.#wallOffsetMs = Date.now() - Number(process.hrtime.bigint() / 1000n) / 1000;
 		for (const journal of this.#journals) journal.drain(this.#write);
 		const dropped = this.dropped;
 		if (dropped === this.#droppedSaid) return;

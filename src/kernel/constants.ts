@@ -16,12 +16,15 @@ export const EPIPE = 32;
 export const EPROTO = 71;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
+export const ENONET = 64;
+export const ENETDOWN = 100;
 export const ENETUNREACH = 101;
 export const ECONNABORTED = 103;
 export const ECONNRESET = 104;
 export const ENOBUFS = 105;
 export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
+export const EHOSTDOWN = 112;
 export const EHOSTUNREACH = 113;
 export const EINPROGRESS = 115;
 export const EAFNOSUPPORT = 97;
@@ -66,6 +69,8 @@ export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;
 /** Something can be read. */
 export const EPOLLIN = 0x001;
+/** Urgent data has come: a read stops short of it, although more may wait behind. */
+export const EPOLLPRI = 0x002;
 /** Something can be written. */
 export const EPOLLOUT = 0x004;
 /** The socket has an error; reading returns it. */

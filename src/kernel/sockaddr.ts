@@ -56,6 +56,18 @@ export function copyAddress(memory: Uint8Array, offset: number, out: Uint8Array,
 	return 6;
 }
 
+/**
+ * Copies an address given by its family, as PROXY headers give it: one of IPv4 that is dressed as IPv6 becomes
+ * IPv4 here too, so that routes see the same client however it came. Returns the family.
+ */
+export function copyUnmapped(family: 4 | 6, address: Uint8Array, out: Uint8Array, outOffset: number): 4 | 6 {
+	const mapped = family === 6 && isMapped(address, 0);
+	const start = mapped ? 12 : 0;
+	const length = mapped || family === 4 ? 4 : 16;
+	for (let i = 0; i < length; i++) out[outOffset + i] = address[start + i] as number;
+	return length === 4 ? 4 : 6;
+}
+
 function isMapped(memory: Uint8Array, start: number): boolean {
 	for (let i = 0; i < 10; i++) if (memory[start + i] !== 0) return false;
 	return memory[start + 10] === 0xff && memory[start + 11] === 0xff;

@@ -9,16 +9,19 @@ import {
 	EPERM,
 	EPOLLET,
 	EPOLLIN,
+	EPOLLPRI,
 	EPOLLRDHUP,
 	EPROTO,
 } from "../kernel/constants.js";
 import { copyAddress, portAt } from "../kernel/sockaddr.js";
 import { admit } from "./admit.js";
 import { at } from "./at.js";
+import { close } from "./close.js";
 import { type Core, LIVE_SESSIONS, type ReactorListener } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import { MEMORY_PRESSURE } from "./reasons.js";
 import { begin } from "./sniff.js";
-import { NONE, SNIFF } from "./table.js";
+import { NONE, PROXY_REQUIRED, SNIFF } from "./table.js";
 
 /**
  * Connections taken per listener and turn at most: enough for a burst, few enough that sessions are not kept
@@ -43,21 +46,19 @@ export function listenerOfEventSlot(slot: number): number {
 
 /** Starts to watch a listener: level-triggered, so that what a turn leaves is reported again. */
 export function watchListener(core: Core, listener: ReactorListener): void {
-	const result = core.kernel.readiness.add(
-		listener.plan.fd,
-		EPOLLIN,
-		listenerEventSlot(listener.plan.slot),
-		0,
-	);
-	if (result < 0) throw new Error(`cannot watch a listener: errno ${-result}`);
+	// Without memory for it the listener is as one that is paused: it is tried again.
+	if (watch(core, listener) < 0) {
+		listener.paused = true;
+		core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs + PAUSE_MS);
+	}
 	core.listeners.set(listener.plan.slot, listener);
 	core.retired.delete(listener.plan.slot);
 }
 
 /** Takes what has arrived, then stops watching. Clients whose connection was established are not cut off. */
 export function unwatchListener(core: Core, listener: ReactorListener): void {
-	while (!listener.paused && acceptOne(core, listener)) {}
-	if (!listener.paused) core.kernel.readiness.remove(listener.plan.fd);
+	while (acceptOne(core, listener)) {}
+	core.kernel.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
 	core.retired.set(listener.plan.slot, listener);
 }
@@ -110,7 +111,8 @@ function acceptOne(core: Core, listener: ReactorListener): boolean {
 }
 
 function pause(core: Core, listener: ReactorListener, forMs: number): void {
-	core.kernel.readiness.remove(listener.plan.fd);
+	// Modified, not removed: watching it again must not need memory that may be short then too.
+	core.kernel.readiness.modify(listener.plan.fd, 0, listenerEventSlot(listener.plan.slot), 0);
 	listener.paused = true;
 	core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs + forMs);
 }
@@ -120,9 +122,16 @@ export function resumeListeners(core: Core): void {
 	core.resumeAtMs = Number.POSITIVE_INFINITY;
 	for (const listener of core.listeners.values()) {
 		if (!listener.paused) continue;
-		listener.paused = false;
-		core.kernel.readiness.add(listener.plan.fd, EPOLLIN, listenerEventSlot(listener.plan.slot), 0);
+		listener.paused = watch(core, listener) < 0;
+		if (listener.paused) core.resumeAtMs = core.nowMs + PAUSE_MS;
 	}
+}
+
+function watch(core: Core, listener: ReactorListener): number {
+	const { readiness } = core.kernel;
+	const slot = listenerEventSlot(listener.plan.slot);
+	const known = readiness.modify(listener.plan.fd, EPOLLIN, slot, 0);
+	return known < 0 ? readiness.add(listener.plan.fd, EPOLLIN, slot, 0) : known;
 }
 
 /** Gives a new connection its row, and sends it down the road. */
@@ -141,10 +150,15 @@ function open(core: Core, listener: ReactorListener, fd: number): void {
 	core.policySessions[listener.policy] = (core.policySessions[listener.policy] ?? 0) + 1;
 	table.family[slot] = copyAddress(kernel.memory, core.addressAt, table.source, slot * 16);
 	table.sourcePort[slot] = portAt(kernel.memory, core.addressAt);
+	if (listener.plan.proxyRequired) table.flags[slot] = PROXY_REQUIRED;
 	if (!admit(core, listener, slot)) return;
 	// Edge-triggered: peeked bytes stay in the kernel, and level-triggered readiness would report them for ever.
 	// Writability is not asked for until something blocks, because every new socket would report it at once.
-	kernel.readiness.add(fd, EPOLLIN | EPOLLRDHUP | EPOLLET, slot, at(table.generation, slot));
+	const interest = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+	if (kernel.readiness.add(fd, interest, slot, at(table.generation, slot)) < 0) {
+		close(core, slot, MEMORY_PRESSURE);
+		return;
+	}
 	begin(core, listener, slot);
 }
 

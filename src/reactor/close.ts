@@ -2,13 +2,24 @@
  * The one way out: every session ends here, with one reason, and nothing else gives a client's or an
  * upstream's descriptor back.
  */
-import { ECONNRESET, EHOSTUNREACH, ENETUNREACH, EPIPE, ETIMEDOUT } from "../kernel/constants.js";
+import {
+	ECONNABORTED,
+	ECONNREFUSED,
+	ECONNRESET,
+	EHOSTDOWN,
+	EHOSTUNREACH,
+	ENETDOWN,
+	ENETUNREACH,
+	ENONET,
+	EPIPE,
+	ETIMEDOUT,
+} from "../kernel/constants.js";
 import { account } from "./account.js";
 import { at } from "./at.js";
 import { type Core, LIVE_SESSIONS } from "./core.js";
 import { scalarIndex } from "./counters.js";
-import { CLIENT_RESET, INTERNAL, KEEPALIVE_LOST, UPSTREAM_RESET } from "./reasons.js";
-import { BLOCKED, NONE } from "./table.js";
+import { CLIENT_RESET, DRAINED, INTERNAL, KEEPALIVE_LOST, LIFETIME, UPSTREAM_RESET } from "./reasons.js";
+import { BLOCKED, NONE, RELAY } from "./table.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
 export function close(core: Core, slot: number, reason: number): void {
@@ -32,23 +43,33 @@ export function close(core: Core, slot: number, reason: number): void {
 	if (core.draining && table.clients === 0) core.notify({ kind: "drained" });
 }
 
+/** A session that moved bytes so recently is in the middle of something. */
+const BUSY_MS = 1_000;
+
 /**
  * A reset on one side is a reset on the other, and so is any end while bytes wait: a stream that was cut must
- * not look complete. It also makes the kernel free at once what a stalled reader never took.
+ * not look complete. So is a busy session that we end on our own account. It also makes the kernel free at once what a stalled reader never took.
  */
 function isCut(core: Core, client: number, link: number, reason: number): boolean {
 	if (reason === CLIENT_RESET || reason === UPSTREAM_RESET || reason === KEEPALIVE_LOST) return true;
-	const { flags } = core.table;
+	const { flags, state, activeMs } = core.table;
+	const ours = reason === DRAINED || reason === LIFETIME || reason === INTERNAL;
+	if (ours && at(state, client) === RELAY && core.nowMs - at(activeMs, client) < BUSY_MS) return true;
 	return (at(flags, client) & BLOCKED) !== 0 || (link !== NONE && (at(flags, link) & BLOCKED) !== 0);
 }
 
 /** A system call on one of the session's descriptors failed: the errno tells who ended it. */
 export function closeFailed(core: Core, slot: number, errno: number): void {
 	switch (errno) {
+		case ECONNABORTED:
 		case ECONNRESET:
 		case EPIPE:
 			close(core, slot, slot < core.table.sessions ? CLIENT_RESET : UPSTREAM_RESET);
 			return;
+		case ECONNREFUSED:
+		case EHOSTDOWN:
+		case ENETDOWN:
+		case ENONET:
 		case ETIMEDOUT:
 		case EHOSTUNREACH:
 		case ENETUNREACH:

@@ -1,6 +1,7 @@
 /** Fifth step: connect to an address of the upstream; to another when that one refuses or is silent. */
 import {
 	AF_UNIX,
+	EADDRNOTAVAIL,
 	EAGAIN,
 	ECONNREFUSED,
 	EINPROGRESS,
@@ -13,6 +14,7 @@ import {
 	EPOLLHUP,
 	EPOLLIN,
 	EPOLLOUT,
+	EPOLLPRI,
 	EPOLLRDHUP,
 	ETIMEDOUT,
 	IPPROTO_TCP,
@@ -23,7 +25,7 @@ import {
 	TCP_KEEPINTVL,
 	TCP_NODELAY,
 } from "../kernel/constants.js";
-import { copyAddress, familyAt, portAt } from "../kernel/sockaddr.js";
+import { copyAddress, copyUnmapped, familyAt, portAt } from "../kernel/sockaddr.js";
 import { parseProxyHeader, writeProxyV1, writeProxyV2 } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close, closeFailed, closeLink } from "./close.js";
@@ -62,7 +64,8 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		if (address === undefined) break;
 		if (at(table.attempts, client) > 0) counters.add(DIAL_RETRIES, 1);
 		table.attempts[client] = at(table.attempts, client) + 1;
-		if (index < ATTEMPTS_MAX) table.tried[client] = tried | (1 << index);
+		// An address beyond the bits shares one, so that it is not the first choice again.
+		table.tried[client] = tried | (1 << (index % ATTEMPTS_MAX));
 
 		const fd = kernel.socket(familyAt(address.sockaddr, 0));
 		if (fd < 0) {
@@ -80,7 +83,8 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		}
 		if (result < 0 && result !== -EINPROGRESS) {
 			kernel.close(fd);
-			failed(core, client, address.board);
+			// No local port left is no fault of the address.
+			if (result !== -EADDRNOTAVAIL) failed(core, client, address.board);
 			reason = CONNECT_REFUSED;
 			continue;
 		}
@@ -116,7 +120,9 @@ function open(core: Core, client: number, fd: number): void {
 	table.flags[link] = WATCHES_OUT;
 	wheel.arm(client, core.nowMs + core.policyOf(client).connectMs);
 	// Writability is how a finished connect shows. Even one that finished within the call is reported by this.
-	kernel.readiness.add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, link, at(table.generation, link));
+	const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+	if (kernel.readiness.add(fd, interest, link, at(table.generation, link)) < 0)
+		close(core, client, MEMORY_PRESSURE);
 }
 
 /** News of an upstream connection that is being made. */
@@ -124,8 +130,11 @@ export function connecting(core: Core, link: number, events: number): void {
 	const { table, kernel } = core;
 	if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
 		const error = kernel.takeError(at(table.fd, link));
-		redial(core, link, error === ETIMEDOUT ? CONNECT_TIMEOUT : CONNECT_REFUSED);
-		return;
+		// A Unix peer that has answered and gone already hangs up without an error: that connect was good.
+		if (error !== 0 || (events & EPOLLOUT) === 0) {
+			redial(core, link, error === ETIMEDOUT ? CONNECT_TIMEOUT : CONNECT_REFUSED);
+			return;
+		}
 	}
 	if ((events & EPOLLOUT) !== 0) connected(core, link, events);
 }
@@ -180,7 +189,13 @@ function exchangeProxyHeaders(core: Core, client: number, link: number): boolean
 		}
 		parseProxyHeader(kernel.memory, HEADER_IN_AT, HEADER_IN_AT + received, proxyHeader);
 	}
-	const version = core.upstreams.get(at(table.upstream, client))?.plan.proxyProtocol ?? "off";
+	const balancer = core.upstreams.get(at(table.upstream, client));
+	if (balancer === undefined) {
+		// It went with a reload, and whether it expects a header with it.
+		close(core, client, UPSTREAM_DOWN);
+		return false;
+	}
+	const version = balancer.plan.proxyProtocol;
 	if (version === "off") return true;
 	const length = writeHeader(core, client, version, received > 0);
 	if (!sendFirst(core, link, HEADER_OUT_AT, length)) {
@@ -198,10 +213,9 @@ function writeHeader(core: Core, client: number, version: "v1" | "v2", received:
 	const destination = DESTINATION;
 	let destinationPort = 0;
 	let destinationFamily: 0 | 4 | 6 = 0;
-	if (received && !proxyHeader.isLocal && proxyHeader.family === family) {
-		destination.set(proxyHeader.destinationAddress);
+	if (received && !proxyHeader.isLocal && proxyHeader.family !== 0) {
+		destinationFamily = copyUnmapped(proxyHeader.family, proxyHeader.destinationAddress, destination, 0);
 		destinationPort = proxyHeader.destinationPort;
-		destinationFamily = family;
 	} else if (kernel.localAddress(at(table.fd, client), core.addressAt) >= 0) {
 		destinationFamily = copyAddress(kernel.memory, core.addressAt, destination, 0);
 		destinationPort = portAt(kernel.memory, core.addressAt);

@@ -1,5 +1,5 @@
 /** One event loop: waits for news, hands each to the step its connection is at, then sees to deadlines. */
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLRDHUP } from "../kernel/constants.js";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLPRI, EPOLLRDHUP } from "../kernel/constants.js";
 import type { Kernel } from "../kernel/kernel.js";
 import { accept, listenerOfEventSlot, resumeListeners, unwatchListener, watchListener } from "./accept.js";
 import { at } from "./at.js";
@@ -12,7 +12,7 @@ import { CLIENT_RESET, DRAINED } from "./reasons.js";
 import { refused } from "./refuse.js";
 import { relay, relayQueued, relayTimedOut } from "./relay.js";
 import { sniff, sniffTimedOut } from "./sniff.js";
-import { CONNECTING, DIAL, ENDING, FREE, READABLE, REFUSED, RELAY, SNIFF } from "./table.js";
+import { CONNECTING, DIAL, ENDING, FREE, READABLE, REFUSED, RELAY, SNIFF, URGENT } from "./table.js";
 
 /** The wake-up descriptor's slot in events. */
 const WAKE_SLOT = -1;
@@ -174,6 +174,9 @@ export class Reactor {
 				if (core.table.clients === 0) core.notify({ kind: "drained" });
 				return;
 			case "stop":
+				// News of listeners may stand behind this command in the same turn; nobody is to be let in any more.
+				for (const listener of core.listeners.values()) this.#kernel.readiness.remove(listener.plan.fd);
+				core.listeners.clear();
 				this.#closeAll();
 				this.#stopped = true;
 				core.notify({ kind: "stopped" });
@@ -192,6 +195,7 @@ export class Reactor {
 
 function noteEnding(core: Core, slot: number, events: number): void {
 	let flags = at(core.table.flags, slot) | READABLE;
+	if ((events & EPOLLPRI) !== 0) flags |= URGENT;
 	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) flags |= ENDING;
 	core.table.flags[slot] = flags;
 }

@@ -16,6 +16,7 @@ import {
 	EPOLLHUP,
 	EPOLLIN,
 	EPOLLOUT,
+	EPOLLPRI,
 	EPOLLRDHUP,
 } from "../kernel/constants.js";
 import { at } from "./at.js";
@@ -30,7 +31,7 @@ import {
 	STALL_TIMEOUT,
 	UPSTREAM_CLOSED,
 } from "./reasons.js";
-import { BLOCKED, BULK, ENDED, ENDING, NONE, READABLE, RELAY, SHUT, WATCHES_OUT } from "./table.js";
+import { BLOCKED, BULK, ENDED, ENDING, NONE, READABLE, RELAY, SHUT, URGENT, WATCHES_OUT } from "./table.js";
 
 /** Buffers a direction may move before others have their turn. */
 const ROUNDS_PER_TURN = 16;
@@ -70,7 +71,8 @@ export function relay(core: Core, slot: number, events: number): void {
 	const { table } = core;
 	const peer = at(table.peer, slot);
 	let flags = at(table.flags, slot);
-	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) {
+	if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) {
+		if ((events & EPOLLPRI) !== 0) flags = (flags | URGENT) & ~BULK;
 		flags |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0 ? READABLE | ENDING : READABLE;
 		table.flags[slot] = flags;
 	}
@@ -142,6 +144,7 @@ function moveByPeek(core: Core, from: number, to: number): boolean {
 
 function noteRead(core: Core, from: number, count: number): void {
 	const { flags, fullReads } = core.table;
+	if ((at(flags, from) & URGENT) !== 0) return;
 	if (count === CHUNK_BYTES) {
 		const reads = at(fullReads, from) + 1;
 		if (reads >= BULK_READS) {
@@ -314,7 +317,7 @@ function block(core: Core, to: number): void {
 	table.undelivered[to] = kernel.undelivered(at(table.fd, to));
 	if ((flags & WATCHES_OUT) === 0) {
 		// Modifying reports the state as it is now, so an edge in between is not lost.
-		const interest = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+		const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 		kernel.readiness.modify(at(table.fd, to), interest, to, at(table.generation, to));
 	}
 	const client = table.clientOf(to);
@@ -327,6 +330,8 @@ function ended(core: Core, from: number, to: number): boolean {
 	const { table, wheel } = core;
 	table.flags[from] = (at(table.flags, from) & ~READABLE) | ENDED;
 	const client = table.clientOf(from);
+	// The end itself was heard just now: the other side has its whole time from here.
+	table.activeMs[client] = core.nowMs;
 	if (at(table.firstEnd, client) === 0)
 		table.firstEnd[client] = from === client ? CLIENT_ENDED_FIRST : UPSTREAM_ENDED_FIRST;
 	const closesAtMs = core.nowMs + core.policyOf(client).halfClosedMs;
@@ -392,9 +397,7 @@ export function relayTimedOut(core: Core, client: number): void {
  */
 function renewIfTaking(core: Core, slot: number): void {
 	const { table, kernel } = core;
-	const { stallMs } = core.policyOf(table.clientOf(slot));
-	const blockedAtMs = at(table.blockedAtMs, slot);
-	if (blockedAtMs === 0 || blockedAtMs + stallMs > core.nowMs) return;
+	if (at(table.blockedAtMs, slot) === 0) return;
 	const undelivered = kernel.undelivered(at(table.fd, slot));
 	if (undelivered < 0 || undelivered >= at(table.undelivered, slot)) return;
 	table.undelivered[slot] = undelivered;

@@ -3,6 +3,7 @@
  * unfinished hello costs a row and nothing else, and whoever is dialled finds every byte still there.
  */
 import { EAGAIN, EINTR, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import { copyUnmapped } from "../kernel/sockaddr.js";
 import {
 	COMPLETE,
 	NEED_MORE,
@@ -29,19 +30,20 @@ import {
 	UNRECOGNIZED,
 } from "./reasons.js";
 import { refuse } from "./refuse.js";
-import { ENDING, LOW_WATER, NAME_BYTES } from "./table.js";
+import { ENDING, LOW_WATER, NAME_BYTES, PROXY_REQUIRED } from "./table.js";
 
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
 const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
 
 /** A new connection: routed at once where no route looks at its bytes, else given its handshake deadline. */
 export function begin(core: Core, listener: ReactorListener, slot: number): void {
-	if (!listener.router.peeks && !listener.plan.proxyRequired) {
+	const proxyRequired = (at(core.table.flags, slot) & PROXY_REQUIRED) !== 0;
+	if (!listener.router.peeks && !proxyRequired) {
 		// Nothing was asked, so the protocol stays unknown; `other` is what an unconditional route takes.
 		take(core, listener, slot, PROTOCOL_OTHER);
 		return;
 	}
-	const maySilence = listener.router.takesSilence && !listener.plan.proxyRequired;
+	const maySilence = listener.router.takesSilence && !proxyRequired;
 	core.wheel.arm(slot, maySilence ? silenceEndsAt(core, slot) : handshakeEndsAt(core, slot));
 }
 
@@ -76,7 +78,7 @@ export function sniff(core: Core, slot: number): void {
 
 function look(core: Core, listener: ReactorListener, slot: number, count: number): void {
 	const { kernel, table, recognition } = core;
-	if (listener.plan.proxyRequired && !passProxyHeader(core, slot, count)) return;
+	if ((at(table.flags, slot) & PROXY_REQUIRED) !== 0 && !passProxyHeader(core, slot, count)) return;
 	const start = at(table.proxyHeaderBytes, slot);
 	if (!listener.router.peeks) {
 		take(core, listener, slot, PROTOCOL_OTHER);
@@ -110,9 +112,8 @@ function passProxyHeader(core: Core, slot: number, count: number): boolean {
 	}
 	table.proxyHeaderBytes[slot] = proxyHeader.headerLength;
 	if (!proxyHeader.isLocal && proxyHeader.family !== 0) {
-		table.family[slot] = proxyHeader.family;
+		table.family[slot] = copyUnmapped(proxyHeader.family, proxyHeader.sourceAddress, table.source, slot * 16);
 		table.sourcePort[slot] = proxyHeader.sourcePort;
-		table.source.set(proxyHeader.sourceAddress, slot * 16);
 	}
 	return true;
 }

@@ -47,6 +47,10 @@ export const BULK = 32;
 export const QUEUED = 64;
 /** Readiness reports when it can be written. Asked for when it blocks first, and then kept. */
 export const WATCHES_OUT = 128;
+/** Urgent data came once: a short read no longer means that nothing more waits, and splicing would stop there. */
+export const URGENT = 512;
+/** A PROXY header must come first: its listener said so when it was accepted. */
+export const PROXY_REQUIRED = 1024;
 /** SO_RCVLOWAT is above 1, because a hello is known to be longer than what has come. */
 export const LOW_WATER = 256;
 

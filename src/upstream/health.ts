@@ -17,6 +17,11 @@ export interface HealthEvents {
 	changed(address: CheckedAddress, down: boolean, error: Error | undefined): void;
 }
 
+/** What this machine lacks says nothing about an upstream. */
+function isOurOwn(error: NodeJS.ErrnoException | undefined): boolean {
+	return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL"].includes(error?.code ?? "");
+}
+
 interface Check {
 	address: CheckedAddress;
 	down: boolean;
@@ -76,7 +81,7 @@ export class HealthChecks {
 			if (target.kind === "unix" || error !== undefined) socket.destroy();
 			else socket.resetAndDestroy();
 			if (this.#checks.get(check.address.board) !== check) return;
-			this.#take(check, error);
+			if (!isOurOwn(error)) this.#take(check, error);
 			check.timer = setTimeout(() => this.#run(check), check.address.health.intervalMs);
 			check.timer.unref();
 		};

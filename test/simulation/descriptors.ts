@@ -1,0 +1,197 @@
+/** What a simulated descriptor number can stand for, and what Linux says of its readiness. */
+import {
+	EPOLLERR,
+	EPOLLHUP,
+	EPOLLIN,
+	EPOLLOUT,
+	EPOLLRDHUP,
+} from "../../src/kernel/constants.js";
+import type { Stream } from "./stream.js";
+
+/** Anything that epoll watches. */
+export abstract class Watched {
+	fd = -1;
+	registered = false;
+	interest = 0;
+	slot = 0;
+	generation = 0;
+	/** Counts registrations, so that an event can tell whether its own is still there. */
+	registration = 0;
+	/** It is in epoll's list of what may have news. */
+	listed = false;
+
+	/** The EPOLL… bits that hold now, as `poll` in the kernel would compute them. */
+	abstract mask(): number;
+}
+
+export class SimulatedListener extends Watched {
+	readonly kind = "listener";
+	readonly queue: SimulatedSocket[] = [];
+	/** Place among the world's listeners, which says what its clients begin with. */
+	readonly style: number;
+
+	constructor(style: number) {
+		super();
+		this.style = style;
+	}
+
+	mask(): number {
+		return this.queue.length > 0 ? EPOLLIN : 0;
+	}
+}
+
+export class SimulatedWake extends Watched {
+	readonly kind = "wake";
+	signalled = false;
+
+	mask(): number {
+		return this.signalled ? EPOLLIN : 0;
+	}
+}
+
+/** Bytes in a pipe: a stretch of a stream. */
+export interface Stretch {
+	readonly stream: Stream;
+	position: number;
+	length: number;
+}
+
+export class SimulatedPipe {
+	readonly stretches: Stretch[] = [];
+	bytes = 0;
+	readonly capacity: number;
+
+	constructor(capacity: number) {
+		this.capacity = capacity;
+	}
+}
+
+export class SimulatedPipeEnd {
+	readonly kind = "pipe";
+	readonly pipe: SimulatedPipe;
+	readonly reads: boolean;
+
+	constructor(pipe: SimulatedPipe, reads: boolean) {
+		this.pipe = pipe;
+		this.reads = reads;
+	}
+}
+
+/** How the other end of a connection behaves: chosen once, then acted out at random. */
+export interface Temper {
+	/** Bytes it sends, all in all. */
+	readonly budget: number;
+	/** The most it sends at once. */
+	readonly burst: number;
+	/** How likely it is, when it has its turn, to … */
+	readonly reads: number;
+	readonly resets: number;
+	readonly endsEarly: number;
+	/** Closes both directions instead of one, so that what is sent to it later is answered by a reset. */
+	readonly closesWhole: boolean;
+	/** Never ends its direction by itself. */
+	readonly staysOpen: boolean;
+}
+
+export type Role = "client" | "upstream";
+
+/** A TCP socket of the reactor, together with the other end of its connection. */
+export class SimulatedSocket extends Watched {
+	readonly kind = "socket";
+	readonly role: Role;
+	readonly incoming: Stream;
+	readonly temper: Temper;
+	/** IPv4, as a number, and port of the other end. */
+	readonly port: number;
+
+	/** connect() is under way. */
+	connecting = false;
+	/** In use by the reactor: accepted or opened, and not closed. */
+	open = false;
+
+	// What came in.
+	/** Bytes that the reactor has taken. */
+	taken = 0;
+	/** Bytes that the reactor has seen: they cannot vanish from under it. */
+	seen = 0;
+	/** The peer's FIN has arrived. */
+	finished = false;
+	/** Reads that reach the end say so, even when an error came later (SOCK_DONE). */
+	lowWater = 1;
+
+	// What goes out.
+	/** Bytes accepted from the reactor, and how many of them the peer has not acknowledged. */
+	sent = 0;
+	queued = 0;
+	readonly capacity: number;
+	/** A send found no room: an edge is owed when there is some. */
+	wantsRoom = false;
+	/** The kernel takes nothing for a while, whatever room there is. */
+	throttled = false;
+	/** The reactor ended its direction. */
+	shut = false;
+
+	/** Reset or given up: the state is CLOSE, both directions are shut. */
+	dead = false;
+	/** SO_ERROR, 0 or an errno. */
+	error = 0;
+	/** The peer's program has closed, so more data is answered by a reset. */
+	peerGone = false;
+	/** A reset is on its way. */
+	resetDue = false;
+
+	// What the checker knows of it.
+	partner: SimulatedSocket | undefined;
+	/** Length of the PROXY header before the client's own bytes. */
+	headerBytes = 0;
+	/** PROXY header sent to this upstream: its bytes so far, and its length once it is complete (-1: not yet). */
+	readonly headerOut: number[] = [];
+	headerOutBytes = 0;
+	acceptedMs = 0;
+	dialledMs = 0;
+	/** When the reactor last moved a byte of the session (noted on the client). */
+	activeMs = 0;
+	/** A reset was the last that the peer saw; otherwise, after close, an end. */
+	wasReset = false;
+	/** At close: bytes that the reactor had taken and not sent on, and those it had left unread. */
+	heldAtClose = 0;
+	unreadAtClose = 0;
+
+	constructor(role: Role, incoming: Stream, temper: Temper, port: number, capacity: number) {
+		super();
+		this.role = role;
+		this.incoming = incoming;
+		this.temper = temper;
+		this.port = port;
+		this.capacity = capacity;
+	}
+
+	get available(): number {
+		return this.incoming.arrived - this.taken;
+	}
+
+	get room(): number {
+		return this.dead || this.throttled ? 0 : this.capacity - this.queued;
+	}
+
+	/** sk_stream_is_writeable: a third of the buffer is free. */
+	get writable(): boolean {
+		return !this.throttled && 2 * (this.capacity - this.queued) >= this.queued && this.queued < this.capacity;
+	}
+
+	/** tcp_poll(). */
+	mask(): number {
+		if (this.connecting) return 0;
+		let mask = 0;
+		const receiveShut = this.finished || this.dead;
+		const sendShut = this.shut || this.dead;
+		if (receiveShut && sendShut) mask |= EPOLLHUP;
+		if (receiveShut) mask |= EPOLLIN | EPOLLRDHUP;
+		else if (this.available > 0 && this.available >= this.lowWater) mask |= EPOLLIN;
+		if (sendShut || this.writable) mask |= EPOLLOUT;
+		if (this.error !== 0) mask |= EPOLLERR;
+		return mask;
+	}
+}
+
+export type Descriptor = SimulatedListener | SimulatedWake | SimulatedPipeEnd | SimulatedSocket;

@@ -1,0 +1,65 @@
+/** How the simulated kernel misbehaves: probabilities, each of something that a real one may do. */
+export interface Faults {
+	/** A call that may be interrupted is. */
+	readonly interrupt: number;
+	/** A read finds nothing although bytes are about to show. */
+	readonly emptyRead: number;
+	/** A send takes less than there is room for. */
+	readonly shortSend: number;
+	/** A send takes nothing although there is room. */
+	readonly fullSend: number;
+	/** accept, socket or pipe finds no descriptor or memory. */
+	readonly exhausted: number;
+	/** A connection is gone before it is accepted. */
+	readonly aborted: number;
+	/** News of a descriptor waits for a later turn. */
+	readonly late: number;
+	/** News is reported without cause. */
+	readonly spurious: number;
+	/** A wait reports a part only. */
+	readonly fewEvents: number;
+	/** The other end does something while the reactor is inside a call. */
+	readonly meanwhile: number;
+	/** The clock leaps ahead, as after a suspended machine. */
+	readonly leap: number;
+}
+
+/** Nothing goes wrong. */
+export const CALM: Faults = {
+	interrupt: 0,
+	emptyRead: 0,
+	shortSend: 0,
+	fullSend: 0,
+	exhausted: 0,
+	aborted: 0,
+	late: 0,
+	spurious: 0,
+	fewEvents: 0,
+	meanwhile: 0,
+	leap: 0,
+};
+
+/**
+ * Faults of the simulation itself: each breaks a promise of the kernel or hides a call from it, and the
+ * checker must notice. They are how the checker is tested.
+ */
+export type Mutant =
+	| "none"
+	/** An edge is never delivered. */
+	| "lost_out_edge"
+	| "lost_in_edge"
+	/** close() does nothing. */
+	| "leaked_close"
+	/** A byte is lost, doubled or changed on its way through a send. */
+	| "lost_byte"
+	| "doubled_byte"
+	| "changed_byte"
+	/** Events are reported for the generation before. */
+	| "old_generation"
+	/** The clock stands still for the wheel, or the loop sleeps past its deadlines. */
+	| "overslept"
+	/** The ledger misses an opened upstream. */
+	| "miscounted"
+	/** An end becomes a reset, or the other way round. */
+	| "lost_shutdown"
+	| "reset_as_end";
