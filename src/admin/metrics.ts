@@ -17,7 +17,7 @@ export interface Named {
 
 /** What the admin port shows. The gateway provides it. */
 export interface AdminView {
-	readonly counters: readonly Counters[];
+	counters(): readonly Counters[];
 	listeners(): readonly Named[];
 	/** `name` is the route's label. */
 	routes(): readonly (Named & { readonly listener: string })[];
@@ -91,7 +91,7 @@ export function renderMetrics(view: AdminView): string {
 
 function sum(view: AdminView, read: (counters: Counters) => number): number {
 	let total = 0;
-	for (const counters of view.counters) total += read(counters);
+	for (const counters of view.counters()) total += read(counters);
 	return total;
 }
 
@@ -123,7 +123,7 @@ function sessions(page: Page, view: AdminView): void {
 		"gauge",
 		"Sessions alive in each reactor: the kernel shares them by hash.",
 	);
-	for (const [reactor, counters] of view.counters.entries()) {
+	for (const [reactor, counters] of view.counters().entries()) {
 		const active = listeners.reduce((total, { slot }) => total + counters.active(slot), 0);
 		page.sample("sluice_reactor_sessions", { reactor: String(reactor) }, active);
 	}
@@ -176,7 +176,7 @@ function timings(page: Page, view: AdminView): void {
 
 function addUp(view: AdminView, cells: (counters: Counters) => Float64Array): number[] {
 	const total = new Array<number>(HISTOGRAM_CELLS).fill(0);
-	for (const counters of view.counters)
+	for (const counters of view.counters())
 		for (const [index, value] of cells(counters).entries()) total[index] = (total[index] ?? 0) + value;
 	return total;
 }

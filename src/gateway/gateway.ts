@@ -6,39 +6,21 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
-import { Worker } from "node:worker_threads";
 import { type AdminView, renderMetrics } from "../admin/metrics.js";
 import { openAdmin } from "../admin/server.js";
-import type { Config, ListenerConfig } from "../config/config.js";
+import type { Config } from "../config/config.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
-import {
-	acceptQueue,
-	closeDescriptor,
-	openListener,
-	openWake,
-	raiseDescriptorLimit,
-	setKeepalive,
-	startListening,
-	wake,
-} from "../kernel/sockets.js";
-import { LIVE_ENDING, LIVE_SESSIONS } from "../reactor/core.js";
-import { Counters } from "../reactor/counters.js";
-import { Journal } from "../reactor/journal.js";
-import type { Command, Notice, ReactorOptions } from "../reactor/plan.js";
+import { raiseDescriptorLimit } from "../kernel/sockets.js";
+import type { Plan } from "../reactor/plan.js";
 import { Board } from "../upstream/board.js";
 import { HealthChecks } from "../upstream/health.js";
 import { Resolver } from "../upstream/resolver.js";
 import { descriptorBudget, pipesPerReactor } from "./descriptors.js";
 import { StartError } from "./errors.js";
+import { acceptQueues, closeListeners, type Listeners, openListeners, retune } from "./listeners.js";
 import { type Log, openLog } from "./log.js";
-import {
-	addressBytes,
-	checkedAddresses,
-	planFor,
-	Registry,
-	type ResolvedUpstream,
-	splitKey,
-} from "./plan.js";
+import { checkedAddresses, planFor, Registry, type ResolvedUpstream, splitKey } from "./plan.js";
+import { Reactors } from "./reactors.js";
 import { SessionLog } from "./session-log.js";
 
 /** How long start waits for names of upstreams; what is not known by then is dialled when it is. */
@@ -46,25 +28,6 @@ const FIRST_RESOLVE_MS = 2_000;
 
 /** How often memory that was freed is given back to the system, while anything happens at all. */
 const TRIM_MS = 5_000;
-
-/** Reactors end within a turn; one that does not is a fault, and the process must not wait for it. */
-const STOP_MS = 2_000;
-
-interface OpenListener {
-	readonly config: ListenerConfig;
-	/** One descriptor per reactor. */
-	readonly fds: readonly number[];
-	/** The port, also when the config said 0. */
-	readonly port: number;
-}
-
-interface ReactorHandle {
-	readonly worker: Worker;
-	readonly wakeFd: number;
-	readonly journal: Journal;
-	/** Its thread has ended. */
-	ended: boolean;
-}
 
 export interface GatewayOptions {
 	/** Where the log goes. Default: standard output. */
@@ -90,10 +53,8 @@ export class Gateway {
 	readonly #log: Log;
 	readonly #registry: Registry;
 	readonly #board = new Board();
-	readonly #live = new Int32Array(new SharedArrayBuffer(8));
-	readonly #counters: Counters[] = [];
-	readonly #reactors: ReactorHandle[] = [];
-	#listeners = new Map<string, OpenListener>();
+	readonly #reactors: Reactors;
+	#listeners: Listeners = new Map();
 	/** With what their names mean now. Empty before the first plan. */
 	#upstreams: readonly ResolvedUpstream[] = [];
 	readonly #resolver: Resolver;
@@ -107,24 +68,18 @@ export class Gateway {
 	#rows = 0;
 	#descriptors = 0;
 	readonly #reloads = { succeeded: 0, failed: 0 };
-	readonly #waiters = new Set<(reactor: number, notice: Notice) => void>();
 	#trimTimer: NodeJS.Timeout | undefined;
 	/** Turns of the reactors as of the last trim: when none has passed, nothing was freed. */
 	#trimmedTurns = 0;
 	#stopping = false;
 	/** The last reload, drain or stop asked for. */
 	#turn: Promise<void> = Promise.resolve();
-	/** Settles when a reactor has failed: the process cannot go on. */
-	readonly failed: Promise<Error>;
-	#fail: (error: Error) => void = () => {};
 
 	private constructor(config: Config, log: Log) {
 		this.#config = config;
 		this.#log = log;
 		this.#registry = new Registry(this.#board);
-		this.failed = new Promise((resolve) => {
-			this.#fail = resolve;
-		});
+		this.#reactors = new Reactors(log.logger, () => this.#sessionLog?.told());
 		this.#resolver = new Resolver({
 			changed: (host) => this.#nameChanged(host),
 			failed: (host, error, kept) =>
@@ -165,6 +120,11 @@ export class Gateway {
 		return this.#log;
 	}
 
+	/** Settles when a reactor has failed: its sessions are lost, and the gateway should be stopped. */
+	get failed(): Promise<Error> {
+		return this.#reactors.failed;
+	}
+
 	get config(): Config {
 		return this.#config;
 	}
@@ -196,14 +156,19 @@ export class Gateway {
 		this.#descriptors = raiseDescriptorLimit();
 		this.#connections = this.#sessionLimit(config, reactors);
 		this.#rows = this.#connections;
-		this.#listeners = this.#openListeners(config, new Map(), reactors);
+		this.#listeners = openListeners(config, this.#listeners, reactors);
 		if (config.admin !== null) await this.#openAdmin(config.admin);
 		this.#registry.keep(config);
 		const resolved = this.#followNames(config);
-		for (let index = 0; index < reactors; index++) this.#startReactor(index, reactors);
+		const share = {
+			sessions: this.#rows,
+			bufferedBytes: Math.floor(config.limits.bufferedBytes / reactors),
+			pipes: pipesPerReactor(this.#descriptors),
+		};
+		this.#reactors.start(reactors, share, this.#board);
 		await resolved;
 		this.#sessionLog = new SessionLog(
-			this.#reactors.map((reactor) => reactor.journal),
+			this.#reactors.journals,
 			{
 				listener: (slot) => this.#registry.listeners.nameOf(slot),
 				route: (slot) => splitKey(this.#registry.routes.nameOf(slot))[1],
@@ -213,7 +178,6 @@ export class Gateway {
 			this.#log.logger,
 		);
 		await this.#sendPlan();
-		process.on("exit", this.#releaseThreads);
 		this.#trimTimer = setInterval(() => this.#trim(), TRIM_MS).unref();
 		this.#state = "ready";
 		this.#log.logger.info(
@@ -230,14 +194,8 @@ export class Gateway {
 		);
 	}
 
-	/** The process exits although the gateway runs. Node joins its threads, and would wait for the reactors for ever. */
-	readonly #releaseThreads = (): void => {
-		Atomics.store(this.#live, LIVE_ENDING, 1);
-		for (const reactor of this.#reactors) wake(reactor.wakeFd);
-	};
-
 	#trim(): void {
-		const turns = this.#counters.reduce((sum, counters) => sum + counters.get("turns"), 0);
+		const turns = this.#reactors.counters.reduce((sum, counters) => sum + counters.get("turns"), 0);
 		if (turns === this.#trimmedTurns) return;
 		this.#trimmedTurns = turns;
 		trimHeap();
@@ -266,42 +224,6 @@ export class Gateway {
 		return wanted ?? budget.sessions;
 	}
 
-	/** Opens what is new, and passes on what is open already. Throws, with nothing new left open, when one fails. */
-	#openListeners(
-		config: Config,
-		present: ReadonlyMap<string, OpenListener>,
-		reactors: number,
-	): Map<string, OpenListener> {
-		const listeners = new Map<string, OpenListener>();
-		const opened: OpenListener[] = [];
-		try {
-			for (const listener of config.listeners) {
-				const known = present.get(listener.name);
-				if (known !== undefined) {
-					listeners.set(listener.name, { ...known, config: listener });
-					continue;
-				}
-				const { fds, port } = openListener(
-					{
-						address: listener.host === "*" ? null : addressBytes(listener.host),
-						port: listener.port,
-						backlog: listener.backlog,
-						keepalive: config.keepalive,
-					},
-					reactors,
-				);
-				const entry = { config: listener, fds, port };
-				opened.push(entry);
-				listeners.set(listener.name, entry);
-			}
-		} catch (error) {
-			for (const { fds } of opened) fds.forEach(closeDescriptor);
-			const failing = config.listeners[listeners.size];
-			throw StartError.listening(failing?.name ?? "", failing?.port ?? 0, error);
-		}
-		return listeners;
-	}
-
 	async #openAdmin(admin: { readonly host: string; readonly port: number }): Promise<void> {
 		const name = `${admin.host}:${admin.port}`;
 		try {
@@ -309,69 +231,6 @@ export class Gateway {
 		} catch (error) {
 			throw StartError.listening(`${name} (admin)`, admin.port, error);
 		}
-	}
-
-	#startReactor(index: number, reactors: number): void {
-		const counters = new Counters();
-		const journal = new Journal();
-		const wakeFd = openWake();
-		const options: ReactorOptions = {
-			index,
-			reactors,
-			sessions: this.#rows,
-			bufferedBytes: Math.floor(this.#config.limits.bufferedBytes / reactors),
-			pipes: pipesPerReactor(this.#descriptors),
-			wakeFd,
-			counters: counters.buffer,
-			journal: journal.buffer,
-			board: this.#board.buffer,
-			live: this.#live.buffer as SharedArrayBuffer,
-		};
-		const worker = new Worker(new URL("../reactor/worker.js", import.meta.url), {
-			workerData: options,
-			name: `reactor ${index}`,
-			// The reactor allocates next to nothing; a small young generation keeps its memory what it needs.
-			resourceLimits: { maxYoungGenerationSizeMb: 4 },
-			trackUnmanagedFds: false,
-		});
-		worker.on("message", (notice: Notice) => this.#take(index, notice));
-		worker.on("error", (error) => this.#reactorFailed(index, error as Error));
-		const handle: ReactorHandle = { worker, wakeFd, journal, ended: false };
-		worker.on("exit", (code) => {
-			handle.ended = true;
-			if (!this.#stopping) this.#reactorFailed(index, new Error(`its thread ended with code ${code}`));
-		});
-		this.#counters.push(counters);
-		this.#reactors.push(handle);
-	}
-
-	#reactorFailed(index: number, error: Error): void {
-		this.#log.logger.error({ reactor: index, error: error.stack ?? error.message }, "a reactor failed");
-		this.#fail(error);
-	}
-
-	#take(reactor: number, notice: Notice): void {
-		if (notice.kind === "journal") this.#sessionLog?.told();
-		else if (notice.kind === "log") this.#log.logger[notice.level](notice.message);
-		for (const waiter of this.#waiters) waiter(reactor, notice);
-	}
-
-	/** Resolves when every reactor has said so since this call; rejects when one fails, for it never will. */
-	async #everyReactor(matches: (notice: Notice) => boolean): Promise<void> {
-		const missing = new Set(this.#reactors.keys());
-		const all = new Promise<void>((resolve) => {
-			const waiter = (reactor: number, notice: Notice): void => {
-				if (matches(notice)) missing.delete(reactor);
-				if (missing.size > 0) return;
-				this.#waiters.delete(waiter);
-				resolve();
-			};
-			this.#waiters.add(waiter);
-		});
-		const failed = this.failed.then((error) => {
-			throw new StartError(`a reactor failed: ${error.message}`, { cause: error });
-		});
-		await Promise.race([all, failed]);
 	}
 
 	/** Reloading, draining and stopping each see the gateway as the one before left it. */
@@ -384,23 +243,16 @@ export class Gateway {
 		return result;
 	}
 
-	#send(reactor: ReactorHandle, command: Command): void {
-		// Its wake-up descriptor is closed with it, and the number may be somebody else's by now.
-		if (reactor.ended) return;
-		reactor.worker.postMessage(command);
-		wake(reactor.wakeFd);
-	}
-
 	async #sendPlan(): Promise<void> {
 		const revision = ++this.#revision;
 		this.#upstreams = this.#registry.resolve(this.#config, this.#resolver);
 		this.#health.follow(checkedAddresses(this.#upstreams));
-		const applied = this.#everyReactor((notice) => notice.kind === "applied" && notice.revision === revision);
-		for (const [index, reactor] of this.#reactors.entries()) {
+		const plans = Array.from({ length: this.#reactors.count }, (_, index) => {
 			const fdOf = (name: string): number => this.#listeners.get(name)?.fds[index] ?? -1;
-			const plan = planFor(this.#config, this.#registry, this.#upstreams, revision, this.#connections, fdOf);
-			this.#send(reactor, { kind: "plan", plan });
-		}
+			return planFor(this.#config, this.#registry, this.#upstreams, revision, this.#connections, fdOf);
+		});
+		const applied = this.#reactors.all((notice) => notice.kind === "applied" && notice.revision === revision);
+		this.#reactors.tell((index) => ({ kind: "plan", plan: plans[index] as Plan })); // one for each index
 		await applied;
 	}
 
@@ -436,7 +288,7 @@ export class Gateway {
 		}
 		for (const { config, plan } of this.#upstreams) {
 			if (!config.addresses.some((endpoint) => endpoint.kind === "name" && endpoint.host === host)) continue;
-			for (const reactor of this.#reactors) this.#send(reactor, { kind: "upstream", upstream: plan });
+			this.#reactors.tell({ kind: "upstream", upstream: plan });
 			this.#log.logger.info(
 				{ upstream: config.name, host, addresses: plan.addresses.length },
 				"a name has new addresses",
@@ -467,7 +319,6 @@ export class Gateway {
 
 	async #reload(config: Config): Promise<void> {
 		if (this.#state !== "ready") throw new StartError(`cannot reload while ${this.#state}`);
-		const reactors = this.#reactors.length;
 		const rows = this.#rows;
 		const wanted = config.limits.connections ?? rows;
 		if (wanted > rows)
@@ -482,7 +333,7 @@ export class Gateway {
 			listeners: this.#listeners,
 			upstreams: this.#upstreams,
 		};
-		this.#listeners = this.#openListeners(config, before.listeners, reactors);
+		this.#listeners = openListeners(config, before.listeners, this.#reactors.count);
 		this.#config = config;
 		this.#connections = wanted;
 		this.#registry.keep(config);
@@ -491,8 +342,7 @@ export class Gateway {
 			await this.#sendPlan();
 		} catch (error) {
 			// Too many of something at once. Nothing has been sent to the reactors yet.
-			for (const [name, listener] of this.#listeners)
-				if (!before.listeners.has(name)) listener.fds.forEach(closeDescriptor);
+			closeListeners(this.#listeners, before.listeners);
 			this.#config = before.config;
 			this.#connections = before.connections;
 			this.#listeners = before.listeners;
@@ -502,15 +352,9 @@ export class Gateway {
 			await this.#followNames(before.config);
 			throw error;
 		}
-		for (const listener of this.#listeners.values()) {
-			for (const fd of listener.fds) {
-				setKeepalive(fd, config.keepalive);
-				startListening(fd, listener.config.backlog);
-			}
-		}
+		retune(this.#listeners, config);
 		// Only now: each reactor has taken what waited in these queues.
-		for (const [name, listener] of before.listeners)
-			if (!this.#listeners.has(name)) listener.fds.forEach(closeDescriptor);
+		closeListeners(before.listeners, this.#listeners);
 		this.#log.logger.info({ revision: this.#revision }, "reloaded");
 	}
 
@@ -539,10 +383,10 @@ export class Gateway {
 	async #drain(): Promise<void> {
 		const { drainMs } = this.#config.timeouts;
 		this.#log.logger.info({ sessions: this.sessions, drain_ms: drainMs }, "draining");
-		const closed = this.#everyReactor((notice) => notice.kind === "listenersClosed");
+		const closed = this.#reactors.all((notice) => notice.kind === "listenersClosed");
 		// Where a reactor fails, nothing is left to wait for.
-		const drained = this.#everyReactor((notice) => notice.kind === "drained").catch(() => {});
-		for (const reactor of this.#reactors) this.#send(reactor, { kind: "drain" });
+		const drained = this.#reactors.all((notice) => notice.kind === "drained").catch(() => {});
+		this.#reactors.tell({ kind: "drain" });
 		let timer: NodeJS.Timeout | undefined;
 		const late = new Promise<void>((resolve) => {
 			timer = setTimeout(resolve, drainMs);
@@ -565,11 +409,11 @@ export class Gateway {
 
 	/** Sessions alive now. */
 	get sessions(): number {
-		return Atomics.load(this.#live, LIVE_SESSIONS);
+		return this.#reactors.sessions;
 	}
 
 	#closeListeners(): void {
-		for (const { fds } of this.#listeners.values()) fds.forEach(closeDescriptor);
+		closeListeners(this.#listeners);
 		this.#listeners = new Map();
 	}
 
@@ -577,30 +421,9 @@ export class Gateway {
 		if (this.#stopping) return;
 		this.#stopping = true;
 		clearInterval(this.#trimTimer);
-		process.off("exit", this.#releaseThreads);
 		this.#resolver.close();
 		this.#health.close();
-		const ended = this.#reactors.map(
-			(reactor) =>
-				new Promise<void>((resolve) => {
-					if (reactor.ended) resolve();
-					else reactor.worker.once("exit", () => resolve());
-				}),
-		);
-		for (const reactor of this.#reactors) this.#send(reactor, { kind: "stop" });
-		let timer: NodeJS.Timeout | undefined;
-		const late = new Promise<void>((resolve) => {
-			timer = setTimeout(() => {
-				for (const reactor of this.#reactors) void reactor.worker.terminate();
-				resolve();
-			}, STOP_MS);
-		});
-		await Promise.race([Promise.all(ended), late]);
-		clearTimeout(timer);
-		for (const reactor of this.#reactors) {
-			reactor.ended = true;
-			closeDescriptor(reactor.wakeFd);
-		}
+		await this.#reactors.stop();
 		this.#closeListeners();
 		this.#sessionLog?.close();
 		const admin = this.#admin;
@@ -612,7 +435,7 @@ export class Gateway {
 	}
 
 	readonly #view: AdminView = {
-		counters: this.#counters,
+		counters: () => this.#reactors.counters,
 		listeners: () => named(this.#registry.listeners.entries()),
 		routes: () =>
 			[...this.#registry.routes.entries()].map(([key, slot]) => {
@@ -621,15 +444,7 @@ export class Gateway {
 			}),
 		upstreams: () => named(this.#registry.upstreams.entries()),
 		addresses: () => this.#addresses(),
-		acceptQueues: () =>
-			[...this.#listeners.values()].map(({ config, fds }) => {
-				const queues = fds.map(acceptQueue);
-				return {
-					listener: config.name,
-					depth: queues.reduce((sum, queue) => sum + queue.depth, 0),
-					limit: queues.reduce((sum, queue) => sum + queue.limit, 0),
-				};
-			}),
+		acceptQueues: () => acceptQueues(this.#listeners),
 		connectionsMax: () => this.#connections,
 		descriptorsMax: () => this.#descriptors,
 		logLinesDropped: () => this.#log.dropped() + (this.#sessionLog?.dropped ?? 0),

@@ -42,7 +42,7 @@ test("an idle gateway's page is well formed", () => {
 test("what all reactors counted is added up", () => {
 	const [first, second] = [new Counters(), new Counters()];
 	const view = viewOf({
-		counters: [first, second],
+		counters: () => [first, second],
 		listeners: () => [
 			{ slot: 3, name: "a" },
 			{ slot: 255, name: "b" },
@@ -134,7 +134,7 @@ test("whatever things are called and whatever was counted, the page is well form
 				const numbered = (names: string[]) => names.map((name, slot) => ({ slot, name }));
 				const read = reader(
 					viewOf({
-						counters,
+						counters: () => counters,
 						listeners: () => numbered(listeners),
 						upstreams: () => numbered(upstreams),
 						routes: () => numbered(upstreams).map((route) => ({ ...route, listener: listeners[0] ?? "" })),

@@ -3,8 +3,9 @@ import type { AdminView } from "../../src/admin/metrics.js";
 import { Counters } from "../../src/reactor/counters.js";
 
 export function viewOf(changes: Partial<AdminView> = {}): AdminView {
+	const counters = [new Counters(), new Counters()];
 	return {
-		counters: [new Counters(), new Counters()],
+		counters: () => counters,
 		listeners: () => [],
 		routes: () => [],
 		upstreams: () => [],

@@ -1,0 +1,78 @@
+/** The gateway's listening sockets: a set is opened whole or not at all, and carried over reloads. */
+import type { Config, ListenerConfig } from "../config/config.js";
+import {
+	acceptQueue,
+	closeDescriptor,
+	openListener,
+	setKeepalive,
+	startListening,
+} from "../kernel/sockets.js";
+import { StartError } from "./errors.js";
+import { addressBytes } from "./plan.js";
+
+export interface OpenListener {
+	readonly config: ListenerConfig;
+	/** One descriptor per reactor. */
+	readonly fds: readonly number[];
+	/** The port, also when the config said 0. */
+	readonly port: number;
+}
+
+/** By name. */
+export type Listeners = ReadonlyMap<string, OpenListener>;
+
+/**
+ * The listeners of a config: those of `present` that it names too, and new ones.
+ *
+ * @throws StartError, with nothing new left open, when one cannot be opened
+ */
+export function openListeners(config: Config, present: Listeners, reactors: number): Listeners {
+	const listeners = new Map<string, OpenListener>();
+	const opened: OpenListener[] = [];
+	for (const listener of config.listeners) {
+		const known = present.get(listener.name);
+		if (known !== undefined) {
+			listeners.set(listener.name, { ...known, config: listener });
+			continue;
+		}
+		try {
+			const address = listener.host === "*" ? null : addressBytes(listener.host);
+			const { port, backlog } = listener;
+			const bound = openListener({ address, port, backlog, keepalive: config.keepalive }, reactors);
+			const entry = { config: listener, ...bound };
+			opened.push(entry);
+			listeners.set(listener.name, entry);
+		} catch (error) {
+			for (const { fds } of opened) fds.forEach(closeDescriptor);
+			throw StartError.listening(listener.name, listener.port, error);
+		}
+	}
+	return listeners;
+}
+
+/** Closes what `before` has and `after` has not. */
+export function closeListeners(before: Listeners, after: Listeners = new Map()): void {
+	for (const [name, { fds }] of before) if (!after.has(name)) fds.forEach(closeDescriptor);
+}
+
+/** Gives open listeners the backlog and keepalive of a new config; accepted connections inherit the latter. */
+export function retune(listeners: Listeners, config: Config): void {
+	for (const listener of listeners.values()) {
+		for (const fd of listener.fds) {
+			setKeepalive(fd, config.keepalive);
+			startListening(fd, listener.config.backlog);
+		}
+	}
+}
+
+/** Connections waiting to be accepted, and how many may, over all reactors. */
+export function acceptQueues(listeners: Listeners): { listener: string; depth: number; limit: number }[] {
+	return [...listeners.values()].map(({ config, fds }) => {
+		const queues = fds.map(acceptQueue);
+		return {
+			listener: config.name,
+			depth: queues.reduce((sum, queue) => sum + queue.depth, 0),
+			limit: queues.reduce((sum, queue) => sum + queue.limit, 0),
+		};
+	});
+}

@@ -1,0 +1,171 @@
+/** The reactors' threads: started, told, listened to and ended together. */
+import { Worker } from "node:worker_threads";
+import { closeDescriptor, openWake, wake } from "../kernel/sockets.js";
+import { LIVE_ENDING, LIVE_SESSIONS } from "../reactor/core.js";
+import { Counters } from "../reactor/counters.js";
+import { Journal } from "../reactor/journal.js";
+import type { Command, Notice, ReactorOptions } from "../reactor/plan.js";
+import type { Board } from "../upstream/board.js";
+import { StartError } from "./errors.js";
+import type { Logger } from "./log.js";
+
+/** Reactors end within a turn; one that does not is a fault, and the process must not wait for it. */
+const STOP_MS = 2_000;
+
+interface Reactor {
+	readonly worker: Worker;
+	readonly wakeFd: number;
+	/** Its thread has ended. */
+	ended: boolean;
+}
+
+/** What each reactor may use. */
+export interface ReactorShare {
+	readonly sessions: number;
+	readonly bufferedBytes: number;
+	readonly pipes: number;
+}
+
+export class Reactors {
+	readonly counters: Counters[] = [];
+	readonly journals: Journal[] = [];
+	/** Settles when one has failed: its sessions are lost, and nothing can replace it. */
+	readonly failed: Promise<Error>;
+
+	readonly #reactors: Reactor[] = [];
+	readonly #live = new Int32Array(new SharedArrayBuffer(8));
+	readonly #waiters = new Set<(reactor: number, notice: Notice) => void>();
+	readonly #logger: Logger;
+	readonly #journalTold: () => void;
+	#fail: (error: Error) => void = () => {};
+	#stopping = false;
+
+	/** `journalTold`: a journal wants to be read. */
+	constructor(logger: Logger, journalTold: () => void) {
+		this.#logger = logger;
+		this.#journalTold = journalTold;
+		this.failed = new Promise((resolve) => {
+			this.#fail = resolve;
+		});
+	}
+
+	/** Starts `count` threads. They do nothing until they get a plan. */
+	start(count: number, share: ReactorShare, board: Board): void {
+		process.on("exit", this.#release);
+		for (let index = 0; index < count; index++) this.#startOne(index, count, share, board);
+	}
+
+	get count(): number {
+		return this.#reactors.length;
+	}
+
+	/** Sessions alive now. */
+	get sessions(): number {
+		return Atomics.load(this.#live, LIVE_SESSIONS);
+	}
+
+	/** Sends one command to all, or to each what `command` makes for it. */
+	tell(command: Command | ((index: number) => Command)): void {
+		for (const [index, reactor] of this.#reactors.entries()) {
+			// Its wake-up descriptor is closed with it, and the number may be somebody else's by now.
+			if (reactor.ended) continue;
+			reactor.worker.postMessage(typeof command === "function" ? command(index) : command);
+			wake(reactor.wakeFd);
+		}
+	}
+
+	/** Resolves when every reactor has said so since this call; rejects when one fails, for it never will. */
+	async all(matches: (notice: Notice) => boolean): Promise<void> {
+		const missing = new Set(this.#reactors.keys());
+		const said = new Promise<void>((resolve) => {
+			const waiter = (reactor: number, notice: Notice): void => {
+				if (matches(notice)) missing.delete(reactor);
+				if (missing.size > 0) return;
+				this.#waiters.delete(waiter);
+				resolve();
+			};
+			this.#waiters.add(waiter);
+		});
+		const failed = this.failed.then((error) => {
+			throw new StartError(`a reactor failed: ${error.message}`, { cause: error });
+		});
+		await Promise.race([said, failed]);
+	}
+
+	/** Closes what sessions are left, and ends the threads. */
+	async stop(): Promise<void> {
+		this.#stopping = true;
+		process.off("exit", this.#release);
+		this.tell({ kind: "stop" });
+		let timer: NodeJS.Timeout | undefined;
+		const late = new Promise<void>((resolve) => {
+			timer = setTimeout(() => {
+				for (const { worker } of this.#reactors) void worker.terminate();
+				resolve();
+			}, STOP_MS);
+		});
+		await Promise.race([Promise.all(this.#reactors.map(ended)), late]);
+		clearTimeout(timer);
+		for (const reactor of this.#reactors) {
+			reactor.ended = true;
+			closeDescriptor(reactor.wakeFd);
+		}
+	}
+
+	#startOne(index: number, count: number, share: ReactorShare, board: Board): void {
+		const counters = new Counters();
+		const journal = new Journal();
+		const wakeFd = openWake();
+		const options: ReactorOptions = {
+			...share,
+			index,
+			reactors: count,
+			wakeFd,
+			counters: counters.buffer,
+			journal: journal.buffer,
+			board: board.buffer,
+			live: this.#live.buffer as SharedArrayBuffer,
+		};
+		const worker = new Worker(new URL("../reactor/worker.js", import.meta.url), {
+			workerData: options,
+			name: `reactor ${index}`,
+			// The reactor allocates next to nothing; a small young generation keeps its memory what it needs.
+			resourceLimits: { maxYoungGenerationSizeMb: 4 },
+			trackUnmanagedFds: false,
+		});
+		const reactor: Reactor = { worker, wakeFd, ended: false };
+		worker.on("message", (notice: Notice) => this.#take(index, notice));
+		worker.on("error", (error) => this.#failedOne(index, error as Error));
+		worker.on("exit", (code) => {
+			reactor.ended = true;
+			if (!this.#stopping) this.#failedOne(index, new Error(`its thread ended with code ${code}`));
+		});
+		this.counters.push(counters);
+		this.journals.push(journal);
+		this.#reactors.push(reactor);
+	}
+
+	#failedOne(index: number, error: Error): void {
+		this.#logger.error({ reactor: index, error: error.stack ?? error.message }, "a reactor failed");
+		this.#fail(error);
+	}
+
+	#take(index: number, notice: Notice): void {
+		if (notice.kind === "journal") this.#journalTold();
+		else if (notice.kind === "log") this.#logger[notice.level](notice.message);
+		for (const waiter of this.#waiters) waiter(index, notice);
+	}
+
+	/** The process exits although they run. Node joins its threads, and would wait for these for ever. */
+	readonly #release = (): void => {
+		Atomics.store(this.#live, LIVE_ENDING, 1);
+		for (const { wakeFd } of this.#reactors) wake(wakeFd);
+	};
+}
+
+function ended(reactor: Reactor): Promise<void> {
+	return new Promise((resolve) => {
+		if (reactor.ended) resolve();
+		else reactor.worker.once("exit", () => resolve());
+	});
+}
