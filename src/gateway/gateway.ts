@@ -381,6 +381,7 @@ export class Gateway {
 	}
 
 	async #drain(): Promise<void> {
+		if (this.#stopping) return;
 		const { drainMs } = this.#config.timeouts;
 		this.#log.logger.info({ sessions: this.sessions, drain_ms: drainMs }, "draining");
 		const closed = this.#reactors.all((notice) => notice.kind === "listenersClosed");

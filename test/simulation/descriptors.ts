@@ -1,11 +1,7 @@
 /** What a simulated descriptor number can stand for, and what Linux says of its readiness. */
-import {
-	EPOLLERR,
-	EPOLLHUP,
-	EPOLLIN,
-	EPOLLOUT,
-	EPOLLRDHUP,
-} from "../../src/kernel/constants.js";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../../src/kernel/constants.js";
+import type { Policy } from "../../src/reactor/plan.js";
+import { FREE } from "../../src/reactor/table.js";
 import type { Stream } from "./stream.js";
 
 /** Anything that epoll watches. */
@@ -87,11 +83,15 @@ export interface Temper {
 	readonly reads: number;
 	readonly resets: number;
 	readonly endsEarly: number;
+	/** Marks some of it as urgent. */
+	readonly urges: number;
 	/** Closes both directions instead of one, so that what is sent to it later is answered by a reset. */
 	readonly closesWhole: boolean;
 	/** Never ends its direction by itself. */
 	readonly staysOpen: boolean;
 }
+
+export type Fate = "accepted" | "refused" | "hangs" | "unreachable";
 
 export type Role = "client" | "upstream";
 
@@ -116,7 +116,9 @@ export class SimulatedSocket extends Watched {
 	seen = 0;
 	/** The peer's FIN has arrived. */
 	finished = false;
-	/** Reads that reach the end say so, even when an error came later (SOCK_DONE). */
+	/** Where urgent data stood: a read stops there, whatever waits behind. -1: nowhere. */
+	urgentAt = -1;
+	/** SO_RCVLOWAT */
 	lowWater = 1;
 
 	// What goes out.
@@ -140,6 +142,11 @@ export class SimulatedSocket extends Watched {
 	/** A reset is on its way. */
 	resetDue = false;
 
+	/** What becomes of its connect(). */
+	fate: Fate = "accepted";
+	/** Place in the world's list of other ends, -1 when it is in none. */
+	place = -1;
+
 	// What the checker knows of it.
 	partner: SimulatedSocket | undefined;
 	/** Length of the PROXY header before the client's own bytes. */
@@ -147,15 +154,21 @@ export class SimulatedSocket extends Watched {
 	/** PROXY header sent to this upstream: its bytes so far, and its length once it is complete (-1: not yet). */
 	readonly headerOut: number[] = [];
 	headerOutBytes = 0;
+	/** PROXY header that came from this client: the port of whom it names, -1 when it names nobody. */
+	namedPort = -1;
+	/** The state of its row when it was lost. */
+	diedIn = FREE;
+	/** Its end had been read when it was lost. */
+	diedEnded = false;
+	/** It was told why it is refused. */
+	told = false;
+	policy: Policy | undefined;
 	acceptedMs = 0;
 	dialledMs = 0;
 	/** When the reactor last moved a byte of the session (noted on the client). */
 	activeMs = 0;
-	/** A reset was the last that the peer saw; otherwise, after close, an end. */
+	/** The reactor ended it with a reset. */
 	wasReset = false;
-	/** At close: bytes that the reactor had taken and not sent on, and those it had left unread. */
-	heldAtClose = 0;
-	unreadAtClose = 0;
 
 	constructor(role: Role, incoming: Stream, temper: Temper, port: number, capacity: number) {
 		super();
@@ -188,6 +201,7 @@ export class SimulatedSocket extends Watched {
 		if (receiveShut && sendShut) mask |= EPOLLHUP;
 		if (receiveShut) mask |= EPOLLIN | EPOLLRDHUP;
 		else if (this.available > 0 && this.available >= this.lowWater) mask |= EPOLLIN;
+		if (this.urgentAt >= 0) mask |= EPOLLPRI;
 		if (sendShut || this.writable) mask |= EPOLLOUT;
 		if (this.error !== 0) mask |= EPOLLERR;
 		return mask;

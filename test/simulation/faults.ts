@@ -10,6 +10,8 @@ export interface Faults {
 	readonly fullSend: number;
 	/** accept, socket or pipe finds no descriptor or memory. */
 	readonly exhausted: number;
+	/** No memory is left to watch one more descriptor. */
+	readonly unwatchable: number;
 	/** A connection is gone before it is accepted. */
 	readonly aborted: number;
 	/** News of a descriptor waits for a later turn. */
@@ -31,6 +33,7 @@ export const CALM: Faults = {
 	shortSend: 0,
 	fullSend: 0,
 	exhausted: 0,
+	unwatchable: 0,
 	aborted: 0,
 	late: 0,
 	spurious: 0,
@@ -40,26 +43,33 @@ export const CALM: Faults = {
 };
 
 /**
- * Faults of the simulation itself: each breaks a promise of the kernel or hides a call from it, and the
- * checker must notice. They are how the checker is tested.
+ * Faults of the simulation itself: each breaks a promise of the kernel, or plays a reactor that is at fault,
+ * and the checker must notice. They are how the checker is tested.
  */
-export type Mutant =
-	| "none"
-	/** An edge is never delivered. */
-	| "lost_out_edge"
-	| "lost_in_edge"
+export const MUTANTS = [
+	/** Some edges are never delivered. */
+	"lost_out_edge",
+	"lost_in_edge",
 	/** close() does nothing. */
-	| "leaked_close"
+	"leaked_close",
 	/** A byte is lost, doubled or changed on its way through a send. */
-	| "lost_byte"
-	| "doubled_byte"
-	| "changed_byte"
-	/** Events are reported for the generation before. */
-	| "old_generation"
-	/** The clock stands still for the wheel, or the loop sleeps past its deadlines. */
-	| "overslept"
-	/** The ledger misses an opened upstream. */
-	| "miscounted"
-	/** An end becomes a reset, or the other way round. */
-	| "lost_shutdown"
-	| "reset_as_end";
+	"lost_byte",
+	"doubled_byte",
+	"changed_byte",
+	/** All events are taken for stale. */
+	"old_generation",
+	/** No event is: the reactor acts on news for whoever had the row before. */
+	"blind_generation",
+	/** A session loses its deadline. */
+	"lost_deadline",
+	/** An end is not carried on. */
+	"lost_shutdown",
+	/** A stream that was cut is ended as if it were whole. */
+	"reset_as_end",
+	/** A session ends without a record. */
+	"lost_record",
+	/** A pipe goes back to the pool with bytes in it. */
+	"dirty_pipe",
+] as const;
+
+export type Mutant = (typeof MUTANTS)[number] | "none";

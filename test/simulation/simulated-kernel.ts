@@ -16,6 +16,7 @@ import {
 	EPIPE,
 	EPOLLIN,
 	EPOLLOUT,
+	EPOLLPRI,
 	EPOLLRDHUP,
 	SO_RCVLOWAT,
 	SOL_SOCKET,
@@ -25,12 +26,11 @@ import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { at } from "../../src/reactor/at.js";
 import {
 	type Descriptor,
-	SimulatedListener,
+	type SimulatedListener,
 	SimulatedPipe,
 	SimulatedPipeEnd,
-	SimulatedSocket,
-	SimulatedWake,
-	type Watched,
+	type SimulatedSocket,
+	type SimulatedWake,
 } from "./descriptors.js";
 import type { Faults, Mutant } from "./faults.js";
 import type { Random } from "./random.js";
@@ -53,6 +53,10 @@ export interface World {
 	openUpstream(): SimulatedSocket;
 	/** The other end may act while the reactor is inside a call. */
 	meanwhile(socket: SimulatedSocket): void;
+	/** The reactor is about to send. */
+	trying(socket: SimulatedSocket): void;
+	/** The connection is about to be lost. */
+	dying(socket: SimulatedSocket): void;
 	/** The reactor sends `length` bytes that lie in memory. */
 	sending(socket: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void;
 	/** The same for a stretch of a stream, out of a pipe. */
@@ -259,7 +263,7 @@ export class SimulatedKernel implements Kernel {
 		const count = this.#readable(socket, length);
 		if (count > 0) {
 			socket.incoming.copy(socket.taken, this.memory, offset, count);
-			socket.taken += count;
+			this.#take(socket, count);
 		}
 		this.#trace.note(RECEIVE, fd, length, count);
 		return count;
@@ -268,9 +272,14 @@ export class SimulatedKernel implements Kernel {
 	discard(fd: number, length: number): number {
 		const socket = this.#socket(fd, "discard");
 		const count = this.#readable(socket, length);
-		if (count > 0) socket.taken += count;
+		if (count > 0) this.#take(socket, count);
 		this.#trace.note(DISCARD, fd, length, count);
 		return count;
+	}
+
+	#take(socket: SimulatedSocket, count: number): void {
+		socket.taken += count;
+		if (socket.taken > socket.urgentAt) socket.urgentAt = -1;
 	}
 
 	/** What a read of up to `length` bytes would return: tcp_recvmsg(). */
@@ -287,7 +296,10 @@ export class SimulatedKernel implements Kernel {
 				return -EAGAIN;
 			}
 		}
-		if (socket.available > 0) return Math.min(length, socket.available);
+		if (socket.available > 0) {
+			const count = Math.min(length, socket.available);
+			return socket.urgentAt > socket.taken ? Math.min(count, socket.urgentAt - socket.taken) : count;
+		}
 		if (socket.finished) return 0;
 		if (socket.error !== 0) {
 			const { error } = socket;
@@ -300,10 +312,11 @@ export class SimulatedKernel implements Kernel {
 	send(fd: number, offset: number, length: number): number {
 		const socket = this.#socket(fd, "send");
 		this.#range(offset, length, "send");
+		this.world?.trying(socket);
 		const count = this.#sendable(socket, length);
 		if (count > 0) {
 			this.#spoil(offset, count);
-			this.world?.sending(socket, this.memory, offset, this.#spoils("doubled_byte") ? count - 1 : count);
+			this.world?.sending(socket, this.memory, offset, count);
 			this.#sent(socket, count);
 		}
 		this.#trace.note(SEND, fd, length, count);
@@ -312,6 +325,7 @@ export class SimulatedKernel implements Kernel {
 
 	#spoil(offset: number, count: number): void {
 		if (this.#spoils("changed_byte")) this.memory[offset] = at(this.memory, offset) ^ 1;
+		if (this.#spoils("doubled_byte")) this.memory.copyWithin(offset + 1, offset, offset + count - 1);
 		if (this.#spoils("lost_byte")) this.memory.copyWithin(offset, offset + 1, offset + count);
 	}
 
@@ -425,11 +439,13 @@ export class SimulatedKernel implements Kernel {
 		if (room === 0) return -EAGAIN;
 		let count = this.#readable(socket, Math.min(length, room));
 		if (count <= 0) return count;
+		// tcp_read_sock does not pass urgent data; with an end behind it, it says that this is the end (measured).
+		if (socket.urgentAt === socket.taken) return socket.finished ? 0 : -EAGAIN;
 		// A pipe has slots as well as bytes: small segments fill it early.
 		if (count > 1 && this.#random.chance(this.#faults.shortSend)) count = this.#random.between(1, count);
 		pipe.stretches.push({ stream: socket.incoming, position: socket.taken, length: count });
 		pipe.bytes += count;
-		socket.taken += count;
+		this.#take(socket, count);
 		return count;
 	}
 
@@ -437,6 +453,8 @@ export class SimulatedKernel implements Kernel {
 		if (pipe.bytes === 0) return -EAGAIN;
 		const count = this.#sendable(socket, Math.min(length, pipe.bytes));
 		if (count <= 0) return count;
+		// The reactor is told that all went, so that it gives the pipe back too early.
+		if (this.#spoils("dirty_pipe")) return length;
 		for (let left = count; left > 0; ) {
 			const stretch = pipe.stretches[0];
 			if (stretch === undefined) violated("a pipe has fewer bytes than it counts");
@@ -479,6 +497,14 @@ export class SimulatedKernel implements Kernel {
 		if (socket.available >= socket.lowWater) this.readiness.changed(socket, EPOLLIN);
 	}
 
+	/** Bytes arrive, with urgent data among them. */
+	deliverUrgent(socket: SimulatedSocket, count: number): void {
+		socket.urgentAt = socket.incoming.arrived + this.#random.below(count);
+		socket.incoming.arrived += count;
+		this.#trace.note(PEER_URGES, socket.fd, count, socket.urgentAt);
+		this.readiness.changed(socket, EPOLLIN | EPOLLPRI);
+	}
+
 	/** The peer's FIN arrives. */
 	finish(socket: SimulatedSocket): void {
 		if (socket.finished || socket.dead) return;
@@ -490,6 +516,7 @@ export class SimulatedKernel implements Kernel {
 	/** The connection is gone: a reset, or nobody answered for too long. What has arrived can still be read. */
 	kill(socket: SimulatedSocket, errno: number): void {
 		if (socket.dead) return;
+		this.world?.dying(socket);
 		const refused = socket.connecting;
 		socket.connecting = false;
 		socket.dead = true;
@@ -538,11 +565,6 @@ export class SimulatedKernel implements Kernel {
 	noteTurn(turn: number): void {
 		this.#trace.note(TURN, -1, turn, this.nowMs);
 	}
-
-	watchedAt(fd: number): Watched | undefined {
-		const descriptor = this.#table[fd];
-		return descriptor === undefined || descriptor.kind === "pipe" ? undefined : descriptor;
-	}
 }
 
 const TURN = operation("turn");
@@ -562,6 +584,7 @@ const OPEN_PIPE = operation("open pipe");
 const SPLICE = operation("splice");
 const CLEAR_WAKE = operation("clear wake");
 const PEER_WRITES = operation("peer writes");
+const PEER_URGES = operation("peer urges");
 const PEER_READS = operation("peer reads");
 const PEER_ENDS = operation("peer ends");
 const PEER_RESETS = operation("peer resets");

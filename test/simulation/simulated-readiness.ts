@@ -3,13 +3,18 @@
  * state as it is then, and takes what is edge-triggered off it. Beyond that, news may be late, out of order,
  * in small portions or without cause. It is never lost.
  */
-import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLOUT } from "../../src/kernel/constants.js";
+import { ENOMEM, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLOUT } from "../../src/kernel/constants.js";
 import type { Readiness } from "../../src/kernel/kernel.js";
 import { at } from "../../src/reactor/at.js";
 import type { Watched } from "./descriptors.js";
 import type { Faults, Mutant } from "./faults.js";
 import type { Random } from "./random.js";
 import { operation, type Trace, violated } from "./trace.js";
+
+/** The reactor begins with its wake-up; without it nothing could be tested. */
+const WAKE_SLOT = -1;
+const ENOENT = 2;
+const EEXIST = 17;
 
 /** As many as the real one reports at once. */
 const EVENTS_MAX = 512;
@@ -20,6 +25,8 @@ export interface Surroundings {
 	before(): void;
 	/** Nothing has news: time passes, at most `timeoutMs` and some more (-1: for ever). */
 	sleep(timeoutMs: number): void;
+	/** The generation of whoever has the row now: for a mutant. */
+	generationNow(slot: number): number;
 	/** A descriptor that may have news without cause. */
 	anyone(): Watched | undefined;
 }
@@ -43,12 +50,7 @@ export class SimulatedReadiness implements Readiness {
 	/** Edges until the next one that a mutant swallows. */
 	#swallowIn = 40;
 
-	constructor(
-		random: Random,
-		faults: Faults,
-		trace: Trace,
-		watched: (fd: number, call: string) => Watched,
-	) {
+	constructor(random: Random, faults: Faults, trace: Trace, watched: (fd: number, call: string) => Watched) {
 		this.#random = random;
 		this.faults = faults;
 		this.#trace = trace;
@@ -57,7 +59,11 @@ export class SimulatedReadiness implements Readiness {
 
 	add(fd: number, interest: number, slot: number, generation: number): number {
 		const watched = this.#watched(fd, "watch");
-		if (watched.registered) violated(`descriptor ${fd} is watched twice`);
+		if (watched.registered) return -EEXIST;
+		if (slot !== WAKE_SLOT && this.#random.chance(this.faults.unwatchable)) {
+			this.#trace.note(WATCH, fd, interest & 0xffff, -ENOMEM);
+			return -ENOMEM;
+		}
 		watched.registered = true;
 		watched.registration = ++this.#registrationCount;
 		this.#set(watched, interest, slot, generation);
@@ -67,7 +73,7 @@ export class SimulatedReadiness implements Readiness {
 
 	modify(fd: number, interest: number, slot: number, generation: number): number {
 		const watched = this.#watched(fd, "modify");
-		if (!watched.registered) violated(`descriptor ${fd} is modified and was never watched`);
+		if (!watched.registered) return -ENOENT;
 		this.#set(watched, interest, slot, generation);
 		this.#trace.note(MODIFY, fd, interest & 0xffff, slot);
 		return 0;
@@ -82,7 +88,7 @@ export class SimulatedReadiness implements Readiness {
 
 	remove(fd: number): number {
 		const watched = this.#watched(fd, "unwatch");
-		if (!watched.registered) violated(`descriptor ${fd} is unwatched and was never watched`);
+		if (!watched.registered) return -ENOENT;
 		this.forget(watched);
 		this.#trace.note(UNWATCH, fd, 0, 0);
 		return 0;
@@ -193,6 +199,8 @@ export class SimulatedReadiness implements Readiness {
 	}
 
 	generationOf(event: number): number {
+		if (this.mutant === "blind_generation")
+			return this.surroundings?.generationNow(this.slotOf(event)) ?? at(this.#generations, event);
 		return at(this.#generations, event);
 	}
 }

@@ -52,8 +52,7 @@ export class Stream {
 }
 
 function equalsPattern(from: number, memory: Uint8Array, offset: number, length: number): boolean {
-	if (length > LOOP_BYTES)
-		return PATTERN.compare(memory, offset, offset + length, from, from + length) === 0;
+	if (length > LOOP_BYTES) return PATTERN.compare(memory, offset, offset + length, from, from + length) === 0;
 	for (let i = 0; i < length; i++) if (PATTERN[from + i] !== memory[offset + i]) return false;
 	return true;
 }

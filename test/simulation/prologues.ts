@@ -1,0 +1,65 @@
+/** What simulated clients begin with: recorded hellos, whole, cut or broken, and what is no hello at all. */
+import { writeProxyV1, writeProxyV2 } from "../../src/protocol/index.js";
+import { latin1, sample, sampleNames } from "../protocol/samples.js";
+import type { Random } from "./random.js";
+
+const HELLOS: readonly Uint8Array[] = ["tls-", "http-", "ssh-", "h2c-"].flatMap((prefix) =>
+	sampleNames(prefix).map(sample),
+);
+
+const OTHERS: readonly Uint8Array[] = [
+	latin1("EHLO mail.example\r\n"),
+	latin1("\x00\x01\x02\x03 nothing known"),
+	latin1("GET / HTTP/9.9\r\n\r\n"),
+	latin1("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+	Uint8Array.of(0x16, 3, 1, 0, 5, 2, 0, 0, 1, 0),
+	Uint8Array.of(0x16, 3, 1, 0xff, 0xff),
+	latin1(`GET /${"x".repeat(3_000)} HTTP/1.1\r\nHost: long.example\r\n\r\n`),
+];
+
+export interface Prologue {
+	readonly bytes: Uint8Array;
+	/** Length of the PROXY header in front. */
+	readonly headerBytes: number;
+	/** The port of the client that the header names, -1 when it names nobody. */
+	readonly namedPort: number;
+	/** The client says no more than this. */
+	readonly cut: boolean;
+}
+
+export function chooseProxied(random: Random): Prologue {
+	const hello = choose(random);
+	if (random.chance(0.08)) return hello; // without the header it was to bring
+	const header = new Uint8Array(256);
+	const namedPort = random.chance(0.15) ? -1 : 1_024 + random.below(60_000);
+	const source = Uint8Array.of(192, 0, 2, random.below(256), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+	const family = namedPort < 0 ? 0 : 4;
+	const write = random.chance(0.5) ? writeProxyV1 : writeProxyV2;
+	const length = write(header, 0, family, source, Math.max(0, namedPort), source, 443);
+	if (random.chance(0.05)) return { ...hello, bytes: breakHeader(random, header.subarray(0, length), hello) };
+	const bytes = Buffer.concat([header.subarray(0, length), hello.bytes]);
+	if (random.chance(0.1))
+		return { bytes: bytes.subarray(0, random.below(length + 1)), headerBytes: length, namedPort, cut: true };
+	return { bytes, headerBytes: length, namedPort, cut: hello.cut };
+}
+
+/** With a byte changed, but for the addresses: those would still be a header, and name somebody else. */
+function breakHeader(random: Random, header: Uint8Array, hello: Prologue): Uint8Array {
+	header[random.below(Math.min(12, header.length))] = 0xee;
+	return Buffer.concat([header, hello.bytes]);
+}
+
+export function choose(random: Random): Prologue {
+	const whole = { headerBytes: 0, namedPort: -1, cut: false };
+	const choice = random.fraction();
+	if (choice < 0.1) return { ...whole, bytes: new Uint8Array(0), cut: random.chance(0.5) };
+	if (choice < 0.25) return { ...whole, bytes: random.pick(OTHERS) };
+	const hello = random.pick(HELLOS);
+	if (choice < 0.35) return { ...whole, bytes: hello.subarray(0, random.below(hello.length)), cut: true };
+	if (choice < 0.42) {
+		const broken = Uint8Array.from(hello);
+		broken[random.below(broken.length)] = random.below(256);
+		return { ...whole, bytes: broken };
+	}
+	return { ...whole, bytes: hello };
+}

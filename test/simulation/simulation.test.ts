@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MUTANTS } from "./faults.js";
+import { simulate } from "./simulate.js";
+
+/** A share that ends in seconds; `npm run simulate` runs as much as it is told to. */
+const SEEDS = 800;
+const TURNS = 3_000;
+
+/** Seeds that a mutant may survive before the checker is called blind. */
+const MUTANT_SEEDS = 60;
+
+test("the reactor holds on a kernel that misbehaves, with fixed seeds", () => {
+	for (let seed = 1; seed <= SEEDS; seed++) {
+		const { failure } = simulate({ seed, turns: TURNS });
+		assert.equal(failure, undefined, failure);
+	}
+});
+
+test("and with seeds that nobody has chosen", (t) => {
+	const first = Date.now() % 1_000_000_000;
+	t.diagnostic(`seeds from ${first} on`);
+	for (let seed = first; seed < first + SEEDS / 5; seed++) {
+		const { failure } = simulate({ seed, turns: TURNS });
+		assert.equal(failure, undefined, failure);
+	}
+});
+
+test("a failure replays exactly from its seed", () => {
+	let seed = 1;
+	const run = () => simulate({ seed, turns: TURNS, mutant: "changed_byte" });
+	while (run().failure === undefined) seed++;
+	assert.deepEqual(run(), run());
+});
+
+for (const mutant of MUTANTS)
+	test(`the checker notices: ${mutant.replaceAll("_", " ")}`, () => {
+		for (let seed = 1; seed <= MUTANT_SEEDS; seed++)
+			if (simulate({ seed, turns: TURNS, mutant }).failure !== undefined) return;
+		assert.fail(`${MUTANT_SEEDS} seeds have not noticed it`);
+	});
