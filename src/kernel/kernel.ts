@@ -31,7 +31,8 @@ export interface Kernel {
 	/**
 	 * Takes up to `length` bytes; 0 is the end of the stream. Contract: fewer than
 	 * `length` means that nothing more waits now (true of Linux stream sockets, see
-	 * epoll(7)); only the end of the stream or an error may still follow.
+	 * epoll(7)); only the end of the stream or an error may still follow. Urgent data (EPOLLPRI) is the
+	 * exception: a read stops before it, whatever lies behind.
 	 */
 	receive(fd: number, offset: number, length: number): number;
 	/** Throws away `length` bytes that were peeked. */

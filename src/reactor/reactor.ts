@@ -35,7 +35,8 @@ export class Reactor {
 		this.#kernel = kernel;
 		this.#wakeFd = options.wakeFd;
 		this.#takeCommands = takeCommands;
-		kernel.readiness.add(options.wakeFd, EPOLLIN, WAKE_SLOT, 0);
+		const watched = kernel.readiness.add(options.wakeFd, EPOLLIN, WAKE_SLOT, 0);
+		if (watched < 0) throw new Error(`cannot watch for commands: errno ${-watched}`);
 	}
 
 	/** Runs until a `stop` command. */

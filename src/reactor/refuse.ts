@@ -2,7 +2,7 @@
  * A client that is refused before anything was relayed is told why, in its own protocol: a TLS alert
  * (RFC 8446, section 6) or a short HTTP response (RFC 9110, section 15).
  */
-import { EAGAIN, EINTR } from "../kernel/constants.js";
+import { EAGAIN, EINTR, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
@@ -17,7 +17,7 @@ import {
 	UNRECOGNIZED,
 	UPSTREAM_DOWN,
 } from "./reasons.js";
-import { REFUSED } from "./table.js";
+import { LOW_WATER, REFUSED } from "./table.js";
 
 /**
  * How long a client that was told may go on saying what it was saying. Closing at once would answer its
@@ -37,6 +37,7 @@ export function refuse(core: Core, client: number, reason: number): void {
 		close(core, client, reason);
 		return;
 	}
+	if ((at(table.flags, client) & LOW_WATER) !== 0) kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
 	const emptied = emptySocket(core, client);
 	kernel.memory.set(answer, 0);
 	// A socket that has sent nothing yet takes it whole; if it is gone already, nobody is left to tell.

@@ -205,7 +205,11 @@ function send(core: Core, to: number, offset: number, length: number): number {
 		const count = kernel.send(fd, offset + sent, length - sent);
 		if (count >= 0) sent += count;
 		else if (count === -EAGAIN) break;
-		else if (count !== -EINTR) return count;
+		else if (count !== -EINTR) {
+			// What went before the error did go.
+			if (sent > 0) moved(core, to, sent);
+			return count;
+		}
 	}
 	return sent;
 }
@@ -228,8 +232,9 @@ function moveBySplice(core: Core, from: number, to: number): boolean {
 	const count = kernel.splice(at(table.fd, from), pipes.writeEnd(pipe), SPLICE_BYTES);
 	if (count <= 0) {
 		pipes.giveBack(pipe);
-		if (count !== -EINVAL) return nothingReceived(core, from, to, count);
-		// A kind of socket that cannot be spliced.
+		if (count !== -EINVAL && count !== 0) return nothingReceived(core, from, to, count);
+		// A kind of socket that cannot be spliced; or an end, which a splice also reports before an urgent mark:
+		// a receive tells them apart.
 		table.flags[from] = at(table.flags, from) & ~BULK;
 		return true;
 	}

@@ -30,7 +30,7 @@ import {
 	UNRECOGNIZED,
 } from "./reasons.js";
 import { refuse } from "./refuse.js";
-import { ENDING, LOW_WATER, NAME_BYTES, PROXY_REQUIRED } from "./table.js";
+import { ENDING, LOW_WATER, NAME_BYTES, PROXY_REQUIRED, URGENT } from "./table.js";
 
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
 const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
@@ -138,7 +138,9 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 	}
 	// It has spoken, so it is no longer silent.
 	core.wheel.arm(slot, handshakeEndsAt(core, slot));
-	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it.
+	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it. Urgent data
+	// counts towards the mark but hides what lies behind it from a peek: raising the mark would wake us for ever.
+	if ((flags & URGENT) !== 0) return;
 	if (needed > count + 1 || (flags & LOW_WATER) !== 0) {
 		kernel.setOption(at(table.fd, slot), SOL_SOCKET, SO_RCVLOWAT, Math.max(1, needed));
 		table.flags[slot] = flags | LOW_WATER;

@@ -1,7 +1,7 @@
 /**
  * Runs the reactor on the simulated kernel:
  *
- *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going] [--urgent-hellos]
+ *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going]
  *
  * Runs one seed after another, from `--seed` on (default: the clock's), and stops at the first that fails;
  * with `--keep-going` it goes on, and tells each kind of failure once.
@@ -14,7 +14,6 @@ const { values } = parseArgs({
 		seeds: { type: "string" },
 		turns: { type: "string" },
 		seed: { type: "string" },
-		"urgent-hellos": { type: "boolean", default: false },
 		"keep-going": { type: "boolean", default: false },
 	},
 });
@@ -34,7 +33,7 @@ const met = new Map<string, number>();
 const kinds = new Map<string, number>();
 
 for (let seed = first; seed < first + seeds; seed++) {
-	const result = simulate({ seed, turns, urgentHellos: values["urgent-hellos"] });
+	const result = simulate({ seed, turns });
 	total += result.turns;
 	sessions += result.sessions;
 	for (const [name, times] of result.met) met.set(name, (met.get(name) ?? 0) + times);

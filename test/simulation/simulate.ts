@@ -45,7 +45,7 @@ function met({ counters, reactor }: World): Map<string, number> {
 	return found;
 }
 
-function describe(world: World, { seed, turns, urgentHellos }: RunOptions, error: unknown): string {
+function describe(world: World, { seed, turns }: RunOptions, error: unknown): string {
 	const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
 	return [
 		`seed ${seed}, turn ${world.turns}: ${text}`,
@@ -53,6 +53,6 @@ function describe(world: World, { seed, turns, urgentHellos }: RunOptions, error
 		"what happened last:",
 		...world.trace.lines().map((line) => `  ${line}`),
 		"",
-		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${urgentHellos ? " --urgent-hellos" : ""}`,
+		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}`,
 	].join("\n");
 }

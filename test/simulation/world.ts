@@ -101,7 +101,7 @@ export class World implements Around, Surroundings {
 	#draining = false;
 	readonly #urgentHellos: boolean;
 
-	constructor({ seed, mutant = "none", urgentHellos = false }: RunOptions) {
+	constructor({ seed, mutant = "none", urgentHellos = true }: RunOptions) {
 		this.#urgentHellos = urgentHellos;
 		const random = new Random(seed);
 		this.random = random;
