@@ -10,6 +10,7 @@
  *
  * The parsers are in `sluice/protocol`.
  */
+export type { Discrepancy, LedgerReport } from "./admin/view.js";
 export type { Config } from "./config/config.js";
 export { ConfigError, ConfigFileError, formatProblems, type Problem } from "./config/errors.js";
 export { loadConfigFile, loadConfigText } from "./config/load.js";

@@ -12,6 +12,9 @@ import { fileURLToPath } from "node:url";
 /** The tests of the whole road are mostly waiting; more would only make them wait for each other. */
 const CONCURRENCY = 2;
 
+/** The slowest file takes a third of a minute; one that waits for ever must not keep the others' results back. */
+const FILE_TIMEOUT_MS = 300_000;
+
 const directory = fileURLToPath(new URL(".", import.meta.url));
 const filters = process.argv.slice(2);
 const files = readdirSync(directory, { recursive: true, encoding: "utf8" })
@@ -29,7 +32,7 @@ Reflect.deleteProperty(process.env, "NODE_TEST_CONTEXT");
 
 let ran = 0;
 let failed = 0;
-const stream = run({ files, concurrency: CONCURRENCY });
+const stream = run({ files, concurrency: CONCURRENCY, timeout: FILE_TIMEOUT_MS });
 stream.on("test:pass", ({ skip, file, name }) => {
 	// A file reports itself as well, under its path.
 	if (skip === undefined && name !== file) ran++;

@@ -1,83 +1,10 @@
-/** Prometheus text (exposition format 0.0.4) from what the reactors counted in shared memory. */
+/** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
 import { readdirSync } from "node:fs";
-import {
-	type Counters,
-	FROM_CLIENT,
-	HISTOGRAM_CELLS,
-	type Scalar,
-	SECONDS_BUCKETS,
-	TO_CLIENT,
-} from "../reactor/counters.js";
+import { listenFailures } from "../kernel/proc.js";
+import { type Counters, FROM_CLIENT, HISTOGRAM_CELLS, type Scalar, TO_CLIENT } from "../reactor/counters.js";
 import { REASONS } from "../reactor/reasons.js";
-
-export interface Named {
-	readonly slot: number;
-	readonly name: string;
-}
-
-/** What the admin port shows. The gateway provides it. */
-export interface AdminView {
-	counters(): readonly Counters[];
-	listeners(): readonly Named[];
-	/** `name` is the route's label. */
-	routes(): readonly (Named & { readonly listener: string })[];
-	upstreams(): readonly Named[];
-	addresses(): readonly { upstream: string; address: string; healthy: boolean; active: number }[];
-	acceptQueues(): readonly { listener: string; depth: number; limit: number }[];
-	/** Sessions that may live at once. */
-	connectionsMax(): number;
-	descriptorsMax(): number;
-	logLinesDropped(): number;
-	reloads(): { readonly succeeded: number; readonly failed: number };
-	state(): "starting" | "ready" | "draining";
-}
-
-type Labels = Readonly<Record<string, string>>;
-
-class Page {
-	#text = "";
-
-	family(name: string, kind: "counter" | "gauge" | "histogram", help: string): void {
-		this.#text += `# HELP ${name} ${help}\n# TYPE ${name} ${kind}\n`;
-	}
-
-	sample(name: string, labels: Labels, value: number): void {
-		const pairs = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`);
-		this.#text += `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${formatNumber(value)}\n`;
-	}
-
-	single(name: string, kind: "counter" | "gauge", help: string, value: number): void {
-		this.family(name, kind, help);
-		this.sample(name, {}, value);
-	}
-
-	/** A gauge whose reading needs a descriptor: left out while there is none, which is when the others matter most. */
-	fragile(name: string, help: string, read: () => number): void {
-		let value: number;
-		try {
-			value = read();
-		} catch {
-			return;
-		}
-		this.single(name, "gauge", help, value);
-	}
-
-	histogram(name: string, labels: Labels, cells: readonly number[]): void {
-		let total = 0;
-		for (const [index, bound] of SECONDS_BUCKETS.entries()) {
-			total += cells[index] ?? 0;
-			this.sample(`${name}_bucket`, { ...labels, le: String(bound) }, total);
-		}
-		total += cells[SECONDS_BUCKETS.length] ?? 0;
-		this.sample(`${name}_bucket`, { ...labels, le: "+Inf" }, total);
-		this.sample(`${name}_sum`, labels, cells[HISTOGRAM_CELLS - 1] ?? 0);
-		this.sample(`${name}_count`, labels, total);
-	}
-
-	toString(): string {
-		return this.#text;
-	}
-}
+import { Page } from "./page.js";
+import type { AdminView } from "./view.js";
 
 export function renderMetrics(view: AdminView): string {
 	const page = new Page();
@@ -117,6 +44,21 @@ function sessions(page: Page, view: AdminView): void {
 		"Sessions that may live at once (limits.connections).",
 		view.connectionsMax(),
 	);
+	page.family("sluice_listener_connections_limit", "gauge", "Sessions that a listener may have.");
+	for (const { listener, limit } of view.connectionsOfListener())
+		page.sample("sluice_listener_connections_limit", { listener }, limit);
+	const { addresses, most } = view.sources();
+	page.single("sluice_source_addresses", "gauge", "Client addresses that have sessions.", addresses);
+	page.single("sluice_source_sessions_max", "gauge", "Sessions of the client address that has most.", most);
+	scalar(
+		page,
+		view,
+		"sluice_source_not_counted_total",
+		"counter",
+		"Connections whose address found no place to be counted in.",
+		"sourcesNotCounted",
+	);
+	scalar(page, view, "sluice_shed_total", "counter", "Sessions closed to make room.", "shed");
 
 	page.family(
 		"sluice_reactor_sessions",
@@ -228,28 +170,8 @@ function resources(page: Page, view: AdminView): void {
 		"splicedBytes",
 	);
 
-	page.family("sluice_descriptors_opened_total", "counter", "Descriptors that the ledger saw opened.");
-	page.sample(
-		"sluice_descriptors_opened_total",
-		{ kind: "downstream" },
-		sum(view, (c) => c.get("downstreamOpened")),
-	);
-	page.sample(
-		"sluice_descriptors_opened_total",
-		{ kind: "upstream" },
-		sum(view, (c) => c.get("upstreamOpened")),
-	);
-	page.family("sluice_descriptors_closed_total", "counter", "Descriptors that the ledger saw closed.");
-	page.sample(
-		"sluice_descriptors_closed_total",
-		{ kind: "downstream" },
-		sum(view, (c) => c.get("downstreamClosed")),
-	);
-	page.sample(
-		"sluice_descriptors_closed_total",
-		{ kind: "upstream" },
-		sum(view, (c) => c.get("upstreamClosed")),
-	);
+	memory(page, view);
+	ledger(page, view);
 
 	page.family("sluice_accept_pauses_total", "counter", "Times a listener rested, by cause.");
 	page.sample(
@@ -262,12 +184,30 @@ function resources(page: Page, view: AdminView): void {
 		{ cause: "connections" },
 		sum(view, (c) => c.get("acceptPausesFull")),
 	);
+	page.sample(
+		"sluice_accept_pauses_total",
+		{ cause: "rate" },
+		sum(view, (c) => c.get("acceptPausesRate")),
+	);
 	page.family("sluice_accept_queue_depth", "gauge", "Connections waiting to be accepted.");
 	for (const { listener, depth } of view.acceptQueues())
 		page.sample("sluice_accept_queue_depth", { listener }, depth);
 	page.family("sluice_accept_queue_limit", "gauge", "How many may wait, over all reactors.");
 	for (const { listener, limit } of view.acceptQueues())
 		page.sample("sluice_accept_queue_limit", { listener }, limit);
+
+	page.fragile(
+		"sluice_kernel_listen_overflows_total",
+		"counter",
+		"Handshakes that met a full accept queue, in the whole network namespace (ListenOverflows).",
+		() => listenFailures().overflows,
+	);
+	page.fragile(
+		"sluice_kernel_listen_drops_total",
+		"counter",
+		"Handshakes dropped at listeners, in the whole network namespace (ListenDrops).",
+		() => listenFailures().drops,
+	);
 
 	scalar(
 		page,
@@ -289,6 +229,52 @@ function resources(page: Page, view: AdminView): void {
 	page.sample("sluice_reloads_total", { result: "failed" }, view.reloads().failed);
 }
 
+function memory(page: Page, view: AdminView): void {
+	const { limit, system, under } = view.memory();
+	page.single("sluice_memory_limit_bytes", "gauge", "What sessions may hold (limits.memory).", limit);
+	scalar(
+		page,
+		view,
+		"sluice_socket_memory_bytes",
+		"gauge",
+		"What the kernel held for this process's connections when it was asked last.",
+		"socketBytes",
+	);
+	page.single(
+		"sluice_system_socket_memory_bytes",
+		"gauge",
+		"What the kernel holds for all TCP sockets of the system.",
+		system,
+	);
+	page.single(
+		"sluice_memory_pressure",
+		"gauge",
+		"1 while sessions are closed because memory has run out.",
+		under ? 1 : 0,
+	);
+}
+
+function ledger(page: Page, view: AdminView): void {
+	const kinds = Object.entries(view.descriptors());
+	page.family("sluice_descriptors_opened_total", "counter", "Descriptors that the ledger saw opened.");
+	for (const [kind, { opened }] of kinds) page.sample("sluice_descriptors_opened_total", { kind }, opened);
+	page.family("sluice_descriptors_closed_total", "counter", "Descriptors that the ledger saw closed.");
+	for (const [kind, { closed }] of kinds) page.sample("sluice_descriptors_closed_total", { kind }, closed);
+	const { checks, last } = view.ledger();
+	page.single(
+		"sluice_ledger_checks_total",
+		"counter",
+		"Times the ledger was held against the kernel.",
+		checks,
+	);
+	page.single(
+		"sluice_ledger_discrepancy",
+		"gauge",
+		"What did not fit when it was: descriptors without an owner, owners without theirs, sums that differ.",
+		last?.discrepancies.length ?? 0,
+	);
+}
+
 function scalar(
 	page: Page,
 	view: AdminView,
@@ -307,20 +293,16 @@ function scalar(
 
 function processFigures(page: Page, view: AdminView): void {
 	// One descriptor is the directory that is being read.
-	page.fragile("process_open_fds", "Open descriptors.", () => readdirSync("/proc/self/fd").length - 1);
+	page.fragile(
+		"process_open_fds",
+		"gauge",
+		"Open descriptors.",
+		() => readdirSync("/proc/self/fd").length - 1,
+	);
 	page.single("process_max_fds", "gauge", "Descriptors that may be open.", view.descriptorsMax());
 	const usage = process.cpuUsage();
 	page.single("process_cpu_seconds_total", "counter", "CPU time used.", (usage.user + usage.system) / 1e6);
-	page.fragile("process_resident_memory_bytes", "Resident memory.", () => process.memoryUsage.rss());
+	page.fragile("process_resident_memory_bytes", "gauge", "Resident memory.", () => process.memoryUsage.rss());
 	const startedSeconds = Date.now() / 1000 - process.uptime();
 	page.single("process_start_time_seconds", "gauge", "When the process started.", startedSeconds);
-}
-
-function escapeLabel(text: string): string {
-	return text.replace(/[\\"\n]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
-}
-
-function formatNumber(value: number): string {
-	if (value === Number.POSITIVE_INFINITY) return "+Inf";
-	return String(value);
 }

@@ -1,6 +1,7 @@
 /** The admin port: metrics and health, over Node's own HTTP server. It never touches a relayed byte. */
 import { createServer, type Server } from "node:http";
-import { type AdminView, renderMetrics } from "./metrics.js";
+import { renderMetrics } from "./metrics.js";
+import type { AdminView } from "./view.js";
 
 /** An admin request is a line; whoever needs longer is not an admin. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -9,8 +10,8 @@ const CONNECTIONS_MAX = 32;
 
 /** Opens the admin port. Rejects with Node's listen error (`EADDRINUSE`, `EACCES`). */
 export async function openAdmin(host: string, port: number, view: AdminView): Promise<Server> {
-	const server = createServer((request, response) => {
-		const answer = answerTo(request.method ?? "", pathOf(request.url ?? "/"), view);
+	const server = createServer(async (request, response) => {
+		const answer = await answerTo(request.method ?? "", pathOf(request.url ?? "/"), view);
 		response.writeHead(answer.status, {
 			"content-type": answer.type ?? "text/plain; charset=utf-8",
 			"content-length": Buffer.byteLength(answer.body),
@@ -42,9 +43,9 @@ function pathOf(target: string): string {
 }
 
 /** Whatever goes wrong with an answer, it must not end the process. */
-function answerTo(method: string, path: string, view: AdminView): Answer {
+async function answerTo(method: string, path: string, view: AdminView): Promise<Answer> {
 	try {
-		return route(method, path, view);
+		return await route(method, path, view);
 	} catch (error) {
 		return { status: 500, body: `${(error as Error).message}\n` };
 	}
@@ -56,7 +57,7 @@ interface Answer {
 	readonly body: string;
 }
 
-function route(method: string, path: string, view: AdminView): Answer {
+async function route(method: string, path: string, view: AdminView): Promise<Answer> {
 	if (method !== "GET" && method !== "HEAD") return { status: 405, body: "only GET and HEAD\n" };
 	switch (path) {
 		case "/metrics":
@@ -68,9 +69,14 @@ function route(method: string, path: string, view: AdminView): Answer {
 			const state = view.state();
 			return { status: state === "ready" ? 200 : 503, body: `${state}\n` };
 		}
+		case "/api/ledger": {
+			// HEAD would have to look as well, to say how long the answer is.
+			const report = await view.checkLedger();
+			return { status: 200, type: "application/json", body: `${JSON.stringify(report, undefined, "\t")}\n` };
+		}
 		case "/":
-			return { status: 200, body: "sluice: /metrics /healthz /readyz\n" };
+			return { status: 200, body: "sluice: /metrics /healthz /readyz /api/ledger\n" };
 		default:
-			return { status: 404, body: "not found; there are /metrics, /healthz and /readyz\n" };
+			return { status: 404, body: "not found; there are /metrics, /healthz, /readyz and /api/ledger\n" };
 	}
 }

@@ -15,12 +15,13 @@ export async function run(file: string): Promise<void> {
 	// Signals may come while it starts; they are carried out when it has started.
 	const signals = listenForSignals();
 	endOnFault();
-	const gateway = await start(file);
+	const changes = new FileChanges();
+	const gateway = await start(file, changes);
 	if (gateway === undefined) process.exit();
 
 	const reload = serialize(() => reloadFrom(gateway, file));
 	signals.attach(gateway, reload);
-	if (gateway.config.watch) watchFile(file, reload, gateway);
+	changes.attach(gateway, reload);
 
 	const error = await gateway.failed;
 	gateway.log.logger.error(
@@ -45,9 +46,12 @@ function endOnFault(): void {
 	});
 }
 
-async function start(file: string): Promise<Gateway | undefined> {
+async function start(file: string, changes: FileChanges): Promise<Gateway | undefined> {
 	try {
-		return await Gateway.start(loadConfigFile(file));
+		const config = loadConfigFile(file);
+		// Before the gateway is ready, so that no change in between goes unseen.
+		if (config.watch) changes.watch(file);
+		return await Gateway.start(config, { ownsProcess: true });
 	} catch (error) {
 		process.exitCode = report(error);
 		return undefined;
@@ -107,22 +111,42 @@ function serialize(task: () => Promise<void>): () => void {
 	};
 }
 
-/** Watches the directory, because editors and config maps replace the file instead of writing into it. */
-function watchFile(file: string, changed: () => void, gateway: Gateway): void {
-	const path = resolve(file);
-	let timer: NodeJS.Timeout | undefined;
-	// Inotify instances are few in containers. A gateway that relays is worth more than its file watch.
-	const failed = (error: Error): void =>
-		gateway.log.logger.warn({ error: error.message }, "the file is not watched; SIGHUP still reloads it");
-	try {
-		watch(dirname(path), { persistent: false }, (_, name) => {
-			// Kubernetes swaps a link called ..data; everything else is named.
-			if (name !== basename(path) && name !== "..data") return;
-			clearTimeout(timer);
-			timer = setTimeout(changed, WATCH_SETTLE_MS);
-		}).on("error", failed);
-	} catch (error) {
-		failed(error as Error);
+/** Watches the file. Changes that are seen before somebody is attached are told then. */
+class FileChanges {
+	#changed: (() => void) | undefined;
+	#early = false;
+	#error: Error | undefined;
+	#logFailure: (error: Error) => void = (error) => {
+		this.#error = error;
+	};
+
+	/** The directory is watched, because editors and config maps replace the file instead of writing into it. */
+	watch(file: string): void {
+		const path = resolve(file);
+		let timer: NodeJS.Timeout | undefined;
+		const tell = (): void => {
+			if (this.#changed === undefined) this.#early = true;
+			else this.#changed();
+		};
+		// Inotify instances are few in containers. A gateway that relays is worth more than its file watch.
+		try {
+			watch(dirname(path), { persistent: false }, (_, name) => {
+				// Kubernetes swaps a link called ..data; everything else is named.
+				if (name !== basename(path) && name !== "..data") return;
+				clearTimeout(timer);
+				timer = setTimeout(tell, WATCH_SETTLE_MS);
+			}).on("error", (error) => this.#logFailure(error));
+		} catch (error) {
+			this.#logFailure(error as Error);
+		}
+	}
+
+	attach(gateway: Gateway, changed: () => void): void {
+		this.#changed = changed;
+		this.#logFailure = (error) =>
+			gateway.log.logger.warn({ error: error.message }, "the file is not watched; SIGHUP still reloads it");
+		if (this.#error !== undefined) this.#logFailure(this.#error);
+		if (this.#early) changed();
 	}
 }
 

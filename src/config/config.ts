@@ -21,10 +21,28 @@ export interface Cidr {
 export interface Limits {
 	/** Sessions over all listeners. `null`: what the descriptor limit allows (decided at start). */
 	readonly connections: number | null;
+	/** What becomes of connections beyond a limit that counts all clients together. */
+	readonly whenFull: "wait" | "reset";
+	/** Sessions of one client address (IPv6: of one /64); `null`: any number. */
+	readonly connectionsPerIp: number | null;
+	/** Connections taken per second, with as many at once after a quiet second; `null`: any number. */
+	readonly acceptsPerSecond: number | null;
+	readonly acceptsPerSecondPerIp: number | null;
 	/** Bytes that may wait in user space, over all reactors. */
 	readonly bufferedBytes: number;
 	/** Descriptors kept free for admin, logs and dials. */
 	readonly fdReserve: number;
+	/** Memory that sessions may hold, the kernel's included. `null`: a quarter of the machine's (decided at start). */
+	readonly memoryBytes: number | null;
+}
+
+/** What the kernel may hold for one connection. */
+export interface Sockets {
+	/** Bytes that a socket takes beyond those under way to the peer. */
+	readonly unsentBytes: number;
+	/** Fixed buffer sizes; `null`: the kernel tunes them. */
+	readonly sendBytes: number | null;
+	readonly receiveBytes: number | null;
 }
 
 /** Each step of a connection's life has one deadline; 0 means off (only `lifetime` may be off). */
@@ -39,7 +57,7 @@ export interface Timeouts {
 	readonly stallMs: number;
 	/** One direction has ended, and the other is silent. */
 	readonly halfClosedMs: number;
-	/** Whole life of a session; 0 = off. */
+	/** Whole life of a session at most; each gets up to a tenth less. 0 = off. */
 	readonly lifetimeMs: number;
 	/** After SIGTERM, until what is left is closed as `drained`. */
 	readonly drainMs: number;
@@ -51,6 +69,8 @@ export interface Keepalive {
 	readonly idleSeconds: number;
 	readonly intervalSeconds: number;
 	readonly probes: number;
+	/** Until the kernel gives up a peer that acknowledges nothing. */
+	readonly userTimeoutMs: number;
 }
 
 export type RouteProtocol = "tls" | "http" | "ssh" | "h2c" | "other" | "any";
@@ -75,6 +95,8 @@ export interface ListenerConfig {
 	readonly host: string;
 	readonly port: number;
 	readonly backlog: number;
+	/** Sessions of this listener; `null`: as many as the process may have. */
+	readonly connections: number | null;
 	readonly proxyProtocol: {
 		readonly mode: "off" | "require";
 		readonly trusted: readonly Cidr[];
@@ -125,6 +147,9 @@ export interface Config {
 	readonly limits: Limits;
 	readonly timeouts: Timeouts;
 	readonly keepalive: Keepalive;
+	readonly sockets: Sockets;
+	/** How often the ledger is held against the kernel's table of descriptors. */
+	readonly ledger: { readonly intervalMs: number };
 	readonly log: LogConfig;
 	/** Reload when the file changes. */
 	readonly watch: boolean;

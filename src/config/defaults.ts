@@ -5,11 +5,33 @@ import type { Balance, HealthConfig, LogConfig } from "./config.js";
 export const limits = {
 	/** Null: what the descriptor limit allows, decided at start; a fixed number would be wrong on most machines. */
 	connections: null,
+	/** Who waits in the accept queue is served when somebody leaves; who is reset must know to come back. */
+	whenFull: "wait",
+	/** Null, no limit: behind NATs and load balancers many clients share an address. */
+	connectionsPerIp: null,
+	acceptsPerSecond: null,
+	acceptsPerSecondPerIp: null,
 	/** Bytes wait only while a reader is slow. 1,024 sessions may each have 64 KiB waiting at once. */
 	bufferedBytes: 64 * 1_048_576,
 	/** A scrape, a log rotation, health checks and DNS of a few dozen upstreams, at the same moment. */
 	fdReserve: 64,
+	/** Null: a quarter of what the machine or the container has, decided at start. */
+	memoryBytes: null,
 } as const;
+
+export const sockets = {
+	/**
+	 * Enough that a writer is never late on a fast network, and 2,000 readers that stop hold 512 MiB instead
+	 * of the gigabytes that auto-tuned buffers take.
+	 */
+	unsentBytes: 256 * 1_024,
+	/** Null: the kernel knows each path's round-trip time, a file does not. */
+	sendBytes: null,
+	receiveBytes: null,
+} as const;
+
+/** Often enough to find a leak before it matters; a look at 20,000 descriptors takes some 60 ms of one core. */
+export const ledger = { intervalMs: 10_000 } as const;
 
 export const timeouts = {
 	/** A hello over a bad mobile link takes 1–2 s including one retransmission; an attacker gets no more. */
@@ -32,6 +54,9 @@ export const timeouts = {
 
 /** A dead peer is gone after idle + probes × interval = 90 s; most NATs forget a mapping later than 30 s. */
 export const keepalive = { idleSeconds: 30, intervalSeconds: 10, probes: 6 } as const;
+
+/** The kernel also gives up a living peer that takes nothing; `stall` says so better, and must come first. */
+export const USER_TIMEOUT_BEYOND_STALL_MS = 5_000;
 
 /** Linux' own `net.core.somaxconn` since 5.4, which caps anything above it. */
 export const backlog = 4_096;

@@ -5,12 +5,6 @@
 
 /** By place in the file; `*` stands for any list index or upstream name. */
 export const notYet: Readonly<Record<string, string>> = {
-	"limits.connections_per_ip":
-		'"connections_per_ip" is not available yet: this version limits connections over all clients; remove the key and use "connections"',
-	"limits.accepts_per_second":
-		'"accepts_per_second" is not available yet: this version does not limit the rate of connections; remove the key',
-	"limits.accepts_per_second_per_ip":
-		'"accepts_per_second_per_ip" is not available yet: this version does not limit the rate of connections; remove the key',
 	"listeners.*.tls":
 		'"tls" (termination) is not available yet: this version routes TLS by name without decrypting; remove the key',
 	"listeners.*.routes.*.path":

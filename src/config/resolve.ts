@@ -5,6 +5,7 @@ import type {
 	Config,
 	Endpoint,
 	HealthConfig,
+	Keepalive,
 	ListenerConfig,
 	RouteConfig,
 	UpstreamConfig,
@@ -20,22 +21,29 @@ type UpstreamFile = NonNullable<ConfigFile["upstreams"]>[string];
 type HealthFile = Exclude<UpstreamFile, Endpoint>["health"];
 
 export function resolveConfig(input: ConfigFile, file: string | null, baseDir: string): Config {
-	const { limits, timeouts, keepalive, log } = input;
+	const { limits, timeouts, sockets, log } = input;
 	const handshakeMs = timeouts?.handshake ?? defaults.timeouts.handshakeMs;
+	const stallMs = timeouts?.stall ?? defaults.timeouts.stallMs;
 	return {
 		file,
 		admin: input.admin === undefined || input.admin === "off" ? null : input.admin,
 		reactors: input.reactors ?? null,
 		limits: {
 			connections: limits?.connections ?? defaults.limits.connections,
+			whenFull: limits?.when_full ?? defaults.limits.whenFull,
+			connectionsPerIp: unlessOff(limits?.connections_per_ip) ?? defaults.limits.connectionsPerIp,
+			acceptsPerSecond: unlessOff(limits?.accepts_per_second) ?? defaults.limits.acceptsPerSecond,
+			acceptsPerSecondPerIp:
+				unlessOff(limits?.accepts_per_second_per_ip) ?? defaults.limits.acceptsPerSecondPerIp,
 			bufferedBytes: limits?.buffered_bytes ?? defaults.limits.bufferedBytes,
 			fdReserve: limits?.fd_reserve ?? defaults.limits.fdReserve,
+			memoryBytes: limits?.memory ?? defaults.limits.memoryBytes,
 		},
 		timeouts: {
 			handshakeMs,
 			connectMs: timeouts?.connect ?? defaults.timeouts.connectMs,
 			idleMs: timeouts?.idle ?? defaults.timeouts.idleMs,
-			stallMs: timeouts?.stall ?? defaults.timeouts.stallMs,
+			stallMs,
 			halfClosedMs: timeouts?.half_closed ?? defaults.timeouts.halfClosedMs,
 			lifetimeMs: timeouts?.lifetime === "off" ? 0 : (timeouts?.lifetime ?? defaults.timeouts.lifetimeMs),
 			drainMs: timeouts?.drain ?? defaults.timeouts.drainMs,
@@ -43,11 +51,13 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 			silenceMs:
 				timeouts?.silence ?? Math.min(defaults.timeouts.silenceMs, Math.max(1, Math.floor(handshakeMs / 2))),
 		},
-		keepalive: {
-			idleSeconds: keepalive?.idle ?? defaults.keepalive.idleSeconds,
-			intervalSeconds: keepalive?.interval ?? defaults.keepalive.intervalSeconds,
-			probes: keepalive?.probes ?? defaults.keepalive.probes,
+		keepalive: resolveKeepalive(input.keepalive, stallMs),
+		sockets: {
+			unsentBytes: sockets?.unsent ?? defaults.sockets.unsentBytes,
+			sendBytes: unlessOff(sockets?.send_buffer) ?? defaults.sockets.sendBytes,
+			receiveBytes: unlessOff(sockets?.receive_buffer) ?? defaults.sockets.receiveBytes,
 		},
+		ledger: { intervalMs: input.ledger?.interval ?? defaults.ledger.intervalMs },
 		log: {
 			level: log?.level ?? defaults.log.level,
 			format: log?.format ?? defaults.log.format,
@@ -58,6 +68,24 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 		upstreams: Object.entries(input.upstreams ?? {}).map(([name, upstream]) =>
 			resolveUpstream(name, upstream, baseDir),
 		),
+	};
+}
+
+/** A word stands for "no number here". */
+function unlessOff(value: number | "off" | "auto" | undefined): number | undefined {
+	return typeof value === "number" ? value : undefined;
+}
+
+function resolveKeepalive(file: ConfigFile["keepalive"], stallMs: number): Keepalive {
+	const idleSeconds = file?.idle ?? defaults.keepalive.idleSeconds;
+	const intervalSeconds = file?.interval ?? defaults.keepalive.intervalSeconds;
+	const probes = file?.probes ?? defaults.keepalive.probes;
+	const probedMs = (idleSeconds + probes * intervalSeconds) * 1_000;
+	return {
+		idleSeconds,
+		intervalSeconds,
+		probes,
+		userTimeoutMs: file?.user_timeout ?? Math.max(probedMs, stallMs + defaults.USER_TIMEOUT_BEYOND_STALL_MS),
 	};
 }
 
@@ -75,6 +103,7 @@ function resolveListener(listener: ListenerFile): ListenerConfig {
 	return {
 		...listener.listen,
 		backlog: listener.backlog ?? defaults.backlog,
+		connections: listener.connections ?? null,
 		proxyProtocol: { mode: listener.proxy_protocol ?? "off", trusted: listener.trusted ?? [] },
 		routes: listener.routes.map(resolveRoute),
 	};

@@ -24,8 +24,10 @@ export interface Report {
 
 /** `baseDir`: what relative socket paths are relative to. */
 export function checkRules(file: unknown, baseDir: string, report: Report): void {
-	const { admin, timeouts, listeners, upstreams } = mapping(file);
+	const { admin, timeouts, keepalive, limits, listeners, upstreams } = mapping(file);
 	checkTimeouts(timeouts, report);
+	checkUserTimeout(keepalive, timeouts, report);
+	checkListenerLimits(list(listeners), limits, report);
 	checkBinds(list(listeners), admin, report);
 	checkRouteCount(list(listeners), report);
 	const targets = upstreamNames(upstreams, report);
@@ -53,6 +55,31 @@ function checkTimeouts(value: unknown, report: Report): void {
 		["timeouts", "silence"],
 		`silence must be shorter than handshake (${formatDuration(handshakeMs)}): otherwise a silent client is closed before it is routed`,
 	);
+}
+
+/** A living reader that takes nothing would be closed as if it were dead. */
+function checkUserTimeout(keepalive: unknown, timeouts: unknown, report: Report): void {
+	const userTimeoutMs = attempt(mapping(keepalive)["user_timeout"], parseDuration);
+	const stallMs = attempt(mapping(timeouts)["stall"], parseDuration) ?? defaults.timeouts.stallMs;
+	if (userTimeoutMs === null || userTimeoutMs > stallMs) return;
+	report.problem(
+		["keepalive", "user_timeout"],
+		`user_timeout must be longer than timeouts.stall (${formatDuration(stallMs)}): the kernel would reset a slow reader as if it were dead; lengthen it, or shorten stall`,
+	);
+}
+
+/** A listener may not have more than all of them together. */
+function checkListenerLimits(listeners: readonly unknown[], limits: unknown, report: Report): void {
+	const { connections: all } = mapping(limits);
+	if (typeof all !== "number") return;
+	for (const [index, listener] of listeners.entries()) {
+		const { connections } = mapping(listener);
+		if (typeof connections !== "number" || connections <= all) continue;
+		report.problem(
+			["listeners", index, "connections"],
+			`a listener cannot have more sessions than limits.connections (${all}): lower this, or raise that`,
+		);
+	}
 }
 
 /** Two listeners, or a listener and the admin pages, on one address. */

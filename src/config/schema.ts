@@ -32,6 +32,14 @@ const CONNECTIONS_MAX = 1_048_576;
 /** Less than one receive buffer would stop every session that meets a slow reader. */
 const BUFFERED_MIN_BYTES = 65_536;
 const FD_RESERVE_MAX = 65_536;
+/** More than any machine accepts. */
+const RATE_MAX = 1_000_000;
+/** Less would close sessions on a machine where nothing is wrong. */
+const MEMORY_MIN_BYTES = 16 * 1_048_576;
+/** Two full-sized segments of TCP segmentation offload would not fit below it. */
+const UNSENT_MIN_BYTES = 16_384;
+/** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF are about half of this. */
+const BUFFER_MIN_BYTES = 4_096;
 /** More event loops than any machine has cores. */
 const REACTORS_MAX = 256;
 /** The accept queue's length was a 16-bit number until Linux 4.4, and `somaxconn` caps it anyway. */
@@ -125,32 +133,74 @@ function keepaliveSeconds(text: string): number {
 	);
 }
 
-function bufferedBytes(text: string): number {
-	const bytes = parseSize(text);
-	if (bytes >= BUFFERED_MIN_BYTES) return bytes;
-	throw new InvalidValue(tooFewBytes({ input: text }));
+/** A size of at least so many bytes; `example` stands in messages. */
+function size(example: string, leastBytes: number, alternative = "") {
+	const tooFew = ({ input }: Told): string =>
+		`expected at least ${formatSize(leastBytes)}, found ${String(input)}`;
+	const tooMany = ({ input }: Told): string =>
+		`expected at most ${formatSize(SIZE_MAX_BYTES)}, found ${String(input)}`;
+	const what = `a size such as ${example}${alternative}`;
+	return z.union(
+		[
+			z.int().min(leastBytes, { error: tooFew }).max(SIZE_MAX_BYTES, { error: tooMany }),
+			parsed(
+				what,
+				(text) => {
+					const bytes = parseSize(text);
+					if (bytes >= leastBytes) return bytes;
+					throw new InvalidValue(tooFew({ input: text }));
+				},
+				{ pattern: SIZE_PATTERN, examples: [example] },
+			),
+		],
+		{ error: expected(what) },
+	);
 }
 
-const tooFewBytes = ({ input }: Told): string =>
-	`expected at least ${formatSize(BUFFERED_MIN_BYTES)}, found ${String(input)}`;
+function bufferSize(option: string) {
+	return z
+		.union([z.enum(["auto"]), size("1MiB", BUFFER_MIN_BYTES, ", or auto")], {
+			error: expected("a size such as 1MiB, or auto"),
+		})
+		.optional()
+		.meta({
+			description: `A fixed size for the kernel's buffer of each connection (${option}; it takes twice as much memory). \`auto\`: the kernel tunes it to each path.`,
+			default: "auto",
+		});
+}
 
-const tooManyBytes = ({ input }: Told): string =>
-	`expected at most ${formatSize(SIZE_MAX_BYTES)}, found ${String(input)}`;
+const optionalNumber = (most: number, description: string) =>
+	z
+		.union([z.enum(["off"]), whole(1, most)], {
+			error: expected(`a whole number from 1 to ${most}, or off`),
+		})
+		.optional()
+		.meta({ description, default: "off" });
 
 const limits = section({
 	connections: whole(1, CONNECTIONS_MAX)
 		.optional()
 		.describe(
-			"Sessions at a time, over all listeners. When they are all in use, accepting pauses: new connections wait in the accept queue until a session ends. Default: what the descriptor limit allows. Raising it needs a restart.",
+			"Sessions at a time, over all listeners. Default: what the descriptor limit allows. Raising it needs a restart.",
 		),
-	buffered_bytes: z
-		.union(
-			[
-				z.int().min(BUFFERED_MIN_BYTES, { error: tooFewBytes }).max(SIZE_MAX_BYTES, { error: tooManyBytes }),
-				parsed("a size such as 64MiB", bufferedBytes, { pattern: SIZE_PATTERN, examples: ["64MiB"] }),
-			],
-			{ error: expected("a size such as 64MiB") },
-		)
+	when_full: choice(["wait", "reset"]).optional().meta({
+		description:
+			"What becomes of clients beyond connections, a listener's connections or accepts_per_second. `wait`: accepting pauses, and they wait in the accept queue. `reset`: they are reset at once, as limit_connections or limit_rate.",
+		default: defaults.limits.whenFull,
+	}),
+	connections_per_ip: optionalNumber(
+		CONNECTIONS_MAX,
+		"Sessions at a time of one client address (IPv6: of one /64; with proxy_protocol: of the address in the header). Further ones are reset as limit_ip.",
+	),
+	accepts_per_second: optionalNumber(
+		RATE_MAX,
+		"Connections taken per second, over all listeners: a token bucket that holds one second's worth.",
+	),
+	accepts_per_second_per_ip: optionalNumber(
+		RATE_MAX,
+		"The same for one client address (IPv6: for one /64). Connections beyond it are reset as limit_rate.",
+	),
+	buffered_bytes: size("64MiB", BUFFERED_MIN_BYTES)
 		.optional()
 		.meta({
 			description:
@@ -159,9 +209,32 @@ const limits = section({
 		}),
 	fd_reserve: whole(1, FD_RESERVE_MAX).optional().meta({
 		description:
-			"Descriptors kept free for admin pages, logs and dials. When only these are left, accepting pauses until a session ends.",
+			"Descriptors kept free for admin pages, logs and dials. When only these are left, connections that have earned least are closed as fd_pressure, and accepting pauses.",
 		default: defaults.limits.fdReserve,
 	}),
+	memory: size("1GiB", MEMORY_MIN_BYTES).optional().meta({
+		description:
+			"Memory that sessions may hold: buffers here and in the kernel's sockets. Above it, connections that have earned least are closed as memory_pressure until 7/8 of it are in use. Default: a quarter of the machine's memory, or of the control group's.",
+	}),
+});
+
+const sockets = section({
+	unsent: size("256KiB", UNSENT_MIN_BYTES)
+		.optional()
+		.meta({
+			description:
+				"What the kernel takes for one connection beyond the bytes that are under way to its peer (TCP_NOTSENT_LOWAT). A reader that stops holds about as much.",
+			default: formatSize(defaults.sockets.unsentBytes),
+		}),
+	send_buffer: bufferSize("SO_SNDBUF"),
+	receive_buffer: bufferSize("SO_RCVBUF"),
+});
+
+const ledger = section({
+	interval: optionalDuration(
+		defaults.ledger.intervalMs,
+		"How often the ledger is held against the kernel's own table of descriptors.",
+	),
 });
 
 const timeouts = section({
@@ -236,6 +309,11 @@ const keepalive = section({
 		description: "Unanswered probes after which the session is closed as keepalive_lost.",
 		default: defaults.keepalive.probes,
 	}),
+	user_timeout: duration()
+		.optional()
+		.describe(
+			"Until a peer that acknowledges nothing is given up while bytes are under way to it (TCP_USER_TIMEOUT), as keepalive_lost. Must be longer than timeouts.stall. Default: idle + probes × interval, and longer than stall.",
+		),
 });
 
 const log = section({
@@ -306,6 +384,11 @@ const listener = section({
 			"Length of the accept queue. When it is full the kernel drops new connections, and clients try again after a second. net.core.somaxconn caps it.",
 		default: defaults.backlog,
 	}),
+	connections: whole(1, CONNECTIONS_MAX)
+		.optional()
+		.describe(
+			"Sessions of this listener at a time; limits.when_full says what becomes of further clients. Default: as many as limits.connections.",
+		),
 	proxy_protocol: choice(["off", "require"]).optional().meta({
 		description:
 			"`require`: every connection must begin with a PROXY header (v1 or v2) and come from a trusted address; others are closed as proxy_header. `off`: the header is not looked for.",
@@ -421,6 +504,8 @@ export const configSchema = section({
 	keepalive: keepalive
 		.optional()
 		.describe("TCP keepalive on both sides: a dead peer is gone after idle + probes × interval."),
+	sockets: sockets.optional().describe("What the kernel may hold for one connection."),
+	ledger: ledger.optional().describe("How the gateway checks itself for leaks."),
 	log: log.optional().describe("What is written to standard output."),
 	watch: yesNo().optional().meta({
 		description:

@@ -6,25 +6,27 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
-import { type AdminView, renderMetrics } from "../admin/metrics.js";
+import { renderMetrics } from "../admin/metrics.js";
 import { openAdmin } from "../admin/server.js";
+import type { AdminView, LedgerReport } from "../admin/view.js";
 import type { Config } from "../config/config.js";
+import { deadPeerDetection } from "../config/detection.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
-import { raiseDescriptorLimit } from "../kernel/sockets.js";
+import { memoryLimitBytes } from "../kernel/proc.js";
+import { acceptQueue, raiseDescriptorLimit } from "../kernel/sockets.js";
+import { Owners } from "../reactor/owners.js";
 import type { Plan } from "../reactor/plan.js";
 import { Board } from "../upstream/board.js";
-import { HealthChecks } from "../upstream/health.js";
-import { Resolver } from "../upstream/resolver.js";
 import { descriptorBudget, pipesPerReactor } from "./descriptors.js";
 import { StartError } from "./errors.js";
+import { Ledger } from "./ledger.js";
 import { acceptQueues, closeListeners, type Listeners, openListeners, retune } from "./listeners.js";
 import { type Log, openLog } from "./log.js";
-import { checkedAddresses, planFor, Registry, type ResolvedUpstream, splitKey } from "./plan.js";
+import { planFor, Registry, splitKey } from "./plan.js";
+import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
 import { SessionLog } from "./session-log.js";
-
-/** How long start waits for names of upstreams; what is not known by then is dialled when it is. */
-const FIRST_RESOLVE_MS = 2_000;
+import { Upstreams } from "./upstreams.js";
 
 /** How often memory that was freed is given back to the system, while anything happens at all. */
 const TRIM_MS = 5_000;
@@ -32,6 +34,11 @@ const TRIM_MS = 5_000;
 export interface GatewayOptions {
 	/** Where the log goes. Default: standard output. */
 	readonly logFd?: number;
+	/**
+	 * All descriptors of this process are the gateway's, so that each one without an owner is a leak. Default:
+	 * false, because a program that runs a gateway has descriptors of its own.
+	 */
+	readonly ownsProcess?: boolean;
 }
 
 /** A listener as it was really opened. */
@@ -51,22 +58,22 @@ export interface BoundListener {
 export class Gateway {
 	#config: Config;
 	readonly #log: Log;
-	readonly #registry: Registry;
 	readonly #board = new Board();
+	readonly #registry = new Registry(this.#board);
 	readonly #reactors: Reactors;
+	readonly #upstreams: Upstreams;
+	readonly #owners: Owners;
+	readonly #ledger: Ledger;
 	#listeners: Listeners = new Map();
-	/** With what their names mean now. Empty before the first plan. */
-	#upstreams: readonly ResolvedUpstream[] = [];
-	readonly #resolver: Resolver;
-	readonly #health: HealthChecks;
+	#pressure: MemoryPressure | undefined;
 	#sessionLog: SessionLog | undefined;
 	#admin: Server | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
 	#revision = 0;
+	readonly #descriptors = raiseDescriptorLimit();
 	#connections = 0;
-	/** Rows of each reactor's table: sized at start, so limits cannot grow beyond it. */
+	/** Sessions that the reactors' tables have rows for: sized at start, so limits cannot grow beyond it. */
 	#rows = 0;
-	#descriptors = 0;
 	readonly #reloads = { succeeded: 0, failed: 0 };
 	#trimTimer: NodeJS.Timeout | undefined;
 	/** Turns of the reactors as of the last trim: when none has passed, nothing was freed. */
@@ -75,28 +82,26 @@ export class Gateway {
 	/** The last reload, drain or stop asked for. */
 	#turn: Promise<void> = Promise.resolve();
 
-	private constructor(config: Config, log: Log) {
+	private constructor(config: Config, log: Log, { ownsProcess = false, logFd = 1 }: GatewayOptions) {
+		const { logger } = log;
 		this.#config = config;
 		this.#log = log;
-		this.#registry = new Registry(this.#board);
-		this.#reactors = new Reactors(log.logger, () => this.#sessionLog?.told());
-		this.#resolver = new Resolver({
-			changed: (host) => this.#nameChanged(host),
-			failed: (host, error, kept) =>
-				log.logger.warn(
-					{ host, error: error.message },
-					kept ? "a name cannot be resolved; its last addresses stay in use" : "a name cannot be resolved",
-				),
-			recovered: (host) => log.logger.info({ host }, "a name can be resolved again"),
+		this.#owners = new Owners(this.#descriptors);
+		this.#reactors = new Reactors(logger, () => this.#sessionLog?.told());
+		this.#ledger = new Ledger({
+			books: () => this.#reactors.books,
+			owners: this.#owners,
+			listenerSlots: () => this.#registry.listeners.slots(),
+			logger,
+			ownsProcess,
 		});
-		this.#health = new HealthChecks({
-			changed: (address, down, error) => {
-				this.#board.setDown(address.board, down);
-				log.logger[down ? "warn" : "info"](
-					{ address: address.label, error: error?.message },
-					down ? "an upstream address is down" : "an upstream address is up",
-				);
-			},
+		this.#ledger.adopt("log", logFd);
+		this.#upstreams = new Upstreams({
+			logger,
+			registry: this.#registry,
+			board: this.#board,
+			changed: (upstream) => this.#reactors.tell({ kind: "upstream", upstream }),
+			opened: (socket) => this.#ledger.follow("check", socket),
 		});
 	}
 
@@ -106,7 +111,7 @@ export class Gateway {
 	 */
 	static async start(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
 		const log = openLog(config.log, options.logFd);
-		const gateway = new Gateway(config, log);
+		const gateway = new Gateway(config, log, options);
 		try {
 			await gateway.#start();
 		} catch (error) {
@@ -148,24 +153,31 @@ export class Gateway {
 		return renderMetrics(this.#view);
 	}
 
+	/**
+	 * Holds the ledger against the kernel's table of descriptors, now. Takes a second longer when something
+	 * seems wrong, because that is looked at twice.
+	 */
+	checkLedger(): Promise<LedgerReport> {
+		return this.#ledger.check();
+	}
+
 	async #start(): Promise<void> {
 		const started = performance.now();
 		const config = this.#config;
 		const reactors = config.reactors ?? availableParallelism();
 		limitArenas();
-		this.#descriptors = raiseDescriptorLimit();
 		this.#connections = this.#sessionLimit(config, reactors);
 		this.#rows = this.#connections;
-		this.#listeners = openListeners(config, this.#listeners, reactors);
+		this.#open(config, reactors);
 		if (config.admin !== null) await this.#openAdmin(config.admin);
 		this.#registry.keep(config);
-		const resolved = this.#followNames(config);
+		const resolved = this.#upstreams.follow(config);
 		const share = {
 			sessions: this.#rows,
 			bufferedBytes: Math.floor(config.limits.bufferedBytes / reactors),
 			pipes: pipesPerReactor(this.#descriptors),
 		};
-		this.#reactors.start(reactors, share, this.#board);
+		this.#reactors.start(reactors, share, this.#board, this.#owners);
 		await resolved;
 		this.#sessionLog = new SessionLog(
 			this.#reactors.journals,
@@ -178,20 +190,64 @@ export class Gateway {
 			this.#log.logger,
 		);
 		await this.#sendPlan();
+		this.#pressure = new MemoryPressure({
+			reactors: this.#reactors,
+			logger: this.#log.logger,
+			limitBytes: memoryLimit(config),
+		});
 		this.#trimTimer = setInterval(() => this.#trim(), TRIM_MS).unref();
+		this.#ledger.begin(config.ledger.intervalMs);
 		this.#state = "ready";
+		this.#logReady(reactors, started);
+	}
+
+	#logReady(reactors: number, startedMs: number): void {
+		const { admin, keepalive } = this.#config;
+		const { silentMs, unacknowledgedMs } = deadPeerDetection(keepalive);
 		this.#log.logger.info(
 			{
 				listeners: this.listeners.map(({ name, port }) =>
 					name.endsWith(`:${port}`) ? name : `${name} (port ${port})`,
 				),
-				admin: this.adminPort === undefined ? null : `${config.admin?.host}:${this.adminPort}`,
+				admin: this.adminPort === undefined ? null : `${admin?.host}:${this.adminPort}`,
 				reactors,
 				connections: this.#connections,
-				ready_ms: Math.round(performance.now() - started),
+				memory_bytes: this.#pressure?.limitBytes,
+				dead_peer_ms: { silent: silentMs, unacknowledged: unacknowledgedMs },
+				ready_ms: Math.round(performance.now() - startedMs),
 			},
 			"ready",
 		);
+	}
+
+	/** Opens the listeners that are new in a config, and says how long their queues really are. */
+	#open(config: Config, reactors: number): void {
+		const before = this.#listeners;
+		this.#listeners = openListeners(config, before, reactors);
+		for (const [name, { fds, config: listener }] of this.#listeners) {
+			if (before.get(name)?.fds === fds) continue;
+			for (const fd of fds) this.#ledger.adopt("listener", fd);
+			this.#logBacklog(name, fds, listener.backlog);
+		}
+	}
+
+	#logBacklog(listener: string, fds: readonly number[], asked: number): void {
+		const [fd = -1] = fds;
+		const effective = acceptQueue(fd).limit;
+		const figures = { listener, backlog: asked, effective_backlog: effective, queues: fds.length };
+		if (effective < asked)
+			this.#log.logger.warn(
+				figures,
+				`the accept queue is shorter than its backlog: net.core.somaxconn is ${effective} (sysctl -w net.core.somaxconn=${asked})`,
+			);
+		else this.#log.logger.info(figures, "listening");
+	}
+
+	/** Closes listeners of `before` that `after` has not. */
+	#closeListeners(before: Listeners, after: Listeners = new Map()): void {
+		for (const [name, { fds }] of before)
+			if (after.get(name)?.fds !== fds) for (const fd of fds) this.#ledger.release(fd);
+		closeListeners(before, after);
 	}
 
 	#trim(): void {
@@ -228,6 +284,8 @@ export class Gateway {
 		const name = `${admin.host}:${admin.port}`;
 		try {
 			this.#admin = await openAdmin(admin.host, admin.port, this.#view);
+			this.#ledger.follow("admin", this.#admin);
+			this.#admin.on("connection", (socket) => this.#ledger.follow("admin", socket));
 		} catch (error) {
 			throw StartError.listening(`${name} (admin)`, admin.port, error);
 		}
@@ -245,56 +303,15 @@ export class Gateway {
 
 	async #sendPlan(): Promise<void> {
 		const revision = ++this.#revision;
-		this.#upstreams = this.#registry.resolve(this.#config, this.#resolver);
-		this.#health.follow(checkedAddresses(this.#upstreams));
+		const upstreams = this.#upstreams.resolve(this.#config);
+		const capacity = { connections: this.#connections, descriptors: this.#descriptors };
 		const plans = Array.from({ length: this.#reactors.count }, (_, index) => {
 			const fdOf = (name: string): number => this.#listeners.get(name)?.fds[index] ?? -1;
-			return planFor(this.#config, this.#registry, this.#upstreams, revision, this.#connections, fdOf);
+			return planFor(this.#config, this.#registry, upstreams, revision, capacity, fdOf);
 		});
 		const applied = this.#reactors.all((notice) => notice.kind === "applied" && notice.revision === revision);
 		this.#reactors.tell((index) => ({ kind: "plan", plan: plans[index] as Plan })); // one for each index
 		await applied;
-	}
-
-	/** Follows the config's names. Resolves when every new one has been asked for once, or takes too long. */
-	async #followNames(config: Config): Promise<void> {
-		const names = new Map<string, number>();
-		for (const upstream of config.upstreams) {
-			for (const endpoint of upstream.addresses) {
-				if (endpoint.kind !== "name") continue;
-				const sooner = names.get(endpoint.host) ?? Number.POSITIVE_INFINITY;
-				names.set(endpoint.host, Math.min(upstream.resolveMs, sooner));
-			}
-		}
-		let timer: NodeJS.Timeout | undefined;
-		const late = new Promise<void>((resolve) => {
-			timer = setTimeout(resolve, FIRST_RESOLVE_MS);
-		});
-		await Promise.race([this.#resolver.follow(names), late]);
-		clearTimeout(timer);
-	}
-
-	#nameChanged(host: string): void {
-		// Before the first plan there is nobody to tell: it will hold what is known by then.
-		if (this.#upstreams.length === 0) return;
-		try {
-			this.#upstreams = this.#registry.resolve(this.#config, this.#resolver);
-		} catch (error) {
-			this.#log.logger.error(
-				{ host, error: (error as Error).message },
-				"a name's new addresses are not used",
-			);
-			return;
-		}
-		for (const { config, plan } of this.#upstreams) {
-			if (!config.addresses.some((endpoint) => endpoint.kind === "name" && endpoint.host === host)) continue;
-			this.#reactors.tell({ kind: "upstream", upstream: plan });
-			this.#log.logger.info(
-				{ upstream: config.name, host, addresses: plan.addresses.length },
-				"a name has new addresses",
-			);
-		}
-		this.#health.follow(checkedAddresses(this.#upstreams));
 	}
 
 	/**
@@ -327,34 +344,30 @@ export class Gateway {
 			);
 		this.#warnAboutRestart(config);
 
-		const before = {
-			config: this.#config,
-			connections: this.#connections,
-			listeners: this.#listeners,
-			upstreams: this.#upstreams,
-		};
-		this.#listeners = openListeners(config, before.listeners, this.#reactors.count);
+		const before = { config: this.#config, connections: this.#connections, listeners: this.#listeners };
+		this.#open(config, this.#reactors.count);
 		this.#config = config;
 		this.#connections = wanted;
 		this.#registry.keep(config);
-		await this.#followNames(config);
+		await this.#upstreams.follow(config);
 		try {
 			await this.#sendPlan();
 		} catch (error) {
 			// Too many of something at once. Nothing has been sent to the reactors yet.
-			closeListeners(this.#listeners, before.listeners);
+			this.#closeListeners(this.#listeners, before.listeners);
 			this.#config = before.config;
 			this.#connections = before.connections;
 			this.#listeners = before.listeners;
-			this.#upstreams = before.upstreams;
 			this.#registry.keep(before.config);
-			this.#health.follow(checkedAddresses(before.upstreams));
-			await this.#followNames(before.config);
+			this.#upstreams.resolve(before.config);
+			await this.#upstreams.follow(before.config);
 			throw error;
 		}
 		retune(this.#listeners, config);
+		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
+		this.#ledger.every(config.ledger.intervalMs);
 		// Only now: each reactor has taken what waited in these queues.
-		closeListeners(before.listeners, this.#listeners);
+		this.#closeListeners(before.listeners, this.#listeners);
 		this.#log.logger.info({ revision: this.#revision }, "reloaded");
 	}
 
@@ -394,7 +407,7 @@ export class Gateway {
 		});
 		try {
 			await closed;
-			this.#closeListeners();
+			this.#closeAllListeners();
 			await Promise.race([drained, late]);
 		} finally {
 			clearTimeout(timer);
@@ -413,8 +426,8 @@ export class Gateway {
 		return this.#reactors.sessions;
 	}
 
-	#closeListeners(): void {
-		closeListeners(this.#listeners);
+	#closeAllListeners(): void {
+		this.#closeListeners(this.#listeners);
 		this.#listeners = new Map();
 	}
 
@@ -422,10 +435,11 @@ export class Gateway {
 		if (this.#stopping) return;
 		this.#stopping = true;
 		clearInterval(this.#trimTimer);
-		this.#resolver.close();
-		this.#health.close();
+		this.#ledger.close();
+		this.#pressure?.close();
+		this.#upstreams.close();
 		await this.#reactors.stop();
-		this.#closeListeners();
+		this.#closeAllListeners();
 		this.#sessionLog?.close();
 		const admin = this.#admin;
 		if (admin !== undefined) {
@@ -444,27 +458,36 @@ export class Gateway {
 				return { slot, listener, name };
 			}),
 		upstreams: () => named(this.#registry.upstreams.entries()),
-		addresses: () => this.#addresses(),
+		addresses: () => this.#upstreams.addresses(),
 		acceptQueues: () => acceptQueues(this.#listeners),
 		connectionsMax: () => this.#connections,
 		descriptorsMax: () => this.#descriptors,
+		connectionsOfListener: () =>
+			this.#config.listeners.map(({ name, connections }) => ({
+				listener: name,
+				limit: connections ?? this.#connections,
+			})),
+		sources: () => this.#reactors.sources,
+		memory: () => ({
+			limit: this.#pressure?.limitBytes ?? 0,
+			system: this.#pressure?.systemBytes ?? 0,
+			under: this.#pressure?.under ?? false,
+		}),
+		descriptors: () => this.#ledger.kinds(),
+		ledger: () => ({ checks: this.#ledger.checks, last: this.#ledger.last }),
+		checkLedger: async () => {
+			await this.#reactors.measure();
+			return this.#ledger.check();
+		},
 		logLinesDropped: () => this.#log.dropped() + (this.#sessionLog?.dropped ?? 0),
 		reloads: () => this.#reloads,
 		state: () => this.#state,
 	};
+}
 
-	/** Addresses of the config in force. */
-	#addresses(): { upstream: string; address: string; healthy: boolean; active: number }[] {
-		const nowMs = Number(process.hrtime.bigint() / 1000n) / 1000;
-		return this.#upstreams.flatMap(({ config, addresses }) =>
-			addresses.map(({ board, label }) => ({
-				upstream: config.name,
-				address: label,
-				healthy: this.#board.isHealthy(board, nowMs),
-				active: this.#board.active(board),
-			})),
-		);
-	}
+/** What sessions may hold: as configured, or a quarter of what the process may have. */
+function memoryLimit({ limits }: Config): number {
+	return limits.memoryBytes ?? Math.floor(memoryLimitBytes() / 4);
 }
 
 function named(entries: Iterable<[string, number]>): { slot: number; name: string }[] {

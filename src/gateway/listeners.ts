@@ -2,9 +2,10 @@
 import type { Config, ListenerConfig } from "../config/config.js";
 import {
 	acceptQueue,
+	type ConnectionOptions,
 	closeDescriptor,
 	openListener,
-	setKeepalive,
+	setConnectionOptions,
 	startListening,
 } from "../kernel/sockets.js";
 import { StartError } from "./errors.js";
@@ -38,7 +39,7 @@ export function openListeners(config: Config, present: Listeners, reactors: numb
 		try {
 			const address = listener.host === "*" ? null : addressBytes(listener.host);
 			const { port, backlog } = listener;
-			const bound = openListener({ address, port, backlog, keepalive: config.keepalive }, reactors);
+			const bound = openListener({ address, port, backlog, connection: connectionOptions(config) }, reactors);
 			const entry = { config: listener, ...bound };
 			opened.push(entry);
 			listeners.set(listener.name, entry);
@@ -55,14 +56,18 @@ export function closeListeners(before: Listeners, after: Listeners = new Map()):
 	for (const [name, { fds }] of before) if (!after.has(name)) fds.forEach(closeDescriptor);
 }
 
-/** Gives open listeners the backlog and keepalive of a new config; accepted connections inherit the latter. */
+/** Gives open listeners the backlog and socket options of a new config; accepted connections inherit the latter. */
 export function retune(listeners: Listeners, config: Config): void {
 	for (const listener of listeners.values()) {
 		for (const fd of listener.fds) {
-			setKeepalive(fd, config.keepalive);
+			setConnectionOptions(fd, connectionOptions(config));
 			startListening(fd, listener.config.backlog);
 		}
 	}
+}
+
+function connectionOptions({ keepalive, sockets }: Config): ConnectionOptions {
+	return { keepalive, sockets };
 }
 
 /** Connections waiting to be accepted, and how many may, over all reactors. */

@@ -130,7 +130,7 @@ export function splitKey(key: string): [string, string] {
 }
 
 export function policyOf(config: Config): Policy {
-	const { timeouts, keepalive } = config;
+	const { timeouts, keepalive, sockets } = config;
 	return {
 		handshakeMs: timeouts.handshakeMs,
 		connectMs: timeouts.connectMs,
@@ -142,7 +142,18 @@ export function policyOf(config: Config): Policy {
 		keepaliveIdleSeconds: keepalive.idleSeconds,
 		keepaliveIntervalSeconds: keepalive.intervalSeconds,
 		keepaliveProbes: keepalive.probes,
+		userTimeoutMs: keepalive.userTimeoutMs,
+		unsentBytes: sockets.unsentBytes,
+		sendBufferBytes: sockets.sendBytes ?? 0,
+		receiveBufferBytes: sockets.receiveBytes ?? 0,
 	};
+}
+
+/** What the process may use, as decided at start. */
+export interface Capacity {
+	/** Sessions at once. */
+	readonly connections: number;
+	readonly descriptors: number;
 }
 
 /** The plan for one reactor; `fdOf` names its listening socket for a listener. */
@@ -151,12 +162,14 @@ export function planFor(
 	registry: Registry,
 	upstreams: readonly ResolvedUpstream[],
 	revision: number,
-	connections: number,
+	capacity: Capacity,
 	fdOf: (listener: string) => number,
 ): Plan {
+	const { limits } = config;
 	const listeners: ListenerPlan[] = config.listeners.map((listener) => ({
 		slot: registry.listeners.take(listener.name),
 		fd: fdOf(listener.name),
+		connections: listener.connections ?? capacity.connections,
 		proxyRequired: listener.proxyProtocol.mode === "require",
 		trusted: listener.proxyProtocol.trusted,
 		routes: listener.routes.map((route) => ({
@@ -168,7 +181,13 @@ export function planFor(
 	return {
 		revision,
 		policy: policyOf(config),
-		connections,
+		connections: capacity.connections,
+		resetsWhenFull: limits.whenFull === "reset",
+		shedsWhenFull: limits.connections === null,
+		connectionsPerSource: limits.connectionsPerIp ?? Number.POSITIVE_INFINITY,
+		acceptsPerSecondPerSource: limits.acceptsPerSecondPerIp ?? Number.POSITIVE_INFINITY,
+		acceptsPerSecond: limits.acceptsPerSecond ?? Number.POSITIVE_INFINITY,
+		descriptorCeiling: capacity.descriptors - limits.fdReserve,
 		logSessions: config.log.sessions && config.log.level !== "silent",
 		listeners,
 		upstreams: upstreams.map(({ plan }) => plan),

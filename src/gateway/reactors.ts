@@ -1,12 +1,17 @@
 /** The reactors' threads: started, told, listened to and ended together. */
 import { Worker } from "node:worker_threads";
 import { closeDescriptor, openWake, wake } from "../kernel/sockets.js";
-import { LIVE_ENDING, LIVE_SESSIONS } from "../reactor/core.js";
+import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS, tableRows } from "../reactor/core.js";
 import { Counters } from "../reactor/counters.js";
 import { Journal } from "../reactor/journal.js";
-import type { Command, Notice, ReactorOptions } from "../reactor/plan.js";
+import type { Owners } from "../reactor/owners.js";
+import { pipeEndsBytes } from "../reactor/pipes.js";
+import type { Command, Notice, ReactorOptions, SharedByAll } from "../reactor/plan.js";
+import { Sources, sourcePlaces } from "../reactor/sources.js";
+import { Table } from "../reactor/table.js";
 import type { Board } from "../upstream/board.js";
 import { StartError } from "./errors.js";
+import type { ReactorBooks } from "./ledger.js";
 import type { Logger } from "./log.js";
 
 /** Reactors end within a turn; one that does not is a fault, and the process must not wait for it. */
@@ -29,11 +34,14 @@ export interface ReactorShare {
 export class Reactors {
 	readonly counters: Counters[] = [];
 	readonly journals: Journal[] = [];
+	/** What the ledger reads. */
+	readonly books: ReactorBooks[] = [];
 	/** Settles when one has failed: its sessions are lost, and nothing can replace it. */
 	readonly failed: Promise<Error>;
 
 	readonly #reactors: Reactor[] = [];
-	readonly #live = new Int32Array(new SharedArrayBuffer(8));
+	readonly #live = new Int32Array(new SharedArrayBuffer(LIVE_BYTES));
+	#sources: Sources | undefined;
 	readonly #waiters = new Set<(reactor: number, notice: Notice) => void>();
 	readonly #logger: Logger;
 	readonly #journalTold: () => void;
@@ -50,9 +58,17 @@ export class Reactors {
 	}
 
 	/** Starts `count` threads. They do nothing until they get a plan. */
-	start(count: number, share: ReactorShare, board: Board): void {
+	start(count: number, share: ReactorShare, board: Board, owners: Owners): void {
 		process.on("exit", this.#release);
-		for (let index = 0; index < count; index++) this.#startOne(index, count, share, board);
+		const places = sourcePlaces(share.sessions);
+		this.#sources = new Sources(places);
+		const shared: SharedByAll = {
+			board: board.buffer,
+			live: this.#live.buffer as SharedArrayBuffer,
+			sources: { places, buffer: this.#sources.buffer },
+			owners: { limit: owners.limit, buffer: owners.buffer },
+		};
+		for (let index = 0; index < count; index++) this.#startOne(index, count, share, shared);
 	}
 
 	get count(): number {
@@ -62,6 +78,28 @@ export class Reactors {
 	/** Sessions alive now. */
 	get sessions(): number {
 		return Atomics.load(this.#live, LIVE_SESSIONS);
+	}
+
+	/** Client addresses that have sessions, and the most that one has. */
+	get sources(): { addresses: number; most: number } {
+		return this.#sources?.summary() ?? { addresses: 0, most: 0 };
+	}
+
+	/** Bytes that wait in chunks and pipes. */
+	get bufferedBytes(): number {
+		return this.counters.reduce((sum, counters) => sum + counters.get("bufferedBytes"), 0);
+	}
+
+	/** What each reactor's sessions hold, the kernel's sockets as of the last `measure`. */
+	heldBytes(): number[] {
+		return this.counters.map((counters) => counters.get("bufferedBytes") + counters.get("socketBytes"));
+	}
+
+	/** Has all reactors add up what the kernel holds for their sockets. */
+	async measure(): Promise<void> {
+		const measured = this.all((notice) => notice.kind === "measured");
+		this.tell({ kind: "measure" });
+		await measured;
 	}
 
 	/** Sends one command to all, or to each what `command` makes for it. */
@@ -112,19 +150,22 @@ export class Reactors {
 		}
 	}
 
-	#startOne(index: number, count: number, share: ReactorShare, board: Board): void {
+	#startOne(index: number, count: number, share: ReactorShare, shared: SharedByAll): void {
 		const counters = new Counters();
 		const journal = new Journal();
+		const table = new Table(tableRows(share.sessions));
+		const pipeEnds = new SharedArrayBuffer(pipeEndsBytes(share.pipes));
 		const wakeFd = openWake();
 		const options: ReactorOptions = {
 			...share,
+			...shared,
 			index,
 			reactors: count,
 			wakeFd,
 			counters: counters.buffer,
 			journal: journal.buffer,
-			board: board.buffer,
-			live: this.#live.buffer as SharedArrayBuffer,
+			table: table.buffer,
+			pipeEnds,
 		};
 		const worker = new Worker(new URL("../reactor/worker.js", import.meta.url), {
 			workerData: options,
@@ -141,6 +182,7 @@ export class Reactors {
 			if (!this.#stopping) this.#failedOne(index, new Error(`its thread ended with code ${code}`));
 		});
 		this.counters.push(counters);
+		this.books.push({ table, pipeEnds: new Int32Array(pipeEnds), counters });
 		this.journals.push(journal);
 		this.#reactors.push(reactor);
 	}
@@ -153,7 +195,17 @@ export class Reactors {
 	#take(index: number, notice: Notice): void {
 		if (notice.kind === "journal") this.#journalTold();
 		else if (notice.kind === "log") this.#logger[notice.level](notice.message);
+		else if (notice.kind === "pressure") this.#shareRoom(index, notice.unrecognizedOnly);
 		for (const waiter of this.#waiters) waiter(index, notice);
+	}
+
+	/** One has nobody to close for a place that it needs: the others may have. */
+	#shareRoom(asking: number, unrecognizedOnly: boolean): void {
+		for (const [index, reactor] of this.#reactors.entries()) {
+			if (index === asking || reactor.ended) continue;
+			reactor.worker.postMessage({ kind: "makeRoom", unrecognizedOnly } satisfies Command);
+			wake(reactor.wakeFd);
+		}
 	}
 
 	/** The process exits although they run. Node joins its threads, and would wait for these for ever. */

@@ -41,6 +41,11 @@ export class Slots {
 		return this.#slots.entries();
 	}
 
+	/** Every number that was given out. */
+	slots(): IterableIterator<number> {
+		return this.#slots.values();
+	}
+
 	#recycle(mayReuse: (slot: number) => boolean): number {
 		for (const [name, slot] of this.#slots) {
 			if (this.#current.has(name) || !mayReuse(slot)) continue;

@@ -41,6 +41,8 @@ export interface Kernel {
 	send(fd: number, offset: number, length: number): number;
 	/** Bytes sent that the peer has not acknowledged yet, or a negative errno. */
 	undelivered(fd: number): number;
+	/** Bytes of kernel memory that a socket's buffers hold now, or a negative errno. */
+	socketMemory(fd: number): number;
 	/** Ends our direction of the connection. */
 	shutdownWrite(fd: number): number;
 	/** Gives the descriptor back; what is queued is still delivered. */

@@ -16,6 +16,7 @@ import {
 	SIOCOUTQ,
 	SO_ERROR,
 	SO_LINGER,
+	SO_MEMINFO,
 	SOCK_CLOEXEC,
 	SOCK_NONBLOCK,
 	SOCK_STREAM,
@@ -38,6 +39,11 @@ const SOCKADDR_MAX_BYTES = 112;
  */
 const PIPE_BYTES = 1024 * 1024;
 
+/** The kernel fills what it knows, and older ones know fewer words. */
+const MEMINFO_WORDS = 9;
+/** SK_MEMINFO_RMEM_ALLOC, _FWD_ALLOC, _WMEM_QUEUED, _OPTMEM and _BACKLOG; the others are limits, or counted in these. */
+const MEMINFO_HELD = [0, 4, 5, 6, 7] as const;
+
 const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 export class LinuxKernel implements Kernel {
@@ -49,7 +55,7 @@ export class LinuxKernel implements Kernel {
 	// Small arguments by reference live here: an address, its length, an int pair.
 	readonly #address = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX_BYTES));
 	readonly #addressAt: number;
-	readonly #words = new Int32Array(new ArrayBuffer(32));
+	readonly #words = new Int32Array(new ArrayBuffer(64));
 	readonly #wordsAt: number;
 	readonly #clockOffsetMs: number;
 
@@ -129,6 +135,16 @@ export class LinuxKernel implements Kernel {
 
 	undelivered(fd: number): number {
 		return libc.ioctl(fd, SIOCOUTQ, this.#wordsAt) < 0 ? -libc.errno() : (this.#words[0] as number);
+	}
+
+	socketMemory(fd: number): number {
+		// include/uapi/linux/sock_diag.h: nine words, of which these are memory in use.
+		this.#words[15] = 4 * MEMINFO_WORDS;
+		if (libc.getsockopt(fd, SOL_SOCKET, SO_MEMINFO, this.#wordsAt, this.#wordsAt + 60) < 0)
+			return -libc.errno();
+		let bytes = 0;
+		for (const word of MEMINFO_HELD) bytes += this.#words[word] as number;
+		return bytes;
 	}
 
 	shutdownWrite(fd: number): number {

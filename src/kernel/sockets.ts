@@ -10,8 +10,11 @@ import {
 	IPV6_V6ONLY,
 	RLIMIT_NOFILE,
 	SO_KEEPALIVE,
+	SO_RCVBUF,
 	SO_REUSEADDR,
 	SO_REUSEPORT,
+	SO_SNDBUF,
+	SO_TYPE,
 	SOCK_CLOEXEC,
 	SOCK_NONBLOCK,
 	SOCK_STREAM,
@@ -21,6 +24,8 @@ import {
 	TCP_KEEPIDLE,
 	TCP_KEEPINTVL,
 	TCP_NODELAY,
+	TCP_NOTSENT_LOWAT,
+	TCP_USER_TIMEOUT,
 } from "./constants.js";
 import * as libc from "./libc.js";
 import { encodeInternet, portAt, SOCKADDR_BYTES } from "./sockaddr.js";
@@ -39,10 +44,20 @@ export class SystemError extends Error {
 	}
 }
 
-export interface KeepaliveOptions {
-	readonly idleSeconds: number;
-	readonly intervalSeconds: number;
-	readonly probes: number;
+/** What accepted connections inherit from their listener. */
+export interface ConnectionOptions {
+	readonly keepalive: {
+		readonly idleSeconds: number;
+		readonly intervalSeconds: number;
+		readonly probes: number;
+		readonly userTimeoutMs: number;
+	};
+	readonly sockets: {
+		readonly unsentBytes: number;
+		/** `null`: tuned by the kernel. */
+		readonly sendBytes: number | null;
+		readonly receiveBytes: number | null;
+	};
 }
 
 export interface ListenerOptions {
@@ -51,7 +66,7 @@ export interface ListenerOptions {
 	/** 0: the kernel chooses a free port. */
 	readonly port: number;
 	readonly backlog: number;
-	readonly keepalive: KeepaliveOptions;
+	readonly connection: ConnectionOptions;
 }
 
 export interface Listener {
@@ -64,7 +79,7 @@ export interface Listener {
  * Opens `count` listening sockets on one address. The first is bound without SO_REUSEPORT, so that
  * a port held by another process (also one of ours) is an error instead of being shared silently.
  *
- * Accepted sockets inherit TCP_NODELAY and the keepalive options from here, which saves four calls
+ * Accepted sockets inherit TCP_NODELAY, keepalive and buffer options from here, which saves six calls
  * per connection.
  */
 export function openListener(options: ListenerOptions, count: number): Listener {
@@ -91,11 +106,11 @@ function bindSocket(options: ListenerOptions, port: number, shared: boolean): nu
 		encodeInternet(options.address ?? new Uint8Array(16), port),
 		any,
 		shared,
-		options.keepalive,
+		options.connection,
 	);
 	// A machine without IPv6 still serves every address it has.
 	if (any && (fd === -EAFNOSUPPORT || fd === -EADDRNOTAVAIL))
-		fd = tryBind(encodeInternet(new Uint8Array(4), port), false, shared, options.keepalive);
+		fd = tryBind(encodeInternet(new Uint8Array(4), port), false, shared, options.connection);
 	if (fd < 0) throw new SystemError("bind", -fd);
 	return fd;
 }
@@ -104,7 +119,7 @@ function tryBind(
 	address: Uint8Array,
 	dualStack: boolean,
 	shared: boolean,
-	keepalive: KeepaliveOptions,
+	connection: ConnectionOptions,
 ): number {
 	const v6 = address.length === 28;
 	const fd = libc.socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -112,7 +127,7 @@ function tryBind(
 	setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (v6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
 	setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	setKeepalive(fd, keepalive);
+	setConnectionOptions(fd, connection);
 	if (shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	const failed = libc.bind(fd, libc.addressOf(address), address.length) < 0;
 	if (failed) {
@@ -130,11 +145,17 @@ export function startListening(fd: number, backlog: number): void {
 }
 
 /** Changes what connections accepted from now on inherit. */
-export function setKeepalive(fd: number, keepalive: KeepaliveOptions): void {
+export function setConnectionOptions(fd: number, { keepalive, sockets }: ConnectionOptions): void {
 	setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idleSeconds);
 	setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.intervalSeconds);
 	setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive.probes);
+	setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs);
+	setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, sockets.unsentBytes);
+	// Fixing a size switches the kernel's tuning off, and nothing switches it on again: a change to "auto" by a
+	// reload holds from the next start on.
+	if (sockets.sendBytes !== null) setOption(fd, SOL_SOCKET, SO_SNDBUF, sockets.sendBytes);
+	if (sockets.receiveBytes !== null) setOption(fd, SOL_SOCKET, SO_RCVBUF, sockets.receiveBytes);
 }
 
 function setOption(fd: number, level: number, option: number, value: number): void {
@@ -159,6 +180,13 @@ export function acceptQueue(fd: number): { depth: number; limit: number } {
 	if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, libc.addressOf(info), libc.addressOf(length)) < 0)
 		throw new SystemError("getsockopt", libc.errno());
 	return { depth: info[6] as number, limit: info[7] as number };
+}
+
+/** Whether a descriptor is a socket of the kind that connections are. */
+export function isStreamSocket(fd: number): boolean {
+	const words = new Int32Array([0, 4]);
+	const at = libc.addressOf(words);
+	return libc.getsockopt(fd, SOL_SOCKET, SO_TYPE, at, at + 4) === 0 && words[0] === SOCK_STREAM;
 }
 
 /** Raises the soft descriptor limit to the hard one, and returns it. */

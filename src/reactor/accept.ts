@@ -16,10 +16,11 @@ import {
 import { copyAddress, portAt } from "../kernel/sockaddr.js";
 import { admit } from "./admit.js";
 import { at } from "./at.js";
-import { close } from "./close.js";
-import { type Core, LIVE_SESSIONS, type ReactorListener } from "./core.js";
+import { close, leavePlace } from "./close.js";
+import { type Core, LIVE_LISTENERS, LIVE_SESSIONS, type ReactorListener } from "./core.js";
 import { scalarIndex } from "./counters.js";
-import { MEMORY_PRESSURE } from "./reasons.js";
+import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "./reasons.js";
+import { makeRoom } from "./shed.js";
 import { begin } from "./sniff.js";
 import { NONE, PROXY_REQUIRED, SNIFF } from "./table.js";
 
@@ -71,24 +72,23 @@ export function accept(core: Core, listener: ReactorListener): void {
 	for (let count = 0; count < listener.acceptsPerTurn; count++) if (!acceptOne(core, listener)) return;
 }
 
+/** A connection may be taken. */
+const ADMITTED = -1;
+
 /** Takes one connection. False when none is left for now, or none may be taken. */
 function acceptOne(core: Core, listener: ReactorListener): boolean {
-	// The place is taken before the connection, because other reactors are doing the same.
-	if (
-		Atomics.add(core.live, LIVE_SESSIONS, 1) >= core.connectionsMax ||
-		core.table.clients >= core.table.sessions
-	) {
-		Atomics.sub(core.live, LIVE_SESSIONS, 1);
-		core.counters.add(PAUSES_FULL, 1);
-		pause(core, listener, FULL_PAUSE_MS);
-		return false;
+	const refusal = takePlace(core, listener);
+	if (refusal !== ADMITTED && !core.resetsWhenFull) {
+		leavePlace(core, listener.plan.slot);
+		return false; // paused
 	}
 	const fd = core.kernel.accept(listener.plan.fd, core.addressAt);
 	if (fd >= 0) {
-		open(core, listener, fd);
+		open(core, listener, fd, refusal);
 		return true;
 	}
-	Atomics.sub(core.live, LIVE_SESSIONS, 1);
+	leavePlace(core, listener.plan.slot);
+	if (refusal === ADMITTED && core.acceptsPerSecond !== Number.POSITIVE_INFINITY) core.sources.giveToken();
 	switch (-fd) {
 		case EINTR:
 			return true;
@@ -100,14 +100,48 @@ function acceptOne(core: Core, listener: ReactorListener): boolean {
 			return true;
 		case EMFILE:
 		case ENFILE:
+			// Whatever else this process opens comes first; the pause gives it time.
+			makeRoom(core, FD_PRESSURE, NONE);
+			core.counters.add(PAUSES_DESCRIPTORS, 1);
+			pause(core, listener, PAUSE_MS);
+			return false;
 		case ENOBUFS:
 		case ENOMEM:
+			makeRoom(core, MEMORY_PRESSURE, NONE);
 			core.counters.add(PAUSES_DESCRIPTORS, 1);
 			pause(core, listener, PAUSE_MS);
 			return false;
 		default:
 			return false;
 	}
+}
+
+/**
+ * Takes a place for one more session, before the connection, because other reactors are doing the same.
+ * Returns ADMITTED, or the reason that forbids it; then the listener is paused, unless clients are reset.
+ * In both cases the place is taken: `leavePlace` gives it back.
+ */
+function takePlace(core: Core, listener: ReactorListener): number {
+	const { live, table } = core;
+	const listenerFull = Atomics.add(live, LIVE_LISTENERS + listener.plan.slot, 1) >= listener.plan.connections;
+	const full =
+		Atomics.add(live, LIVE_SESSIONS, 1) >= core.connectionsMax || table.clients >= table.sessions - 1;
+	if (listenerFull || (full && !(core.shedsWhenFull && makeRoom(core, FD_PRESSURE, NONE, true) > 0))) {
+		if (!core.resetsWhenFull) {
+			core.counters.add(PAUSES_FULL, 1);
+			core.waitsForPlace = true;
+			pause(core, listener, FULL_PAUSE_MS);
+		}
+		return LIMIT_CONNECTIONS;
+	}
+	if (core.acceptsPerSecond === Number.POSITIVE_INFINITY) return ADMITTED;
+	const waitMs = core.sources.takeToken(core.acceptsPerSecond, core.nowMs);
+	if (waitMs === 0) return ADMITTED;
+	if (!core.resetsWhenFull) {
+		core.counters.add(PAUSES_RATE, 1);
+		pause(core, listener, waitMs);
+	}
+	return LIMIT_RATE;
 }
 
 function pause(core: Core, listener: ReactorListener, forMs: number): void {
@@ -120,6 +154,7 @@ function pause(core: Core, listener: ReactorListener, forMs: number): void {
 /** Watches paused listeners again. */
 export function resumeListeners(core: Core): void {
 	core.resumeAtMs = Number.POSITIVE_INFINITY;
+	core.waitsForPlace = false;
 	for (const listener of core.listeners.values()) {
 		if (!listener.paused) continue;
 		listener.paused = watch(core, listener) < 0;
@@ -135,12 +170,13 @@ function watch(core: Core, listener: ReactorListener): number {
 }
 
 /** Gives a new connection its row, and sends it down the road. */
-function open(core: Core, listener: ReactorListener, fd: number): void {
+function open(core: Core, listener: ReactorListener, fd: number, refusal: number): void {
 	const { table, kernel, counters } = core;
 	const slot = table.takeClient();
-	if (slot === NONE) throw new Error("no row, although fewer sessions live than the table holds");
+	if (slot === NONE) throw new Error("no row, although there is one more than sessions may live");
 	counters.add(DOWNSTREAM_OPENED, 1);
 	counters.sessionOpened(listener.plan.slot);
+	core.owners.connectionOpened(fd, core.index, slot, core.nowMs);
 	table.fd[slot] = fd;
 	table.state[slot] = SNIFF;
 	table.listener[slot] = listener.plan.slot;
@@ -151,6 +187,10 @@ function open(core: Core, listener: ReactorListener, fd: number): void {
 	table.family[slot] = copyAddress(kernel.memory, core.addressAt, table.source, slot * 16);
 	table.sourcePort[slot] = portAt(kernel.memory, core.addressAt);
 	if (listener.plan.proxyRequired) table.flags[slot] = PROXY_REQUIRED;
+	if (refusal !== ADMITTED) {
+		close(core, slot, refusal);
+		return;
+	}
 	if (!admit(core, listener, slot)) return;
 	// Edge-triggered: peeked bytes stay in the kernel, and level-triggered readiness would report them for ever.
 	// Writability is not asked for until something blocks, because every new socket would report it at once.
@@ -164,5 +204,6 @@ function open(core: Core, listener: ReactorListener, fd: number): void {
 
 const PAUSES_FULL = scalarIndex("acceptPausesFull");
 const PAUSES_DESCRIPTORS = scalarIndex("acceptPausesDescriptors");
+const PAUSES_RATE = scalarIndex("acceptPausesRate");
 const ABORTED = scalarIndex("acceptAborted");
 const DOWNSTREAM_OPENED = scalarIndex("downstreamOpened");

@@ -1,17 +1,45 @@
-/** Second step: may this connection stay at all? Asked before a byte of it is looked at. */
+/**
+ * Second step: may this connection stay at all? Asked before a byte of it is looked at, and again for the
+ * address that a PROXY header names.
+ */
 import { contains } from "../route/router.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
 import type { Core, ReactorListener } from "./core.js";
-import { PROXY_HEADER } from "./reasons.js";
+import { scalarIndex } from "./counters.js";
+import { FD_PRESSURE, LIMIT_IP, LIMIT_RATE, PROXY_HEADER } from "./reasons.js";
+import { makeRoom } from "./shed.js";
+import { NOT_COUNTED, TOO_FAST, TOO_MANY } from "./sources.js";
 
-/** False when the connection was refused, and closed. */
+/** False when the connection was turned away, and closed. */
 export function admit(core: Core, listener: ReactorListener, slot: number): boolean {
-	const { proxyRequired, trusted } = listener.plan;
-	if (!proxyRequired) return true;
 	const { table } = core;
+	// The kernel gives the lowest number that is free, so this one says that all below are in use.
+	if (at(table.fd, slot) >= core.descriptorCeiling && makeRoom(core, FD_PRESSURE, slot) === 0) {
+		close(core, slot, FD_PRESSURE);
+		return false;
+	}
+	const { proxyRequired, trusted } = listener.plan;
+	// Behind a PROXY header stands somebody else, whose address is not known yet.
+	if (!proxyRequired) return admitSource(core, slot);
 	const family = at(table.family, slot);
 	for (const block of trusted) if (contains(block, family, table.source, slot * 16)) return true;
 	close(core, slot, PROXY_HEADER);
 	return false;
 }
+
+/** The client's address is known: what may it have? False when it was turned away, and closed. */
+export function admitSource(core: Core, slot: number): boolean {
+	const { table, sources } = core;
+	const family = at(table.family, slot);
+	const place = sources.enter(family, table.source, slot * 16, core.sourceLimits, core.nowMs);
+	if (place === TOO_MANY || place === TOO_FAST) {
+		close(core, slot, place === TOO_MANY ? LIMIT_IP : LIMIT_RATE);
+		return false;
+	}
+	if (place === NOT_COUNTED) core.counters.add(SOURCES_NOT_COUNTED, 1);
+	else table.sourcePlace[slot] = place;
+	return true;
+}
+
+const SOURCES_NOT_COUNTED = scalarIndex("sourcesNotCounted");

@@ -16,9 +16,21 @@ import {
 } from "../kernel/constants.js";
 import { account } from "./account.js";
 import { at } from "./at.js";
-import { type Core, LIVE_SESSIONS } from "./core.js";
+import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "./core.js";
 import { scalarIndex } from "./counters.js";
-import { CLIENT_RESET, DRAINED, INTERNAL, KEEPALIVE_LOST, LIFETIME, UPSTREAM_RESET } from "./reasons.js";
+import {
+	CLIENT_RESET,
+	DRAINED,
+	FD_PRESSURE,
+	INTERNAL,
+	KEEPALIVE_LOST,
+	LIFETIME,
+	LIMIT_CONNECTIONS,
+	LIMIT_IP,
+	LIMIT_RATE,
+	MEMORY_PRESSURE,
+	UPSTREAM_RESET,
+} from "./reasons.js";
 import { BLOCKED, NONE, RELAY } from "./table.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
@@ -32,16 +44,40 @@ export function close(core: Core, slot: number, reason: number): void {
 	releaseConnection(core, client, reset, DOWNSTREAM_CLOSED_COUNT);
 	const address = at(table.address, client);
 	if (address !== NONE) core.board.leave(address);
+	const place = at(table.sourcePlace, client);
+	if (place !== NONE) core.sources.leave(place);
 	core.longNames.delete(client);
 	const policy = at(table.policy, client);
 	core.policySessions[policy] = (core.policySessions[policy] ?? 0) - 1;
+	const listener = at(table.listener, client);
 	if (link !== NONE) table.release(link);
 	table.release(client);
-	Atomics.sub(core.live, LIVE_SESSIONS, 1);
+	leavePlace(core, listener);
 	// Somebody may be waiting in an accept queue for this place.
-	if (core.resumeAtMs !== Number.POSITIVE_INFINITY) core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs);
+	if (core.waitsForPlace) core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs);
 	if (core.draining && table.clients === 0) core.notify({ kind: "drained" });
 }
+
+/** Gives back the place that `acceptOne` took for a session. */
+export function leavePlace(core: Core, listener: number): void {
+	Atomics.sub(core.live, LIVE_LISTENERS + listener, 1);
+	Atomics.sub(core.live, LIVE_SESSIONS, 1);
+}
+
+/**
+ * Ends that are resets: the peers' own, and those of whoever is turned away or closed to make room, which
+ * frees what the kernel holds at once, and leaves no TIME_WAIT behind.
+ */
+const RESETS: ReadonlySet<number> = new Set([
+	CLIENT_RESET,
+	UPSTREAM_RESET,
+	KEEPALIVE_LOST,
+	LIMIT_CONNECTIONS,
+	LIMIT_IP,
+	LIMIT_RATE,
+	FD_PRESSURE,
+	MEMORY_PRESSURE,
+]);
 
 /** A session that moved bytes so recently is in the middle of something. */
 const BUSY_MS = 1_000;
@@ -51,7 +87,7 @@ const BUSY_MS = 1_000;
  * not look complete. So is a busy session that we end on our own account. It also makes the kernel free at once what a stalled reader never took.
  */
 function isCut(core: Core, client: number, link: number, reason: number): boolean {
-	if (reason === CLIENT_RESET || reason === UPSTREAM_RESET || reason === KEEPALIVE_LOST) return true;
+	if (RESETS.has(reason)) return true;
 	const { flags, state, activeMs } = core.table;
 	const ours = reason === DRAINED || reason === LIFETIME || reason === INTERNAL;
 	if (ours && at(state, client) === RELAY && core.nowMs - at(activeMs, client) < BUSY_MS) return true;

@@ -10,10 +10,12 @@ import { Board } from "../upstream/board.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
 import { Chunks } from "./chunks.js";
-import { Counters, scalarIndex } from "./counters.js";
+import { Counters, LISTENERS_MAX, scalarIndex } from "./counters.js";
 import { Journal } from "./journal.js";
+import { Owners } from "./owners.js";
 import { Pipes } from "./pipes.js";
 import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
+import { Sources } from "./sources.js";
 import { QUEUED, Table } from "./table.js";
 import { Wheel } from "./wheel.js";
 
@@ -30,8 +32,20 @@ export const SCRATCH_BYTES = 64 * 1024;
 const ADDRESS_AT = SCRATCH_BYTES;
 const CHUNKS_AT = SCRATCH_BYTES + 64;
 
+// Cells of the shared `live` counts.
 export const LIVE_SESSIONS = 0;
 export const LIVE_ENDING = 1;
+/** Sessions of a listener: this plus its slot. */
+export const LIVE_LISTENERS = 2;
+export const LIVE_BYTES = 4 * (LIVE_LISTENERS + LISTENERS_MAX);
+
+/** Rows for so many sessions: one more, for whoever is told that there is no room. */
+export function tableRows(sessions: number): number {
+	return sessions + 1;
+}
+
+/** Sum of a listener's or the gateway's figures that may be without limit. */
+const UNLIMITED = Number.POSITIVE_INFINITY;
 
 /** Bytes of arena for a reactor that may buffer so much. */
 export function arenaBytes(bufferedBytes: number): number {
@@ -62,6 +76,8 @@ export class Core {
 	readonly counters: Counters;
 	readonly journal: Journal;
 	readonly board: Board;
+	readonly sources: Sources;
+	readonly owners: Owners;
 	/** Tells the main thread something. */
 	readonly notify: (notice: Notice) => void;
 	/** Arena offset where `accept` and `localAddress` put an address. */
@@ -73,6 +89,11 @@ export class Core {
 	/** Sessions alive over all reactors at LIVE_SESSIONS, and whether the process is ending at LIVE_ENDING. */
 	readonly live: Int32Array;
 	connectionsMax = 0;
+	resetsWhenFull = false;
+	shedsWhenFull = false;
+	sourceLimits = { connections: UNLIMITED, perSecond: UNLIMITED };
+	acceptsPerSecond = UNLIMITED;
+	descriptorCeiling = UNLIMITED;
 	logSessions = true;
 	draining = false;
 
@@ -82,6 +103,10 @@ export class Core {
 	readonly retired = new Map<number, ReactorListener>();
 	/** When paused listeners are tried again; Infinity while none is paused. */
 	resumeAtMs = Number.POSITIVE_INFINITY;
+	/** One of them waits for a session to end. */
+	waitsForPlace = false;
+	/** When the other reactors were asked to make room last. */
+	askedForRoomMs = Number.NEGATIVE_INFINITY;
 	/** By upstream slot. */
 	readonly upstreams = new Map<number, Balancer>();
 	/** Deadlines by the number a session carries. Old ones stay while sessions use them. */
@@ -96,7 +121,9 @@ export class Core {
 	/** Names that do not fit their row, by client slot. */
 	readonly longNames = new Map<number, Uint8Array>();
 
-	readonly #index: number;
+	readonly index: number;
+	readonly #bufferedMax: number;
+	#bufferedNow = 0;
 	readonly #reactors: number;
 	#sessionCount = 0;
 
@@ -109,18 +136,23 @@ export class Core {
 		this.kernel = kernel;
 		this.notify = notify;
 		this.nowMs = kernel.now();
-		this.table = new Table(options.sessions);
+		this.index = options.index;
+		this.table = new Table(tableRows(options.sessions), options.table);
 		this.wheel = new Wheel(this.table, this.nowMs);
 		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));
-		this.pipes = new Pipes(kernel, options.pipes);
+		this.sources = new Sources(options.sources.places, options.sources.buffer);
+		this.owners = new Owners(options.owners.limit, options.owners.buffer);
+		this.pipes = new Pipes(kernel, options.pipes, options.pipeEnds, (fd, pipe) =>
+			this.owners.pipeOpened(fd, this.index, pipe, this.nowMs),
+		);
 		this.counters = new Counters(options.counters);
 		this.journal = new Journal(options.journal);
 		this.board = new Board(options.board);
 		this.live = new Int32Array(options.live);
-		this.#index = options.index;
 		this.#reactors = options.reactors;
+		this.#bufferedMax = options.bufferedBytes;
 		// A slot has at most one entry per owner, and an owner changes at most once per event of a turn.
-		this.#queue = new Int32Array(4 * options.sessions + 1024);
+		this.#queue = new Int32Array(4 * this.table.sessions + 1024);
 		this.#queueGenerations = new Int32Array(this.#queue.length);
 		this.query = {
 			protocol: 0,
@@ -137,7 +169,7 @@ export class Core {
 
 	/** The next session's number: unique in this process, as reactors count in steps. */
 	sessionId(): number {
-		return this.#sessionCount++ * this.#reactors + this.#index;
+		return this.#sessionCount++ * this.#reactors + this.index;
 	}
 
 	/** The listener that accepted a connection. */
@@ -155,6 +187,14 @@ export class Core {
 	/** Takes over routes, upstreams, deadlines and limits for what comes from now on. */
 	apply(plan: Plan): { added: ReactorListener[]; removed: ReactorListener[] } {
 		this.connectionsMax = plan.connections;
+		this.resetsWhenFull = plan.resetsWhenFull;
+		this.shedsWhenFull = plan.shedsWhenFull;
+		this.sourceLimits = {
+			connections: plan.connectionsPerSource,
+			perSecond: plan.acceptsPerSecondPerSource,
+		};
+		this.acceptsPerSecond = plan.acceptsPerSecond;
+		this.descriptorCeiling = plan.descriptorCeiling;
 		this.logSessions = plan.logSessions;
 		const policy = this.#usePolicy(plan.policy);
 		const gone = new Set(this.upstreams.keys());
@@ -181,7 +221,7 @@ export class Core {
 	}
 
 	applyUpstream(plan: UpstreamPlan): void {
-		const turn = this.upstreams.get(plan.slot)?.turn ?? this.#index;
+		const turn = this.upstreams.get(plan.slot)?.turn ?? this.index;
 		this.upstreams.set(plan.slot, new Balancer(plan, this.board, turn));
 	}
 
@@ -233,11 +273,18 @@ export class Core {
 
 	/** Bytes in chunks and pipes changed. */
 	buffered(delta: number): void {
-		this.counters.add(BUFFERED_BYTES, delta);
+		this.#bufferedNow += delta;
+		this.counters.set(BUFFERED_BYTES, this.#bufferedNow);
+	}
+
+	/** Bytes that may still be taken without knowing whether their receiver takes them. */
+	get bufferRoom(): number {
+		return this.#bufferedMax - this.#bufferedNow;
 	}
 
 	/** Copies gauges that belong to other objects where the main thread sees them. */
 	publish(): void {
+		this.counters.set(PIPES_OPENED, this.pipes.openedTotal);
 		this.counters.set(PIPES_OPEN, this.pipes.open);
 		this.counters.set(PIPES_LENT, this.pipes.lent);
 		this.counters.set(CHUNKS_LENT, this.chunks.lent);
@@ -245,6 +292,7 @@ export class Core {
 }
 
 const BUFFERED_BYTES = scalarIndex("bufferedBytes");
+const PIPES_OPENED = scalarIndex("pipesOpened");
 const PIPES_OPEN = scalarIndex("pipesOpen");
 const PIPES_LENT = scalarIndex("pipesLent");
 const CHUNKS_LENT = scalarIndex("chunksLent");

@@ -25,6 +25,7 @@ const SCALARS = [
 	"downstreamClosed",
 	"upstreamOpened",
 	"upstreamClosed",
+	"pipesOpened",
 	"pipesOpen",
 	"pipesLent",
 	"bufferedBytes",
@@ -32,6 +33,13 @@ const SCALARS = [
 	/** Times a listener was paused because no descriptor or no row was left. */
 	"acceptPausesDescriptors",
 	"acceptPausesFull",
+	"acceptPausesRate",
+	/** Clients whose address found no room among the sources, so that its limits did not hold for them. */
+	"sourcesNotCounted",
+	/** Sessions closed to make room. */
+	"shed",
+	/** What the kernel held for this reactor's sockets when it was measured last. */
+	"socketBytes",
 	/** Connections gone between their arrival and accept. */
 	"acceptAborted",
 	/** Events for rows that belong to somebody else by now. */

@@ -17,13 +17,6 @@ import {
 	EPOLLPRI,
 	EPOLLRDHUP,
 	ETIMEDOUT,
-	IPPROTO_TCP,
-	SO_KEEPALIVE,
-	SOL_SOCKET,
-	TCP_KEEPCNT,
-	TCP_KEEPIDLE,
-	TCP_KEEPINTVL,
-	TCP_NODELAY,
 } from "../kernel/constants.js";
 import { copyAddress, copyUnmapped, familyAt, portAt } from "../kernel/sockaddr.js";
 import { parseProxyHeader, writeProxyV1, writeProxyV2 } from "../protocol/index.js";
@@ -31,10 +24,11 @@ import { at } from "./at.js";
 import { close, closeFailed, closeLink } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
-import type { Policy } from "./plan.js";
 import { CONNECT_REFUSED, CONNECT_TIMEOUT, FD_PRESSURE, MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
 import { refuse } from "./refuse.js";
 import { beginRelay, sendFirst } from "./relay.js";
+import { makeRoom } from "./shed.js";
+import { setFirstOptions } from "./socket-options.js";
 import { CONNECTING, DIAL, NONE, WATCHES_OUT } from "./table.js";
 
 /** Addresses dialled for a session at most: as many as `tried` has bits for. */
@@ -67,12 +61,12 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		// An address beyond the bits shares one, so that it is not the first choice again.
 		table.tried[client] = tried | (1 << (index % ATTEMPTS_MAX));
 
-		const fd = kernel.socket(familyAt(address.sockaddr, 0));
+		const fd = openSocket(core, client, familyAt(address.sockaddr, 0));
 		if (fd < 0) {
-			close(core, client, isPressure(-fd) ? FD_PRESSURE : CONNECT_REFUSED);
+			close(core, client, pressureOf(-fd) ?? CONNECT_REFUSED);
 			return;
 		}
-		if (familyAt(address.sockaddr, 0) !== AF_UNIX) setTcpOptions(core, fd, core.policyOf(client));
+		if (familyAt(address.sockaddr, 0) !== AF_UNIX) setFirstOptions(kernel, fd, core.policyOf(client));
 		const result = kernel.connect(fd, address.sockaddr);
 		if (result === -EAGAIN) {
 			kernel.close(fd);
@@ -111,6 +105,7 @@ function open(core: Core, client: number, fd: number): void {
 	const link = table.takeLink();
 	if (link === NONE) throw new Error("no upstream row, although there is one for every client row");
 	counters.add(UPSTREAM_OPENED, 1);
+	core.owners.connectionOpened(fd, core.index, link, core.nowMs);
 	table.fd[link] = fd;
 	table.state[link] = CONNECTING;
 	table.state[client] = DIAL;
@@ -248,17 +243,18 @@ function writeHeader(core: Core, client: number, version: "v1" | "v2", received:
 
 const DESTINATION = new Uint8Array(16);
 
-function setTcpOptions(core: Core, fd: number, policy: Policy): void {
-	const { kernel } = core;
-	kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	kernel.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, policy.keepaliveIdleSeconds);
-	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, policy.keepaliveIntervalSeconds);
-	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, policy.keepaliveProbes);
+/** A socket; when none is left, whoever has earned less than this client makes room for it. */
+function openSocket(core: Core, client: number, family: number): number {
+	const fd = core.kernel.socket(family);
+	const pressure = fd < 0 ? pressureOf(-fd) : undefined;
+	if (pressure === undefined || makeRoom(core, pressure, client) === 0) return fd;
+	return core.kernel.socket(family);
 }
 
-function isPressure(errno: number): boolean {
-	return errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM;
+/** Which scarcity an errno tells of. */
+function pressureOf(errno: number): number | undefined {
+	if (errno === EMFILE || errno === ENFILE) return FD_PRESSURE;
+	return errno === ENOBUFS || errno === ENOMEM ? MEMORY_PRESSURE : undefined;
 }
 
 const DIAL_RETRIES = scalarIndex("dialRetries");

@@ -9,8 +9,15 @@ import { NONE } from "./table.js";
 /** Empty pipes kept open for the next borrower. */
 const IDLE_MAX = 8;
 
+/** Shared memory for the descriptors of so many pipes: reading ends, then writing ends. */
+export function pipeEndsBytes(max: number): number {
+	return 8 * max;
+}
+
 export class Pipes {
 	readonly #kernel: Kernel;
+	readonly #opened: (fd: number, pipe: number) => void;
+	/** In shared memory, so that the ledger can be held against the kernel's table. NONE: no pipe. */
 	readonly #readEnds: Int32Array;
 	readonly #writeEnds: Int32Array;
 	/** Indexes of open, empty pipes, then of places without a pipe. */
@@ -21,12 +28,23 @@ export class Pipes {
 	lent = 0;
 	/** Pipes that exist; each is two descriptors. */
 	open = 0;
+	/** Pipes opened since the start. */
+	openedTotal = 0;
 
-	/** `max`: pipes at once. Beyond that, bulk falls back to receive and send. */
-	constructor(kernel: Kernel, max: number) {
+	/**
+	 * `max`: pipes at once. Beyond that, bulk falls back to receive and send. `ends` has `pipeEndsBytes(max)`;
+	 * `opened` is told of each descriptor.
+	 */
+	constructor(
+		kernel: Kernel,
+		max: number,
+		ends = new SharedArrayBuffer(pipeEndsBytes(max)),
+		opened: (fd: number, pipe: number) => void = () => {},
+	) {
 		this.#kernel = kernel;
-		this.#readEnds = new Int32Array(max).fill(NONE);
-		this.#writeEnds = new Int32Array(max).fill(NONE);
+		this.#opened = opened;
+		this.#readEnds = new Int32Array(ends, 0, max).fill(NONE);
+		this.#writeEnds = new Int32Array(ends, 4 * max, max).fill(NONE);
 		this.#idle = new Int32Array(max);
 		this.#unused = new Int32Array(max);
 		for (let i = max - 1; i >= 0; i--) this.#unused[this.#unusedCount++] = i;
@@ -45,7 +63,10 @@ export class Pipes {
 		this.#readEnds[pipe] = readEnd;
 		this.#writeEnds[pipe] = this.#kernel.pipeWriteEnd;
 		this.open++;
+		this.openedTotal++;
 		this.lent++;
+		this.#opened(readEnd, pipe);
+		this.#opened(this.#kernel.pipeWriteEnd, pipe);
 		return pipe;
 	}
 

@@ -9,12 +9,17 @@ export interface Policy {
 	readonly idleMs: number;
 	readonly stallMs: number;
 	readonly halfClosedMs: number;
-	/** 0 = off. */
+	/** Each session gets up to a tenth less. 0 = off. */
 	readonly lifetimeMs: number;
 	readonly silenceMs: number;
 	readonly keepaliveIdleSeconds: number;
 	readonly keepaliveIntervalSeconds: number;
 	readonly keepaliveProbes: number;
+	readonly userTimeoutMs: number;
+	readonly unsentBytes: number;
+	/** Sizes of an upstream socket's buffers; 0: the kernel tunes them. */
+	readonly sendBufferBytes: number;
+	readonly receiveBufferBytes: number;
 }
 
 export interface RoutePlan {
@@ -30,6 +35,8 @@ export interface ListenerPlan {
 	readonly slot: number;
 	/** This reactor's listening socket. The main thread owns it, and closes it after `listenersClosed`. */
 	readonly fd: number;
+	/** Sessions it may have, over all reactors. */
+	readonly connections: number;
 	readonly proxyRequired: boolean;
 	readonly trusted: readonly Cidr[];
 	readonly routes: readonly RoutePlan[];
@@ -40,6 +47,16 @@ export interface Plan {
 	readonly policy: Policy;
 	/** Sessions over all reactors. */
 	readonly connections: number;
+	/** Connections beyond a limit that counts all clients are reset; otherwise they wait to be accepted. */
+	readonly resetsWhenFull: boolean;
+	/** `connections` is what the descriptors allow: then being full is pressure, and whoever has not said what it wants goes. */
+	readonly shedsWhenFull: boolean;
+	/** Per client address, and per second over all of them. Infinity: no limit. */
+	readonly connectionsPerSource: number;
+	readonly acceptsPerSecondPerSource: number;
+	readonly acceptsPerSecond: number;
+	/** Accepted descriptors from this number on say that only the reserve is left. */
+	readonly descriptorCeiling: number;
 	readonly logSessions: boolean;
 	readonly listeners: readonly ListenerPlan[];
 	readonly upstreams: readonly UpstreamPlan[];
@@ -50,6 +67,12 @@ export type Command =
 	| { readonly kind: "plan"; readonly plan: Plan }
 	/** A name was resolved anew. */
 	| { readonly kind: "upstream"; readonly upstream: UpstreamPlan }
+	/** Another reactor needs room and has nobody to close: close a share of those that have earned least. */
+	| { readonly kind: "makeRoom"; readonly unrecognizedOnly: boolean }
+	/** Close those that have earned least until so many bytes are free. */
+	| { readonly kind: "shedMemory"; readonly bytes: number }
+	/** Add up what the kernel holds for this reactor's sockets, and say `measured`. */
+	| { readonly kind: "measure" }
 	/** Stop accepting (what waits in the accept queues is still taken), and say when no session is left. */
 	| { readonly kind: "drain" }
 	/** Close what is left as `drained` and end. */
@@ -62,24 +85,39 @@ export type Notice =
 	| { readonly kind: "drained" }
 	/** The journal has its first record after a quiet time, or is half full. */
 	| { readonly kind: "journal" }
+	/** Places or descriptors have run out, and this reactor has nobody to close for them. */
+	| { readonly kind: "pressure"; readonly unrecognizedOnly: boolean }
+	| { readonly kind: "measured" }
 	/** Something that an operator should read. */
 	| { readonly kind: "log"; readonly level: "warn" | "error"; readonly message: string }
 	| { readonly kind: "stopped" };
 
 /** What a reactor's thread is started with. */
-export interface ReactorOptions {
+export interface ReactorOptions extends SharedByAll, SharedWithMain {
 	readonly index: number;
 	readonly reactors: number;
-	/** Rows of the table: sessions this reactor may have at once. */
+	/** Sessions this reactor may have at once. */
 	readonly sessions: number;
-	/** This reactor's share of `limits.buffered_bytes`. */
+	/** This reactor's share of `limits.buffered_bytes`: what waits in chunks and pipes. */
 	readonly bufferedBytes: number;
 	/** Pipes this reactor may have open at once; each is two descriptors. */
 	readonly pipes: number;
 	readonly wakeFd: number;
+}
+
+/** Memory that all reactors share with each other and with the main thread. */
+export interface SharedByAll {
+	readonly board: SharedArrayBuffer;
+	/** Int32: sessions alive, 1 when the process is ending without having stopped them, sessions by listener. */
+	readonly live: SharedArrayBuffer;
+	readonly sources: { readonly places: number; readonly buffer: SharedArrayBuffer };
+	readonly owners: { readonly limit: number; readonly buffer: SharedArrayBuffer };
+}
+
+/** Memory that one reactor writes and the main thread reads. */
+export interface SharedWithMain {
 	readonly counters: SharedArrayBuffer;
 	readonly journal: SharedArrayBuffer;
-	readonly board: SharedArrayBuffer;
-	/** Two Int32: sessions alive over all reactors, and 1 when the process is ending without having stopped them. */
-	readonly live: SharedArrayBuffer;
+	readonly table: SharedArrayBuffer;
+	readonly pipeEnds: SharedArrayBuffer;
 }

@@ -8,9 +8,10 @@ import { Core, LIVE_ENDING } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { connecting, dialTimedOut } from "./dial.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
-import { CLIENT_RESET, DRAINED } from "./reasons.js";
+import { CLIENT_RESET, DRAINED, FD_PRESSURE } from "./reasons.js";
 import { refused } from "./refuse.js";
 import { relay, relayQueued, relayTimedOut } from "./relay.js";
+import { measureSockets, shedMemory, shedShare } from "./shed.js";
 import { sniff, sniffTimedOut } from "./sniff.js";
 import { CONNECTING, DIAL, ENDING, FREE, READABLE, REFUSED, RELAY, SNIFF, URGENT } from "./table.js";
 
@@ -167,6 +168,16 @@ export class Reactor {
 			}
 			case "upstream":
 				core.applyUpstream(command.upstream);
+				return;
+			case "makeRoom":
+				shedShare(core, FD_PRESSURE, command.unrecognizedOnly);
+				return;
+			case "shedMemory":
+				shedMemory(core, command.bytes);
+				return;
+			case "measure":
+				measureSockets(core);
+				core.notify({ kind: "measured" });
 				return;
 			case "drain":
 				for (const listener of [...core.listeners.values()]) unwatchListener(core, listener);

@@ -32,10 +32,15 @@ export const REASONS = [
 	"no_route",
 	/** A route said `to: reject`. */
 	"rejected",
+	/** `limits.connections` or the listener's were in use, and `when_full` says reset. */
 	"limit_connections",
-	/** No descriptor for the upstream. */
+	/** Its address has `limits.connections_per_ip` already. */
+	"limit_ip",
+	/** Its address, or with `when_full: reset` all clients together, came faster than the limits allow. */
+	"limit_rate",
+	/** Descriptors ran out, and it had earned least; or none was left for its upstream. */
 	"fd_pressure",
-	/** No table row or chunk was left. */
+	/** Memory ran out, and it had earned least; or the kernel had none to watch it. */
 	"memory_pressure",
 	/** Shutdown: `timeouts.drain` passed. */
 	"drained",
@@ -72,6 +77,8 @@ export const PROXY_HEADER = indexOf("proxy_header");
 export const NO_ROUTE = indexOf("no_route");
 export const REJECTED = indexOf("rejected");
 export const LIMIT_CONNECTIONS = indexOf("limit_connections");
+export const LIMIT_IP = indexOf("limit_ip");
+export const LIMIT_RATE = indexOf("limit_rate");
 export const FD_PRESSURE = indexOf("fd_pressure");
 export const MEMORY_PRESSURE = indexOf("memory_pressure");
 export const DRAINED = indexOf("drained");

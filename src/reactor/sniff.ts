@@ -15,6 +15,7 @@ import {
 	parseProxyHeader,
 	recognize,
 } from "../protocol/index.js";
+import { admitSource } from "./admit.js";
 import { at } from "./at.js";
 import { close, closeFailed } from "./close.js";
 import type { Core, ReactorListener } from "./core.js";
@@ -115,7 +116,8 @@ function passProxyHeader(core: Core, slot: number, count: number): boolean {
 		table.family[slot] = copyUnmapped(proxyHeader.family, proxyHeader.sourceAddress, table.source, slot * 16);
 		table.sourcePort[slot] = proxyHeader.sourcePort;
 	}
-	return true;
+	// The sender is a balancer; limits count whom it speaks for. A balancer's own check of us counts as its own.
+	return admitSource(core, slot);
 }
 
 /** The PROXY header came, and nothing of the client's own yet: that client is silent, whoever stands before it. */

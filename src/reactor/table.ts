@@ -51,6 +51,8 @@ export const WATCHES_OUT = 128;
 export const URGENT = 512;
 /** A PROXY header must come first: its listener said so when it was accepted. */
 export const PROXY_REQUIRED = 1024;
+/** Upstream: it has been given the options of a session that lasts. */
+export const LASTING = 2048;
 /** SO_RCVLOWAT is above 1, because a hello is known to be longer than what has come. */
 export const LOW_WATER = 256;
 
@@ -113,6 +115,8 @@ export class Table {
 	readonly protocol: Uint8Array;
 	/** 4 or 6. */
 	readonly family: Uint8Array;
+	/** Place of the client's address among the sources; NONE while it is not counted there. */
+	readonly sourcePlace: Int32Array;
 	readonly firstEnd: Uint8Array;
 	readonly nameLength: Uint8Array;
 	/** Addresses dialled for this session. */
@@ -137,7 +141,11 @@ export class Table {
 	clients = 0;
 	links = 0;
 
-	constructor(sessions: number) {
+	/**
+	 * With a buffer: another thread's view of the columns, for reading. Rows are taken and released by the
+	 * reactor that made the table only.
+	 */
+	constructor(sessions: number, shared?: SharedArrayBuffer) {
 		this.sessions = sessions;
 		this.#linkTop = sessions;
 		const layout = new Layout(sessions);
@@ -171,6 +179,7 @@ export class Table {
 			upstream: i32(true),
 			address: i32(true),
 			tried: i32(true),
+			sourcePlace: i32(true),
 			flags: u16(),
 			proxyHeaderBytes: u16(true),
 			sourcePort: u16(true),
@@ -186,7 +195,7 @@ export class Table {
 			source: u8(true, 16),
 			name: u8(true, NAME_BYTES),
 		};
-		const buffer = new SharedArrayBuffer(layout.bytes);
+		const buffer = shared ?? new SharedArrayBuffer(layout.bytes);
 		this.buffer = buffer;
 		this.linkBytes = layout.bytesPerRow(false);
 		this.rowBytes = layout.bytesPerRow(true);
@@ -220,6 +229,7 @@ export class Table {
 		this.upstream = new Int32Array(buffer, offsets.upstream, sessions);
 		this.address = new Int32Array(buffer, offsets.address, sessions);
 		this.tried = new Int32Array(buffer, offsets.tried, sessions);
+		this.sourcePlace = new Int32Array(buffer, offsets.sourcePlace, sessions);
 		this.proxyHeaderBytes = new Uint16Array(buffer, offsets.proxyHeaderBytes, sessions);
 		this.sourcePort = new Uint16Array(buffer, offsets.sourcePort, sessions);
 		this.policy = new Uint16Array(buffer, offsets.policy, sessions);
@@ -248,6 +258,7 @@ export class Table {
 		this.upstream[slot] = NONE;
 		this.address[slot] = NONE;
 		this.tried[slot] = 0;
+		this.sourcePlace[slot] = NONE;
 		this.proxyHeaderBytes[slot] = 0;
 		this.protocol[slot] = 0;
 		this.firstEnd[slot] = 0;

@@ -1,5 +1,5 @@
 /** Active health checks: a TCP connect to each address at an interval, from the main thread. */
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import type { HealthConfig } from "../config/config.js";
 import type { Target } from "./resolver.js";
 
@@ -15,6 +15,8 @@ export interface CheckedAddress {
 export interface HealthEvents {
 	/** An address went down or came up: put it on the board and say so. */
 	changed(address: CheckedAddress, down: boolean, error: Error | undefined): void;
+	/** A check opened a connection, which closes within its timeout. */
+	opened?(socket: Socket): void;
 }
 
 /** What this machine lacks says nothing about an upstream. */
@@ -71,6 +73,7 @@ export class HealthChecks {
 		const socket = connect(
 			target.kind === "unix" ? { path: target.path } : { host: target.address, port: target.port },
 		);
+		this.#events.opened?.(socket);
 		let finished = false;
 		const finish = (error: Error | undefined): void => {
 			if (finished) return;

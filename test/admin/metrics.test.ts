@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type AdminView, renderMetrics } from "../../src/admin/metrics.js";
+import { renderMetrics } from "../../src/admin/metrics.js";
+import type { AdminView } from "../../src/admin/view.js";
 import {
 	Counters,
 	FROM_CLIENT,

@@ -4,8 +4,8 @@ import { type IncomingMessage, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { Worker } from "node:worker_threads";
-import type { AdminView } from "../../src/admin/metrics.js";
 import { openAdmin } from "../../src/admin/server.js";
+import type { AdminView } from "../../src/admin/view.js";
 import { parseExposition } from "./exposition.js";
 import { viewOf } from "./view.js";
 

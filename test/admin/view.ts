@@ -1,6 +1,17 @@
 /** An admin view over counters that a test fills in. */
-import type { AdminView } from "../../src/admin/metrics.js";
+import type { AdminView } from "../../src/admin/view.js";
 import { Counters } from "../../src/reactor/counters.js";
+
+const ZERO = { opened: 0, closed: 0 };
+const NONE = {
+	downstream: ZERO,
+	upstream: ZERO,
+	pipe: ZERO,
+	listener: ZERO,
+	admin: ZERO,
+	log: ZERO,
+	check: ZERO,
+};
 
 export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 	const counters = [new Counters(), new Counters()];
@@ -13,6 +24,12 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		acceptQueues: () => [],
 		connectionsMax: () => 9_000,
 		descriptorsMax: () => 20_000,
+		connectionsOfListener: () => [],
+		sources: () => ({ addresses: 0, most: 0 }),
+		memory: () => ({ limit: 1 << 30, system: 0, under: false }),
+		descriptors: () => NONE,
+		ledger: () => ({ checks: 0, last: undefined }),
+		checkLedger: () => Promise.reject(new Error("this test has no ledger")),
 		logLinesDropped: () => 0,
 		reloads: () => ({ succeeded: 0, failed: 0 }),
 		state: () => "ready",

@@ -47,6 +47,8 @@ async function registryWith(names: Readonly<Record<string, readonly string[]>> =
 	};
 }
 
+const CAPACITY = { connections: 1, descriptors: 1_000 };
+
 const CONFIG = loadConfigText(`
 timeouts: { handshake: 1s, connect: 2s, idle: 3m, stall: 4s, half_closed: 5s, lifetime: 6h, drain: 7s, silence: 8ms }
 keepalive: { idle: 9s, interval: 10s, probes: 11 }
@@ -185,7 +187,14 @@ test("health checks follow the addresses of upstreams that ask for them, and tho
 test("a reactor's plan holds its own sockets, the routes in their order, and numbers for everything", async () => {
 	const { registry, resolve } = await registryWith();
 	const upstreams = resolve(CONFIG);
-	const plan = planFor(CONFIG, registry, upstreams, 7, 1_234, (name) => name.length);
+	const plan = planFor(
+		CONFIG,
+		registry,
+		upstreams,
+		7,
+		{ connections: 1_234, descriptors: 5_000 },
+		(name) => name.length,
+	);
 	assert.deepEqual([plan.revision, plan.connections, plan.logSessions], [7, 1_234, true]);
 	assert.deepEqual(
 		plan.listeners.map(({ slot, fd, proxyRequired, trusted, routes }) => ({
@@ -226,12 +235,12 @@ test("a reactor's plan holds its own sockets, the routes in their order, and num
 
 test("a route keeps its number over a reload, wherever it moves in the file", async () => {
 	const { registry, resolve } = await registryWith();
-	planFor(CONFIG, registry, resolve(CONFIG), 1, 1, () => 0);
+	planFor(CONFIG, registry, resolve(CONFIG), 1, CAPACITY, () => 0);
 	const turned = {
 		...CONFIG,
 		listeners: CONFIG.listeners.map((listener) => ({ ...listener, routes: [...listener.routes].reverse() })),
 	};
-	const plan = planFor(turned, registry, resolve(turned), 2, 1, () => 0);
+	const plan = planFor(turned, registry, resolve(turned), 2, CAPACITY, () => 0);
 	assert.deepEqual(
 		plan.listeners.map(({ routes }) => routes.map(({ slot }) => slot)),
 		[
@@ -250,7 +259,7 @@ test("nothing is written for sessions when the log is silent or asks for none", 
 		{ ...CONFIG.log, level: "silent" as const },
 	]) {
 		const config = { ...CONFIG, log };
-		assert.equal(planFor(config, registry, resolve(config), 1, 1, () => 0).logSessions, false);
+		assert.equal(planFor(config, registry, resolve(config), 1, CAPACITY, () => 0).logSessions, false);
 	}
 });
 
@@ -266,6 +275,10 @@ test("deadlines and keepalive reach the reactor as they stand in the file", () =
 		keepaliveIdleSeconds: 9,
 		keepaliveIntervalSeconds: 10,
 		keepaliveProbes: 11,
+		userTimeoutMs: 119_000,
+		unsentBytes: 262_144,
+		sendBufferBytes: 0,
+		receiveBufferBytes: 0,
 	});
 });
 

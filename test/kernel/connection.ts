@@ -10,9 +10,9 @@ import {
 	type ListenerOptions,
 	openListener,
 } from "../../src/kernel/sockets.js";
+import { CONNECTION } from "../support/connection-options.js";
 
 export const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
-export const KEEPALIVE = { idleSeconds: 30, intervalSeconds: 10, probes: 6 } as const;
 const ARENA_BYTES = 1 << 20;
 const PATIENCE_MS = 20_000;
 
@@ -24,7 +24,7 @@ export function newKernel(t: TestContext): LinuxKernel {
 
 export function listen(t: TestContext, options: Partial<ListenerOptions> = {}, count = 1): Listener {
 	const listener = openListener(
-		{ address: LOOPBACK, port: 0, backlog: 128, keepalive: KEEPALIVE, ...options },
+		{ address: LOOPBACK, port: 0, backlog: 128, connection: CONNECTION, ...options },
 		count,
 	);
 	t.after(() => {

@@ -12,6 +12,8 @@ import {
 	TCP_KEEPIDLE,
 	TCP_KEEPINTVL,
 	TCP_NODELAY,
+	TCP_NOTSENT_LOWAT,
+	TCP_USER_TIMEOUT,
 } from "../../src/kernel/constants.js";
 import * as libc from "../../src/kernel/libc.js";
 import { copyAddress } from "../../src/kernel/sockaddr.js";
@@ -22,17 +24,18 @@ import {
 	openListener,
 	raiseDescriptorLimit,
 	SystemError,
-	setKeepalive,
+	setConnectionOptions,
 	startListening,
 } from "../../src/kernel/sockets.js";
+import { CONNECTION } from "../support/connection-options.js";
 import { notRunBecause } from "../support/needs.js";
-import { KEEPALIVE, LOOPBACK, listen, newKernel } from "./connection.js";
+import { LOOPBACK, listen, newKernel } from "./connection.js";
 
 const V6_LOOPBACK = Uint8Array.of(...new Array<number>(15).fill(0), 1);
 const ipv6 = { skip: notRunBecause("IPv6 listeners", ["ipv6"]) ?? false };
 
 function options(changes: Partial<ListenerOptions>): ListenerOptions {
-	return { address: LOOPBACK, port: 0, backlog: 128, keepalive: KEEPALIVE, ...changes };
+	return { address: LOOPBACK, port: 0, backlog: 128, connection: CONNECTION, ...changes };
 }
 
 /** A client that has connected. */
@@ -179,7 +182,12 @@ function option(fd: number, level: number, name: number): number {
 
 test("accepted sockets inherit what the listener was given, also what it is given later", async (t) => {
 	const kernel = newKernel(t);
-	const { fds, port } = listen(t, { keepalive: { idleSeconds: 41, intervalSeconds: 42, probes: 43 } });
+	const { fds, port } = listen(t, {
+		connection: {
+			keepalive: { idleSeconds: 41, intervalSeconds: 42, probes: 43, userTimeoutMs: 44_000 },
+			sockets: { unsentBytes: 45_000, sendBytes: null, receiveBytes: null },
+		},
+	});
 	const [fd = -1] = fds;
 	const inherited = async () => {
 		await client(t, port);
@@ -191,19 +199,27 @@ test("accepted sockets inherit what the listener was given, also what it is give
 			[IPPROTO_TCP, TCP_KEEPINTVL],
 			[IPPROTO_TCP, TCP_KEEPCNT],
 			[IPPROTO_TCP, TCP_NODELAY],
+			[IPPROTO_TCP, TCP_USER_TIMEOUT],
+			[IPPROTO_TCP, TCP_NOTSENT_LOWAT],
 		].map(([level = 0, name = 0]) => option(accepted, level, name));
 		kernel.close(accepted);
 		return values;
 	};
-	assert.deepEqual(await inherited(), [1, 41, 42, 43, 1]);
-	setKeepalive(fd, { idleSeconds: 51, intervalSeconds: 52, probes: 53 });
-	assert.deepEqual(await inherited(), [1, 51, 52, 53, 1]);
+	assert.deepEqual(await inherited(), [1, 41, 42, 43, 1, 44_000, 45_000]);
+	setConnectionOptions(fd, {
+		keepalive: { idleSeconds: 51, intervalSeconds: 52, probes: 53, userTimeoutMs: 54_000 },
+		sockets: { unsentBytes: 55_000, sendBytes: null, receiveBytes: null },
+	});
+	assert.deepEqual(await inherited(), [1, 51, 52, 53, 1, 54_000, 55_000]);
 });
 
 test("calls on what is no listener fail with the call's name", () => {
 	assert.throws(() => acceptQueue(1_000_000), { name: "SystemError", call: "getsockopt" });
 	assert.throws(() => startListening(1_000_000, 1), { name: "SystemError", call: "listen" });
-	assert.throws(() => setKeepalive(1_000_000, KEEPALIVE), { name: "SystemError", call: "setsockopt" });
+	assert.throws(() => setConnectionOptions(1_000_000, CONNECTION), {
+		name: "SystemError",
+		call: "setsockopt",
+	});
 });
 
 test("the descriptor limit is raised to the hard one", async () => {

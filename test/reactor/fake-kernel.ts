@@ -41,6 +41,9 @@ export class FakeKernel implements Kernel {
 	localAddress(): number {
 		return unexpected("localAddress");
 	}
+	socketMemory(): number {
+		return unexpected("socketMemory");
+	}
 	setOption(): number {
 		return unexpected("setOption");
 	}

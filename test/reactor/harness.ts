@@ -11,15 +11,19 @@ import { LinuxKernel } from "../../src/kernel/linux.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { closeDescriptor, openListener, openWake, wake } from "../../src/kernel/sockets.js";
 import { arenaBytes } from "../../src/reactor/core.js";
-import { Counters } from "../../src/reactor/counters.js";
-import { Journal, type SessionRecord } from "../../src/reactor/journal.js";
+import type { Counters } from "../../src/reactor/counters.js";
+import type { Journal, SessionRecord } from "../../src/reactor/journal.js";
 import type { Command, Notice, Plan, Policy } from "../../src/reactor/plan.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import { REASONS } from "../../src/reactor/reasons.js";
-import { Board } from "../../src/upstream/board.js";
+import type { Board } from "../../src/upstream/board.js";
+import { CONNECTION } from "../support/connection-options.js";
+import { NO_LIMITS } from "./no-limits.js";
+import { type SharedMemory, sharedMemory } from "./shared-memory.js";
 
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 const BUFFERED_BYTES = 1 << 20;
+const PIPES = 8;
 const PATIENCE_MS = 20_000;
 
 export const POLICY: Policy = {
@@ -33,6 +37,10 @@ export const POLICY: Policy = {
 	keepaliveIdleSeconds: 30,
 	keepaliveIntervalSeconds: 10,
 	keepaliveProbes: 6,
+	userTimeoutMs: 90_000,
+	unsentBytes: 262_144,
+	sendBufferBytes: 0,
+	receiveBufferBytes: 0,
 };
 
 /** A route that looks at first bytes, and so makes a silent client wait for its deadline. */
@@ -51,38 +59,41 @@ export interface HarnessOptions {
 
 export class Harness {
 	readonly reactor: Reactor;
-	readonly counters = new Counters();
-	readonly journal = new Journal();
-	readonly board = new Board();
+	readonly shared: SharedMemory;
+	readonly counters: Counters;
+	readonly journal: Journal;
+	readonly board: Board;
 	readonly notices: Notice[] = [];
 	/** What clients and upstreams of the test are opened and driven with. */
 	readonly outside = new LinuxKernel(1 << 17);
 	readonly port: number;
 	readonly #kernel = new LinuxKernel(arenaBytes(BUFFERED_BYTES));
-	readonly #live = new SharedArrayBuffer(8);
 	readonly #wakeFd = openWake();
 	readonly #commands: Command[] = [];
 	readonly #listener: number;
 	readonly #open = new Set<number>();
 
 	constructor(t: TestContext, options: HarnessOptions) {
-		const keepalive = { idleSeconds: 30, intervalSeconds: 10, probes: 6 };
-		const { fds, port } = openListener({ address: LOOPBACK, port: 0, backlog: 4_096, keepalive }, 1);
+		const { fds, port } = openListener(
+			{ address: LOOPBACK, port: 0, backlog: 4_096, connection: CONNECTION },
+			1,
+		);
 		this.#listener = fds[0] ?? -1;
 		this.port = port;
+		this.shared = sharedMemory(options.sessions, PIPES);
+		this.counters = this.shared.counters;
+		this.journal = this.shared.journal;
+		this.board = this.shared.board;
 		this.reactor = new Reactor(
 			this.#kernel,
 			{
+				...this.shared.options,
 				index: 0,
 				reactors: 1,
 				sessions: options.sessions,
 				bufferedBytes: BUFFERED_BYTES,
-				pipes: 8,
+				pipes: PIPES,
 				wakeFd: this.#wakeFd,
-				counters: this.counters.buffer,
-				journal: this.journal.buffer,
-				board: this.board.buffer,
-				live: this.#live,
 			},
 			(notice) => this.notices.push(notice),
 			() => this.#commands.splice(0),
@@ -97,11 +108,13 @@ export class Harness {
 			revision: 1,
 			policy: { ...POLICY, ...policy },
 			connections: sessions,
+			...NO_LIMITS,
 			logSessions: true,
 			listeners: [
 				{
 					slot: 0,
 					fd: this.#listener,
+					connections: sessions,
 					proxyRequired: false,
 					trusted: [],
 					routes: routes.map((conditions, slot) => ({
@@ -221,7 +234,7 @@ export class Harness {
 				address: LOOPBACK,
 				port: 0,
 				backlog,
-				keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6 },
+				connection: CONNECTION,
 			},
 			1,
 		);
@@ -236,7 +249,7 @@ export class Harness {
 
 	/** Sessions alive. */
 	get live(): number {
-		return new Int32Array(this.#live)[0] ?? Number.NaN;
+		return this.shared.live[0] ?? Number.NaN;
 	}
 
 	#dispose(): void {

@@ -4,6 +4,7 @@ import { EAGAIN } from "../../src/kernel/constants.js";
 import { closeDescriptor, openListener, raiseDescriptorLimit } from "../../src/kernel/sockets.js";
 import { REASONS } from "../../src/reactor/reasons.js";
 import { TICK_MS } from "../../src/reactor/wheel.js";
+import { CONNECTION } from "../support/connection-options.js";
 import { Harness, openDescriptors, PEEKING, reasonOf } from "./harness.js";
 
 /** What a silent client may be late in being told to go. */
@@ -102,7 +103,7 @@ function setUp(t: TestContext, options: { sessions: number }): { harness: Harnes
 			address: Uint8Array.of(127, 0, 0, 1),
 			port: 0,
 			backlog: 128,
-			keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6 },
+			connection: CONNECTION,
 		},
 		1,
 	);

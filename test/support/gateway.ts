@@ -67,8 +67,13 @@ export async function startGateway(
 			for (const line of gateway.tail()) scenario.context.diagnostic(line);
 			await gateway.child.stop("SIGKILL");
 		} else if (!gateway.exitWaitedFor) {
-			await gateway.settled();
-			await gateway.stop();
+			try {
+				await gateway.settled();
+				await gateway.stop();
+			} catch (error) {
+				await gateway.child.stop("SIGKILL");
+				throw error;
+			}
 		}
 	});
 	await gateway.ready();

@@ -12,6 +12,7 @@ import { closeDescriptor, openListener } from "../../src/kernel/sockets.js";
 import { type CheckedAddress, HealthChecks } from "../../src/upstream/health.js";
 import type { Target } from "../../src/upstream/resolver.js";
 import { freeAddress } from "../support/addresses.js";
+import { CONNECTION } from "../support/connection-options.js";
 
 const HEALTH = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2 };
 
@@ -109,7 +110,7 @@ async function silentTarget(t: TestContext): Promise<Target> {
 			address: Uint8Array.of(127, 0, 0, 1),
 			port: 0,
 			backlog: 1,
-			keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6 },
+			connection: CONNECTION,
 		},
 		1,
 	);

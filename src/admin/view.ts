@@ -1,0 +1,68 @@
+/** What the admin port shows, and the gateway provides. */
+import type { Counters } from "../reactor/counters.js";
+
+export interface Named {
+	readonly slot: number;
+	readonly name: string;
+}
+
+/** What the admin port shows. The gateway provides it. */
+export interface AdminView {
+	counters(): readonly Counters[];
+	listeners(): readonly Named[];
+	/** `name` is the route's label. */
+	routes(): readonly (Named & { readonly listener: string })[];
+	upstreams(): readonly Named[];
+	addresses(): readonly { upstream: string; address: string; healthy: boolean; active: number }[];
+	acceptQueues(): readonly { listener: string; depth: number; limit: number }[];
+	/** Sessions that may live at once. */
+	connectionsMax(): number;
+	descriptorsMax(): number;
+	logLinesDropped(): number;
+	reloads(): { readonly succeeded: number; readonly failed: number };
+	state(): "starting" | "ready" | "draining";
+	/** Sessions that each listener of the config may have. */
+	connectionsOfListener(): readonly { listener: string; limit: number }[];
+	/** Client addresses that have sessions, and the most that one has. */
+	sources(): { addresses: number; most: number };
+	memory(): { limit: number; system: number; under: boolean };
+	/** Opened and closed, by kind. */
+	descriptors(): Readonly<Record<Kind, Count>>;
+	ledger(): { checks: number; last: LedgerReport | undefined };
+	/** Looks now. */
+	checkLedger(): Promise<LedgerReport>;
+}
+
+/** Kinds of descriptors that the control plane opens itself. */
+export type ControlKind = "listener" | "admin" | "log" | "check";
+export type Kind = "downstream" | "upstream" | "pipe" | ControlKind;
+
+export interface Count {
+	readonly opened: number;
+	readonly closed: number;
+}
+
+export interface Discrepancy {
+	/**
+	 * `unowned`: a descriptor that nothing owns. `gone`: a row whose descriptor is closed. `replaced`: a row
+	 * whose descriptor is something else than it was. `count`: sums that differ.
+	 */
+	readonly problem: "unowned" | "gone" | "replaced" | "count";
+	/** `null` for sums. */
+	readonly descriptor: number | null;
+	readonly kind: Kind | "unknown";
+	/** What the kernel says it is: `socket:[4711]`; empty when it is gone. */
+	readonly target: string;
+	/** Who had it last, and since when; empty when no reactor ever had it. */
+	readonly lastOwner: string;
+	readonly since: string | null;
+}
+
+export interface LedgerReport {
+	readonly checkedAt: string;
+	readonly tookMs: number;
+	/** Descriptors that the process has. */
+	readonly descriptors: number;
+	readonly kinds: Readonly<Record<Kind, Count>>;
+	readonly discrepancies: readonly Discrepancy[];
+}

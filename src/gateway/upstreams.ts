@@ -1,0 +1,124 @@
+/** What the upstreams of the config mean now: their names are followed, their addresses checked. */
+import type { Socket } from "node:net";
+import type { Config } from "../config/config.js";
+import type { Board } from "../upstream/board.js";
+import { HealthChecks } from "../upstream/health.js";
+import type { UpstreamPlan } from "../upstream/plan.js";
+import { Resolver } from "../upstream/resolver.js";
+import type { Logger } from "./log.js";
+import { checkedAddresses, type Registry, type ResolvedUpstream } from "./plan.js";
+
+/** How long start waits for names of upstreams; what is not known by then is dialled when it is. */
+const FIRST_RESOLVE_MS = 2_000;
+
+export interface UpstreamsOptions {
+	readonly logger: Logger;
+	readonly registry: Registry;
+	readonly board: Board;
+	/** An upstream has other addresses from now on. */
+	readonly changed: (plan: UpstreamPlan) => void;
+	/** A health check opened a connection. */
+	readonly opened: (socket: Socket) => void;
+}
+
+export class Upstreams {
+	readonly #options: UpstreamsOptions;
+	readonly #resolver: Resolver;
+	readonly #health: HealthChecks;
+	#config: Config | undefined;
+	/** Empty before the first plan. */
+	#resolved: readonly ResolvedUpstream[] = [];
+
+	constructor(options: UpstreamsOptions) {
+		const { logger, board } = options;
+		this.#options = options;
+		this.#resolver = new Resolver({
+			changed: (host) => this.#nameChanged(host),
+			failed: (host, error, kept) =>
+				logger.warn(
+					{ host, error: error.message },
+					kept ? "a name cannot be resolved; its last addresses stay in use" : "a name cannot be resolved",
+				),
+			recovered: (host) => logger.info({ host }, "a name can be resolved again"),
+		});
+		this.#health = new HealthChecks({
+			changed: (address, down, error) => {
+				board.setDown(address.board, down);
+				logger[down ? "warn" : "info"](
+					{ address: address.label, error: error?.message },
+					down ? "an upstream address is down" : "an upstream address is up",
+				);
+			},
+			opened: options.opened,
+		});
+	}
+
+	/** Follows the config's names. Resolves when every new one has been asked for once, or takes too long. */
+	async follow(config: Config): Promise<void> {
+		const names = new Map<string, number>();
+		for (const upstream of config.upstreams) {
+			for (const endpoint of upstream.addresses) {
+				if (endpoint.kind !== "name") continue;
+				const sooner = names.get(endpoint.host) ?? Number.POSITIVE_INFINITY;
+				names.set(endpoint.host, Math.min(upstream.resolveMs, sooner));
+			}
+		}
+		let timer: NodeJS.Timeout | undefined;
+		const late = new Promise<void>((resolve) => {
+			timer = setTimeout(resolve, FIRST_RESOLVE_MS);
+		});
+		await Promise.race([this.#resolver.follow(names), late]);
+		clearTimeout(timer);
+	}
+
+	/**
+	 * The upstreams of a config, which is in force from now on, with the addresses known now. Throws, and
+	 * changes nothing, when they have more addresses than there are places.
+	 */
+	resolve(config: Config): readonly ResolvedUpstream[] {
+		this.#resolved = this.#options.registry.resolve(config, this.#resolver);
+		this.#config = config;
+		this.#health.follow(checkedAddresses(this.#resolved));
+		return this.#resolved;
+	}
+
+	/** For the metrics. */
+	addresses(): { upstream: string; address: string; healthy: boolean; active: number }[] {
+		const { board } = this.#options;
+		const nowMs = Number(process.hrtime.bigint() / 1000n) / 1000;
+		return this.#resolved.flatMap(({ config, addresses }) =>
+			addresses.map((address) => ({
+				upstream: config.name,
+				address: address.label,
+				healthy: board.isHealthy(address.board, nowMs),
+				active: board.active(address.board),
+			})),
+		);
+	}
+
+	close(): void {
+		this.#resolver.close();
+		this.#health.close();
+	}
+
+	#nameChanged(host: string): void {
+		const { logger, changed } = this.#options;
+		// Before the first plan there is nobody to tell: it will hold what is known by then.
+		if (this.#config === undefined) return;
+		let resolved: readonly ResolvedUpstream[];
+		try {
+			resolved = this.resolve(this.#config);
+		} catch (error) {
+			logger.error({ host, error: (error as Error).message }, "a name's new addresses are not used");
+			return;
+		}
+		for (const { config, plan } of resolved) {
+			if (!config.addresses.some((endpoint) => endpoint.kind === "name" && endpoint.host === host)) continue;
+			changed(plan);
+			logger.info(
+				{ upstream: config.name, host, addresses: plan.addresses.length },
+				"a name has new addresses",
+			);
+		}
+	}
+}

@@ -1,0 +1,160 @@
+/**
+ * Under pressure, those who have earned least go first:
+ *
+ *     1. who has not said what it wants, oldest first, of the address that holds most;
+ *     2. (memory only) who has let bytes wait for a second or more, taking none: they hold the memory;
+ *     3. who has been silent longest, and for a second at least.
+ *
+ * A session that moved bytes within the last second is never closed for room: when only such are left,
+ * accepting pauses. Closing goes on below the mark that began it, so that it does not begin again at once:
+ * one look at all rows is paid for by many that go.
+ */
+import { at } from "./at.js";
+import { close } from "./close.js";
+import type { Core } from "./core.js";
+import { scalarIndex } from "./counters.js";
+import { MEMORY_PRESSURE } from "./reasons.js";
+import { BLOCKED, FREE, NONE, REFUSED, SNIFF } from "./table.js";
+
+/** Whoever moved bytes within this time is in the middle of something. */
+const BUSY_MS = 1_000;
+
+/** An idle pair of sockets keeps a page each. Closing whoever holds no more would not help. */
+const HELD_MIN_BYTES = 8_192;
+
+/** The part of all sessions that goes at once: from the high mark down to the low one. */
+const SHARE = 1 / 64;
+
+/** The others are asked again after this, if nothing has changed. */
+const ASK_AGAIN_MS = 100;
+
+/**
+ * Places or descriptors have run out: closes some that have earned least. Returns how many; when there is
+ * nobody to close here, the other reactors are asked.
+ *
+ * `keep`: a row that must stay, because its step of the road is under way. `unrecognizedOnly`: sessions that
+ * said what they want stay, too.
+ */
+export function makeRoom(core: Core, reason: number, keep: number, unrecognizedOnly = false): number {
+	const closed = shedShare(core, reason, unrecognizedOnly, keep);
+	if (closed === 0 && core.nowMs >= core.askedForRoomMs + ASK_AGAIN_MS) {
+		core.askedForRoomMs = core.nowMs;
+		core.notify({ kind: "pressure", unrecognizedOnly });
+	}
+	return closed;
+}
+
+/** Closes the share of sessions that goes at once, if there are so many to close. Returns how many went. */
+export function shedShare(core: Core, reason: number, unrecognizedOnly: boolean, keep = NONE): number {
+	const goal = Math.max(1, Math.floor(core.connectionsMax * SHARE));
+	let closed = 0;
+	for (const choose of unrecognizedOnly ? [unrecognized] : [unrecognized, silent]) {
+		if (closed >= goal) break;
+		for (const slot of choose(core, keep).slice(0, goal - closed)) {
+			close(core, slot, reason);
+			closed++;
+		}
+	}
+	core.counters.add(SHED, closed);
+	return closed;
+}
+
+/** Closes sessions that hold memory until `bytes` of it are free. Returns how many bytes the closed ones held. */
+export function shedMemory(core: Core, bytes: number): number {
+	let freed = 0;
+	let closed = 0;
+	for (const choose of [unrecognized, stalled, silent]) {
+		for (const slot of choose(core, NONE)) {
+			if (freed >= bytes) break;
+			const held = memoryOf(core, slot);
+			if (held <= HELD_MIN_BYTES) continue;
+			freed += held;
+			close(core, slot, MEMORY_PRESSURE);
+			closed++;
+		}
+	}
+	core.counters.add(SHED, closed);
+	return freed;
+}
+
+/** What the kernel's sockets, our chunks and our pipes hold for a session. */
+function memoryOf(core: Core, client: number): number {
+	const { table, kernel } = core;
+	let bytes = 0;
+	for (const slot of [client, at(table.peer, client)]) {
+		if (slot === NONE) continue;
+		bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot))) + at(table.pipeBytes, slot);
+		if (at(table.chunk, slot) !== NONE) bytes += core.chunks.bytes;
+	}
+	return bytes;
+}
+
+/** Adds up what the kernel holds for all sockets of this reactor. */
+export function measureSockets(core: Core): void {
+	const { table, kernel } = core;
+	let bytes = 0;
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (at(table.state, slot) === FREE) continue;
+		bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot)));
+		const link = at(table.peer, slot);
+		if (link !== NONE) bytes += Math.max(0, kernel.socketMemory(at(table.fd, link)));
+	}
+	core.counters.set(SOCKET_BYTES, bytes);
+}
+
+// Each of these lists rows of clients, the first to go first.
+
+/**
+ * Taking always from the address that then holds most, and its oldest: the n-th of an address goes when that
+ * holds n fewer than now.
+ */
+function unrecognized(core: Core, keep: number): number[] {
+	const { table, sources } = core;
+	const rows = rowsIn(core, keep, (slot) => {
+		const state = at(table.state, slot);
+		return state === SNIFF || state === REFUSED;
+	});
+	rows.sort((a, b) => at(table.acceptedMs, a) - at(table.acceptedMs, b));
+	const taken = new Map<number, number>();
+	const rank = new Map<number, number>();
+	for (const slot of rows) {
+		const place = at(table.sourcePlace, slot);
+		const before = place === NONE ? 0 : (taken.get(place) ?? 0);
+		taken.set(place, before + 1);
+		rank.set(slot, sources.heldAt(place) - before);
+	}
+	// The sort is stable: of equals the oldest stays in front.
+	return rows.sort((a, b) => (rank.get(b) ?? 0) - (rank.get(a) ?? 0));
+}
+
+function stalled(core: Core): number[] {
+	const { table } = core;
+	const rows = rowsIn(core, NONE, (slot) => isBlocked(core, slot) && isQuiet(core, slot));
+	return rows.sort((a, b) => at(table.activeMs, a) - at(table.activeMs, b));
+}
+
+function silent(core: Core, keep: number): number[] {
+	const { table } = core;
+	const rows = rowsIn(core, keep, (slot) => at(table.state, slot) !== SNIFF && isQuiet(core, slot));
+	return rows.sort((a, b) => at(table.activeMs, a) - at(table.activeMs, b));
+}
+
+function rowsIn(core: Core, keep: number, holds: (slot: number) => boolean): number[] {
+	const rows: number[] = [];
+	for (let slot = 0; slot < core.table.sessions; slot++)
+		if (slot !== keep && at(core.table.state, slot) !== FREE && holds(slot)) rows.push(slot);
+	return rows;
+}
+
+function isBlocked(core: Core, client: number): boolean {
+	const { flags, peer } = core.table;
+	const link = at(peer, client);
+	return ((at(flags, client) | (link === NONE ? 0 : at(flags, link))) & BLOCKED) !== 0;
+}
+
+function isQuiet(core: Core, client: number): boolean {
+	return core.nowMs - at(core.table.activeMs, client) >= BUSY_MS;
+}
+
+const SHED = scalarIndex("shed");
+const SOCKET_BYTES = scalarIndex("socketBytes");

@@ -1,0 +1,56 @@
+/** The memory that a single reactor shares with a test, which plays the main thread. */
+import { LIVE_BYTES, tableRows } from "../../src/reactor/core.js";
+import { Counters } from "../../src/reactor/counters.js";
+import { Journal } from "../../src/reactor/journal.js";
+import { Owners } from "../../src/reactor/owners.js";
+import { pipeEndsBytes } from "../../src/reactor/pipes.js";
+import type { SharedByAll, SharedWithMain } from "../../src/reactor/plan.js";
+import { Sources } from "../../src/reactor/sources.js";
+import { Table } from "../../src/reactor/table.js";
+import { Board } from "../../src/upstream/board.js";
+
+export interface SharedMemory {
+	readonly counters: Counters;
+	readonly journal: Journal;
+	readonly board: Board;
+	readonly owners: Owners;
+	readonly sources: Sources;
+	readonly live: Int32Array;
+	readonly pipeEnds: Int32Array;
+	/** What a reactor's options want of it. */
+	readonly options: SharedByAll & SharedWithMain;
+}
+
+export function sharedMemory(
+	sessions: number,
+	pipes: number,
+	places = 1_024,
+	descriptors = 65_536,
+): SharedMemory {
+	const counters = new Counters();
+	const journal = new Journal();
+	const board = new Board();
+	const owners = new Owners(descriptors);
+	const sources = new Sources(places);
+	const live = new SharedArrayBuffer(LIVE_BYTES);
+	const pipeEnds = new SharedArrayBuffer(pipeEndsBytes(pipes));
+	return {
+		counters,
+		journal,
+		board,
+		owners,
+		sources,
+		live: new Int32Array(live),
+		pipeEnds: new Int32Array(pipeEnds),
+		options: {
+			counters: counters.buffer,
+			journal: journal.buffer,
+			board: board.buffer,
+			live,
+			sources: { places, buffer: sources.buffer },
+			owners: { limit: descriptors, buffer: owners.buffer },
+			table: new Table(tableRows(sessions)).buffer,
+			pipeEnds,
+		},
+	};
+}
