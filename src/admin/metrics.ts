@@ -1,6 +1,5 @@
 /** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
 import { readdirSync } from "node:fs";
-import { listenFailures } from "../kernel/proc.js";
 import { type Counters, FROM_CLIENT, HISTOGRAM_CELLS, type Scalar, TO_CLIENT } from "../reactor/counters.js";
 import { REASONS } from "../reactor/reasons.js";
 import { Page } from "./page.js";
@@ -200,13 +199,13 @@ function resources(page: Page, view: AdminView): void {
 		"sluice_kernel_listen_overflows_total",
 		"counter",
 		"Handshakes that met a full accept queue, in the whole network namespace (ListenOverflows).",
-		() => listenFailures().overflows,
+		() => view.listenFailures().overflows,
 	);
 	page.fragile(
 		"sluice_kernel_listen_drops_total",
 		"counter",
 		"Handshakes dropped at listeners, in the whole network namespace (ListenDrops).",
-		() => listenFailures().drops,
+		() => view.listenFailures().drops,
 	);
 
 	scalar(

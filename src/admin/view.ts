@@ -25,6 +25,8 @@ export interface AdminView {
 	connectionsOfListener(): readonly { listener: string; limit: number }[];
 	/** Client addresses that have sessions, and the most that one has. */
 	sources(): { addresses: number; most: number };
+	/** Handshakes that met a full accept queue, and all dropped at listeners, in this network namespace. Throws without a descriptor. */
+	listenFailures(): { readonly overflows: number; readonly drops: number };
 	memory(): { limit: number; system: number; under: boolean };
 	/** Opened and closed, by kind. */
 	descriptors(): Readonly<Record<Kind, Count>>;

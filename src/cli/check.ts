@@ -1,12 +1,14 @@
 /** `sluice check`: reads the configuration and says what is wrong with it, all at once. */
 
+import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.js";
 import { loadConfigFile } from "../config/load.js";
+import { formatDuration } from "../config/units.js";
 
 /** Returns the exit code: 0 when the file is good, 2 when it has problems, 1 when it cannot be read. */
 export function check(file: string): number {
 	try {
-		const { listeners, upstreams } = loadConfigFile(file);
+		const { listeners, upstreams, keepalive } = loadConfigFile(file);
 		const routes = listeners.reduce((sum, listener) => sum + listener.routes.length, 0);
 		const counts = [
 			count(listeners.length, "listener"),
@@ -14,6 +16,10 @@ export function check(file: string): number {
 			count(upstreams.length, "upstream"),
 		];
 		process.stdout.write(`${file}: ok (${counts.join(", ")})\n`);
+		const { silentMs, unacknowledgedMs } = deadPeerDetection(keepalive);
+		process.stdout.write(
+			`dead peers: found after ${formatDuration(silentMs)} of silence, or ${formatDuration(unacknowledgedMs)} after the first byte that stays unacknowledged\n`,
+		);
 		return 0;
 	} catch (error) {
 		if (error instanceof ConfigError) {

@@ -12,7 +12,7 @@ import type { AdminView, LedgerReport } from "../admin/view.js";
 import type { Config } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
-import { memoryLimitBytes } from "../kernel/proc.js";
+import { listenFailures, memoryLimitBytes } from "../kernel/proc.js";
 import { acceptQueue, raiseDescriptorLimit } from "../kernel/sockets.js";
 import { Owners } from "../reactor/owners.js";
 import type { Plan } from "../reactor/plan.js";
@@ -213,7 +213,8 @@ export class Gateway {
 				reactors,
 				connections: this.#connections,
 				memory_bytes: this.#pressure?.limitBytes,
-				dead_peer_ms: { silent: silentMs, unacknowledged: unacknowledgedMs },
+				dead_peer_silent_ms: silentMs,
+				dead_peer_unacknowledged_ms: unacknowledgedMs,
 				ready_ms: Math.round(performance.now() - startedMs),
 			},
 			"ready",
@@ -473,6 +474,7 @@ export class Gateway {
 			system: this.#pressure?.systemBytes ?? 0,
 			under: this.#pressure?.under ?? false,
 		}),
+		listenFailures: () => listenFailures(),
 		descriptors: () => this.#ledger.kinds(),
 		ledger: () => ({ checks: this.#ledger.checks, last: this.#ledger.last }),
 		checkLedger: async () => {

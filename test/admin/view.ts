@@ -26,6 +26,7 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		descriptorsMax: () => 20_000,
 		connectionsOfListener: () => [],
 		sources: () => ({ addresses: 0, most: 0 }),
+		listenFailures: () => ({ overflows: 0, drops: 0 }),
 		memory: () => ({ limit: 1 << 30, system: 0, under: false }),
 		descriptors: () => NONE,
 		ledger: () => ({ checks: 0, last: undefined }),

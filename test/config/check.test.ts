@@ -36,7 +36,11 @@ test("a good file is counted", () => {
 	);
 	assert.deepEqual(
 		{ code, out, err },
-		{ code: 0, out: `${file}: ok (1 listener, 2 routes, 1 upstream)\n`, err: "" },
+		{
+			code: 0,
+			out: `${file}: ok (1 listener, 2 routes, 1 upstream)\ndead peers: found after 90s of silence, or 90s after the first byte that stays unacknowledged\n`,
+			err: "",
+		},
 	);
 });
 

@@ -13,7 +13,16 @@ test("what the file does not say has a default", () => {
 		file: null,
 		admin: null,
 		reactors: null,
-		limits: { connections: null, bufferedBytes: 67_108_864, fdReserve: 64 },
+		limits: {
+			connections: null,
+			whenFull: "wait",
+			connectionsPerIp: null,
+			acceptsPerSecond: null,
+			acceptsPerSecondPerIp: null,
+			bufferedBytes: 67_108_864,
+			fdReserve: 64,
+			memoryBytes: null,
+		},
 		timeouts: {
 			handshakeMs: 5_000,
 			connectMs: 5_000,
@@ -24,7 +33,9 @@ test("what the file does not say has a default", () => {
 			drainMs: 30_000,
 			silenceMs: 300,
 		},
-		keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6 },
+		keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6, userTimeoutMs: 90_000 },
+		sockets: { unsentBytes: 262_144, sendBytes: null, receiveBytes: null },
+		ledger: { intervalMs: 10_000 },
 		log: { level: "info", format: "auto", sessions: true },
 		watch: false,
 		listeners: [
@@ -33,6 +44,7 @@ test("what the file does not say has a default", () => {
 				host: "127.0.0.1",
 				port: 1,
 				backlog: 4096,
+				connections: null,
 				proxyProtocol: { mode: "off", trusted: [] },
 				routes: [{ sni: null, host: null, alpn: null, protocol: null, source: null, to: "a", label: "*" }],
 			},
@@ -55,14 +67,19 @@ test("what the file says is what holds", () => {
 	const config = loadConfigText(`
 admin: 127.0.0.1:9090
 reactors: 2
-limits: { connections: 9000, buffered_bytes: 1MiB, fd_reserve: 10 }
+limits:
+  { connections: 9000, when_full: reset, connections_per_ip: 100, accepts_per_second: 5000,
+    accepts_per_second_per_ip: 200, buffered_bytes: 1MiB, fd_reserve: 10, memory: 2GiB }
 timeouts: { handshake: 1s, connect: 2s, idle: 3m, stall: 4s, half_closed: 5s, lifetime: 6h, drain: 7s, silence: 8ms }
-keepalive: { idle: 9s, interval: 10s, probes: 11 }
+keepalive: { idle: 9s, interval: 10s, probes: 11, user_timeout: 12s }
+sockets: { unsent: 64KiB, send_buffer: 1MiB, receive_buffer: auto }
+ledger: { interval: 13s }
 log: { level: warn, format: json, sessions: false }
 watch: true
 listeners:
   - listen: :443
     backlog: 12
+    connections: 500
     proxy_protocol: require
     trusted: [10.1.0.0/8, "::1"]
     routes:
@@ -79,7 +96,16 @@ upstreams:
 `);
 	assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
 	assert.equal(config.reactors, 2);
-	assert.deepEqual(config.limits, { connections: 9000, bufferedBytes: 1_048_576, fdReserve: 10 });
+	assert.deepEqual(config.limits, {
+		connections: 9_000,
+		whenFull: "reset",
+		connectionsPerIp: 100,
+		acceptsPerSecond: 5_000,
+		acceptsPerSecondPerIp: 200,
+		bufferedBytes: 1_048_576,
+		fdReserve: 10,
+		memoryBytes: 2 ** 31,
+	});
 	assert.deepEqual(config.timeouts, {
 		handshakeMs: 1_000,
 		connectMs: 2_000,
@@ -90,7 +116,14 @@ upstreams:
 		drainMs: 7_000,
 		silenceMs: 8,
 	});
-	assert.deepEqual(config.keepalive, { idleSeconds: 9, intervalSeconds: 10, probes: 11 });
+	assert.deepEqual(config.keepalive, {
+		idleSeconds: 9,
+		intervalSeconds: 10,
+		probes: 11,
+		userTimeoutMs: 12_000,
+	});
+	assert.deepEqual(config.sockets, { unsentBytes: 65_536, sendBytes: 1_048_576, receiveBytes: null });
+	assert.deepEqual(config.ledger, { intervalMs: 13_000 });
 	assert.deepEqual(config.log, { level: "warn", format: "json", sessions: false });
 	assert.equal(config.watch, true);
 	assert.deepEqual(config.listeners, [
@@ -99,6 +132,7 @@ upstreams:
 			host: "*",
 			port: 443,
 			backlog: 12,
+			connections: 500,
 			proxyProtocol: {
 				mode: "require",
 				trusted: [

@@ -95,7 +95,6 @@ cases("keys that are designed and not built have an error of their own", [
 	[routes("{ host: a.b, path: /api/, to: git }"), ["4:22", '"path" is not available yet']],
 	[upstream("{ http: [http://a] }"), ["3:8", '"http" is not available yet']],
 	[upstream("{ addresses: x:1, tls: {} }"), ["3:24", '"tls" (to the upstream) is not available yet']],
-	[top("limits: { connections_per_ip: 5 }"), ["3:11", "not available yet"]],
 ]);
 
 cases("a wrong type says what was expected, with an example", [
@@ -373,9 +372,6 @@ test("all problems of a file are told at once, in its order", () => {
 
 test("the design's own example is told, key by key, what is still to come", () => {
 	has(DESIGN_EXAMPLE, [
-		["5:3", '"connections_per_ip" is not available yet'],
-		["6:3", '"accepts_per_second" is not available yet'],
-		["7:3", '"accepts_per_second_per_ip" is not available yet'],
 		["23:5", '"tls" (termination) is not available yet'],
 		["28:30", 'unknown upstream "bastion"'],
 		["29:34", '"path" is not available yet'],

@@ -51,7 +51,9 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 		[
 			"",
 			"keepalive",
+			"ledger",
 			"limits",
+			"sockets",
 			"listeners.*",
 			"listeners.*.routes.*",
 			"log",

@@ -28,7 +28,14 @@ const UPSTREAM = "upstreams: { a: 127.0.0.1:9 }";
 scenario("check says that a good file is good", async (scenario) => {
 	const path = file(scenario, `listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]\n${UPSTREAM}\n`);
 	const { status, stdout, stderr } = await sluice("check", "-c", path);
-	assert.deepEqual([status, stdout, stderr], [0, `${path}: ok (1 listener, 1 route, 1 upstream)\n`, ""]);
+	assert.deepEqual(
+		[status, stdout, stderr],
+		[
+			0,
+			`${path}: ok (1 listener, 1 route, 1 upstream)\ndead peers: found after 90s of silence, or 90s after the first byte that stays unacknowledged\n`,
+			"",
+		],
+	);
 });
 
 scenario("check prints all problems with line and column, and exits 2", async (scenario) => {

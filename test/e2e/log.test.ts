@@ -109,7 +109,7 @@ upstreams: { a: "${upstream.address}" }
 	await gateway.stop();
 	assert.deepEqual(
 		gateway.log.map(({ message }) => message),
-		["descriptors", "ready", "draining"],
+		["descriptors", "listening", "ready", "draining"],
 	);
 });
 

@@ -178,7 +178,7 @@ test("an event with another generation is stale whatever it says", (t) => {
 	const { client, upstream } = relayed(harness, listener);
 	const { table } = harness.reactor.core;
 	// As if the events in the kernel were for an earlier owner of both rows.
-	for (const slot of [0, 4]) table.generation[slot] = (table.generation[slot] ?? 0) + 1;
+	for (const slot of [0, table.sessions]) table.generation[slot] = (table.generation[slot] ?? 0) + 1;
 	harness.send(client, "a");
 	harness.reset(upstream);
 	harness.turnUntil(() => harness.counters.get("staleEvents") >= 2, "both events");
