@@ -169,7 +169,8 @@ export function planFor(
 	const listeners: ListenerPlan[] = config.listeners.map((listener) => ({
 		slot: registry.listeners.take(listener.name),
 		fd: fdOf(listener.name),
-		connections: listener.connections ?? capacity.connections,
+		// Not those of all together: being full on its own account, it would never make room.
+		connections: listener.connections ?? Number.POSITIVE_INFINITY,
 		proxyRequired: listener.proxyProtocol.mode === "require",
 		trusted: listener.proxyProtocol.trusted,
 		routes: listener.routes.map((route) => ({

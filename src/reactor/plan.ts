@@ -35,7 +35,7 @@ export interface ListenerPlan {
 	readonly slot: number;
 	/** This reactor's listening socket. The main thread owns it, and closes it after `listenersClosed`. */
 	readonly fd: number;
-	/** Sessions it may have, over all reactors. */
+	/** Sessions it may have, over all reactors. Infinity: no limit of its own. */
 	readonly connections: number;
 	readonly proxyRequired: boolean;
 	readonly trusted: readonly Cidr[];
