@@ -7,6 +7,7 @@ import { readdirSync } from "node:fs";
 import type { TestContext } from "node:test";
 import type { Balance, RouteConfig } from "../../src/config/config.js";
 import { AF_INET, EINPROGRESS } from "../../src/kernel/constants.js";
+import * as libc from "../../src/kernel/libc.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { closeDescriptor, openListener, openWake, wake } from "../../src/kernel/sockets.js";
@@ -55,6 +56,10 @@ export interface HarnessOptions {
 	readonly upstreamPorts?: readonly number[];
 	readonly balance?: Balance;
 	readonly ejectFailures?: number;
+	/** What else the plan says: limits, mostly. */
+	readonly plan?: Partial<Plan>;
+	/** Makes the reactor's kernel, for tests that change what one of its calls does. */
+	readonly kernel?: (arenaBytes: number) => LinuxKernel;
 }
 
 export class Harness {
@@ -67,13 +72,16 @@ export class Harness {
 	/** What clients and upstreams of the test are opened and driven with. */
 	readonly outside = new LinuxKernel(1 << 17);
 	readonly port: number;
-	readonly #kernel = new LinuxKernel(arenaBytes(BUFFERED_BYTES));
+	/** The plan that it started with. */
+	readonly plan: Plan;
+	readonly #kernel: LinuxKernel;
 	readonly #wakeFd = openWake();
 	readonly #commands: Command[] = [];
 	readonly #listener: number;
 	readonly #open = new Set<number>();
 
 	constructor(t: TestContext, options: HarnessOptions) {
+		this.#kernel = (options.kernel ?? ((bytes) => new LinuxKernel(bytes)))(arenaBytes(BUFFERED_BYTES));
 		const { fds, port } = openListener(
 			{ address: LOOPBACK, port: 0, backlog: 4_096, connection: CONNECTION },
 			1,
@@ -98,23 +106,25 @@ export class Harness {
 			(notice) => this.notices.push(notice),
 			() => this.#commands.splice(0),
 		);
-		this.#commands.push({ kind: "plan", plan: this.#plan(options) });
+		this.plan = this.#plan(options);
+		this.#commands.push({ kind: "plan", plan: this.plan });
 		this.turn();
 		t.after(() => this.#dispose());
 	}
 
-	#plan({ policy, routes, upstreamPorts, balance, ejectFailures, sessions }: HarnessOptions): Plan {
+	#plan({ policy, routes, upstreamPorts, balance, ejectFailures, sessions, plan }: HarnessOptions): Plan {
 		return {
 			revision: 1,
 			policy: { ...POLICY, ...policy },
 			connections: sessions,
 			...NO_LIMITS,
 			logSessions: true,
+			...plan,
 			listeners: [
 				{
 					slot: 0,
 					fd: this.#listener,
-					connections: sessions,
+					connections: Number.POSITIVE_INFINITY,
 					proxyRequired: false,
 					trusted: [],
 					routes: routes.map((conditions, slot) => ({
@@ -188,15 +198,17 @@ export class Harness {
 		}
 	}
 
-	/** Opens a client's connection; the reactor finds it in its accept queue. */
-	client(): number {
-		return this.connect(this.port);
+	/** Opens a client's connection, from 127.0.0.`host`; the reactor finds it in its accept queue. */
+	client(host = 1): number {
+		return this.connect(this.port, host);
 	}
 
-	connect(port: number): number {
+	connect(port: number, host = 1): number {
 		const fd = this.outside.socket(AF_INET);
 		assert.ok(fd >= 0, `no socket: errno ${-fd}`);
 		this.#open.add(fd);
+		const source = encodeInternet(Uint8Array.of(127, 0, 0, host), 0);
+		if (host !== 1) assert.equal(libc.bind(fd, libc.addressOf(source), source.length), 0);
 		const result = this.outside.connect(fd, encodeInternet(LOOPBACK, port));
 		assert.ok(result === 0 || result === -EINPROGRESS, `no connection: errno ${-result}`);
 		return fd;

@@ -1,0 +1,26 @@
+/** The real kernel, except for what a test bends: its clock, and calls that fail or forget. */
+import { LinuxKernel } from "../../src/kernel/linux.js";
+
+export class BentKernel extends LinuxKernel {
+	/** The clock is so far ahead. */
+	aheadMs = 0;
+	/** `socket` fails with this errno so many times. */
+	socketErrno = 0;
+	socketFailures = 0;
+	/** Descriptors that `close` leaves open: a leak. */
+	readonly forgets = new Set<number>();
+
+	override now(): number {
+		return super.now() + this.aheadMs;
+	}
+
+	override socket(family: number): number {
+		if (this.socketFailures === 0) return super.socket(family);
+		this.socketFailures--;
+		return -this.socketErrno;
+	}
+
+	override close(fd: number): number {
+		return this.forgets.has(fd) ? 0 : super.close(fd);
+	}
+}
