@@ -1,0 +1,76 @@
+/** A reload changes each limit for connections that come from then on, and closes nobody. */
+import assert from "node:assert/strict";
+import { freeAddress } from "../support/addresses.js";
+import { startGateway } from "../support/gateway.js";
+import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
+import { fate } from "../support/refusals.js";
+import { scenario } from "../support/scenario.js";
+
+async function echoing(client: Peer): Promise<void> {
+	await client.send("?");
+	await client.expect("?");
+}
+
+scenario(
+	"each limit holds from the reload that brings it to the one that takes it away",
+	async (scenario) => {
+		const upstream = await startUpstream(scenario, echo);
+		const { host, port, text } = await freeAddress();
+		const yaml = (limits: string, listener = "") => `
+reactors: 2
+limits: { when_full: reset, connections: 20${limits} }
+listeners: [{ listen: "${text}", ${listener} routes: [{ to: a }] }]
+upstreams: { a: "${upstream.address}" }
+`;
+		const gateway = await startGateway(scenario, yaml(""));
+		const reload = async (limits: string, listener = ""): Promise<void> => {
+			gateway.write(yaml(limits, listener));
+			assert.equal((await gateway.hangUp()).message, "reloaded");
+		};
+		const live: Peer[] = [];
+		const served = async (): Promise<void> => {
+			const client = await dial(scenario, port, { host });
+			await echoing(client);
+			live.push(client);
+		};
+		const refused = async (reason: string): Promise<void> => {
+			const before = gateway.ended.length;
+			assert.equal(await fate(scenario, port, { host }), "ECONNRESET");
+			const ended = await gateway.sessions(before + 1);
+			assert.equal(ended.at(-1)?.reason, reason);
+		};
+		for (let count = 0; count < 4; count++) await served();
+
+		for (const [reason, limits, listener] of [
+			["limit_ip", ", connections_per_ip: 3", ""],
+			["limit_connections", "", "connections: 2,"],
+		] as const) {
+			await reload(limits, listener);
+			await refused(reason);
+			await refused(reason);
+			await reload("");
+			await served();
+		}
+		for (const [reason, limit] of [
+			["limit_rate", "accepts_per_second"],
+			["limit_rate", "accepts_per_second_per_ip"],
+		] as const) {
+			await reload(`, ${limit}: 1`);
+			// The bucket holds one.
+			await served();
+			await refused(reason);
+			await reload("");
+			await served();
+			await served();
+		}
+		gateway.write(yaml("").replace("connections: 20", "connections: 5"));
+		assert.equal((await gateway.hangUp()).message, "reloaded");
+		await refused("limit_connections");
+		assert.equal((await gateway.metrics()).sum("sluice_connections_limit"), 5);
+		await reload("");
+		await served();
+		// Whoever was there has noticed nothing of it.
+		for (const client of live) await echoing(client);
+		assert.equal((await gateway.metrics()).sum("sluice_connections_active"), live.length);
+	},
+);
