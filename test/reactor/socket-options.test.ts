@@ -1,0 +1,145 @@
+/** Options of upstream sockets: what each needs at once, and what only a session that lasts is given. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import {
+	AF_UNIX,
+	IPPROTO_TCP,
+	SO_KEEPALIVE,
+	SO_RCVBUF,
+	SO_SNDBUF,
+	SOCK_CLOEXEC,
+	SOCK_NONBLOCK,
+	SOCK_STREAM,
+	SOL_SOCKET,
+	TCP_KEEPCNT,
+	TCP_KEEPIDLE,
+	TCP_KEEPINTVL,
+	TCP_NODELAY,
+	TCP_NOTSENT_LOWAT,
+	TCP_USER_TIMEOUT,
+} from "../../src/kernel/constants.js";
+import * as libc from "../../src/kernel/libc.js";
+import { encodeUnix } from "../../src/kernel/sockaddr.js";
+import { startListening } from "../../src/kernel/sockets.js";
+import type { Policy } from "../../src/reactor/plan.js";
+import { LASTING, NONE } from "../../src/reactor/table.js";
+import { BentKernel } from "./bent-kernel.js";
+import { Harness, PEEKING } from "./harness.js";
+
+const POLICY: Partial<Policy> = {
+	keepaliveIdleSeconds: 41,
+	keepaliveIntervalSeconds: 7,
+	keepaliveProbes: 5,
+	userTimeoutMs: 76_000,
+	unsentBytes: 65_536,
+	sendBufferBytes: 40_000,
+	receiveBufferBytes: 50_000,
+};
+
+function option(fd: number, level: number, name: number): number {
+	const words = new Int32Array([0, 4]);
+	const address = libc.addressOf(words);
+	assert.equal(libc.getsockopt(fd, level, name, address, address + 4), 0);
+	return words[0] ?? Number.NaN;
+}
+
+/** Keepalive, its three figures, user timeout, unsent. */
+function lasting(fd: number): number[] {
+	return [
+		option(fd, SOL_SOCKET, SO_KEEPALIVE),
+		...[TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT, TCP_NOTSENT_LOWAT].map((name) =>
+			option(fd, IPPROTO_TCP, name),
+		),
+	];
+}
+
+test("an upstream connection is given keepalive, user timeout and unsent when its session has lived a second, not before", (t) => {
+	const upstreams = new Harness(t, { sessions: 1, routes: [PEEKING] });
+	const { port } = upstreams.upstream();
+	let kernel: BentKernel | undefined;
+	const harness = new Harness(t, {
+		sessions: 4,
+		routes: [{}],
+		upstreamPorts: [port],
+		policy: POLICY,
+		kernel: (bytes) => {
+			kernel = new BentKernel(bytes);
+			return kernel;
+		},
+	});
+	const { table } = harness.reactor.core;
+	const pass = (ms: number): void => {
+		if (kernel !== undefined) kernel.aheadMs += ms;
+		harness.turn();
+	};
+	const dialled = (): number => {
+		const opened = harness.counters.get("upstreamOpened");
+		harness.client();
+		harness.turnUntil(() => harness.counters.get("upstreamOpened") > opened, "the dial");
+		harness.turnUntil(() => table.connectedMs.filter((ms) => ms > 0).length > opened, "the upstream");
+		return table.fd[table.sessions + opened] ?? NONE;
+	};
+	const first = dialled();
+	const untouched = lasting(first);
+	assert.equal(untouched[0], 0, "no keepalive yet");
+	assert.equal(option(first, IPPROTO_TCP, TCP_NODELAY), 1);
+	// The kernel doubles what it is asked for.
+	assert.equal(option(first, SOL_SOCKET, SO_SNDBUF), 2 * 40_000);
+	assert.equal(option(first, SOL_SOCKET, SO_RCVBUF), 2 * 50_000);
+	pass(900);
+	assert.deepEqual(lasting(first), untouched);
+	pass(200);
+	assert.deepEqual(lasting(first), [1, 41, 7, 5, 76_000, 65_536]);
+	// One that comes later has its own second.
+	const second = dialled();
+	pass(900);
+	assert.deepEqual(lasting(second), untouched);
+	assert.equal(harness.live, 2, "the second is no deadline of the session's");
+	pass(60_000);
+	assert.deepEqual(lasting(second), [1, 41, 7, 5, 76_000, 65_536]);
+	assert.equal(harness.live, 2);
+});
+
+test("a lasting session to a Unix socket takes no harm from options that such a socket refuses", (t) => {
+	const directory = mkdtempSync(join(tmpdir(), "sluice-unix-"));
+	t.after(() => rmSync(directory, { recursive: true, force: true }));
+	const sockaddr = encodeUnix(join(directory, "app.sock"));
+	let kernel: BentKernel | undefined;
+	const harness = new Harness(t, {
+		sessions: 4,
+		routes: [{}],
+		policy: POLICY,
+		kernel: (bytes) => {
+			kernel = new BentKernel(bytes);
+			return kernel;
+		},
+	});
+	const listener = harness.adopt(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+	assert.equal(libc.bind(listener, libc.addressOf(sockaddr), sockaddr.length), 0);
+	startListening(listener, 8);
+	const addresses = [{ board: 0, sockaddr, hash: 0 }];
+	const rest = {
+		balance: "round_robin",
+		proxyProtocol: "off",
+		ejectFailures: 1,
+		ejectForMs: 60_000,
+	} as const;
+	harness.command({ kind: "upstream", upstream: { slot: 0, addresses, ...rest } });
+	const client = harness.client();
+	let upstream = NONE;
+	harness.turnUntil(() => {
+		upstream = harness.outside.accept(listener, 0);
+		return upstream >= 0;
+	}, "the dial");
+	harness.adopt(upstream);
+	const { table } = harness.reactor.core;
+	const isLasting = (): boolean => ((table.flags[table.sessions] ?? 0) & LASTING) !== 0;
+	assert.equal(isLasting(), false);
+	if (kernel !== undefined) kernel.aheadMs += 2_000;
+	harness.turnUntil(isLasting, "its second");
+	harness.send(client, "still here");
+	harness.turnUntil(() => harness.receive(upstream) === "still here", "bytes");
+});
