@@ -1,8 +1,9 @@
 /** What every row works with: the systems, the load, and how to put them into alternating rounds. */
+
+import { type CpuReading, cpuNs, readCpu } from "../src/drill/proc.js";
 import type { Figure } from "./figure.js";
 import { type BackendPorts, Generator, startBackend } from "./load/driver.js";
 import { SNI_NAMES } from "./load/wire.js";
-import { type CpuReading, cpuNs, readCpu } from "./proc.js";
 import { launch, type Upstreams } from "./systems/launch.js";
 import type { Running, System } from "./systems/system.js";
 

@@ -7,11 +7,11 @@
  * Everything happens on 127.0.0.1. Progress goes to standard error, the report to standard output.
  */
 import { writeFileSync } from "node:fs";
+import { endAll, installCleanup } from "../src/drill/processes.js";
 import { raiseDescriptorLimit } from "../src/kernel/sockets.js";
 import { Bench } from "./bench.js";
 import type { Figure } from "./figure.js";
 import { readOptions, USAGE, UsageError } from "./options.js";
-import { endBench, installCleanup } from "./processes.js";
 import { buildReport, toMarkdown } from "./report.js";
 import type { System } from "./systems/system.js";
 
@@ -26,7 +26,7 @@ try {
 	process.stderr.write(`bench: ${describe(error)}\n`);
 	exitCode = error instanceof UsageError ? 2 : 1;
 }
-await endBench(exitCode);
+await endAll(exitCode);
 
 async function main(args: readonly string[]): Promise<void> {
 	const options = readOptions(args);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { countDescriptors, type Memory, readMemory } from "../../src/drill/proc.js";
 import type { Bench, Row } from "../bench.js";
 import { Figure } from "../figure.js";
-import { countDescriptors, type Memory, readMemory } from "../proc.js";
 import type { Running } from "../systems/system.js";
 
 const SESSIONS = 5_000;

@@ -1,6 +1,6 @@
+import { captureHello } from "../../src/drill/hello.js";
 import type { Bench, Row } from "../bench.js";
 import { Figure } from "../figure.js";
-import { captureHello } from "../load/hello.js";
 import { ANSWER_BYTES, SNI_NAMES } from "../load/wire.js";
 
 const SESSIONS = 20_000;

@@ -3,9 +3,9 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { family } from "../../src/drill/proc.js";
+import { ownProcess, stopProcess, temporaryDirectory } from "../../src/drill/processes.js";
 import { RESPONSE_BYTES, request } from "../load/wire.js";
-import { family } from "../proc.js";
-import { ownProcess, stopProcess, temporaryDirectory } from "../processes.js";
 import type { Assignment, Running, System } from "./system.js";
 
 const READY_TIMEOUT_MS = 15_000;

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import type { Assignment, Launch, System } from "./system.js";
 
-const SCRIPT = fileURLToPath(new URL("node-net-proxy.js", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../../src/drill/bare-server.js", import.meta.url));
 
 export const nodeNet: System = {
 	id: "node-net",

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { captureHello } from "../../bench/load/hello.js";
 import {
 	bulkBytes,
 	bulkRequest,
@@ -9,6 +8,7 @@ import {
 	request,
 	response,
 } from "../../bench/load/wire.js";
+import { captureHello } from "../../src/drill/hello.js";
 
 test("requests and responses have the fixed lengths that both ends count in", () => {
 	assert.equal(request("/").length, REQUEST_BYTES);

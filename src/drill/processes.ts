@@ -1,6 +1,6 @@
 /**
- * Every process and file the bench makes belongs to it, and is gone when it ends: at the end, on an
- * error, and on a signal. Only processes started here, and their children, are ever signalled.
+ * Every process and file that a drill (or the bench) makes belongs to it, and is gone when it ends: at the
+ * end, on an error, and on a signal. Only processes started here, and their children, are ever signalled.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -18,21 +18,25 @@ export interface OwnedProcess {
 
 const owned = new Set<OwnedProcess>();
 let directory: string | null = null;
+let ending = false;
+/** What else must be undone, such as a network namespace. The last made goes first. */
+const undone: (() => void)[] = [];
 
 const END_TIMEOUT_MS = 2000;
 
-/** Signals that end the bench, and the exit codes a shell gives for them. */
+/** Signals that end all, and the exit codes a shell gives for them. */
 const FATAL_SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 /** From here on, whatever way this process ends, nothing is left behind (SIGKILL excepted). */
 export function installCleanup(): void {
 	// The last resort, for an error that nobody catches. It cannot wait, so it may leave zombies to init.
 	process.on("exit", removeEverything);
-	for (const [signal, code] of Object.entries(FATAL_SIGNALS)) process.on(signal, () => void endBench(code));
+	for (const [signal, code] of Object.entries(FATAL_SIGNALS)) process.on(signal, () => void endAll(code));
 }
 
 /** Ends all that is left, waits for it, and ends this process. */
-export async function endBench(exitCode: number): Promise<never> {
+export async function endAll(exitCode: number): Promise<never> {
+	ending = true;
 	const left = [...owned];
 	for (const process of left) killAll(family(process.pid));
 	// Nothing survives SIGKILL for long; a process stuck in the kernel must not hold us, though.
@@ -40,7 +44,7 @@ export async function endBench(exitCode: number): Promise<never> {
 	process.exit(exitCode);
 }
 
-/** Starts a program that ends with the bench at the latest. */
+/** Starts a program that ends with this process at the latest. */
 export function ownProcess(command: string, args: readonly string[], options: SpawnOptions): OwnedProcess {
 	const child = spawn(command, args, options);
 	const ended = new Promise<string>((resolve) => {
@@ -65,15 +69,35 @@ export async function stopProcess(process: OwnedProcess, graceMs: number): Promi
 	killAll(pids.filter((pid) => pid !== process.pid));
 }
 
+/**
+ * Runs `undo` at the end, whatever the end is. It must not wait, because an exit does not. Returns what runs
+ * it earlier, and then only once.
+ */
+export function atEnd(undo: () => void): () => void {
+	undone.push(undo);
+	return () => {
+		const index = undone.indexOf(undo);
+		if (index < 0) return;
+		undone.splice(index, 1);
+		undo();
+	};
+}
+
+/** A signal ends everything, so that whoever sees a helper die need not complain. */
+export function isEnding(): boolean {
+	return ending;
+}
+
 /** The run's temporary directory, made on first use. */
 export function temporaryDirectory(): string {
-	directory ??= mkdtempSync(join(tmpdir(), "sluice-bench-"));
+	directory ??= mkdtempSync(join(tmpdir(), "sluice-run-"));
 	return directory;
 }
 
 function removeEverything(): void {
 	for (const process of owned) killAll(family(process.pid));
 	owned.clear();
+	for (let undo = undone.pop(); undo !== undefined; undo = undone.pop()) undo();
 	if (directory !== null) rmSync(directory, { recursive: true, force: true });
 }
 

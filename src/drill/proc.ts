@@ -1,5 +1,5 @@
 /** What /proc says about processes: family, CPU, memory, descriptors. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 
 /** USER_HZ, the unit of times in /proc/PID/stat: 100 on every Linux port that Node runs on. */
 const TICK_NS = 1e9 / 100;
@@ -70,7 +70,25 @@ export function readMemory(pids: readonly number[]): Memory {
 
 /** Open descriptors of all these processes. */
 export function countDescriptors(pids: readonly number[]): number {
-	return pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0);
+	return pids.reduce((sum, pid) => sum + descriptorsOf(pid), 0);
+}
+
+function descriptorsOf(pid: number): number {
+	// Since Linux 6.2 the directory's size is their number: no list of 20,000 names four times a second.
+	const { size } = statSync(`/proc/${pid}/fd`);
+	return size > 0 ? size : readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** Resident memory of a process, file-backed pages included; 0 when it has ended. */
+export function residentBytes(pid: number): number {
+	const found = /^VmRSS:\s+(\d+) kB$/m.exec(readOrNull(`/proc/${pid}/status`) ?? "");
+	return Number(found?.[1] ?? 0) * 1024;
+}
+
+/** It exists, and is not merely waiting for its parent to notice that it has ended. */
+export function isAlive(pid: number): boolean {
+	const text = readOrNull(`/proc/${pid}/stat`);
+	return text !== null && !/^[ZX]/.test(text.slice(text.lastIndexOf(")") + 2));
 }
 
 function kilobytes(text: string, field: string): number {
