@@ -8,12 +8,13 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..", "src");
 
 /** Each folder may import from itself and from what is listed behind it. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
-	cli: ["gateway", "config", "kernel"],
+	cli: ["gateway", "drill", "config", "kernel"],
 	gateway: ["admin", "reactor", "route", "upstream", "protocol", "config", "kernel"],
 	admin: ["reactor", "upstream"],
 	reactor: ["route", "upstream", "protocol", "config", "kernel"],
 	route: ["protocol", "config"],
 	upstream: ["config"],
+	drill: ["protocol", "config", "kernel"],
 	protocol: [],
 	config: [],
 	kernel: [],

@@ -1,5 +1,6 @@
 /** Opening and closing many connections to one port of 127.0.0.1. */
-import { AF_INET, EINPROGRESS, EPOLLIN, EPOLLOUT, errorName } from "../../src/kernel/constants.js";
+import { startConnect } from "../../src/drill/connect.js";
+import { EPOLLIN, EPOLLOUT, errorName } from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { Deadline } from "./deadline.js";
@@ -8,25 +9,6 @@ import { Deadline } from "./deadline.js";
 const OPENING_MAX = 256;
 
 const OPEN_TIMEOUT_MS = 60_000;
-
-/** Starts to connect and watches for `interest`; returns the descriptor. */
-export function startConnect(
-	kernel: LinuxKernel,
-	address: Uint8Array,
-	interest: number,
-	slot: number,
-	generation: number,
-): number {
-	const fd = kernel.socket(AF_INET);
-	if (fd < 0) throw new Error(`socket: ${errorName(-fd)}`);
-	const result = kernel.connect(fd, address);
-	if (result < 0 && result !== -EINPROGRESS) {
-		kernel.close(fd);
-		throw new Error(`connect: ${errorName(-result)}`);
-	}
-	kernel.readiness.add(fd, interest, slot, generation);
-	return fd;
-}
 
 export function loopback(port: number): Uint8Array {
 	return encodeInternet(new Uint8Array([127, 0, 0, 1]), port);

@@ -2,6 +2,7 @@
 /** The `sluice` command. Each subcommand is a file of its own, loaded when it is asked for. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import type { DrillArguments } from "../drill/options.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
 	version: string;
@@ -52,6 +53,24 @@ program
 		requireLinux();
 		const { demo } = await import("./demo.js");
 		await demo(options.seconds);
+	});
+
+program
+	.command("drill")
+	.description(
+		"attack a gateway of its own, or one that runs on this machine, and judge how it stands it; exits 0 or 1, 2 for a wrong command line",
+	)
+	.argument("[name]", "which drill; without it, they are listed")
+	.option("--target <host:port>", "a gateway or server that runs already, on a loopback address")
+	.option("--connections <n>", "how many attackers at once (in all, for churn)")
+	.option("--seconds <s>", "how long the attack lasts; calm before it and after it last half as long each")
+	.option("--bare", "the same against a plain Node server, side by side")
+	.option("--json", "print everything that was measured, as JSON")
+	.option("--svg <file>", "write a chart")
+	.action(async (name: string | undefined, options: DrillArguments) => {
+		requireLinux();
+		const { drill } = await import("./drill.js");
+		await drill(name, options);
 	});
 
 await program.parseAsync();

@@ -48,6 +48,10 @@ export const SO_REUSEPORT = 15;
 export const SO_RCVLOWAT = 18;
 export const SO_MEMINFO = 55;
 
+export const IPPROTO_IP = 0;
+/** The port is chosen at connect(), when the whole four-tuple is known, and not at bind(). */
+export const IP_BIND_ADDRESS_NO_PORT = 24;
+
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;

@@ -5,6 +5,8 @@ import {
 	EADDRNOTAVAIL,
 	EAFNOSUPPORT,
 	errorName,
+	IP_BIND_ADDRESS_NO_PORT,
+	IPPROTO_IP,
 	IPPROTO_IPV6,
 	IPPROTO_TCP,
 	IPV6_V6ONLY,
@@ -170,6 +172,16 @@ function localPort(fd: number): number {
 	if (libc.getsockname(fd, libc.addressOf(bytes), libc.addressOf(length)) < 0)
 		throw new SystemError("getsockname", libc.errno());
 	return portAt(bytes, 0);
+}
+
+/**
+ * Makes a socket connect from this address (4 bytes). The port stays open until connect(), so that each
+ * address brings the whole range of ephemeral ports for every peer.
+ */
+export function bindSource(fd: number, address: Uint8Array): void {
+	setOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	const bytes = encodeInternet(address, 0);
+	if (libc.bind(fd, libc.addressOf(bytes), bytes.length) < 0) throw new SystemError("bind", libc.errno());
 }
 
 /** Connections waiting in a listener's accept queue, and how many may (TCP_INFO on the listener). */

@@ -1,0 +1,86 @@
+/** Who attacks, as the run sees it: something that starts, tells how it goes, and ends with a report. */
+import type { Attack, AttackReport, AttackStatus } from "./attack.js";
+import { Helper } from "./helper.js";
+import type { AttackNews, AttackOrder } from "./messages.js";
+import type { Link } from "./network-namespace.js";
+import type { Target } from "./target.js";
+
+/** What an attack may know of its surroundings. */
+export interface Scene {
+	readonly target: Target;
+	/** The command line's, or the drill's default. */
+	readonly connections: number;
+	readonly seconds: number;
+	/** When the target should have closed an attacker; `null`: it need not. */
+	readonly deadlineMs: number | null;
+	/** A link of the drill's own, for drills that asked for one; otherwise why there is none. */
+	readonly link: Link | string;
+}
+
+export interface Assault {
+	/** Begins, and returns when it has begun. */
+	start(): Promise<void>;
+	/** Nobody new comes; who is there goes on. */
+	stop(): void;
+	/** Everybody leaves. */
+	release(): Promise<AssaultReport>;
+	readonly status: AttackStatus;
+	/** Resolves when a counted attack has done what it came for. */
+	readonly done: Promise<void>;
+	/** Rejects when an attacker fails by its own fault. */
+	readonly failure: Promise<never>;
+	/** Ends its processes. */
+	dispose(): Promise<void>;
+}
+
+export interface AssaultReport {
+	readonly attackers: AttackReport;
+	/** Measures that only this drill has. */
+	readonly measures: Readonly<Record<string, number | null>>;
+	/** What was not run, and why. */
+	readonly notRun: readonly string[];
+}
+
+const NO_STATUS: AttackStatus = { atMs: 0, opened: 0, established: 0, alive: 0, ended: 0 };
+
+/** Attackers in a process of their own. */
+export class Attackers implements Assault {
+	readonly #attack: Attack;
+	readonly #helper: Helper<AttackOrder, AttackNews>;
+	readonly done: Promise<void>;
+	status = NO_STATUS;
+
+	constructor(attack: Attack, through: readonly string[] = []) {
+		this.#attack = attack;
+		this.#helper = new Helper("attacker.js", [], through);
+		this.done = new Promise((resolve) => {
+			this.#helper.listen((news) => {
+				if (news.news === "status") this.status = news.status;
+				else if (news.news === "done") resolve();
+			});
+		});
+	}
+
+	get failure(): Promise<never> {
+		return this.#helper.failure;
+	}
+
+	async start(): Promise<void> {
+		this.#helper.order({ do: "attack", attack: this.#attack });
+	}
+
+	stop(): void {
+		this.#helper.order({ do: "stop" });
+	}
+
+	async release(): Promise<AssaultReport> {
+		this.#helper.order({ do: "release" });
+		const { report } = await this.#helper.answer((news) => news.news === "report");
+		this.status = { ...this.status, alive: 0 };
+		return { attackers: report, measures: {}, notRun: [] };
+	}
+
+	dispose(): Promise<void> {
+		return this.#helper.stop();
+	}
+}

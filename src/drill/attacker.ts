@@ -1,0 +1,68 @@
+/** The attackers: a process of its own, so that neither its CPU nor its descriptors are the target's. */
+import { setPriority } from "node:os";
+import { LinuxKernel } from "../kernel/linux.js";
+import { raiseDescriptorLimit } from "../kernel/sockets.js";
+import { Channel, ORDERS_SLOT } from "./channel.js";
+import { CROWD_ARENA_BYTES, Crowd } from "./crowd.js";
+import type { AttackNews, AttackOrder } from "./messages.js";
+
+/** The finest step of a dribble, and how long an order to open may wait. */
+const TURN_MS = 5;
+const STATUS_MS = 250;
+
+/** The target and its good client come first where cores are few: what is measured is the attack, not its effort. */
+const NICE = 5;
+
+setPriority(NICE);
+raiseDescriptorLimit();
+const kernel = new LinuxKernel(CROWD_ARENA_BYTES);
+const channel = new Channel<AttackOrder, AttackNews>(kernel);
+let crowd: Crowd | null = null;
+let statusDueMs = 0;
+let toldDone = false;
+let turnDueMs = 0;
+
+serve();
+
+function serve(): never {
+	for (;;) {
+		const events = kernel.readiness.wait(crowd === null ? -1 : TURN_MS);
+		for (let event = 0; event < events; event++) {
+			const slot = kernel.readiness.slotOf(event);
+			if (slot === ORDERS_SLOT) for (const order of channel.take()) obey(order);
+			else crowd?.event(slot, kernel.readiness.generationOf(event), kernel.readiness.flagsOf(event));
+		}
+		const nowMs = kernel.now();
+		// Thousands of places are looked through: not after every event.
+		if (crowd !== null && nowMs >= turnDueMs) {
+			turnDueMs = nowMs + TURN_MS / 5;
+			crowd.turn(nowMs);
+		}
+		if (crowd !== null && nowMs >= statusDueMs) {
+			statusDueMs = nowMs + STATUS_MS;
+			channel.tell({ news: "status", status: crowd.status });
+		}
+		if (crowd?.done === true && !toldDone) {
+			toldDone = true;
+			channel.tell({ news: "status", status: crowd.status });
+			channel.tell({ news: "done" });
+		}
+	}
+}
+
+function obey(order: AttackOrder): void {
+	switch (order.do) {
+		case "attack":
+			crowd = new Crowd(kernel, order.attack);
+			toldDone = false;
+			return;
+		case "stop":
+			crowd?.stop();
+			return;
+		case "release":
+			if (crowd === null) return;
+			channel.tell({ news: "report", report: crowd.release() });
+			channel.tell({ news: "status", status: crowd.status });
+			crowd = null;
+	}
+}

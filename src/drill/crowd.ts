@@ -1,0 +1,347 @@
+/**
+ * The attackers of one attack: a row of places, each with one connection at a time. One event loop drives all of
+ * them, so that thousands cost little and the figures of the target are not those of its attackers.
+ *
+ *     free ──connect──► connecting ──established──► open ──an end of ENDS──► free, for the next
+ */
+import {
+	EADDRNOTAVAIL,
+	EAGAIN,
+	ECONNREFUSED,
+	EMFILE,
+	EPOLLERR,
+	EPOLLET,
+	EPOLLHUP,
+	EPOLLIN,
+	EPOLLOUT,
+	EPOLLRDHUP,
+	ETIMEDOUT,
+} from "../kernel/constants.js";
+import type { LinuxKernel } from "../kernel/linux.js";
+import { encodeInternet } from "../kernel/sockaddr.js";
+import type { Attack, AttackReport, AttackStatus, End } from "./attack.js";
+import { tryConnect } from "./connect.js";
+import { parseIpv4 } from "./loopback.js";
+import { mutate, seeded } from "./mutate.js";
+import { spread } from "./percentile.js";
+import { fromBase64 } from "./traffic.js";
+
+/** Edge-triggered, so that one epoll_ctl serves a connection: "established", then "ended". */
+const INTEREST = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+const FREE = 0;
+const CONNECTING = 1;
+const OPEN = 2;
+
+/** Read and thrown away at a time. */
+const TAKE_BYTES = 1 << 20;
+
+/** Connections started in one turn: more would keep the events of the others waiting. */
+const OPENS_PER_TURN = 256;
+
+/** A failed connect is not tried again at once: the target may be full for a while. */
+const RETRY_MS = 250;
+
+/** Where in the arena sayings are put before they are sent. */
+export const CROWD_ARENA_BYTES = 64 * 1024;
+
+export class Crowd {
+	readonly #kernel: LinuxKernel;
+	readonly #attack: Attack;
+	readonly #address: Uint8Array;
+	readonly #sayings: readonly Uint8Array[];
+	readonly #random: () => number;
+	readonly #startedMs: number;
+
+	// One entry per place.
+	readonly #fds: Int32Array;
+	readonly #serials: Int32Array;
+	readonly #states: Uint8Array;
+	readonly #clockMs: Float64Array;
+	readonly #dueMs: Float64Array;
+	readonly #sent: Int32Array;
+	readonly #received: Float64Array;
+	/** What a connection says, where that differs from one to the next. */
+	readonly #mutants: (Uint8Array | undefined)[];
+
+	/** Places that are free, the longest free first: a ring over all places. */
+	readonly #free: Int32Array;
+	#freeFirst = 0;
+	#freeCount: number;
+	#notBeforeMs = 0;
+
+	#comeNoMore = false;
+	#opened = 0;
+	#established = 0;
+	#alive = 0;
+	#alivePeak = 0;
+	#ended = 0;
+	#lastEndMs: number;
+	readonly #ends = new Map<End, number>();
+	#overdue: number[] = [];
+
+	constructor(kernel: LinuxKernel, attack: Attack) {
+		this.#kernel = kernel;
+		this.#attack = attack;
+		this.#address = encodeInternet(parseIpv4(attack.address), attack.port);
+		this.#sayings = attack.sayings.map(fromBase64);
+		this.#random = seeded(attack.mutationSeed ?? 1);
+		this.#startedMs = kernel.now();
+		this.#lastEndMs = this.#startedMs;
+		const places = attack.connections;
+		this.#fds = new Int32Array(places).fill(-1);
+		this.#serials = new Int32Array(places);
+		this.#states = new Uint8Array(places);
+		this.#clockMs = new Float64Array(places).fill(Number.NaN);
+		this.#dueMs = new Float64Array(places).fill(Number.POSITIVE_INFINITY);
+		this.#sent = new Int32Array(places);
+		this.#received = new Float64Array(places);
+		this.#mutants = new Array<Uint8Array | undefined>(places).fill(undefined);
+		this.#free = Int32Array.from({ length: places }, (_, place) => place);
+		this.#freeCount = places;
+	}
+
+	/** All that a counted attack had to do is done. */
+	get done(): boolean {
+		return this.#attack.total !== null && this.#opened >= this.#attack.total && this.#alive === 0;
+	}
+
+	get status(): AttackStatus {
+		return {
+			atMs: this.#kernel.now(),
+			opened: this.#opened,
+			established: this.#established,
+			alive: this.#alive,
+			ended: this.#ended,
+		};
+	}
+
+	/** Opens what may be opened, and does what is due. */
+	turn(nowMs: number): void {
+		const places = this.#fds.length;
+		for (let place = 0; place < places; place++)
+			if ((this.#dueMs[place] as number) <= nowMs) this.#act(place, nowMs);
+		this.#open(nowMs);
+	}
+
+	/** An event with that slot and generation. */
+	event(place: number, serial: number, flags: number): void {
+		// News of the connection that had this place before.
+		if (this.#serials[place] !== serial || this.#states[place] === FREE) return;
+		if (this.#states[place] === CONNECTING) {
+			if ((flags & (EPOLLERR | EPOLLHUP)) !== 0) {
+				this.#failed(place, this.#kernel.takeError(this.#fds[place] as number));
+				return;
+			}
+			this.#begin(place);
+		}
+		if (this.#states[place] === OPEN) this.#look(place, flags);
+	}
+
+	/** Nobody new comes. */
+	stop(): void {
+		this.#comeNoMore = true;
+	}
+
+	/** Everybody leaves. */
+	release(): AttackReport {
+		this.stop();
+		for (let place = 0; place < this.#fds.length; place++)
+			if (this.#states[place] !== FREE) this.#end(place, "given up");
+		return {
+			opened: this.#opened,
+			established: this.#established,
+			alivePeak: this.#alivePeak,
+			ends: Object.fromEntries(this.#ends),
+			tookMs: this.#lastEndMs - this.#startedMs,
+			overdueMs: spread(this.#overdue),
+		};
+	}
+
+	#open(nowMs: number): void {
+		const { opensPerSecond, total } = this.#attack;
+		if (this.#comeNoMore || nowMs < this.#notBeforeMs) return;
+		const elapsedMs = nowMs - this.#startedMs;
+		const allowed =
+			opensPerSecond === null
+				? Number.POSITIVE_INFINITY
+				: Math.floor((elapsedMs / 1000) * opensPerSecond) - this.#opened;
+		const left = total === null ? Number.POSITIVE_INFINITY : total - this.#opened;
+		const count = Math.min(allowed, left, this.#freeCount, OPENS_PER_TURN);
+		for (let i = 0; i < count; i++) if (!this.#connect(nowMs)) return;
+	}
+
+	/** `false`: this machine has no port or descriptor now. */
+	#connect(nowMs: number): boolean {
+		const place = this.#free[this.#freeFirst] as number;
+		const serial = (this.#serials[place] as number) + 1;
+		const { behaviour } = this.#attack;
+		const options =
+			behaviour.kind === "stop-reading" ? { receiveBufferBytes: behaviour.receiveBufferBytes } : {};
+		const fd = tryConnect(this.#kernel, this.#address, INTEREST, place, serial, options);
+		if (fd < 0) {
+			this.#notBeforeMs = nowMs + RETRY_MS;
+			// Of a counted attack it is one; of the others it comes again.
+			if (fd !== -EADDRNOTAVAIL && fd !== -EMFILE && this.#attack.total !== null) this.#opened++;
+			this.#count("could not start");
+			return false;
+		}
+		this.#freeFirst = (this.#freeFirst + 1) % this.#free.length;
+		this.#freeCount--;
+		this.#serials[place] = serial;
+		this.#fds[place] = fd;
+		this.#states[place] = CONNECTING;
+		this.#opened++;
+		this.#alive++;
+		this.#alivePeak = Math.max(this.#alivePeak, this.#alive);
+		return true;
+	}
+
+	/** The connection is established: the first thing that its behaviour does. */
+	#begin(place: number): void {
+		const nowMs = this.#kernel.now();
+		const { behaviour, mutationSeed } = this.#attack;
+		this.#states[place] = OPEN;
+		this.#established++;
+		this.#sent[place] = 0;
+		this.#received[place] = 0;
+		this.#clockMs[place] = behaviour.kind === "stop-reading" ? Number.NaN : nowMs;
+		if (mutationSeed !== null) this.#mutants[place] = mutate(this.#plainSaying(place), this.#random);
+		switch (behaviour.kind) {
+			case "dribble":
+				this.#dueMs[place] = nowMs + this.#pause(behaviour.everyMsMin, behaviour.everyMsMax);
+				return;
+			case "reset":
+				this.#say(place, Math.floor(this.#random() * (this.#saying(place).length + 1)));
+				this.#dueMs[place] = nowMs + this.#pause(0, behaviour.afterMsMax);
+				return;
+			default:
+				this.#say(place, this.#saying(place).length);
+		}
+	}
+
+	/** What is due now. */
+	#act(place: number, nowMs: number): void {
+		this.#dueMs[place] = Number.POSITIVE_INFINITY;
+		const { behaviour } = this.#attack;
+		if (behaviour.kind === "dribble") {
+			if ((this.#sent[place] as number) >= this.#saying(place).length) return;
+			this.#say(place, 1);
+			this.#dueMs[place] = nowMs + this.#pause(behaviour.everyMsMin, behaviour.everyMsMax);
+		} else if (behaviour.kind === "reset") {
+			this.#kernel.reset(this.#fds[place] as number);
+			this.#leave(place, "reset by the attacker");
+		}
+	}
+
+	/** What the socket has to tell. */
+	#look(place: number, flags: number): void {
+		const { behaviour } = this.#attack;
+		const fd = this.#fds[place] as number;
+		if ((flags & EPOLLERR) !== 0) {
+			this.#endedByTarget(place, "reset by the target");
+			return;
+		}
+		const stopped = behaviour.kind === "stop-reading" && !Number.isNaN(this.#clockMs[place] as number);
+		if (stopped) {
+			if ((flags & (EPOLLHUP | EPOLLRDHUP)) !== 0) this.#endedByTarget(place, "closed by the target");
+			return;
+		}
+		if ((flags & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) === 0) return;
+		for (;;) {
+			const wanted =
+				behaviour.kind === "stop-reading"
+					? Math.min(TAKE_BYTES, behaviour.afterBytes - (this.#received[place] as number))
+					: TAKE_BYTES;
+			const count = this.#kernel.discard(fd, wanted);
+			if (count === -EAGAIN) return;
+			if (count < 0) {
+				this.#endedByTarget(place, "reset by the target");
+				return;
+			}
+			if (count === 0) {
+				this.#endedByTarget(place, "closed by the target");
+				return;
+			}
+			const received = (this.#received[place] as number) + count;
+			this.#received[place] = received;
+			if (behaviour.kind === "stop-reading" && received >= behaviour.afterBytes) {
+				this.#clockMs[place] = this.#kernel.now();
+				return;
+			}
+		}
+	}
+
+	#endedByTarget(place: number, how: "closed by the target" | "reset by the target"): void {
+		const { behaviour, deadlineMs } = this.#attack;
+		if (behaviour.kind === "session") {
+			const received = this.#received[place] as number;
+			const whole = received === behaviour.answerBytes;
+			this.#end(place, whole ? "answered" : how === "reset by the target" ? how : "cut short");
+			return;
+		}
+		const clockMs = this.#clockMs[place] as number;
+		if (deadlineMs !== null && !Number.isNaN(clockMs))
+			this.#overdue.push(this.#kernel.now() - clockMs - deadlineMs);
+		this.#end(place, how);
+	}
+
+	#failed(place: number, errno: number): void {
+		// A reset here is one that came before we looked.
+		if (errno !== ETIMEDOUT && errno !== ECONNREFUSED) {
+			this.#end(place, "reset by the target");
+			return;
+		}
+		this.#notBeforeMs = this.#kernel.now() + RETRY_MS;
+		this.#end(place, errno === ETIMEDOUT ? "connect timed out" : "refused");
+	}
+
+	#end(place: number, how: End): void {
+		this.#kernel.close(this.#fds[place] as number);
+		this.#leave(place, how);
+	}
+
+	/** The descriptor is closed; the place is free. */
+	#leave(place: number, how: End): void {
+		this.#fds[place] = -1;
+		this.#states[place] = FREE;
+		this.#dueMs[place] = Number.POSITIVE_INFINITY;
+		this.#free[(this.#freeFirst + this.#freeCount) % this.#free.length] = place;
+		this.#freeCount++;
+		this.#alive--;
+		this.#ended++;
+		this.#lastEndMs = this.#kernel.now();
+		this.#count(how);
+	}
+
+	#count(how: End): void {
+		this.#ends.set(how, (this.#ends.get(how) ?? 0) + 1);
+	}
+
+	#say(place: number, length: number): void {
+		if (length === 0) return;
+		const saying = this.#saying(place);
+		const sent = this.#sent[place] as number;
+		this.#kernel.memory.set(saying.subarray(sent, sent + length), 0);
+		// An empty socket has room for all of it. An error shows as an event.
+		this.#kernel.send(this.#fds[place] as number, 0, Math.min(length, saying.length - sent));
+		this.#sent[place] = sent + length;
+	}
+
+	#saying(place: number): Uint8Array {
+		return this.#mutants[place] ?? this.#plainSaying(place);
+	}
+
+	/** By place for those who stay, by serial as well for those who come again, so that all are said. */
+	#plainSaying(place: number): Uint8Array {
+		const { length } = this.#sayings;
+		if (length === 0) return NOTHING;
+		return this.#sayings[(place + (this.#serials[place] as number)) % length] ?? NOTHING;
+	}
+
+	#pause(msMin: number, msMax: number): number {
+		return msMin + this.#random() * (msMax - msMin);
+	}
+}
+
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,68 @@
+/**
+ * What a drill is: data that says what is attacked, how, and what must hold. The files in drills/ are of this
+ * type; run.ts carries them out.
+ */
+import type { Assault, Scene } from "./assault.js";
+import type { UpstreamPorts } from "./upstream-ports.js";
+
+export interface Drill {
+	readonly name: string;
+	/** One line for the list. */
+	readonly summary: string;
+	readonly defaults: {
+		readonly connections: number;
+		/** Length of the attack. Calm before it and after it last half as long each. */
+		readonly seconds: number;
+	};
+	/** The command line's --connections counts sessions one after the other, which need no descriptor each. */
+	readonly connectionsInTurn?: true;
+	/** Descriptors that a target of the drill's own may have (ulimit -n). Default: all this machine gives. */
+	readonly descriptorLimit?: number;
+	/** Wants a link of its own (network-namespace.ts), where the rights allow one. */
+	readonly link?: true;
+	/** Configuration of the drill's own gateway, without its `admin` line. */
+	configure(upstreams: UpstreamPorts, listeners: ListenerAddresses): string;
+	/** Who attacks, once per target. */
+	attack(scene: Scene): Promise<Assault>;
+	/** What attackers are told by the target's deadlines; `null` when no deadline of the target ends them. */
+	readonly deadline: AttackDeadline | null;
+	/** How the attack ends. */
+	readonly ending: AttackEnding;
+	readonly thresholds: readonly Threshold[];
+}
+
+/** Where the drill's own gateway listens, as it stands in the configuration. */
+export interface ListenerAddresses {
+	readonly main: string;
+	/** Host side of a link that the drill made; `null` without one. */
+	readonly link: string | null;
+}
+
+export interface AttackDeadline {
+	/** Key under `timeouts`. */
+	readonly key: "handshake" | "idle" | "stall";
+	/** In the drill's own gateway. */
+	readonly ownMs: number;
+	/** In a target that is only named: the default that docs/configuration.md states. */
+	readonly givenMs: number;
+}
+
+/**
+ * - `target`: nobody new comes, and the target must get rid of those who are there;
+ * - `attackers`: they close by themselves, all at once;
+ * - `done`: when all of them have got what they came for, however long that takes (and at the latest at
+ *   a bound).
+ */
+export type AttackEnding = "target" | "attackers" | "done";
+
+/** A number that must be reached. `measure` names one of the run's measures. */
+export interface Threshold {
+	readonly measure: string;
+	readonly title: string;
+	readonly unit: Unit;
+	readonly bound: { readonly atMost: number } | { readonly atLeast: number } | { readonly exactly: number };
+	/** Only some targets can say; where they cannot, nothing is judged. Otherwise a missing number has not held. */
+	readonly optional?: true;
+}
+
+export type Unit = "share" | "ms" | "bytes" | "times" | "count" | "cores";

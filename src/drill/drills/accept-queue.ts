@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { acceptQueue, closeDescriptor, openListener } from "../../kernel/sockets.js";
+import { type Assault, type AssaultReport, Attackers, type Scene } from "../assault.js";
+import type { Attack } from "../attack.js";
+import type { Drill, Threshold } from "../drill.js";
+import { connecting, listenQueue, tcpCounter } from "../kernel-tables.js";
+import { GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
+import { sayings, toBase64 } from "../traffic.js";
+
+/** Backlog of the listener from which nobody accepts: of 200 clients, 128. */
+const BACKLOG_SHARE = 128 / 200;
+
+/** The first retry of a dropped SYN comes after a second; by then everybody has been counted. */
+const COUNT_AFTER_MS = 700;
+
+/** Time in which the gateway's queue must be empty. */
+const DRAINED_AFTER_MS = 1000;
+
+const KERNEL: readonly Threshold[] = [
+	{
+		measure: "kernel.establishedBeyondBacklog",
+		title: "nobody accepts: connections established beyond the backlog",
+		unit: "count",
+		bound: { exactly: 1 },
+		optional: true,
+	},
+	{
+		measure: "kernel.neitherWaitingNorRetrying",
+		title: "nobody accepts: clients that neither wait in the queue nor retry",
+		unit: "count",
+		bound: { exactly: 0 },
+		optional: true,
+	},
+	{
+		measure: "kernel.refused",
+		title: "nobody accepts: clients refused or reset",
+		unit: "count",
+		bound: { exactly: 0 },
+		optional: true,
+	},
+	{
+		measure: "kernel.overflowsPerRetrier",
+		title: "nobody accepts: overflows counted for each client that retries",
+		unit: "count",
+		bound: { atLeast: 1 },
+		optional: true,
+	},
+];
+
+const TARGET: readonly Threshold[] = [
+	{
+		measure: "waiting",
+		title: "through the target: clients left in the accept queue",
+		unit: "count",
+		bound: { exactly: 0 },
+	},
+	{
+		measure: "unestablished",
+		title: "through the target: clients that could not connect",
+		unit: "count",
+		bound: { exactly: 0 },
+	},
+];
+
+/**
+ * First without a gateway: what this kernel does with clients whom nobody accepts. Then the same clients through
+ * the target, to an upstream that never answers: nobody waits at the door, because accepting waits for no handler.
+ */
+export const acceptQueueDrill: Drill = {
+	name: "accept-queue",
+	summary: "what this kernel does when nobody accepts, and that the target always does",
+	defaults: { connections: 200, seconds: 4 },
+	deadline: null,
+	ending: "attackers",
+	thresholds: [...KERNEL, ...TARGET, ...GOOD_CLIENT, ...NOTHING_LEFT],
+
+	configure: ({ tls, http, silent }, { main }) => `
+timeouts: { handshake: 5s, connect: 2s, idle: 10m, stall: 3s, half_closed: 3s, drain: 1s }
+listeners:
+  - listen: ${main}
+    backlog: 128
+    routes:
+      - { sni: silent.drill.test, to: silent }
+      - { sni: good.drill.test, to: tls }
+      - { host: good.drill.test, to: http }
+upstreams:
+  silent: 127.0.0.1:${silent}
+  tls: 127.0.0.1:${tls}
+  http: 127.0.0.1:${http}
+`,
+
+	async attack(scene) {
+		const { hello } = await sayings("silent");
+		return new DoorAssault(scene, {
+			address: scene.target.address,
+			port: scene.target.port,
+			connections: scene.connections,
+			total: null,
+			opensPerSecond: 4000,
+			sayings: [toBase64(hello)],
+			mutationSeed: null,
+			behaviour: { kind: "hold" },
+			deadlineMs: null,
+		});
+	},
+};
+
+class DoorAssault implements Assault {
+	readonly #scene: Scene;
+	readonly #attack: Attack;
+	readonly #attackers: Attackers;
+	#measures: Record<string, number | null> = {};
+
+	constructor(scene: Scene, attack: Attack) {
+		this.#scene = scene;
+		this.#attack = attack;
+		this.#attackers = new Attackers(attack);
+	}
+
+	get status() {
+		return this.#attackers.status;
+	}
+
+	get done() {
+		return this.#attackers.done;
+	}
+
+	get failure() {
+		return this.#attackers.failure;
+	}
+
+	async start(): Promise<void> {
+		// The kernel is the same whatever the target is; once is enough.
+		if (this.#scene.target.kind !== "bare") this.#measures = await this.#withoutAccepting();
+		await this.#attackers.start();
+		await sleep(DRAINED_AFTER_MS);
+		this.#measures = {
+			...this.#measures,
+			waiting: listenQueue(this.#scene.target.port).depth,
+			unestablished: this.#scene.connections - this.status.established,
+		};
+	}
+
+	async #withoutAccepting(): Promise<Record<string, number>> {
+		const { connections } = this.#scene;
+		const backlog = Math.max(1, Math.floor(connections * BACKLOG_SHARE));
+		const { fds, port } = openListener(
+			{
+				address: Uint8Array.of(127, 0, 0, 1),
+				port: 0,
+				backlog,
+				keepalive: { idleSeconds: 60, intervalSeconds: 10, probes: 6 },
+			},
+			1,
+		);
+		const overflowsBefore = tcpCounter("ListenOverflows");
+		const dropsBefore = tcpCounter("ListenDrops");
+		const clients = new Attackers({
+			...this.#attack,
+			address: "127.0.0.1",
+			port,
+			opensPerSecond: null,
+		});
+		try {
+			await clients.start();
+			await sleep(COUNT_AFTER_MS);
+			const retrying = connecting(port);
+			const queue = acceptQueue(fds[0] as number); // one was asked for
+			const overflows = tcpCounter("ListenOverflows") - overflowsBefore;
+			const drops = tcpCounter("ListenDrops") - dropsBefore;
+			const { attackers } = await clients.release();
+			return {
+				"kernel.backlog": backlog,
+				"kernel.queueDepth": queue.depth,
+				"kernel.queueLimit": queue.limit,
+				"kernel.established": attackers.established,
+				"kernel.retrying": retrying,
+				"kernel.overflows": overflows,
+				"kernel.drops": drops,
+				"kernel.establishedBeyondBacklog": attackers.established - backlog,
+				"kernel.neitherWaitingNorRetrying": connections - queue.depth - retrying,
+				"kernel.refused": (attackers.ends.refused ?? 0) + (attackers.ends["reset by the target"] ?? 0),
+				"kernel.overflowsPerRetrier": retrying === 0 ? 0 : overflows / retrying,
+			};
+		} finally {
+			await clients.dispose();
+			fds.forEach(closeDescriptor);
+		}
+	}
+
+	stop(): void {
+		this.#attackers.stop();
+	}
+
+	async release(): Promise<AssaultReport> {
+		return { ...(await this.#attackers.release()), measures: this.#measures };
+	}
+
+	dispose(): Promise<void> {
+		return this.#attackers.dispose();
+	}
+}

@@ -1,0 +1,47 @@
+import { Attackers } from "../assault.js";
+import type { Drill, Threshold } from "../drill.js";
+import { NOTHING_LEFT, SERVED_AFTER, SERVED_IN_CALM, SERVED_UNDER_ATTACK } from "../thresholds.js";
+import { sayings, TLS_ANSWER, toBase64 } from "../traffic.js";
+
+const SERVED: readonly Threshold[] = [
+	{ measure: "unserved", title: "of the burst: not served", unit: "count", bound: { exactly: 0 } },
+	{ measure: "resetByTarget", title: "of the burst: reset", unit: "count", bound: { exactly: 0 } },
+];
+
+/** Everybody at once, as after an outage: each connects, asks, and wants its answer. */
+export const burst: Drill = {
+	name: "burst",
+	summary: "everybody connects at once, and wants an answer",
+	defaults: { connections: 5000, seconds: 4 },
+	deadline: null,
+	ending: "done",
+	thresholds: [SERVED_IN_CALM, SERVED_UNDER_ATTACK, SERVED_AFTER, ...SERVED, ...NOTHING_LEFT],
+
+	configure: ({ tls, http }, { main }) => `
+timeouts: { handshake: 5s, connect: 5s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }
+listeners:
+  - listen: ${main}
+    backlog: 4096
+    routes:
+      - { sni: good.drill.test, to: tls }
+      - { host: good.drill.test, to: http }
+upstreams:
+  tls: 127.0.0.1:${tls}
+  http: 127.0.0.1:${http}
+`,
+
+	async attack({ target, connections }) {
+		const { hello } = await sayings("good");
+		return new Attackers({
+			address: target.address,
+			port: target.port,
+			connections,
+			total: connections,
+			opensPerSecond: null,
+			sayings: [toBase64(hello)],
+			mutationSeed: null,
+			behaviour: { kind: "session", answerBytes: TLS_ANSWER.length },
+			deadlineMs: null,
+		});
+	},
+};

@@ -1,0 +1,25 @@
+/** All drills, in the order in which they are listed. */
+import type { Drill } from "../drill.js";
+import { acceptQueueDrill } from "./accept-queue.js";
+import { burst } from "./burst.js";
+import { churn } from "./churn.js";
+import { exhaust } from "./exhaust.js";
+import { garbage } from "./garbage.js";
+import { halfOpen } from "./half-open.js";
+import { hold } from "./hold.js";
+import { resetStorm } from "./reset-storm.js";
+import { slowReader } from "./slow-reader.js";
+import { slowloris } from "./slowloris.js";
+
+export const DRILLS: readonly Drill[] = [
+	slowloris,
+	hold,
+	exhaust,
+	burst,
+	slowReader,
+	halfOpen,
+	resetStorm,
+	garbage,
+	churn,
+	acceptQueueDrill,
+];

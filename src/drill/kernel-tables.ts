@@ -1,0 +1,125 @@
+/** What the kernel's network tables say: /proc/net/tcp, sockstat, netstat. */
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+
+/** Columns of /proc/net/tcp. */
+const LOCAL = 1;
+const REMOTE = 2;
+const STATE = 3;
+const QUEUES = 4;
+const INODE = 9;
+
+const SYN_SENT = "02";
+const LISTEN = "0A";
+
+export interface ListenQueue {
+	/** Connections that wait to be accepted, over all sockets of the port. */
+	readonly depth: number;
+	/** Inodes of the sockets. */
+	readonly inodes: readonly string[];
+}
+
+/** The accept queue of a port, whoever owns it. Listening sockets stand first, so thousands of others are not read. */
+export function listenQueue(port: number): ListenQueue {
+	let depth = 0;
+	const inodes: string[] = [];
+	for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) {
+		for (const fields of rows(file)) {
+			if (fields[STATE] !== LISTEN) break;
+			if (portOf(fields[LOCAL]) !== port) continue;
+			// For a listening socket the receive queue counts connections.
+			depth += Number.parseInt(fields[QUEUES]?.split(":")[1] ?? "0", 16);
+			inodes.push(fields[INODE] ?? "");
+		}
+	}
+	return { depth, inodes };
+}
+
+/** Connections to a port that nobody has answered yet. */
+export function connecting(port: number): number {
+	let count = 0;
+	for (const fields of rows("/proc/net/tcp"))
+		if (fields[STATE] === SYN_SENT && portOf(fields[REMOTE]) === port) count++;
+	return count;
+}
+
+/** The process that holds one of these sockets; `null` when there is none that we may see. */
+export function holderOf(inodes: readonly string[]): number | null {
+	const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`));
+	for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+		try {
+			for (const fd of readdirSync(`/proc/${pid}/fd`))
+				if (wanted.has(readlinkSync(`/proc/${pid}/fd/${fd}`))) return Number(pid);
+		} catch {
+			// It has ended, or it is not ours to look into.
+		}
+	}
+	return null;
+}
+
+const PAGE_BYTES = 4096;
+
+/** Memory of all TCP sockets of this machine, as far as the kernel charges it. */
+export function tcpMemoryBytes(): number {
+	const found = /^TCP: .* mem (\d+)/m.exec(readFileSync("/proc/net/sockstat", "utf8"));
+	return Number(found?.[1] ?? 0) * PAGE_BYTES;
+}
+
+/** A counter of TcpExt, such as ListenOverflows; 0 when this kernel has none. */
+export function tcpCounter(name: string): number {
+	const [names, values] = readFileSync("/proc/net/netstat", "utf8")
+		.split("\n")
+		.filter((line) => line.startsWith("TcpExt:"))
+		.map((line) => line.split(" "));
+	const index = names?.indexOf(name) ?? -1;
+	return index < 0 ? 0 : Number(values?.[index] ?? 0);
+}
+
+/** A number of /proc/sys, or `null`. */
+export function setting(path: string): number | null {
+	try {
+		return Number(readFileSync(`/proc/sys/${path}`, "utf8").trim().split(/\s+/)[0]);
+	} catch {
+		return null;
+	}
+}
+
+/** First and last ephemeral port. */
+export function ephemeralPorts(): { first: number; last: number } {
+	const [first = 32_768, last = 60_999] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8")
+		.trim()
+		.split(/\s+/)
+		.map(Number);
+	return { first, last };
+}
+
+const BLOCK_BYTES = 64 * 1024;
+
+/** The fields of each row, read piece by piece, so that whoever stops early does not pay for the rest. */
+function* rows(file: string): Generator<string[]> {
+	let fd: number;
+	try {
+		fd = openSync(file, "r");
+	} catch {
+		return; // no IPv6 here
+	}
+	try {
+		const buffer = Buffer.alloc(BLOCK_BYTES);
+		let rest = "";
+		for (let first = true; ; ) {
+			const count = readSync(fd, buffer);
+			if (count === 0) return;
+			const lines = (rest + buffer.toString("latin1", 0, count)).split("\n");
+			rest = lines.pop() ?? "";
+			for (const line of lines) {
+				if (!first) yield line.trim().split(/\s+/);
+				first = false;
+			}
+		}
+	} finally {
+		closeSync(fd);
+	}
+}
+
+function portOf(address: string | undefined): number {
+	return Number.parseInt(address?.split(":")[1] ?? "", 16);
+}

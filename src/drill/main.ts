@@ -1,0 +1,114 @@
+/** `sluice drill`, without its command line: targets one after the other, and what they came to. */
+import { writeFileSync } from "node:fs";
+import { raiseDescriptorLimit } from "../kernel/sockets.js";
+import { toSvg } from "./chart.js";
+import { DRILLS } from "./drills/index.js";
+import { Helper } from "./helper.js";
+import { ephemeralPorts } from "./kernel-tables.js";
+import { type Link, makeLink } from "./network-namespace.js";
+import { type DrillArguments, type DrillOptions, DrillUsageError, readOptions } from "./options.js";
+import { endAll, installCleanup } from "./processes.js";
+import { Progress } from "./progress.js";
+import { toText } from "./report.js";
+import { conclude, toJson } from "./result.js";
+import { type Recording, runDrill } from "./run.js";
+import type { Target } from "./target.js";
+import { startBare } from "./targets/bare.js";
+import { startGateway } from "./targets/gateway.js";
+import { giveTarget } from "./targets/given.js";
+import type { UpstreamPorts } from "./upstream-ports.js";
+
+const HELD = 0;
+const NOT_HELD = 1;
+const USAGE = 2;
+
+/** One line for each drill. */
+export function listDrills(): string {
+	const width = Math.max(...DRILLS.map(({ name }) => name.length));
+	return DRILLS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`).join("");
+}
+
+/** Runs a drill, prints what it came to, and ends this process with its verdict as the exit status. */
+export async function drillAndExit(name: string, given: DrillArguments): Promise<never> {
+	installCleanup();
+	let exitCode: number;
+	try {
+		exitCode = await drill(name, given);
+	} catch (error) {
+		const usage = error instanceof DrillUsageError;
+		process.stderr.write(`sluice drill: ${error instanceof Error ? error.message : String(error)}\n`);
+		exitCode = usage ? USAGE : NOT_HELD;
+	}
+	return endAll(exitCode);
+}
+
+async function drill(name: string, given: DrillArguments): Promise<number> {
+	const machine = { descriptors: raiseDescriptorLimit(), ephemeralPorts: ephemeralPorts() };
+	const options = readOptions(name, given, machine);
+	const progress = new Progress(options.drill.name, process.stderr);
+	let recordings: readonly Recording[];
+	try {
+		recordings = await drillTargets(options, progress);
+	} finally {
+		progress.end();
+	}
+	const result = conclude(options, machine, recordings);
+	if (options.svg !== null) writeFileSync(options.svg, toSvg(result));
+	process.stdout.write(options.json ? toJson(result) : toText(result));
+	return result.held ? HELD : NOT_HELD;
+}
+
+async function drillTargets(options: DrillOptions, progress: Progress): Promise<Recording[]> {
+	const { target } = options;
+	if (target !== null) {
+		const link = "a given target has no listener on a link of the drill's own";
+		return [await drillOne(options, async () => giveTarget(target.address, target.port), link, progress)];
+	}
+	const upstream = new Helper<never, UpstreamPorts>("upstream.js");
+	const ports = await upstream.answer((news): news is UpstreamPorts => news.any > 0);
+	const recordings = [await drillGateway(options, ports, progress)];
+	if (options.bare) {
+		const { descriptorLimit } = options.drill;
+		const noLink = "the bare server listens on 127.0.0.1 only";
+		recordings.push(await drillOne(options, () => startBare(ports.any, descriptorLimit), noLink, progress));
+	}
+	await upstream.stop();
+	return recordings;
+}
+
+async function drillGateway(
+	options: DrillOptions,
+	ports: UpstreamPorts,
+	progress: Progress,
+): Promise<Recording> {
+	const { drill } = options;
+	const link = drill.link === true ? makeLink() : "this drill has no use for one";
+	const linkListener = typeof link === "string" ? null : `${link.hostAddress}:0`;
+	const config = drill.configure(ports, { main: "127.0.0.1:0", link: linkListener });
+	const { descriptorLimit } = drill;
+	try {
+		return await drillOne(
+			options,
+			() => startGateway({ config, descriptorLimit, linkListener }),
+			link,
+			progress,
+		);
+	} finally {
+		if (typeof link !== "string") link.remove();
+	}
+}
+
+async function drillOne(
+	options: DrillOptions,
+	start: () => Promise<Target>,
+	link: Link | string,
+	progress: Progress,
+): Promise<Recording> {
+	const target = await start();
+	try {
+		const { drill, connections, seconds } = options;
+		return await runDrill(drill, target, { connections, seconds, link, progress });
+	} finally {
+		await target.stop();
+	}
+}

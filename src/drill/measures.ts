@@ -1,0 +1,129 @@
+/** From what was seen to numbers: each has a name, by which thresholds call it. `null`: it could not be measured. */
+import type { Attempt } from "./messages.js";
+import { type Spread, spread } from "./percentile.js";
+import type { Phase, PhaseName, Recording } from "./run.js";
+import type { Sample } from "./sampler.js";
+
+export type Measures = Readonly<Record<string, number | null>>;
+
+/** The good client in one phase, by when its attempts began. */
+export interface ClientFigures {
+	readonly attempts: number;
+	readonly succeeded: number;
+	readonly failures: Readonly<Record<string, number>>;
+	/** Of those that succeeded. */
+	readonly latencyMs: Spread | null;
+}
+
+/** Of a drill over many sessions, the first ones only warm the target up. */
+const WARM_UP_SESSIONS = 50_000;
+/** Where there are fewer in all, this share of them. */
+const WARM_UP_SHARE = 0.05;
+
+export function clientFigures(attempts: readonly Attempt[], phase: Phase): ClientFigures {
+	const mine = attempts.filter(([startedMs]) => startedMs >= phase.fromMs && startedMs < phase.toMs);
+	const failures: Record<string, number> = {};
+	const tookMs: number[] = [];
+	for (const [, took, failure] of mine) {
+		if (failure === null) tookMs.push(took);
+		else failures[failure] = (failures[failure] ?? 0) + 1;
+	}
+	return { attempts: mine.length, succeeded: tookMs.length, failures, latencyMs: spread(tookMs) };
+}
+
+export function phaseOf(recording: Recording, name: PhaseName): Phase {
+	const found = recording.phases.find((phase) => phase.name === name);
+	if (found === undefined) throw new Error(`the phase "${name}" was not run`);
+	return found;
+}
+
+export function samplesIn(recording: Recording, name: PhaseName): readonly Sample[] {
+	const { fromMs, toMs } = phaseOf(recording, name);
+	return recording.samples.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
+}
+
+export function measure(recording: Recording): Measures {
+	const { before, rest, assault, samples } = recording;
+	const calm = clientFigures(recording.attempts, phaseOf(recording, "calm"));
+	const attack = clientFigures(recording.attempts, phaseOf(recording, "attack"));
+	const after = clientFigures(recording.attempts, phaseOf(recording, "after"));
+	const { ends, overdueMs, opened } = assault.attackers;
+	const answered = ends.answered ?? 0;
+	return {
+		"calm.success": share(calm),
+		"attack.success": share(attack),
+		"after.success": share(after),
+		p99Ratio: ratio(attack.latencyMs?.p99, calm.latencyMs?.p99),
+		attackersPeakShare: assault.attackers.alivePeak / recording.connections,
+		neverGone: ends["given up"] ?? 0,
+		overdueMaxMs: overdueMs?.max ?? null,
+		alive: recording.alive ? 1 : 0,
+		descriptorsLeft: minus(rest.descriptors, before.descriptors),
+		descriptorsPeak: peak(samples.map(({ descriptors }) => descriptors)),
+		memoryKeptBytes: minus(rest.residentBytes, last(samplesIn(recording, "calm"))?.residentBytes ?? null),
+		memoryDriftBytes: drift(recording),
+		acceptQueuePeak: peak(samples.map(({ acceptQueue }) => acceptQueue)),
+		ledgerDiscrepancyMax: peak(samples.map(({ ledgerDiscrepancy }) => magnitude(ledgerDiscrepancy))),
+		cpuWhileFullCores: cpuWhileFull(samplesIn(recording, "attack")),
+		goodAgainMs: goodAgain(recording.attempts, phaseOf(recording, "after")),
+		unserved: opened - answered + (ends["could not start"] ?? 0),
+		resetByTarget: ends["reset by the target"] ?? 0,
+		sessionsPerSecond: assault.attackers.tookMs > 0 ? answered / (assault.attackers.tookMs / 1000) : null,
+		...assault.measures,
+	};
+}
+
+function share({ attempts, succeeded }: ClientFigures): number | null {
+	return attempts === 0 ? null : succeeded / attempts;
+}
+
+function ratio(value: number | undefined, base: number | undefined): number | null {
+	return value === undefined || base === undefined || base === 0 ? null : value / base;
+}
+
+function minus(value: number | null, base: number | null): number | null {
+	return value === null || base === null ? null : value - base;
+}
+
+function magnitude(value: number | null): number | null {
+	return value === null ? null : Math.abs(value);
+}
+
+function peak(values: readonly (number | null)[]): number | null {
+	const known = values.filter((value) => value !== null);
+	return known.length === 0 ? null : Math.max(...known);
+}
+
+function last<T>(values: readonly T[]): T | undefined {
+	return values[values.length - 1];
+}
+
+/** Cores in use in the second half of the attack, when everything that can be taken has been taken. */
+function cpuWhileFull(samples: readonly Sample[]): number | null {
+	const first = samples[Math.floor(samples.length / 2)];
+	const end = last(samples);
+	if (first === undefined || end === undefined || end.atMs <= first.atMs) return null;
+	const usedMs = minus(end.cpuMs, first.cpuMs);
+	return usedMs === null ? null : usedMs / (end.atMs - first.atMs);
+}
+
+/** From the end of the attack until the last failure had begun and a success had ended. `null`: never good again. */
+export function goodAgain(attempts: readonly Attempt[], after: Phase): number | null {
+	const mine = attempts.filter(([startedMs]) => startedMs >= after.fromMs && startedMs < after.toMs);
+	const lastFailure = Math.max(
+		after.fromMs,
+		...mine.filter(([, , failure]) => failure !== null).map(([at]) => at),
+	);
+	const first = mine
+		.filter(([startedMs, , failure]) => failure === null && startedMs >= lastFailure)
+		.map(([startedMs, tookMs]) => startedMs + tookMs)
+		.sort((a, b) => a - b)[0];
+	return first === undefined ? null : first - after.fromMs;
+}
+
+/** Resident memory at the end against that after the warm-up. */
+function drift({ samples, rest, assault }: Recording): number | null {
+	const warm = Math.min(WARM_UP_SESSIONS, assault.attackers.opened * WARM_UP_SHARE);
+	const base = samples.find(({ attackersEnded }) => attackersEnded > 0 && attackersEnded >= warm);
+	return minus(rest.residentBytes, base?.residentBytes ?? null);
+}

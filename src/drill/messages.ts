@@ -1,0 +1,60 @@
+/** What crosses the pipes between a drill and its helpers: one JSON line each. */
+import type { Attack, AttackReport, AttackStatus } from "./attack.js";
+
+/** To the attackers. */
+export type AttackOrder =
+	| { readonly do: "attack"; readonly attack: Attack }
+	/** Nobody new comes; who is there goes on. */
+	| { readonly do: "stop" }
+	/** Everybody leaves, and the report is due. */
+	| { readonly do: "release" };
+
+/** From the attackers. */
+export type AttackNews =
+	| { readonly news: "status"; readonly status: AttackStatus }
+	/** Every connection of a counted attack has ended. */
+	| { readonly news: "done" }
+	| { readonly news: "report"; readonly report: AttackReport };
+
+/** To the good client. */
+export interface ClientOrder {
+	readonly do: "start";
+	readonly address: string;
+	readonly port: number;
+	/** IPv4, on loopback. */
+	readonly source: string | null;
+	/** Base64. Asked in turn. */
+	readonly asks: readonly ClientAsk[];
+}
+
+export interface ClientAsk {
+	readonly say: string;
+	/** The answer, byte by byte; `null`: any answer will do, because nobody knows what this target relays to. */
+	readonly expect: string | null;
+}
+
+/** One attempt of the good client: when it began, how long it took, and `null` or why it failed. */
+export type Attempt = readonly [startedMs: number, tookMs: number, failure: string | null];
+
+/** From the good client. */
+export interface ClientNews {
+	readonly attempts: readonly Attempt[];
+}
+
+/** To the blackholing relay. */
+export type RelayOrder = { readonly do: "freeze"; readonly deadlineMs: number } | { readonly do: "release" };
+
+/** From the blackholing relay. */
+export type RelayNews =
+	| { readonly news: "listening"; readonly port: number }
+	/** The target has given all of them up. */
+	| { readonly news: "all gone" }
+	| { readonly news: "report"; readonly report: RelayReport };
+
+export interface RelayReport {
+	/** Connections to the target when it fell silent. */
+	readonly frozen: number;
+	/** Of these, still open at the end. */
+	readonly neverGone: number;
+	readonly overdueMs: AttackReport["overdueMs"];
+}

@@ -1,0 +1,23 @@
+/** Summaries of many values. */
+
+export interface Spread {
+	readonly count: number;
+	readonly p50: number;
+	readonly p99: number;
+	readonly max: number;
+}
+
+/** The smallest value that is not exceeded by that share (0 to 1) of all; `null` of nothing. */
+export function percentile(sorted: ArrayLike<number>, share: number): number | null {
+	if (sorted.length === 0) return null;
+	return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? null;
+}
+
+/** `null` of nothing. */
+export function spread(values: ArrayLike<number>): Spread | null {
+	const sorted = Float64Array.from(values).sort();
+	const p50 = percentile(sorted, 0.5);
+	const p99 = percentile(sorted, 0.99);
+	const max = percentile(sorted, 1);
+	return p50 === null || p99 === null || max === null ? null : { count: sorted.length, p50, p99, max };
+}

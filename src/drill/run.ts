@@ -1,0 +1,202 @@
+/**
+ * One drill against one target:
+ *
+ *     start ── calm ──►── attack ──────────────────────────►── after ──►── settle
+ *              client     client and attackers; nobody new     client      nobody: what has the
+ *                         comes, and the last one is gone                  target still open?
+ *
+ * The good client and the sampler run from the first phase to the last.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Assault, AssaultReport, Scene } from "./assault.js";
+import type { Drill } from "./drill.js";
+import { Helper } from "./helper.js";
+import type { Attempt, ClientAsk, ClientNews, ClientOrder } from "./messages.js";
+import type { Link } from "./network-namespace.js";
+import { isAlive } from "./proc.js";
+import type { Progress } from "./progress.js";
+import { monotonicMs, type Sample, Sampler, takeSample } from "./sampler.js";
+import type { Target, TargetKind } from "./target.js";
+import { HTTP_ANSWER, sayings, TLS_ANSWER, toBase64 } from "./traffic.js";
+
+export type PhaseName = "calm" | "attack" | "after";
+
+export interface Phase {
+	readonly name: PhaseName;
+	readonly fromMs: number;
+	readonly toMs: number;
+}
+
+/** Everything that was seen, before anything is concluded from it. */
+export interface Recording {
+	readonly target: {
+		readonly kind: TargetKind;
+		readonly label: string;
+		readonly pid: number | null;
+		readonly backlog: number | null;
+	};
+	/** Asked for. */
+	readonly connections: number;
+	readonly deadlineMs: number | null;
+	readonly phases: readonly Phase[];
+	readonly attempts: readonly Attempt[];
+	readonly samples: readonly Sample[];
+	/** Nobody is connected: before the first phase, and after the last. */
+	readonly before: Sample;
+	readonly rest: Sample;
+	readonly alive: boolean;
+	readonly assault: AssaultReport;
+	readonly closedByReason: Readonly<Record<string, number>>;
+	/** What the target wrote last, if it is no longer there. */
+	readonly lastWords: string | null;
+}
+
+/** Where the good client comes from, so that limits per address do not take it for one of the attackers. */
+const CLIENT_SOURCE = "127.0.0.2";
+
+/** Beyond the deadline, the time in which attackers may still go: what comes later is called "never". */
+const GRACE_MS = 2000;
+
+/** How long a counted attack may take at most. */
+const DONE_MAX_MS = 15 * 60_000;
+
+/** How long the target may take to give back what it has when nobody is there any more. */
+const SETTLE_MAX_MS = 5000;
+const SETTLE_STEP_MS = 100;
+
+/** The first answers of a process that has just started are slow, and calm is what attack is compared with. */
+const WARM_UP_MS = 1500;
+
+/** A process that has just started is not at rest yet. */
+const START_MS = 500;
+
+export interface RunOptions {
+	readonly connections: number;
+	readonly seconds: number;
+	readonly link: Link | string;
+	readonly progress: Progress;
+}
+
+export async function runDrill(drill: Drill, target: Target, options: RunOptions): Promise<Recording> {
+	const { seconds, connections, link, progress } = options;
+	const deadlineMs =
+		drill.deadline === null ? null : target.kind === "given" ? drill.deadline.givenMs : drill.deadline.ownMs;
+	const scene: Scene = { target, connections, seconds, deadlineMs, link };
+	const phases: Phase[] = [];
+	const attempts: Attempt[] = [];
+
+	await sleep(START_MS);
+	// The first look opens the connection over which all others go.
+	const reasonsBefore = (await target.metrics())?.closedByReason ?? {};
+	const before = await takeSample(target, NOBODY);
+
+	const client = new Helper<ClientOrder, ClientNews>("client.js");
+	client.listen((news) => attempts.push(...news.attempts));
+	let assault: Assault | null = null;
+	let sampler: Sampler | null = null;
+	try {
+		const attack = await drill.attack(scene);
+		assault = attack;
+		sampler = new Sampler(target, () => attack.status);
+		const { samples } = sampler;
+		const watched = <T>(step: Promise<T>): Promise<T> => Promise.race([step, client.failure, attack.failure]);
+		const phase = async <T>(name: PhaseName, body: () => Promise<T>): Promise<T> => {
+			const fromMs = monotonicMs();
+			progress.phase(target, name, () => ({ attempts, attackers: attack.status }));
+			const result = await watched(body());
+			phases.push({ name, fromMs, toMs: monotonicMs() });
+			return result;
+		};
+		client.order({
+			do: "start",
+			address: target.address,
+			port: target.port,
+			source: target.address.startsWith("127.") ? CLIENT_SOURCE : null,
+			asks: await clientAsks(target),
+		});
+
+		await watched(sleep(WARM_UP_MS));
+		await phase("calm", () => sleep((seconds / 2) * 1000));
+		const report = await phase("attack", () => carryOut(drill, attack, seconds, deadlineMs));
+		await phase("after", () => sleep((seconds / 2) * 1000));
+
+		await client.stop();
+		sampler.stop();
+		progress.phase(target, "settle", () => ({ attempts, attackers: attack.status }));
+		const rest = await settle(target, before);
+		const reasons = (await target.metrics())?.closedByReason ?? {};
+		const alive = target.pid === null || isAlive(target.pid);
+		return {
+			target: { kind: target.kind, label: target.label, pid: target.pid, backlog: target.backlog },
+			connections,
+			deadlineMs,
+			phases,
+			attempts,
+			samples,
+			before,
+			rest,
+			alive,
+			assault: report,
+			closedByReason: difference(reasons, reasonsBefore),
+			lastWords: alive ? null : target.lastWords(),
+		};
+	} finally {
+		sampler?.stop();
+		await client.stop();
+		await assault?.dispose();
+	}
+}
+
+const NOBODY = { atMs: 0, opened: 0, established: 0, alive: 0, ended: 0 };
+
+async function carryOut(
+	drill: Drill,
+	attack: Assault,
+	seconds: number,
+	deadlineMs: number | null,
+): Promise<AssaultReport> {
+	await attack.start();
+	if (drill.ending === "done") {
+		await Promise.race([attack.done, sleep(DONE_MAX_MS, undefined, { ref: false })]);
+		return attack.release();
+	}
+	await sleep(seconds * 1000);
+	attack.stop();
+	if (drill.ending === "target") {
+		const giveUpMs = monotonicMs() + (deadlineMs ?? 0) + GRACE_MS;
+		// One status is on its way from before the order.
+		await sleep(SETTLE_STEP_MS * 3);
+		while (attack.status.alive > 0 && monotonicMs() < giveUpMs) await sleep(SETTLE_STEP_MS);
+	}
+	return attack.release();
+}
+
+/** Waits until the target has open what it had open before, for a while. */
+async function settle(target: Target, before: Sample): Promise<Sample> {
+	const giveUpMs = monotonicMs() + SETTLE_MAX_MS;
+	for (;;) {
+		await sleep(SETTLE_STEP_MS);
+		const now = await takeSample(target, NOBODY);
+		if (now.descriptors === before.descriptors || monotonicMs() > giveUpMs) return now;
+	}
+}
+
+async function clientAsks(target: Target): Promise<ClientAsk[]> {
+	const { hello, request } = await sayings("good");
+	// Nobody knows the names that a given target routes, but every proxy has some answer to a request.
+	if (target.kind === "given") return [{ say: toBase64(request), expect: null }];
+	return [
+		{ say: toBase64(hello), expect: toBase64(TLS_ANSWER) },
+		{ say: toBase64(request), expect: toBase64(HTTP_ANSWER) },
+	];
+}
+
+function difference(
+	now: Readonly<Record<string, number>>,
+	before: Readonly<Record<string, number>>,
+): Record<string, number> {
+	const grown = Object.entries(now).map(
+		([reason, count]) => [reason, count - (before[reason] ?? 0)] as const,
+	);
+	return Object.fromEntries(grown.filter(([, count]) => count > 0));
+}

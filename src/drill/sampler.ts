@@ -1,0 +1,92 @@
+/** Looks at the target four times a second, from outside: it costs the target no descriptor of its own and hardly any time. */
+
+import type { AttackStatus } from "./attack.js";
+import { listenQueue, tcpMemoryBytes } from "./kernel-tables.js";
+import { countDescriptors, readCpu, residentBytes } from "./proc.js";
+import type { Target } from "./target.js";
+
+export const SAMPLE_MS = 250;
+
+export interface Sample {
+	/** On the clock of monotonicMs(). */
+	readonly atMs: number;
+	/** What the target has open, pipes for splicing aside; `null` when its process cannot be seen. */
+	readonly descriptors: number | null;
+	readonly residentBytes: number | null;
+	/** CPU it has used since it started. */
+	readonly cpuMs: number | null;
+	/** Connections that wait to be accepted. */
+	readonly acceptQueue: number;
+	/** All TCP sockets of this machine. */
+	readonly tcpMemoryBytes: number;
+	readonly sessions: number | null;
+	readonly linkSessions: number | null;
+	readonly ledgerDiscrepancy: number | null;
+	readonly attackersAlive: number;
+	readonly attackersEnded: number;
+}
+
+/** Milliseconds on the clock that all processes of this machine share (CLOCK_MONOTONIC). */
+export function monotonicMs(): number {
+	return Number(process.hrtime.bigint()) / 1e6;
+}
+
+export class Sampler {
+	readonly samples: Sample[] = [];
+	readonly #target: Target;
+	readonly #attackers: () => AttackStatus;
+	readonly #timer: NodeJS.Timeout;
+	#busy = false;
+
+	constructor(target: Target, attackers: () => AttackStatus) {
+		this.#target = target;
+		this.#attackers = attackers;
+		this.#timer = setInterval(() => void this.#sample(), SAMPLE_MS);
+	}
+
+	stop(): void {
+		clearInterval(this.#timer);
+	}
+
+	async #sample(): Promise<void> {
+		// A target that answers late gets fewer samples, not more questions.
+		if (this.#busy) return;
+		this.#busy = true;
+		this.samples.push(await takeSample(this.#target, this.#attackers()));
+		this.#busy = false;
+	}
+}
+
+export async function takeSample(target: Target, attackers: AttackStatus): Promise<Sample> {
+	const metrics = await target.metrics();
+	const seen = readProcess(target.pid);
+	return {
+		atMs: monotonicMs(),
+		descriptors: seen === null ? null : seen.descriptors - (metrics?.pipeDescriptors ?? 0),
+		residentBytes: seen?.residentBytes ?? null,
+		cpuMs: seen?.cpuMs ?? null,
+		acceptQueue: listenQueue(target.port).depth,
+		tcpMemoryBytes: tcpMemoryBytes(),
+		sessions: metrics?.sessions ?? null,
+		linkSessions: metrics?.linkSessions ?? null,
+		ledgerDiscrepancy: metrics?.ledgerDiscrepancy ?? null,
+		attackersAlive: attackers.alive,
+		attackersEnded: attackers.ended,
+	};
+}
+
+function readProcess(
+	pid: number | null,
+): { descriptors: number; residentBytes: number; cpuMs: number } | null {
+	if (pid === null) return null;
+	try {
+		const { statNs, schedstatNs } = readCpu([pid]);
+		return {
+			descriptors: countDescriptors([pid]),
+			residentBytes: residentBytes(pid),
+			cpuMs: (schedstatNs ?? statNs) / 1e6,
+		};
+	} catch {
+		return null; // it has ended
+	}
+}

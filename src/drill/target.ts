@@ -1,0 +1,35 @@
+/** What is attacked, and what can be seen of it. Each kind has a file in targets/. */
+
+export type TargetKind = "gateway" | "bare" | "given";
+
+export interface Target {
+	readonly kind: TargetKind;
+	/** In reports: `gateway`, `bare server`, `127.0.0.1:443`. */
+	readonly label: string;
+	readonly address: string;
+	readonly port: number;
+	/** Port of its listener on the drill's own link; `null` without one. */
+	readonly linkPort: number | null;
+	/** `null` when its process cannot be seen. */
+	readonly pid: number | null;
+	/** Length of one accept queue as the drill asked for it; `null` when it did not. */
+	readonly backlog: number | null;
+	/** What the gateway says of itself; `null` when it says nothing. */
+	metrics(): Promise<TargetMetrics | null>;
+	/** What it wrote last, for whoever reads about a failure. */
+	lastWords(): string;
+	stop(): Promise<void>;
+}
+
+export interface TargetMetrics {
+	/** Sessions alive. */
+	readonly sessions: number;
+	readonly acceptQueueLimit: number;
+	/** Descriptors of pipes that are kept for the next bulk. */
+	readonly pipeDescriptors: number;
+	/** `null`: this version does not count it. */
+	readonly ledgerDiscrepancy: number | null;
+	readonly closedByReason: Readonly<Record<string, number>>;
+	/** Sessions alive on the listener of the drill's own link. */
+	readonly linkSessions: number;
+}

@@ -1,0 +1,74 @@
+/** Reads a gateway's metrics over one connection that is kept, so that looking costs the same descriptor at all times. */
+import { Agent, get } from "node:http";
+import type { TargetMetrics } from "../target.js";
+
+/** A gateway that does not answer by then counts as silent for this sample. */
+const TIMEOUT_MS = 1000;
+
+export class MetricsReader {
+	readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+	readonly #port: number;
+	readonly #linkListener: string | null;
+
+	/** `linkListener`: name of the listener on the drill's own link. */
+	constructor(port: number, linkListener: string | null) {
+		this.#port = port;
+		this.#linkListener = linkListener;
+	}
+
+	async read(): Promise<TargetMetrics | null> {
+		const text = await this.#fetch();
+		return text === null ? null : parseMetrics(text, this.#linkListener);
+	}
+
+	#fetch(): Promise<string | null> {
+		return new Promise((resolve) => {
+			const options = { port: this.#port, path: "/metrics", agent: this.#agent, timeout: TIMEOUT_MS };
+			const request = get(options, (response) => {
+				let text = "";
+				response.setEncoding("utf8").on("data", (piece: string) => {
+					text += piece;
+				});
+				response.on("end", () => resolve(text));
+				response.on("error", () => resolve(null));
+			});
+			request.on("timeout", () => request.destroy(new Error("timeout")));
+			request.on("error", () => resolve(null));
+		});
+	}
+
+	close(): void {
+		this.#agent.destroy();
+	}
+}
+
+export function parseMetrics(text: string, linkListener: string | null): TargetMetrics {
+	const closedByReason: Record<string, number> = {};
+	const sums = new Map<string, number>();
+	let linkSessions = 0;
+	for (const line of text.split("\n")) {
+		const found = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line);
+		if (found === null) continue;
+		const [, name = "", labels = "", written = ""] = found;
+		const value = Number(written);
+		sums.set(name, (sums.get(name) ?? 0) + value);
+		const label = (key: string): string | undefined => new RegExp(`${key}="([^"]*)"`).exec(labels)?.[1];
+		if (name === "sluice_sessions_closed_total") {
+			const reason = label("reason") ?? "";
+			closedByReason[reason] = (closedByReason[reason] ?? 0) + value;
+		} else if (
+			name === "sluice_connections_active" &&
+			linkListener !== null &&
+			label("listener") === linkListener
+		)
+			linkSessions += value;
+	}
+	return {
+		sessions: sums.get("sluice_connections_active") ?? 0,
+		acceptQueueLimit: sums.get("sluice_accept_queue_limit") ?? 0,
+		pipeDescriptors: 2 * (sums.get("sluice_pipes_open") ?? 0),
+		ledgerDiscrepancy: sums.get("sluice_ledger_discrepancy") ?? null,
+		closedByReason,
+		linkSessions,
+	};
+}

@@ -1,0 +1,181 @@
+/**
+ * What every target relays to: one process, one event loop. What it does depends on the port, or, on the port
+ * `any`, on what is said. Prints its ports as one line of JSON.
+ */
+import { writeSync } from "node:fs";
+import { EAGAIN, EPOLLIN, EPOLLOUT, SO_SNDBUF, SOL_SOCKET } from "../kernel/constants.js";
+import { LinuxKernel } from "../kernel/linux.js";
+import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
+import { Channel, ORDERS_SLOT } from "./channel.js";
+import { HTTP_ANSWER, NAMES, TLS_ANSWER, TLS_HANDSHAKE } from "./traffic.js";
+import type { UpstreamPorts } from "./upstream-ports.js";
+
+const SCRATCH_BYTES = 64 * 1024;
+const TLS_AT = SCRATCH_BYTES;
+const HTTP_AT = TLS_AT + 4096;
+const BULK_AT = HTTP_AT + 4096;
+const BULK_BYTES = 64 * 1024;
+
+/** What a bulk connection may have in flight: thousands of stuck readers should not fill the machine's TCP memory from here. */
+const BULK_SEND_BUFFER_BYTES = 64 * 1024;
+
+const CHATTER_MS = 250;
+const CHATTER_BYTES = 8 * 1024;
+
+/** Connections taken from one queue before others have their turn. */
+const ACCEPTS_PER_TURN = 256;
+
+/** Roles of descriptors; a listener has the role of its connections plus LISTENER. */
+const NONE = 0;
+const TLS = 1;
+const HTTP = 2;
+const BULK = 3;
+const SILENT = 4;
+const CHATTER = 5;
+const ANY = 6;
+/** It has answered, and waits for the end of the other side. */
+const ENDING = 7;
+const LISTENER = 16;
+
+/** Names that ask for something else than an answer. */
+const SPOKEN_NAMES: readonly (readonly [string, number])[] = [
+	[NAMES.bulk, BULK],
+	[NAMES.silent, SILENT],
+	[NAMES.chatter, CHATTER],
+];
+
+const limit = raiseDescriptorLimit();
+const kernel = new LinuxKernel(BULK_AT + BULK_BYTES);
+const channel = new Channel<never, never>(kernel);
+// Indexed by descriptor. `uses` tells an event for an earlier owner of the number.
+const roles = new Uint8Array(limit);
+const uses = new Int32Array(limit);
+const chatting = new Set<number>();
+
+kernel.memory.set(TLS_ANSWER, TLS_AT);
+kernel.memory.set(HTTP_ANSWER, HTTP_AT);
+const ports: UpstreamPorts = {
+	tls: listen(TLS),
+	http: listen(HTTP),
+	bulk: listen(BULK),
+	silent: listen(SILENT),
+	chatter: listen(CHATTER),
+	any: listen(ANY),
+};
+writeSync(1, `${JSON.stringify(ports)}\n`);
+serve();
+
+function serve(): never {
+	let chatDueMs = 0;
+	for (;;) {
+		const events = kernel.readiness.wait(chatting.size > 0 ? CHATTER_MS / 5 : -1);
+		for (let event = 0; event < events; event++) {
+			const fd = kernel.readiness.slotOf(event);
+			if (fd === ORDERS_SLOT) channel.take();
+			else if (kernel.readiness.generationOf(event) === uses[fd]) handle(fd);
+		}
+		const nowMs = kernel.now();
+		if (nowMs < chatDueMs) continue;
+		chatDueMs = nowMs + CHATTER_MS;
+		// A full socket takes nothing, and that is what it is for.
+		for (const fd of chatting) kernel.send(fd, BULK_AT, CHATTER_BYTES);
+	}
+}
+
+function listen(role: number): number {
+	const { fds, port } = openListener(
+		{
+			address: new Uint8Array([127, 0, 0, 1]),
+			port: 0,
+			backlog: 65_535,
+			keepalive: { idleSeconds: 60, intervalSeconds: 10, probes: 6 },
+		},
+		1,
+	);
+	const fd = fds[0];
+	if (fd === undefined) throw new Error("openListener gave no descriptor");
+	if (role === BULK) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
+	adopt(fd, role + LISTENER);
+	return port;
+}
+
+function adopt(fd: number, role: number): void {
+	roles[fd] = role;
+	kernel.readiness.add(fd, EPOLLIN, fd, uses[fd] as number);
+}
+
+function drop(fd: number): void {
+	roles[fd] = NONE;
+	uses[fd] = (uses[fd] as number) + 1;
+	chatting.delete(fd);
+	kernel.close(fd);
+}
+
+function handle(fd: number): void {
+	const role = roles[fd] as number;
+	if (role >= LISTENER) acceptAll(fd, role - LISTENER);
+	else if (role === TLS) answer(fd, TLS_AT, TLS_ANSWER.length);
+	else if (role === HTTP) answer(fd, HTTP_AT, HTTP_ANSWER.length);
+	else if (role === BULK) sendBulk(fd);
+	else if (role === CHATTER) chat(fd);
+	else if (role === ANY) listenFor(fd);
+	else take(fd);
+}
+
+function acceptAll(listener: number, role: number): void {
+	for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
+		const fd = kernel.accept(listener, 0);
+		if (fd < 0) return;
+		adopt(fd, role);
+	}
+}
+
+/** Takes what waits: how much, 0 when nothing does. The connection is dropped at its end. */
+function take(fd: number): number {
+	const count = kernel.receive(fd, 0, SCRATCH_BYTES);
+	if (count > 0) return count;
+	if (count !== -EAGAIN) drop(fd);
+	return 0;
+}
+
+/**
+ * The upstream ends first, so that what waits for stray segments (TIME_WAIT) stays with listening ports, and
+ * nobody runs out of others. It then takes what may still come: an end with unread bytes would be a reset.
+ */
+function answer(fd: number, at: number, length: number): void {
+	if (take(fd) === 0) return;
+	kernel.send(fd, at, length);
+	kernel.shutdownWrite(fd);
+	roles[fd] = ENDING;
+}
+
+function sendBulk(fd: number): void {
+	if (take(fd) > 0) kernel.readiness.modify(fd, EPOLLIN | EPOLLOUT, fd, uses[fd] as number);
+	if (roles[fd] !== BULK) return;
+	const count = kernel.send(fd, BULK_AT, BULK_BYTES);
+	if (count < 0 && count !== -EAGAIN) drop(fd);
+}
+
+function chat(fd: number): void {
+	if (take(fd) > 0) chatting.add(fd);
+}
+
+/** Decides by the first piece of what is said; it is small, so it comes in one. */
+function listenFor(fd: number): void {
+	const count = take(fd);
+	if (count === 0) return;
+	const said = Buffer.from(kernel.memory.buffer, 0, count);
+	const role = SPOKEN_NAMES.find(([name]) => said.includes(name))?.[1];
+	if (role === undefined) {
+		const tls = kernel.memory[0] === TLS_HANDSHAKE;
+		kernel.send(fd, tls ? TLS_AT : HTTP_AT, tls ? TLS_ANSWER.length : HTTP_ANSWER.length);
+		kernel.shutdownWrite(fd);
+		roles[fd] = ENDING;
+		return;
+	}
+	roles[fd] = role;
+	if (role === CHATTER) chatting.add(fd);
+	if (role !== BULK) return;
+	kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
+	kernel.readiness.modify(fd, EPOLLIN | EPOLLOUT, fd, uses[fd] as number);
+}
