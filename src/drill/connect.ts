@@ -1,5 +1,13 @@
 /** Starting connections by system call: no streams, no objects, a few microseconds each. */
-import { AF_INET, EINPROGRESS, errorName, SO_RCVBUF, SOL_SOCKET } from "../kernel/constants.js";
+import {
+	AF_INET,
+	EINPROGRESS,
+	errorName,
+	IPPROTO_TCP,
+	SO_RCVBUF,
+	SOL_SOCKET,
+	TCP_MAXSEG,
+} from "../kernel/constants.js";
 import type { LinuxKernel } from "../kernel/linux.js";
 import { bindSource } from "../kernel/sockets.js";
 
@@ -8,6 +16,8 @@ export interface ConnectOptions {
 	readonly source?: Uint8Array;
 	/** Size of the receive buffer, in bytes as SO_RCVBUF takes it. */
 	readonly receiveBufferBytes?: number;
+	/** Largest segment that the peer may send. */
+	readonly segmentBytes?: number;
 }
 
 /** Starts to connect and watches for `interest`. Returns the descriptor, or a negative errno. */
@@ -24,6 +34,7 @@ export function tryConnect(
 	// Before connecting: the window is offered with the SYN.
 	if (options.receiveBufferBytes !== undefined)
 		kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, options.receiveBufferBytes);
+	if (options.segmentBytes !== undefined) kernel.setOption(fd, IPPROTO_TCP, TCP_MAXSEG, options.segmentBytes);
 	if (options.source !== undefined) bindSource(fd, options.source);
 	const result = kernel.connect(fd, address);
 	if (result < 0 && result !== -EINPROGRESS) {

@@ -42,6 +42,12 @@ const OPENS_PER_TURN = 256;
 /** A failed connect is not tried again at once: the target may be full for a while. */
 const RETRY_MS = 250;
 
+/**
+ * Segments of a reader that stops. Loopback's are 64 KiB, larger than its window: the last bytes that fit would
+ * come only with window probes, seconds later, and each would be news to whoever waits for the reader.
+ */
+const STUCK_SEGMENT_BYTES = 536;
+
 /** Where in the arena sayings are put before they are sent. */
 export const CROWD_ARENA_BYTES = 64 * 1024;
 
@@ -177,7 +183,9 @@ export class Crowd {
 		const serial = (this.#serials[place] as number) + 1;
 		const { behaviour } = this.#attack;
 		const options =
-			behaviour.kind === "stop-reading" ? { receiveBufferBytes: behaviour.receiveBufferBytes } : {};
+			behaviour.kind === "stop-reading"
+				? { receiveBufferBytes: behaviour.receiveBufferBytes, segmentBytes: STUCK_SEGMENT_BYTES }
+				: {};
 		const fd = tryConnect(this.#kernel, this.#address, INTEREST, place, serial, options);
 		if (fd < 0) {
 			this.#notBeforeMs = nowMs + RETRY_MS;

@@ -70,8 +70,7 @@ function obey(order: RelayOrder): void {
 		news: "report",
 		report: { frozen, neverGone: waiting.size, overdueMs: spread(overdueMs) },
 	});
-	// A process of one attack: its end closes everything.
-	process.exit(0);
+	for (let fd = 0; fd < limit; fd++) if ((others[fd] as number) >= 0) dropPair(fd);
 }
 
 function handle(fd: number, flags: number): void {

@@ -157,6 +157,8 @@ async function carryOut(
 ): Promise<AssaultReport> {
 	await attack.start();
 	if (drill.ending === "done") {
+		// At least as long as was asked for, so that the good client sees some of it.
+		await sleep(seconds * 1000);
 		await Promise.race([attack.done, sleep(DONE_MAX_MS, undefined, { ref: false })]);
 		return attack.release();
 	}

@@ -54,6 +54,7 @@ export const IP_BIND_ADDRESS_NO_PORT = 24;
 
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+export const TCP_MAXSEG = 2;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
