@@ -3,7 +3,7 @@
  * `any`, on what is said. Prints its ports as one line of JSON.
  */
 import { writeSync } from "node:fs";
-import { EAGAIN, EPOLLIN, EPOLLOUT, SO_SNDBUF, SOL_SOCKET } from "../kernel/constants.js";
+import { EAGAIN, EPOLLET, EPOLLIN, EPOLLOUT, SO_SNDBUF, SOL_SOCKET } from "../kernel/constants.js";
 import { LinuxKernel } from "../kernel/linux.js";
 import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
@@ -101,7 +101,7 @@ function listen(role: number): number {
 
 function adopt(fd: number, role: number): void {
 	roles[fd] = role;
-	kernel.readiness.add(fd, EPOLLIN, fd, uses[fd] as number);
+	kernel.readiness.add(fd, role === ANY ? EPOLLIN | EPOLLET : EPOLLIN, fd, uses[fd] as number);
 }
 
 function drop(fd: number): void {
@@ -160,22 +160,23 @@ function chat(fd: number): void {
 	if (take(fd) > 0) chatting.add(fd);
 }
 
-/** Decides by the first piece of what is said; it is small, so it comes in one. */
+/**
+ * Looks until a whole hello or a whole head is there, as a server behind a proxy does that passes on every byte.
+ * Peeked bytes stay readable, so these connections are watched edge-triggered.
+ */
 function listenFor(fd: number): void {
-	const count = take(fd);
-	if (count === 0) return;
-	const said = Buffer.from(kernel.memory.buffer, 0, count);
-	const role = SPOKEN_NAMES.find(([name]) => said.includes(name))?.[1];
-	if (role === undefined) {
-		const tls = kernel.memory[0] === TLS_HANDSHAKE;
-		kernel.send(fd, tls ? TLS_AT : HTTP_AT, tls ? TLS_ANSWER.length : HTTP_ANSWER.length);
-		kernel.shutdownWrite(fd);
-		roles[fd] = ENDING;
+	const count = kernel.peek(fd, 0, SCRATCH_BYTES);
+	if (count === -EAGAIN) return;
+	if (count <= 0) {
+		drop(fd);
 		return;
 	}
+	const said = Buffer.from(kernel.memory.buffer, 0, count);
+	const tls = said[0] === TLS_HANDSHAKE;
+	if (tls ? count < 5 || count < 5 + said.readUInt16BE(3) : !said.includes("\r\n\r\n")) return;
+	const role = SPOKEN_NAMES.find(([name]) => said.includes(name))?.[1] ?? (tls ? TLS : HTTP);
 	roles[fd] = role;
-	if (role === CHATTER) chatting.add(fd);
-	if (role !== BULK) return;
-	kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
-	kernel.readiness.modify(fd, EPOLLIN | EPOLLOUT, fd, uses[fd] as number);
+	if (role === BULK) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
+	kernel.readiness.modify(fd, EPOLLIN, fd, uses[fd] as number);
+	handle(fd);
 }
