@@ -17,7 +17,7 @@ import { encodeInternet } from "../kernel/sockaddr.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
 import { startConnect } from "./connect.js";
 import { parseIpv4 } from "./loopback.js";
-import type { Attempt, ClientNews, ClientOrder } from "./messages.js";
+import type { Attempt, ClientNews, ClientOrder, ClientStart } from "./messages.js";
 import { fromBase64 } from "./traffic.js";
 
 const EVERY_MS = 20;
@@ -53,21 +53,35 @@ let count = 0;
 let news: Attempt[] = [];
 let nextMs = Number.POSITIVE_INFINITY;
 let newsDueMs = 0;
+let finishing = false;
 
 for (;;) {
 	const nowMs = kernel.now();
-	const waitMs = Number.isFinite(nextMs) ? Math.max(0, Math.min(EVERY_MS, Math.ceil(nextMs - nowMs))) : -1;
+	const waitMs = finishing
+		? EVERY_MS
+		: Number.isFinite(nextMs)
+			? Math.max(0, Math.min(EVERY_MS, Math.ceil(nextMs - nowMs)))
+			: -1;
 	const events = kernel.readiness.wait(waitMs);
 	for (let event = 0; event < events; event++) {
 		const place = kernel.readiness.slotOf(event);
-		if (place === ORDERS_SLOT) for (const order of channel.take()) start(order);
+		if (place === ORDERS_SLOT) for (const order of channel.take()) obey(order);
 		else if (serials[place] === kernel.readiness.generationOf(event) && (fds[place] as number) >= 0)
 			advance(place, kernel.readiness.flagsOf(event));
 	}
 	turn(kernel.now());
 }
 
-function start(order: ClientOrder): void {
+function obey(order: ClientOrder): void {
+	if (order.do === "start") {
+		start(order);
+		return;
+	}
+	nextMs = Number.POSITIVE_INFINITY;
+	finishing = true;
+}
+
+function start(order: ClientStart): void {
 	let at = ASK_AT;
 	asks = order.asks.map(({ say, expect }) => {
 		const bytes = fromBase64(say);
@@ -92,8 +106,10 @@ function turn(nowMs: number): void {
 	for (let place = 0; place < PLACES; place++)
 		if ((fds[place] as number) >= 0 && nowMs - (startedMs[place] as number) > TIMEOUT_MS)
 			finish(place, asked[place] === 0 ? "connect timed out" : "no answer in time");
-	if (news.length > 0) channel.tell({ attempts: news });
+	const finished = finishing && fds.every((fd) => fd < 0);
+	if (news.length > 0 || finished) channel.tell({ attempts: news, finished });
 	news = [];
+	if (finished) finishing = false;
 }
 
 function connect(nowMs: number): void {

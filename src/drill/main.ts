@@ -64,16 +64,23 @@ async function drillTargets(options: DrillOptions, progress: Progress): Promise<
 		const link = "a given target has no listener on a link of the drill's own";
 		return [await drillOne(options, async () => giveTarget(target.address, target.port), link, progress)];
 	}
-	const upstream = new Helper<never, UpstreamPorts>("upstream.js");
-	const ports = await upstream.answer((news): news is UpstreamPorts => news.any > 0);
+	const [answers, others] = [await startUpstream(), await startUpstream()];
+	// Whoever answers the good client does nothing else, so that no attacker keeps it from answering.
+	const ports = { ...others.ports, tls: answers.ports.tls, http: answers.ports.http };
 	const recordings = [await drillGateway(options, ports, progress)];
 	if (options.bare) {
 		const { descriptorLimit } = options.drill;
 		const noLink = "the bare server listens on 127.0.0.1 only";
 		recordings.push(await drillOne(options, () => startBare(ports.any, descriptorLimit), noLink, progress));
 	}
-	await upstream.stop();
+	await answers.helper.stop();
+	await others.helper.stop();
 	return recordings;
+}
+
+async function startUpstream(): Promise<{ helper: Helper<never, UpstreamPorts>; ports: UpstreamPorts }> {
+	const helper = new Helper<never, UpstreamPorts>("upstream.js");
+	return { helper, ports: await helper.answer((news): news is UpstreamPorts => news.any > 0) };
 }
 
 async function drillGateway(

@@ -17,7 +17,12 @@ export type AttackNews =
 	| { readonly news: "report"; readonly report: AttackReport };
 
 /** To the good client. */
-export interface ClientOrder {
+export type ClientOrder =
+	| ClientStart
+	/** It asks no more, and waits for the answers that are due. */
+	| { readonly do: "finish" };
+
+export interface ClientStart {
 	readonly do: "start";
 	readonly address: string;
 	readonly port: number;
@@ -39,6 +44,8 @@ export type Attempt = readonly [startedMs: number, tookMs: number, failure: stri
 /** From the good client. */
 export interface ClientNews {
 	readonly attempts: readonly Attempt[];
+	/** It was told to finish, and has. */
+	readonly finished: boolean;
 }
 
 /** To the blackholing relay. */

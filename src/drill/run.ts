@@ -120,6 +120,8 @@ export async function runDrill(drill: Drill, target: Target, options: RunOptions
 		const report = await phase("attack", () => carryOut(drill, attack, seconds, deadlineMs));
 		await phase("after", () => sleep((seconds / 2) * 1000));
 
+		client.order({ do: "finish" });
+		attempts.push(...(await client.answer((news): news is ClientNews => news.finished)).attempts);
 		await client.stop();
 		sampler.stop();
 		progress.phase(target, "settle", () => ({ attempts, attackers: attack.status }));

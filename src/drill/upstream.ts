@@ -3,7 +3,15 @@
  * `any`, on what is said. Prints its ports as one line of JSON.
  */
 import { writeSync } from "node:fs";
-import { EAGAIN, EPOLLET, EPOLLIN, EPOLLOUT, SO_SNDBUF, SOL_SOCKET } from "../kernel/constants.js";
+import {
+	EAGAIN,
+	EPOLLET,
+	EPOLLIN,
+	EPOLLOUT,
+	EPOLLRDHUP,
+	SO_SNDBUF,
+	SOL_SOCKET,
+} from "../kernel/constants.js";
 import { LinuxKernel } from "../kernel/linux.js";
 import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
@@ -19,7 +27,9 @@ const BULK_BYTES = 64 * 1024;
 /** What a bulk connection may have in flight: thousands of stuck readers should not fill the machine's TCP memory from here. */
 const BULK_SEND_BUFFER_BYTES = 64 * 1024;
 
-const CHATTER_MS = 250;
+/** Each speaks every 250 ms, a tenth of them at a time: all at once would be a load of its own. */
+const CHATTER_STEP_MS = 25;
+const CHATTER_STEPS = 10;
 const CHATTER_BYTES = 8 * 1024;
 
 /** Connections taken from one queue before others have their turn. */
@@ -67,18 +77,20 @@ serve();
 
 function serve(): never {
 	let chatDueMs = 0;
+	let turn = 0;
 	for (;;) {
-		const events = kernel.readiness.wait(chatting.size > 0 ? CHATTER_MS / 5 : -1);
+		const events = kernel.readiness.wait(chatting.size > 0 ? CHATTER_STEP_MS : -1);
 		for (let event = 0; event < events; event++) {
 			const fd = kernel.readiness.slotOf(event);
 			if (fd === ORDERS_SLOT) channel.take();
-			else if (kernel.readiness.generationOf(event) === uses[fd]) handle(fd);
+			else if (kernel.readiness.generationOf(event) === uses[fd]) handle(fd, kernel.readiness.flagsOf(event));
 		}
 		const nowMs = kernel.now();
 		if (nowMs < chatDueMs) continue;
-		chatDueMs = nowMs + CHATTER_MS;
+		chatDueMs = nowMs + CHATTER_STEP_MS;
+		turn = (turn + 1) % CHATTER_STEPS;
 		// A full socket takes nothing, and that is what it is for.
-		for (const fd of chatting) kernel.send(fd, BULK_AT, CHATTER_BYTES);
+		for (const fd of chatting) if (fd % CHATTER_STEPS === turn) kernel.send(fd, BULK_AT, CHATTER_BYTES);
 	}
 }
 
@@ -101,7 +113,7 @@ function listen(role: number): number {
 
 function adopt(fd: number, role: number): void {
 	roles[fd] = role;
-	kernel.readiness.add(fd, role === ANY ? EPOLLIN | EPOLLET : EPOLLIN, fd, uses[fd] as number);
+	kernel.readiness.add(fd, role === ANY ? EPOLLIN | EPOLLRDHUP | EPOLLET : EPOLLIN, fd, uses[fd] as number);
 }
 
 function drop(fd: number): void {
@@ -111,14 +123,14 @@ function drop(fd: number): void {
 	kernel.close(fd);
 }
 
-function handle(fd: number): void {
+function handle(fd: number, flags: number): void {
 	const role = roles[fd] as number;
 	if (role >= LISTENER) acceptAll(fd, role - LISTENER);
 	else if (role === TLS) answer(fd, TLS_AT, TLS_ANSWER.length);
 	else if (role === HTTP) answer(fd, HTTP_AT, HTTP_ANSWER.length);
 	else if (role === BULK) sendBulk(fd);
 	else if (role === CHATTER) chat(fd);
-	else if (role === ANY) listenFor(fd);
+	else if (role === ANY) listenFor(fd, flags);
 	else take(fd);
 }
 
@@ -164,7 +176,7 @@ function chat(fd: number): void {
  * Looks until a whole hello or a whole head is there, as a server behind a proxy does that passes on every byte.
  * Peeked bytes stay readable, so these connections are watched edge-triggered.
  */
-function listenFor(fd: number): void {
+function listenFor(fd: number, flags: number): void {
 	const count = kernel.peek(fd, 0, SCRATCH_BYTES);
 	if (count === -EAGAIN) return;
 	if (count <= 0) {
@@ -173,10 +185,14 @@ function listenFor(fd: number): void {
 	}
 	const said = Buffer.from(kernel.memory.buffer, 0, count);
 	const tls = said[0] === TLS_HANDSHAKE;
-	if (tls ? count < 5 || count < 5 + said.readUInt16BE(3) : !said.includes("\r\n\r\n")) return;
+	if (tls ? count < 5 || count < 5 + said.readUInt16BE(3) : !said.includes("\r\n\r\n")) {
+		// The end behind peeked bytes shows nowhere else.
+		if ((flags & EPOLLRDHUP) !== 0) drop(fd);
+		return;
+	}
 	const role = SPOKEN_NAMES.find(([name]) => said.includes(name))?.[1] ?? (tls ? TLS : HTTP);
 	roles[fd] = role;
 	if (role === BULK) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
 	kernel.readiness.modify(fd, EPOLLIN, fd, uses[fd] as number);
-	handle(fd);
+	handle(fd, flags);
 }

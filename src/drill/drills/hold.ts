@@ -29,7 +29,7 @@ upstreams:
 			port: target.port,
 			connections,
 			total: null,
-			opensPerSecond: 4000,
+			opensPerSecond: 2000,
 			sayings: [],
 			mutationSeed: null,
 			behaviour: { kind: "hold" },

@@ -32,7 +32,7 @@ upstreams:
 			port: target.port,
 			connections,
 			total: null,
-			opensPerSecond: 4000,
+			opensPerSecond: 2000,
 			sayings: [toBase64(hello), toBase64(request)],
 			mutationSeed: null,
 			behaviour: { kind: "dribble", everyMsMin: 200, everyMsMax: 500 },

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { type AddressInfo, createServer } from "node:net";
+import { test } from "node:test";
+import {
+	connecting,
+	holderOf,
+	listenQueue,
+	tcpCounter,
+	tcpMemoryBytes,
+} from "../../src/drill/kernel-tables.js";
+import { closeDescriptor, openListener } from "../../src/kernel/sockets.js";
+import { dial } from "../support/peers.js";
+import { scenario } from "../support/scenario.js";
+
+scenario("the queue of a listener from which nobody accepts is read from outside", async (scenario) => {
+	const { fds, port } = openListener(
+		{
+			address: Uint8Array.of(127, 0, 0, 1),
+			port: 0,
+			backlog: 8,
+			keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6 },
+		},
+		1,
+	);
+	scenario.defer(() => fds.forEach(closeDescriptor));
+	for (let count = 0; count < 3; count++) await dial(scenario, port);
+	const { depth, inodes } = listenQueue(port);
+	assert.equal(depth, 3);
+	assert.equal(holderOf(inodes), process.pid);
+	assert.equal(connecting(port), 0);
+});
+
+test("a port that nobody listens on has no queue and no holder", async () => {
+	const server = createServer();
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	const { port } = server.address() as AddressInfo;
+	await new Promise((resolve) => server.close(resolve));
+	assert.deepEqual(listenQueue(port), { depth: 0, inodes: [] });
+	assert.equal(holderOf([]), null);
+});
+
+test("counters that this kernel does not have are 0", () => {
+	assert.equal(tcpCounter("NoSuchCounter"), 0);
+	assert.ok(tcpCounter("ListenOverflows") >= 0);
+	assert.ok(tcpMemoryBytes() >= 0);
+});

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type DrillArguments, DrillUsageError, readOptions } from "../../src/drill/options.js";
+
+const MACHINE = { descriptors: 20_000, ephemeralPorts: { first: 32_768, last: 60_999 } };
+
+function refusal(name: string, given: DrillArguments): string {
+	try {
+		readOptions(name, given, MACHINE);
+	} catch (error) {
+		assert.ok(error instanceof DrillUsageError);
+		return error.message;
+	}
+	assert.fail(`${name} ${JSON.stringify(given)} was not refused`);
+}
+
+test("without options a drill has its own defaults", () => {
+	const options = readOptions("hold", {}, MACHINE);
+	assert.equal(options.connections, 8000);
+	assert.equal(options.seconds, 10);
+	assert.equal(options.target, null);
+	assert.equal(options.svg, null);
+});
+
+test("an unknown drill is answered with the nearest name and the list", () => {
+	assert.match(refusal("slowlori", {}), /did you mean "slowloris"\?.*accept-queue/);
+});
+
+test("only loopback addresses are attacked", () => {
+	for (const target of ["10.0.0.1:80", "192.168.1.1:443", "0.0.0.0:80", "128.0.0.1:80", "8.8.8.8:53"])
+		assert.match(refusal("hold", { target }), /refused, because it is not a loopback address/);
+	for (const target of [
+		"example.com:80",
+		"127.1:80",
+		"127.0.0.1",
+		"127.0.0.256:80",
+		"[::1]:80",
+		":80",
+		"1e2.0.0.1:8",
+	])
+		assert.match(refusal("hold", { target }), /not an IPv4 address and a port/);
+	assert.match(refusal("hold", { target: "127.0.0.1:0" }), /a port is a number from 1/);
+	assert.match(refusal("hold", { target: "127.0.0.1:65536" }), /a port is a number from 1/);
+});
+
+test("every address of 127.0.0.0/8 is loopback, and so is localhost", () => {
+	assert.deepEqual(readOptions("hold", { target: "127.3.2.1:80" }, MACHINE).target, {
+		address: "127.3.2.1",
+		port: 80,
+	});
+	assert.deepEqual(readOptions("hold", { target: "localhost:8443" }, MACHINE).target, {
+		address: "127.0.0.1",
+		port: 8443,
+	});
+});
+
+test("numbers are whole and positive", () => {
+	for (const text of ["0", "-1", "1.5", "1e3", "", "many", "٣"]) {
+		assert.match(refusal("hold", { connections: text }), /--connections .*not a whole number/);
+		assert.match(refusal("hold", { seconds: text }), /--seconds .*not a whole number/);
+	}
+});
+
+test("more connections than there are descriptors are refused with the sum", () => {
+	// 2 × 9,936 + 128 = 20,000
+	assert.equal(readOptions("hold", { connections: "9936" }, MACHINE).connections, 9936);
+	assert.match(refusal("hold", { connections: "9937" }), /20002 in all, .* may have 20000 .*at most 9936/);
+	// The descriptors of another's target are its own affair.
+	assert.equal(
+		readOptions("hold", { connections: "19872", target: "127.0.0.1:80" }, MACHINE).connections,
+		19_872,
+	);
+	assert.match(refusal("hold", { connections: "19873", target: "127.0.0.1:80" }), /at most 19872/);
+});
+
+test("more connections than there are ports are refused with the range", () => {
+	const many = { descriptors: 1_000_000, ephemeralPorts: MACHINE.ephemeralPorts };
+	assert.throws(
+		() => readOptions("hold", { connections: "27233" }, many),
+		/ephemeral ports 32768 to 60999 .* 27232 remain/,
+	);
+});
+
+test("sessions one after the other need no descriptor each", () => {
+	assert.equal(readOptions("churn", {}, MACHINE).connections, 1_000_000);
+});
+
+test("a comparison has no place beside a given target", () => {
+	assert.match(refusal("hold", { target: "127.0.0.1:80", bare: true }), /--bare/);
+});

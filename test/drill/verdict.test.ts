@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Threshold } from "../../src/drill/drill.js";
+import { DRILLS } from "../../src/drill/drills/index.js";
+import { measure } from "../../src/drill/measures.js";
+import { allHeld, judge } from "../../src/drill/verdict.js";
+import { recording } from "./recordings.js";
+
+function held(threshold: Partial<Threshold>, value: number | null, kind: "gateway" | "given" = "gateway") {
+	const whole: Threshold = {
+		measure: "m",
+		title: "a measure",
+		unit: "count",
+		bound: { atMost: 3 },
+		...threshold,
+	};
+	return judge([whole], { m: value }, kind)[0]?.held;
+}
+
+test("a bound holds at its very value", () => {
+	assert.equal(held({ bound: { atMost: 3 } }, 3), true);
+	assert.equal(held({ bound: { atMost: 3 } }, 3.001), false);
+	assert.equal(held({ bound: { atLeast: 3 } }, 3), true);
+	assert.equal(held({ bound: { atLeast: 3 } }, 2.999), false);
+	assert.equal(held({ bound: { exactly: 0 } }, 0), true);
+	assert.equal(held({ bound: { exactly: 0 } }, -1), false);
+});
+
+test("never is later than any deadline", () => {
+	assert.equal(held({}, Number.POSITIVE_INFINITY), false);
+});
+
+test("a number that is missing has not held, unless this target cannot say it", () => {
+	assert.equal(held({}, null), false);
+	assert.equal(held({ optional: true }, null), null);
+	assert.equal(held({}, null, "given"), null);
+});
+
+test("a verdict in which nothing was judged is no pass", () => {
+	assert.equal(
+		allHeld(judge([{ measure: "m", title: "", unit: "count", bound: { atMost: 1 } }], {}, "given")),
+		false,
+	);
+});
+
+test("every threshold of every drill is about a measure that some run has", () => {
+	const common = measure(recording());
+	for (const { name, thresholds } of DRILLS)
+		for (const { measure: wanted } of thresholds)
+			assert.ok(
+				wanted in common || /^(kernel|relay|link)\.|^(waiting|unestablished)$/.test(wanted),
+				`${name}: ${wanted}`,
+			);
+});
+
+test("the defaults of the drills are those that were asked for", () => {
+	const connections = Object.fromEntries(DRILLS.map(({ name, defaults }) => [name, defaults.connections]));
+	assert.equal(connections["slowloris"], 8000);
+	assert.equal(connections["hold"], 8000);
+	assert.equal(connections["slow-reader"], 2000);
+	assert.equal(connections["burst"], 5000);
+	assert.equal(connections["churn"], 1_000_000);
+});
