@@ -5,6 +5,7 @@ import { toSvg } from "./chart.js";
 import { DRILLS } from "./drills/index.js";
 import { Helper } from "./helper.js";
 import { ephemeralPorts } from "./kernel-tables.js";
+import type { UpstreamOrder } from "./messages.js";
 import { type Link, makeLink } from "./network-namespace.js";
 import { type DrillArguments, type DrillOptions, DrillUsageError, readOptions } from "./options.js";
 import { endAll, installCleanup } from "./processes.js";
@@ -67,25 +68,42 @@ async function drillTargets(options: DrillOptions, progress: Progress): Promise<
 	const [answers, others] = [await startUpstream(), await startUpstream()];
 	// Whoever answers the good client does nothing else, so that no attacker keeps it from answering.
 	const ports = { ...others.ports, tls: answers.ports.tls, http: answers.ports.http };
-	const recordings = [await drillGateway(options, ports, progress)];
+	const recordings = [await drillGateway(options, ports, answers.helper, progress)];
 	if (options.bare) {
-		const { descriptorLimit } = options.drill;
-		const noLink = "the bare server listens on 127.0.0.1 only";
-		recordings.push(await drillOne(options, () => startBare(ports.any, descriptorLimit), noLink, progress));
+		const start = guarded(() => startBare(ports.any, options.drill.descriptorLimit), answers.helper);
+		recordings.push(await drillOne(options, start, "the bare server listens on 127.0.0.1 only", progress));
 	}
 	await answers.helper.stop();
 	await others.helper.stop();
 	return recordings;
 }
 
-async function startUpstream(): Promise<{ helper: Helper<never, UpstreamPorts>; ports: UpstreamPorts }> {
-	const helper = new Helper<never, UpstreamPorts>("upstream.js");
+type UpstreamHelper = Helper<UpstreamOrder, UpstreamPorts>;
+
+/** A target that ends also when this process is killed in a way that it cannot notice. */
+function guarded(start: () => Promise<Target>, guard: UpstreamHelper): () => Promise<Target> {
+	return async () => {
+		const target = await start();
+		const { pid } = target;
+		if (pid === null) return target;
+		guard.order({ do: "guard", pid });
+		const stop = async (): Promise<void> => {
+			await target.stop();
+			guard.order({ do: "forget", pid });
+		};
+		return { ...target, stop };
+	};
+}
+
+async function startUpstream(): Promise<{ helper: UpstreamHelper; ports: UpstreamPorts }> {
+	const helper: UpstreamHelper = new Helper("upstream.js");
 	return { helper, ports: await helper.answer((news): news is UpstreamPorts => news.any > 0) };
 }
 
 async function drillGateway(
 	options: DrillOptions,
 	ports: UpstreamPorts,
+	guard: UpstreamHelper,
 	progress: Progress,
 ): Promise<Recording> {
 	const { drill } = options;
@@ -96,7 +114,7 @@ async function drillGateway(
 	try {
 		return await drillOne(
 			options,
-			() => startGateway({ config, descriptorLimit, linkListener }),
+			guarded(() => startGateway({ config, descriptorLimit, linkListener }), guard),
 			link,
 			progress,
 		);

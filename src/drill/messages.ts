@@ -48,6 +48,14 @@ export interface ClientNews {
 	readonly finished: boolean;
 }
 
+/**
+ * To the upstream, which outlives everybody else: targets know nothing of drills, so they would not notice
+ * that theirs was killed. Guarded processes are ended when the drill is gone.
+ */
+export type UpstreamOrder =
+	| { readonly do: "guard"; readonly pid: number }
+	| { readonly do: "forget"; readonly pid: number };
+
 /** To the blackholing relay. */
 export type RelayOrder = { readonly do: "freeze"; readonly deadlineMs: number } | { readonly do: "release" };
 

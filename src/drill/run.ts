@@ -54,7 +54,10 @@ export interface Recording {
 /** Where the good client comes from, so that limits per address do not take it for one of the attackers. */
 const CLIENT_SOURCE = "127.0.0.2";
 
-/** Beyond the deadline, the time in which attackers may still go: what comes later is called "never". */
+/**
+ * Beyond twice the deadline, the time in which attackers may still go. What comes later is called "never", so a
+ * target that checks its deadlines only now and then is told from one that has none.
+ */
 const GRACE_MS = 2000;
 
 /** How long a counted attack may take at most. */
@@ -167,7 +170,7 @@ async function carryOut(
 	await sleep(seconds * 1000);
 	attack.stop();
 	if (drill.ending === "target") {
-		const giveUpMs = monotonicMs() + (deadlineMs ?? 0) + GRACE_MS;
+		const giveUpMs = monotonicMs() + 2 * (deadlineMs ?? 0) + GRACE_MS;
 		// One status is on its way from before the order.
 		await sleep(SETTLE_STEP_MS * 3);
 		while (attack.status.alive > 0 && monotonicMs() < giveUpMs) await sleep(SETTLE_STEP_MS);

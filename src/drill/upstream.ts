@@ -15,6 +15,7 @@ import {
 import { LinuxKernel } from "../kernel/linux.js";
 import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
+import type { UpstreamOrder } from "./messages.js";
 import { HTTP_ANSWER, NAMES, TLS_ANSWER, TLS_HANDSHAKE } from "./traffic.js";
 import type { UpstreamPorts } from "./upstream-ports.js";
 
@@ -56,11 +57,22 @@ const SPOKEN_NAMES: readonly (readonly [string, number])[] = [
 
 const limit = raiseDescriptorLimit();
 const kernel = new LinuxKernel(BULK_AT + BULK_BYTES);
-const channel = new Channel<never, never>(kernel);
+const channel = new Channel<UpstreamOrder, never>(kernel);
 // Indexed by descriptor. `uses` tells an event for an earlier owner of the number.
 const roles = new Uint8Array(limit);
 const uses = new Int32Array(limit);
 const chatting = new Set<number>();
+
+const guarded = new Set<number>();
+process.on("exit", () => {
+	for (const pid of guarded) {
+		try {
+			process.kill(pid, "SIGKILL");
+		} catch {
+			// It has ended by itself.
+		}
+	}
+});
 
 kernel.memory.set(TLS_ANSWER, TLS_AT);
 kernel.memory.set(HTTP_ANSWER, HTTP_AT);
@@ -82,7 +94,7 @@ function serve(): never {
 		const events = kernel.readiness.wait(chatting.size > 0 ? CHATTER_STEP_MS : -1);
 		for (let event = 0; event < events; event++) {
 			const fd = kernel.readiness.slotOf(event);
-			if (fd === ORDERS_SLOT) channel.take();
+			if (fd === ORDERS_SLOT) for (const order of channel.take()) obey(order);
 			else if (kernel.readiness.generationOf(event) === uses[fd]) handle(fd, kernel.readiness.flagsOf(event));
 		}
 		const nowMs = kernel.now();
@@ -92,6 +104,11 @@ function serve(): never {
 		// A full socket takes nothing, and that is what it is for.
 		for (const fd of chatting) if (fd % CHATTER_STEPS === turn) kernel.send(fd, BULK_AT, CHATTER_BYTES);
 	}
+}
+
+function obey(order: UpstreamOrder): void {
+	if (order.do === "guard") guarded.add(order.pid);
+	else guarded.delete(order.pid);
 }
 
 function listen(role: number): number {

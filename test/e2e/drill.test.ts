@@ -202,6 +202,21 @@ describe("drills", { concurrency: 5 }, () => {
 	});
 });
 
+scenario("a drill that is killed leaves no process behind either", async (scenario) => {
+	const args = [MAIN, "drill", "hold", "--connections", "20"];
+	const drill = new Child(process.execPath, args, { env: markOf(scenario) });
+	// Itself, two upstreams, gateway, client and attackers.
+	await eventually(
+		() => (marked(scenario).length >= 6 ? true : undefined),
+		() => `only ${marked(scenario).length} processes`,
+	);
+	await drill.stop("SIGKILL");
+	await eventually(
+		() => (marked(scenario).length === 0 ? true : undefined),
+		() => `processes are left: ${marked(scenario).join(" ")}`,
+	);
+});
+
 scenario("without a name the drills are listed, a line each", async (scenario) => {
 	const { status, stdout } = await runDrill(scenario);
 	assert.equal(status, 0);
