@@ -121,9 +121,19 @@ export function goodAgain(attempts: readonly Attempt[], after: Phase): number | 
 	return first === undefined ? null : first - after.fromMs;
 }
 
-/** Resident memory at the end against that after the warm-up. */
-function drift({ samples, rest, assault }: Recording): number | null {
-	const warm = Math.min(WARM_UP_SESSIONS, assault.attackers.opened * WARM_UP_SHARE);
-	const base = samples.find(({ attackersEnded }) => attackersEnded > 0 && attackersEnded >= warm);
-	return minus(rest.residentBytes, base?.residentBytes ?? null);
+/**
+ * Resident memory after the attack against that of the first sessions after the warm-up, as many as those. Both
+ * are medians: a garbage collector gives and takes a megabyte at any moment.
+ */
+function drift(recording: Recording): number | null {
+	const warm = Math.min(WARM_UP_SESSIONS, recording.assault.attackers.opened * WARM_UP_SHARE);
+	const base = recording.samples.filter(
+		({ attackersEnded }) => attackersEnded > 0 && attackersEnded >= warm && attackersEnded <= 2 * warm,
+	);
+	const resident = (samples: readonly Sample[]): number[] =>
+		samples.flatMap(({ residentBytes }) => residentBytes ?? []);
+	return minus(
+		spread(resident(samplesIn(recording, "after")))?.p50 ?? null,
+		spread(resident(base))?.p50 ?? null,
+	);
 }

@@ -79,19 +79,23 @@ test("a process that cannot be seen leaves its measures open", () => {
 });
 
 test("memory drifts from its value after the first sessions, not from that of a process just started", () => {
-	const samples = [
-		sample(11_000, { residentBytes: 90e6, attackersEnded: 10 }),
-		sample(11_250, { residentBytes: 98e6, attackersEnded: 60_000 }),
-		sample(11_500, { residentBytes: 99e6, attackersEnded: 900_000 }),
-	];
+	const during = [
+		[10, 90e6],
+		[60_000, 98e6],
+		[80_000, 93e6],
+		[100_000, 98.5e6],
+		[900_000, 105e6],
+	].map(([attackersEnded = 0, residentBytes = 0], index) =>
+		sample(11_000 + index * 250, { attackersEnded, residentBytes }),
+	);
+	// The collector was at work in one of them.
+	const after = [99.5e6, 80e6, 99.5e6].map((residentBytes, index) =>
+		sample(13_000 + index * 250, { attackersEnded: 1_000_000, residentBytes }),
+	);
 	const base = recording();
 	const attackers = { ...base.assault.attackers, opened: 1_000_000 };
 	const measures = measure(
-		recording({
-			samples,
-			rest: sample(15_000, { residentBytes: 99.5e6 }),
-			assault: { ...base.assault, attackers },
-		}),
+		recording({ samples: [...during, ...after], assault: { ...base.assault, attackers } }),
 	);
 	assert.equal(measures["memoryDriftBytes"], 1.5e6);
 });

@@ -4,7 +4,7 @@ import { type Assault, type AssaultReport, Attackers, type Scene } from "../assa
 import type { Attack } from "../attack.js";
 import type { Drill, Threshold } from "../drill.js";
 import { connecting, listenQueue, tcpCounter } from "../kernel-tables.js";
-import { GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
+import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { sayings, toBase64 } from "../traffic.js";
 
 /** Backlog of the listener from which nobody accepts: of 200 clients, 128. */
@@ -72,7 +72,7 @@ export const acceptQueueDrill: Drill = {
 	defaults: { connections: 200, seconds: 4 },
 	deadline: null,
 	ending: "attackers",
-	thresholds: [...KERNEL, ...TARGET, ...GOOD_CLIENT, ...NOTHING_LEFT],
+	thresholds: [...KERNEL, ...TARGET, ...GOOD_CLIENT_SERVED, ...NOTHING_LEFT],
 
 	configure: ({ tls, http, silent }, { main }) => `
 timeouts: { handshake: 5s, connect: 2s, idle: 10m, stall: 3s, half_closed: 3s, drain: 1s }

@@ -1,6 +1,6 @@
 import { Attackers } from "../assault.js";
 import type { Drill, Threshold } from "../drill.js";
-import { NOTHING_LEFT, SERVED_AFTER, SERVED_IN_CALM, SERVED_UNDER_ATTACK } from "../thresholds.js";
+import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { sayings, TLS_ANSWER, toBase64 } from "../traffic.js";
 
 const SERVED: readonly Threshold[] = [
@@ -15,7 +15,7 @@ export const burst: Drill = {
 	defaults: { connections: 5000, seconds: 4 },
 	deadline: null,
 	ending: "done",
-	thresholds: [SERVED_IN_CALM, SERVED_UNDER_ATTACK, SERVED_AFTER, ...SERVED, ...NOTHING_LEFT],
+	thresholds: [...GOOD_CLIENT_SERVED, ...SERVED, ...NOTHING_LEFT],
 
 	configure: ({ tls, http }, { main }) => `
 timeouts: { handshake: 5s, connect: 5s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }

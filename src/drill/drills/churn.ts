@@ -1,6 +1,6 @@
 import { Attackers } from "../assault.js";
 import type { Drill, Threshold } from "../drill.js";
-import { NOTHING_LEFT, SERVED_AFTER, SERVED_IN_CALM, SERVED_UNDER_ATTACK } from "../thresholds.js";
+import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { sayings, TLS_ANSWER, toBase64 } from "../traffic.js";
 
 /** Enough to keep two cores busy, few enough that no queue is what is measured. */
@@ -25,7 +25,7 @@ export const churn: Drill = {
 	connectionsInTurn: true,
 	deadline: null,
 	ending: "done",
-	thresholds: [SERVED_IN_CALM, SERVED_UNDER_ATTACK, SERVED_AFTER, ...NO_LEAK, ...NOTHING_LEFT],
+	thresholds: [...GOOD_CLIENT_SERVED, ...NO_LEAK, ...NOTHING_LEFT],
 
 	configure: ({ tls, http }, { main }) => `
 timeouts: { handshake: 5s, connect: 2s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }

@@ -6,7 +6,7 @@ import { Helper } from "../helper.js";
 import type { RelayNews, RelayOrder } from "../messages.js";
 import type { Link } from "../network-namespace.js";
 import { monotonicMs } from "../sampler.js";
-import { FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT, OVERDUE_MAX_MS } from "../thresholds.js";
+import { FULL_SIZE, GOOD_CLIENT_SERVED, NOTHING_LEFT, OVERDUE_MAX_MS } from "../thresholds.js";
 import { sayings, toBase64 } from "../traffic.js";
 
 /** `idle + probes × interval` of the configuration below. */
@@ -72,7 +72,7 @@ export const halfOpen: Drill = {
 	link: true,
 	deadline: { key: "idle", ownMs: 8000, givenMs: 600_000 },
 	ending: "attackers",
-	thresholds: [...GOOD_CLIENT, FULL_SIZE, ...RELAY, ...LINK, ...NOTHING_LEFT],
+	thresholds: [...GOOD_CLIENT_SERVED, FULL_SIZE, ...RELAY, ...LINK, ...NOTHING_LEFT],
 
 	configure: ({ tls, http, silent, chatter }, { main, link }) => `
 timeouts: { handshake: 5s, connect: 2s, idle: 8s, stall: 3s, half_closed: 3s, drain: 1s }
