@@ -16,7 +16,7 @@ const PANEL_HEIGHT = 130;
 const PANEL_GAP = 58;
 const LEFT = 78;
 const RIGHT = 16;
-const TOP = 96;
+const TOP = 116;
 const BOTTOM = 44;
 const MIB = 1024 * 1024;
 
@@ -110,7 +110,7 @@ function drawColumn(result: DrillResult, target: TargetResult, index: number): s
 	const endMs = Math.max(1, ...target.phases.map(({ toMs }) => toMs));
 	const x = (ms: number): number => left + (Math.min(ms, endMs) / endMs) * width;
 	const verdict = target.held ? "all held" : "not held";
-	const parts = [`<text class="panel" x="${left}" y="74">${escapeXml(target.target)}: ${verdict}</text>`];
+	const parts = [`<text class="panel" x="${left}" y="78">${escapeXml(target.target)}: ${verdict}</text>`];
 	for (const [row, panel] of PANELS.entries()) {
 		const top = TOP + row * (PANEL_HEIGHT + PANEL_GAP);
 		const scale = makeScale(

@@ -33,6 +33,8 @@ export interface TargetResult {
 	readonly kind: Recording["target"]["kind"];
 	/** Length of an accept queue that was asked for. */
 	readonly backlog: number | null;
+	/** Connections that may wait, over all its accept queues. */
+	readonly acceptQueueLimit: number | null;
 	/** By when it should have closed an attacker. */
 	readonly deadlineMs: number | null;
 	readonly held: boolean;
@@ -118,6 +120,7 @@ function concludeTarget({ drill }: DrillOptions, recording: Recording): TargetRe
 		target: recording.target.label,
 		kind: recording.target.kind,
 		backlog: recording.target.backlog,
+		acceptQueueLimit: recording.target.acceptQueueLimit,
 		deadlineMs: recording.deadlineMs,
 		held: allHeld(judgements),
 		verdict: judgements.map(({ threshold, value, held }) => ({

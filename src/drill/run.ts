@@ -34,6 +34,8 @@ export interface Recording {
 		readonly label: string;
 		readonly pid: number | null;
 		readonly backlog: number | null;
+		/** Connections that may wait, over all its accept queues, as the kernel says; `null` when it is not told. */
+		readonly acceptQueueLimit: number | null;
 	};
 	/** Asked for. */
 	readonly connections: number;
@@ -90,7 +92,8 @@ export async function runDrill(drill: Drill, target: Target, options: RunOptions
 
 	await sleep(START_MS);
 	// The first look opens the connection over which all others go.
-	const reasonsBefore = (await target.metrics())?.closedByReason ?? {};
+	const first = await target.metrics();
+	const reasonsBefore = first?.closedByReason ?? {};
 	const before = await takeSample(target, NOBODY);
 
 	const client = new Helper<ClientOrder, ClientNews>("client.js");
@@ -132,7 +135,13 @@ export async function runDrill(drill: Drill, target: Target, options: RunOptions
 		const reasons = (await target.metrics())?.closedByReason ?? {};
 		const alive = target.pid === null || isAlive(target.pid);
 		return {
-			target: { kind: target.kind, label: target.label, pid: target.pid, backlog: target.backlog },
+			target: {
+				kind: target.kind,
+				label: target.label,
+				pid: target.pid,
+				backlog: target.backlog,
+				acceptQueueLimit: first?.acceptQueueLimit ?? null,
+			},
 			connections,
 			deadlineMs,
 			phases,

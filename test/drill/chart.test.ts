@@ -122,7 +122,10 @@ test("larger values lie higher, in proportion", () => {
 
 test("side by side, both targets share the scale of a row", () => {
 	const samples = recording().samples.map((each) => sample(each.atMs, { acceptQueue: 500 }));
-	const bare = recording({ samples, target: { kind: "bare", label: "bare server", pid: 2, backlog: 4096 } });
+	const bare = recording({
+		samples,
+		target: { kind: "bare", label: "bare server", pid: 2, backlog: 4096, acceptQueueLimit: 8192 },
+	});
 	const svg = parseXml(toSvg(result(recording(), bare)));
 	// Four lines of style a in each column; the queue's is the last.
 	const lines = all(svg, ({ attributes }) => attributes["class"] === "line a");
@@ -176,7 +179,7 @@ test("the JSON holds everything, with never as a number", () => {
 test("the verdict is the gateway's, whatever becomes of the bare server", () => {
 	const failing = recording({
 		alive: false,
-		target: { kind: "bare", label: "bare server", pid: 2, backlog: 4096 },
+		target: { kind: "bare", label: "bare server", pid: 2, backlog: 4096, acceptQueueLimit: 8192 },
 	});
 	assert.equal(result(recording(), failing).held, true);
 	assert.equal(result(recording({ alive: false })).held, false);

@@ -23,7 +23,7 @@ export function sample(atMs: number, parts: Partial<Sample> = {}): Sample {
 /** Calm from 10,000 to 11,000 ms, attack to 13,000, after to 14,000; an attempt each 20 ms that took 1 ms. */
 export function recording(parts: Partial<Recording> = {}): Recording {
 	return {
-		target: { kind: "gateway", label: "gateway", pid: 1, backlog: 4096 },
+		target: { kind: "gateway", label: "gateway", pid: 1, backlog: 4096, acceptQueueLimit: 8192 },
 		connections: 100,
 		deadlineMs: 5000,
 		phases: [
