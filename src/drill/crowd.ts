@@ -36,7 +36,7 @@ const OPEN = 2;
 /** Read and thrown away at a time. */
 const TAKE_BYTES = 1 << 20;
 
-/** Connections started in one turn: more would keep the events of the others waiting. */
+/** Connections of a paced attack started in one turn: more would keep the events of the others waiting. */
 const OPENS_PER_TURN = 256;
 
 /** A failed connect is not tried again at once: the target may be full for a while. */
@@ -173,7 +173,9 @@ export class Crowd {
 				? Number.POSITIVE_INFINITY
 				: Math.floor((elapsedMs / 1000) * opensPerSecond) - this.#opened;
 		const left = total === null ? Number.POSITIVE_INFINITY : total - this.#opened;
-		const count = Math.min(allowed, left, this.#freeCount, OPENS_PER_TURN);
+		// All at once means that all have come before the first of them says anything.
+		const most = opensPerSecond === null ? this.#fds.length : OPENS_PER_TURN;
+		const count = Math.min(allowed, left, this.#freeCount, most);
 		for (let i = 0; i < count; i++) if (!this.#connect(nowMs)) return;
 	}
 

@@ -23,7 +23,7 @@ export class Helper<Order, News> {
 		this.#file = file;
 		const path = fileURLToPath(new URL(file, import.meta.url));
 		const [command = "", ...rest] = [...through, process.execPath, path, ...args];
-		this.#owned = ownProcess(command, rest, { stdio: ["pipe", "pipe", "inherit"] });
+		this.#owned = ownProcess(command, rest, { stdio: ["pipe", "pipe", "inherit"], detached: true });
 		this.failure = new Promise((_, reject) => {
 			this.#failed = reject;
 		});

@@ -4,7 +4,7 @@ import { raiseDescriptorLimit } from "../kernel/sockets.js";
 import { toSvg } from "./chart.js";
 import { DRILLS } from "./drills/index.js";
 import { Helper } from "./helper.js";
-import { ephemeralPorts } from "./kernel-tables.js";
+import { ephemeralPorts, listenQueue } from "./kernel-tables.js";
 import type { UpstreamOrder } from "./messages.js";
 import { type Link, makeLink } from "./network-namespace.js";
 import { type DrillArguments, type DrillOptions, DrillUsageError, readOptions } from "./options.js";
@@ -62,6 +62,8 @@ async function drill(name: string, given: DrillArguments): Promise<number> {
 async function drillTargets(options: DrillOptions, progress: Progress): Promise<Recording[]> {
 	const { target } = options;
 	if (target !== null) {
+		if (listenQueue(target.port).inodes.length === 0)
+			throw new DrillUsageError(`nothing listens on ${target.address}:${target.port}`);
 		const link = "a given target has no listener on a link of the drill's own";
 		return [await drillOne(options, async () => giveTarget(target.address, target.port), link, progress)];
 	}

@@ -47,7 +47,7 @@ export function measure(recording: Recording): Measures {
 	const calm = clientFigures(recording.attempts, phaseOf(recording, "calm"));
 	const attack = clientFigures(recording.attempts, phaseOf(recording, "attack"));
 	const after = clientFigures(recording.attempts, phaseOf(recording, "after"));
-	const { ends, overdueMs, opened } = assault.attackers;
+	const { ends, overdueMs } = assault.attackers;
 	const answered = ends.answered ?? 0;
 	return {
 		"calm.success": share(calm),
@@ -66,7 +66,7 @@ export function measure(recording: Recording): Measures {
 		ledgerDiscrepancyMax: peak(samples.map(({ ledgerDiscrepancy }) => magnitude(ledgerDiscrepancy))),
 		cpuWhileFullCores: cpuWhileFull(samplesIn(recording, "attack")),
 		goodAgainMs: goodAgain(recording.attempts, phaseOf(recording, "after")),
-		unserved: opened - answered + (ends["could not start"] ?? 0),
+		unserved: recording.connections - answered,
 		resetByTarget: ends["reset by the target"] ?? 0,
 		sessionsPerSecond: assault.attackers.tookMs > 0 ? answered / (assault.attackers.tookMs / 1000) : null,
 		...assault.measures,

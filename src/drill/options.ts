@@ -1,4 +1,6 @@
 /** From the command line to a drill that can be run, or to a sentence that says why not. */
+import { accessSync, constants } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { didYouMean } from "../config/nearest.js";
 import type { Drill } from "./drill.js";
 import { DRILLS } from "./drills/index.js";
@@ -31,7 +33,7 @@ export interface Machine {
 	readonly ephemeralPorts: { readonly first: number; readonly last: number };
 }
 
-/** The command line cannot be followed; the message says why, and what could be. */
+/** What was asked for cannot be done; the message says why, and what could be. */
 export class DrillUsageError extends Error {
 	override readonly name = "DrillUsageError";
 }
@@ -75,7 +77,7 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 		connections,
 		seconds: wholeNumber("--seconds", given.seconds, drill.defaults.seconds, SECONDS_MAX),
 		json: given.json ?? false,
-		svg: given.svg ?? null,
+		svg: given.svg === undefined ? null : writable(given.svg),
 		bare: given.bare ?? false,
 	};
 }
@@ -108,6 +110,16 @@ function readTarget(text: string): { address: string; port: number } {
 	if (!(number >= 1 && number <= 65_535))
 		throw new DrillUsageError(`--target ${text}: a port is a number from 1 to 65535`);
 	return { address, port: number };
+}
+
+/** Known before the drill and not after it, when its report would be lost. */
+function writable(file: string): string {
+	try {
+		accessSync(dirname(resolve(file)), constants.W_OK);
+	} catch (error) {
+		throw new DrillUsageError(`--svg ${file}: ${(error as Error).message}`);
+	}
+	return file;
 }
 
 /** Rather an error with the sum than an attack that stops half-way. */

@@ -44,7 +44,10 @@ export async function endAll(exitCode: number): Promise<never> {
 	process.exit(exitCode);
 }
 
-/** Starts a program that ends with this process at the latest. */
+/**
+ * Starts a program that ends with this process at the latest. With `detached` Ctrl-C on a terminal reaches only
+ * us, so that whoever ends is ended by us and not missed as a failure.
+ */
 export function ownProcess(command: string, args: readonly string[], options: SpawnOptions): OwnedProcess {
 	const child = spawn(command, args, options);
 	const ended = new Promise<string>((resolve) => {

@@ -88,3 +88,8 @@ test("sessions one after the other need no descriptor each", () => {
 test("a comparison has no place beside a given target", () => {
 	assert.match(refusal("hold", { target: "127.0.0.1:80", bare: true }), /--bare/);
 });
+
+test("a chart that could not be written is refused before the drill, and not after it", () => {
+	assert.match(refusal("hold", { svg: "/nonexistent/chart.svg" }), /--svg .*ENOENT/);
+	assert.equal(readOptions("hold", { svg: "chart.svg" }, MACHINE).svg, "chart.svg");
+});

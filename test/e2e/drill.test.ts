@@ -228,6 +228,7 @@ scenario("what cannot be done is refused with a reason and exit status 2", async
 	for (const [args, reason] of [
 		[["slowlori"], /did you mean "slowloris"\?/],
 		[["hold", "--target", "192.0.2.1:80"], /not a loopback address/],
+		[["hold", "--target", "127.0.0.1:1"], /nothing listens on 127\.0\.0\.1:1/],
 		[["hold", "--connections", "0"], /--connections 0: not a whole number/],
 		[["hold", "--connections", "1000000"], /--connections 1000000: each needs a port/],
 	] as const) {

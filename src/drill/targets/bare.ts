@@ -19,7 +19,7 @@ export async function startBare(upstreamPort: number, descriptorLimit: number | 
 		"0",
 		String(upstreamPort),
 	];
-	const owned = ownProcess(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+	const owned = ownProcess(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
 	const output = new Output(owned);
 	const port = await output.first((line) => (/^\d+$/.test(line) ? Number(line) : undefined));
 	return {

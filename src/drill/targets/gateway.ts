@@ -41,7 +41,7 @@ export async function startGateway(options: GatewayOptions): Promise<Target> {
 		"-c",
 		file,
 	];
-	const owned = ownProcess(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+	const owned = ownProcess(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
 	const output = new Output(owned);
 	const ready = await output.first((line) => {
 		if (!line.startsWith("{")) return undefined;
