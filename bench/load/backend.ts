@@ -83,10 +83,6 @@ function listen(role: number, index: number): number {
 			address: new Uint8Array([127, 0, 0, 1]),
 			port: 0,
 			backlog: 4096,
-			connection: {
-				keepalive: { idleSeconds: 60, intervalSeconds: 10, probes: 6, userTimeoutMs: 0 },
-				sockets: { unsentBytes: 1 << 30, sendBytes: null, receiveBytes: null },
-			},
 		},
 		1,
 	);

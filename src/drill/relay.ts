@@ -41,7 +41,6 @@ const { fds, port } = openListener(
 		address: Uint8Array.of(127, 0, 0, 1),
 		port: 0,
 		backlog: 4096,
-		keepalive: { idleSeconds: 60, intervalSeconds: 10, probes: 6 },
 	},
 	1,
 );

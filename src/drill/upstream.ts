@@ -117,7 +117,6 @@ function listen(role: number): number {
 			address: new Uint8Array([127, 0, 0, 1]),
 			port: 0,
 			backlog: 65_535,
-			keepalive: { idleSeconds: 60, intervalSeconds: 10, probes: 6 },
 		},
 		1,
 	);

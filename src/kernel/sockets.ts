@@ -68,7 +68,8 @@ export interface ListenerOptions {
 	/** 0: the kernel chooses a free port. */
 	readonly port: number;
 	readonly backlog: number;
-	readonly connection: ConnectionOptions;
+	/** What accepted connections inherit; absent: the system's defaults. */
+	readonly connection?: ConnectionOptions;
 }
 
 export interface Listener {
@@ -121,7 +122,7 @@ function tryBind(
 	address: Uint8Array,
 	dualStack: boolean,
 	shared: boolean,
-	connection: ConnectionOptions,
+	connection: ConnectionOptions | undefined,
 ): number {
 	const v6 = address.length === 28;
 	const fd = libc.socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -129,7 +130,7 @@ function tryBind(
 	setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (v6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
 	setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	setConnectionOptions(fd, connection);
+	if (connection !== undefined) setConnectionOptions(fd, connection);
 	if (shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	const failed = libc.bind(fd, libc.addressOf(address), address.length) < 0;
 	if (failed) {

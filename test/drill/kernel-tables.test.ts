@@ -18,7 +18,6 @@ scenario("the queue of a listener from which nobody accepts is read from outside
 			address: Uint8Array.of(127, 0, 0, 1),
 			port: 0,
 			backlog: 8,
-			keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6 },
 		},
 		1,
 	);

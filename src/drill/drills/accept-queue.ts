@@ -149,7 +149,6 @@ class DoorAssault implements Assault {
 				address: Uint8Array.of(127, 0, 0, 1),
 				port: 0,
 				backlog,
-				keepalive: { idleSeconds: 60, intervalSeconds: 10, probes: 6 },
 			},
 			1,
 		);
