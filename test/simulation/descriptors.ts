@@ -2,6 +2,7 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../../src/kernel/constants.js";
 import type { Policy } from "../../src/reactor/plan.js";
 import { FREE } from "../../src/reactor/table.js";
+import type { ClientAddress } from "./addresses.js";
 import type { Stream } from "./stream.js";
 
 /** Anything that epoll watches. */
@@ -23,13 +24,10 @@ export abstract class Watched {
 export class SimulatedListener extends Watched {
 	readonly kind = "listener";
 	readonly queue: SimulatedSocket[] = [];
-	/** Place among the world's listeners, which says what its clients begin with. */
-	readonly style: number;
-
-	constructor(style: number) {
-		super();
-		this.style = style;
-	}
+	/** It rests; then it must be watched again at the latest at this time. */
+	mustResumeMs = Number.POSITIVE_INFINITY;
+	/** It rests because all places are in use: it must not go on when one is free. */
+	waitsForPlace = false;
 
 	mask(): number {
 		return this.queue.length > 0 ? EPOLLIN : 0;
@@ -101,13 +99,22 @@ export class SimulatedSocket extends Watched {
 	readonly role: Role;
 	readonly incoming: Stream;
 	readonly temper: Temper;
-	/** IPv4, as a number, and port of the other end. */
+	/** Of the other end. */
+	readonly address: ClientAddress;
 	readonly port: number;
 
 	/** connect() is under way. */
 	connecting = false;
 	/** In use by the reactor: accepted or opened, and not closed. */
 	open = false;
+
+	/** Options that are set once at most: a bit for each that was. */
+	optionsSet = 0;
+	/** A Unix socket. */
+	unix = false;
+	/** SO_SNDBUF and SO_RCVBUF as asked for; 0: the kernel tunes them. */
+	sendBufferBytes = 0;
+	receiveBufferBytes = 0;
 
 	// What came in.
 	/** Bytes that the reactor has taken. */
@@ -154,7 +161,8 @@ export class SimulatedSocket extends Watched {
 	/** PROXY header sent to this upstream: its bytes so far, and its length once it is complete (-1: not yet). */
 	readonly headerOut: number[] = [];
 	headerOutBytes = 0;
-	/** PROXY header that came from this client: the port of whom it names, -1 when it names nobody. */
+	/** PROXY header that came from this client: whom it names, and that one's port, -1 when it names nobody. */
+	named: ClientAddress | undefined;
 	namedPort = -1;
 	/** The state of its row when it was lost. */
 	diedIn = FREE;
@@ -164,17 +172,26 @@ export class SimulatedSocket extends Watched {
 	told = false;
 	policy: Policy | undefined;
 	acceptedMs = 0;
+	acceptedTurn = 0;
 	dialledMs = 0;
 	/** When the reactor last moved a byte of the session (noted on the client). */
 	activeMs = 0;
 	/** The reactor ended it with a reset. */
 	wasReset = false;
 
-	constructor(role: Role, incoming: Stream, temper: Temper, port: number, capacity: number) {
+	constructor(
+		role: Role,
+		incoming: Stream,
+		temper: Temper,
+		address: ClientAddress,
+		port: number,
+		capacity: number,
+	) {
 		super();
 		this.role = role;
 		this.incoming = incoming;
 		this.temper = temper;
+		this.address = address;
 		this.port = port;
 		this.capacity = capacity;
 	}

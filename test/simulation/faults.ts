@@ -1,4 +1,6 @@
 /** How the simulated kernel misbehaves: probabilities, each of something that a real one may do. */
+import type { Random } from "./random.js";
+
 export interface Faults {
 	/** A call that may be interrupted is. */
 	readonly interrupt: number;
@@ -70,6 +72,36 @@ export const MUTANTS = [
 	"lost_record",
 	/** A pipe goes back to the pool with bytes in it. */
 	"dirty_pipe",
+	/** An address's place is kept when its connection ends. */
+	"kept_place",
+	/** A session that ended still counts as alive, over all or for its listener. */
+	"kept_session",
+	"kept_listener_session",
+	/** A token that nobody used is given back twice. */
+	"doubled_token",
+	/** A session in the middle of something is closed to make room. */
+	"shed_busy",
+	/** It is not written down who has a descriptor. */
+	"lost_owner",
 ] as const;
+
+export function randomFaults(random: Random): Faults {
+	if (random.chance(0.1)) return CALM;
+	const rate = (most: number) => (random.chance(0.4) ? 0 : random.fraction() * most);
+	return {
+		interrupt: rate(0.1),
+		emptyRead: rate(0.2),
+		shortSend: rate(0.5),
+		fullSend: rate(0.2),
+		exhausted: rate(0.05),
+		unwatchable: rate(0.02),
+		aborted: rate(0.1),
+		late: rate(0.6),
+		spurious: rate(0.5),
+		fewEvents: rate(0.5),
+		meanwhile: rate(0.2),
+		leap: rate(0.001),
+	};
+}
 
 export type Mutant = (typeof MUTANTS)[number] | "none";

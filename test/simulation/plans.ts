@@ -7,6 +7,7 @@ import { NO_LIMITS } from "../reactor/no-limits.js";
 import type { Random } from "./random.js";
 
 export const UPSTREAMS = 3;
+export const LISTENERS = 3;
 const ADDRESSES = 4;
 export const ADDRESS_COUNT = UPSTREAMS * ADDRESSES;
 
@@ -49,12 +50,12 @@ export function randomPolicy(random: Random): Policy {
 		keepaliveProbes: 6,
 		userTimeoutMs: 90_000,
 		unsentBytes: 262_144,
-		sendBufferBytes: 0,
-		receiveBufferBytes: 0,
+		sendBufferBytes: random.pick([0, 0, 65_536]),
+		receiveBufferBytes: random.pick([0, 0, 131_072]),
 	};
 }
 
-export function randomListener(random: Random, slot: number, fd: number): ListenerPlan {
+export function randomListener(random: Random, slot: number, fd: number, sessions: number): ListenerPlan {
 	const proxyRequired = random.chance(0.25);
 	const routes: RoutePlan[] = random.pick(ROUTES).map((conditions, index) => ({
 		conditions: { ...NO_CONDITION, ...conditions },
@@ -64,11 +65,12 @@ export function randomListener(random: Random, slot: number, fd: number): Listen
 	return {
 		slot,
 		fd,
-		connections: Number.POSITIVE_INFINITY,
+		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
 		proxyRequired,
 		trusted: [
-			// One client address in four is not trusted.
+			// Some clients' addresses are not trusted.
 			{ family: 4, bytes: [10, 0, 0, 0], prefixLength: random.chance(0.8) ? 24 : 31 },
+			{ family: 6, bytes: V6_BLOCK, prefixLength: random.chance(0.8) ? 32 : 64 },
 		],
 		routes,
 	};
@@ -94,15 +96,39 @@ export function randomUpstream(random: Random, slot: number): UpstreamPlan {
 	};
 }
 
+/** 2001:db8:0:1:: */
+const V6_BLOCK = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0] as const;
+
+const UNLIMITED = Number.POSITIVE_INFINITY;
+
+/** Limits on who may come. `foreign`: descriptors in use before the first client comes. */
+function randomLimits(random: Random, sessions: number, foreign: number) {
+	if (random.chance(0.4)) return NO_LIMITS;
+	return {
+		resetsWhenFull: random.chance(0.4),
+		shedsWhenFull: random.chance(0.3),
+		connectionsPerSource: random.chance(0.4) ? random.between(1, 6) : UNLIMITED,
+		acceptsPerSecondPerSource: random.chance(0.3) ? random.pick([1, 2, 5, 20, 100]) : UNLIMITED,
+		acceptsPerSecond: random.chance(0.3) ? random.pick([1, 3, 10, 50, 200]) : UNLIMITED,
+		descriptorCeiling: random.chance(0.3) ? foreign + random.between(1, 2 * sessions) : UNLIMITED,
+	};
+}
+
+/** `sessions`: rows of this reactor. All reactors together may have fewer sessions, or many more. */
 export function randomPlan(
 	random: Random,
 	revision: number,
-	connections: number,
+	sessions: number,
+	foreign: number,
 	policy: Policy,
 	listeners: readonly ListenerPlan[],
 ): Plan {
+	const connections = random.chance(0.2)
+		? 8 * sessions
+		: Math.max(1, sessions - random.pick([0, 0, 0, 1, 3]));
 	const upstreams: UpstreamPlan[] = [];
 	for (let slot = 0; slot < UPSTREAMS; slot++)
 		if (!random.chance(0.05)) upstreams.push(randomUpstream(random, slot));
-	return { revision, policy, connections, ...NO_LIMITS, logSessions: true, listeners, upstreams };
+	const limits = randomLimits(random, sessions, foreign);
+	return { revision, policy, connections, ...limits, logSessions: true, listeners, upstreams };
 }

@@ -1,6 +1,7 @@
 /** What simulated clients begin with: recorded hellos, whole, cut or broken, and what is no hello at all. */
 import { writeProxyV1, writeProxyV2 } from "../../src/protocol/index.js";
 import { latin1, sample, sampleNames } from "../protocol/samples.js";
+import { type ClientAddress, randomNamed } from "./addresses.js";
 import type { Random } from "./random.js";
 
 const HELLOS: readonly Uint8Array[] = ["tls-", "http-", "ssh-", "h2c-"].flatMap((prefix) =>
@@ -21,26 +22,38 @@ export interface Prologue {
 	readonly bytes: Uint8Array;
 	/** Length of the PROXY header in front. */
 	readonly headerBytes: number;
-	/** The port of the client that the header names, -1 when it names nobody. */
+	/** The client that the header names, with its port; -1 when it names nobody. */
+	readonly named: ClientAddress | undefined;
 	readonly namedPort: number;
 	/** The client says no more than this. */
 	readonly cut: boolean;
 }
 
+/** What begins with nothing of its own. */
+export const NOTHING: Prologue = {
+	bytes: new Uint8Array(0),
+	headerBytes: 0,
+	named: undefined,
+	namedPort: -1,
+	cut: false,
+};
+
 export function chooseProxied(random: Random): Prologue {
 	const hello = choose(random);
 	if (random.chance(0.08)) return hello; // without the header it was to bring
 	const header = new Uint8Array(256);
-	const namedPort = random.chance(0.15) ? -1 : 1_024 + random.below(60_000);
-	const source = Uint8Array.of(192, 0, 2, random.below(256), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-	const family = namedPort < 0 ? 0 : 4;
+	const named = random.chance(0.15) ? undefined : randomNamed(random);
+	const namedPort = named === undefined ? -1 : 1_024 + random.below(60_000);
+	const source = named?.bytes ?? NOTHING.bytes;
+	const family = named === undefined ? 0 : source.length === 4 ? 4 : 6;
 	const write = random.chance(0.5) ? writeProxyV1 : writeProxyV2;
 	const length = write(header, 0, family, source, Math.max(0, namedPort), source, 443);
 	if (random.chance(0.05)) return { ...hello, bytes: breakHeader(random, header.subarray(0, length), hello) };
 	const bytes = Buffer.concat([header.subarray(0, length), hello.bytes]);
-	if (random.chance(0.1))
-		return { bytes: bytes.subarray(0, random.below(length + 1)), headerBytes: length, namedPort, cut: true };
-	return { bytes, headerBytes: length, namedPort, cut: hello.cut };
+	const whole = { bytes, headerBytes: length, named, namedPort, cut: hello.cut };
+	return random.chance(0.1)
+		? { ...whole, bytes: bytes.subarray(0, random.below(length + 1)), cut: true }
+		: whole;
 }
 
 /** With a byte changed, but for the addresses: those would still be a header, and name somebody else. */
@@ -50,7 +63,7 @@ function breakHeader(random: Random, header: Uint8Array, hello: Prologue): Uint8
 }
 
 export function choose(random: Random): Prologue {
-	const whole = { headerBytes: 0, namedPort: -1, cut: false };
+	const whole = NOTHING;
 	const choice = random.fraction();
 	if (choice < 0.1) return { ...whole, bytes: new Uint8Array(0), cut: random.chance(0.5) };
 	if (choice < 0.25) return { ...whole, bytes: random.pick(OTHERS) };

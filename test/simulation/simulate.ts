@@ -1,5 +1,6 @@
 /** One seed, run to its end; a failure becomes a text that says how to see it again. */
 import { REASONS } from "../../src/reactor/reasons.js";
+import { LISTENERS } from "./plans.js";
 import { type RunOptions, World } from "./world.js";
 
 export interface RunResult {
@@ -28,6 +29,9 @@ export function simulate(options: RunOptions): RunResult {
 const COUNTED = [
 	"acceptPausesDescriptors",
 	"acceptPausesFull",
+	"acceptPausesRate",
+	"sourcesNotCounted",
+	"shed",
 	"acceptAborted",
 	"staleEvents",
 	"dialRetries",
@@ -37,7 +41,7 @@ const COUNTED = [
 
 function met({ counters, reactor }: World): Map<string, number> {
 	const found = new Map<string, number>();
-	for (let listener = 0; listener < 3; listener++)
+	for (let listener = 0; listener < LISTENERS; listener++)
 		for (const [index, reason] of REASONS.entries())
 			found.set(reason, (found.get(reason) ?? 0) + counters.closed(listener, index));
 	for (const name of COUNTED) found.set(name, counters.get(name));

@@ -18,8 +18,18 @@ import {
 	EPOLLOUT,
 	EPOLLPRI,
 	EPOLLRDHUP,
+	IPPROTO_TCP,
+	SO_KEEPALIVE,
+	SO_RCVBUF,
 	SO_RCVLOWAT,
+	SO_SNDBUF,
 	SOL_SOCKET,
+	TCP_KEEPCNT,
+	TCP_KEEPIDLE,
+	TCP_KEEPINTVL,
+	TCP_NODELAY,
+	TCP_NOTSENT_LOWAT,
+	TCP_USER_TIMEOUT,
 } from "../../src/kernel/constants.js";
 import type { Kernel } from "../../src/kernel/kernel.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
@@ -46,13 +56,19 @@ const EXHAUSTED = [EMFILE, ENFILE, ENOBUFS, ENOMEM] as const;
 /** A refusal fits a fresh socket's buffer at once, always: Linux gives it some kilobytes from the start. */
 const FIRST_SEND_BYTES = 4096;
 
-/** The world around the kernel: who is at the other ends, and who looks on. */
-export interface World {
+/** Who is at the other ends. */
+export interface OtherEnds {
 	/** What connect() to an address answers: 0, or a negative errno. The socket is being opened. */
 	connect(socket: SimulatedSocket, address: Uint8Array): number;
 	openUpstream(): SimulatedSocket;
 	/** The other end may act while the reactor is inside a call. */
 	meanwhile(socket: SimulatedSocket): void;
+}
+
+/** Who looks on. */
+export interface Witness {
+	/** A client's connection was accepted. */
+	accepted(socket: SimulatedSocket): void;
 	/** The reactor is about to send. */
 	trying(socket: SimulatedSocket): void;
 	/** The connection is about to be lost. */
@@ -65,6 +81,21 @@ export interface World {
 	closed(socket: SimulatedSocket, reset: boolean): void;
 }
 
+/** Options that an upstream is given once at most, each with its bit. */
+const ONCE: ReadonlyMap<number, number> = new Map(
+	[
+		[SOL_SOCKET, SO_KEEPALIVE],
+		[IPPROTO_TCP, TCP_KEEPIDLE],
+		[IPPROTO_TCP, TCP_KEEPINTVL],
+		[IPPROTO_TCP, TCP_KEEPCNT],
+		[IPPROTO_TCP, TCP_USER_TIMEOUT],
+		[IPPROTO_TCP, TCP_NOTSENT_LOWAT],
+		[IPPROTO_TCP, TCP_NODELAY],
+	].map(([level = 0, option = 0], index) => [(level << 8) | option, 1 << index]),
+);
+/** All of these but the last, which is set before a connect. */
+export const LASTING_OPTIONS = 0b11_1111;
+
 export class SimulatedKernel implements Kernel {
 	readonly memory: Uint8Array;
 	readonly readiness: SimulatedReadiness;
@@ -72,7 +103,8 @@ export class SimulatedKernel implements Kernel {
 
 	nowMs: number;
 	mutant: Mutant = "none";
-	world: World | undefined;
+	others: OtherEnds | undefined;
+	witness: Witness | undefined;
 	/** Open descriptors at most. */
 	limit = 1 << 16;
 	/** Descriptors open now, in all and by kind. */
@@ -81,6 +113,9 @@ export class SimulatedKernel implements Kernel {
 	openUpstreams = 0;
 	openPipeEnds = 0;
 	pipeCapacity = 65_536;
+	/** Whether a call has failed for want of descriptors, or of memory, since somebody set this to false. */
+	lacksDescriptors = false;
+	lacksMemory = false;
 
 	#faults: Faults;
 	readonly #random: Random;
@@ -150,8 +185,12 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	#isExhausted(count: number): number {
-		if (this.openCount + count > this.limit) return EMFILE;
-		return this.#random.chance(this.#faults.exhausted) ? this.#random.pick(EXHAUSTED) : 0;
+		const full = this.openCount + count > this.limit;
+		if (!full && !this.#random.chance(this.#faults.exhausted)) return 0;
+		const errno = full ? EMFILE : this.#random.pick(EXHAUSTED);
+		if (errno === EMFILE || errno === ENFILE) this.lacksDescriptors = true;
+		else this.lacksMemory = true;
+		return errno;
 	}
 
 	#range(offset: number, length: number, call: string): void {
@@ -186,21 +225,24 @@ export class SimulatedKernel implements Kernel {
 			return random.chance(0.7) ? -ECONNABORTED : -EPERM;
 		}
 		const socket = listener.queue.shift() as SimulatedSocket; // not empty
-		const address = encodeInternet(Uint8Array.of(10, 0, 0, 1 + (socket.port & 3)), socket.port);
+		const address = encodeInternet(socket.address.bytes, socket.port);
 		this.#range(addressOffset, address.length, "accept");
 		this.memory.set(address, addressOffset);
 		socket.open = true;
 		socket.acceptedMs = this.nowMs;
 		socket.activeMs = this.nowMs;
 		this.openClients++;
-		return this.install(socket);
+		const fd = this.install(socket);
+		this.witness?.accepted(socket);
+		return fd;
 	}
 
 	socket(family: number): number {
 		let result = -this.#isExhausted(1);
 		if (result === 0) {
-			const socket = this.world?.openUpstream();
+			const socket = this.others?.openUpstream();
 			if (socket === undefined) violated("nobody opens upstreams");
+			socket.unix = family === AF_UNIX;
 			socket.connecting = true;
 			socket.open = true;
 			this.openUpstreams++;
@@ -212,7 +254,7 @@ export class SimulatedKernel implements Kernel {
 
 	connect(fd: number, address: Uint8Array): number {
 		const socket = this.#socket(fd, "connect");
-		const result = this.world?.connect(socket, address) ?? -ECONNREFUSED;
+		const result = this.others?.connect(socket, address) ?? -ECONNREFUSED;
 		socket.dialledMs = this.nowMs;
 		if (result !== -EINPROGRESS) socket.connecting = false;
 		this.#trace.note(CONNECT, fd, at(address, 0) === AF_UNIX ? AF_UNIX : AF_INET, result);
@@ -220,8 +262,12 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	localAddress(fd: number, addressOffset: number): number {
-		this.#socket(fd, "getsockname");
-		const address = encodeInternet(Uint8Array.of(10, 1, 1, 1), 443);
+		// Both ends of a connection are of one family.
+		const { bytes } = this.#socket(fd, "getsockname").address;
+		const address = encodeInternet(
+			bytes.map((byte, i) => (i === bytes.length - 1 ? 200 : byte)),
+			443,
+		);
 		this.memory.set(address, addressOffset);
 		return address.length;
 	}
@@ -233,7 +279,15 @@ export class SimulatedKernel implements Kernel {
 			this.#trace.note(SET_OPTION, fd, value, 0);
 			// tcp_set_rcvlowat: signals at once when what is there suffices.
 			if (socket.available >= socket.lowWater || socket.finished) this.readiness.changed(socket, EPOLLIN);
+			return 0;
 		}
+		if (level === SOL_SOCKET && option === SO_SNDBUF) socket.sendBufferBytes = value;
+		if (level === SOL_SOCKET && option === SO_RCVBUF) socket.receiveBufferBytes = value;
+		const bit = ONCE.get((level << 8) | option) ?? 0;
+		if ((socket.optionsSet & bit) !== 0)
+			violated(`option ${option} of level ${level} is set twice on descriptor ${fd}`);
+		socket.optionsSet |= bit;
+		this.#trace.note(SET_OPTION, fd, option, value);
 		return 0;
 	}
 
@@ -312,11 +366,11 @@ export class SimulatedKernel implements Kernel {
 	send(fd: number, offset: number, length: number): number {
 		const socket = this.#socket(fd, "send");
 		this.#range(offset, length, "send");
-		this.world?.trying(socket);
+		this.witness?.trying(socket);
 		const count = this.#sendable(socket, length);
 		if (count > 0) {
 			this.#spoil(offset, count);
-			this.world?.sending(socket, this.memory, offset, count);
+			this.witness?.sending(socket, this.memory, offset, count);
 			this.#sent(socket, count);
 		}
 		this.#trace.note(SEND, fd, length, count);
@@ -369,8 +423,14 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	socketMemory(fd: number): number {
-		const socket = this.#socket(fd, "SO_MEMINFO");
-		return socket.queued + socket.available;
+		return memoryOf(this.#socket(fd, "SO_MEMINFO"));
+	}
+
+	/** What the buffers of all open sockets hold. */
+	get socketBytes(): number {
+		let bytes = 0;
+		for (const descriptor of this.#table) if (descriptor?.kind === "socket") bytes += memoryOf(descriptor);
+		return bytes;
 	}
 
 	shutdownWrite(fd: number): number {
@@ -378,7 +438,7 @@ export class SimulatedKernel implements Kernel {
 		this.#meanwhile(socket);
 		if (this.#spoils("lost_shutdown")) return 0;
 		const result = socket.dead ? -ENOTCONN : 0;
-		if (!socket.dead) this.world?.shuttingDown(socket);
+		if (!socket.dead) this.witness?.shuttingDown(socket);
 		socket.shut = true;
 		this.#trace.note(SHUTDOWN, fd, 0, result);
 		// The state has changed, and that wakes everybody.
@@ -407,7 +467,7 @@ export class SimulatedKernel implements Kernel {
 			if (descriptor.role === "client") this.openClients--;
 			else this.openUpstreams--;
 			descriptor.open = false;
-			this.world?.closed(descriptor, reset);
+			this.witness?.closed(descriptor, reset);
 		} else violated(`the reactor closes descriptor ${fd}, a ${descriptor.kind}, which it does not own`);
 		this.uninstall(fd);
 	}
@@ -464,7 +524,7 @@ export class SimulatedKernel implements Kernel {
 			const stretch = pipe.stretches[0];
 			if (stretch === undefined) violated("a pipe has fewer bytes than it counts");
 			const part = Math.min(left, stretch.length);
-			this.world?.splicing(socket, stretch.stream, stretch.position, part);
+			this.witness?.splicing(socket, stretch.stream, stretch.position, part);
 			this.#sent(socket, part);
 			stretch.position += part;
 			stretch.length -= part;
@@ -521,7 +581,7 @@ export class SimulatedKernel implements Kernel {
 	/** The connection is gone: a reset, or nobody answered for too long. What has arrived can still be read. */
 	kill(socket: SimulatedSocket, errno: number): void {
 		if (socket.dead) return;
-		this.world?.dying(socket);
+		this.witness?.dying(socket);
 		const refused = socket.connecting;
 		socket.connecting = false;
 		socket.dead = true;
@@ -563,13 +623,18 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	#meanwhile(socket: SimulatedSocket): void {
-		if (this.#random.chance(this.#faults.meanwhile)) this.world?.meanwhile(socket);
+		if (this.#random.chance(this.#faults.meanwhile)) this.others?.meanwhile(socket);
 	}
 
 	/** For the trace. */
 	noteTurn(turn: number): void {
 		this.#trace.note(TURN, -1, turn, this.nowMs);
 	}
+}
+
+/** What a socket's buffers hold, without what the kernel adds for its own bookkeeping. */
+export function memoryOf(socket: SimulatedSocket): number {
+	return socket.queued + socket.available;
 }
 
 const TURN = operation("turn");

@@ -29,6 +29,8 @@ export interface Surroundings {
 	generationNow(slot: number): number;
 	/** A descriptor that may have news without cause. */
 	anyone(): Watched | undefined;
+	/** The interest in a descriptor has changed; `failed`: for want of memory it is not watched at all. */
+	watched(descriptor: Watched, failed: boolean): void;
 }
 
 export class SimulatedReadiness implements Readiness {
@@ -62,6 +64,7 @@ export class SimulatedReadiness implements Readiness {
 		if (watched.registered) return -EEXIST;
 		if (slot !== WAKE_SLOT && this.#random.chance(this.faults.unwatchable)) {
 			this.#trace.note(WATCH, fd, interest & 0xffff, -ENOMEM);
+			this.surroundings?.watched(watched, true);
 			return -ENOMEM;
 		}
 		watched.registered = true;
@@ -84,6 +87,7 @@ export class SimulatedReadiness implements Readiness {
 		watched.slot = slot;
 		watched.generation = generation;
 		if ((watched.mask() & watched.interest) !== 0) this.#enlist(watched);
+		this.surroundings?.watched(watched, false);
 	}
 
 	remove(fd: number): number {

@@ -1,0 +1,151 @@
+/** Who was let in, held against the limits: after every turn, over all rows. */
+import { at } from "../../src/reactor/at.js";
+import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import { LIMIT_CONNECTIONS, LIMIT_IP, LIMIT_RATE } from "../../src/reactor/reasons.js";
+import { FREE, NONE, PROXY_REQUIRED } from "../../src/reactor/table.js";
+import { sourceKey } from "./addresses.js";
+import type { SimulatedSocket } from "./descriptors.js";
+import { LISTENERS } from "./plans.js";
+import { violated } from "./trace.js";
+import { Bucket } from "./watched-sources.js";
+import type { World } from "./world.js";
+
+const UNLIMITED = Number.POSITIVE_INFINITY;
+
+export class Admission {
+	/** What all clients may come with. */
+	readonly #bucket = new Bucket();
+	/** Connections by place of the sources. */
+	#held = new Int32Array(0);
+	/** Rows by listener; and those of them that were accepted in this turn, and stay. */
+	readonly #rows = new Int32Array(LISTENERS);
+	readonly #fresh = new Int32Array(LISTENERS);
+	// As of the turn before: limits, and rows.
+	#limitBefore = 0;
+	readonly #limitsBefore = new Float64Array(LISTENERS);
+	#clientsBefore = 0;
+	#uncounted = 0;
+
+	check(world: World): void {
+		this.#count(world);
+		this.#checkSources(world);
+		this.#checkLive(world);
+		checkTurnedAway(world);
+		this.#checkRate(world);
+	}
+
+	#count(world: World): void {
+		const { table } = world.reactor.core;
+		if (this.#held.length !== world.places) this.#held = new Int32Array(world.places);
+		this.#held.fill(0);
+		this.#rows.fill(0);
+		this.#fresh.fill(0);
+		this.#uncounted = 0;
+		for (let slot = 0; slot < table.sessions; slot++) {
+			if (at(table.state, slot) === FREE) continue;
+			const listener = at(table.listener, slot);
+			this.#rows[listener] = at(this.#rows, listener) + 1;
+			const place = at(table.sourcePlace, slot);
+			if (place === NONE) this.#uncounted++;
+			else this.#held[place] = at(this.#held, place) + 1;
+			if (world.accepted === 0) continue;
+			if (world.kernel.socketAt(at(table.fd, slot))?.acceptedTurn === world.turns)
+				this.#fresh[listener] = at(this.#fresh, listener) + 1;
+		}
+		for (const { place } of world.operator.others)
+			if (place >= 0) this.#held[place] = at(this.#held, place) + 1;
+	}
+
+	/** An address holds as many connections as rows say, here and elsewhere. */
+	#checkSources(world: World): void {
+		const { sources } = world;
+		for (let place = 0; place < world.places; place++) {
+			const held = at(this.#held, place);
+			if (sources.heldAt(place) !== held)
+				violated(
+					`the address at place ${place} counts ${sources.heldAt(place)} connections, and has ${held}`,
+				);
+		}
+		if (this.#uncounted > 0) checkUncounted(world);
+	}
+
+	/** What is said to live does, and a limit is passed only where it was lowered. */
+	#checkLive(world: World): void {
+		const { live, operator, accepted, reactor } = world;
+		const { core } = reactor;
+		const all = at(live, LIVE_SESSIONS);
+		if (all !== core.table.clients + operator.others.length)
+			violated(`${all} sessions live, and there are ${core.table.clients}+${operator.others.length}`);
+		const most = Math.max(core.connectionsMax, this.#limitBefore);
+		// Where somebody is closed for each that comes, a limit that was lowered is not reached at once.
+		const replaces = core.shedsWhenFull && core.table.clients <= this.#clientsBefore;
+		for (let slot = 0; slot < LISTENERS; slot++) {
+			const count = at(live, LIVE_LISTENERS + slot);
+			const expected = at(this.#rows, slot) + operator.othersAt(slot);
+			if (count !== expected) violated(`listener ${slot} counts ${count} sessions, and has ${expected}`);
+			const limit = limitOf(core, slot);
+			if (accepted > 0 && at(this.#fresh, slot) > 0) {
+				if (count > Math.max(limit, at(this.#limitsBefore, slot)))
+					violated(`listener ${slot} has ${count} sessions, beyond its limit`);
+				if (all > most && !replaces) violated(`${all} sessions live, beyond the limit of ${most}`);
+			}
+			this.#limitsBefore[slot] = limit;
+		}
+		this.#limitBefore = core.connectionsMax;
+		this.#clientsBefore = core.table.clients;
+	}
+
+	/** No more were let in than tokens have come. */
+	#checkRate(world: World): void {
+		const { accepted, closedBy, sources, reactor } = world;
+		const { acceptsPerSecond, nowMs } = reactor.core;
+		if (acceptsPerSecond === UNLIMITED) return;
+		this.#bucket.refill(acceptsPerSecond, nowMs);
+		// Within this turn another rate may have held: then nobody knows.
+		if (world.operator.given.has("plan")) return;
+		const refused = at(closedBy, LIMIT_CONNECTIONS) + at(closedBy, LIMIT_RATE) - sources.tooFast;
+		if (accepted > refused) this.#bucket.take(accepted - refused, "everybody");
+	}
+}
+
+/** Who is not counted waits for its PROXY header, or found the set of its address full. */
+function checkUncounted(world: World): void {
+	const { table } = world.reactor.core;
+	let unplaced = 0;
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (at(table.state, slot) === FREE || at(table.sourcePlace, slot) !== NONE) continue;
+		const waits = (at(table.flags, slot) & PROXY_REQUIRED) !== 0 && at(table.proxyHeaderBytes, slot) === 0;
+		if (!waits) unplaced++;
+	}
+	if (unplaced > world.counters.get("sourcesNotCounted"))
+		violated(`${unplaced} sessions are counted for no address, and nobody says so`);
+}
+
+/** Whom the sources forbid is closed for that, in the same turn. */
+function checkTurnedAway({ closedBy, sources }: World): void {
+	if (at(closedBy, LIMIT_IP) !== sources.tooMany)
+		violated(
+			`${sources.tooMany} addresses had too many, and ${at(closedBy, LIMIT_IP)} sessions ended for it`,
+		);
+	if (at(closedBy, LIMIT_RATE) < sources.tooFast)
+		violated(`${sources.tooFast} addresses came too fast, and ${at(closedBy, LIMIT_RATE)} sessions ended so`);
+}
+
+function limitOf(core: Core, listener: number): number {
+	return core.listeners.get(listener)?.plan.connections ?? UNLIMITED;
+}
+
+/** The address that a session is counted for, and that its record names, is its client's, or whom that one named. */
+export function checkSource(world: World, slot: number, client: SimulatedSocket): void {
+	const { table } = world.reactor.core;
+	const hasHeader = at(table.proxyHeaderBytes, slot) > 0;
+	const { family, unmapped } = (hasHeader ? client.named : undefined) ?? client.address;
+	if (at(table.family, slot) !== family) violated(`row ${slot} has an address of another family`);
+	for (let i = 0; i < unmapped.length; i++)
+		if (at(table.source, slot * 16 + i) !== unmapped[i]) violated(`row ${slot} has another client's address`);
+	if (at(table.sourcePort, slot) !== (hasHeader && client.namedPort >= 0 ? client.namedPort : client.port))
+		violated(`row ${slot} has another client's port`);
+	const place = at(table.sourcePlace, slot);
+	if (place !== NONE && world.sources.tenants[place]?.key !== sourceKey(family, unmapped, 0))
+		violated(`row ${slot} is counted for another client's address`);
+}

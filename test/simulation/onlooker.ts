@@ -1,0 +1,187 @@
+/** What the reactor sends is checked as it is sent, byte for byte. */
+import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
+import { at } from "../../src/reactor/at.js";
+import { CONNECTING, ENDED, NONE, PROXY_REQUIRED, RELAY, type Table } from "../../src/reactor/table.js";
+import type { SimulatedSocket } from "./descriptors.js";
+import { checkClosed } from "./endings.js";
+import type { Witness } from "./simulated-kernel.js";
+import type { Stream } from "./stream.js";
+import { violated } from "./trace.js";
+import type { World } from "./world.js";
+
+export class Onlooker implements Witness {
+	readonly #world: World;
+
+	constructor(world: World) {
+		this.#world = world;
+	}
+
+	get #table(): Table {
+		return this.#world.reactor.core.table;
+	}
+
+	accepted(socket: SimulatedSocket): void {
+		const world = this.#world;
+		world.accepted++;
+		socket.acceptedTurn = world.turns;
+		world.highestAccepted = Math.max(world.highestAccepted, socket.fd);
+	}
+
+	closed(socket: SimulatedSocket, reset: boolean): void {
+		const world = this.#world;
+		socket.wasReset = reset;
+		world.peers.forget(socket);
+		if (socket.role === "upstream") {
+			world.closedLink = socket;
+			return;
+		}
+		world.closed++;
+		if (world.mutant === "lost_record" && world.closed > 1) world.journal.drain(() => {});
+		checkClosed(world, socket);
+		world.closedLink = undefined;
+		world.rests.sessionEnded();
+	}
+
+	/** The reactor is about to send. */
+	trying(socket: SimulatedSocket): void {
+		// What is sent to an upstream before relaying begins is a PROXY header.
+		if (socket.role === "upstream" && at(this.#table.state, socket.slot) === CONNECTING)
+			socket.headerOutBytes = -1;
+	}
+
+	/** The connection is about to be lost. */
+	dying(socket: SimulatedSocket): void {
+		if (!socket.open || !socket.registered) return;
+		const { state, flags } = this.#table;
+		socket.diedIn = at(state, socket.slot);
+		socket.diedEnded = (at(flags, socket.slot) & ENDED) !== 0;
+	}
+
+	/** The reactor sends `length` bytes that lie in memory. */
+	sending(socket: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void {
+		const partner = partnerOf(this.#world, socket);
+		if (socket.role === "client") {
+			if (partner === undefined) telling(socket, memory, offset);
+			else this.#relaying(socket, partner, socket.sent, memory, offset, length);
+			return;
+		}
+		if (partner === undefined) violated("an upstream without a client is sent to");
+		let done = 0;
+		if (socket.headerOutBytes < 0) done = sendingHeader(socket, partner, memory, offset, length);
+		if (done === length) return;
+		const position = partner.headerBytes + socket.sent + done - socket.headerOutBytes;
+		this.#relaying(socket, partner, position, memory, offset + done, length - done);
+	}
+
+	#relaying(
+		to: SimulatedSocket,
+		from: SimulatedSocket,
+		position: number,
+		memory: Uint8Array,
+		offset: number,
+		length: number,
+	): void {
+		if (position + length > Math.max(from.taken, from.seen))
+			violated(`descriptor ${to.fd} is sent bytes that were never read from descriptor ${from.fd}`);
+		if (!from.incoming.equals(position, memory, offset, length))
+			violated(
+				`descriptor ${to.fd} is sent other bytes than came from ${from.fd}, at ${position} of ${length}`,
+			);
+		this.#moved(to, from);
+	}
+
+	#moved(to: SimulatedSocket, from: SimulatedSocket): void {
+		(to.role === "client" ? to : from).activeMs = this.#world.kernel.nowMs;
+	}
+
+	/** The same for a stretch of a stream, out of a pipe. */
+	splicing(socket: SimulatedSocket, stream: Stream, position: number, length: number): void {
+		const partner = partnerOf(this.#world, socket);
+		if (partner === undefined || partner.incoming !== stream)
+			violated(`descriptor ${socket.fd} is sent another session's bytes`);
+		if (socket.headerOutBytes < 0) violated("bytes are sent before a PROXY header is complete");
+		const due = socket.role === "client" ? 0 : partner.headerBytes - socket.headerOutBytes;
+		if (position !== due + socket.sent)
+			violated(`a pipe of ${length} bytes from ${position} on is sent when ${due + socket.sent} was due`);
+		this.#moved(socket, partner);
+	}
+
+	/** An end is carried on: then everything before it must have been, too. */
+	shuttingDown(socket: SimulatedSocket): void {
+		if (socket.role === "client" && socket.told) return;
+		const partner = partnerOf(this.#world, socket);
+		if (partner === undefined) return;
+		if (!partner.finished && !partner.dead)
+			violated(`descriptor ${socket.fd} is told of an end that was not`);
+		if (partner.available > 0 || heldFor(socket, partner) > 0)
+			violated(`descriptor ${socket.fd} is told of an end before all bytes were sent`);
+		if (socket.shut) violated(`descriptor ${socket.fd} is told of an end twice`);
+	}
+}
+
+/** The other connection of a relayed session. */
+export function partnerOf(world: World, socket: SimulatedSocket): SimulatedSocket | undefined {
+	if (socket.partner !== undefined) return socket.partner;
+	const { table } = world.reactor.core;
+	const { slot } = socket;
+	if (at(table.generation, slot) !== socket.generation || at(table.fd, slot) !== socket.fd)
+		violated(`row ${slot} does not belong to descriptor ${socket.fd}, which it was watched for`);
+	if (socket.role === "client" && at(table.state, slot) !== RELAY) return undefined;
+	const peer = at(table.peer, slot);
+	const partner = peer === NONE ? undefined : world.kernel.socketAt(at(table.fd, peer));
+	if (partner === undefined) violated(`descriptor ${socket.fd} is relayed to nobody`);
+	if (partner.partner !== undefined) violated(`descriptor ${partner.fd} has two partners`);
+	if (partner.role === socket.role) violated(`descriptor ${socket.fd} is relayed to one of its own kind`);
+	socket.partner = partner;
+	partner.partner = socket;
+	const client = socket.role === "client" ? socket : partner;
+	if ((at(table.flags, client.slot) & PROXY_REQUIRED) === 0) {
+		// A header that nobody asked for is a client's own bytes.
+		client.headerBytes = 0;
+		client.namedPort = -1;
+		client.named = undefined;
+	}
+	return partner;
+}
+
+/** A client that is refused is told so, in its protocol. */
+function telling(client: SimulatedSocket, memory: Uint8Array, offset: number): void {
+	const first = at(memory, offset);
+	if (client.sent > 0 || (first !== 0x15 && first !== 0x48))
+		violated(`client ${client.fd} is sent what is neither an alert nor a response`);
+	client.told = true;
+}
+
+/** The PROXY header for an upstream. Returns how many of the bytes belong to it. */
+function sendingHeader(
+	link: SimulatedSocket,
+	client: SimulatedSocket,
+	memory: Uint8Array,
+	offset: number,
+	length: number,
+): number {
+	const { headerOut } = link;
+	const before = headerOut.length;
+	for (let i = 0; i < length; i++) headerOut.push(at(memory, offset + i));
+	const bytes = Uint8Array.from(headerOut);
+	const verdict = parseProxyHeader(bytes, 0, bytes.length, HEADER);
+	if (verdict === MALFORMED) violated(`a PROXY header is malformed: ${HEADER.cause}`);
+	if (verdict !== COMPLETE) return length;
+	link.headerOutBytes = HEADER.headerLength;
+	const { family, unmapped } = client.named ?? client.address;
+	const port = client.namedPort >= 0 ? client.namedPort : client.port;
+	if (HEADER.isLocal || HEADER.family !== family || HEADER.sourcePort !== port)
+		violated(`a PROXY header names port ${HEADER.sourcePort}, and the client's is ${port}`);
+	for (let i = 0; i < unmapped.length; i++)
+		if (HEADER.sourceAddress[i] !== unmapped[i]) violated("a PROXY header names another client's address");
+	return HEADER.headerLength - before;
+}
+
+/** Bytes that the reactor took from one side and has not sent to the other. */
+export function heldFor(to: SimulatedSocket, from: SimulatedSocket): number {
+	if (to.role === "client") return from.taken - to.sent;
+	if (to.headerOutBytes < 0) return 0; // its length is not known yet
+	return from.taken - from.headerBytes - (to.sent - to.headerOutBytes);
+}
+
+const HEADER = new ProxyHeader();

@@ -1,0 +1,262 @@
+/** The main thread: it sends plans and commands, answers what the reactor says, and is where other reactors are. */
+import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reactor/plan.js";
+import { NOT_COUNTED } from "../../src/reactor/sources.js";
+import { randomAddress } from "./addresses.js";
+import { SimulatedListener, SimulatedWake } from "./descriptors.js";
+import { LISTENERS, randomListener, randomPlan, randomPolicy, randomUpstream, UPSTREAMS } from "./plans.js";
+import { checkPressure } from "./shedding.js";
+import { violated } from "./trace.js";
+import type { World } from "./world.js";
+
+/** A session of a reactor that is not simulated. */
+interface ForeignSession {
+	readonly listener: number;
+	/** Among the sources. */
+	readonly place: number;
+}
+
+export class Operator {
+	/** What the reactor was told last. */
+	plan: Plan | undefined;
+	/** The command that the reactor carries out at the moment. */
+	current: Command | undefined;
+	/** Commands of this turn, by kind. */
+	readonly given = new Set<Command["kind"]>();
+	readonly listeners = new Map<number, SimulatedListener>();
+	readonly others: ForeignSession[] = [];
+	draining = false;
+	readonly #world: World;
+	readonly #wake = new SimulatedWake();
+	readonly #commands: Command[] = [];
+	readonly #notices: Notice[] = [];
+	#listenerPlans: ListenerPlan[] = [];
+	#policy: Policy;
+	#revision = 0;
+	/** The reactor has asked the others to make room. */
+	#askedForRoom = false;
+
+	constructor(world: World) {
+		this.#world = world;
+		this.#policy = randomPolicy(world.random);
+	}
+
+	/** The wake-up descriptor, to be called once. */
+	installWake(): number {
+		return this.#world.kernel.install(this.#wake);
+	}
+
+	/** The first plan. */
+	start(): void {
+		const listeners = this.#world.random.between(1, LISTENERS);
+		for (let slot = 0; slot < listeners; slot++) this.#openListener(slot);
+		this.#sendPlan();
+	}
+
+	/** Clients that wait to be accepted. */
+	get queued(): number {
+		let count = 0;
+		for (const { queue } of this.listeners.values()) count += queue.length;
+		return count;
+	}
+
+	/** Descriptors that the reactor does not own: the wake-up and the listeners. */
+	get foreign(): number {
+		return 1 + this.listeners.size;
+	}
+
+	get hasCommands(): boolean {
+		return this.#commands.length > 0;
+	}
+
+	command(command: Command): void {
+		this.#commands.push(command);
+		this.#world.kernel.wake(this.#wake);
+	}
+
+	/** What the reactor takes, one at a time. */
+	*take(): Iterable<Command> {
+		for (const command of this.#commands.splice(0)) {
+			this.current = command;
+			this.given.add(command.kind);
+			yield command;
+			this.current = undefined;
+		}
+	}
+
+	hasHeard(kind: Notice["kind"]): boolean {
+		return this.#notices.some((notice) => notice.kind === kind);
+	}
+
+	/** A listener that clients come to, and its plan. */
+	anyListener(): { listener: SimulatedListener; plan: ListenerPlan } | undefined {
+		const plan = this.#listenerPlans[this.#world.random.below(this.#listenerPlans.length)];
+		const listener = plan === undefined ? undefined : this.listeners.get(plan.fd);
+		return plan === undefined || listener === undefined ? undefined : { listener, plan };
+	}
+
+	/** Something that an operator or the control plane does. */
+	control(): void {
+		const { random, kernel, board, peers } = this.#world;
+		switch (random.below(9)) {
+			case 0:
+				this.#policy = randomPolicy(random);
+				this.#reload();
+				return;
+			case 1:
+				this.#reload();
+				return;
+			case 2:
+				this.command({ kind: "upstream", upstream: randomUpstream(random, random.below(UPSTREAMS)) });
+				return;
+			case 3:
+				peers.changeFates();
+				board.setDown(random.below(12), random.chance(0.5));
+				return;
+			case 4:
+				this.othersBecome(random.chance(0.5) ? 0 : random.below((this.plan?.connections ?? 0) + 1));
+				return;
+			case 5:
+				this.command({ kind: "makeRoom", unrecognizedOnly: random.chance(0.5) });
+				return;
+			case 6:
+				this.command({ kind: "shedMemory", bytes: random.magnitude(1_000_000) });
+				return;
+			case 7:
+				this.command({ kind: "measure" });
+				return;
+			default:
+				kernel.wake(this.#wake);
+		}
+	}
+
+	#reload(): void {
+		const { random } = this.#world;
+		if (this.draining) return;
+		const slot = random.below(LISTENERS);
+		const present = this.#listenerPlans.find((plan) => plan.slot === slot);
+		if (present === undefined) this.#openListener(slot);
+		else if (random.chance(0.4)) {
+			this.#listenerPlans = this.#listenerPlans.filter((plan) => plan !== present);
+			if (random.chance(0.3)) this.#openListener(slot);
+		} else {
+			const changed = randomListener(random, slot, present.fd, this.#world.sessions);
+			this.#listenerPlans = this.#listenerPlans.map((plan) => (plan === present ? changed : plan));
+		}
+		this.#sendPlan();
+	}
+
+	#openListener(slot: number): void {
+		const { random, kernel, sessions } = this.#world;
+		const listener = new SimulatedListener();
+		const fd = kernel.install(listener);
+		this.listeners.set(fd, listener);
+		this.#listenerPlans.push(randomListener(random, slot, fd, sessions));
+	}
+
+	#sendPlan(): void {
+		const { random, sessions } = this.#world;
+		this.#revision++;
+		const listeners = [...this.#listenerPlans];
+		this.plan = randomPlan(random, this.#revision, sessions, this.foreign, this.#policy, listeners);
+		this.command({ kind: "plan", plan: this.plan });
+	}
+
+	/** The reactor says something. */
+	noticed(notice: Notice): void {
+		this.#notices.push(notice);
+		switch (notice.kind) {
+			case "applied": {
+				this.#checkApplied();
+				if (notice.revision !== this.#revision) return;
+				const kept = new Set(this.#listenerPlans.map((plan) => plan.fd));
+				for (const fd of [...this.listeners.keys()]) if (!kept.has(fd)) this.#closeListener(fd);
+				return;
+			}
+			case "listenersClosed":
+				for (const fd of [...this.listeners.keys()]) this.#closeListener(fd);
+				return;
+			case "pressure":
+				checkPressure(this.#world, notice.unrecognizedOnly);
+				this.#askedForRoom = true;
+				return;
+			case "measured": {
+				const { counters, kernel } = this.#world;
+				if (counters.get("socketBytes") !== kernel.socketBytes)
+					violated(
+						`${counters.get("socketBytes")} bytes are measured, and sockets hold ${kernel.socketBytes}`,
+					);
+				return;
+			}
+			case "log":
+				violated(`the reactor logs: ${notice.message}`);
+		}
+	}
+
+	/** What the reactor holds connections against is what it was told. */
+	#checkApplied(): void {
+		const { core } = this.#world.reactor;
+		const plan = this.current?.kind === "plan" ? this.current.plan : undefined;
+		if (
+			core.connectionsMax !== plan?.connections ||
+			core.resetsWhenFull !== plan.resetsWhenFull ||
+			core.shedsWhenFull !== plan.shedsWhenFull ||
+			core.sourceLimits.connections !== plan.connectionsPerSource ||
+			core.sourceLimits.perSecond !== plan.acceptsPerSecondPerSource ||
+			core.acceptsPerSecond !== plan.acceptsPerSecond ||
+			core.descriptorCeiling !== plan.descriptorCeiling
+		)
+			violated("a plan is said to be applied, and its limits are not");
+	}
+
+	#closeListener(fd: number): void {
+		const { kernel, peers } = this.#world;
+		const listener = this.listeners.get(fd);
+		this.listeners.delete(fd);
+		// A paused listener is not watched; a watched one must have been let go by the reactor.
+		if (listener?.registered === true) violated(`listener ${fd} is still watched after it was given up`);
+		for (const socket of listener?.queue ?? []) peers.forget(socket);
+		kernel.uninstall(fd);
+	}
+
+	// Other reactors, which share the counts of sessions and the sources.
+
+	/** So many sessions of others live from now on, or fewer where limits forbid it. */
+	othersBecome(count: number): void {
+		while (this.others.length > count) this.#endOther();
+		for (let tries = count - this.others.length; tries > 0; tries--) this.#beginOther();
+	}
+
+	/** Between two turns: others may have somebody to close for the reactor that asked, or have not. */
+	answer(): void {
+		if (this.#askedForRoom && this.#world.random.chance(0.5)) this.#endOther();
+		this.#askedForRoom = false;
+	}
+
+	#beginOther(): void {
+		const { random, live, sources, kernel, reactor } = this.#world;
+		const { family, unmapped } = randomAddress(random);
+		const place = sources.enter(family, unmapped, 0, reactor.core.sourceLimits, kernel.nowMs);
+		if (place < NOT_COUNTED) return; // turned away
+		const listener = random.below(LISTENERS);
+		Atomics.add(live, LIVE_SESSIONS, 1);
+		Atomics.add(live, LIVE_LISTENERS + listener, 1);
+		this.others.push({ listener, place });
+	}
+
+	#endOther(): void {
+		const { random, live, sources } = this.#world;
+		if (this.others.length === 0) return;
+		const [other] = this.others.splice(random.below(this.others.length), 1) as [ForeignSession]; // not empty
+		Atomics.sub(live, LIVE_SESSIONS, 1);
+		Atomics.sub(live, LIVE_LISTENERS + other.listener, 1);
+		if (other.place !== NOT_COUNTED) sources.leave(other.place);
+	}
+
+	/** Sessions of others, of a listener. */
+	othersAt(listener: number): number {
+		let count = 0;
+		for (const other of this.others) if (other.listener === listener) count++;
+		return count;
+	}
+}

@@ -1,0 +1,223 @@
+/** Everybody at the other ends of the reactor's connections: clients that come, upstreams that answer or do not. */
+import {
+	AF_UNIX,
+	EAGAIN,
+	ECONNREFUSED,
+	ECONNRESET,
+	EHOSTUNREACH,
+	EINPROGRESS,
+	ENETUNREACH,
+	ETIMEDOUT,
+} from "../../src/kernel/constants.js";
+import { familyAt } from "../../src/kernel/sockaddr.js";
+import { at } from "../../src/reactor/at.js";
+import type { ListenerPlan } from "../../src/reactor/plan.js";
+import { type ClientAddress, NOWHERE, randomAddress } from "./addresses.js";
+import { type Fate, type SimulatedListener, SimulatedSocket, type Temper } from "./descriptors.js";
+import { ADDRESS_COUNT } from "./plans.js";
+import { choose, chooseProxied, NOTHING, type Prologue } from "./prologues.js";
+import type { Random } from "./random.js";
+import type { OtherEnds, SimulatedKernel } from "./simulated-kernel.js";
+import { Stream } from "./stream.js";
+
+/** What the kernel holds for one connection before its sender must wait. */
+const WINDOW_BYTES = 256 * 1024;
+
+/** Connections that wait to be accepted at most, per listener. */
+const BACKLOG = 8;
+
+/** wild: everybody does what it likes; frozen: nobody does anything; cooperative: everybody comes to an end. */
+export type Mode = "wild" | "frozen" | "cooperative";
+
+export class Peers implements OtherEnds {
+	mode: Mode = "wild";
+	readonly #kernel: SimulatedKernel;
+	readonly #random: Random;
+	readonly #bulk: boolean;
+	/** Sockets whose other end is there. */
+	readonly #present: SimulatedSocket[] = [];
+	/** How addresses behave: what a connect to one meets. */
+	#fates: readonly Fate[] = [];
+	#nextPort = 1_024;
+
+	constructor(kernel: SimulatedKernel, random: Random) {
+		this.#kernel = kernel;
+		this.#random = random;
+		this.#bulk = random.chance(0.15);
+		this.changeFates();
+	}
+
+	changeFates(): void {
+		const random = this.#random;
+		const kind = random.pick([0.05, 0.3, 0.7]);
+		this.#fates = Array.from({ length: ADDRESS_COUNT }, () =>
+			random.chance(kind) ? random.pick(FATES) : "accepted",
+		);
+	}
+
+	any(): SimulatedSocket | undefined {
+		return this.#present.length === 0 ? undefined : this.#present[this.#random.below(this.#present.length)];
+	}
+
+	#join(socket: SimulatedSocket): void {
+		socket.place = this.#present.length;
+		this.#present.push(socket);
+	}
+
+	forget(socket: SimulatedSocket): void {
+		if (socket.place < 0) return;
+		const last = this.#present.pop();
+		if (last !== undefined && last !== socket) {
+			this.#present[socket.place] = last;
+			last.place = socket.place;
+		}
+		socket.place = -1;
+	}
+
+	/** Clients come to a listener. */
+	arrive(listener: SimulatedListener, plan: ListenerPlan): void {
+		const random = this.#random;
+		if (listener.queue.length >= BACKLOG) return;
+		for (let count = random.chance(0.1) ? random.between(2, 8) : 1; count > 0; count--) {
+			const prologue = plan.proxyRequired ? chooseProxied(random) : choose(random);
+			const socket = this.#openSocket("client", prologue, randomAddress(random));
+			socket.headerBytes = prologue.headerBytes;
+			socket.named = prologue.named;
+			socket.namedPort = prologue.namedPort;
+			this.#join(socket);
+			// Usually a hello is there soon; sometimes before the connection is accepted.
+			if (random.chance(0.5)) this.act(socket);
+			this.#kernel.arrive(listener, socket);
+		}
+	}
+
+	openUpstream(): SimulatedSocket {
+		return this.#openSocket("upstream", NOTHING, NOWHERE);
+	}
+
+	#openSocket(role: "client" | "upstream", prologue: Prologue, address: ClientAddress): SimulatedSocket {
+		const random = this.#random;
+		this.#nextPort = this.#nextPort === 65_535 ? 1_024 : this.#nextPort + 1;
+		const stream = new Stream(prologue.bytes, random.below(1 << 20));
+		const temper = randomTemper(random, prologue.cut, this.#bulk);
+		const capacity = this.#bulk ? random.between(20_000, 400_000) : 16 + random.magnitude(60_000);
+		return new SimulatedSocket(role, stream, temper, address, this.#nextPort, capacity);
+	}
+
+	connect(socket: SimulatedSocket, address: Uint8Array): number {
+		const random = this.#random;
+		const unix = familyAt(address, 0) === AF_UNIX;
+		const calm = this.mode === "cooperative";
+		const board = unix ? Number(String.fromCharCode(...address.subarray(3, -1))) : at(address, 7);
+		socket.fate = calm ? "accepted" : (this.#fates[board] ?? "accepted");
+		if (!calm && random.chance(0.1)) socket.fate = random.pick(FATES);
+		if (unix) {
+			// A Unix socket answers at once.
+			if (socket.fate === "hangs") return -EAGAIN;
+			if (socket.fate !== "accepted") return -ECONNREFUSED;
+			this.#join(socket);
+			return 0;
+		}
+		if (socket.fate === "unreachable" && random.chance(0.5)) return -ENETUNREACH;
+		this.#join(socket);
+		return -EINPROGRESS;
+	}
+
+	/** One thing that the other end of a connection does. */
+	act(socket: SimulatedSocket): void {
+		const random = this.#random;
+		const kernel = this.#kernel;
+		const { temper } = socket;
+		if (socket.connecting) {
+			this.#answerConnect(socket);
+			return;
+		}
+		if (socket.dead) return;
+		if (socket.throttled && random.chance(0.4)) kernel.unthrottle(socket);
+		if ((socket.resetDue && random.chance(0.5)) || random.chance(temper.resets)) {
+			kernel.kill(socket, random.chance(0.85) ? ECONNRESET : random.pick([ETIMEDOUT, EHOSTUNREACH]));
+			return;
+		}
+		if (socket.queued > 0 && random.chance(temper.reads))
+			kernel.acknowledge(
+				socket,
+				Math.min(socket.queued, random.magnitude(this.#bulk ? 500_000 : 2 * temper.burst + 4_096)),
+			);
+		this.#write(socket);
+	}
+
+	#write(socket: SimulatedSocket): void {
+		const random = this.#random;
+		const kernel = this.#kernel;
+		const { temper, incoming } = socket;
+		if (socket.finished) return;
+		const left = incoming.prologue.length + temper.budget - incoming.arrived;
+		if (left > 0 && !random.chance(temper.endsEarly)) {
+			if (!random.chance(0.7)) return;
+			const most = Math.min(left, WINDOW_BYTES - socket.available);
+			// A hello usually comes in one piece.
+			const whole = incoming.arrived < incoming.prologue.length && random.chance(0.6);
+			const burst = whole ? incoming.prologue.length : temper.burst;
+			const count = Math.min(most, random.chance(0.5) ? burst : random.magnitude(burst));
+			if (count <= 0) return;
+			if (random.chance(temper.urges)) kernel.deliverUrgent(socket, count);
+			else kernel.deliver(socket, count);
+		} else if (!temper.staysOpen && random.chance(0.3)) {
+			kernel.finish(socket);
+			socket.peerGone = temper.closesWhole;
+		}
+	}
+
+	#answerConnect(socket: SimulatedSocket): void {
+		const random = this.#random;
+		const kernel = this.#kernel;
+		if (socket.fate === "hangs" || random.chance(0.3)) return;
+		if (socket.fate === "refused") kernel.kill(socket, ECONNREFUSED);
+		else if (socket.fate === "unreachable") kernel.kill(socket, random.pick([ETIMEDOUT, EHOSTUNREACH]));
+		else kernel.establish(socket);
+	}
+
+	/** The reactor is inside a call on this socket. */
+	meanwhile(socket: SimulatedSocket): void {
+		if (this.mode === "wild" && socket.place >= 0) this.act(socket);
+	}
+
+	/** Everybody reads, says the rest and ends. */
+	cooperate(): void {
+		const kernel = this.#kernel;
+		for (let i = this.#present.length - 1; i >= 0; i--) {
+			const socket = this.#present[i] as SimulatedSocket;
+			if (socket.connecting) {
+				kernel.establish(socket);
+				continue;
+			}
+			if (socket.dead) continue;
+			kernel.unthrottle(socket);
+			kernel.acknowledge(socket, socket.queued);
+			if (socket.finished) continue;
+			const left = socket.incoming.prologue.length + socket.temper.budget - socket.incoming.arrived;
+			const most = Math.min(left, WINDOW_BYTES - socket.available);
+			if (left <= 0) kernel.finish(socket);
+			// To deliver nothing would be news of nothing, each turn, and no time would pass.
+			else if (most > 0) kernel.deliver(socket, most);
+		}
+	}
+}
+
+const FATES: readonly Fate[] = ["accepted", "refused", "hangs", "unreachable"];
+
+function randomTemper(random: Random, silent: boolean, bulk: boolean): Temper {
+	const large = bulk && random.chance(0.3);
+	const budget =
+		silent || random.chance(0.1) ? 0 : large ? random.between(100_000, 900_000) : random.magnitude(4_000);
+	return {
+		budget,
+		burst: large ? random.pick([32_768, 131_072, 262_144]) : random.magnitude(2_000),
+		reads: bulk ? random.pick([1, 1, 0.9, 0.5, 0.1]) : random.pick([1, 0.9, 0.5, 0.1, 0.01, 0]),
+		resets: random.pick([0, 0, 0, 0.005, 0.03]),
+		endsEarly: random.pick([0, 0, 0.02]),
+		urges: random.pick([0, 0, 0, 0.02, 0.2]),
+		closesWhole: random.chance(0.4),
+		staysOpen: random.chance(0.12),
+	};
+}

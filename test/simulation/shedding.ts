@@ -1,0 +1,166 @@
+/** Who is closed to make room: those that have earned least, and nobody else. */
+import { at } from "../../src/reactor/at.js";
+import { CHUNK_BYTES } from "../../src/reactor/core.js";
+import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/reasons.js";
+import { BLOCKED, DIAL, FREE, NONE, REFUSED, SNIFF } from "../../src/reactor/table.js";
+import type { SimulatedSocket } from "./descriptors.js";
+import { memoryOf } from "./simulated-kernel.js";
+import { violated } from "./trace.js";
+import type { World } from "./world.js";
+
+/** Whoever moved bytes within this time is busy. */
+const BUSY_MS = 1_000;
+/** Whoever holds no more than this is not closed for memory. */
+const HELD_MIN_BYTES = 8_192;
+/** A reactor that has nobody to close says so once in this time. */
+const ASK_AGAIN_MS = 100;
+
+/** A client's session ends as `reason`, its row is still as it was: had anybody else earned less? */
+export function checkShed(world: World, slot: number, client: SimulatedSocket, reason: number): void {
+	const { core } = world.reactor;
+	if (!isCaused(world, reason)) violated(`a session ended as ${REASONS[reason]}, and nothing was short`);
+	if (!isShed(world, slot, client, reason)) return;
+	world.shed++;
+	const memory = world.operator.current?.kind === "shedMemory";
+	const unrecognized = isUnrecognized(world, slot);
+	if (!unrecognized && core.nowMs - client.activeMs < BUSY_MS)
+		violated(`a session was closed for room ${core.nowMs - client.activeMs} ms after it moved bytes`);
+	if (!unrecognized && isForUnrecognizedOnly(world))
+		violated("a session was closed where only those without a route were to go");
+	if (memory && heldBy(world, slot) <= HELD_MIN_BYTES)
+		violated(`a session was closed for memory, and held ${heldBy(world, slot)} bytes`);
+	for (let other = 0; other < core.table.sessions; other++) {
+		if (other === slot || !mayBeShed(world, other)) continue;
+		if (memory && heldBy(world, other) <= HELD_MIN_BYTES) continue;
+		if (hasEarnedLess(world, other, slot, memory))
+			violated(`row ${slot} was closed for room, and row ${other}, which earned less, stays`);
+	}
+}
+
+/** There was a reason to close sessions for room in this turn. */
+function isCaused(world: World, reason: number): boolean {
+	const { kernel, operator, reactor } = world;
+	const { core } = reactor;
+	if (reason === MEMORY_PRESSURE)
+		return (
+			kernel.lacksMemory || operator.current?.kind === "shedMemory" || core.chunks.available === 0 // for a PROXY header
+		);
+	return (
+		kernel.lacksDescriptors ||
+		operator.current?.kind === "makeRoom" ||
+		world.highestAccepted >= core.descriptorCeiling ||
+		core.shedsWhenFull
+	);
+}
+
+/** Closed for another, and not because it could not get what it needed itself. */
+function isShed(world: World, slot: number, client: SimulatedSocket, reason: number): boolean {
+	const { table, chunks } = world.reactor.core;
+	if (!client.registered) return false; // it was just accepted
+	const peer = at(table.peer, slot);
+	if (isUnderWay(world, slot)) return false;
+	if (at(table.state, slot) !== DIAL) return true;
+	// Its upstream could not be watched, or its header not be kept.
+	return !(
+		reason === MEMORY_PRESSURE &&
+		(peer === NONE || world.kernel.lacksMemory || chunks.available === 0)
+	);
+}
+
+/** Its step of the road is not finished: it is being dialled for, at this moment. */
+function isUnderWay(world: World, slot: number): boolean {
+	const { table } = world.reactor.core;
+	const state = at(table.state, slot);
+	return (
+		(state === SNIFF && at(table.upstream, slot) !== NONE) ||
+		(state === DIAL && at(table.peer, slot) === NONE)
+	);
+}
+
+/** Only sessions that have not said what they want may go: the command says so, or it is places that lack. */
+function isForUnrecognizedOnly(world: World): boolean {
+	const { kernel, operator, reactor } = world;
+	const { current } = operator;
+	if (current?.kind === "makeRoom") return current.unrecognizedOnly;
+	if (current?.kind === "shedMemory") return false;
+	return (
+		!kernel.lacksDescriptors && !kernel.lacksMemory && world.highestAccepted < reactor.core.descriptorCeiling
+	);
+}
+
+function mayBeShed(world: World, slot: number): boolean {
+	const { table } = world.reactor.core;
+	if (at(table.state, slot) === FREE || isUnderWay(world, slot)) return false;
+	if (world.kernel.socketAt(at(table.fd, slot))?.registered !== true) return false; // just accepted
+	return isUnrecognized(world, slot) || isQuiet(world, slot);
+}
+
+function hasEarnedLess(world: World, other: number, slot: number, memory: boolean): boolean {
+	const { sources } = world;
+	const { table } = world.reactor.core;
+	const mine = isUnrecognized(world, slot);
+	const theirs = isUnrecognized(world, other);
+	if (mine !== theirs) return theirs;
+	if (mine) {
+		const held = sources.heldAt(at(table.sourcePlace, slot));
+		const heldByOther = sources.heldAt(at(table.sourcePlace, other));
+		if (held !== heldByOther) return heldByOther > held;
+		return at(table.acceptedMs, other) < at(table.acceptedMs, slot);
+	}
+	const stalled = memory && isBlocked(world, slot);
+	const otherStalled = memory && isBlocked(world, other);
+	if (stalled !== otherStalled) return otherStalled;
+	return at(table.activeMs, other) < at(table.activeMs, slot);
+}
+
+function isUnrecognized(world: World, slot: number): boolean {
+	const state = at(world.reactor.core.table.state, slot);
+	return state === SNIFF || state === REFUSED;
+}
+
+function isQuiet(world: World, slot: number): boolean {
+	const { core } = world.reactor;
+	return core.nowMs - at(core.table.activeMs, slot) >= BUSY_MS;
+}
+
+function isBlocked(world: World, slot: number): boolean {
+	const { flags, peer } = world.reactor.core.table;
+	const link = at(peer, slot);
+	return ((at(flags, slot) | (link === NONE ? 0 : at(flags, link))) & BLOCKED) !== 0;
+}
+
+/** Bytes of sockets, chunks and pipes. */
+function heldBy(world: World, client: number): number {
+	const { table } = world.reactor.core;
+	let bytes = 0;
+	for (const slot of [client, at(table.peer, client)]) {
+		if (slot === NONE) continue;
+		// Of a session that is being closed, the upstream's socket is gone already.
+		const socket = world.kernel.socketAt(at(table.fd, slot)) ?? world.closedLink;
+		bytes += socket === undefined ? 0 : memoryOf(socket);
+		bytes += at(table.pipeBytes, slot) + (at(table.chunk, slot) === NONE ? 0 : CHUNK_BYTES);
+	}
+	return bytes;
+}
+
+/** The reactor says that it has nobody to close. */
+export function checkPressure(world: World, unrecognizedOnly: boolean): void {
+	const { core } = world.reactor;
+	if (core.nowMs < world.pressedAtMs + ASK_AGAIN_MS) violated("the others are asked for room again so soon");
+	world.pressedAtMs = core.nowMs;
+	for (let slot = 0; slot < core.table.sessions; slot++)
+		if (mayBeShed(world, slot) && (!unrecognizedOnly || isUnrecognized(world, slot)))
+			violated(`the others are asked for room, and row ${slot} could be closed`);
+}
+
+/** What was closed for room is counted as that. */
+export function checkShedCount(world: World): void {
+	const counted = world.counters.get("shed");
+	if (counted < world.shed)
+		violated(`${world.shed} sessions were closed for room, and ${counted} are counted`);
+}
+
+/** Whether a reason tells of what was short. */
+export function isPressure(reason: number): boolean {
+	return reason === FD_PRESSURE || reason === MEMORY_PRESSURE;
+}
