@@ -274,14 +274,13 @@ function drainPipe(core: Core, from: number, to: number, pipe: number, bytes: nu
 		if (count >= 0) left -= count;
 		else if (count === -EAGAIN) break;
 		else if (count !== -EINTR) {
+			// What went before the error did go.
+			if (bytes > left) spliced(core, to, bytes - left);
 			pipes.discard(pipe);
 			return writeFailed(core, to, from, -count);
 		}
 	}
-	if (bytes > left) {
-		moved(core, to, bytes - left);
-		core.counters.add(SPLICED_BYTES, bytes - left);
-	}
+	if (bytes > left) spliced(core, to, bytes - left);
 	if (left === 0) {
 		pipes.giveBack(pipe);
 		return true;
@@ -291,6 +290,11 @@ function drainPipe(core: Core, from: number, to: number, pipe: number, bytes: nu
 	core.buffered(left);
 	block(core, to);
 	return false;
+}
+
+function spliced(core: Core, to: number, count: number): void {
+	moved(core, to, count);
+	core.counters.add(SPLICED_BYTES, count);
 }
 
 /** Sends what waits for `to`. When nothing is left, `from` may be read again, or its end carried on. */
