@@ -1,6 +1,6 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
 import { at } from "../../src/reactor/at.js";
-import { CHUNK_BYTES } from "../../src/reactor/core.js";
+import { CHUNK_BYTES, type Core } from "../../src/reactor/core.js";
 import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/reasons.js";
 import { BLOCKED, DIAL, FREE, NONE, REFUSED, SNIFF } from "../../src/reactor/table.js";
 import type { SimulatedSocket } from "./descriptors.js";
@@ -42,9 +42,7 @@ function isCaused(world: World, reason: number): boolean {
 	const { kernel, operator, reactor } = world;
 	const { core } = reactor;
 	if (reason === MEMORY_PRESSURE)
-		return (
-			kernel.lacksMemory || operator.current?.kind === "shedMemory" || core.chunks.available === 0 // for a PROXY header
-		);
+		return kernel.lacksMemory || operator.current?.kind === "shedMemory" || lacksBuffers(core);
 	return (
 		kernel.lacksDescriptors ||
 		operator.current?.kind === "makeRoom" ||
@@ -55,16 +53,19 @@ function isCaused(world: World, reason: number): boolean {
 
 /** Closed for another, and not because it could not get what it needed itself. */
 function isShed(world: World, slot: number, client: SimulatedSocket, reason: number): boolean {
-	const { table, chunks } = world.reactor.core;
+	const { core } = world.reactor;
+	const { table } = core;
 	if (!client.registered) return false; // it was just accepted
 	const peer = at(table.peer, slot);
 	if (isUnderWay(world, slot)) return false;
 	if (at(table.state, slot) !== DIAL) return true;
 	// Its upstream could not be watched, or its header not be kept.
-	return !(
-		reason === MEMORY_PRESSURE &&
-		(peer === NONE || world.kernel.lacksMemory || chunks.available === 0)
-	);
+	return !(reason === MEMORY_PRESSURE && (peer === NONE || world.kernel.lacksMemory || lacksBuffers(core)));
+}
+
+/** What an upstream does not take of a PROXY header could not be kept. */
+function lacksBuffers(core: Core): boolean {
+	return core.chunks.available === 0 || core.bufferRoom < CHUNK_BYTES;
 }
 
 /** Its step of the road is not finished: it is being dialled for, at this moment. */
