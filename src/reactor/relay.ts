@@ -212,7 +212,8 @@ export function sendFirst(core: Core, link: number, offset: number, length: numb
 	core.table.sent[link] = sent - length;
 	core.counters.moved(at(core.table.listener, core.table.clientOf(link)), FROM_CLIENT, sent - length);
 	if (sent === length) return true;
-	if (core.chunks.available === 0) return false;
+	// Pipes may hold what is left of the share although a chunk is free.
+	if (core.chunks.available === 0 || core.bufferRoom < length - sent) return false;
 	keep(core, link, offset + sent, length - sent);
 	block(core, link);
 	return true;
