@@ -20,10 +20,11 @@ export class Admission {
 	/** Rows by listener; and those of them that were accepted in this turn, and stay. */
 	readonly #rows = new Int32Array(LISTENERS);
 	readonly #fresh = new Int32Array(LISTENERS);
-	// As of the turn before: limits, and rows.
+	// As of the turn before: limits, rows, and sessions that were shed.
 	#limitBefore = 0;
 	readonly #limitsBefore = new Float64Array(LISTENERS);
 	#clientsBefore = 0;
+	#shedBefore = 0;
 	#uncounted = 0;
 
 	check(world: World): void {
@@ -49,11 +50,18 @@ export class Admission {
 			if (place === NONE) this.#uncounted++;
 			else this.#held[place] = at(this.#held, place) + 1;
 			if (world.accepted === 0) continue;
-			if (world.kernel.socketAt(at(table.fd, slot))?.acceptedTurn === world.turns)
-				this.#fresh[listener] = at(this.#fresh, listener) + 1;
+			if (world.kernel.socketAt(at(table.fd, slot))?.acceptedTurn !== world.turns) continue;
+			this.#fresh[listener] = at(this.#fresh, listener) + 1;
+			if (at(table.fd, slot) >= world.reactor.core.descriptorCeiling) this.#checkCeiling(world);
 		}
 		for (const { place } of world.operator.others)
 			if (place >= 0) this.#held[place] = at(this.#held, place) + 1;
+	}
+
+	/** Only the reserve was left: then somebody else has gone. */
+	#checkCeiling(world: World): void {
+		if (world.counters.get("shed") === this.#shedBefore && !world.operator.given.has("plan"))
+			violated("a client was let in from the reserve of descriptors, and nobody went for it");
 	}
 
 	/** An address holds as many connections as rows say, here and elsewhere. */
@@ -93,9 +101,10 @@ export class Admission {
 		}
 		this.#limitBefore = core.connectionsMax;
 		this.#clientsBefore = core.table.clients;
+		this.#shedBefore = world.counters.get("shed");
 	}
 
-	/** No more were let in than tokens have come. */
+	/** No more were let in than tokens have come; and each of them, and nobody else, took one. */
 	#checkRate(world: World): void {
 		const { accepted, closedBy, sources, reactor } = world;
 		const { acceptsPerSecond, nowMs } = reactor.core;
@@ -105,6 +114,8 @@ export class Admission {
 		if (world.operator.given.has("plan")) return;
 		const refused = at(closedBy, LIMIT_CONNECTIONS) + at(closedBy, LIMIT_RATE) - sources.tooFast;
 		if (accepted > refused) this.#bucket.take(accepted - refused, "everybody");
+		if (sources.tokens !== accepted - refused)
+			violated(`${accepted - refused} clients were let in, and ${sources.tokens} tokens are gone`);
 	}
 }
 

@@ -98,7 +98,7 @@ export class Operator {
 	/** Something that an operator or the control plane does. */
 	control(): void {
 		const { random, kernel, board, peers } = this.#world;
-		switch (random.below(9)) {
+		switch (random.below(6)) {
 			case 0:
 				this.#policy = randomPolicy(random);
 				this.#reload();
@@ -116,17 +116,23 @@ export class Operator {
 			case 4:
 				this.othersBecome(random.chance(0.5) ? 0 : random.below((this.plan?.connections ?? 0) + 1));
 				return;
-			case 5:
-				this.command({ kind: "makeRoom", unrecognizedOnly: random.chance(0.5) });
-				return;
-			case 6:
-				this.command({ kind: "shedMemory", bytes: random.magnitude(1_000_000) });
-				return;
-			case 7:
-				this.command({ kind: "measure" });
-				return;
 			default:
 				kernel.wake(this.#wake);
+		}
+	}
+
+	/** Something is short, here or in another reactor. */
+	press(): void {
+		const { random } = this.#world;
+		switch (random.below(3)) {
+			case 0:
+				this.command({ kind: "makeRoom", unrecognizedOnly: random.chance(0.5) });
+				return;
+			case 1:
+				this.command({ kind: "shedMemory", bytes: random.magnitude(1_000_000) });
+				return;
+			default:
+				this.command({ kind: "measure" });
 		}
 	}
 

@@ -62,6 +62,8 @@ export class WatchedSources extends Sources {
 	tooMany = 0;
 	tooFast = 0;
 	notCounted = 0;
+	/** Tokens of all clients together that were taken in this turn, and not given back. */
+	tokens = 0;
 	/** When the token that a listener waits for is due. */
 	waitMs = 0;
 	readonly #mutant: Mutant;
@@ -142,8 +144,10 @@ export class WatchedSources extends Sources {
 	override takeToken(perSecond: number, nowMs: number): number {
 		const waitMs = super.takeToken(perSecond, nowMs);
 		this.#all.refill(perSecond, nowMs);
-		if (waitMs === 0) this.#all.take(1, "everybody");
-		else {
+		if (waitMs === 0) {
+			this.#all.take(1, "everybody");
+			this.tokens++;
+		} else {
 			this.#all.lack("everybody");
 			const lacks = (tokens: number) => ((1 - tokens) * 1_000) / perSecond;
 			if (waitMs < lacks(this.#all.most) - TOLERANCE || waitMs > lacks(this.#all.least) + TOLERANCE)
@@ -155,6 +159,7 @@ export class WatchedSources extends Sources {
 
 	override giveToken(): void {
 		super.giveToken();
+		this.tokens--;
 		this.#all.most++;
 		this.#all.least++;
 		if (this.#mutant !== "doubled_token" || --this.#spoilIn > 0) return;

@@ -88,6 +88,8 @@ export class World implements Surroundings {
 	readonly #faults: Faults;
 	readonly #arrivals: number;
 	readonly #pace: number;
+	/** How often memory or others' places run short. */
+	readonly #pressure: number;
 
 	constructor({ seed, mutant = "none" }: RunOptions) {
 		const random = new Random(seed);
@@ -98,6 +100,7 @@ export class World implements Surroundings {
 		this.places = random.pick([8, 8, 16, 64]);
 		this.bufferedBytes = random.pick([1, 1, 2, 4, 32]) * CHUNK_BYTES;
 		this.#arrivals = random.pick([0.02, 0.1, 0.3, 0.6]);
+		this.#pressure = random.pick([0.0005, 0.0005, 0.0005, 0.01]);
 		this.#pace = random.pick([1, 1, 3, 10]);
 		this.#faults = randomFaults(random);
 		this.kernel = this.#makeKernel();
@@ -155,6 +158,7 @@ export class World implements Surroundings {
 	run(turns: number): void {
 		for (let turn = 0; turn < turns; turn++) {
 			if (this.random.chance(0.003)) this.operator.control();
+			if (this.random.chance(this.#pressure)) this.operator.press();
 			this.#turn();
 			if (this.random.chance(0.004)) this.#settle();
 		}
@@ -183,6 +187,7 @@ export class World implements Surroundings {
 		sources.tooMany = 0;
 		sources.tooFast = 0;
 		sources.notCounted = 0;
+		sources.tokens = 0;
 		this.operator.given.clear();
 	}
 
