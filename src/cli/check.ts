@@ -8,7 +8,8 @@ import { formatDuration } from "../config/units.js";
 /** Returns the exit code: 0 when the file is good, 2 when it has problems, 1 when it cannot be read. */
 export function check(file: string): number {
 	try {
-		const { listeners, upstreams, keepalive } = loadConfigFile(file);
+		const config = loadConfigFile(file);
+		const { listeners, upstreams } = config;
 		const routes = listeners.reduce((sum, listener) => sum + listener.routes.length, 0);
 		const counts = [
 			count(listeners.length, "listener"),
@@ -16,7 +17,7 @@ export function check(file: string): number {
 			count(upstreams.length, "upstream"),
 		];
 		process.stdout.write(`${file}: ok (${counts.join(", ")})\n`);
-		const { silentMs, unacknowledgedMs } = deadPeerDetection(keepalive);
+		const { silentMs, unacknowledgedMs } = deadPeerDetection(config);
 		process.stdout.write(
 			`dead peers: found after ${formatDuration(silentMs)} of silence, or ${formatDuration(unacknowledgedMs)} after the first byte that stays unacknowledged\n`,
 		);

@@ -69,7 +69,7 @@ export interface Keepalive {
 	readonly idleSeconds: number;
 	readonly intervalSeconds: number;
 	readonly probes: number;
-	/** Until the kernel gives up a peer that acknowledges nothing. */
+	/** Until the kernel gives up a peer that acknowledges nothing; 0: after its own retransmissions. */
 	readonly userTimeoutMs: number;
 }
 

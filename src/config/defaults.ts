@@ -55,9 +55,6 @@ export const timeouts = {
 /** A dead peer is gone after idle + probes × interval = 90 s; most NATs forget a mapping later than 30 s. */
 export const keepalive = { idleSeconds: 30, intervalSeconds: 10, probes: 6 } as const;
 
-/** The kernel also gives up a living peer that takes nothing; `stall` says so better, and must come first. */
-export const USER_TIMEOUT_BEYOND_STALL_MS = 5_000;
-
 /** Linux' own `net.core.somaxconn` since 5.4, which caps anything above it. */
 export const backlog = 4_096;
 

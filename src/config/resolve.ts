@@ -85,7 +85,9 @@ function resolveKeepalive(file: ConfigFile["keepalive"], stallMs: number): Keepa
 		idleSeconds,
 		intervalSeconds,
 		probes,
-		userTimeoutMs: file?.user_timeout ?? Math.max(probedMs, stallMs + defaults.USER_TIMEOUT_BEYOND_STALL_MS),
+		// The kernel also gives up a living peer that takes nothing. `stall` says so better, and must come first;
+		// a longer time than the probes take would in turn make them mean nothing.
+		userTimeoutMs: file?.user_timeout ?? (probedMs > stallMs ? probedMs : 0),
 	};
 }
 

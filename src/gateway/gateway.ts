@@ -202,8 +202,8 @@ export class Gateway {
 	}
 
 	#logReady(reactors: number, startedMs: number): void {
-		const { admin, keepalive } = this.#config;
-		const { silentMs, unacknowledgedMs } = deadPeerDetection(keepalive);
+		const { admin } = this.#config;
+		const { silentMs, unacknowledgedMs } = deadPeerDetection(this.#config);
 		this.#log.logger.info(
 			{
 				listeners: this.listeners.map(({ name, port }) =>

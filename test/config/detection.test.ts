@@ -5,12 +5,12 @@ import { loadConfigText } from "../../src/config/load.js";
 
 /** What the settings of a file come to, in seconds: silent peer, unacknowledged bytes. */
 function detection(keepalive: string, timeouts = "{}"): [number, number] {
-	const { keepalive: read } = loadConfigText(`
+	const config = loadConfigText(`
 timeouts: ${timeouts}
 keepalive: ${keepalive}
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: reject }] }]
 `);
-	const { silentMs, unacknowledgedMs } = deadPeerDetection(read);
+	const { silentMs, unacknowledgedMs } = deadPeerDetection(config);
 	return [silentMs / 1_000, unacknowledgedMs / 1_000];
 }
 
@@ -45,7 +45,15 @@ test("a silent peer is given up at the first probe at which user_timeout has pas
 		assert.deepEqual(detection(keepalive, stall), [silent, unacknowledged], `${keepalive}: ${why}`);
 });
 
-test("without a user_timeout of its own it is longer than stall, which says better what is wrong", () => {
-	assert.deepEqual(detection("{ idle: 5s, interval: 5s, probes: 1 }", "{ stall: 60s }"), [65, 65]);
+test("where stall is longer than the probes take, these rule, and retransmissions until idle", () => {
+	assert.deepEqual(detection("{ idle: 5s, interval: 5s, probes: 1 }", "{ stall: 60s }"), [10, 600]);
+	assert.deepEqual(
+		detection("{ idle: 5s, interval: 5s, probes: 1 }", "{ stall: 60s, idle: 1h }"),
+		[10, 924.6],
+	);
 	assert.deepEqual(detection("{ idle: 30s, interval: 10s, probes: 6 }", "{ stall: 60s }"), [90, 90]);
+});
+
+test("a session in which nothing moves ends by idle in any case", () => {
+	assert.deepEqual(detection("{}", "{ idle: 20s }"), [20, 20]);
 });
