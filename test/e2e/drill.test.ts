@@ -11,7 +11,7 @@ import { DRILLS } from "../../src/drill/drills/index.js";
 import type { DrillResult, TargetResult } from "../../src/drill/result.js";
 import { MAIN } from "../support/gateway.js";
 import { startUpstream } from "../support/peers.js";
-import { Child, type Outcome, run } from "../support/processes.js";
+import { Child, type Outcome } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { eventually } from "../support/waiting.js";
 
@@ -52,8 +52,12 @@ const SMALL: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Runs a drill whose temporary files and processes can be told from all others. */
-function runDrill(scenario: Scenario, ...args: readonly string[]): Promise<Outcome> {
-	return run({ path: process.execPath }, [MAIN, "drill", ...args], { env: markOf(scenario) });
+async function runDrill(scenario: Scenario, ...args: readonly string[]): Promise<Outcome> {
+	const child = new Child(process.execPath, [MAIN, "drill", ...args], { env: markOf(scenario) });
+	scenario.defer(() => child.stop());
+	const status = await child.exited;
+	const { stdout, stderr, output } = child;
+	return { status, stdout, stderr, output };
 }
 
 function markOf({ directory }: Scenario): Record<string, string> {
@@ -136,7 +140,7 @@ function check(name: string, result: DrillResult): void {
 }
 
 // Mostly waiting for deadlines, so several at a time.
-describe("drills", { concurrency: 5 }, () => {
+describe("drills", { concurrency: 6 }, () => {
 	for (const { name } of DRILLS) {
 		scenario(`${name}, small: it attacks, measures, judges, and leaves nothing behind`, async (scenario) => {
 			const svg = join(scenario.directory, "chart.svg");
