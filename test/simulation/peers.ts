@@ -40,10 +40,11 @@ export class Peers implements OtherEnds {
 	#fates: readonly Fate[] = [];
 	#nextPort = 1_024;
 
-	constructor(kernel: SimulatedKernel, random: Random) {
+	/** `bulk`: much is sent, and much is not fetched. */
+	constructor(kernel: SimulatedKernel, random: Random, bulk: boolean) {
 		this.#kernel = kernel;
 		this.#random = random;
-		this.#bulk = random.chance(0.15);
+		this.#bulk = bulk;
 		this.changeFates();
 	}
 
@@ -208,12 +209,14 @@ const FATES: readonly Fate[] = ["accepted", "refused", "hangs", "unreachable"];
 
 function randomTemper(random: Random, silent: boolean, bulk: boolean): Temper {
 	const large = bulk && random.chance(0.3);
-	const budget =
-		silent || random.chance(0.1) ? 0 : large ? random.between(100_000, 900_000) : random.magnitude(4_000);
+	// Enough to be worth closing for its memory, and little enough to fit the kernel's buffers.
+	const middling = bulk && random.chance(0.5);
+	const most = middling ? random.between(9_000, 60_000) : random.magnitude(4_000);
+	const budget = silent || random.chance(0.1) ? 0 : large ? random.between(100_000, 900_000) : most;
 	return {
 		budget,
-		burst: large ? random.pick([32_768, 131_072, 262_144]) : random.magnitude(2_000),
-		reads: bulk ? random.pick([1, 1, 0.9, 0.5, 0.1]) : random.pick([1, 0.9, 0.5, 0.1, 0.01, 0]),
+		burst: large ? random.pick([32_768, 131_072, 262_144]) : random.magnitude(middling ? 20_000 : 2_000),
+		reads: bulk ? random.pick([1, 1, 0.9, 0.5, 0.1, 0]) : random.pick([1, 0.9, 0.5, 0.1, 0.01, 0]),
 		resets: random.pick([0, 0, 0, 0.005, 0.03]),
 		endsEarly: random.pick([0, 0, 0.02]),
 		urges: random.pick([0, 0, 0, 0.02, 0.2]),

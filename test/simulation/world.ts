@@ -100,11 +100,12 @@ export class World implements Surroundings {
 		this.places = random.pick([8, 8, 16, 64]);
 		this.bufferedBytes = random.pick([1, 1, 2, 4, 32]) * CHUNK_BYTES;
 		this.#arrivals = random.pick([0.02, 0.1, 0.3, 0.6]);
-		this.#pressure = random.pick([0.0005, 0.0005, 0.0005, 0.01]);
+		const short = random.chance(0.15);
+		this.#pressure = short ? 0.03 : 0.0005;
 		this.#pace = random.pick([1, 1, 3, 10]);
 		this.#faults = randomFaults(random);
 		this.kernel = this.#makeKernel();
-		this.peers = new Peers(this.kernel, random);
+		this.peers = new Peers(this.kernel, random, random.chance(short ? 0.8 : 0.1));
 		this.operator = new Operator(this);
 		this.rests = new Rests(this);
 		this.kernel.others = this.peers;
