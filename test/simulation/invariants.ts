@@ -6,9 +6,9 @@ import { BLOCKED, CONNECTING, DIAL, FREE, NONE, REFUSED, RELAY, SNIFF } from "..
 import { TICK_MS } from "../../src/reactor/wheel.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { heldFor, partnerOf } from "./onlooker.js";
+import { LASTING_OPTIONS } from "./options.js";
 import { ADDRESS_COUNT, LISTENERS } from "./plans.js";
 import { checkShedCount } from "./shedding.js";
-import { LASTING_OPTIONS } from "./simulated-kernel.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";
 

@@ -1,6 +1,6 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
 import { at } from "../../src/reactor/at.js";
-import { CHUNK_BYTES, type Core } from "../../src/reactor/core.js";
+import { CHUNK_BYTES, type Core, LIVE_SESSIONS } from "../../src/reactor/core.js";
 import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/reasons.js";
 import { BLOCKED, DIAL, FREE, NONE, REFUSED, SNIFF } from "../../src/reactor/table.js";
 import type { SimulatedSocket } from "./descriptors.js";
@@ -47,8 +47,15 @@ function isCaused(world: World, reason: number): boolean {
 		kernel.lacksDescriptors ||
 		operator.current?.kind === "makeRoom" ||
 		world.highestAccepted >= core.descriptorCeiling ||
-		core.shedsWhenFull
+		(core.shedsWhenFull && isFull(world))
 	);
+}
+
+/** Some place was not there: the one that somebody is let in for is taken by now, and some may be free again. */
+function isFull(world: World): boolean {
+	const { connectionsMax, table } = world.reactor.core;
+	const live = at(world.live, LIVE_SESSIONS) + world.closed;
+	return live > connectionsMax || table.clients + world.closed > world.sessions;
 }
 
 /** Closed for another, and not because it could not get what it needed itself. */

@@ -18,18 +18,8 @@ import {
 	EPOLLOUT,
 	EPOLLPRI,
 	EPOLLRDHUP,
-	IPPROTO_TCP,
-	SO_KEEPALIVE,
-	SO_RCVBUF,
 	SO_RCVLOWAT,
-	SO_SNDBUF,
 	SOL_SOCKET,
-	TCP_KEEPCNT,
-	TCP_KEEPIDLE,
-	TCP_KEEPINTVL,
-	TCP_NODELAY,
-	TCP_NOTSENT_LOWAT,
-	TCP_USER_TIMEOUT,
 } from "../../src/kernel/constants.js";
 import type { Kernel } from "../../src/kernel/kernel.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
@@ -43,6 +33,7 @@ import {
 	type SimulatedWake,
 } from "./descriptors.js";
 import type { Faults, Mutant } from "./faults.js";
+import { noteOption } from "./options.js";
 import type { Random } from "./random.js";
 import { SimulatedReadiness } from "./simulated-readiness.js";
 import type { Stream } from "./stream.js";
@@ -80,21 +71,6 @@ export interface Witness {
 	shuttingDown(socket: SimulatedSocket): void;
 	closed(socket: SimulatedSocket, reset: boolean): void;
 }
-
-/** Options that an upstream is given once at most, each with its bit. */
-const ONCE: ReadonlyMap<number, number> = new Map(
-	[
-		[SOL_SOCKET, SO_KEEPALIVE],
-		[IPPROTO_TCP, TCP_KEEPIDLE],
-		[IPPROTO_TCP, TCP_KEEPINTVL],
-		[IPPROTO_TCP, TCP_KEEPCNT],
-		[IPPROTO_TCP, TCP_USER_TIMEOUT],
-		[IPPROTO_TCP, TCP_NOTSENT_LOWAT],
-		[IPPROTO_TCP, TCP_NODELAY],
-	].map(([level = 0, option = 0], index) => [(level << 8) | option, 1 << index]),
-);
-/** All of these but the last, which is set before a connect. */
-export const LASTING_OPTIONS = 0b11_1111;
 
 export class SimulatedKernel implements Kernel {
 	readonly memory: Uint8Array;
@@ -281,12 +257,7 @@ export class SimulatedKernel implements Kernel {
 			if (socket.available >= socket.lowWater || socket.finished) this.readiness.changed(socket, EPOLLIN);
 			return 0;
 		}
-		if (level === SOL_SOCKET && option === SO_SNDBUF) socket.sendBufferBytes = value;
-		if (level === SOL_SOCKET && option === SO_RCVBUF) socket.receiveBufferBytes = value;
-		const bit = ONCE.get((level << 8) | option) ?? 0;
-		if ((socket.optionsSet & bit) !== 0)
-			violated(`option ${option} of level ${level} is set twice on descriptor ${fd}`);
-		socket.optionsSet |= bit;
+		noteOption(socket, level, option, value);
 		this.#trace.note(SET_OPTION, fd, option, value);
 		return 0;
 	}
