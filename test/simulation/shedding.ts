@@ -113,7 +113,7 @@ function hasEarnedLess(world: World, other: number, slot: number, memory: boolea
 		const place = at(table.sourcePlace, slot);
 		const otherPlace = at(table.sourcePlace, other);
 		// KNOWN: for memory, shed.ts ranks an address's connections before it passes over those that hold too little
-		// to be worth closing, so an address with many such is spared (seed 615). To go when that is mended.
+		// to be worth closing, so an address with many such is spared. To go when that is mended.
 		if (memory && (place !== otherPlace || place === NONE)) return false;
 		const held = sources.heldAt(place);
 		const heldByOther = sources.heldAt(otherPlace);
