@@ -21,10 +21,10 @@ export const limits = {
 
 export const sockets = {
 	/**
-	 * Enough that a writer is never late on a fast network, and 2,000 readers that stop hold 512 MiB instead
-	 * of the gigabytes that auto-tuned buffers take.
+	 * Enough that a writer is never late on a fast network, while 2,000 readers that stop hold some hundred MiB
+	 * instead of the gigabytes that auto-tuned buffers take.
 	 */
-	unsentBytes: 256 * 1_024,
+	unsentBytes: 128 * 1_024,
 	/** Null: the kernel knows each path's round-trip time, a file does not. */
 	sendBytes: null,
 	receiveBytes: null,

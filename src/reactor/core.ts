@@ -25,6 +25,17 @@ import { Wheel } from "./wheel.js";
  */
 export const CHUNK_BYTES = 32 * 1024;
 
+/**
+ * What all connections together move in a turn, about: five milliseconds of copying, so that a thousand bulk
+ * transfers that begin at once do not make a small request wait for a second.
+ */
+const TURN_BYTES = 16 << 20;
+/** Buffers that one connection moves in a turn at most. */
+const ROUNDS_MAX = 16;
+/** What a pipe holds; and less is not worth a pipe. */
+const SPLICE_MAX_BYTES = 1 << 20;
+const SPLICE_MIN_BYTES = 64 << 10;
+
 /** Scratch space: the largest peek (a whole hello behind a PROXY header), with room to spare. */
 export const SCRATCH_BYTES = 64 * 1024;
 
@@ -83,6 +94,9 @@ export class Core {
 	/** Arena offset where `accept` and `localAddress` put an address. */
 	readonly addressAt = ADDRESS_AT;
 
+	/** What each connection may move in this turn: buffers, and bytes at once where they are spliced. */
+	roundsPerTurn = ROUNDS_MAX;
+	spliceBytes = SPLICE_MAX_BYTES;
 	/** The clock as of this turn, and its number. */
 	nowMs: number;
 	turn = 0;
@@ -241,6 +255,24 @@ export class Core {
 		return index;
 	}
 
+	/** So many connections have news in this turn: they share what a turn may take. */
+	shareTurn(connections: number): void {
+		if (connections === 0) return;
+		this.roundsPerTurn = Math.max(
+			1,
+			Math.min(ROUNDS_MAX, Math.floor(TURN_BYTES / CHUNK_BYTES / connections)),
+		);
+		this.spliceBytes = Math.max(
+			SPLICE_MIN_BYTES,
+			Math.min(SPLICE_MAX_BYTES, Math.floor(TURN_BYTES / connections)),
+		);
+	}
+
+	/** How many wait for another turn. */
+	get queued(): number {
+		return this.#queued;
+	}
+
 	/** Gives a connection another turn after the others have had theirs. */
 	enqueue(slot: number): void {
 		const { flags, generation } = this.table;
@@ -250,10 +282,6 @@ export class Core {
 		this.#queue[this.#queued] = slot;
 		this.#queueGenerations[this.#queued] = at(generation, slot);
 		this.#queued++;
-	}
-
-	get hasQueued(): boolean {
-		return this.#queued > 0;
 	}
 
 	/** Runs what was queued before this call; what it queues again waits for the next turn. */

@@ -57,6 +57,7 @@ export class Reactor {
 		core.nowMs = this.#kernel.now();
 		core.turn++;
 		core.counters.set(TURNS, core.turn);
+		core.shareTurn(count + core.queued);
 		for (let event = 0; event < count; event++) this.#dispatch(event);
 		core.runQueued(this.#runQueued);
 		core.wheel.expire(core.nowMs, this.#expire);
@@ -67,7 +68,7 @@ export class Reactor {
 	/** How long to wait for events. */
 	#patienceMs(): number {
 		const { core } = this;
-		if (core.hasQueued) return 0;
+		if (core.queued > 0) return 0;
 		const delay = core.wheel.delay(core.nowMs);
 		if (core.resumeAtMs === Number.POSITIVE_INFINITY) return delay;
 		const resume = Math.max(0, Math.ceil(core.resumeAtMs - core.nowMs));

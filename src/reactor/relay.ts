@@ -38,6 +38,7 @@ import {
 	ENDED,
 	ENDING,
 	LASTING,
+	LOOKED_AFTER,
 	NONE,
 	READABLE,
 	RELAY,
@@ -46,16 +47,13 @@ import {
 	WATCHES_OUT,
 } from "./table.js";
 
-/** Buffers a direction may move before others have their turn. */
-const ROUNDS_PER_TURN = 16;
+/** Buffers that a direction may still fetch from a connection that is about to be closed. */
+const LAST_ROUNDS = 16;
 /** A splice moves up to a pipe's fill, which is many buffers. */
 const ROUNDS_PER_SPLICE = 8;
 
 /** Reads in a row that fill the buffer: then the direction is bulk, and worth a pipe. */
 const BULK_READS = 4;
-
-/** What one splice asks for: more than any pipe holds. */
-const SPLICE_BYTES = 1 << 20;
 
 /** A splice that moved less than this ends bulk: for small messages receive and send are cheaper. */
 const BULK_MIN_BYTES = 4096;
@@ -65,6 +63,13 @@ const BULK_MIN_BYTES = 4096;
  * busy gateway end before, and six system calls are a fifth of what a short one costs.
  */
 const LASTING_MS = 1_000;
+
+/**
+ * How often a session of which one side takes no more is asked whether that side acknowledges anything: a reader
+ * that stops is closed so much later than `stall` at most. Where both still take, a quarter of `stall` is enough:
+ * what is under way to a peer that is gone fills its buffer, or is found then.
+ */
+const LOOK_MS = 250;
 
 /** Sessions that were opened together do not end together: each lives up to this part less. */
 const LIFETIME_JITTER = 0.1;
@@ -81,6 +86,7 @@ export function beginRelay(core: Core, client: number, link: number, events: num
 	table.state[client] = RELAY;
 	table.state[link] = RELAY;
 	table.activeMs[client] = core.nowMs;
+	table.flags[client] = at(table.flags, client) | LOOKED_AFTER;
 	core.wheel.arm(client, Math.min(earliestDeadline(core, client), core.nowMs + LASTING_MS));
 	// READABLE has been kept since the client's first bytes: they were peeked, or not looked at while dialling.
 	const generation = at(table.generation, client);
@@ -121,7 +127,7 @@ export function relayQueued(core: Core, slot: number): void {
 
 function pump(core: Core, from: number, to: number): void {
 	const { flags } = core.table;
-	for (let round = 0; round < ROUNDS_PER_TURN; ) {
+	for (let round = 0; round < core.roundsPerTurn; ) {
 		const mine = at(flags, from);
 		if ((mine & (READABLE | ENDED)) !== READABLE || (at(flags, to) & BLOCKED) !== 0) return;
 		const bulk = (mine & BULK) !== 0;
@@ -250,7 +256,7 @@ function keep(core: Core, to: number, offset: number, length: number): void {
 
 function moveBySplice(core: Core, from: number, to: number): boolean {
 	const { table, kernel, pipes } = core;
-	const room = Math.min(core.bufferRoom, SPLICE_BYTES);
+	const room = Math.min(core.bufferRoom, core.spliceBytes);
 	const pipe = room < CHUNK_BYTES ? NONE : pipes.borrow();
 	if (pipe === NONE) return moveByCopy(core, from, to);
 	const count = kernel.splice(at(table.fd, from), pipes.writeEnd(pipe), room);
@@ -305,6 +311,7 @@ function flush(core: Core, to: number, from: number): void {
 	if (at(table.pipe, to) !== NONE && !flushPipe(core, to, from)) return;
 	table.flags[to] = at(table.flags, to) & ~BLOCKED;
 	table.blockedAtMs[to] = 0;
+	table.unheardSinceMs[to] = 0;
 	if ((at(table.flags, from) & ENDED) !== 0) endDirection(core, to);
 }
 
@@ -320,7 +327,6 @@ function flushChunk(core: Core, to: number, from: number): boolean {
 		core.buffered(-sent);
 		// It takes some, so it has not stalled.
 		table.blockedAtMs[to] = core.nowMs;
-		table.undelivered[to] = core.kernel.undelivered(at(table.fd, to));
 	}
 	if (sent < length) {
 		table.chunkStart[to] = start + sent;
@@ -347,15 +353,15 @@ function block(core: Core, to: number): void {
 	const flags = at(table.flags, to);
 	table.flags[to] = flags | BLOCKED | WATCHES_OUT;
 	table.blockedAtMs[to] = core.nowMs;
-	table.undelivered[to] = kernel.undelivered(at(table.fd, to));
+	table.acknowledged[to] = acknowledgedBy(core, to);
 	if ((flags & WATCHES_OUT) === 0) {
 		// Modifying reports the state as it is now, so an edge in between is not lost.
 		const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 		kernel.readiness.modify(at(table.fd, to), interest, to, at(table.generation, to));
 	}
 	const client = table.clientOf(to);
-	const stallsAtMs = core.nowMs + core.policyOf(client).stallMs;
-	if (stallsAtMs < at(table.deadlineMs, client)) wheel.arm(client, stallsAtMs);
+	const looksAtMs = core.nowMs + lookEvery(core, client);
+	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
 }
 
 /** The end of a stream was read. */
@@ -393,7 +399,7 @@ function endDirection(core: Core, to: number): void {
 function writeFailed(core: Core, to: number, from: number, errno: number): boolean {
 	const { table, kernel } = core;
 	if ((at(table.flags, from) & (BLOCKED | SHUT)) === 0) {
-		for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+		for (let round = 0; round < LAST_ROUNDS; round++) {
 			const count = kernel.receive(at(table.fd, to), SCRATCH_AT, CHUNK_BYTES);
 			if (count <= 0) break;
 			const sent = send(core, from, SCRATCH_AT, count);
@@ -411,6 +417,7 @@ function moved(core: Core, to: number, count: number): void {
 	const client = table.clientOf(to);
 	table.sent[to] = at(table.sent, to) + count;
 	table.activeMs[client] = core.nowMs;
+	if ((at(table.flags, client) & LOOKED_AFTER) === 0) lookAfter(core, client);
 	counters.moved(at(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
 }
 
@@ -422,25 +429,65 @@ export function relayTimedOut(core: Core, client: number): void {
 		table.flags[link] = at(table.flags, link) | LASTING;
 		setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(client));
 	}
-	renewIfTaking(core, client);
-	renewIfTaking(core, link);
+	const clientWaits = look(core, client);
+	const upstreamWaits = look(core, link);
+	const everyMs = lookEvery(core, client);
+	const wasActive = core.nowMs - at(table.activeMs, client) < everyMs;
 	const deadlineMs = earliestDeadline(core, client);
-	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
-	else close(core, client, overdueReason(core, client));
+	if (deadlineMs <= core.nowMs) close(core, client, overdueReason(core, client));
+	else if (clientWaits || upstreamWaits || wasActive)
+		core.wheel.arm(client, Math.min(deadlineMs, core.nowMs + everyMs));
+	else {
+		// Quiet: the next byte that is sent has it looked after again.
+		table.flags[client] = at(table.flags, client) & ~LOOKED_AFTER;
+		core.wheel.arm(client, deadlineMs);
+	}
+}
+
+/** A session that was quiet moves bytes again: is their arrival acknowledged? */
+function lookAfter(core: Core, client: number): void {
+	const { table, wheel } = core;
+	table.flags[client] = at(table.flags, client) | LOOKED_AFTER;
+	const looksAtMs = core.nowMs + lookEvery(core, client);
+	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+}
+
+function lookEvery(core: Core, client: number): number {
+	const { blockedAtMs, peer } = core.table;
+	const everyMs = core.policyOf(client).stallMs / 4;
+	const isBlocked = at(blockedAtMs, client) !== 0 || at(blockedAtMs, at(peer, client)) !== 0;
+	return isBlocked ? Math.min(LOOK_MS, everyMs) : everyMs;
 }
 
 /**
- * A blocked side has not stalled while its peer takes bytes: the kernel reports room only when a good part
- * of a send buffer, some megabytes, is free, and a slow reader may need minutes for that.
+ * A side has stalled when its peer acknowledges nothing while bytes are under way. Writability does not tell: the
+ * kernel reports room only when a good part of a send buffer is free, for which a slow reader may need minutes,
+ * and until that buffer is full a peer that is gone takes everything. True while bytes wait.
  */
-function renewIfTaking(core: Core, slot: number): void {
+function look(core: Core, slot: number): boolean {
 	const { table, kernel } = core;
-	if (at(table.blockedAtMs, slot) === 0) return;
 	const undelivered = kernel.undelivered(at(table.fd, slot));
-	if (undelivered < 0 || undelivered >= at(table.undelivered, slot)) return;
-	table.undelivered[slot] = undelivered;
-	table.blockedAtMs[slot] = core.nowMs;
-	table.activeMs[table.clientOf(slot)] = core.nowMs;
+	if (undelivered < 0) return false;
+	const isBlocked = at(table.blockedAtMs, slot) !== 0;
+	const acknowledged = acknowledgedOf(core, slot, undelivered);
+	if (undelivered === 0 && !isBlocked) table.unheardSinceMs[slot] = 0;
+	else if (acknowledged !== at(table.acknowledged, slot)) {
+		table.unheardSinceMs[slot] = core.nowMs;
+		if (isBlocked) {
+			table.blockedAtMs[slot] = core.nowMs;
+			table.activeMs[table.clientOf(slot)] = core.nowMs;
+		}
+	} else if (at(table.unheardSinceMs, slot) === 0) table.unheardSinceMs[slot] = core.nowMs;
+	table.acknowledged[slot] = acknowledged;
+	return undelivered > 0 || isBlocked;
+}
+
+function acknowledgedBy(core: Core, slot: number): number {
+	return acknowledgedOf(core, slot, core.kernel.undelivered(at(core.table.fd, slot)));
+}
+
+function acknowledgedOf(core: Core, slot: number, undelivered: number): number {
+	return (at(core.table.sent, slot) - undelivered) | 0;
 }
 
 function earliestDeadline(core: Core, client: number): number {
@@ -462,11 +509,16 @@ function silenceDeadline(core: Core, client: number): number {
 function stallDeadline(core: Core, client: number): number {
 	const { table } = core;
 	const { stallMs } = core.policyOf(client);
-	const mine = at(table.blockedAtMs, client);
-	const theirs = at(table.blockedAtMs, at(table.peer, client));
-	const clientStalls = mine === 0 ? Number.POSITIVE_INFINITY : mine + stallMs;
-	const upstreamStalls = theirs === 0 ? Number.POSITIVE_INFINITY : theirs + stallMs;
-	return Math.min(clientStalls, upstreamStalls);
+	return Math.min(waitsSince(core, client), waitsSince(core, at(table.peer, client))) + stallMs;
+}
+
+/** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */
+function waitsSince(core: Core, slot: number): number {
+	const { blockedAtMs, unheardSinceMs } = core.table;
+	const blocked = at(blockedAtMs, slot);
+	const unheard = at(unheardSinceMs, slot);
+	if (blocked !== 0) return blocked;
+	return unheard === 0 ? Number.POSITIVE_INFINITY : unheard;
 }
 
 function lifetimeDeadline(core: Core, client: number): number {

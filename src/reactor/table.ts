@@ -53,6 +53,8 @@ export const URGENT = 512;
 export const PROXY_REQUIRED = 1024;
 /** Upstream: it has been given the options of a session that lasts. */
 export const LASTING = 2048;
+/** Client: whether its session's bytes are acknowledged is looked at again and again, because some were sent. */
+export const LOOKED_AFTER = 16384;
 /** SO_RCVLOWAT is above 1, because a hello is known to be longer than what has come. */
 export const LOW_WATER = 256;
 
@@ -73,6 +75,8 @@ export class Table {
 	readonly deadlineMs: Float64Array;
 	/** When this connection stopped taking what we have for it; 0 while it takes everything. */
 	readonly blockedAtMs: Float64Array;
+	/** Since when bytes are under way to it of which none has been acknowledged; 0 while none are, or some were. */
+	readonly unheardSinceMs: Float64Array;
 	/** Bytes handed to the kernel for this connection. */
 	readonly sent: Float64Array;
 	readonly fd: Int32Array;
@@ -82,8 +86,8 @@ export class Table {
 	/** The wheel's bucket list; while the row is free, `next` is the free list. */
 	readonly next: Int32Array;
 	readonly previous: Int32Array;
-	/** What the kernel had not delivered to this connection when it blocked, or when that was asked last. */
-	readonly undelivered: Int32Array;
+	/** Bytes that its peer had acknowledged when that was asked last; the low 32 bits, for comparing. */
+	readonly acknowledged: Int32Array;
 	/** Bytes waiting to be sent to this connection: a chunk and where they lie in it. */
 	readonly chunk: Int32Array;
 	readonly chunkStart: Int32Array;
@@ -157,6 +161,7 @@ export class Table {
 		const offsets = {
 			deadlineMs: f64(),
 			blockedAtMs: f64(),
+			unheardSinceMs: f64(),
 			sent: f64(),
 			acceptedMs: f64(true),
 			recognizedMs: f64(true),
@@ -168,7 +173,7 @@ export class Table {
 			peer: i32(),
 			next: i32(),
 			previous: i32(),
-			undelivered: i32(),
+			acknowledged: i32(),
 			chunk: i32(),
 			chunkStart: i32(),
 			chunkEnd: i32(),
@@ -203,13 +208,14 @@ export class Table {
 		const rows = 2 * sessions;
 		this.deadlineMs = new Float64Array(buffer, offsets.deadlineMs, rows);
 		this.blockedAtMs = new Float64Array(buffer, offsets.blockedAtMs, rows);
+		this.unheardSinceMs = new Float64Array(buffer, offsets.unheardSinceMs, rows);
 		this.sent = new Float64Array(buffer, offsets.sent, rows);
 		this.fd = new Int32Array(buffer, offsets.fd, rows);
 		this.generation = new Int32Array(buffer, offsets.generation, rows);
 		this.peer = new Int32Array(buffer, offsets.peer, rows);
 		this.next = new Int32Array(buffer, offsets.next, rows);
 		this.previous = new Int32Array(buffer, offsets.previous, rows);
-		this.undelivered = new Int32Array(buffer, offsets.undelivered, rows);
+		this.acknowledged = new Int32Array(buffer, offsets.acknowledged, rows);
 		this.chunk = new Int32Array(buffer, offsets.chunk, rows);
 		this.chunkStart = new Int32Array(buffer, offsets.chunkStart, rows);
 		this.chunkEnd = new Int32Array(buffer, offsets.chunkEnd, rows);
@@ -313,7 +319,8 @@ export class Table {
 		this.fullReads[slot] = 0;
 		this.sent[slot] = 0;
 		this.blockedAtMs[slot] = 0;
-		this.undelivered[slot] = 0;
+		this.unheardSinceMs[slot] = 0;
+		this.acknowledged[slot] = 0;
 		this.deadlineMs[slot] = 0;
 	}
 }

@@ -264,7 +264,7 @@ export class World implements Surroundings {
 		peers.mode = "frozen";
 		kernel.setFaults(CALM);
 		let turns = 0;
-		while (kernel.readiness.hasNews || reactor.core.hasQueued || operator.hasCommands) {
+		while (kernel.readiness.hasNews || reactor.core.queued > 0 || operator.hasCommands) {
 			if (++turns > SETTLE_TURNS_MAX) violated("the reactor does not come to rest although nothing happens");
 			this.#turn();
 		}
