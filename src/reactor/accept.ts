@@ -58,7 +58,7 @@ export function watchListener(core: Core, listener: ReactorListener): void {
 
 /** Takes what has arrived, then stops watching. Clients whose connection was established are not cut off. */
 export function unwatchListener(core: Core, listener: ReactorListener): void {
-	while (acceptOne(core, listener)) {}
+	while (acceptOne(core, listener, true)) {}
 	core.kernel.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
 	core.retired.set(listener.plan.slot, listener);
@@ -69,18 +69,24 @@ export function accept(core: Core, listener: ReactorListener): void {
 	const more = listener.acceptTurn === core.turn - 1;
 	listener.acceptsPerTurn = more ? Math.min(2 * listener.acceptsPerTurn, ACCEPTS_PER_TURN) : 1;
 	listener.acceptTurn = core.turn;
-	for (let count = 0; count < listener.acceptsPerTurn; count++) if (!acceptOne(core, listener)) return;
+	for (let count = 0; count < listener.acceptsPerTurn; count++)
+		if (!acceptOne(core, listener, count === 0)) return;
 }
 
 /** A connection may be taken. */
 const ADMITTED = -1;
+/** One may be taken once it is known to be there: then somebody is closed for it. */
+const NOT_ANNOUNCED = -2;
 
-/** Takes one connection. False when none is left for now, or none may be taken. */
-function acceptOne(core: Core, listener: ReactorListener): boolean {
-	const refusal = takePlace(core, listener);
-	if (refusal !== ADMITTED && !core.resetsWhenFull) {
+/**
+ * Takes one connection. False when none is left for now, or none may be taken. `announced`: one is known to wait;
+ * nobody is closed to make room for a connection that may not be there.
+ */
+function acceptOne(core: Core, listener: ReactorListener, announced: boolean): boolean {
+	const refusal = takePlace(core, listener, announced);
+	if (refusal === NOT_ANNOUNCED || (refusal !== ADMITTED && !core.resetsWhenFull)) {
 		leavePlace(core, listener.plan.slot);
-		return false; // paused
+		return false; // paused, or reported again if somebody waits
 	}
 	const fd = core.kernel.accept(listener.plan.fd, core.addressAt);
 	if (fd >= 0) {
@@ -118,14 +124,15 @@ function acceptOne(core: Core, listener: ReactorListener): boolean {
 
 /**
  * Takes a place for one more session, before the connection, because other reactors are doing the same.
- * Returns ADMITTED, or the reason that forbids it; then the listener is paused, unless clients are reset.
- * In both cases the place is taken: `leavePlace` gives it back.
+ * Returns ADMITTED, or the reason that forbids it; then the listener is paused, unless clients are reset; or
+ * NOT_ANNOUNCED. In all cases the place is taken: `leavePlace` gives it back.
  */
-function takePlace(core: Core, listener: ReactorListener): number {
+function takePlace(core: Core, listener: ReactorListener, announced: boolean): number {
 	const { live, table } = core;
 	const listenerFull = Atomics.add(live, LIVE_LISTENERS + listener.plan.slot, 1) >= listener.plan.connections;
 	const full =
 		Atomics.add(live, LIVE_SESSIONS, 1) >= core.connectionsMax || table.clients >= table.sessions - 1;
+	if (full && !listenerFull && core.shedsWhenFull && !announced) return NOT_ANNOUNCED;
 	if (listenerFull || (full && !(core.shedsWhenFull && makeRoom(core, FD_PRESSURE, NONE, true) > 0))) {
 		if (!core.resetsWhenFull) {
 			core.counters.add(PAUSES_FULL, 1);
