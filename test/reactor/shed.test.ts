@@ -42,8 +42,6 @@ class Bench {
 		const client = this.harness.client(host);
 		const opened = this.harness.counters.get("downstreamOpened");
 		this.harness.turnUntil(() => this.harness.counters.get("downstreamOpened") > opened, "the client");
-		// A turn without news: whoever comes next is taken alone, and nobody is looked for behind it.
-		this.harness.turn();
 		return client;
 	}
 
