@@ -52,9 +52,9 @@ export class MemoryPressure {
 		return this.#under;
 	}
 
-	/** What the buffers of all TCP sockets of the system hold. */
+	/** What the buffers of all TCP sockets of the system hold; 0 when it is closed, for whoever asks even then. */
 	get systemBytes(): number {
-		return tcpMemoryBytes(this.#sockstat.read());
+		return this.#closed ? 0 : tcpMemoryBytes(this.#sockstat.read());
 	}
 
 	close(): void {
@@ -64,8 +64,9 @@ export class MemoryPressure {
 	}
 
 	async #look(): Promise<void> {
-		if (this.#busy || this.#reactors.sessions === 0) return;
-		if (this.systemBytes + this.#reactors.bufferedBytes < this.#limitBytes) {
+		if (this.#busy) return;
+		const { sessions, bufferedBytes } = this.#reactors;
+		if (sessions === 0 || this.systemBytes + bufferedBytes < this.#limitBytes) {
 			this.#calm();
 			return;
 		}
