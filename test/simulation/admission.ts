@@ -25,7 +25,9 @@ export class Admission {
 	readonly #limitsBefore = new Float64Array(LISTENERS);
 	#clientsBefore = 0;
 	#shedBefore = 0;
+	/** Rows without a place; and, as of the turn before, those of them that wait for no PROXY header. */
 	#uncounted = 0;
+	#unplacedBefore = 0;
 
 	check(world: World): void {
 		this.#count(world);
@@ -74,7 +76,10 @@ export class Admission {
 					`the address at place ${place} counts ${sources.heldAt(place)} connections, and has ${held}`,
 				);
 		}
-		if (this.#uncounted > 0) checkUncounted(world);
+		const unplaced = this.#uncounted === 0 ? 0 : countUnplaced(world);
+		if (unplaced > this.#unplacedBefore + sources.notCounted)
+			violated(`${unplaced} sessions are counted for no address, though there was room to count them`);
+		this.#unplacedBefore = unplaced;
 	}
 
 	/** What is said to live does, and a limit is passed only where it was lowered. */
@@ -119,8 +124,8 @@ export class Admission {
 	}
 }
 
-/** Who is not counted waits for its PROXY header, or found the set of its address full. */
-function checkUncounted(world: World): void {
+/** Sessions that are counted for no address, and do not wait for the PROXY header that names it. */
+function countUnplaced(world: World): number {
 	const { table } = world.reactor.core;
 	let unplaced = 0;
 	for (let slot = 0; slot < table.sessions; slot++) {
@@ -128,8 +133,7 @@ function checkUncounted(world: World): void {
 		const waits = (at(table.flags, slot) & PROXY_REQUIRED) !== 0 && at(table.proxyHeaderBytes, slot) === 0;
 		if (!waits) unplaced++;
 	}
-	if (unplaced > world.counters.get("sourcesNotCounted"))
-		violated(`${unplaced} sessions are counted for no address, and nobody says so`);
+	return unplaced;
 }
 
 /** Whom the sources forbid is closed for that, in the same turn. */
