@@ -221,6 +221,10 @@ export class Operator {
 		this.listeners.delete(fd);
 		// A paused listener is not watched; a watched one must have been let go by the reactor.
 		if (listener?.registered === true) violated(`listener ${fd} is still watched after it was given up`);
+		// Whoever came is taken, unless a limit or want of something stood before it.
+		if (listener !== undefined && listener.queue.length > 0)
+			if (listener.mustResumeMs === Number.POSITIVE_INFINITY)
+				violated(`listener ${fd} is given up, and ${listener.queue.length} clients wait there for nothing`);
 		for (const socket of listener?.queue ?? []) peers.forget(socket);
 		kernel.uninstall(fd);
 	}
