@@ -175,8 +175,9 @@ export function listenForSignals(): Signals {
 	return {
 		attach(gateway, reload) {
 			attached = { gateway, reload };
-			if (ending) drain(gateway);
-			else if (reloading) reload();
+			if (reloading) reload();
+			// Behind the reload, as they came.
+			if (ending) setImmediate(() => drain(gateway));
 		},
 	};
 }

@@ -13,6 +13,9 @@ import type { Reactors } from "./reactors.js";
 /** Buffers fill at the speed of the network: half a second at 10 Gbit/s is 600 MB. */
 const INTERVAL_MS = 500;
 
+/** Where this process holds less than half of its limit, somebody else holds what the system's sum shows. */
+const QUIET_MS = 5_000;
+
 /** Below this part of the limit nothing more is closed. */
 const LOW_MARK = 7 / 8;
 
@@ -29,6 +32,8 @@ export class MemoryPressure {
 	readonly #timer: NodeJS.Timeout;
 	#limitBytes: number;
 	#under = false;
+	/** Others' sockets hold the memory: these are not asked again before then. */
+	#quietUntilMs = 0;
 	#busy = false;
 	#closed = false;
 
@@ -64,7 +69,7 @@ export class MemoryPressure {
 	}
 
 	async #look(): Promise<void> {
-		if (this.#busy) return;
+		if (this.#busy || performance.now() < this.#quietUntilMs) return;
 		const { sessions, bufferedBytes } = this.#reactors;
 		if (sessions === 0 || this.systemBytes + bufferedBytes < this.#limitBytes) {
 			this.#calm();
@@ -82,6 +87,7 @@ export class MemoryPressure {
 		const total = held.reduce((sum, bytes) => sum + bytes, 0);
 		if (total < this.#limitBytes) {
 			this.#calm();
+			if (total < this.#limitBytes / 2) this.#quietUntilMs = performance.now() + QUIET_MS;
 			return;
 		}
 		if (!this.#under)

@@ -56,8 +56,12 @@ export function watchListener(core: Core, listener: ReactorListener): void {
 	core.retired.delete(listener.plan.slot);
 }
 
-/** Takes what has arrived, then stops watching. Clients whose connection was established are not cut off. */
+/**
+ * Takes what has arrived, then stops watching: clients whose connection was established are not cut off, unless
+ * there is no place or descriptor for them. Closing the listener resets those.
+ */
 export function unwatchListener(core: Core, listener: ReactorListener): void {
+	listener.givenUp = true;
 	while (acceptOne(core, listener, true)) {}
 	core.kernel.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
@@ -94,7 +98,8 @@ function acceptOne(core: Core, listener: ReactorListener, announced: boolean): b
 		return true;
 	}
 	leavePlace(core, listener.plan.slot);
-	if (refusal === ADMITTED && core.acceptsPerSecond !== Number.POSITIVE_INFINITY) core.sources.giveToken();
+	if (refusal === ADMITTED && core.acceptsPerSecond !== Number.POSITIVE_INFINITY && !listener.givenUp)
+		core.sources.giveToken();
 	switch (-fd) {
 		case EINTR:
 			return true;
@@ -141,7 +146,8 @@ function takePlace(core: Core, listener: ReactorListener, announced: boolean): n
 		}
 		return LIMIT_CONNECTIONS;
 	}
-	if (core.acceptsPerSecond === Number.POSITIVE_INFINITY) return ADMITTED;
+	// A listener that is given up takes all that it may at once: what it leaves is reset.
+	if (core.acceptsPerSecond === Number.POSITIVE_INFINITY || listener.givenUp) return ADMITTED;
 	const waitMs = core.sources.takeToken(core.acceptsPerSecond, core.nowMs);
 	if (waitMs === 0) return ADMITTED;
 	if (!core.resetsWhenFull) {

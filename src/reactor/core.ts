@@ -15,6 +15,7 @@ import { Journal } from "./journal.js";
 import { Owners } from "./owners.js";
 import { Pipes } from "./pipes.js";
 import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
+import { Room } from "./shed.js";
 import { Sources } from "./sources.js";
 import { QUEUED, Table } from "./table.js";
 import { Wheel } from "./wheel.js";
@@ -73,6 +74,8 @@ export interface ReactorListener {
 	router: Router;
 	policy: number;
 	paused: boolean;
+	/** It is about to be closed. */
+	givenUp: boolean;
 	/** Connections that a turn takes from it at most, and the last turn in which it had any. */
 	acceptsPerTurn: number;
 	acceptTurn: number;
@@ -119,8 +122,7 @@ export class Core {
 	resumeAtMs = Number.POSITIVE_INFINITY;
 	/** One of them waits for a session to end. */
 	waitsForPlace = false;
-	/** When the other reactors were asked to make room last. */
-	askedForRoomMs = Number.NEGATIVE_INFINITY;
+	readonly room = new Room();
 	/** By upstream slot. */
 	readonly upstreams = new Map<number, Balancer>();
 	/** Deadlines by the number a session carries. Old ones stay while sessions use them. */
@@ -138,7 +140,7 @@ export class Core {
 	readonly index: number;
 	readonly #bufferedMax: number;
 	#bufferedNow = 0;
-	readonly #reactors: number;
+	readonly reactors: number;
 	#sessionCount = 0;
 
 	// Connections that had more than their share of a turn: slots and generations, first in, first out.
@@ -163,7 +165,7 @@ export class Core {
 		this.journal = new Journal(options.journal);
 		this.board = new Board(options.board);
 		this.live = new Int32Array(options.live);
-		this.#reactors = options.reactors;
+		this.reactors = options.reactors;
 		this.#bufferedMax = options.bufferedBytes;
 		// A slot has at most one entry per owner, and an owner changes at most once per event of a turn.
 		this.#queue = new Int32Array(4 * this.table.sessions + 1024);
@@ -183,7 +185,7 @@ export class Core {
 
 	/** The next session's number: unique in this process, as reactors count in steps. */
 	sessionId(): number {
-		return this.#sessionCount++ * this.#reactors + this.index;
+		return this.#sessionCount++ * this.reactors + this.index;
 	}
 
 	/** The listener that accepted a connection. */
@@ -229,7 +231,15 @@ export class Core {
 				present.router = router;
 				present.policy = policy;
 			} else
-				added.push({ plan: listenerPlan, router, policy, paused: false, acceptsPerTurn: 1, acceptTurn: -1 });
+				added.push({
+					plan: listenerPlan,
+					router,
+					policy,
+					paused: false,
+					givenUp: false,
+					acceptsPerTurn: 1,
+					acceptTurn: -1,
+				});
 		}
 		return { added, removed: [...removed.values()] };
 	}

@@ -25,8 +25,19 @@ const HELD_MIN_BYTES = 8_192;
 /** The part of all sessions that goes at once: from the high mark down to the low one. */
 const SHARE = 1 / 64;
 
-/** The others are asked again after this, if nothing has changed. */
+/** The others are asked again, and the own rows looked through again, after this. */
 const ASK_AGAIN_MS = 100;
+/** Whoever was asked so long ago had nobody to close either. */
+const ANSWER_MS = 1_000;
+
+/** What a reactor remembers of its search for room. */
+export class Room {
+	/** When the other reactors were asked last. */
+	askedMs = Number.NEGATIVE_INFINITY;
+	/** Until then nobody is looked for again, at least not among the unrecognised. */
+	nobodyUntilMs = Number.NEGATIVE_INFINITY;
+	nobodyWasUnrecognized = false;
+}
 
 /**
  * Places or descriptors have run out: closes some that have earned least. Returns how many; when there is
@@ -36,12 +47,41 @@ const ASK_AGAIN_MS = 100;
  * said what they want stay, too.
  */
 export function makeRoom(core: Core, reason: number, keep: number, unrecognizedOnly = false): number {
-	const closed = shedShare(core, reason, unrecognizedOnly, keep);
-	if (closed === 0 && core.nowMs >= core.askedForRoomMs + ASK_AGAIN_MS) {
-		core.askedForRoomMs = core.nowMs;
-		core.notify({ kind: "pressure", unrecognizedOnly });
+	const { room } = core;
+	// One look at all rows tells enough for a while: a flood must not buy one with each connection.
+	if (core.nowMs < room.nobodyUntilMs && (unrecognizedOnly || !room.nobodyWasUnrecognized)) return 0;
+	const askedAgoMs = core.nowMs - room.askedMs;
+	if (core.reactors > 1 && hasSinglesOnly(core, keep)) {
+		// Whoever holds a single connection is no crowd: that may be in another reactor.
+		if (askedAgoMs < ASK_AGAIN_MS) return 0;
+		if (askedAgoMs > ANSWER_MS) {
+			ask(core, unrecognizedOnly);
+			return 0;
+		}
 	}
-	return closed;
+	const closed = shedShare(core, reason, unrecognizedOnly, keep);
+	if (closed > 0) return closed;
+	room.nobodyUntilMs = core.nowMs + ASK_AGAIN_MS;
+	room.nobodyWasUnrecognized = unrecognizedOnly;
+	if (askedAgoMs >= ASK_AGAIN_MS) ask(core, unrecognizedOnly);
+	return 0;
+}
+
+function ask(core: Core, unrecognizedOnly: boolean): void {
+	core.room.askedMs = core.nowMs;
+	core.notify({ kind: "pressure", unrecognizedOnly });
+}
+
+/** There are unrecognised connections here, and each is its address's only one. */
+function hasSinglesOnly(core: Core, keep: number): boolean {
+	const { table, sources } = core;
+	let has = false;
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (slot === keep || !isUnrecognized(core, slot)) continue;
+		if (sources.heldAt(at(table.sourcePlace, slot)) > 1) return false;
+		has = true;
+	}
+	return has;
 }
 
 /** Closes the share of sessions that goes at once, if there are so many to close. Returns how many went. */
@@ -64,11 +104,10 @@ export function shedMemory(core: Core, bytes: number): number {
 	let freed = 0;
 	let closed = 0;
 	for (const choose of [unrecognized, stalled, silent]) {
-		for (const slot of choose(core, NONE)) {
+		if (freed >= bytes) break;
+		for (const slot of choose(core, NONE, holdsMemory)) {
 			if (freed >= bytes) break;
-			const held = memoryOf(core, slot);
-			if (held <= HELD_MIN_BYTES) continue;
-			freed += held;
+			freed += memoryOf(core, slot);
 			close(core, slot, MEMORY_PRESSURE);
 			closed++;
 		}
@@ -87,6 +126,10 @@ function memoryOf(core: Core, client: number): number {
 		if (at(table.chunk, slot) !== NONE) bytes += core.chunks.bytes;
 	}
 	return bytes;
+}
+
+function holdsMemory(core: Core, client: number): boolean {
+	return memoryOf(core, client) > HELD_MIN_BYTES;
 }
 
 /** Adds up what the kernel holds for all sockets of this reactor. */
@@ -108,12 +151,9 @@ export function measureSockets(core: Core): void {
  * Taking always from the address that then holds most, and its oldest: the n-th of an address goes when that
  * holds n fewer than now.
  */
-function unrecognized(core: Core, keep: number): number[] {
+function unrecognized(core: Core, keep: number, isWanted: Condition = anybody): number[] {
 	const { table, sources } = core;
-	const rows = rowsIn(core, keep, (slot) => {
-		const state = at(table.state, slot);
-		return state === SNIFF || state === REFUSED;
-	});
+	const rows = rowsIn(core, keep, (slot) => isUnrecognized(core, slot) && isWanted(core, slot));
 	rows.sort((a, b) => at(table.acceptedMs, a) - at(table.acceptedMs, b));
 	const taken = new Map<number, number>();
 	const rank = new Map<number, number>();
@@ -127,15 +167,19 @@ function unrecognized(core: Core, keep: number): number[] {
 	return rows.sort((a, b) => (rank.get(b) ?? 0) - (rank.get(a) ?? 0));
 }
 
-function stalled(core: Core): number[] {
-	const { table } = core;
-	const rows = rowsIn(core, NONE, (slot) => isBlocked(core, slot) && isQuiet(core, slot));
-	return rows.sort((a, b) => at(table.activeMs, a) - at(table.activeMs, b));
+function stalled(core: Core, keep: number, isWanted: Condition = anybody): number[] {
+	return bySilence(core, keep, (slot) => isBlocked(core, slot) && isWanted(core, slot));
 }
 
-function silent(core: Core, keep: number): number[] {
+function silent(core: Core, keep: number, isWanted: Condition = anybody): number[] {
 	const { table } = core;
-	const rows = rowsIn(core, keep, (slot) => at(table.state, slot) !== SNIFF && isQuiet(core, slot));
+	return bySilence(core, keep, (slot) => at(table.state, slot) !== SNIFF && isWanted(core, slot));
+}
+
+/** Whoever was silent for longest first, and nobody who is busy. */
+function bySilence(core: Core, keep: number, holds: (slot: number) => boolean): number[] {
+	const { table } = core;
+	const rows = rowsIn(core, keep, (slot) => core.nowMs - at(table.activeMs, slot) >= BUSY_MS && holds(slot));
 	return rows.sort((a, b) => at(table.activeMs, a) - at(table.activeMs, b));
 }
 
@@ -146,14 +190,20 @@ function rowsIn(core: Core, keep: number, holds: (slot: number) => boolean): num
 	return rows;
 }
 
+/** Which rows may go. */
+type Condition = (core: Core, client: number) => boolean;
+
+const anybody: Condition = () => true;
+
+function isUnrecognized(core: Core, client: number): boolean {
+	const state = at(core.table.state, client);
+	return state === SNIFF || state === REFUSED;
+}
+
 function isBlocked(core: Core, client: number): boolean {
 	const { flags, peer } = core.table;
 	const link = at(peer, client);
 	return ((at(flags, client) | (link === NONE ? 0 : at(flags, link))) & BLOCKED) !== 0;
-}
-
-function isQuiet(core: Core, client: number): boolean {
-	return core.nowMs - at(core.table.activeMs, client) >= BUSY_MS;
 }
 
 const SHED = scalarIndex("shed");

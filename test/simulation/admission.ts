@@ -115,8 +115,8 @@ export class Admission {
 		const { acceptsPerSecond, nowMs } = reactor.core;
 		if (acceptsPerSecond === UNLIMITED) return;
 		this.#bucket.refill(acceptsPerSecond, nowMs);
-		// Within this turn another rate may have held: then nobody knows.
-		if (world.operator.given.has("plan")) return;
+		// Within this turn another rate may have held, or none, for a listener that is given up: then nobody knows.
+		if (world.operator.given.has("plan") || world.operator.given.has("drain")) return;
 		const refused = at(closedBy, LIMIT_CONNECTIONS) + at(closedBy, LIMIT_RATE) - sources.tooFast;
 		if (accepted > refused) this.#bucket.take(accepted - refused, "everybody");
 		if (sources.tokens !== accepted - refused)

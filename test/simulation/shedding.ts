@@ -112,9 +112,6 @@ function hasEarnedLess(world: World, other: number, slot: number, memory: boolea
 	if (mine) {
 		const place = at(table.sourcePlace, slot);
 		const otherPlace = at(table.sourcePlace, other);
-		// KNOWN: for memory, shed.ts ranks an address's connections before it passes over those that hold too little
-		// to be worth closing, so an address with many such is spared. To go when that is mended.
-		if (memory && (place !== otherPlace || place === NONE)) return false;
 		const held = sources.heldAt(place);
 		const heldByOther = sources.heldAt(otherPlace);
 		if (held !== heldByOther) return heldByOther > held;
@@ -156,11 +153,24 @@ function heldBy(world: World, client: number): number {
 	return bytes;
 }
 
+/** Where each unrecognised client is its address's only one, the crowd that fills the places may be elsewhere. */
+function hasSinglesOnly(world: World): boolean {
+	const { table, sources } = world.reactor.core;
+	let has = false;
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (!isUnrecognized(world, slot) || isUnderWay(world, slot)) continue;
+		if (sources.heldAt(at(table.sourcePlace, slot)) > 1) return false;
+		has = true;
+	}
+	return has;
+}
+
 /** The reactor says that it has nobody to close. */
 export function checkPressure(world: World, unrecognizedOnly: boolean): void {
 	const { core } = world.reactor;
 	if (core.nowMs < world.pressedAtMs + ASK_AGAIN_MS) violated("the others are asked for room again so soon");
 	world.pressedAtMs = core.nowMs;
+	if (core.reactors > 1 && hasSinglesOnly(world)) return;
 	for (let slot = 0; slot < core.table.sessions; slot++)
 		if (mayBeShed(world, slot) && (!unrecognizedOnly || isUnrecognized(world, slot)))
 			violated(`the others are asked for room, and row ${slot} could be closed`);
