@@ -111,6 +111,7 @@ class VanishingAssault implements Assault {
 	readonly failure: Promise<never>;
 	readonly #allGone: Promise<void>;
 	#frozenMs = 0;
+	#givenUpBefore = 0;
 	#linkMeasures: Promise<Record<string, number | null>> = Promise.resolve({});
 
 	static async prepare(scene: Scene): Promise<VanishingAssault> {
@@ -186,6 +187,7 @@ class VanishingAssault implements Assault {
 			await sleep(READY_STEP_MS);
 		await sleep(SETTLED_MS);
 		this.stop();
+		this.#givenUpBefore = await this.#givenUp();
 		this.#frozenMs = monotonicMs();
 		this.#relay.order({ do: "freeze", deadlineMs: this.#scene.deadlineMs ?? 0 });
 		if (typeof this.#overLink === "string") return;
@@ -211,6 +213,12 @@ class VanishingAssault implements Assault {
 		}
 	}
 
+	/** Sessions that the target has ended for want of bytes, or of a reader; none where it does not say. */
+	async #givenUp(): Promise<number> {
+		const closed = (await this.#scene.target.metrics())?.closedByReason;
+		return (closed?.["idle_timeout"] ?? 0) + (closed?.["stall_timeout"] ?? 0);
+	}
+
 	stop(): void {
 		this.#behindRelay.stop();
 		if (typeof this.#overLink !== "string") this.#overLink.attackers.stop();
@@ -224,8 +232,11 @@ class VanishingAssault implements Assault {
 		const leftMs = Math.max(0, this.#frozenMs + patienceMs - monotonicMs());
 		await Promise.race([this.#allGone, sleep(leftMs)]);
 		const judged = monotonicMs() - this.#frozenMs >= (deadlineMs ?? 0);
+		const givenUp = (await this.#givenUp()) - this.#givenUpBefore;
 		this.#relay.order({ do: "release" });
 		const { report } = await this.#relay.answer((news) => news.news === "report");
+		// A black hole whose window is full does not hear a reset: then the target's own figures tell.
+		const neverGone = Math.min(report.neverGone, Math.max(0, report.frozen - givenUp));
 		const { attackers } = await this.#behindRelay.release();
 		const overLink =
 			typeof this.#overLink === "string" ? null : (await this.#overLink.attackers.release()).attackers;
@@ -238,7 +249,7 @@ class VanishingAssault implements Assault {
 			},
 			measures: {
 				"relay.frozen": report.frozen,
-				"relay.neverGone": report.neverGone === 0 || judged ? report.neverGone : null,
+				"relay.neverGone": neverGone === 0 || judged ? neverGone : null,
 				"relay.overdueMaxMs": report.overdueMs?.max ?? null,
 				...linkMeasures,
 			},
