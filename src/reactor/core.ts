@@ -27,15 +27,11 @@ import { Wheel } from "./wheel.js";
 export const CHUNK_BYTES = 32 * 1024;
 
 /**
- * What all connections together move in a turn, about: five milliseconds of copying, so that a thousand bulk
- * transfers that begin at once do not make a small request wait for a second.
+ * What connections move in a turn, all together, for news and once more for those that wait in the queue: a
+ * millisecond or two of copying each. The rest waits for the next turn, behind whoever has just come: a thousand
+ * bulk transfers that begin at once must not make a small request wait for all of them.
  */
-const TURN_BYTES = 16 << 20;
-/** Buffers that one connection moves in a turn at most. */
-const ROUNDS_MAX = 16;
-/** What a pipe holds; and less is not worth a pipe. */
-const SPLICE_MAX_BYTES = 1 << 20;
-const SPLICE_MIN_BYTES = 64 << 10;
+export const TURN_BYTES = 2 << 20;
 
 /** Scratch space: the largest peek (a whole hello behind a PROXY header), with room to spare. */
 export const SCRATCH_BYTES = 64 * 1024;
@@ -97,9 +93,8 @@ export class Core {
 	/** Arena offset where `accept` and `localAddress` put an address. */
 	readonly addressAt = ADDRESS_AT;
 
-	/** What each connection may move in this turn: buffers, and bytes at once where they are spliced. */
-	roundsPerTurn = ROUNDS_MAX;
-	spliceBytes = SPLICE_MAX_BYTES;
+	/** Bytes that may still be moved before others have their turn. */
+	turnBytes = TURN_BYTES;
 	/** The clock as of this turn, and its number. */
 	nowMs: number;
 	turn = 0;
@@ -265,19 +260,6 @@ export class Core {
 		return index;
 	}
 
-	/** So many connections have news in this turn: they share what a turn may take. */
-	shareTurn(connections: number): void {
-		if (connections === 0) return;
-		this.roundsPerTurn = Math.max(
-			1,
-			Math.min(ROUNDS_MAX, Math.floor(TURN_BYTES / CHUNK_BYTES / connections)),
-		);
-		this.spliceBytes = Math.max(
-			SPLICE_MIN_BYTES,
-			Math.min(SPLICE_MAX_BYTES, Math.floor(TURN_BYTES / connections)),
-		);
-	}
-
 	/** How many wait for another turn. */
 	get queued(): number {
 		return this.#queued;
@@ -294,13 +276,20 @@ export class Core {
 		this.#queued++;
 	}
 
-	/** Runs what was queued before this call; what it queues again waits for the next turn. */
+	/**
+	 * Runs what was queued before this call, as far as this turn may still move bytes; what it queues again waits
+	 * for the next turn.
+	 */
 	runQueued(run: (slot: number) => void): void {
-		const count = this.#queued;
-		if (count === 0) return;
-		for (let i = 0; i < count; i++) {
-			const slot = at(this.#queue, i);
-			if (at(this.table.generation, slot) !== at(this.#queueGenerations, i)) continue;
+		const queued = this.#queued;
+		if (queued === 0) return;
+		this.turnBytes = TURN_BYTES;
+		let count = 0;
+		while (count < queued && this.turnBytes > 0) {
+			const slot = at(this.#queue, count);
+			const isSame = at(this.table.generation, slot) === at(this.#queueGenerations, count);
+			count++;
+			if (!isSame) continue;
 			this.table.flags[slot] = at(this.table.flags, slot) & ~QUEUED;
 			run(slot);
 		}

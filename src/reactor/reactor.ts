@@ -4,7 +4,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import { accept, listenerOfEventSlot, resumeListeners, unwatchListener, watchListener } from "./accept.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
-import { Core, LIVE_ENDING } from "./core.js";
+import { Core, LIVE_ENDING, TURN_BYTES } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { connecting, dialTimedOut } from "./dial.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
@@ -57,7 +57,7 @@ export class Reactor {
 		core.nowMs = this.#kernel.now();
 		core.turn++;
 		core.counters.set(TURNS, core.turn);
-		core.shareTurn(count + core.queued);
+		core.turnBytes = TURN_BYTES;
 		for (let event = 0; event < count; event++) this.#dispatch(event);
 		core.runQueued(this.#runQueued);
 		core.wheel.expire(core.nowMs, this.#expire);

@@ -47,6 +47,10 @@ import {
 	WATCHES_OUT,
 } from "./table.js";
 
+/** Buffers that a direction may move before others have their turn. */
+const ROUNDS_PER_TURN = 16;
+/** What one splice asks for: more than any pipe holds. */
+const SPLICE_BYTES = 1 << 20;
 /** Buffers that a direction may still fetch from a connection that is about to be closed. */
 const LAST_ROUNDS = 16;
 /** A splice moves up to a pipe's fill, which is many buffers. */
@@ -127,9 +131,10 @@ export function relayQueued(core: Core, slot: number): void {
 
 function pump(core: Core, from: number, to: number): void {
 	const { flags } = core.table;
-	for (let round = 0; round < core.roundsPerTurn; ) {
+	for (let round = 0; ; ) {
 		const mine = at(flags, from);
 		if ((mine & (READABLE | ENDED)) !== READABLE || (at(flags, to) & BLOCKED) !== 0) return;
+		if (round >= ROUNDS_PER_TURN || core.turnBytes <= 0) break;
 		const bulk = (mine & BULK) !== 0;
 		if (!(bulk ? moveBySplice(core, from, to) : moveByCopy(core, from, to))) return;
 		round += bulk ? ROUNDS_PER_SPLICE : 1;
@@ -256,7 +261,7 @@ function keep(core: Core, to: number, offset: number, length: number): void {
 
 function moveBySplice(core: Core, from: number, to: number): boolean {
 	const { table, kernel, pipes } = core;
-	const room = Math.min(core.bufferRoom, core.spliceBytes);
+	const room = Math.min(core.bufferRoom, SPLICE_BYTES);
 	const pipe = room < CHUNK_BYTES ? NONE : pipes.borrow();
 	if (pipe === NONE) return moveByCopy(core, from, to);
 	const count = kernel.splice(at(table.fd, from), pipes.writeEnd(pipe), room);
@@ -417,6 +422,7 @@ function moved(core: Core, to: number, count: number): void {
 	const client = table.clientOf(to);
 	table.sent[to] = at(table.sent, to) + count;
 	table.activeMs[client] = core.nowMs;
+	core.turnBytes -= count;
 	if ((at(table.flags, client) & LOOKED_AFTER) === 0) lookAfter(core, client);
 	counters.moved(at(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
 }
