@@ -219,7 +219,7 @@ const limits = section({
 });
 
 const sockets = section({
-	unsent: size("128KiB", UNSENT_MIN_BYTES)
+	unsent: size("64KiB", UNSENT_MIN_BYTES)
 		.optional()
 		.meta({
 			description:

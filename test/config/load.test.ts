@@ -34,7 +34,7 @@ test("what the file does not say has a default", () => {
 			silenceMs: 300,
 		},
 		keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6, userTimeoutMs: 90_000 },
-		sockets: { unsentBytes: 131_072, sendBytes: null, receiveBytes: null },
+		sockets: { unsentBytes: 65_536, sendBytes: null, receiveBytes: null },
 		ledger: { intervalMs: 10_000 },
 		log: { level: "info", format: "auto", sessions: true },
 		watch: false,

@@ -276,7 +276,7 @@ test("deadlines and keepalive reach the reactor as they stand in the file", () =
 		keepaliveIntervalSeconds: 10,
 		keepaliveProbes: 11,
 		userTimeoutMs: 119_000,
-		unsentBytes: 131_072,
+		unsentBytes: 65_536,
 		sendBufferBytes: 0,
 		receiveBufferBytes: 0,
 	});
