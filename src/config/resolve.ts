@@ -85,9 +85,9 @@ function resolveKeepalive(file: ConfigFile["keepalive"], stallMs: number): Keepa
 		idleSeconds,
 		intervalSeconds,
 		probes,
-		// The kernel also gives up a living peer that takes nothing. `stall` says so better, and must come first;
-		// a longer time than the probes take would in turn make them mean nothing.
-		userTimeoutMs: file?.user_timeout ?? (probedMs > stallMs ? probedMs : 0),
+		// The kernel also gives up a living peer that takes nothing. `stall` says so better, and must come first, with
+		// what it takes to notice; a longer time than the probes take would in turn make them mean nothing.
+		userTimeoutMs: file?.user_timeout ?? (probedMs >= 1.5 * stallMs ? probedMs : 0),
 	};
 }
 

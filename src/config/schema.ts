@@ -312,7 +312,7 @@ const keepalive = section({
 	user_timeout: duration()
 		.optional()
 		.describe(
-			"Until a peer that acknowledges nothing is given up while bytes are under way to it (TCP_USER_TIMEOUT), as keepalive_lost. Must be longer than timeouts.stall. Default: idle + probes × interval, where that is longer than stall.",
+			"Until a peer that acknowledges nothing is given up while bytes are under way to it (TCP_USER_TIMEOUT), as keepalive_lost. Must be longer than timeouts.stall. Default: idle + probes × interval, where that is at least half as long again as stall.",
 		),
 });
 
