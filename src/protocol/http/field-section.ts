@@ -1,0 +1,304 @@
+/**
+ * The fields of a head (RFC 9112, 5): a table of where each stands, and what the few say that decide how a
+ * message is framed and whether its connection lives on. Requests and responses share it.
+ *
+ *     *( name ":" OWS value OWS CRLF ) CRLF
+ *
+ * Strict where RFC 9112 leaves a choice. Every leniency is a place where this gateway and the server behind it can
+ * read one message differently, and request smuggling is made of such places.
+ */
+import { ascii, at, equalsIgnoringCase, isDigit } from "../bytes.js";
+import {
+	BAD_CONNECTION_OPTION,
+	BAD_CONTENT_LENGTH,
+	BAD_FIELD_NAME,
+	BAD_FIELD_VALUE,
+	BAD_TRANSFER_ENCODING,
+	BARE_CR,
+	BARE_LF,
+	FOLDED_FIELD,
+	HOST_DUPLICATE,
+	NO_CAUSE,
+	TOO_MANY_FIELDS,
+	TRANSFER_CODING_UNKNOWN,
+} from "./causes.js";
+import {
+	FIELD_CONNECTION,
+	FIELD_CONTENT_LENGTH,
+	FIELD_EXPECT,
+	FIELD_HOST,
+	FIELD_LAST_DROPPED,
+	FIELD_LAST_FORWARDING,
+	FIELD_LAST_FRAMING,
+	FIELD_LOOKALIKE,
+	FIELD_TRANSFER_ENCODING,
+	FIELD_UPGRADE,
+	fieldIdOf,
+	NOMINATED,
+} from "./field-names.js";
+import {
+	COLON,
+	CR,
+	HT,
+	IS_TOKEN,
+	IS_VALUE,
+	isSameIgnoringCase,
+	isSpace,
+	isToken,
+	LF,
+	ListMember,
+	SP,
+	ZERO,
+} from "./grammar.js";
+
+/** More fields than any browser or proxy chain sends; nginx and HAProxy stop at about as many. */
+export const FIELDS_LIMIT = 100;
+
+/**
+ * Connection options that name fields. Browsers send none, proxies one or two. Each is compared with every field,
+ * so their number is what bounds that work.
+ */
+export const CONNECTION_OPTIONS_LIMIT = 16;
+
+/** What the functions of this folder return instead of a position. `cause` holds the rest of the answer. */
+export const INCOMPLETE = -1;
+export const BROKEN = -2;
+
+const TOKEN_CHUNKED = ascii("chunked");
+const TOKEN_CLOSE = ascii("close");
+const TOKEN_KEEP_ALIVE = ascii("keep-alive");
+const TOKEN_UPGRADE = ascii("upgrade");
+const TOKEN_100_CONTINUE = ascii("100-continue");
+
+const member = new ListMember();
+
+/** Made once for each kind of head and filled for each message. Positions are indices into the array parsed. */
+export class FieldSection {
+	/** How many field lines there are, at most {@link FIELDS_LIMIT}. */
+	count = 0;
+	/** Four positions for each field: name start and end, value start and end, the value without white space around. */
+	readonly spans = new Int32Array(FIELDS_LIMIT * 4);
+	/** What each field is (`FIELD_…`), with {@link NOMINATED} if a Connection option names it. */
+	readonly ids = new Uint8Array(FIELDS_LIMIT);
+	/** The value of Content-Length, -1 without one (RFC 9112, 6.2). */
+	contentLength = -1;
+	/** `Transfer-Encoding: chunked` (RFC 9112, 6.1). */
+	isChunked = false;
+	/** Connection says `close`. */
+	hasClose = false;
+	/** Connection says `keep-alive`. */
+	hasKeepAlive = false;
+	/** Connection says `upgrade`. */
+	hasConnectionUpgrade = false;
+	/** There is an Upgrade field with a value. */
+	hasUpgrade = false;
+	/** Expect says `100-continue` (RFC 9110, 10.1.1). */
+	hasExpectContinue = false;
+	/** Which field is Host; -1: none. */
+	hostIndex = -1;
+	/** Why it was refused: one of HTTP_CAUSES. */
+	cause = NO_CAUSE;
+	/** The Connection options that name fields: two positions for each. */
+	readonly #options = new Int32Array(CONNECTION_OPTIONS_LIMIT * 2);
+	#optionCount = 0;
+
+	clear(): void {
+		this.count = 0;
+		this.contentLength = -1;
+		this.isChunked = false;
+		this.hasClose = false;
+		this.hasKeepAlive = false;
+		this.hasConnectionUpgrade = false;
+		this.hasUpgrade = false;
+		this.hasExpectContinue = false;
+		this.hostIndex = -1;
+		this.cause = NO_CAUSE;
+		this.#optionCount = 0;
+	}
+
+	/** Reads field lines up to the empty line and returns the position after it, INCOMPLETE or BROKEN. */
+	read(bytes: Uint8Array, start: number, limit: number): number {
+		const spans = this.spans;
+		let position = start;
+		for (;;) {
+			const nameStart = position;
+			while (position < limit && at(IS_TOKEN, at(bytes, position)) === 1) position++;
+			if (position >= limit) return INCOMPLETE;
+			if (at(bytes, position) !== COLON || position === nameStart) {
+				return this.#readEnd(bytes, nameStart, position, limit);
+			}
+			const nameEnd = position;
+
+			position++;
+			while (position < limit && isSpace(at(bytes, position))) position++;
+			const valueStart = position;
+			while (position < limit && at(IS_VALUE, at(bytes, position)) === 1) position++;
+			if (position + 1 >= limit || at(bytes, position) !== CR || at(bytes, position + 1) !== LF) {
+				return this.#readUnfinishedLine(bytes, position, limit);
+			}
+			let valueEnd = position;
+			while (valueEnd > valueStart && isSpace(at(bytes, valueEnd - 1))) valueEnd--;
+			position += 2;
+
+			const index = this.count;
+			if (index === FIELDS_LIMIT) return this.#fail(TOO_MANY_FIELDS);
+			this.count = index + 1;
+			spans[index * 4] = nameStart;
+			spans[index * 4 + 1] = nameEnd;
+			spans[index * 4 + 2] = valueStart;
+			spans[index * 4 + 3] = valueEnd;
+			const id = fieldIdOf(bytes, nameStart, nameEnd);
+			this.ids[index] = id;
+			if (id !== 0 && !this.#take(bytes, id, index, valueStart, valueEnd)) return BROKEN;
+		}
+	}
+
+	/** What is no field line is the empty line that ends the head, or a fault. */
+	#readEnd(bytes: Uint8Array, lineStart: number, position: number, limit: number): number {
+		const byte = at(bytes, position);
+		if (position > lineStart) return this.#fail(BAD_FIELD_NAME);
+		if (byte === LF) return this.#fail(BARE_LF);
+		if (byte === SP || byte === HT) return this.#fail(FOLDED_FIELD);
+		if (byte !== CR) return this.#fail(BAD_FIELD_NAME);
+		if (position + 1 >= limit) return INCOMPLETE;
+		if (at(bytes, position + 1) !== LF) return this.#fail(BARE_CR);
+		if (this.#optionCount > 0) this.#nominate(bytes);
+		return position + 2;
+	}
+
+	/** A value that is not followed by CR LF (yet). */
+	#readUnfinishedLine(bytes: Uint8Array, position: number, limit: number): number {
+		if (position >= limit) return INCOMPLETE;
+		const byte = at(bytes, position);
+		if (byte === LF) return this.#fail(BARE_LF);
+		if (byte !== CR) return this.#fail(BAD_FIELD_VALUE);
+		return position + 1 >= limit ? INCOMPLETE : this.#fail(BARE_CR);
+	}
+
+	/** Looks at a field that has an id. */
+	#take(bytes: Uint8Array, id: number, index: number, start: number, end: number): boolean {
+		switch (id) {
+			case FIELD_HOST:
+				// A second Host is an error, even one that says the same (RFC 9112, 3.2).
+				if (this.hostIndex >= 0) return this.#refuse(HOST_DUPLICATE);
+				this.hostIndex = index;
+				return true;
+			case FIELD_CONTENT_LENGTH:
+				return this.#takeContentLength(bytes, start, end);
+			case FIELD_TRANSFER_ENCODING:
+				return this.#takeTransferEncoding(bytes, start, end);
+			case FIELD_CONNECTION:
+				return this.#takeConnection(bytes, start, end);
+			case FIELD_UPGRADE:
+				if (end > start) this.hasUpgrade = true;
+				return true;
+			case FIELD_EXPECT:
+				for (let from = start; member.read(bytes, from, end); from = member.next) {
+					if (equalsIgnoringCase(bytes, member.start, member.end, TOKEN_100_CONTINUE)) {
+						this.hasExpectContinue = true;
+					}
+				}
+				return true;
+			default:
+				return true;
+		}
+	}
+
+	/** One field, digits only; fifteen of them, because more would not be a safe integer. */
+	#takeContentLength(bytes: Uint8Array, start: number, end: number): boolean {
+		if (this.contentLength >= 0 || start === end || end - start > 15) return this.#refuse(BAD_CONTENT_LENGTH);
+		let length = 0;
+		for (let i = start; i < end; i++) {
+			const byte = at(bytes, i);
+			if (!isDigit(byte)) return this.#refuse(BAD_CONTENT_LENGTH);
+			length = length * 10 + byte - ZERO;
+		}
+		this.contentLength = length;
+		return true;
+	}
+
+	#takeTransferEncoding(bytes: Uint8Array, start: number, end: number): boolean {
+		if (this.isChunked) return this.#refuse(BAD_TRANSFER_ENCODING);
+		if (equalsIgnoringCase(bytes, start, end, TOKEN_CHUNKED)) {
+			this.isChunked = true;
+			return true;
+		}
+		return this.#refuse(endsInChunked(bytes, start, end) ? TRANSFER_CODING_UNKNOWN : BAD_TRANSFER_ENCODING);
+	}
+
+	#takeConnection(bytes: Uint8Array, start: number, end: number): boolean {
+		for (let from = start; member.read(bytes, from, end); from = member.next) {
+			const length = member.end - member.start;
+			if (length === 0) continue;
+			if (length === TOKEN_KEEP_ALIVE.length) {
+				if (equalsIgnoringCase(bytes, member.start, member.end, TOKEN_KEEP_ALIVE)) {
+					this.hasKeepAlive = true;
+					continue;
+				}
+			} else if (length === TOKEN_CLOSE.length) {
+				if (equalsIgnoringCase(bytes, member.start, member.end, TOKEN_CLOSE)) {
+					this.hasClose = true;
+					continue;
+				}
+			} else if (length === TOKEN_UPGRADE.length) {
+				if (equalsIgnoringCase(bytes, member.start, member.end, TOKEN_UPGRADE)) {
+					this.hasConnectionUpgrade = true;
+					continue;
+				}
+			}
+			if (!this.#takeOption(bytes, member.start, member.end)) return false;
+		}
+		return true;
+	}
+
+	/** Remembers an option that names a field which is not dropped anyway. */
+	#takeOption(bytes: Uint8Array, start: number, end: number): boolean {
+		if (!isToken(bytes, start, end)) return this.#refuse(BAD_CONNECTION_OPTION);
+		const id = fieldIdOf(bytes, start, end);
+		if (id > FIELD_LAST_FORWARDING && id <= FIELD_LAST_FRAMING) return this.#refuse(BAD_CONNECTION_OPTION);
+		if (id !== 0 && id <= FIELD_LAST_DROPPED && id !== FIELD_LOOKALIKE) return true;
+		const count = this.#optionCount;
+		if (count === CONNECTION_OPTIONS_LIMIT) return this.#refuse(BAD_CONNECTION_OPTION);
+		this.#optionCount = count + 1;
+		this.#options[count * 2] = start;
+		this.#options[count * 2 + 1] = end;
+		return true;
+	}
+
+	/** Marks the fields that Connection options name, wherever they stand (RFC 9110, 7.6.1). */
+	#nominate(bytes: Uint8Array): void {
+		for (let option = 0; option < this.#optionCount; option++) {
+			const start = this.#options[option * 2] as number;
+			const end = this.#options[option * 2 + 1] as number;
+			for (let index = 0; index < this.count; index++) {
+				const nameStart = this.spans[index * 4] as number;
+				const nameEnd = this.spans[index * 4 + 1] as number;
+				if (isSameIgnoringCase(bytes, start, end, nameStart, nameEnd)) {
+					this.ids[index] = at(this.ids, index) | NOMINATED;
+				}
+			}
+		}
+	}
+
+	#fail(cause: number): number {
+		this.cause = cause;
+		return BROKEN;
+	}
+
+	#refuse(cause: number): false {
+		this.cause = cause;
+		return false;
+	}
+}
+
+/** A list of at least two codings of which the last is `chunked` and no other one is. */
+function endsInChunked(bytes: Uint8Array, start: number, end: number): boolean {
+	let members = 0;
+	let isLastChunked = false;
+	for (let from = start; member.read(bytes, from, end); from = member.next) {
+		if (isLastChunked || member.end === member.start) return false;
+		members++;
+		isLastChunked = equalsIgnoringCase(bytes, member.start, member.end, TOKEN_CHUNKED);
+	}
+	return members > 1 && isLastChunked;
+}

@@ -1,0 +1,98 @@
+/** The bytes that HTTP/1.1 is made of, and the lists inside its values (RFC 9110, 5.5 and 5.6). */
+import { at, toLower } from "../bytes.js";
+
+export const HT = 0x09;
+export const LF = 0x0a;
+export const CR = 0x0d;
+export const SP = 0x20;
+export const QUOTE = 0x22;
+export const ASTERISK = 0x2a;
+export const COMMA = 0x2c;
+export const HYPHEN = 0x2d;
+export const SLASH = 0x2f;
+export const ZERO = 0x30;
+export const COLON = 0x3a;
+export const SEMICOLON = 0x3b;
+export const EQUALS = 0x3d;
+export const QUESTION = 0x3f;
+export const BACKSLASH = 0x5c;
+export const UNDERSCORE = 0x5f;
+
+/** RFC 9110, 5.6.2: what methods, field names and list members are made of. */
+export const IS_TOKEN = byteClass((byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)));
+
+/** Visible ASCII; `#` is refused because a fragment is never sent, and readers differ on what it would mean. */
+export const IS_TARGET = byteClass((byte) => byte > 0x20 && byte < 0x7f && byte !== 0x23);
+
+/** RFC 9110, 5.5: tab, space, visible ASCII, and obs-text. */
+export const IS_VALUE = byteClass((byte) => byte === HT || (byte >= 0x20 && byte !== 0x7f));
+
+function byteClass(contains: (byte: number) => boolean): Uint8Array {
+	return Uint8Array.from({ length: 256 }, (_, byte) => (contains(byte) ? 1 : 0));
+}
+
+export function isSpace(byte: number): boolean {
+	return byte === SP || byte === HT;
+}
+
+/**
+ * One member of the comma-separated list bytes[from, end) (RFC 9110, 5.6.1): `start` and `end` without the white
+ * space around it. Empty members, which the RFC tells recipients to skip, are found as empty.
+ */
+export class ListMember {
+	start = 0;
+	end = 0;
+	/** Where the next member begins; beyond the list's end after the last. */
+	next = 0;
+
+	/** Moves to the member that begins at `from`; false once the list is over. */
+	read(bytes: Uint8Array, from: number, end: number): boolean {
+		if (from > end) return false;
+		let comma = from;
+		while (comma < end && at(bytes, comma) !== COMMA) comma++;
+		let first = from;
+		let last = comma;
+		while (first < last && isSpace(at(bytes, first))) first++;
+		while (last > first && isSpace(at(bytes, last - 1))) last--;
+		this.start = first;
+		this.end = last;
+		this.next = comma + 1;
+		return true;
+	}
+}
+
+/** Whether bytes[start, end) is a token: at least one byte, and nothing else. */
+export function isToken(bytes: Uint8Array, start: number, end: number): boolean {
+	let position = start;
+	while (position < end && at(IS_TOKEN, at(bytes, position)) === 1) position++;
+	return position === end && end > start;
+}
+
+/** Whether two spans hold the same ASCII, upper case counting as lower. */
+export function isSameIgnoringCase(
+	bytes: Uint8Array,
+	start: number,
+	end: number,
+	otherStart: number,
+	otherEnd: number,
+): boolean {
+	if (end - start !== otherEnd - otherStart) return false;
+	for (let i = start, j = otherStart; i < end; i++, j++) {
+		if (toLower(at(bytes, i)) !== toLower(at(bytes, j))) return false;
+	}
+	return true;
+}
+
+/**
+ * Whether bytes[start, end) are the field name `lowerCased`, `_` counting as `-`. Servers that hand fields on as
+ * variables (CGI, WSGI, PHP) make HTTP_X_USER of `X-User` and of `X_User` alike, so a name that this gateway owns
+ * must not be sayable in a second spelling. `lowerCased` is written with `-`.
+ */
+export function isSpellingOf(bytes: Uint8Array, start: number, end: number, lowerCased: Uint8Array): boolean {
+	if (end - start !== lowerCased.length) return false;
+	for (let i = 0; i < lowerCased.length; i++) {
+		const byte = toLower(at(bytes, start + i));
+		if ((byte === UNDERSCORE ? HYPHEN : byte) !== at(lowerCased, i)) return false;
+	}
+	return true;
+}
