@@ -1,5 +1,5 @@
 /** `host [":" port]`, as it stands in Host and in absolute targets (RFC 3986, 3.2; RFC 9110, 4.2 and 7.2). */
-import { at, isDigit } from "../bytes.js";
+import { at, isDigit, toLower } from "../bytes.js";
 import { copyHostName, copyIpv6Literal, HOST_NAME_CAPACITY_BYTES, INVALID_HOST_NAME } from "../host-name.js";
 import { COLON, ZERO } from "./grammar.js";
 
@@ -31,12 +31,16 @@ export class Authority {
 	 */
 	read(bytes: Uint8Array, start: number, end: number): boolean {
 		const isBracketed = start < end && at(bytes, start) === OPENING_BRACKET;
-		const stop = isBracketed ? CLOSING_BRACKET : COLON;
-		let hostEnd = start;
-		while (hostEnd < end && at(bytes, hostEnd) !== stop) hostEnd++;
-		let length = INVALID_HOST_NAME;
-		if (!isBracketed) length = copyHostName(bytes, start, hostEnd, this.host);
-		else if (hostEnd < end) length = copyIpv6Literal(bytes, start + 1, hostEnd, this.host);
+		let hostEnd = this.#copyPlainName(bytes, start, end);
+		let length = hostEnd - start;
+		if (hostEnd === NOT_PLAIN) {
+			const stop = isBracketed ? CLOSING_BRACKET : COLON;
+			hostEnd = start;
+			while (hostEnd < end && at(bytes, hostEnd) !== stop) hostEnd++;
+			length = INVALID_HOST_NAME;
+			if (!isBracketed) length = copyHostName(bytes, start, hostEnd, this.host);
+			else if (hostEnd < end) length = copyIpv6Literal(bytes, start + 1, hostEnd, this.host);
+		}
 		const port = length < 0 ? INVALID_PORT : readPort(bytes, isBracketed ? hostEnd + 1 : hostEnd, end);
 		if (port === INVALID_PORT) {
 			this.clear();
@@ -48,9 +52,39 @@ export class Authority {
 		this.end = end;
 		return true;
 	}
+
+	/**
+	 * Most names are short and without surprises, and this is on the road of every request: copies such a name and
+	 * returns where it ends. What it does not know is left to `copyHostName`, where the rules are.
+	 */
+	#copyPlainName(bytes: Uint8Array, start: number, end: number): number {
+		const host = this.host;
+		const limit = Math.min(end, start + PLAIN_NAME_LIMIT_BYTES);
+		let position = start;
+		let previous = DOT;
+		for (; position < limit; position++) {
+			const byte = at(PLAIN_NAME, at(bytes, position));
+			// Anything unknown, or a label that is empty.
+			if (byte === 0 || (byte === DOT && previous === DOT)) break;
+			host[position - start] = byte;
+			previous = byte;
+		}
+		const isWhole = position === end || (position < end && at(bytes, position) === COLON);
+		return isWhole && previous !== DOT ? position : NOT_PLAIN;
+	}
 }
 
+const DOT = 0x2e;
+const NOT_PLAIN = -1;
 const INVALID_PORT = -2;
+
+/** As long as a single label may be: in a name that fits, no label can be too long. */
+const PLAIN_NAME_LIMIT_BYTES = 63;
+
+/** What stands for each byte in a plain name, lower-cased; 0: none does. */
+const PLAIN_NAME = Uint8Array.from({ length: 256 }, (_, byte) =>
+	/[-.0-9A-Z_a-z]/.test(String.fromCharCode(byte)) ? toLower(byte) : 0,
+);
 
 /** `":" port` up to 65535; -1 for nothing, or for a colon without digits (RFC 3986, 3.2.3). */
 function readPort(bytes: Uint8Array, start: number, end: number): number {

@@ -1,6 +1,6 @@
 /** The field names that a gateway has to know, as small numbers; all others are 0. */
-import { ascii, at, toLower } from "../bytes.js";
-import { HYPHEN, isSpellingOf, UNDERSCORE } from "./grammar.js";
+import { ascii, at } from "../bytes.js";
+import { isSpellingOf, UNDERSCORE } from "./grammar.js";
 
 export const FIELD_OTHER = 0;
 
@@ -89,6 +89,7 @@ export const X_FORWARDED_PREFIX = ascii("x-forwarded-");
  */
 const HASH_MASK = 63;
 const idAt = new Uint8Array(HASH_MASK + 1);
+const lengthAt = new Uint8Array(HASH_MASK + 1);
 const nameAt: Uint8Array[] = Array.from({ length: HASH_MASK + 1 }, () => new Uint8Array(0));
 
 function hashOf(length: number, first: number, last: number): number {
@@ -99,28 +100,23 @@ for (const [id, name] of NAMES) {
 	const hash = hashOf(name.length, at(name, 0), at(name, name.length - 1));
 	if (idAt[hash] !== 0) throw new Error(`field names ${id} and ${idAt[hash]} meet in one place`);
 	idAt[hash] = id;
+	lengthAt[hash] = name.length;
 	nameAt[hash] = name;
 }
 
-/** The id of the field name bytes[start, end), which is not empty. */
+/** The id of the field name bytes[start, end), which is a token. */
 export function fieldIdOf(bytes: Uint8Array, start: number, end: number): number {
 	const length = end - start;
 	const first = at(bytes, start);
 	const hash = hashOf(length, first, at(bytes, end - 1));
 	const id = at(idAt, hash);
-	if (id !== 0) {
+	if (id !== 0 && at(lengthAt, hash) === length) {
 		const name = nameAt[hash] as Uint8Array;
-		if (length === name.length) {
-			let isLookalike = false;
-			let i = 0;
-			for (; i < length; i++) {
-				const byte = toLower(at(bytes, start + i));
-				if (byte === at(name, i)) continue;
-				if (byte !== UNDERSCORE || at(name, i) !== HYPHEN) break;
-				isLookalike = true;
-			}
-			if (i === length) return isLookalike ? FIELD_LOOKALIKE : id;
-		}
+		let i = 0;
+		// The names are letters and hyphens, so among token bytes this is exact: CR alone would pass for a hyphen.
+		while (i < length && (at(bytes, start + i) | 0x20) === at(name, i)) i++;
+		if (i === length) return id;
+		if (at(bytes, start + i) === UNDERSCORE && isSpellingOf(bytes, start, end, name)) return FIELD_LOOKALIKE;
 	}
 	if ((first | 0x20) === 0x78 && length > X_FORWARDED_PREFIX.length) {
 		if (isSpellingOf(bytes, start, start + X_FORWARDED_PREFIX.length, X_FORWARDED_PREFIX)) {

@@ -48,6 +48,7 @@ import {
 	LF,
 	ListMember,
 	SP,
+	skip,
 	ZERO,
 } from "./grammar.js";
 
@@ -118,13 +119,14 @@ export class FieldSection {
 
 	/** Reads field lines up to the empty line and returns the position after it, INCOMPLETE or BROKEN. */
 	read(bytes: Uint8Array, start: number, limit: number): number {
-		const spans = this.spans;
+		const { spans, ids } = this;
 		let position = start;
-		for (;;) {
+		for (let index = 0; ; index++) {
 			const nameStart = position;
-			while (position < limit && at(IS_TOKEN, at(bytes, position)) === 1) position++;
+			position = skip(bytes, position, limit, IS_TOKEN);
 			if (position >= limit) return INCOMPLETE;
 			if (at(bytes, position) !== COLON || position === nameStart) {
+				this.count = index;
 				return this.#readEnd(bytes, nameStart, position, limit);
 			}
 			const nameEnd = position;
@@ -132,7 +134,7 @@ export class FieldSection {
 			position++;
 			while (position < limit && isSpace(at(bytes, position))) position++;
 			const valueStart = position;
-			while (position < limit && at(IS_VALUE, at(bytes, position)) === 1) position++;
+			position = skip(bytes, position, limit, IS_VALUE);
 			if (position + 1 >= limit || at(bytes, position) !== CR || at(bytes, position + 1) !== LF) {
 				return this.#readUnfinishedLine(bytes, position, limit);
 			}
@@ -140,15 +142,14 @@ export class FieldSection {
 			while (valueEnd > valueStart && isSpace(at(bytes, valueEnd - 1))) valueEnd--;
 			position += 2;
 
-			const index = this.count;
 			if (index === FIELDS_LIMIT) return this.#fail(TOO_MANY_FIELDS);
-			this.count = index + 1;
-			spans[index * 4] = nameStart;
-			spans[index * 4 + 1] = nameEnd;
-			spans[index * 4 + 2] = valueStart;
-			spans[index * 4 + 3] = valueEnd;
+			const row = index * 4;
+			spans[row] = nameStart;
+			spans[row + 1] = nameEnd;
+			spans[row + 2] = valueStart;
+			spans[row + 3] = valueEnd;
 			const id = fieldIdOf(bytes, nameStart, nameEnd);
-			this.ids[index] = id;
+			ids[index] = id;
 			if (id !== 0 && !this.#take(bytes, id, index, valueStart, valueEnd)) return BROKEN;
 		}
 	}
@@ -227,6 +228,11 @@ export class FieldSection {
 	}
 
 	#takeConnection(bytes: Uint8Array, start: number, end: number): boolean {
+		// What nearly every client says, without a list.
+		if (equalsIgnoringCase(bytes, start, end, TOKEN_KEEP_ALIVE)) {
+			this.hasKeepAlive = true;
+			return true;
+		}
 		for (let from = start; member.read(bytes, from, end); from = member.next) {
 			const length = member.end - member.start;
 			if (length === 0) continue;

@@ -31,6 +31,21 @@ function byteClass(contains: (byte: number) => boolean): Uint8Array {
 	return Uint8Array.from({ length: 256 }, (_, byte) => (contains(byte) ? 1 : 0));
 }
 
+/**
+ * The first position in bytes[start, limit) that holds no byte of `contains` (one of the classes above). Four at a
+ * time: a head is mostly this loop, and one branch for four bytes takes a quarter off it.
+ */
+export function skip(bytes: Uint8Array, start: number, limit: number, contains: Uint8Array): number {
+	let position = start;
+	for (const last = limit - 4; position <= last; position += 4) {
+		const a = at(contains, at(bytes, position)) & at(contains, at(bytes, position + 1));
+		const b = at(contains, at(bytes, position + 2)) & at(contains, at(bytes, position + 3));
+		if ((a & b) === 0) break;
+	}
+	while (position < limit && at(contains, at(bytes, position)) === 1) position++;
+	return position;
+}
+
 export function isSpace(byte: number): boolean {
 	return byte === SP || byte === HT;
 }

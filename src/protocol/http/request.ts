@@ -28,7 +28,7 @@ import {
 } from "./causes.js";
 import { BROKEN, FieldSection, INCOMPLETE } from "./field-section.js";
 import { FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE } from "./framing.js";
-import { ASTERISK, CR, IS_TARGET, IS_TOKEN, LF, QUESTION, SLASH, SP, ZERO } from "./grammar.js";
+import { ASTERISK, CR, IS_TARGET, IS_TOKEN, LF, QUESTION, SLASH, SP, skip, ZERO } from "./grammar.js";
 import { HEAD_LIMIT_BYTES, missingBytes, resumeFrom } from "./head-end.js";
 import { METHOD_CONNECT, METHOD_NONE, METHOD_OPTIONS, METHOD_OTHER, methodOf } from "./methods.js";
 
@@ -131,8 +131,7 @@ function skipEmptyLine(bytes: Uint8Array, position: number, limit: number, out: 
 }
 
 function readRequestLine(bytes: Uint8Array, start: number, limit: number, out: RequestHead): number {
-	let position = start;
-	while (position < limit && at(IS_TOKEN, at(bytes, position)) === 1) position++;
+	let position = skip(bytes, start, limit, IS_TOKEN);
 	if (position >= limit) return INCOMPLETE;
 	if (position === start || at(bytes, position) !== SP) return broken(out, BAD_METHOD);
 	out.methodStart = start;
@@ -144,7 +143,7 @@ function readRequestLine(bytes: Uint8Array, start: number, limit: number, out: R
 
 	position++;
 	out.targetStart = position;
-	while (position < limit && at(IS_TARGET, at(bytes, position)) === 1) position++;
+	position = skip(bytes, position, limit, IS_TARGET);
 	if (position >= limit) return INCOMPLETE;
 	if (at(bytes, position) !== SP) return broken(out, BAD_TARGET);
 	out.targetEnd = position;

@@ -25,7 +25,7 @@ import {
 } from "./causes.js";
 import { BROKEN, FieldSection, INCOMPLETE } from "./field-section.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "./framing.js";
-import { CR, IS_VALUE, LF, SP, ZERO } from "./grammar.js";
+import { CR, IS_VALUE, LF, SP, skip, ZERO } from "./grammar.js";
 import { HEAD_LIMIT_BYTES, missingBytes, resumeFrom } from "./head-end.js";
 import { METHOD_CONNECT, METHOD_HEAD } from "./methods.js";
 
@@ -131,7 +131,7 @@ function readStatusLine(bytes: Uint8Array, start: number, limit: number, out: Re
 	if (at(bytes, position) === SP) position++;
 	else if (at(bytes, position) !== CR && at(bytes, position) !== LF) return broken(out, BAD_STATUS_LINE);
 	out.reasonStart = position;
-	while (position < limit && at(IS_VALUE, at(bytes, position)) === 1) position++;
+	position = skip(bytes, position, limit, IS_VALUE);
 	out.reasonEnd = position;
 	if (position >= limit) return INCOMPLETE;
 	const byte = at(bytes, position);
