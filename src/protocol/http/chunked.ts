@@ -78,6 +78,9 @@ const HEX_VALUE = Int8Array.from({ length: 256 }, (_, byte) => {
 	return Number.isNaN(digit) ? -1 : digit;
 });
 
+/** Where FNV-1a starts. */
+const HASH_START = 0x811c9dc5 | 0;
+
 /**
  * Trailers that are refused, by the hash of their names: all that the gateway itself reads, sets or removes in
  * heads, and the ones that RFC 9110, 6.5.1 has in mind besides. Merged into the head by a server behind, they would
@@ -99,8 +102,6 @@ const FORBIDDEN_PREFIX_LENGTH = X_FORWARDED_PREFIX.length;
 const FORBIDDEN_PREFIX_HASH = hashOfName(X_FORWARDED_PREFIX);
 
 /** FNV-1a over the lower-cased name, `_` counting as `-` as in heads. */
-const HASH_START = 0x811c9dc5 | 0;
-
 function hashByte(hash: number, byte: number): number {
 	return Math.imul(hash ^ (byte === UNDERSCORE ? HYPHEN : toLower(byte)), 0x01000193);
 }
@@ -245,9 +246,9 @@ export class ChunkedScanner {
 			case EXTENSION_QUOTED:
 				if (byte === QUOTE) return this.#extend(EXTENSION_QUOTED_END);
 				if (byte === BACKSLASH) return this.#extend(EXTENSION_ESCAPED);
-				return isQuotable(byte) ? this.#extend(EXTENSION_QUOTED) : this.#failExtension(byte);
+				return isQuotable(byte) ? this.#extend(EXTENSION_QUOTED) : this.#fail(BAD_CHUNK_EXTENSION);
 			case EXTENSION_ESCAPED:
-				return isQuotable(byte) ? this.#extend(EXTENSION_QUOTED) : this.#failExtension(byte);
+				return isQuotable(byte) ? this.#extend(EXTENSION_QUOTED) : this.#fail(BAD_CHUNK_EXTENSION);
 			default:
 				return this.#endExtension(byte);
 		}
@@ -265,7 +266,7 @@ export class ChunkedScanner {
 	}
 
 	#failExtension(byte: number): boolean {
-		return this.#fail(byte === LF ? BARE_LF : byte === CR ? BARE_CR : BAD_CHUNK_EXTENSION);
+		return this.#fail(byte === LF ? BARE_LF : BAD_CHUNK_EXTENSION);
 	}
 
 	/** `*( name ":" value CRLF ) CRLF`, as strict as in heads. */

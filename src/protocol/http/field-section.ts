@@ -208,6 +208,7 @@ export class FieldSection {
 	/** One field, digits only; fifteen of them, because more would not be a safe integer. */
 	#takeContentLength(bytes: Uint8Array, start: number, end: number): boolean {
 		if (this.contentLength >= 0 || start === end || end - start > 15) return this.#refuse(BAD_CONTENT_LENGTH);
+		if (isFollowedByTab(bytes, end)) return this.#refuse(BAD_CONTENT_LENGTH);
 		let length = 0;
 		for (let i = start; i < end; i++) {
 			const byte = at(bytes, i);
@@ -219,7 +220,7 @@ export class FieldSection {
 	}
 
 	#takeTransferEncoding(bytes: Uint8Array, start: number, end: number): boolean {
-		if (this.isChunked) return this.#refuse(BAD_TRANSFER_ENCODING);
+		if (this.isChunked || isFollowedByTab(bytes, end)) return this.#refuse(BAD_TRANSFER_ENCODING);
 		if (equalsIgnoringCase(bytes, start, end, TOKEN_CHUNKED)) {
 			this.isChunked = true;
 			return true;
@@ -295,6 +296,16 @@ export class FieldSection {
 		this.cause = cause;
 		return false;
 	}
+}
+
+/**
+ * Whether a tab stands between a value and the end of its line. RFC 9112 allows it, but llhttp, and so every server
+ * on Node, does not count it as white space after the two fields that frame, and takes the value for another one.
+ */
+function isFollowedByTab(bytes: Uint8Array, valueEnd: number): boolean {
+	let position = valueEnd;
+	while (at(bytes, position) === SP) position++;
+	return at(bytes, position) === HT;
 }
 
 /** A list of at least two codings of which the last is `chunked` and no other one is. */

@@ -46,6 +46,12 @@ export function skip(bytes: Uint8Array, start: number, limit: number, contains: 
 	return position;
 }
 
+/** Whether a line ends (CR or LF) within bytes[start, end). */
+export function hasLineEnd(bytes: Uint8Array, start: number, end: number): boolean {
+	for (let i = start; i < end; i++) if (at(bytes, i) === CR || at(bytes, i) === LF) return true;
+	return false;
+}
+
 export function isSpace(byte: number): boolean {
 	return byte === SP || byte === HT;
 }

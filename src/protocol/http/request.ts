@@ -28,7 +28,19 @@ import {
 } from "./causes.js";
 import { BROKEN, FieldSection, INCOMPLETE } from "./field-section.js";
 import { FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE } from "./framing.js";
-import { ASTERISK, CR, IS_TARGET, IS_TOKEN, LF, QUESTION, SLASH, SP, skip, ZERO } from "./grammar.js";
+import {
+	ASTERISK,
+	CR,
+	hasLineEnd,
+	IS_TARGET,
+	IS_TOKEN,
+	LF,
+	QUESTION,
+	SLASH,
+	SP,
+	skip,
+	ZERO,
+} from "./grammar.js";
 import { HEAD_LIMIT_BYTES, missingBytes, resumeFrom } from "./head-end.js";
 import { METHOD_CONNECT, METHOD_NONE, METHOD_OPTIONS, METHOD_OTHER, methodOf } from "./methods.js";
 
@@ -197,7 +209,7 @@ function readVersion(bytes: Uint8Array, start: number, limit: number, out: Reque
 		if (at(bytes, i) !== at(VERSION_PREFIX, i - start)) return broken(out, BAD_HTTP_VERSION);
 	}
 	const end = start + VERSION_BYTES;
-	if (limit < end) return INCOMPLETE;
+	if (limit < end) return hasLineEnd(bytes, start, limit) ? broken(out, BAD_HTTP_VERSION) : INCOMPLETE;
 	const major = at(bytes, end - 3);
 	const minor = at(bytes, end - 1);
 	if (!isDigit(major) || at(bytes, end - 2) !== 0x2e || !isDigit(minor)) return broken(out, BAD_HTTP_VERSION);

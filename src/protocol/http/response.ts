@@ -11,7 +11,6 @@
 import { at, isDigit } from "../bytes.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../verdict.js";
 import {
-	BAD_HTTP_VERSION,
 	BAD_STATUS_LINE,
 	BARE_CR,
 	BARE_LF,
@@ -25,7 +24,7 @@ import {
 } from "./causes.js";
 import { BROKEN, FieldSection, INCOMPLETE } from "./field-section.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "./framing.js";
-import { CR, IS_VALUE, LF, SP, skip, ZERO } from "./grammar.js";
+import { CR, hasLineEnd, IS_VALUE, LF, SP, skip, ZERO } from "./grammar.js";
 import { HEAD_LIMIT_BYTES, missingBytes, resumeFrom } from "./head-end.js";
 import { METHOD_CONNECT, METHOD_HEAD } from "./methods.js";
 
@@ -109,12 +108,17 @@ function readStatusLine(bytes: Uint8Array, start: number, limit: number, out: Re
 	for (let i = start; i < prefixLimit; i++) {
 		if (at(bytes, i) !== VERSION_PREFIX[i - start]) return broken(out, BAD_STATUS_LINE);
 	}
-	if (limit - start <= STATUS_LINE_SHORTEST_BYTES) return INCOMPLETE;
+	if (limit - start <= STATUS_LINE_SHORTEST_BYTES) {
+		return hasLineEnd(bytes, start, limit) ? broken(out, BAD_STATUS_LINE) : INCOMPLETE;
+	}
 	const major = at(bytes, start + 5);
 	const minor = at(bytes, start + 7);
 	if (!isDigit(major) || at(bytes, start + 6) !== 0x2e || !isDigit(minor))
-		return broken(out, BAD_HTTP_VERSION);
-	if (major !== ZERO + 1 || minor > ZERO + 1) return broken(out, HTTP_VERSION_UNSUPPORTED);
+		return broken(out, BAD_STATUS_LINE);
+	if (major !== ZERO + 1 || minor > ZERO + 1) {
+		const isCut = hasLineEnd(bytes, start, start + STATUS_LINE_SHORTEST_BYTES);
+		return broken(out, isCut ? BAD_STATUS_LINE : HTTP_VERSION_UNSUPPORTED);
+	}
 	out.versionMinor = minor === ZERO ? 0 : 1;
 
 	out.statusStart = start + 9;
