@@ -79,7 +79,11 @@ const ALLOWANCES: readonly Allowance[] = [
 		why: "llhttp skips line ends, and begins to read RTSP and ICE",
 		start: /^([\r\n]|R|I)/,
 	},
-	{ cause: "status_line", why: "llhttp takes control characters in reasons, and codes below 100", start: /^HTTP\/1\.[01] (\d{3} |0\d\d)/ },
+	{
+		cause: "status_line",
+		why: "llhttp takes control characters in reasons, and codes below 100",
+		start: /^HTTP\/1\.[01] (\d{3} |0\d\d)/,
+	},
 ];
 
 const request = new RequestHead();
