@@ -27,6 +27,9 @@ export const IS_TARGET = byteClass((byte) => byte > 0x20 && byte < 0x7f && byte 
 /** RFC 9110, 5.5: tab, space, visible ASCII, and obs-text. */
 export const IS_VALUE = byteClass((byte) => byte === HT || (byte >= 0x20 && byte !== 0x7f));
 
+/** Whatever does not end a line. */
+export const IS_WITHIN_LINE = byteClass((byte) => byte !== CR && byte !== LF);
+
 function byteClass(contains: (byte: number) => boolean): Uint8Array {
 	return Uint8Array.from({ length: 256 }, (_, byte) => (contains(byte) ? 1 : 0));
 }

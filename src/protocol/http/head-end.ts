@@ -7,7 +7,7 @@
  * and only this function looks at what comes after it, until the head is whole and is parsed once more.
  */
 import { at } from "../bytes.js";
-import { CR, LF } from "./grammar.js";
+import { CR, IS_WITHIN_LINE, LF, skip } from "./grammar.js";
 
 /** The longest head taken, from its first byte to the empty line; as much as Node's own server takes. */
 export const HEAD_LIMIT_BYTES = 16384;
@@ -23,12 +23,10 @@ export const HEAD_BROKEN = 0;
  */
 export function headEnd(bytes: Uint8Array, start: number, end: number, from: number): number {
 	const limit = Math.min(end, start + HEAD_LIMIT_BYTES);
-	for (let i = from; i < limit; i++) {
-		const byte = at(bytes, i);
-		if (byte > CR) continue;
-		if (byte === CR) {
+	for (let i = skip(bytes, from, limit, IS_WITHIN_LINE); i < limit; i = skip(bytes, i + 1, limit, IS_WITHIN_LINE)) {
+		if (at(bytes, i) === CR) {
 			if (i + 1 < limit && at(bytes, i + 1) !== LF) return HEAD_BROKEN;
-		} else if (byte === LF) {
+		} else {
 			if (i === start || at(bytes, i - 1) !== CR) return HEAD_BROKEN;
 			// An empty line may come before a request and does not end it: there are four bytes or none.
 			if (i - start >= 3 && at(bytes, i - 2) === LF && at(bytes, i - 3) === CR) return i + 1;

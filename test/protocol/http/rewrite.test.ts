@@ -278,7 +278,7 @@ test("property: whatever is taken is sent on as one message that reads the same"
 	const target = new Uint8Array(32768);
 	const rewrite = options({ sendsForwarded: true });
 	const hopByHop =
-		/^(connection|keep-alive|proxy-connection|te|upgrade|proxy-authorization|proxy|x[-_]forwarded[-_].*|.*_.*)$/i;
+		/^(connection|keep-alive|proxy-connection|te|upgrade|proxy-authorization|proxy|x[-_]forwarded[-_].*|(content|transfer)_(length|encoding))$/i;
 	let taken = 0;
 	for (let seed = 1; seed <= 20_000; seed++) {
 		const source = latin1(generate(new Random(seed), "request"));
