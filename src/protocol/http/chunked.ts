@@ -145,11 +145,6 @@ export class ChunkedScanner {
 		this.nameLength = nameLength;
 	}
 
-	/** Whether the bytes scanned so far could be the whole of nothing: no byte of the body was seen. */
-	get isUntouched(): boolean {
-		return this.phase === SIZE_FIRST && this.spent === 0;
-	}
-
 	/**
 	 * Walks bytes[start, end). COMPLETE: the body ends at `position`, trailers included. NEED_MORE: all of the bytes
 	 * belong to it. MALFORMED: those before `position` do, and no continuation can make sense; both connections are

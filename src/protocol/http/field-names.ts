@@ -31,7 +31,7 @@ export const FIELD_X_FORWARDED_OTHER = 14;
 /** Ids from FIELD_LAST_DROPPED up to here are forwarded for trusted peers only. */
 export const FIELD_LAST_FORWARDING = FIELD_X_FORWARDED_OTHER;
 
-// Framing and routing. No Connection option may name one of these: it would make them vanish on the way.
+// Framing and routing. No Connection option makes one of these vanish on the way.
 export const FIELD_HOST = 15;
 export const FIELD_CONTENT_LENGTH = 16;
 export const FIELD_TRANSFER_ENCODING = 17;

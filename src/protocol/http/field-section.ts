@@ -262,6 +262,8 @@ export class FieldSection {
 	#takeOption(bytes: Uint8Array, start: number, end: number): boolean {
 		if (!isToken(bytes, start, end)) return this.#refuse(BAD_CONNECTION_OPTION);
 		const id = fieldIdOf(bytes, start, end);
+		// Hop-by-hop by nature, so naming it is right (some large caches do); it goes on with the chunks all the same.
+		if (id === FIELD_TRANSFER_ENCODING) return true;
 		if (id > FIELD_LAST_FORWARDING && id <= FIELD_LAST_FRAMING) return this.#refuse(BAD_CONNECTION_OPTION);
 		if (id !== 0 && id <= FIELD_LAST_DROPPED && id !== FIELD_LOOKALIKE) return true;
 		const count = this.#optionCount;

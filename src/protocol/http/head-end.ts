@@ -23,7 +23,11 @@ export const HEAD_BROKEN = 0;
  */
 export function headEnd(bytes: Uint8Array, start: number, end: number, from: number): number {
 	const limit = Math.min(end, start + HEAD_LIMIT_BYTES);
-	for (let i = skip(bytes, from, limit, IS_WITHIN_LINE); i < limit; i = skip(bytes, i + 1, limit, IS_WITHIN_LINE)) {
+	for (
+		let i = skip(bytes, from, limit, IS_WITHIN_LINE);
+		i < limit;
+		i = skip(bytes, i + 1, limit, IS_WITHIN_LINE)
+	) {
 		if (at(bytes, i) === CR) {
 			if (i + 1 < limit && at(bytes, i + 1) !== LF) return HEAD_BROKEN;
 		} else {

@@ -5,6 +5,7 @@ import {
 	FIELD_CONNECTION,
 	FIELD_HOST,
 	FIELD_LOOKALIKE,
+	FIELD_TRANSFER_ENCODING,
 	FIELD_X_FORWARDED_FOR,
 	FIELD_X_FORWARDED_OTHER,
 	NOMINATED,
@@ -229,7 +230,6 @@ test("request smuggling: two lengths, or one that two readers could measure diff
 		["bare_cr", ["X: y\r\r"]],
 		["bare_lf", ["X: y\n"]],
 		["connection_option", ["Content-Length: 5", "Connection: Content-Length"]],
-		["connection_option", ["Transfer-Encoding: chunked", "Connection: close, transfer-encoding"]],
 		["connection_option", ["Connection: host"]],
 		["connection_option", ["Connection: a b"]],
 		["connection_option", ["Connection: close;q=1"]],
@@ -260,6 +260,8 @@ test("the body is framed by a length, by chunks, or there is none", () => {
 	assert.deepEqual([length.framing, length.contentLength], [FRAMING_LENGTH, 42]);
 	assert.equal(readRequest(withFields("Content-Length: 999999999999999")).contentLength, 999999999999999);
 	assert.equal(readRequest(withFields("TRANSFER-ENCODING:Chunked ")).framing, FRAMING_CHUNKED);
+	const named = readRequest(withFields("Transfer-Encoding: chunked", "Connection: Transfer-Encoding"));
+	assert.deepEqual([named.framing, named.ids[1]], [FRAMING_CHUNKED, FIELD_TRANSFER_ENCODING]);
 	const lookalike = readRequest(withFields("Content_Length: 5", "Transfer_Encoding: chunked"));
 	assert.equal(lookalike.framing, FRAMING_NONE);
 	assert.deepEqual(lookalike.ids.slice(1), [FIELD_LOOKALIKE, FIELD_LOOKALIKE]);
