@@ -123,7 +123,7 @@ export class FieldSection {
 		let position = start;
 		for (let index = 0; ; index++) {
 			const nameStart = position;
-			position = skip(bytes, position, limit, IS_TOKEN);
+			while (position < limit && at(IS_TOKEN, at(bytes, position)) === 1) position++;
 			if (position >= limit) return INCOMPLETE;
 			if (at(bytes, position) !== COLON || position === nameStart) {
 				this.count = index;

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { sample, sampleNames } from "../samples.js";
 import { compare, type Kind, newTally, runSeed } from "./differential.js";
 
-/** About three seconds of work. */
-const FIXED_SEEDS = 60_000;
-const FRESH_SEEDS = 40_000;
+/** A few seconds of work. */
+const FIXED_SEEDS = 100_000;
+const FRESH_SEEDS = 60_000;
 
 test("real requests are read as llhttp reads them, pipelined as well", () => {
 	const tally = newTally();
@@ -38,7 +38,7 @@ test("where the readers once differed, they no longer do", () => {
 test("whatever llhttp refuses is refused, and both agree on every boundary: fixed seeds", (t) => {
 	const tally = newTally();
 	for (let seed = 1; seed <= FIXED_SEEDS; seed++) runSeed(seed, tally);
-	assert.ok(tally.agreed > FIXED_SEEDS / 2, "the generator makes too few messages that are taken");
+	assert.ok(tally.agreed > FIXED_SEEDS / 3, "the generator makes too few messages that are taken");
 	assert.ok(tally.refused > FIXED_SEEDS / 10, "the generator makes too few messages that are refused");
 	t.diagnostic(
 		`agreed ${tally.agreed}, refused ${tally.refused}, of these llhttp takes ${stricter(tally.stricter)}`,

@@ -153,7 +153,7 @@ const CONNECTIONS = [
 		"content-length",
 	],
 ];
-const LENGTHS = ["0", "1", "5", "00005", "5 ", "\t5", "12"];
+const LENGTHS = ["0", "1", "5", "00005", "5 ", "\t5", "12", "5\t"];
 const ODD_LENGTHS = [
 	...[
 		"+5",
@@ -171,7 +171,7 @@ const ODD_LENGTHS = [
 	],
 	...["1e1", "00000000000000000000005", "5\x0b", "\x0c5", "5_0", "999999999999999"],
 ];
-const CODINGS = ["chunked", "chunked", "chunked", "Chunked", "CHUNKED", " chunked "];
+const CODINGS = ["chunked", "chunked", "chunked", "Chunked", "CHUNKED", " chunked ", "chunked\t"];
 const ODD_CODINGS = [
 	...[
 		"chunked, identity",
@@ -305,7 +305,7 @@ const TELLING = '\r\n :,;=0159afAF\t\0\x0b\x7f\x80"\\_-+x';
 /** Some messages of a connection, one after the other, perhaps spoilt. One character is one byte. */
 export function generate(random: Random, kind: "request" | "response"): string {
 	// Mostly good parts: what is spoilt at once in five places says little about any of them.
-	const odd = random.pick([0, 0, 0.02, 0.1]);
+	const odd = random.pick([0, 0.02, 0.1, 0.3]);
 	let text = "";
 	for (let count = random.between(1, 3); count > 0; count--) {
 		text += kind === "request" ? request(random, odd) : response(random, odd);
