@@ -12,7 +12,6 @@ import {
 	EINTR,
 	EINVAL,
 	EPOLLERR,
-	EPOLLET,
 	EPOLLHUP,
 	EPOLLIN,
 	EPOLLOUT,
@@ -22,7 +21,7 @@ import {
 import { at } from "./at.js";
 import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
-import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "./counters.js";
+import { FROM_CLIENT } from "./counters.js";
 import {
 	CLIENT_CLOSED,
 	HALF_CLOSED_TIMEOUT,
@@ -31,6 +30,21 @@ import {
 	STALL_TIMEOUT,
 	UPSTREAM_CLOSED,
 } from "./reasons.js";
+import {
+	block,
+	drainPipe,
+	EMPTIED,
+	flushOutbox,
+	keep,
+	lifetimeDeadline,
+	look,
+	lookEvery,
+	mayKeep,
+	moved,
+	send,
+	sendOrKeep,
+	stallDeadline,
+} from "./outbox.js";
 import { setLastingOptions } from "./socket-options.js";
 import {
 	BLOCKED,
@@ -44,7 +58,6 @@ import {
 	RELAY,
 	SHUT,
 	URGENT,
-	WATCHES_OUT,
 } from "./table.js";
 
 /** Buffers that a direction may move before others have their turn. */
@@ -67,16 +80,6 @@ const BULK_MIN_BYTES = 4096;
  * busy gateway end before, and six system calls are a fifth of what a short one costs.
  */
 const LASTING_MS = 1_000;
-
-/**
- * How often a session of which one side takes no more is asked whether that side acknowledges anything: a reader
- * that stops is closed so much later than `stall` at most. Where both still take, a quarter of `stall` is enough:
- * what is under way to a peer that is gone fills its buffer, or is found then.
- */
-const LOOK_MS = 250;
-
-/** Sessions that were opened together do not end together: each lives up to this part less. */
-const LIFETIME_JITTER = 0.1;
 
 /** Where reads go. */
 const SCRATCH_AT = 0;
@@ -145,7 +148,7 @@ function pump(core: Core, from: number, to: number): void {
 // Each way to move bytes returns false when this direction is done for now, or the session is closed.
 
 function moveByCopy(core: Core, from: number, to: number): boolean {
-	if (core.chunks.available === 0 || core.bufferRoom < CHUNK_BYTES) return moveByPeek(core, from, to);
+	if (!mayKeep(core)) return moveByPeek(core, from, to);
 	const { table, kernel } = core;
 	const count = kernel.receive(at(table.fd, from), SCRATCH_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, to, count);
@@ -205,13 +208,12 @@ function nothingReceived(core: Core, from: number, to: number, result: number): 
 
 /** Sends `count` scratch bytes; what the peer does not take goes into a chunk. */
 function deliver(core: Core, from: number, to: number, count: number): boolean {
-	const sent = send(core, to, SCRATCH_AT, count);
-	if (sent < 0) return writeFailed(core, to, from, -sent);
-	moved(core, to, sent);
-	if (sent === count) return true;
-	keep(core, to, SCRATCH_AT + sent, count - sent);
-	block(core, to);
-	return false;
+	return passed(core, from, to, sendOrKeep(core, to, SCRATCH_AT, count));
+}
+
+/** What became of bytes for `to`: true when more may follow. */
+function passed(core: Core, from: number, to: number, result: number): boolean {
+	return result < 0 ? writeFailed(core, to, from, -result) : result === EMPTIED;
 }
 
 /**
@@ -230,35 +232,6 @@ export function sendFirst(core: Core, link: number, offset: number, length: numb
 	return true;
 }
 
-/** Sends until the kernel takes no more. Returns how much it took, or a negative errno when it took nothing for another reason. */
-function send(core: Core, to: number, offset: number, length: number): number {
-	const { kernel, table } = core;
-	const fd = at(table.fd, to);
-	let sent = 0;
-	while (sent < length) {
-		const count = kernel.send(fd, offset + sent, length - sent);
-		if (count >= 0) sent += count;
-		else if (count === -EAGAIN) break;
-		else if (count !== -EINTR) {
-			// What went before the error did go.
-			if (sent > 0) moved(core, to, sent);
-			return count;
-		}
-	}
-	return sent;
-}
-
-function keep(core: Core, to: number, offset: number, length: number): void {
-	const { table, chunks, kernel } = core;
-	const chunk = chunks.take();
-	if (chunk === NONE) throw new Error("no chunk, although one was available");
-	kernel.memory.copyWithin(chunks.offsetOf(chunk), offset, offset + length);
-	table.chunk[to] = chunk;
-	table.chunkStart[to] = 0;
-	table.chunkEnd[to] = length;
-	core.buffered(length);
-}
-
 function moveBySplice(core: Core, from: number, to: number): boolean {
 	const { table, kernel, pipes } = core;
 	const room = Math.min(core.bufferRoom, SPLICE_BYTES);
@@ -274,99 +247,14 @@ function moveBySplice(core: Core, from: number, to: number): boolean {
 		return true;
 	}
 	if (count < BULK_MIN_BYTES) table.flags[from] = at(table.flags, from) & ~BULK;
-	return drainPipe(core, from, to, pipe, count);
-}
-
-/** Moves what is in a pipe on to the peer; a pipe that is not empty afterwards stays with it. */
-function drainPipe(core: Core, from: number, to: number, pipe: number, bytes: number): boolean {
-	const { table, kernel, pipes } = core;
-	let left = bytes;
-	while (left > 0) {
-		const count = kernel.splice(pipes.readEnd(pipe), at(table.fd, to), left);
-		if (count >= 0) left -= count;
-		else if (count === -EAGAIN) break;
-		else if (count !== -EINTR) {
-			// What went before the error did go.
-			if (bytes > left) spliced(core, to, bytes - left);
-			pipes.discard(pipe);
-			return writeFailed(core, to, from, -count);
-		}
-	}
-	if (bytes > left) spliced(core, to, bytes - left);
-	if (left === 0) {
-		pipes.giveBack(pipe);
-		return true;
-	}
-	table.pipe[to] = pipe;
-	table.pipeBytes[to] = left;
-	core.buffered(left);
-	block(core, to);
-	return false;
-}
-
-function spliced(core: Core, to: number, count: number): void {
-	moved(core, to, count);
-	core.counters.add(SPLICED_BYTES, count);
+	return passed(core, from, to, drainPipe(core, to, pipe, count));
 }
 
 /** Sends what waits for `to`. When nothing is left, `from` may be read again, or its end carried on. */
 function flush(core: Core, to: number, from: number): void {
-	const { table } = core;
-	if (at(table.chunk, to) !== NONE && !flushChunk(core, to, from)) return;
-	if (at(table.pipe, to) !== NONE && !flushPipe(core, to, from)) return;
-	table.flags[to] = at(table.flags, to) & ~BLOCKED;
-	table.blockedAtMs[to] = 0;
-	table.unheardSinceMs[to] = 0;
-	if ((at(table.flags, from) & ENDED) !== 0) endDirection(core, to);
-}
-
-function flushChunk(core: Core, to: number, from: number): boolean {
-	const { table, chunks } = core;
-	const chunk = at(table.chunk, to);
-	const start = at(table.chunkStart, to);
-	const length = at(table.chunkEnd, to) - start;
-	const sent = send(core, to, chunks.offsetOf(chunk) + start, length);
-	if (sent < 0) return writeFailed(core, to, from, -sent);
-	if (sent > 0) {
-		moved(core, to, sent);
-		core.buffered(-sent);
-		// It takes some, so it has not stalled.
-		table.blockedAtMs[to] = core.nowMs;
-	}
-	if (sent < length) {
-		table.chunkStart[to] = start + sent;
-		return false;
-	}
-	table.chunk[to] = NONE;
-	chunks.give(chunk);
-	return true;
-}
-
-function flushPipe(core: Core, to: number, from: number): boolean {
-	const { table } = core;
-	const pipe = at(table.pipe, to);
-	const bytes = at(table.pipeBytes, to);
-	table.pipe[to] = NONE;
-	table.pipeBytes[to] = 0;
-	core.buffered(-bytes);
-	return drainPipe(core, from, to, pipe, bytes);
-}
-
-/** The peer takes no more for now: watch for room, and give it `stall` to take something. */
-function block(core: Core, to: number): void {
-	const { table, kernel, wheel } = core;
-	const flags = at(table.flags, to);
-	table.flags[to] = flags | BLOCKED | WATCHES_OUT;
-	table.blockedAtMs[to] = core.nowMs;
-	table.acknowledged[to] = acknowledgedBy(core, to);
-	if ((flags & WATCHES_OUT) === 0) {
-		// Modifying reports the state as it is now, so an edge in between is not lost.
-		const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-		kernel.readiness.modify(at(table.fd, to), interest, to, at(table.generation, to));
-	}
-	const client = table.clientOf(to);
-	const looksAtMs = core.nowMs + lookEvery(core, client);
-	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+	const result = flushOutbox(core, to);
+	if (result < 0) writeFailed(core, to, from, -result);
+	else if (result === EMPTIED && (at(core.table.flags, from) & ENDED) !== 0) endDirection(core, to);
 }
 
 /** The end of a stream was read. */
@@ -416,17 +304,6 @@ function writeFailed(core: Core, to: number, from: number, errno: number): boole
 	return false;
 }
 
-/** The kernel took `count` bytes for `to`. */
-function moved(core: Core, to: number, count: number): void {
-	const { table, counters } = core;
-	const client = table.clientOf(to);
-	table.sent[to] = at(table.sent, to) + count;
-	table.activeMs[client] = core.nowMs;
-	core.turnBytes -= count;
-	if ((at(table.flags, client) & LOOKED_AFTER) === 0) lookAfter(core, client);
-	counters.moved(at(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
-}
-
 /** The wheel fired for a relayed session. Traffic does not touch the wheel, so first ask what holds now. */
 export function relayTimedOut(core: Core, client: number): void {
 	const { table } = core;
@@ -450,52 +327,6 @@ export function relayTimedOut(core: Core, client: number): void {
 	}
 }
 
-/** A session that was quiet moves bytes again: is their arrival acknowledged? */
-function lookAfter(core: Core, client: number): void {
-	const { table, wheel } = core;
-	table.flags[client] = at(table.flags, client) | LOOKED_AFTER;
-	const looksAtMs = core.nowMs + lookEvery(core, client);
-	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
-}
-
-function lookEvery(core: Core, client: number): number {
-	const { blockedAtMs, peer } = core.table;
-	const everyMs = core.policyOf(client).stallMs / 4;
-	const isBlocked = at(blockedAtMs, client) !== 0 || at(blockedAtMs, at(peer, client)) !== 0;
-	return isBlocked ? Math.min(LOOK_MS, everyMs) : everyMs;
-}
-
-/**
- * A side has stalled when its peer acknowledges nothing while bytes are under way. Writability does not tell: the
- * kernel reports room only when a good part of a send buffer is free, for which a slow reader may need minutes,
- * and until that buffer is full a peer that is gone takes everything. True while bytes wait.
- */
-function look(core: Core, slot: number): boolean {
-	const { table, kernel } = core;
-	const undelivered = kernel.undelivered(at(table.fd, slot));
-	if (undelivered < 0) return false;
-	const isBlocked = at(table.blockedAtMs, slot) !== 0;
-	const acknowledged = acknowledgedOf(core, slot, undelivered);
-	if (undelivered === 0 && !isBlocked) table.unheardSinceMs[slot] = 0;
-	else if (acknowledged !== at(table.acknowledged, slot)) {
-		table.unheardSinceMs[slot] = core.nowMs;
-		if (isBlocked) {
-			table.blockedAtMs[slot] = core.nowMs;
-			table.activeMs[table.clientOf(slot)] = core.nowMs;
-		}
-	} else if (at(table.unheardSinceMs, slot) === 0) table.unheardSinceMs[slot] = core.nowMs;
-	table.acknowledged[slot] = acknowledged;
-	return undelivered > 0 || isBlocked;
-}
-
-function acknowledgedBy(core: Core, slot: number): number {
-	return acknowledgedOf(core, slot, core.kernel.undelivered(at(core.table.fd, slot)));
-}
-
-function acknowledgedOf(core: Core, slot: number, undelivered: number): number {
-	return (at(core.table.sent, slot) - undelivered) | 0;
-}
-
 function earliestDeadline(core: Core, client: number): number {
 	return Math.min(silenceDeadline(core, client), stallDeadline(core, client), lifetimeDeadline(core, client));
 }
@@ -512,30 +343,3 @@ function silenceDeadline(core: Core, client: number): number {
 	return at(core.table.activeMs, client) + (at(core.table.firstEnd, client) !== 0 ? halfClosedMs : idleMs);
 }
 
-function stallDeadline(core: Core, client: number): number {
-	const { table } = core;
-	const { stallMs } = core.policyOf(client);
-	return Math.min(waitsSince(core, client), waitsSince(core, at(table.peer, client))) + stallMs;
-}
-
-/** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */
-function waitsSince(core: Core, slot: number): number {
-	const { blockedAtMs, unheardSinceMs } = core.table;
-	const blocked = at(blockedAtMs, slot);
-	const unheard = at(unheardSinceMs, slot);
-	if (blocked !== 0) return blocked;
-	return unheard === 0 ? Number.POSITIVE_INFINITY : unheard;
-}
-
-function lifetimeDeadline(core: Core, client: number): number {
-	const { lifetimeMs } = core.policyOf(client);
-	if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
-	return at(core.table.acceptedMs, client) + lifetimeMs * (1 - LIFETIME_JITTER * fractionFor(client));
-}
-
-/** A number from 0 to 1 that is the same for a row each time, and differs from row to row. */
-function fractionFor(slot: number): number {
-	return ((Math.imul(slot + 1, 0x9e3779b1) >>> 8) & 0xffff) / 0x10000;
-}
-
-const SPLICED_BYTES = scalarIndex("splicedBytes");

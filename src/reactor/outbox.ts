@@ -1,0 +1,261 @@
+/**
+ * What goes out to a connection, in either mode: bytes are sent at once, and what the peer does not take waits
+ * in one chunk or one pipe of that connection, with nothing more read for it until it is gone.
+ *
+ * Results of sending: how much the kernel took, or a negative errno.
+ */
+import { EAGAIN, EINTR, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../kernel/constants.js";
+import { at } from "./at.js";
+import type { Core } from "./core.js";
+import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "./counters.js";
+import { BLOCKED, LOOKED_AFTER, NONE, WATCHES_OUT } from "./table.js";
+
+/** Nothing waits any more. */
+export const EMPTIED = 0;
+/** The peer takes no more for now. */
+export const WAITS = 1;
+
+/**
+ * How often a session of which one side takes no more is asked whether that side acknowledges anything: a reader
+ * that stops is closed so much later than `stall` at most. Where both still take, a quarter of `stall` is enough:
+ * what is under way to a peer that is gone fills its buffer, or is found then.
+ */
+const LOOK_MS = 250;
+
+/** Sessions that were opened together do not end together: each lives up to this part less. */
+const LIFETIME_JITTER = 0.1;
+
+/**
+ * Sends `length` bytes; what the peer does not take waits in a chunk. Whoever calls this has seen that there is
+ * one. Returns EMPTIED, WAITS, or a negative errno.
+ */
+export function sendOrKeep(core: Core, to: number, offset: number, length: number): number {
+	const sent = send(core, to, offset, length);
+	if (sent < 0) return sent;
+	moved(core, to, sent);
+	if (sent === length) return EMPTIED;
+	keep(core, to, offset + sent, length - sent);
+	block(core, to);
+	return WAITS;
+}
+
+/** A chunk is there for whatever a receiver does not take. */
+export function mayKeep(core: Core): boolean {
+	return core.chunks.available > 0 && core.bufferRoom >= core.chunks.bytes;
+}
+
+/** Sends until the kernel takes no more. Returns how much it took, or a negative errno when it took nothing for another reason. */
+export function send(core: Core, to: number, offset: number, length: number): number {
+	const { kernel, table } = core;
+	const fd = at(table.fd, to);
+	let sent = 0;
+	while (sent < length) {
+		const count = kernel.send(fd, offset + sent, length - sent);
+		if (count >= 0) sent += count;
+		else if (count === -EAGAIN) break;
+		else if (count !== -EINTR) {
+			// What went before the error did go.
+			if (sent > 0) moved(core, to, sent);
+			return count;
+		}
+	}
+	return sent;
+}
+
+export function keep(core: Core, to: number, offset: number, length: number): void {
+	const { table, chunks, kernel } = core;
+	const chunk = chunks.take();
+	if (chunk === NONE) throw new Error("no chunk, although one was available");
+	kernel.memory.copyWithin(chunks.offsetOf(chunk), offset, offset + length);
+	table.chunk[to] = chunk;
+	table.chunkStart[to] = 0;
+	table.chunkEnd[to] = length;
+	core.buffered(length);
+}
+
+/** Moves what is in a pipe on to the peer; a pipe that is not empty afterwards stays with it. */
+export function drainPipe(core: Core, to: number, pipe: number, bytes: number): number {
+	const { table, kernel, pipes } = core;
+	let left = bytes;
+	while (left > 0) {
+		const count = kernel.splice(pipes.readEnd(pipe), at(table.fd, to), left);
+		if (count >= 0) left -= count;
+		else if (count === -EAGAIN) break;
+		else if (count !== -EINTR) {
+			// What went before the error did go.
+			if (bytes > left) spliced(core, to, bytes - left);
+			pipes.discard(pipe);
+			return count;
+		}
+	}
+	if (bytes > left) spliced(core, to, bytes - left);
+	if (left === 0) {
+		pipes.giveBack(pipe);
+		return EMPTIED;
+	}
+	table.pipe[to] = pipe;
+	table.pipeBytes[to] = left;
+	core.buffered(left);
+	block(core, to);
+	return WAITS;
+}
+
+function spliced(core: Core, to: number, count: number): void {
+	moved(core, to, count);
+	core.counters.add(SPLICED_BYTES, count);
+}
+
+/** Sends what waits for `to`. EMPTIED, WAITS, or a negative errno. */
+export function flushOutbox(core: Core, to: number): number {
+	const { table } = core;
+	if (at(table.chunk, to) !== NONE) {
+		const result = flushChunk(core, to);
+		if (result !== EMPTIED) return result;
+	}
+	if (at(table.pipe, to) !== NONE) {
+		const result = flushPipe(core, to);
+		if (result !== EMPTIED) return result;
+	}
+	table.flags[to] = at(table.flags, to) & ~BLOCKED;
+	table.blockedAtMs[to] = 0;
+	table.unheardSinceMs[to] = 0;
+	return EMPTIED;
+}
+
+function flushChunk(core: Core, to: number): number {
+	const { table, chunks } = core;
+	const chunk = at(table.chunk, to);
+	const start = at(table.chunkStart, to);
+	const length = at(table.chunkEnd, to) - start;
+	const sent = send(core, to, chunks.offsetOf(chunk) + start, length);
+	if (sent < 0) return sent;
+	if (sent > 0) {
+		moved(core, to, sent);
+		core.buffered(-sent);
+		// It takes some, so it has not stalled.
+		table.blockedAtMs[to] = core.nowMs;
+	}
+	if (sent < length) {
+		table.chunkStart[to] = start + sent;
+		return WAITS;
+	}
+	table.chunk[to] = NONE;
+	chunks.give(chunk);
+	return EMPTIED;
+}
+
+function flushPipe(core: Core, to: number): number {
+	const { table } = core;
+	const pipe = at(table.pipe, to);
+	const bytes = at(table.pipeBytes, to);
+	table.pipe[to] = NONE;
+	table.pipeBytes[to] = 0;
+	core.buffered(-bytes);
+	return drainPipe(core, to, pipe, bytes);
+}
+
+/** The peer takes no more for now: watch for room, and give it `stall` to take something. */
+export function block(core: Core, to: number): void {
+	const { table, kernel, wheel } = core;
+	const flags = at(table.flags, to);
+	table.flags[to] = flags | BLOCKED | WATCHES_OUT;
+	table.blockedAtMs[to] = core.nowMs;
+	table.acknowledged[to] = acknowledgedBy(core, to);
+	if ((flags & WATCHES_OUT) === 0) {
+		// Modifying reports the state as it is now, so an edge in between is not lost.
+		const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+		kernel.readiness.modify(at(table.fd, to), interest, to, at(table.generation, to));
+	}
+	const client = table.clientOf(to);
+	const looksAtMs = core.nowMs + lookEvery(core, client);
+	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+}
+
+/** The kernel took `count` bytes for `to`. */
+export function moved(core: Core, to: number, count: number): void {
+	const { table, counters } = core;
+	const client = table.clientOf(to);
+	table.sent[to] = at(table.sent, to) + count;
+	table.activeMs[client] = core.nowMs;
+	core.turnBytes -= count;
+	if ((at(table.flags, client) & LOOKED_AFTER) === 0) lookAfter(core, client);
+	counters.moved(at(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
+}
+
+/** A session that was quiet moves bytes again: is their arrival acknowledged? */
+function lookAfter(core: Core, client: number): void {
+	const { table, wheel } = core;
+	table.flags[client] = at(table.flags, client) | LOOKED_AFTER;
+	const looksAtMs = core.nowMs + lookEvery(core, client);
+	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+}
+
+export function lookEvery(core: Core, client: number): number {
+	const { blockedAtMs, peer } = core.table;
+	const everyMs = core.policyOf(client).stallMs / 4;
+	const link = at(peer, client);
+	const isBlocked = at(blockedAtMs, client) !== 0 || (link !== NONE && at(blockedAtMs, link) !== 0);
+	return isBlocked ? Math.min(LOOK_MS, everyMs) : everyMs;
+}
+
+/**
+ * A side has stalled when its peer acknowledges nothing while bytes are under way. Writability does not tell: the
+ * kernel reports room only when a good part of a send buffer is free, for which a slow reader may need minutes,
+ * and until that buffer is full a peer that is gone takes everything. True while bytes wait.
+ */
+export function look(core: Core, slot: number): boolean {
+	const { table, kernel } = core;
+	const undelivered = kernel.undelivered(at(table.fd, slot));
+	if (undelivered < 0) return false;
+	const isBlocked = at(table.blockedAtMs, slot) !== 0;
+	const acknowledged = acknowledgedOf(core, slot, undelivered);
+	if (undelivered === 0 && !isBlocked) table.unheardSinceMs[slot] = 0;
+	else if (acknowledged !== at(table.acknowledged, slot)) {
+		table.unheardSinceMs[slot] = core.nowMs;
+		if (isBlocked) {
+			table.blockedAtMs[slot] = core.nowMs;
+			table.activeMs[table.clientOf(slot)] = core.nowMs;
+		}
+	} else if (at(table.unheardSinceMs, slot) === 0) table.unheardSinceMs[slot] = core.nowMs;
+	table.acknowledged[slot] = acknowledged;
+	return undelivered > 0 || isBlocked;
+}
+
+function acknowledgedBy(core: Core, slot: number): number {
+	return acknowledgedOf(core, slot, core.kernel.undelivered(at(core.table.fd, slot)));
+}
+
+function acknowledgedOf(core: Core, slot: number, undelivered: number): number {
+	return (at(core.table.sent, slot) - undelivered) | 0;
+}
+
+/** When a side that takes nothing has stalled: the earlier of the two. */
+export function stallDeadline(core: Core, client: number): number {
+	const { table } = core;
+	const { stallMs } = core.policyOf(client);
+	const link = at(table.peer, client);
+	const theirs = link === NONE ? Number.POSITIVE_INFINITY : waitsSince(core, link);
+	return Math.min(waitsSince(core, client), theirs) + stallMs;
+}
+
+/** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */
+function waitsSince(core: Core, slot: number): number {
+	const { blockedAtMs, unheardSinceMs } = core.table;
+	const blocked = at(blockedAtMs, slot);
+	const unheard = at(unheardSinceMs, slot);
+	if (blocked !== 0) return blocked;
+	return unheard === 0 ? Number.POSITIVE_INFINITY : unheard;
+}
+
+export function lifetimeDeadline(core: Core, client: number): number {
+	const { lifetimeMs } = core.policyOf(client);
+	if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
+	return at(core.table.acceptedMs, client) + lifetimeMs * (1 - LIFETIME_JITTER * fractionFor(client));
+}
+
+/** A number from 0 to 1 that is the same for a row each time, and differs from row to row. */
+function fractionFor(slot: number): number {
+	return ((Math.imul(slot + 1, 0x9e3779b1) >>> 8) & 0xffff) / 0x10000;
+}
+
+const SPLICED_BYTES = scalarIndex("splicedBytes");
