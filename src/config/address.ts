@@ -4,7 +4,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import type { Cidr, Endpoint } from "./config.js";
 import { InvalidValue } from "./errors.js";
 import { parseHostName } from "./names.js";
-import { UDP_NOT_YET } from "./not-yet.js";
+import { HTTPS_NOT_YET, UDP_NOT_YET } from "./not-yet.js";
 
 export interface BindAddress {
 	/** `*` is IPv4 and IPv6 at once; otherwise an IP literal in its canonical spelling, without brackets. */
@@ -77,6 +77,26 @@ export function parseEndpoint(text: string): Endpoint {
 		throw new InvalidValue(`an upstream needs a host: write 127.0.0.1:${port}`);
 	}
 	return { kind: "name", host: parseHostName(host), port: parsePort(port, 1) };
+}
+
+/**
+ * Where an upstream of requests is: `http://10.0.0.7:3000`, `http://app.internal` (port 80), or a socket:
+ * `http+unix:/run/app.sock`. The upstream gets the path that the client asked for, so the URL has none.
+ *
+ * @throws InvalidValue
+ */
+export function parseHttpUrl(text: string): Endpoint {
+	if (text.startsWith("http+unix:")) return parseEndpoint(text.slice("http+".length));
+	if (/^https:/i.test(text)) throw new InvalidValue(HTTPS_NOT_YET);
+	const [, authority = "", rest] = /^http:\/\/([^/?#]*)(.*)$/i.exec(text) ?? [];
+	if (authority === "")
+		throw new InvalidValue(`expected a URL such as http://10.0.0.7:3000, found "${text}"`);
+	if (rest !== "" && rest !== "/") {
+		throw new InvalidValue(
+			`an upstream gets the path that the client asked for: write http://${authority}, without "${rest}"`,
+		);
+	}
+	return parseEndpoint(/:\d+$/.test(authority) ? authority : `${authority}:80`);
 }
 
 /**

@@ -34,6 +34,10 @@ export interface Limits {
 	readonly fdReserve: number;
 	/** Memory that sessions may hold, the kernel's included. `null`: a quarter of the machine's (decided at start). */
 	readonly memoryBytes: number | null;
+	/** Requests that one connection may have. */
+	readonly requestsPerConnection: number;
+	/** The body of a request comes at least so fast, over ten seconds. */
+	readonly bodyBytesPerSecond: number;
 }
 
 /** What the kernel may hold for one connection. */
@@ -61,6 +65,12 @@ export interface Timeouts {
 	readonly lifetimeMs: number;
 	/** After SIGTERM, until what is left is closed as `drained`. */
 	readonly drainMs: number;
+	/** From the first byte of a request's head to its last; the first head of a connection has `handshakeMs`. */
+	readonly requestHeadMs: number;
+	/** From the end of a request until its answer begins. */
+	readonly responseHeadMs: number;
+	/** Between two requests of a connection. */
+	readonly keepAliveMs: number;
 	/** Silence after which a route with `protocol: any` is taken. */
 	readonly silenceMs: number;
 }
@@ -82,6 +92,8 @@ export interface RouteConfig {
 	readonly alpn: string | null;
 	readonly protocol: RouteProtocol | null;
 	readonly source: Cidr | null;
+	/** Of a request: all paths that begin with it when it ends in a slash, otherwise only itself. */
+	readonly path: string | null;
 	/** Name of an upstream, or `null` for `reject`. */
 	readonly to: string | null;
 	/** How the log and the metrics call it: `sni=git.example.com`, `alpn=h2,source=10.0.0.0/8`, `*`. */
@@ -101,6 +113,8 @@ export interface ListenerConfig {
 		readonly mode: "off" | "require";
 		readonly trusted: readonly Cidr[];
 	};
+	/** Whose X-Forwarded-For and Forwarded are believed and added to. */
+	readonly forwardedTrusted: readonly Cidr[];
 	readonly routes: readonly RouteConfig[];
 }
 
@@ -115,9 +129,23 @@ export interface HealthConfig {
 	readonly rise: number;
 }
 
+export interface HttpUpstreamConfig {
+	/** Connections that are kept for further requests. */
+	readonly pool: {
+		/** Idle for so long, or so old, or so many requests: then it is closed. */
+		readonly idleMs: number;
+		readonly ageMs: number;
+		readonly requests: number;
+		/** Idle connections per address and reactor. */
+		readonly connections: number;
+	};
+}
+
 export interface UpstreamConfig {
 	readonly name: string;
 	readonly addresses: readonly Endpoint[];
+	/** `null`: bytes are relayed. Otherwise requests are sent, each on its own. */
+	readonly http: HttpUpstreamConfig | null;
 	readonly balance: Balance;
 	/** PROXY header sent to the upstream. */
 	readonly proxyProtocol: "off" | "v1" | "v2";

@@ -17,6 +17,10 @@ export const limits = {
 	fdReserve: 64,
 	/** Null: a quarter of what the machine or the container has, decided at start. */
 	memoryBytes: null,
+	/** Leaks and imbalances that hide behind a connection end with it; a handshake per thousand requests is nothing. */
+	requestsPerConnection: 1_000,
+	/** A phone on a bad link sends more; who sends less holds a connection for its own sake. */
+	bodyBytesPerSecond: 1_024,
 } as const;
 
 export const sockets = {
@@ -50,7 +54,16 @@ export const timeouts = {
 	drainMs: 30_000,
 	/** A client that speaks first does so within one round trip: 300 ms covers other continents. */
 	silenceMs: 300,
+	/** Twice what a first hello has: a person may be typing. */
+	requestHeadMs: 10_000,
+	/** The slowest reports that people still wait for. */
+	responseHeadMs: 60_000,
+	/** nginx' own default: browsers count on about so much. */
+	keepAliveMs: 75_000,
 } as const;
+
+/** Idle for less than servers' own 60 s to 75 s, so that we end first; age and use as in the field's old tunnels. */
+export const pool = { idleMs: 50_000, ageMs: 900_000, requests: 100, connections: 1_024 } as const;
 
 /** A dead peer is gone after idle + probes × interval = 90 s; most NATs forget a mapping later than 30 s. */
 export const keepalive = { idleSeconds: 30, intervalSeconds: 10, probes: 6 } as const;

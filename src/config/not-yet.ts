@@ -7,10 +7,6 @@
 export const notYet: Readonly<Record<string, string>> = {
 	"listeners.*.tls":
 		'"tls" (termination) is not available yet: this version routes TLS by name without decrypting; remove the key',
-	"listeners.*.routes.*.path":
-		'"path" is not available yet: this version routes an HTTP connection by the host of its first request; remove the key',
-	"upstreams.*.http":
-		'"http" is not available yet: this version relays bytes and does not read requests one by one; write "addresses: [host:port]"',
 	"upstreams.*.tls":
 		'"tls" (to the upstream) is not available yet: this version relays bytes as they come; remove the key',
 };
@@ -18,3 +14,7 @@ export const notYet: Readonly<Record<string, string>> = {
 /** For a `listen` that ends in `/udp`. */
 export const UDP_NOT_YET =
 	"listening on UDP (QUIC) is not available yet: this version routes TCP; remove the listener";
+
+/** For an upstream's `http: https://…`. */
+export const HTTPS_NOT_YET =
+	"TLS to upstreams is not available yet: this version speaks plain HTTP to them; write http://";

@@ -5,6 +5,7 @@ import type {
 	Config,
 	Endpoint,
 	HealthConfig,
+	HttpUpstreamConfig,
 	Keepalive,
 	ListenerConfig,
 	RouteConfig,
@@ -18,6 +19,7 @@ import type { ConfigFile } from "./schema.js";
 type ListenerFile = ConfigFile["listeners"][number];
 type RouteFile = ListenerFile["routes"][number];
 type UpstreamFile = NonNullable<ConfigFile["upstreams"]>[string];
+type PoolFile = Exclude<UpstreamFile, Endpoint>["pool"];
 type HealthFile = Exclude<UpstreamFile, Endpoint>["health"];
 
 export function resolveConfig(input: ConfigFile, file: string | null, baseDir: string): Config {
@@ -38,6 +40,8 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 			bufferedBytes: limits?.buffered_bytes ?? defaults.limits.bufferedBytes,
 			fdReserve: limits?.fd_reserve ?? defaults.limits.fdReserve,
 			memoryBytes: limits?.memory ?? defaults.limits.memoryBytes,
+			requestsPerConnection: limits?.requests_per_connection ?? defaults.limits.requestsPerConnection,
+			bodyBytesPerSecond: limits?.body_bytes_per_second ?? defaults.limits.bodyBytesPerSecond,
 		},
 		timeouts: {
 			handshakeMs,
@@ -47,6 +51,9 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 			halfClosedMs: timeouts?.half_closed ?? defaults.timeouts.halfClosedMs,
 			lifetimeMs: timeouts?.lifetime === "off" ? 0 : (timeouts?.lifetime ?? defaults.timeouts.lifetimeMs),
 			drainMs: timeouts?.drain ?? defaults.timeouts.drainMs,
+			requestHeadMs: timeouts?.request_head ?? defaults.timeouts.requestHeadMs,
+			responseHeadMs: timeouts?.response_head ?? defaults.timeouts.responseHeadMs,
+			keepAliveMs: timeouts?.keep_alive ?? defaults.timeouts.keepAliveMs,
 			// Who shortens the handshake need not know of silence, which must be shorter still.
 			silenceMs:
 				timeouts?.silence ?? Math.min(defaults.timeouts.silenceMs, Math.max(1, Math.floor(handshakeMs / 2))),
@@ -107,6 +114,7 @@ function resolveListener(listener: ListenerFile): ListenerConfig {
 		backlog: listener.backlog ?? defaults.backlog,
 		connections: listener.connections ?? null,
 		proxyProtocol: { mode: listener.proxy_protocol ?? "off", trusted: listener.trusted ?? [] },
+		forwardedTrusted: listener.forwarded_trusted ?? [],
 		routes: listener.routes.map(resolveRoute),
 	};
 }
@@ -118,17 +126,20 @@ function resolveRoute(route: RouteFile): RouteConfig {
 		alpn: route.alpn ?? null,
 		protocol: route.protocol ?? null,
 		source: route.source ?? null,
+		path: route.path ?? null,
 		to: route.to === REJECT ? null : route.to,
 		label: routeLabel(route),
 	};
 }
 
 function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): UpstreamConfig {
-	const upstream = "kind" in file ? { addresses: [file] } : file;
-	const { addresses, health, eject, balance, resolve, proxy_protocol: proxyProtocol } = upstream;
+	const upstream: Exclude<UpstreamFile, Endpoint> = "kind" in file ? { addresses: [file] } : file;
+	const { addresses, http, pool, health, eject, balance, resolve, proxy_protocol: proxyProtocol } = upstream;
 	return {
 		name,
-		addresses: [addresses].flat().map((endpoint) => absolute(endpoint, baseDir)),
+		// The rules say that there is one of the two.
+		addresses: [http ?? addresses ?? []].flat().map((endpoint) => absolute(endpoint, baseDir)),
+		http: http === undefined ? null : { pool: resolvePool(pool) },
 		balance: balance ?? defaults.balance,
 		proxyProtocol: proxyProtocol ?? "off",
 		health: resolveHealth(health),
@@ -137,6 +148,15 @@ function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): Ups
 			forMs: eject?.for ?? defaults.eject.forMs,
 		},
 		resolveMs: resolve ?? defaults.resolveMs,
+	};
+}
+
+function resolvePool(file: PoolFile): HttpUpstreamConfig["pool"] {
+	return {
+		idleMs: file?.idle ?? defaults.pool.idleMs,
+		ageMs: file?.age ?? defaults.pool.ageMs,
+		requests: file?.requests ?? defaults.pool.requests,
+		connections: file?.connections ?? defaults.pool.connections,
 	};
 }
 

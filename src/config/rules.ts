@@ -7,7 +7,8 @@
  */
 
 import { resolve } from "node:path";
-import { parseAdmin, parseCidr, parseEndpoint, parseListen } from "./address.js";
+import { parseAdmin, parseCidr, parseEndpoint, parseHttpUrl, parseListen } from "./address.js";
+import type { Endpoint } from "./config.js";
 import * as defaults from "./defaults.js";
 import { InvalidValue } from "./errors.js";
 import { CONDITIONS, type Conditions, routeLabel } from "./label.js";
@@ -142,7 +143,14 @@ function checkProxyProtocol(listener: Mapping, path: Path, report: Report): void
 
 /** A connection is one protocol; conditions on two of them never hold together. */
 function checkConditions(route: Mapping, path: Path, report: Report): void {
-	const { sni, host, alpn, protocol } = route;
+	const { sni, host, alpn, protocol, path: requestPath } = route;
+	if (requestPath !== undefined && (sni !== undefined || alpn !== undefined)) {
+		report.problem(
+			[...path, "path"],
+			`"path" is of plain HTTP and "${sni !== undefined ? "sni" : "alpn"}" of TLS, so no connection has both: write two routes`,
+			"key",
+		);
+	}
 	if (host !== undefined && (sni !== undefined || alpn !== undefined)) {
 		const tls = sni !== undefined ? "sni" : "alpn";
 		report.problem(
@@ -152,7 +160,7 @@ function checkConditions(route: Mapping, path: Path, report: Report): void {
 		);
 	}
 	if (typeof protocol !== "string") return;
-	const needs = (key: "sni" | "alpn" | "host", only: string): void => {
+	const needs = (key: "sni" | "alpn" | "host" | "path", only: string): void => {
 		if (route[key] === undefined || protocol === only) return;
 		report.problem(
 			[...path, "protocol"],
@@ -161,7 +169,7 @@ function checkConditions(route: Mapping, path: Path, report: Report): void {
 	};
 	needs("sni", "tls");
 	if (sni === undefined) needs("alpn", "tls");
-	if (sni === undefined && alpn === undefined) needs("host", "http");
+	if (sni === undefined && alpn === undefined) needs(host === undefined ? "path" : "host", "http");
 }
 
 interface Targets {
@@ -233,14 +241,20 @@ const EVERYTHING = routeLabel({});
 const ANYTHING = routeLabel({ protocol: "any" });
 
 /** Labels of routes with at most one condition that take whatever these conditions let pass. */
-function coverers({ sni, host, alpn, protocol, source }: Conditions, nothingPeeked: boolean): string[] {
+function coverers({ sni, host, path, alpn, protocol, source }: Conditions, nothingPeeked: boolean): string[] {
 	if (protocol === "any") return nothingPeeked ? [EVERYTHING, ANYTHING] : [ANYTHING];
 	const labels = [EVERYTHING, ANYTHING];
 	if (sni) for (const name of patternsOver(sni)) labels.push(routeLabel({ sni: name }));
 	if (host) for (const name of patternsOver(host)) labels.push(routeLabel({ host: name }));
+	if (path) {
+		for (const prefix of pathsOver(path)) {
+			labels.push(routeLabel({ path: prefix }));
+			if (host) for (const name of patternsOver(host)) labels.push(routeLabel({ host: name, path: prefix }));
+		}
+	}
 	if (alpn) labels.push(routeLabel({ alpn }));
 	if (source) labels.push(routeLabel({ source }));
-	const implied = sni || alpn ? "tls" : host ? "http" : null;
+	const implied = sni || alpn ? "tls" : host || path ? "http" : null;
 	for (const name of [protocol, implied]) if (name) labels.push(routeLabel({ protocol: name }));
 	return labels;
 }
@@ -254,13 +268,23 @@ function patternsOver(name: string): string[] {
 	return patterns;
 }
 
+/** `/a/b` → itself, `/a/`, `/`: what ends in a slash stands for all that begins so. */
+function pathsOver(path: string): string[] {
+	const paths = [path];
+	for (let slash = path.indexOf("/"); slash !== -1; slash = path.indexOf("/", slash + 1)) {
+		paths.push(path.slice(0, slash + 1));
+	}
+	return [...new Set(paths)];
+}
+
 /** Null for what is no route, or has a condition that is wrong or unknown: what it takes cannot be said. */
 function conditionsOf(route: Mapping): Conditions | null {
-	const { sni, host, alpn, protocol, source, to: _, ...unknown } = route;
+	const { sni, host, path, alpn, protocol, source, to: _, ...unknown } = route;
 	if (Object.keys(route).length === 0 || Object.keys(unknown).length > 0) return null;
 	const conditions = {
 		sni: attempt(sni, parseServerName),
 		host: attempt(host, parseHostPattern),
+		path: attempt(path, String),
 		alpn: attempt(alpn, String),
 		protocol: attempt(protocol, String),
 		source: attempt(source, parseCidr),
@@ -272,15 +296,20 @@ function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): vo
 	let count = 0;
 	for (const [name, value] of Object.entries(upstreams)) {
 		const path = ["upstreams", name];
-		const { addresses, health } = mapping(value);
+		const { addresses, http, health } = mapping(value);
 		checkHealth(mapping(health), [...path, "health"], report);
+		checkKind(value, path, report);
+		const [key, places, parse] =
+			http === undefined
+				? (["addresses", addresses, parseEndpoint] as const)
+				: (["http", http, parseHttpUrl] as const);
 		const entries: [unknown, Path][] =
 			typeof value === "string"
 				? [[value, path]]
-				: Array.isArray(addresses)
-					? addresses.map((address, index) => [address, [...path, "addresses", index]])
-					: [[addresses, [...path, "addresses"]]];
-		checkAddresses(entries, baseDir, report);
+				: Array.isArray(places)
+					? places.map((place, index) => [place, [...path, key, index]])
+					: [[places, [...path, key]]];
+		checkAddresses(entries, parse, baseDir, report);
 		const before = count;
 		count += entries.length;
 		if (before <= ADDRESSES_MAX && count > ADDRESSES_MAX) {
@@ -292,13 +321,45 @@ function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): vo
 	}
 }
 
+/** Bytes go to `addresses`, requests to `http`. */
+function checkKind(value: unknown, path: Path, report: Report): void {
+	if (typeof value === "string") return;
+	const { addresses, http, pool, proxy_protocol: proxyProtocol } = mapping(value);
+	if (addresses === undefined && http === undefined) {
+		report.problem(path, "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests");
+		return;
+	}
+	if (addresses !== undefined && http !== undefined) {
+		report.problem([...path, "http"], '"http" stands instead of "addresses": remove one of the two', "key");
+	}
+	if (pool !== undefined && http === undefined) {
+		report.problem(
+			[...path, "pool"],
+			'"pool" holds for "http" only: bytes are relayed over a connection of their own',
+			"key",
+		);
+	}
+	if (http !== undefined && proxyProtocol !== undefined && proxyProtocol !== "off") {
+		report.problem(
+			[...path, "proxy_protocol"],
+			"a pooled connection serves many clients, so no PROXY header can say whom: the upstream is told by X-Forwarded-For; remove this",
+			"key",
+		);
+	}
+}
+
 /** The kernel's `sun_path` is 108 bytes, the last of them zero (unix(7)). */
 const SOCKET_PATH_MAX_BYTES = 107;
 
-function checkAddresses(entries: readonly [unknown, Path][], baseDir: string, report: Report): void {
+function checkAddresses(
+	entries: readonly [unknown, Path][],
+	parse: (text: string) => Endpoint,
+	baseDir: string,
+	report: Report,
+): void {
 	const seen = new Set<string>();
 	for (const [value, path] of entries) {
-		const endpoint = attempt(value, parseEndpoint);
+		const endpoint = attempt(value, parse);
 		if (endpoint === null) continue;
 		let key: string;
 		if (endpoint.kind === "unix") {

@@ -7,7 +7,7 @@
  */
 
 import { z } from "zod";
-import { parseAdmin, parseCidr, parseEndpoint, parseListen } from "./address.js";
+import { parseAdmin, parseCidr, parseEndpoint, parseHttpUrl, parseListen } from "./address.js";
 import * as defaults from "./defaults.js";
 import { InvalidValue } from "./errors.js";
 import { parseHostPattern, parseServerName, REJECT, UPSTREAM_NAME_PATTERN } from "./names.js";
@@ -34,6 +34,8 @@ const BUFFERED_MIN_BYTES = 65_536;
 const FD_RESERVE_MAX = 65_536;
 /** More than any machine accepts. */
 const RATE_MAX = 1_000_000;
+/** A counter of 32 bits; who means no limit writes this. */
+const REQUESTS_MAX = 2_000_000_000;
 /** Less would close sessions on a machine where nothing is wrong. */
 const MEMORY_MIN_BYTES = 16 * 1_048_576;
 /** Two full-sized segments of TCP segmentation offload would not fit below it. */
@@ -212,6 +214,17 @@ const limits = section({
 			"Descriptors kept free for admin pages, logs and dials. When only these are left, connections that have earned least are closed as fd_pressure, and accepting pauses.",
 		default: defaults.limits.fdReserve,
 	}),
+	requests_per_connection: whole(1, REQUESTS_MAX).optional().meta({
+		description: "HTTP: requests that one connection may have; the last answer says that it ends.",
+		default: defaults.limits.requestsPerConnection,
+	}),
+	body_bytes_per_second: size("1KiB", 1)
+		.optional()
+		.meta({
+			description:
+				"HTTP: how fast a request's body must come, over ten seconds. Slower ones are answered with 408 and closed as request_timeout.",
+			default: formatSize(defaults.limits.bodyBytesPerSecond),
+		}),
 	memory: size("1GiB", MEMORY_MIN_BYTES).optional().meta({
 		description:
 			"Memory that sessions may hold: buffers here and in the kernel's sockets. Above it, connections that have earned least are closed as memory_pressure until 7/8 of it are in use. Default: a quarter of the machine's memory, or of the control group's.",
@@ -285,6 +298,18 @@ const timeouts = section({
 	drain: optionalDuration(
 		defaults.timeouts.drainMs,
 		"After SIGTERM, how long running sessions may finish. What is left then is closed as drained.",
+	),
+	request_head: optionalDuration(
+		defaults.timeouts.requestHeadMs,
+		"HTTP: from the first byte of a request's head to its last; bytes do not renew it. The first head of a connection has `handshake`. Then 408, and request_timeout.",
+	),
+	response_head: optionalDuration(
+		defaults.timeouts.responseHeadMs,
+		"HTTP: from the end of a request until the upstream begins to answer. Then 504, and response_timeout.",
+	),
+	keep_alive: optionalDuration(
+		defaults.timeouts.keepAliveMs,
+		"HTTP: between two requests of a connection. Then it is closed as idle_timeout.",
 	),
 	silence: optionalDuration(
 		defaults.timeouts.silenceMs,
@@ -361,6 +386,16 @@ const route = section({
 		.describe(
 			"What the first bytes are. `other`: none of the known ones. `any`: whatever they are, and also a client that says nothing for timeouts.silence.",
 		),
+	path: z
+		.string({ error: expected("a path such as /api/") })
+		.regex(/^\/[\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7e]*$/, {
+			error: expected('a path such as /api/, beginning with a slash, without "?" and "#"'),
+		})
+		.meta({ examples: ["/api/", "/healthz"] })
+		.optional()
+		.describe(
+			"HTTP: the path of a request, as it is written there. `/api/` takes all that begin so, `/healthz` only itself. Each request of a connection is routed on its own.",
+		),
 	source: cidr()
 		.optional()
 		.describe("The client's address (with proxy_protocol: the one in the header) lies in this block."),
@@ -399,6 +434,12 @@ const listener = section({
 		.min(1, { error: "an empty list trusts nobody: name the load balancer's addresses" })
 		.optional()
 		.describe("Blocks of addresses whose PROXY header is believed. Needed with proxy_protocol: require."),
+	forwarded_trusted: z
+		.array(cidr(), { error: expected("a list such as [10.0.0.0/8]") })
+		.optional()
+		.describe(
+			"HTTP: blocks of addresses whose X-Forwarded-For, -Proto, -Host and Forwarded are believed and added to. Those of others are dropped.",
+		),
 	routes: z
 		.array(route, { error: expected("a list of routes such as [{ to: web }]") })
 		.min(1, { error: "a listener without routes takes no connection: write at least [{ to: web }]" })
@@ -423,7 +464,45 @@ const health = section({
 	rise: streak(defaults.health.rise, "Successes in a row until it is up again."),
 });
 
+const httpUrl = () =>
+	parsed("a URL such as http://10.0.0.7:3000", parseHttpUrl, {
+		examples: ["http://10.0.0.7:3000", "http://app.internal"],
+	});
+
+const pool = section({
+	connections: whole(1, CONNECTIONS_MAX).optional().meta({
+		description: "Idle connections kept, per address and reactor.",
+		default: defaults.pool.connections,
+	}),
+	idle: optionalDuration(defaults.pool.idleMs, "How long a connection is kept that nobody uses."),
+	age: optionalDuration(
+		defaults.pool.ageMs,
+		"How old a connection may grow (each up to a quarter less). It is never ended during a request.",
+	),
+	requests: whole(1, REQUESTS_MAX).optional().meta({
+		description: "Requests that a connection serves.",
+		default: defaults.pool.requests,
+	}),
+});
+
 const upstream = section({
+	http: z
+		.union(
+			[
+				httpUrl(),
+				z
+					.array(httpUrl())
+					.min(1, { error: "an upstream without addresses can take no request: write at least one" }),
+			],
+			{
+				error: expected("one or more URLs such as http://10.0.0.7:3000"),
+			},
+		)
+		.optional()
+		.describe(
+			"Instead of addresses: requests go there, each routed on its own, over connections that are kept. One URL, or a list.",
+		),
+	pool: pool.optional().describe("With http: the connections that are kept for further requests."),
 	addresses: z
 		.union(
 			[
@@ -434,6 +513,7 @@ const upstream = section({
 			],
 			{ error: expected("one or more of host:port, such as [10.0.0.6:443, app.internal:443]") },
 		)
+		.optional()
 		.describe(
 			"Where connections go: one, or a list. A host name stands for all addresses it resolves to. An address that checks found down gets no session, an ejected one only when no other is left; without any, the session is closed as upstream_down.",
 		),

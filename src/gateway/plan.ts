@@ -1,12 +1,12 @@
 /** Config plus what is known now (addresses, descriptors) to the plan that reactors run on. */
-import type { Config, UpstreamConfig } from "../config/config.js";
+import type { Config, ListenerConfig, UpstreamConfig } from "../config/config.js";
 import { encodeInternet, encodeUnix } from "../kernel/sockaddr.js";
 import { parseIpv4, parseIpv6 } from "../protocol/index.js";
 import { LISTENERS_MAX, ROUTES_MAX, UPSTREAMS_MAX } from "../reactor/counters.js";
-import type { ListenerPlan, Plan, Policy } from "../reactor/plan.js";
+import type { HttpPlan, ListenerPlan, Plan, Policy } from "../reactor/plan.js";
 import { ADDRESSES_MAX, type Board } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";
-import type { UpstreamPlan } from "../upstream/plan.js";
+import type { PoolPlan, UpstreamPlan } from "../upstream/plan.js";
 import type { Resolver, Target } from "../upstream/resolver.js";
 import { Slots } from "./slots.js";
 
@@ -55,6 +55,7 @@ export class Registry {
 					slot: this.upstreams.take(upstream.name),
 					balance: upstream.balance,
 					proxyProtocol: upstream.proxyProtocol,
+					pool: poolOf(upstream),
 					ejectFailures: upstream.eject.failures,
 					ejectForMs: upstream.eject.forMs,
 					addresses: addresses.map(({ board, target, label }) => ({
@@ -76,6 +77,12 @@ export class Registry {
 		});
 		return { board, target, label };
 	}
+}
+
+function poolOf({ http }: UpstreamConfig): PoolPlan | null {
+	if (http === null) return null;
+	const { idleMs, ageMs, requests, connections } = http.pool;
+	return { idleMs, ageMs, requests, idleMax: connections };
 }
 
 /** An address that two names lead to is one address: twice in the list, it would get twice the sessions. */
@@ -166,6 +173,9 @@ export function planFor(
 	fdOf: (listener: string) => number,
 ): Plan {
 	const { limits } = config;
+	const requestUpstreams = new Set(
+		config.upstreams.filter(({ http }) => http !== null).map(({ name }) => name),
+	);
 	const listeners: ListenerPlan[] = config.listeners.map((listener) => ({
 		slot: registry.listeners.take(listener.name),
 		fd: fdOf(listener.name),
@@ -178,6 +188,10 @@ export function planFor(
 			slot: registry.routes.take(routeKey(listener.name, route.label)),
 			upstream: route.to === null ? -1 : registry.upstreams.take(route.to),
 		})),
+		readsRequests: listener.routes.some(
+			({ to, path }) => path !== null || (to !== null && requestUpstreams.has(to)),
+		),
+		http: httpPlan(config, listener),
 	}));
 	return {
 		revision,
@@ -192,6 +206,17 @@ export function planFor(
 		logSessions: config.log.sessions && config.log.level !== "silent",
 		listeners,
 		upstreams: upstreams.map(({ plan }) => plan),
+	};
+}
+
+function httpPlan({ timeouts, limits }: Config, listener: ListenerConfig): HttpPlan {
+	return {
+		requestHeadMs: timeouts.requestHeadMs,
+		responseHeadMs: timeouts.responseHeadMs,
+		keepAliveMs: timeouts.keepAliveMs,
+		requestsPerConnection: limits.requestsPerConnection,
+		bodyBytesPerSecond: limits.bodyBytesPerSecond,
+		forwardedTrusted: listener.forwardedTrusted,
 	};
 }
 

@@ -18,6 +18,7 @@ import { account } from "./account.js";
 import { at } from "./at.js";
 import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import { ANSWERED } from "./exchanges.js";
 import {
 	CLIENT_RESET,
 	DRAINED,
@@ -31,7 +32,8 @@ import {
 	MEMORY_PRESSURE,
 	UPSTREAM_RESET,
 } from "./reasons.js";
-import { BLOCKED, NONE, RELAY } from "./table.js";
+import { RECYCLED_CUT } from "./recycle-reasons.js";
+import { BLOCKED, EXCHANGE, NONE, RELAY } from "./table.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
 export function close(core: Core, slot: number, reason: number): void {
@@ -40,6 +42,11 @@ export function close(core: Core, slot: number, reason: number): void {
 	const link = at(table.peer, client);
 	account(core, client, reason);
 	const reset = isCut(core, client, link, reason);
+	if (at(table.state, client) === EXCHANGE) {
+		// Borrowed, and not to be used again.
+		core.counters.add(POOL_RETURNED, 1);
+		core.counters.recycled(RECYCLED_CUT);
+	}
 	if (link !== NONE) releaseConnection(core, link, reset, UPSTREAM_CLOSED_COUNT);
 	releaseConnection(core, client, reset, DOWNSTREAM_CLOSED_COUNT);
 	const address = at(table.address, client);
@@ -89,6 +96,8 @@ const BUSY_MS = 1_000;
 function isCut(core: Core, client: number, link: number, reason: number): boolean {
 	if (RESETS.has(reason)) return true;
 	const { flags, state, activeMs } = core.table;
+	// The rest of the answer will never come.
+	if (at(state, client) === EXCHANGE && core.exchanges.has(client, ANSWERED)) return true;
 	const ours = reason === DRAINED || reason === LIFETIME || reason === INTERNAL;
 	if (ours && at(state, client) === RELAY && core.nowMs - at(activeMs, client) < BUSY_MS) return true;
 	return (at(flags, client) & BLOCKED) !== 0 || (link !== NONE && (at(flags, link) & BLOCKED) !== 0);
@@ -143,4 +152,5 @@ function releaseConnection(core: Core, slot: number, reset: boolean, counter: nu
 }
 
 const DOWNSTREAM_CLOSED_COUNT = scalarIndex("downstreamClosed");
+const POOL_RETURNED = scalarIndex("poolReturned");
 const UPSTREAM_CLOSED_COUNT = scalarIndex("upstreamClosed");

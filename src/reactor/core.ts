@@ -2,20 +2,28 @@
  * The state that all steps of the road share: one per reactor. The steps are functions in the files
  * beside this one; they take the core and a slot of its table.
  */
+
+import type { Cidr } from "../config/config.js";
 import type { Kernel } from "../kernel/kernel.js";
+import { ChunkedScanner } from "../protocol/http/chunked.js";
+import { RequestHead } from "../protocol/http/request.js";
+import { ResponseHead } from "../protocol/http/response.js";
+import { RequestRewrite, ResponseRewrite } from "../protocol/http/rewrite.js";
 import { ProxyHeader, Recognition } from "../protocol/index.js";
-import { type RouteQuery, Router } from "../route/router.js";
+import { contains, type RouteQuery, Router } from "../route/router.js";
 import { Balancer } from "../upstream/balance.js";
 import { Board } from "../upstream/board.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
 import { Chunks } from "./chunks.js";
 import { Counters, LISTENERS_MAX, scalarIndex } from "./counters.js";
+import { Exchanges } from "./exchanges.js";
 import { Journal } from "./journal.js";
 import { Owners } from "./owners.js";
 import { Pipes } from "./pipes.js";
 import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
 import { Room } from "./shed.js";
+import { IdleLists, keepAddresses } from "./pool.js";
 import { Sources } from "./sources.js";
 import { QUEUED, Table } from "./table.js";
 import { Wheel } from "./wheel.js";
@@ -129,6 +137,17 @@ export class Core {
 	readonly proxyHeader = new ProxyHeader();
 	readonly query: RouteQuery;
 
+	/** The mode of requests: its columns, idle upstream connections, and what heads are read into. */
+	readonly exchanges: Exchanges;
+	readonly idleLists = new IdleLists();
+	readonly requestHead = new RequestHead();
+	readonly responseHead = new ResponseHead();
+	readonly requestRewrite = new RequestRewrite();
+	readonly responseRewrite = new ResponseRewrite();
+	readonly chunkedScanner = new ChunkedScanner();
+	/** Bytes of a body that the last step went over. */
+	walkedBytes = 0;
+
 	/** Names that do not fit their row, by client slot. */
 	readonly longNames = new Map<number, Uint8Array>();
 
@@ -150,6 +169,7 @@ export class Core {
 		this.index = options.index;
 		this.table = new Table(tableRows(options.sessions), options.table);
 		this.wheel = new Wheel(this.table, this.nowMs);
+		this.exchanges = new Exchanges(this.table.sessions);
 		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));
 		this.sources = new Sources(options.sources.places, options.sources.buffer);
 		this.owners = new Owners(options.owners.limit, options.owners.buffer);
@@ -173,6 +193,9 @@ export class Core {
 			family: 4,
 			source: this.table.source,
 			sourceOffset: 0,
+			path: kernel.memory,
+			pathStart: 0,
+			pathEnd: 0,
 		};
 		if (kernel.memory.length < CHUNKS_AT + this.chunks.count * CHUNK_BYTES)
 			throw new Error("the kernel's arena is smaller than arenaBytes()");
@@ -214,11 +237,13 @@ export class Core {
 			this.applyUpstream(upstream);
 		}
 		for (const slot of gone) this.upstreams.delete(slot);
+		this.#keepPooled();
 
 		const removed = new Map(this.listeners);
 		const added: ReactorListener[] = [];
 		for (const listenerPlan of plan.listeners) {
-			const router = new Router(listenerPlan.routes.map((route) => route.conditions));
+			const conditions = listenerPlan.routes.map((route) => route.conditions);
+			const router = new Router(conditions, listenerPlan.readsRequests);
 			const present = this.listeners.get(listenerPlan.slot);
 			if (present !== undefined && present.plan.fd === listenerPlan.fd) {
 				removed.delete(listenerPlan.slot);
@@ -239,9 +264,29 @@ export class Core {
 		return { added, removed: [...removed.values()] };
 	}
 
+	/** A name was resolved anew. */
+	replaceUpstream(plan: UpstreamPlan): void {
+		this.applyUpstream(plan);
+		this.#keepPooled();
+	}
+
 	applyUpstream(plan: UpstreamPlan): void {
 		const turn = this.upstreams.get(plan.slot)?.turn ?? this.index;
 		this.upstreams.set(plan.slot, new Balancer(plan, this.board, turn));
+	}
+
+	/** Idle connections to addresses that no upstream of requests has any more are closed. */
+	#keepPooled(): void {
+		const wanted = new Set<number>();
+		for (const { plan } of this.upstreams.values())
+			if (plan.pool !== null) for (const { board } of plan.addresses) wanted.add(board);
+		keepAddresses(this, (address) => wanted.has(address));
+	}
+
+	/** The address of `family` in column `source` lies in one of the blocks. */
+	isWithin(blocks: readonly Cidr[], family: number, offset: number): boolean {
+		for (const block of blocks) if (contains(block, family, this.table.source, offset)) return true;
+		return false;
 	}
 
 	#usePolicy(policy: Policy): number {
@@ -315,6 +360,7 @@ export class Core {
 		this.counters.set(PIPES_OPEN, this.pipes.open);
 		this.counters.set(PIPES_LENT, this.pipes.lent);
 		this.counters.set(CHUNKS_LENT, this.chunks.lent);
+		this.counters.set(POOL_IDLE, this.idleLists.idle);
 	}
 }
 
@@ -322,4 +368,5 @@ const BUFFERED_BYTES = scalarIndex("bufferedBytes");
 const PIPES_OPENED = scalarIndex("pipesOpened");
 const PIPES_OPEN = scalarIndex("pipesOpen");
 const PIPES_LENT = scalarIndex("pipesLent");
+const POOL_IDLE = scalarIndex("poolIdle");
 const CHUNKS_LENT = scalarIndex("chunksLent");

@@ -2,9 +2,11 @@
  * What one reactor counts, in shared memory: only the reactor writes, the main thread adds up what all
  * reactors counted when somebody asks. Cells are doubles, aligned, so a reader never sees half of one.
  */
+import { HTTP_CAUSES } from "../protocol/http/causes.js";
 import { ADDRESSES_MAX } from "../upstream/board.js";
 import { at } from "./at.js";
 import { REASONS } from "./reasons.js";
+import { RECYCLE_REASONS } from "./recycle-reasons.js";
 
 export const LISTENERS_MAX = 256;
 export const ROUTES_MAX = 65_536;
@@ -45,6 +47,9 @@ const SCALARS = [
 	/** Events for rows that belong to somebody else by now. */
 	"staleEvents",
 	"dialRetries",
+	"poolBorrowed",
+	"poolReturned",
+	"poolIdle",
 	"ejections",
 	"turns",
 	"splicedBytes",
@@ -54,6 +59,9 @@ export type Scalar = (typeof SCALARS)[number];
 
 const SCALAR_INDEX = new Map<Scalar, number>(SCALARS.map((name, index) => [name, index]));
 
+/** 1xx to 5xx; what is beyond counts as the last. */
+export const STATUS_CLASSES = 5;
+
 const LISTENER_ACCEPTED = SCALARS.length;
 const LISTENER_ACTIVE = LISTENER_ACCEPTED + LISTENERS_MAX;
 const LISTENER_BYTES = LISTENER_ACTIVE + LISTENERS_MAX;
@@ -61,7 +69,12 @@ const LISTENER_CLOSED = LISTENER_BYTES + 2 * LISTENERS_MAX;
 const LISTENER_HANDSHAKES = LISTENER_CLOSED + REASONS.length * LISTENERS_MAX;
 const UPSTREAM_CONNECTS = LISTENER_HANDSHAKES + HISTOGRAM_CELLS * LISTENERS_MAX;
 const ROUTE_SESSIONS = UPSTREAM_CONNECTS + HISTOGRAM_CELLS * UPSTREAMS_MAX;
-const CELLS = ROUTE_SESSIONS + ROUTES_MAX;
+const ROUTE_REQUESTS = ROUTE_SESSIONS + ROUTES_MAX;
+const LISTENER_REQUESTS = ROUTE_REQUESTS + STATUS_CLASSES * ROUTES_MAX;
+const POOL_RECYCLED = LISTENER_REQUESTS + HISTOGRAM_CELLS * LISTENERS_MAX;
+const BAD_REQUESTS = POOL_RECYCLED + RECYCLE_REASONS.length;
+const BAD_RESPONSES = BAD_REQUESTS + HTTP_CAUSES.length;
+const CELLS = BAD_RESPONSES + HTTP_CAUSES.length;
 
 /** Bytes that came from clients, and bytes that went to them. */
 export const FROM_CLIENT = 0;
@@ -119,6 +132,28 @@ export class Counters {
 		return this.#cells.subarray(start, start + HISTOGRAM_CELLS);
 	}
 
+	/** Requests by route and class of status, 0 for 1xx to 4 for 5xx. */
+	routeRequests(route: number, group: number): number {
+		return at(this.#cells, ROUTE_REQUESTS + STATUS_CLASSES * route + group);
+	}
+
+	requests(listener: number): Float64Array {
+		const start = LISTENER_REQUESTS + HISTOGRAM_CELLS * listener;
+		return this.#cells.subarray(start, start + HISTOGRAM_CELLS);
+	}
+
+	poolRecycled(reason: number): number {
+		return at(this.#cells, POOL_RECYCLED + reason);
+	}
+
+	badRequests(cause: number): number {
+		return at(this.#cells, BAD_REQUESTS + cause);
+	}
+
+	badResponses(cause: number): number {
+		return at(this.#cells, BAD_RESPONSES + cause);
+	}
+
 	// What the reactor calls.
 
 	sessionOpened(listener: number): void {
@@ -137,6 +172,25 @@ export class Counters {
 
 	routed(route: number): void {
 		this.add(ROUTE_SESSIONS + route, 1);
+	}
+
+	/** A request was answered by its upstream. */
+	requestServed(route: number, listener: number, status: number, ms: number): void {
+		const group = Math.min(STATUS_CLASSES, Math.max(1, Math.floor(status / 100))) - 1;
+		if (route >= 0) this.add(ROUTE_REQUESTS + STATUS_CLASSES * route + group, 1);
+		this.#observe(LISTENER_REQUESTS + HISTOGRAM_CELLS * listener, ms / 1000);
+	}
+
+	recycled(reason: number): void {
+		this.add(POOL_RECYCLED + reason, 1);
+	}
+
+	badRequest(cause: number): void {
+		this.add(BAD_REQUESTS + cause, 1);
+	}
+
+	badResponse(cause: number): void {
+		this.add(BAD_RESPONSES + cause, 1);
 	}
 
 	handshakeTook(listener: number, ms: number): void {

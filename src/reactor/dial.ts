@@ -24,12 +24,15 @@ import { at } from "./at.js";
 import { close, closeFailed, closeLink } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import { beginExchange } from "./exchange.js";
+import { RETRIED } from "./exchanges.js";
+import { lend, makeLinkRoom } from "./pool.js";
 import { CONNECT_REFUSED, CONNECT_TIMEOUT, FD_PRESSURE, MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
 import { refuse } from "./refuse.js";
 import { beginRelay, sendFirst } from "./relay.js";
 import { makeRoom } from "./shed.js";
-import { setFirstOptions } from "./socket-options.js";
-import { CONNECTING, DIAL, NONE, WATCHES_OUT } from "./table.js";
+import { setFirstOptions, setLastingOptions } from "./socket-options.js";
+import { CONNECTING, DIAL, EXCHANGES, NONE, WATCHES_OUT } from "./table.js";
 
 /** Addresses dialled for a session at most: as many as `tried` has bits for. */
 const ATTEMPTS_MAX = 32;
@@ -49,6 +52,7 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		refuse(core, client, UPSTREAM_DOWN);
 		return;
 	}
+	const exchanges = (at(table.flags, client) & EXCHANGES) !== 0;
 	let reason = exhausted;
 	while (at(table.attempts, client) < ATTEMPTS_MAX) {
 		const tried = at(table.tried, client);
@@ -61,6 +65,15 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		// An address beyond the bits shares one, so that it is not the first choice again.
 		table.tried[client] = tried | (1 << (index % ATTEMPTS_MAX));
 
+		if (exchanges) {
+			const link = core.exchanges.has(client, RETRIED) ? NONE : lend(core, address.board);
+			if (link !== NONE) {
+				board.enter(address.board);
+				table.address[client] = address.board;
+				beginExchange(core, client, link, false);
+				return;
+			}
+		}
 		const fd = openSocket(core, client, familyAt(address.sockaddr, 0));
 		if (fd < 0) {
 			close(core, client, pressureOf(-fd) ?? CONNECT_REFUSED);
@@ -102,7 +115,9 @@ function waitForBacklog(core: Core, client: number): void {
 
 function open(core: Core, client: number, fd: number): void {
 	const { table, kernel, counters, wheel } = core;
-	const link = table.takeLink();
+	let link = table.takeLink();
+	// Idle pooled connections have rows, too.
+	if (link === NONE && makeLinkRoom(core)) link = table.takeLink();
 	if (link === NONE) throw new Error("no upstream row, although there is one for every client row");
 	counters.add(UPSTREAM_OPENED, 1);
 	core.owners.connectionOpened(fd, core.index, link, core.nowMs);
@@ -114,6 +129,10 @@ function open(core: Core, client: number, fd: number): void {
 	table.dialledMs[client] = core.nowMs;
 	table.flags[link] = WATCHES_OUT;
 	wheel.arm(client, core.nowMs + core.policyOf(client).connectMs);
+	if ((at(table.flags, client) & EXCHANGES) !== 0) {
+		const place = link - table.sessions;
+		core.exchanges.opened(place, at(table.upstream, client), at(table.address, client), core.nowMs);
+	}
 	// Writability is how a finished connect shows. Even one that finished within the call is reported by this.
 	const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	if (kernel.readiness.add(fd, interest, link, at(table.generation, link)) < 0)
@@ -167,6 +186,12 @@ function connected(core: Core, link: number, events: number): void {
 	board.connected(at(table.address, client));
 	table.connectedMs[client] = core.nowMs;
 	counters.connectTook(at(table.upstream, client), core.nowMs - at(table.dialledMs, client));
+	if ((at(table.flags, client) & EXCHANGES) !== 0) {
+		// It is to outlive this session.
+		setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(client));
+		beginExchange(core, client, link, true);
+		return;
+	}
 	if (!exchangeProxyHeaders(core, client, link)) return;
 	beginRelay(core, client, link, events);
 }

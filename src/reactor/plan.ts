@@ -40,6 +40,24 @@ export interface ListenerPlan {
 	readonly proxyRequired: boolean;
 	readonly trusted: readonly Cidr[];
 	readonly routes: readonly RoutePlan[];
+	/** Requests are read, because a route leads to an upstream that takes requests, or asks for a path. */
+	readonly readsRequests: boolean;
+	readonly http: HttpPlan;
+}
+
+/** What holds for requests. */
+export interface HttpPlan {
+	/** From a head's first byte to its last. */
+	readonly requestHeadMs: number;
+	/** From the end of a request to the beginning of its answer. */
+	readonly responseHeadMs: number;
+	/** Between two requests. */
+	readonly keepAliveMs: number;
+	readonly requestsPerConnection: number;
+	/** A request's body comes at least so fast. */
+	readonly bodyBytesPerSecond: number;
+	/** Whose X-Forwarded-For is believed. */
+	readonly forwardedTrusted: readonly Cidr[];
 }
 
 export interface Plan {

@@ -7,13 +7,36 @@ import { close } from "./close.js";
 import { Core, LIVE_ENDING, TURN_BYTES } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { connecting, dialTimedOut } from "./dial.js";
+import {
+	drainClient,
+	exchangeNews,
+	exchangeQueued,
+	exchangeTimedOut,
+	readRequest,
+	requestNews,
+	requestTimedOut,
+} from "./exchange.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
+import { closePool, linkTimedOut, pooled } from "./pool.js";
 import { CLIENT_RESET, DRAINED, FD_PRESSURE } from "./reasons.js";
 import { refused } from "./refuse.js";
 import { relay, relayQueued, relayTimedOut } from "./relay.js";
 import { measureSockets, shedMemory, shedShare } from "./shed.js";
 import { sniff, sniffTimedOut } from "./sniff.js";
-import { CONNECTING, DIAL, ENDING, FREE, READABLE, REFUSED, RELAY, SNIFF, URGENT } from "./table.js";
+import {
+	CONNECTING,
+	DIAL,
+	ENDING,
+	EXCHANGE,
+	FREE,
+	POOLED,
+	READABLE,
+	REFUSED,
+	RELAY,
+	REQUEST,
+	SNIFF,
+	URGENT,
+} from "./table.js";
 
 /** The wake-up descriptor's slot in events. */
 const WAKE_SLOT = -1;
@@ -107,6 +130,15 @@ export class Reactor {
 			case REFUSED:
 				refused(core, slot, false);
 				return;
+			case EXCHANGE:
+				exchangeNews(core, slot, events);
+				return;
+			case REQUEST:
+				requestNews(core, slot, events);
+				return;
+			case POOLED:
+				pooled(core, slot);
+				return;
 			case FREE:
 				core.counters.add(STALE_EVENTS, 1);
 				return;
@@ -132,12 +164,18 @@ export class Reactor {
 		const { core } = this;
 		const state = at(core.table.state, slot);
 		if (state === RELAY) relayQueued(core, slot);
+		else if (state === EXCHANGE) exchangeQueued(core, slot);
+		else if (state === REQUEST) readRequest(core, slot);
 		else if (state === REFUSED) refused(core, slot, false);
 	};
 
-	/** A deadline passed. All deadlines lie on the client's row. */
+	/** A deadline passed. A session's lies on its client's row; pooled connections have their own. */
 	readonly #expire = (slot: number): void => {
 		const { core } = this;
+		if (slot >= core.table.sessions) {
+			linkTimedOut(core, slot);
+			return;
+		}
 		switch (at(core.table.state, slot)) {
 			case SNIFF:
 				sniffTimedOut(core, slot);
@@ -150,6 +188,12 @@ export class Reactor {
 				return;
 			case REFUSED:
 				refused(core, slot, true);
+				return;
+			case REQUEST:
+				requestTimedOut(core, slot);
+				return;
+			case EXCHANGE:
+				exchangeTimedOut(core, slot);
 				return;
 			default:
 				throw new Error(`a deadline fired for row ${slot}, which has no step that sets one`);
@@ -168,7 +212,7 @@ export class Reactor {
 				return;
 			}
 			case "upstream":
-				core.applyUpstream(command.upstream);
+				core.replaceUpstream(command.upstream);
 				return;
 			case "makeRoom":
 				shedShare(core, FD_PRESSURE, command.unrecognizedOnly);
@@ -183,6 +227,9 @@ export class Reactor {
 			case "drain":
 				for (const listener of [...core.listeners.values()]) unwatchListener(core, listener);
 				core.draining = true;
+				closePool(core);
+				for (let slot = 0; slot < core.table.sessions; slot++)
+					if (at(core.table.state, slot) === REQUEST) drainClient(core, slot);
 				core.notify({ kind: "listenersClosed" });
 				if (core.table.clients === 0) core.notify({ kind: "drained" });
 				return;
@@ -201,6 +248,7 @@ export class Reactor {
 		core.draining = false; // "drained" has been said, or is no longer waited for
 		for (let slot = 0; slot < core.table.sessions; slot++)
 			if (at(core.table.state, slot) !== FREE) close(core, slot, DRAINED);
+		closePool(core);
 		core.pipes.closeIdle();
 		core.publish();
 	}

@@ -27,6 +27,14 @@ export const REASONS = [
 	"unrecognized",
 	/** A request head that RFC 9112 forbids. */
 	"bad_request",
+	/** An upstream's response that RFC 9112 forbids. */
+	"bad_response",
+	/** A request's head, or enough of its body, did not come in time. */
+	"request_timeout",
+	/** The upstream did not begin to answer a request in time. */
+	"response_timeout",
+	/** A connection had as many requests as one may have. */
+	"recycled",
 	/** A PROXY header was required and did not come, or came from an address that is not trusted. */
 	"proxy_header",
 	"no_route",
@@ -73,6 +81,10 @@ export const LIFETIME = indexOf("lifetime");
 export const KEEPALIVE_LOST = indexOf("keepalive_lost");
 export const UNRECOGNIZED = indexOf("unrecognized");
 export const BAD_REQUEST = indexOf("bad_request");
+export const BAD_RESPONSE = indexOf("bad_response");
+export const REQUEST_TIMEOUT = indexOf("request_timeout");
+export const RESPONSE_TIMEOUT = indexOf("response_timeout");
+export const RECYCLED = indexOf("recycled");
 export const PROXY_HEADER = indexOf("proxy_header");
 export const NO_ROUTE = indexOf("no_route");
 export const REJECTED = indexOf("rejected");

@@ -3,6 +3,7 @@
  * (RFC 8446, section 6) or a short HTTP response (RFC 9110, section 15).
  */
 import { EAGAIN, EINTR, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import { type AnswerStatus, answer as prepared } from "../protocol/http/answers.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
@@ -14,6 +15,7 @@ import {
 	HANDSHAKE_TIMEOUT,
 	NO_ROUTE,
 	REJECTED,
+	REQUEST_TIMEOUT,
 	UNRECOGNIZED,
 	UPSTREAM_DOWN,
 } from "./reasons.js";
@@ -30,27 +32,53 @@ const READS_PER_TURN = 16;
 
 /** Tells the client why it is refused, if there is a way to, and closes once it has heard. */
 export function refuse(core: Core, client: number, reason: number): void {
+	const answer = answerTo(at(core.table.protocol, client), reason);
+	if (answer === undefined) close(core, client, reason);
+	else tell(core, client, answer, reason);
+}
+
+/** Answers a request with a status of our own, and closes once the client has heard. */
+export function answerAndClose(
+	core: Core,
+	client: number,
+	status: number,
+	reason: number,
+	isHead: boolean,
+): void {
+	tell(core, client, prepared(status as AnswerStatus, true, isHead), reason);
+}
+
+function tell(core: Core, client: number, answer: Uint8Array, reason: number): void {
 	const { table, kernel } = core;
-	const answer = answerTo(at(table.protocol, client), reason);
 	const fd = at(table.fd, client);
-	if (answer === undefined) {
-		close(core, client, reason);
-		return;
-	}
 	if ((at(table.flags, client) & LOW_WATER) !== 0) kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
 	const emptied = emptySocket(core, client);
 	kernel.memory.set(answer, 0);
-	// A socket that has sent nothing yet takes it whole; if it is gone already, nobody is left to tell.
+	// A socket that has nothing to send takes it whole; if it is gone already, nobody is left to tell.
 	kernel.send(fd, 0, answer.length);
 	// Whoever let its deadline pass has had its time.
-	if (reason === HANDSHAKE_TIMEOUT || emptied === ENDED || kernel.shutdownWrite(fd) < 0) {
+	if (reason === HANDSHAKE_TIMEOUT || reason === REQUEST_TIMEOUT || emptied === ENDED)
+		close(core, client, reason);
+	else linger(core, client, reason, emptied === MORE);
+}
+
+/** Ends our direction. The client has a second to end its own, or to hear what was said last. */
+export function lingerThenClose(core: Core, client: number, reason: number): void {
+	const emptied = emptySocket(core, client);
+	if (emptied === ENDED) close(core, client, reason);
+	else linger(core, client, reason, emptied === MORE);
+}
+
+function linger(core: Core, client: number, reason: number, hasMore: boolean): void {
+	const { table, kernel } = core;
+	if (kernel.shutdownWrite(at(table.fd, client)) < 0) {
 		close(core, client, reason);
 		return;
 	}
 	table.state[client] = REFUSED;
 	table.reason[client] = reason;
 	core.wheel.arm(client, core.nowMs + LINGER_MS);
-	if (emptied === MORE) core.enqueue(client);
+	if (hasMore) core.enqueue(client);
 }
 
 /** A client that was told goes on, ends, or lets its time pass. */

@@ -8,6 +8,7 @@ import {
 	COMPLETE,
 	NEED_MORE,
 	PEEK_LIMIT_BYTES,
+	PROTOCOL_HTTP,
 	PROTOCOL_OTHER,
 	PROTOCOL_TLS,
 	PROTOCOL_UNKNOWN,
@@ -20,6 +21,7 @@ import { at } from "./at.js";
 import { close, closeFailed } from "./close.js";
 import type { Core, ReactorListener } from "./core.js";
 import { dial } from "./dial.js";
+import { beginExchanges } from "./exchange.js";
 import {
 	BAD_REQUEST,
 	CLIENT_CLOSED,
@@ -94,7 +96,8 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 	if (verdict === NEED_MORE) waitForMore(core, slot, count, start + recognition.needBytes);
 	else if (verdict === COMPLETE) {
 		keepName(core, slot);
-		take(core, listener, slot, recognition.protocol);
+		if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) beginExchanges(core, slot);
+		else take(core, listener, slot, recognition.protocol);
 	} else refuse(core, slot, recognition.protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
 }
 
@@ -195,6 +198,11 @@ function take(core: Core, listener: ReactorListener, slot: number, protocol: num
 		table.flags[slot] = at(table.flags, slot) & ~LOW_WATER;
 	}
 	table.upstream[slot] = route.upstream;
+	if (core.upstreams.get(route.upstream)?.plan.pool != null) {
+		// It takes requests, and this is none.
+		refuse(core, slot, protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
+		return;
+	}
 	dial(core, slot);
 }
 
@@ -204,6 +212,7 @@ function match(core: Core, listener: ReactorListener, slot: number, nameLength: 
 	query.name = core.recognition.name;
 	query.family = at(table.family, slot);
 	query.sourceOffset = slot * 16;
+	query.pathEnd = query.pathStart;
 	return listener.router.match(query);
 }
 

@@ -29,6 +29,12 @@ export const CONNECTING = 3;
 export const RELAY = 4;
 /** Client: it was told why it is refused, and may finish what it was saying. */
 export const REFUSED = 5;
+/** Client: between requests, or one is being read. */
+export const REQUEST = 6;
+/** Both: a request is sent and answered. */
+export const EXCHANGE = 7;
+/** Upstream: idle, and nobody's. */
+export const POOLED = 8;
 
 // Flags of a connection.
 /** News came that has not been read to its end yet. */
@@ -55,6 +61,10 @@ export const PROXY_REQUIRED = 1024;
 export const LASTING = 2048;
 /** Client: whether its session's bytes are acknowledged is looked at again and again, because some were sent. */
 export const LOOKED_AFTER = 16384;
+/** Client: its requests are read, one by one. */
+export const EXCHANGES = 4096;
+/** Client: it ends when it has taken what waits for it. */
+export const CLOSING = 8192;
 /** SO_RCVLOWAT is above 1, because a hello is known to be longer than what has come. */
 export const LOW_WATER = 256;
 

@@ -28,6 +28,10 @@ export interface RouteQuery {
 	family: number;
 	source: Uint8Array;
 	sourceOffset: number;
+	/** Path and query of an HTTP request; empty where none was read. */
+	path: Uint8Array;
+	pathStart: number;
+	pathEnd: number;
 }
 
 interface Conditions {
@@ -36,6 +40,8 @@ interface Conditions {
 	readonly protocol: number;
 	readonly alpn: Uint8Array | null;
 	readonly source: Cidr | null;
+	/** A path: all that begin with it when it ends in a slash, otherwise only itself. */
+	readonly path: Uint8Array | null;
 }
 
 /** Matches any protocol, recognised or not: `protocol: any`. */
@@ -54,6 +60,8 @@ const PROTOCOLS: Readonly<Record<RouteProtocol, number>> = {
 
 const NO_MATCH = Number.MAX_SAFE_INTEGER;
 const DOT = 0x2e;
+const SLASH = 0x2f;
+const QUESTION = 0x3f;
 
 export class Router {
 	/** False: no route looks at what the client sends, so a connection is routed at once. */
@@ -64,7 +72,8 @@ export class Router {
 	readonly #host: NameIndex;
 	readonly #nameless: readonly Conditions[];
 
-	constructor(routes: readonly RouteConfig[]) {
+	/** `reads`: requests are read, so that first bytes must be looked at whatever the conditions are. */
+	constructor(routes: readonly RouteConfig[], reads = false) {
 		const sni: NamedRoute[] = [];
 		const host: NamedRoute[] = [];
 		const nameless: Conditions[] = [];
@@ -74,6 +83,7 @@ export class Router {
 				protocol: protocolOf(route),
 				alpn: route.alpn === null ? null : new TextEncoder().encode(route.alpn),
 				source: route.source,
+				path: route.path === null ? null : new TextEncoder().encode(route.path),
 			};
 			if (route.sni !== null) sni.push({ name: route.sni, conditions });
 			else if (route.host !== null) host.push({ name: route.host, conditions });
@@ -82,7 +92,8 @@ export class Router {
 		this.#sni = new NameIndex(sni);
 		this.#host = new NameIndex(host);
 		this.#nameless = nameless;
-		this.peeks = routes.some((route) => route.sni ?? route.host ?? route.alpn ?? route.protocol);
+		this.peeks =
+			reads || routes.some((route) => route.sni ?? route.host ?? route.alpn ?? route.protocol ?? route.path);
 		this.takesSilence = routes.some((route) => route.protocol === "any");
 	}
 
@@ -159,9 +170,20 @@ function matches(conditions: Conditions, query: RouteQuery): boolean {
 		if (conditions.protocol !== query.protocol) return false;
 	} else if (conditions.protocol === RECOGNIZED && query.protocol === PROTOCOL_UNKNOWN) return false;
 	if (conditions.alpn !== null && !query.hello.hasAlpn(conditions.alpn)) return false;
+	if (conditions.path !== null && !hasPath(conditions.path, query)) return false;
 	return (
 		conditions.source === null || contains(conditions.source, query.family, query.source, query.sourceOffset)
 	);
+}
+
+/** The query string is no part of a path. */
+function hasPath(path: Uint8Array, query: RouteQuery): boolean {
+	const start = query.pathStart;
+	const available = query.pathEnd - start;
+	if (available < path.length) return false;
+	for (let i = 0; i < path.length; i++) if (query.path[start + i] !== path[i]) return false;
+	if (path[path.length - 1] === SLASH || available === path.length) return true;
+	return query.path[start + path.length] === QUESTION;
 }
 
 /** True when the address of `family` (4 or 6) at `offset` lies in the block. */
@@ -178,6 +200,6 @@ export function contains(block: Cidr, family: number, address: Uint8Array, offse
 function protocolOf(route: RouteConfig): number {
 	if (route.protocol !== null) return PROTOCOLS[route.protocol];
 	if (route.sni !== null || route.alpn !== null) return PROTOCOL_TLS;
-	if (route.host !== null) return PROTOCOL_HTTP;
+	if (route.host !== null || route.path !== null) return PROTOCOL_HTTP;
 	return RECOGNIZED;
 }

@@ -17,6 +17,12 @@ export class Balancer {
 		this.#turn = turn;
 	}
 
+	/** One of its addresses has this place on the board. */
+	has(board: number): boolean {
+		for (const address of this.plan.addresses) if (address.board === board) return true;
+		return false;
+	}
+
 	/** Where round robin stands, for the balancer that replaces this one. */
 	get turn(): number {
 		return this.#turn;

@@ -9,11 +9,22 @@ export interface AddressPlan {
 	readonly hash: number;
 }
 
+/** How long a connection to an upstream is kept for further requests. */
+export interface PoolPlan {
+	readonly idleMs: number;
+	readonly ageMs: number;
+	readonly requests: number;
+	/** Idle connections per address and reactor. */
+	readonly idleMax: number;
+}
+
 export interface UpstreamPlan {
 	/** Stable over reloads, for as long as an upstream of that name exists. */
 	readonly slot: number;
 	readonly balance: Balance;
 	readonly proxyProtocol: "off" | "v1" | "v2";
+	/** `null`: bytes are relayed. Otherwise requests are sent, over connections that are kept. */
+	readonly pool: PoolPlan | null;
 	readonly ejectFailures: number;
 	readonly ejectForMs: number;
 	/** Empty while a name has never been resolved. */

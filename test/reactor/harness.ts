@@ -19,7 +19,7 @@ import { Reactor } from "../../src/reactor/reactor.js";
 import { REASONS } from "../../src/reactor/reasons.js";
 import type { Board } from "../../src/upstream/board.js";
 import { CONNECTION } from "../support/connection-options.js";
-import { NO_LIMITS } from "./no-limits.js";
+import { NO_LIMITS, NO_REQUESTS } from "./no-limits.js";
 import { type SharedMemory, sharedMemory } from "./shared-memory.js";
 
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
@@ -125,6 +125,7 @@ export class Harness {
 					slot: 0,
 					fd: this.#listener,
 					connections: Number.POSITIVE_INFINITY,
+					...NO_REQUESTS,
 					proxyRequired: false,
 					trusted: [],
 					routes: routes.map((conditions, slot) => ({
@@ -134,6 +135,7 @@ export class Harness {
 							alpn: null,
 							protocol: null,
 							source: null,
+							path: null,
 							to: "upstream",
 							label: "",
 							...conditions,
@@ -148,6 +150,7 @@ export class Harness {
 					slot: 0,
 					balance: balance ?? "round_robin",
 					proxyProtocol: "off",
+					pool: null,
 					ejectFailures: ejectFailures ?? 3,
 					ejectForMs: 10_000,
 					addresses: (upstreamPorts ?? []).map((port, board) => ({

@@ -30,6 +30,7 @@ test("an answer that came with the hang-up arrives, and the address is not to bl
 			slot: 0,
 			balance: "round_robin",
 			proxyProtocol: "off",
+			pool: null,
 			ejectFailures: 1,
 			ejectForMs: 60_000,
 			addresses: [{ board: 0, sockaddr, hash: 0 }],

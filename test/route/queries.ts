@@ -44,6 +44,9 @@ export class Queries {
 		family: 4,
 		source: new Uint8Array(64).fill(0xaa),
 		sourceOffset: SOURCE_OFFSET,
+		path: new Uint8Array(),
+		pathStart: 0,
+		pathEnd: 0,
 	};
 
 	of(client: Client): RouteQuery {
@@ -78,6 +81,7 @@ export function route(conditions: Partial<RouteConfig>): RouteConfig {
 		alpn: null,
 		protocol: null,
 		source: null,
+		path: null,
 		to: "somewhere",
 		label: "",
 		...conditions,

@@ -3,7 +3,7 @@ import type { Balance, RouteConfig } from "../../src/config/config.js";
 import { encodeInternet, encodeUnix } from "../../src/kernel/sockaddr.js";
 import type { ListenerPlan, Plan, Policy, RoutePlan } from "../../src/reactor/plan.js";
 import type { UpstreamPlan } from "../../src/upstream/plan.js";
-import { NO_LIMITS } from "../reactor/no-limits.js";
+import { NO_LIMITS, NO_REQUESTS } from "../reactor/no-limits.js";
 import type { Random } from "./random.js";
 
 export const UPSTREAMS = 3;
@@ -17,6 +17,7 @@ const NO_CONDITION: RouteConfig = {
 	alpn: null,
 	protocol: null,
 	source: null,
+	path: null,
 	to: "upstream",
 	label: "",
 };
@@ -66,6 +67,7 @@ export function randomListener(random: Random, slot: number, fd: number, session
 		slot,
 		fd,
 		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
+		...NO_REQUESTS,
 		proxyRequired,
 		trusted: [
 			// Some clients' addresses are not trusted.
@@ -82,6 +84,7 @@ export function randomUpstream(random: Random, slot: number): UpstreamPlan {
 		slot,
 		balance: random.pick(BALANCES),
 		proxyProtocol: random.pick(["off", "off", "v1", "v2"]),
+		pool: null,
 		ejectFailures: random.between(1, 3),
 		ejectForMs: random.between(50, 2_000),
 		addresses: Array.from({ length: count }, (_, index) => {

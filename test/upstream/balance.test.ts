@@ -16,6 +16,7 @@ function plan(balance: Balance, boards: readonly number[]): UpstreamPlan {
 		slot: 0,
 		balance,
 		proxyProtocol: "off",
+		pool: null,
 		ejectFailures: 3,
 		ejectForMs: 10_000,
 		addresses: boards.map((board) => ({

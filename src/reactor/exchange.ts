@@ -1,0 +1,920 @@
+/**
+ * The mode in which requests are read (HTTP/1.1): each is routed on its own, sent over a pooled upstream
+ * connection, and answered before the next is looked at.
+ *
+ *     REQUEST ──head whole──► routed ──► DIAL or a pooled connection ──► EXCHANGE ──answered──► REQUEST …
+ *
+ * Heads are peeked until they are whole, so a slow head costs no memory, and a request without a body stays in
+ * the kernel until it is answered: when a pooled connection proves stale, it is simply read once more.
+ */
+import {
+	EAGAIN,
+	EINTR,
+	EPOLLERR,
+	EPOLLHUP,
+	EPOLLIN,
+	EPOLLOUT,
+	EPOLLPRI,
+	EPOLLRDHUP,
+} from "../kernel/constants.js";
+import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
+import { HEAD_LIMIT_BYTES, headEnd } from "../protocol/http/head-end.js";
+import {
+	METHOD_DELETE,
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_OPTIONS,
+	METHOD_PUT,
+	METHOD_TRACE,
+} from "../protocol/http/methods.js";
+import { parseRequest } from "../protocol/http/request.js";
+import { parseResponse } from "../protocol/http/response.js";
+import { NO_ROOM, writeRequestHead, writeResponseHead } from "../protocol/http/rewrite.js";
+import {
+	checkWebSocketRequest,
+	isWebSocketResponse,
+	WEBSOCKET_MALFORMED,
+	WEBSOCKET_VALID,
+	WEBSOCKET_VERSION,
+} from "../protocol/http/upgrade.js";
+import { COMPLETE, MALFORMED, NEED_MORE, PROTOCOL_HTTP } from "../protocol/index.js";
+import { at } from "./at.js";
+import { close, closeFailed } from "./close.js";
+import { CHUNK_BYTES, type Core, type ReactorListener } from "./core.js";
+import { dial } from "./dial.js";
+import {
+	ANSWERED,
+	type Bodies,
+	KEEPS_CLIENT,
+	KEEPS_UPSTREAM,
+	REQUEST_CUT,
+	REQUEST_SENT,
+	RETRIED,
+	REUSED,
+	SPEAKS_1_1,
+	WEBSOCKET,
+} from "./exchanges.js";
+import {
+	block,
+	EMPTIED,
+	flushOutbox,
+	lifetimeDeadline,
+	mayKeep,
+	moved,
+	renewIfTaking,
+	send,
+	sendOrKeep,
+	stallDeadline,
+} from "./outbox.js";
+import { borrowed, giveBack, returnSpent, takenOut } from "./pool.js";
+import {
+	BAD_REQUEST,
+	BAD_RESPONSE,
+	CLIENT_CLOSED,
+	CLIENT_RESET,
+	DRAINED,
+	IDLE_TIMEOUT,
+	LIFETIME,
+	NO_ROUTE,
+	RECYCLED,
+	REJECTED,
+	REQUEST_TIMEOUT,
+	RESPONSE_TIMEOUT,
+	STALL_TIMEOUT,
+	UPSTREAM_CLOSED,
+} from "./reasons.js";
+import {
+	RECYCLED_CUT,
+	RECYCLED_STALE,
+	RECYCLED_UPGRADED,
+	RECYCLED_UPSTREAM_SAID,
+} from "./recycle-reasons.js";
+import { answerAndClose, lingerThenClose } from "./refuse.js";
+import { beginRelay } from "./relay.js";
+import {
+	BLOCKED,
+	CLOSING,
+	ENDING,
+	EXCHANGE,
+	EXCHANGES,
+	NAME_BYTES,
+	NONE,
+	READABLE,
+	REQUEST,
+} from "./table.js";
+
+/** Where heads are read, and where they are written; both within the scratch space. */
+const IN_AT = 0;
+const OUT_AT = 32 * 1024;
+
+/** What is looked at of a request or a response at once: the longest head, and as much of a body. */
+const PEEK_BYTES = 2 * HEAD_LIMIT_BYTES;
+
+/** Buffers that a body may move before others have their turn. */
+const ROUNDS_PER_TURN = 16;
+
+/** A request body is measured over so long. */
+const RATE_WINDOW_MS = 10_000;
+
+/** A connection that was recognised as HTTP, on a listener that reads requests. */
+export function beginExchanges(core: Core, client: number): void {
+	const { table, kernel, exchanges } = core;
+	const proxyHeader = at(table.proxyHeaderBytes, client);
+	if (proxyHeader > 0) {
+		// Peeked whole before, and nothing behind it needs it any more.
+		kernel.discard(at(table.fd, client), proxyHeader);
+		table.proxyHeaderBytes[client] = 0;
+	}
+	table.state[client] = REQUEST;
+	table.flags[client] = at(table.flags, client) | EXCHANGES | READABLE;
+	table.recognizedMs[client] = core.nowMs;
+	exchanges.begin(client);
+	exchanges.headMs[client] = at(table.acceptedMs, client);
+	core.counters.handshakeTook(at(table.listener, client), core.nowMs - at(table.acceptedMs, client));
+	core.wheel.arm(client, requestDeadline(core, client));
+	readRequest(core, client);
+}
+
+// Reading a request.
+
+/** Looks at what the client has sent. */
+export function readRequest(core: Core, client: number): void {
+	const { kernel, table, exchanges, requestHead } = core;
+	// Answers go out in order: the next request waits until the last answer is taken.
+	if ((at(table.flags, client) & (BLOCKED | READABLE)) !== READABLE) return;
+	const count = peek(core, client, IN_AT, PEEK_BYTES);
+	if (count === -EAGAIN) {
+		table.flags[client] = at(table.flags, client) & ~READABLE;
+		return;
+	}
+	if (count < 0) {
+		closeFailed(core, client, -count);
+		return;
+	}
+	if (count === 0) {
+		close(core, client, CLIENT_CLOSED);
+		return;
+	}
+	if (at(exchanges.headMs, client) === 0) {
+		exchanges.headMs[client] = core.nowMs;
+		core.wheel.arm(client, requestDeadline(core, client));
+	}
+	const scanned = at(exchanges.scanned, client);
+	if (scanned > 0) {
+		const end = headEnd(kernel.memory, IN_AT, IN_AT + count, scanned);
+		if (end < 0) {
+			waitForHead(core, client, ~end);
+			return;
+		}
+	}
+	const verdict = parseRequest(kernel.memory, IN_AT, IN_AT + count, requestHead);
+	if (verdict === NEED_MORE) waitForHead(core, client, requestHead.scanFrom);
+	else if (verdict === MALFORMED) {
+		core.counters.badRequest(requestHead.cause);
+		answerAndClose(core, client, requestHead.status, BAD_REQUEST, false);
+	} else {
+		noteRead(core, client, count);
+		routeRequest(core, client);
+	}
+}
+
+function waitForHead(core: Core, client: number, scanFrom: number): void {
+	const { flags } = core.table;
+	core.exchanges.scanned[client] = scanFrom;
+	// It will never be whole.
+	if ((at(flags, client) & ENDING) !== 0) close(core, client, CLIENT_CLOSED);
+	else flags[client] = at(flags, client) & ~READABLE;
+}
+
+/** A short read has emptied the socket; an end that was announced can still follow. */
+function noteRead(core: Core, slot: number, count: number): void {
+	const { flags } = core.table;
+	if (count < PEEK_BYTES && (at(flags, slot) & ENDING) === 0) flags[slot] = at(flags, slot) & ~READABLE;
+}
+
+/** The head at hand is whole: where does it go? */
+function routeRequest(core: Core, client: number): void {
+	const { table, requestHead, exchanges, query } = core;
+	const listener = core.listenerOf(client);
+	const { authority, method, framing } = requestHead;
+	exchanges.startedMs[client] = core.nowMs;
+	exchanges.method[client] = method;
+	exchanges.requests[client] = at(exchanges.requests, client) + 1;
+	if (requestHead.versionMinor === 1) exchanges.set(client, SPEAKS_1_1);
+	keepName(core, client);
+
+	query.protocol = PROTOCOL_HTTP;
+	query.name = authority.host;
+	query.nameLength = authority.hostLength;
+	query.path = core.kernel.memory;
+	query.pathStart = requestHead.pathStart;
+	query.pathEnd = requestHead.pathEnd;
+	query.family = at(table.family, client);
+	query.sourceOffset = client * 16;
+	const index = listener.router.match(query);
+	const route = listener.plan.routes[index];
+	if (route === undefined) {
+		answerAndClose(core, client, 404, NO_ROUTE, false);
+		return;
+	}
+	table.route[client] = route.slot;
+	core.counters.routed(route.slot);
+	if (route.upstream < 0) {
+		answerAndClose(core, client, 403, REJECTED, false);
+		return;
+	}
+	table.upstream[client] = route.upstream;
+	table.tried[client] = 0;
+	table.attempts[client] = 0;
+	const limits = listener.plan.http;
+	if (
+		requestHead.keepAlive &&
+		!core.draining &&
+		at(exchanges.requests, client) < limits.requestsPerConnection
+	)
+		exchanges.set(client, KEEPS_CLIENT);
+	if (core.upstreams.get(route.upstream)?.plan.pool === null) {
+		// An upstream of bytes: from this request on the session is relayed, and what was peeked goes with it.
+		table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
+		dial(core, client);
+		return;
+	}
+	// A body of no bytes is none.
+	const isEmpty = framing === FRAMING_LENGTH && requestHead.contentLength === 0;
+	exchanges.request.begin(client, isEmpty ? FRAMING_NONE : framing, requestHead.contentLength);
+	dial(core, client);
+}
+
+function keepName(core: Core, client: number): void {
+	const { table, requestHead } = core;
+	const { host, hostLength } = requestHead.authority;
+	table.nameLength[client] = hostLength;
+	core.longNames.delete(client);
+	if (hostLength > NAME_BYTES) core.longNames.set(client, host.slice(0, hostLength));
+	else for (let i = 0; i < hostLength; i++) table.name[client * NAME_BYTES + i] = at(host, i);
+}
+
+// Sending it.
+
+/** The request's upstream connection is there: new, or lent by the pool. */
+export function beginExchange(core: Core, client: number, link: number, isNew: boolean): void {
+	const { table, exchanges } = core;
+	table.state[client] = EXCHANGE;
+	table.state[link] = EXCHANGE;
+	table.peer[client] = link;
+	table.peer[link] = client;
+	table.activeMs[client] = core.nowMs;
+	table.sent[link] = 0;
+	if (isNew) exchanges.clear(client, REUSED);
+	else exchanges.set(client, REUSED);
+	borrowed(core, link);
+	// While it was dialled for, other heads lay where this one was.
+	if (isNew && !readAgain(core, client)) return;
+	sendHead(core, client, link);
+}
+
+/** Reads the head at hand once more: it is in the kernel still. False: the client is gone, and so is the session. */
+function readAgain(core: Core, client: number): boolean {
+	const { kernel, requestHead } = core;
+	const count = peek(core, client, IN_AT, PEEK_BYTES);
+	if (count > 0 && parseRequest(kernel.memory, IN_AT, IN_AT + count, requestHead) === COMPLETE) {
+		noteRead(core, client, count);
+		return true;
+	}
+	// Bytes that were seen once stay, unless the connection was reset.
+	close(core, client, CLIENT_RESET);
+	return false;
+}
+
+function sendHead(core: Core, client: number, link: number): void {
+	const { table, kernel, exchanges, requestHead, requestRewrite } = core;
+	const listener = core.listenerOf(client);
+	const webSocket = checkWebSocketRequest(kernel.memory, requestHead);
+	if (webSocket === WEBSOCKET_MALFORMED || webSocket === WEBSOCKET_VERSION) {
+		abandon(core, client, link);
+		answerAndClose(core, client, webSocket === WEBSOCKET_VERSION ? 426 : 400, BAD_REQUEST, false);
+		return;
+	}
+	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
+	requestRewrite.keepsUpgrade = webSocket === WEBSOCKET_VALID;
+	requestRewrite.isTrusted = isTrusted(core, listener, client);
+	requestRewrite.peerFamily = at(table.family, client) as 4 | 6; // written by accept and by PROXY headers
+	requestRewrite.peer = table.source;
+	requestRewrite.peerOffset = client * 16;
+	const length = writeRequestHead(kernel.memory, requestHead, requestRewrite, kernel.memory, OUT_AT);
+	if (length === NO_ROOM || length > CHUNK_BYTES) {
+		abandon(core, client, link);
+		answerAndClose(core, client, 431, BAD_REQUEST, false);
+		return;
+	}
+	const { headLength } = requestHead;
+	const hasBody = at(exchanges.request.framing, client) !== FRAMING_NONE;
+	if (!hasBody) {
+		exchanges.headBytes[client] = headLength;
+		requestSent(core, client);
+	} else {
+		exchanges.headBytes[client] = 0;
+		exchanges.rateMs[client] = core.nowMs;
+		exchanges.rateSent[client] = 0;
+		discard(core, client, headLength);
+		// There may be more than the head in what was peeked.
+		table.flags[client] = at(table.flags, client) | READABLE;
+	}
+	if (!sendHeadBytes(core, link, length)) {
+		upstreamFailed(core, client, link);
+		return;
+	}
+	core.wheel.arm(client, exchangeDeadline(core, client));
+	if (hasBody) sendBody(core, client, link);
+}
+
+function isTrusted(core: Core, listener: ReactorListener, client: number): boolean {
+	const { forwardedTrusted } = listener.plan.http;
+	if (forwardedTrusted.length === 0) return false;
+	return core.isWithin(forwardedTrusted, at(core.table.family, client), client * 16);
+}
+
+/** Sends what was written at OUT_AT. Without a chunk to keep the rest in, all of it must go at once. */
+function sendHeadBytes(core: Core, to: number, length: number): boolean {
+	if (mayKeep(core)) return sendOrKeep(core, to, OUT_AT, length) >= 0;
+	if (send(core, to, OUT_AT, length) !== length) return false;
+	moved(core, to, length);
+	return true;
+}
+
+function requestSent(core: Core, client: number): void {
+	core.exchanges.set(client, REQUEST_SENT);
+	core.exchanges.sentMs[client] = core.nowMs;
+}
+
+/** Moves the request's body on, as far as it has come and is taken. */
+function sendBody(core: Core, client: number, link: number): void {
+	const { table, exchanges } = core;
+	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+		if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT)) return;
+		if ((at(table.flags, client) & READABLE) === 0 || (at(table.flags, link) & BLOCKED) !== 0) return;
+		const step = moveBody(core, client, link, client, exchanges.request);
+		if (step === BODY_DONE) requestSent(core, client);
+		else if (step === BODY_ENDED) {
+			// It ended before its own length: what was sent of it must not pass for a whole request.
+			close(core, client, CLIENT_CLOSED);
+			return;
+		} else if (step === BODY_MALFORMED) {
+			core.counters.badRequest(core.chunkedScanner.cause);
+			refuseAmid(core, client, link, 400, BAD_REQUEST);
+			return;
+		} else if (step === BODY_WRITE_FAILED) {
+			// The upstream has heard enough; it may have said why.
+			exchanges.set(client, REQUEST_CUT);
+			readResponse(core, client, link);
+			return;
+		} else if (step === BODY_READ_FAILED) {
+			close(core, client, CLIENT_RESET);
+			return;
+		} else if (step === BODY_WAITS) return;
+	}
+	core.enqueue(client);
+}
+
+// Bodies, in either direction.
+
+const BODY_MOVED = 0;
+/** Nothing to be had, or nothing taken, for now. */
+const BODY_WAITS = 1;
+const BODY_DONE = 2;
+/** The stream ended before the body. */
+const BODY_ENDED = 3;
+const BODY_MALFORMED = 4;
+const BODY_READ_FAILED = 5;
+const BODY_WRITE_FAILED = 6;
+
+function moveBody(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+	const framing = at(bodies.framing, client);
+	if (framing === FRAMING_CHUNKED || !mayKeep(core)) return moveByPeek(core, from, to, client, bodies);
+	const most = framing === FRAMING_LENGTH ? Math.min(CHUNK_BYTES, at(bodies.left, client)) : CHUNK_BYTES;
+	const count = receive(core, from, IN_AT, most);
+	if (count <= 0) return nothingReceived(core, from, count);
+	if (count < most) emptied(core, from);
+	const verdict = walk(core, client, bodies, count);
+	if (sendOrKeep(core, to, IN_AT, count) < 0) return BODY_WRITE_FAILED;
+	return verdict;
+}
+
+/**
+ * Looked at before it is taken: behind chunks may stand what is not their own; and where no chunk is left to keep
+ * what the peer does not take, that stays in the kernel.
+ */
+function moveByPeek(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+	const isLength = at(bodies.framing, client) === FRAMING_LENGTH;
+	const most = isLength ? Math.min(CHUNK_BYTES, at(bodies.left, client)) : CHUNK_BYTES;
+	const count = peek(core, from, IN_AT, most);
+	if (count <= 0) return nothingReceived(core, from, count);
+	const keeps = mayKeep(core);
+	const taken = keeps ? count : send(core, to, IN_AT, bodyLength(core, client, bodies, count));
+	if (taken < 0) return BODY_WRITE_FAILED;
+	if (taken === 0) {
+		block(core, to);
+		return BODY_WAITS;
+	}
+	const verdict = walk(core, client, bodies, taken);
+	if (verdict === BODY_MALFORMED) return verdict;
+	const length = verdict === BODY_DONE ? core.walkedBytes : taken;
+	discard(core, from, length);
+	if (length === count && count < most) emptied(core, from);
+	if (!keeps) {
+		moved(core, to, length);
+		if (verdict !== BODY_DONE && taken < count) block(core, to);
+		return verdict;
+	}
+	return sendOrKeep(core, to, IN_AT, length) < 0 ? BODY_WRITE_FAILED : verdict;
+}
+
+/** How many of `count` bytes at hand are the body's, without going on in it. */
+function bodyLength(core: Core, client: number, bodies: Bodies, count: number): number {
+	if (at(bodies.framing, client) !== FRAMING_CHUNKED) return count;
+	const { chunkedScanner: scanner } = core;
+	loadScanner(core, client, bodies);
+	return scanner.scan(core.kernel.memory, IN_AT, IN_AT + count) === NEED_MORE
+		? count
+		: scanner.position - IN_AT;
+}
+
+/** Goes on in a body by `count` bytes, or to its end, which is then at `walkedBytes`. */
+function walk(core: Core, client: number, bodies: Bodies, count: number): number {
+	const framing = at(bodies.framing, client);
+	core.walkedBytes = count;
+	if (framing === FRAMING_CLOSE) return BODY_MOVED;
+	if (framing === FRAMING_LENGTH) {
+		bodies.left[client] = at(bodies.left, client) - count;
+		return at(bodies.left, client) === 0 ? BODY_DONE : BODY_MOVED;
+	}
+	const { chunkedScanner: scanner } = core;
+	loadScanner(core, client, bodies);
+	const verdict = scanner.scan(core.kernel.memory, IN_AT, IN_AT + count);
+	if (verdict === MALFORMED) return BODY_MALFORMED;
+	bodies.phase[client] = scanner.phase;
+	bodies.left[client] = scanner.left;
+	bodies.spent[client] = scanner.spent;
+	bodies.nameHash[client] = scanner.nameHash;
+	bodies.nameLength[client] = scanner.nameLength;
+	if (verdict !== COMPLETE) return BODY_MOVED;
+	core.walkedBytes = scanner.position - IN_AT;
+	return BODY_DONE;
+}
+
+function loadScanner(core: Core, client: number, bodies: Bodies): void {
+	core.chunkedScanner.load(
+		at(bodies.phase, client),
+		at(bodies.left, client),
+		at(bodies.spent, client),
+		at(bodies.nameHash, client),
+		at(bodies.nameLength, client),
+	);
+}
+
+function nothingReceived(core: Core, from: number, result: number): number {
+	if (result === 0) return BODY_ENDED;
+	if (result !== -EAGAIN) return BODY_READ_FAILED;
+	core.table.flags[from] = at(core.table.flags, from) & ~READABLE;
+	return BODY_WAITS;
+}
+
+/** What there was has been read; an end that was announced can still follow. */
+function emptied(core: Core, slot: number): void {
+	const { flags } = core.table;
+	if ((at(flags, slot) & ENDING) === 0) flags[slot] = at(flags, slot) & ~READABLE;
+}
+
+// Answering it.
+
+/** What the upstream has said: interim heads, the final head, then its body. */
+function readResponse(core: Core, client: number, link: number): void {
+	const { table, exchanges } = core;
+	const generation = at(table.generation, client);
+	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+		if ((at(table.flags, link) & READABLE) === 0 || (at(table.flags, client) & BLOCKED) !== 0) return;
+		if (!exchanges.has(client, ANSWERED)) {
+			if (!readResponseHead(core, client, link)) return;
+			continue;
+		}
+		const step = moveBody(core, link, client, client, exchanges.response);
+		if (step === BODY_WAITS) return;
+		if (step === BODY_DONE) {
+			finish(core, client, link);
+			return;
+		}
+		if (step === BODY_ENDED && at(exchanges.response.framing, client) === FRAMING_CLOSE) {
+			finish(core, client, link);
+			return;
+		}
+		if (step === BODY_MOVED) continue;
+		if (step === BODY_WRITE_FAILED) close(core, client, CLIENT_RESET);
+		else close(core, client, step === BODY_MALFORMED ? BAD_RESPONSE : UPSTREAM_CLOSED);
+		return;
+	}
+	if (at(table.generation, client) === generation) core.enqueue(link);
+}
+
+/** False when there is none yet, or the session has gone on or ended. */
+function readResponseHead(core: Core, client: number, link: number): boolean {
+	const { kernel, table, exchanges, responseHead, responseRewrite } = core;
+	const count = peek(core, link, IN_AT, PEEK_BYTES);
+	if (count === -EAGAIN) {
+		table.flags[link] = at(table.flags, link) & ~READABLE;
+		return false;
+	}
+	if (count <= 0) {
+		upstreamFailed(core, client, link);
+		return false;
+	}
+	const minor = exchanges.has(client, SPEAKS_1_1) ? 1 : 0;
+	const method = at(exchanges.method, client);
+	const verdict = parseResponse(kernel.memory, IN_AT, IN_AT + count, method, minor, responseHead);
+	if (verdict === NEED_MORE && (at(table.flags, link) & ENDING) === 0) {
+		table.flags[link] = at(table.flags, link) & ~READABLE;
+		return false;
+	}
+	if (verdict !== COMPLETE) {
+		if (verdict === MALFORMED) core.counters.badResponse(responseHead.cause);
+		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		return false;
+	}
+	const isUpgrade = responseHead.isUpgrade;
+	if (isUpgrade && !(exchanges.has(client, WEBSOCKET) && isWebSocketResponse(kernel.memory, responseHead))) {
+		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		return false;
+	}
+	const { headLength } = responseHead;
+	if (responseHead.isInterim && minor === 0) {
+		discard(core, link, headLength);
+		return true;
+	}
+	const keeps = exchanges.has(client, KEEPS_CLIENT) && exchanges.has(client, REQUEST_SENT) && !core.draining;
+	responseRewrite.requestMinor = minor;
+	responseRewrite.closes = !keeps;
+	const length = writeResponseHead(kernel.memory, responseHead, responseRewrite, kernel.memory, OUT_AT);
+	if (length === NO_ROOM || length > CHUNK_BYTES) {
+		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		return false;
+	}
+	if (!responseHead.isInterim) {
+		// Now the request is answered, and need not be sent again.
+		const kept = at(exchanges.headBytes, client);
+		if (kept > 0) discard(core, client, kept);
+		exchanges.headBytes[client] = 0;
+		exchanges.set(client, ANSWERED);
+		exchanges.status[client] = responseHead.statusCode;
+		if (!keeps || responseHead.framing === FRAMING_CLOSE) exchanges.clear(client, KEEPS_CLIENT);
+		if (responseHead.keepAlive) exchanges.set(client, KEEPS_UPSTREAM);
+		exchanges.response.begin(client, responseHead.framing, responseHead.contentLength);
+	}
+	return passResponseHead(core, client, link, length, count, isUpgrade);
+}
+
+/** Sends the head, together with what is there of a short body. */
+function passResponseHead(
+	core: Core,
+	client: number,
+	link: number,
+	length: number,
+	count: number,
+	isUpgrade: boolean,
+): boolean {
+	const { kernel, table, exchanges, responseHead } = core;
+	const { headLength, framing, contentLength, isInterim } = responseHead;
+	let total = length;
+	let taken = headLength;
+	if (framing === FRAMING_LENGTH) {
+		// Most answers are short: one call for all of it.
+		const part = Math.min(contentLength, count - headLength, CHUNK_BYTES - length);
+		kernel.memory.copyWithin(OUT_AT + length, IN_AT + headLength, IN_AT + headLength + part);
+		total += part;
+		taken += part;
+		exchanges.response.left[client] = contentLength - part;
+	}
+	discard(core, link, taken);
+	if (taken === count && count < PEEK_BYTES) emptied(core, link);
+	if (!sendHeadBytes(core, client, total)) {
+		close(core, client, CLIENT_RESET);
+		return false;
+	}
+	if (isUpgrade) {
+		becomeRelay(core, client, link);
+		return false;
+	}
+	if (isInterim) return true;
+	const isDone =
+		framing === FRAMING_NONE || (framing === FRAMING_LENGTH && at(exchanges.response.left, client) === 0);
+	if (isDone) finish(core, client, link);
+	return !isDone && at(table.state, client) === EXCHANGE;
+}
+
+/** 101: what follows is no HTTP. The session goes on as a relayed one, on the same descriptors. */
+function becomeRelay(core: Core, client: number, link: number): void {
+	const { table } = core;
+	count(core, client);
+	takenOut(core, RECYCLED_UPGRADED);
+	table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
+	table.flags[link] = at(table.flags, link) | READABLE;
+	beginRelay(core, client, link, EPOLLIN);
+}
+
+/** The answer is complete: the upstream's connection goes back, and the client's goes on or ends. */
+function finish(core: Core, client: number, link: number): void {
+	const { table, exchanges } = core;
+	count(core, client);
+	const isWhole = exchanges.has(client, REQUEST_SENT) && (at(table.flags, link) & (BLOCKED | ENDING)) === 0;
+	release(core, client);
+	if (isWhole && exchanges.has(client, KEEPS_UPSTREAM)) giveBack(core, link);
+	else returnSpent(core, link, isWhole ? RECYCLED_UPSTREAM_SAID : RECYCLED_CUT);
+	if (!exchanges.has(client, KEEPS_CLIENT) || !exchanges.has(client, REQUEST_SENT)) {
+		endClient(core, client);
+		return;
+	}
+	nextRequest(core, client);
+}
+
+/** The client no longer holds an upstream connection. */
+function release(core: Core, client: number): void {
+	const { table, board, exchanges } = core;
+	exchanges.sentBefore[client] = at(exchanges.sentBefore, client) + at(table.sent, at(table.peer, client));
+	board.leave(at(table.address, client));
+	table.address[client] = NONE;
+	table.peer[client] = NONE;
+}
+
+function nextRequest(core: Core, client: number): void {
+	const { table, exchanges } = core;
+	table.state[client] = REQUEST;
+	table.activeMs[client] = core.nowMs;
+	exchanges.nextRequest(client);
+	core.wheel.arm(client, requestDeadline(core, client));
+	// Whoever pipelines has sent the next one; the others have their turn first.
+	if ((at(table.flags, client) & READABLE) !== 0) core.enqueue(client);
+}
+
+/** The last answer of a connection: once it is taken, our direction ends, and the client has a second to follow. */
+function endClient(core: Core, client: number): void {
+	const { table } = core;
+	const reason = whyEnded(core, client);
+	if ((at(table.flags, client) & BLOCKED) !== 0) {
+		table.state[client] = REQUEST;
+		table.flags[client] = at(table.flags, client) | CLOSING;
+		table.reason[client] = reason;
+		core.wheel.arm(client, requestDeadline(core, client));
+	} else lingerThenClose(core, client, reason);
+}
+
+function whyEnded(core: Core, client: number): number {
+	const { exchanges } = core;
+	if (core.draining) return DRAINED;
+	if (at(exchanges.response.framing, client) === FRAMING_CLOSE) return UPSTREAM_CLOSED;
+	const { requestsPerConnection } = core.listenerOf(client).plan.http;
+	return at(exchanges.requests, client) >= requestsPerConnection ? RECYCLED : CLIENT_CLOSED;
+}
+
+/** Counts a request that was answered by its upstream. */
+function count(core: Core, client: number): void {
+	const { table, exchanges, counters } = core;
+	counters.requestServed(
+		at(table.route, client),
+		at(table.listener, client),
+		at(exchanges.status, client),
+		core.nowMs - at(exchanges.startedMs, client),
+	);
+}
+
+/** The upstream's connection broke, or ended, before it answered. */
+function upstreamFailed(core: Core, client: number, link: number): void {
+	const { exchanges } = core;
+	const isKept = at(exchanges.headBytes, client) > 0;
+	const isSafe = SAFE_METHODS.has(at(exchanges.method, client));
+	if (isKept && isSafe && exchanges.has(client, REUSED) && !exchanges.has(client, RETRIED)) {
+		// It had been closed while it was idle, which is nobody's fault.
+		release(core, client);
+		returnSpent(core, link, RECYCLED_STALE);
+		exchanges.set(client, RETRIED);
+		exchanges.clear(client, REQUEST_SENT);
+		core.table.tried[client] = 0;
+		core.table.attempts[client] = 0;
+		dial(core, client);
+		return;
+	}
+	refuseAmid(core, client, link, 502, UPSTREAM_CLOSED);
+}
+
+/** Requests that may be sent once more: RFC 9110, 9.2.2. */
+const SAFE_METHODS: ReadonlySet<number> = new Set([
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_OPTIONS,
+	METHOD_TRACE,
+	METHOD_PUT,
+	METHOD_DELETE,
+]);
+
+/** Gives the upstream connection up before anything was sent on it. */
+function abandon(core: Core, client: number, link: number): void {
+	release(core, client);
+	giveBack(core, link);
+}
+
+/** Ends an exchange with an answer of our own, or with a reset when the upstream's has begun. */
+function refuseAmid(core: Core, client: number, link: number, status: number, reason: number): void {
+	if (core.exchanges.has(core.table.clientOf(client), ANSWERED) || isBlocked(core, client)) {
+		close(core, client, reason);
+		return;
+	}
+	release(core, client);
+	returnSpent(core, link, RECYCLED_CUT);
+	answerAndClose(core, client, status, reason, core.exchanges.method[client] === METHOD_HEAD);
+}
+
+function isBlocked(core: Core, slot: number): boolean {
+	return (at(core.table.flags, slot) & BLOCKED) !== 0;
+}
+
+// News.
+
+/** Of a client between requests. */
+export function requestNews(core: Core, client: number, events: number): void {
+	note(core, client, events);
+	if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
+		closeFailed(core, client, core.kernel.takeError(at(core.table.fd, client)) || RESET_UNSAID);
+		return;
+	}
+	if ((events & EPOLLOUT) !== 0 && isBlocked(core, client)) {
+		const result = flushOutbox(core, client);
+		if (result < 0) {
+			closeFailed(core, client, -result);
+			return;
+		}
+		if (result !== EMPTIED) return;
+		if ((at(core.table.flags, client) & CLOSING) !== 0) {
+			lingerThenClose(core, client, at(core.table.reason, client));
+			return;
+		}
+	}
+	if ((at(core.table.flags, client) & CLOSING) === 0) readRequest(core, client);
+}
+
+/** ECONNRESET, for a connection that both sides have ended. */
+const RESET_UNSAID = 104;
+
+/** Of either side of an exchange. */
+export function exchangeNews(core: Core, slot: number, events: number): void {
+	const { table } = core;
+	note(core, slot, events);
+	const client = table.clientOf(slot);
+	const link = at(table.peer, client);
+	const generation = at(table.generation, client);
+	if (slot === client && (events & (EPOLLERR | EPOLLHUP)) !== 0) {
+		close(core, client, CLIENT_RESET);
+		return;
+	}
+	if ((events & EPOLLOUT) !== 0 && isBlocked(core, slot)) {
+		const result = flushOutbox(core, slot);
+		if (result < 0) {
+			if (slot === client) close(core, client, CLIENT_RESET);
+			else upstreamFailed(core, client, link);
+			return;
+		}
+	}
+	if (slot === link) readResponse(core, client, link);
+	// Each step may end the session, or the exchange.
+	if (at(table.generation, client) !== generation || at(table.state, client) !== EXCHANGE) return;
+	if (slot === client) readResponse(core, client, link);
+	if (at(table.generation, client) !== generation || at(table.state, client) !== EXCHANGE) return;
+	sendBody(core, client, link);
+}
+
+/** A row that had more than its share of an earlier turn. */
+export function exchangeQueued(core: Core, slot: number): void {
+	exchangeNews(core, slot, 0);
+}
+
+function note(core: Core, slot: number, events: number): void {
+	const { flags } = core.table;
+	if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) === 0) return;
+	const ending = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0 ? ENDING : 0;
+	flags[slot] = at(flags, slot) | READABLE | ending;
+}
+
+// Deadlines.
+
+/** Between requests: the next head's, from its first byte; or how long a connection may wait for one. */
+function requestDeadline(core: Core, client: number): number {
+	const { table, exchanges } = core;
+	const { http } = core.listenerOf(client).plan;
+	const headMs = at(exchanges.headMs, client);
+	const isFirst = at(exchanges.requests, client) === 0;
+	const waits = isFirst
+		? at(table.acceptedMs, client) + core.policyOf(client).handshakeMs
+		: headMs > 0
+			? headMs + http.requestHeadMs
+			: at(table.activeMs, client) + http.keepAliveMs;
+	return Math.min(waits, stallDeadline(core, client), lifetimeDeadline(core, client));
+}
+
+/** The deadline of a connection between requests passed. */
+export function requestTimedOut(core: Core, client: number): void {
+	renewIfTaking(core, client);
+	const deadlineMs = requestDeadline(core, client);
+	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
+	else if (stallDeadline(core, client) <= core.nowMs) close(core, client, STALL_TIMEOUT);
+	else if (at(core.exchanges.headMs, client) > 0) answerAndClose(core, client, 408, REQUEST_TIMEOUT, false);
+	else if (lifetimeDeadline(core, client) <= core.nowMs) lingerThenClose(core, client, LIFETIME);
+	else lingerThenClose(core, client, IDLE_TIMEOUT);
+}
+
+function exchangeDeadline(core: Core, client: number): number {
+	return Math.min(
+		bodyDeadline(core, client),
+		answerDeadline(core, client),
+		at(core.table.activeMs, client) + core.policyOf(client).idleMs,
+		stallDeadline(core, client),
+		lifetimeDeadline(core, client),
+	);
+}
+
+/** While the request's body comes: when its rate is judged next. */
+function bodyDeadline(core: Core, client: number): number {
+	const { exchanges } = core;
+	if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT | ANSWERED)) return Number.POSITIVE_INFINITY;
+	return at(exchanges.rateMs, client) + RATE_WINDOW_MS;
+}
+
+/** While the request is sent and not answered. */
+function answerDeadline(core: Core, client: number): number {
+	const { exchanges } = core;
+	if (exchanges.has(client, ANSWERED) || !exchanges.has(client, REQUEST_SENT))
+		return Number.POSITIVE_INFINITY;
+	return at(exchanges.sentMs, client) + core.listenerOf(client).plan.http.responseHeadMs;
+}
+
+/** The deadline of an exchange passed. */
+export function exchangeTimedOut(core: Core, client: number): void {
+	const { table, exchanges } = core;
+	const link = at(table.peer, client);
+	renewIfTaking(core, client);
+	renewIfTaking(core, link);
+	if (bodyDeadline(core, client) <= core.nowMs && !renewBodyRate(core, client, link)) {
+		refuseAmid(core, client, link, 408, REQUEST_TIMEOUT);
+		return;
+	}
+	const deadlineMs = exchangeDeadline(core, client);
+	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
+	else if (answerDeadline(core, client) <= core.nowMs) refuseAmid(core, client, link, 504, RESPONSE_TIMEOUT);
+	else if (stallDeadline(core, client) <= core.nowMs) close(core, client, STALL_TIMEOUT);
+	else if (lifetimeDeadline(core, client) <= core.nowMs && exchanges.has(client, KEEPS_CLIENT)) {
+		// Not in the middle of an answer: it is the last one.
+		exchanges.clear(client, KEEPS_CLIENT);
+		core.wheel.arm(client, core.nowMs + core.policyOf(client).stallMs);
+	} else close(core, client, lifetimeDeadline(core, client) <= core.nowMs ? LIFETIME : IDLE_TIMEOUT);
+}
+
+/** Whether enough of the body came since it was judged last. An upstream that does not take it is not the client's fault. */
+function renewBodyRate(core: Core, client: number, link: number): boolean {
+	const { table, exchanges } = core;
+	const sent = at(table.sent, link);
+	const wanted =
+		(core.listenerOf(client).plan.http.bodyBytesPerSecond * (core.nowMs - at(exchanges.rateMs, client))) /
+		1_000;
+	const isEnough = sent - at(exchanges.rateSent, client) >= wanted || isBlocked(core, link);
+	exchanges.rateMs[client] = core.nowMs;
+	exchanges.rateSent[client] = sent;
+	return isEnough;
+}
+
+/** A drain begins: whoever waits between requests is let go; the others hear it with their answer. */
+export function drainClient(core: Core, client: number): void {
+	if (at(core.exchanges.headMs, client) === 0 && !isBlocked(core, client))
+		lingerThenClose(core, client, DRAINED);
+}
+
+// Calls that may be interrupted.
+
+function peek(core: Core, slot: number, offset: number, length: number): number {
+	const fd = at(core.table.fd, slot);
+	let count = core.kernel.peek(fd, offset, length);
+	while (count === -EINTR) count = core.kernel.peek(fd, offset, length);
+	return count;
+}
+
+function receive(core: Core, slot: number, offset: number, length: number): number {
+	const fd = at(core.table.fd, slot);
+	let count = core.kernel.receive(fd, offset, length);
+	while (count === -EINTR) count = core.kernel.receive(fd, offset, length);
+	return count;
+}
+
+/** Takes bytes that were peeked. */
+function discard(core: Core, slot: number, length: number): void {
+	const fd = at(core.table.fd, slot);
+	let left = length;
+	while (left > 0) {
+		const count = core.kernel.discard(fd, left);
+		if (count > 0) left -= count;
+		else if (count !== -EINTR) return; // it was reset meanwhile, which the next read tells
+	}
+}

@@ -1,0 +1,156 @@
+/**
+ * What the exchange mode knows of each connection, beside its row of the table: columns that only connections
+ * in that mode touch, so relayed sessions do not pay for them.
+ */
+import { at } from "./at.js";
+import { NONE } from "./table.js";
+
+// Flags of an exchange.
+/** The request has been sent to its end. */
+export const REQUEST_SENT = 1;
+/** The final response's head has been passed on. */
+export const ANSWERED = 2;
+/** The client's connection goes on after this exchange. */
+export const KEEPS_CLIENT = 4;
+/** The upstream's does. */
+export const KEEPS_UPSTREAM = 8;
+/** The upstream connection had served others before. */
+export const REUSED = 16;
+/** A stale upstream connection was replaced already. */
+export const RETRIED = 32;
+/** The client speaks HTTP/1.1. */
+export const SPEAKS_1_1 = 64;
+/** A valid WebSocket handshake was passed on. */
+export const WEBSOCKET = 128;
+/** The upstream takes no more of the request; what it has said already still counts. */
+export const REQUEST_CUT = 256;
+
+/** One direction's body: how it is framed, and where in it we are. */
+export class Bodies {
+	/** FRAMING_… */
+	readonly framing: Uint8Array;
+	/** Bytes left of a length; of a chunk. */
+	readonly left: Float64Array;
+	/** State of the chunk scanner. */
+	readonly phase: Uint8Array;
+	readonly spent: Uint16Array;
+	readonly nameHash: Int32Array;
+	readonly nameLength: Uint16Array;
+
+	constructor(sessions: number) {
+		this.framing = new Uint8Array(sessions);
+		this.left = new Float64Array(sessions);
+		this.phase = new Uint8Array(sessions);
+		this.spent = new Uint16Array(sessions);
+		this.nameHash = new Int32Array(sessions);
+		this.nameLength = new Uint16Array(sessions);
+	}
+
+	begin(client: number, framing: number, length: number): void {
+		this.framing[client] = framing;
+		this.left[client] = length;
+		this.phase[client] = 0;
+		this.spent[client] = 0;
+		this.nameHash[client] = 0;
+		this.nameLength[client] = 0;
+	}
+}
+
+export class Exchanges {
+	// By client row.
+	readonly flags: Uint16Array;
+	readonly method: Uint8Array;
+	readonly status: Uint16Array;
+	/** Requests that this connection has had. */
+	readonly requests: Int32Array;
+	/** The request's head, which stays in the kernel until it is answered, so that it can be sent once more. */
+	readonly headBytes: Int32Array;
+	/** Where the search for a head's end goes on. */
+	readonly scanned: Int32Array;
+	/** Bytes of earlier requests that went to upstreams. */
+	readonly sentBefore: Float64Array;
+	/** When the first byte of the head at hand came; 0: none has. */
+	readonly headMs: Float64Array;
+	/** When the request was whole and routed. */
+	readonly startedMs: Float64Array;
+	/** When it had been sent to its end. */
+	readonly sentMs: Float64Array;
+	/** Where the measuring of a request body's rate began: time, and bytes sent by then. */
+	readonly rateMs: Float64Array;
+	readonly rateSent: Float64Array;
+	readonly request: Bodies;
+	readonly response: Bodies;
+
+	// By upstream row, counted from the first one.
+	readonly openedMs: Float64Array;
+	readonly idleSinceMs: Float64Array;
+	readonly uses: Int32Array;
+	readonly upstream: Int32Array;
+	readonly address: Int32Array;
+	/** The pool's list. */
+	readonly next: Int32Array;
+	readonly previous: Int32Array;
+
+	constructor(sessions: number) {
+		this.flags = new Uint16Array(sessions);
+		this.method = new Uint8Array(sessions);
+		this.status = new Uint16Array(sessions);
+		this.requests = new Int32Array(sessions);
+		this.headBytes = new Int32Array(sessions);
+		this.scanned = new Int32Array(sessions);
+		this.sentBefore = new Float64Array(sessions);
+		this.headMs = new Float64Array(sessions);
+		this.startedMs = new Float64Array(sessions);
+		this.sentMs = new Float64Array(sessions);
+		this.rateMs = new Float64Array(sessions);
+		this.rateSent = new Float64Array(sessions);
+		this.request = new Bodies(sessions);
+		this.response = new Bodies(sessions);
+		this.openedMs = new Float64Array(sessions);
+		this.idleSinceMs = new Float64Array(sessions);
+		this.uses = new Int32Array(sessions);
+		this.upstream = new Int32Array(sessions);
+		this.address = new Int32Array(sessions);
+		this.next = new Int32Array(sessions);
+		this.previous = new Int32Array(sessions);
+	}
+
+	/** A connection's first request is about to be read. */
+	begin(client: number): void {
+		this.requests[client] = 0;
+		this.sentBefore[client] = 0;
+		this.nextRequest(client);
+	}
+
+	/** So is its next one. */
+	nextRequest(client: number): void {
+		this.flags[client] = 0;
+		this.status[client] = 0;
+		this.headBytes[client] = 0;
+		this.scanned[client] = 0;
+		this.headMs[client] = 0;
+		this.sentMs[client] = 0;
+	}
+
+	has(client: number, flag: number): boolean {
+		return (at(this.flags, client) & flag) !== 0;
+	}
+
+	set(client: number, flag: number): void {
+		this.flags[client] = at(this.flags, client) | flag;
+	}
+
+	clear(client: number, flag: number): void {
+		this.flags[client] = at(this.flags, client) & ~flag;
+	}
+
+	/** A connection to an upstream was made. */
+	opened(link: number, upstream: number, address: number, nowMs: number): void {
+		this.openedMs[link] = nowMs;
+		this.uses[link] = 0;
+		this.upstream[link] = upstream;
+		this.address[link] = address;
+		this.next[link] = NONE;
+		this.previous[link] = NONE;
+	}
+}

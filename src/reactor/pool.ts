@@ -1,0 +1,202 @@
+/**
+ * Upstream connections that outlive a request. A pool lends and gets back: what was borrowed and has not been
+ * returned is exactly what exchanges hold, at every moment.
+ *
+ *     opened ──► lent to an exchange ──► idle, in the list of its address ──► lent …
+ *                        │                       │
+ *                        └──── retired ◄─────────┘   by age, use, idleness, or because it ended
+ *
+ * The last one given back is lent next: its peer is least likely to have given it up, and the others can expire.
+ */
+import { EAGAIN, EINTR } from "../kernel/constants.js";
+import { ADDRESSES_MAX } from "../upstream/board.js";
+import type { PoolPlan } from "../upstream/plan.js";
+import { at } from "./at.js";
+import { closeLink } from "./close.js";
+import type { Core } from "./core.js";
+import { scalarIndex } from "./counters.js";
+import {
+	RECYCLED_AGE,
+	RECYCLED_IDLE,
+	RECYCLED_MADE_ROOM,
+	RECYCLED_NOT_WANTED,
+	RECYCLED_REQUESTS,
+	RECYCLED_STOPPED,
+	RECYCLED_UPSTREAM_CLOSED,
+} from "./recycle-reasons.js";
+import { EXCHANGE, NONE, POOLED, READABLE } from "./table.js";
+
+/** Connections that were opened together are not all replaced together: each may grow up to a quarter less old. */
+const AGE_JITTER = 0.25;
+
+/** A connection lent when its time comes round is looked at again after this. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** Heads of the lists of idle connections, by address. */
+export class IdleLists {
+	readonly heads = new Int32Array(ADDRESSES_MAX).fill(NONE);
+	readonly lengths = new Int32Array(ADDRESSES_MAX);
+	idle = 0;
+}
+
+/** An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `retire`. */
+export function lend(core: Core, address: number): number {
+	const link = at(core.idleLists.heads, address);
+	if (link === NONE) return NONE;
+	unlink(core, link);
+	return link;
+}
+
+/** An exchange has got a connection, new or lent. */
+export function borrowed(core: Core, link: number): void {
+	const place = link - core.table.sessions;
+	core.exchanges.uses[place] = at(core.exchanges.uses, place) + 1;
+	core.counters.add(BORROWED, 1);
+}
+
+/** The exchange is over, and nothing of it is left on the connection. */
+export function giveBack(core: Core, link: number): void {
+	const { table, exchanges, idleLists, counters } = core;
+	const place = link - table.sessions;
+	counters.add(RETURNED, 1);
+	const plan = poolOf(core, place);
+	const address = at(exchanges.address, place);
+	// What is there before anybody has asked is not an answer.
+	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
+	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
+	else if (at(exchanges.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
+	else if (core.nowMs >= at(exchanges.openedMs, place) + ageOf(plan, place)) retire(core, link, RECYCLED_AGE);
+	else if (at(idleLists.lengths, address) >= plan.idleMax || core.draining) retire(core, link, RECYCLED_IDLE);
+	else {
+		table.state[link] = POOLED;
+		table.peer[link] = NONE;
+		exchanges.idleSinceMs[place] = core.nowMs;
+		const head = at(idleLists.heads, address);
+		exchanges.next[place] = head;
+		exchanges.previous[place] = NONE;
+		if (head !== NONE) exchanges.previous[head - table.sessions] = link;
+		idleLists.heads[address] = link;
+		idleLists.lengths[address] = at(idleLists.lengths, address) + 1;
+		idleLists.idle++;
+		// Armed once and then left alone: what is due is asked when it fires.
+		if (at(table.deadlineMs, link) === 0)
+			core.wheel.arm(link, core.nowMs + Math.min(plan.idleMs, LOOK_AGAIN_MS));
+	}
+}
+
+/** The exchange is over, and the connection cannot be used again. */
+export function returnSpent(core: Core, link: number, why: number): void {
+	core.counters.add(RETURNED, 1);
+	retire(core, link, why);
+}
+
+/** Ends a connection that nobody has borrowed. */
+function retire(core: Core, link: number, why: number): void {
+	core.counters.recycled(why);
+	closeLink(core, link);
+}
+
+/** It serves one client alone from now on, and is closed with its session. */
+export function takenOut(core: Core, why: number): void {
+	core.counters.add(RETURNED, 1);
+	core.counters.recycled(why);
+}
+
+/** Something came that has not been read: bytes, or the end. */
+function hasNews(core: Core, link: number): boolean {
+	const { table, kernel } = core;
+	if ((at(table.flags, link) & READABLE) === 0) return false;
+	let count = kernel.peek(at(table.fd, link), 0, 1);
+	while (count === -EINTR) count = kernel.peek(at(table.fd, link), 0, 1);
+	table.flags[link] = at(table.flags, link) & ~READABLE;
+	return count !== -EAGAIN;
+}
+
+/** News of an idle connection: its peer ends it, or says what nobody asked for. */
+export function pooled(core: Core, link: number): void {
+	core.table.flags[link] = at(core.table.flags, link) | READABLE;
+	if (!hasNews(core, link)) return;
+	unlink(core, link);
+	retire(core, link, RECYCLED_UPSTREAM_CLOSED);
+}
+
+/** Its deadline passed: it may have been idle, or alive, for too long. */
+export function linkTimedOut(core: Core, link: number): void {
+	const { table, exchanges } = core;
+	const place = link - table.sessions;
+	const plan = poolOf(core, place);
+	if (at(table.state, link) !== POOLED) {
+		core.wheel.arm(link, core.nowMs + LOOK_AGAIN_MS);
+		return;
+	}
+	const oldAtMs = plan === undefined ? 0 : at(exchanges.openedMs, place) + ageOf(plan, place);
+	const idleAtMs = plan === undefined ? 0 : at(exchanges.idleSinceMs, place) + plan.idleMs;
+	if (core.nowMs < oldAtMs && core.nowMs < idleAtMs) {
+		core.wheel.arm(link, Math.min(oldAtMs, idleAtMs));
+		return;
+	}
+	unlink(core, link);
+	if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
+	else retire(core, link, core.nowMs >= oldAtMs ? RECYCLED_AGE : RECYCLED_IDLE);
+}
+
+/** Ends the idle connections whose address is in no plan any more: its place may be given to another. */
+export function keepAddresses(core: Core, isWanted: (address: number) => boolean): void {
+	const { heads } = core.idleLists;
+	for (let address = 0; address < ADDRESSES_MAX; address++) {
+		if (at(heads, address) === NONE || isWanted(address)) continue;
+		for (let link = lend(core, address); link !== NONE; link = lend(core, address))
+			retire(core, link, RECYCLED_NOT_WANTED);
+	}
+}
+
+/** Ends an idle connection for the sake of one that is needed now. False when there is none. */
+export function makeLinkRoom(core: Core): boolean {
+	if (core.idleLists.idle === 0) return false;
+	for (let link = core.table.sessions; link < 2 * core.table.sessions; link++) {
+		if (at(core.table.state, link) !== POOLED) continue;
+		unlink(core, link);
+		retire(core, link, RECYCLED_MADE_ROOM);
+		return true;
+	}
+	return false;
+}
+
+/** Ends all idle connections. */
+export function closePool(core: Core): void {
+	const { table } = core;
+	for (let link = table.sessions; link < 2 * table.sessions; link++) {
+		if (at(table.state, link) !== POOLED) continue;
+		unlink(core, link);
+		retire(core, link, RECYCLED_STOPPED);
+	}
+}
+
+/** Takes a connection out of its list. */
+function unlink(core: Core, link: number): void {
+	const { table, exchanges, idleLists } = core;
+	const place = link - table.sessions;
+	const address = at(exchanges.address, place);
+	const next = at(exchanges.next, place);
+	const previous = at(exchanges.previous, place);
+	if (next !== NONE) exchanges.previous[next - table.sessions] = previous;
+	if (previous !== NONE) exchanges.next[previous - table.sessions] = next;
+	else idleLists.heads[address] = next;
+	idleLists.lengths[address] = at(idleLists.lengths, address) - 1;
+	idleLists.idle--;
+	table.state[link] = EXCHANGE;
+}
+
+function poolOf(core: Core, place: number): PoolPlan | undefined {
+	const balancer = core.upstreams.get(at(core.exchanges.upstream, place));
+	const address = at(core.exchanges.address, place);
+	// A reload may have given the upstream other addresses, or made it one of bytes.
+	return balancer?.has(address) === true ? (balancer.plan.pool ?? undefined) : undefined;
+}
+
+function ageOf(plan: PoolPlan, place: number): number {
+	return plan.ageMs * (1 - AGE_JITTER * (((Math.imul(place + 1, 0x9e3779b1) >>> 8) & 0xffff) / 0x10000));
+}
+
+const BORROWED = scalarIndex("poolBorrowed");
+const RETURNED = scalarIndex("poolReturned");
