@@ -1,0 +1,249 @@
+/**
+ * TLS by the OpenSSL that the node binary carries, on the reactor's own descriptors. OpenSSL makes the system
+ * calls itself (`recv`, `write`; node ignores SIGPIPE), and never closes the descriptor.
+ *
+ * One instance per thread: OpenSSL calls back into JavaScript, which only the thread that registered may run.
+ */
+import { ENOBUFS, ENOMEM } from "./constants.js";
+import * as libc from "./libc.js";
+import { ClientContext, type ClientOptions, Roots } from "./openssl/client.js";
+import type { Context } from "./openssl/context.js";
+import {
+	CERTIFICATE_VERIFY_FAILED,
+	clearErrors,
+	reasonText,
+	takeFirstError,
+	tlsReason,
+	UNEXPECTED_EOF,
+} from "./openssl/errors.js";
+import * as ssl from "./openssl/library.js";
+import { ServerCallbacks, ServerContext, type ServerOptions } from "./openssl/server.js";
+import { Tickets } from "./openssl/tickets.js";
+import { FAILED, type Tls, TRUNCATED, WANT_READ, WANT_WRITE } from "./openssl/tls.js";
+
+// SSL_get_error(3)
+const ERROR_SSL = 1;
+const ERROR_WANT_READ = 2;
+const ERROR_WANT_WRITE = 3;
+const ERROR_SYSCALL = 5;
+const ERROR_ZERO_RETURN = 6;
+
+/** The end of the stream, as with the kernel's `receive`. */
+const END = 0;
+
+/** `XN_FLAG_RFC2253` of x509.h: with everything beyond printable ASCII escaped, so it can stand in a log or a header. */
+const NAME_RFC_2253 = 0x1110317;
+
+export class Openssl implements Tls {
+	live = 0;
+
+	readonly #base: number;
+	readonly #tickets: Tickets;
+	readonly #callbacks: ServerCallbacks;
+	readonly #roots = new Roots();
+	/** Of open sessions, by pointer. */
+	readonly #contexts = new Map<number, Context>();
+	// Results by reference: a pointer and a length.
+	readonly #words = new BigUint64Array(new ArrayBuffer(16));
+	readonly #wordsAt: number;
+	#failure = 0;
+	#verifyResult = 0;
+
+	/**
+	 * @param memory the reactor's arena: offsets below point into it
+	 * @param ticketKeys the newest first; see `tickets.ts`
+	 * @throws OpensslMissing
+	 */
+	constructor(memory: Uint8Array, ticketKeys: readonly Uint8Array[]) {
+		ssl.requireOpenssl();
+		this.#base = libc.addressOf(memory);
+		this.#wordsAt = libc.addressOf(this.#words);
+		this.#tickets = new Tickets(ticketKeys);
+		this.#callbacks = new ServerCallbacks();
+	}
+
+	/** For all server contexts of this thread, those in use included. */
+	useTicketKeys(keys: readonly Uint8Array[]): void {
+		this.#tickets.use(keys);
+	}
+
+	/** @throws TlsConfigError */
+	serverContext(options: ServerOptions): ServerContext {
+		return new ServerContext(options, this.#tickets.callback, this.#callbacks);
+	}
+
+	/** @throws TlsConfigError */
+	clientContext(options: ClientOptions): ClientContext {
+		return new ClientContext(options, this.#roots);
+	}
+
+	/** When all contexts and sessions are freed. */
+	dispose(): void {
+		this.#tickets.dispose();
+		this.#callbacks.dispose();
+		this.#roots.dispose();
+	}
+
+	open(context: Context, fd: number): number {
+		clearErrors();
+		const session = ssl.newSession(context.pointer);
+		if (session === 0) return this.#outOfMemory();
+		if (ssl.setDescriptor(session, fd) !== 1) {
+			ssl.freeSession(session);
+			return this.#outOfMemory();
+		}
+		context.begin(session);
+		this.#contexts.set(context.pointer, context);
+		this.live++;
+		return session;
+	}
+
+	#outOfMemory(): number {
+		clearErrors();
+		return -ENOMEM;
+	}
+
+	handshake(session: number): number {
+		clearErrors();
+		const result = ssl.doHandshake(session);
+		if (result === 1) return 0;
+		const outcome = this.#outcome(session, result);
+		// A goodbye in the middle of the handshake.
+		return outcome === END ? TRUNCATED : outcome;
+	}
+
+	peek(session: number, offset: number, length: number): number {
+		clearErrors();
+		const count = ssl.peek(session, this.#base + offset, length);
+		return count > 0 ? count : this.#outcome(session, count);
+	}
+
+	read(session: number, offset: number, length: number): number {
+		clearErrors();
+		const count = ssl.read(session, this.#base + offset, length);
+		return count > 0 ? count : this.#outcome(session, count);
+	}
+
+	write(session: number, offset: number, length: number): number {
+		clearErrors();
+		const count = ssl.write(session, this.#base + offset, length);
+		return count > 0 ? count : this.#outcome(session, count);
+	}
+
+	pending(session: number): number {
+		return ssl.pending(session);
+	}
+
+	shutdown(session: number): number {
+		clearErrors();
+		const result = ssl.shutdown(session);
+		return result >= 0 ? 0 : this.#outcome(session, result);
+	}
+
+	free(session: number): void {
+		if (this.live === 0) throw new Error("a TLS session was freed that is not open");
+		this.live--;
+		const pointer = ssl.contextOf(session);
+		const context = this.#contexts.get(pointer);
+		ssl.freeSession(session);
+		clearErrors();
+		context?.end();
+		// The last session takes a freed context with it, and another may come to lie at its address.
+		if (context?.sessions === 0) this.#contexts.delete(pointer);
+	}
+
+	/** What a call that did not succeed means; the error queue is empty afterwards. */
+	#outcome(session: number, result: number): number {
+		const errno = libc.errno();
+		switch (ssl.errorOf(session, result)) {
+			case ERROR_WANT_READ:
+				return WANT_READ;
+			case ERROR_WANT_WRITE:
+				return WANT_WRITE;
+			case ERROR_ZERO_RETURN:
+				return END;
+			case ERROR_SYSCALL:
+				clearErrors();
+				return errno === 0 ? TRUNCATED : -errno;
+			case ERROR_SSL:
+				return this.#failed(session);
+			default:
+				// The others belong to callbacks that are not set.
+				return this.#failed(session);
+		}
+	}
+
+	#failed(session: number): number {
+		const code = takeFirstError();
+		const reason = tlsReason(code);
+		if (reason === UNEXPECTED_EOF) return TRUNCATED;
+		this.#failure = code;
+		this.#verifyResult = reason === CERTIFICATE_VERIFY_FAILED ? ssl.verifyResult(session) : 0;
+		return FAILED;
+	}
+
+	lastReason(): string {
+		const reason = reasonText(this.#failure);
+		return this.#verifyResult === 0 ? reason : `${reason}: ${ssl.verifyText(this.#verifyResult)}`;
+	}
+
+	alpn(session: number): string {
+		this.#words.fill(0n);
+		ssl.alpnSelected(session, this.#wordsAt, this.#wordsAt + 8);
+		const length = Number(this.#words[1]);
+		if (length === 0) return "";
+		const bytes = new Uint8Array(new ArrayBuffer(length));
+		ssl.copy(libc.addressOf(bytes), Number(this.#words[0]), length);
+		return new TextDecoder("latin1").decode(bytes);
+	}
+
+	version(session: number): string {
+		return ssl.versionOf(session);
+	}
+
+	cipher(session: number): string {
+		const cipher = ssl.currentCipher(session);
+		return cipher === 0 ? "" : ssl.cipherName(cipher);
+	}
+
+	resumed(session: number): boolean {
+		return ssl.sessionReused(session) === 1;
+	}
+
+	peerSubject(session: number): string {
+		return withSubject(
+			session,
+			(buffer, length) => {
+				if (length === 0) return "";
+				const bytes = new Uint8Array(new ArrayBuffer(length));
+				ssl.readBuffer(buffer, libc.addressOf(bytes), length);
+				return new TextDecoder("latin1").decode(bytes);
+			},
+			"",
+		);
+	}
+
+	copyPeerSubject(session: number, offset: number, room: number): number {
+		return withSubject(
+			session,
+			(buffer, length) => {
+				if (length > room) return -ENOBUFS;
+				return length === 0 ? 0 : ssl.readBuffer(buffer, this.#base + offset, length);
+			},
+			0,
+		);
+	}
+}
+
+/** Prints the subject of the peer's certificate into a buffer that lives as long as `use` runs. */
+function withSubject<T>(session: number, use: (buffer: number, length: number) => T, without: T): T {
+	const certificate = ssl.peerCertificate(session);
+	if (certificate === 0) return without;
+	const buffer = ssl.newBuffer(ssl.memoryBuffer());
+	try {
+		return use(buffer, Math.max(0, ssl.printName(buffer, ssl.subjectOf(certificate), 0, NAME_RFC_2253)));
+	} finally {
+		ssl.freeBuffer(buffer);
+		clearErrors();
+	}
+}

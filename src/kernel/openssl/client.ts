@@ -1,0 +1,121 @@
+/** TLS towards upstreams: one context per name that a certificate is checked for. */
+import { isIP } from "node:net";
+import { rootCertificates } from "node:tls";
+import * as libc from "../libc.js";
+import type { PemFile } from "./certificate.js";
+import { Context, encodeAlpn, refuse } from "./context.js";
+import * as ssl from "./library.js";
+import { eachCertificate } from "./pem.js";
+import { inCMemory } from "./tickets.js";
+
+export interface ClientOptions {
+	/** Host name or IP address: what the upstream's certificate must be for, and, unless it is an address, SNI. */
+	readonly serverName: string;
+	/** `false`: whoever answers is believed. */
+	readonly verify: boolean;
+	/** Trusted instead of the authorities that Node carries. */
+	readonly ca?: PemFile;
+	/** Shown to an upstream that asks for a certificate. */
+	readonly identity?: { readonly cert: PemFile; readonly key: PemFile };
+	/** Offered, the preferred one first. */
+	readonly alpn: readonly string[];
+}
+
+const CONTROL_HOST_NAME = 55;
+const NAME_TYPE_HOST = 0;
+
+const VERIFY_NONE = 0x00;
+const VERIFY_PEER = 0x01;
+
+/** `w*.example.com`: RFC 6125, section 6.4.3 leaves it open, browsers refuse it. */
+const NO_PARTIAL_WILDCARDS = 0x4;
+
+/** The authorities that Node carries, parsed once per thread and shared by all contexts. */
+export class Roots {
+	#store = 0;
+
+	get store(): number {
+		if (this.#store === 0) {
+			const store = ssl.newStore();
+			eachCertificate({ file: "", text: rootCertificates.join("\n") }, (root) => {
+				ssl.addToStore(store, root);
+			});
+			this.#store = store;
+		}
+		return this.#store;
+	}
+
+	dispose(): void {
+		if (this.#store !== 0) ssl.freeStore(this.#store);
+		this.#store = 0;
+	}
+}
+
+export class ClientContext extends Context {
+	readonly #name: Uint8Array | undefined;
+	readonly #nameAt: number;
+	#resumption = 0;
+
+	constructor(options: ClientOptions, roots: Roots) {
+		super(ssl.clientMethod());
+		const { serverName, alpn, identity } = options;
+		// RFC 6066, section 3: an address is not sent as a name.
+		this.#name = isIP(serverName) === 0 ? inCMemory(new TextEncoder().encode(`${serverName}\0`)) : undefined;
+		this.#nameAt = this.#name === undefined ? 0 : libc.addressOf(this.#name);
+		this.complete(() => {
+			if (options.verify) this.#verify(options, roots);
+			else ssl.setVerify(this.pointer, VERIFY_NONE, 0);
+			if (identity !== undefined) this.identify(identity.cert, identity.key);
+			if (alpn.length > 0) this.#offer(encodeAlpn(alpn));
+		});
+	}
+
+	protected override prepare(session: number): void {
+		ssl.setConnectState(session);
+		if (this.#nameAt !== 0) ssl.control(session, CONTROL_HOST_NAME, NAME_TYPE_HOST, this.#nameAt);
+		if (this.#resumption !== 0) ssl.setResumption(session, this.#resumption);
+	}
+
+	/**
+	 * Later sessions continue this one, when the upstream agrees. Of TLS 1.3 it is to be asked after the first
+	 * read, for tickets come behind the handshake. One is kept per context; its certificate was checked then.
+	 */
+	remember(session: number): void {
+		const resumption = ssl.takeResumption(session);
+		if (resumption === 0) return;
+		if (ssl.isResumable(resumption) === 1) {
+			this.forget();
+			this.#resumption = resumption;
+		} else ssl.freeResumption(resumption);
+	}
+
+	forget(): void {
+		if (this.#resumption !== 0) ssl.freeResumption(this.#resumption);
+		this.#resumption = 0;
+	}
+
+	override free(): void {
+		this.forget();
+		super.free();
+	}
+
+	#verify({ serverName, ca }: ClientOptions, roots: Roots): void {
+		ssl.setVerify(this.pointer, VERIFY_PEER, 0);
+		if (ca === undefined) ssl.setStore(this.pointer, roots.store);
+		else this.trust(ca, () => {});
+		const parameters = ssl.verifyParameters(this.pointer);
+		ssl.setVerifyHostFlags(parameters, NO_PARTIAL_WILDCARDS);
+		const result =
+			isIP(serverName) === 0
+				? ssl.setVerifyHost(parameters, serverName, 0)
+				: ssl.setVerifyAddress(parameters, serverName);
+		if (result !== 1) refuse("", `no certificate can be checked for the name "${serverName}"`);
+	}
+
+	#offer(list: Uint8Array): void {
+		const bytes = inCMemory(list);
+		// Here 0 is success.
+		if (ssl.setAlpnOffered(this.pointer, libc.addressOf(bytes), bytes.length) !== 0)
+			refuse("", "the protocols cannot be offered");
+	}
+}

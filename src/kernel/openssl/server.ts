@@ -1,0 +1,167 @@
+/** TLS towards clients: one context per certificate. Which one a session takes, SNI has said before it is opened. */
+import { createHash } from "node:crypto";
+import * as libc from "../libc.js";
+import type { PemFile } from "./certificate.js";
+import { Context, encodeAlpn } from "./context.js";
+import { TlsConfigError } from "./errors.js";
+import * as ssl from "./library.js";
+import { inCMemory } from "./tickets.js";
+
+export interface ServerOptions {
+	/** Names it is for. A ticket is good for the same names and the same `clientCa` only. */
+	readonly names: readonly string[];
+	/** The server's certificate, then the intermediate ones. */
+	readonly cert: PemFile;
+	readonly key: PemFile;
+	/** Protocols, the preferred one first. Empty: what clients offer is ignored. */
+	readonly alpn: readonly string[];
+	/** Clients must show a certificate issued by one of these. */
+	readonly clientCa?: PemFile;
+	/** An OCSP response in DER, given to clients that ask for one (RFC 6066, section 8). */
+	readonly staple?: { readonly file: string; readonly bytes: Uint8Array };
+}
+
+const CONTROL_STATUS_CALLBACK = 63;
+const CONTROL_STATUS_ARGUMENT = 64;
+const CONTROL_STATUS_RESPONSE = 71;
+
+const VERIFY_PEER = 0x01;
+const VERIFY_FAIL_WITHOUT = 0x02;
+
+/**
+ * How long a ticket is good: OpenSSL's own default. A client certificate is not asked for again until then,
+ * so this is also how long one may live on after it was revoked.
+ */
+export const TICKET_SECONDS = 2 * 60 * 60;
+
+// What callbacks say: SSL_CTX_set_alpn_select_cb(3), SSL_CTX_set_tlsext_status_cb(3).
+const SELECTED = 0;
+const REFUSED = 2;
+const NO_ANSWER = 3;
+const OVERLAP = 1;
+
+/** What the contexts of one thread share: callbacks cost a slot each, of which a process has 8,192. */
+export class ServerCallbacks {
+	readonly alpn: ssl.Callback;
+	readonly staple: ssl.Callback;
+	readonly #contexts = new Map<number, ServerContext>();
+	#last = 0;
+
+	constructor() {
+		this.alpn = ssl.registerAlpn(
+			(_session, out, outLength, offered, offeredLength, id) =>
+				this.#contexts.get(id)?.select(out, outLength, offered, offeredLength) ?? NO_ANSWER,
+		);
+		this.staple = ssl.registerStatus(
+			(session, id) => this.#contexts.get(id)?.giveStaple(session) ?? NO_ANSWER,
+		);
+	}
+
+	/** The argument by which callbacks find the context. */
+	add(context: ServerContext): number {
+		this.#last++;
+		this.#contexts.set(this.#last, context);
+		return this.#last;
+	}
+
+	remove(id: number): void {
+		this.#contexts.delete(id);
+	}
+
+	dispose(): void {
+		this.alpn.unregister();
+		this.staple.unregister();
+	}
+}
+
+export class ServerContext extends Context {
+	readonly #callbacks: ServerCallbacks;
+	readonly #id: number;
+	readonly #alpn: Uint8Array;
+	readonly #alpnAt: number;
+	readonly #staple: Uint8Array;
+	readonly #stapleAt: number;
+
+	constructor(options: ServerOptions, tickets: ssl.Callback, callbacks: ServerCallbacks) {
+		super(ssl.serverMethod());
+		this.#callbacks = callbacks;
+		this.#id = callbacks.add(this);
+		this.#alpn = inCMemory(encodeAlpn(options.alpn));
+		this.#alpnAt = libc.addressOf(this.#alpn);
+		this.#staple = inCMemory(options.staple?.bytes ?? new Uint8Array());
+		this.#stapleAt = libc.addressOf(this.#staple);
+		this.complete(() => {
+			this.identify(options.cert, options.key);
+			if (options.clientCa !== undefined) this.#requireClientCertificate(options.clientCa);
+			if (options.staple !== undefined) this.#useStaple(options.staple.file);
+			if (options.alpn.length > 0) ssl.setAlpnCallback(this.pointer, callbacks.alpn.pointer, this.#id);
+			this.#bindTickets(options, tickets);
+			// Data before the handshake's end can be replayed by anybody (RFC 8446, section 8).
+			ssl.setMaxEarlyData(this.pointer, 0);
+		});
+	}
+
+	protected override prepare(session: number): void {
+		ssl.setAcceptState(session);
+	}
+
+	/** Until here callbacks may ask for it: a handshake that was under way at a reload is answered as it began. */
+	protected override release(): void {
+		this.#callbacks.remove(this.#id);
+	}
+
+	#requireClientCertificate(clientCa: PemFile): void {
+		this.trust(clientCa, (authority) => {
+			ssl.addClientAuthority(this.pointer, authority);
+		});
+		ssl.setVerify(this.pointer, VERIFY_PEER | VERIFY_FAIL_WITHOUT, 0);
+	}
+
+	#useStaple(file: string): void {
+		if (!isGoodResponse(this.#staple))
+			throw new TlsConfigError(file, "is not a successful OCSP response in DER", "");
+		ssl.controlContextCallback(this.pointer, CONTROL_STATUS_CALLBACK, this.#callbacks.staple.pointer);
+		ssl.controlContext(this.pointer, CONTROL_STATUS_ARGUMENT, 0, this.#id);
+	}
+
+	#bindTickets({ names, clientCa }: ServerOptions, tickets: ssl.Callback): void {
+		const binding = JSON.stringify([[...names].sort(), clientCa?.text ?? ""]);
+		const id = inCMemory(createHash("sha256").update(binding).digest());
+		ssl.setSessionIdContext(this.pointer, libc.addressOf(id), id.length);
+		ssl.setSessionSeconds(this.pointer, TICKET_SECONDS);
+		ssl.setTicketCallback(this.pointer, tickets.pointer);
+	}
+
+	/** RFC 7301, section 3.2: a client that offers nothing we speak is told so, instead of being misunderstood. */
+	select(out: number, outLength: number, offered: number, offeredLength: number): number {
+		const { length } = this.#alpn;
+		const result = ssl.selectProtocol(out, outLength, this.#alpnAt, length, offered, offeredLength);
+		return result === OVERLAP ? SELECTED : REFUSED;
+	}
+
+	/** The session takes a copy, which it frees. */
+	giveStaple(session: number): number {
+		const { length } = this.#staple;
+		const copy = ssl.allocate(length, 0, 0);
+		if (copy === 0) return NO_ANSWER;
+		ssl.copy(copy, this.#stapleAt, length);
+		ssl.control(session, CONTROL_STATUS_RESPONSE, length, copy);
+		return SELECTED;
+	}
+}
+
+/** RFC 6960, section 4.2.1: `SEQUENCE { ENUMERATED successful, … }`, and nothing behind it. */
+function isGoodResponse(der: Uint8Array): boolean {
+	const [tag, first = 0] = der;
+	if (tag !== 0x30) return false;
+	const lengthBytes = first < 0x80 ? 0 : first & 0x7f;
+	let length = lengthBytes === 0 ? first : 0;
+	for (let i = 0; i < lengthBytes; i++) length = length * 256 + (der[2 + i] ?? 0);
+	const content = 2 + lengthBytes;
+	return (
+		content + length === der.length &&
+		der[content] === 0x0a &&
+		der[content + 1] === 1 &&
+		der[content + 2] === 0
+	);
+}

@@ -1,0 +1,72 @@
+/**
+ * What the reactor asks of a TLS library: one session over one non-blocking descriptor, which stays the
+ * caller's. Production passes `Openssl`; tests may pass a simulated one.
+ *
+ * Results: >= 0 is success; -1 … -4095 is `-errno`, as with the `Kernel`; the four below are neither.
+ * After TRUNCATED, FAILED or an errno a session is good for `free` and nothing else.
+ */
+export interface Tls {
+	/** Sessions opened and not yet freed. */
+	readonly live: number;
+
+	/** A session over a connected descriptor, or a negative errno. A handle is never 0. */
+	open(context: TlsContext, fd: number): number;
+	/** Goes on with the handshake: 0 when it is complete. What fails here has been told to the peer by an alert. */
+	handshake(session: number): number;
+	/**
+	 * Copies decrypted bytes and leaves them in the session. It shows *the first record that is not read yet*,
+	 * however much follows: who needs more than that has to read it, and keep it. 0 is the end of the stream.
+	 */
+	peek(session: number, offset: number, length: number): number;
+	/**
+	 * Takes up to `length` bytes, at most one record (16 KiB). 0 is the end of the stream, said by the peer
+	 * (close_notify). Fewer than `length` does *not* mean that nothing more waits: only WANT_READ does. Bytes
+	 * may wait in the session of which the descriptor shows nothing, so with edges read until WANT_READ.
+	 */
+	read(session: number, offset: number, length: number): number;
+	/**
+	 * Sends up to `length` bytes, at most one record. After WANT_WRITE the record is encrypted already: the next
+	 * write must begin with the same bytes and be at least as long, though it may come from elsewhere.
+	 */
+	write(session: number, offset: number, length: number): number;
+	/** Bytes that `read` would give without asking the kernel. */
+	pending(session: number): number;
+	/**
+	 * Ends our direction (close_notify): 0 when that is sent. Not before the handshake is complete, not while
+	 * a write wants to be repeated, and again only after WANT_WRITE: one call more would read, and lose bytes.
+	 */
+	shutdown(session: number): number;
+	/** Gives the session back; the descriptor stays open. */
+	free(session: number): void;
+
+	/** The protocol agreed on by ALPN; empty when there is none. */
+	alpn(session: number): string;
+	/** `TLSv1.3` */
+	version(session: number): string;
+	/** `TLS_AES_128_GCM_SHA256` */
+	cipher(session: number): string;
+	/** The handshake continued an earlier session. */
+	resumed(session: number): boolean;
+	/** The subject of the peer's certificate as RFC 2253 writes it, in ASCII; empty when it showed none. */
+	peerSubject(session: number): string;
+	/** The same, written at `offset`. Returns its length, or -ENOBUFS when `length` is too small for it. */
+	copyPeerSubject(session: number, offset: number, length: number): number;
+
+	/** Why the last call that returned FAILED did, in the library's words: `no shared cipher`. */
+	lastReason(): string;
+}
+
+/** Made by the library; freeing it leaves the sessions that were opened with it alone. */
+export interface TlsContext {
+	readonly pointer: number;
+	free(): void;
+}
+
+/** Nothing to be had before the descriptor is readable. */
+export const WANT_READ = -10_001;
+/** Nothing to be done before the descriptor is writable; a read, too, may have to write first. */
+export const WANT_WRITE = -10_002;
+/** The connection ended without close_notify: the stream may have been cut by somebody else than the peer. */
+export const TRUNCATED = -10_003;
+/** The peer or we broke the handshake or the protocol: `lastReason()` says how. */
+export const FAILED = -10_004;
