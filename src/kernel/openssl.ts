@@ -28,6 +28,9 @@ const ERROR_WANT_WRITE = 3;
 const ERROR_SYSCALL = 5;
 const ERROR_ZERO_RETURN = 6;
 
+/** `SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN` */
+const BOTH_ENDED = 3;
+
 /** The end of the stream, as with the kernel's `receive`. */
 const END = 0;
 
@@ -143,6 +146,8 @@ export class Openssl implements Tls {
 	free(session: number): void {
 		if (this.live === 0) throw new Error("a TLS session was freed that is not open");
 		this.live--;
+		// Otherwise a session that did not end with a close_notify could not be resumed; since TLS 1.1 it may be.
+		ssl.setShutdown(session, BOTH_ENDED);
 		const pointer = ssl.contextOf(session);
 		const context = this.#contexts.get(pointer);
 		ssl.freeSession(session);

@@ -96,6 +96,10 @@ export const setSessionIdContext = declare<[number, number, number]>(
 	[POINTER, POINTER, "uint"],
 );
 export const setSessionSeconds = declare<[number, number]>("SSL_CTX_set_timeout", "long", [POINTER, "long"]);
+export const setTicketCount = declare<[number, number]>("SSL_CTX_set_num_tickets", "int", [
+	POINTER,
+	"size_t",
+]);
 export const setMaxEarlyData = declare<[number, number]>("SSL_CTX_set_max_early_data", "int", [
 	POINTER,
 	"uint32_t",
@@ -199,6 +203,7 @@ export const read = declare<[number, number, number]>("SSL_read", "int", [POINTE
 export const write = declare<[number, number, number]>("SSL_write", "int", [POINTER, POINTER, "int"]);
 export const pending = declare<[number]>("SSL_pending", "int", [POINTER]);
 export const shutdown = declare<[number]>("SSL_shutdown", "int", [POINTER]);
+export const setShutdown = declare<[number, number], void>("SSL_set_shutdown", "void", [POINTER, "int"]);
 export const errorOf = declare<[number, number]>("SSL_get_error", "int", [POINTER, "int"]);
 export const alpnSelected = declare<[number, number, number], void>("SSL_get0_alpn_selected", "void", [
 	POINTER,

@@ -29,7 +29,7 @@ export interface Tls {
 	 * write must begin with the same bytes and be at least as long, though it may come from elsewhere.
 	 */
 	write(session: number, offset: number, length: number): number;
-	/** Bytes that `read` would give without asking the kernel. */
+	/** Decrypted bytes that wait in the session. There may be undecrypted ones, too. */
 	pending(session: number): number;
 	/**
 	 * Ends our direction (close_notify): 0 when that is sent. Not before the handshake is complete, not while
