@@ -77,16 +77,20 @@ export class ClientContext extends Context {
 	}
 
 	/**
-	 * Later sessions continue this one, when the upstream agrees. Of TLS 1.3 it is to be asked after the first
-	 * read, for tickets come behind the handshake. One is kept per context; its certificate was checked then.
+	 * Later sessions continue this one, when the upstream agrees. With TLS 1.3 its tickets come at any time behind
+	 * the handshake, so ask as late as possible: before `free`. One is kept per context; the upstream's
+	 * certificate was checked when it began. False: there is nothing to continue with, an earlier one stays.
 	 */
-	remember(session: number): void {
+	remember(session: number): boolean {
 		const resumption = ssl.takeResumption(session);
-		if (resumption === 0) return;
-		if (ssl.isResumable(resumption) === 1) {
-			this.forget();
-			this.#resumption = resumption;
-		} else ssl.freeResumption(resumption);
+		if (resumption === 0) return false;
+		if (ssl.isResumable(resumption) !== 1) {
+			ssl.freeResumption(resumption);
+			return false;
+		}
+		this.forget();
+		this.#resumption = resumption;
+		return true;
 	}
 
 	forget(): void {
