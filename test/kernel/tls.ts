@@ -5,7 +5,15 @@ import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import tls, { type ConnectionOptions, type TLSSocket, type TlsOptions } from "node:tls";
-import { AF_INET, EAGAIN, EINPROGRESS, EPOLLIN, EPOLLOUT } from "../../src/kernel/constants.js";
+import {
+	AF_INET,
+	EAGAIN,
+	EINPROGRESS,
+	EPOLLIN,
+	EPOLLOUT,
+	IPPROTO_TCP,
+	TCP_NODELAY,
+} from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
 import type { ClientContext, ClientOptions } from "../../src/kernel/openssl/client.js";
 import type { Context } from "../../src/kernel/openssl/context.js";
@@ -14,7 +22,8 @@ import { newTicketKey } from "../../src/kernel/openssl/tickets.js";
 import { WANT_READ, WANT_WRITE } from "../../src/kernel/openssl/tls.js";
 import { Openssl } from "../../src/kernel/openssl.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
-import { connection, LOOPBACK, listen, newKernel, waitFor } from "./connection.js";
+import type { Listener } from "../../src/kernel/sockets.js";
+import { LOOPBACK, listen, newKernel, waitFor } from "./connection.js";
 import { type Issued, issue } from "./issue.js";
 
 /** Where tests put and find bytes in the arena. */
@@ -30,20 +39,23 @@ export const PLAIN = issue({ commonName: NAME });
 export class World {
 	readonly kernel: LinuxKernel;
 	readonly tls: Openssl;
-	readonly #ends: (() => void)[] = [];
+	readonly #deferred: (() => void)[] = [];
+	readonly #ends = new Set<End>();
+	#listener: Listener | undefined;
 
 	constructor(t: TestContext, ticketKeys: readonly Uint8Array[] = [newTicketKey()]) {
 		this.kernel = newKernel(t);
 		this.tls = new Openssl(this.kernel.memory, ticketKeys);
 		t.after(() => {
-			for (let end = this.#ends.pop(); end !== undefined; end = this.#ends.pop()) end();
+			for (const end of this.#ends) end.close();
+			for (let end = this.#deferred.pop(); end !== undefined; end = this.#deferred.pop()) end();
 			assert.equal(this.tls.live, 0, "a session was not freed");
 			this.tls.dispose();
 		});
 	}
 
 	defer(end: () => void): void {
-		this.#ends.push(end);
+		this.#deferred.push(end);
 	}
 
 	server(options: Partial<ServerOptions> = {}, identity: Issued = PLAIN): ServerContext {
@@ -74,14 +86,30 @@ export class World {
 	open(context: Context, fd: number): End {
 		const session = this.tls.open(context, fd);
 		assert.ok(session > 0, `open: ${session}`);
-		const end = new End(this, session, fd);
-		this.defer(() => end.close());
+		const end = new End(this, session, fd, () => this.#ends.delete(end));
+		this.#ends.add(end);
 		return end;
+	}
+
+	/** Both ends of a new connection; all come from one listener, so that thousands may be made. */
+	link(t: TestContext): { near: number; far: number } {
+		this.#listener ??= listen(t);
+		const { fds, port } = this.#listener;
+		const near = this.kernel.socket(AF_INET);
+		assert.equal(this.kernel.connect(near, encodeInternet(LOOPBACK, port)), -EINPROGRESS);
+		const [listener = -1] = fds;
+		waitFor(this.kernel, listener, EPOLLIN);
+		const far = this.kernel.accept(listener, 0);
+		waitFor(this.kernel, near, EPOLLOUT);
+		assert.ok(far >= 0);
+		// Otherwise a second small record would wait until the first is acknowledged.
+		this.kernel.setOption(near, IPPROTO_TCP, TCP_NODELAY, 1);
+		return { near, far };
 	}
 
 	/** Two ends of one connection, before their handshake. */
 	pair(t: TestContext, server: Context, client: Context): { near: End; far: End } {
-		const { near, far } = connection(t, this.kernel);
+		const { near, far } = this.link(t);
 		return { near: this.open(client, near), far: this.open(server, far) };
 	}
 
@@ -148,12 +176,15 @@ export class End {
 	readonly session: number;
 	readonly fd: number;
 	readonly #world: World;
-	#closed = false;
+	readonly #closed: () => void;
+	#open = true;
+	#ownsDescriptor = true;
 
-	constructor(world: World, session: number, fd: number) {
+	constructor(world: World, session: number, fd: number, closed: () => void) {
 		this.#world = world;
 		this.session = session;
 		this.fd = fd;
+		this.#closed = closed;
 	}
 
 	handshake(): number {
@@ -184,6 +215,7 @@ export class End {
 
 	/** What the last read or peek put into the arena. */
 	text(count: number): string {
+		assert.ok(count > 0, `no bytes: ${count}`);
 		return Buffer.from(this.#world.kernel.memory.subarray(AT, AT + count)).toString("latin1");
 	}
 
@@ -205,10 +237,17 @@ export class End {
 	}
 
 	close(): void {
-		if (this.#closed) return;
-		this.#closed = true;
+		if (!this.#open) return;
+		this.#open = false;
 		this.#world.tls.free(this.session);
-		this.#world.kernel.close(this.fd);
+		if (this.#ownsDescriptor) this.#world.kernel.close(this.fd);
+		this.#closed();
+	}
+
+	/** The descriptor is no longer closed here. */
+	release(): number {
+		this.#ownsDescriptor = false;
+		return this.fd;
 	}
 }
 

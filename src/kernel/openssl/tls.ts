@@ -25,8 +25,9 @@ export interface Tls {
 	 */
 	read(session: number, offset: number, length: number): number;
 	/**
-	 * Sends up to `length` bytes, at most one record. After WANT_WRITE the record is encrypted already: the next
-	 * write must begin with the same bytes and be at least as long, though it may come from elsewhere.
+	 * Sends up to `length` bytes, in records of 16 KiB. After WANT_WRITE a record is encrypted already: the next
+	 * write must begin with the same bytes and be at least as long, though it may come from elsewhere. After
+	 * anything else the next write is free.
 	 */
 	write(session: number, offset: number, length: number): number;
 	/** Decrypted bytes that wait in the session. There may be undecrypted ones, too. */
