@@ -8,8 +8,8 @@ import { AT, type End, isWaiting, settled, World } from "./tls.js";
 import { Wire } from "./wire.js";
 
 const SO_SNDBUF = 7;
-const SO_RCVBUF = 8;
 const MIB = 1 << 20;
+const PATIENCE_MS = 20_000;
 /** The largest record, RFC 8446, section 5.1. */
 const RECORD_BYTES = 16_384;
 
@@ -85,22 +85,22 @@ function hashOf(bytes: Uint8Array): string {
 }
 
 for (const seed of [1, 2, 3, 4]) {
-	test(`1 MiB each way at once through tiny buffers, in any order of steps (seed ${seed})`, (t) => {
+	test(`1 MiB each way at once through tiny send buffers, in any order of steps (seed ${seed})`, (t) => {
 		const world = new World(t);
 		const { near, far } = world.connected(t, world.server(), world.client());
-		for (const { fd } of [near, far])
-			for (const option of [SO_SNDBUF, SO_RCVBUF]) world.kernel.setOption(fd, SOL_SOCKET, option, 4_608);
+		// A receive window that small would be opened by the kernel's timers only.
+		for (const { fd } of [near, far]) world.kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, 4_608);
 		const random = seeded(seed);
 		const there = randomBytes(MIB);
 		const back = randomBytes(MIB);
 		const senders = [new Sender(world, near, there), new Sender(world, far, back)] as const;
 		const receivers = [new Receiver(world, far), new Receiver(world, near)] as const;
 		const all = [...senders, ...receivers];
-		let idle = 0;
+		const giveUpAtMs = performance.now() + PATIENCE_MS;
 		while (receivers.some(({ received }) => received < MIB)) {
 			const one = all[Math.floor(random() * all.length)];
-			idle = one?.step(random) === true ? 0 : idle + 1;
-			assert.ok(idle < 100_000, "neither end goes on");
+			if (one?.step(random) !== true)
+				assert.ok(performance.now() < giveUpAtMs, `${receivers.map(({ received }) => received)} of ${MIB}`);
 		}
 		assert.ok(senders.every(({ done }) => done));
 		assert.ok(
