@@ -22,7 +22,6 @@ import { Tickets } from "./openssl/tickets.js";
 import { FAILED, type Tls, TRUNCATED, WANT_READ, WANT_WRITE } from "./openssl/tls.js";
 
 // SSL_get_error(3)
-const ERROR_SSL = 1;
 const ERROR_WANT_READ = 2;
 const ERROR_WANT_WRITE = 3;
 const ERROR_SYSCALL = 5;
@@ -170,10 +169,8 @@ export class Openssl implements Tls {
 			case ERROR_SYSCALL:
 				clearErrors();
 				return errno === 0 ? TRUNCATED : -errno;
-			case ERROR_SSL:
-				return this.#failed(session);
 			default:
-				// The others belong to callbacks that are not set.
+				// SSL_ERROR_SSL; all others belong to callbacks that are not set.
 				return this.#failed(session);
 		}
 	}
