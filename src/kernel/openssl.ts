@@ -37,8 +37,6 @@ const END = 0;
 const NAME_RFC_2253 = 0x1110317;
 
 export class Openssl implements Tls {
-	live = 0;
-
 	readonly #base: number;
 	readonly #tickets: Tickets;
 	readonly #callbacks: ServerCallbacks;
@@ -48,6 +46,7 @@ export class Openssl implements Tls {
 	// Results by reference: a pointer and a length.
 	readonly #words = new BigUint64Array(new ArrayBuffer(16));
 	readonly #wordsAt: number;
+	#live = 0;
 	#failure = 0;
 	#verifyResult = 0;
 
@@ -62,6 +61,10 @@ export class Openssl implements Tls {
 		this.#wordsAt = libc.addressOf(this.#words);
 		this.#tickets = new Tickets(ticketKeys);
 		this.#callbacks = new ServerCallbacks();
+	}
+
+	get live(): number {
+		return this.#live;
 	}
 
 	/** For all server contexts of this thread, those in use included. */
@@ -96,7 +99,7 @@ export class Openssl implements Tls {
 		}
 		context.begin(session);
 		this.#contexts.set(context.pointer, context);
-		this.live++;
+		this.#live++;
 		return session;
 	}
 
@@ -143,8 +146,8 @@ export class Openssl implements Tls {
 	}
 
 	free(session: number): void {
-		if (this.live === 0) throw new Error("a TLS session was freed that is not open");
-		this.live--;
+		if (this.#live === 0) throw new Error("a TLS session was freed that is not open");
+		this.#live--;
 		// Otherwise a session that did not end with a close_notify could not be resumed; since TLS 1.1 it may be.
 		ssl.setShutdown(session, BOTH_ENDED);
 		const pointer = ssl.contextOf(session);

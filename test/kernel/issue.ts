@@ -63,7 +63,9 @@ export function issue(options: Issue): Issued {
 		der(0xa3, der(SEQUENCE, ...extensions(options))),
 	);
 	const certificate = der(SEQUENCE, signed, algorithm, der(0x03, [0], sign(hash, signed, signer)));
-	const body = Buffer.from(certificate).toString("base64").replace(/.{64}/g, "$&\n");
+	const body = Buffer.from(certificate)
+		.toString("base64")
+		.replace(/.{64}(?=.)/g, "$&\n");
 	return {
 		cert: {
 			file: `${commonName}.pem`,

@@ -75,6 +75,24 @@ test("a record that was cut is not half delivered", (t) => {
 	assert.equal(wire.far.read(), TRUNCATED);
 });
 
+test("a client that leaves amid its hello is no failure of the protocol", (t) => {
+	const world = new World(t);
+	const server = world.server();
+	const client = world.client();
+	const complete = new Wire(t, world, server, client);
+	complete.near.handshake();
+	const total = complete.carry();
+	assert.ok(total > 200);
+	for (let length = 0; length < total; length += 23) {
+		const wire = new Wire(t, world, server, client);
+		assert.equal(wire.near.handshake(), WANT_READ);
+		if (length > 0) assert.equal(wire.carry(length), length);
+		wire.end();
+		assert.equal(wire.far.handshake(), TRUNCATED, `after ${length} bytes`);
+		wire.close();
+	}
+});
+
 test("a reset is an errno, and so is writing after it", (t) => {
 	const world = new World(t);
 	const { near, far } = world.connected(t, world.server(), world.client());

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
 	inspectAuthorities,
 	inspectCertificate,
+	inspectClientCertificate,
 	type PemFile,
 } from "../../src/kernel/openssl/certificate.js";
 import {
@@ -64,7 +65,12 @@ const bad: readonly [string, () => string, RegExp][] = [
 	[
 		"an intermediate one that expired",
 		() => {
-			const gone = issue({ commonName: "Gone", isAuthority: true, issuer: root, untilMs: Date.now() - 1000 });
+			const gone = issue({
+				commonName: "Gone",
+				isAuthority: true,
+				issuer: root,
+				untilMs: NOW.getTime() - 1000,
+			});
 			const under = issue({ commonName: NAME, issuer: gone });
 			return inspect(under, { cert: chainOf("chain.pem", under, gone) });
 		},
@@ -98,7 +104,7 @@ const bad: readonly [string, () => string, RegExp][] = [
 	[
 		"a certificate for clients",
 		() => inspect(issue({ commonName: NAME, usages: [CLIENT_AUTH] })),
-		/not meant for servers \(its extended key usage lacks serverAuth\)/,
+		/not meant for servers \(its extended key usage lacks 1\.3\.6\.1\.5\.5\.7\.3\.1\)/,
 	],
 	[
 		"a weak RSA key",
@@ -173,8 +179,17 @@ test("a wildcard covers one label, and itself", () => {
 	);
 });
 
+test("a certificate for upstreams needs no name of a host, and must be for clients", () => {
+	const ann = issue({ commonName: "Ann", names: [], usages: [CLIENT_AUTH] });
+	assert.deepEqual(inspectClientCertificate(ann.cert, ann.key, NOW), []);
+	assert.match(
+		inspectClientCertificate(leaf.cert, self.key, NOW).join("\n"),
+		/does not belong to the certificate in .*\n.*: the certificate is not meant for clients/,
+	);
+});
+
 test("authorities: expired ones and empty files are found", () => {
-	const gone = issue({ commonName: "Gone", isAuthority: true, untilMs: Date.now() - 1000 });
+	const gone = issue({ commonName: "Gone", isAuthority: true, untilMs: NOW.getTime() - 1000 });
 	assert.deepEqual(inspectAuthorities(chainOf("ca.pem", root), NOW), []);
 	assert.match(
 		inspectAuthorities(chainOf("ca.pem", root, gone), NOW).join("\n"),

@@ -28,6 +28,7 @@ const BROKEN_SIGNATURES: Readonly<Record<string, string>> = {
 
 /** Extended key usages, RFC 5280, section 4.2.1.12. */
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 const ANY_USAGE = "2.5.29.37.0";
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -46,12 +47,31 @@ export function inspectCertificate(
 	names: readonly string[],
 	now: Date,
 ): string[] {
+	const { leaf, problems } = inspectChain(chain, key, now);
+	if (leaf === undefined) return problems;
+	const findings = [...inspectUsage(leaf, SERVER_AUTH, "servers"), ...inspectNames(leaf, names)];
+	return [...problems, ...findings.map((what) => `${chain.file}: ${what}`)];
+}
+
+/** The same for a certificate that is shown to upstreams: it needs no name of a host. */
+export function inspectClientCertificate(chain: PemFile, key: PemFile, now: Date): string[] {
+	const { leaf, problems } = inspectChain(chain, key, now);
+	if (leaf === undefined) return problems;
+	const findings = inspectUsage(leaf, CLIENT_AUTH, "clients");
+	return [...problems, ...findings.map((what) => `${chain.file}: ${what}`)];
+}
+
+/** Whether the certificates belong together and to the key, and are neither weak nor out of date. */
+function inspectChain(
+	chain: PemFile,
+	key: PemFile,
+	now: Date,
+): { leaf: X509Certificate | undefined; problems: string[] } {
 	const problems: string[] = [];
 	const certificates = readCertificates(chain, problems);
 	const privateKey = readKey(key, problems);
-	const [leaf] = certificates;
-	if (leaf === undefined) return problems;
-	if (privateKey !== undefined) problems.push(...mismatch(certificates, privateKey, chain.file, key.file));
+	if (privateKey !== undefined && certificates.length > 0)
+		problems.push(...mismatch(certificates, privateKey, chain.file, key.file));
 	for (const [index, certificate] of certificates.entries()) {
 		const complain = (what: string): void => {
 			problems.push(`${chain.file}: ${nameOf(certificate, index)} ${what}`);
@@ -62,8 +82,7 @@ export function inspectCertificate(
 		if (next !== undefined && !certificate.checkIssued(next))
 			complain("was not issued by the certificate behind it; each must be followed by its issuer");
 	}
-	problems.push(...inspectNames(leaf, names).map((what) => `${chain.file}: ${what}`));
-	return problems;
+	return { leaf: certificates[0], problems };
 }
 
 /** What keeps a file of certificate authorities (`client_ca`, `ca`) from being used. */
@@ -160,22 +179,22 @@ function inspectStrength(
 	if (hash !== undefined) complain(`is signed with ${hash}, which clients refuse`);
 }
 
-function inspectNames(leaf: X509Certificate, names: readonly string[]): string[] {
-	const problems: string[] = [];
+function inspectUsage(leaf: X509Certificate, needed: string, whom: string): string[] {
+	// Node calls the extended key usages so; there are none when the certificate is for everything.
 	const usages = leaf.keyUsage as readonly string[] | undefined;
-	if (usages !== undefined && !usages.includes(SERVER_AUTH) && !usages.includes(ANY_USAGE))
-		problems.push("the certificate is not meant for servers (its extended key usage lacks serverAuth)");
+	if (usages === undefined || usages.includes(needed) || usages.includes(ANY_USAGE)) return [];
+	return [`the certificate is not meant for ${whom} (its extended key usage lacks ${needed})`];
+}
+
+function inspectNames(leaf: X509Certificate, names: readonly string[]): string[] {
 	const covered = [...(leaf.subjectAltName ?? "").matchAll(/DNS:([^,"]+)/g)].map(([, name]) =>
 		(name ?? "").toLowerCase(),
 	);
-	if (covered.length === 0) {
-		problems.push("the certificate names no host (subjectAltName), so that clients accept it for none");
-		return problems;
-	}
+	if (covered.length === 0)
+		return ["the certificate names no host (subjectAltName), so that clients accept it for none"];
 	const rest = names.filter((name) => !covered.some((pattern) => covers(pattern, name)));
-	if (rest.length > 0)
-		problems.push(`the certificate does not cover ${rest.join(", ")}; it covers ${covered.join(", ")}`);
-	return problems;
+	if (rest.length === 0) return [];
+	return [`the certificate does not cover ${rest.join(", ")}; it covers ${covered.join(", ")}`];
 }
 
 /** RFC 6125, section 6.4.3: a wildcard stands for exactly one label. */
