@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { SOL_SOCKET } from "../../src/kernel/constants.js";
+import { EAGAIN, SOL_SOCKET } from "../../src/kernel/constants.js";
 import { FAILED, WANT_READ, WANT_WRITE } from "../../src/kernel/openssl/tls.js";
 import { seeded } from "../support/streams.js";
 import { AT, type End, isWaiting, settled, World } from "./tls.js";
@@ -145,6 +145,22 @@ for (const length of [1, 7, 1000]) {
 		assert.deepEqual(wire.shake(length), [0, 0]);
 	});
 }
+
+test("bytes that came along with the end of the handshake are there, although the descriptor shows nothing", (t) => {
+	const world = new World(t);
+	const wire = new Wire(t, world, world.server(), world.client());
+	assert.equal(wire.near.handshake(), WANT_READ);
+	wire.carry();
+	assert.equal(wire.far.handshake(), WANT_READ);
+	wire.carry();
+	assert.equal(wire.near.handshake(), 0);
+	wire.near.say("early bird");
+	wire.carry();
+	assert.equal(wire.far.handshake(), 0);
+	assert.equal(world.kernel.peek(wire.far.fd, AT, 100), -EAGAIN);
+	assert.equal(wire.far.text(wire.far.peek()), "early bird");
+	assert.equal(wire.far.text(wire.far.read()), "early bird");
+});
 
 test("half a record waits for the other half", (t) => {
 	const world = new World(t);

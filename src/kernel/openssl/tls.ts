@@ -11,7 +11,11 @@ export interface Tls {
 
 	/** A session over a connected descriptor, or a negative errno. A handle is never 0. */
 	open(context: TlsContext, fd: number): number;
-	/** Goes on with the handshake: 0 when it is complete. What fails here has been told to the peer by an alert. */
+	/**
+	 * Goes on with the handshake: 0 when it is complete. What fails here has been told to the peer by an alert,
+	 * so close without a reset. The peer's first bytes may have come along with the end of the handshake and lie
+	 * in the session: read or peek at once, for the descriptor may never show them.
+	 */
 	handshake(session: number): number;
 	/**
 	 * Copies decrypted bytes and leaves them in the session. It shows *the first record that is not read yet*,
