@@ -132,7 +132,7 @@ export class Openssl implements Tls {
 	write(session: number, offset: number, length: number): number {
 		clearErrors();
 		const count = ssl.write(session, this.#base + offset, length);
-		return count > 0 ? count : this.#outcome(session, count);
+		return count > 0 ? count : this.#unsent(session, count);
 	}
 
 	pending(session: number): number {
@@ -142,7 +142,15 @@ export class Openssl implements Tls {
 	shutdown(session: number): number {
 		clearErrors();
 		const result = ssl.shutdown(session);
-		return result >= 0 ? 0 : this.#outcome(session, result);
+		return result >= 0 ? 0 : this.#unsent(session, result);
+	}
+
+	/** Once the peer's end was read, OpenSSL takes every other failure for that end. */
+	#unsent(session: number, result: number): number {
+		const errno = libc.errno();
+		const outcome = this.#outcome(session, result);
+		if (outcome !== END) return outcome;
+		return errno === 0 ? TRUNCATED : -errno;
 	}
 
 	free(session: number): void {

@@ -101,6 +101,17 @@ test("a reset is an errno, and so is writing after it", (t) => {
 	assert.equal(world.tls.write(far.session, AT, 10), -EPIPE);
 });
 
+test("writing to a peer that ended and then left is an errno, too, and not an end", (t) => {
+	const world = new World(t);
+	const { near, far } = world.connected(t, world.server(), world.client());
+	near.drain();
+	near.shutdown();
+	assert.equal(far.read(), END);
+	world.kernel.reset(near.release());
+	assert.ok([-ECONNRESET, -EPIPE].includes(world.tls.write(far.session, AT, 10)));
+	assert.ok([-ECONNRESET, -EPIPE].includes(world.tls.shutdown(far.session)));
+});
+
 test("an end that finds no room waits for it, like a write", (t) => {
 	const world = new World(t);
 	const { near, far } = world.connected(t, world.server(), world.client());

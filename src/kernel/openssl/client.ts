@@ -57,8 +57,8 @@ export class ClientContext extends Context {
 	#resumption = 0;
 
 	constructor(options: ClientOptions, roots: Roots) {
-		super(ssl.clientMethod());
-		const { serverName, alpn, identity } = options;
+		super(ssl.clientMethod(), encodeAlpn(options.alpn));
+		const { serverName, identity } = options;
 		// RFC 6066, section 3: an address is not sent as a name.
 		this.#name = isIP(serverName) === 0 ? inCMemory(new TextEncoder().encode(`${serverName}\0`)) : undefined;
 		this.#nameAt = this.#name === undefined ? 0 : libc.addressOf(this.#name);
@@ -66,7 +66,7 @@ export class ClientContext extends Context {
 			if (options.verify) this.#verify(options, roots);
 			else ssl.setVerify(this.pointer, VERIFY_NONE, 0);
 			if (identity !== undefined) this.identify(identity.cert, identity.key);
-			if (alpn.length > 0) this.#offer(encodeAlpn(alpn));
+			if (this.alpn.length > 0) this.#offer();
 		});
 	}
 
@@ -116,10 +116,9 @@ export class ClientContext extends Context {
 		if (result !== 1) refuse("", `no certificate can be checked for the name "${serverName}"`);
 	}
 
-	#offer(list: Uint8Array): void {
-		const bytes = inCMemory(list);
+	#offer(): void {
 		// Here 0 is success.
-		if (ssl.setAlpnOffered(this.pointer, libc.addressOf(bytes), bytes.length) !== 0)
+		if (ssl.setAlpnOffered(this.pointer, libc.addressOf(this.alpn), this.alpn.length) !== 0)
 			refuse("", "the protocols cannot be offered");
 	}
 }

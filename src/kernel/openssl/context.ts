@@ -3,6 +3,7 @@ import type { PemFile } from "./certificate.js";
 import { clearErrors, reasonText, TlsConfigError, takeFirstError } from "./errors.js";
 import * as ssl from "./library.js";
 import { eachCertificate, withPrivateKey } from "./pem.js";
+import { inCMemory } from "./tickets.js";
 import type { TlsContext } from "./tls.js";
 
 const CONTROL_MODE = 33;
@@ -58,11 +59,17 @@ const ADD_REFERENCE = 1;
 
 export abstract class Context implements TlsContext {
 	readonly pointer: number;
+	/** As `encodeAlpn` writes it, where C can reach it. */
+	protected readonly alpn: Uint8Array;
 	#sessions = 0;
 	#freed = false;
 
-	/** `method`: of servers or of clients. */
-	constructor(method: number) {
+	/**
+	 * @param method of servers or of clients
+	 * @param alpn encoded before anything is allocated, for it may be refused
+	 */
+	constructor(method: number, alpn: Uint8Array) {
+		this.alpn = inCMemory(alpn);
 		clearErrors();
 		this.pointer = ssl.newContext(method);
 		if (this.pointer === 0) refuse("", "no TLS context can be made");

@@ -83,17 +83,15 @@ export class ServerCallbacks {
 export class ServerContext extends Context {
 	readonly #callbacks: ServerCallbacks;
 	readonly #id: number;
-	readonly #alpn: Uint8Array;
 	readonly #alpnAt: number;
 	readonly #staple: Uint8Array;
 	readonly #stapleAt: number;
 
 	constructor(options: ServerOptions, tickets: ssl.Callback, callbacks: ServerCallbacks) {
-		super(ssl.serverMethod());
+		super(ssl.serverMethod(), encodeAlpn(options.alpn));
 		this.#callbacks = callbacks;
 		this.#id = callbacks.add(this);
-		this.#alpn = inCMemory(encodeAlpn(options.alpn));
-		this.#alpnAt = libc.addressOf(this.#alpn);
+		this.#alpnAt = libc.addressOf(this.alpn);
 		this.#staple = inCMemory(options.staple?.bytes ?? new Uint8Array());
 		this.#stapleAt = libc.addressOf(this.#staple);
 		this.complete(() => {
@@ -141,7 +139,7 @@ export class ServerContext extends Context {
 
 	/** RFC 7301, section 3.2: a client that offers nothing we speak is told so, instead of being misunderstood. */
 	select(out: number, outLength: number, offered: number, offeredLength: number): number {
-		const { length } = this.#alpn;
+		const { length } = this.alpn;
 		const result = ssl.selectProtocol(out, outLength, this.#alpnAt, length, offered, offeredLength);
 		return result === OVERLAP ? SELECTED : REFUSED;
 	}
