@@ -1,7 +1,16 @@
 /** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
 import { readdirSync } from "node:fs";
-import { type Counters, FROM_CLIENT, HISTOGRAM_CELLS, type Scalar, TO_CLIENT } from "../reactor/counters.js";
+import { causeName, HTTP_CAUSES } from "../protocol/http/causes.js";
+import {
+	type Counters,
+	FROM_CLIENT,
+	HISTOGRAM_CELLS,
+	type Scalar,
+	STATUS_CLASSES,
+	TO_CLIENT,
+} from "../reactor/counters.js";
 import { REASONS } from "../reactor/reasons.js";
+import { RECYCLE_REASONS } from "../reactor/recycle-reasons.js";
 import { Page } from "./page.js";
 import type { AdminView } from "./view.js";
 
@@ -10,6 +19,8 @@ export function renderMetrics(view: AdminView): string {
 	sessions(page, view);
 	timings(page, view);
 	upstreams(page, view);
+	requests(page, view);
+	pools(page, view);
 	resources(page, view);
 	processFigures(page, view);
 	return page.toString();
@@ -146,6 +157,67 @@ function upstreams(page: Page, view: AdminView): void {
 		"Addresses ejected after failed connects.",
 		"ejections",
 	);
+}
+
+function requests(page: Page, view: AdminView): void {
+	page.family("sluice_requests_total", "counter", "Requests that an upstream answered, by class of status.");
+	for (const { slot, listener, name } of view.routes()) {
+		for (let group = 0; group < STATUS_CLASSES; group++) {
+			const count = sum(view, (counters) => counters.routeRequests(slot, group));
+			// As with sessions: an absent one is 0.
+			if (count === 0) continue;
+			page.sample("sluice_requests_total", { route: name, listener, status: `${group + 1}xx` }, count);
+		}
+	}
+	page.family("sluice_request_seconds", "histogram", "From a request's whole head to the end of its answer.");
+	for (const { slot, name } of view.listeners())
+		page.histogram(
+			"sluice_request_seconds",
+			{ listener: name },
+			addUp(view, (counters) => counters.requests(slot)),
+		);
+	page.family("sluice_bad_requests_total", "counter", "Requests that RFC 9112 forbids, by what is wrong.");
+	causes(page, view, "sluice_bad_requests_total", (counters, cause) => counters.badRequests(cause));
+	page.family("sluice_bad_responses_total", "counter", "Responses that RFC 9112 forbids, by what is wrong.");
+	causes(page, view, "sluice_bad_responses_total", (counters, cause) => counters.badResponses(cause));
+}
+
+function causes(
+	page: Page,
+	view: AdminView,
+	name: string,
+	read: (counters: Counters, cause: number) => number,
+): void {
+	for (const cause of HTTP_CAUSES.keys()) {
+		const count = sum(view, (counters) => read(counters, cause));
+		if (count > 0) page.sample(name, { cause: causeName(cause) }, count);
+	}
+}
+
+function pools(page: Page, view: AdminView): void {
+	const total = (figure: Scalar) => sum(view, (counters) => counters.get(figure));
+	const idle = total("poolIdle");
+	const active = total("poolBorrowed") - total("poolReturned");
+	page.single(
+		"sluice_pool_size",
+		"gauge",
+		"Upstream connections of pools: those in use and the idle ones.",
+		active + idle,
+	);
+	page.single(
+		"sluice_pool_active",
+		"gauge",
+		"Pooled connections in use: borrowed and not returned yet.",
+		active,
+	);
+	page.single("sluice_pool_idle", "gauge", "Pooled connections that nobody uses, one descriptor each.", idle);
+	scalar(page, view, "sluice_pool_borrowed_total", "counter", "Times one was lent.", "poolBorrowed");
+	scalar(page, view, "sluice_pool_returned_total", "counter", "Times one came back.", "poolReturned");
+	page.family("sluice_pool_recycled_total", "counter", "Pooled connections not lent again, by reason.");
+	for (const [index, reason] of RECYCLE_REASONS.entries()) {
+		const count = sum(view, (counters) => counters.poolRecycled(index));
+		if (count > 0) page.sample("sluice_pool_recycled_total", { reason }, count);
+	}
 }
 
 function resources(page: Page, view: AdminView): void {

@@ -124,6 +124,7 @@ test("a lasting session to a Unix socket takes no harm from options that such a 
 	const rest = {
 		balance: "round_robin",
 		proxyProtocol: "off",
+		pool: null,
 		ejectFailures: 1,
 		ejectForMs: 60_000,
 	} as const;

@@ -16,8 +16,13 @@ export function descriptorsOf(pid: number): string[] {
 	return links.sort();
 }
 
-/** Empty when `now` is `before` plus exactly so many ends of new pipes. */
-export function difference(before: readonly string[], now: readonly string[], pipeEnds: number): string {
+/** Empty when `now` is `before` plus exactly so many ends of new pipes, and so many new sockets. */
+export function difference(
+	before: readonly string[],
+	now: readonly string[],
+	pipeEnds: number,
+	sockets = 0,
+): string {
 	const extra = [...now];
 	const missing: string[] = [];
 	for (const link of before) {
@@ -25,7 +30,9 @@ export function difference(before: readonly string[], now: readonly string[], pi
 		if (index >= 0) extra.splice(index, 1);
 		else missing.push(link);
 	}
-	const others = extra.filter((link) => !link.startsWith("pipe:"));
-	if (missing.length === 0 && others.length === 0 && extra.length === pipeEnds) return "";
-	return `missing ${missing.join(" ") || "none"}, new ${extra.join(" ") || "none"}, of which ${pipeEnds} may be ends of pipes`;
+	const pipes = extra.filter((link) => link.startsWith("pipe:")).length;
+	const others = extra.filter((link) => link.startsWith("socket:")).length;
+	const isExact = pipes === pipeEnds && others === sockets && extra.length === pipeEnds + sockets;
+	if (missing.length === 0 && isExact) return "";
+	return `missing ${missing.join(" ") || "none"}, new ${extra.join(" ") || "none"}, of which ${pipeEnds} may be ends of pipes, and ${sockets} idle connections of pools`;
 }

@@ -255,15 +255,19 @@ export class Gateway {
 
 	/**
 	 * Waits until it holds exactly the descriptors of the baseline, each the same file. Only empty pipes for
-	 * splicing may have come, which reactors keep for the next bulk: `sluice_pipes_open` says how many there
-	 * are, and each is two descriptors, no more and no fewer.
+	 * splicing may have come, which reactors keep for the next bulk, and idle upstream connections:
+	 * `sluice_pipes_open` and `sluice_pool_idle` say how many there are; a pipe is two descriptors, a connection
+	 * is one, no more and no fewer. Whatever was borrowed has been returned by then.
 	 */
 	async settled(): Promise<void> {
 		let problem = "";
 		await eventually(
 			async () => {
-				const pipes = (await this.metrics()).sum("sluice_pipes_open");
-				problem = difference(this.#baseline, this.descriptors(), 2 * pipes);
+				const metrics = await this.metrics();
+				const pipes = metrics.sum("sluice_pipes_open");
+				problem = difference(this.#baseline, this.descriptors(), 2 * pipes, metrics.sum("sluice_pool_idle"));
+				const out = metrics.sum("sluice_pool_active");
+				if (problem === "" && out !== 0) problem = `${out} connections of pools are still borrowed`;
 				return problem === "" ? true : undefined;
 			},
 			() => `descriptors are not what they were: ${problem}\n${this.#said()}`,
