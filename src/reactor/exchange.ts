@@ -186,10 +186,12 @@ function waitForHead(core: Core, client: number, scanFrom: number): void {
 	else flags[client] = at(flags, client) & ~READABLE;
 }
 
-/** A short read has emptied the socket; an end that was announced can still follow. */
-function noteRead(core: Core, slot: number, count: number): void {
-	const { flags } = core.table;
-	if (count < PEEK_BYTES && (at(flags, slot) & ENDING) === 0) flags[slot] = at(flags, slot) & ~READABLE;
+/**
+ * A head that is all there is leaves nothing to be read when it is taken; an end that was announced can still
+ * follow. What stands behind it, the next request for one, is not announced again.
+ */
+function noteRead(core: Core, client: number, count: number): void {
+	if (count === core.requestHead.headLength) emptied(core, client);
 }
 
 /** The head at hand is whole: where does it go? */
