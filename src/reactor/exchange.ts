@@ -636,9 +636,10 @@ function finish(core: Core, client: number, link: number): void {
 	nextRequest(core, client);
 }
 
-/** The client no longer holds an upstream connection. */
+/** The client no longer holds an upstream connection: whoever closes it now has none to return. */
 function release(core: Core, client: number): void {
 	const { table, board, exchanges } = core;
+	table.state[client] = REQUEST;
 	exchanges.sentBefore[client] = at(exchanges.sentBefore, client) + at(table.sent, at(table.peer, client));
 	board.leave(at(table.address, client));
 	table.address[client] = NONE;
@@ -647,7 +648,6 @@ function release(core: Core, client: number): void {
 
 function nextRequest(core: Core, client: number): void {
 	const { table, exchanges } = core;
-	table.state[client] = REQUEST;
 	table.activeMs[client] = core.nowMs;
 	exchanges.nextRequest(client);
 	core.wheel.arm(client, requestDeadline(core, client));
@@ -660,7 +660,6 @@ function endClient(core: Core, client: number): void {
 	const { table } = core;
 	const reason = whyEnded(core, client);
 	if ((at(table.flags, client) & BLOCKED) !== 0) {
-		table.state[client] = REQUEST;
 		table.flags[client] = at(table.flags, client) | CLOSING;
 		table.reason[client] = reason;
 		core.wheel.arm(client, requestDeadline(core, client));
