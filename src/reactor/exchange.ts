@@ -16,6 +16,8 @@ import {
 	EPOLLOUT,
 	EPOLLPRI,
 	EPOLLRDHUP,
+	SO_RCVLOWAT,
+	SOL_SOCKET,
 } from "../kernel/constants.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
 import { HEAD_LIMIT_BYTES, headEnd } from "../protocol/http/head-end.js";
@@ -74,6 +76,7 @@ import {
 	CLIENT_RESET,
 	DRAINED,
 	IDLE_TIMEOUT,
+	INTERNAL,
 	LIFETIME,
 	NO_ROUTE,
 	RECYCLED,
@@ -97,6 +100,7 @@ import {
 	ENDING,
 	EXCHANGE,
 	EXCHANGES,
+	LOW_WATER,
 	NAME_BYTES,
 	NONE,
 	READABLE,
@@ -124,6 +128,14 @@ export function beginExchanges(core: Core, client: number): void {
 		// Peeked whole before, and nothing behind it needs it any more.
 		kernel.discard(at(table.fd, client), proxyHeader);
 		table.proxyHeaderBytes[client] = 0;
+	}
+	if ((at(table.flags, client) & LOW_WATER) !== 0) {
+		// What comes next may be shorter than the rest of the first head was.
+		if (kernel.setOption(at(table.fd, client), SOL_SOCKET, SO_RCVLOWAT, 1) < 0) {
+			close(core, client, INTERNAL);
+			return;
+		}
+		table.flags[client] = at(table.flags, client) & ~LOW_WATER;
 	}
 	table.state[client] = REQUEST;
 	table.flags[client] = at(table.flags, client) | EXCHANGES | READABLE;
