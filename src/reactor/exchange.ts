@@ -19,6 +19,7 @@ import {
 	SO_RCVLOWAT,
 	SOL_SOCKET,
 } from "../kernel/constants.js";
+import type { AnswerStatus } from "../protocol/http/answers.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
 import { HEAD_LIMIT_BYTES, headEnd } from "../protocol/http/head-end.js";
 import {
@@ -183,7 +184,7 @@ export function readRequest(core: Core, client: number): void {
 	if (verdict === NEED_MORE) waitForHead(core, client, requestHead.scanFrom);
 	else if (verdict === MALFORMED) {
 		core.counters.badRequest(requestHead.cause);
-		answerAndClose(core, client, requestHead.status, BAD_REQUEST, false);
+		answerAndClose(core, client, requestHead.status as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
 	} else {
 		noteRead(core, client, count);
 		routeRequest(core, client);
@@ -228,13 +229,13 @@ function routeRequest(core: Core, client: number): void {
 	const index = listener.router.match(query);
 	const route = listener.plan.routes[index];
 	if (route === undefined) {
-		answerAndClose(core, client, 404, NO_ROUTE, false);
+		answerAndClose(core, client, 404, NO_ROUTE);
 		return;
 	}
 	table.route[client] = route.slot;
 	core.counters.routed(route.slot);
 	if (route.upstream < 0) {
-		answerAndClose(core, client, 403, REJECTED, false);
+		answerAndClose(core, client, 403, REJECTED);
 		return;
 	}
 	table.upstream[client] = route.upstream;
@@ -306,7 +307,7 @@ function sendHead(core: Core, client: number, link: number): void {
 	const webSocket = checkWebSocketRequest(kernel.memory, requestHead);
 	if (webSocket === WEBSOCKET_MALFORMED || webSocket === WEBSOCKET_VERSION) {
 		abandon(core, client, link);
-		answerAndClose(core, client, webSocket === WEBSOCKET_VERSION ? 426 : 400, BAD_REQUEST, false);
+		answerAndClose(core, client, webSocket === WEBSOCKET_VERSION ? 426 : 400, BAD_REQUEST);
 		return;
 	}
 	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
@@ -318,7 +319,7 @@ function sendHead(core: Core, client: number, link: number): void {
 	const length = writeRequestHead(kernel.memory, requestHead, requestRewrite, kernel.memory, OUT_AT);
 	if (length === NO_ROOM || length > CHUNK_BYTES) {
 		abandon(core, client, link);
-		answerAndClose(core, client, 431, BAD_REQUEST, false);
+		answerAndClose(core, client, 431, BAD_REQUEST);
 		return;
 	}
 	const { headLength } = requestHead;
@@ -733,14 +734,14 @@ function abandon(core: Core, client: number, link: number): void {
 }
 
 /** Ends an exchange with an answer of our own, or with a reset when the upstream's has begun. */
-function refuseAmid(core: Core, client: number, link: number, status: number, reason: number): void {
+function refuseAmid(core: Core, client: number, link: number, status: AnswerStatus, reason: number): void {
 	if (core.exchanges.has(core.table.clientOf(client), ANSWERED) || isBlocked(core, client)) {
 		close(core, client, reason);
 		return;
 	}
 	release(core, client);
 	returnSpent(core, link, RECYCLED_CUT);
-	answerAndClose(core, client, status, reason, core.exchanges.method[client] === METHOD_HEAD);
+	answerAndClose(core, client, status, reason);
 }
 
 function isBlocked(core: Core, slot: number): boolean {
@@ -835,7 +836,7 @@ export function requestTimedOut(core: Core, client: number): void {
 	const deadlineMs = requestDeadline(core, client);
 	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
 	else if (stallDeadline(core, client) <= core.nowMs) close(core, client, STALL_TIMEOUT);
-	else if (at(core.exchanges.headMs, client) > 0) answerAndClose(core, client, 408, REQUEST_TIMEOUT, false);
+	else if (at(core.exchanges.headMs, client) > 0) answerAndClose(core, client, 408, REQUEST_TIMEOUT);
 	else if (lifetimeDeadline(core, client) <= core.nowMs) lingerThenClose(core, client, LIFETIME);
 	else lingerThenClose(core, client, IDLE_TIMEOUT);
 }

@@ -2,6 +2,7 @@
  * What the exchange mode knows of each connection, beside its row of the table: columns that only connections
  * in that mode touch, so relayed sessions do not pay for them.
  */
+import { METHOD_NONE } from "../protocol/http/methods.js";
 import { at } from "./at.js";
 import { NONE } from "./table.js";
 
@@ -125,6 +126,7 @@ export class Exchanges {
 	/** So is its next one. */
 	nextRequest(client: number): void {
 		this.flags[client] = 0;
+		this.method[client] = METHOD_NONE;
 		this.status[client] = 0;
 		this.headBytes[client] = 0;
 		this.scanned[client] = 0;

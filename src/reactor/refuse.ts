@@ -4,6 +4,7 @@
  */
 import { EAGAIN, EINTR, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
 import { type AnswerStatus, answer as prepared } from "../protocol/http/answers.js";
+import { METHOD_HEAD } from "../protocol/http/methods.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
@@ -19,7 +20,7 @@ import {
 	UNRECOGNIZED,
 	UPSTREAM_DOWN,
 } from "./reasons.js";
-import { LOW_WATER, REFUSED } from "./table.js";
+import { EXCHANGES, LOW_WATER, REFUSED } from "./table.js";
 
 /**
  * How long a client that was told may go on saying what it was saying. Closing at once would answer its
@@ -32,20 +33,20 @@ const READS_PER_TURN = 16;
 
 /** Tells the client why it is refused, if there is a way to, and closes once it has heard. */
 export function refuse(core: Core, client: number, reason: number): void {
+	const status = STATUSES.get(reason);
+	if (status !== undefined && (at(core.table.flags, client) & EXCHANGES) !== 0) {
+		answerAndClose(core, client, status, reason);
+		return;
+	}
 	const answer = answerTo(at(core.table.protocol, client), reason);
 	if (answer === undefined) close(core, client, reason);
 	else tell(core, client, answer, reason);
 }
 
 /** Answers a request with a status of our own, and closes once the client has heard. */
-export function answerAndClose(
-	core: Core,
-	client: number,
-	status: number,
-	reason: number,
-	isHead: boolean,
-): void {
-	tell(core, client, prepared(status as AnswerStatus, true, isHead), reason);
+export function answerAndClose(core: Core, client: number, status: AnswerStatus, reason: number): void {
+	const isHead = at(core.exchanges.method, client) === METHOD_HEAD;
+	tell(core, client, prepared(status, true, isHead), reason);
 }
 
 function tell(core: Core, client: number, answer: Uint8Array, reason: number): void {
@@ -102,6 +103,13 @@ function emptySocket(core: Core, client: number): number {
 	}
 	return MORE;
 }
+
+/** How a request is answered whose upstream cannot be reached. */
+const STATUSES = new Map<number, AnswerStatus>([
+	[CONNECT_REFUSED, 502],
+	[UPSTREAM_DOWN, 503],
+	[CONNECT_TIMEOUT, 504],
+]);
 
 function answerTo(protocol: number, reason: number): Uint8Array | undefined {
 	if (protocol === PROTOCOL_TLS) return TLS_ALERTS.get(reason);

@@ -94,10 +94,13 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 	const verdict = recognize(kernel.memory, start, count, recognition);
 	table.protocol[slot] = recognition.protocol;
 	if (verdict === NEED_MORE) waitForMore(core, slot, count, start + recognition.needBytes);
-	else if (verdict === COMPLETE) {
+	else if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) {
+		// Malformed or not: who reads requests knows what to answer.
+		if (verdict === COMPLETE) keepName(core, slot);
+		beginExchanges(core, slot);
+	} else if (verdict === COMPLETE) {
 		keepName(core, slot);
-		if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) beginExchanges(core, slot);
-		else take(core, listener, slot, recognition.protocol);
+		take(core, listener, slot, recognition.protocol);
 	} else refuse(core, slot, recognition.protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
 }
 
