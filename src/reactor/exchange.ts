@@ -31,7 +31,7 @@ import {
 	METHOD_TRACE,
 } from "../protocol/http/methods.js";
 import { parseRequest } from "../protocol/http/request.js";
-import { parseResponse } from "../protocol/http/response.js";
+import { parseResponse, STATUS_CONTINUE } from "../protocol/http/response.js";
 import { NO_ROOM, writeRequestHead, writeResponseHead } from "../protocol/http/rewrite.js";
 import {
 	checkWebSocketRequest,
@@ -47,6 +47,7 @@ import { CHUNK_BYTES, type Core, type ReactorListener } from "./core.js";
 import { dial } from "./dial.js";
 import {
 	ANSWERED,
+	AWAITS_CONTINUE,
 	type Bodies,
 	KEEPS_CLIENT,
 	KEEPS_UPSTREAM,
@@ -326,11 +327,11 @@ function sendHead(core: Core, client: number, link: number): void {
 	const hasBody = at(exchanges.request.framing, client) !== FRAMING_NONE;
 	if (!hasBody) {
 		exchanges.headBytes[client] = headLength;
-		requestSent(core, client);
+		requestOver(core, client, REQUEST_SENT);
 	} else {
 		exchanges.headBytes[client] = 0;
-		exchanges.rateMs[client] = core.nowMs;
-		exchanges.rateSent[client] = 0;
+		exchanges.sentMs[client] = core.nowMs;
+		if (requestHead.expectContinue) exchanges.set(client, AWAITS_CONTINUE);
 		discard(core, client, headLength);
 		// There may be more than the head in what was peeked.
 		table.flags[client] = at(table.flags, client) | READABLE;
@@ -339,6 +340,8 @@ function sendHead(core: Core, client: number, link: number): void {
 		upstreamFailed(core, client, link);
 		return;
 	}
+	exchanges.rateMs[client] = core.nowMs;
+	exchanges.rateSent[client] = at(table.sent, link);
 	core.wheel.arm(client, exchangeDeadline(core, client));
 	if (hasBody) sendBody(core, client, link);
 }
@@ -357,8 +360,9 @@ function sendHeadBytes(core: Core, to: number, length: number): boolean {
 	return true;
 }
 
-function requestSent(core: Core, client: number): void {
-	core.exchanges.set(client, REQUEST_SENT);
+/** REQUEST_SENT or REQUEST_CUT: from here on its answer is waited for. */
+function requestOver(core: Core, client: number, how: number): void {
+	core.exchanges.set(client, how);
 	core.exchanges.sentMs[client] = core.nowMs;
 }
 
@@ -369,26 +373,57 @@ function sendBody(core: Core, client: number, link: number): void {
 		if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT)) return;
 		if ((at(table.flags, client) & READABLE) === 0 || (at(table.flags, link) & BLOCKED) !== 0) return;
 		const step = moveBody(core, client, link, client, exchanges.request);
-		if (step === BODY_DONE) requestSent(core, client);
-		else if (step === BODY_ENDED) {
+		if (step === BODY_WAITS) return;
+		// It comes without having been asked for.
+		if (exchanges.has(client, AWAITS_CONTINUE)) beginRate(core, client, link);
+		if (step !== BODY_MOVED) {
+			bodyOver(core, client, link, step);
+			return;
+		}
+	}
+	core.enqueue(client);
+}
+
+/** No more of the request's body goes to the upstream. */
+function bodyOver(core: Core, client: number, link: number, step: number): void {
+	const { exchanges, wheel } = core;
+	switch (step) {
+		case BODY_DONE:
+			requestOver(core, client, REQUEST_SENT);
+			// Its answer may be due before the body was.
+			wheel.arm(client, exchangeDeadline(core, client));
+			return;
+		case BODY_WRITE_FAILED:
+			// The upstream has heard enough; it may have said why.
+			requestOver(core, client, REQUEST_CUT);
+			wheel.arm(client, exchangeDeadline(core, client));
+			readResponse(core, client, link);
+			return;
+		case BODY_ENDED:
+			if (exchanges.has(client, ANSWERED)) {
+				// It has heard enough itself; the rest of its answer is still to come.
+				requestOver(core, client, REQUEST_CUT);
+				return;
+			}
 			// It ended before its own length: what was sent of it must not pass for a whole request.
 			close(core, client, CLIENT_CLOSED);
 			return;
-		} else if (step === BODY_MALFORMED) {
+		case BODY_MALFORMED:
 			core.counters.badRequest(core.chunkedScanner.cause);
 			refuseAmid(core, client, link, 400, BAD_REQUEST);
 			return;
-		} else if (step === BODY_WRITE_FAILED) {
-			// The upstream has heard enough; it may have said why.
-			exchanges.set(client, REQUEST_CUT);
-			readResponse(core, client, link);
-			return;
-		} else if (step === BODY_READ_FAILED) {
+		default:
 			close(core, client, CLIENT_RESET);
-			return;
-		} else if (step === BODY_WAITS) return;
 	}
-	core.enqueue(client);
+}
+
+/** From now on, bytes of the body are expected. */
+function beginRate(core: Core, client: number, link: number): void {
+	const { exchanges } = core;
+	exchanges.clear(client, AWAITS_CONTINUE);
+	exchanges.rateMs[client] = core.nowMs;
+	exchanges.rateSent[client] = at(core.table.sent, link);
+	core.wheel.arm(client, exchangeDeadline(core, client));
 }
 
 // Bodies, in either direction.
@@ -596,7 +631,7 @@ function passResponseHead(
 	isUpgrade: boolean,
 ): boolean {
 	const { kernel, table, exchanges, responseHead } = core;
-	const { headLength, framing, contentLength, isInterim } = responseHead;
+	const { headLength, framing, contentLength, isInterim, statusCode } = responseHead;
 	let total = length;
 	let taken = headLength;
 	if (framing === FRAMING_LENGTH) {
@@ -617,7 +652,11 @@ function passResponseHead(
 		becomeRelay(core, client, link);
 		return false;
 	}
-	if (isInterim) return true;
+	if (isInterim) {
+		if (statusCode === STATUS_CONTINUE && exchanges.has(client, AWAITS_CONTINUE))
+			beginRate(core, client, link);
+		return true;
+	}
 	const isDone =
 		framing === FRAMING_NONE || (framing === FRAMING_LENGTH && at(exchanges.response.left, client) === 0);
 	if (isDone) finish(core, client, link);
@@ -854,15 +893,16 @@ function exchangeDeadline(core: Core, client: number): number {
 /** While the request's body comes: when its rate is judged next. */
 function bodyDeadline(core: Core, client: number): number {
 	const { exchanges } = core;
-	if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT | ANSWERED)) return Number.POSITIVE_INFINITY;
+	const isOver = REQUEST_SENT | REQUEST_CUT | ANSWERED;
+	if (exchanges.has(client, isOver | AWAITS_CONTINUE)) return Number.POSITIVE_INFINITY;
 	return at(exchanges.rateMs, client) + RATE_WINDOW_MS;
 }
 
-/** While the request is sent and not answered. */
+/** While the request is sent and not answered; or its head, when the client waits to be asked for the rest. */
 function answerDeadline(core: Core, client: number): number {
 	const { exchanges } = core;
-	if (exchanges.has(client, ANSWERED) || !exchanges.has(client, REQUEST_SENT))
-		return Number.POSITIVE_INFINITY;
+	const waits = REQUEST_SENT | REQUEST_CUT | AWAITS_CONTINUE;
+	if (exchanges.has(client, ANSWERED) || !exchanges.has(client, waits)) return Number.POSITIVE_INFINITY;
 	return at(exchanges.sentMs, client) + core.listenerOf(client).plan.http.responseHeadMs;
 }
 

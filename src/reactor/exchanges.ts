@@ -2,7 +2,7 @@
  * What the exchange mode knows of each connection, beside its row of the table: columns that only connections
  * in that mode touch, so relayed sessions do not pay for them.
  */
-import { METHOD_NONE } from "../protocol/http/methods.js";
+import { METHOD_OTHER } from "../protocol/http/methods.js";
 import { at } from "./at.js";
 import { NONE } from "./table.js";
 
@@ -25,6 +25,8 @@ export const SPEAKS_1_1 = 64;
 export const WEBSOCKET = 128;
 /** The upstream takes no more of the request; what it has said already still counts. */
 export const REQUEST_CUT = 256;
+/** The client sends the body when it has been asked to (RFC 9110, 10.1.1), and has not been. */
+export const AWAITS_CONTINUE = 512;
 
 /** One direction's body: how it is framed, and where in it we are. */
 export class Bodies {
@@ -126,7 +128,7 @@ export class Exchanges {
 	/** So is its next one. */
 	nextRequest(client: number): void {
 		this.flags[client] = 0;
-		this.method[client] = METHOD_NONE;
+		this.method[client] = METHOD_OTHER;
 		this.status[client] = 0;
 		this.headBytes[client] = 0;
 		this.scanned[client] = 0;
