@@ -32,7 +32,7 @@ import { refuse } from "./refuse.js";
 import { beginRelay, sendFirst } from "./relay.js";
 import { makeRoom } from "./shed.js";
 import { setFirstOptions, setLastingOptions } from "./socket-options.js";
-import { CONNECTING, DIAL, EXCHANGES, NONE, WATCHES_OUT } from "./table.js";
+import { CONNECTING, DIAL, ENDING, EXCHANGES, NONE, WATCHES_OUT } from "./table.js";
 
 /** Addresses dialled for a session at most: as many as `tried` has bits for. */
 const ATTEMPTS_MAX = 32;
@@ -187,6 +187,8 @@ function connected(core: Core, link: number, events: number): void {
 	table.connectedMs[client] = core.nowMs;
 	counters.connectTook(at(table.upstream, client), core.nowMs - at(table.dialledMs, client));
 	if ((at(table.flags, client) & EXCHANGES) !== 0) {
+		if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) !== 0)
+			table.flags[link] = at(table.flags, link) | ENDING;
 		// It is to outlive this session.
 		setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(client));
 		beginExchange(core, client, link, true);

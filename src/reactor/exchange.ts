@@ -49,6 +49,7 @@ import {
 	ANSWERED,
 	AWAITS_CONTINUE,
 	type Bodies,
+	HASTY,
 	KEEPS_CLIENT,
 	KEEPS_UPSTREAM,
 	REQUEST_CUT,
@@ -70,7 +71,7 @@ import {
 	sendOrKeep,
 	stallDeadline,
 } from "./outbox.js";
-import { borrowed, giveBack, returnSpent, takenOut } from "./pool.js";
+import { borrowed, giveBack, hasBytes, returnSpent, takenOut } from "./pool.js";
 import {
 	BAD_REQUEST,
 	BAD_RESPONSE,
@@ -286,6 +287,11 @@ export function beginExchange(core: Core, client: number, link: number, isNew: b
 	borrowed(core, link);
 	// While it was dialled for, other heads lay where this one was.
 	if (isNew && !readAgain(core, client)) return;
+	if (isNew && hasBytes(core, link)) {
+		// Such as a refusal by one that is full. It came with the news of the connection, and is not announced again.
+		table.flags[link] = at(table.flags, link) | READABLE;
+		exchanges.set(client, HASTY);
+	} else exchanges.clear(client, HASTY);
 	sendHead(core, client, link);
 }
 
@@ -343,6 +349,7 @@ function sendHead(core: Core, client: number, link: number): void {
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = at(table.sent, link);
 	core.wheel.arm(client, exchangeDeadline(core, client));
+	if (exchanges.has(client, HASTY)) core.enqueue(link);
 	if (hasBody) sendBody(core, client, link);
 }
 
@@ -615,7 +622,7 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 		exchanges.set(client, ANSWERED);
 		exchanges.status[client] = responseHead.statusCode;
 		if (!keeps || responseHead.framing === FRAMING_CLOSE) exchanges.clear(client, KEEPS_CLIENT);
-		if (responseHead.keepAlive) exchanges.set(client, KEEPS_UPSTREAM);
+		if (responseHead.keepAlive && !exchanges.has(client, HASTY)) exchanges.set(client, KEEPS_UPSTREAM);
 		exchanges.response.begin(client, responseHead.framing, responseHead.contentLength);
 	}
 	return passResponseHead(core, client, link, length, count, isUpgrade);

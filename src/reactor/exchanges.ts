@@ -27,6 +27,8 @@ export const WEBSOCKET = 128;
 export const REQUEST_CUT = 256;
 /** The client sends the body when it has been asked to (RFC 9110, 10.1.1), and has not been. */
 export const AWAITS_CONTINUE = 512;
+/** The upstream spoke before it was asked: what it says next may belong to nobody. */
+export const HASTY = 1024;
 
 /** One direction's body: how it is framed, and where in it we are. */
 export class Bodies {

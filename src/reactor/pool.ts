@@ -39,12 +39,17 @@ export class IdleLists {
 	idle = 0;
 }
 
-/** An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `retire`. */
+/** An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `returnSpent`. */
 export function lend(core: Core, address: number): number {
-	const link = at(core.idleLists.heads, address);
-	if (link === NONE) return NONE;
-	unlink(core, link);
-	return link;
+	for (;;) {
+		const link = at(core.idleLists.heads, address);
+		if (link === NONE) return NONE;
+		unlink(core, link);
+		// Its news may be in this very turn, behind the request: an end, or an answer that nobody asked for. That must
+		// not be taken for this request's.
+		if (!hasBytes(core, link)) return link;
+		retire(core, link, RECYCLED_UPSTREAM_CLOSED);
+	}
 }
 
 /** An exchange has got a connection, new or lent. */
@@ -102,13 +107,19 @@ export function takenOut(core: Core, why: number): void {
 	core.counters.recycled(why);
 }
 
-/** Something came that has not been read: bytes, or the end. */
+/** News came that have not been read: bytes, or the end. */
 function hasNews(core: Core, link: number): boolean {
-	const { table, kernel } = core;
-	if ((at(table.flags, link) & READABLE) === 0) return false;
-	let count = kernel.peek(at(table.fd, link), 0, 1);
-	while (count === -EINTR) count = kernel.peek(at(table.fd, link), 0, 1);
-	table.flags[link] = at(table.flags, link) & ~READABLE;
+	const { flags } = core.table;
+	if ((at(flags, link) & READABLE) === 0) return false;
+	flags[link] = at(flags, link) & ~READABLE;
+	return hasBytes(core, link);
+}
+
+/** Bytes, the end or an error wait in the kernel. The scratch space, where a head may lie, is left alone. */
+export function hasBytes(core: Core, link: number): boolean {
+	const { kernel, table, addressAt } = core;
+	let count = kernel.peek(at(table.fd, link), addressAt, 1);
+	while (count === -EINTR) count = kernel.peek(at(table.fd, link), addressAt, 1);
 	return count !== -EAGAIN;
 }
 
@@ -145,8 +156,10 @@ export function keepAddresses(core: Core, isWanted: (address: number) => boolean
 	const { heads } = core.idleLists;
 	for (let address = 0; address < ADDRESSES_MAX; address++) {
 		if (at(heads, address) === NONE || isWanted(address)) continue;
-		for (let link = lend(core, address); link !== NONE; link = lend(core, address))
+		for (let link = at(heads, address); link !== NONE; link = at(heads, address)) {
+			unlink(core, link);
 			retire(core, link, RECYCLED_NOT_WANTED);
+		}
 	}
 }
 
