@@ -160,6 +160,7 @@ export function readRequest(core: Core, client: number): void {
 	const count = peek(core, client, IN_AT, PEEK_BYTES);
 	if (count === -EAGAIN) {
 		table.flags[client] = at(table.flags, client) & ~READABLE;
+		if (core.draining) lingerThenClose(core, client, DRAINED);
 		return;
 	}
 	if (count < 0) {
@@ -712,6 +713,7 @@ function nextRequest(core: Core, client: number): void {
 	core.wheel.arm(client, requestDeadline(core, client));
 	// Whoever pipelines has sent the next one; the others have their turn first.
 	if ((at(table.flags, client) & READABLE) !== 0) core.enqueue(client);
+	else if (core.draining) drainClient(core, client);
 }
 
 /** The last answer of a connection: once it is taken, our direction ends, and the client has a second to follow. */
@@ -947,10 +949,15 @@ function renewBodyRate(core: Core, client: number, link: number): boolean {
 	return isEnough;
 }
 
-/** A drain begins: whoever waits between requests is let go; the others hear it with their answer. */
+/**
+ * A drain begins: whoever waits between requests is let go, unless its next one has come already, or an answer is
+ * still to be taken. The others hear it with their answer.
+ */
 export function drainClient(core: Core, client: number): void {
-	if (at(core.exchanges.headMs, client) === 0 && !isBlocked(core, client))
-		lingerThenClose(core, client, DRAINED);
+	const { flags } = core.table;
+	if ((at(flags, client) & CLOSING) !== 0) return;
+	flags[client] = at(flags, client) | READABLE;
+	readRequest(core, client);
 }
 
 // Calls that may be interrupted.

@@ -71,7 +71,8 @@ export function giveBack(core: Core, link: number): void {
 	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
 	else if (at(exchanges.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
 	else if (core.nowMs >= at(exchanges.openedMs, place) + ageOf(plan, place)) retire(core, link, RECYCLED_AGE);
-	else if (at(idleLists.lengths, address) >= plan.idleMax || core.draining) retire(core, link, RECYCLED_IDLE);
+	else if (core.draining) retire(core, link, RECYCLED_STOPPED);
+	else if (at(idleLists.lengths, address) >= plan.idleMax) retire(core, link, RECYCLED_IDLE);
 	else {
 		table.state[link] = POOLED;
 		table.peer[link] = NONE;
