@@ -108,6 +108,7 @@ import {
 	NONE,
 	READABLE,
 	REQUEST,
+	URGENT,
 } from "./table.js";
 
 /** Where heads are read, and where they are written; both within the scratch space. */
@@ -244,6 +245,7 @@ function routeRequest(core: Core, client: number): void {
 	table.upstream[client] = route.upstream;
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
+	table.dialledMs[client] = 0;
 	const limits = listener.plan.http;
 	if (
 		requestHead.keepAlive &&
@@ -537,10 +539,10 @@ function nothingReceived(core: Core, from: number, result: number): number {
 	return BODY_WAITS;
 }
 
-/** What there was has been read; an end that was announced can still follow. */
+/** What there was has been read; an end that was announced can still follow, and urgent data hides what is behind it. */
 function emptied(core: Core, slot: number): void {
 	const { flags } = core.table;
-	if ((at(flags, slot) & ENDING) === 0) flags[slot] = at(flags, slot) & ~READABLE;
+	if ((at(flags, slot) & (ENDING | URGENT)) === 0) flags[slot] = at(flags, slot) & ~READABLE;
 }
 
 // Answering it.
@@ -812,6 +814,7 @@ export function requestNews(core: Core, client: number, events: number): void {
 			return;
 		}
 		if (result !== EMPTIED) return;
+		core.wheel.arm(client, requestDeadline(core, client));
 		if ((at(core.table.flags, client) & CLOSING) !== 0) {
 			lingerThenClose(core, client, at(core.table.reason, client));
 			return;
@@ -858,24 +861,28 @@ export function exchangeQueued(core: Core, slot: number): void {
 function note(core: Core, slot: number, events: number): void {
 	const { flags } = core.table;
 	if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) === 0) return;
-	const ending = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0 ? ENDING : 0;
-	flags[slot] = at(flags, slot) | READABLE | ending;
+	let news = READABLE;
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) news |= ENDING;
+	if ((events & EPOLLPRI) !== 0) news |= URGENT;
+	flags[slot] = at(flags, slot) | news;
 }
 
 // Deadlines.
 
 /** Between requests: the next head's, from its first byte; or how long a connection may wait for one. */
 function requestDeadline(core: Core, client: number): number {
+	return Math.min(headDeadline(core, client), stallDeadline(core, client), lifetimeDeadline(core, client));
+}
+
+function headDeadline(core: Core, client: number): number {
 	const { table, exchanges } = core;
 	const { http } = core.listenerOf(client).plan;
+	if (at(exchanges.requests, client) === 0)
+		return at(table.acceptedMs, client) + core.policyOf(client).handshakeMs;
 	const headMs = at(exchanges.headMs, client);
-	const isFirst = at(exchanges.requests, client) === 0;
-	const waits = isFirst
-		? at(table.acceptedMs, client) + core.policyOf(client).handshakeMs
-		: headMs > 0
-			? headMs + http.requestHeadMs
-			: at(table.activeMs, client) + http.keepAliveMs;
-	return Math.min(waits, stallDeadline(core, client), lifetimeDeadline(core, client));
+	if (headMs > 0) return headMs + http.requestHeadMs;
+	// Who has not got the last answer yet is not idle.
+	return isBlocked(core, client) ? Number.POSITIVE_INFINITY : at(table.activeMs, client) + http.keepAliveMs;
 }
 
 /** The deadline of a connection between requests passed. */
@@ -884,6 +891,7 @@ export function requestTimedOut(core: Core, client: number): void {
 	const deadlineMs = requestDeadline(core, client);
 	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
 	else if (stallDeadline(core, client) <= core.nowMs) close(core, client, STALL_TIMEOUT);
+	else if (isBlocked(core, client)) close(core, client, LIFETIME);
 	else if (at(core.exchanges.headMs, client) > 0) answerAndClose(core, client, 408, REQUEST_TIMEOUT);
 	else if (lifetimeDeadline(core, client) <= core.nowMs) lingerThenClose(core, client, LIFETIME);
 	else lingerThenClose(core, client, IDLE_TIMEOUT);
