@@ -1,7 +1,7 @@
 /** Last step: what became of the session, for the counters and the log. Called by `close`, and only there. */
 import { at } from "./at.js";
 import type { Core } from "./core.js";
-import { EXCHANGES, NAME_BYTES, NONE } from "./table.js";
+import { HAD_REQUESTS, NAME_BYTES, NONE } from "./table.js";
 
 export function account(core: Core, client: number, reason: number): void {
 	const { table, counters } = core;
@@ -27,7 +27,7 @@ function record(core: Core, client: number, reason: number): void {
 	journal.double(entry, 2, at(table.recognizedMs, client));
 	journal.double(entry, 3, at(table.connectedMs, client));
 	journal.double(entry, 4, core.nowMs);
-	const before = (at(table.flags, client) & EXCHANGES) === 0 ? 0 : at(core.exchanges.sentBefore, client);
+	const before = (at(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : at(core.exchanges.sentBefore, client);
 	journal.double(entry, 5, before + (link === NONE ? 0 : at(table.sent, link)));
 	journal.double(entry, 6, at(table.sent, client));
 	journal.source(entry, table.source, client * 16);

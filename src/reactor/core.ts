@@ -151,6 +151,9 @@ export class Core {
 	/** Names that do not fit their row, by client slot. */
 	readonly longNames = new Map<number, Uint8Array>();
 
+	/** Where the connections of pools lead, by place on the board. */
+	#pooled: ReadonlyMap<number, Uint8Array> = new Map();
+
 	readonly index: number;
 	readonly #bufferedMax: number;
 	#bufferedNow = 0;
@@ -277,10 +280,13 @@ export class Core {
 
 	/** Idle connections to addresses that no upstream of requests has any more are closed. */
 	#keepPooled(): void {
-		const wanted = new Set<number>();
+		const wanted = new Map<number, Uint8Array>();
 		for (const { plan } of this.upstreams.values())
-			if (plan.pool !== null) for (const { board } of plan.addresses) wanted.add(board);
-		keepAddresses(this, (address) => wanted.has(address));
+			if (plan.pool !== null) for (const { board, sockaddr } of plan.addresses) wanted.set(board, sockaddr);
+		// A place on the board that had nobody's sessions may be another address's by now.
+		const before = this.#pooled;
+		this.#pooled = wanted;
+		keepAddresses(this, (address) => isSame(wanted.get(address), before.get(address)));
 	}
 
 	/** The address of `family` in column `source` lies in one of the blocks. */
@@ -362,6 +368,10 @@ export class Core {
 		this.counters.set(CHUNKS_LENT, this.chunks.lent);
 		this.counters.set(POOL_IDLE, this.idleLists.idle);
 	}
+}
+
+function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+	return one !== undefined && other !== undefined && Buffer.compare(one, other) === 0;
 }
 
 const BUFFERED_BYTES = scalarIndex("bufferedBytes");

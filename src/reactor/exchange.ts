@@ -103,6 +103,7 @@ import {
 	ENDING,
 	EXCHANGE,
 	EXCHANGES,
+	HAD_REQUESTS,
 	LOW_WATER,
 	NAME_BYTES,
 	NONE,
@@ -142,7 +143,7 @@ export function beginExchanges(core: Core, client: number): void {
 		table.flags[client] = at(table.flags, client) & ~LOW_WATER;
 	}
 	table.state[client] = REQUEST;
-	table.flags[client] = at(table.flags, client) | EXCHANGES | READABLE;
+	table.flags[client] = at(table.flags, client) | EXCHANGES | HAD_REQUESTS | READABLE;
 	table.recognizedMs[client] = core.nowMs;
 	exchanges.begin(client);
 	exchanges.headMs[client] = at(table.acceptedMs, client);
@@ -259,6 +260,12 @@ function routeRequest(core: Core, client: number): void {
 		dial(core, client);
 		return;
 	}
+	const webSocket = checkWebSocketRequest(core.kernel.memory, requestHead);
+	if (webSocket === WEBSOCKET_MALFORMED || webSocket === WEBSOCKET_VERSION) {
+		answerAndClose(core, client, webSocket === WEBSOCKET_VERSION ? 426 : 400, BAD_REQUEST);
+		return;
+	}
+	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
 	// A body of no bytes is none.
 	const isEmpty = framing === FRAMING_LENGTH && requestHead.contentLength === 0;
 	exchanges.request.begin(client, isEmpty ? FRAMING_NONE : framing, requestHead.contentLength);
@@ -314,14 +321,7 @@ function readAgain(core: Core, client: number): boolean {
 function sendHead(core: Core, client: number, link: number): void {
 	const { table, kernel, exchanges, requestHead, requestRewrite } = core;
 	const listener = core.listenerOf(client);
-	const webSocket = checkWebSocketRequest(kernel.memory, requestHead);
-	if (webSocket === WEBSOCKET_MALFORMED || webSocket === WEBSOCKET_VERSION) {
-		abandon(core, client, link);
-		answerAndClose(core, client, webSocket === WEBSOCKET_VERSION ? 426 : 400, BAD_REQUEST);
-		return;
-	}
-	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
-	requestRewrite.keepsUpgrade = webSocket === WEBSOCKET_VALID;
+	requestRewrite.keepsUpgrade = exchanges.has(client, WEBSOCKET);
 	requestRewrite.isTrusted = isTrusted(core, listener, client);
 	requestRewrite.peerFamily = at(table.family, client) as 4 | 6; // written by accept and by PROXY headers
 	requestRewrite.peer = table.source;

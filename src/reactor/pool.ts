@@ -29,9 +29,6 @@ import { EXCHANGE, NONE, POOLED, READABLE } from "./table.js";
 /** Connections that were opened together are not all replaced together: each may grow up to a quarter less old. */
 const AGE_JITTER = 0.25;
 
-/** A connection lent when its time comes round is looked at again after this. */
-const LOOK_AGAIN_MS = 1_000;
-
 /** Heads of the lists of idle connections, by address. */
 export class IdleLists {
 	readonly heads = new Int32Array(ADDRESSES_MAX).fill(NONE);
@@ -85,8 +82,7 @@ export function giveBack(core: Core, link: number): void {
 		idleLists.lengths[address] = at(idleLists.lengths, address) + 1;
 		idleLists.idle++;
 		// Armed once and then left alone: what is due is asked when it fires.
-		if (at(table.deadlineMs, link) === 0)
-			core.wheel.arm(link, core.nowMs + Math.min(plan.idleMs, LOOK_AGAIN_MS));
+		if (at(table.deadlineMs, link) === 0) core.wheel.arm(link, core.nowMs + plan.idleMs);
 	}
 }
 
@@ -137,10 +133,8 @@ export function linkTimedOut(core: Core, link: number): void {
 	const { table, exchanges } = core;
 	const place = link - table.sessions;
 	const plan = poolOf(core, place);
-	if (at(table.state, link) !== POOLED) {
-		core.wheel.arm(link, core.nowMs + LOOK_AGAIN_MS);
-		return;
-	}
+	// Lent: it is armed again when it is given back.
+	if (at(table.state, link) !== POOLED) return;
 	const oldAtMs = plan === undefined ? 0 : at(exchanges.openedMs, place) + ageOf(plan, place);
 	const idleAtMs = plan === undefined ? 0 : at(exchanges.idleSinceMs, place) + plan.idleMs;
 	if (core.nowMs < oldAtMs && core.nowMs < idleAtMs) {

@@ -9,6 +9,7 @@ import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
 import { type Core, SCRATCH_BYTES } from "./core.js";
+import { block, keep, mayKeep } from "./outbox.js";
 import {
 	BAD_REQUEST,
 	CONNECT_REFUSED,
@@ -20,7 +21,7 @@ import {
 	UNRECOGNIZED,
 	UPSTREAM_DOWN,
 } from "./reasons.js";
-import { EXCHANGES, LOW_WATER, REFUSED } from "./table.js";
+import { CLOSING, EXCHANGES, LOW_WATER, REFUSED, REQUEST } from "./table.js";
 
 /**
  * How long a client that was told may go on saying what it was saying. Closing at once would answer its
@@ -56,11 +57,26 @@ function tell(core: Core, client: number, answer: Uint8Array, reason: number): v
 	const emptied = emptySocket(core, client);
 	kernel.memory.set(answer, 0);
 	// A socket that has nothing to send takes it whole; if it is gone already, nobody is left to tell.
-	kernel.send(fd, 0, answer.length);
+	const sent = kernel.send(fd, 0, answer.length);
+	if ((sent === -EAGAIN || (sent >= 0 && sent < answer.length)) && emptied !== ENDED && mayKeep(core)) {
+		tellLater(core, client, Math.max(0, sent), answer.length, reason);
+		return;
+	}
 	// Whoever let its deadline pass has had its time.
 	if (reason === HANDSHAKE_TIMEOUT || reason === REQUEST_TIMEOUT || emptied === ENDED)
 		close(core, client, reason);
 	else linger(core, client, reason, emptied === MORE);
+}
+
+/** Earlier answers fill its socket: this one waits for its turn, and the connection ends then. */
+function tellLater(core: Core, client: number, from: number, to: number, reason: number): void {
+	const { table, wheel } = core;
+	keep(core, client, from, to - from);
+	block(core, client);
+	table.state[client] = REQUEST;
+	table.flags[client] = at(table.flags, client) | CLOSING;
+	table.reason[client] = reason;
+	wheel.arm(client, core.nowMs + core.policyOf(client).stallMs);
 }
 
 /** Ends our direction. The client has a second to end its own, or to hear what was said last. */

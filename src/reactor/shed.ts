@@ -13,6 +13,7 @@ import { at } from "./at.js";
 import { close } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import { makeLinkRoom } from "./pool.js";
 import { MEMORY_PRESSURE } from "./reasons.js";
 import { BLOCKED, FREE, NONE, REFUSED, SNIFF } from "./table.js";
 
@@ -47,6 +48,8 @@ export class Room {
  * said what they want stay, too.
  */
 export function makeRoom(core: Core, reason: number, keep: number, unrecognizedOnly = false): number {
+	// Nobody misses an idle upstream connection; but it has no session's place to give.
+	if (!unrecognizedOnly && makeLinkRoom(core)) return 1;
 	const { room } = core;
 	// One look at all rows tells enough for a while: a flood must not buy one with each connection.
 	if (core.nowMs < room.nobodyUntilMs && (unrecognizedOnly || !room.nobodyWasUnrecognized)) return 0;

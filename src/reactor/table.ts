@@ -65,6 +65,8 @@ export const LOOKED_AFTER = 16384;
 export const EXCHANGES = 4096;
 /** Client: it ends when it has taken what waits for it. */
 export const CLOSING = 8192;
+/** Client: requests of it were read, although its bytes may be relayed by now. */
+export const HAD_REQUESTS = 16_384;
 /** SO_RCVLOWAT is above 1, because a hello is known to be longer than what has come. */
 export const LOW_WATER = 256;
 
