@@ -6,7 +6,6 @@ import type { PemFile } from "../../src/kernel/openssl/certificate.js";
 import { WANT_READ } from "../../src/kernel/openssl/tls.js";
 import { Openssl } from "../../src/kernel/openssl.js";
 import { openListener } from "../../src/kernel/sockets.js";
-import { CONNECTION } from "../support/connection-options.js";
 import { LOOPBACK, waitFor } from "./connection.js";
 
 export interface ThreadData {
@@ -25,7 +24,7 @@ const { ticketKeys, cert, key, connections } = workerData as ThreadData;
 const kernel = new LinuxKernel(1 << 20);
 const tls = new Openssl(kernel.memory, ticketKeys);
 const context = tls.serverContext({ names: ["www.example.com"], cert, key, alpn: ["http/1.1"] });
-const { fds, port } = openListener({ address: LOOPBACK, port: 0, backlog: 16, connection: CONNECTION }, 1);
+const { fds, port } = openListener({ address: LOOPBACK, port: 0, backlog: 16 }, 1);
 parentPort?.postMessage(port);
 
 for (let served = 0; served < connections; served++) {
