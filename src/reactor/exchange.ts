@@ -346,8 +346,12 @@ function sendHead(core: Core, client: number, link: number): void {
 		table.flags[client] = at(table.flags, client) | READABLE;
 	}
 	const result = sendHeadBytes(core, link, length);
-	if (result < 0 || result === NOT_TAKEN) {
+	if (result === NOT_TAKEN) {
 		upstreamFailed(core, client, link);
+		return;
+	}
+	if (result < 0) {
+		upstreamBroke(core, client, link);
 		return;
 	}
 	exchanges.rateMs[client] = core.nowMs;
@@ -412,10 +416,7 @@ function bodyOver(core: Core, client: number, link: number, step: number): void 
 			wheel.arm(client, exchangeDeadline(core, client));
 			return;
 		case BODY_WRITE_FAILED:
-			// The upstream has heard enough; it may have said why.
-			requestOver(core, client, REQUEST_CUT);
-			wheel.arm(client, exchangeDeadline(core, client));
-			readResponse(core, client, link);
+			upstreamBroke(core, client, link);
 			return;
 		case BODY_ENDED:
 			if (exchanges.has(client, ANSWERED)) {
@@ -764,6 +765,15 @@ function count(core: Core, client: number): void {
 	);
 }
 
+/** The upstream takes nothing more. It has heard enough, and may have said why: an early answer, then a reset, is common. */
+function upstreamBroke(core: Core, client: number, link: number): void {
+	const { flags } = core.table;
+	requestOver(core, client, REQUEST_CUT);
+	flags[link] = at(flags, link) | READABLE | ENDING;
+	core.wheel.arm(client, exchangeDeadline(core, client));
+	readResponse(core, client, link);
+}
+
 /** The upstream's connection broke, or ended, before it answered. */
 function upstreamFailed(core: Core, client: number, link: number): void {
 	const { exchanges } = core;
@@ -774,7 +784,7 @@ function upstreamFailed(core: Core, client: number, link: number): void {
 		release(core, client);
 		returnSpent(core, link, RECYCLED_STALE);
 		exchanges.set(client, RETRIED);
-		exchanges.clear(client, REQUEST_SENT);
+		exchanges.clear(client, REQUEST_SENT | REQUEST_CUT);
 		core.table.tried[client] = 0;
 		core.table.attempts[client] = 0;
 		dial(core, client);
@@ -857,7 +867,7 @@ export function exchangeNews(core: Core, slot: number, events: number): void {
 		const result = flushOutbox(core, slot);
 		if (result < 0) {
 			if (slot === client) close(core, client, CLIENT_RESET);
-			else upstreamFailed(core, client, link);
+			else upstreamBroke(core, client, link);
 			return;
 		}
 	}

@@ -48,7 +48,7 @@ scenario(
 		// Long before keep_alive, and before `drain`, which would be a reset.
 		assert.equal(await client.rest(), "");
 		client.end();
-		assert.equal((await gateway.onlySession()).reason, "drained");
+		assert.equal((await gateway.sessionOf(client)).reason, "drained");
 		assert.equal(await gateway.exit(), 0);
 	},
 );
