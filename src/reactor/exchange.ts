@@ -64,9 +64,10 @@ import {
 	EMPTIED,
 	flushOutbox,
 	lifetimeDeadline,
+	lookAtBoth,
 	mayKeep,
 	moved,
-	renewIfTaking,
+	nextLook,
 	send,
 	sendOrKeep,
 	stallDeadline,
@@ -148,7 +149,7 @@ export function beginExchanges(core: Core, client: number): void {
 	exchanges.begin(client);
 	exchanges.headMs[client] = at(table.acceptedMs, client);
 	core.counters.handshakeTook(at(table.listener, client), core.nowMs - at(table.acceptedMs, client));
-	core.wheel.arm(client, requestDeadline(core, client));
+	core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
 	readRequest(core, client);
 }
 
@@ -175,7 +176,7 @@ export function readRequest(core: Core, client: number): void {
 	}
 	if (at(exchanges.headMs, client) === 0) {
 		exchanges.headMs[client] = core.nowMs;
-		core.wheel.arm(client, requestDeadline(core, client));
+		core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
 	}
 	const scanned = at(exchanges.scanned, client);
 	if (scanned > 0) {
@@ -356,7 +357,7 @@ function sendHead(core: Core, client: number, link: number): void {
 	}
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = at(table.sent, link);
-	core.wheel.arm(client, exchangeDeadline(core, client));
+	core.wheel.arm(client, Math.min(exchangeDeadline(core, client), nextLook(core, client)));
 	if (exchanges.has(client, HASTY)) core.enqueue(link);
 	if (hasBody) sendBody(core, client, link);
 }
@@ -442,7 +443,7 @@ function beginRate(core: Core, client: number, link: number): void {
 	exchanges.clear(client, AWAITS_CONTINUE);
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = at(core.table.sent, link);
-	core.wheel.arm(client, exchangeDeadline(core, client));
+	core.wheel.arm(client, Math.min(exchangeDeadline(core, client), nextLook(core, client)));
 }
 
 // Bodies, in either direction.
@@ -729,7 +730,7 @@ function nextRequest(core: Core, client: number): void {
 	const { table, exchanges } = core;
 	table.activeMs[client] = core.nowMs;
 	exchanges.nextRequest(client);
-	core.wheel.arm(client, requestDeadline(core, client));
+	core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
 	// Whoever pipelines has sent the next one; the others have their turn first.
 	if ((at(table.flags, client) & READABLE) !== 0) core.enqueue(client);
 	else if (core.draining) drainClient(core, client);
@@ -742,7 +743,7 @@ function endClient(core: Core, client: number): void {
 	if ((at(table.flags, client) & BLOCKED) !== 0) {
 		table.flags[client] = at(table.flags, client) | CLOSING;
 		table.reason[client] = reason;
-		core.wheel.arm(client, requestDeadline(core, client));
+		core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
 	} else lingerThenClose(core, client, reason);
 }
 
@@ -770,7 +771,7 @@ function upstreamBroke(core: Core, client: number, link: number): void {
 	const { flags } = core.table;
 	requestOver(core, client, REQUEST_CUT);
 	flags[link] = at(flags, link) | READABLE | ENDING;
-	core.wheel.arm(client, exchangeDeadline(core, client));
+	core.wheel.arm(client, Math.min(exchangeDeadline(core, client), nextLook(core, client)));
 	readResponse(core, client, link);
 }
 
@@ -840,7 +841,7 @@ export function requestNews(core: Core, client: number, events: number): void {
 			return;
 		}
 		if (result !== EMPTIED) return;
-		core.wheel.arm(client, requestDeadline(core, client));
+		core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
 		if ((at(core.table.flags, client) & CLOSING) !== 0) {
 			lingerThenClose(core, client, at(core.table.reason, client));
 			return;
@@ -913,9 +914,9 @@ function headDeadline(core: Core, client: number): number {
 
 /** The deadline of a connection between requests passed. */
 export function requestTimedOut(core: Core, client: number): void {
-	renewIfTaking(core, client);
+	const lookAgainMs = lookAtBoth(core, client);
 	const deadlineMs = requestDeadline(core, client);
-	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
+	if (deadlineMs > core.nowMs) core.wheel.arm(client, Math.min(deadlineMs, lookAgainMs));
 	else if (stallDeadline(core, client) <= core.nowMs) close(core, client, STALL_TIMEOUT);
 	else if (isBlocked(core, client)) close(core, client, LIFETIME);
 	else if (at(core.exchanges.headMs, client) > 0) answerAndClose(core, client, 408, REQUEST_TIMEOUT);
@@ -953,14 +954,13 @@ function answerDeadline(core: Core, client: number): number {
 export function exchangeTimedOut(core: Core, client: number): void {
 	const { table, exchanges } = core;
 	const link = at(table.peer, client);
-	renewIfTaking(core, client);
-	renewIfTaking(core, link);
+	const lookAgainMs = lookAtBoth(core, client);
 	if (bodyDeadline(core, client) <= core.nowMs && !renewBodyRate(core, client, link)) {
 		refuseAmid(core, client, link, 408, REQUEST_TIMEOUT);
 		return;
 	}
 	const deadlineMs = exchangeDeadline(core, client);
-	if (deadlineMs > core.nowMs) core.wheel.arm(client, deadlineMs);
+	if (deadlineMs > core.nowMs) core.wheel.arm(client, Math.min(deadlineMs, lookAgainMs));
 	else if (answerDeadline(core, client) <= core.nowMs) refuseAmid(core, client, link, 504, RESPONSE_TIMEOUT);
 	else if (stallDeadline(core, client) <= core.nowMs) close(core, client, STALL_TIMEOUT);
 	else if (lifetimeDeadline(core, client) <= core.nowMs && exchanges.has(client, KEEPS_CLIENT)) {

@@ -190,7 +190,7 @@ function lookAfter(core: Core, client: number): void {
 	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
 }
 
-export function lookEvery(core: Core, client: number): number {
+function lookEvery(core: Core, client: number): number {
 	const { blockedAtMs, peer } = core.table;
 	const everyMs = core.policyOf(client).stallMs / 4;
 	const link = at(peer, client);
@@ -198,12 +198,32 @@ export function lookEvery(core: Core, client: number): number {
 	return isBlocked ? Math.min(LOOK_MS, everyMs) : everyMs;
 }
 
+/** When a session that is looked after is looked at next; Infinity for others. */
+export function nextLook(core: Core, client: number): number {
+	const isLookedAfter = (at(core.table.flags, client) & LOOKED_AFTER) !== 0;
+	return isLookedAfter ? core.nowMs + lookEvery(core, client) : Number.POSITIVE_INFINITY;
+}
+
+/** Looks at both sides. Returns when to look again: Infinity when nothing is under way, and nothing was. */
+export function lookAtBoth(core: Core, client: number): number {
+	const { table } = core;
+	const link = at(table.peer, client);
+	const clientWaits = look(core, client);
+	const upstreamWaits = link !== NONE && look(core, link);
+	const everyMs = lookEvery(core, client);
+	const wasActive = core.nowMs - at(table.activeMs, client) < everyMs;
+	if (clientWaits || upstreamWaits || wasActive) return core.nowMs + everyMs;
+	// Quiet: the next byte that is sent has it looked after again.
+	table.flags[client] = at(table.flags, client) & ~LOOKED_AFTER;
+	return Number.POSITIVE_INFINITY;
+}
+
 /**
  * A side has stalled when its peer acknowledges nothing while bytes are under way. Writability does not tell: the
  * kernel reports room only when a good part of a send buffer is free, for which a slow reader may need minutes,
  * and until that buffer is full a peer that is gone takes everything. True while bytes wait.
  */
-export function look(core: Core, slot: number): boolean {
+function look(core: Core, slot: number): boolean {
 	const { table, kernel } = core;
 	const undelivered = kernel.undelivered(at(table.fd, slot));
 	if (undelivered < 0) return false;

@@ -23,6 +23,20 @@ import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
 import { FROM_CLIENT } from "./counters.js";
 import {
+	block,
+	drainPipe,
+	EMPTIED,
+	flushOutbox,
+	keep,
+	lifetimeDeadline,
+	lookAtBoth,
+	mayKeep,
+	moved,
+	send,
+	sendOrKeep,
+	stallDeadline,
+} from "./outbox.js";
+import {
 	CLIENT_CLOSED,
 	HALF_CLOSED_TIMEOUT,
 	IDLE_TIMEOUT,
@@ -30,21 +44,6 @@ import {
 	STALL_TIMEOUT,
 	UPSTREAM_CLOSED,
 } from "./reasons.js";
-import {
-	block,
-	drainPipe,
-	EMPTIED,
-	flushOutbox,
-	keep,
-	lifetimeDeadline,
-	look,
-	lookEvery,
-	mayKeep,
-	moved,
-	send,
-	sendOrKeep,
-	stallDeadline,
-} from "./outbox.js";
 import { setLastingOptions } from "./socket-options.js";
 import {
 	BLOCKED,
@@ -312,19 +311,10 @@ export function relayTimedOut(core: Core, client: number): void {
 		table.flags[link] = at(table.flags, link) | LASTING;
 		setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(client));
 	}
-	const clientWaits = look(core, client);
-	const upstreamWaits = look(core, link);
-	const everyMs = lookEvery(core, client);
-	const wasActive = core.nowMs - at(table.activeMs, client) < everyMs;
+	const lookAgainMs = lookAtBoth(core, client);
 	const deadlineMs = earliestDeadline(core, client);
-	if (deadlineMs <= core.nowMs) close(core, client, overdueReason(core, client));
-	else if (clientWaits || upstreamWaits || wasActive)
-		core.wheel.arm(client, Math.min(deadlineMs, core.nowMs + everyMs));
-	else {
-		// Quiet: the next byte that is sent has it looked after again.
-		table.flags[client] = at(table.flags, client) & ~LOOKED_AFTER;
-		core.wheel.arm(client, deadlineMs);
-	}
+	if (deadlineMs > core.nowMs) core.wheel.arm(client, Math.min(deadlineMs, lookAgainMs));
+	else close(core, client, overdueReason(core, client));
 }
 
 function earliestDeadline(core: Core, client: number): number {
@@ -342,4 +332,3 @@ function silenceDeadline(core: Core, client: number): number {
 	const { idleMs, halfClosedMs } = core.policyOf(client);
 	return at(core.table.activeMs, client) + (at(core.table.firstEnd, client) !== 0 ? halfClosedMs : idleMs);
 }
-
