@@ -322,6 +322,8 @@ function readAgain(core: Core, client: number): boolean {
 function sendHead(core: Core, client: number, link: number): void {
 	const { table, kernel, exchanges, requestHead, requestRewrite } = core;
 	const listener = core.listenerOf(client);
+	// Beside X-Forwarded-…: some servers read only the one, and some only the others.
+	requestRewrite.sendsForwarded = true;
 	requestRewrite.keepsUpgrade = exchanges.has(client, WEBSOCKET);
 	requestRewrite.isTrusted = isTrusted(core, listener, client);
 	requestRewrite.peerFamily = at(table.family, client) as 4 | 6; // written by accept and by PROXY headers

@@ -95,7 +95,7 @@ scenario(
 			"X-Forwarded-For: 10.1.1.1",
 			"X-Forwarded-Proto: https",
 			"X-Forwarded-Host: bank.example",
-			"X-Forwarded-Host: bank.example",
+			"Forwarded: for=10.1.1.1",
 			"X-Kept: yes",
 		];
 		for (const [listener, source] of [
@@ -113,6 +113,11 @@ scenario(
 			assert.match(
 				asked,
 				listener === "" ? /\r\nX-Forwarded-Proto: http\r\n/ : /\r\nX-Forwarded-Proto: https\r\n/,
+			);
+			const before = listener === "" ? "" : "for=10\\.1\\.1\\.1, ";
+			assert.match(
+				asked,
+				new RegExp(`\\r\\nForwarded: ${before}for=127\\.0\\.0\\.1;proto=http;host="a\\.test"\\r\\n`),
 			);
 			assert.equal(/bank\.example/.test(asked), listener !== "");
 			await server.send(ok("fine", "Connection: X-Theirs\r\nX-Theirs: secret\r\nKeep-Alive: timeout=9\r\n"));
