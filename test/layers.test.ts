@@ -10,7 +10,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..", "src");
 const BELOW: Readonly<Record<string, readonly string[]>> = {
 	cli: ["gateway", "drill", "config", "kernel"],
 	gateway: ["admin", "reactor", "route", "upstream", "protocol", "config", "kernel"],
-	admin: ["reactor", "upstream"],
+	admin: ["reactor", "upstream", "protocol"],
 	reactor: ["route", "upstream", "protocol", "config", "kernel"],
 	route: ["protocol", "config"],
 	upstream: ["config"],

@@ -323,7 +323,7 @@ function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): vo
 
 /** Bytes go to `addresses`, requests to `http`. */
 function checkKind(value: unknown, path: Path, report: Report): void {
-	if (typeof value === "string") return;
+	if (typeof value !== "object" || value === null || Array.isArray(value)) return;
 	const { addresses, http, pool, proxy_protocol: proxyProtocol } = mapping(value);
 	if (addresses === undefined && http === undefined) {
 		report.problem(path, "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests");

@@ -16,6 +16,7 @@ import {
 	EPOLLOUT,
 	EPOLLPRI,
 	EPOLLRDHUP,
+	SO_RCVBUF,
 	SO_RCVLOWAT,
 	SOL_SOCKET,
 } from "../kernel/constants.js";
@@ -197,7 +198,27 @@ export function readRequest(core: Core, client: number): void {
 	}
 }
 
+/** Room for a head beside what the kernel may still hold of the bytes before it. */
+const WINDOW_BYTES = 128 * 1024;
+
+/**
+ * Peeked bytes stay in the kernel, in buffers that they may share with bytes that were taken long ago: a few of them
+ * can keep the receive buffer full, and the window shut, so that the rest of their head could never come. The kernel
+ * grows the buffer of a socket that waits for more than it has; where a size was configured, it is told to.
+ */
+function widenWindow(core: Core, slot: number): void {
+	const { kernel, table } = core;
+	const fd = at(table.fd, slot);
+	if (core.policyOf(table.clientOf(slot)).receiveBufferBytes > 0) {
+		kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, WINDOW_BYTES);
+		return;
+	}
+	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, WINDOW_BYTES);
+	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+}
+
 function waitForHead(core: Core, client: number, scanFrom: number): void {
+	if (at(core.exchanges.scanned, client) === 0) widenWindow(core, client);
 	const { flags } = core.table;
 	core.exchanges.scanned[client] = scanFrom;
 	// It will never be whole.
@@ -606,6 +627,7 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 	const verdict = parseResponse(kernel.memory, IN_AT, IN_AT + count, method, minor, responseHead);
 	if (verdict === NEED_MORE && (at(table.flags, link) & ENDING) === 0) {
 		table.flags[link] = at(table.flags, link) & ~READABLE;
+		widenWindow(core, link);
 		return false;
 	}
 	if (verdict !== COMPLETE) {

@@ -22,6 +22,8 @@ test("what the file does not say has a default", () => {
 			bufferedBytes: 67_108_864,
 			fdReserve: 64,
 			memoryBytes: null,
+			requestsPerConnection: 1_000,
+			bodyBytesPerSecond: 1_024,
 		},
 		timeouts: {
 			handshakeMs: 5_000,
@@ -32,6 +34,9 @@ test("what the file does not say has a default", () => {
 			lifetimeMs: 0,
 			drainMs: 30_000,
 			silenceMs: 300,
+			requestHeadMs: 10_000,
+			responseHeadMs: 60_000,
+			keepAliveMs: 75_000,
 		},
 		keepalive: { idleSeconds: 30, intervalSeconds: 10, probes: 6, userTimeoutMs: 90_000 },
 		sockets: { unsentBytes: 65_536, sendBytes: null, receiveBytes: null },
@@ -46,13 +51,26 @@ test("what the file does not say has a default", () => {
 				backlog: 4096,
 				connections: null,
 				proxyProtocol: { mode: "off", trusted: [] },
-				routes: [{ sni: null, host: null, alpn: null, protocol: null, source: null, to: "a", label: "*" }],
+				forwardedTrusted: [],
+				routes: [
+					{
+						sni: null,
+						host: null,
+						alpn: null,
+						protocol: null,
+						source: null,
+						path: null,
+						to: "a",
+						label: "*",
+					},
+				],
 			},
 		],
 		upstreams: [
 			{
 				name: "a",
 				addresses: [{ kind: "ip", address: "127.0.0.1", family: 4, port: 2 }],
+				http: null,
 				balance: "round_robin",
 				proxyProtocol: "off",
 				health: null,
@@ -69,8 +87,9 @@ admin: 127.0.0.1:9090
 reactors: 2
 limits:
   { connections: 9000, when_full: reset, connections_per_ip: 100, accepts_per_second: 5000,
-    accepts_per_second_per_ip: 200, buffered_bytes: 1MiB, fd_reserve: 10, memory: 2GiB }
-timeouts: { handshake: 1s, connect: 2s, idle: 3m, stall: 4s, half_closed: 5s, lifetime: 6h, drain: 7s, silence: 8ms }
+    accepts_per_second_per_ip: 200, buffered_bytes: 1MiB, fd_reserve: 10, memory: 2GiB,
+    requests_per_connection: 50, body_bytes_per_second: 2KiB }
+timeouts: { handshake: 1s, connect: 2s, idle: 3m, stall: 4s, half_closed: 5s, lifetime: 6h, drain: 7s, silence: 8ms, request_head: 9s, response_head: 10s, keep_alive: 11s }
 keepalive: { idle: 9s, interval: 10s, probes: 11, user_timeout: 12s }
 sockets: { unsent: 64KiB, send_buffer: 1MiB, receive_buffer: auto }
 ledger: { interval: 13s }
@@ -82,7 +101,9 @@ listeners:
     connections: 500
     proxy_protocol: require
     trusted: [10.1.0.0/8, "::1"]
+    forwarded_trusted: [10.2.0.0/16]
     routes:
+      - { host: a.b, path: /api/, to: c }
       - { sni: Git.Example.com., alpn: h2, source: 10.1.2.3/8, to: b }
       - { to: reject }
 upstreams:
@@ -93,6 +114,9 @@ upstreams:
     health: { interval: 1s, timeout: 1s, fall: 2, rise: 1 }
     eject: { failures: 1, for: 2s }
     resolve: 3s
+  c:
+    http: [http://10.0.0.7, "http://[::1]:3000/"]
+    pool: { connections: 7, idle: 8s, age: 9m, requests: 10 }
 `);
 	assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
 	assert.equal(config.reactors, 2);
@@ -105,6 +129,8 @@ upstreams:
 		bufferedBytes: 1_048_576,
 		fdReserve: 10,
 		memoryBytes: 2 ** 31,
+		requestsPerConnection: 50,
+		bodyBytesPerSecond: 2_048,
 	});
 	assert.deepEqual(config.timeouts, {
 		handshakeMs: 1_000,
@@ -115,6 +141,9 @@ upstreams:
 		lifetimeMs: 21_600_000,
 		drainMs: 7_000,
 		silenceMs: 8,
+		requestHeadMs: 9_000,
+		responseHeadMs: 10_000,
+		keepAliveMs: 11_000,
 	});
 	assert.deepEqual(config.keepalive, {
 		idleSeconds: 9,
@@ -140,17 +169,38 @@ upstreams:
 					{ family: 6, bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], prefixLength: 128 },
 				],
 			},
+			forwardedTrusted: [{ family: 4, bytes: [10, 2, 0, 0], prefixLength: 16 }],
 			routes: [
+				{
+					sni: null,
+					host: "a.b",
+					alpn: null,
+					protocol: null,
+					source: null,
+					path: "/api/",
+					to: "c",
+					label: "host=a.b,path=/api/",
+				},
 				{
 					sni: "git.example.com",
 					host: null,
 					alpn: "h2",
 					protocol: null,
+					path: null,
 					source: { family: 4, bytes: [10, 0, 0, 0], prefixLength: 8 },
 					to: "b",
 					label: "sni=git.example.com,alpn=h2,source=10.0.0.0/8",
 				},
-				{ sni: null, host: null, alpn: null, protocol: null, source: null, to: null, label: "*" },
+				{
+					sni: null,
+					host: null,
+					alpn: null,
+					protocol: null,
+					source: null,
+					path: null,
+					to: null,
+					label: "*",
+				},
 			],
 		},
 	]);
@@ -161,11 +211,25 @@ upstreams:
 				{ kind: "name", host: "app.internal", port: 443 },
 				{ kind: "unix", path: join(process.cwd(), "sock/b") },
 			],
+			http: null,
 			balance: "source_hash",
 			proxyProtocol: "v1",
 			health: { intervalMs: 1_000, timeoutMs: 1_000, fall: 2, rise: 1 },
 			eject: { failures: 1, forMs: 2_000 },
 			resolveMs: 3_000,
+		},
+		{
+			name: "c",
+			addresses: [
+				{ kind: "ip", address: "10.0.0.7", family: 4, port: 80 },
+				{ kind: "ip", address: "::1", family: 6, port: 3_000 },
+			],
+			http: { pool: { idleMs: 8_000, ageMs: 540_000, requests: 10, connections: 7 } },
+			balance: "round_robin",
+			proxyProtocol: "off",
+			health: null,
+			eject: { failures: 3, forMs: 10_000 },
+			resolveMs: 30_000,
 		},
 	]);
 });

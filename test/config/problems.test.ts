@@ -92,8 +92,7 @@ cases("keys that are designed and not built have an error of their own", [
 		["5:5", '"tls" (termination) is not available yet: this version routes TLS by name'],
 	],
 	[listener("listen: 0.0.0.0:443/udp"), ["4:13", "UDP (QUIC) is not available yet"]],
-	[routes("{ host: a.b, path: /api/, to: git }"), ["4:22", '"path" is not available yet']],
-	[upstream("{ http: [http://a] }"), ["3:8", '"http" is not available yet']],
+	[upstream("{ http: [https://a] }"), ["3:15", "TLS to upstreams is not available yet"]],
 	[upstream("{ addresses: x:1, tls: {} }"), ["3:24", '"tls" (to the upstream) is not available yet']],
 ]);
 
@@ -147,7 +146,10 @@ cases("a missing key is told at the place it is missing from", [
 	["upstreams: {}", ["1:1", 'the key "listeners" is missing']],
 	[listener("backlog: 5"), ["3:5", 'the key "listen" is missing: expected an address such as 0.0.0.0:443']],
 	[routes("{ sni: a.b }"), ["4:9", 'the key "to" is missing: expected the name of an upstream, or reject']],
-	[upstream("{}"), ["3:6", 'the key "addresses" is missing']],
+	[
+		upstream("{}"),
+		["3:6", "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests"],
+	],
 	["", ["1:1", "the file is empty"]],
 	["# nothing yet", ["1:1", "the file is empty"]],
 	["sluice", ["1:1", "expected a mapping"]],
@@ -374,10 +376,8 @@ test("the design's own example is told, key by key, what is still to come", () =
 	has(DESIGN_EXAMPLE, [
 		["23:5", '"tls" (termination) is not available yet'],
 		["28:30", 'unknown upstream "bastion"'],
-		["29:34", '"path" is not available yet'],
 		["31:35", 'unknown upstream "internal"'],
-		["40:10", '"http" is not available yet'],
-		["41:10", '"http" is not available yet'],
+		["41:17", "TLS to upstreams is not available yet"],
 	]);
 });
 

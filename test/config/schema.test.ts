@@ -61,6 +61,7 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 			"upstreams.*",
 			"upstreams.*.eject",
 			"upstreams.*.health",
+			"upstreams.*.pool",
 		].sort(),
 	);
 	const visit = (part: Part): void => {
