@@ -136,12 +136,13 @@ export class Bench {
 	}
 
 	#upstreams(): Upstreams {
-		const { relay, sni, bulk } = this.#backend;
+		const { relay, sni, bulk, http } = this.#backend;
 		const relayTo = relay[this.#launches++ % relay.length];
 		if (relayTo === undefined) throw new Error("the backend has no relay ports");
 		return {
 			relayTo,
 			bulkTo: bulk,
+			httpTo: http,
 			sniTo: SNI_NAMES.map((name, i) => {
 				const port = sni[i];
 				if (port === undefined) throw new Error(`the backend has no port for ${name}`);

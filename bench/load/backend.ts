@@ -3,7 +3,8 @@
  *
  * - relay ports: 200 bytes for every 100 that arrive;
  * - SNI ports: a ClientHello is answered with 16 bytes that name the port, then the session is ended;
- * - the bulk port: as many bytes as the request asks for.
+ * - the bulk port: as many bytes as the request asks for;
+ * - the HTTP port: 200 bytes for every request, however a proxy has rewritten it.
  *
  * Prints its ports as one line of JSON and ends when its parent is gone.
  */
@@ -36,6 +37,7 @@ const NONE = 0;
 const RELAY = 1;
 const SNI = 2;
 const BULK = 3;
+const HTTP = 4;
 const LISTENER = 16;
 
 const descriptorLimit = raiseDescriptorLimit();
@@ -53,6 +55,7 @@ const ports: BackendPorts = {
 	relay: Array.from({ length: RELAY_PORTS }, () => listen(RELAY, 0)),
 	sni: SNI_NAMES.map((_, index) => listen(SNI, index)),
 	bulk: listen(BULK, 0),
+	http: listen(HTTP, 0),
 };
 writeSync(1, `${JSON.stringify(ports)}\n`);
 serve();
@@ -75,6 +78,7 @@ function handle(fd: number): void {
 	else if (role === RELAY) relay(fd);
 	else if (role === SNI) answerHello(fd);
 	else if (role === BULK) bulk(fd);
+	else if (role === HTTP) http(fd);
 }
 
 function listen(role: number, index: number): number {
@@ -132,6 +136,18 @@ function relay(fd: number): void {
 		}
 	}
 	received[fd] = total;
+}
+
+/** Requests have no body, and proxies send them in one piece: each ends with an empty line. */
+function http(fd: number): void {
+	const end = SCRATCH_AT + take(fd);
+	for (let i = SCRATCH_AT + 3; i < end; i++) {
+		if (kernel.memory[i] !== 0x0a || kernel.memory[i - 2] !== 0x0a) continue;
+		if (kernel.send(fd, RESPONSE_AT, RESPONSE_BYTES) !== RESPONSE_BYTES) {
+			drop(fd);
+			return;
+		}
+	}
 }
 
 function answerHello(fd: number): void {

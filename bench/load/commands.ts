@@ -6,7 +6,8 @@ export interface Commands {
 	/** Opens connections and holds them. */
 	open: { ask: { port: number; connections: number }; answer: { wallMs: number } };
 	/** Requests over the held connections, in a closed loop. */
-	requests: { ask: { count: number }; answer: { wallMs: number } };
+	/** `learns`: the responses have another length than the backend's, because a proxy rewrites their heads. */
+	requests: { ask: { count: number; learns?: boolean }; answer: { wallMs: number } };
 	/** A download over each held connection. */
 	download: { ask: { bytesEach: number }; answer: { wallMs: number } };
 	/** Closes the held connections. */

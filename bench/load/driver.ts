@@ -10,6 +10,7 @@ export interface BackendPorts {
 	/** One per name in SNI_NAMES. */
 	readonly sni: readonly number[];
 	readonly bulk: number;
+	readonly http: number;
 }
 
 export async function startBackend(): Promise<BackendPorts> {

@@ -42,7 +42,7 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 			return { wallMs: performance.now() - start };
 		}
 		case "requests":
-			return { wallMs: runRequests(kernel, held, ask.count) };
+			return { wallMs: runRequests(kernel, held, ask.count, ask.learns === true) };
 		case "download":
 			return { wallMs: runDownload(kernel, held, ask.bytesEach) };
 		case "close": {

@@ -1,6 +1,7 @@
 import type { Row } from "../bench.js";
 import { addedLatency } from "./added-latency.js";
 import { bulk } from "./bulk.js";
+import { httpRequest64, httpRequest512 } from "./http-request.js";
 import { idleSession } from "./idle-session.js";
 import { relayedRequest64, relayedRequest512 } from "./relayed-request.js";
 import { sniSession } from "./sni-session.js";
@@ -10,6 +11,8 @@ import { startToReady } from "./start-to-ready.js";
 export const ROWS: readonly Row[] = [
 	relayedRequest64,
 	relayedRequest512,
+	httpRequest64,
+	httpRequest512,
 	sniSession,
 	bulk,
 	idleSession,

@@ -6,13 +6,14 @@ import { versionOf } from "./version.js";
 const common = {
 	install: "apt-get install haproxy",
 	cannot: {},
+	readsRequests: true,
 	version: () => versionOf("haproxy", ["-v"], /version (\S+)/),
 };
 
 export const haproxy: System = {
 	...common,
 	id: "haproxy",
-	note: `mode tcp, nbthread ${THREADS}, no log, no splicing (the default); SNI: inspect-delay 5s and req.ssl_sni`,
+	note: `mode tcp, nbthread ${THREADS}, no log, no splicing (the default); SNI: inspect-delay 5s and req.ssl_sni; HTTP: mode http, forwardfor, http-reuse always`,
 	prepare: (assignment) => prepare(assignment, SESSIONS_MAX, ""),
 };
 
@@ -37,7 +38,7 @@ function prepare(assignment: Assignment, sessionsMax: number, extra: string): La
 }
 
 function configure(
-	{ listen, relayTo, bulkTo, sniTo }: Assignment,
+	{ listen, relayTo, bulkTo, httpTo, sniTo }: Assignment,
 	sessionsMax: number,
 	extra: string,
 ): string {
@@ -62,6 +63,14 @@ listen relay
 listen bulk
 	bind 127.0.0.1:${listen.bulk}
 	server s 127.0.0.1:${bulkTo}
+
+listen http
+	mode http
+	option forwardfor
+	http-reuse always
+	timeout http-keep-alive 10m
+	bind 127.0.0.1:${listen.http}
+	server s 127.0.0.1:${httpTo} pool-max-conn -1
 
 frontend sni
 	bind 127.0.0.1:${listen.sni}

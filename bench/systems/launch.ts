@@ -18,7 +18,7 @@ const STOP_GRACE_MS = 3000;
 const FIRST_PORT = 21_000;
 const LAST_PORT = 32_000;
 
-export type Upstreams = Pick<Assignment, "relayTo" | "bulkTo" | "sniTo">;
+export type Upstreams = Pick<Assignment, "relayTo" | "bulkTo" | "httpTo" | "sniTo">;
 
 let launches = 0;
 let nextPort = FIRST_PORT;
@@ -27,7 +27,12 @@ let nextPort = FIRST_PORT;
 export async function launch(system: System, upstreams: Upstreams): Promise<Running> {
 	const directory = join(temporaryDirectory(), `${++launches}-${system.id}`);
 	mkdirSync(directory);
-	const listen = { relay: await freePort(), sni: await freePort(), bulk: await freePort() };
+	const listen = {
+		relay: await freePort(),
+		sni: await freePort(),
+		bulk: await freePort(),
+		http: await freePort(),
+	};
 	const { command, args } = system.prepare({ ...upstreams, listen, directory });
 
 	const logFile = join(directory, "output.log");
@@ -57,6 +62,7 @@ export async function launch(system: System, upstreams: Upstreams): Promise<Runn
 	const readyMs = performance.now() - started;
 	await untilReady(() => accepts(listen.sni));
 	await untilReady(() => accepts(listen.bulk));
+	if (system.readsRequests) await untilReady(() => accepts(listen.http));
 	return { system, listen, readyMs, pids: () => family(owned.pid), stop };
 }
 

@@ -8,9 +8,10 @@ const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 export const nginx: System = {
 	id: "nginx",
-	note: `stream, ${THREADS} workers, no access log; SNI: ssl_preread and map`,
+	note: `stream, ${THREADS} workers, no access log; SNI: ssl_preread and map; HTTP: 512 kept upstream connections per worker`,
 	install: "apt-get install nginx libnginx-mod-stream",
 	cannot: {},
+	readsRequests: true,
 
 	version() {
 		const version = versionOf("nginx", ["-V"], /nginx\/(\S+)/);
@@ -31,7 +32,7 @@ function hasStream(): boolean {
 	);
 }
 
-function configure({ listen, relayTo, bulkTo, sniTo, directory }: Assignment): string {
+function configure({ listen, relayTo, bulkTo, httpTo, sniTo, directory }: Assignment): string {
 	return `
 ${existsSync(STREAM_MODULE) ? `load_module ${STREAM_MODULE};` : ""}
 daemon off;
@@ -41,6 +42,21 @@ error_log stderr error;
 # Each worker may come to hold all sessions, with two connections each.
 worker_rlimit_nofile ${2 * SESSIONS_MAX + 1000};
 events { worker_connections ${2 * SESSIONS_MAX}; }
+
+http {
+	access_log off;
+	keepalive_requests 1000000000;
+	upstream web { server 127.0.0.1:${httpTo}; keepalive 512; keepalive_requests 1000000000; }
+	server {
+		listen 127.0.0.1:${listen.http} backlog=${BACKLOG};
+		location / {
+			proxy_pass http://web;
+			proxy_http_version 1.1;
+			proxy_set_header Connection "";
+			proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+		}
+	}
+}
 
 stream {
 	proxy_connect_timeout 5s;

@@ -7,7 +7,12 @@ export const nodeNet: System = {
 	id: "node-net",
 	note: "net.createServer and pipe, 20 lines, single-threaded",
 	install: "npm run build",
-	cannot: { sni: "it has no routing by SNI" },
+	cannot: {
+		sni: "it has no routing by SNI",
+		"http-64": "it reads no requests",
+		"http-512": "it reads no requests",
+	},
+	readsRequests: false,
 	version: () => process.version,
 
 	prepare({ listen, relayTo, bulkTo, sniTo }: Assignment): Launch {

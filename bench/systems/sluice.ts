@@ -8,9 +8,10 @@ const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
 export const sluice: System = {
 	id: "sluice",
-	note: `${THREADS} reactors, session log off, no admin port`,
+	note: `${THREADS} reactors, session log off, no admin port; HTTP: no bound on requests per connection`,
 	install: "npm run build",
 	cannot: {},
+	readsRequests: true,
 
 	version() {
 		return existsSync(MAIN) ? packageVersion() : null;
@@ -23,10 +24,10 @@ export const sluice: System = {
 	},
 };
 
-function configure({ listen, relayTo, bulkTo, sniTo }: Assignment): string {
+function configure({ listen, relayTo, bulkTo, httpTo, sniTo }: Assignment): string {
 	return `
 reactors: ${THREADS}
-limits: { connections: ${SESSIONS_MAX} }
+limits: { connections: ${SESSIONS_MAX}, requests_per_connection: 1000000000 }
 timeouts: { handshake: 5s, idle: 10m, drain: 1s }
 log: { sessions: false }
 listeners:
@@ -40,7 +41,11 @@ listeners:
     backlog: ${BACKLOG}
     routes:
 ${sniTo.map(({ name }, i) => `      - { sni: ${name}, to: sni${i} }`).join("\n")}
+  - listen: 127.0.0.1:${listen.http}
+    backlog: ${BACKLOG}
+    routes: [{ to: web }]
 upstreams:
+  web: { http: "http://127.0.0.1:${httpTo}", pool: { requests: 1000000000 } }
   relay: 127.0.0.1:${relayTo}
   bulk: 127.0.0.1:${bulkTo}
 ${sniTo.map(({ port }, i) => `  sni${i}: 127.0.0.1:${port}`).join("\n")}

@@ -1,12 +1,14 @@
 /** A system under test: how to find it, start it and stop it. One file per system in this folder. */
 
-export type Role = "relay" | "sni" | "bulk";
+export type Role = "relay" | "sni" | "bulk" | "http";
 
 /** Where a system listens, and where it must send what arrives there. All on 127.0.0.1. */
 export interface Assignment {
 	readonly listen: Readonly<Record<Role, number>>;
 	readonly relayTo: number;
 	readonly bulkTo: number;
+	/** Takes requests that a proxy has rewritten. */
+	readonly httpTo: number;
 	/** By SNI name; anything else is refused. */
 	readonly sniTo: readonly { readonly name: string; readonly port: number }[];
 	/** A directory of its own. */
@@ -28,6 +30,8 @@ export interface System {
 	readonly install: string;
 	/** Why a row cannot be run on it, by row id. */
 	readonly cannot: Readonly<Record<string, string>>;
+	/** It reads requests, and listens on the port for that. */
+	readonly readsRequests: boolean;
 	/** Only these rows, when it exists for their sake. */
 	readonly onlyRows?: readonly string[];
 	/** Writes its configuration and says how to start it, in the foreground. */
