@@ -25,7 +25,7 @@ import { close, closeFailed, closeLink } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { beginExchange } from "./exchange.js";
-import { RETRIED } from "./exchanges.js";
+import { REPEATABLE, RETRIED } from "./exchanges.js";
 import { lend, makeLinkRoom } from "./pool.js";
 import { CONNECT_REFUSED, CONNECT_TIMEOUT, FD_PRESSURE, MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
 import { refuse } from "./refuse.js";
@@ -66,7 +66,9 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		table.tried[client] = tried | (1 << (index % ATTEMPTS_MAX));
 
 		if (exchanges) {
-			const link = core.exchanges.has(client, RETRIED) ? NONE : lend(core, address.board);
+			const link = core.exchanges.has(client, RETRIED)
+				? NONE
+				: lend(core, address.board, core.exchanges.has(client, REPEATABLE));
 			if (link !== NONE) {
 				board.enter(address.board);
 				table.address[client] = address.board;

@@ -53,6 +53,7 @@ import {
 	HASTY,
 	KEEPS_CLIENT,
 	KEEPS_UPSTREAM,
+	REPEATABLE,
 	REQUEST_CUT,
 	REQUEST_SENT,
 	RETRIED,
@@ -291,6 +292,7 @@ function routeRequest(core: Core, client: number): void {
 	// A body of no bytes is none.
 	const isEmpty = framing === FRAMING_LENGTH && requestHead.contentLength === 0;
 	exchanges.request.begin(client, isEmpty ? FRAMING_NONE : framing, requestHead.contentLength);
+	if ((isEmpty || framing === FRAMING_NONE) && SAFE_METHODS.has(method)) exchanges.set(client, REPEATABLE);
 	dial(core, client);
 }
 
@@ -877,12 +879,24 @@ export function requestNews(core: Core, client: number, events: number): void {
 /** ECONNRESET, for a connection that both sides have ended. */
 const RESET_UNSAID = 104;
 
+/** Bytes, an end or an error. */
+const SAYS_SOMETHING = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
 /** Of either side of an exchange. */
 export function exchangeNews(core: Core, slot: number, events: number): void {
-	const { table } = core;
+	const { table, exchanges } = core;
 	note(core, slot, events);
 	const client = table.clientOf(slot);
 	const link = at(table.peer, client);
+	if (
+		slot === link &&
+		(events & SAYS_SOMETHING) !== 0 &&
+		at(exchanges.lentTurn, link - table.sessions) === core.turn
+	) {
+		// What this turn brings was there before it was lent: it is no answer to what was sent since.
+		upstreamFailed(core, client, link);
+		return;
+	}
 	const generation = at(table.generation, client);
 	if (slot === client && (events & (EPOLLERR | EPOLLHUP)) !== 0) {
 		close(core, client, CLIENT_RESET);

@@ -30,6 +30,9 @@ export const AWAITS_CONTINUE = 512;
 /** The upstream spoke before it was asked: what it says next may belong to nobody. */
 export const HASTY = 1024;
 
+/** It has no body, and may be sent once more. */
+export const REPEATABLE = 2048;
+
 /** One direction's body: how it is framed, and where in it we are. */
 export class Bodies {
 	/** FRAMING_… */
@@ -90,6 +93,8 @@ export class Exchanges {
 	readonly openedMs: Float64Array;
 	readonly idleSinceMs: Float64Array;
 	readonly uses: Int32Array;
+	/** The turn in which it was lent without being looked at. */
+	readonly lentTurn: Float64Array;
 	readonly upstream: Int32Array;
 	readonly address: Int32Array;
 	/** The pool's list. */
@@ -113,6 +118,7 @@ export class Exchanges {
 		this.response = new Bodies(sessions);
 		this.openedMs = new Float64Array(sessions);
 		this.idleSinceMs = new Float64Array(sessions);
+		this.lentTurn = new Float64Array(sessions);
 		this.uses = new Int32Array(sessions);
 		this.upstream = new Int32Array(sessions);
 		this.address = new Int32Array(sessions);
@@ -154,6 +160,7 @@ export class Exchanges {
 	opened(link: number, upstream: number, address: number, nowMs: number): void {
 		this.openedMs[link] = nowMs;
 		this.uses[link] = 0;
+		this.lentTurn[link] = 0;
 		this.upstream[link] = upstream;
 		this.address[link] = address;
 		this.next[link] = NONE;

@@ -36,14 +36,22 @@ export class IdleLists {
 	idle = 0;
 }
 
-/** An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `returnSpent`. */
-export function lend(core: Core, address: number): number {
+/**
+ * An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `returnSpent`.
+ *
+ * Its news may be in this very turn, behind the request: an end, or an answer that nobody asked for. That must not be
+ * taken for this request's. For one that may be sent again `exchangeNews` sees to that, by the turn; for any other it
+ * is looked at here, which costs a system call.
+ */
+export function lend(core: Core, address: number, isRepeatable: boolean): number {
 	for (;;) {
 		const link = at(core.idleLists.heads, address);
 		if (link === NONE) return NONE;
 		unlink(core, link);
-		// Its news may be in this very turn, behind the request: an end, or an answer that nobody asked for. That must
-		// not be taken for this request's.
+		if (isRepeatable) {
+			core.exchanges.lentTurn[link - core.table.sessions] = core.turn;
+			return link;
+		}
 		if (!hasBytes(core, link)) return link;
 		retire(core, link, RECYCLED_UPSTREAM_CLOSED);
 	}
