@@ -9,7 +9,6 @@
  */
 import {
 	EAGAIN,
-	EINTR,
 	EPOLLERR,
 	EPOLLHUP,
 	EPOLLIN,
@@ -21,7 +20,7 @@ import {
 	SOL_SOCKET,
 } from "../kernel/constants.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
-import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
+import { FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
 import { HEAD_LIMIT_BYTES, headEnd } from "../protocol/http/head-end.js";
 import {
 	METHOD_DELETE,
@@ -43,13 +42,25 @@ import {
 } from "../protocol/http/upgrade.js";
 import { COMPLETE, MALFORMED, NEED_MORE, PROTOCOL_HTTP } from "../protocol/index.js";
 import { at } from "./at.js";
+import {
+	BODY_DONE,
+	BODY_ENDED,
+	BODY_MALFORMED,
+	BODY_MOVED,
+	BODY_WAITS,
+	BODY_WRITE_FAILED,
+	discard,
+	emptied,
+	IN_AT,
+	moveBody,
+	peek,
+} from "./bodies.js";
 import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core, type ReactorListener } from "./core.js";
 import { dial } from "./dial.js";
 import {
 	ANSWERED,
 	AWAITS_CONTINUE,
-	type Bodies,
 	HASTY,
 	KEEPS_CLIENT,
 	KEEPS_UPSTREAM,
@@ -115,8 +126,7 @@ import {
 	URGENT,
 } from "./table.js";
 
-/** Where heads are read, and where they are written; both within the scratch space. */
-const IN_AT = 0;
+/** Where heads are written, within the scratch space. */
 const OUT_AT = 32 * 1024;
 
 /** What is looked at of a request or a response at once: the longest head, and as much of a body. */
@@ -469,117 +479,6 @@ function beginRate(core: Core, client: number, link: number): void {
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = at(core.table.sent, link);
 	core.wheel.arm(client, Math.min(exchangeDeadline(core, client), nextLook(core, client)));
-}
-
-// Bodies, in either direction.
-
-const BODY_MOVED = 0;
-/** Nothing to be had, or nothing taken, for now. */
-const BODY_WAITS = 1;
-const BODY_DONE = 2;
-/** The stream ended before the body. */
-const BODY_ENDED = 3;
-const BODY_MALFORMED = 4;
-const BODY_READ_FAILED = 5;
-const BODY_WRITE_FAILED = 6;
-
-function moveBody(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
-	const framing = at(bodies.framing, client);
-	if (framing === FRAMING_CHUNKED || !mayKeep(core)) return moveByPeek(core, from, to, client, bodies);
-	const most = framing === FRAMING_LENGTH ? Math.min(CHUNK_BYTES, at(bodies.left, client)) : CHUNK_BYTES;
-	const count = receive(core, from, IN_AT, most);
-	if (count <= 0) return nothingReceived(core, from, count);
-	if (count < most) emptied(core, from);
-	const verdict = walk(core, client, bodies, count);
-	if (sendOrKeep(core, to, IN_AT, count) < 0) return BODY_WRITE_FAILED;
-	return verdict;
-}
-
-/**
- * Looked at before it is taken: behind chunks may stand what is not their own; and where no chunk is left to keep
- * what the peer does not take, that stays in the kernel.
- */
-function moveByPeek(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
-	const isLength = at(bodies.framing, client) === FRAMING_LENGTH;
-	const most = isLength ? Math.min(CHUNK_BYTES, at(bodies.left, client)) : CHUNK_BYTES;
-	const count = peek(core, from, IN_AT, most);
-	if (count <= 0) return nothingReceived(core, from, count);
-	const keeps = mayKeep(core);
-	const length = keeps ? count : bodyLength(core, client, bodies, count);
-	if (length === 0) return BODY_MALFORMED;
-	const taken = keeps ? count : send(core, to, IN_AT, length);
-	if (taken < 0) return BODY_WRITE_FAILED;
-	if (taken === 0) {
-		block(core, to);
-		return BODY_WAITS;
-	}
-	const verdict = walk(core, client, bodies, taken);
-	if (verdict === BODY_MALFORMED) return verdict;
-	const walked = verdict === BODY_DONE ? core.walkedBytes : taken;
-	discard(core, from, walked);
-	if (walked === count && count < most) emptied(core, from);
-	if (!keeps) {
-		moved(core, to, walked);
-		if (taken < length) block(core, to);
-		return verdict;
-	}
-	return sendOrKeep(core, to, IN_AT, walked) < 0 ? BODY_WRITE_FAILED : verdict;
-}
-
-/** How many of `count` bytes at hand are the body's, without going on in it. */
-function bodyLength(core: Core, client: number, bodies: Bodies, count: number): number {
-	if (at(bodies.framing, client) !== FRAMING_CHUNKED) return count;
-	const { chunkedScanner: scanner } = core;
-	loadScanner(core, client, bodies);
-	return scanner.scan(core.kernel.memory, IN_AT, IN_AT + count) === NEED_MORE
-		? count
-		: scanner.position - IN_AT;
-}
-
-/** Goes on in a body by `count` bytes, or to its end, which is then at `walkedBytes`. */
-function walk(core: Core, client: number, bodies: Bodies, count: number): number {
-	const framing = at(bodies.framing, client);
-	core.walkedBytes = count;
-	if (framing === FRAMING_CLOSE) return BODY_MOVED;
-	if (framing === FRAMING_LENGTH) {
-		bodies.left[client] = at(bodies.left, client) - count;
-		return at(bodies.left, client) === 0 ? BODY_DONE : BODY_MOVED;
-	}
-	const { chunkedScanner: scanner } = core;
-	loadScanner(core, client, bodies);
-	const verdict = scanner.scan(core.kernel.memory, IN_AT, IN_AT + count);
-	if (verdict === MALFORMED) return BODY_MALFORMED;
-	bodies.phase[client] = scanner.phase;
-	bodies.left[client] = scanner.left;
-	bodies.spent[client] = scanner.spent;
-	bodies.nameHash[client] = scanner.nameHash;
-	bodies.nameLength[client] = scanner.nameLength;
-	if (verdict !== COMPLETE) return BODY_MOVED;
-	core.walkedBytes = scanner.position - IN_AT;
-	return BODY_DONE;
-}
-
-function loadScanner(core: Core, client: number, bodies: Bodies): void {
-	core.chunkedScanner.load(
-		at(bodies.phase, client),
-		at(bodies.left, client),
-		at(bodies.spent, client),
-		at(bodies.nameHash, client),
-		at(bodies.nameLength, client),
-	);
-}
-
-function nothingReceived(core: Core, from: number, result: number): number {
-	if (result === 0) return BODY_ENDED;
-	if (result !== -EAGAIN) return BODY_READ_FAILED;
-	core.table.flags[from] = at(core.table.flags, from) & ~READABLE;
-	return BODY_WAITS;
-}
-
-/** What there was has been read; an end that was announced can still follow, and urgent data hides what is behind it. */
-function emptied(core: Core, slot: number): void {
-	const { flags } = core.table;
-	if ((at(flags, slot) & (ENDING | URGENT)) === 0) flags[slot] = at(flags, slot) & ~READABLE;
 }
 
 // Answering it.
@@ -1030,31 +929,4 @@ export function drainClient(core: Core, client: number): void {
 	if ((at(flags, client) & CLOSING) !== 0) return;
 	flags[client] = at(flags, client) | READABLE;
 	readRequest(core, client);
-}
-
-// Calls that may be interrupted.
-
-function peek(core: Core, slot: number, offset: number, length: number): number {
-	const fd = at(core.table.fd, slot);
-	let count = core.kernel.peek(fd, offset, length);
-	while (count === -EINTR) count = core.kernel.peek(fd, offset, length);
-	return count;
-}
-
-function receive(core: Core, slot: number, offset: number, length: number): number {
-	const fd = at(core.table.fd, slot);
-	let count = core.kernel.receive(fd, offset, length);
-	while (count === -EINTR) count = core.kernel.receive(fd, offset, length);
-	return count;
-}
-
-/** Takes bytes that were peeked. */
-function discard(core: Core, slot: number, length: number): void {
-	const fd = at(core.table.fd, slot);
-	let left = length;
-	while (left > 0) {
-		const count = core.kernel.discard(fd, left);
-		if (count > 0) left -= count;
-		else if (count !== -EINTR) return; // it was reset meanwhile, which the next read tells
-	}
 }

@@ -1,9 +1,12 @@
 /** A drain that comes amid something else: a reload under way, a transfer that moves. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { freeAddress } from "../support/addresses.js";
 import { startGateway } from "../support/gateway.js";
 import { dial, echo, startUpstream } from "../support/peers.js";
 import { scenario } from "../support/scenario.js";
+import { eventually } from "../support/waiting.js";
 
 scenario("SIGTERM during a reload drains all the same, and ends with 0", async (scenario) => {
 	const upstream = await startUpstream(scenario, echo);
@@ -41,23 +44,30 @@ ${upstreams}
 	}
 });
 
-/** Makes the name service of a gateway take its time. */
-const SLOW_NAMES = `data:text/javascript,${encodeURIComponent(`
+/** Makes the name service of a gateway take its time, and leave a file when it is asked. */
+function slowNames(askedFile: string): string {
+	return `data:text/javascript,${encodeURIComponent(`
 import dns from "node:dns/promises";
+import { writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-dns.lookup = () => new Promise((resolve) => setTimeout(resolve, 500, [{ address: "127.0.0.1", family: 4 }]));
+dns.lookup = () => {
+	writeFileSync(${JSON.stringify(askedFile)}, "");
+	return new Promise((resolve) => setTimeout(resolve, 500, [{ address: "127.0.0.1", family: 4 }]));
+};
 syncBuiltinESMExports();
 `)}`;
+}
 
 scenario(
 	"SIGTERM during a reload that waits for a name drains after it, and ends with 0",
 	async (scenario) => {
 		const upstream = await startUpstream(scenario, echo);
 		const listener = "{ listen: 127.0.0.1:0, routes: [{ to: a }] }";
+		const asked = join(scenario.directory, "asked");
 		const gateway = await startGateway(
 			scenario,
 			`timeouts: { drain: 1h }\nlisteners: [${listener}]\nupstreams: { a: "${upstream.address}" }\n`,
-			{ through: ["env", `NODE_OPTIONS=--import=${SLOW_NAMES}`] },
+			{ through: ["env", `NODE_OPTIONS=--import=${slowNames(asked)}`] },
 		);
 		const client = await dial(scenario, gateway.port());
 		await client.send("before");
@@ -69,6 +79,11 @@ listeners: [{ listen: "${fresh.text}", routes: [{ to: a }] }, ${listener}]
 upstreams: { a: "slow.test:${upstream.port}" }
 `);
 		gateway.child.signal("SIGHUP");
+		// Signals of a process with threads may overtake each other.
+		await eventually(
+			() => existsSync(asked) || undefined,
+			() => "the reload does not ask for its name",
+		);
 		gateway.child.signal("SIGTERM");
 		await gateway.logged(({ message }) => message === "draining");
 		assert.ok(gateway.log.some(({ message }) => message === "reloaded"));

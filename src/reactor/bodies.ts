@@ -1,0 +1,151 @@
+/**
+ * The body of a message, from one connection to its peer, with its framing untouched: only where it ends is
+ * watched, so that nothing of what stands behind it goes with it.
+ */
+import { EAGAIN, EINTR } from "../kernel/constants.js";
+import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../protocol/http/framing.js";
+import { COMPLETE, MALFORMED, NEED_MORE } from "../protocol/index.js";
+import { at } from "./at.js";
+import { CHUNK_BYTES, type Core } from "./core.js";
+import type { Bodies } from "./exchanges.js";
+import { block, mayKeep, moved, send, sendOrKeep } from "./outbox.js";
+import { ENDING, READABLE, URGENT } from "./table.js";
+
+/** Where heads and bodies are read, within the scratch space. */
+export const IN_AT = 0;
+
+export const BODY_MOVED = 0;
+/** Nothing to be had, or nothing taken, for now. */
+export const BODY_WAITS = 1;
+export const BODY_DONE = 2;
+/** The stream ended before the body. */
+export const BODY_ENDED = 3;
+export const BODY_MALFORMED = 4;
+export const BODY_READ_FAILED = 5;
+export const BODY_WRITE_FAILED = 6;
+
+export function moveBody(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+	const framing = at(bodies.framing, client);
+	if (framing === FRAMING_CHUNKED || !mayKeep(core)) return moveByPeek(core, from, to, client, bodies);
+	const most = framing === FRAMING_LENGTH ? Math.min(CHUNK_BYTES, at(bodies.left, client)) : CHUNK_BYTES;
+	const count = receive(core, from, IN_AT, most);
+	if (count <= 0) return nothingReceived(core, from, count);
+	if (count < most) emptied(core, from);
+	const verdict = walk(core, client, bodies, count);
+	if (sendOrKeep(core, to, IN_AT, count) < 0) return BODY_WRITE_FAILED;
+	return verdict;
+}
+
+/**
+ * Looked at before it is taken: behind chunks may stand what is not their own; and where no chunk is left to keep
+ * what the peer does not take, that stays in the kernel.
+ */
+function moveByPeek(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+	const isLength = at(bodies.framing, client) === FRAMING_LENGTH;
+	const most = isLength ? Math.min(CHUNK_BYTES, at(bodies.left, client)) : CHUNK_BYTES;
+	const count = peek(core, from, IN_AT, most);
+	if (count <= 0) return nothingReceived(core, from, count);
+	const keeps = mayKeep(core);
+	const length = keeps ? count : bodyLength(core, client, bodies, count);
+	if (length === 0) return BODY_MALFORMED;
+	const taken = keeps ? count : send(core, to, IN_AT, length);
+	if (taken < 0) return BODY_WRITE_FAILED;
+	if (taken === 0) {
+		block(core, to);
+		return BODY_WAITS;
+	}
+	const verdict = walk(core, client, bodies, taken);
+	if (verdict === BODY_MALFORMED) return verdict;
+	const walked = verdict === BODY_DONE ? core.walkedBytes : taken;
+	discard(core, from, walked);
+	if (walked === count && count < most) emptied(core, from);
+	if (!keeps) {
+		moved(core, to, walked);
+		if (taken < length) block(core, to);
+		return verdict;
+	}
+	return sendOrKeep(core, to, IN_AT, walked) < 0 ? BODY_WRITE_FAILED : verdict;
+}
+
+/** How many of `count` bytes at hand are the body's, without going on in it. */
+function bodyLength(core: Core, client: number, bodies: Bodies, count: number): number {
+	if (at(bodies.framing, client) !== FRAMING_CHUNKED) return count;
+	const { chunkedScanner: scanner } = core;
+	loadScanner(core, client, bodies);
+	return scanner.scan(core.kernel.memory, IN_AT, IN_AT + count) === NEED_MORE
+		? count
+		: scanner.position - IN_AT;
+}
+
+/** Goes on in a body by `count` bytes, or to its end, which is then at `walkedBytes`. */
+function walk(core: Core, client: number, bodies: Bodies, count: number): number {
+	const framing = at(bodies.framing, client);
+	core.walkedBytes = count;
+	if (framing === FRAMING_CLOSE) return BODY_MOVED;
+	if (framing === FRAMING_LENGTH) {
+		bodies.left[client] = at(bodies.left, client) - count;
+		return at(bodies.left, client) === 0 ? BODY_DONE : BODY_MOVED;
+	}
+	const { chunkedScanner: scanner } = core;
+	loadScanner(core, client, bodies);
+	const verdict = scanner.scan(core.kernel.memory, IN_AT, IN_AT + count);
+	if (verdict === MALFORMED) return BODY_MALFORMED;
+	bodies.phase[client] = scanner.phase;
+	bodies.left[client] = scanner.left;
+	bodies.spent[client] = scanner.spent;
+	bodies.nameHash[client] = scanner.nameHash;
+	bodies.nameLength[client] = scanner.nameLength;
+	if (verdict !== COMPLETE) return BODY_MOVED;
+	core.walkedBytes = scanner.position - IN_AT;
+	return BODY_DONE;
+}
+
+function loadScanner(core: Core, client: number, bodies: Bodies): void {
+	core.chunkedScanner.load(
+		at(bodies.phase, client),
+		at(bodies.left, client),
+		at(bodies.spent, client),
+		at(bodies.nameHash, client),
+		at(bodies.nameLength, client),
+	);
+}
+
+function nothingReceived(core: Core, from: number, result: number): number {
+	if (result === 0) return BODY_ENDED;
+	if (result !== -EAGAIN) return BODY_READ_FAILED;
+	core.table.flags[from] = at(core.table.flags, from) & ~READABLE;
+	return BODY_WAITS;
+}
+
+/** What there was has been read; an end that was announced can still follow, and urgent data hides what is behind it. */
+export function emptied(core: Core, slot: number): void {
+	const { flags } = core.table;
+	if ((at(flags, slot) & (ENDING | URGENT)) === 0) flags[slot] = at(flags, slot) & ~READABLE;
+}
+
+// Calls that may be interrupted.
+
+export function peek(core: Core, slot: number, offset: number, length: number): number {
+	const fd = at(core.table.fd, slot);
+	let count = core.kernel.peek(fd, offset, length);
+	while (count === -EINTR) count = core.kernel.peek(fd, offset, length);
+	return count;
+}
+
+export function receive(core: Core, slot: number, offset: number, length: number): number {
+	const fd = at(core.table.fd, slot);
+	let count = core.kernel.receive(fd, offset, length);
+	while (count === -EINTR) count = core.kernel.receive(fd, offset, length);
+	return count;
+}
+
+/** Takes bytes that were peeked. */
+export function discard(core: Core, slot: number, length: number): void {
+	const fd = at(core.table.fd, slot);
+	let left = length;
+	while (left > 0) {
+		const count = core.kernel.discard(fd, left);
+		if (count > 0) left -= count;
+		else if (count !== -EINTR) return; // it was reset meanwhile, which the next read tells
+	}
+}
