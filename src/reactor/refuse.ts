@@ -34,19 +34,19 @@ const READS_PER_TURN = 16;
 
 /** Tells the client why it is refused, if there is a way to, and closes once it has heard. */
 export function refuse(core: Core, client: number, reason: number): void {
-	const status = STATUSES.get(reason);
-	if (status !== undefined && (at(core.table.flags, client) & EXCHANGES) !== 0) {
-		answerAndClose(core, client, status, reason);
-		return;
-	}
-	const answer = answerTo(at(core.table.protocol, client), reason);
-	if (answer === undefined) close(core, client, reason);
-	else tell(core, client, answer, reason);
+	const protocol = at(core.table.protocol, client);
+	const status = protocol === PROTOCOL_HTTP ? STATUSES.get(reason) : undefined;
+	const alert = protocol === PROTOCOL_TLS ? TLS_ALERTS.get(reason) : undefined;
+	if (status !== undefined) answerAndClose(core, client, status, reason);
+	else if (alert !== undefined) tell(core, client, alert, reason);
+	else close(core, client, reason);
 }
 
 /** Answers a request with a status of our own, and closes once the client has heard. */
 export function answerAndClose(core: Core, client: number, status: AnswerStatus, reason: number): void {
-	const isHead = at(core.exchanges.method, client) === METHOD_HEAD;
+	// Only a listener that takes requests one by one knows their method.
+	const isExchange = (at(core.table.flags, client) & EXCHANGES) !== 0;
+	const isHead = isExchange && at(core.exchanges.method, client) === METHOD_HEAD;
 	tell(core, client, prepared(status, true, isHead), reason);
 }
 
@@ -120,29 +120,19 @@ function emptySocket(core: Core, client: number): number {
 	return MORE;
 }
 
-/** How a request is answered whose upstream cannot be reached. */
 const STATUSES = new Map<number, AnswerStatus>([
+	[BAD_REQUEST, 400],
+	[REJECTED, 403],
+	[NO_ROUTE, 404],
+	[HANDSHAKE_TIMEOUT, 408],
 	[CONNECT_REFUSED, 502],
 	[UPSTREAM_DOWN, 503],
 	[CONNECT_TIMEOUT, 504],
 ]);
 
-function answerTo(protocol: number, reason: number): Uint8Array | undefined {
-	if (protocol === PROTOCOL_TLS) return TLS_ALERTS.get(reason);
-	if (protocol === PROTOCOL_HTTP) return HTTP_RESPONSES.get(reason);
-	return undefined;
-}
-
 /** A fatal alert, in the record version that every client accepts before the version is negotiated. */
 function alert(description: number): Uint8Array {
 	return Uint8Array.of(21, 3, 1, 0, 2, 2, description);
-}
-
-function response(status: string, text: string): Uint8Array {
-	const body = `${text}\n`;
-	return new TextEncoder().encode(
-		`HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-	);
 }
 
 const ALERT_DECODE_ERROR = 50;
@@ -156,14 +146,4 @@ const TLS_ALERTS = new Map<number, Uint8Array>([
 	[CONNECT_REFUSED, alert(ALERT_INTERNAL_ERROR)],
 	[CONNECT_TIMEOUT, alert(ALERT_INTERNAL_ERROR)],
 	[UPSTREAM_DOWN, alert(ALERT_INTERNAL_ERROR)],
-]);
-
-const HTTP_RESPONSES = new Map<number, Uint8Array>([
-	[BAD_REQUEST, response("400 Bad Request", "the request is malformed")],
-	[REJECTED, response("403 Forbidden", "this host is refused here")],
-	[NO_ROUTE, response("404 Not Found", "no route leads to this host")],
-	[HANDSHAKE_TIMEOUT, response("408 Request Timeout", "the request did not come in time")],
-	[CONNECT_REFUSED, response("502 Bad Gateway", "the server behind this gateway refused")],
-	[UPSTREAM_DOWN, response("503 Service Unavailable", "no server behind this gateway is up")],
-	[CONNECT_TIMEOUT, response("504 Gateway Timeout", "the server behind this gateway did not answer")],
 ]);
