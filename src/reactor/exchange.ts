@@ -161,7 +161,7 @@ export function beginExchanges(core: Core, client: number): void {
 	exchanges.begin(client);
 	exchanges.headMs[client] = at(table.acceptedMs, client);
 	core.counters.handshakeTook(at(table.listener, client), core.nowMs - at(table.acceptedMs, client));
-	core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
+	armRequest(core, client);
 	readRequest(core, client);
 }
 
@@ -188,7 +188,7 @@ export function readRequest(core: Core, client: number): void {
 	}
 	if (at(exchanges.headMs, client) === 0) {
 		exchanges.headMs[client] = core.nowMs;
-		core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
+		armRequest(core, client);
 	}
 	const scanned = at(exchanges.scanned, client);
 	if (scanned > 0) {
@@ -392,7 +392,7 @@ function sendHead(core: Core, client: number, link: number): void {
 	}
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = at(table.sent, link);
-	core.wheel.arm(client, Math.min(exchangeDeadline(core, client), nextLook(core, client)));
+	armExchange(core, client);
 	if (exchanges.has(client, HASTY)) core.enqueue(link);
 	if (hasBody) sendBody(core, client, link);
 }
@@ -444,12 +444,12 @@ function sendBody(core: Core, client: number, link: number): void {
 
 /** No more of the request's body goes to the upstream. */
 function bodyOver(core: Core, client: number, link: number, step: number): void {
-	const { exchanges, wheel } = core;
+	const { exchanges } = core;
 	switch (step) {
 		case BODY_DONE:
 			requestOver(core, client, REQUEST_SENT);
 			// Its answer may be due before the body was.
-			wheel.arm(client, exchangeDeadline(core, client));
+			armExchange(core, client);
 			return;
 		case BODY_WRITE_FAILED:
 			upstreamBroke(core, client, link);
@@ -478,7 +478,7 @@ function beginRate(core: Core, client: number, link: number): void {
 	exchanges.clear(client, AWAITS_CONTINUE);
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = at(core.table.sent, link);
-	core.wheel.arm(client, Math.min(exchangeDeadline(core, client), nextLook(core, client)));
+	armExchange(core, client);
 }
 
 // Answering it.
@@ -655,7 +655,7 @@ function nextRequest(core: Core, client: number): void {
 	const { table, exchanges } = core;
 	table.activeMs[client] = core.nowMs;
 	exchanges.nextRequest(client);
-	core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
+	armRequest(core, client);
 	// Whoever pipelines has sent the next one; the others have their turn first.
 	if ((at(table.flags, client) & READABLE) !== 0) core.enqueue(client);
 	else if (core.draining) drainClient(core, client);
@@ -668,7 +668,7 @@ function endClient(core: Core, client: number): void {
 	if ((at(table.flags, client) & BLOCKED) !== 0) {
 		table.flags[client] = at(table.flags, client) | CLOSING;
 		table.reason[client] = reason;
-		core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
+		armRequest(core, client);
 	} else lingerThenClose(core, client, reason);
 }
 
@@ -696,7 +696,7 @@ function upstreamBroke(core: Core, client: number, link: number): void {
 	const { flags } = core.table;
 	requestOver(core, client, REQUEST_CUT);
 	flags[link] = at(flags, link) | READABLE | ENDING;
-	core.wheel.arm(client, Math.min(exchangeDeadline(core, client), nextLook(core, client)));
+	armExchange(core, client);
 	readResponse(core, client, link);
 }
 
@@ -766,7 +766,7 @@ export function requestNews(core: Core, client: number, events: number): void {
 			return;
 		}
 		if (result !== EMPTIED) return;
-		core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
+		armRequest(core, client);
 		if ((at(core.table.flags, client) & CLOSING) !== 0) {
 			lingerThenClose(core, client, at(core.table.reason, client));
 			return;
@@ -832,6 +832,14 @@ function note(core: Core, slot: number, events: number): void {
 }
 
 // Deadlines.
+
+function armRequest(core: Core, client: number): void {
+	core.wheel.arm(client, Math.min(requestDeadline(core, client), nextLook(core, client)));
+}
+
+function armExchange(core: Core, client: number): void {
+	core.wheel.arm(client, Math.min(exchangeDeadline(core, client), nextLook(core, client)));
+}
 
 /** Between requests: the next head's, from its first byte; or how long a connection may wait for one. */
 function requestDeadline(core: Core, client: number): number {
