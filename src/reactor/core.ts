@@ -173,6 +173,8 @@ export class Core {
 		this.table = new Table(tableRows(options.sessions), options.table);
 		this.wheel = new Wheel(this.table, this.nowMs);
 		this.exchanges = new Exchanges(this.table.sessions);
+		// Beside X-Forwarded-…: some servers read only the one, and some only the others.
+		this.requestRewrite.sendsForwarded = true;
 		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));
 		this.sources = new Sources(options.sources.places, options.sources.buffer);
 		this.owners = new Owners(options.owners.limit, options.owners.buffer);

@@ -355,8 +355,6 @@ function readAgain(core: Core, client: number): boolean {
 function sendHead(core: Core, client: number, link: number): void {
 	const { table, kernel, exchanges, requestHead, requestRewrite } = core;
 	const listener = core.listenerOf(client);
-	// Beside X-Forwarded-…: some servers read only the one, and some only the others.
-	requestRewrite.sendsForwarded = true;
 	requestRewrite.keepsUpgrade = exchanges.has(client, WEBSOCKET);
 	requestRewrite.isTrusted = isTrusted(core, listener, client);
 	requestRewrite.peerFamily = at(table.family, client) as 4 | 6; // written by accept and by PROXY headers
@@ -824,7 +822,7 @@ export function exchangeQueued(core: Core, slot: number): void {
 
 function note(core: Core, slot: number, events: number): void {
 	const { flags } = core.table;
-	if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) === 0) return;
+	if ((events & SAYS_SOMETHING) === 0) return;
 	let news = READABLE;
 	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) news |= ENDING;
 	if ((events & EPOLLPRI) !== 0) news |= URGENT;

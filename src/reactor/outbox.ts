@@ -8,6 +8,7 @@ import { EAGAIN, EINTR, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from 
 import { at } from "./at.js";
 import type { Core } from "./core.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "./counters.js";
+import { fractionFor } from "./jitter.js";
 import { BLOCKED, LOOKED_AFTER, NONE, WATCHES_OUT } from "./table.js";
 
 /** Nothing waits any more. */
@@ -271,11 +272,6 @@ export function lifetimeDeadline(core: Core, client: number): number {
 	const { lifetimeMs } = core.policyOf(client);
 	if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
 	return at(core.table.acceptedMs, client) + lifetimeMs * (1 - LIFETIME_JITTER * fractionFor(client));
-}
-
-/** A number from 0 to 1 that is the same for a row each time, and differs from row to row. */
-function fractionFor(slot: number): number {
-	return ((Math.imul(slot + 1, 0x9e3779b1) >>> 8) & 0xffff) / 0x10000;
 }
 
 const SPLICED_BYTES = scalarIndex("splicedBytes");

@@ -15,6 +15,7 @@ import { at } from "./at.js";
 import { closeLink } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import { fractionFor } from "./jitter.js";
 import {
 	RECYCLED_AGE,
 	RECYCLED_IDLE,
@@ -211,7 +212,7 @@ function poolOf(core: Core, place: number): PoolPlan | undefined {
 }
 
 function ageOf(plan: PoolPlan, place: number): number {
-	return plan.ageMs * (1 - AGE_JITTER * (((Math.imul(place + 1, 0x9e3779b1) >>> 8) & 0xffff) / 0x10000));
+	return plan.ageMs * (1 - AGE_JITTER * fractionFor(place));
 }
 
 const BORROWED = scalarIndex("poolBorrowed");
