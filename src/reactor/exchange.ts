@@ -428,6 +428,7 @@ function sendBody(core: Core, client: number, link: number): void {
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT)) return;
 		if ((at(table.flags, client) & READABLE) === 0 || (at(table.flags, link) & BLOCKED) !== 0) return;
+		if (core.turnBytes <= 0) break;
 		const step = moveBody(core, client, link, client, exchanges.request);
 		if (step === BODY_WAITS) return;
 		// It comes without having been asked for.
@@ -487,6 +488,7 @@ function readResponse(core: Core, client: number, link: number): void {
 	const generation = at(table.generation, client);
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if ((at(table.flags, link) & READABLE) === 0 || (at(table.flags, client) & BLOCKED) !== 0) return;
+		if (core.turnBytes <= 0) break;
 		if (!exchanges.has(client, ANSWERED)) {
 			if (!readResponseHead(core, client, link)) return;
 			continue;
