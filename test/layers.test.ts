@@ -13,7 +13,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 	admin: ["reactor", "upstream", "protocol"],
 	reactor: ["route", "upstream", "protocol", "config", "kernel"],
 	route: ["protocol", "config"],
-	upstream: ["config"],
+	upstream: ["config", "kernel"],
 	drill: ["protocol", "config", "kernel"],
 	protocol: [],
 	config: [],

@@ -21,6 +21,7 @@ export function renderMetrics(view: AdminView): string {
 	upstreams(page, view);
 	requests(page, view);
 	pools(page, view);
+	tls(page, view);
 	resources(page, view);
 	processFigures(page, view);
 	return page.toString();
@@ -160,13 +161,24 @@ function upstreams(page: Page, view: AdminView): void {
 }
 
 function requests(page: Page, view: AdminView): void {
-	page.family("sluice_requests_total", "counter", "Requests that an upstream answered, by class of status.");
+	page.family(
+		"sluice_requests_total",
+		"counter",
+		"Requests answered, by an upstream or here, by class of status. Without a route: none took it.",
+	);
 	for (const { slot, listener, name } of view.routes()) {
 		for (let group = 0; group < STATUS_CLASSES; group++) {
 			const count = sum(view, (counters) => counters.routeRequests(slot, group));
 			// As with sessions: an absent one is 0.
 			if (count === 0) continue;
 			page.sample("sluice_requests_total", { route: name, listener, status: `${group + 1}xx` }, count);
+		}
+	}
+	for (const { slot, name } of view.listeners()) {
+		for (let group = 0; group < STATUS_CLASSES; group++) {
+			const count = sum(view, (counters) => counters.unroutedRequests(slot, group));
+			if (count === 0) continue;
+			page.sample("sluice_requests_total", { route: "", listener: name, status: `${group + 1}xx` }, count);
 		}
 	}
 	page.family("sluice_request_seconds", "histogram", "From a request's whole head to the end of its answer.");
@@ -176,6 +188,15 @@ function requests(page: Page, view: AdminView): void {
 			{ listener: name },
 			addUp(view, (counters) => counters.requests(slot)),
 		);
+	page.family(
+		"sluice_requests_refused_total",
+		"counter",
+		"Requests that the gateway answered itself, by why.",
+	);
+	for (const [index, reason] of REASONS.entries()) {
+		const count = sum(view, (counters) => counters.requestsRefused(index));
+		if (count > 0) page.sample("sluice_requests_refused_total", { reason }, count);
+	}
 	page.family("sluice_bad_requests_total", "counter", "Requests that RFC 9112 forbids, by what is wrong.");
 	causes(page, view, "sluice_bad_requests_total", (counters, cause) => counters.badRequests(cause));
 	page.family("sluice_bad_responses_total", "counter", "Responses that RFC 9112 forbids, by what is wrong.");
@@ -218,6 +239,31 @@ function pools(page: Page, view: AdminView): void {
 		const count = sum(view, (counters) => counters.poolRecycled(index));
 		if (count > 0) page.sample("sluice_pool_recycled_total", { reason }, count);
 	}
+}
+
+/** Handshakes by side and how they ended. */
+const HANDSHAKES: readonly (readonly [side: string, result: string, counter: Scalar])[] = [
+	["client", "full", "tlsFull"],
+	["client", "resumed", "tlsResumed"],
+	["client", "failed", "tlsFailed"],
+	["upstream", "full", "tlsUpstreamFull"],
+	["upstream", "resumed", "tlsUpstreamResumed"],
+	["upstream", "failed", "tlsUpstreamFailed"],
+];
+
+function tls(page: Page, view: AdminView): void {
+	scalar(page, view, "sluice_tls_sessions", "gauge", "TLS sessions alive, on both sides.", "tlsSessions");
+	page.family(
+		"sluice_tls_handshakes_total",
+		"counter",
+		"TLS handshakes with clients and upstreams, by how they ended.",
+	);
+	for (const [side, result, counter] of HANDSHAKES)
+		page.sample(
+			"sluice_tls_handshakes_total",
+			{ side, result },
+			sum(view, (counters) => counters.get(counter)),
+		);
 }
 
 function resources(page: Page, view: AdminView): void {

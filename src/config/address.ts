@@ -4,7 +4,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import type { Cidr, Endpoint } from "./config.js";
 import { InvalidValue } from "./errors.js";
 import { parseHostName } from "./names.js";
-import { HTTPS_NOT_YET, UDP_NOT_YET } from "./not-yet.js";
+import { UDP_NOT_YET } from "./not-yet.js";
 
 export interface BindAddress {
 	/** `*` is IPv4 and IPv6 at once; otherwise an IP literal in its canonical spelling, without brackets. */
@@ -79,24 +79,52 @@ export function parseEndpoint(text: string): Endpoint {
 	return { kind: "name", host: parseHostName(host), port: parsePort(port, 1) };
 }
 
+/** Where requests go, and whether through TLS. */
+export interface HttpEndpoint {
+	readonly endpoint: Endpoint;
+	readonly throughTls: boolean;
+}
+
 /**
- * Where an upstream of requests is: `http://10.0.0.7:3000`, `http://app.internal` (port 80), or a socket:
- * `http+unix:/run/app.sock`. The upstream gets the path that the client asked for, so the URL has none.
+ * Where an upstream of requests is: `http://10.0.0.7:3000`, `https://api.internal` (port 443), or a socket:
+ * `http+unix:/run/app.sock`, `https+unix:…`. The upstream gets the path that the client asked for, so the URL has
+ * none.
  *
  * @throws InvalidValue
  */
-export function parseHttpUrl(text: string): Endpoint {
-	if (text.startsWith("http+unix:")) return parseEndpoint(text.slice("http+".length));
-	if (/^https:/i.test(text)) throw new InvalidValue(HTTPS_NOT_YET);
-	const [, authority = "", rest] = /^http:\/\/([^/?#]*)(.*)$/i.exec(text) ?? [];
+export function parseHttpUrl(text: string): HttpEndpoint {
+	const throughTls = /^https/i.test(text);
+	const socket = /^https?\+(unix:.*)$/i.exec(text);
+	if (socket !== null) return { endpoint: parseEndpoint(socket[1] ?? ""), throughTls };
+	const [, scheme = "", authority = "", rest] = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(text) ?? [];
 	if (authority === "")
 		throw new InvalidValue(`expected a URL such as http://10.0.0.7:3000, found "${text}"`);
 	if (rest !== "" && rest !== "/") {
 		throw new InvalidValue(
-			`an upstream gets the path that the client asked for: write http://${authority}, without "${rest}"`,
+			`an upstream gets the path that the client asked for: write ${scheme}://${authority}, without "${rest}"`,
 		);
 	}
-	return parseEndpoint(/:\d+$/.test(authority) ? authority : `${authority}:80`);
+	const port = throughTls ? 443 : 80;
+	return {
+		endpoint: parseEndpoint(/:\d+$/.test(authority) ? authority : `${authority}:${port}`),
+		throughTls,
+	};
+}
+
+/**
+ * What requests are sent with as Host: a name or an IP literal, and a port if one is to be said.
+ *
+ * @throws InvalidValue
+ */
+export function parseSentHost(text: string): string {
+	const [whole, host = "", port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(text) ?? [];
+	if (whole === undefined || host === "")
+		throw new InvalidValue(`expected a host such as app.internal or app.internal:8080, found "${text}"`);
+	if (port !== undefined) parsePort(port, 1);
+	if (host.startsWith("[")) {
+		if (!isIPv6(host.slice(1, -1))) throw new InvalidValue(`"${host}" is no IPv6 address in brackets`);
+	} else if (!isIPv4(host)) parseHostName(host);
+	return text;
 }
 
 /**

@@ -36,6 +36,11 @@ export interface Limits {
 	readonly memoryBytes: number | null;
 	/** Requests that one connection may have. */
 	readonly requestsPerConnection: number;
+	/** Requests taken per second, with as many at once after a quiet second; `null`: any number. */
+	readonly requestsPerSecond: number | null;
+	readonly requestsPerSecondPerIp: number | null;
+	/** Content that a request may have, where its route says nothing else; `null`: any amount. */
+	readonly requestBodyBytes: number | null;
 	/** The body of a request comes at least so fast, over ten seconds. */
 	readonly bodyBytesPerSecond: number;
 }
@@ -85,6 +90,20 @@ export interface Keepalive {
 
 export type RouteProtocol = "tls" | "http" | "ssh" | "h2c" | "other" | "any";
 
+/** Fields that a message gets, whatever it had before, and fields that it loses. */
+export interface FieldChanges {
+	readonly set: Readonly<Record<string, string>>;
+	readonly remove: readonly string[];
+}
+
+/** What a route does with its requests. */
+export interface RouteRequests {
+	readonly requestHeaders: FieldChanges;
+	readonly responseHeaders: FieldChanges;
+	/** Content that a request may have; `null`: any amount. */
+	readonly bodyBytes: number | null;
+}
+
 export interface RouteConfig {
 	/** Exact name, or `*.suffix`; lower case, no trailing dot. `null`: any name, or none. */
 	readonly sni: string | null;
@@ -94,10 +113,28 @@ export interface RouteConfig {
 	readonly source: Cidr | null;
 	/** Of a request: all paths that begin with it when it ends in a slash, otherwise only itself. */
 	readonly path: string | null;
+	/** Of a request that opens a WebSocket: it offers this one. In lower case. */
+	readonly subprotocol: string | null;
 	/** Name of an upstream, or `null` for `reject`. */
 	readonly to: string | null;
+	/** `null`: requests and their answers pass as they are. */
+	readonly requests: RouteRequests | null;
 	/** How the log and the metrics call it: `sni=git.example.com`, `alpn=h2,source=10.0.0.0/8`, `*`. */
 	readonly label: string;
+}
+
+/** A certificate, and the names whose TLS is terminated with it. Files are absolute paths. */
+export interface CertificateConfig {
+	/** Lower case: exact, `*.example.com` for one label, or `*` for whatever no other entry names. */
+	readonly names: readonly string[];
+	readonly certFile: string;
+	readonly keyFile: string;
+	/** Clients must show a certificate of these authorities. `null`: they are not asked for one. */
+	readonly clientCaFile: string | null;
+	/** An OCSP response that clients are given. */
+	readonly ocspFile: string | null;
+	/** Protocols for ALPN; empty: what clients offer is ignored. */
+	readonly alpn: readonly string[];
 }
 
 export interface ListenerConfig {
@@ -115,6 +152,12 @@ export interface ListenerConfig {
 	};
 	/** Whose X-Forwarded-For and Forwarded are believed and added to. */
 	readonly forwardedTrusted: readonly Cidr[];
+	/** The share of its requests that has a line in the log, from 0 to 1. */
+	readonly logRequests: number;
+	/** Names that are terminated; TLS of all others passes through. */
+	readonly certificates: readonly CertificateConfig[];
+	/** Our name in Via; `null`: none is added. */
+	readonly via: string | null;
 	readonly routes: readonly RouteConfig[];
 }
 
@@ -127,9 +170,28 @@ export interface HealthConfig {
 	readonly fall: number;
 	/** Successes in a row until it is up again. */
 	readonly rise: number;
+	/** A request that must be answered well; `null`: an address that accepts is good. */
+	readonly http: HttpCheckConfig | null;
+}
+
+export interface HttpCheckConfig {
+	/** As it stands in the request, query included. */
+	readonly path: string;
+	/** What Host says. */
+	readonly host: string;
+	/** Answers that are good: a status in one of these. */
+	readonly statuses: readonly StatusRange[];
+}
+
+/** Both ends belong to it. */
+export interface StatusRange {
+	readonly from: number;
+	readonly to: number;
 }
 
 export interface HttpUpstreamConfig {
+	/** What requests are sent with as Host; `null`: what the client asked for. */
+	readonly host: string | null;
 	/** Connections that are kept for further requests. */
 	readonly pool: {
 		/** Idle for so long, or so old, or so many requests: then it is closed. */
@@ -141,15 +203,29 @@ export interface HttpUpstreamConfig {
 	};
 }
 
+/** How an upstream is spoken to through TLS. */
+export interface UpstreamTlsConfig {
+	/** `false`: whoever answers is believed. */
+	readonly verify: boolean;
+	/** What its certificate must be for, and SNI. `null`: the host of each address. */
+	readonly serverName: string | null;
+	/** Trusted instead of the authorities that Node carries. */
+	readonly caFile: string | null;
+	/** Shown to an upstream that asks. */
+	readonly identity: { readonly certFile: string; readonly keyFile: string } | null;
+}
+
 export interface UpstreamConfig {
 	readonly name: string;
 	readonly addresses: readonly Endpoint[];
 	/** `null`: bytes are relayed. Otherwise requests are sent, each on its own. */
 	readonly http: HttpUpstreamConfig | null;
+	/** `null`: in the open. */
+	readonly tls: UpstreamTlsConfig | null;
 	readonly balance: Balance;
 	/** PROXY header sent to the upstream. */
 	readonly proxyProtocol: "off" | "v1" | "v2";
-	/** Active TCP checks; `null`: none. Passive ejection is always on. */
+	/** Active checks; `null`: none. Passive ejection is always on. */
 	readonly health: HealthConfig | null;
 	/** Passive: connect failures in a row that eject an address, and for how long. */
 	readonly eject: { readonly failures: number; readonly forMs: number };
@@ -163,6 +239,13 @@ export interface LogConfig {
 	readonly format: "auto" | "json" | "pretty";
 	/** One line per session when it ends. */
 	readonly sessions: boolean;
+}
+
+export interface TlsConfig {
+	/** How often files of certificates are looked at. */
+	readonly reloadMs: number;
+	/** The field that tells upstreams the subject of a client's certificate. */
+	readonly clientSubjectHeader: string | null;
 }
 
 export interface Config {
@@ -179,6 +262,7 @@ export interface Config {
 	/** How often the ledger is held against the kernel's table of descriptors. */
 	readonly ledger: { readonly intervalMs: number };
 	readonly log: LogConfig;
+	readonly tls: TlsConfig;
 	/** Reload when the file changes. */
 	readonly watch: boolean;
 	readonly listeners: readonly ListenerConfig[];

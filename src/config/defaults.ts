@@ -1,6 +1,6 @@
 /** What holds when the file does not say. Each number with its reason. */
 
-import type { Balance, HealthConfig, LogConfig } from "./config.js";
+import type { Balance, HealthConfig, LogConfig, StatusRange } from "./config.js";
 
 export const limits = {
 	/** Null: what the descriptor limit allows, decided at start; a fixed number would be wrong on most machines. */
@@ -11,6 +11,10 @@ export const limits = {
 	connectionsPerIp: null,
 	acceptsPerSecond: null,
 	acceptsPerSecondPerIp: null,
+	requestsPerSecond: null,
+	requestsPerSecondPerIp: null,
+	/** Null, no limit: bodies are not kept here, and servers know best how much they take. */
+	requestBodyBytes: null,
 	/** Bytes wait only while a reader is slow. 1,024 sessions may each have 64 KiB waiting at once. */
 	bufferedBytes: 64 * 1_048_576,
 	/** A scrape, a log rotation, health checks and DNS of a few dozen upstreams, at the same moment. */
@@ -33,6 +37,12 @@ export const sockets = {
 	sendBytes: null,
 	receiveBytes: null,
 } as const;
+
+/** A look is a `stat` per file; who renews a certificate does not wait for seconds. */
+export const tls = { reloadMs: 10_000, clientSubjectHeader: null } as const;
+
+/** What upstreams and clients of requests speak here. */
+export const HTTP_ALPN = ["http/1.1"] as const;
 
 /** Often enough to find a leak before it matters; a look at 20,000 descriptors takes some 60 ms of one core. */
 export const ledger = { intervalMs: 10_000 } as const;
@@ -68,6 +78,9 @@ export const pool = { idleMs: 50_000, ageMs: 900_000, requests: 100, connections
 /** A dead peer is gone after idle + probes × interval = 90 s; most NATs forget a mapping later than 30 s. */
 export const keepalive = { idleSeconds: 30, intervalSeconds: 10, probes: 6 } as const;
 
+/** Our name in Via for `via: on`. What runs here is no secret of whoever says so. */
+export const viaName = "sluice";
+
 /** Linux' own `net.core.somaxconn` since 5.4, which caps anything above it. */
 export const backlog = 4_096;
 
@@ -81,10 +94,16 @@ export const eject = { failures: 3, forMs: 10_000 } as const;
 export const resolveMs = 30_000;
 
 /** For `health: on`: a dead address is out after 15 s, and two good answers bring it back. */
-export const health: HealthConfig = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2 };
+export const health: HealthConfig = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2, http: null };
+
+/** A redirect to a login page is the answer of a server that works; 4xx on a path that was named is not. */
+export const healthStatuses: readonly StatusRange[] = [{ from: 200, to: 399 }];
 
 /** One line per session is what an incident is read from. */
 export const log: LogConfig = { level: "info", format: "auto", sessions: true };
+
+/** Off: at ten thousand requests a second their lines would cost more than the requests. */
+export const logRequests = 0;
 
 /** Off: an editor's half-saved file is no deployment. SIGHUP reloads. */
 export const watch = false;

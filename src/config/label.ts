@@ -4,7 +4,7 @@ import { formatCidr } from "./address.js";
 import type { Cidr } from "./config.js";
 
 /** In the order in which a label names them. */
-export const CONDITIONS = ["sni", "host", "path", "alpn", "protocol", "source"] as const;
+export const CONDITIONS = ["sni", "host", "path", "subprotocol", "alpn", "protocol", "source"] as const;
 
 export type Conditions = {
 	readonly [K in (typeof CONDITIONS)[number]]?: (K extends "source" ? Cidr : string) | null | undefined;

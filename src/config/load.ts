@@ -6,7 +6,6 @@ import type { core } from "zod";
 import type { Config } from "./config.js";
 import { ConfigError, ConfigFileError, type Problem } from "./errors.js";
 import { didYouMean, nearest } from "./nearest.js";
-import { notYet } from "./not-yet.js";
 import { resolveConfig } from "./resolve.js";
 import { checkRules } from "./rules.js";
 import { configSchema, sectionKeys } from "./schema.js";
@@ -162,9 +161,6 @@ function unknownKey(key: string, path: Path): string {
 			typeof step === "number" || (index === 1 && path[0] === "upstreams") ? "*" : String(step),
 		)
 		.join(".");
-	const soon = notYet[place === "" ? key : `${place}.${key}`];
-	if (soon !== undefined) return soon;
-
 	keysByPlace ??= sectionKeys();
 	const known = keysByPlace.get(place) ?? [];
 	const hint = didYouMean(key, known);

@@ -26,6 +26,30 @@ export function parseServerName(text: string): string {
 }
 
 /**
+ * A name that a certificate is shown for: `www.example.com`, `*.example.com` (one label, as in certificates), or `*`
+ * for whatever no other entry names.
+ *
+ * @throws InvalidValue
+ */
+export function parseCertificateName(text: string): string {
+	if (text === "*") return text;
+	if (isIP(text.replace(/^\[|\]$/g, "")) !== 0)
+		throw new InvalidValue(
+			`"${text}" is an IP address: clients send no SNI for one (RFC 6066, section 3 forbids it); write "*"`,
+		);
+	return parsePattern(text, 'names: ["*"]');
+}
+
+/**
+ * What an upstream's certificate must be for: a host name or an IP address.
+ *
+ * @throws InvalidValue
+ */
+export function parsePeerName(text: string): string {
+	return isIP(text) === 0 ? foldName(text, text) : text;
+}
+
+/**
  * What `host` matches: as `sni`, and also IP literals, which stand in Host headers. IPv6 may be written in
  * brackets, as there; the result has none.
  *
@@ -89,6 +113,19 @@ function foldName(name: string, written: string): string {
 	// No top-level domain is a number, so this is a mistyped IPv4 address (WHATWG URL, "ends in a number").
 	if (/^\d+$/.test(labels.at(-1) ?? "")) return fail("it ends in a number, and is no IPv4 address");
 	return folded;
+}
+
+/** RFC 6455, 11.3.4: a token (RFC 9110, 5.6.2). */
+export const SUBPROTOCOL_PATTERN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/**
+ * What `subprotocol` matches, in lower case: names that differ in nothing else should not lead to different servers.
+ *
+ * @throws InvalidValue
+ */
+export function parseSubprotocol(text: string): string {
+	if (SUBPROTOCOL_PATTERN.test(text)) return text.toLowerCase();
+	throw new InvalidValue(`expected one subprotocol such as mqtt, without spaces and commas, found "${text}"`);
 }
 
 /** Names of upstreams stand in logs, metric labels and admin URLs, and need no quoting in any of them. */

@@ -5,13 +5,17 @@ import type {
 	Config,
 	Endpoint,
 	HealthConfig,
+	HttpCheckConfig,
 	HttpUpstreamConfig,
 	Keepalive,
 	ListenerConfig,
 	RouteConfig,
+	RouteRequests,
 	UpstreamConfig,
+	UpstreamTlsConfig,
 } from "./config.js";
 import * as defaults from "./defaults.js";
+import { hostFieldOf } from "./http-check.js";
 import { routeLabel } from "./label.js";
 import { REJECT } from "./names.js";
 import type { ConfigFile } from "./schema.js";
@@ -19,13 +23,17 @@ import type { ConfigFile } from "./schema.js";
 type ListenerFile = ConfigFile["listeners"][number];
 type RouteFile = ListenerFile["routes"][number];
 type UpstreamFile = NonNullable<ConfigFile["upstreams"]>[string];
+type UpstreamsFile = NonNullable<ConfigFile["upstreams"]>;
+type UpstreamTlsFile = Exclude<UpstreamFile, Endpoint>["tls"];
 type PoolFile = Exclude<UpstreamFile, Endpoint>["pool"];
 type HealthFile = Exclude<UpstreamFile, Endpoint>["health"];
+type HealthSection = Exclude<HealthFile, string | undefined>;
 
 export function resolveConfig(input: ConfigFile, file: string | null, baseDir: string): Config {
 	const { limits, timeouts, sockets, log } = input;
 	const handshakeMs = timeouts?.handshake ?? defaults.timeouts.handshakeMs;
 	const stallMs = timeouts?.stall ?? defaults.timeouts.stallMs;
+	const limitBodyBytes = unlessOff(limits?.request_body_bytes) ?? defaults.limits.requestBodyBytes;
 	return {
 		file,
 		admin: input.admin === undefined || input.admin === "off" ? null : input.admin,
@@ -41,6 +49,10 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 			fdReserve: limits?.fd_reserve ?? defaults.limits.fdReserve,
 			memoryBytes: limits?.memory ?? defaults.limits.memoryBytes,
 			requestsPerConnection: limits?.requests_per_connection ?? defaults.limits.requestsPerConnection,
+			requestsPerSecond: unlessOff(limits?.requests_per_second) ?? defaults.limits.requestsPerSecond,
+			requestsPerSecondPerIp:
+				unlessOff(limits?.requests_per_second_per_ip) ?? defaults.limits.requestsPerSecondPerIp,
+			requestBodyBytes: limitBodyBytes,
 			bodyBytesPerSecond: limits?.body_bytes_per_second ?? defaults.limits.bodyBytesPerSecond,
 		},
 		timeouts: {
@@ -70,8 +82,14 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 			format: log?.format ?? defaults.log.format,
 			sessions: log?.sessions ?? defaults.log.sessions,
 		},
+		tls: {
+			reloadMs: input.tls?.reload ?? defaults.tls.reloadMs,
+			clientSubjectHeader: input.tls?.client_subject_header ?? defaults.tls.clientSubjectHeader,
+		},
 		watch: input.watch ?? defaults.watch,
-		listeners: distinctNames(input.listeners.map(resolveListener)),
+		listeners: distinctNames(
+			input.listeners.map((each) => resolveListener(each, input.upstreams ?? {}, baseDir, limitBodyBytes)),
+		),
 		upstreams: Object.entries(input.upstreams ?? {}).map(([name, upstream]) =>
 			resolveUpstream(name, upstream, baseDir),
 		),
@@ -108,18 +126,51 @@ function distinctNames(listeners: readonly ListenerConfig[]): ListenerConfig[] {
 	});
 }
 
-function resolveListener(listener: ListenerFile): ListenerConfig {
+function resolveListener(
+	listener: ListenerFile,
+	upstreams: UpstreamsFile,
+	baseDir: string,
+	bodyBytes: number | null,
+): ListenerConfig {
+	const readsRequests = listener.routes.some(({ path, to }) => {
+		const upstream = upstreams[to];
+		return (
+			path !== undefined || (upstream !== undefined && "http" in upstream && upstream.http !== undefined)
+		);
+	});
+	const file = (path: string | undefined): string | null =>
+		path === undefined ? null : resolve(baseDir, path);
 	return {
 		...listener.listen,
 		backlog: listener.backlog ?? defaults.backlog,
 		connections: listener.connections ?? null,
 		proxyProtocol: { mode: listener.proxy_protocol ?? "off", trusted: listener.trusted ?? [] },
 		forwardedTrusted: listener.forwarded_trusted ?? [],
-		routes: listener.routes.map(resolveRoute),
+		certificates: (listener.tls ?? []).map(({ names, cert, key, client_ca, ocsp, alpn }) => ({
+			names,
+			certFile: resolve(baseDir, cert),
+			keyFile: resolve(baseDir, key),
+			clientCaFile: file(client_ca),
+			ocspFile: file(ocsp),
+			alpn: alpn ?? (readsRequests ? defaults.HTTP_ALPN : []),
+		})),
+		via: resolveVia(listener.via),
+		logRequests: resolveShare(listener.log_requests),
+		routes: listener.routes.map((route) => resolveRoute(route, bodyBytes)),
 	};
 }
 
-function resolveRoute(route: RouteFile): RouteConfig {
+function resolveVia(via: string | undefined): string | null {
+	if (via === undefined || via === "off") return null;
+	return via === "on" ? defaults.viaName : via;
+}
+
+function resolveShare(value: ListenerFile["log_requests"]): number {
+	if (value === undefined) return defaults.logRequests;
+	return typeof value === "number" ? value : value === "all" ? 1 : 0;
+}
+
+function resolveRoute(route: RouteFile, bodyBytes: number | null): RouteConfig {
 	return {
 		sni: route.sni ?? null,
 		host: route.host ?? null,
@@ -127,27 +178,59 @@ function resolveRoute(route: RouteFile): RouteConfig {
 		protocol: route.protocol ?? null,
 		source: route.source ?? null,
 		path: route.path ?? null,
+		subprotocol: route.subprotocol ?? null,
 		to: route.to === REJECT ? null : route.to,
+		requests: resolveRequests(route, bodyBytes),
 		label: routeLabel(route),
+	};
+}
+
+/** `limitBodyBytes`: what holds where the route says nothing. */
+function resolveRequests(route: RouteFile, limitBodyBytes: number | null): RouteRequests | null {
+	const { request_headers, response_headers, request_body_bytes: bodyBytes } = route;
+	if (request_headers === undefined && response_headers === undefined && bodyBytes === undefined) return null;
+	return {
+		requestHeaders: { set: request_headers?.set ?? {}, remove: request_headers?.remove ?? [] },
+		responseHeaders: { set: response_headers?.set ?? {}, remove: response_headers?.remove ?? [] },
+		bodyBytes: bodyBytes === undefined ? limitBodyBytes : (unlessOff(bodyBytes) ?? null),
 	};
 }
 
 function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): UpstreamConfig {
 	const upstream: Exclude<UpstreamFile, Endpoint> = "kind" in file ? { addresses: [file] } : file;
-	const { addresses, http, pool, health, eject, balance, resolve, proxy_protocol: proxyProtocol } = upstream;
+	const urls = [upstream.http ?? []].flat();
+	const endpoints =
+		upstream.http === undefined ? [upstream.addresses ?? []].flat() : urls.map((url) => url.endpoint);
+	const { http, host, tls, pool, health, eject, balance, resolve, proxy_protocol: proxyProtocol } = upstream;
 	return {
 		name,
 		// The rules say that there is one of the two.
-		addresses: [http ?? addresses ?? []].flat().map((endpoint) => absolute(endpoint, baseDir)),
-		http: http === undefined ? null : { pool: resolvePool(pool) },
+		addresses: endpoints.map((endpoint) => absolute(endpoint, baseDir)),
+		http: http === undefined ? null : { host: host ?? null, pool: resolvePool(pool) },
+		tls: resolveUpstreamTls(tls ?? (urls.some(({ throughTls }) => throughTls) ? "on" : "off"), baseDir),
 		balance: balance ?? defaults.balance,
 		proxyProtocol: proxyProtocol ?? "off",
-		health: resolveHealth(health),
+		health: resolveHealth(health, host ?? (urls[0] === undefined ? "" : hostFieldOf(urls[0]))),
 		eject: {
 			failures: eject?.failures ?? defaults.eject.failures,
 			forMs: eject?.for ?? defaults.eject.forMs,
 		},
 		resolveMs: resolve ?? defaults.resolveMs,
+	};
+}
+
+function resolveUpstreamTls(file: NonNullable<UpstreamTlsFile>, baseDir: string): UpstreamTlsConfig | null {
+	if (file === "off") return null;
+	const { verify, server_name: serverName, ca, cert, key } = file === "on" ? {} : file;
+	return {
+		verify: verify ?? true,
+		serverName: serverName ?? null,
+		caFile: ca === undefined ? null : resolve(baseDir, ca),
+		// The rules say that neither stands alone.
+		identity:
+			cert === undefined || key === undefined
+				? null
+				: { certFile: resolve(baseDir, cert), keyFile: resolve(baseDir, key) },
 	};
 }
 
@@ -164,7 +247,8 @@ function absolute(endpoint: Endpoint, baseDir: string): Endpoint {
 	return endpoint.kind === "unix" ? { kind: "unix", path: resolve(baseDir, endpoint.path) } : endpoint;
 }
 
-function resolveHealth(health: HealthFile): HealthConfig | null {
+/** `host`: what a request says as Host when the check names no other. */
+function resolveHealth(health: HealthFile, host: string): HealthConfig | null {
 	if (health === undefined || health === "off") return null;
 	if (health === "on") return defaults.health;
 	const intervalMs = health.interval ?? defaults.health.intervalMs;
@@ -174,5 +258,15 @@ function resolveHealth(health: HealthFile): HealthConfig | null {
 		timeoutMs: health.timeout ?? Math.min(defaults.health.timeoutMs, intervalMs),
 		fall: health.fall ?? defaults.health.fall,
 		rise: health.rise ?? defaults.health.rise,
+		http: resolveHttpCheck(health, host),
+	};
+}
+
+function resolveHttpCheck({ path, host, status }: HealthSection, usualHost: string): HttpCheckConfig | null {
+	if (path === undefined) return null;
+	return {
+		path,
+		host: host ?? usualHost,
+		statuses: status === undefined ? defaults.healthStatuses : [status].flat(),
 	};
 }

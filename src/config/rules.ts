@@ -8,13 +8,21 @@
 
 import { resolve } from "node:path";
 import { parseAdmin, parseCidr, parseEndpoint, parseHttpUrl, parseListen } from "./address.js";
+import { ADDRESSES_MAX, ROUTES_MAX } from "./bounds.js";
 import type { Endpoint } from "./config.js";
 import * as defaults from "./defaults.js";
 import { InvalidValue } from "./errors.js";
 import { CONDITIONS, type Conditions, routeLabel } from "./label.js";
-import { parseHostPattern, parseServerName, REJECT } from "./names.js";
+import {
+	parseCertificateName,
+	parseHostPattern,
+	parseServerName,
+	parseSubprotocol,
+	REJECT,
+} from "./names.js";
 import { didYouMean } from "./nearest.js";
-import { ADDRESSES_MAX, ROUTES_MAX } from "./schema.js";
+import { list, type Mapping, mapping } from "./plain.js";
+import { bytesTargets, checkRouteActions, ROUTE_ACTIONS } from "./request-rules.js";
 import type { Part, Path } from "./source.js";
 import { formatDuration, parseDuration } from "./units.js";
 
@@ -32,15 +40,19 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 	checkBinds(list(listeners), admin, report);
 	checkRouteCount(list(listeners), report);
 	const targets = upstreamNames(upstreams, report);
+	const takeNone = bytesTargets(upstreams);
 	for (const [index, value] of list(listeners).entries()) {
 		const listener = mapping(value);
 		checkProxyProtocol(listener, ["listeners", index], report);
+		checkCertificateNames(list(listener["tls"]), ["listeners", index, "tls"], report);
 		const path = ["listeners", index, "routes"];
 		const routes = routesOf(listener);
+		checkRequestLog(listener, mapping(upstreams), ["listeners", index], report);
 		for (const [position, route] of routes.entries()) {
 			const { to } = mapping(route);
 			checkConditions(mapping(route), [...path, position], report);
 			checkTarget(to, [...path, position, "to"], targets, report);
+			checkRouteActions(mapping(route), [...path, position], takeNone, report);
 		}
 		checkReach(routes, path, report);
 	}
@@ -141,13 +153,50 @@ function checkProxyProtocol(listener: Mapping, path: Path, report: Report): void
 	}
 }
 
+/** Requests are read only where something needs it; otherwise there is nothing to write a line about. */
+function checkRequestLog(listener: Mapping, upstreams: Mapping, path: Path, report: Report): void {
+	const { log_requests: share } = listener;
+	if (share === undefined || share === "off") return;
+	const reads = routesOf(listener).some((route) => {
+		const { to, path: requestPath } = mapping(route);
+		return (
+			requestPath !== undefined || (typeof to === "string" && mapping(upstreams[to])["http"] !== undefined)
+		);
+	});
+	if (reads) return;
+	report.problem(
+		[...path, "log_requests"],
+		'"log_requests" does nothing here: no route leads to an upstream with "http", so no request is read; remove it',
+		"key",
+	);
+}
+
+/** The first entry with a name is shown to those who ask for it; a second one would be shown to nobody. */
+function checkCertificateNames(entries: readonly unknown[], path: Path, report: Report): void {
+	const taken = new Map<string, Path>();
+	for (const [index, entry] of entries.entries())
+		for (const [position, name] of list(mapping(entry)["names"]).entries()) {
+			const parsed = attempt(name, parseCertificateName);
+			if (parsed === null) continue;
+			const place = [...path, index, "names", position];
+			const other = taken.get(parsed);
+			if (other === undefined) taken.set(parsed, place);
+			else
+				report.problem(
+					place,
+					`the certificate on line ${report.lineOf(other)} is shown for "${parsed}" already: remove one of the two`,
+				);
+		}
+}
+
 /** A connection is one protocol; conditions on two of them never hold together. */
 function checkConditions(route: Mapping, path: Path, report: Report): void {
-	const { sni, host, alpn, protocol, path: requestPath } = route;
-	if (requestPath !== undefined && (sni !== undefined || alpn !== undefined)) {
+	const { sni, host, alpn, protocol } = route;
+	for (const key of ["path", "subprotocol"]) {
+		if (route[key] === undefined || (sni === undefined && alpn === undefined)) continue;
 		report.problem(
-			[...path, "path"],
-			`"path" is of plain HTTP and "${sni !== undefined ? "sni" : "alpn"}" of TLS, so no connection has both: write two routes`,
+			[...path, key],
+			`"${key}" is of plain HTTP and "${sni !== undefined ? "sni" : "alpn"}" of TLS, so no connection has both: write two routes (where TLS is terminated, "host" holds inside)`,
 			"key",
 		);
 	}
@@ -160,7 +209,7 @@ function checkConditions(route: Mapping, path: Path, report: Report): void {
 		);
 	}
 	if (typeof protocol !== "string") return;
-	const needs = (key: "sni" | "alpn" | "host" | "path", only: string): void => {
+	const needs = (key: "sni" | "alpn" | "host" | "path" | "subprotocol", only: string): void => {
 		if (route[key] === undefined || protocol === only) return;
 		report.problem(
 			[...path, "protocol"],
@@ -169,7 +218,8 @@ function checkConditions(route: Mapping, path: Path, report: Report): void {
 	};
 	needs("sni", "tls");
 	if (sni === undefined) needs("alpn", "tls");
-	if (sni === undefined && alpn === undefined) needs(host === undefined ? "path" : "host", "http");
+	if (sni !== undefined || alpn !== undefined) return;
+	needs(host !== undefined ? "host" : route["path"] !== undefined ? "path" : "subprotocol", "http");
 }
 
 interface Targets {
@@ -241,20 +291,20 @@ const EVERYTHING = routeLabel({});
 const ANYTHING = routeLabel({ protocol: "any" });
 
 /** Labels of routes with at most one condition that take whatever these conditions let pass. */
-function coverers({ sni, host, path, alpn, protocol, source }: Conditions, nothingPeeked: boolean): string[] {
+function coverers(conditions: Conditions, nothingPeeked: boolean): string[] {
+	const { sni, host, path, subprotocol, alpn, protocol, source } = conditions;
 	if (protocol === "any") return nothingPeeked ? [EVERYTHING, ANYTHING] : [ANYTHING];
 	const labels = [EVERYTHING, ANYTHING];
 	if (sni) for (const name of patternsOver(sni)) labels.push(routeLabel({ sni: name }));
-	if (host) for (const name of patternsOver(host)) labels.push(routeLabel({ host: name }));
-	if (path) {
-		for (const prefix of pathsOver(path)) {
-			labels.push(routeLabel({ path: prefix }));
-			if (host) for (const name of patternsOver(host)) labels.push(routeLabel({ host: name, path: prefix }));
+	for (const name of host ? [null, ...patternsOver(host)] : [null]) {
+		for (const prefix of path ? [null, ...pathsOver(path)] : [null]) {
+			labels.push(routeLabel({ host: name, path: prefix }));
+			if (subprotocol) labels.push(routeLabel({ host: name, path: prefix, subprotocol }));
 		}
 	}
 	if (alpn) labels.push(routeLabel({ alpn }));
 	if (source) labels.push(routeLabel({ source }));
-	const implied = sni || alpn ? "tls" : host || path ? "http" : null;
+	const implied = sni || alpn ? "tls" : host || path || subprotocol ? "http" : null;
 	for (const name of [protocol, implied]) if (name) labels.push(routeLabel({ protocol: name }));
 	return labels;
 }
@@ -277,14 +327,17 @@ function pathsOver(path: string): string[] {
 	return [...new Set(paths)];
 }
 
+const ROUTE_KEYS: ReadonlySet<string> = new Set([...CONDITIONS, ...ROUTE_ACTIONS, "to"]);
+
 /** Null for what is no route, or has a condition that is wrong or unknown: what it takes cannot be said. */
 function conditionsOf(route: Mapping): Conditions | null {
-	const { sni, host, path, alpn, protocol, source, to: _, ...unknown } = route;
-	if (Object.keys(route).length === 0 || Object.keys(unknown).length > 0) return null;
+	const { sni, host, path, subprotocol, alpn, protocol, source } = route;
+	if (Object.keys(route).length === 0 || Object.keys(route).some((key) => !ROUTE_KEYS.has(key))) return null;
 	const conditions = {
 		sni: attempt(sni, parseServerName),
 		host: attempt(host, parseHostPattern),
 		path: attempt(path, String),
+		subprotocol: attempt(subprotocol, parseSubprotocol),
 		alpn: attempt(alpn, String),
 		protocol: attempt(protocol, String),
 		source: attempt(source, parseCidr),
@@ -298,11 +351,13 @@ function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): vo
 		const path = ["upstreams", name];
 		const { addresses, http, health } = mapping(value);
 		checkHealth(mapping(health), [...path, "health"], report);
+		checkHttpCheck(mapping(health), http !== undefined, [...path, "health"], report);
 		checkKind(value, path, report);
+		checkUpstreamTls(value, path, report);
 		const [key, places, parse] =
 			http === undefined
 				? (["addresses", addresses, parseEndpoint] as const)
-				: (["http", http, parseHttpUrl] as const);
+				: (["http", http, (text: string) => parseHttpUrl(text).endpoint] as const);
 		const entries: [unknown, Path][] =
 			typeof value === "string"
 				? [[value, path]]
@@ -321,10 +376,50 @@ function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): vo
 	}
 }
 
+/** Through TLS or in the open, and then all of it. */
+function checkUpstreamTls(value: unknown, path: Path, report: Report): void {
+	const { addresses, http, tls } = mapping(value);
+	const urls = (Array.isArray(http) ? http : [http]).map((url) => attempt(url, parseHttpUrl));
+	const secure = urls.filter((url) => url?.throughTls);
+	const open = urls.filter((url) => url !== null && !url.throughTls);
+	if (secure.length > 0 && open.length > 0)
+		report.problem([...path, "http"], "http:// and https:// do not mix in one upstream: make them two");
+	if (tls === "off" && secure.length > 0)
+		report.problem([...path, "tls"], '"tls: off" contradicts https://: remove one of the two', "key");
+	if (tls !== undefined && tls !== "off" && open.length > 0)
+		report.problem(
+			[...path, "tls"],
+			"requests go through TLS by their URL: write https:// instead of http://",
+			"key",
+		);
+	const { cert, key, server_name: serverName, verify } = mapping(tls);
+	for (const [own, other, name] of [
+		["cert", key, "key"],
+		["key", cert, "cert"],
+	] as const)
+		if (mapping(tls)[own] !== undefined && other === undefined)
+			report.problem([...path, "tls", own], `"${own}" does nothing without "${name}": add it`, "key");
+	const throughTls = secure.length > 0 || (tls !== undefined && tls !== "off");
+	const endpoints = [
+		...urls.map((url) => url?.endpoint),
+		...(Array.isArray(addresses) ? addresses : [addresses]).map((text) => attempt(text, parseEndpoint)),
+	];
+	if (
+		throughTls &&
+		verify !== false &&
+		serverName === undefined &&
+		endpoints.some((end) => end?.kind === "unix")
+	)
+		report.problem(
+			path,
+			"a socket path is no name that a certificate could be for: add tls: { server_name: … }",
+		);
+}
+
 /** Bytes go to `addresses`, requests to `http`. */
 function checkKind(value: unknown, path: Path, report: Report): void {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) return;
-	const { addresses, http, pool, proxy_protocol: proxyProtocol } = mapping(value);
+	const { addresses, http, pool, host, proxy_protocol: proxyProtocol } = mapping(value);
 	if (addresses === undefined && http === undefined) {
 		report.problem(path, "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests");
 		return;
@@ -336,6 +431,13 @@ function checkKind(value: unknown, path: Path, report: Report): void {
 		report.problem(
 			[...path, "pool"],
 			'"pool" holds for "http" only: bytes are relayed over a connection of their own',
+			"key",
+		);
+	}
+	if (host !== undefined && http === undefined) {
+		report.problem(
+			[...path, "host"],
+			'"host" holds for "http" only: bytes are relayed as the client sent them; remove it',
 			"key",
 		);
 	}
@@ -385,14 +487,23 @@ function checkHealth({ interval, timeout }: Mapping, path: Path, report: Report)
 	);
 }
 
-type Mapping = Readonly<Record<string, unknown>>;
-
-function mapping(value: unknown): Mapping {
-	return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Mapping) : {};
-}
-
-function list(value: unknown): readonly unknown[] {
-	return Array.isArray(value) ? value : [];
+/** A check that asks needs somebody who answers. */
+function checkHttpCheck(health: Mapping, takesRequests: boolean, path: Path, report: Report): void {
+	const first = (["path", "status", "host"] as const).find((key) => health[key] !== undefined);
+	if (first === undefined) return;
+	if (!takesRequests) {
+		report.problem(
+			[...path, first],
+			`"${first}" is of HTTP checks, and this upstream takes bytes: write its addresses as http: [http://host:port], or remove "${first}" to check that they accept`,
+			"key",
+		);
+	} else if (first !== "path") {
+		report.problem(
+			[...path, first],
+			`"${first}" does nothing without a path to ask for: add path: /healthz, or remove "${first}"`,
+			"key",
+		);
+	}
 }
 
 function routesOf(listener: unknown): readonly unknown[] {

@@ -2,7 +2,7 @@ import { SystemError } from "../kernel/sockets.js";
 
 /** Something outside the configuration keeps the gateway from starting. The message is one line, and says what to do. */
 export class StartError extends Error {
-	override readonly name = "StartError";
+	override readonly name: string = "StartError";
 
 	/** A listener or the admin port could not be opened. */
 	static listening(name: string, port: number, cause: unknown): StartError {

@@ -17,6 +17,8 @@ import { acceptQueue, raiseDescriptorLimit } from "../kernel/sockets.js";
 import { Owners } from "../reactor/owners.js";
 import type { Plan } from "../reactor/plan.js";
 import { Board } from "../upstream/board.js";
+import { CertificateWatch } from "./certificate-watch.js";
+import { type Certificates, loadCertificates, NO_CERTIFICATES } from "./certificates.js";
 import { descriptorBudget, pipesPerReactor } from "./descriptors.js";
 import { StartError } from "./errors.js";
 import { Ledger } from "./ledger.js";
@@ -26,6 +28,7 @@ import { planFor, Registry, splitKey } from "./plan.js";
 import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
 import { SessionLog } from "./session-log.js";
+import { TicketKeys } from "./ticket-keys.js";
 import { Upstreams } from "./upstreams.js";
 
 /** How often memory that was freed is given back to the system, while anything happens at all. */
@@ -65,6 +68,12 @@ export class Gateway {
 	readonly #owners: Owners;
 	readonly #ledger: Ledger;
 	#listeners: Listeners = new Map();
+	/** What the files of certificates held when they were read last. */
+	#certificates: Certificates = NO_CERTIFICATES;
+	readonly #certificateWatch = new CertificateWatch(
+		() => void this.#inTurn(() => this.#reloadCertificates()),
+	);
+	readonly #ticketKeys = new TicketKeys((keys) => this.#reactors.tell({ kind: "ticketKeys", keys }));
 	#pressure: MemoryPressure | undefined;
 	#sessionLog: SessionLog | undefined;
 	#admin: Server | undefined;
@@ -166,6 +175,7 @@ export class Gateway {
 		const config = this.#config;
 		const reactors = config.reactors ?? availableParallelism();
 		limitArenas();
+		this.#certificates = this.#readCertificates(config);
 		this.#connections = this.#sessionLimit(config, reactors);
 		this.#rows = this.#connections;
 		this.#open(config, reactors);
@@ -197,6 +207,7 @@ export class Gateway {
 		});
 		this.#trimTimer = setInterval(() => this.#trim(), TRIM_MS).unref();
 		this.#ledger.begin(config.ledger.intervalMs);
+		this.#certificateWatch.follow(this.#certificates.files, config.tls.reloadMs);
 		this.#state = "ready";
 		this.#logReady(reactors, started);
 	}
@@ -304,11 +315,12 @@ export class Gateway {
 
 	async #sendPlan(): Promise<void> {
 		const revision = ++this.#revision;
-		const upstreams = this.#upstreams.resolve(this.#config);
+		const upstreams = this.#upstreams.resolve(this.#config, this.#certificates);
+		const tls = { certificates: this.#certificates, ticketKeys: this.#ticketKeys.keys };
 		const capacity = { connections: this.#connections, descriptors: this.#descriptors };
 		const plans = Array.from({ length: this.#reactors.count }, (_, index) => {
 			const fdOf = (name: string): number => this.#listeners.get(name)?.fds[index] ?? -1;
-			return planFor(this.#config, this.#registry, upstreams, revision, capacity, fdOf);
+			return planFor(this.#config, this.#registry, upstreams, revision, capacity, tls, fdOf);
 		});
 		const applied = this.#reactors.all((notice) => notice.kind === "applied" && notice.revision === revision);
 		this.#reactors.tell((index) => ({ kind: "plan", plan: plans[index] as Plan })); // one for each index
@@ -343,11 +355,18 @@ export class Gateway {
 			throw new StartError(
 				`limits.connections cannot grow from ${rows} to ${wanted} without a restart: the table is sized at start`,
 			);
+		const certificates = this.#readCertificates(config);
 		this.#warnAboutRestart(config);
 
-		const before = { config: this.#config, connections: this.#connections, listeners: this.#listeners };
+		const before = {
+			config: this.#config,
+			connections: this.#connections,
+			listeners: this.#listeners,
+			certificates: this.#certificates,
+		};
 		this.#open(config, this.#reactors.count);
 		this.#config = config;
+		this.#certificates = certificates;
 		this.#connections = wanted;
 		this.#registry.keep(config);
 		await this.#upstreams.follow(config);
@@ -360,16 +379,42 @@ export class Gateway {
 			this.#connections = before.connections;
 			this.#listeners = before.listeners;
 			this.#registry.keep(before.config);
-			this.#upstreams.resolve(before.config);
+			this.#certificates = before.certificates;
+			this.#upstreams.resolve(before.config, before.certificates);
 			await this.#upstreams.follow(before.config);
 			throw error;
 		}
+		this.#certificateWatch.follow(certificates.files, config.tls.reloadMs);
 		retune(this.#listeners, config);
 		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
 		this.#ledger.every(config.ledger.intervalMs);
 		// Only now: each reactor has taken what waited in these queues.
 		this.#closeListeners(before.listeners, this.#listeners);
 		this.#log.logger.info({ revision: this.#revision }, "reloaded");
+	}
+
+	#readCertificates(config: Config): Certificates {
+		const certificates = loadCertificates(config);
+		for (const warning of certificates.warnings) this.#log.logger.warn(warning);
+		return certificates;
+	}
+
+	/** A file has changed. What is in them is used when all of it is good: a renewal writes several, one by one. */
+	async #reloadCertificates(): Promise<void> {
+		if (this.#state !== "ready") return;
+		const { logger } = this.#log;
+		const before = this.#certificates;
+		try {
+			this.#certificates = this.#readCertificates(this.#config);
+			await this.#sendPlan();
+			logger.info({ files: this.#certificates.files.size }, "certificates reloaded");
+		} catch (error) {
+			this.#certificates = before;
+			logger.error(
+				{ error: (error as Error).message },
+				"certificates not reloaded: the earlier ones stay in use",
+			);
+		}
 	}
 
 	#warnAboutRestart(config: Config): void {
@@ -436,6 +481,8 @@ export class Gateway {
 		if (this.#stopping) return;
 		this.#stopping = true;
 		clearInterval(this.#trimTimer);
+		this.#certificateWatch.close();
+		this.#ticketKeys.close();
 		this.#ledger.close();
 		this.#pressure?.close();
 		this.#upstreams.close();

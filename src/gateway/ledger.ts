@@ -15,7 +15,7 @@ import { at } from "../reactor/at.js";
 import type { Counters } from "../reactor/counters.js";
 import type { Owner, Owners } from "../reactor/owners.js";
 import { REASONS } from "../reactor/reasons.js";
-import { FREE, NONE, type Table } from "../reactor/table.js";
+import { FREE, NONE, SECURED, type Table } from "../reactor/table.js";
 import type { Logger } from "./log.js";
 
 /** Descriptors looked at before others have their turn on this thread: a millisecond or two. */
@@ -308,6 +308,15 @@ export class Ledger {
 						`reactor ${reactor}: opened - closed = ${opened - closed}, rows in use = ${rows}`,
 					);
 			}
+			const tlsBefore = counters.get("tlsSessions");
+			const secured = rowsThroughTls(table);
+			const tlsAfter = counters.get("tlsSessions");
+			if (secured !== tlsBefore && secured !== tlsAfter)
+				differ(
+					"downstream",
+					`tls ${reactor}`,
+					`reactor ${reactor}: ${tlsAfter} TLS sessions are open, ${secured} rows have one`,
+				);
 			const closedBefore = counters.get("downstreamClosed");
 			let reasons = 0;
 			for (const listener of this.#options.listenerSlots())
@@ -409,6 +418,14 @@ class Seen {
 function rowsInUse(table: Table, first: number): number {
 	let rows = 0;
 	for (let slot = first; slot < first + table.sessions; slot++) if (at(table.state, slot) !== FREE) rows++;
+	return rows;
+}
+
+/** Of both sides: those whose bytes go through a session of the TLS library. */
+function rowsThroughTls(table: Table): number {
+	let rows = 0;
+	for (let slot = 0; slot < 2 * table.sessions; slot++)
+		if (at(table.state, slot) !== FREE && (at(table.flags, slot) & SECURED) !== 0) rows++;
 	return rows;
 }
 

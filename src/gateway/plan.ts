@@ -1,13 +1,16 @@
 /** Config plus what is known now (addresses, descriptors) to the plan that reactors run on. */
-import type { Config, ListenerConfig, UpstreamConfig } from "../config/config.js";
+import type { Config, Endpoint, ListenerConfig, UpstreamConfig } from "../config/config.js";
 import { encodeInternet, encodeUnix } from "../kernel/sockaddr.js";
 import { parseIpv4, parseIpv6 } from "../protocol/index.js";
 import { LISTENERS_MAX, ROUTES_MAX, UPSTREAMS_MAX } from "../reactor/counters.js";
 import type { HttpPlan, ListenerPlan, Plan, Policy } from "../reactor/plan.js";
+import { SHARE_ALL } from "../reactor/request-log.js";
 import { ADDRESSES_MAX, type Board } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";
-import type { PoolPlan, UpstreamPlan } from "../upstream/plan.js";
+import type { AddressPlan, PoolPlan, UpstreamPlan } from "../upstream/plan.js";
+import type { ProbeTls } from "../upstream/probe.js";
 import type { Resolver, Target } from "../upstream/resolver.js";
+import { type Certificates, type ClientTemplate, identityOf } from "./certificates.js";
 import { Slots } from "./slots.js";
 
 /** Gives everything in a config its number, and keeps the numbers over reloads. */
@@ -37,17 +40,24 @@ export class Registry {
 	 * Upstreams with the addresses that are known now. Throws when names have more addresses, all together,
 	 * than the board has places.
 	 */
-	resolve(config: Config, resolver: Resolver): ResolvedUpstream[] {
+	resolve(config: Config, resolver: Resolver, { clients }: Certificates): ResolvedUpstream[] {
 		const targets = config.upstreams.map((upstream) =>
-			distinct(upstream.addresses.flatMap((endpoint) => resolver.targets(endpoint))),
+			distinct(
+				upstream.addresses.flatMap((endpoint) =>
+					resolver.targets(endpoint).map((target) => ({ target, host: hostOf(endpoint) })),
+				),
+			),
 		);
 		this.addresses.keep(
 			config.upstreams.flatMap((upstream, index) =>
-				(targets[index] ?? []).map((target) => addressKey(upstream.name, targetText(target))),
+				(targets[index] ?? []).map(({ target }) => addressKey(upstream.name, targetText(target))),
 			),
 		);
 		return config.upstreams.map((upstream, index) => {
-			const addresses = (targets[index] ?? []).map((target) => this.#place(upstream.name, target));
+			const addresses = (targets[index] ?? []).map(({ target, host }) =>
+				this.#place(upstream.name, target, host),
+			);
+			const client = clients.get(upstream.name);
 			return {
 				config: upstream,
 				addresses,
@@ -56,26 +66,28 @@ export class Registry {
 					balance: upstream.balance,
 					proxyProtocol: upstream.proxyProtocol,
 					pool: poolOf(upstream),
+					host: bytesOf(upstream.http?.host ?? null),
 					ejectFailures: upstream.eject.failures,
 					ejectForMs: upstream.eject.forMs,
-					addresses: addresses.map(({ board, target, label }) => ({
+					addresses: addresses.map(({ board, target, label, host }) => ({
 						board,
 						sockaddr: sockaddrOf(target),
 						hash: hashOf(label),
+						...(client === undefined ? {} : { tls: clientTls(client, upstream.tls?.serverName ?? host) }),
 					})),
 				},
 			};
 		});
 	}
 
-	#place(upstream: string, target: Target): PlacedAddress {
+	#place(upstream: string, target: Target, host: string): PlacedAddress {
 		const label = targetText(target);
 		const board = this.addresses.take(addressKey(upstream, label), (slot) => {
 			if (this.#board.active(slot) > 0) return false;
 			this.#board.reset(slot);
 			return true;
 		});
-		return { board, target, label };
+		return { board, target, label, host };
 	}
 }
 
@@ -85,9 +97,24 @@ function poolOf({ http }: UpstreamConfig): PoolPlan | null {
 	return { idleMs, ageMs, requests, idleMax: connections };
 }
 
+function bytesOf(text: string | null): Uint8Array | null {
+	return text === null ? null : new TextEncoder().encode(text);
+}
+
 /** An address that two names lead to is one address: twice in the list, it would get twice the sessions. */
-function distinct(targets: readonly Target[]): Target[] {
-	return [...new Map(targets.map((target) => [targetText(target), target])).values()];
+function distinct<T extends { readonly target: Target }>(targets: readonly T[]): T[] {
+	return [...new Map(targets.map((named) => [targetText(named.target), named])).values()];
+}
+
+/** What an upstream's certificate is for, unless the config says otherwise. */
+function hostOf(endpoint: Endpoint): string {
+	if (endpoint.kind === "unix") return "localhost";
+	return endpoint.kind === "ip" ? endpoint.address : endpoint.host.replace(/\.$/, "");
+}
+
+function clientTls(template: ClientTemplate, serverName: string): NonNullable<AddressPlan["tls"]> {
+	const client = { ...template, serverName };
+	return { client, identity: identityOf(client) };
 }
 
 /** An upstream with what its names mean now. */
@@ -103,20 +130,35 @@ export interface PlacedAddress {
 	readonly target: Target;
 	/** `10.0.0.5:443` */
 	readonly label: string;
+	/** As its endpoint is written. */
+	readonly host: string;
 }
 
 /** What health checks have to follow. */
 export function checkedAddresses(upstreams: readonly ResolvedUpstream[]): CheckedAddress[] {
-	return upstreams.flatMap(({ config, addresses }) => {
+	return upstreams.flatMap(({ config, addresses, plan }) => {
 		const { health } = config;
 		if (health === null) return [];
-		return addresses.map(({ board, target, label }) => ({
+		return addresses.map(({ board, target, label }, index) => ({
 			board,
 			target,
 			health,
+			tls: probeTls(plan.addresses[index]),
 			label: `${config.name} ${label}`,
 		}));
 	});
+}
+
+/** Checks verify what sessions do. */
+function probeTls(address: AddressPlan | undefined): ProbeTls | null {
+	if (address?.tls === undefined) return null;
+	const { serverName, verify, ca, identity } = address.tls.client;
+	return {
+		serverName,
+		verify,
+		...(ca === undefined ? {} : { ca: ca.text }),
+		...(identity === undefined ? {} : { identity: { cert: identity.cert.text, key: identity.key.text } }),
+	};
 }
 
 /** Names that carry two parts are joined by a character that neither can contain. */
@@ -163,6 +205,12 @@ export interface Capacity {
 	readonly descriptors: number;
 }
 
+/** What the files of certificates hold, and the keys of tickets. */
+export interface TlsMaterial {
+	readonly certificates: Certificates;
+	readonly ticketKeys: readonly Uint8Array[];
+}
+
 /** The plan for one reactor; `fdOf` names its listening socket for a listener. */
 export function planFor(
 	config: Config,
@@ -170,6 +218,7 @@ export function planFor(
 	upstreams: readonly ResolvedUpstream[],
 	revision: number,
 	capacity: Capacity,
+	{ certificates, ticketKeys }: TlsMaterial,
 	fdOf: (listener: string) => number,
 ): Plan {
 	const { limits } = config;
@@ -189,9 +238,12 @@ export function planFor(
 			upstream: route.to === null ? -1 : registry.upstreams.take(route.to),
 		})),
 		readsRequests: listener.routes.some(
-			({ to, path }) => path !== null || (to !== null && requestUpstreams.has(to)),
+			({ to, path, subprotocol }) =>
+				path !== null || subprotocol !== null || (to !== null && requestUpstreams.has(to)),
 		),
+		logRequests: isLogged(config) ? Math.round(listener.logRequests * SHARE_ALL) : 0,
 		http: httpPlan(config, listener),
+		tls: certificates.entries.get(listener.name) ?? [],
 	}));
 	return {
 		revision,
@@ -204,9 +256,16 @@ export function planFor(
 		acceptsPerSecond: limits.acceptsPerSecond ?? Number.POSITIVE_INFINITY,
 		descriptorCeiling: capacity.descriptors - limits.fdReserve,
 		logSessions: config.log.sessions && config.log.level !== "silent",
+		ticketKeys: listeners.some(({ tls }) => tls.length > 0) ? ticketKeys : [],
+		clientSubjectField: config.tls.clientSubjectHeader,
 		listeners,
 		upstreams: upstreams.map(({ plan }) => plan),
 	};
+}
+
+/** Lines of requests are written at level info. */
+function isLogged({ log }: Config): boolean {
+	return log.level === "debug" || log.level === "info";
 }
 
 function httpPlan({ timeouts, limits }: Config, listener: ListenerConfig): HttpPlan {
@@ -215,7 +274,11 @@ function httpPlan({ timeouts, limits }: Config, listener: ListenerConfig): HttpP
 		responseHeadMs: timeouts.responseHeadMs,
 		keepAliveMs: timeouts.keepAliveMs,
 		requestsPerConnection: limits.requestsPerConnection,
+		requestsPerSecond: limits.requestsPerSecond ?? Number.POSITIVE_INFINITY,
+		requestsPerSecondPerSource: limits.requestsPerSecondPerIp ?? Number.POSITIVE_INFINITY,
+		requestBodyBytes: limits.requestBodyBytes ?? Number.POSITIVE_INFINITY,
 		bodyBytesPerSecond: limits.bodyBytesPerSecond,
+		via: bytesOf(listener.via),
 		forwardedTrusted: listener.forwardedTrusted,
 	};
 }

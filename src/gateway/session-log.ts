@@ -1,7 +1,17 @@
-/** Turns the reactors' journals into log lines: one per session, when it has ended. */
+/** Turns the reactors' journals into log lines: one per session, when it has ended, and per request that is logged. */
+import { causeName, NO_CAUSE } from "../protocol/http/causes.js";
 import { formatAddress, PROTOCOL_NAMES } from "../protocol/index.js";
-import { HURRY_FILL, type Journal, type SessionRecord } from "../reactor/journal.js";
+import {
+	HURRY_FILL,
+	type Journal,
+	REQUEST_ANSWERED_HERE,
+	REQUEST_PATH_CUT,
+	REQUEST_REUSED,
+	type RequestRecord,
+	type SessionRecord,
+} from "../reactor/journal.js";
 import { REASONS } from "../reactor/reasons.js";
+import { readTlsFacts } from "../reactor/tls-facts.js";
 import type { Logger } from "./log.js";
 
 /**
@@ -53,12 +63,12 @@ export class SessionLog {
 	drain(): void {
 		// Asked anew each time: the wall clock may be set, and the kernel's stands still in a suspended machine.
 		this.#wallOffsetMs = Date.now() - Number(process.hrtime.bigint() / 1000n) / 1000;
-		for (const journal of this.#journals) journal.drain(this.#write);
+		for (const journal of this.#journals) journal.drain(this.#write, this.#writeRequest);
 		const dropped = this.dropped;
 		if (dropped === this.#droppedSaid) return;
 		this.#logger.warn(
 			{ lines: dropped - this.#droppedSaid },
-			"session lines were dropped: the log is too slow",
+			"lines of sessions and requests were dropped: the log is too slow",
 		);
 		this.#droppedSaid = dropped;
 	}
@@ -100,15 +110,55 @@ export class SessionLog {
 				closed: this.#time(record.closedMs),
 				bytes_from_client: record.bytesFromClient,
 				bytes_to_client: record.bytesToClient,
+				...tlsFields(record),
 				reason: REASONS[record.reason],
 			},
 			"session",
 		);
 	};
 
+	readonly #writeRequest = (record: RequestRecord): void => {
+		const names = this.#names;
+		const { flags, status } = record;
+		const cut = (flags & REQUEST_PATH_CUT) === 0 ? "" : "…";
+		this.#logger.info(
+			{
+				session: record.id,
+				listener: names.listener(record.listener),
+				route: record.route < 0 ? null : names.route(record.route),
+				upstream: record.upstream < 0 ? null : names.upstream(record.upstream),
+				address: record.address < 0 ? null : names.address(record.address),
+				method: record.method === "" ? null : record.method,
+				host: record.host === "" ? null : record.host,
+				path: record.path === "" ? null : record.path + cut,
+				status: status === 0 ? null : status,
+				answered_by: status === 0 ? null : (flags & REQUEST_ANSWERED_HERE) !== 0 ? "sluice" : "upstream",
+				reason: REASONS[record.reason] ?? null,
+				cause: record.cause === NO_CAUSE ? null : causeName(record.cause),
+				reused: (flags & REQUEST_REUSED) !== 0,
+				bytes_from_client: record.bytesFromClient,
+				bytes_to_client: record.bytesToClient,
+				started: this.#time(record.startedMs),
+				duration_ms: Math.round((record.endedMs - record.startedMs) * 1_000) / 1_000,
+			},
+			"request",
+		);
+	};
+
 	#time(ms: number): string | null {
 		return ms === 0 ? null : new Date(ms + this.#wallOffsetMs).toISOString();
 	}
+}
+
+/** Only of sessions that have something to do with it: most lines have not. */
+function tlsFields({ tls }: SessionRecord): Record<string, unknown> {
+	const facts = readTlsFacts(tls);
+	if (facts === null) return {};
+	const { version, cipher, resumed, alpn, clientSubject, error } = facts;
+	return {
+		tls: version === null ? null : { version, cipher, resumed, alpn, client_subject: clientSubject },
+		...(error === null ? {} : { tls_error: error }),
+	};
 }
 
 function formatEndpoint(record: SessionRecord): string {

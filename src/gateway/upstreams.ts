@@ -5,6 +5,7 @@ import type { Board } from "../upstream/board.js";
 import { HealthChecks } from "../upstream/health.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import { Resolver } from "../upstream/resolver.js";
+import type { Certificates } from "./certificates.js";
 import type { Logger } from "./log.js";
 import { checkedAddresses, type Registry, type ResolvedUpstream } from "./plan.js";
 
@@ -26,6 +27,7 @@ export class Upstreams {
 	readonly #resolver: Resolver;
 	readonly #health: HealthChecks;
 	#config: Config | undefined;
+	#certificates: Certificates | undefined;
 	/** Empty before the first plan. */
 	#resolved: readonly ResolvedUpstream[] = [];
 
@@ -75,9 +77,10 @@ export class Upstreams {
 	 * The upstreams of a config, which is in force from now on, with the addresses known now. Throws, and
 	 * changes nothing, when they have more addresses than there are places.
 	 */
-	resolve(config: Config): readonly ResolvedUpstream[] {
-		this.#resolved = this.#options.registry.resolve(config, this.#resolver);
+	resolve(config: Config, certificates: Certificates): readonly ResolvedUpstream[] {
+		this.#resolved = this.#options.registry.resolve(config, this.#resolver, certificates);
 		this.#config = config;
+		this.#certificates = certificates;
 		this.#health.follow(checkedAddresses(this.#resolved));
 		return this.#resolved;
 	}
@@ -104,10 +107,10 @@ export class Upstreams {
 	#nameChanged(host: string): void {
 		const { logger, changed } = this.#options;
 		// Before the first plan there is nobody to tell: it will hold what is known by then.
-		if (this.#config === undefined) return;
+		if (this.#config === undefined || this.#certificates === undefined) return;
 		let resolved: readonly ResolvedUpstream[];
 		try {
-			resolved = this.resolve(this.#config);
+			resolved = this.resolve(this.#config, this.#certificates);
 		} catch (error) {
 			logger.error({ host, error: (error as Error).message }, "a name's new addresses are not used");
 			return;

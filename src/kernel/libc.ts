@@ -97,6 +97,11 @@ export function addressOf(view: ArrayBufferView): number {
 const errnoLocation = libc.func("__errno_location", "void *", [])() as bigint;
 const errnoView = new Int32Array(koffi.view(errnoLocation, 4));
 
+/** Before a call that may end in more ways than its result tells. */
+export function clearErrno(): void {
+	errnoView[0] = 0;
+}
+
 /** The error of the last call that returned -1 in this thread. */
 export function errno(): number {
 	return errnoView[0] as number; // a view of exactly one element

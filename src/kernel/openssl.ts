@@ -4,7 +4,7 @@
  *
  * One instance per thread: OpenSSL calls back into JavaScript, which only the thread that registered may run.
  */
-import { ENOBUFS, ENOMEM } from "./constants.js";
+import { EAGAIN, ENOBUFS, ENOMEM } from "./constants.js";
 import * as libc from "./libc.js";
 import { ClientContext, type ClientOptions, Roots } from "./openssl/client.js";
 import type { Context } from "./openssl/context.js";
@@ -19,13 +19,19 @@ import {
 import * as ssl from "./openssl/library.js";
 import { ServerCallbacks, ServerContext, type ServerOptions } from "./openssl/server.js";
 import { Tickets } from "./openssl/tickets.js";
-import { FAILED, type Tls, TRUNCATED, WANT_READ, WANT_WRITE } from "./openssl/tls.js";
+import { FAILED, type TlsLibrary, TRUNCATED, WANT_READ, WANT_WRITE } from "./openssl/tls.js";
 
 // SSL_get_error(3)
 const ERROR_WANT_READ = 2;
 const ERROR_WANT_WRITE = 3;
 const ERROR_SYSCALL = 5;
 const ERROR_ZERO_RETURN = 6;
+
+/**
+ * How often a read asks the kernel for more when all that came carried no data. Each time brings a buffer's fill, some
+ * hundred records: those of peers that mean well all come the first time.
+ */
+const DATALESS_MAX = 8;
 
 /** `SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN` */
 const BOTH_ENDED = 3;
@@ -36,7 +42,7 @@ const END = 0;
 /** `XN_FLAG_RFC2253` of x509.h: with everything beyond printable ASCII escaped, so it can stand in a log or a header. */
 const NAME_RFC_2253 = 0x1110317;
 
-export class Openssl implements Tls {
+export class Openssl implements TlsLibrary {
 	readonly #base: number;
 	readonly #tickets: Tickets;
 	readonly #callbacks: ServerCallbacks;
@@ -118,21 +124,49 @@ export class Openssl implements Tls {
 	}
 
 	peek(session: number, offset: number, length: number): number {
-		clearErrors();
-		const count = ssl.peek(session, this.#base + offset, length);
-		return count > 0 ? count : this.#outcome(session, count);
+		return this.#fetch(ssl.peek, session, offset, length);
 	}
 
 	read(session: number, offset: number, length: number): number {
-		clearErrors();
-		const count = ssl.read(session, this.#base + offset, length);
-		return count > 0 ? count : this.#outcome(session, count);
+		return this.#fetch(ssl.read, session, offset, length);
+	}
+
+	/** Goes on over records that carry no data, such as tickets, but not for as long as there are any. */
+	#fetch(call: typeof ssl.read, session: number, offset: number, length: number): number {
+		for (let fetched = 0; fetched < DATALESS_MAX; fetched++) {
+			clearErrors();
+			libc.clearErrno();
+			const count = call(session, this.#base + offset, length);
+			if (count > 0) return count;
+			const isEmpty = libc.errno() === EAGAIN;
+			const outcome = this.#outcome(session, count);
+			if (outcome !== WANT_READ || isEmpty) return outcome;
+		}
+		this.#failure = 0;
+		this.#verifyResult = 0;
+		return FAILED;
 	}
 
 	write(session: number, offset: number, length: number): number {
 		clearErrors();
 		const count = ssl.write(session, this.#base + offset, length);
 		return count > 0 ? count : this.#unsent(session, count);
+	}
+
+	written(session: number): number {
+		return ssl.writtenBytes(ssl.writeBuffer(session));
+	}
+
+	taken(session: number): number {
+		return ssl.takenBytes(ssl.readBufferOf(session));
+	}
+
+	holds(session: number): boolean {
+		return ssl.hasPending(session) === 1;
+	}
+
+	isAmidRecord(session: number): boolean {
+		return ssl.recordState(session) === "RB";
 	}
 
 	pending(session: number): number {
@@ -142,7 +176,11 @@ export class Openssl implements Tls {
 	shutdown(session: number): number {
 		clearErrors();
 		const result = ssl.shutdown(session);
-		return result >= 0 ? 0 : this.#unsent(session, result);
+		if (result < 0) return this.#unsent(session, result);
+		// A peer that asks for new keys is answered by the reads that follow; the descriptor's own end may be gone by then.
+		const nowhere = ssl.newBuffer(ssl.nullBuffer());
+		if (nowhere !== 0) ssl.setWriteBuffer(session, nowhere);
+		return 0;
 	}
 
 	/** Once the peer's end was read, OpenSSL takes every other failure for that end. */

@@ -54,6 +54,7 @@ export function watchListener(core: Core, listener: ReactorListener): void {
 	}
 	core.listeners.set(listener.plan.slot, listener);
 	core.retired.delete(listener.plan.slot);
+	core.listenersChanged();
 }
 
 /**
@@ -66,6 +67,7 @@ export function unwatchListener(core: Core, listener: ReactorListener): void {
 	core.kernel.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
 	core.retired.set(listener.plan.slot, listener);
+	core.listenersChanged();
 }
 
 /** A listener has connections. What is left of them is reported again. */

@@ -1,7 +1,9 @@
 /** Last step: what became of the session, for the counters and the log. Called by `close`, and only there. */
 import { at } from "./at.js";
 import type { Core } from "./core.js";
+import { finalId } from "./request-log.js";
 import { HAD_REQUESTS, NAME_BYTES, NONE } from "./table.js";
+import { writeTlsFacts } from "./tls-facts.js";
 
 export function account(core: Core, client: number, reason: number): void {
 	const { table, counters } = core;
@@ -12,7 +14,8 @@ export function account(core: Core, client: number, reason: number): void {
 function record(core: Core, client: number, reason: number): void {
 	const { table, journal } = core;
 	const nameLength = at(table.nameLength, client);
-	const entry = journal.begin(nameLength);
+	const tls = writeTlsFacts(core, client);
+	const entry = journal.begin(nameLength, tls.length);
 	if (entry < 0) return; // the journal has counted it
 	const link = at(table.peer, client);
 	journal.integer(entry, 1, at(table.listener, client));
@@ -21,18 +24,21 @@ function record(core: Core, client: number, reason: number): void {
 	journal.integer(entry, 4, at(table.address, client));
 	journal.integer(entry, 5, reason | (at(table.protocol, client) << 8) | (at(table.family, client) << 16));
 	journal.integer(entry, 6, at(table.sourcePort, client));
-	journal.integer(entry, 7, nameLength);
-	journal.double(entry, 0, core.sessionId());
+	journal.integer(entry, 7, nameLength | (tls.length << 8));
+	journal.double(entry, 0, finalId(core, client));
 	journal.double(entry, 1, at(table.acceptedMs, client));
 	journal.double(entry, 2, at(table.recognizedMs, client));
 	journal.double(entry, 3, at(table.connectedMs, client));
 	journal.double(entry, 4, core.nowMs);
 	const before = (at(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : at(core.exchanges.sentBefore, client);
-	journal.double(entry, 5, before + (link === NONE ? 0 : at(table.sent, link)));
+	// Below zero while a PROXY header of ours has not gone out.
+	const sent = link === NONE ? 0 : Math.max(0, at(table.sent, link));
+	journal.double(entry, 5, before + sent);
 	journal.double(entry, 6, at(table.sent, client));
 	journal.source(entry, table.source, client * 16);
 	const long = core.longNames.get(client);
 	if (long !== undefined) journal.name(entry, long, 0, nameLength);
 	else journal.name(entry, table.name, client * NAME_BYTES, nameLength);
+	if (tls !== "") journal.tlsText(entry, nameLength, tls);
 	if (journal.commit()) core.notify({ kind: "journal" });
 }

@@ -7,9 +7,11 @@ import { at } from "./at.js";
 import { close } from "./close.js";
 import type { Core, ReactorListener } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import type { HttpPlan } from "./plan.js";
 import { FD_PRESSURE, LIMIT_IP, LIMIT_RATE, PROXY_HEADER } from "./reasons.js";
 import { makeRoom } from "./shed.js";
 import { NOT_COUNTED, TOO_FAST, TOO_MANY } from "./sources.js";
+import { NONE } from "./table.js";
 
 /** False when the connection was turned away, and closed. */
 export function admit(core: Core, listener: ReactorListener, slot: number): boolean {
@@ -40,6 +42,17 @@ export function admitSource(core: Core, slot: number): boolean {
 	if (place === NOT_COUNTED) core.counters.add(SOURCES_NOT_COUNTED, 1);
 	else table.sourcePlace[slot] = place;
 	return true;
+}
+
+/** A request has come: may it be served now? Of an address that asks too fast, nothing is taken from the others. */
+export function admitRequest(core: Core, client: number, http: HttpPlan): boolean {
+	const { requestsPerSecond, requestsPerSecondPerSource } = http;
+	const place = at(core.table.sourcePlace, client);
+	if (requestsPerSecondPerSource !== Number.POSITIVE_INFINITY && place !== NONE) {
+		if (!core.sources.takeRequest(place, requestsPerSecondPerSource, core.nowMs)) return false;
+	}
+	if (requestsPerSecond === Number.POSITIVE_INFINITY) return true;
+	return core.sources.takeRequestToken(requestsPerSecond, core.nowMs) === 0;
 }
 
 const SOURCES_NOT_COUNTED = scalarIndex("sourcesNotCounted");

@@ -2,14 +2,15 @@
  * The body of a message, from one connection to its peer, with its framing untouched: only where it ends is
  * watched, so that nothing of what stands behind it goes with it.
  */
-import { EAGAIN, EINTR } from "../kernel/constants.js";
+import { EAGAIN } from "../kernel/constants.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../protocol/http/framing.js";
 import { COMPLETE, MALFORMED, NEED_MORE } from "../protocol/index.js";
 import { at } from "./at.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
 import type { Bodies } from "./exchanges.js";
 import { block, mayKeep, moved, send, sendOrKeep } from "./outbox.js";
-import { ENDING, READABLE, URGENT } from "./table.js";
+import { READABLE } from "./table.js";
+import { discard, emptied, peek, receive } from "./transport.js";
 
 /** Where heads and bodies are read, within the scratch space. */
 export const IN_AT = 0;
@@ -23,6 +24,8 @@ export const BODY_ENDED = 3;
 export const BODY_MALFORMED = 4;
 export const BODY_READ_FAILED = 5;
 export const BODY_WRITE_FAILED = 6;
+/** More content than may come. The peer has not been sent what is too much. */
+export const BODY_TOO_LARGE = 7;
 
 export function moveBody(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
 	const framing = at(bodies.framing, client);
@@ -48,6 +51,7 @@ function moveByPeek(core: Core, from: number, to: number, client: number, bodies
 	const keeps = mayKeep(core);
 	const length = keeps ? count : bodyLength(core, client, bodies, count);
 	if (length === 0) return BODY_MALFORMED;
+	if (length === TOO_LONG) return BODY_TOO_LARGE;
 	const taken = keeps ? count : send(core, to, IN_AT, length);
 	if (taken < 0) return BODY_WRITE_FAILED;
 	if (taken === 0) {
@@ -55,7 +59,7 @@ function moveByPeek(core: Core, from: number, to: number, client: number, bodies
 		return BODY_WAITS;
 	}
 	const verdict = walk(core, client, bodies, taken);
-	if (verdict === BODY_MALFORMED) return verdict;
+	if (verdict === BODY_MALFORMED || verdict === BODY_TOO_LARGE) return verdict;
 	const walked = verdict === BODY_DONE ? core.walkedBytes : taken;
 	discard(core, from, walked);
 	if (walked === count && count < most) emptied(core, from);
@@ -67,14 +71,16 @@ function moveByPeek(core: Core, from: number, to: number, client: number, bodies
 	return sendOrKeep(core, to, IN_AT, walked) < 0 ? BODY_WRITE_FAILED : verdict;
 }
 
-/** How many of `count` bytes at hand are the body's, without going on in it. */
+const TOO_LONG = -1;
+
+/** How many of `count` bytes at hand are the body's, without going on in it; or TOO_LONG. */
 function bodyLength(core: Core, client: number, bodies: Bodies, count: number): number {
 	if (at(bodies.framing, client) !== FRAMING_CHUNKED) return count;
 	const { chunkedScanner: scanner } = core;
 	loadScanner(core, client, bodies);
-	return scanner.scan(core.kernel.memory, IN_AT, IN_AT + count) === NEED_MORE
-		? count
-		: scanner.position - IN_AT;
+	const verdict = scanner.scan(core.kernel.memory, IN_AT, IN_AT + count);
+	if (scanner.dataBytes > at(bodies.room, client)) return TOO_LONG;
+	return verdict === NEED_MORE ? count : scanner.position - IN_AT;
 }
 
 /** Goes on in a body by `count` bytes, or to its end, which is then at `walkedBytes`. */
@@ -90,6 +96,9 @@ function walk(core: Core, client: number, bodies: Bodies, count: number): number
 	loadScanner(core, client, bodies);
 	const verdict = scanner.scan(core.kernel.memory, IN_AT, IN_AT + count);
 	if (verdict === MALFORMED) return BODY_MALFORMED;
+	const room = at(bodies.room, client) - scanner.dataBytes;
+	if (room < 0) return BODY_TOO_LARGE;
+	bodies.room[client] = room;
 	bodies.phase[client] = scanner.phase;
 	bodies.left[client] = scanner.left;
 	bodies.spent[client] = scanner.spent;
@@ -115,37 +124,4 @@ function nothingReceived(core: Core, from: number, result: number): number {
 	if (result !== -EAGAIN) return BODY_READ_FAILED;
 	core.table.flags[from] = at(core.table.flags, from) & ~READABLE;
 	return BODY_WAITS;
-}
-
-/** What there was has been read; an end that was announced can still follow, and urgent data hides what is behind it. */
-export function emptied(core: Core, slot: number): void {
-	const { flags } = core.table;
-	if ((at(flags, slot) & (ENDING | URGENT)) === 0) flags[slot] = at(flags, slot) & ~READABLE;
-}
-
-// Calls that may be interrupted.
-
-export function peek(core: Core, slot: number, offset: number, length: number): number {
-	const fd = at(core.table.fd, slot);
-	let count = core.kernel.peek(fd, offset, length);
-	while (count === -EINTR) count = core.kernel.peek(fd, offset, length);
-	return count;
-}
-
-export function receive(core: Core, slot: number, offset: number, length: number): number {
-	const fd = at(core.table.fd, slot);
-	let count = core.kernel.receive(fd, offset, length);
-	while (count === -EINTR) count = core.kernel.receive(fd, offset, length);
-	return count;
-}
-
-/** Takes bytes that were peeked. */
-export function discard(core: Core, slot: number, length: number): void {
-	const fd = at(core.table.fd, slot);
-	let left = length;
-	while (left > 0) {
-		const count = core.kernel.discard(fd, left);
-		if (count > 0) left -= count;
-		else if (count !== -EINTR) return; // it was reset meanwhile, which the next read tells
-	}
 }

@@ -12,6 +12,7 @@ import {
 	ENETUNREACH,
 	ENONET,
 	EPIPE,
+	EPROTO,
 	ETIMEDOUT,
 } from "../kernel/constants.js";
 import { account } from "./account.js";
@@ -30,16 +31,20 @@ import {
 	LIMIT_IP,
 	LIMIT_RATE,
 	MEMORY_PRESSURE,
+	TLS_FAILED,
 	UPSTREAM_RESET,
 } from "./reasons.js";
 import { RECYCLED_CUT } from "./recycle-reasons.js";
-import { BLOCKED, EXCHANGE, NONE, RELAY } from "./table.js";
+import { logCut } from "./request-log.js";
+import { BLOCKED, EXCHANGE, NONE, REFUSED, RELAY } from "./table.js";
+import { endTransport, goodbye } from "./transport.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
 export function close(core: Core, slot: number, reason: number): void {
 	const { table } = core;
 	const client = table.clientOf(slot);
 	const link = at(table.peer, client);
+	logCut(core, client, reason);
 	account(core, client, reason);
 	const reset = isCut(core, client, link, reason);
 	if (at(table.state, client) === EXCHANGE) {
@@ -47,6 +52,7 @@ export function close(core: Core, slot: number, reason: number): void {
 		core.counters.add(POOL_RETURNED, 1);
 		core.counters.recycled(RECYCLED_CUT);
 	}
+	core.tlsFailures.delete(client);
 	if (link !== NONE) releaseConnection(core, link, reset, UPSTREAM_CLOSED_COUNT);
 	releaseConnection(core, client, reset, DOWNSTREAM_CLOSED_COUNT);
 	const address = at(table.address, client);
@@ -54,6 +60,7 @@ export function close(core: Core, slot: number, reason: number): void {
 	const place = at(table.sourcePlace, client);
 	if (place !== NONE) core.sources.leave(place);
 	core.longNames.delete(client);
+	core.requestLog.ids.delete(client);
 	const policy = at(table.policy, client);
 	core.policySessions[policy] = (core.policySessions[policy] ?? 0) - 1;
 	const listener = at(table.listener, client);
@@ -94,8 +101,13 @@ const BUSY_MS = 1_000;
  * not look complete. So is a busy session that we end on our own account. It also makes the kernel free at once what a stalled reader never took.
  */
 function isCut(core: Core, client: number, link: number, reason: number): boolean {
-	if (RESETS.has(reason)) return true;
 	const { flags, state, activeMs } = core.table;
+	if (RESETS.has(reason)) {
+		// Who was told why is not cut off as well: a reset would destroy what it was told.
+		return !(at(state, client) === REFUSED && at(core.table.reason, client) === reason);
+	}
+	// Whatever had broken it, neither side has said that it was done. Before, in a handshake, nothing is under way.
+	if (reason === TLS_FAILED && (at(state, client) === RELAY || at(state, client) === EXCHANGE)) return true;
 	// The rest of the answer will never come.
 	if (at(state, client) === EXCHANGE && core.exchanges.has(client, ANSWERED)) return true;
 	const ours = reason === DRAINED || reason === LIFETIME || reason === INTERNAL;
@@ -110,6 +122,9 @@ export function closeFailed(core: Core, slot: number, errno: number): void {
 		case ECONNRESET:
 		case EPIPE:
 			close(core, slot, slot < core.table.sessions ? CLIENT_RESET : UPSTREAM_RESET);
+			return;
+		case EPROTO:
+			close(core, slot, TLS_FAILED);
 			return;
 		case ECONNREFUSED:
 		case EHOSTDOWN:
@@ -146,6 +161,9 @@ function releaseConnection(core: Core, slot: number, reset: boolean, counter: nu
 		core.pipes.discard(pipe);
 	}
 	const fd = at(table.fd, slot);
+	// What the peer has not been told by now, it is told as well as the socket's room allows.
+	if (!reset && (at(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);
+	endTransport(core, slot);
 	if (reset) kernel.reset(fd);
 	else kernel.close(fd);
 	core.counters.add(counter, 1);

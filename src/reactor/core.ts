@@ -5,24 +5,31 @@
 
 import type { Cidr } from "../config/config.js";
 import type { Kernel } from "../kernel/kernel.js";
+import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { ChunkedScanner } from "../protocol/http/chunked.js";
 import { RequestHead } from "../protocol/http/request.js";
 import { ResponseHead } from "../protocol/http/response.js";
 import { RequestRewrite, ResponseRewrite } from "../protocol/http/rewrite.js";
 import { ProxyHeader, Recognition } from "../protocol/index.js";
+import type { CertificateNames } from "../route/certificate-names.js";
 import { contains, type RouteQuery, Router } from "../route/router.js";
 import { Balancer } from "../upstream/balance.js";
 import { Board } from "../upstream/board.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
+import { Certificates } from "./certificates.js";
 import { Chunks } from "./chunks.js";
 import { Counters, LISTENERS_MAX, scalarIndex } from "./counters.js";
 import { Exchanges } from "./exchanges.js";
+import { Inboxes } from "./inboxes.js";
 import { Journal } from "./journal.js";
 import { Owners } from "./owners.js";
 import { Pipes } from "./pipes.js";
 import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
 import { IdleLists, keepAddresses } from "./pool.js";
+import { RequestLog } from "./request-log.js";
+import { RouteRules } from "./route-rules.js";
+import { Secures } from "./secures.js";
 import { Room } from "./shed.js";
 import { Sources } from "./sources.js";
 import { QUEUED, Table } from "./table.js";
@@ -44,9 +51,17 @@ export const TURN_BYTES = 2 << 20;
 /** Scratch space: the largest peek (a whole hello behind a PROXY header), with room to spare. */
 export const SCRATCH_BYTES = 64 * 1024;
 
-// The arena: scratch first (`Kernel.discard` may write there), then an address, then chunks.
-const ADDRESS_AT = SCRATCH_BYTES;
-const CHUNKS_AT = SCRATCH_BYTES + 64;
+/** Where bytes go that nobody wants, when they must go somewhere; scratch may hold what is still to be sent. */
+export const SCRAP_AT = SCRATCH_BYTES;
+export const SCRAP_BYTES = 16 * 1024;
+
+/** Where the subject of a client's certificate is written for a request's head. */
+export const SUBJECT_AT = SCRAP_AT + SCRAP_BYTES;
+export const SUBJECT_BYTES = 2048;
+
+// The arena: scratch first (`Kernel.discard` may write there), then scrap, a subject, an address, and chunks.
+const ADDRESS_AT = SUBJECT_AT + SUBJECT_BYTES;
+const CHUNKS_AT = ADDRESS_AT + 64;
 
 // Cells of the shared `live` counts.
 export const LIVE_SESSIONS = 0;
@@ -72,10 +87,14 @@ function chunkCount(bufferedBytes: number): number {
 	return Math.max(1, Math.floor(bufferedBytes / CHUNK_BYTES));
 }
 
+const NO_BYTES = new Uint8Array(0);
+
 /** A listening socket of this reactor and what it needs to know for each connection. */
 export interface ReactorListener {
 	plan: ListenerPlan;
 	router: Router;
+	/** Whom of its clients' names it terminates. */
+	certificates: CertificateNames;
 	policy: number;
 	paused: boolean;
 	/** It is about to be closed. */
@@ -83,6 +102,8 @@ export interface ReactorListener {
 	/** Connections that a turn takes from it at most, and the last turn in which it had any. */
 	acceptsPerTurn: number;
 	acceptTurn: number;
+	/** How much of the next line of a request is due, in millionths. */
+	logDue: number;
 }
 
 export class Core {
@@ -126,6 +147,8 @@ export class Core {
 	/** One of them waits for a session to end. */
 	waitsForPlace = false;
 	readonly room = new Room();
+	/** What routes do with requests, by route slot; none for those that do nothing. */
+	readonly routeRules = new Map<number, RouteRules>();
 	/** By upstream slot. */
 	readonly upstreams = new Map<number, Balancer>();
 	/** Deadlines by the number a session carries. Old ones stay while sessions use them. */
@@ -145,14 +168,30 @@ export class Core {
 	readonly requestRewrite = new RequestRewrite();
 	readonly responseRewrite = new ResponseRewrite();
 	readonly chunkedScanner = new ChunkedScanner();
+	/** What was read ahead, in either mode. */
+	readonly inboxes: Inboxes;
+
+	/** TLS: its columns, what sessions are opened with, and why they failed, by client slot. */
+	readonly secures: Secures;
+	readonly certificates: Certificates;
+	readonly tlsFailures = new Map<number, string>();
+
 	/** Bytes of a body that the last step went over. */
 	walkedBytes = 0;
+	/** Why a send failed last. */
+	sendErrno = 0;
 
 	/** Names that do not fit their row, by client slot. */
 	readonly longNames = new Map<number, Uint8Array>();
 
+	/** What is noted of requests that will be logged. */
+	readonly requestLog = new RequestLog();
+
+	#lastSlot = 0;
+	#lastListener: ReactorListener | undefined;
+
 	/** Where the connections of pools lead, by place on the board. */
-	#pooled: ReadonlyMap<number, Uint8Array> = new Map();
+	#pooled: ReadonlyMap<number, string> = new Map();
 
 	readonly index: number;
 	readonly #bufferedMax: number;
@@ -165,7 +204,12 @@ export class Core {
 	readonly #queueGenerations: Int32Array;
 	#queued = 0;
 
-	constructor(kernel: Kernel, options: ReactorOptions, notify: (notice: Notice) => void) {
+	constructor(
+		kernel: Kernel,
+		options: ReactorOptions,
+		notify: (notice: Notice) => void,
+		openTls: (memory: Uint8Array) => TlsLibrary,
+	) {
 		this.kernel = kernel;
 		this.notify = notify;
 		this.nowMs = kernel.now();
@@ -173,6 +217,9 @@ export class Core {
 		this.table = new Table(tableRows(options.sessions), options.table);
 		this.wheel = new Wheel(this.table, this.nowMs);
 		this.exchanges = new Exchanges(this.table.sessions);
+		this.inboxes = new Inboxes(this.table.sessions);
+		this.secures = new Secures(this.table.sessions);
+		this.certificates = new Certificates(() => openTls(kernel.memory));
 		// Beside X-Forwarded-…: some servers read only the one, and some only the others.
 		this.requestRewrite.sendsForwarded = true;
 		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));
@@ -201,6 +248,13 @@ export class Core {
 			path: kernel.memory,
 			pathStart: 0,
 			pathEnd: 0,
+			secured: false,
+			serverName: this.secures.nameBytes(0),
+			serverNameStart: 0,
+			serverNameLength: 0,
+			alpn: NO_BYTES,
+			isWebSocket: false,
+			request: this.requestHead,
 		};
 		if (kernel.memory.length < CHUNKS_AT + this.chunks.count * CHUNK_BYTES)
 			throw new Error("the kernel's arena is smaller than arenaBytes()");
@@ -211,12 +265,31 @@ export class Core {
 		return this.#sessionCount++ * this.reactors + this.index;
 	}
 
+	/** The TLS library of this thread, opened when it is asked for: do not, for connections that have no use for it. */
+	get tls(): TlsLibrary {
+		return this.certificates.library;
+	}
+
 	/** The listener that accepted a connection. */
 	listenerOf(client: number): ReactorListener {
 		const slot = at(this.table.listener, client);
+		// Asked several times for a request, and mostly for the same listener as before.
+		if (slot === this.#lastSlot && this.#lastListener !== undefined) return this.#lastListener;
 		const listener = this.listeners.get(slot) ?? this.retired.get(slot);
 		if (listener === undefined) throw new Error(`listener ${slot} has a connection, but never existed`);
+		this.#lastSlot = slot;
+		this.#lastListener = listener;
 		return listener;
+	}
+
+	/** A slot has another listener from now on. */
+	listenersChanged(): void {
+		this.#lastListener = undefined;
+	}
+
+	/** What a client's route does with requests, where it does anything. */
+	rulesOf(client: number): RouteRules | undefined {
+		return this.routeRules.size === 0 ? undefined : this.routeRules.get(at(this.table.route, client));
 	}
 
 	policyOf(client: number): Policy {
@@ -243,36 +316,62 @@ export class Core {
 		}
 		for (const slot of gone) this.upstreams.delete(slot);
 		this.#keepPooled();
+		this.certificates.useTicketKeys(plan.ticketKeys);
+		const listeners = [...plan.listeners, ...this.#leaving(plan)];
+		this.certificates.begin(listeners, (entry) => this.secures.entry.includes(entry));
+		this.certificates.followUpstreams(plan.upstreams);
+		this.requestRewrite.setSubjectField(plan.clientSubjectField);
 
 		const removed = new Map(this.listeners);
 		const added: ReactorListener[] = [];
 		for (const listenerPlan of plan.listeners) {
 			const conditions = listenerPlan.routes.map((route) => route.conditions);
-			const router = new Router(conditions, listenerPlan.readsRequests);
+			const looks = listenerPlan.readsRequests || listenerPlan.tls.length > 0;
+			const router = new Router(conditions, looks);
+			const certificates = this.certificates.namesOf(listenerPlan);
+			// Of routes that are gone they stay: an answer may be under way. A slot's next route replaces them.
+			for (const { slot, conditions } of listenerPlan.routes) {
+				if (conditions.requests === null) this.routeRules.delete(slot);
+				else this.routeRules.set(slot, new RouteRules(conditions.requests));
+			}
 			const present = this.listeners.get(listenerPlan.slot);
 			if (present !== undefined && present.plan.fd === listenerPlan.fd) {
 				removed.delete(listenerPlan.slot);
 				present.plan = listenerPlan;
 				present.router = router;
+				present.certificates = certificates;
 				present.policy = policy;
 			} else
 				added.push({
 					plan: listenerPlan,
 					router,
+					certificates,
 					policy,
 					paused: false,
 					givenUp: false,
 					acceptsPerTurn: 1,
 					acceptTurn: -1,
+					logDue: 0,
 				});
 		}
 		return { added, removed: [...removed.values()] };
+	}
+
+	/** Listeners that are in no plan any more, and whose connections may still ask for names of theirs. */
+	#leaving({ listeners }: Plan): ListenerPlan[] {
+		const retired = [...this.retired.values()].filter(
+			({ plan }) => Atomics.load(this.live, LIVE_LISTENERS + plan.slot) > 0,
+		);
+		return [...this.listeners.values(), ...retired]
+			.map(({ plan }) => plan)
+			.filter(({ slot }) => !listeners.some((listener) => listener.slot === slot));
 	}
 
 	/** A name was resolved anew. */
 	replaceUpstream(plan: UpstreamPlan): void {
 		this.applyUpstream(plan);
 		this.#keepPooled();
+		this.certificates.followUpstreams([...this.upstreams.values()].map((balancer) => balancer.plan));
 	}
 
 	applyUpstream(plan: UpstreamPlan): void {
@@ -280,15 +379,17 @@ export class Core {
 		this.upstreams.set(plan.slot, new Balancer(plan, this.board, turn));
 	}
 
-	/** Idle connections to addresses that no upstream of requests has any more are closed. */
+	/** Idle connections to addresses that no upstream of requests has any more, or speaks to otherwise, are closed. */
 	#keepPooled(): void {
-		const wanted = new Map<number, Uint8Array>();
+		const wanted = new Map<number, string>();
 		for (const { plan } of this.upstreams.values())
-			if (plan.pool !== null) for (const { board, sockaddr } of plan.addresses) wanted.set(board, sockaddr);
+			if (plan.pool !== null)
+				for (const { board, sockaddr, tls } of plan.addresses)
+					wanted.set(board, `${Buffer.from(sockaddr).toString("hex")} ${tls?.identity ?? "in the open"}`);
 		// A place on the board that had nobody's sessions may be another address's by now.
 		const before = this.#pooled;
 		this.#pooled = wanted;
-		keepAddresses(this, (address) => isSame(wanted.get(address), before.get(address)));
+		keepAddresses(this, (address) => wanted.has(address) && wanted.get(address) === before.get(address));
 	}
 
 	/** The address of `family` in column `source` lies in one of the blocks. */
@@ -370,10 +471,6 @@ export class Core {
 		this.counters.set(CHUNKS_LENT, this.chunks.lent);
 		this.counters.set(POOL_IDLE, this.idleLists.idle);
 	}
-}
-
-function isSame(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
-	return one !== undefined && other !== undefined && Buffer.compare(one, other) === 0;
 }
 
 const BUFFERED_BYTES = scalarIndex("bufferedBytes");

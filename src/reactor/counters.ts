@@ -53,6 +53,14 @@ const SCALARS = [
 	"ejections",
 	"turns",
 	"splicedBytes",
+	/** TLS sessions alive, and handshakes by how they ended. */
+	"tlsSessions",
+	"tlsFull",
+	"tlsResumed",
+	"tlsFailed",
+	"tlsUpstreamFull",
+	"tlsUpstreamResumed",
+	"tlsUpstreamFailed",
 ] as const;
 
 export type Scalar = (typeof SCALARS)[number];
@@ -71,10 +79,12 @@ const UPSTREAM_CONNECTS = LISTENER_HANDSHAKES + HISTOGRAM_CELLS * LISTENERS_MAX;
 const ROUTE_SESSIONS = UPSTREAM_CONNECTS + HISTOGRAM_CELLS * UPSTREAMS_MAX;
 const ROUTE_REQUESTS = ROUTE_SESSIONS + ROUTES_MAX;
 const LISTENER_REQUESTS = ROUTE_REQUESTS + STATUS_CLASSES * ROUTES_MAX;
-const POOL_RECYCLED = LISTENER_REQUESTS + HISTOGRAM_CELLS * LISTENERS_MAX;
+const LISTENER_UNROUTED = LISTENER_REQUESTS + HISTOGRAM_CELLS * LISTENERS_MAX;
+const POOL_RECYCLED = LISTENER_UNROUTED + STATUS_CLASSES * LISTENERS_MAX;
 const BAD_REQUESTS = POOL_RECYCLED + RECYCLE_REASONS.length;
 const BAD_RESPONSES = BAD_REQUESTS + HTTP_CAUSES.length;
-const CELLS = BAD_RESPONSES + HTTP_CAUSES.length;
+const REQUESTS_REFUSED = BAD_RESPONSES + HTTP_CAUSES.length;
+const CELLS = REQUESTS_REFUSED + REASONS.length;
 
 /** Bytes that came from clients, and bytes that went to them. */
 export const FROM_CLIENT = 0;
@@ -137,6 +147,11 @@ export class Counters {
 		return at(this.#cells, ROUTE_REQUESTS + STATUS_CLASSES * route + group);
 	}
 
+	/** The same for requests that took no route, by listener. */
+	unroutedRequests(listener: number, group: number): number {
+		return at(this.#cells, LISTENER_UNROUTED + STATUS_CLASSES * listener + group);
+	}
+
 	requests(listener: number): Float64Array {
 		const start = LISTENER_REQUESTS + HISTOGRAM_CELLS * listener;
 		return this.#cells.subarray(start, start + HISTOGRAM_CELLS);
@@ -152,6 +167,10 @@ export class Counters {
 
 	badResponses(cause: number): number {
 		return at(this.#cells, BAD_RESPONSES + cause);
+	}
+
+	requestsRefused(reason: number): number {
+		return at(this.#cells, REQUESTS_REFUSED + reason);
 	}
 
 	// What the reactor calls.
@@ -174,11 +193,23 @@ export class Counters {
 		this.add(ROUTE_SESSIONS + route, 1);
 	}
 
-	/** A request was answered by its upstream. */
-	requestServed(route: number, listener: number, status: number, ms: number): void {
+	/** A request was answered, by its upstream or by us; `route` below 0: it took none. */
+	requestAnswered(route: number, listener: number, status: number): void {
 		const group = Math.min(STATUS_CLASSES, Math.max(1, Math.floor(status / 100))) - 1;
-		if (route >= 0) this.add(ROUTE_REQUESTS + STATUS_CLASSES * route + group, 1);
+		const start =
+			route >= 0 ? ROUTE_REQUESTS + STATUS_CLASSES * route : LISTENER_UNROUTED + STATUS_CLASSES * listener;
+		this.add(start + group, 1);
+	}
+
+	/** A request was answered by its upstream, which took so long. */
+	requestServed(route: number, listener: number, status: number, ms: number): void {
+		this.requestAnswered(route, listener, status);
 		this.#observe(LISTENER_REQUESTS + HISTOGRAM_CELLS * listener, ms / 1000);
+	}
+
+	/** A request was answered by ourselves. */
+	requestRefused(reason: number): void {
+		this.add(REQUESTS_REFUSED + reason, 1);
 	}
 
 	recycled(reason: number): void {

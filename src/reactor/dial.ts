@@ -24,15 +24,27 @@ import { at } from "./at.js";
 import { close, closeFailed, closeLink } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
-import { beginExchange } from "./exchange.js";
+import { beginExchange } from "./exchange-request.js";
 import { REPEATABLE, RETRIED } from "./exchanges.js";
 import { lend, makeLinkRoom } from "./pool.js";
 import { CONNECT_REFUSED, CONNECT_TIMEOUT, FD_PRESSURE, MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
 import { refuse } from "./refuse.js";
 import { beginRelay, sendFirst } from "./relay.js";
+import { secureUpstream } from "./secure.js";
+import { WANTED } from "./secures.js";
 import { makeRoom } from "./shed.js";
 import { setFirstOptions, setLastingOptions } from "./socket-options.js";
-import { CONNECTING, DIAL, ENDING, EXCHANGES, NONE, WATCHES_OUT } from "./table.js";
+import {
+	BLOCKED,
+	CONNECTING,
+	DIAL,
+	ENDING,
+	EXCHANGES,
+	LASTING,
+	NONE,
+	READABLE,
+	WATCHES_OUT,
+} from "./table.js";
 
 /** Addresses dialled for a session at most: as many as `tried` has bits for. */
 const ATTEMPTS_MAX = 32;
@@ -78,7 +90,7 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		}
 		const fd = openSocket(core, client, familyAt(address.sockaddr, 0));
 		if (fd < 0) {
-			close(core, client, pressureOf(-fd) ?? CONNECT_REFUSED);
+			refuse(core, client, pressureOf(-fd) ?? CONNECT_REFUSED);
 			return;
 		}
 		if (familyAt(address.sockaddr, 0) !== AF_UNIX) setFirstOptions(kernel, fd, core.policyOf(client));
@@ -99,7 +111,7 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		}
 		board.enter(address.board);
 		table.address[client] = address.board;
-		open(core, client, fd);
+		open(core, client, fd, address.tls !== undefined);
 		return;
 	}
 	refuse(core, client, reason);
@@ -115,7 +127,7 @@ function waitForBacklog(core: Core, client: number): void {
 	else wheel.arm(client, core.nowMs + BACKLOG_RETRY_MS);
 }
 
-function open(core: Core, client: number, fd: number): void {
+function open(core: Core, client: number, fd: number, throughTls: boolean): void {
 	const { table, kernel, counters, wheel } = core;
 	let link = table.takeLink();
 	// Idle pooled connections have rows, too.
@@ -130,6 +142,8 @@ function open(core: Core, client: number, fd: number): void {
 	table.peer[client] = link;
 	table.dialledMs[client] = core.nowMs;
 	table.flags[link] = WATCHES_OUT;
+	const address = at(table.address, client);
+	core.secures.dialled(link, address, throughTls, at(core.certificates.manners, address));
 	wheel.arm(client, core.nowMs + core.policyOf(client).connectMs);
 	if ((at(table.flags, client) & EXCHANGES) !== 0) {
 		const place = link - table.sessions;
@@ -137,8 +151,10 @@ function open(core: Core, client: number, fd: number): void {
 	}
 	// Writability is how a finished connect shows. Even one that finished within the call is reported by this.
 	const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-	if (kernel.readiness.add(fd, interest, link, at(table.generation, link)) < 0)
-		close(core, client, MEMORY_PRESSURE);
+	if (kernel.readiness.add(fd, interest, link, at(table.generation, link)) < 0) {
+		giveUp(core, client, link);
+		refuse(core, client, MEMORY_PRESSURE);
+	}
 }
 
 /** News of an upstream connection that is being made. */
@@ -162,17 +178,23 @@ export function dialTimedOut(core: Core, client: number): void {
 	else redial(core, link, CONNECT_TIMEOUT);
 }
 
-function redial(core: Core, link: number, reason: number): void {
+/** This address did not work out: another may. */
+export function redial(core: Core, link: number, reason: number): void {
+	const client = at(core.table.peer, link);
+	const address = at(core.table.address, client);
+	giveUp(core, client, link);
+	failed(core, client, address);
+	dial(core, client, reason);
+}
+
+/** The client no longer holds an upstream connection, nor an address. */
+function giveUp(core: Core, client: number, link: number): void {
 	const { table, board } = core;
-	const client = at(table.peer, link);
-	const address = at(table.address, client);
-	board.leave(address);
+	board.leave(at(table.address, client));
 	table.address[client] = NONE;
 	table.peer[client] = NONE;
 	table.dialledMs[client] = 0;
 	closeLink(core, link);
-	failed(core, client, address);
-	dial(core, client, reason);
 }
 
 function failed(core: Core, client: number, address: number): void {
@@ -183,28 +205,60 @@ function failed(core: Core, client: number, address: number): void {
 }
 
 function connected(core: Core, link: number, events: number): void {
-	const { table, board, counters } = core;
+	const { table, counters } = core;
 	const client = at(table.peer, link);
-	board.connected(at(table.address, client));
 	table.connectedMs[client] = core.nowMs;
 	counters.connectTook(at(table.upstream, client), core.nowMs - at(table.dialledMs, client));
-	if ((at(table.flags, client) & EXCHANGES) !== 0) {
-		if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) !== 0)
-			table.flags[link] = at(table.flags, link) | ENDING;
-		// It is to outlive this session.
-		setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(client));
-		beginExchange(core, client, link, true);
+	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) !== 0)
+		table.flags[link] = at(table.flags, link) | READABLE | ENDING;
+	// In the open, whatever follows.
+	if ((at(table.flags, client) & EXCHANGES) === 0 && !exchangeProxyHeaders(core, client, link)) return;
+	if (at(core.secures.phase, link) === WANTED) beginTls(core, client, link);
+	else ready(core, client, link, events);
+}
+
+function beginTls(core: Core, client: number, link: number): void {
+	const { table, wheel, certificates } = core;
+	const address = at(table.address, client);
+	if ((at(table.flags, link) & BLOCKED) !== 0) {
+		// A fresh socket that takes no PROXY header: the kernel is at its end.
+		close(core, client, MEMORY_PRESSURE);
 		return;
 	}
-	if (!exchangeProxyHeaders(core, client, link)) return;
-	beginRelay(core, client, link, events);
+	wheel.arm(client, core.nowMs + core.policyOf(client).connectMs);
+	secureUpstream(core, link, () => certificates.clientContext(address));
+}
+
+/** The upstream's handshake is complete. */
+export function connectedSecurely(core: Core, link: number): void {
+	const client = at(core.table.peer, link);
+	core.tlsFailures.delete(client); // another address's
+	ready(core, client, link, 0);
+}
+
+/** The upstream can be spoken to. */
+function ready(core: Core, client: number, link: number, events: number): void {
+	const { table, board } = core;
+	board.connected(at(table.address, client));
+	if ((at(table.flags, client) & EXCHANGES) === 0) {
+		beginRelay(core, client, link, events);
+		return;
+	}
+	// It is to outlive this session.
+	table.flags[link] = at(table.flags, link) | LASTING;
+	setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(client));
+	beginExchange(core, client, link, true);
 }
 
 /** Takes the client's PROXY header off the stream, and sends the upstream its own. False: the session is closed. */
 function exchangeProxyHeaders(core: Core, client: number, link: number): boolean {
-	const { table, kernel, proxyHeader } = core;
-	const received = at(table.proxyHeaderBytes, client);
-	if (received > 0) {
+	const { table, kernel, proxyHeader, secures } = core;
+	const before = secures.proxyHeaders.get(client);
+	const received = before?.length ?? at(table.proxyHeaderBytes, client);
+	if (before !== undefined) {
+		kernel.memory.set(before, HEADER_IN_AT);
+		parseProxyHeader(kernel.memory, HEADER_IN_AT, HEADER_IN_AT + received, proxyHeader);
+	} else if (received > 0) {
 		// It was peeked whole before, so it is there whole now.
 		const count = kernel.receive(at(table.fd, client), HEADER_IN_AT, received);
 		if (count !== received) {

@@ -32,6 +32,12 @@ export const HASTY = 1024;
 
 /** It has no body, and may be sent once more. */
 export const REPEATABLE = 2048;
+/** The upstream's window was widened for the head of its answer. */
+export const WIDENED = 4096;
+/** The upstream's connection was reset, which the failed send has taken note of: a read would report an end. */
+export const UPSTREAM_CUT = 8192;
+/** Its answer's head was offered to the client, and may have to be offered again: as it was. */
+export const HEAD_WRITTEN = 16_384;
 
 /** One direction's body: how it is framed, and where in it we are. */
 export class Bodies {
@@ -39,6 +45,8 @@ export class Bodies {
 	readonly framing: Uint8Array;
 	/** Bytes left of a length; of a chunk. */
 	readonly left: Float64Array;
+	/** Bytes of content that may still come in chunks; a length is judged when it is said. */
+	readonly room: Float64Array;
 	/** State of the chunk scanner. */
 	readonly phase: Uint8Array;
 	readonly spent: Uint16Array;
@@ -48,15 +56,17 @@ export class Bodies {
 	constructor(sessions: number) {
 		this.framing = new Uint8Array(sessions);
 		this.left = new Float64Array(sessions);
+		this.room = new Float64Array(sessions);
 		this.phase = new Uint8Array(sessions);
 		this.spent = new Uint16Array(sessions);
 		this.nameHash = new Int32Array(sessions);
 		this.nameLength = new Uint16Array(sessions);
 	}
 
-	begin(client: number, framing: number, length: number): void {
+	begin(client: number, framing: number, length: number, most = Number.POSITIVE_INFINITY): void {
 		this.framing[client] = framing;
 		this.left[client] = length;
+		this.room[client] = most;
 		this.phase[client] = 0;
 		this.spent[client] = 0;
 		this.nameHash[client] = 0;
@@ -71,7 +81,7 @@ export class Exchanges {
 	readonly status: Uint16Array;
 	/** Requests that this connection has had. */
 	readonly requests: Int32Array;
-	/** The request's head, which stays in the kernel until it is answered, so that it can be sent once more. */
+	/** The head of a request without a body, which stays in the kernel until it is answered, so that it can be sent once more. */
 	readonly headBytes: Int32Array;
 	/** Where the search for a head's end goes on. */
 	readonly scanned: Int32Array;
@@ -79,7 +89,7 @@ export class Exchanges {
 	readonly sentBefore: Float64Array;
 	/** When the first byte of the head at hand came; 0: none has. */
 	readonly headMs: Float64Array;
-	/** When the request was whole and routed. */
+	/** When the request's head was whole, and it was routed; 0: that has not come yet. */
 	readonly startedMs: Float64Array;
 	/** When it had been sent to its end. */
 	readonly sentMs: Float64Array;
@@ -141,6 +151,7 @@ export class Exchanges {
 		this.headBytes[client] = 0;
 		this.scanned[client] = 0;
 		this.headMs[client] = 0;
+		this.startedMs[client] = 0;
 		this.sentMs[client] = 0;
 	}
 

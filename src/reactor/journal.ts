@@ -1,6 +1,6 @@
 /**
- * One record per session that ended, from a reactor to the main thread, which writes the log. A ring in
- * shared memory with one writer and one reader: the reactor never waits for the log, and when the reader
+ * One record per session that ended, and per request that is logged, from a reactor to the main thread, which writes
+ * the log. A ring in shared memory with one writer and one reader: the reactor never waits for the log, and when the reader
  * falls behind, lines are dropped and counted.
  *
  *     ┌────────┬────────┬───────────────────────┬────────┐
@@ -24,8 +24,23 @@ const DROPPED = 2;
 const ASLEEP = 3;
 const HEADER_WORDS = 2;
 
-/** A record before its name: 8 integers, 7 doubles, 16 bytes of address. */
+// A record's first integer: its length in words, with its kind above that.
+const LENGTH_MASK = 0xff_ffff;
+const KIND_SESSION = 0;
+const KIND_REQUEST = 1 << 24;
+
+/** A session's record before its name and its text about TLS: 8 integers, 7 doubles, 16 bytes of address. */
 const FIXED_WORDS = 4 + 7 + 2;
+/** A request's record before its method, path and host: 8 integers, 5 doubles. */
+const REQUEST_WORDS = 4 + 5;
+
+// Flags of a request's record.
+export const REQUEST_ANSWERED_HERE = 1;
+/** Its upstream connection had served others before. */
+export const REQUEST_REUSED = 2;
+/** Of its path, only the beginning is there. */
+export const REQUEST_PATH_CUT = 4;
+
 /** Instead of a record's length: the rest of the ring is too short for the next record, go on at its start. */
 const WRAP = -1;
 
@@ -46,6 +61,33 @@ export interface SessionRecord {
 	recognizedMs: number;
 	connectedMs: number;
 	closedMs: number;
+	bytesFromClient: number;
+	bytesToClient: number;
+	/** What there is to say about its TLS, as `tls-facts.ts` writes it; empty: nothing. */
+	tls: string;
+}
+
+export interface RequestRecord {
+	/** Of the session. */
+	id: number;
+	listener: number;
+	route: number;
+	upstream: number;
+	address: number;
+	/** 0: nobody answered. */
+	status: number;
+	/** Why it was not answered by its upstream, or not to the end; -1: it was. */
+	reason: number;
+	/** Of HTTP_CAUSES: what was wrong with a head that was not understood. */
+	cause: number;
+	/** REQUEST_… */
+	flags: number;
+	/** Empty, as path and host are, for one whose head was not understood or not whole. */
+	method: string;
+	path: string;
+	host: string;
+	startedMs: number;
+	endedMs: number;
 	bytesFromClient: number;
 	bytesToClient: number;
 }
@@ -76,11 +118,24 @@ export class Journal {
 	}
 
 	/**
-	 * Begins a record with room for a name: the caller then fills `integer`, `double`, the source address
-	 * and the name, and commits. Returns the record's first word, or -1 when there is no room.
+	 * Begins a record with room for a name and a text about TLS: the caller then fills `integer` (7: the name's length,
+	 * and the text's above 8 bits), `double`, the source address, the name and the text, and commits. Returns the
+	 * record's first word, or -1 when there is no room.
 	 */
-	begin(nameLength: number): number {
-		const length = FIXED_WORDS + ((nameLength + 7) >> 3);
+	begin(nameLength: number, tlsLength = 0): number {
+		return this.#begin(KIND_SESSION, FIXED_WORDS + ((nameLength + tlsLength + 7) >> 3));
+	}
+
+	/**
+	 * The same for a request, with room for `textLength` bytes: `integer` 1 to 7, `double` 0 to 4, and its text, which is
+	 * the method (integer 6: its length, and a cause above 16 bits), the path and the host (integer 7: the host's length, and
+	 * the path's above 16 bits).
+	 */
+	beginRequest(textLength: number): number {
+		return this.#begin(KIND_REQUEST, REQUEST_WORDS + ((textLength + 7) >> 3));
+	}
+
+	#begin(kind: number, length: number): number {
 		let written = Atomics.load(this.#positions, WRITTEN);
 		const used = (written - Atomics.load(this.#positions, READ)) | 0;
 		let start = written & MASK;
@@ -97,7 +152,7 @@ export class Journal {
 			this.#pending = written;
 			start = 0;
 		} else this.#pending = written;
-		this.#integers[start * 2] = length;
+		this.#integers[start * 2] = length | kind;
 		this.#pending = (this.#pending + length) | 0;
 		return start;
 	}
@@ -124,6 +179,18 @@ export class Journal {
 		for (let i = 0; i < length; i++) this.#bytes[start + i] = at(from, offset + i);
 	}
 
+	/** The text about TLS, behind a name of `nameLength` bytes. */
+	tlsText(record: number, nameLength: number, text: string): void {
+		const start = (record + FIXED_WORDS) * 8 + nameLength;
+		for (let i = 0; i < text.length; i++) this.#bytes[start + i] = text.charCodeAt(i);
+	}
+
+	/** Part of a request's text, from its byte `position` on. */
+	requestText(record: number, position: number, from: Uint8Array, offset: number, length: number): void {
+		const start = (record + REQUEST_WORDS) * 8 + position;
+		for (let i = 0; i < length; i++) this.#bytes[start + i] = at(from, offset + i);
+	}
+
 	/** Publishes the record. True when the reader must be told, because it sleeps or is about to fall behind. */
 	commit(): boolean {
 		const before = this.fill;
@@ -138,19 +205,23 @@ export class Journal {
 		return this.fill === 0;
 	}
 
-	/** Calls `take` for each record, oldest first. The record and its `source` are the caller's. */
-	drain(take: (record: SessionRecord) => void): void {
+	/** Calls `takeSession` or `takeRequest` for each record, oldest first. The record and its `source` are the caller's. */
+	drain(
+		takeSession: (record: SessionRecord) => void,
+		takeRequest: (record: RequestRecord) => void = () => {},
+	): void {
 		const written = Atomics.load(this.#positions, WRITTEN);
 		let read = Atomics.load(this.#positions, READ);
 		while (read !== written) {
 			const start = read & MASK;
-			const length = at(this.#integers, start * 2);
-			if (length === WRAP) {
+			const first = at(this.#integers, start * 2);
+			if (first === WRAP) {
 				read = (read + RING_WORDS - start) | 0;
 				continue;
 			}
-			take(this.#decode(start));
-			read = (read + length) | 0;
+			if ((first & KIND_REQUEST) === 0) takeSession(this.#decode(start));
+			else takeRequest(this.#decodeRequest(start));
+			read = (read + (first & LENGTH_MASK)) | 0;
 			Atomics.store(this.#positions, READ, read);
 		}
 	}
@@ -160,6 +231,7 @@ export class Journal {
 		const double = (index: number) => at(this.#words, start + 4 + index);
 		const kinds = integer(5);
 		const nameStart = (start + FIXED_WORDS) * 8;
+		const nameLength = integer(7) & 0xff;
 		const sourceStart = (start + 11) * 8;
 		return {
 			listener: integer(1),
@@ -178,12 +250,40 @@ export class Journal {
 			bytesFromClient: double(5),
 			bytesToClient: double(6),
 			source: this.#bytes.slice(sourceStart, sourceStart + 16),
-			name: latin1(this.#bytes, nameStart, integer(7)),
+			name: latin1(this.#bytes, nameStart, nameLength),
+			tls: latin1(this.#bytes, nameStart + nameLength, integer(7) >>> 8),
+		};
+	}
+
+	#decodeRequest(start: number): RequestRecord {
+		const integer = (index: number) => at(this.#integers, start * 2 + index);
+		const double = (index: number) => at(this.#words, start + 4 + index);
+		const outcome = integer(5);
+		const methodStart = (start + REQUEST_WORDS) * 8;
+		const pathStart = methodStart + (integer(6) & 0xffff);
+		const hostStart = pathStart + (integer(7) >>> 16);
+		return {
+			listener: integer(1),
+			route: integer(2),
+			upstream: integer(3),
+			address: integer(4),
+			status: outcome & 0xffff,
+			reason: ((outcome >> 16) & 0xff) - 1,
+			cause: integer(6) >>> 16,
+			flags: outcome >>> 24,
+			method: latin1(this.#bytes, methodStart, pathStart - methodStart),
+			path: latin1(this.#bytes, pathStart, hostStart - pathStart),
+			host: latin1(this.#bytes, hostStart, integer(7) & 0xffff),
+			id: double(0),
+			startedMs: double(1),
+			endedMs: double(2),
+			bytesFromClient: double(3),
+			bytesToClient: double(4),
 		};
 	}
 }
 
-/** Names are ASCII by the time they are recognised. */
+/** Names, methods and paths are ASCII by the time they are recognised. */
 function latin1(bytes: Uint8Array, start: number, length: number): string {
 	let text = "";
 	for (let i = 0; i < length; i++) text += String.fromCharCode(at(bytes, start + i));

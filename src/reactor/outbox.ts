@@ -9,7 +9,8 @@ import { at } from "./at.js";
 import type { Core } from "./core.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "./counters.js";
 import { fractionFor } from "./jitter.js";
-import { BLOCKED, LOOKED_AFTER, NONE, WATCHES_OUT } from "./table.js";
+import { BLOCKED, LEAVING, LOOKED_AFTER, NONE, WATCHES_OUT } from "./table.js";
+import { goodbye, sentBytes, transmit } from "./transport.js";
 
 /** Nothing waits any more. */
 export const EMPTIED = 0;
@@ -47,16 +48,15 @@ export function mayKeep(core: Core): boolean {
 
 /** Sends until the kernel takes no more. Returns how much it took, or a negative errno when it took nothing for another reason. */
 export function send(core: Core, to: number, offset: number, length: number): number {
-	const { kernel, table } = core;
-	const fd = at(table.fd, to);
 	let sent = 0;
 	while (sent < length) {
-		const count = kernel.send(fd, offset + sent, length - sent);
+		const count = transmit(core, to, offset + sent, length - sent);
 		if (count >= 0) sent += count;
 		else if (count === -EAGAIN) break;
-		else if (count !== -EINTR) {
+		else {
 			// What went before the error did go.
 			if (sent > 0) moved(core, to, sent);
+			core.sendErrno = -count;
 			return count;
 		}
 	}
@@ -117,10 +117,22 @@ export function flushOutbox(core: Core, to: number): number {
 		const result = flushPipe(core, to);
 		if (result !== EMPTIED) return result;
 	}
-	table.flags[to] = at(table.flags, to) & ~BLOCKED;
+	if ((at(table.flags, to) & LEAVING) !== 0 && !goodbye(core, to)) return WAITS;
+	table.flags[to] = at(table.flags, to) & ~(BLOCKED | LEAVING);
 	table.blockedAtMs[to] = 0;
 	table.unheardSinceMs[to] = 0;
 	return EMPTIED;
+}
+
+/**
+ * Says to `to` that nothing more follows. False: its socket is too full for that, and when it has been said, flushing
+ * ends with EMPTIED.
+ */
+export function leave(core: Core, to: number): boolean {
+	if (goodbye(core, to)) return true;
+	core.table.flags[to] = at(core.table.flags, to) | LEAVING;
+	block(core, to);
+	return false;
 }
 
 function flushChunk(core: Core, to: number): number {
@@ -157,19 +169,25 @@ function flushPipe(core: Core, to: number): number {
 
 /** The peer takes no more for now: watch for room, and give it `stall` to take something. */
 export function block(core: Core, to: number): void {
-	const { table, kernel, wheel } = core;
-	const flags = at(table.flags, to);
-	table.flags[to] = flags | BLOCKED | WATCHES_OUT;
+	const { table, wheel } = core;
+	table.flags[to] = at(table.flags, to) | BLOCKED;
 	table.blockedAtMs[to] = core.nowMs;
 	table.acknowledged[to] = acknowledgedBy(core, to);
-	if ((flags & WATCHES_OUT) === 0) {
-		// Modifying reports the state as it is now, so an edge in between is not lost.
-		const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-		kernel.readiness.modify(at(table.fd, to), interest, to, at(table.generation, to));
-	}
+	watchOut(core, to);
 	const client = table.clientOf(to);
 	const looksAtMs = core.nowMs + lookEvery(core, client);
 	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+}
+
+/** From now on readiness reports when there is room. */
+export function watchOut(core: Core, slot: number): void {
+	const { table, kernel } = core;
+	const flags = at(table.flags, slot);
+	if ((flags & WATCHES_OUT) !== 0) return;
+	table.flags[slot] = flags | WATCHES_OUT;
+	// Modifying reports the state as it is now, so an edge in between is not lost.
+	const interest = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+	kernel.readiness.modify(at(table.fd, slot), interest, slot, at(table.generation, slot));
 }
 
 /** The kernel took `count` bytes for `to`. */
@@ -247,7 +265,7 @@ function acknowledgedBy(core: Core, slot: number): number {
 }
 
 function acknowledgedOf(core: Core, slot: number, undelivered: number): number {
-	return (at(core.table.sent, slot) - undelivered) | 0;
+	return (sentBytes(core, slot) - undelivered) | 0;
 }
 
 /** When a side that takes nothing has stalled: the earlier of the two. */
@@ -260,7 +278,7 @@ export function stallDeadline(core: Core, client: number): number {
 }
 
 /** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */
-function waitsSince(core: Core, slot: number): number {
+export function waitsSince(core: Core, slot: number): number {
 	const { blockedAtMs, unheardSinceMs } = core.table;
 	const blocked = at(blockedAtMs, slot);
 	const unheard = at(unheardSinceMs, slot);

@@ -1,5 +1,6 @@
 /** What the main thread sends a reactor: plain data, by message. A new plan never touches a live session. */
 import type { Cidr, RouteConfig } from "../config/config.js";
+import type { ServerOptions } from "../kernel/openssl/server.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
@@ -40,9 +41,23 @@ export interface ListenerPlan {
 	readonly proxyRequired: boolean;
 	readonly trusted: readonly Cidr[];
 	readonly routes: readonly RoutePlan[];
-	/** Requests are read, because a route leads to an upstream that takes requests, or asks for a path. */
+	/** Requests are read, because a route leads to an upstream that takes requests, or asks for what only a request has. */
 	readonly readsRequests: boolean;
+	/** How many of a million requests have a line in the log. */
+	readonly logRequests: number;
 	readonly http: HttpPlan;
+	/** Names that are terminated here; TLS of all others passes through. */
+	readonly tls: readonly TlsEntryPlan[];
+}
+
+/** A certificate and the names it is shown for. */
+export interface TlsEntryPlan {
+	/** Exact, `*.example.com` for one label, or `*` for whatever no other entry names, and for who names nothing. */
+	readonly names: readonly string[];
+	/** What is in the files. */
+	readonly server: ServerOptions;
+	/** Equal for equal contents: such an entry goes on over reloads. */
+	readonly identity: string;
 }
 
 /** What holds for requests. */
@@ -54,8 +69,15 @@ export interface HttpPlan {
 	/** Between two requests. */
 	readonly keepAliveMs: number;
 	readonly requestsPerConnection: number;
+	/** Requests taken per second, of all clients and of one address; beyond, 429. Infinity: any number. */
+	readonly requestsPerSecond: number;
+	readonly requestsPerSecondPerSource: number;
+	/** Content that a request may have, where its route says nothing else; beyond, 413. Infinity: any amount. */
+	readonly requestBodyBytes: number;
 	/** A request's body comes at least so fast. */
 	readonly bodyBytesPerSecond: number;
+	/** Our name in Via; `null`: none is added. */
+	readonly via: Uint8Array | null;
 	/** Whose X-Forwarded-For is believed. */
 	readonly forwardedTrusted: readonly Cidr[];
 }
@@ -76,6 +98,10 @@ export interface Plan {
 	/** Accepted descriptors from this number on say that only the reserve is left. */
 	readonly descriptorCeiling: number;
 	readonly logSessions: boolean;
+	/** Keys of TLS session tickets, the newest first; empty where nothing is terminated. */
+	readonly ticketKeys: readonly Uint8Array[];
+	/** The field that tells upstreams the subject of a client's certificate. */
+	readonly clientSubjectField: string | null;
 	readonly listeners: readonly ListenerPlan[];
 	readonly upstreams: readonly UpstreamPlan[];
 }
@@ -85,6 +111,8 @@ export type Command =
 	| { readonly kind: "plan"; readonly plan: Plan }
 	/** A name was resolved anew. */
 	| { readonly kind: "upstream"; readonly upstream: UpstreamPlan }
+	/** Tickets are encrypted with another key from now on. */
+	| { readonly kind: "ticketKeys"; readonly keys: readonly Uint8Array[] }
 	/** Another reactor needs room and has nobody to close: close a share of those that have earned least. */
 	| { readonly kind: "makeRoom"; readonly unrecognizedOnly: boolean }
 	/** Close those that have earned least until so many bytes are free. */

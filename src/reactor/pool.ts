@@ -8,7 +8,7 @@
  *
  * The last one given back is lent next: its peer is least likely to have given it up, and the others can expire.
  */
-import { EAGAIN, EINTR } from "../kernel/constants.js";
+import { EAGAIN } from "../kernel/constants.js";
 import { ADDRESSES_MAX } from "../upstream/board.js";
 import type { PoolPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
@@ -26,6 +26,7 @@ import {
 	RECYCLED_UPSTREAM_CLOSED,
 } from "./recycle-reasons.js";
 import { EXCHANGE, NONE, POOLED, READABLE } from "./table.js";
+import { peek } from "./transport.js";
 
 /** Connections that were opened together are not all replaced together: each may grow up to a quarter less old. */
 const AGE_JITTER = 0.25;
@@ -49,6 +50,11 @@ export function lend(core: Core, address: number, isRepeatable: boolean): number
 		const link = at(core.idleLists.heads, address);
 		if (link === NONE) return NONE;
 		unlink(core, link);
+		if (at(core.secures.manner, link - core.table.sessions) !== at(core.certificates.manners, address)) {
+			// A reload changed whether, or how, its peer is verified.
+			retire(core, link, RECYCLED_NOT_WANTED);
+			continue;
+		}
 		if (isRepeatable) {
 			core.exchanges.lentTurn[link - core.table.sessions] = core.turn;
 			return link;
@@ -123,10 +129,7 @@ function hasNews(core: Core, link: number): boolean {
 
 /** Bytes, the end or an error wait in the kernel. The scratch space, where a head may lie, is left alone. */
 export function hasBytes(core: Core, link: number): boolean {
-	const { kernel, table, addressAt } = core;
-	let count = kernel.peek(at(table.fd, link), addressAt, 1);
-	while (count === -EINTR) count = kernel.peek(at(table.fd, link), addressAt, 1);
-	return count !== -EAGAIN;
+	return peek(core, link, core.addressAt, 1) !== -EAGAIN;
 }
 
 /** News of an idle connection: its peer ends it, or says what nobody asked for. */
@@ -207,7 +210,8 @@ function unlink(core: Core, link: number): void {
 function poolOf(core: Core, place: number): PoolPlan | undefined {
 	const balancer = core.upstreams.get(at(core.exchanges.upstream, place));
 	const address = at(core.exchanges.address, place);
-	// A reload may have given the upstream other addresses, or made it one of bytes.
+	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
+	if (at(core.secures.manner, place) !== at(core.certificates.manners, address)) return undefined;
 	return balancer?.has(address) === true ? (balancer.plan.pool ?? undefined) : undefined;
 }
 

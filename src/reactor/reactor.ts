@@ -1,42 +1,31 @@
 /** One event loop: waits for news, hands each to the step its connection is at, then sees to deadlines. */
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLPRI, EPOLLRDHUP } from "../kernel/constants.js";
+import { EPOLLERR, EPOLLHUP, EPOLLIN } from "../kernel/constants.js";
 import type { Kernel } from "../kernel/kernel.js";
+import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { accept, listenerOfEventSlot, resumeListeners, unwatchListener, watchListener } from "./accept.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
 import { Core, LIVE_ENDING, TURN_BYTES } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { connecting, dialTimedOut } from "./dial.js";
-import {
-	drainClient,
-	exchangeNews,
-	exchangeQueued,
-	exchangeTimedOut,
-	readRequest,
-	requestNews,
-	requestTimedOut,
-} from "./exchange.js";
+import { drainClient, exchangeNews, exchangeQueued, requestNews } from "./exchange.js";
+import { exchangeTimedOut, requestTimedOut } from "./exchange-deadlines.js";
+import { readRequest } from "./exchange-head.js";
+import { noteNews } from "./news.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
 import { closePool, linkTimedOut, pooled } from "./pool.js";
 import { CLIENT_RESET, DRAINED, FD_PRESSURE } from "./reasons.js";
 import { refused } from "./refuse.js";
 import { relay, relayQueued, relayTimedOut } from "./relay.js";
+import { handshake, handshakeInTurn, handshakeTimedOut } from "./secure.js";
 import { measureSockets, shedMemory, shedShare } from "./shed.js";
 import { sniff, sniffTimedOut } from "./sniff.js";
-import {
-	CONNECTING,
-	DIAL,
-	ENDING,
-	EXCHANGE,
-	FREE,
-	POOLED,
-	READABLE,
-	REFUSED,
-	RELAY,
-	REQUEST,
-	SNIFF,
-	URGENT,
-} from "./table.js";
+import { CONNECTING, DIAL, EXCHANGE, FREE, POOLED, REFUSED, RELAY, REQUEST, SECURE, SNIFF } from "./table.js";
+import { newsOf } from "./transport.js";
+
+function noTls(): never {
+	throw new Error("this reactor was started without a TLS library");
+}
 
 /** The wake-up descriptor's slot in events. */
 const WAKE_SLOT = -1;
@@ -48,14 +37,15 @@ export class Reactor {
 	readonly #takeCommands: () => Iterable<Command>;
 	#stopped = false;
 
-	/** `takeCommands` gives what the main thread has sent since it was asked last. */
+	/** `takeCommands` gives what the main thread has sent since it was asked last; `openTls` is asked when TLS is needed. */
 	constructor(
 		kernel: Kernel,
 		options: ReactorOptions,
 		notify: (notice: Notice) => void,
 		takeCommands: () => Iterable<Command>,
+		openTls: (memory: Uint8Array) => TlsLibrary = noTls,
 	) {
-		this.core = new Core(kernel, options, notify);
+		this.core = new Core(kernel, options, notify, openTls);
 		this.#kernel = kernel;
 		this.#wakeFd = options.wakeFd;
 		this.#takeCommands = takeCommands;
@@ -110,7 +100,7 @@ export class Reactor {
 			core.counters.add(STALE_EVENTS, 1);
 			return;
 		}
-		const events = readiness.flagsOf(event);
+		const events = newsOf(core, slot, readiness.flagsOf(event));
 		switch (at(core.table.state, slot)) {
 			case RELAY:
 				relay(core, slot, events);
@@ -119,12 +109,16 @@ export class Reactor {
 				connecting(core, slot, events);
 				return;
 			case SNIFF:
-				noteEnding(core, slot, events);
+				noteNews(core, slot, events);
 				sniff(core, slot);
+				return;
+			case SECURE:
+				noteNews(core, slot, events);
+				handshakeInTurn(core, slot);
 				return;
 			case DIAL:
 				// A client that ends its direction has said all it wants to; one that resets is gone.
-				noteEnding(core, slot, events);
+				noteNews(core, slot, events);
 				if ((events & (EPOLLERR | EPOLLHUP)) !== 0) close(core, slot, CLIENT_RESET);
 				return;
 			case REFUSED:
@@ -167,6 +161,8 @@ export class Reactor {
 		else if (state === EXCHANGE) exchangeQueued(core, slot);
 		else if (state === REQUEST) readRequest(core, slot);
 		else if (state === REFUSED) refused(core, slot, false);
+		else if (state === SNIFF) sniff(core, slot);
+		else if (state === SECURE) handshake(core, slot);
 	};
 
 	/** A deadline passed. A session's lies on its client's row; pooled connections have their own. */
@@ -179,6 +175,9 @@ export class Reactor {
 		switch (at(core.table.state, slot)) {
 			case SNIFF:
 				sniffTimedOut(core, slot);
+				return;
+			case SECURE:
+				handshakeTimedOut(core, slot);
 				return;
 			case DIAL:
 				dialTimedOut(core, slot);
@@ -213,6 +212,9 @@ export class Reactor {
 			}
 			case "upstream":
 				core.replaceUpstream(command.upstream);
+				return;
+			case "ticketKeys":
+				core.certificates.useTicketKeys(command.keys);
 				return;
 			case "makeRoom":
 				shedShare(core, FD_PRESSURE, command.unrecognizedOnly);
@@ -250,15 +252,9 @@ export class Reactor {
 			if (at(core.table.state, slot) !== FREE) close(core, slot, DRAINED);
 		closePool(core);
 		core.pipes.closeIdle();
+		core.certificates.dispose();
 		core.publish();
 	}
-}
-
-function noteEnding(core: Core, slot: number, events: number): void {
-	let flags = at(core.table.flags, slot) | READABLE;
-	if ((events & EPOLLPRI) !== 0) flags |= URGENT;
-	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) flags |= ENDING;
-	core.table.flags[slot] = flags;
 }
 
 const TURNS = scalarIndex("turns");

@@ -25,6 +25,8 @@ export const REASONS = [
 	"keepalive_lost",
 	/** First bytes that begin as TLS and are malformed or too long. */
 	"unrecognized",
+	/** A TLS handshake failed, the client's or the last upstream address's, or TLS broke behind it. */
+	"tls_failed",
 	/** A request head that RFC 9112 forbids. */
 	"bad_request",
 	/** An upstream's response that RFC 9112 forbids. */
@@ -44,8 +46,10 @@ export const REASONS = [
 	"limit_connections",
 	/** Its address has `limits.connections_per_ip` already. */
 	"limit_ip",
-	/** Its address, or with `when_full: reset` all clients together, came faster than the limits allow. */
+	/** Its address, or with `when_full: reset` all clients together, came faster than the limits allow; or asked faster. */
 	"limit_rate",
+	/** The content of a request was larger than `limits.request_body_bytes`, or its route's. */
+	"limit_body",
 	/** Descriptors ran out, and it had earned least; or none was left for its upstream. */
 	"fd_pressure",
 	/** Memory ran out, and it had earned least; or the kernel had none to watch it. */
@@ -80,6 +84,7 @@ export const HALF_CLOSED_TIMEOUT = indexOf("half_closed_timeout");
 export const LIFETIME = indexOf("lifetime");
 export const KEEPALIVE_LOST = indexOf("keepalive_lost");
 export const UNRECOGNIZED = indexOf("unrecognized");
+export const TLS_FAILED = indexOf("tls_failed");
 export const BAD_REQUEST = indexOf("bad_request");
 export const BAD_RESPONSE = indexOf("bad_response");
 export const REQUEST_TIMEOUT = indexOf("request_timeout");
@@ -91,6 +96,7 @@ export const REJECTED = indexOf("rejected");
 export const LIMIT_CONNECTIONS = indexOf("limit_connections");
 export const LIMIT_IP = indexOf("limit_ip");
 export const LIMIT_RATE = indexOf("limit_rate");
+export const LIMIT_BODY = indexOf("limit_body");
 export const FD_PRESSURE = indexOf("fd_pressure");
 export const MEMORY_PRESSURE = indexOf("memory_pressure");
 export const DRAINED = indexOf("drained");

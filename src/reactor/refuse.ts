@@ -9,19 +9,25 @@ import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
 import { type Core, SCRATCH_BYTES } from "./core.js";
-import { block, keep, mayKeep } from "./outbox.js";
+import { answerRequest } from "./exchange-refuse.js";
+import { block, keep, leave, mayKeep, send } from "./outbox.js";
 import {
 	BAD_REQUEST,
 	CONNECT_REFUSED,
 	CONNECT_TIMEOUT,
+	FD_PRESSURE,
 	HANDSHAKE_TIMEOUT,
+	MEMORY_PRESSURE,
 	NO_ROUTE,
 	REJECTED,
 	REQUEST_TIMEOUT,
+	TLS_FAILED,
 	UNRECOGNIZED,
 	UPSTREAM_DOWN,
 } from "./reasons.js";
-import { CLOSING, EXCHANGES, LOW_WATER, REFUSED, REQUEST } from "./table.js";
+import { logOwnAnswer } from "./request-log.js";
+import { CLOSING, EXCHANGES, HAD_REQUESTS, LOW_WATER, NONE, REFUSED, REQUEST } from "./table.js";
+import { isSecured } from "./transport.js";
 
 /**
  * How long a client that was told may go on saying what it was saying. Closing at once would answer its
@@ -32,12 +38,15 @@ const LINGER_MS = 1_000;
 /** Reads per turn: one that pours must not keep the others waiting. */
 const READS_PER_TURN = 16;
 
-/** Tells the client why it is refused, if there is a way to, and closes once it has heard. */
+/** Tells the client why it is refused, if there is a way to; it is closed once it has heard, or may ask for something else. */
 export function refuse(core: Core, client: number, reason: number): void {
 	const protocol = at(core.table.protocol, client);
 	const status = protocol === PROTOCOL_HTTP ? STATUSES.get(reason) : undefined;
-	const alert = protocol === PROTOCOL_TLS ? TLS_ALERTS.get(reason) : undefined;
-	if (status !== undefined) answerAndClose(core, client, status, reason);
+	// Where TLS is ours, an alert in the open would mean nothing.
+	const alert = protocol === PROTOCOL_TLS && !isSecured(core, client) ? TLS_ALERTS.get(reason) : undefined;
+	const isExchange = (at(core.table.flags, client) & EXCHANGES) !== 0;
+	if (status !== undefined && isExchange) answerRequest(core, client, status, reason);
+	else if (status !== undefined) answerAndClose(core, client, status, reason);
 	else if (alert !== undefined) tell(core, client, alert, reason);
 	else close(core, client, reason);
 }
@@ -45,9 +54,21 @@ export function refuse(core: Core, client: number, reason: number): void {
 /** Answers a request with a status of our own, and closes once the client has heard. */
 export function answerAndClose(core: Core, client: number, status: AnswerStatus, reason: number): void {
 	// Only a listener that takes requests one by one knows their method.
-	const isExchange = (at(core.table.flags, client) & EXCHANGES) !== 0;
-	const isHead = isExchange && at(core.exchanges.method, client) === METHOD_HEAD;
-	tell(core, client, prepared(status, true, isHead), reason);
+	const hadRequests = (at(core.table.flags, client) & HAD_REQUESTS) !== 0;
+	const isHead = hadRequests && at(core.exchanges.method, client) === METHOD_HEAD;
+	const answer = prepared(status, true, isHead);
+	if (core.listenerOf(client).plan.readsRequests) countAnswer(core, client, status, reason, answer.length);
+	tell(core, client, answer, reason);
+}
+
+/** Counts an answer of our own, of so many bytes, and logs it if it is due. */
+export function countAnswer(core: Core, client: number, status: number, reason: number, bytes: number): void {
+	const { counters, table } = core;
+	const hadRequests = (at(table.flags, client) & HAD_REQUESTS) !== 0;
+	const isRouted = hadRequests && at(core.exchanges.startedMs, client) > 0;
+	counters.requestAnswered(isRouted ? at(table.route, client) : NONE, at(table.listener, client), status);
+	counters.requestRefused(reason);
+	logOwnAnswer(core, client, isRouted, status, reason, bytes);
 }
 
 function tell(core: Core, client: number, answer: Uint8Array, reason: number): void {
@@ -57,11 +78,13 @@ function tell(core: Core, client: number, answer: Uint8Array, reason: number): v
 	const emptied = emptySocket(core, client);
 	kernel.memory.set(answer, 0);
 	// A socket that has nothing to send takes it whole; if it is gone already, nobody is left to tell.
-	const sent = kernel.send(fd, 0, answer.length);
-	if ((sent === -EAGAIN || (sent >= 0 && sent < answer.length)) && emptied !== ENDED && mayKeep(core)) {
-		tellLater(core, client, Math.max(0, sent), answer.length, reason);
+	const sent = send(core, client, 0, answer.length);
+	if (sent >= 0 && sent < answer.length && emptied !== ENDED && mayKeep(core)) {
+		tellLater(core, client, sent, answer.length, reason);
 		return;
 	}
+	table.state[client] = REFUSED;
+	table.reason[client] = reason;
 	// Whoever let its deadline pass has had its time.
 	if (reason === HANDSHAKE_TIMEOUT || reason === REQUEST_TIMEOUT || emptied === ENDED)
 		close(core, client, reason);
@@ -70,9 +93,14 @@ function tell(core: Core, client: number, answer: Uint8Array, reason: number): v
 
 /** Earlier answers fill its socket: this one waits for its turn, and the connection ends then. */
 function tellLater(core: Core, client: number, from: number, to: number, reason: number): void {
-	const { table, wheel } = core;
 	keep(core, client, from, to - from);
 	block(core, client);
+	closeWhenTaken(core, client, reason);
+}
+
+/** It ends when it has taken what waits for it. */
+function closeWhenTaken(core: Core, client: number, reason: number): void {
+	const { table, wheel } = core;
 	table.state[client] = REQUEST;
 	table.flags[client] = at(table.flags, client) | CLOSING;
 	table.reason[client] = reason;
@@ -82,12 +110,22 @@ function tellLater(core: Core, client: number, from: number, to: number, reason:
 /** Ends our direction. The client has a second to end its own, or to hear what was said last. */
 export function lingerThenClose(core: Core, client: number, reason: number): void {
 	const emptied = emptySocket(core, client);
-	if (emptied === ENDED) close(core, client, reason);
-	else linger(core, client, reason, emptied === MORE);
+	if (emptied !== ENDED) {
+		linger(core, client, reason, emptied === MORE);
+		return;
+	}
+	// It was told, and what it was told has only just gone: that is not to be destroyed by a reset.
+	core.table.state[client] = REFUSED;
+	core.table.reason[client] = reason;
+	close(core, client, reason);
 }
 
 function linger(core: Core, client: number, reason: number, hasMore: boolean): void {
 	const { table, kernel } = core;
+	if (!leave(core, client)) {
+		closeWhenTaken(core, client, reason);
+		return;
+	}
 	if (kernel.shutdownWrite(at(table.fd, client)) < 0) {
 		close(core, client, reason);
 		return;
@@ -126,7 +164,10 @@ const STATUSES = new Map<number, AnswerStatus>([
 	[NO_ROUTE, 404],
 	[HANDSHAKE_TIMEOUT, 408],
 	[CONNECT_REFUSED, 502],
+	[TLS_FAILED, 502],
 	[UPSTREAM_DOWN, 503],
+	[FD_PRESSURE, 503],
+	[MEMORY_PRESSURE, 503],
 	[CONNECT_TIMEOUT, 504],
 ]);
 
@@ -144,6 +185,7 @@ const TLS_ALERTS = new Map<number, Uint8Array>([
 	[NO_ROUTE, alert(ALERT_UNRECOGNIZED_NAME)],
 	[REJECTED, alert(ALERT_UNRECOGNIZED_NAME)],
 	[CONNECT_REFUSED, alert(ALERT_INTERNAL_ERROR)],
+	[TLS_FAILED, alert(ALERT_INTERNAL_ERROR)],
 	[CONNECT_TIMEOUT, alert(ALERT_INTERNAL_ERROR)],
 	[UPSTREAM_DOWN, alert(ALERT_INTERNAL_ERROR)],
 ]);

@@ -7,27 +7,19 @@
  *
  * Readiness is edge-triggered: READABLE and BLOCKED remember what the edges said.
  */
-import {
-	EAGAIN,
-	EINTR,
-	EINVAL,
-	EPOLLERR,
-	EPOLLHUP,
-	EPOLLIN,
-	EPOLLOUT,
-	EPOLLPRI,
-	EPOLLRDHUP,
-} from "../kernel/constants.js";
+import { EAGAIN, EINTR, EINVAL, EPOLLERR, EPOLLOUT } from "../kernel/constants.js";
 import { at } from "./at.js";
 import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
 import { FROM_CLIENT } from "./counters.js";
+import { noteNews } from "./news.js";
 import {
 	block,
 	drainPipe,
 	EMPTIED,
 	flushOutbox,
 	keep,
+	leave,
 	lifetimeDeadline,
 	lookAtBoth,
 	mayKeep,
@@ -49,15 +41,16 @@ import {
 	BLOCKED,
 	BULK,
 	ENDED,
-	ENDING,
 	LASTING,
 	LOOKED_AFTER,
 	NONE,
 	READABLE,
 	RELAY,
+	SECURED,
 	SHUT,
 	URGENT,
 } from "./table.js";
+import { discard, emptied, peek, receive, takeError } from "./transport.js";
 
 /** Buffers that a direction may move before others have their turn. */
 const ROUNDS_PER_TURN = 16;
@@ -104,15 +97,10 @@ export function beginRelay(core: Core, client: number, link: number, events: num
 export function relay(core: Core, slot: number, events: number): void {
 	const { table } = core;
 	const peer = at(table.peer, slot);
-	let flags = at(table.flags, slot);
-	if ((events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) {
-		if ((events & EPOLLPRI) !== 0) flags = (flags | URGENT) & ~BULK;
-		flags |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0 ? READABLE | ENDING : READABLE;
-		table.flags[slot] = flags;
-	}
+	const flags = noteNews(core, slot, events);
 	if ((events & EPOLLERR) !== 0 && ((flags & ENDED) !== 0 || (at(table.flags, peer) & BLOCKED) !== 0)) {
 		// Reading would not come upon the error: the end was read before, or the peer takes none of what is in front.
-		closeFailed(core, slot, core.kernel.takeError(at(table.fd, slot)));
+		closeFailed(core, slot, takeError(core, slot));
 		return;
 	}
 	if ((events & EPOLLOUT) !== 0 && (flags & BLOCKED) !== 0) {
@@ -148,8 +136,7 @@ function pump(core: Core, from: number, to: number): void {
 
 function moveByCopy(core: Core, from: number, to: number): boolean {
 	if (!mayKeep(core)) return moveByPeek(core, from, to);
-	const { table, kernel } = core;
-	const count = kernel.receive(at(table.fd, from), SCRATCH_AT, CHUNK_BYTES);
+	const count = receive(core, from, SCRATCH_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, to, count);
 	noteRead(core, from, count);
 	return deliver(core, from, to, count);
@@ -160,13 +147,12 @@ function moveByCopy(core: Core, from: number, to: number): boolean {
  * sent: one call more, and nothing held.
  */
 function moveByPeek(core: Core, from: number, to: number): boolean {
-	const { table, kernel } = core;
-	const count = kernel.peek(at(table.fd, from), SCRATCH_AT, CHUNK_BYTES);
+	const count = peek(core, from, SCRATCH_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, to, count);
 	const sent = send(core, to, SCRATCH_AT, count);
 	if (sent < 0) return writeFailed(core, to, from, -sent);
 	if (sent > 0) {
-		kernel.discard(at(table.fd, from), sent);
+		discard(core, from, sent);
 		moved(core, to, sent);
 	}
 	if (sent < count) {
@@ -178,8 +164,16 @@ function moveByPeek(core: Core, from: number, to: number): boolean {
 }
 
 function noteRead(core: Core, from: number, count: number): void {
-	const { flags, fullReads } = core.table;
-	if ((at(flags, from) & URGENT) !== 0) return;
+	const { flags, fullReads, peer } = core.table;
+	const mine = at(flags, from);
+	if ((mine & SECURED) !== 0) {
+		emptied(core, from);
+		return;
+	}
+	if ((mine & URGENT) !== 0 || (at(flags, at(peer, from)) & SECURED) !== 0) {
+		if (count < CHUNK_BYTES) emptied(core, from);
+		return;
+	}
 	if (count === CHUNK_BYTES) {
 		const reads = at(fullReads, from) + 1;
 		if (reads >= BULK_READS) {
@@ -189,13 +183,13 @@ function noteRead(core: Core, from: number, count: number): void {
 		return;
 	}
 	fullReads[from] = 0;
-	// A short read has emptied the socket. Only an end or an error that was announced can follow at once.
-	if ((at(flags, from) & ENDING) === 0) flags[from] = at(flags, from) & ~READABLE;
+	emptied(core, from);
 }
 
 function nothingReceived(core: Core, from: number, to: number, result: number): boolean {
 	const { flags } = core.table;
 	if (result === 0) return ended(core, from, to);
+	// A splice that was interrupted; receiving and peeking try again themselves.
 	if (result === -EINTR) return true;
 	if (result !== -EAGAIN) {
 		closeFailed(core, from, -result);
@@ -221,11 +215,11 @@ function passed(core: Core, from: number, to: number, result: number): boolean {
  */
 export function sendFirst(core: Core, link: number, offset: number, length: number): boolean {
 	const sent = Math.max(0, send(core, link, offset, length));
+	// Pipes may hold what is left of the share although a chunk is free.
+	if (sent < length && (core.chunks.available === 0 || core.bufferRoom < length - sent)) return false;
 	core.table.sent[link] = sent - length;
 	core.counters.moved(at(core.table.listener, core.table.clientOf(link)), FROM_CLIENT, sent - length);
 	if (sent === length) return true;
-	// Pipes may hold what is left of the share although a chunk is free.
-	if (core.chunks.available === 0 || core.bufferRoom < length - sent) return false;
 	keep(core, link, offset + sent, length - sent);
 	block(core, link);
 	return true;
@@ -275,6 +269,8 @@ function ended(core: Core, from: number, to: number): boolean {
 function endDirection(core: Core, to: number): void {
 	const { table, kernel } = core;
 	const from = at(table.peer, to);
+	// Flushing comes back here when it has been said.
+	if (!leave(core, to)) return;
 	if ((at(table.flags, to) & ENDED) !== 0 && (at(table.flags, from) & BLOCKED) === 0) {
 		const client = table.clientOf(to);
 		close(core, client, at(table.firstEnd, client) === CLIENT_ENDED_FIRST ? CLIENT_CLOSED : UPSTREAM_CLOSED);
@@ -289,10 +285,10 @@ function endDirection(core: Core, to: number): void {
  * belongs to its peer.
  */
 function writeFailed(core: Core, to: number, from: number, errno: number): boolean {
-	const { table, kernel } = core;
+	const { table } = core;
 	if ((at(table.flags, from) & (BLOCKED | SHUT)) === 0) {
 		for (let round = 0; round < LAST_ROUNDS; round++) {
-			const count = kernel.receive(at(table.fd, to), SCRATCH_AT, CHUNK_BYTES);
+			const count = receive(core, to, SCRATCH_AT, CHUNK_BYTES);
 			if (count <= 0) break;
 			const sent = send(core, from, SCRATCH_AT, count);
 			if (sent > 0) moved(core, from, sent);

@@ -1,9 +1,11 @@
 /**
  * Under pressure, those who have earned least go first:
  *
- *     1. who has not said what it wants, oldest first, of the address that holds most;
+ *     1. who has not said what it wants (or not to the end of its TLS handshake), oldest first, of the address that holds most;
  *     2. (memory only) who has let bytes wait for a second or more, taking none: they hold the memory;
  *     3. who has been silent longest, and for a second at least.
+ *
+ * Chunks that unfinished heads within TLS hold have a rule of their own: the oldest of them goes for a newer one.
  *
  * A session that moved bytes within the last second is never closed for room: when only such are left,
  * accepting pauses. Closing goes on below the mark that began it, so that it does not begin again at once:
@@ -15,7 +17,7 @@ import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { makeLinkRoom } from "./pool.js";
 import { MEMORY_PRESSURE } from "./reasons.js";
-import { BLOCKED, FREE, NONE, REFUSED, SNIFF } from "./table.js";
+import { BLOCKED, FREE, NONE, REFUSED, REQUEST, SECURE, SNIFF } from "./table.js";
 
 /** Whoever moved bytes within this time is in the middle of something. */
 const BUSY_MS = 1_000;
@@ -119,6 +121,29 @@ export function shedMemory(core: Core, bytes: number): number {
 	return freed;
 }
 
+/**
+ * No chunk is left to read a client's head on: whoever has kept one longest for a head that does not come to its end
+ * goes, if that is a second or more. False when there is nobody.
+ */
+export function makeHeadRoom(core: Core, keep: number): boolean {
+	const { table, exchanges, inboxes } = core;
+	let oldest = NONE;
+	let oldestMs = core.nowMs - BUSY_MS;
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (slot === keep || !inboxes.has(slot)) continue;
+		const state = at(table.state, slot);
+		if (state !== SNIFF && state !== REQUEST) continue;
+		const beganMs = state === SNIFF ? at(table.acceptedMs, slot) : at(exchanges.headMs, slot);
+		if (beganMs === 0 || beganMs > oldestMs) continue;
+		oldest = slot;
+		oldestMs = beganMs;
+	}
+	if (oldest === NONE) return false;
+	close(core, oldest, MEMORY_PRESSURE);
+	core.counters.add(SHED, 1);
+	return true;
+}
+
 /** What the kernel's sockets, our chunks and our pipes hold for a session. */
 function memoryOf(core: Core, client: number): number {
 	const { table, kernel } = core;
@@ -127,6 +152,7 @@ function memoryOf(core: Core, client: number): number {
 		if (slot === NONE) continue;
 		bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot))) + at(table.pipeBytes, slot);
 		if (at(table.chunk, slot) !== NONE) bytes += core.chunks.bytes;
+		if (core.inboxes.has(slot)) bytes += core.chunks.bytes;
 	}
 	return bytes;
 }
@@ -139,12 +165,9 @@ function holdsMemory(core: Core, client: number): boolean {
 export function measureSockets(core: Core): void {
 	const { table, kernel } = core;
 	let bytes = 0;
-	for (let slot = 0; slot < table.sessions; slot++) {
-		if (at(table.state, slot) === FREE) continue;
-		bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot)));
-		const link = at(table.peer, slot);
-		if (link !== NONE) bytes += Math.max(0, kernel.socketMemory(at(table.fd, link)));
-	}
+	// Upstream connections that nobody has borrowed are among them.
+	for (let slot = 0; slot < 2 * table.sessions; slot++)
+		if (at(table.state, slot) !== FREE) bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot)));
 	core.counters.set(SOCKET_BYTES, bytes);
 }
 
@@ -200,7 +223,7 @@ const anybody: Condition = () => true;
 
 function isUnrecognized(core: Core, client: number): boolean {
 	const state = at(core.table.state, client);
-	return state === SNIFF || state === REFUSED;
+	return state === SNIFF || state === SECURE || state === REFUSED;
 }
 
 function isBlocked(core: Core, client: number): boolean {

@@ -2,7 +2,7 @@
  * Third step: what is this connection, and where does it go? Bytes are peeked, never taken, so an
  * unfinished hello costs a row and nothing else, and whoever is dialled finds every byte still there.
  */
-import { EAGAIN, EINTR, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import { EAGAIN, ENOBUFS, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
 import { copyUnmapped } from "../kernel/sockaddr.js";
 import {
 	COMPLETE,
@@ -27,13 +27,16 @@ import {
 	CLIENT_CLOSED,
 	HANDSHAKE_TIMEOUT,
 	INTERNAL,
+	MEMORY_PRESSURE,
 	NO_ROUTE,
 	PROXY_HEADER,
 	REJECTED,
 	UNRECOGNIZED,
 } from "./reasons.js";
-import { refuse } from "./refuse.js";
-import { ENDING, LOW_WATER, NAME_BYTES, PROXY_REQUIRED, URGENT } from "./table.js";
+import { answerAndClose, refuse } from "./refuse.js";
+import { describe, isMisdirected, secureClient } from "./secure.js";
+import { ENDING, LOW_WATER, NAME_BYTES, PROXY_REQUIRED, SECURED, URGENT } from "./table.js";
+import { gather, isSecured, peek } from "./transport.js";
 
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
 const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
@@ -43,7 +46,7 @@ export function begin(core: Core, listener: ReactorListener, slot: number): void
 	const proxyRequired = (at(core.table.flags, slot) & PROXY_REQUIRED) !== 0;
 	if (!listener.router.peeks && !proxyRequired) {
 		// Nothing was asked, so the protocol stays unknown; `other` is what an unconditional route takes.
-		take(core, listener, slot, PROTOCOL_OTHER);
+		takeRoute(core, listener, slot, PROTOCOL_OTHER);
 		return;
 	}
 	const maySilence = listener.router.takesSilence && !proxyRequired;
@@ -51,7 +54,7 @@ export function begin(core: Core, listener: ReactorListener, slot: number): void
 }
 
 /** The handshake deadline counts from accept, and nothing renews it. */
-function handshakeEndsAt(core: Core, slot: number): number {
+export function handshakeEndsAt(core: Core, slot: number): number {
 	return at(core.table.acceptedMs, slot) + core.policyOf(slot).handshakeMs;
 }
 
@@ -62,11 +65,8 @@ function silenceEndsAt(core: Core, slot: number): number {
 
 /** Bytes came, or the client ended. */
 export function sniff(core: Core, slot: number): void {
-	const { kernel, table } = core;
 	const listener = core.listenerOf(slot);
-	const fd = at(table.fd, slot);
-	let count = kernel.peek(fd, 0, PEEK_BYTES);
-	while (count === -EINTR) count = kernel.peek(fd, 0, PEEK_BYTES);
+	const count = peek(core, slot, 0, PEEK_BYTES);
 	if (count === -EAGAIN) return;
 	if (count < 0) {
 		closeFailed(core, slot, -count);
@@ -84,7 +84,7 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 	if ((at(table.flags, slot) & PROXY_REQUIRED) !== 0 && !passProxyHeader(core, slot, count)) return;
 	const start = at(table.proxyHeaderBytes, slot);
 	if (!listener.router.peeks) {
-		take(core, listener, slot, PROTOCOL_OTHER);
+		takeRoute(core, listener, slot, PROTOCOL_OTHER);
 		return;
 	}
 	if (start === count) {
@@ -92,15 +92,34 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 		return;
 	}
 	const verdict = recognize(kernel.memory, start, count, recognition);
+	const isInside = isSecured(core, slot);
 	table.protocol[slot] = recognition.protocol;
+	if (!isInside && verdict === COMPLETE && recognition.protocol === PROTOCOL_TLS) {
+		const { name, nameLength } = recognition;
+		const entry = listener.certificates.find(name, nameLength);
+		if (entry >= 0) {
+			keepName(core, slot);
+			secureClient(core, slot, entry, name, nameLength);
+			return;
+		}
+	}
 	if (verdict === NEED_MORE) waitForMore(core, slot, count, start + recognition.needBytes);
 	else if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) {
 		// Malformed or not: who reads requests knows what to answer.
 		if (verdict === COMPLETE) keepName(core, slot);
 		beginExchanges(core, slot);
+	} else if (isInside && recognition.protocol === PROTOCOL_TLS) {
+		// TLS within TLS is nothing that names inside could route.
+		takeRoute(core, listener, slot, PROTOCOL_OTHER);
 	} else if (verdict === COMPLETE) {
-		keepName(core, slot);
-		take(core, listener, slot, recognition.protocol);
+		const { protocol, name, nameLength } = recognition;
+		if (protocol === PROTOCOL_HTTP && isMisdirected(core, listener, slot, name, nameLength)) {
+			answerAndClose(core, slot, 421, BAD_REQUEST);
+			return;
+		}
+		// What was asked for in the open stays the session's name when nothing inside has one.
+		if (!isInside || nameLength > 0) keepName(core, slot);
+		takeRoute(core, listener, slot, protocol);
 	} else refuse(core, slot, recognition.protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
 }
 
@@ -129,15 +148,30 @@ function passProxyHeader(core: Core, slot: number, count: number): boolean {
 /** The PROXY header came, and nothing of the client's own yet: that client is silent, whoever stands before it. */
 function waitForFirstByte(core: Core, listener: ReactorListener, slot: number): void {
 	if ((at(core.table.flags, slot) & ENDING) !== 0) closeEnded(core, slot);
-	else
-		core.wheel.arm(
-			slot,
-			listener.router.takesSilence ? silenceEndsAt(core, slot) : handshakeEndsAt(core, slot),
-		);
+	else armFirstByte(core, listener, slot);
+}
+
+/** A client's own first byte is waited for from now on: behind a PROXY header, or inside TLS. */
+export function armFirstByte(core: Core, listener: ReactorListener, slot: number): void {
+	const endsAtMs = listener.router.takesSilence ? silenceEndsAt(core, slot) : handshakeEndsAt(core, slot);
+	core.wheel.arm(slot, endsAtMs);
 }
 
 function waitForMore(core: Core, slot: number, count: number, needed: number): void {
 	const { kernel, table } = core;
+	if (isSecured(core, slot)) {
+		const now = gather(core, slot, count);
+		if (now < 0) {
+			if (now === -ENOBUFS) close(core, slot, MEMORY_PRESSURE);
+			else closeFailed(core, slot, -now);
+			return;
+		}
+		if (now > count) {
+			if (core.turnBytes > 0) sniff(core, slot);
+			else core.enqueue(slot);
+			return;
+		}
+	}
 	const flags = at(table.flags, slot);
 	if ((flags & ENDING) !== 0) {
 		// It will never be complete.
@@ -148,7 +182,7 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 	core.wheel.arm(slot, handshakeEndsAt(core, slot));
 	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it. Urgent data
 	// counts towards the mark but hides what lies behind it from a peek: raising the mark would wake us for ever.
-	if ((flags & URGENT) !== 0) return;
+	if ((flags & (URGENT | SECURED)) !== 0) return;
 	if (needed > count + 1 || (flags & LOW_WATER) !== 0) {
 		kernel.setOption(at(table.fd, slot), SOL_SOCKET, SO_RCVLOWAT, Math.max(1, needed));
 		table.flags[slot] = flags | LOW_WATER;
@@ -170,13 +204,13 @@ export function sniffTimedOut(core: Core, slot: number): void {
 	if (core.nowMs >= endsAtMs) refuse(core, slot, HANDSHAKE_TIMEOUT);
 	else {
 		core.query.protocol = PROTOCOL_UNKNOWN;
-		if (match(core, listener, slot, 0) >= 0) take(core, listener, slot, PROTOCOL_UNKNOWN);
+		if (match(core, listener, slot, 0) >= 0) takeRoute(core, listener, slot, PROTOCOL_UNKNOWN);
 		else core.wheel.arm(slot, endsAtMs);
 	}
 }
 
 /** Routes a connection whose protocol (and name, if it has one) is known. */
-function take(core: Core, listener: ReactorListener, slot: number, protocol: number): void {
+export function takeRoute(core: Core, listener: ReactorListener, slot: number, protocol: number): void {
 	const { table, kernel } = core;
 	table.recognizedMs[slot] = core.nowMs;
 	core.query.protocol = protocol;
@@ -216,6 +250,8 @@ function match(core: Core, listener: ReactorListener, slot: number, nameLength: 
 	query.family = at(table.family, slot);
 	query.sourceOffset = slot * 16;
 	query.pathEnd = query.pathStart;
+	describe(core, slot, query);
+	query.isWebSocket = false;
 	return listener.router.match(query);
 }
 

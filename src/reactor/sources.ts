@@ -28,8 +28,8 @@ export const TOO_FAST = -3;
 const SPINS_MAX = 1_000;
 const LOCK_WAIT_MS = 1;
 
-/** Bytes before the columns: lock and bucket of all clients together. */
-const HEADER_BYTES = 32;
+/** Bytes before the columns: lock, seed, and the two buckets of all clients together. */
+const HEADER_BYTES = 40;
 
 export interface SourceLimits {
 	/** Connections at a time, and per second, of one address. Infinity: any number. */
@@ -47,13 +47,16 @@ export class Sources {
 	readonly #setMask: number;
 	/** One lock for the bucket of all clients, then the seed of the hash. */
 	readonly #header: Int32Array;
-	/** Tokens of all clients together, and when they were counted. */
+	/** Tokens of all clients together, and when they were counted: for connections, and for requests. */
 	readonly #bucket: Float64Array;
+	readonly #requestBucket: Float64Array;
 	/** One lock per set. */
 	readonly #locks: Int32Array;
 	// Columns of the places.
 	readonly #tokens: Float64Array;
 	readonly #countedMs: Float64Array;
+	readonly #requestTokens: Float64Array;
+	readonly #requestedMs: Float64Array;
 	readonly #high: Int32Array;
 	readonly #low: Int32Array;
 	readonly #held: Int32Array;
@@ -65,7 +68,9 @@ export class Sources {
 		const sets = places / WAYS;
 		const tokensAt = HEADER_BYTES;
 		const countedAt = tokensAt + 8 * places;
-		const highAt = countedAt + 8 * places;
+		const requestTokensAt = countedAt + 8 * places;
+		const requestedAt = requestTokensAt + 8 * places;
+		const highAt = requestedAt + 8 * places;
 		const lowAt = highAt + 4 * places;
 		const heldAt = lowAt + 4 * places;
 		const locksAt = heldAt + 4 * places;
@@ -74,8 +79,11 @@ export class Sources {
 		this.#setMask = sets - 1;
 		this.#header = new Int32Array(this.buffer, 0, 2);
 		this.#bucket = new Float64Array(this.buffer, 8, 2);
+		this.#requestBucket = new Float64Array(this.buffer, 24, 2);
 		this.#tokens = new Float64Array(this.buffer, tokensAt, places);
 		this.#countedMs = new Float64Array(this.buffer, countedAt, places);
+		this.#requestTokens = new Float64Array(this.buffer, requestTokensAt, places);
+		this.#requestedMs = new Float64Array(this.buffer, requestedAt, places);
 		this.#high = new Int32Array(this.buffer, highAt, places);
 		this.#low = new Int32Array(this.buffer, lowAt, places);
 		this.#held = new Int32Array(this.buffer, heldAt, places);
@@ -116,6 +124,8 @@ export class Sources {
 			this.#low[place] = low;
 			this.#tokens[place] = Number.POSITIVE_INFINITY; // a full bucket, whatever its size
 			this.#countedMs[place] = nowMs;
+			this.#requestTokens[place] = Number.POSITIVE_INFINITY;
+			this.#requestedMs[place] = nowMs;
 		}
 		if (at(this.#held, place) >= limits.connections) return TOO_MANY;
 		if (limits.perSecond !== Number.POSITIVE_INFINITY) {
@@ -136,6 +146,18 @@ export class Sources {
 		unlock(this.#locks, set);
 	}
 
+	/** Takes a token for one request of the address at a place that holds a connection. False: there is none. */
+	takeRequest(place: number, perSecond: number, nowMs: number): boolean {
+		const set = Math.floor(place / WAYS);
+		lock(this.#locks, set);
+		const before = at(this.#requestTokens, place);
+		const tokens = refilled(before, at(this.#requestedMs, place), perSecond, nowMs);
+		this.#requestTokens[place] = tokens < 1 ? tokens : tokens - 1;
+		this.#requestedMs[place] = nowMs;
+		unlock(this.#locks, set);
+		return tokens >= 1;
+	}
+
 	/** Connections that the address at a place holds now, over all reactors. */
 	heldAt(place: number): number {
 		return place < 0 ? 1 : at(this.#held, place);
@@ -154,12 +176,21 @@ export class Sources {
 
 	/** Takes a token for one connection of anybody. Returns 0, or the milliseconds until there is one. */
 	takeToken(perSecond: number, nowMs: number): number {
+		return this.#takeFrom(this.#bucket, perSecond, nowMs);
+	}
+
+	/** The same for one request of anybody. */
+	takeRequestToken(perSecond: number, nowMs: number): number {
+		return this.#takeFrom(this.#requestBucket, perSecond, nowMs);
+	}
+
+	#takeFrom(bucket: Float64Array, perSecond: number, nowMs: number): number {
 		lock(this.#header, 0);
-		const counted = at(this.#bucket, 1);
-		const before = counted === 0 ? perSecond : at(this.#bucket, 0);
+		const counted = at(bucket, 1);
+		const before = counted === 0 ? perSecond : at(bucket, 0);
 		const tokens = refilled(before, counted, perSecond, nowMs);
-		this.#bucket[0] = tokens < 1 ? tokens : tokens - 1;
-		this.#bucket[1] = nowMs;
+		bucket[0] = tokens < 1 ? tokens : tokens - 1;
+		bucket[1] = nowMs;
 		unlock(this.#header, 0);
 		return tokens < 1 ? ((1 - tokens) * 1_000) / perSecond : 0;
 	}
@@ -201,9 +232,13 @@ export class Sources {
 		for (let place = first; place < first + WAYS; place++) {
 			if (at(this.#held, place) > 0) continue;
 			if (at(this.#family, place) === 0) return place;
-			if (best < 0 || at(this.#countedMs, place) < at(this.#countedMs, best)) best = place;
+			if (best < 0 || this.#seenMs(place) < this.#seenMs(best)) best = place;
 		}
 		return best;
+	}
+
+	#seenMs(place: number): number {
+		return Math.max(at(this.#countedMs, place), at(this.#requestedMs, place));
 	}
 }
 

@@ -12,7 +12,7 @@
 import { at } from "./at.js";
 
 /** Names longer than this are kept on the heap beside the table: longer ones are legal, up to 253, and rare. */
-export const NAME_BYTES = 84;
+export const NAME_BYTES = 80;
 
 /** No descriptor, no chunk, no pipe, no peer, end of a list. */
 export const NONE = -1;
@@ -35,40 +35,50 @@ export const REQUEST = 6;
 export const EXCHANGE = 7;
 /** Upstream: idle, and nobody's. */
 export const POOLED = 8;
+/** Either: its TLS handshake is under way; a client's session is sniffed once more behind it. */
+export const SECURE = 9;
 
 // Flags of a connection.
 /** News came that has not been read to its end yet. */
 export const READABLE = 1;
 /** The peer's end of the stream has been read. */
-export const ENDED = 2;
+export const ENDED = 1 << 1;
 /** We have ended our direction. */
-export const SHUT = 4;
+export const SHUT = 1 << 2;
 /** The end (or an error) of the stream waits behind the bytes that are readable now. */
-export const ENDING = 8;
+export const ENDING = 1 << 3;
 /** The kernel took less than we had: nothing is read for this connection until it is writable again. */
-export const BLOCKED = 16;
+export const BLOCKED = 1 << 4;
 /** What comes from this connection proved to be bulk: it is spliced. */
-export const BULK = 32;
+export const BULK = 1 << 5;
 /** It waits in the reactor's queue for another turn, because it had more than its share of this one. */
-export const QUEUED = 64;
+export const QUEUED = 1 << 6;
 /** Readiness reports when it can be written. Asked for when it blocks first, and then kept. */
-export const WATCHES_OUT = 128;
-/** Urgent data came once: a short read no longer means that nothing more waits, and splicing would stop there. */
-export const URGENT = 512;
-/** A PROXY header must come first: its listener said so when it was accepted. */
-export const PROXY_REQUIRED = 1024;
-/** Upstream: it has been given the options of a session that lasts. */
-export const LASTING = 2048;
-/** Client: whether its session's bytes are acknowledged is looked at again and again, because some were sent. */
-export const LOOKED_AFTER = 16384;
-/** Client: its requests are read, one by one. */
-export const EXCHANGES = 4096;
-/** Client: it ends when it has taken what waits for it. */
-export const CLOSING = 8192;
-/** Client: requests of it were read, although its bytes may be relayed by now. */
-export const HAD_REQUESTS = 16_384;
+export const WATCHES_OUT = 1 << 7;
 /** SO_RCVLOWAT is above 1, because a hello is known to be longer than what has come. */
-export const LOW_WATER = 256;
+export const LOW_WATER = 1 << 8;
+/** Urgent data came once: a short read no longer means that nothing more waits, and splicing would stop there. */
+export const URGENT = 1 << 9;
+/** A PROXY header must come first: its listener said so when it was accepted. */
+export const PROXY_REQUIRED = 1 << 10;
+/** Upstream: it has been given the options of a session that lasts. */
+export const LASTING = 1 << 11;
+/** Client: its requests are read, one by one. */
+export const EXCHANGES = 1 << 12;
+/** Client: it ends when it has taken what waits for it. */
+export const CLOSING = 1 << 13;
+/** Client: whether its session's bytes are acknowledged is looked at again and again, because some were sent. */
+export const LOOKED_AFTER = 1 << 14;
+/** Client: requests of it were read, although its bytes may be relayed by now. */
+export const HAD_REQUESTS = 1 << 15;
+/** Its bytes come and go through TLS (`secures.ts`). */
+export const SECURED = 1 << 16;
+/** Its end of the TLS stream is still to be said, once the kernel has room. */
+export const LEAVING = 1 << 17;
+/** Bytes of it were read ahead, or put back, and come before those in the kernel (`inboxes.ts`). */
+export const AHEAD = 1 << 18;
+/** Client: its last request's head was whole when it was first looked at. */
+export const WHOLE_HEADS = 1 << 19;
 
 interface ColumnSpec {
 	readonly bytes: number;
@@ -108,7 +118,7 @@ export class Table {
 	readonly pipe: Int32Array;
 	readonly pipeBytes: Int32Array;
 	readonly state: Uint8Array;
-	readonly flags: Uint16Array;
+	readonly flags: Int32Array;
 	/** Reads in a row that filled the buffer: how bulk is recognised. */
 	readonly fullReads: Uint8Array;
 
@@ -191,13 +201,13 @@ export class Table {
 			chunkEnd: i32(),
 			pipe: i32(),
 			pipeBytes: i32(),
+			flags: i32(),
 			listener: i32(true),
 			route: i32(true),
 			upstream: i32(true),
 			address: i32(true),
 			tried: i32(true),
 			sourcePlace: i32(true),
-			flags: u16(),
 			proxyHeaderBytes: u16(true),
 			sourcePort: u16(true),
 			policy: u16(true),
@@ -234,7 +244,7 @@ export class Table {
 		this.pipe = new Int32Array(buffer, offsets.pipe, rows);
 		this.pipeBytes = new Int32Array(buffer, offsets.pipeBytes, rows);
 		this.state = new Uint8Array(buffer, offsets.state, rows);
-		this.flags = new Uint16Array(buffer, offsets.flags, rows);
+		this.flags = new Int32Array(buffer, offsets.flags, rows);
 		this.fullReads = new Uint8Array(buffer, offsets.fullReads, rows);
 
 		this.acceptedMs = new Float64Array(buffer, offsets.acceptedMs, sessions);

@@ -1,6 +1,8 @@
 /** A reactor's thread. Blocked in the kernel most of the time: messages are read when the wake-up descriptor says so. */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { LinuxKernel } from "../kernel/linux.js";
+import { newTicketKey } from "../kernel/openssl/tickets.js";
+import { Openssl } from "../kernel/openssl.js";
 import { arenaBytes } from "./core.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
 import { Reactor } from "./reactor.js";
@@ -21,7 +23,9 @@ function* takeCommands(): Iterable<Command> {
 }
 
 const notify = (notice: Notice): void => port.postMessage(notice);
-const reactor = new Reactor(kernel, options, notify, takeCommands);
+// Keys come with the plan; until then tickets are nobody else's.
+const openTls = (memory: Uint8Array): Openssl => new Openssl(memory, [newTicketKey()]);
+const reactor = new Reactor(kernel, options, notify, takeCommands, openTls);
 reactor.run();
 kernel.dispose();
 port.close();

@@ -7,6 +7,8 @@
  * name, the lists of its suffixes and the nameless list for their first match, and takes the earliest.
  */
 import type { Cidr, RouteConfig, RouteProtocol } from "../config/config.js";
+import type { RequestHead } from "../protocol/http/request.js";
+import { offersProtocol } from "../protocol/http/upgrade.js";
 import {
 	type ClientHello,
 	PROTOCOL_H2C,
@@ -32,6 +34,16 @@ export interface RouteQuery {
 	path: Uint8Array;
 	pathStart: number;
 	pathEnd: number;
+	/** TLS was terminated here. `protocol` is what was found inside, and these say what was found before. */
+	secured: boolean;
+	serverName: Uint8Array;
+	serverNameStart: number;
+	serverNameLength: number;
+	/** The protocol agreed on by ALPN; empty: none. */
+	alpn: Uint8Array;
+	/** The request opens a WebSocket: a valid handshake, whose head lies in `path` as well. */
+	isWebSocket: boolean;
+	request: RequestHead;
 }
 
 interface Conditions {
@@ -42,6 +54,8 @@ interface Conditions {
 	readonly source: Cidr | null;
 	/** A path: all that begin with it when it ends in a slash, otherwise only itself. */
 	readonly path: Uint8Array | null;
+	/** A subprotocol that a WebSocket handshake offers, in lower case. */
+	readonly subprotocol: Uint8Array | null;
 }
 
 /** Matches any protocol, recognised or not: `protocol: any`. */
@@ -71,12 +85,15 @@ export class Router {
 	readonly #sni: NameIndex;
 	readonly #host: NameIndex;
 	readonly #nameless: readonly Conditions[];
+	/** Position of the first route that asks for what TLS hides. */
+	readonly #firstInside: number;
 
 	/** `reads`: requests are read, so that first bytes must be looked at whatever the conditions are. */
 	constructor(routes: readonly RouteConfig[], reads = false) {
 		const sni: NamedRoute[] = [];
 		const host: NamedRoute[] = [];
 		const nameless: Conditions[] = [];
+		let firstInside = NO_MATCH;
 		for (const [order, route] of routes.entries()) {
 			const conditions = {
 				order,
@@ -84,7 +101,10 @@ export class Router {
 				alpn: route.alpn === null ? null : new TextEncoder().encode(route.alpn),
 				source: route.source,
 				path: route.path === null ? null : new TextEncoder().encode(route.path),
+				subprotocol: route.subprotocol === null ? null : new TextEncoder().encode(route.subprotocol),
 			};
+			if (conditions.protocol >= 0 && conditions.protocol !== PROTOCOL_TLS)
+				firstInside = Math.min(firstInside, order);
 			if (route.sni !== null) sni.push({ name: route.sni, conditions });
 			else if (route.host !== null) host.push({ name: route.host, conditions });
 			else nameless.push(conditions);
@@ -92,19 +112,36 @@ export class Router {
 		this.#sni = new NameIndex(sni);
 		this.#host = new NameIndex(host);
 		this.#nameless = nameless;
+		this.#firstInside = firstInside;
 		this.peeks =
-			reads || routes.some((route) => route.sni ?? route.host ?? route.alpn ?? route.protocol ?? route.path);
+			reads ||
+			routes.some(
+				(route) => route.sni ?? route.host ?? route.alpn ?? route.protocol ?? route.path ?? route.subprotocol,
+			);
 		this.takesSilence = routes.some((route) => route.protocol === "any");
 	}
 
 	/** Position of the first route that matches, or -1. */
 	match(query: RouteQuery): number {
 		let best = firstMatch(this.#nameless, query, NO_MATCH);
-		if (query.nameLength > 0) {
-			if (query.protocol === PROTOCOL_TLS) best = this.#sni.match(query, best);
-			else if (query.protocol === PROTOCOL_HTTP) best = this.#host.match(query, best);
-		}
+		const { name, nameLength, protocol } = query;
+		if (query.secured) {
+			if (query.serverNameLength > 0)
+				best = this.#sni.match(query, query.serverName, query.serverNameStart, query.serverNameLength, best);
+		} else if (protocol === PROTOCOL_TLS && nameLength > 0)
+			best = this.#sni.match(query, name, 0, nameLength, best);
+		if (protocol === PROTOCOL_HTTP && nameLength > 0)
+			best = this.#host.match(query, name, 0, nameLength, best);
 		return best === NO_MATCH ? -1 : best;
+	}
+
+	/**
+	 * Whether a terminated connection's route depends on what it says inside; otherwise it can be dialled for at once,
+	 * which matters where servers speak first. `query.protocol` is TLS.
+	 */
+	looksInside(query: RouteQuery): boolean {
+		const outside = this.match(query);
+		return this.#firstInside < (outside < 0 ? NO_MATCH : outside);
 	}
 }
 
@@ -138,21 +175,21 @@ class NameIndex {
 	}
 
 	/** The earliest match before `best`, or `best`. */
-	match(query: RouteQuery, best: number): number {
+	match(query: RouteQuery, name: Uint8Array, start: number, length: number, best: number): number {
 		if (this.#empty) return best;
-		const { name, nameLength } = query;
+		const end = start + length;
 		let hash = HASH_START;
 		let found = best;
-		for (let i = nameLength - 1; i >= 0; i--) {
+		for (let i = end - 1; i >= start; i--) {
 			const byte = name[i] as number;
 			if (byte === DOT) {
 				// What lies behind this dot is a suffix of the name: any number of labels may stand before it.
-				const index = this.#suffix.find(name, i + 1, nameLength, hash);
+				const index = this.#suffix.find(name, i + 1, end, hash);
 				if (index >= 0) found = firstMatch(this.#suffixLists[index] ?? [], query, found);
 			}
 			hash = hashStep(hash, byte);
 		}
-		const index = this.#exact.find(name, 0, nameLength, hash);
+		const index = this.#exact.find(name, start, end, hash);
 		return index >= 0 ? firstMatch(this.#exactLists[index] ?? [], query, found) : found;
 	}
 }
@@ -167,13 +204,25 @@ function firstMatch(list: readonly Conditions[], query: RouteQuery, best: number
 
 function matches(conditions: Conditions, query: RouteQuery): boolean {
 	if (conditions.protocol >= 0) {
-		if (conditions.protocol !== query.protocol) return false;
+		const holds = conditions.protocol === query.protocol;
+		if (!holds && !(query.secured && conditions.protocol === PROTOCOL_TLS)) return false;
 	} else if (conditions.protocol === RECOGNIZED && query.protocol === PROTOCOL_UNKNOWN) return false;
-	if (conditions.alpn !== null && !query.hello.hasAlpn(conditions.alpn)) return false;
+	if (conditions.alpn !== null && !hasAlpn(conditions.alpn, query)) return false;
 	if (conditions.path !== null && !hasPath(conditions.path, query)) return false;
+	if (conditions.subprotocol !== null && !offers(conditions.subprotocol, query)) return false;
 	return (
 		conditions.source === null || contains(conditions.source, query.family, query.source, query.sourceOffset)
 	);
+}
+
+/** What the client offers; where TLS was terminated, what was agreed on. */
+function hasAlpn(name: Uint8Array, { secured, alpn, hello }: RouteQuery): boolean {
+	if (!secured) return hello.hasAlpn(name);
+	return alpn.length === name.length && alpn.every((byte, index) => byte === name[index]);
+}
+
+function offers(subprotocol: Uint8Array, query: RouteQuery): boolean {
+	return query.isWebSocket && offersProtocol(query.path, query.request, subprotocol);
 }
 
 /** The query string is no part of a path. */
@@ -200,6 +249,6 @@ export function contains(block: Cidr, family: number, address: Uint8Array, offse
 function protocolOf(route: RouteConfig): number {
 	if (route.protocol !== null) return PROTOCOLS[route.protocol];
 	if (route.sni !== null || route.alpn !== null) return PROTOCOL_TLS;
-	if (route.host !== null || route.path !== null) return PROTOCOL_HTTP;
+	if (route.host !== null || route.path !== null || route.subprotocol !== null) return PROTOCOL_HTTP;
 	return RECOGNIZED;
 }

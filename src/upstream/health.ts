@@ -1,15 +1,12 @@
-/** Active health checks: a TCP connect to each address at an interval, from the main thread. */
-import { connect, type Socket } from "node:net";
-import type { HealthConfig } from "../config/config.js";
-import type { Target } from "./resolver.js";
+/** Active health checks: each address is probed at an interval, from the main thread. */
+import type { Socket } from "node:net";
+import { type Probed, probe } from "./probe.js";
 
-export interface CheckedAddress {
+export interface CheckedAddress extends Probed {
 	/** Place on the board. */
 	readonly board: number;
-	readonly target: Target;
 	/** For the log. */
 	readonly label: string;
-	readonly health: HealthConfig;
 }
 
 export interface HealthEvents {
@@ -69,34 +66,17 @@ export class HealthChecks {
 	}
 
 	#run(check: Check): void {
-		const { target, health } = check.address;
-		const socket = connect(
-			target.kind === "unix" ? { path: target.path } : { host: target.address, port: target.port },
+		check.cancel = probe(
+			check.address,
+			(socket) => this.#events.opened?.(socket),
+			(error) => {
+				if (!isOurOwn(error)) this.#take(check, error);
+				// What was told may have ended it.
+				if (this.#checks.get(check.address.board) !== check) return;
+				check.timer = setTimeout(() => this.#run(check), check.address.health.intervalMs);
+				check.timer.unref();
+			},
 		);
-		this.#events.opened?.(socket);
-		let finished = false;
-		const finish = (error: Error | undefined): void => {
-			if (finished) return;
-			finished = true;
-			clearTimeout(deadline);
-			// A reset instead of a FIN: the upstream sees at once that nothing follows, and no TIME_WAIT piles up.
-			// Node would put a reset off until a connect ends, which may be never.
-			if (target.kind === "unix" || error !== undefined) socket.destroy();
-			else socket.resetAndDestroy();
-			if (this.#checks.get(check.address.board) !== check) return;
-			if (!isOurOwn(error)) this.#take(check, error);
-			check.timer = setTimeout(() => this.#run(check), check.address.health.intervalMs);
-			check.timer.unref();
-		};
-		const deadline = setTimeout(
-			() => finish(new Error(`no answer within ${health.timeoutMs} ms`)),
-			health.timeoutMs,
-		);
-		deadline.unref();
-		socket.once("connect", () => finish(undefined));
-		socket.on("error", finish);
-		socket.unref();
-		check.cancel = () => finish(new Error("no longer followed"));
 	}
 
 	#take(check: Check, error: Error | undefined): void {

@@ -1,5 +1,6 @@
 /** An upstream as a reactor sees it: names resolved, places on the board given. Plain data, sent by message. */
 import type { Balance } from "../config/config.js";
+import type { ClientOptions } from "../kernel/openssl/client.js";
 
 export interface AddressPlan {
 	/** Place on the board. */
@@ -7,6 +8,8 @@ export interface AddressPlan {
 	readonly sockaddr: Uint8Array;
 	/** Seed of the address in source hashing: from its text, so that it survives reordering. */
 	readonly hash: number;
+	/** Absent: bytes go there as they are. Otherwise through TLS; equal identities mean equal options. */
+	readonly tls?: { readonly client: ClientOptions; readonly identity: string };
 }
 
 /** How long a connection to an upstream is kept for further requests. */
@@ -25,6 +28,8 @@ export interface UpstreamPlan {
 	readonly proxyProtocol: "off" | "v1" | "v2";
 	/** `null`: bytes are relayed. Otherwise requests are sent, over connections that are kept. */
 	readonly pool: PoolPlan | null;
+	/** Sent as Host instead of the client's; `null`: the client's is kept. */
+	readonly host: Uint8Array | null;
 	readonly ejectFailures: number;
 	readonly ejectForMs: number;
 	/** Empty while a name has never been resolved. */

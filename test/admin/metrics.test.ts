@@ -74,8 +74,12 @@ test("what all reactors counted is added up", () => {
 		counters.moved(255, FROM_CLIENT, 10);
 		counters.moved(255, TO_CLIENT, 2 ** 50);
 		counters.routed(65_535);
+		counters.requestAnswered(65_535, 255, 404);
+		counters.requestAnswered(-1, 255, 400);
 		counters.add(scalarIndex("splicedBytes"), 100);
 		counters.connectTook(4_095, 3);
+		counters.set(scalarIndex("tlsSessions"), 4);
+		counters.add(scalarIndex("tlsResumed"), 3);
 	}
 	second.handshakeTook(3, 20_000);
 	const read = reader(view);
@@ -93,7 +97,12 @@ test("what all reactors counted is added up", () => {
 		undefined,
 		"none took it",
 	);
+	assert.equal(read("sluice_requests_total", { listener: "b", route: "*", status: "4xx" }), 2);
+	assert.equal(read("sluice_requests_total", { listener: "b", route: "", status: "4xx" }), 2);
 	assert.equal(read("sluice_spliced_bytes_total"), 200);
+	assert.equal(read("sluice_tls_sessions"), 8);
+	assert.equal(read("sluice_tls_handshakes_total", { side: "client", result: "resumed" }), 6);
+	assert.equal(read("sluice_tls_handshakes_total", { side: "upstream", result: "failed" }), 0);
 	assert.equal(read("sluice_descriptors_opened_total", { kind: "downstream" }), 6);
 	assert.equal(read("sluice_descriptors_closed_total", { kind: "upstream" }), 8);
 	assert.equal(read("sluice_upstream_healthy", { upstream: "u", address: "10.0.0.1:1" }), 1);

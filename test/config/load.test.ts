@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { test } from "node:test";
 import { ConfigFileError } from "../../src/config/errors.js";
 import { loadConfigFile, loadConfigText } from "../../src/config/load.js";
@@ -23,6 +23,9 @@ test("what the file does not say has a default", () => {
 			fdReserve: 64,
 			memoryBytes: null,
 			requestsPerConnection: 1_000,
+			requestsPerSecond: null,
+			requestsPerSecondPerIp: null,
+			requestBodyBytes: null,
 			bodyBytesPerSecond: 1_024,
 		},
 		timeouts: {
@@ -42,6 +45,7 @@ test("what the file does not say has a default", () => {
 		sockets: { unsentBytes: 65_536, sendBytes: null, receiveBytes: null },
 		ledger: { intervalMs: 10_000 },
 		log: { level: "info", format: "auto", sessions: true },
+		tls: { reloadMs: 10_000, clientSubjectHeader: null },
 		watch: false,
 		listeners: [
 			{
@@ -52,6 +56,9 @@ test("what the file does not say has a default", () => {
 				connections: null,
 				proxyProtocol: { mode: "off", trusted: [] },
 				forwardedTrusted: [],
+				logRequests: 0,
+				via: null,
+				certificates: [],
 				routes: [
 					{
 						sni: null,
@@ -60,7 +67,9 @@ test("what the file does not say has a default", () => {
 						protocol: null,
 						source: null,
 						path: null,
+						subprotocol: null,
 						to: "a",
+						requests: null,
 						label: "*",
 					},
 				],
@@ -71,6 +80,7 @@ test("what the file does not say has a default", () => {
 				name: "a",
 				addresses: [{ kind: "ip", address: "127.0.0.1", family: 4, port: 2 }],
 				http: null,
+				tls: null,
 				balance: "round_robin",
 				proxyProtocol: "off",
 				health: null,
@@ -88,12 +98,13 @@ reactors: 2
 limits:
   { connections: 9000, when_full: reset, connections_per_ip: 100, accepts_per_second: 5000,
     accepts_per_second_per_ip: 200, buffered_bytes: 1MiB, fd_reserve: 10, memory: 2GiB,
-    requests_per_connection: 50, body_bytes_per_second: 2KiB }
+    requests_per_connection: 50, requests_per_second: 60, requests_per_second_per_ip: 7, request_body_bytes: 8MiB, body_bytes_per_second: 2KiB }
 timeouts: { handshake: 1s, connect: 2s, idle: 3m, stall: 4s, half_closed: 5s, lifetime: 6h, drain: 7s, silence: 8ms, request_head: 9s, response_head: 10s, keep_alive: 11s }
 keepalive: { idle: 9s, interval: 10s, probes: 11, user_timeout: 12s }
 sockets: { unsent: 64KiB, send_buffer: 1MiB, receive_buffer: auto }
 ledger: { interval: 13s }
 log: { level: warn, format: json, sessions: false }
+tls: { reload: 14s, client_subject_header: X-Client-Subject }
 watch: true
 listeners:
   - listen: :443
@@ -102,8 +113,17 @@ listeners:
     proxy_protocol: require
     trusted: [10.1.0.0/8, "::1"]
     forwarded_trusted: [10.2.0.0/16]
+    via: edge-1
+    tls:
+      - { names: [WWW.Example.com., "*.example.com"], cert: tls/www.pem, key: /tls/www.key }
+      - names: ["*"]
+        cert: tls/any.pem
+        key: tls/any.key
+        client_ca: tls/clients.pem
+        ocsp: tls/any.ocsp
+        alpn: [h2, http/1.1]
     routes:
-      - { host: a.b, path: /api/, to: c }
+      - { host: a.b, path: /api/, subprotocol: MQTT, to: c, request_headers: { set: { X-A: b }, remove: [X-C] }, response_headers: {} }
       - { sni: Git.Example.com., alpn: h2, source: 10.1.2.3/8, to: b }
       - { to: reject }
 upstreams:
@@ -111,11 +131,13 @@ upstreams:
     addresses: [app.internal:443, unix:sock/b]
     balance: source_hash
     proxy_protocol: v1
+    tls: { verify: false, server_name: B.internal, ca: tls/ca.pem, cert: tls/me.pem, key: /tls/me.key }
     health: { interval: 1s, timeout: 1s, fall: 2, rise: 1 }
     eject: { failures: 1, for: 2s }
     resolve: 3s
   c:
     http: [http://10.0.0.7, "http://[::1]:3000/"]
+    host: app.internal:8080
     pool: { connections: 7, idle: 8s, age: 9m, requests: 10 }
 `);
 	assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
@@ -130,6 +152,9 @@ upstreams:
 		fdReserve: 10,
 		memoryBytes: 2 ** 31,
 		requestsPerConnection: 50,
+		requestsPerSecond: 60,
+		requestsPerSecondPerIp: 7,
+		requestBodyBytes: 8_388_608,
 		bodyBytesPerSecond: 2_048,
 	});
 	assert.deepEqual(config.timeouts, {
@@ -154,6 +179,7 @@ upstreams:
 	assert.deepEqual(config.sockets, { unsentBytes: 65_536, sendBytes: 1_048_576, receiveBytes: null });
 	assert.deepEqual(config.ledger, { intervalMs: 13_000 });
 	assert.deepEqual(config.log, { level: "warn", format: "json", sessions: false });
+	assert.deepEqual(config.tls, { reloadMs: 14_000, clientSubjectHeader: "X-Client-Subject" });
 	assert.equal(config.watch, true);
 	assert.deepEqual(config.listeners, [
 		{
@@ -170,6 +196,27 @@ upstreams:
 				],
 			},
 			forwardedTrusted: [{ family: 4, bytes: [10, 2, 0, 0], prefixLength: 16 }],
+			logRequests: 0,
+			via: "edge-1",
+			certificates: [
+				{
+					names: ["www.example.com", "*.example.com"],
+					certFile: resolve("tls/www.pem"),
+					keyFile: "/tls/www.key",
+					clientCaFile: null,
+					ocspFile: null,
+					// Requests are read on this listener.
+					alpn: ["http/1.1"],
+				},
+				{
+					names: ["*"],
+					certFile: resolve("tls/any.pem"),
+					keyFile: resolve("tls/any.key"),
+					clientCaFile: resolve("tls/clients.pem"),
+					ocspFile: resolve("tls/any.ocsp"),
+					alpn: ["h2", "http/1.1"],
+				},
+			],
 			routes: [
 				{
 					sni: null,
@@ -178,8 +225,14 @@ upstreams:
 					protocol: null,
 					source: null,
 					path: "/api/",
+					subprotocol: "mqtt",
 					to: "c",
-					label: "host=a.b,path=/api/",
+					requests: {
+						requestHeaders: { set: { "X-A": "b" }, remove: ["X-C"] },
+						responseHeaders: { set: {}, remove: [] },
+						bodyBytes: 8_388_608,
+					},
+					label: "host=a.b,path=/api/,subprotocol=mqtt",
 				},
 				{
 					sni: "git.example.com",
@@ -187,8 +240,10 @@ upstreams:
 					alpn: "h2",
 					protocol: null,
 					path: null,
+					subprotocol: null,
 					source: { family: 4, bytes: [10, 0, 0, 0], prefixLength: 8 },
 					to: "b",
+					requests: null,
 					label: "sni=git.example.com,alpn=h2,source=10.0.0.0/8",
 				},
 				{
@@ -198,7 +253,9 @@ upstreams:
 					protocol: null,
 					source: null,
 					path: null,
+					subprotocol: null,
 					to: null,
+					requests: null,
 					label: "*",
 				},
 			],
@@ -212,9 +269,15 @@ upstreams:
 				{ kind: "unix", path: join(process.cwd(), "sock/b") },
 			],
 			http: null,
+			tls: {
+				verify: false,
+				serverName: "b.internal",
+				caFile: resolve("tls/ca.pem"),
+				identity: { certFile: resolve("tls/me.pem"), keyFile: "/tls/me.key" },
+			},
 			balance: "source_hash",
 			proxyProtocol: "v1",
-			health: { intervalMs: 1_000, timeoutMs: 1_000, fall: 2, rise: 1 },
+			health: { intervalMs: 1_000, timeoutMs: 1_000, fall: 2, rise: 1, http: null },
 			eject: { failures: 1, forMs: 2_000 },
 			resolveMs: 3_000,
 		},
@@ -224,7 +287,11 @@ upstreams:
 				{ kind: "ip", address: "10.0.0.7", family: 4, port: 80 },
 				{ kind: "ip", address: "::1", family: 6, port: 3_000 },
 			],
-			http: { pool: { idleMs: 8_000, ageMs: 540_000, requests: 10, connections: 7 } },
+			http: {
+				host: "app.internal:8080",
+				pool: { idleMs: 8_000, ageMs: 540_000, requests: 10, connections: 7 },
+			},
+			tls: null,
 			balance: "round_robin",
 			proxyProtocol: "off",
 			health: null,
@@ -239,11 +306,87 @@ test("health checks may be switched on without a number", () => {
 		loadConfigText(
 			`listeners: [{ listen: 127.0.0.1:1, routes: [{ to: a }] }]\nupstreams: { a: { addresses: x:1, health: ${text} } }\n`,
 		).upstreams[0]?.health;
-	const usual = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2 };
+	const usual = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2, http: null };
 	assert.deepEqual(health("on"), usual);
 	assert.deepEqual(health("{}"), usual);
 	assert.equal(health("off"), null);
 	assert.deepEqual(health("{ interval: 1s }"), { ...usual, intervalMs: 1_000, timeoutMs: 1_000 });
+});
+
+test("an HTTP check asks for its path, of the upstream's first host, and takes 2xx and 3xx", () => {
+	const http = (urls: string, text: string) =>
+		loadConfigText(
+			`listeners: [{ listen: 127.0.0.1:1, routes: [{ to: a }] }]\nupstreams: { a: { http: ${urls}, health: { path: "/up?x=1"${text} } } }\n`,
+		).upstreams[0]?.health?.http;
+	const usual = { path: "/up?x=1", host: "app.test", statuses: [{ from: 200, to: 399 }] };
+	assert.deepEqual(http('["http://App.test", "http://10.0.0.1:81"]', ""), usual);
+	for (const [url, host] of [
+		["http://app.test:3000", "app.test:3000"],
+		["http://10.0.0.1:81", "10.0.0.1:81"],
+		["http://[fd00::1]", "[fd00::1]"],
+		["http://[fd00::1]:81", "[fd00::1]:81"],
+		["https://app.test", "app.test"],
+		["https://app.test:80", "app.test:80"],
+		["http+unix:/run/app.sock", "localhost"],
+	] as const)
+		assert.equal(http(`"${url}"`, "")?.host, host);
+	assert.equal(http('"http://app.test", host: sent.test', "")?.host, "sent.test");
+	for (const host of ["www.test", "www.test:81", "10.0.0.2", "[::1]", "[::1]:81"])
+		assert.equal(http("http://app.test", `, host: "${host}"`)?.host, host);
+	for (const [status, statuses] of [
+		["204", [{ from: 204, to: 204 }]],
+		['"204"', [{ from: 204, to: 204 }]],
+		["200-204", [{ from: 200, to: 204 }]],
+		[
+			"[200, 300-399]",
+			[
+				{ from: 200, to: 200 },
+				{ from: 300, to: 399 },
+			],
+		],
+	] as const)
+		assert.deepEqual(http("http://app.test", `, status: ${status}`)?.statuses, statuses);
+});
+
+test("lines of requests are written for none, for all, or for a share of them", () => {
+	const share = (text: string) =>
+		loadConfigText(
+			`listeners: [{ listen: 127.0.0.1:1, log_requests: ${text}, routes: [{ to: a }] }]\nupstreams: { a: { http: "http://x:1" } }\n`,
+		).listeners[0]?.logRequests;
+	for (const [text, expected] of [
+		["off", 0],
+		["all", 1],
+		["1", 1],
+		["0.01", 0.01],
+		["0.000001", 0.000001],
+	] as const)
+		assert.equal(share(text), expected, text);
+});
+
+test("TLS to an upstream is switched on by its URL, by a word or by saying how", () => {
+	const tls = (value: string) =>
+		loadConfigText(
+			`listeners: [{ listen: 127.0.0.1:1, routes: [{ to: a }] }]\nupstreams: { a: { ${value} } }\n`,
+		).upstreams[0]?.tls;
+	const usual = { verify: true, serverName: null, caFile: null, identity: null };
+	assert.deepEqual(tls("http: https://a.internal"), usual);
+	assert.deepEqual(tls("addresses: x:1, tls: on"), usual);
+	assert.deepEqual(tls("addresses: x:1, tls: {}"), usual);
+	assert.deepEqual(tls("http: https://10.0.0.1, tls: { server_name: a.internal }"), {
+		...usual,
+		serverName: "a.internal",
+	});
+	assert.equal(tls("addresses: x:1, tls: off"), null);
+	assert.equal(tls("http: http://a.internal"), null);
+});
+
+test("ALPN is offered by default where requests are read, and nowhere else", () => {
+	const alpn = (upstream: string) =>
+		loadConfigText(
+			`listeners: [{ listen: 127.0.0.1:1, tls: [{ names: ["*"], cert: c, key: k }], routes: [{ to: a }] }]\nupstreams: { a: ${upstream} }\n`,
+		).listeners[0]?.certificates[0]?.alpn;
+	assert.deepEqual(alpn("{ http: http://127.0.0.1:2 }"), ["http/1.1"]);
+	assert.deepEqual(alpn("127.0.0.1:2"), []);
 });
 
 test("a shorter handshake shortens the silence it contains", () => {

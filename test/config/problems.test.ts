@@ -86,14 +86,8 @@ cases("an unknown key is told the nearest one, or where it belongs", [
 	[upstream("{ addresses: x:1, admin: x }"), ["3:24", '"admin" belongs at the top of the file']],
 ]);
 
-cases("keys that are designed and not built have an error of their own", [
-	[
-		listener("listen: :1", "tls: []"),
-		["5:5", '"tls" (termination) is not available yet: this version routes TLS by name'],
-	],
+cases("what is designed and not built has an error of its own", [
 	[listener("listen: 0.0.0.0:443/udp"), ["4:13", "UDP (QUIC) is not available yet"]],
-	[upstream("{ http: [https://a] }"), ["3:15", "TLS to upstreams is not available yet"]],
-	[upstream("{ addresses: x:1, tls: {} }"), ["3:24", '"tls" (to the upstream) is not available yet']],
 ]);
 
 cases("a wrong type says what was expected, with an example", [
@@ -142,6 +136,48 @@ cases("a wrong type says what was expected, with an example", [
 	[upstream("{ addresses: x:1, proxy_protocol: require }"), ["3:40", "expected off, v1 or v2"]],
 ]);
 
+const check = (health: string): string => upstream(`{ http: "http://x:1", health: { ${health} } }`);
+
+cases("an HTTP check that cannot be asked, or that nothing passes, is refused", [
+	[check("path: /healthz, status: 200-399, host: app.test:8080")],
+	[check("path: /, status: [204, 200-299]")],
+	[check("path: healthz"), ["3:44", "beginning with a slash"]],
+	[check('path: "/a#b"'), ["3:44", 'without "#"']],
+	[check("path: /, status: 100"), ["3:55", "200 to 599"]],
+	[check("path: /, status: 20x"), ["3:55", 'found "20x"']],
+	[check("path: /, status: 399-200"), ["3:55", "write 200-399"]],
+	[check("path: /, status: 200-600"), ["3:55", "200 to 599"]],
+	[check("path: /, status: []"), ["3:55", "no status is in an empty list"]],
+	[check('path: /, host: "http://app.test"'), ["3:53", "expected a host such as app.internal"]],
+	[check('path: /, host: "*.app.test"'), ["3:53", '"*" cannot stand in one']],
+	[check("path: /, host: app test"), ["3:53", "a space"]],
+	[check("status: 200"), ["3:38", "add path: /healthz"]],
+	[check("host: app.test"), ["3:38", "add path: /healthz"]],
+	[
+		upstream("{ addresses: x:1, health: { path: /healthz, status: 200 } }"),
+		["3:34", '"path" is of HTTP checks, and this upstream takes bytes'],
+	],
+	[upstream("{ addresses: x:1, health: { status: 200 } }"), ["3:34", '"status" is of HTTP checks']],
+]);
+
+/** A good file around `share`, whose listener's second line begins at column 5 of line 4. */
+const logging = (share: string): string =>
+	listener(`log_requests: ${share}`, "listen: :1").replace("a: 127.0.0.1:2", 'a: { http: "http://x:1" }');
+
+cases("a share of requests to log is one that makes sense, where there are requests", [
+	[logging("0.5")],
+	[
+		logging("on"),
+		["4:19", 'expected off, all, or a share of the requests from 0.000001 to 1 such as 0.01, found "on"'],
+	],
+	[logging("0"), ["4:19", "found the number 0"]],
+	[logging("1.5"), ["4:19", "found the number 1.5"]],
+	[logging("true"), ["4:19", "expected off, all"]],
+	[listener("listen: :1", "log_requests: all"), ["5:5", '"log_requests" does nothing here']],
+	[listener("listen: :1", "log_requests: off")],
+	[routes("{ path: /a, to: git }").replace("127.0.0.1:1", "127.0.0.1:1\n    log_requests: all")],
+]);
+
 cases("a missing key is told at the place it is missing from", [
 	["upstreams: {}", ["1:1", 'the key "listeners" is missing']],
 	[listener("backlog: 5"), ["3:5", 'the key "listen" is missing: expected an address such as 0.0.0.0:443']],
@@ -179,11 +215,83 @@ cases("conditions that exclude each other are refused", [
 	[routes("{ sni: a.b, protocol: any, to: git }"), ["4:31", '"sni" holds for tls only']],
 	[routes("{ host: a.b, protocol: h2c, to: git }"), ["4:32", '"host" holds for http only']],
 	[routes("{ alpn: h2, protocol: other, to: git }"), ["4:31", '"alpn" holds for tls only']],
+	[routes("{ sni: a.b, subprotocol: mqtt, to: git }"), ["4:21", "write two routes"]],
+	[routes("{ subprotocol: mqtt, protocol: tls, to: git }"), ["4:40", '"subprotocol" holds for http only']],
+	[routes('{ subprotocol: "a, b", to: git }'), ["4:24", "expected one subprotocol such as mqtt"]],
+	[routes("{ subprotocol: mqtt, path: /a, host: a.b, protocol: http, to: git }")],
 	[routes("{ sni: a.b, host: a.b, to: git }"), ["4:11", "write two routes"]],
 	[routes("{ alpn: h2, host: a.b, to: git }"), ["4:11", "write two routes"]],
 	[routes("{ sni: a.b, alpn: h2, protocol: tls, to: git }", "{ host: a.b, protocol: http, to: git }")],
 	[routes("{ protocol: ssh, source: 10.0.0.0/8, to: git }")],
 ]);
+
+/** As `routes`, with `web` taking requests. */
+const requestRoutes = (...lines: string[]): string =>
+	routes(...lines).replace("web: 10.0.0.2:1", "web: { http: http://10.0.0.2 }");
+
+cases("fields that a route may not touch, or that HTTP cannot carry, are refused where they stand", [
+	[
+		requestRoutes(
+			"{ to: web, request_headers: { set: { X-A: b c, X-B: '' }, remove: [Cookie] }, response_headers: { remove: [Server] } }",
+		),
+	],
+	[
+		requestRoutes("{ to: web, request_headers: { set: { Host: a } } }"),
+		["4:46", 'set "host" of the upstream'],
+	],
+	[
+		requestRoutes("{ to: web, request_headers: { remove: [X-A, transfer_encoding] } }"),
+		["4:53", "frames the message"],
+	],
+	[requestRoutes("{ to: web, response_headers: { set: { Connection: x } } }"), ["4:47", "one connection"]],
+	[
+		requestRoutes("{ to: web, request_headers: { set: { X-Forwarded-Port: '1' } } }"),
+		["4:46", '"forwarded_trusted"'],
+	],
+	[requestRoutes("{ to: web, response_headers: { set: { Via: x } } }"), ["4:47", '"via" of the listener']],
+	[requestRoutes("{ to: web, response_headers: { set: { a b: x } } }"), ["4:47", "use letters, digits"]],
+	[requestRoutes('{ to: web, response_headers: { set: { X: "a\\r\\nb" } } }'), ["4:50", "on one line"]],
+	[requestRoutes('{ to: web, response_headers: { set: { X: " a" } } }'), ["4:50", "spaces only inside"]],
+	[requestRoutes("{ to: web, response_headers: { set: { X: ü } } }"), ["4:50", "visible ASCII"]],
+	[requestRoutes("{ to: web, response_headers: { set: { X: 1 } } }"), ["4:50", "put it in quotes"]],
+	[requestRoutes("{ to: web, response_headers: { remove: X } }"), ["4:48", "a list such as"]],
+	[requestRoutes("{ to: web, response_headers: { sett: {} } }"), ["4:40", 'did you mean "set"?']],
+	[
+		requestRoutes("{ to: web, response_headers: { set: { X-A: a, x_a: b }, remove: [x-a] } }"),
+		["4:55", "named twice"],
+		["4:74", "named twice"],
+	],
+	[
+		requestRoutes(`{ to: web, request_headers: { set: { X: ${"x".repeat(4_096)} } } }`),
+		["4:44", "at most 4096"],
+	],
+	[
+		requestRoutes(
+			"{ sni: a, to: git, request_headers: { remove: [X] } }",
+			"{ to: reject, response_headers: {} }",
+		),
+		["4:28", '"git" takes none: name an upstream with "http"'],
+		["5:23", '"reject" takes none'],
+	],
+]);
+
+cases("how much a request may carry is a size, or off", [
+	[requestRoutes("{ to: web, request_body_bytes: 1MiB }")],
+	[requestRoutes("{ to: web, request_body_bytes: off }")],
+	[requestRoutes("{ to: web, request_body_bytes: 1M }"), ["4:40", "1MiB"]],
+	[requestRoutes("{ to: web, request_body_bytes: 0 }"), ["4:40", "expected at least 1B"]],
+	[requestRoutes("{ to: git, request_body_bytes: 1MiB }"), ["4:20", '"git" takes none']],
+	[
+		top("limits: { request_body_bytes: true }"),
+		["3:31", "expected a size such as 10MiB, or off, found true"],
+	],
+]);
+
+test("what a route does with requests is no condition: a route behind it may still be dead", () => {
+	has(requestRoutes("{ to: web, request_headers: { remove: [X] } }", "{ host: a, to: web }"), [
+		["5:9", "the one on line 4 takes everything"],
+	]);
+});
 
 cases("a route to nowhere is told the nearest upstream", [
 	[routes("{ to: gti }"), ["4:15", 'unknown upstream "gti"; did you mean "git"?']],
@@ -211,6 +319,19 @@ cases("a route that nothing reaches is told which one is in the way", [
 	],
 	[routes('{ host: "*.b", to: git }', '{ host: "*.a.b", to: web }'), ["5:9", "the one on line 4 (host=*.b)"]],
 	[routes("{ protocol: tls, to: git }", "{ sni: a.b, to: web }"), ["5:9", "(protocol=tls)"]],
+	[routes("{ subprotocol: mqtt, to: git }", "{ subprotocol: MQTT, to: web }"), ["5:9", "(subprotocol=mqtt)"]],
+	[
+		routes('{ host: "*.b", path: /a/, to: git }', "{ host: x.b, path: /a/b, subprotocol: mqtt, to: web }"),
+		["5:9", "(host=*.b,path=/a/)"],
+	],
+	[
+		routes(
+			'{ host: "*.b", subprotocol: mqtt, to: git }',
+			"{ host: x.b, path: /a, subprotocol: mqtt, to: web }",
+		),
+		["5:9", "(host=*.b,subprotocol=mqtt)"],
+	],
+	[routes("{ protocol: http, to: git }", "{ subprotocol: mqtt, to: web }"), ["5:9", "(protocol=http)"]],
 	[routes("{ protocol: http, to: git }", "{ host: a.b, to: web }"), ["5:9", "(protocol=http)"]],
 	[
 		routes("{ source: 10.0.0.0/8, to: git }", "{ source: 10.1.2.3/8, sni: a.b, to: web }"),
@@ -226,6 +347,7 @@ cases("a route that something may reach is left alone", [
 	[routes("{ sni: a.b, to: git }", '{ sni: "*.b", to: web }', "{ sni: b, to: web }", "{ to: git }")],
 	[routes("{ sni: a.b, alpn: h2, to: git }", "{ sni: a.b, to: web }", "{ protocol: tls, to: web }")],
 	[routes("{ sni: a.b, to: git }", "{ host: a.b, to: git }", "{ protocol: http, to: web }")],
+	[routes("{ subprotocol: a, path: /x, to: git }", "{ subprotocol: b, to: git }", "{ path: /x, to: web }")],
 	// A silent client passes every route that would have to hear it first.
 	[routes("{ sni: a.b, to: git }", "{ to: web }", "{ protocol: any, to: git }")],
 	[routes("{ source: 10.0.0.0/8, to: git }", "{ protocol: any, source: 10.0.0.0/8, to: git }")],
@@ -262,6 +384,66 @@ cases("PROXY headers are believed from somebody, or not looked for", [
 	[listener("listen: :1", "proxy_protocol: require", "trusted: [0.0.0.0/0]")],
 ]);
 
+/** A listener with the entries of `tls`, which begin at line 5, column 11. */
+const secure = (...entries: string[]): string => listener("listen: :1", `tls: [${entries.join(", ")}]`);
+
+cases("a certificate has names, a file and a key", [
+	[secure("{ names: [a.b], cert: c, key: k }", '{ names: ["*.b", "*"], cert: c, key: k, alpn: [] }')],
+	[listener("listen: :1", "tls: []"), ["5:10", "an empty list terminates nothing: remove the key"]],
+	[listener("listen: :1", "tls: on"), ["5:10", "expected a list such as [{ names: [www.example.com]"]],
+	[secure("{ names: [a.b], cert: c }"), ["5:11", 'the key "key" is missing: expected the file of a private']],
+	[secure("{ cert: c, key: k }"), ["5:11", 'the key "names" is missing: expected a list such as']],
+	[secure("{ names: [], cert: c, key: k }"), ["5:20", "shown to nobody: write at least one"]],
+	[
+		secure('{ names: [a.b], cert: "", key: k }'),
+		["5:33", "expected the file of a certificate such as www.pem"],
+	],
+	[secure("{ names: [10.0.0.1], cert: c, key: k }"), ["5:21", 'RFC 6066, section 3 forbids it); write "*"']],
+	[secure('{ names: ["*.*.b"], cert: c, key: k }'), ["5:21", "a wildcard stands once"]],
+	[secure('{ names: [a.b], cert: c, key: k, alpn: [""] }'), ["5:51", 'such as http/1.1, found ""']],
+	[secure("{ names: [a.b], cert: c, key: k, ca: x }"), ["5:44", 'unknown key "ca" here; "ca" belongs under']],
+]);
+
+cases("a name has one certificate", [
+	[
+		secure("{ names: [a.b], cert: c, key: k }", "{ names: [x.y, A.B.], cert: d, key: l }"),
+		["5:61", 'the certificate on line 5 is shown for "a.b" already: remove one of the two'],
+	],
+	[secure('{ names: ["*", "*"], cert: c, key: k }'), ["5:26", 'is shown for "*" already']],
+	[secure('{ names: ["*.b", a.b, b], cert: c, key: k }')],
+]);
+
+cases("an upstream is spoken to through TLS or in the open, and all of it", [
+	[
+		upstream('{ http: ["https://a", "http://b"] }'),
+		["3:14", "http:// and https:// do not mix in one upstream: make them two"],
+	],
+	[upstream("{ http: https://a, tls: off }"), ["3:25", '"tls: off" contradicts https://: remove one']],
+	[upstream("{ http: http://a, tls: on }"), ["3:24", "write https:// instead of http://"]],
+	[upstream("{ addresses: x:1, tls: yes }"), ["3:29", "expected on, off or a mapping such as { ca:"]],
+	[upstream("{ addresses: x:1, tls: { cert: c } }"), ["3:31", '"cert" does nothing without "key": add it']],
+	[upstream("{ addresses: x:1, tls: { key: k } }"), ["3:31", '"key" does nothing without "cert": add it']],
+	[
+		upstream("{ addresses: unix:/s, tls: on }"),
+		["3:6", "a socket path is no name that a certificate could be for"],
+	],
+	[upstream('{ http: "https+unix:/s" }'), ["3:6", "add tls: { server_name: … }"]],
+	[upstream("{ addresses: unix:/s, tls: { server_name: a.b } }")],
+	[upstream("{ addresses: unix:/s, tls: { verify: false } }")],
+	[upstream("{ addresses: unix:/s, tls: off }")],
+	[upstream('{ http: ["https://a", "https://b:8443"], tls: { ca: c, cert: d, key: k } }')],
+	[upstream("{ addresses: x:1, tls: { server_name: 10.0.0.1 } }")],
+	[upstream("{ addresses: x:1, tls: { server_name: a b } }"), ["3:44", "a space cannot stand in one"]],
+	[upstream("{ http: https://a/x }"), ["3:14", "write https://a, without"]],
+]);
+
+cases("the subject of client certificates goes into a field", [
+	[top("tls: { reload: 5s, client_subject_header: X-Client-Subject }")],
+	[top('tls: { client_subject_header: "a b" }'), ["3:31", "expected a field name such as X-Client-Subject"]],
+	[top("tls: { reload: 5 }"), ["3:16", "write 5s or 5ms"]],
+	[top("tls: [{ names: [a.b] }]"), ["3:6", "expected a mapping"]],
+]);
+
 cases("deadlines that contradict each other are refused", [
 	[top("timeouts: { silence: 5s }"), ["3:22", "silence must be shorter than handshake (5s)"]],
 	[top("timeouts: { silence: 1s, handshake: 1s }"), ["3:22", "silence must be shorter than handshake (1s)"]],
@@ -270,6 +452,33 @@ cases("deadlines that contradict each other are refused", [
 		["3:43", "timeout must not be longer than interval (5s)"],
 	],
 	[upstream("{ addresses: x:1, health: { interval: 1s, timeout: 1001ms } }"), ["3:57", "(1s)"]],
+]);
+
+cases("what an upstream is told as Host is a host, and only requests have one", [
+	...["app.internal", "app.internal:8080", "10.0.0.1", '"[::1]:80"', "App.Internal."].map(
+		(host): Case => [upstream(`{ http: http://x, host: ${host} }`)],
+	),
+	...[
+		"http://x",
+		"a b",
+		"a:",
+		"a:0",
+		"a:65536",
+		"user@a",
+		'"::1"',
+		'"[a]"',
+		'""',
+		'"a\\r\\nX: y"',
+		"*.a",
+	].map((host): Case => [upstream(`{ http: http://x, host: ${host} }`), ["3:30", ""]]),
+	[upstream("{ addresses: x:1, host: a }"), ["3:24", '"host" holds for "http" only']],
+]);
+
+cases("a name for Via is a token", [
+	[listener("listen: :1", "via: edge-1")],
+	[listener("listen: :1", "via: on")],
+	[listener("listen: :1", "via: a b"), ["5:10", "on, off or a name such as edge-1"]],
+	[listener("listen: :1", "via: true"), ["5:10", "on, off or a name such as edge-1, found true"]],
 ]);
 
 cases("upstreams are named, and their addresses differ", [
@@ -372,12 +581,10 @@ test("all problems of a file are told at once, in its order", () => {
 	);
 });
 
-test("the design's own example is told, key by key, what is still to come", () => {
+test("the design's own example is told what it does not define, and nothing else", () => {
 	has(DESIGN_EXAMPLE, [
-		["23:5", '"tls" (termination) is not available yet'],
 		["28:30", 'unknown upstream "bastion"'],
 		["31:35", 'unknown upstream "internal"'],
-		["41:17", "TLS to upstreams is not available yet"],
 	]);
 });
 

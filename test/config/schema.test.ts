@@ -39,6 +39,9 @@ test("defaults in the JSON Schema are written as in the file", () => {
 		["keepalive.probes", 6],
 		["listeners.*.backlog", 4096],
 		["upstreams.*.eject.for", "10s"],
+		["upstreams.*.tls", "off"],
+		["upstreams.*.tls.verify", true],
+		["tls.reload", "10s"],
 	] as const) {
 		assert.equal(all.get(place)?.default, value, place);
 	}
@@ -56,12 +59,17 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 			"sockets",
 			"listeners.*",
 			"listeners.*.routes.*",
+			"listeners.*.routes.*.request_headers",
+			"listeners.*.routes.*.response_headers",
+			"listeners.*.tls.*",
 			"log",
 			"timeouts",
+			"tls",
 			"upstreams.*",
 			"upstreams.*.eject",
 			"upstreams.*.health",
 			"upstreams.*.pool",
+			"upstreams.*.tls",
 		].sort(),
 	);
 	const visit = (part: Part): void => {

@@ -1,14 +1,16 @@
 /** Every example can be checked, started and ended as it stands. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Config } from "../../src/config/config.js";
 import { loadConfigFile } from "../../src/config/load.js";
+import { makeCertificate } from "../support/certificates.js";
 import { MAIN } from "../support/gateway.js";
 import { tellNotRun } from "../support/needs.js";
 import { Child, run } from "../support/processes.js";
-import { scenario } from "../support/scenario.js";
+import { type Scenario, scenario } from "../support/scenario.js";
 
 const directory = fileURLToPath(new URL("../../../examples", import.meta.url));
 // Alert rules and such stand there as well.
@@ -24,10 +26,21 @@ async function isFree(host: string, port: number): Promise<boolean> {
 	});
 }
 
+/** The files that it names, as the commands in it would make them. */
+async function makeCertificates(scenario: Scenario, { listeners }: Config): Promise<void> {
+	for (const { names, certFile, keyFile } of listeners.flatMap(({ certificates }) => certificates)) {
+		const made = await makeCertificate(scenario, ...names);
+		renameSync(made.certFile, certFile);
+		renameSync(made.keyFile, keyFile);
+	}
+}
+
 for (const name of examples) {
-	const path = join(directory, name);
 	const sentence = `${name} is good, starts and ends`;
 	scenario(sentence, async (scenario) => {
+		const path = join(scenario.directory, name);
+		copyFileSync(join(directory, name), path);
+		await makeCertificates(scenario, loadConfigFile(path));
 		const checked = await run({ path: process.execPath }, [MAIN, "check", "-c", path]);
 		assert.equal(checked.status, 0, checked.output);
 

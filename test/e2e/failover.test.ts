@@ -1,9 +1,12 @@
 /** Addresses that refuse or are silent: the client does not notice while another one answers, and is told when none does. */
 import assert from "node:assert/strict";
+import { createServer } from "node:https";
 import { freeAddress } from "../support/addresses.js";
 import { openBlackhole } from "../support/blackhole.js";
+import { makeCertificate } from "../support/certificates.js";
 import { startGateway } from "../support/gateway.js";
 import { dial, echo, sayName, startUpstream } from "../support/peers.js";
+import { answering, get, listening, message, ok, targetOf } from "../support/requests.js";
 import { scenario } from "../support/scenario.js";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: www.test\r\n\r\n";
@@ -83,6 +86,90 @@ upstreams:
 	await gateway.metricIs("sluice_upstream_healthy", (value) => value === 1, healthy);
 	const answers = [await ask(), await ask(), await ask(), await ask()];
 	assert.deepEqual(answers.sort(), ["back", "back", "good", "good"]);
+});
+
+scenario(
+	"an address whose health path answers badly gets no request until it answers well again",
+	async (scenario) => {
+		let status = 500;
+		const asked: string[] = [];
+		const serve = (name: string, health: () => number) =>
+			answering((head) => {
+				if (targetOf(head) !== "/healthz") return ok(name);
+				asked.push(`${name} ${/^host: (.*)\r$/im.exec(head)?.[1]}`);
+				return `HTTP/1.1 ${health()} X\r\nContent-Length: 0\r\n\r\n`;
+			});
+		const good = await startUpstream(
+			scenario,
+			serve("good", () => 204),
+		);
+		const ill = await startUpstream(
+			scenario,
+			serve("ill", () => status),
+		);
+		const yaml = (health: string): string => `
+reactors: 1
+listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
+upstreams:
+  a:
+    http: ["http://${good.address}", "http://${ill.address}"]
+    health: ${health}
+`;
+		// Without checks at its beginning and end: the descriptors that it holds then are compared.
+		const gateway = await startGateway(scenario, yaml("off"));
+		gateway.write(yaml("{ path: /healthz, status: 204, interval: 50ms, fall: 2, rise: 2 }"));
+		await gateway.hangUp();
+		const ask = async (): Promise<string> => {
+			const client = await dial(scenario, gateway.port());
+			await client.send(get("/"));
+			const { body } = await message(client);
+			client.end();
+			return body;
+		};
+		const down = await gateway.logged((line) => line.message === "an upstream address is down");
+		assert.deepEqual([down.address, down.error], [`a ${ill.address}`, "answered 500"]);
+		for (let round = 0; round < 4; round++) assert.equal(await ask(), "good");
+		assert.deepEqual([...new Set(asked)].sort(), [`good ${good.address}`, `ill ${good.address}`]);
+
+		status = 204;
+		await gateway.logged((line) => line.message === "an upstream address is up");
+		assert.deepEqual([await ask(), await ask()].sort(), ["good", "ill"]);
+		const checks = (await gateway.metrics()).sum("sluice_descriptors_opened_total", { kind: "check" });
+		assert.ok(checks >= asked.length - 2, `${checks} checks in the ledger, ${asked.length} asked`);
+		gateway.write(yaml("off"));
+		await gateway.hangUp();
+	},
+);
+
+scenario("an upstream that speaks TLS is asked for its health through TLS", async (scenario) => {
+	const certificate = await makeCertificate(scenario, "app.test");
+	let status = 503;
+	const server = createServer(certificate, (_, response) => {
+		response.statusCode = status;
+		response.end("so it is");
+	});
+	const address = await listening(scenario, server);
+	const yaml = (tls: string, health: string): string => `
+reactors: 1
+listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
+upstreams:
+  a: { http: "https://${address}", tls: { ${tls} }, health: ${health} }
+`;
+	const trusting = `ca: ${certificate.certFile}, server_name: app.test`;
+	const asking = "{ path: /healthz, interval: 50ms, fall: 2, rise: 2 }";
+	const gateway = await startGateway(scenario, yaml(trusting, "off"));
+	gateway.write(yaml(trusting, asking));
+	await gateway.hangUp();
+	const isDown = ({ message }: { readonly message: string }) => message === "an upstream address is down";
+	assert.equal((await gateway.logged(isDown)).error, "answered 503");
+	status = 200;
+	await gateway.logged(({ message }) => message === "an upstream address is up");
+	const from = gateway.log.length;
+	gateway.write(yaml("server_name: app.test", asking));
+	await gateway.hangUp();
+	assert.match(String((await gateway.logged(isDown, from)).error), /self-signed certificate/);
+	gateway.write(yaml(trusting, "off"));
+	await gateway.hangUp();
 });
 
 scenario("when an address is silent, the next one is used after timeouts.connect", async (scenario) => {

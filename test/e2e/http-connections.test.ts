@@ -165,6 +165,7 @@ upstreams: { ${addresses.join(", ")} }
 		assert.equal((await message(client)).body.split(" ")[0], name, target);
 	}
 	await client.send(get("/", "b.test"));
-	assert.match(await client.rest(), /^HTTP\/1\.1 404 /);
+	assert.match((await message(client)).head, /^HTTP\/1\.1 404 /);
 	client.end();
+	await client.rest();
 });

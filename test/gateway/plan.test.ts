@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Config } from "../../src/config/config.js";
 import { loadConfigText } from "../../src/config/load.js";
+import { NO_CERTIFICATES } from "../../src/gateway/certificates.js";
 import {
 	addressBytes,
 	checkedAddresses,
@@ -42,11 +43,12 @@ async function registryWith(names: Readonly<Record<string, readonly string[]>> =
 		board,
 		resolve: (config) => {
 			registry.keep(config);
-			return registry.resolve(config, resolver);
+			return registry.resolve(config, resolver, NO_CERTIFICATES);
 		},
 	};
 }
 
+const NO_TLS = { certificates: NO_CERTIFICATES, ticketKeys: [] };
 const CAPACITY = { connections: 1, descriptors: 1_000 };
 
 const CONFIG = loadConfigText(`
@@ -163,11 +165,19 @@ test("an address keeps its place while names come and go, with what is known of 
 	const board = new Board();
 	const registry = new Registry(board);
 	registry.keep(CONFIG);
-	const before = registry.resolve(CONFIG, await resolverFor({ "app.internal": ["10.1.0.1", "10.1.0.2"] }));
+	const before = registry.resolve(
+		CONFIG,
+		await resolverFor({ "app.internal": ["10.1.0.1", "10.1.0.2"] }),
+		NO_CERTIFICATES,
+	);
 	const place = before[1]?.addresses.find(({ label }) => label === "10.1.0.2:8080")?.board ?? -1;
 	board.setDown(place, true);
-	registry.resolve(CONFIG, await resolverFor({ "app.internal": ["10.1.0.3"] }));
-	const after = registry.resolve(CONFIG, await resolverFor({ "app.internal": ["10.1.0.2", "10.1.0.9"] }));
+	registry.resolve(CONFIG, await resolverFor({ "app.internal": ["10.1.0.3"] }), NO_CERTIFICATES);
+	const after = registry.resolve(
+		CONFIG,
+		await resolverFor({ "app.internal": ["10.1.0.2", "10.1.0.9"] }),
+		NO_CERTIFICATES,
+	);
 	assert.equal(after[1]?.addresses.find(({ label }) => label === "10.1.0.2:8080")?.board, place);
 	assert.equal(board.isDown(place), true);
 });
@@ -193,6 +203,7 @@ test("a reactor's plan holds its own sockets, the routes in their order, and num
 		upstreams,
 		7,
 		{ connections: 1_234, descriptors: 5_000 },
+		NO_TLS,
 		(name) => name.length,
 	);
 	assert.deepEqual([plan.revision, plan.connections, plan.logSessions], [7, 1_234, true]);
@@ -235,12 +246,12 @@ test("a reactor's plan holds its own sockets, the routes in their order, and num
 
 test("a route keeps its number over a reload, wherever it moves in the file", async () => {
 	const { registry, resolve } = await registryWith();
-	planFor(CONFIG, registry, resolve(CONFIG), 1, CAPACITY, () => 0);
+	planFor(CONFIG, registry, resolve(CONFIG), 1, CAPACITY, NO_TLS, () => 0);
 	const turned = {
 		...CONFIG,
 		listeners: CONFIG.listeners.map((listener) => ({ ...listener, routes: [...listener.routes].reverse() })),
 	};
-	const plan = planFor(turned, registry, resolve(turned), 2, CAPACITY, () => 0);
+	const plan = planFor(turned, registry, resolve(turned), 2, CAPACITY, NO_TLS, () => 0);
 	assert.deepEqual(
 		plan.listeners.map(({ routes }) => routes.map(({ slot }) => slot)),
 		[
@@ -259,7 +270,7 @@ test("nothing is written for sessions when the log is silent or asks for none", 
 		{ ...CONFIG.log, level: "silent" as const },
 	]) {
 		const config = { ...CONFIG, log };
-		assert.equal(planFor(config, registry, resolve(config), 1, CAPACITY, () => 0).logSessions, false);
+		assert.equal(planFor(config, registry, resolve(config), 1, CAPACITY, NO_TLS, () => 0).logSessions, false);
 	}
 });
 
@@ -296,4 +307,42 @@ test("bytes of an address, and of nothing else", () => {
 	assert.deepEqual([...addressBytes("1.2.3.4")], [1, 2, 3, 4]);
 	assert.deepEqual([...addressBytes("::1")], [...new Array<number>(15).fill(0), 1]);
 	assert.throws(() => addressBytes("localhost"), TypeError);
+});
+
+test("what holds for requests reaches the reactor in the form that it uses", async () => {
+	const config = loadConfigText(`
+limits: { requests_per_second_per_ip: 5, request_body_bytes: 1KiB }
+listeners:
+  - { listen: ":1", via: edge-1, routes: [{ subprotocol: mqtt, to: bytes }] }
+  - listen: ":2"
+    routes: [{ host: a, to: web, request_body_bytes: off }, { to: web }]
+  - { listen: ":3", routes: [{ to: bytes }] }
+upstreams: { web: { http: http://10.0.0.1, host: app.internal }, bytes: "10.0.0.2:1" }
+`);
+	const { registry, resolve } = await registryWith();
+	const upstreams = resolve(config);
+	const { listeners } = planFor(config, registry, upstreams, 1, CAPACITY, NO_TLS, () => 3);
+	assert.deepEqual(
+		listeners.map(({ readsRequests }) => readsRequests),
+		[true, true, false],
+		"a condition of requests, an upstream of requests, neither",
+	);
+	const text = (bytes: Uint8Array | null | undefined) => (bytes ? Buffer.from(bytes).toString() : bytes);
+	assert.deepEqual(
+		upstreams.map(({ plan }) => text(plan.host)),
+		["app.internal", null],
+	);
+	assert.deepEqual(
+		listeners.map(({ http }) => text(http.via)),
+		["edge-1", null, null],
+	);
+	const { requestsPerSecond, requestsPerSecondPerSource, requestBodyBytes } = listeners[1]?.http ?? {};
+	assert.deepEqual(
+		[requestsPerSecond, requestsPerSecondPerSource, requestBodyBytes],
+		[Number.POSITIVE_INFINITY, 5, 1_024],
+	);
+	assert.deepEqual(
+		listeners[1]?.routes.map(({ conditions }) => conditions.requests?.bodyBytes),
+		[null, undefined],
+	);
 });

@@ -2,10 +2,24 @@ import assert from "node:assert/strict";
 import { mock, type TestContext, test } from "node:test";
 import type { Logger } from "../../src/gateway/log.js";
 import { SessionLog } from "../../src/gateway/session-log.js";
+import { HOST_MISSING, NO_CAUSE } from "../../src/protocol/http/causes.js";
 import { PROTOCOL_TLS, PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
-import { Journal, type SessionRecord } from "../../src/reactor/journal.js";
-import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS } from "../../src/reactor/reasons.js";
-import { write } from "../reactor/journal-records.js";
+import {
+	Journal,
+	REQUEST_ANSWERED_HERE,
+	REQUEST_PATH_CUT,
+	REQUEST_REUSED,
+	type RequestRecord,
+	type SessionRecord,
+} from "../../src/reactor/journal.js";
+import {
+	BAD_REQUEST,
+	CLIENT_CLOSED,
+	CLIENT_RESET,
+	HANDSHAKE_TIMEOUT,
+	REASONS,
+} from "../../src/reactor/reasons.js";
+import { write, writeRequest } from "../reactor/journal-records.js";
 
 interface Line {
 	readonly level: "info" | "warn";
@@ -53,6 +67,7 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
 		address: 4,
 		reason: CLIENT_CLOSED,
 		protocol: PROTOCOL_TLS,
+		tls: "",
 		family: 4,
 		sourcePort: 50_000,
 		source: Uint8Array.of(192, 0, 2, 7, ...new Array<number>(12).fill(0)),
@@ -97,6 +112,79 @@ test("a session's line says who came, where it went, when, how much, and why it 
 	// The clock's steps of a millisecond round each of them.
 	for (const [index, time] of others.entries()) assert.ok(Math.abs(time - first - 1_000 * (index + 1)) <= 1);
 	assert.ok(Math.abs(Date.now() - (times[3] ?? 0)) < 60_000, "real times, not the kernel's");
+});
+
+function request(changes: Partial<RequestRecord> = {}): RequestRecord {
+	const now = nowMs();
+	return {
+		id: 4_711,
+		listener: 1,
+		route: 2,
+		upstream: 3,
+		address: 4,
+		status: 200,
+		reason: -1,
+		cause: NO_CAUSE,
+		flags: REQUEST_REUSED,
+		method: "GET",
+		path: "/a",
+		host: "app.test",
+		startedMs: now - 12.3456,
+		endedMs: now,
+		bytesFromClient: 12,
+		bytesToClient: 2 ** 40,
+		...changes,
+	};
+}
+
+test("a request's line says what was asked, who answered what, how fast, and of which session it is", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	writeRequest(journal, request());
+	log.drain();
+	const { fields, message, level } = lines[0] ?? {};
+	assert.deepEqual([message, level], ["request", "info"]);
+	const { started, ...rest } = fields ?? {};
+	assert.deepEqual(rest, {
+		session: 4_711,
+		listener: "listener 1",
+		route: "route 2",
+		upstream: "upstream 3",
+		address: "address 4",
+		method: "GET",
+		host: "app.test",
+		path: "/a",
+		status: 200,
+		answered_by: "upstream",
+		reason: null,
+		cause: null,
+		reused: true,
+		bytes_from_client: 12,
+		bytes_to_client: 2 ** 40,
+		duration_ms: 12.346,
+	});
+	assert.ok(Math.abs(Date.now() - Date.parse(String(started))) < 60_000);
+});
+
+test("a request that was not understood, or not answered, has null for what is not known of it", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	const unknown = { route: -1, upstream: -1, address: -1, method: "", path: "", host: "" };
+	const refusal = { status: 400, reason: BAD_REQUEST, cause: HOST_MISSING, flags: REQUEST_ANSWERED_HERE };
+	writeRequest(journal, request({ ...unknown, ...refusal }));
+	writeRequest(journal, request({ status: 0, reason: CLIENT_RESET, flags: REQUEST_PATH_CUT }));
+	log.drain();
+	const [refused = {}, cut = {}] = lines.map(({ fields }) => fields);
+	for (const key of ["route", "upstream", "address", "method", "path", "host"])
+		assert.equal(refused[key], null, key);
+	assert.deepEqual(
+		[refused["answered_by"], refused["reason"], refused["cause"], refused["reused"]],
+		["sluice", "bad_request", "host_missing", false],
+	);
+	assert.deepEqual(
+		[cut["answered_by"], cut["status"], cut["reason"], cut["path"]],
+		[null, null, "client_reset", "/a…"],
+	);
 });
 
 test("what a session never had is null", (t) => {
@@ -214,4 +302,24 @@ test("lines that were dropped are told, each once", (t) => {
 	log.drain();
 	assert.deepEqual(warnings(), [2, 1]);
 	assert.equal(log.dropped, 3);
+});
+
+test("what there is to say about TLS stands in the line, and nothing where there is nothing", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	write(journal, record({ tls: "TLSv1.3\tTLS_AES_128_GCM_SHA256\t1\thttp/1.1\tCN=me\t" }));
+	write(journal, record({ tls: "\t\t\t\t\tno shared cipher" }));
+	write(journal, record());
+	log.drain();
+	const [first, second, third] = lines.map(({ fields }) => fields);
+	assert.deepEqual(first?.["tls"], {
+		version: "TLSv1.3",
+		cipher: "TLS_AES_128_GCM_SHA256",
+		resumed: true,
+		alpn: "http/1.1",
+		client_subject: "CN=me",
+	});
+	assert.ok(!("tls_error" in (first ?? {})));
+	assert.deepEqual([second?.["tls"], second?.["tls_error"]], [null, "no shared cipher"]);
+	assert.ok(!("tls" in (third ?? {})) && !("tls_error" in (third ?? {})));
 });

@@ -9,6 +9,7 @@ import {
 	ROUTES_MAX,
 	type Scalar,
 	SECONDS_BUCKETS,
+	STATUS_CLASSES,
 	scalarIndex,
 	TO_CLIENT,
 	UPSTREAMS_MAX,
@@ -50,10 +51,19 @@ function readAll(counters: Counters): Map<string, number> {
 		all.set(`bytes ${listener} to`, counters.bytes(listener, TO_CLIENT));
 		for (const reason of REASON_INDEXES)
 			all.set(`closed ${listener} ${reason}`, counters.closed(listener, reason));
+		for (const group of [0, STATUS_CLASSES - 1])
+			all.set(`unrouted ${listener} ${group}`, counters.unroutedRequests(listener, group));
+		for (const [cell, value] of counters.requests(listener).entries())
+			all.set(`requests ${listener} ${cell}`, value);
 		for (const [cell, value] of counters.handshakes(listener).entries())
 			all.set(`handshakes ${listener} ${cell}`, value);
 	}
-	for (const route of ROUTES) all.set(`route ${route}`, counters.routeSessions(route));
+	for (const reason of REASON_INDEXES) all.set(`refused ${reason}`, counters.requestsRefused(reason));
+	for (const route of ROUTES) {
+		all.set(`route ${route}`, counters.routeSessions(route));
+		for (const group of [0, STATUS_CLASSES - 1])
+			all.set(`requests of route ${route} ${group}`, counters.routeRequests(route, group));
+	}
 	for (const upstream of UPSTREAMS)
 		for (const [cell, value] of counters.connects(upstream).entries())
 			all.set(`connects ${upstream} ${cell}`, value);
@@ -104,6 +114,11 @@ const WRITES: readonly Write[] = [
 			changes: [[`bytes ${listener} to`, 7]],
 		},
 		{
+			text: `a request of ${listener} without a route`,
+			apply: (counters) => counters.requestAnswered(-1, listener, 504),
+			changes: [[`unrouted ${listener} ${STATUS_CLASSES - 1}`, 1]],
+		},
+		{
 			text: `handshake ${listener} at once`,
 			apply: (counters) => counters.handshakeTook(listener, 0),
 			changes: [[`handshakes ${listener} 0`, 1]],
@@ -117,6 +132,16 @@ const WRITES: readonly Write[] = [
 			],
 		},
 	]),
+	...REASON_INDEXES.map((reason) => ({
+		text: `requestRefused ${reason}`,
+		apply: (counters: Counters) => counters.requestRefused(reason),
+		changes: [[`refused ${reason}`, 1]] as const,
+	})),
+	...ROUTES.map((route) => ({
+		text: `a request of route ${route}`,
+		apply: (counters: Counters) => counters.requestAnswered(route, 1, 100),
+		changes: [[`requests of route ${route} 0`, 1]] as const,
+	})),
 	...ROUTES.map((route) => ({
 		text: `routed ${route}`,
 		apply: (counters: Counters) => counters.routed(route),

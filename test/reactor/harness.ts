@@ -9,6 +9,7 @@ import type { Balance, RouteConfig } from "../../src/config/config.js";
 import { AF_INET, EINPROGRESS } from "../../src/kernel/constants.js";
 import * as libc from "../../src/kernel/libc.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
+import type { TlsLibrary } from "../../src/kernel/openssl/tls.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { closeDescriptor, openListener, openWake, wake } from "../../src/kernel/sockets.js";
 import { arenaBytes } from "../../src/reactor/core.js";
@@ -60,6 +61,8 @@ export interface HarnessOptions {
 	readonly plan?: Partial<Plan>;
 	/** Makes the reactor's kernel, for tests that change what one of its calls does. */
 	readonly kernel?: (arenaBytes: number) => LinuxKernel;
+	/** Makes the reactor's TLS library; without it, none may be asked for. */
+	readonly openTls?: (memory: Uint8Array) => TlsLibrary;
 }
 
 export class Harness {
@@ -105,6 +108,7 @@ export class Harness {
 			},
 			(notice) => this.notices.push(notice),
 			() => this.#commands.splice(0),
+			options.openTls,
 		);
 		this.plan = this.#plan(options);
 		this.#commands.push({ kind: "plan", plan: this.plan });
@@ -136,7 +140,9 @@ export class Harness {
 							protocol: null,
 							source: null,
 							path: null,
+							subprotocol: null,
 							to: "upstream",
+							requests: null,
 							label: "",
 							...conditions,
 						},
@@ -151,6 +157,7 @@ export class Harness {
 					balance: balance ?? "round_robin",
 					proxyProtocol: "off",
 					pool: null,
+					host: null,
 					ejectFailures: ejectFailures ?? 3,
 					ejectForMs: 10_000,
 					addresses: (upstreamPorts ?? []).map((port, board) => ({

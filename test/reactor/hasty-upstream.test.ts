@@ -31,6 +31,7 @@ test("an answer that came with the hang-up arrives, and the address is not to bl
 			balance: "round_robin",
 			proxyProtocol: "off",
 			pool: null,
+			host: null,
 			ejectFailures: 1,
 			ejectForMs: 60_000,
 			addresses: [{ board: 0, sockaddr, hash: 0 }],

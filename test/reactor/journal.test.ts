@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
-import { Journal, type SessionRecord } from "../../src/reactor/journal.js";
-import { recordOf, write } from "./journal-records.js";
+import { Journal, type RequestRecord, type SessionRecord } from "../../src/reactor/journal.js";
+import { recordOf, write, writeRequest } from "./journal-records.js";
 import type { WriterOptions } from "./journal-writer.js";
 
 const int32 = fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff });
@@ -23,10 +23,35 @@ const record: fc.Arbitrary<SessionRecord> = fc.record(
 		sourcePort: fc.nat(65_535),
 		source: fc.uint8Array({ minLength: 16, maxLength: 16 }),
 		name: fc.array(u8, { maxLength: 255, size: "max" }).map((bytes) => String.fromCharCode(...bytes)),
+		tls: fc.array(u8, { maxLength: 2_000, size: "max" }).map((bytes) => String.fromCharCode(...bytes)),
 		acceptedMs: ms,
 		recognizedMs: ms,
 		connectedMs: ms,
 		closedMs: ms,
+		bytesFromClient: fc.maxSafeNat(),
+		bytesToClient: fc.maxSafeNat(),
+	},
+	{ noNullPrototype: true },
+);
+
+const text = (maxLength: number) =>
+	fc.array(u8, { maxLength, size: "max" }).map((bytes) => String.fromCharCode(...bytes));
+const request: fc.Arbitrary<RequestRecord> = fc.record(
+	{
+		id: fc.maxSafeNat(),
+		listener: int32,
+		route: int32,
+		upstream: int32,
+		address: int32,
+		status: fc.nat(999),
+		reason: fc.integer({ min: -1, max: 254 }),
+		cause: u8,
+		flags: u8,
+		method: text(20),
+		path: text(256),
+		host: text(255),
+		startedMs: ms,
+		endedMs: ms,
 		bytesFromClient: fc.maxSafeNat(),
 		bytesToClient: fc.maxSafeNat(),
 	},
@@ -58,6 +83,30 @@ test("records of any names and numbers come out as they went in, in their order,
 	);
 	assert.ok(bytes > 0);
 	assert.equal(journal.dropped, 0);
+});
+
+test("records of sessions and of requests share the ring, and each comes out as what it is", () => {
+	const journal = new Journal();
+	const either = fc.oneof(
+		record.map((session) => ({ session })),
+		request.map((asked) => ({ asked })),
+	);
+	fc.assert(
+		fc.property(fc.array(either, { maxLength: 30 }), fc.nat(2_000), (records, apart) => {
+			for (let id = 0; id < apart; id++) assert.ok(write(journal, recordOf(id)));
+			drained(journal);
+			for (const each of records)
+				assert.ok("asked" in each ? writeRequest(journal, each.asked) : write(journal, each.session));
+			const out: typeof records = [];
+			journal.drain(
+				(session) => out.push({ session }),
+				(asked) => out.push({ asked }),
+			);
+			assert.deepEqual(out, records);
+			assert.equal(journal.fill, 0);
+		}),
+		{ numRuns: 200 },
+	);
 });
 
 test("a record and its source stay what they are when the ring is written over", () => {

@@ -8,17 +8,25 @@ export const NO_LIMITS = {
 	acceptsPerSecondPerSource: Number.POSITIVE_INFINITY,
 	acceptsPerSecond: Number.POSITIVE_INFINITY,
 	descriptorCeiling: Number.POSITIVE_INFINITY,
+	ticketKeys: [],
+	clientSubjectField: null,
 } as const satisfies Partial<Plan>;
 
 /** The part of a listener's plan that says how requests are read: not at all. */
 export const NO_REQUESTS = {
 	readsRequests: false,
+	logRequests: 0,
 	http: {
 		requestHeadMs: 10_000,
 		responseHeadMs: 60_000,
 		keepAliveMs: 75_000,
 		requestsPerConnection: 1_000,
+		requestsPerSecond: Number.POSITIVE_INFINITY,
+		requestsPerSecondPerSource: Number.POSITIVE_INFINITY,
+		requestBodyBytes: Number.POSITIVE_INFINITY,
 		bodyBytesPerSecond: 1_024,
+		via: null,
 		forwardedTrusted: [],
 	},
+	tls: [],
 } as const satisfies Partial<ListenerPlan>;

@@ -69,6 +69,26 @@ class Bench {
 		return this.harness.receive(client) === -ECONNRESET;
 	}
 
+	/** A client hears 503 and ends, and is closed as a session like any other; others were reset for it before. */
+	assertTold(reason: string, client: number, reset: readonly number[]): void {
+		const { harness } = this;
+		let heard: string | number = "";
+		harness.turnUntil(() => {
+			const said = harness.receive(client);
+			if (said !== -EAGAIN) heard = said;
+			return heard !== "";
+		}, "the answer");
+		assert.match(String(heard), /^HTTP\/1\.1 503 Service Unavailable\r\n/);
+		for (const other of reset) harness.turnUntil(() => this.wasReset(other), "the reset");
+		harness.outside.shutdownWrite(client);
+		harness.turnUntil(() => harness.live === 0, "the end");
+		assert.deepEqual(
+			harness.records().map(reasonOf),
+			[...reset, client].map(() => reason),
+		);
+		assert.equal(harness.receive(client), "", "an end, and no reset");
+	}
+
 	/** Exactly these were closed since it was asked last, all for that reason, and the others notice nothing. */
 	assertGone(reason: string, gone: readonly number[], left: readonly number[]): void {
 		assert.deepEqual(
@@ -235,25 +255,32 @@ for (const [errno, reason] of [
 		bench.assertGone(reason, [other], [dialling]);
 	});
 
-	test(`a dial that finds none left, and nobody else to close, ends its client once, as ${reason}`, (t) => {
+	test(`a dial that finds none left, and nobody else to close, tells its client so, as ${reason}`, (t) => {
 		const bench = new Bench(t);
 		const alone = bench.silent(1);
 		Object.assign(bench.kernel, { socketErrno: errno, socketFailures: 9 });
 		bench.harness.send(alone, REQUEST);
-		bench.harness.turnUntil(() => bench.harness.live === 0, "the end");
-		bench.assertGone(reason, [alone], []);
+		bench.assertTold(reason, alone, []);
 		assert.equal(bench.harness.counters.get("upstreamOpened"), 0);
 		assert.equal(bench.harness.counters.get("shed"), 0, "nobody was closed for it");
 	});
 
-	test(`a dial for which room was made in vain ends its client once, as ${reason}`, (t) => {
+	test(`a dial for which room was made in vain tells its client so, as ${reason}`, (t) => {
 		const bench = new Bench(t);
 		const dialling = bench.silent(1);
 		const other = bench.silent(1);
 		Object.assign(bench.kernel, { socketErrno: errno, socketFailures: 2 });
 		bench.harness.send(dialling, REQUEST);
+		bench.assertTold(reason, dialling, [other]);
+	});
+
+	test(`a client that cannot be told is cut off, as ${reason}`, (t) => {
+		const bench = new Bench(t, { routes: [PEEKING, { protocol: "ssh" }] });
+		const alone = bench.silent(1);
+		Object.assign(bench.kernel, { socketErrno: errno, socketFailures: 9 });
+		bench.harness.send(alone, "SSH-2.0-a\r\n");
 		bench.harness.turnUntil(() => bench.harness.live === 0, "the end");
-		bench.assertGone(reason, [other, dialling], []);
+		bench.assertGone(reason, [alone], []);
 	});
 }
 

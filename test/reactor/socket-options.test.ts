@@ -125,6 +125,7 @@ test("a lasting session to a Unix socket takes no harm from options that such a 
 		balance: "round_robin",
 		proxyProtocol: "off",
 		pool: null,
+		host: null,
 		ejectFailures: 1,
 		ejectForMs: 60_000,
 	} as const;

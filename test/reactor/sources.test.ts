@@ -53,6 +53,43 @@ test("an address may hold as many connections as the limit says, and one more wh
 	assert.deepEqual(sources.summary(), { addresses: 2, most: 3 });
 });
 
+test("an address may ask as often as the limit says, over all its connections, and again when its bucket fills", () => {
+	const sources = new Sources(1_024);
+	const client = ipv4(192, 0, 2, 1);
+	const place = enter(sources, client, UNLIMITED, 1_000);
+	assert.equal(enter(sources, client, UNLIMITED, 1_000), place);
+	const asks = (nowMs: number) => sources.takeRequest(place, 2, nowMs);
+	assert.deepEqual([asks(1_000), asks(1_000), asks(1_000), asks(1_400)], [true, true, false, false]);
+	assert.deepEqual([asks(1_600), asks(1_600)], [true, false]);
+	assert.deepEqual([asks(9_000), asks(9_000), asks(9_000)], [true, true, false], "a second's worth at most");
+	const neighbour = enter(sources, ipv4(192, 0, 2, 2), UNLIMITED, 9_000);
+	assert.equal(sources.takeRequest(neighbour, 2, 9_000), true);
+	// Its rate is remembered when it has gone and come back.
+	sources.leave(place);
+	sources.leave(place);
+	assert.equal(enter(sources, client, UNLIMITED, 9_000), place);
+	assert.equal(asks(9_000), false);
+});
+
+test("requests of all together have a bucket of their own, and all threads share it", () => {
+	const sources = new Sources(1_024);
+	const other = new Sources(1_024, sources.buffer);
+	assert.equal(sources.takeRequestToken(2, 1_000), 0);
+	assert.equal(other.takeRequestToken(2, 1_000), 0);
+	assert.equal(sources.takeRequestToken(2, 1_000), 500, "milliseconds until there is one");
+	assert.equal(sources.takeToken(2, 1_000), 0, "connections are counted beside them");
+	assert.equal(other.takeRequestToken(2, 1_500), 0);
+});
+
+test("an address that asked lately is not the one whose place is given away", () => {
+	const sources = new Sources(ONE_SET);
+	const asking = enter(sources, ipv4(10, 0, 0, 0));
+	for (let last = 1; last < ONE_SET; last++) enter(sources, ipv4(10, 0, 0, last), UNLIMITED, 1);
+	sources.takeRequest(asking, 1, 2);
+	for (let place = 0; place < ONE_SET; place++) sources.leave(place);
+	assert.notEqual(enter(sources, ipv4(10, 0, 0, 99), UNLIMITED, 3), asking);
+});
+
 test("IPv6 addresses of one /64 count together, and those of the next one do not", () => {
 	const sources = new Sources(1_024);
 	const limits = { ...UNLIMITED, connections: 2 };

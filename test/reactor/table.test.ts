@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import * as exported from "../../src/reactor/table.js";
 import { FREE, NONE, ROW_BYTES_MAX, SNIFF, Table } from "../../src/reactor/table.js";
 
 type Column = Float64Array | Int32Array | Uint16Array | Uint8Array;
@@ -184,3 +185,29 @@ test("whatever is taken and released, no slot has two owners, and none is used w
 		}),
 	);
 });
+
+test("no two flags share a bit, and no two states a number", () => {
+	const names = Object.entries(exported).filter((entry): entry is [string, number] =>
+		Number.isInteger(entry[1]),
+	);
+	const states = names.filter(([name]) => STATES.has(name));
+	const flags = names.filter(([name]) => !STATES.has(name) && !/^NONE$|_BYTES$|_MAX$/.test(name));
+	assert.equal(states.length, STATES.size);
+	assert.equal(new Set(states.map(([, value]) => value)).size, states.length);
+	assert.ok(flags.length >= 16);
+	assert.equal(new Set(flags.map(([, value]) => value)).size, flags.length);
+	for (const [name, value] of flags) assert.equal(value & (value - 1), 0, `${name} is one bit`);
+});
+
+const STATES = new Set([
+	"FREE",
+	"SNIFF",
+	"DIAL",
+	"CONNECTING",
+	"RELAY",
+	"REFUSED",
+	"REQUEST",
+	"EXCHANGE",
+	"POOLED",
+	"SECURE",
+]);

@@ -1,5 +1,6 @@
 /** What a connection shows to the router, built from values. */
 import type { RouteConfig, RouteProtocol } from "../../src/config/config.js";
+import { RequestHead } from "../../src/protocol/http/request.js";
 import {
 	ClientHello,
 	PROTOCOL_H2C,
@@ -29,10 +30,20 @@ export interface Client {
 	readonly alpn: readonly string[];
 	/** 4 or 16 bytes. */
 	readonly source: readonly number[];
+	/** TLS was terminated here; `kind` and `name` are what was found inside, and `alpn` was only offered. */
+	readonly secured?: {
+		/** SNI; "" = none. */
+		readonly serverName: string;
+		/** What was agreed on; "" = nothing. */
+		readonly alpn: string;
+	};
 }
 
 /** Where a source lies among those of other connections: never at the start. */
 const SOURCE_OFFSET = 16;
+
+/** Nor does a server name among those of others. */
+const SERVER_NAME_OFFSET = 80;
 
 /** One object for all, as in the reactor: what an earlier client left in it must not matter. */
 export class Queries {
@@ -47,6 +58,13 @@ export class Queries {
 		path: new Uint8Array(),
 		pathStart: 0,
 		pathEnd: 0,
+		secured: false,
+		serverName: new Uint8Array(512),
+		serverNameStart: 0,
+		serverNameLength: 0,
+		alpn: new Uint8Array(),
+		isWebSocket: false,
+		request: new RequestHead(),
 	};
 
 	of(client: Client): RouteQuery {
@@ -59,6 +77,14 @@ export class Queries {
 		query.source.set(client.source, SOURCE_OFFSET);
 		// Only a TLS client writes the hello.
 		if (client.kind === "tls") writeAlpn(query.hello, client.alpn);
+		const { secured } = client;
+		query.secured = secured !== undefined;
+		if (secured === undefined) return query; // what an earlier connection's TLS was stays there
+		const serverName = new TextEncoder().encode(secured.serverName);
+		query.serverName.set(serverName, SERVER_NAME_OFFSET);
+		query.serverNameStart = SERVER_NAME_OFFSET;
+		query.serverNameLength = serverName.length;
+		query.alpn = new TextEncoder().encode(secured.alpn);
 		return query;
 	}
 }
@@ -82,7 +108,9 @@ export function route(conditions: Partial<RouteConfig>): RouteConfig {
 		protocol: null,
 		source: null,
 		path: null,
+		subprotocol: null,
 		to: "somewhere",
+		requests: null,
 		label: "",
 		...conditions,
 	};

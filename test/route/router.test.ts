@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Cidr, RouteConfig, RouteProtocol } from "../../src/config/config.js";
+import { parseRequest } from "../../src/protocol/http/request.js";
 import { contains, Router } from "../../src/route/router.js";
 import { type Client, type Kind, Queries, route } from "./queries.js";
 
@@ -11,14 +12,20 @@ const CLIENT: Client = { kind: "tls", name: "", alpn: [], source: [10, 0, 0, 1] 
 /** First match of a list of conditions, written as the configuration's documentation says it. */
 function firstMatch(routes: readonly RouteConfig[], client: Client): number {
 	return routes.findIndex((route) => {
-		const isTls = client.kind === "tls";
-		if (route.sni !== null && !(isTls && covers(route.sni, client.name))) return false;
+		const { secured } = client;
+		const isTls = client.kind === "tls" || secured !== undefined;
+		const serverName = secured === undefined ? client.name : secured.serverName;
+		const protocols = secured === undefined ? client.alpn : [secured.alpn];
+		if (route.sni !== null && !(isTls && covers(route.sni, serverName))) return false;
 		if (route.host !== null && !(client.kind === "http" && covers(route.host, client.name))) return false;
-		if (route.alpn !== null && !(isTls && client.alpn.includes(route.alpn))) return false;
+		if (route.alpn !== null && !(isTls && protocols.includes(route.alpn))) return false;
 		if (route.protocol === null) {
-			// A silent client takes no route but `protocol: any`.
-			if (client.kind === "silence") return false;
-		} else if (route.protocol !== "any" && route.protocol !== client.kind) return false;
+			// A silent client takes no route but `protocol: any`, and where it is silent behind TLS, those of TLS.
+			const isOfTls = route.sni !== null || route.alpn !== null;
+			if (client.kind === "silence" && !(isOfTls && isTls)) return false;
+		} else if (route.protocol !== "any" && route.protocol !== client.kind) {
+			if (!(secured !== undefined && route.protocol === "tls")) return false;
+		}
 		return route.source === null || holds(route.source, client.source);
 	});
 }
@@ -83,12 +90,16 @@ const client: fc.Arbitrary<Client> = fc.record({
 	alpn: fc.array(alpnName, { maxLength: 3 }),
 	source: address,
 });
+/** Behind TLS that is ours. */
+const securedClient: fc.Arbitrary<Client> = fc
+	.record({ client, serverName: fc.oneof(name, fc.constant("")), alpn: fc.oneof(alpnName, fc.constant("")) })
+	.map(({ client, serverName, alpn }) => ({ ...client, secured: { serverName, alpn } }));
 
 test("the first route that matches wins, whatever the routes and the client", () => {
 	fc.assert(
 		fc.property(
 			fc.array(anyRoute, { maxLength: 25 }),
-			fc.array(client, { maxLength: 12 }),
+			fc.array(fc.oneof(client, securedClient), { maxLength: 12 }),
 			(routes, clients) => {
 				const router = new Router(routes);
 				const queries = new Queries();
@@ -134,6 +145,25 @@ test("a client that is not TLS takes no ALPN from the one before", () => {
 	assert.equal(router.match(queries.of(CLIENT)), 1);
 });
 
+test("a subprotocol is offered by a WebSocket handshake, and by no other request", () => {
+	const router = new Router([
+		route({ subprotocol: "mqtt", host: "a" }),
+		route({ subprotocol: "mqtt" }),
+		route({}),
+	]);
+	const bytes = new TextEncoder().encode(
+		"GET / HTTP/1.1\r\nHost: b\r\nSec-WebSocket-Protocol: x\r\nSec-WebSocket-Protocol: y, MQTT\r\n\r\n",
+	);
+	const queries = new Queries();
+	const ask = (name: string, isWebSocket: boolean): number => {
+		const query = queries.of({ ...CLIENT, kind: "http", name });
+		Object.assign(query, { path: bytes, isWebSocket });
+		parseRequest(bytes, 0, bytes.length, query.request);
+		return router.match(query);
+	};
+	assert.deepEqual([ask("a", true), ask("b", true), ask("a", false)], [0, 1, 2]);
+});
+
 test("a silent client takes `protocol: any` only, and everything recognised takes it too", () => {
 	const router = new Router([
 		route({ sni: "a" }),
@@ -147,6 +177,49 @@ test("a silent client takes `protocol: any` only, and everything recognised take
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "other" })), 1);
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "other", source: [11, 0, 0, 1] })), 2);
 	assert.ok(!new Router([route({}), route({ protocol: "other" })]).takesSilence);
+});
+
+const SECURED: Client = { ...CLIENT, kind: "http", secured: { serverName: "www.a", alpn: "http/1.1" } };
+
+test("behind TLS that is ours, routes may ask about the hello and about what is inside", () => {
+	const router = new Router([
+		route({ sni: "git.a" }),
+		route({ host: "git.a" }),
+		route({ sni: "*.a", alpn: "http/1.1" }),
+		route({ protocol: "tls" }),
+	]);
+	const queries = new Queries();
+	const match = (client: Client) => router.match(queries.of(client));
+	assert.equal(match({ ...SECURED, name: "git.a" }), 1, "the name inside is no SNI");
+	assert.equal(match({ ...SECURED, name: "www.b" }), 2);
+	assert.equal(match({ ...SECURED, kind: "ssh" }), 2);
+	// What counts is what was agreed on, not what was offered.
+	const noAlpn = { serverName: "www.a", alpn: "" };
+	assert.equal(match({ ...SECURED, kind: "other", alpn: ["http/1.1"], secured: noAlpn }), 3);
+	assert.equal(match({ ...SECURED, kind: "other", secured: { ...noAlpn, alpn: "http/1.1x" } }), 3);
+	assert.equal(match({ ...SECURED, kind: "other", secured: { serverName: "", alpn: "http/1.1" } }), 3);
+	// And nothing of it stays for the next one.
+	assert.equal(match({ ...CLIENT, kind: "http", name: "www.b" }), -1);
+});
+
+test("a terminated connection's bytes are waited for where an earlier route asks what they are", () => {
+	const queries = new Queries();
+	/** As after the handshake: what is inside is not known. */
+	const hello: Client = { ...SECURED, kind: "tls" };
+	const looksInside = (...routes: Partial<RouteConfig>[]) =>
+		new Router(routes.map(route)).looksInside(queries.of(hello));
+	assert.equal(looksInside({ sni: "www.a" }), false);
+	assert.equal(looksInside({}), false);
+	assert.equal(looksInside({ protocol: "tls" }), false);
+	assert.equal(looksInside({ protocol: "any" }), false);
+	assert.equal(looksInside({ sni: "www.a" }, { host: "x" }), false, "nothing inside could change it");
+	assert.equal(looksInside({ host: "x" }, { sni: "www.a" }), true);
+	assert.equal(looksInside({ path: "/x" }, {}), true);
+	assert.equal(looksInside({ protocol: "ssh" }, {}), true);
+	assert.equal(looksInside({ protocol: "other" }, {}), true);
+	assert.equal(looksInside({ sni: "other.a" }, { host: "x" }), true, "no route so far");
+	assert.equal(looksInside({ sni: "other.a" }), false, "nothing inside could help");
+	assert.equal(looksInside({ alpn: "h2" }, { sni: "www.a" }, { host: "x" }), false);
 });
 
 test("bytes are looked at when, and only when, a route asks about them", () => {

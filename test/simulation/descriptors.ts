@@ -3,6 +3,8 @@ import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../
 import type { Policy } from "../../src/reactor/plan.js";
 import { FREE } from "../../src/reactor/table.js";
 import type { ClientAddress } from "./addresses.js";
+import type { HttpClient } from "./http-client.js";
+import type { HttpServer } from "./http-server.js";
 import type { Stream } from "./stream.js";
 
 /** Anything that epoll watches. */
@@ -19,6 +21,9 @@ export abstract class Watched {
 
 	/** The EPOLL… bits that hold now, as `poll` in the kernel would compute them. */
 	abstract mask(): number;
+
+	/** The reactor is told of the state as it is now. */
+	noteReport(): void {}
 }
 
 export class SimulatedListener extends Watched {
@@ -121,6 +126,8 @@ export class SimulatedSocket extends Watched {
 	taken = 0;
 	/** Bytes that the reactor has seen: they cannot vanish from under it. */
 	seen = 0;
+	/** Bytes of which the reactor was told, by an event. */
+	reported = 0;
 	/** The peer's FIN has arrived. */
 	finished = false;
 	/** Where urgent data stood: a read stops there, whatever waits behind. -1: nowhere. */
@@ -154,13 +161,18 @@ export class SimulatedSocket extends Watched {
 	/** Place in the world's list of other ends, -1 when it is in none. */
 	place = -1;
 
+	/** What a client asks; what an upstream was asked. Undefined for those that send bytes. */
+	asks: HttpClient | undefined;
+	serves: HttpServer | undefined;
+
 	// What the checker knows of it.
 	partner: SimulatedSocket | undefined;
-	/** Length of the PROXY header before the client's own bytes. */
-	headerBytes = 0;
-	/** PROXY header sent to this upstream: its bytes so far, and its length once it is complete (-1: not yet). */
+	/** What came before the bytes that are relayed, and is not: a PROXY header, requests, answers. */
+	takenBefore = 0;
+	/** What was sent before them; -1 while that is not over yet. */
+	sentBefore = 0;
+	/** PROXY header sent to this upstream: its bytes so far. */
 	readonly headerOut: number[] = [];
-	headerOutBytes = 0;
 	/** PROXY header that came from this client: whom it names, and that one's port, -1 when it names nobody. */
 	named: ClientAddress | undefined;
 	namedPort = -1;
@@ -171,11 +183,15 @@ export class SimulatedSocket extends Watched {
 	/** It was told why it is refused. */
 	told = false;
 	policy: Policy | undefined;
+	/** What was used of it when it was last seen being dialled for. */
+	usedAtDial = 0;
 	acceptedMs = 0;
 	acceptedTurn = 0;
 	dialledMs = 0;
 	/** When the reactor last moved a byte of the session (noted on the client). */
 	activeMs = 0;
+	/** When a client whose requests were read went over to bytes. */
+	upgradedMs = 0;
 	/** The reactor ended it with a reset. */
 	wasReset = false;
 
@@ -196,8 +212,17 @@ export class SimulatedSocket extends Watched {
 		this.capacity = capacity;
 	}
 
+	override noteReport(): void {
+		this.reported = this.incoming.arrived;
+	}
+
 	get available(): number {
 		return this.incoming.arrived - this.taken;
+	}
+
+	/** Up to where the reactor knows what came: it has taken it, or looked at it. */
+	get known(): number {
+		return Math.max(this.seen, this.taken);
 	}
 
 	get room(): number {

@@ -1,8 +1,10 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
 import { at } from "../../src/reactor/at.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
-import type { SessionRecord } from "../../src/reactor/journal.js";
+import type { RequestRecord, SessionRecord } from "../../src/reactor/journal.js";
 import {
+	BAD_REQUEST,
+	BAD_RESPONSE,
 	CLIENT_CLOSED,
 	CLIENT_RESET,
 	HALF_CLOSED_TIMEOUT,
@@ -18,8 +20,10 @@ import {
 	UPSTREAM_CLOSED,
 	UPSTREAM_RESET,
 } from "../../src/reactor/reasons.js";
+import { HAD_REQUESTS } from "../../src/reactor/table.js";
 import { checkSource } from "./admission.js";
 import type { SimulatedSocket } from "./descriptors.js";
+import type { HttpClient } from "./http-client.js";
 import { heldFor } from "./onlooker.js";
 import { checkShed, isPressure } from "./shedding.js";
 import { violated } from "./trace.js";
@@ -30,21 +34,58 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 	const slot = world.owners.of(client.fd)?.slot ?? -1;
 	if (world.reactor.core.table.fd[slot] !== client.fd)
 		violated(`descriptor ${client.fd} is written down as row ${slot}'s, and is not`);
+	const hadRequests = (at(world.reactor.core.table.flags, slot) & HAD_REQUESTS) !== 0;
 	let records = 0;
-	world.journal.drain((record) => {
+	const takeSession = (record: SessionRecord) => {
 		records++;
-		world.closedBy[record.reason] = at(world.closedBy, record.reason) + 1;
-		checkRecord(record, client);
+		// Whoever asks too fast was let in before.
+		const isRequests = record.reason === LIMIT_RATE && client.asks !== undefined && hadRequests;
+		if (!isRequests) world.closedBy[record.reason] = at(world.closedBy, record.reason) + 1;
+		checkRecord(record, client, hadRequests);
+		checkSum(world, record, client, hadRequests);
 		checkSource(world, slot, client);
-		checkTurnedAway(world, slot, client, record.reason);
+		checkTurnedAway(world, slot, client, record.reason, hadRequests);
 		if (isPressure(record.reason)) checkShed(world, slot, client, record.reason);
-	});
+	};
+	world.journal.drain(takeSession, (record) => checkRequest(world, record));
 	if (records !== 1) violated(`a session ended, and has ${records} records`);
 	world.sessionsEnded++;
 }
 
+/** A request's record, of whichever session: all of it is later than its beginning, and nothing is less than none. */
+function checkRequest(world: World, record: RequestRecord): void {
+	const { id, startedMs, endedMs, bytesFromClient, bytesToClient, status, reason } = record;
+	world.meet("request records");
+	world.requestBytes.set(id, (world.requestBytes.get(id) ?? 0) + bytesFromClient);
+	if (startedMs <= 0 || endedMs < startedMs)
+		violated(`the record of a request says that it took from ${startedMs} to ${endedMs}`);
+	if (bytesFromClient < 0 || bytesToClient < 0)
+		violated(`the record of a request counts ${bytesFromClient} and ${bytesToClient} bytes`);
+	if (status === 0 && reason < 0)
+		violated("the record of a request says that it went well, and knows no status");
+}
+
+/** What went to upstreams for a client went there for its requests, and behind an upgrade. */
+function checkSum(world: World, record: SessionRecord, client: SimulatedSocket, hadRequests: boolean): void {
+	const { id, bytesFromClient } = record;
+	const recorded = world.requestBytes.get(id) ?? 0;
+	world.requestBytes.delete(id);
+	if (!hadRequests) return;
+	// The 101 may not have gone to the client yet.
+	const upgraded = client.partner?.serves?.responses.some(({ status }) => status === 101) === true;
+	const must = world.traits.logsAll && !upgraded && client.asks?.confused === false;
+	if (recorded > bytesFromClient || (must && recorded < bytesFromClient))
+		violated(`the records of a session's requests count ${recorded} bytes of ${bytesFromClient}`);
+}
+
 /** A limit is a reason only where it is set, and reached. */
-function checkTurnedAway(world: World, slot: number, client: SimulatedSocket, reason: number): void {
+function checkTurnedAway(
+	world: World,
+	slot: number,
+	client: SimulatedSocket,
+	reason: number,
+	hadRequests: boolean,
+): void {
 	const { core } = world.reactor;
 	if (reason === LIMIT_CONNECTIONS) {
 		const listener = at(core.table.listener, slot);
@@ -57,6 +98,13 @@ function checkTurnedAway(world: World, slot: number, client: SimulatedSocket, re
 			core.table.clients > world.sessions;
 		if (!core.resetsWhenFull || !full) violated("a client was reset although there is room, or it may wait");
 	}
+	const { asks } = client;
+	if (reason === LIMIT_RATE && asks !== undefined && hadRequests) {
+		// Its last request was one too many, and it was to be told so.
+		if (world.sources.requestsRefused === 0 || (asks.ended && asks.lastOwn !== 429))
+			violated("a client was let go for asking too fast, and did not");
+		return;
+	}
 	if (reason === LIMIT_RATE && world.sources.tooFast === 0)
 		if (!core.resetsWhenFull || world.sources.waitMs === 0)
 			violated("a client was reset for coming too fast, and did not, or may wait");
@@ -66,7 +114,7 @@ function checkTurnedAway(world: World, slot: number, client: SimulatedSocket, re
 	}
 }
 
-function checkRecord(record: SessionRecord, client: SimulatedSocket): void {
+function checkRecord(record: SessionRecord, client: SimulatedSocket, hadRequests: boolean): void {
 	const { partner, policy } = client;
 	const { reason, closedMs } = record;
 	const name = REASONS[reason];
@@ -74,14 +122,16 @@ function checkRecord(record: SessionRecord, client: SimulatedSocket): void {
 	if (record.acceptedMs !== client.acceptedMs)
 		violated("the record of another session is in this one's place");
 	if (partner !== undefined) checkRelayed(record, client, partner);
-	else if (reason === CLIENT_CLOSED && !client.finished && !client.dead)
+	else if (reason === CLIENT_CLOSED && !client.finished && !client.dead && client.asks?.isDone !== true)
 		violated("a client is said to have closed, and has not");
+	if (partner === undefined && client.asks !== undefined && hadRequests)
+		checkAnswered(record, client, client.asks);
 	if (reason === CLIENT_RESET && !client.dead) violated("a client is said to have reset, and has not");
 	if (policy === undefined) return;
 	const silentMs = closedMs - client.activeMs;
 	const livedMs = closedMs - client.acceptedMs;
 	if (
-		(reason === IDLE_TIMEOUT && silentMs < policy.idleMs) ||
+		(reason === IDLE_TIMEOUT && client.asks === undefined && silentMs < policy.idleMs) ||
 		(reason === HALF_CLOSED_TIMEOUT && silentMs < policy.halfClosedMs) ||
 		(reason === LIFETIME && livedMs < 0.9 * policy.lifetimeMs) ||
 		(reason === HANDSHAKE_TIMEOUT && livedMs < policy.handshakeMs)
@@ -89,12 +139,33 @@ function checkRecord(record: SessionRecord, client: SimulatedSocket): void {
 		violated(`a session ended too early as ${name}: silent for ${silentMs} ms, alive for ${livedMs} ms`);
 }
 
+/** The record of a client whose requests were read counts all that it sent to upstreams, and all that those sent. */
+function checkAnswered(record: SessionRecord, client: SimulatedSocket, asks: HttpClient): void {
+	const { reason, bytesFromClient, bytesToClient } = record;
+	const name = REASONS[reason];
+	if (bytesFromClient !== asks.forwarded)
+		violated(`the record says ${bytesFromClient} bytes came from the client, not ${asks.forwarded}`);
+	const request = asks.current;
+	if (asks.confused) return;
+	// Of what the gateway says itself, only what had to wait is counted.
+	if (bytesToClient > client.sent || bytesToClient < client.sent - asks.own - asks.reader.text.length)
+		violated(`the record says ${bytesToClient} bytes went to the client, not ${client.sent}`);
+	if (request === undefined) return;
+	if (reason === BAD_REQUEST && request.fault === "none")
+		violated(`the well-formed request ${request.id} ended its session as ${name}`);
+	const link = request.links.at(-1);
+	// An end within a head is malformed as well.
+	if (reason === BAD_RESPONSE && link?.serves?.faulty === false && !link.finished && !link.dead)
+		violated(`${request.id} ended as ${name}, and its upstream did nothing wrong`);
+}
+
 function checkRelayed(record: SessionRecord, client: SimulatedSocket, link: SimulatedSocket): void {
 	const { reason } = record;
 	const name = REASONS[reason];
 	const up = heldFor(link, client);
 	const down = heldFor(client, link);
-	if (link.headerOutBytes >= 0 && record.bytesFromClient !== link.sent - link.headerOutBytes)
+	const earlier = client.asks?.forwarded ?? 0;
+	if (link.sentBefore >= 0 && record.bytesFromClient !== earlier + link.sent - link.sentBefore)
 		violated(`the record says ${record.bytesFromClient} bytes came from the client, not ${link.sent}`);
 	if (record.bytesToClient !== client.sent)
 		violated(`the record says ${record.bytesToClient} bytes went to the client, not ${client.sent}`);
@@ -103,6 +174,7 @@ function checkRelayed(record: SessionRecord, client: SimulatedSocket, link: Simu
 	if (reason === CLIENT_CLOSED || reason === UPSTREAM_CLOSED) {
 		if (!(client.finished || client.dead) || !(link.finished || link.dead))
 			violated(`a session ended as ${name}, and one side had not ended`);
+		// What was put back was taken, and is among the first two.
 		if (up !== 0 || down !== 0 || client.available > 0 || link.available > 0)
 			violated(`a session ended as ${name}, and not all bytes had passed`);
 		if (client.wasReset || link.wasReset) violated(`a session ended as ${name}, with a reset`);

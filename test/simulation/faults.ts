@@ -83,10 +83,35 @@ export const MUTANTS = [
 	"shed_busy",
 	/** It is not written down who has a descriptor. */
 	"lost_owner",
+	/** Bytes that wait on a pooled connection are not seen: when it is looked at, or when it was lent in this turn. */
+	"blind_pool",
+	"blind_lending",
+	/** One byte more, or fewer, is taken than a head has. */
+	"greedy_discard",
+	"frugal_discard",
+	/** A byte is lost of what was put back. */
+	"lost_put_back",
+	/** A head that was put back stays when it has been answered. */
+	"kept_head",
+	/** An error behind what was put back is not told. */
+	"swallowed_error",
+	/** A borrowed connection is closed, and not returned. */
+	"lost_return",
+	/** One is given back whose request was not sent whole. */
+	"cut_request",
+	/** A request that must not be repeated is. */
+	"repeated_post",
+	/** Two exchanges change their upstream connections. */
+	"crossed_exchanges",
+	/** An idle connection falls out of its list. */
+	"lost_idle",
+	/** A client between requests has no deadline. */
+	"lost_request_deadline",
 ] as const;
 
-export function randomFaults(random: Random): Faults {
-	if (random.chance(0.1)) return CALM;
+/** `calm`: how likely it is that nothing goes wrong. */
+export function randomFaults(random: Random, calm: number): Faults {
+	if (random.chance(calm)) return CALM;
 	const rate = (most: number) => (random.chance(0.4) ? 0 : random.fraction() * most);
 	return {
 		interrupt: rate(0.1),

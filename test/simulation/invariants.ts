@@ -1,13 +1,29 @@
 /** What must hold after every turn. */
 import { at } from "../../src/reactor/at.js";
 import { CHUNK_BYTES } from "../../src/reactor/core.js";
+import { REQUEST_CUT } from "../../src/reactor/exchanges.js";
 import { REASONS } from "../../src/reactor/reasons.js";
-import { BLOCKED, CONNECTING, DIAL, FREE, NONE, REFUSED, RELAY, SNIFF } from "../../src/reactor/table.js";
+import {
+	AHEAD,
+	BLOCKED,
+	CONNECTING,
+	DIAL,
+	EXCHANGE,
+	FREE,
+	NONE,
+	POOLED,
+	REFUSED,
+	RELAY,
+	REQUEST,
+	SNIFF,
+} from "../../src/reactor/table.js";
 import { TICK_MS } from "../../src/reactor/wheel.js";
+import { aheadOf, usedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { heldFor, partnerOf } from "./onlooker.js";
 import { LASTING_OPTIONS } from "./options.js";
 import { ADDRESS_COUNT, LISTENERS } from "./plans.js";
+import { checkExchanging, checkPool, checkPooled } from "./pool-invariants.js";
 import { checkShedCount } from "./shedding.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";
@@ -27,6 +43,7 @@ const OWNERS_EVERY_TURNS = 16;
 export function checkTurn(world: World): void {
 	checkRows(world);
 	checkLedger(world);
+	checkPool(world);
 	world.admission.check(world);
 	world.rests.check();
 	if (world.closed > 0) checkReasons(world);
@@ -56,11 +73,15 @@ function checkRows(world: World): void {
 			if (deadlineMs < earliestMs) earliestMs = deadlineMs;
 			checkLinks(world, slot, deadlineMs);
 		}
-		if (isClient !== (deadlineMs !== 0))
-			violated(`row ${slot} in state ${state} ${deadlineMs === 0 ? "has no deadline" : "has a deadline"}`);
 		const socket = world.kernel.socketAt(at(table.fd, slot));
 		if (socket === undefined)
 			violated(`row ${slot} holds descriptor ${at(table.fd, slot)}, which is not open`);
+		// The deadline of an idle connection stays while it is lent.
+		const wasPooled = socket.serves !== undefined && state !== CONNECTING;
+		const may = isClient || wasPooled;
+		const must = isClient || state === POOLED;
+		if ((must && deadlineMs === 0) || (!may && deadlineMs !== 0))
+			violated(`row ${slot} in state ${state} ${deadlineMs === 0 ? "has no deadline" : "has a deadline"}`);
 		if (socket.slot !== slot || socket.generation !== at(table.generation, slot) || !socket.registered)
 			violated(`descriptor ${socket.fd} of row ${slot} is not watched as that`);
 		const chunk = at(table.chunk, slot);
@@ -70,6 +91,14 @@ function checkRows(world: World): void {
 			if (bytes <= 0 || bytes > CHUNK_BYTES) violated(`row ${slot} has ${bytes} bytes in a chunk`);
 			buffered += bytes;
 		}
+		const ahead = core.inboxes.length(slot);
+		if (core.inboxes.has(slot)) {
+			chunks++;
+			if (ahead <= 0 || ahead > CHUNK_BYTES) violated(`row ${slot} has ${ahead} bytes in its inbox`);
+			buffered += ahead;
+		}
+		if (core.inboxes.has(slot) !== ((at(table.flags, slot) & AHEAD) !== 0))
+			violated(`row ${slot} says that it has read ahead, or does not, and the inbox says otherwise`);
 		if (at(table.pipe, slot) !== NONE) {
 			pipes++;
 			if (at(table.pipeBytes, slot) <= 0) violated(`row ${slot} holds an empty pipe`);
@@ -127,6 +156,7 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			if (nowMs >= socket.acceptedMs + policy.handshakeMs) violated(`client ${slot} handshakes for too long`);
 			return;
 		case DIAL: {
+			socket.usedAtDial = usedOf(world, socket);
 			const link = peer === NONE ? undefined : world.kernel.socketAt(at(table.fd, peer));
 			if (link !== undefined && nowMs >= link.dialledMs + policy.connectMs)
 				violated(`client ${slot} is dialled for too long`);
@@ -149,12 +179,19 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 					violated(`client ${slot} has been silent for too long`);
 			if (
 				policy.lifetimeMs > 0 &&
-				nowMs >= Math.max(socket.acceptedMs + policy.lifetimeMs, at(table.connectedMs, slot))
+				nowMs >=
+					Math.max(socket.acceptedMs + policy.lifetimeMs, at(table.connectedMs, slot), socket.upgradedMs)
 			)
 				violated(`client ${slot} has lived too long`);
 			return;
 		}
 		case REFUSED:
+			return;
+		case REQUEST:
+		case EXCHANGE:
+			checkExchanging(world, slot, socket);
+			checkStall(world, slot, policy.stallMs);
+			if (peer !== NONE && !core.exchanges.has(slot, REQUEST_CUT)) checkStall(world, peer, policy.stallMs);
 			return;
 		default:
 			violated(`client ${slot} is in state ${state}`);
@@ -171,8 +208,9 @@ function checkHeld(world: World, slot: number, to: SimulatedSocket, from: Simula
 	const chunk = at(table.chunk, slot);
 	const inChunk = chunk === NONE ? 0 : at(table.chunkEnd, slot) - at(table.chunkStart, slot);
 	const holds = inChunk + at(table.pipeBytes, slot);
-	if (to.headerOutBytes >= 0 && holds !== heldFor(to, from))
-		violated(`row ${slot} holds ${holds} bytes, and ${heldFor(to, from)} were taken and not sent`);
+	const ahead = aheadOf(world, from);
+	if (to.sentBefore >= 0 && holds + ahead !== heldFor(to, from))
+		violated(`row ${slot} holds ${holds}+${ahead} bytes, and ${heldFor(to, from)} were taken and not sent`);
 	if (chunk !== NONE && at(table.pipe, slot) !== NONE) violated(`row ${slot} holds a chunk and a pipe`);
 	if (holds > 0 && !isBlocked(world, slot)) violated(`row ${slot} holds bytes, and does not wait`);
 	if (isBlocked(world, slot) !== (at(table.blockedAtMs, slot) !== 0) && world.kernel.nowMs !== 0)
@@ -189,25 +227,30 @@ function checkStall(world: World, slot: number, stallMs: number): void {
 function checkLink(world: World, slot: number, state: number, socket: SimulatedSocket): void {
 	const { core } = world.reactor;
 	const { table } = core;
+	if (state === POOLED) {
+		checkPooled(world, slot, socket);
+		return;
+	}
 	const client = at(table.peer, slot);
 	if (client === NONE || at(table.peer, client) !== slot) violated(`upstream row ${slot} has no client`);
-	const expected = state === CONNECTING ? DIAL : RELAY;
-	if ((state !== CONNECTING && state !== RELAY) || at(table.state, client) !== expected)
+	const expected = state === CONNECTING ? DIAL : state;
+	if ((state !== CONNECTING && state !== RELAY && state !== EXCHANGE) || at(table.state, client) !== expected)
 		violated(`upstream row ${slot} is in state ${state}, its client in ${at(table.state, client)}`);
 	// That none is set twice, the kernel sees.
 	if (state === RELAY && core.nowMs - SLACK_MS >= at(table.connectedMs, client) + LASTING_MS)
 		if ((socket.optionsSet & LASTING_OPTIONS) !== LASTING_OPTIONS)
 			violated(`upstream row ${slot} has lasted, and was not given the options for that`);
 	const { sendBufferBytes, receiveBufferBytes } = core.policyOf(client);
-	if (!socket.unix)
+	// One that was lent was opened for another client.
+	if (!socket.unix && socket.serves === undefined)
 		if (socket.sendBufferBytes !== sendBufferBytes || socket.receiveBufferBytes !== receiveBufferBytes)
 			violated(`upstream row ${slot} was not given the buffers of its policy`);
 }
 
 /** Opened minus closed is what is open, by every account there is. */
 function checkLedger(world: World): void {
-	const { kernel, counters, board } = world;
-	const { table, pipes } = world.reactor.core;
+	const { kernel, counters, board, reactor } = world;
+	const { table, pipes } = reactor.core;
 	const downstream = counters.get("downstreamOpened") - counters.get("downstreamClosed");
 	if (downstream !== table.clients || kernel.openClients !== table.clients)
 		violated(`${kernel.openClients} clients' sockets, ${table.clients} rows, ${downstream} in the ledger`);
@@ -221,7 +264,8 @@ function checkLedger(world: World): void {
 	if (kernel.openCount !== open) violated(`${kernel.openCount} descriptors are open instead of ${open}`);
 	let active = 0;
 	for (let address = 0; address < ADDRESS_COUNT; address++) active += board.active(address);
-	if (active !== table.links) violated(`the board counts ${active} sessions, and there are ${table.links}`);
+	const used = table.links - reactor.core.idleLists.idle;
+	if (active !== used) violated(`the board counts ${active} sessions, and there are ${used}`);
 }
 
 /** All sessions that ended are counted by their reason. */

@@ -1,9 +1,22 @@
 /** What the reactor sends is checked as it is sent, byte for byte. */
 import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
 import { at } from "../../src/reactor/at.js";
-import { CONNECTING, ENDED, NONE, PROXY_REQUIRED, RELAY, type Table } from "../../src/reactor/table.js";
+import {
+	CONNECTING,
+	ENDED,
+	EXCHANGE,
+	HAD_REQUESTS,
+	NONE,
+	PROXY_REQUIRED,
+	RELAY,
+	type Table,
+} from "../../src/reactor/table.js";
+import { unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkClosed } from "./endings.js";
+import { checkUncut, sendingAnswer } from "./exchange-answers.js";
+import { sendingRequest } from "./exchange-requests.js";
+import type { HttpClient } from "./http-client.js";
 import type { Witness } from "./simulated-kernel.js";
 import type { Stream } from "./stream.js";
 import { violated } from "./trace.js";
@@ -33,12 +46,20 @@ export class Onlooker implements Witness {
 		world.peers.forget(socket);
 		if (socket.role === "upstream") {
 			world.closedLink = socket;
+			const client = at(this.#table.peer, socket.slot);
+			if (client === NONE) world.madeRoom = true;
+			else world.closedAhead = world.reactor.core.inboxes.length(client);
 			return;
 		}
+		const asks = socket.registered ? this.#asksOf(socket) : undefined;
+		world.closing = socket;
+		if (asks !== undefined && socket.partner === undefined && !reset && !socket.dead)
+			checkUncut(socket, asks);
 		world.closed++;
 		if (world.mutant === "lost_record" && world.closed > 1) world.journal.drain(() => {});
 		checkClosed(world, socket);
 		world.closedLink = undefined;
+		world.closedAhead = 0;
 		world.rests.sessionEnded();
 	}
 
@@ -46,7 +67,7 @@ export class Onlooker implements Witness {
 	trying(socket: SimulatedSocket): void {
 		// What is sent to an upstream before relaying begins is a PROXY header.
 		if (socket.role === "upstream" && at(this.#table.state, socket.slot) === CONNECTING)
-			socket.headerOutBytes = -1;
+			socket.sentBefore = -1;
 	}
 
 	/** The connection is about to be lost. */
@@ -59,17 +80,47 @@ export class Onlooker implements Witness {
 
 	/** The reactor sends `length` bytes that lie in memory. */
 	sending(socket: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void {
+		if (socket.role === "client") this.#toClient(socket, memory, offset, length);
+		else if (at(this.#table.state, socket.slot) === EXCHANGE)
+			this.#moved(socket, sendingRequest(this.#world, socket, memory, offset, length));
+		else this.#toUpstream(socket, memory, offset, length);
+	}
+
+	#toClient(socket: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void {
 		const partner = partnerOf(this.#world, socket);
-		if (socket.role === "client") {
-			if (partner === undefined) telling(socket, memory, offset);
-			else this.#relaying(socket, partner, socket.sent, memory, offset, length);
+		const asks = this.#asksOf(socket);
+		if (partner === undefined && asks === undefined) {
+			telling(socket, memory, offset);
 			return;
 		}
+		let done = 0;
+		// Behind a 101 both follow each other.
+		if (asks !== undefined && (partner === undefined || socket.sentBefore < 0)) {
+			done = sendingAnswer(this.#world, socket, asks, memory, offset, length);
+			// What we say ourselves is nothing that a session does.
+			const isOwn = asks.ended || (asks.reader.text !== "" && !asks.reader.text.includes("X-Answer"));
+			if (!isOwn) socket.activeMs = this.#world.kernel.nowMs;
+		}
+		if (done === length) return;
+		if (partner === undefined) violated(`client ${socket.fd} is sent bytes behind a 101, and not relayed to`);
+		const position = partner.takenBefore + socket.sent + done - socket.sentBefore;
+		this.#relaying(socket, partner, position, memory, offset + done, length - done);
+	}
+
+	/** What a client asks whose requests are read. */
+	#asksOf({ slot, asks }: SimulatedSocket): HttpClient | undefined {
+		if ((at(this.#table.flags, slot) & HAD_REQUESTS) === 0) return undefined;
+		if (asks === undefined) violated(`requests of client ${slot} are read, and it sends none`);
+		return asks;
+	}
+
+	#toUpstream(socket: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void {
+		const partner = partnerOf(this.#world, socket);
 		if (partner === undefined) violated("an upstream without a client is sent to");
 		let done = 0;
-		if (socket.headerOutBytes < 0) done = sendingHeader(socket, partner, memory, offset, length);
+		if (socket.sentBefore < 0) done = sendingHeader(socket, partner, memory, offset, length);
 		if (done === length) return;
-		const position = partner.headerBytes + socket.sent + done - socket.headerOutBytes;
+		const position = partner.takenBefore + socket.sent + done - socket.sentBefore;
 		this.#relaying(socket, partner, position, memory, offset + done, length - done);
 	}
 
@@ -81,7 +132,7 @@ export class Onlooker implements Witness {
 		offset: number,
 		length: number,
 	): void {
-		if (position + length > Math.max(from.taken, from.seen))
+		if (position + length > from.known)
 			violated(`descriptor ${to.fd} is sent bytes that were never read from descriptor ${from.fd}`);
 		if (!from.incoming.equals(position, memory, offset, length))
 			violated(
@@ -99,8 +150,8 @@ export class Onlooker implements Witness {
 		const partner = partnerOf(this.#world, socket);
 		if (partner === undefined || partner.incoming !== stream)
 			violated(`descriptor ${socket.fd} is sent another session's bytes`);
-		if (socket.headerOutBytes < 0) violated("bytes are sent before a PROXY header is complete");
-		const due = socket.role === "client" ? 0 : partner.headerBytes - socket.headerOutBytes;
+		if (socket.sentBefore < 0) violated("bytes are sent before a PROXY header is complete");
+		const due = partner.takenBefore - socket.sentBefore;
 		if (position !== due + socket.sent)
 			violated(`a pipe of ${length} bytes from ${position} on is sent when ${due + socket.sent} was due`);
 		this.#moved(socket, partner);
@@ -110,10 +161,14 @@ export class Onlooker implements Witness {
 	shuttingDown(socket: SimulatedSocket): void {
 		if (socket.role === "client" && socket.told) return;
 		const partner = partnerOf(this.#world, socket);
-		if (partner === undefined) return;
+		if (partner === undefined) {
+			const asks = this.#asksOf(socket);
+			if (asks !== undefined) checkUncut(socket, asks);
+			return;
+		}
 		if (!partner.finished && !partner.dead)
 			violated(`descriptor ${socket.fd} is told of an end that was not`);
-		if (partner.available > 0 || heldFor(socket, partner) > 0)
+		if (unusedOf(this.#world, partner) > 0 || heldFor(socket, partner) > 0)
 			violated(`descriptor ${socket.fd} is told of an end before all bytes were sent`);
 		if (socket.shut) violated(`descriptor ${socket.fd} is told of an end twice`);
 	}
@@ -135,13 +190,37 @@ export function partnerOf(world: World, socket: SimulatedSocket): SimulatedSocke
 	socket.partner = partner;
 	partner.partner = socket;
 	const client = socket.role === "client" ? socket : partner;
-	if ((at(table.flags, client.slot) & PROXY_REQUIRED) === 0) {
+	if ((at(table.flags, client.slot) & HAD_REQUESTS) !== 0)
+		endRequests(world, client, client === socket ? partner : socket);
+	else if ((at(table.flags, client.slot) & PROXY_REQUIRED) === 0) {
 		// A header that nobody asked for is a client's own bytes.
-		client.headerBytes = 0;
+		client.takenBefore = 0;
 		client.namedPort = -1;
 		client.named = undefined;
 	}
 	return partner;
+}
+
+/** Requests came before what is relayed now: behind a 101, or to an upstream that takes bytes. */
+function endRequests(world: World, client: SimulatedSocket, link: SimulatedSocket): void {
+	const { asks } = client;
+	if (asks === undefined) violated(`client ${client.fd} has had requests, and sent none`);
+	client.upgradedMs = world.kernel.nowMs;
+	const { responses, asked } = link.serves ?? {};
+	const request = asked?.at(-1);
+	if (request === undefined) {
+		// Of one that has an answer which could not be told from its own, only the reactor knows where it is.
+		client.takenBefore = asks.confused ? client.usedAtDial : asks.nextStart;
+		client.sentBefore = client.sent;
+		if (!asks.isBetween && !asks.confused) violated("a client is relayed before its last answer has gone");
+		return;
+	}
+	const response = responses?.find(({ status }) => status === 101);
+	if (response === undefined) violated(`${request.id} is no request any more, and no 101 was said`);
+	client.takenBefore = request.end;
+	client.sentBefore = asks.upgraded ? client.sentBefore : -1;
+	link.takenBefore = response.headEnd;
+	link.sentBefore = link.sent;
 }
 
 /** A client that is refused is told so, in its protocol. */
@@ -167,9 +246,12 @@ function sendingHeader(
 	const verdict = parseProxyHeader(bytes, 0, bytes.length, HEADER);
 	if (verdict === MALFORMED) violated(`a PROXY header is malformed: ${HEADER.cause}`);
 	if (verdict !== COMPLETE) return length;
-	link.headerOutBytes = HEADER.headerLength;
+	link.sentBefore = HEADER.headerLength;
 	const { family, unmapped } = client.named ?? client.address;
 	const port = client.namedPort >= 0 ? client.namedPort : client.port;
+	// Where a header was taken off before requests were read, whom it was sent to is not known any more.
+	if (client.asks !== undefined && HEADER.family === 0 && client.named !== undefined)
+		return HEADER.headerLength - before;
 	if (HEADER.isLocal || HEADER.family !== family || HEADER.sourcePort !== port)
 		violated(`a PROXY header names port ${HEADER.sourcePort}, and the client's is ${port}`);
 	for (let i = 0; i < unmapped.length; i++)
@@ -177,11 +259,10 @@ function sendingHeader(
 	return HEADER.headerLength - before;
 }
 
-/** Bytes that the reactor took from one side and has not sent to the other. */
+/** Bytes that the reactor took from one side, also those that it put back, and has not sent to the other. */
 export function heldFor(to: SimulatedSocket, from: SimulatedSocket): number {
-	if (to.role === "client") return from.taken - to.sent;
-	if (to.headerOutBytes < 0) return 0; // its length is not known yet
-	return from.taken - from.headerBytes - (to.sent - to.headerOutBytes);
+	if (to.sentBefore < 0) return 0; // that is not known yet
+	return from.taken - from.takenBefore - (to.sent - to.sentBefore);
 }
 
 const HEADER = new ProxyHeader();

@@ -4,7 +4,15 @@ import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reac
 import { NOT_COUNTED } from "../../src/reactor/sources.js";
 import { randomAddress } from "./addresses.js";
 import { SimulatedListener, SimulatedWake } from "./descriptors.js";
-import { LISTENERS, randomListener, randomPlan, randomPolicy, randomUpstream, UPSTREAMS } from "./plans.js";
+import {
+	ADDRESS_COUNT,
+	LISTENERS,
+	randomListener,
+	randomPlan,
+	randomPolicy,
+	randomUpstream,
+	UPSTREAMS,
+} from "./plans.js";
 import { checkPressure } from "./shedding.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";
@@ -21,11 +29,15 @@ export class Operator {
 	plan: Plan | undefined;
 	/** The command that the reactor carries out at the moment. */
 	current: Command | undefined;
+	/** Rows that had bytes in an inbox when it began. */
+	hadAhead: boolean[] = [];
 	/** Commands of this turn, by kind. */
 	readonly given = new Set<Command["kind"]>();
 	readonly listeners = new Map<number, SimulatedListener>();
 	readonly others: ForeignSession[] = [];
 	draining = false;
+	/** The smallest body that some plan has refused so far is larger than this. */
+	smallestBodyBytes = Number.POSITIVE_INFINITY;
 	readonly #world: World;
 	readonly #wake = new SimulatedWake();
 	readonly #commands: Command[] = [];
@@ -38,7 +50,7 @@ export class Operator {
 
 	constructor(world: World) {
 		this.#world = world;
-		this.#policy = randomPolicy(world.random);
+		this.#policy = randomPolicy(world.random, world.traits);
 	}
 
 	/** The wake-up descriptor, to be called once. */
@@ -79,8 +91,10 @@ export class Operator {
 		for (const command of this.#commands.splice(0)) {
 			this.current = command;
 			this.given.add(command.kind);
+			this.hadAhead = Array.from(this.#world.reactor.core.inboxes.chunk, (chunk) => chunk !== 0);
 			yield command;
 			this.current = undefined;
+			this.hadAhead = [];
 		}
 	}
 
@@ -97,21 +111,24 @@ export class Operator {
 
 	/** Something that an operator or the control plane does. */
 	control(): void {
-		const { random, kernel, board, peers } = this.#world;
+		const { random, kernel, board, peers, traits } = this.#world;
 		switch (random.below(6)) {
 			case 0:
-				this.#policy = randomPolicy(random);
+				this.#policy = randomPolicy(random, traits);
 				this.#reload();
 				return;
 			case 1:
 				this.#reload();
 				return;
 			case 2:
-				this.command({ kind: "upstream", upstream: randomUpstream(random, random.below(UPSTREAMS)) });
+				this.command({
+					kind: "upstream",
+					upstream: randomUpstream(random, random.below(UPSTREAMS), traits),
+				});
 				return;
 			case 3:
 				peers.changeFates();
-				board.setDown(random.below(12), random.chance(0.5));
+				board.setDown(random.below(ADDRESS_COUNT), random.chance(traits.patient ? 0.1 : 0.5));
 				return;
 			case 4:
 				this.othersBecome(random.chance(0.5) ? 0 : random.below((this.plan?.connections ?? 0) + 1));
@@ -146,25 +163,27 @@ export class Operator {
 			this.#listenerPlans = this.#listenerPlans.filter((plan) => plan !== present);
 			if (random.chance(0.3)) this.#openListener(slot);
 		} else {
-			const changed = randomListener(random, slot, present.fd, this.#world.sessions);
+			const changed = randomListener(random, slot, present.fd, this.#world.sessions, this.#world.traits);
 			this.#listenerPlans = this.#listenerPlans.map((plan) => (plan === present ? changed : plan));
 		}
 		this.#sendPlan();
 	}
 
 	#openListener(slot: number): void {
-		const { random, kernel, sessions } = this.#world;
+		const { random, kernel, sessions, traits } = this.#world;
 		const listener = new SimulatedListener();
 		const fd = kernel.install(listener);
 		this.listeners.set(fd, listener);
-		this.#listenerPlans.push(randomListener(random, slot, fd, sessions));
+		this.#listenerPlans.push(randomListener(random, slot, fd, sessions, traits));
 	}
 
 	#sendPlan(): void {
-		const { random, sessions } = this.#world;
+		const { random, sessions, traits } = this.#world;
 		this.#revision++;
 		const listeners = [...this.#listenerPlans];
-		this.plan = randomPlan(random, this.#revision, sessions, this.foreign, this.#policy, listeners);
+		for (const { http } of listeners)
+			this.smallestBodyBytes = Math.min(this.smallestBodyBytes, http.requestBodyBytes);
+		this.plan = randomPlan(random, this.#revision, sessions, this.foreign, this.#policy, listeners, traits);
 		this.command({ kind: "plan", plan: this.plan });
 	}
 

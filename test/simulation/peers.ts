@@ -14,9 +14,12 @@ import { at } from "../../src/reactor/at.js";
 import type { ListenerPlan } from "../../src/reactor/plan.js";
 import { type ClientAddress, NOWHERE, randomAddress } from "./addresses.js";
 import { type Fate, type SimulatedListener, SimulatedSocket, type Temper } from "./descriptors.js";
-import { ADDRESS_COUNT } from "./plans.js";
-import { choose, chooseProxied, NOTHING, type Prologue } from "./prologues.js";
+import { HttpClient } from "./http-client.js";
+import { HttpServer, type Responses } from "./http-server.js";
+import { ADDRESS_COUNT, type Traits } from "./plans.js";
+import { choose, NOTHING, type Prologue, proxied, withoutRequests } from "./prologues.js";
 import type { Random } from "./random.js";
+import { randomRequests } from "./requests.js";
 import type { OtherEnds, SimulatedKernel } from "./simulated-kernel.js";
 import { Stream } from "./stream.js";
 
@@ -34,23 +37,37 @@ export class Peers implements OtherEnds {
 	readonly #kernel: SimulatedKernel;
 	readonly #random: Random;
 	readonly #bulk: boolean;
+	readonly #patient: boolean;
 	/** Sockets whose other end is there. */
 	readonly #present: SimulatedSocket[] = [];
 	/** How addresses behave: what a connect to one meets. */
 	#fates: readonly Fate[] = [];
 	#nextPort = 1_024;
+	/** Clients that sent requests so far, and what upstreams have answered. */
+	#clients = 0;
+	readonly responses: Responses = new Map();
+	/** Whether an address takes requests, as far as the reactor knows. */
+	readonly #takesRequests: (board: number) => boolean;
 
 	/** `bulk`: much is sent, and much is not fetched. */
-	constructor(kernel: SimulatedKernel, random: Random, bulk: boolean) {
+	constructor(
+		kernel: SimulatedKernel,
+		random: Random,
+		bulk: boolean,
+		traits: Traits,
+		takesRequests: (board: number) => boolean,
+	) {
 		this.#kernel = kernel;
 		this.#random = random;
 		this.#bulk = bulk;
+		this.#patient = traits.patient;
+		this.#takesRequests = takesRequests;
 		this.changeFates();
 	}
 
 	changeFates(): void {
 		const random = this.#random;
-		const kind = random.pick([0.05, 0.3, 0.7]);
+		const kind = random.pick(this.#patient ? [0, 0.05, 0.3] : [0.05, 0.3, 0.7]);
 		this.#fates = Array.from({ length: ADDRESS_COUNT }, () =>
 			random.chance(kind) ? random.pick(FATES) : "accepted",
 		);
@@ -80,9 +97,12 @@ export class Peers implements OtherEnds {
 		const random = this.#random;
 		if (listener.queue.length >= BACKLOG) return;
 		for (let count = random.chance(0.1) ? random.between(2, 8) : 1; count > 0; count--) {
-			const prologue = plan.proxyRequired ? chooseProxied(random) : choose(random);
+			const asks = plan.readsRequests && random.chance(0.9);
+			const hello = asks ? NOTHING : plan.readsRequests ? withoutRequests(random) : choose(random);
+			const prologue = plan.proxyRequired ? proxied(random, hello) : hello;
 			const socket = this.#openSocket("client", prologue, randomAddress(random));
-			socket.headerBytes = prologue.headerBytes;
+			if (asks && !prologue.cut) this.#giveRequests(socket, prologue.bytes.length);
+			socket.takenBefore = prologue.headerBytes;
 			socket.named = prologue.named;
 			socket.namedPort = prologue.namedPort;
 			this.#join(socket);
@@ -90,6 +110,29 @@ export class Peers implements OtherEnds {
 			if (random.chance(0.5)) this.act(socket);
 			this.#kernel.arrive(listener, socket);
 		}
+	}
+
+	/** An upstream that nobody has asked ends or speaks, just when requests come. */
+	#stir(): void {
+		const first = this.#random.below(this.#present.length);
+		for (let i = 0; i < this.#present.length; i++) {
+			const other = this.#present[(first + i) % this.#present.length];
+			if (other?.serves?.mayStir(other) !== true) continue;
+			other.serves.stir(other, this.#kernel);
+			return;
+		}
+	}
+
+	#giveRequests(socket: SimulatedSocket, start: number): void {
+		const random = this.#random;
+		const name = `q${this.#clients++}`;
+		const { requests, bytes } = randomRequests(random, name, start, this.#bulk);
+		socket.incoming.append(bytes);
+		socket.asks = new HttpClient(random, requests, start + bytes.length);
+	}
+
+	newServer(): HttpServer {
+		return new HttpServer(this.#random, this.responses, this.#bulk);
 	}
 
 	openUpstream(): SimulatedSocket {
@@ -100,7 +143,7 @@ export class Peers implements OtherEnds {
 		const random = this.#random;
 		this.#nextPort = this.#nextPort === 65_535 ? 1_024 : this.#nextPort + 1;
 		const stream = new Stream(prologue.bytes, random.below(1 << 20));
-		const temper = randomTemper(random, prologue.cut, this.#bulk);
+		const temper = randomTemper(random, prologue.cut, this.#bulk, this.#patient);
 		const capacity = this.#bulk ? random.between(20_000, 400_000) : 16 + random.magnitude(60_000);
 		return new SimulatedSocket(role, stream, temper, address, this.#nextPort, capacity);
 	}
@@ -111,7 +154,8 @@ export class Peers implements OtherEnds {
 		const calm = this.mode === "cooperative";
 		const board = unix ? Number(String.fromCharCode(...address.subarray(3, -1))) : at(address, 7);
 		socket.fate = calm ? "accepted" : (this.#fates[board] ?? "accepted");
-		if (!calm && random.chance(0.1)) socket.fate = random.pick(FATES);
+		if (!calm && random.chance(this.#patient ? 0.02 : 0.1)) socket.fate = random.pick(FATES);
+		if (this.#takesRequests(board)) socket.serves = this.newServer();
 		if (unix) {
 			// A Unix socket answers at once.
 			if (socket.fate === "hangs") return -EAGAIN;
@@ -152,21 +196,31 @@ export class Peers implements OtherEnds {
 		const kernel = this.#kernel;
 		const { temper, incoming } = socket;
 		if (socket.finished) return;
-		const left = incoming.prologue.length + temper.budget - incoming.arrived;
+		if (socket.serves !== undefined) {
+			if (random.chance(0.7)) socket.serves.act(socket, kernel, WINDOW_BYTES - socket.available, false);
+			return;
+		}
+		const left = this.#mayWrite(socket) - incoming.arrived;
 		if (left > 0 && !random.chance(temper.endsEarly)) {
 			if (!random.chance(0.7)) return;
 			const most = Math.min(left, WINDOW_BYTES - socket.available);
 			// A hello usually comes in one piece.
-			const whole = incoming.arrived < incoming.prologue.length && random.chance(0.6);
-			const burst = whole ? incoming.prologue.length : temper.burst;
+			const whole = incoming.arrived < incoming.scripted && random.chance(0.6);
+			const burst = whole ? left : temper.burst;
 			const count = Math.min(most, random.chance(0.5) ? burst : random.magnitude(burst));
 			if (count <= 0) return;
 			if (random.chance(temper.urges)) kernel.deliverUrgent(socket, count);
 			else kernel.deliver(socket, count);
-		} else if (!temper.staysOpen && random.chance(0.3)) {
+			if (socket.asks !== undefined && random.chance(0.2)) this.#stir();
+		} else if (!temper.staysOpen && random.chance(socket.asks?.isDone === false ? 0.005 : 0.3)) {
 			kernel.finish(socket);
 			socket.peerGone = temper.closesWhole;
 		}
+	}
+
+	/** Up to where in its stream the other end has something to say. */
+	#mayWrite({ asks, incoming, temper }: SimulatedSocket): number {
+		return asks?.allowance(this.#random, temper.budget) ?? incoming.scripted + temper.budget;
 	}
 
 	#answerConnect(socket: SimulatedSocket): void {
@@ -196,8 +250,14 @@ export class Peers implements OtherEnds {
 			kernel.unthrottle(socket);
 			kernel.acknowledge(socket, socket.queued);
 			if (socket.finished) continue;
-			const left = socket.incoming.prologue.length + socket.temper.budget - socket.incoming.arrived;
-			const most = Math.min(left, WINDOW_BYTES - socket.available);
+			const room = WINDOW_BYTES - socket.available;
+			if (socket.serves !== undefined) {
+				socket.serves.act(socket, kernel, room, true);
+				continue;
+			}
+			const speaks = socket.asks === undefined || socket.asks.upgraded;
+			const left = socket.incoming.scripted + (speaks ? socket.temper.budget : 0) - socket.incoming.arrived;
+			const most = Math.min(left, room);
 			if (left <= 0) kernel.finish(socket);
 			// To deliver nothing would be news of nothing, each turn, and no time would pass.
 			else if (most > 0) kernel.deliver(socket, most);
@@ -207,7 +267,9 @@ export class Peers implements OtherEnds {
 
 const FATES: readonly Fate[] = ["accepted", "refused", "hangs", "unreachable"];
 
-function randomTemper(random: Random, silent: boolean, bulk: boolean): Temper {
+function randomTemper(random: Random, silent: boolean, bulk: boolean, patient: boolean): Temper {
+	// Whoever has all the time in the world must not be stuck for all of it.
+	const lively = patient && random.chance(0.85);
 	const large = bulk && random.chance(0.3);
 	// Enough to be worth closing for its memory, and little enough to fit the kernel's buffers.
 	const middling = bulk && random.chance(0.5);
@@ -216,11 +278,15 @@ function randomTemper(random: Random, silent: boolean, bulk: boolean): Temper {
 	return {
 		budget,
 		burst: large ? random.pick([32_768, 131_072, 262_144]) : random.magnitude(middling ? 20_000 : 2_000),
-		reads: bulk ? random.pick([1, 1, 0.9, 0.5, 0.1, 0]) : random.pick([1, 0.9, 0.5, 0.1, 0.01, 0]),
-		resets: random.pick([0, 0, 0, 0.005, 0.03]),
-		endsEarly: random.pick([0, 0, 0.02]),
+		reads: lively
+			? random.pick([1, 1, 0.9, 0.5])
+			: bulk
+				? random.pick([1, 1, 0.9, 0.5, 0.1, 0])
+				: random.pick([1, 0.9, 0.5, 0.1, 0.01, 0]),
+		resets: random.pick(patient ? [0, 0, 0, 0, 0.003] : [0, 0, 0, 0.005, 0.03]),
+		endsEarly: lively ? 0 : random.pick([0, 0, 0.02]),
 		urges: random.pick([0, 0, 0, 0.02, 0.2]),
 		closesWhole: random.chance(0.4),
-		staysOpen: random.chance(0.12),
+		staysOpen: random.chance(lively ? 0.03 : 0.12),
 	};
 }

@@ -1,14 +1,15 @@
 /** Random configurations: small limits and short deadlines, so that every bound is met often. */
 import type { Balance, RouteConfig } from "../../src/config/config.js";
 import { encodeInternet, encodeUnix } from "../../src/kernel/sockaddr.js";
-import type { ListenerPlan, Plan, Policy, RoutePlan } from "../../src/reactor/plan.js";
-import type { UpstreamPlan } from "../../src/upstream/plan.js";
+import type { HttpPlan, ListenerPlan, Plan, Policy, RoutePlan } from "../../src/reactor/plan.js";
+import { SHARE_ALL } from "../../src/reactor/request-log.js";
+import type { PoolPlan, UpstreamPlan } from "../../src/upstream/plan.js";
 import { NO_LIMITS, NO_REQUESTS } from "../reactor/no-limits.js";
 import type { Random } from "./random.js";
 
 export const UPSTREAMS = 3;
 export const LISTENERS = 3;
-const ADDRESSES = 4;
+export const ADDRESSES = 4;
 export const ADDRESS_COUNT = UPSTREAMS * ADDRESSES;
 
 const NO_CONDITION: RouteConfig = {
@@ -18,7 +19,9 @@ const NO_CONDITION: RouteConfig = {
 	protocol: null,
 	source: null,
 	path: null,
+	subprotocol: null,
 	to: "upstream",
+	requests: null,
 	label: "",
 };
 
@@ -36,8 +39,28 @@ const ROUTES: readonly (readonly Partial<RouteConfig>[])[] = [
 	[{ host: "nobody.example" }],
 ];
 
-export function randomPolicy(random: Random): Policy {
-	const scale = random.pick([1, 1, 4, 30]);
+/** What all plans of a run have in common. */
+export interface Traits {
+	/** Which listeners read requests, by their slots. */
+	readonly readsRequests: readonly boolean[];
+	/** How likely upstreams are to take them. */
+	readonly requests: number;
+	/** Deadlines are long, limits and failures rare, upstreams few: much is answered, and over few connections. */
+	readonly patient: boolean;
+	/** Each request has a record. */
+	readonly logsAll: boolean;
+}
+
+export function randomTraits(random: Random): Traits {
+	const reads = random.chance(0.4) ? 0 : random.pick([0.3, 1]);
+	const readsRequests = Array.from({ length: LISTENERS }, () => random.chance(reads));
+	const some = readsRequests.includes(true);
+	const patient = some && random.chance(0.75);
+	return { readsRequests, requests: some ? 0.9 : 0, patient, logsAll: random.chance(0.3) };
+}
+
+export function randomPolicy(random: Random, { patient }: Traits): Policy {
+	const scale = patient ? random.pick([4, 10, 30]) : random.pick([1, 1, 4, 30]);
 	return {
 		handshakeMs: random.between(60, 800) * scale,
 		connectMs: random.between(40, 500) * scale,
@@ -56,9 +79,57 @@ export function randomPolicy(random: Random): Policy {
 	};
 }
 
-export function randomListener(random: Random, slot: number, fd: number, sessions: number): ListenerPlan {
+/** Lists of routes of a listener that reads requests. */
+const REQUEST_ROUTES: readonly (readonly Partial<RouteConfig>[])[] = [
+	[{}],
+	[{}],
+	[{}],
+	[{}],
+	[{ host: "*.example" }, {}],
+	[{ path: "/api" }, {}],
+	[{ host: "a.example" }, { host: "*.example" }, {}],
+	[{ path: "/api" }, { path: "/static/", host: "b.example" }, {}],
+	[{ path: "/x", to: null }, { host: "*.b.example", path: "/" }, { protocol: "http" }],
+	[{ host: "b.example" }, { protocol: "tls" }],
+];
+
+function randomHttp(random: Random, { patient }: Traits): HttpPlan {
+	const scale = patient ? random.pick([2, 4, 10]) : random.pick([1, 1, 4, 30]);
+	return {
+		...NO_REQUESTS.http,
+		requestHeadMs: random.between(50, 1_000) * scale,
+		responseHeadMs: random.between(50, 2_000) * scale,
+		keepAliveMs: random.between(30, 1_000) * scale,
+		requestsPerConnection: random.pick([1, 2, 5, 1_000, 1_000, 1_000]),
+		bodyBytesPerSecond: random.pick([1, 100, 10_000]),
+		requestsPerSecond: random.chance(0.1) ? random.pick([0.5, 10, 200]) : UNLIMITED,
+		requestsPerSecondPerSource: random.chance(0.1) ? random.pick([0.5, 5, 100]) : UNLIMITED,
+		requestBodyBytes: random.chance(0.1) ? random.magnitude(20_000) : UNLIMITED,
+	};
+}
+
+/** Mostly short, so that every reason to replace a connection is met. */
+function randomPool(random: Random, { patient }: Traits): PoolPlan {
+	return {
+		idleMs: random.between(20, 2_000) * (patient ? 10 : 1),
+		ageMs: patient ? random.between(1_000, 200_000) : random.magnitude(20_000),
+		requests: random.pick([1, 2, 5, 50, 50]),
+		idleMax: random.pick([1, 1, 2, 8]),
+	};
+}
+
+export function randomListener(
+	random: Random,
+	slot: number,
+	fd: number,
+	sessions: number,
+	traits: Traits,
+): ListenerPlan {
+	const readsRequests = traits.readsRequests[slot] === true;
 	const proxyRequired = random.chance(0.25);
-	const routes: RoutePlan[] = random.pick(ROUTES).map((conditions, index) => ({
+	const logRequests = traits.logsAll ? SHARE_ALL : random.pick([0, 0.3 * SHARE_ALL, SHARE_ALL]);
+	const lists = readsRequests ? REQUEST_ROUTES : ROUTES;
+	const routes: RoutePlan[] = random.pick(lists).map((conditions, index) => ({
 		conditions: { ...NO_CONDITION, ...conditions },
 		slot: slot * 8 + index,
 		upstream: conditions.to === null ? -1 : random.below(UPSTREAMS),
@@ -68,6 +139,7 @@ export function randomListener(random: Random, slot: number, fd: number, session
 		fd,
 		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
 		...NO_REQUESTS,
+		...(readsRequests ? { readsRequests, logRequests, http: randomHttp(random, traits) } : {}),
 		proxyRequired,
 		trusted: [
 			// Some clients' addresses are not trusted.
@@ -78,13 +150,16 @@ export function randomListener(random: Random, slot: number, fd: number, session
 	};
 }
 
-export function randomUpstream(random: Random, slot: number): UpstreamPlan {
-	const count = random.chance(0.05) ? 0 : random.between(1, ADDRESSES);
+export function randomUpstream(random: Random, slot: number, traits: Traits): UpstreamPlan {
+	const pool = random.chance(traits.requests) ? randomPool(random, traits) : null;
+	const most = traits.patient && random.chance(0.7) ? 1 : ADDRESSES;
+	const count = random.chance(traits.patient ? 0.01 : 0.05) ? 0 : random.between(1, most);
 	return {
 		slot,
 		balance: random.pick(BALANCES),
-		proxyProtocol: random.pick(["off", "off", "v1", "v2"]),
-		pool: null,
+		proxyProtocol: pool === null ? random.pick(["off", "off", "v1", "v2"]) : "off",
+		pool,
+		host: null,
 		ejectFailures: random.between(1, 3),
 		ejectForMs: random.between(50, 2_000),
 		addresses: Array.from({ length: count }, (_, index) => {
@@ -105,8 +180,8 @@ const V6_BLOCK = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0] as con
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
 /** Limits on who may come. `foreign`: descriptors in use before the first client comes. */
-function randomLimits(random: Random, sessions: number, foreign: number) {
-	if (random.chance(0.4)) return NO_LIMITS;
+function randomLimits(random: Random, sessions: number, foreign: number, { patient }: Traits) {
+	if (random.chance(patient ? 0.85 : 0.4)) return NO_LIMITS;
 	return {
 		resetsWhenFull: random.chance(0.4),
 		shedsWhenFull: random.chance(0.3),
@@ -125,13 +200,14 @@ export function randomPlan(
 	foreign: number,
 	policy: Policy,
 	listeners: readonly ListenerPlan[],
+	traits: Traits,
 ): Plan {
 	const connections = random.chance(0.2)
 		? 8 * sessions
 		: Math.max(1, sessions - random.pick([0, 0, 0, 1, 3]));
 	const upstreams: UpstreamPlan[] = [];
 	for (let slot = 0; slot < UPSTREAMS; slot++)
-		if (!random.chance(0.05)) upstreams.push(randomUpstream(random, slot));
-	const limits = randomLimits(random, sessions, foreign);
+		if (!random.chance(traits.patient ? 0.01 : 0.05)) upstreams.push(randomUpstream(random, slot, traits));
+	const limits = { ...NO_LIMITS, ...randomLimits(random, sessions, foreign, traits) };
 	return { revision, policy, connections, ...limits, logSessions: true, listeners, upstreams };
 }

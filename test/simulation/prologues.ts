@@ -38,8 +38,8 @@ export const NOTHING: Prologue = {
 	cut: false,
 };
 
-export function chooseProxied(random: Random): Prologue {
-	const hello = choose(random);
+/** With a PROXY header in front, mostly. */
+export function proxied(random: Random, hello: Prologue): Prologue {
 	if (random.chance(0.08)) return hello; // without the header it was to bring
 	const header = new Uint8Array(256);
 	const named = random.chance(0.15) ? undefined : randomNamed(random);
@@ -60,6 +60,20 @@ export function chooseProxied(random: Random): Prologue {
 function breakHeader(random: Random, header: Uint8Array, hello: Prologue): Uint8Array {
 	header[random.below(Math.min(12, header.length))] = 0xee;
 	return Buffer.concat([header, hello.bytes]);
+}
+
+/** What a client may begin with that sends no requests. */
+export function withoutRequests(random: Random): Prologue {
+	let hello = choose(random);
+	while (isRequest(hello.bytes)) hello = choose(random);
+	return hello;
+}
+
+/** It begins with a method, or could. */
+function isRequest(bytes: Uint8Array): boolean {
+	return (
+		bytes.length > 0 && bytes.subarray(0, 4).every((byte) => byte === 0x20 || (byte >= 0x41 && byte <= 0x5a))
+	);
 }
 
 export function choose(random: Random): Prologue {

@@ -1,11 +1,20 @@
 /** What must hold when the reactor has come to rest, and at the end. */
 import { at } from "../../src/reactor/at.js";
-import { DIAL, FREE, NONE, REFUSED, RELAY, SNIFF } from "../../src/reactor/table.js";
+import { ANSWERED, REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/exchanges.js";
+import { DIAL, EXCHANGE, FREE, NONE, REFUSED, RELAY, REQUEST, SNIFF } from "../../src/reactor/table.js";
+import { aheadOf, unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkOwners, isBlocked } from "./invariants.js";
 import { LISTENERS } from "./plans.js";
+import { REQUESTS_MAX } from "./requests.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";
+
+/** What the end of a session may take beyond its deadlines: a refused client hears why, and the wheel is coarse. */
+const END_SLACK_MS = 2_000;
+
+/** How often the rate of a body is judged. */
+const RATE_WINDOW_MS = 10_000;
 
 /** No news, nothing queued, the clock stands still: then nobody waits for something that is there. */
 export function checkSettled(world: World): void {
@@ -27,10 +36,54 @@ export function checkSettled(world: World): void {
 		// One that was gone when its hello was looked at is dialled for: what it said is still delivered.
 		if (state === DIAL && client.diedIn === DIAL)
 			violated(`client ${slot} is gone, and is still dialled for`);
+		if (state === REQUEST || state === EXCHANGE) checkWaiting(world, slot, client, link);
 		if (state !== RELAY || link === undefined) continue;
 		checkStuck(world, slot, client, link);
 		checkStuck(world, peer, link, client);
 	}
+}
+
+/** A client whose requests are read, at rest. */
+function checkWaiting(
+	world: World,
+	slot: number,
+	client: SimulatedSocket,
+	link: SimulatedSocket | undefined,
+): void {
+	const { table } = world.reactor.core;
+	const waits = isBlocked(world, slot);
+	if (waits && client.writable) violated(`client ${slot} waits for room that is there`);
+	// One that was gone before it was asked for is still answered.
+	if (!waits && (client.diedIn === REQUEST || client.diedIn === EXCHANGE))
+		violated(`client ${slot} was reset, and its exchange lives on`);
+	if (link === undefined) {
+		if (waits) return;
+		if (client.finished) violated(`client ${slot} has ended between requests, and is still waited for`);
+		const head = client.asks?.current?.headEnd ?? client.incoming.arrived + 1;
+		if (client.urgentAt < 0 && client.asks?.confused === false && client.incoming.arrived >= head)
+			violated(`client ${slot} has sent a request, and nobody reads it`);
+		return;
+	}
+	const peer = at(table.peer, slot);
+	const { exchanges } = world.reactor.core;
+	// A broken one takes nothing any more.
+	const linkWaits = isBlocked(world, peer) && !exchanges.has(slot, REQUEST_CUT);
+	if (linkWaits && link.writable) violated(`row ${peer} waits for room that is there`);
+	const isSent = exchanges.has(slot, REQUEST_SENT | REQUEST_CUT);
+	if (!isSent && !linkWaits && (unusedOf(world, client) > 0 || client.finished))
+		violated(`client ${slot} has more of its request, and nobody fetches it`);
+	if (waits) return;
+	if (link.dead || link.finished) violated(`the upstream of client ${slot} has ended, and nobody heard`);
+	if (link.available > 0 && link.seen < link.incoming.arrived)
+		violated(`the upstream of client ${slot} has answered, and nobody reads it`);
+	const { asked, responses, confused } = link.serves ?? { asked: [], responses: [], confused: true };
+	const answer = responses[asked.length - 1];
+	// Its next request may have the same connection, and not have gone out yet.
+	const isKnown = !confused && client.asks?.confused === false && client.asks.current === asked.at(-1);
+	if (isKnown && answer !== undefined && !exchanges.has(slot, ANSWERED) && link.known >= answer.headEnd)
+		violated(`${answer.id} is there for client ${slot}, and is not passed on`);
+	if (exchanges.has(slot, ANSWERED) && aheadOf(world, link) > 0)
+		violated(`the upstream of client ${slot} has answered, and what was put back of it stays`);
 }
 
 /** One direction of a relayed session, at rest. */
@@ -42,9 +95,28 @@ function checkStuck(world: World, from: number, source: SimulatedSocket, target:
 	if (!waits && source.diedIn === RELAY && (!source.finished || source.diedEnded))
 		violated(`descriptor ${source.fd} was reset, and its session lives on (row ${from})`);
 	if (waits && target.writable) violated(`row ${to} waits for room that is there`);
-	if (!waits && source.available > 0) violated(`row ${from} has bytes that nobody fetches`);
+	if (!waits && unusedOf(world, source) > 0) violated(`row ${from} has bytes that nobody fetches`);
 	if (!waits && source.finished && !target.shut && !target.dead)
 		violated(`row ${from} has ended, and its peer was not told`);
+}
+
+/** When all other ends cooperate: every session passes each deadline once at most, those that wait come after it. */
+export function longestEndMs(world: World): number {
+	const { core } = world.reactor;
+	const { queued } = world.operator;
+	let longestMs = 0;
+	for (const policy of core.policies) {
+		const { handshakeMs, silenceMs, connectMs, idleMs, halfClosedMs } = policy;
+		longestMs = Math.max(longestMs, handshakeMs + silenceMs + connectMs + idleMs + halfClosedMs);
+	}
+	// Each request of a client may take its own time.
+	let requestsMs = 0;
+	for (const { plan } of [...core.listeners.values(), ...core.retired.values()]) {
+		const { requestHeadMs, responseHeadMs, keepAliveMs } = plan.http;
+		const requestMs = requestHeadMs + responseHeadMs + keepAliveMs + RATE_WINDOW_MS;
+		requestsMs = Math.max(requestsMs, REQUESTS_MAX * requestMs);
+	}
+	return (queued + 1) * (longestMs + requestsMs + END_SLACK_MS) + (queued * 1_000) / core.acceptsPerSecond;
 }
 
 /** Everything is over: everything has been given back. */

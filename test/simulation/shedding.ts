@@ -1,8 +1,8 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
 import { at } from "../../src/reactor/at.js";
-import { CHUNK_BYTES, type Core, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import { CHUNK_BYTES, LIVE_SESSIONS } from "../../src/reactor/core.js";
 import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/reasons.js";
-import { BLOCKED, DIAL, FREE, NONE, REFUSED, SNIFF } from "../../src/reactor/table.js";
+import { BLOCKED, DIAL, FREE, NONE, REFUSED, REQUEST, SNIFF } from "../../src/reactor/table.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { memoryOf } from "./simulated-kernel.js";
 import { violated } from "./trace.js";
@@ -18,7 +18,10 @@ const ASK_AGAIN_MS = 100;
 /** A client's session ends as `reason`, its row is still as it was: had anybody else earned less? */
 export function checkShed(world: World, slot: number, client: SimulatedSocket, reason: number): void {
 	const { core } = world.reactor;
-	if (!isCaused(world, reason)) violated(`a session ended as ${REASONS[reason]}, and nothing was short`);
+	// It was told that nothing was left to dial with; what was short then may be there again.
+	if (at(core.table.state, slot) === REFUSED && at(core.table.reason, slot) === reason) return;
+	if (!isCaused(world, client, reason))
+		violated(`a session ended as ${REASONS[reason]}, and nothing was short`);
 	if (!isShed(world, slot, client, reason)) return;
 	world.shed++;
 	const memory = world.operator.current?.kind === "shedMemory";
@@ -38,11 +41,13 @@ export function checkShed(world: World, slot: number, client: SimulatedSocket, r
 }
 
 /** There was a reason to close sessions for room in this turn. */
-function isCaused(world: World, reason: number): boolean {
+function isCaused(world: World, client: SimulatedSocket, reason: number): boolean {
 	const { kernel, operator, reactor } = world;
 	const { core } = reactor;
 	if (reason === MEMORY_PRESSURE)
-		return kernel.lacksMemory || operator.current?.kind === "shedMemory" || lacksBuffers(core);
+		return (
+			kernel.lacksMemory || operator.current?.kind === "shedMemory" || lacksBuffers(world) || isInHead(client)
+		);
 	return (
 		kernel.lacksDescriptors ||
 		operator.current?.kind === "makeRoom" ||
@@ -65,14 +70,22 @@ function isShed(world: World, slot: number, client: SimulatedSocket, reason: num
 	if (!client.registered) return false; // it was just accepted
 	const peer = at(table.peer, slot);
 	if (isUnderWay(world, slot)) return false;
+	if (reason === MEMORY_PRESSURE && isInHead(client)) return false;
 	if (at(table.state, slot) !== DIAL) return true;
 	// Its upstream could not be watched, or its header not be kept.
-	return !(reason === MEMORY_PRESSURE && (peer === NONE || world.kernel.lacksMemory || lacksBuffers(core)));
+	return !(reason === MEMORY_PRESSURE && (peer === NONE || world.kernel.lacksMemory || lacksBuffers(world)));
 }
 
-/** What an upstream does not take of a PROXY header could not be kept. */
-function lacksBuffers(core: Core): boolean {
-	return core.chunks.available === 0 || core.bufferRoom < CHUNK_BYTES;
+/** What an upstream does not take of a PROXY header could not be kept. What was put back of its client is free by now. */
+function lacksBuffers({ reactor, closedAhead }: World): boolean {
+	const { chunks, bufferRoom } = reactor.core;
+	const own = closedAhead > 0 ? 1 : 0;
+	return chunks.available - own <= 0 || bufferRoom - closedAhead < CHUNK_BYTES;
+}
+
+/** The rest of an answer's head could not be kept: what could be by now is what its own session held. */
+function isInHead(client: SimulatedSocket): boolean {
+	return client.asks !== undefined && (client.asks.reader.text !== "" || client.asks.confused);
 }
 
 /** Its step of the road is not finished: it is being dialled for, at this moment. */
@@ -81,8 +94,16 @@ function isUnderWay(world: World, slot: number): boolean {
 	const state = at(table.state, slot);
 	return (
 		(state === SNIFF && at(table.upstream, slot) !== NONE) ||
-		(state === DIAL && at(table.peer, slot) === NONE)
+		(state === DIAL && at(table.peer, slot) === NONE) ||
+		(state === REQUEST && isRequesting(world, slot))
 	);
+}
+
+/** Its request has been read, so it may be dialled for. */
+function isRequesting(world: World, slot: number): boolean {
+	const client = world.kernel.socketAt(at(world.reactor.core.table.fd, slot)) ?? world.closing;
+	const request = client?.asks?.current;
+	return client !== undefined && request !== undefined && client.known >= request.headEnd;
 }
 
 /** Only sessions that have not said what they want may go: the command says so, or it is places that lack. */
@@ -141,7 +162,7 @@ function isBlocked(world: World, slot: number): boolean {
 
 /** Bytes of sockets, chunks and pipes. */
 function heldBy(world: World, client: number): number {
-	const { table } = world.reactor.core;
+	const { table, inboxes } = world.reactor.core;
 	let bytes = 0;
 	for (const slot of [client, at(table.peer, client)]) {
 		if (slot === NONE) continue;
@@ -149,6 +170,8 @@ function heldBy(world: World, client: number): number {
 		const socket = world.kernel.socketAt(at(table.fd, slot)) ?? world.closedLink;
 		bytes += socket === undefined ? 0 : memoryOf(socket);
 		bytes += at(table.pipeBytes, slot) + (at(table.chunk, slot) === NONE ? 0 : CHUNK_BYTES);
+		// So is what was put back of it.
+		if (inboxes.has(slot) || world.operator.hadAhead[slot] === true) bytes += CHUNK_BYTES;
 	}
 	return bytes;
 }

@@ -1,5 +1,6 @@
 /** One seed, run to its end; a failure becomes a text that says how to see it again. */
 import { REASONS } from "../../src/reactor/reasons.js";
+import { RECYCLE_REASONS } from "../../src/reactor/recycle-reasons.js";
 import { LISTENERS } from "./plans.js";
 import { type RunOptions, World } from "./world.js";
 
@@ -37,14 +38,17 @@ const COUNTED = [
 	"dialRetries",
 	"ejections",
 	"splicedBytes",
+	"poolBorrowed",
 ] as const;
 
-function met({ counters, reactor }: World): Map<string, number> {
-	const found = new Map<string, number>();
+function met({ counters, reactor, met }: World): Map<string, number> {
+	const found = new Map(met);
 	for (let listener = 0; listener < LISTENERS; listener++)
 		for (const [index, reason] of REASONS.entries())
 			found.set(reason, (found.get(reason) ?? 0) + counters.closed(listener, index));
 	for (const name of COUNTED) found.set(name, counters.get(name));
+	for (const [index, reason] of RECYCLE_REASONS.entries())
+		found.set(`pool: ${reason}`, counters.poolRecycled(index));
 	found.set("policies", reactor.core.policies.length);
 	return found;
 }

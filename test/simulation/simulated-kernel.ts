@@ -272,6 +272,7 @@ export class SimulatedKernel implements Kernel {
 
 	peek(fd: number, offset: number, length: number): number {
 		const socket = this.#socket(fd, "peek");
+		if (length === 1 && this.#spoils("blind_pool")) return -EAGAIN;
 		this.#range(offset, length, "peek");
 		const count = this.#readable(socket, length);
 		if (count > 0) {
@@ -297,9 +298,14 @@ export class SimulatedKernel implements Kernel {
 	discard(fd: number, length: number): number {
 		const socket = this.#socket(fd, "discard");
 		const count = this.#readable(socket, length);
-		if (count > 0) this.#take(socket, count);
+		if (count > 0) this.#take(socket, count + this.#miscount(socket, count));
 		this.#trace.note(DISCARD, fd, length, count);
 		return count;
+	}
+
+	#miscount(socket: SimulatedSocket, count: number): number {
+		if (socket.available > count && this.#spoils("greedy_discard")) return 1;
+		return this.#spoils("frugal_discard") ? -1 : 0;
 	}
 
 	#take(socket: SimulatedSocket, count: number): void {
@@ -317,6 +323,7 @@ export class SimulatedKernel implements Kernel {
 			if (random.chance(this.#faults.interrupt)) return -EINTR;
 			if (random.chance(this.#faults.emptyRead)) {
 				// It is about to show, and that will be news.
+				socket.reported = socket.taken;
 				this.readiness.changed(socket, 0);
 				return -EAGAIN;
 			}
@@ -365,7 +372,9 @@ export class SimulatedKernel implements Kernel {
 			socket.error = 0;
 			return -error;
 		}
-		if (socket.role === "client" && socket.sent === 0 && length <= FIRST_SEND_BYTES) return length;
+		const isFresh = socket.sent === 0 && length <= FIRST_SEND_BYTES;
+		if (isFresh && (socket.role === "client" || (socket.serves !== undefined && random.chance(0.9))))
+			return length;
 		if (random.chance(this.#faults.interrupt)) return -EINTR;
 		const { room } = socket;
 		if (room <= 0 || random.chance(this.#faults.fullSend)) {

@@ -187,6 +187,7 @@ export class SimulatedReadiness implements Readiness {
 		this.#generations[event] = watched.generation - (this.mutant === "old_generation" ? 1 : 0);
 		this.#registrations[event] = watched.registration;
 		this.#sources[event] = watched;
+		watched.noteReport();
 		this.#trace.note(EVENT, watched.fd, flags, watched.slot);
 	}
 

@@ -1,9 +1,8 @@
 /**
- * The bytes of one direction, never stored: each byte follows from its position. First comes what a client
- * begins with, then a random pattern from a place of the stream's own, so that a byte that is lost, doubled,
- * moved or of another stream is a byte that differs.
+ * The bytes of one direction, as they come to the reactor. First comes what is scripted: a hello, requests,
+ * answers. What follows is never stored: a random pattern from a place of the stream's own, so that a byte that is
+ * lost, doubled, moved or of another stream is a byte that differs.
  */
-import { at } from "../../src/reactor/at.js";
 import { Random } from "./random.js";
 
 const PATTERN_BYTES = 1 << 20;
@@ -15,19 +14,33 @@ const LOOP_BYTES = 48;
 export class Stream {
 	/** Bytes that have arrived at the reactor's kernel. */
 	arrived = 0;
-	readonly prologue: Uint8Array;
+	/** Bytes of the script; the pattern begins behind them. */
+	scripted: number;
+	#script: Uint8Array;
 	readonly #start: number;
 
-	constructor(prologue: Uint8Array, start: number) {
-		this.prologue = prologue;
+	constructor(script: Uint8Array, start: number) {
+		this.#script = script;
+		this.scripted = script.length;
 		this.#start = start;
+	}
+
+	/** Goes on with the script, of which the reactor has seen nothing that follows. */
+	append(bytes: Uint8Array): void {
+		const length = this.scripted + bytes.length;
+		if (length > this.#script.length) {
+			const larger = new Uint8Array(Math.max(length, 2 * this.#script.length));
+			larger.set(this.#script.subarray(0, this.scripted));
+			this.#script = larger;
+		}
+		this.#script.set(bytes, this.scripted);
+		this.scripted = length;
 	}
 
 	/** Copies the bytes from `position` on into memory. */
 	copy(position: number, memory: Uint8Array, offset: number, length: number): void {
-		let done = 0;
-		for (; done < length && position + done < this.prologue.length; done++)
-			memory[offset + done] = at(this.prologue, position + done);
+		let done = Math.max(0, Math.min(length, this.scripted - position));
+		memory.set(this.#script.subarray(position, position + done), offset);
 		while (done < length) {
 			const from = (this.#start + position + done) & (PATTERN_BYTES - 1);
 			const count = Math.min(length - done, PATTERN_BYTES - from);
@@ -38,9 +51,9 @@ export class Stream {
 
 	/** True when memory holds exactly the bytes from `position` on. */
 	equals(position: number, memory: Uint8Array, offset: number, length: number): boolean {
-		let done = 0;
-		for (; done < length && position + done < this.prologue.length; done++)
-			if (memory[offset + done] !== this.prologue[position + done]) return false;
+		let done = Math.max(0, Math.min(length, this.scripted - position));
+		const script = this.#script.subarray(position, position + done);
+		if (Buffer.compare(script, memory.subarray(offset, offset + done)) !== 0) return false;
 		while (done < length) {
 			const from = (this.#start + position + done) & (PATTERN_BYTES - 1);
 			const count = Math.min(length - done, PATTERN_BYTES - from);

@@ -52,6 +52,8 @@ export class Bucket {
 interface Tenant {
 	readonly key: string;
 	readonly bucket: Bucket;
+	/** Of its requests. */
+	readonly requests: Bucket;
 	held: number;
 }
 
@@ -69,6 +71,9 @@ export class WatchedSources extends Sources {
 	readonly #mutant: Mutant;
 	readonly #byKey = new Map<string, number>();
 	readonly #all = new Bucket();
+	readonly #requests = new Bucket();
+	/** Requests for which there was no token, in all. */
+	requestsRefused = 0;
 	/** Calls until the next one that a mutant spoils. */
 	#spoilIn = 10;
 
@@ -120,7 +125,7 @@ export class WatchedSources extends Sources {
 			if (before.held > 0) violated(`${before.key} loses its place, and holds ${before.held} connections`);
 			this.#byKey.delete(before.key);
 		}
-		const tenant = { key, bucket: new Bucket(), held: 0 };
+		const tenant = { key, bucket: new Bucket(), requests: new Bucket(), held: 0 };
 		this.tenants[place] = tenant;
 		this.#byKey.set(key, place);
 		return tenant;
@@ -139,6 +144,30 @@ export class WatchedSources extends Sources {
 		const tenant = this.tenants[place];
 		if (tenant === undefined || tenant.held === 0) violated(`place ${place} is left by nobody`);
 		tenant.held--;
+	}
+
+	override takeRequest(place: number, perSecond: number, nowMs: number): boolean {
+		const isTaken = super.takeRequest(place, perSecond, nowMs);
+		const tenant = this.tenants[place];
+		if (tenant === undefined || tenant.held === 0) violated(`place ${place} has requests, and nobody`);
+		tenant.requests.refill(perSecond, nowMs);
+		if (isTaken) tenant.requests.take(1, `a request of ${tenant.key}`);
+		else {
+			tenant.requests.lack(`a request of ${tenant.key}`);
+			this.requestsRefused++;
+		}
+		return isTaken;
+	}
+
+	override takeRequestToken(perSecond: number, nowMs: number): number {
+		const waitMs = super.takeRequestToken(perSecond, nowMs);
+		this.#requests.refill(perSecond, nowMs);
+		if (waitMs === 0) this.#requests.take(1, "a request");
+		else {
+			this.#requests.lack("a request");
+			this.requestsRefused++;
+		}
+		return waitMs;
 	}
 
 	override takeToken(perSecond: number, nowMs: number): number {

@@ -3,15 +3,13 @@
  * from the seed.
  */
 import { at } from "../../src/reactor/at.js";
-import { close } from "../../src/reactor/close.js";
-import { arenaBytes, CHUNK_BYTES, LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/core.js";
 import type { Counters } from "../../src/reactor/counters.js";
 import type { Journal } from "../../src/reactor/journal.js";
 import { Owners } from "../../src/reactor/owners.js";
 import { Reactor } from "../../src/reactor/reactor.js";
-import { FD_PRESSURE, REASONS } from "../../src/reactor/reasons.js";
+import { REASONS } from "../../src/reactor/reasons.js";
 import type { Sources } from "../../src/reactor/sources.js";
-import { RELAY } from "../../src/reactor/table.js";
 import type { Board } from "../../src/upstream/board.js";
 import { sharedMemory } from "../reactor/shared-memory.js";
 import { Admission } from "./admission.js";
@@ -21,11 +19,13 @@ import { checkTurn } from "./invariants.js";
 import { Onlooker } from "./onlooker.js";
 import { Operator } from "./operator.js";
 import { Peers } from "./peers.js";
+import { ADDRESSES, randomTraits, type Traits } from "./plans.js";
 import { Random } from "./random.js";
-import { checkEnd, checkSettled } from "./rest.js";
+import { checkEnd, checkSettled, longestEndMs } from "./rest.js";
 import { Rests } from "./rests.js";
 import { SimulatedKernel } from "./simulated-kernel.js";
 import type { Surroundings } from "./simulated-readiness.js";
+import { spoil } from "./spoil.js";
 import { operation, Trace, violated } from "./trace.js";
 import { WatchedSources } from "./watched-sources.js";
 
@@ -33,8 +33,6 @@ const CLOCK = operation("clock");
 
 /** Turns that a run may take to come to rest when nothing new happens. */
 const SETTLE_TURNS_MAX = 5_000;
-/** What the end of a session may take beyond its deadlines: a refused client hears why, and the wheel is coarse. */
-const END_SLACK_MS = 2_000;
 /** A reactor's number: the first's, and others, because it is part of what is written down. */
 const INDEXES = [0, 0, 3, 255] as const;
 /** Turns before a reactor at fault shows it. */
@@ -52,6 +50,7 @@ export class World implements Surroundings {
 	readonly random: Random;
 	readonly trace: Trace;
 	readonly mutant: Mutant;
+	readonly traits: Traits;
 	readonly kernel: SimulatedKernel;
 	readonly reactor: Reactor;
 	readonly peers: Peers;
@@ -75,6 +74,14 @@ export class World implements Surroundings {
 	/** When the reactor said last that it has nobody to close. */
 	pressedAtMs = Number.NEGATIVE_INFINITY;
 
+	/** What the records of requests count so far as sent to upstreams, by the number of their session. */
+	readonly requestBytes = new Map<number, number>();
+	/** Requests that were told to come later. */
+	tooManyRequests = 0;
+
+	/** What exchanges have met, by name. */
+	readonly met = new Map<string, number>();
+
 	// What happened in this turn.
 	/** Clients accepted, and the highest number that one was given. */
 	accepted = 0;
@@ -82,30 +89,41 @@ export class World implements Surroundings {
 	/** Sessions that ended, in all and by reason. */
 	closed = 0;
 	readonly closedBy = new Int32Array(REASONS.length);
-	/** The upstream's socket that was closed last. */
+	/** An upstream's connection was closed that no client had. */
+	madeRoom = false;
+	/** The client's socket that is closed at the moment. */
+	closing: SimulatedSocket | undefined;
+	/** The upstream's socket that was closed last, and what had been put back of its client by then. */
 	closedLink: SimulatedSocket | undefined;
+	closedAhead = 0;
 
 	readonly #faults: Faults;
 	readonly #arrivals: number;
 	readonly #pace: number;
+	/** Things that others do before a wait, at most. */
+	readonly #acts: number;
 	/** How often memory or others' places run short. */
 	readonly #pressure: number;
 
 	constructor({ seed, mutant = "none" }: RunOptions) {
 		const random = new Random(seed);
 		this.random = random;
+		this.traits = randomTraits(random);
 		this.trace = new Trace();
 		this.mutant = mutant;
-		this.sessions = random.pick([1, 2, 4, 8, 16, 24]);
+		this.sessions = random.pick(this.traits.patient ? [4, 8, 16] : [1, 2, 4, 8, 16, 24]);
 		this.places = random.pick([8, 8, 16, 64]);
-		this.bufferedBytes = random.pick([1, 1, 2, 4, 32]) * CHUNK_BYTES;
-		this.#arrivals = random.pick([0.02, 0.1, 0.3, 0.6]);
+		this.bufferedBytes = random.pick(this.traits.patient ? [1, 4, 32, 32] : [1, 1, 2, 4, 32]) * CHUNK_BYTES;
+		this.#arrivals = random.pick(this.traits.patient ? [0.1, 0.3, 0.6] : [0.02, 0.1, 0.3, 0.6]);
 		const short = random.chance(0.15);
 		this.#pressure = short ? 0.03 : 0.0005;
-		this.#pace = random.pick([1, 1, 3, 10]);
-		this.#faults = randomFaults(random);
+		this.#pace = this.traits.patient ? 1 : random.pick([1, 1, 3, 10]);
+		this.#acts = this.traits.patient ? random.pick([4, 12, 24]) : 4;
+		this.#faults = randomFaults(random, this.traits.patient ? 0.3 : 0.1);
 		this.kernel = this.#makeKernel();
-		this.peers = new Peers(this.kernel, random, random.chance(short ? 0.8 : 0.1));
+		this.peers = new Peers(this.kernel, random, random.chance(short ? 0.8 : 0.1), this.traits, (board) =>
+			this.#takesRequests(board),
+		);
 		this.operator = new Operator(this);
 		this.rests = new Rests(this);
 		this.kernel.others = this.peers;
@@ -141,8 +159,13 @@ export class World implements Surroundings {
 		core.sources = this.sources;
 		// Written down where nobody reads it.
 		if (mutant === "lost_owner") core.owners = new Owners(DESCRIPTORS);
+		// Nothing that is written there stays.
+		if (mutant === "blind_lending") core.exchanges.lentTurn = new Float64Array(0);
+		if (mutant === "swallowed_error")
+			core.secures.failure = new Proxy(core.secures.failure, { set: () => true });
 		this.operator.start();
-		if (random.chance(0.4)) this.kernel.limit = this.kernel.openCount + random.between(1, 3 * this.sessions);
+		if (random.chance(this.traits.patient ? 0.1 : 0.4))
+			this.kernel.limit = this.kernel.openCount + random.between(1, 3 * this.sessions);
 	}
 
 	#makeKernel(): SimulatedKernel {
@@ -153,6 +176,15 @@ export class World implements Surroundings {
 		kernel.pipeCapacity = random.pick([4_096, 65_536, 1 << 20]);
 		kernel.setMutant(this.mutant);
 		return kernel;
+	}
+
+	meet(what: string): void {
+		this.met.set(what, (this.met.get(what) ?? 0) + 1);
+	}
+
+	#takesRequests(board: number): boolean {
+		const { upstreams } = this.reactor.core;
+		return upstreams.get(Math.floor(board / ADDRESSES))?.plan.pool != null;
 	}
 
 	/** Runs `turns` turns, then lets everything end. */
@@ -172,7 +204,7 @@ export class World implements Surroundings {
 		this.#forgetTurn();
 		this.kernel.noteTurn(this.turns);
 		this.reactor.turn();
-		if (this.turns >= SPOIL_FROM_TURN) this.#spoil();
+		if (this.turns >= SPOIL_FROM_TURN) spoil(this);
 		checkTurn(this);
 	}
 
@@ -181,6 +213,7 @@ export class World implements Surroundings {
 		const { kernel, sources } = this;
 		this.accepted = 0;
 		this.highestAccepted = -1;
+		this.madeRoom = false;
 		if (this.closed > 0) this.closedBy.fill(0);
 		this.closed = 0;
 		kernel.lacksDescriptors = false;
@@ -190,20 +223,6 @@ export class World implements Surroundings {
 		sources.notCounted = 0;
 		sources.tokens = 0;
 		this.operator.given.clear();
-	}
-
-	/** Plays a reactor at fault. */
-	#spoil(): void {
-		const { core } = this.reactor;
-		if (this.mutant === "lost_deadline") core.wheel.cancel(0);
-		if (this.mutant === "kept_session" && this.closed > 0) Atomics.add(this.live, LIVE_SESSIONS, 1);
-		if (this.mutant === "kept_listener_session" && this.closed > 0) Atomics.add(this.live, LIVE_LISTENERS, 1);
-		if (this.mutant !== "shed_busy" || !this.kernel.lacksDescriptors) return;
-		for (let slot = 0; slot < core.table.sessions; slot++)
-			if (at(core.table.state, slot) === RELAY && core.nowMs - at(core.table.activeMs, slot) < 500) {
-				close(core, slot, FD_PRESSURE);
-				return;
-			}
 	}
 
 	// Time.
@@ -226,7 +245,7 @@ export class World implements Surroundings {
 			const door = this.operator.anyListener();
 			if (door !== undefined) peers.arrive(door.listener, door.plan);
 		}
-		for (let act = random.below(4); act > 0; act--) {
+		for (let act = random.below(this.#acts); act > 0; act--) {
 			const peer = peers.any();
 			if (peer !== undefined) peers.act(peer);
 		}
@@ -289,26 +308,18 @@ export class World implements Surroundings {
 				operator.draining = true;
 				operator.command({ kind: "drain" });
 			}
-			const endsAtMs = this.kernel.nowMs + this.#longestEndMs();
+			const endsAtMs = this.kernel.nowMs + longestEndMs(this);
 			do {
 				if (this.kernel.nowMs > endsAtMs) violated("sessions are left although every deadline has passed");
 				this.#turn();
-			} while (reactor.core.table.clients > 0 || (way !== 1 && operator.queued > 0));
+			} while (
+				reactor.core.table.links > 0 ||
+				reactor.core.table.clients > 0 ||
+				(way !== 1 && operator.queued > 0)
+			);
 			if (way === 1 && !operator.hasHeard("drained")) violated("it has drained, and did not say so");
 		}
 		checkEnd(this);
-	}
-
-	/** When all other ends cooperate: every session passes each deadline once at most, those that wait come after it. */
-	#longestEndMs(): number {
-		const { core } = this.reactor;
-		const { queued } = this.operator;
-		let longestMs = 0;
-		for (const policy of core.policies) {
-			const { handshakeMs, silenceMs, connectMs, idleMs, halfClosedMs } = policy;
-			longestMs = Math.max(longestMs, handshakeMs + silenceMs + connectMs + idleMs + halfClosedMs);
-		}
-		return (queued + 1) * (longestMs + END_SLACK_MS) + (queued * 1_000) / core.acceptsPerSecond;
 	}
 }
 
@@ -316,4 +327,6 @@ export class World implements Surroundings {
 interface Replaceable {
 	sources: Sources;
 	owners: Owners;
+	exchanges: { lentTurn: Float64Array };
+	secures: { failure: Int32Array };
 }

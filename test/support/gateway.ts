@@ -257,7 +257,8 @@ export class Gateway {
 	 * Waits until it holds exactly the descriptors of the baseline, each the same file. Only empty pipes for
 	 * splicing may have come, which reactors keep for the next bulk, and idle upstream connections:
 	 * `sluice_pipes_open` and `sluice_pool_idle` say how many there are; a pipe is two descriptors, a connection
-	 * is one, no more and no fewer. Whatever was borrowed has been returned by then.
+	 * is one, no more and no fewer. Whatever was borrowed has been returned by then, and no TLS session is left but
+	 * those of pooled connections.
 	 */
 	async settled(): Promise<void> {
 		let problem = "";
@@ -265,8 +266,11 @@ export class Gateway {
 			async () => {
 				const metrics = await this.metrics();
 				const pipes = metrics.sum("sluice_pipes_open");
-				problem = difference(this.#baseline, this.descriptors(), 2 * pipes, metrics.sum("sluice_pool_idle"));
+				const idle = metrics.sum("sluice_pool_idle");
+				problem = difference(this.#baseline, this.descriptors(), 2 * pipes, idle);
 				const out = metrics.sum("sluice_pool_active");
+				const secured = metrics.sum("sluice_tls_sessions");
+				if (problem === "" && secured > idle) problem = `${secured} TLS sessions, and only ${idle} pooled`;
 				if (problem === "" && out !== 0) problem = `${out} connections of pools are still borrowed`;
 				return problem === "" ? true : undefined;
 			},

@@ -8,6 +8,7 @@ import {
 	type Socket,
 	type TcpNetConnectOpts,
 } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Scenario } from "./scenario.js";
 import { Changes, PATIENCE_MS } from "./waiting.js";
 
@@ -30,15 +31,28 @@ export class Peer {
 			this.#received.push(bytes);
 			this.#changes.announce();
 		});
-		socket.on("end", () => {
-			this.ended = true;
-			this.#changes.announce();
-		});
+		socket.on("end", () => this.#end());
 		socket.on("error", (error: NodeJS.ErrnoException) => {
 			this.error = error.code ?? error.message;
 			this.#changes.announce();
 		});
 		socket.on("close", () => this.#changes.announce());
+	}
+
+	/**
+	 * Node tells a reset that came together with the last bytes as an end (libuv: POLLHUP after a read that was not
+	 * full). A write of nothing sends nothing, and knows.
+	 */
+	#end(): void {
+		const { socket } = this;
+		const ended = (error?: Error | null): void => {
+			// The error has an event of its own.
+			if (error) return;
+			this.ended = true;
+			this.#changes.announce();
+		};
+		if (socket instanceof TLSSocket || !socket.writable || socket.writableLength > 0) ended();
+		else socket.write("", ended);
 	}
 
 	/** What has come and was not taken by `take` or `expect`. */
@@ -129,19 +143,30 @@ export async function dial(
 	return peer;
 }
 
+export type OpenServer = (accept: (socket: Socket) => void) => Server;
+
+const openPlain: OpenServer = (accept) => createServer({ allowHalfOpen: true }, accept);
+
 /** An upstream that does what the test tells it to, connection by connection. */
 export class Upstream {
 	readonly server: Server;
 	/** Every connection it accepted, in order. */
 	readonly peers: Peer[] = [];
 	readonly #changes = new Changes();
+	/** What was accepted, whether or not anything was said on it. */
+	readonly #connections = new Set<Socket>();
 
-	constructor(serve: (peer: Peer) => void) {
-		this.server = createServer({ allowHalfOpen: true }, (socket) => {
+	/** `open` makes a server that hands over its connections; by default, as they come. */
+	constructor(serve: (peer: Peer) => void, open: OpenServer = openPlain) {
+		this.server = open((socket) => {
 			const peer = new Peer(socket);
 			this.peers.push(peer);
 			serve(peer);
 			this.#changes.announce();
+		});
+		this.server.on("connection", (socket) => {
+			this.#connections.add(socket);
+			socket.once("close", () => this.#connections.delete(socket));
 		});
 	}
 
@@ -173,6 +198,7 @@ export class Upstream {
 
 	close(): Promise<void> {
 		for (const { socket } of this.peers) socket.destroy();
+		for (const socket of this.#connections) socket.destroy();
 		return new Promise((resolve) => this.server.close(() => resolve()));
 	}
 }
@@ -182,8 +208,9 @@ export async function startUpstream(
 	scenario: Scenario,
 	serve: (peer: Peer) => void = () => {},
 	where: { readonly host?: string; readonly port?: number } | { readonly path: string } = {},
+	open?: OpenServer,
 ): Promise<Upstream> {
-	const upstream = new Upstream(serve);
+	const upstream = new Upstream(serve, open);
 	await upstream.listen("path" in where ? where : { host: LOOPBACK, port: 0, ...where });
 	scenario.defer(() => upstream.close());
 	return upstream;

@@ -17,6 +17,7 @@ function plan(balance: Balance, boards: readonly number[]): UpstreamPlan {
 		balance,
 		proxyProtocol: "off",
 		pool: null,
+		host: null,
 		ejectFailures: 3,
 		ejectForMs: 10_000,
 		addresses: boards.map((board) => ({

@@ -2,22 +2,32 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mock, type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import fc from "fast-check";
+import type { HealthConfig } from "../../src/config/config.js";
 import { closeDescriptor, openListener } from "../../src/kernel/sockets.js";
 import { type CheckedAddress, HealthChecks } from "../../src/upstream/health.js";
 import type { Target } from "../../src/upstream/resolver.js";
 import { freeAddress } from "../support/addresses.js";
+import { makeCertificate } from "../support/certificates.js";
 import { CONNECTION } from "../support/connection-options.js";
+import { scenario } from "../support/scenario.js";
 
-const HEALTH = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2 };
+const HEALTH: HealthConfig = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2, http: null };
 
 /** Health checks under a clock that the test moves; `attempts` are the sockets that they opened. */
-function setUp(t: TestContext): { checks: HealthChecks; attempts: Socket[]; events: string[] } {
+function setUp(t: TestContext): {
+	checks: HealthChecks;
+	attempts: Socket[];
+	/** What was told, with the error's code if it has one; and with its message. */
+	events: string[];
+	messages: string[];
+} {
 	mock.timers.enable({ apis: ["setTimeout"] });
 	const attempts: Socket[] = [];
 	const note = (message: unknown): void => {
@@ -25,11 +35,13 @@ function setUp(t: TestContext): { checks: HealthChecks; attempts: Socket[]; even
 	};
 	subscribe("net.client.socket", note);
 	const events: string[] = [];
+	const messages: string[] = [];
 	const checks = new HealthChecks({
-		changed: (address, down, error) =>
-			events.push(
-				`${address.label} ${down ? "down" : "up"}${error === undefined ? "" : ` ${codeOf(error)}`}`,
-			),
+		changed: (address, down, error) => {
+			const told = `${address.label} ${down ? "down" : "up"}`;
+			events.push(error === undefined ? told : `${told} ${codeOf(error)}`);
+			messages.push(error === undefined ? told : `${told} ${error.message}`);
+		},
 	});
 	t.after(() => {
 		unsubscribe("net.client.socket", note);
@@ -37,15 +49,20 @@ function setUp(t: TestContext): { checks: HealthChecks; attempts: Socket[]; even
 		for (const socket of attempts) socket.destroy();
 		mock.timers.reset();
 	});
-	return { checks, attempts, events };
+	return { checks, attempts, events, messages };
 }
 
 function codeOf(error: Error): string {
 	return (error as NodeJS.ErrnoException).code ?? error.message;
 }
 
-function checked(target: Target, board = 0, health = HEALTH): CheckedAddress {
-	return { board, target, label: `a${board}`, health };
+function checked(
+	target: Target,
+	board = 0,
+	health = HEALTH,
+	tls: CheckedAddress["tls"] = null,
+): CheckedAddress {
+	return { board, target, label: `a${board}`, health, tls };
 }
 
 /** The check that began last has ended, and its socket is closed. */
@@ -207,7 +224,7 @@ test("an address that does not answer in time has failed", async (t) => {
 	await setImmediate();
 	assert.deepEqual(events, []);
 	mock.timers.tick(1);
-	assert.deepEqual(events, ["a0 down no answer within 2000 ms"]);
+	assert.deepEqual(events, ["a0 down no answer within 2s"]);
 	mock.timers.tick(HEALTH.intervalMs);
 	assert.equal(attempts.length, 2, "and is checked again");
 });
@@ -237,6 +254,241 @@ test("follow([]) and close end a check that is under way, and its socket with it
 			mock.timers.tick(100 * HEALTH.intervalMs);
 			assert.equal(attempts.length, 1, "no further check");
 			assert.deepEqual(events, [], "a check that was cut off is no result");
+		});
+	}
+});
+
+/** An upstream that answers whoever asks, and ends, or does what it is told to. */
+async function httpUpstream(
+	t: TestContext,
+	answer: string | ((asked: string, socket: Socket) => void),
+): Promise<{ target: Target; asked: string[] }> {
+	const asked: string[] = [];
+	const server = createServer((socket) => {
+		let text = "";
+		socket.on("error", () => {});
+		socket.on("data", (bytes) => {
+			text += bytes.toString("latin1");
+			if (!text.endsWith("\r\n\r\n")) return;
+			asked.push(text);
+			if (typeof answer === "string") socket.end(answer);
+			else answer(text, socket);
+		});
+	});
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	t.after(() => server.close());
+	const { port } = server.address() as AddressInfo;
+	return { target: { kind: "ip", address: "127.0.0.1", family: 4, port }, asked };
+}
+
+const HTTP_HEALTH: HealthConfig = {
+	...HEALTH,
+	fall: 1,
+	rise: 1,
+	http: { path: "/healthz?deep=1", host: "app.test:81", statuses: [{ from: 200, to: 399 }] },
+};
+
+test("an HTTP check is one GET of its path, for its host, over a connection that ends with it", async (t) => {
+	const { target, asked } = await httpUpstream(t, "HTTP/1.1 204 No Content\r\n\r\n");
+	const { checks, attempts, events } = setUp(t);
+	checks.follow([checked(target, 0, HTTP_HEALTH)]);
+	await ended(attempts);
+	assert.deepEqual(events, []);
+	const [head = ""] = asked;
+	const [line, ...fields] = head.trimEnd().split("\r\n");
+	assert.equal(line, "GET /healthz?deep=1 HTTP/1.1");
+	assert.deepEqual(fields.sort(), [
+		"Accept: */*",
+		"Connection: close",
+		"Host: app.test:81",
+		"User-Agent: sluice-health",
+	]);
+	mock.timers.tick(HEALTH.intervalMs);
+	await ended(attempts);
+	assert.deepEqual([attempts.length, asked.length], [2, 2]);
+});
+
+test("the status decides, and the reason is told", async (t) => {
+	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	const cases: readonly (readonly [answer: string, verdict: string | undefined])[] = [
+		[ok, undefined],
+		["HTTP/1.1 399 Odd\r\n\r\n", undefined],
+		["HTTP/1.0 302 Found\r\nLocation: /login\r\n\r\n", undefined],
+		["HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno", "answered 500"],
+		["HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "answered 404"],
+		// An interim answer is none.
+		["HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 503 No\r\n\r\n", "answered 503"],
+		["HTTP/1.1 101 Go on\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", "answered 101"],
+		// Cut off in its body: the status was there.
+		["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", undefined],
+		["", "closed the connection without an answer"],
+		["HTTP/1.1 200 O", "closed the connection without an answer"],
+		["SSH-2.0-OpenSSH_9.2\r\n", "answered what is no HTTP response (Parse Error: Expected HTTP/"],
+	];
+	for (const [answer, verdict] of cases) {
+		await t.test(JSON.stringify(answer), async (inner) => {
+			const { target } = await httpUpstream(inner, answer);
+			const { checks, attempts, messages } = setUp(inner);
+			checks.follow([checked(target, 0, HTTP_HEALTH)]);
+			await ended(attempts);
+			assert.equal(messages.length, verdict === undefined ? 0 : 1, messages.join());
+			assert.ok(verdict === undefined || messages[0]?.startsWith(`a0 down ${verdict}`), messages.join());
+		});
+	}
+});
+
+test("statuses may be several ranges, and come and go with them", async (t) => {
+	let status = 200;
+	const { target } = await httpUpstream(t, (_, socket) =>
+		socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`),
+	);
+	const { checks, attempts, messages } = setUp(t);
+	const http = {
+		path: "/",
+		host: "a.test",
+		statuses: [
+			{ from: 204, to: 204 },
+			{ from: 400, to: 403 },
+		],
+	};
+	const health = { ...HEALTH, fall: 1, rise: 1, http };
+	for (const next of [200, 204, 399, 400, 404, 403]) {
+		status = next;
+		if (attempts.length === 0) checks.follow([checked(target, 0, health)]);
+		else mock.timers.tick(HEALTH.intervalMs);
+		await ended(attempts);
+	}
+	assert.deepEqual(messages, [
+		"a0 down answered 200",
+		"a0 up",
+		"a0 down answered 399",
+		"a0 up",
+		"a0 down answered 404",
+		"a0 up",
+	]);
+});
+
+test("an HTTP check's time is for the connection and the answer's head together", async (t) => {
+	for (const said of ["", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nX: "]) {
+		await t.test(JSON.stringify(said), async (inner) => {
+			const { target, asked } = await httpUpstream(inner, (_, socket) => socket.write(said));
+			const { checks, attempts, messages } = setUp(inner);
+			checks.follow([checked(target, 0, HTTP_HEALTH)]);
+			while (asked.length === 0) await setImmediate();
+			mock.timers.tick(HEALTH.timeoutMs - 1);
+			await setImmediate();
+			assert.deepEqual(messages, []);
+			mock.timers.tick(1);
+			assert.deepEqual(messages, ["a0 down no answer within 2s"]);
+			await ended(attempts);
+		});
+	}
+	await t.test("one that never accepts", async (inner) => {
+		const target = await silentTarget(inner);
+		const { checks, attempts, messages } = setUp(inner);
+		checks.follow([checked(target, 0, HTTP_HEALTH)]);
+		mock.timers.tick(HEALTH.timeoutMs);
+		assert.deepEqual(messages, ["a0 down no answer within 2s"]);
+		await ended(attempts);
+	});
+});
+
+test("a body that does not end costs no more than the check's time, and its status counts", async (t) => {
+	const { target } = await httpUpstream(t, (_, socket) =>
+		socket.write("HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n"),
+	);
+	const { checks, attempts, messages } = setUp(t);
+	const answered = new Promise((resolve) => {
+		const watch = (): void => {
+			if ((attempts[0]?.bytesRead ?? 0) > 0) resolve(undefined);
+			else void setImmediate().then(watch);
+		};
+		watch();
+	});
+	checks.follow([checked(target, 0, HTTP_HEALTH)]);
+	await answered;
+	await setImmediate();
+	mock.timers.tick(HEALTH.timeoutMs);
+	assert.deepEqual(messages, ["a0 down answered 500"]);
+	await ended(attempts);
+});
+
+test("a body without bound is not read to its end", async (t) => {
+	const { target } = await httpUpstream(t, (_, socket) => {
+		socket.write("HTTP/1.1 200 OK\r\n\r\n");
+		const pour = (): void => {
+			while (!socket.destroyed && socket.write(Buffer.alloc(16_384)));
+		};
+		socket.on("drain", pour);
+		pour();
+	});
+	const { checks, attempts, messages } = setUp(t);
+	checks.follow([checked(target, 0, HTTP_HEALTH)]);
+	await ended(attempts);
+	assert.deepEqual(messages, []);
+	assert.ok((attempts[0]?.bytesRead ?? 0) < 1_048_576, String(attempts[0]?.bytesRead));
+});
+
+scenario("an HTTP check of an upstream that speaks TLS verifies what its sessions do", async (scenario) => {
+	const certificate = await makeCertificate(scenario, "app.test");
+	const names: unknown[] = [];
+	const sockets = new Set<Socket>();
+	const server = createTlsServer(certificate, (socket) => {
+		names.push((socket as TLSSocket & { servername: unknown }).servername);
+		sockets.add(socket);
+		socket.on("error", () => {});
+		socket.on("close", () => sockets.delete(socket));
+		socket.once("data", () => socket.end("HTTP/1.1 204 No Content\r\n\r\n"));
+	});
+	server.on("tlsClientError", () => {});
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	scenario.defer(() => void server.close());
+	const { port } = server.address() as AddressInfo;
+	const target: Target = { kind: "ip", address: "127.0.0.1", family: 4, port };
+	const ca = certificate.cert;
+	for (const [tls, verdict] of [
+		[{ serverName: "app.test", verify: true, ca }, undefined],
+		[{ serverName: "other.test", verify: false }, undefined],
+		[{ serverName: "app.test", verify: true }, "self-signed certificate"],
+		[{ serverName: "other.test", verify: true, ca }, "does not match certificate's altnames"],
+		[{ serverName: "127.0.0.1", verify: true, ca }, "IP: 127.0.0.1 is not in the cert's list"],
+	] as const) {
+		const { checks, attempts, messages } = setUp(scenario.context);
+		checks.follow([checked(target, 0, HTTP_HEALTH, tls)]);
+		await ended(attempts);
+		const told = messages.join();
+		assert.ok(verdict === undefined ? told === "" : told.includes(verdict), `${tls.serverName}: ${told}`);
+		checks.close();
+		mock.timers.reset();
+	}
+	while (sockets.size > 0) await setImmediate();
+	assert.deepEqual(names.slice(0, 2), ["app.test", "other.test"]);
+});
+
+test("an upstream that is silent amid TLS has failed, and its socket is given back", async (t) => {
+	const { target } = await httpUpstream(t, () => {});
+	const { checks, attempts, messages } = setUp(t);
+	checks.follow([checked(target, 0, HTTP_HEALTH, { serverName: "app.test", verify: true })]);
+	while ((attempts[0]?.bytesWritten ?? 0) === 0) await setImmediate();
+	mock.timers.tick(HEALTH.timeoutMs);
+	assert.deepEqual(messages, ["a0 down no answer within 2s"]);
+	await ended(attempts);
+});
+
+test("follow([]) and close end an HTTP check that is under way, and its socket with it", async (t) => {
+	for (const end of [(checks: HealthChecks) => checks.follow([]), (checks: HealthChecks) => checks.close()]) {
+		await t.test(end.toString(), async (inner) => {
+			const { target, asked } = await httpUpstream(inner, () => {});
+			const { checks, attempts, messages } = setUp(inner);
+			checks.follow([checked(target, 0, HTTP_HEALTH)]);
+			while (asked.length === 0) await setImmediate();
+			end(checks);
+			await ended(attempts);
+			mock.timers.tick(100 * HEALTH.intervalMs);
+			assert.equal(attempts.length, 1);
+			assert.deepEqual(messages, []);
 		});
 	}
 });

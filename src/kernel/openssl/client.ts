@@ -82,6 +82,8 @@ export class ClientContext extends Context {
 	 * certificate was checked when it began. False: there is nothing to continue with, an earlier one stays.
 	 */
 	remember(session: number): boolean {
+		// What an earlier context believed, this one need not.
+		if (ssl.contextOf(session) !== this.pointer) return false;
 		const resumption = ssl.takeResumption(session);
 		if (resumption === 0) return false;
 		if (ssl.isResumable(resumption) !== 1) {

@@ -1,4 +1,5 @@
 /** What server and client contexts have in common: how sessions behave on a non-blocking descriptor. */
+import * as libc from "../libc.js";
 import type { PemFile } from "./certificate.js";
 import { clearErrors, reasonText, TlsConfigError, takeFirstError } from "./errors.js";
 import * as ssl from "./library.js";
@@ -7,6 +8,7 @@ import { inCMemory } from "./tickets.js";
 import type { TlsContext } from "./tls.js";
 
 const CONTROL_MODE = 33;
+const CONTROL_CLEAR_MODE = 78;
 const CONTROL_READ_AHEAD = 41;
 const CONTROL_SESSION_CACHE = 44;
 const CONTROL_MIN_VERSION = 123;
@@ -16,18 +18,17 @@ const CACHE_OFF = 0;
 
 const MODE_ENABLE_PARTIAL_WRITE = 0x01;
 const MODE_ACCEPT_MOVING_WRITE_BUFFER = 0x02;
-/** A read goes on over records that carry no data, such as tickets: without it, it would stop at each. */
+/**
+ * With it, which is the default, a read goes on over records that carry no data for as long as the peer sends such:
+ * key updates come as fast as they can be followed. Without it, it stops where it would have to ask the kernel again.
+ */
 const MODE_AUTO_RETRY = 0x04;
 /** Otherwise OpenSSL looks for intermediate certificates among those that it trusts clients by. */
 const MODE_NO_AUTO_CHAIN = 0x08;
 /** 15 KB for an idle session instead of 48. */
 const MODE_RELEASE_BUFFERS = 0x10;
 const MODES =
-	MODE_ENABLE_PARTIAL_WRITE |
-	MODE_ACCEPT_MOVING_WRITE_BUFFER |
-	MODE_AUTO_RETRY |
-	MODE_NO_AUTO_CHAIN |
-	MODE_RELEASE_BUFFERS;
+	MODE_ENABLE_PARTIAL_WRITE | MODE_ACCEPT_MOVING_WRITE_BUFFER | MODE_NO_AUTO_CHAIN | MODE_RELEASE_BUFFERS;
 
 /** With it, an end that anybody on the path can forge would count as the end of the stream. */
 const OPTION_IGNORE_UNEXPECTED_EOF = 1 << 7;
@@ -53,6 +54,22 @@ const CIPHERS = [
 ].join(":");
 const CIPHER_SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
+/** Mozilla's curves; the post-quantum hybrid is in no OpenSSL before 3.5. A client is given the first that both know. */
+const GROUPS = "X25519:P-256:P-384";
+
+/**
+ * Signatures that both sides may use: without SHA-1, SHA-224, DSA and Ed448, which OpenSSL's default still has. Each
+ * handshake goes over the whole list, several times.
+ */
+const SIGNATURES = [
+	"ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ed25519",
+	"rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512",
+	"rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512",
+	"rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512",
+].join(":");
+
+const CONTROL_GROUPS_LIST = 92;
+const CONTROL_SIGALGS_LIST = 98;
 const CONTROL_CHAIN_CERTIFICATE = 89;
 /** `SSL_CTX_add1_chain_cert`: the context takes a reference of its own. */
 const ADD_REFERENCE = 1;
@@ -74,6 +91,7 @@ export abstract class Context implements TlsContext {
 		this.pointer = ssl.newContext(method);
 		if (this.pointer === 0) refuse("", "no TLS context can be made");
 		ssl.controlContext(this.pointer, CONTROL_MODE, MODES, 0);
+		ssl.controlContext(this.pointer, CONTROL_CLEAR_MODE, MODE_AUTO_RETRY, 0);
 		// A record's head and body in one receive: 12 % of a small request's CPU, 8 % of bulk.
 		ssl.controlContext(this.pointer, CONTROL_READ_AHEAD, 1, 0);
 		ssl.clearOptions(this.pointer, OPTION_IGNORE_UNEXPECTED_EOF);
@@ -120,11 +138,19 @@ export abstract class Context implements TlsContext {
 			if (ssl.setCiphers(this.pointer, CIPHERS) !== 1) refuse("", "none of the ciphers is available");
 			if (ssl.setCipherSuites(this.pointer, CIPHER_SUITES) !== 1)
 				refuse("", "none of the cipher suites is available");
+			this.#choose(CONTROL_GROUPS_LIST, GROUPS, "the groups");
+			this.#choose(CONTROL_SIGALGS_LIST, SIGNATURES, "the signatures");
 			build();
 		} catch (error) {
 			this.free();
 			throw error;
 		}
+	}
+
+	#choose(control: number, list: string, what: string): void {
+		const text = inCMemory(new TextEncoder().encode(`${list}\0`));
+		if (ssl.controlContext(this.pointer, control, 0, libc.addressOf(text)) !== 1)
+			refuse("", `${what} cannot be chosen`);
 	}
 
 	/** The certificate shown to the peer, and its key. */

@@ -201,6 +201,18 @@ export const doHandshake = declare<[number]>("SSL_do_handshake", "int", [POINTER
 export const peek = declare<[number, number, number]>("SSL_peek", "int", [POINTER, POINTER, "int"]);
 export const read = declare<[number, number, number]>("SSL_read", "int", [POINTER, POINTER, "int"]);
 export const write = declare<[number, number, number]>("SSL_write", "int", [POINTER, POINTER, "int"]);
+/** Lent: it belongs to the session. */
+export const writeBuffer = declare<[number]>("SSL_get_wbio", POINTER, [POINTER]);
+/** Takes the buffer over. */
+export const setWriteBuffer = declare<[number, number], void>("SSL_set0_wbio", "void", [POINTER, POINTER]);
+/** Takes whatever is written, and forgets it. */
+export const nullBuffer = declare<[]>("BIO_s_null", POINTER, []);
+export const writtenBytes = declare<[number]>("BIO_number_written", "uint64_t", [POINTER]);
+export const readBufferOf = declare<[number]>("SSL_get_rbio", POINTER, [POINTER]);
+export const takenBytes = declare<[number]>("BIO_number_read", "uint64_t", [POINTER]);
+/** `RB`: the head of a record was read, and not all of its body. */
+export const recordState = declare<[number], string>("SSL_rstate_string", "str", [POINTER]);
+export const hasPending = declare<[number]>("SSL_has_pending", "int", [POINTER]);
 export const pending = declare<[number]>("SSL_pending", "int", [POINTER]);
 export const shutdown = declare<[number]>("SSL_shutdown", "int", [POINTER]);
 export const setShutdown = declare<[number, number], void>("SSL_set_shutdown", "void", [POINTER, "int"]);

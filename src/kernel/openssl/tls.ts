@@ -5,6 +5,9 @@
  * Results: >= 0 is success; -1 … -4095 is `-errno`, as with the `Kernel`; the four below are neither.
  * After TRUNCATED, FAILED or an errno a session is good for `free` and nothing else.
  */
+import type { ClientOptions } from "./client.js";
+import type { ServerOptions } from "./server.js";
+
 export interface Tls {
 	/** Sessions opened and not yet freed. */
 	readonly live: number;
@@ -25,7 +28,8 @@ export interface Tls {
 	/**
 	 * Takes up to `length` bytes, at most one record (16 KiB). 0 is the end of the stream, said by the peer
 	 * (close_notify). Fewer than `length` does *not* mean that nothing more waits: only WANT_READ does. Bytes
-	 * may wait in the session of which the descriptor shows nothing, so with edges read until WANT_READ.
+	 * may wait in the session of which the descriptor shows nothing, so with edges read until WANT_READ. A peer
+	 * that keeps it busy with records that carry nothing has FAILED.
 	 */
 	read(session: number, offset: number, length: number): number;
 	/**
@@ -34,6 +38,14 @@ export interface Tls {
 	 * anything else the next write is free.
 	 */
 	write(session: number, offset: number, length: number): number;
+	/** Bytes handed to the kernel so far, as they travel: encrypted, and with the handshake's. */
+	written(session: number): number;
+	/** Bytes taken from the kernel so far, as they travelled. */
+	taken(session: number): number;
+	/** Bytes wait in the session, decrypted or not, of which the descriptor shows nothing. */
+	holds(session: number): boolean;
+	/** Part of a record has been taken: the next read asks the kernel for the rest of it, and for no byte more. */
+	isAmidRecord(session: number): boolean;
 	/** Decrypted bytes that wait in the session. There may be undecrypted ones, too. */
 	pending(session: number): number;
 	/**
@@ -61,11 +73,35 @@ export interface Tls {
 	lastReason(): string;
 }
 
+/** The library of one thread: it also makes what sessions are opened with. */
+export interface TlsLibrary extends Tls {
+	/** @throws TlsConfigError */
+	serverContext(options: ServerOptions): TlsContext;
+	/** @throws TlsConfigError */
+	clientContext(options: ClientOptions): TlsClientContext;
+	/** For all server contexts of this thread, those in use included; the newest first. */
+	useTicketKeys(keys: readonly Uint8Array[]): void;
+	/** When all contexts and sessions are freed. */
+	dispose(): void;
+}
+
 /** Made by the library; freeing it leaves the sessions that were opened with it alone. */
 export interface TlsContext {
 	readonly pointer: number;
 	free(): void;
 }
+
+export interface TlsClientContext extends TlsContext {
+	/** Later sessions continue this one, when the upstream agrees. Call it before `free`. */
+	remember(session: number): boolean;
+}
+
+/**
+ * A session that is not amid a record asks the kernel for more than this at a time. So when it has taken less since
+ * then, with the descriptor known to be empty, and holds nothing, the first of its reads was a short one: the
+ * descriptor is empty again.
+ */
+export const READ_AHEAD_BYTES = 16_384;
 
 /** Nothing to be had before the descriptor is readable. */
 export const WANT_READ = -10_001;

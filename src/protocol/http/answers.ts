@@ -37,7 +37,12 @@ const ANSWERS: Readonly<Record<AnswerStatus, Answer>> = {
 		// RFC 6455, 4.4, and RFC 9110, 15.5.22.
 		fields: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
 	},
-	429: { reason: "Too Many Requests", sentence: "more requests came than are taken in this time" },
+	429: {
+		reason: "Too Many Requests",
+		sentence: "more requests came than are taken in this time",
+		// A bucket that is refilled every second has something by then (RFC 6585, 4).
+		fields: "Retry-After: 1\r\n",
+	},
 	431: { reason: "Request Header Fields Too Large", sentence: "the head of the request is too large" },
 	501: { reason: "Not Implemented", sentence: "this method or transfer coding is not known here" },
 	502: { reason: "Bad Gateway", sentence: "the server behind this gateway gave no valid answer" },

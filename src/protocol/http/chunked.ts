@@ -128,6 +128,8 @@ export class ChunkedScanner {
 	nameLength = 0;
 	/** After scan: where it stopped. After COMPLETE just past the body; after MALFORMED at the byte at fault. */
 	position = 0;
+	/** After scan: how many of the bytes were data. */
+	dataBytes = 0;
 	/** After MALFORMED: which of HTTP_CAUSES. */
 	cause = NO_CAUSE;
 
@@ -152,11 +154,13 @@ export class ChunkedScanner {
 	 */
 	scan(bytes: Uint8Array, start: number, end: number): Verdict {
 		let position = start;
+		this.dataBytes = 0;
 		while (position < end) {
 			if (this.phase === DATA) {
 				// The one place where bytes are many: skipped by arithmetic.
 				const skipped = Math.min(this.left, end - position);
 				this.left -= skipped;
+				this.dataBytes += skipped;
 				position += skipped;
 				if (this.left === 0) this.phase = DATA_CR;
 				continue;

@@ -5,11 +5,24 @@ import {
 	FIELD_LAST_DROPPED,
 	FIELD_LAST_FORWARDING,
 	FIELD_LAST_FRAMING,
+	FIELD_SEC_WEBSOCKET_ACCEPT,
+	FIELD_SEC_WEBSOCKET_KEY,
+	FIELD_SEC_WEBSOCKET_VERSION,
 	FIELD_TRAILER,
 	FIELD_VIA,
 	fieldIdOf,
 } from "./field-names.js";
 import { IS_TOKEN, IS_VALUE, isSpace, isSpellingOf } from "./grammar.js";
+
+/** What the gateway reads or writes itself, or what proves that a handshake was understood. */
+const OURS: ReadonlySet<number> = new Set([
+	FIELD_TRAILER,
+	FIELD_EXPECT,
+	FIELD_VIA,
+	FIELD_SEC_WEBSOCKET_KEY,
+	FIELD_SEC_WEBSOCKET_VERSION,
+	FIELD_SEC_WEBSOCKET_ACCEPT,
+]);
 
 /** A field that no route may touch, or one that could not be sent. */
 export class FieldEditError extends Error {
@@ -73,25 +86,28 @@ export function checkName(name: string): void {
 	const id = fieldIdOf(bytes, 0, bytes.length);
 	const isOurs =
 		(id !== 0 && id <= FIELD_LAST_DROPPED) || (id > FIELD_LAST_FORWARDING && id <= FIELD_LAST_FRAMING);
-	if (isOurs || id === FIELD_TRAILER || id === FIELD_EXPECT || id === FIELD_VIA) {
+	if (isOurs || OURS.has(id)) {
 		throw new FieldEditError(name, "belongs to the connection, and the gateway writes it itself");
 	}
 	if (id > FIELD_LAST_DROPPED && id <= FIELD_LAST_FORWARDING) {
-		throw new FieldEditError(name, "says who the client is: it is set by the gateway, see `trusted`");
+		throw new FieldEditError(
+			name,
+			"says who the client is: it is set by the gateway, see `forwarded_trusted`",
+		);
 	}
 }
 
 /** @throws {FieldEditError} */
 export function checkValue(name: string, value: string): void {
 	const isSendable = Array.from(value, (character) => character.charCodeAt(0)).every(
-		(code) => code < 256 && at(IS_VALUE, code) === 1,
+		(code) => code < 128 && at(IS_VALUE, code) === 1,
 	);
 	const isPadded =
 		value !== "" && (isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(value.length - 1)));
 	if (!isSendable || isPadded) {
 		throw new FieldEditError(
 			name,
-			"has a value with control characters, characters beyond Latin-1, or padding",
+			"has a value with control characters, characters beyond ASCII, or padding",
 		);
 	}
 }

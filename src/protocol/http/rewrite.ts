@@ -59,16 +59,16 @@ const writer = new Writer();
 
 /** How requests go on. One object serves one reactor: what changes from request to request is set before each. */
 export class RequestRewrite {
-	/** Sent as Host instead of the client's; undefined: the client's is kept. */
-	host: Uint8Array | undefined = undefined;
+	/** Sent as Host instead of the client's; null: the client's is kept. */
+	host: Uint8Array | null = null;
 	/** Fields of the route. */
 	edits: FieldEdits = NO_EDITS;
 	/** X-Forwarded-For, -Proto and -Host are sent. */
 	sendsXForwarded = true;
 	/** Forwarded is sent (RFC 7239). */
 	sendsForwarded = false;
-	/** Our name in Via (RFC 9110, 7.6.3), a token; undefined: no Via. */
-	via: Uint8Array | undefined = undefined;
+	/** Our name in Via (RFC 9110, 7.6.3), a token; null: no Via. */
+	via: Uint8Array | null = null;
 	/** The name of the field that carries the subject of the client's certificate; see {@link setSubjectField}. */
 	#subjectName: Uint8Array | undefined = undefined;
 	#subjectLine: Uint8Array = NOTHING;
@@ -92,9 +92,13 @@ export class RequestRewrite {
 
 	/**
 	 * Names the field for the certificate's subject. A client's own field of that name is dropped in every case,
-	 * certificate or not. @throws {FieldEditError}
+	 * certificate or not. Null: there is none any more. @throws {FieldEditError}
 	 */
-	setSubjectField(name: string): void {
+	setSubjectField(name: string | null): void {
+		if (name === null) {
+			this.#subjectName = undefined;
+			return;
+		}
 		checkName(name);
 		this.#subjectName = canonicalName(name);
 		this.#subjectLine = ascii(name);
@@ -125,7 +129,7 @@ export class RequestRewrite {
 /** How responses go on. */
 export class ResponseRewrite {
 	edits: FieldEdits = NO_EDITS;
-	via: Uint8Array | undefined = undefined;
+	via: Uint8Array | null = null;
 	/** The minor version of the client's request: a 1.0 client is told that its connection is kept. */
 	requestMinor: 0 | 1 = 1;
 	/** The client's connection ends with this response. True whatever is said here when only its end frames the body. */
@@ -150,7 +154,7 @@ export function writeRequestHead(
 	if (options.sendsXForwarded) writeXForwarded(source, head, options);
 	if (options.sendsForwarded) writeForwarded(source, head, options);
 	if (options.subjectName !== undefined && options.subjectEnd > options.subjectStart) writeSubject(options);
-	if (options.via !== undefined) writeVia(options.via, head.versionMinor);
+	if (options.via !== null) writeVia(options.via, head.versionMinor);
 	writer.bytes(options.edits.lines);
 	if (options.keepsUpgrade) writer.bytes(CONNECTION_UPGRADE);
 	else if (options.closes) writer.bytes(CONNECTION_CLOSE);
@@ -178,7 +182,7 @@ function writeRequestLine(source: Uint8Array, head: RequestHead): void {
 
 /** First of all fields, where RFC 9110, 7.2 wants it. */
 function writeHost(source: Uint8Array, head: RequestHead, options: RequestRewrite): void {
-	if (options.host !== undefined) {
+	if (options.host !== null) {
 		writer.bytes(HOST);
 		writer.bytes(options.host);
 	} else if (head.authority.hostLength > 0 || head.fields.hostIndex >= 0) {
@@ -361,7 +365,7 @@ export function writeResponseHead(
 	writer.span(source, head.reasonStart, head.reasonEnd);
 	writeLineEnd();
 	copyResponseFields(source, head, options);
-	if (options.via !== undefined) writeVia(options.via, head.versionMinor);
+	if (options.via !== null) writeVia(options.via, head.versionMinor);
 	if (!head.isInterim) {
 		writer.bytes(options.edits.lines);
 		writeResponseConnection(head, options);

@@ -14,6 +14,7 @@ function scan(text: string): { verdict: number; position: number; cause: string 
 	const bytes = latin1(text);
 	const scanner = new ChunkedScanner();
 	const verdict = scanner.scan(bytes, 0, bytes.length);
+	const { dataBytes } = scanner;
 	const whole = { verdict, position: scanner.position, cause: causeName(scanner.cause) };
 	for (let cut = 1; cut < bytes.length; cut++) {
 		const pieces = new ChunkedScanner();
@@ -23,6 +24,7 @@ function scan(text: string): { verdict: number; position: number; cause: string 
 			const later = new ChunkedScanner();
 			later.load(pieces.phase, pieces.left, pieces.spent, pieces.nameHash, pieces.nameLength);
 			said = later.scan(bytes, cut, bytes.length);
+			assert.equal(pieces.dataBytes + later.dataBytes, dataBytes, `data, cut at ${cut}`);
 			assert.deepEqual([said, later.position, causeName(later.cause)], Object.values(whole), `cut at ${cut}`);
 		} else {
 			assert.deepEqual(
@@ -186,6 +188,13 @@ test("trailers are well-formed and few, and name nothing that heads decide by", 
 	const beyond = latin1(`0\r\nX: ${"y".repeat(TRAILERS_LIMIT_BYTES)}\r\n\r\n`);
 	assert.equal(scanner.scan(beyond, 0, beyond.length), MALFORMED);
 	assert.equal(causeName(scanner.cause), "trailers_too_large");
+});
+
+test("data is counted without its framing", () => {
+	const scanner = new ChunkedScanner();
+	const body = latin1("5;name=value\r\nhello\r\n0a\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n");
+	assert.equal(scanner.scan(body, 0, body.length), COMPLETE);
+	assert.equal(scanner.dataBytes, 15);
 });
 
 test("a scanner that is used again begins anew, and refuses to go on behind the end", () => {

@@ -1,0 +1,10 @@
+/** Bounds of what a configuration may ask for, where several sections or rules know them. */
+
+/** Bounds of the tables that reactors share; the gateway allocates them once, at start. */
+export const LISTENERS_MAX = 256;
+export const ROUTES_MAX = 65_536;
+export const ADDRESSES_MAX = 4_096;
+/** A session holds two descriptors, and `fs.nr_open` allows 1,048,576 of them unless raised. */
+export const CONNECTIONS_MAX = 1_048_576;
+/** A counter of 32 bits; who means no limit writes this. */
+export const REQUESTS_MAX = 2_000_000_000;

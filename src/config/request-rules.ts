@@ -1,0 +1,59 @@
+/** Rules of what routes do with requests: where it has a meaning at all, and which fields go together. */
+import { FIELDS_MAX, FIELDS_MAX_BYTES, foldFieldName } from "./fields.js";
+import { REJECT } from "./names.js";
+import { list, type Mapping, mapping } from "./plain.js";
+import type { Report } from "./rules.js";
+import type { Path } from "./source.js";
+
+/** Keys of a route that are no conditions: what is done with its requests. */
+export const ROUTE_ACTIONS = ["request_headers", "response_headers", "request_body_bytes"] as const;
+
+/** Targets that take no requests: upstreams of bytes, and `reject`. */
+export function bytesTargets(upstreams: unknown): ReadonlySet<string> {
+	const entries = Object.entries(mapping(upstreams));
+	const names = entries.filter(([, value]) => mapping(value)["http"] === undefined).map(([name]) => name);
+	return new Set([...names, REJECT]);
+}
+
+export function checkRouteActions(
+	route: Mapping,
+	path: Path,
+	takeNone: ReadonlySet<string>,
+	report: Report,
+): void {
+	const { to } = route;
+	for (const key of ROUTE_ACTIONS) {
+		if (route[key] === undefined || typeof to !== "string" || !takeNone.has(to)) continue;
+		report.problem(
+			[...path, key],
+			`"${key}" holds for requests, and "${to}" takes none: name an upstream with "http", or remove "${key}"`,
+			"key",
+		);
+	}
+	for (const key of ["request_headers", "response_headers"])
+		checkFields(mapping(route[key]), [...path, key], report);
+}
+
+function checkFields({ set, remove }: Mapping, path: Path, report: Report): void {
+	const fields = Object.entries(mapping(set));
+	const seen = new Set<string>();
+	const claim = (name: unknown, place: Path, part: "key" | "value"): void => {
+		if (typeof name !== "string") return;
+		if (seen.has(foldFieldName(name)))
+			report.problem(
+				place,
+				`"${name}" is named twice here: remove one of the two (what is set replaces)`,
+				part,
+			);
+		seen.add(foldFieldName(name));
+	};
+	for (const [name] of fields) claim(name, [...path, "set", name], "key");
+	for (const [index, name] of list(remove).entries()) claim(name, [...path, "remove", index], "value");
+	if (seen.size > FIELDS_MAX) report.problem(path, `at most ${FIELDS_MAX} fields can be named here`);
+	const bytes = fields.reduce((sum, [name, value]) => sum + name.length + String(value).length + 4, 0);
+	if (bytes > FIELDS_MAX_BYTES)
+		report.problem(
+			[...path, "set"],
+			`these fields make ${bytes} bytes: at most ${FIELDS_MAX_BYTES} can be added`,
+		);
+}

@@ -1,0 +1,220 @@
+/** The sections of `sluice.yaml` that hold for all listeners and upstreams. */
+
+import { z } from "zod";
+import { CONNECTIONS_MAX, REQUESTS_MAX } from "./bounds.js";
+import * as defaults from "./defaults.js";
+import { InvalidValue } from "./errors.js";
+import {
+	bufferSize,
+	choice,
+	duration,
+	expected,
+	keepaliveSeconds,
+	optionalDuration,
+	optionalNumber,
+	section,
+	size,
+	sizeOrOff,
+	whole,
+	yesNo,
+} from "./schema-values.js";
+import { formatSize, parseDuration } from "./units.js";
+
+/** Less than one receive buffer would stop every session that meets a slow reader. */
+const BUFFERED_MIN_BYTES = 65_536;
+const FD_RESERVE_MAX = 65_536;
+/** More than any machine accepts. */
+const RATE_MAX = 1_000_000;
+/** Less would close sessions on a machine where nothing is wrong. */
+const MEMORY_MIN_BYTES = 16 * 1_048_576;
+/** Two full-sized segments of TCP segmentation offload would not fit below it. */
+const UNSENT_MIN_BYTES = 16_384;
+const KEEPALIVE_MAX_PROBES = 127;
+
+export const limits = section({
+	connections: whole(1, CONNECTIONS_MAX)
+		.optional()
+		.describe(
+			"Sessions at a time, over all listeners. Default: what the descriptor limit allows. Raising it needs a restart.",
+		),
+	when_full: choice(["wait", "reset"]).optional().meta({
+		description:
+			"What becomes of clients beyond connections, a listener's connections or accepts_per_second. `wait`: accepting pauses, and they wait in the accept queue. `reset`: they are reset at once, as limit_connections or limit_rate.",
+		default: defaults.limits.whenFull,
+	}),
+	connections_per_ip: optionalNumber(
+		CONNECTIONS_MAX,
+		"Sessions at a time of one client address (IPv6: of one /64; with proxy_protocol: of the address in the header). Further ones are reset as limit_ip.",
+	),
+	accepts_per_second: optionalNumber(
+		RATE_MAX,
+		"Connections taken per second, over all listeners: a token bucket that holds one second's worth.",
+	),
+	accepts_per_second_per_ip: optionalNumber(
+		RATE_MAX,
+		"The same for one client address (IPv6: for one /64). Connections beyond it are reset as limit_rate.",
+	),
+	buffered_bytes: size("64MiB", BUFFERED_MIN_BYTES)
+		.optional()
+		.meta({
+			description:
+				"Bytes that may wait in user space for slow readers, over all reactors. When they run out, nothing more is read for a slow reader until it has taken what waits.",
+			default: formatSize(defaults.limits.bufferedBytes),
+		}),
+	fd_reserve: whole(1, FD_RESERVE_MAX).optional().meta({
+		description:
+			"Descriptors kept free for admin pages, logs and dials. When only these are left, connections that have earned least are closed as fd_pressure, and accepting pauses.",
+		default: defaults.limits.fdReserve,
+	}),
+	requests_per_connection: whole(1, REQUESTS_MAX).optional().meta({
+		description: "HTTP: requests that one connection may have; the last answer says that it ends.",
+		default: defaults.limits.requestsPerConnection,
+	}),
+	requests_per_second: optionalNumber(
+		RATE_MAX,
+		"HTTP: requests taken per second, over all listeners: a token bucket that holds one second's worth. Those beyond it are answered with 429, as limit_rate.",
+	),
+	requests_per_second_per_ip: optionalNumber(
+		RATE_MAX,
+		"The same for one client address (IPv6: for one /64), over all its connections.",
+	),
+	request_body_bytes: sizeOrOff("10MiB").meta({
+		description:
+			"HTTP: content that a request may have, where its route says nothing else. Larger ones are answered with 413, and closed as limit_body.",
+		default: "off",
+	}),
+	body_bytes_per_second: size("1KiB", 1)
+		.optional()
+		.meta({
+			description:
+				"HTTP: how fast a request's body must come, over ten seconds. Slower ones are answered with 408 and closed as request_timeout.",
+			default: formatSize(defaults.limits.bodyBytesPerSecond),
+		}),
+	memory: size("1GiB", MEMORY_MIN_BYTES).optional().meta({
+		description:
+			"Memory that sessions may hold: buffers here and in the kernel's sockets. Above it, connections that have earned least are closed as memory_pressure until 7/8 of it are in use. Default: a quarter of the machine's memory, or of the control group's.",
+	}),
+});
+
+export const sockets = section({
+	unsent: size("64KiB", UNSENT_MIN_BYTES)
+		.optional()
+		.meta({
+			description:
+				"What the kernel takes for one connection beyond the bytes that are under way to its peer (TCP_NOTSENT_LOWAT). A reader that stops holds about as much.",
+			default: formatSize(defaults.sockets.unsentBytes),
+		}),
+	send_buffer: bufferSize("SO_SNDBUF"),
+	receive_buffer: bufferSize("SO_RCVBUF"),
+});
+
+export const ledger = section({
+	interval: optionalDuration(
+		defaults.ledger.intervalMs,
+		"How often the ledger is held against the kernel's own table of descriptors.",
+	),
+});
+
+export const timeouts = section({
+	handshake: optionalDuration(
+		defaults.timeouts.handshakeMs,
+		"From accept until the connection can be routed, the PROXY header included. Then it is closed as handshake_timeout.",
+	),
+	connect: optionalDuration(
+		defaults.timeouts.connectMs,
+		"Until an upstream address accepts; then the next address is tried, and after the last the session is closed as connect_timeout.",
+	),
+	idle: optionalDuration(
+		defaults.timeouts.idleMs,
+		"No byte in either direction. Then the session is closed as idle_timeout.",
+	),
+	stall: optionalDuration(
+		defaults.timeouts.stallMs,
+		"Bytes wait and their reader takes none. Then the session is closed as stall_timeout.",
+	),
+	half_closed: optionalDuration(
+		defaults.timeouts.halfClosedMs,
+		"One direction has ended and the other is silent. Then the session is closed as half_closed_timeout.",
+	),
+	lifetime: z
+		.union(
+			[
+				z.enum(["off"]),
+				duration((text) => {
+					try {
+						return parseDuration(text);
+					} catch (error) {
+						throw error instanceof InvalidValue ? new InvalidValue(`${error.message}, or off`) : error;
+					}
+				}),
+			],
+			{
+				error: expected("a duration such as 12h, or off", (input) =>
+					typeof input === "number" ? `: write ${input}s or ${input}ms` : "",
+				),
+			},
+		)
+		.optional()
+		.meta({
+			description:
+				"Whole life of a session, however busy. Then it is closed as lifetime. `off`: sessions may live for ever.",
+			default: "off",
+		}),
+	drain: optionalDuration(
+		defaults.timeouts.drainMs,
+		"After SIGTERM, how long running sessions may finish. What is left then is closed as drained.",
+	),
+	request_head: optionalDuration(
+		defaults.timeouts.requestHeadMs,
+		"HTTP: from the first byte of a request's head to its last; bytes do not renew it. The first head of a connection has `handshake`. Then 408, and request_timeout.",
+	),
+	response_head: optionalDuration(
+		defaults.timeouts.responseHeadMs,
+		"HTTP: from the end of a request until the upstream begins to answer. Then 504, and response_timeout.",
+	),
+	keep_alive: optionalDuration(
+		defaults.timeouts.keepAliveMs,
+		"HTTP: between two requests of a connection. Then it is closed as idle_timeout.",
+	),
+	silence: optionalDuration(
+		defaults.timeouts.silenceMs,
+		"For listeners with a `protocol: any` route: a client that has said nothing for this long takes that route. Must be shorter than handshake.",
+	),
+});
+
+export const keepalive = section({
+	idle: duration(keepaliveSeconds)
+		.optional()
+		.meta({
+			description: "Silence until the kernel probes the peer. Whole seconds.",
+			default: `${defaults.keepalive.idleSeconds}s`,
+		}),
+	interval: duration(keepaliveSeconds)
+		.optional()
+		.meta({
+			description: "Between two probes. Whole seconds.",
+			default: `${defaults.keepalive.intervalSeconds}s`,
+		}),
+	probes: whole(1, KEEPALIVE_MAX_PROBES, " (the kernel takes no others)").optional().meta({
+		description: "Unanswered probes after which the session is closed as keepalive_lost.",
+		default: defaults.keepalive.probes,
+	}),
+	user_timeout: duration()
+		.optional()
+		.describe(
+			"Until a peer that acknowledges nothing is given up while bytes are under way to it (TCP_USER_TIMEOUT), as keepalive_lost. Must be longer than timeouts.stall. Default: idle + probes × interval, where that is at least half as long again as stall.",
+		),
+});
+
+export const log = section({
+	level: choice(["debug", "info", "warn", "error", "silent"])
+		.optional()
+		.meta({ description: "The least severe line that is written.", default: defaults.log.level }),
+	format: choice(["auto", "json", "pretty"]).optional().meta({
+		description: "`auto`: JSON, unless standard output is a terminal.",
+		default: defaults.log.format,
+	}),
+	sessions: yesNo()
+		.optional()
+		.meta({ description: "One line per session when it ends.", default: defaults.log.sessions }),
+});

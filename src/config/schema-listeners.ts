@@ -1,0 +1,238 @@
+/** `listeners`: addresses, certificates and routes. */
+
+import { z } from "zod";
+import { parseCidr, parseListen } from "./address.js";
+import { CONNECTIONS_MAX } from "./bounds.js";
+import * as defaults from "./defaults.js";
+import { FIELD_NAME_PATTERN, FIELD_VALUE_PATTERN, whyReserved } from "./fields.js";
+import {
+	parseCertificateName,
+	parseHostPattern,
+	parseServerName,
+	parseSubprotocol,
+	SUBPROTOCOL_PATTERN,
+} from "./names.js";
+import { choice, expected, filePath, parsed, section, sizeOrOff, whole } from "./schema-values.js";
+
+/** The accept queue's length was a 16-bit number until Linux 4.4, and `somaxconn` caps it anyway. */
+const BACKLOG_MAX = 65_535;
+/** One request of a million. Written so, because numbers below it print as 1e-7. */
+const SHARE_MIN = 0.000001;
+
+const cidr = () =>
+	parsed("a block of addresses such as 10.0.0.0/8", parseCidr, { examples: ["10.0.0.0/8", "fd00::/8"] });
+
+const fieldName = () =>
+	z
+		.string({ error: expected("the name of a field such as X-Robots-Tag") })
+		.regex(FIELD_NAME_PATTERN, {
+			error: "no name that a field can have: use letters, digits and hyphens (RFC 9110, 5.1)",
+		})
+		.superRefine((name, context) => {
+			const why = whyReserved(name);
+			if (why !== null) context.addIssue({ code: "custom", message: why });
+		});
+
+const fieldValue = () =>
+	z
+		.string({
+			error: expected("a text", (input) =>
+				typeof input === "number" || typeof input === "boolean" ? ": put it in quotes" : "",
+			),
+		})
+		.regex(FIELD_VALUE_PATTERN, {
+			error:
+				"no value that a field can have: use visible ASCII on one line, and spaces only inside (RFC 9110, 5.5)",
+		});
+
+const fieldChanges = (of: string) =>
+	section({
+		set: z
+			.record(fieldName(), fieldValue(), { error: expected("a mapping such as { X-Frame-Options: DENY }") })
+			.optional()
+			.describe(`Fields that ${of} gets, each once and with this value, whatever it had before.`),
+		remove: z
+			.array(fieldName(), { error: expected("a list such as [X-Powered-By]") })
+			.optional()
+			.describe(`Fields that ${of} loses.`),
+	});
+
+const route = section({
+	sni: parsed("a server name such as git.example.com", parseServerName, {
+		examples: ["git.example.com", "*.apps.example.com"],
+	})
+		.optional()
+		.describe(
+			"TLS: the name in the client's hello, exact or `*.suffix`. An absent key matches any name, and none.",
+		),
+	host: parsed("a host such as www.example.com", parseHostPattern, {
+		examples: ["www.example.com", "*.apps.example.com"],
+	})
+		.optional()
+		.describe(
+			"HTTP: the Host header of the connection's first request, without its port; exact or `*.suffix`.",
+		),
+	alpn: z
+		.string({ error: expected("a protocol name such as h2") })
+		// RFC 7301: a length byte, and never empty.
+		.min(1, { error: expected("a protocol name such as h2") })
+		.max(255, { error: "an ALPN name has at most 255 bytes (RFC 7301)" })
+		.regex(/^[\x20-\x7e]*$/, { error: expected("a protocol name in ASCII such as h2") })
+		.meta({ examples: ["h2", "http/1.1"] })
+		.optional()
+		.describe("TLS: a protocol that the client offers in its hello."),
+	protocol: choice(["tls", "http", "ssh", "h2c", "other", "any"])
+		.optional()
+		.describe(
+			"What the first bytes are. `other`: none of the known ones. `any`: whatever they are, and also a client that says nothing for timeouts.silence.",
+		),
+	path: z
+		.string({ error: expected("a path such as /api/") })
+		.regex(/^\/[\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7e]*$/, {
+			error: expected('a path such as /api/, beginning with a slash, without "?" and "#"'),
+		})
+		.meta({ examples: ["/api/", "/healthz"] })
+		.optional()
+		.describe(
+			"HTTP: the path of a request, as it is written there. `/api/` takes all that begin so, `/healthz` only itself. Each request of a connection is routed on its own.",
+		),
+	subprotocol: parsed("a subprotocol such as mqtt", parseSubprotocol, {
+		pattern: SUBPROTOCOL_PATTERN.source,
+		examples: ["mqtt", "graphql-transport-ws"],
+	})
+		.optional()
+		.describe(
+			"HTTP: the request opens a WebSocket and offers this subprotocol (Sec-WebSocket-Protocol, RFC 6455), whatever the case. Each request of a connection is routed on its own.",
+		),
+	source: cidr()
+		.optional()
+		.describe("The client's address (with proxy_protocol: the one in the header) lies in this block."),
+	to: z
+		.string({
+			error: expected("the name of an upstream, or reject", (input) =>
+				typeof input === "number" ? ": put it in quotes" : "",
+			),
+		})
+		.describe("The upstream that takes the connection, or `reject`: it is closed at once as rejected."),
+	request_headers: fieldChanges("a request")
+		.optional()
+		.describe("With an upstream that has http: fields of requests on their way to it."),
+	request_body_bytes: sizeOrOff("10MiB").describe(
+		"With an upstream that has http: content that a request may have, instead of limits.request_body_bytes.",
+	),
+	response_headers: fieldChanges("a response")
+		.optional()
+		.describe("With an upstream that has http: fields of its responses on their way to the client."),
+}).describe("Takes a connection when all its conditions hold. Without conditions: every connection.");
+
+const SHARE_EXPECTED = `off, all, or a share of the requests from ${SHARE_MIN} to 1 such as 0.01`;
+
+function share() {
+	const error = expected(SHARE_EXPECTED);
+	return z.number({ error }).min(SHARE_MIN, { error }).max(1, { error });
+}
+const alpnName = () =>
+	z
+		.string({ error: expected("a protocol name such as http/1.1") })
+		// RFC 7301: a length byte, and never empty.
+		.min(1, { error: expected("a protocol name such as http/1.1") })
+		.max(255, { error: "an ALPN name has at most 255 bytes (RFC 7301)" })
+		.regex(/^[\x20-\x7e]*$/, { error: expected("a protocol name in ASCII such as http/1.1") });
+
+export const certificate = section({
+	names: z
+		.array(
+			parsed("a name such as www.example.com", parseCertificateName, {
+				examples: ["www.example.com", "*.example.com", "*"],
+			}),
+			{ error: expected("a list such as [www.example.com]") },
+		)
+		.min(1, { error: 'an entry without names is shown to nobody: write at least one, or ["*"]' })
+		.describe(
+			"Names in the client's hello that are terminated with this certificate: exact, `*.example.com` for one label, or `*` for whatever no other entry names, and for clients that name nothing. TLS of all other names passes through.",
+		),
+	cert: filePath("the file of a certificate such as www.pem").describe(
+		"The certificate and those of its issuers, in PEM, in that order. Read again when the file changes.",
+	),
+	key: filePath("the file of a private key such as www.key").describe(
+		"Its private key, in PEM, without a passphrase.",
+	),
+	client_ca: filePath("the file of certificate authorities such as clients.pem")
+		.optional()
+		.describe(
+			"Clients must show a certificate issued by one of these authorities, before any route is taken; others are refused as tls_failed.",
+		),
+	ocsp: filePath("the file of an OCSP response such as www.ocsp")
+		.optional()
+		.describe("An OCSP response in DER that clients who ask are given. Read again when the file changes."),
+	alpn: z
+		.array(alpnName(), { error: expected("a list such as [http/1.1]") })
+		.optional()
+		.describe(
+			"Protocols for ALPN, the preferred one first; a client that offers only others is refused. `[]`: what clients offer is ignored. Default: [http/1.1] where requests are read, else [].",
+		),
+});
+
+export const listener = section({
+	listen: parsed("an address such as 0.0.0.0:443", (text) => ({ name: text, ...parseListen(text) }), {
+		examples: ["0.0.0.0:443", "*:443", "127.0.0.1:8443", "[::1]:443"],
+	}).describe(
+		"Address and port. `*:443` or `:443`: IPv4 and IPv6 at once. Port 0: the kernel picks a free one. Also the listener's name in log and metrics.",
+	),
+	backlog: whole(1, BACKLOG_MAX).optional().meta({
+		description:
+			"Length of the accept queue. When it is full the kernel drops new connections, and clients try again after a second. net.core.somaxconn caps it.",
+		default: defaults.backlog,
+	}),
+	connections: whole(1, CONNECTIONS_MAX)
+		.optional()
+		.describe(
+			"Sessions of this listener at a time; limits.when_full says what becomes of further clients. Default: as many as limits.connections.",
+		),
+	proxy_protocol: choice(["off", "require"]).optional().meta({
+		description:
+			"`require`: every connection must begin with a PROXY header (v1 or v2) and come from a trusted address; others are closed as proxy_header. `off`: the header is not looked for.",
+		default: "off",
+	}),
+	trusted: z
+		.array(cidr(), { error: expected("a list such as [10.0.0.0/8]") })
+		.min(1, { error: "an empty list trusts nobody: name the load balancer's addresses" })
+		.optional()
+		.describe("Blocks of addresses whose PROXY header is believed. Needed with proxy_protocol: require."),
+	forwarded_trusted: z
+		.array(cidr(), { error: expected("a list such as [10.0.0.0/8]") })
+		.optional()
+		.describe(
+			"HTTP: blocks of addresses whose X-Forwarded-For, -Proto, -Host and Forwarded are believed and added to. Those of others are dropped.",
+		),
+	log_requests: z
+		.union([z.enum(["off", "all"]), share()], { error: expected(SHARE_EXPECTED) })
+		.optional()
+		.meta({
+			description:
+				"HTTP: one line in the log per request. `off`, `all`, or a share: 0.01 is every hundredth of each reactor.",
+			default: "off",
+		}),
+	tls: z
+		.array(certificate, {
+			error: expected("a list such as [{ names: [www.example.com], cert: www.pem, key: www.key }]"),
+		})
+		.min(1, { error: "an empty list terminates nothing: remove the key" })
+		.optional()
+		.describe(
+			"TLS that is terminated here, by name. What is inside is then routed: by its protocol, host and path, or by sni as before.",
+		),
+	via: z
+		.string({ error: expected("on, off or a name such as edge-1") })
+		.regex(FIELD_NAME_PATTERN, { error: expected("on, off or a name such as edge-1, without spaces") })
+		.optional()
+		.meta({
+			description:
+				"HTTP: adds `Via` to requests and answers (RFC 9110, 7.6.3), by which loops and old versions are found. `on`: as sluice; otherwise the name to give.",
+			default: "off",
+		}),
+	routes: z
+		.array(route, { error: expected("a list of routes such as [{ to: web }]") })
+		.min(1, { error: "a listener without routes takes no connection: write at least [{ to: web }]" })
+		.describe("Tried from the top; the first match wins. What no route takes is closed as no_route."),
+});

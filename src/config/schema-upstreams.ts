@@ -1,0 +1,214 @@
+/** `upstreams`: addresses, pools and checks. */
+
+import { z } from "zod";
+import { parseEndpoint, parseHttpUrl, parseSentHost } from "./address.js";
+import { CONNECTIONS_MAX, REQUESTS_MAX } from "./bounds.js";
+import * as defaults from "./defaults.js";
+import { parseStatusRange, STATUS_MAX, STATUS_MIN, STATUS_RANGE_PATTERN } from "./http-check.js";
+import { parsePeerName, REJECT, UPSTREAM_NAME_PATTERN } from "./names.js";
+import {
+	choice,
+	expected,
+	filePath,
+	found,
+	optionalDuration,
+	parsed,
+	section,
+	whole,
+	yesNo,
+} from "./schema-values.js";
+
+/** Health counters need no more, and a typing error would keep a dead address in for hours. */
+const STREAK_MAX = 1_000;
+
+export const endpoint = () =>
+	parsed("host:port such as 10.0.0.5:443", parseEndpoint, {
+		examples: ["10.0.0.5:443", "app.internal:443", "unix:/run/app.sock"],
+	});
+
+const streak = (value: number, description: string) =>
+	whole(1, STREAK_MAX).optional().meta({ description, default: value });
+
+const STATUS_EXPECTED = `a status such as 204, a range such as 200-399, or a list of them`;
+
+const status = () =>
+	z.union(
+		[
+			whole(STATUS_MIN, STATUS_MAX).transform((code) => ({ from: code, to: code })),
+			parsed(STATUS_EXPECTED, parseStatusRange, { pattern: STATUS_RANGE_PATTERN, examples: ["200-399"] }),
+		],
+		{ error: expected(STATUS_EXPECTED) },
+	);
+
+const health = section({
+	interval: optionalDuration(defaults.health.intervalMs, "Between two checks of an address."),
+	timeout: optionalDuration(
+		defaults.health.timeoutMs,
+		"Until the address accepts, and with `path` until the head of its answer is there; then the check has failed. At most the interval.",
+	),
+	fall: streak(defaults.health.fall, "Failures in a row until an address is down: it gets no new session."),
+	rise: streak(defaults.health.rise, "Successes in a row until it is up again."),
+	path: z
+		.string({ error: expected("a path such as /healthz") })
+		.regex(/^\/[\x21\x24-\x3b\x3d\x3f-\x5f\x61-\x7e]*$/, {
+			error: expected('a path such as /healthz, beginning with a slash, without "#"'),
+		})
+		.meta({ examples: ["/healthz"] })
+		.optional()
+		.describe(
+			"With http: each check is a GET of this path over a connection of its own, and good when its status is. Without: a TCP connection that is opened and closed again.",
+		),
+	status: z
+		.union(
+			[
+				status(),
+				z
+					.array(status())
+					.min(1, { error: "no status is in an empty list: remove the key, or write 200-399" }),
+			],
+			{ error: expected(STATUS_EXPECTED) },
+		)
+		.optional()
+		.meta({
+			description: "With path: answers that are good. A status, a range such as 200-399, or a list of them.",
+			default: "200-399",
+		}),
+	host: parsed("a host such as app.example.com", parseSentHost, {
+		examples: ["app.example.com", "app.example.com:8080"],
+	})
+		.optional()
+		.describe(
+			"With path: what the Host field of the check says. Default: the upstream's host, or that of its first URL.",
+		),
+});
+
+const httpUrl = () =>
+	parsed("a URL such as http://10.0.0.7:3000", parseHttpUrl, {
+		examples: ["http://10.0.0.7:3000", "https://app.internal"],
+	});
+
+const pool = section({
+	connections: whole(1, CONNECTIONS_MAX).optional().meta({
+		description: "Idle connections kept, per address and reactor.",
+		default: defaults.pool.connections,
+	}),
+	idle: optionalDuration(defaults.pool.idleMs, "How long a connection is kept that nobody uses."),
+	age: optionalDuration(
+		defaults.pool.ageMs,
+		"How old a connection may grow (each up to a quarter less). It is never ended during a request.",
+	),
+	requests: whole(1, REQUESTS_MAX).optional().meta({
+		description: "Requests that a connection serves.",
+		default: defaults.pool.requests,
+	}),
+});
+
+const upstreamTls = section({
+	verify: yesNo().optional().meta({
+		description:
+			"Whether the upstream's certificate must be valid for its name. `false` believes whoever answers.",
+		default: true,
+	}),
+	server_name: parsed("a name such as api.internal", parsePeerName, { examples: ["api.internal"] })
+		.optional()
+		.describe(
+			"What its certificate must be for, and what is asked for by SNI. Default: the host of each address.",
+		),
+	ca: filePath("the file of certificate authorities such as internal-ca.pem")
+		.optional()
+		.describe("Trusted instead of the public authorities that Node carries."),
+	cert: filePath("the file of a certificate such as client.pem")
+		.optional()
+		.describe("A client certificate, shown to an upstream that asks. Needs key."),
+	key: filePath("the file of a private key such as client.key").optional().describe("Its private key."),
+});
+
+export const upstream = section({
+	http: z
+		.union(
+			[
+				httpUrl(),
+				z
+					.array(httpUrl())
+					.min(1, { error: "an upstream without addresses can take no request: write at least one" }),
+			],
+			{
+				error: expected("one or more URLs such as http://10.0.0.7:3000"),
+			},
+		)
+		.optional()
+		.describe(
+			"Instead of addresses: requests go there, each routed on its own, over connections that are kept. One URL, or a list.",
+		),
+	tls: z
+		.union([z.enum(["on", "off"]), upstreamTls], {
+			error: expected("on, off or a mapping such as { ca: internal-ca.pem }"),
+		})
+		.optional()
+		.meta({
+			description: "TLS to the upstream. `on`, or a mapping; with https:// URLs it is on, and this says how.",
+			default: "off",
+		}),
+	host: parsed("a host such as app.internal", parseSentHost, {
+		examples: ["app.internal", "app.internal:8080"],
+	})
+		.optional()
+		.describe(
+			"With http: the Host that requests are sent with. Default: the one that the client asked for. X-Forwarded-Host and Forwarded say that one in any case.",
+		),
+	pool: pool.optional().describe("With http: the connections that are kept for further requests."),
+	addresses: z
+		.union(
+			[
+				endpoint(),
+				z
+					.array(endpoint())
+					.min(1, { error: "an upstream without addresses can take no connection: write at least one" }),
+			],
+			{ error: expected("one or more of host:port, such as [10.0.0.6:443, app.internal:443]") },
+		)
+		.optional()
+		.describe(
+			"Where connections go: one, or a list. A host name stands for all addresses it resolves to. An address that checks found down gets no session, an ejected one only when no other is left; without any, the session is closed as upstream_down.",
+		),
+	balance: choice(["round_robin", "least_connections", "source_hash"]).optional().meta({
+		description:
+			"Which address takes the next session: in turn, the one with the fewest sessions, or always the same one for a client's address.",
+		default: defaults.balance,
+	}),
+	proxy_protocol: choice(["off", "v1", "v2"]).optional().meta({
+		description:
+			"PROXY header sent to the upstream before the client's bytes. The upstream must expect it; one that does not reads it as rubbish.",
+		default: "off",
+	}),
+	health: z
+		.union([z.enum(["on", "off"]), health], {
+			error: expected("on, off or a mapping such as { interval: 5s, timeout: 2s }"),
+		})
+		.optional()
+		.meta({
+			description:
+				"Active checks: a TCP connection that is opened and closed again, or a request (`path`). `on`, or a mapping, for which `{}` is enough.",
+			default: "off",
+		}),
+	eject: section({
+		failures: streak(defaults.eject.failures, "Connect failures in a row until an address is passed over."),
+		for: optionalDuration(defaults.eject.forMs, "How long it is passed over; then it gets sessions again."),
+	})
+		.optional()
+		.describe("Passive checks, always on: what real sessions meet."),
+	resolve: optionalDuration(
+		defaults.resolveMs,
+		"How often host names are resolved again. When resolving fails, the last addresses stay.",
+	),
+});
+
+export const upstreamName = z
+	.string()
+	.regex(UPSTREAM_NAME_PATTERN, {
+		error: ({ input }) =>
+			`${found(input)} is no name for an upstream: use up to 128 letters, digits, "_", "-" and ".", beginning with none of "-" and "."`,
+	})
+	.refine((name) => name !== REJECT, {
+		error: '"reject" is what routes use to close a connection: give the upstream another name',
+	});

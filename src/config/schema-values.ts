@@ -1,0 +1,161 @@
+/** What values of `sluice.yaml` are made of: numbers, durations, sizes and words, each with a message that says what was expected. */
+
+import { z } from "zod";
+import { InvalidValue } from "./errors.js";
+import { didYouMean } from "./nearest.js";
+import {
+	DURATION_PATTERN,
+	formatDuration,
+	formatSize,
+	parseDuration,
+	parseSize,
+	SIZE_MAX_BYTES,
+	SIZE_PATTERN,
+} from "./units.js";
+
+/** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF are about half of this. */
+const BUFFER_MIN_BYTES = 4_096;
+/** MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT in Linux' include/net/tcp.h. */
+const KEEPALIVE_MAX_SECONDS = 32_767;
+
+interface Told {
+	readonly input?: unknown;
+}
+
+/** Messages that say what was expected and what was found. `hint` is for what is often found instead. */
+export function expected(what: string, hint: (input: unknown) => string = () => ""): (issue: Told) => string {
+	return ({ input }) => {
+		if (input === undefined) return `expected ${what}`;
+		if (input === null) return `nothing stands here: expected ${what}, or remove the key`;
+		return `expected ${what}, found ${found(input)}${hint(input)}`;
+	};
+}
+
+export function found(input: unknown): string {
+	if (typeof input === "number") return `the number ${input}`;
+	if (typeof input === "string") return `"${input}"`;
+	if (Array.isArray(input)) return "a list";
+	return typeof input === "object" ? "a mapping" : String(input);
+}
+
+/** A string that a parser turns into its meaning; the parser's complaint becomes the issue. */
+export function parsed<T>(
+	what: string,
+	parse: (text: string) => T,
+	meta: { pattern?: string; examples: string[] },
+	hint?: (input: unknown) => string,
+) {
+	return z
+		.string({ error: expected(what, hint) })
+		.meta(meta)
+		.transform((text, context): T => {
+			try {
+				return parse(text);
+			} catch (error) {
+				if (!(error instanceof InvalidValue)) throw error;
+				context.addIssue({ code: "custom", message: error.message });
+				return z.NEVER;
+			}
+		});
+}
+
+export function duration(parse: (text: string) => number = parseDuration) {
+	return parsed(
+		"a duration such as 5s",
+		parse,
+		{ pattern: DURATION_PATTERN, examples: ["500ms", "5s", "10m"] },
+		(input) => (typeof input === "number" ? `: write ${input}s or ${input}ms` : ""),
+	);
+}
+
+export function optionalDuration(defaultMs: number, description: string) {
+	return duration()
+		.optional()
+		.meta({ description, default: formatDuration(defaultMs) });
+}
+
+export function whole(least: number, most: number, why = "") {
+	const range = `a whole number from ${least} to ${most}${why}`;
+	const error = expected(range);
+	return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+export function choice<const T extends readonly [string, ...string[]]>(values: T) {
+	const list = values.length === 1 ? values[0] : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
+	return z.enum(values, {
+		error: expected(String(list), (input) => (typeof input === "string" ? didYouMean(input, values) : "")),
+	});
+}
+
+export const yesNo = () => z.boolean({ error: expected("true or false") });
+
+export const section = <T extends z.ZodRawShape>(shape: T) =>
+	z.strictObject(shape, { error: expected("a mapping (keys and values)") });
+
+/** Kernel timers of keepalive count whole seconds. */
+export function keepaliveSeconds(text: string): number {
+	const seconds = parseDuration(text) / 1_000;
+	if (Number.isInteger(seconds) && seconds <= KEEPALIVE_MAX_SECONDS) return seconds;
+	throw new InvalidValue(
+		`expected whole seconds from 1s to ${KEEPALIVE_MAX_SECONDS}s (the kernel takes no others), found "${text}"`,
+	);
+}
+
+/** A size of at least so many bytes; `example` stands in messages. */
+export function size(example: string, leastBytes: number, alternative = "") {
+	const tooFew = ({ input }: Told): string =>
+		`expected at least ${formatSize(leastBytes)}, found ${String(input)}`;
+	const tooMany = ({ input }: Told): string =>
+		`expected at most ${formatSize(SIZE_MAX_BYTES)}, found ${String(input)}`;
+	const what = `a size such as ${example}${alternative}`;
+	return z.union(
+		[
+			z.int().min(leastBytes, { error: tooFew }).max(SIZE_MAX_BYTES, { error: tooMany }),
+			parsed(
+				what,
+				(text) => {
+					const bytes = parseSize(text);
+					if (bytes >= leastBytes) return bytes;
+					throw new InvalidValue(tooFew({ input: text }));
+				},
+				{ pattern: SIZE_PATTERN, examples: [example] },
+			),
+		],
+		{ error: expected(what) },
+	);
+}
+
+export function bufferSize(option: string) {
+	return z
+		.union([z.enum(["auto"]), size("1MiB", BUFFER_MIN_BYTES, ", or auto")], {
+			error: expected("a size such as 1MiB, or auto"),
+		})
+		.optional()
+		.meta({
+			description: `A fixed size for the kernel's buffer of each connection (${option}; it takes twice as much memory). \`auto\`: the kernel tunes it to each path.`,
+			default: "auto",
+		});
+}
+
+export function sizeOrOff(example: string) {
+	return z
+		.union([z.enum(["off"]), size(example, 1, ", or off")], {
+			error: expected(`a size such as ${example}, or off`),
+		})
+		.optional();
+}
+
+export const optionalNumber = (most: number, description: string) =>
+	z
+		.union([z.enum(["off"]), whole(1, most)], {
+			error: expected(`a whole number from 1 to ${most}, or off`),
+		})
+		.optional()
+		.meta({ description, default: "off" });
+
+/** The path of a file that must exist when the configuration is used. */
+export const filePath = (what: string) =>
+	z
+		.string({ error: expected(what) })
+		.min(1, { error: expected(what) })
+		.meta({ examples: ["/etc/sluice/www.pem", "www.pem"] });

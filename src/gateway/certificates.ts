@@ -1,0 +1,227 @@
+/**
+ * The files of certificates that a config names, read and tried before any reactor gets them: what could not be used
+ * is said with its file and reason, at `check`, at start and at a reload, and not by the first client.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import type { CertificateConfig, Config, UpstreamTlsConfig } from "../config/config.js";
+import { HTTP_ALPN } from "../config/defaults.js";
+import {
+	inspectAuthorities,
+	inspectCertificate,
+	inspectClientCertificate,
+	type PemFile,
+} from "../kernel/openssl/certificate.js";
+import type { ClientOptions } from "../kernel/openssl/client.js";
+import { OpensslMissing } from "../kernel/openssl/library.js";
+import type { ServerOptions } from "../kernel/openssl/server.js";
+import { newTicketKey } from "../kernel/openssl/tickets.js";
+import { Openssl } from "../kernel/openssl.js";
+import { FieldEditError } from "../protocol/http/edits.js";
+import { RequestRewrite } from "../protocol/http/rewrite.js";
+import type { TlsEntryPlan } from "../reactor/plan.js";
+import { StartError } from "./errors.js";
+
+/** What a session with an upstream is opened with, but for the name of its address. */
+export type ClientTemplate = Omit<ClientOptions, "serverName">;
+
+/** A config's certificates with what was in their files. */
+export interface Certificates {
+	/** By listener. */
+	readonly entries: ReadonlyMap<string, readonly TlsEntryPlan[]>;
+	/** By upstream. */
+	readonly clients: ReadonlyMap<string, ClientTemplate>;
+	/** What was read, and what it looked like then. */
+	readonly files: ReadonlyMap<string, string>;
+	/** What works, but not as it should: certificates out of date, or for other names. */
+	readonly warnings: readonly string[];
+}
+
+export const NO_CERTIFICATES: Certificates = {
+	entries: new Map(),
+	clients: new Map(),
+	files: new Map(),
+	warnings: [],
+};
+
+/** Files that cannot be used. `problems`: a sentence each, which begins with the file. */
+export class CertificateError extends StartError {
+	override readonly name = "CertificateError";
+	readonly problems: readonly string[];
+
+	constructor(problems: readonly string[]) {
+		super(problems.join("; "));
+		this.problems = problems;
+	}
+}
+
+/** The config terminates TLS, or speaks it to an upstream. */
+export function usesTls(config: Config): boolean {
+	return (
+		config.listeners.some(({ certificates }) => certificates.length > 0) ||
+		config.upstreams.some(({ tls }) => tls !== null)
+	);
+}
+
+/**
+ * Reads and tries all of them.
+ *
+ * @throws CertificateError
+ */
+export function loadCertificates(config: Config, now = new Date()): Certificates {
+	const reader = new Reader();
+	const entries = new Map<string, readonly TlsEntryPlan[]>();
+	const clients = new Map<string, ClientTemplate>();
+	const warnings: string[] = [];
+	checkSubjectHeader(config);
+	if (!usesTls(config)) return { entries, clients, files: reader.files, warnings };
+	const library = openLibrary();
+	const problems: string[] = [];
+	/** What keeps OpenSSL from using it is a problem; what it would use all the same is a warning. */
+	const tryOut = (make: () => void, findings: readonly string[]): void => {
+		try {
+			make();
+			warnings.push(...findings);
+		} catch (error) {
+			problems.push(...(findings.length > 0 ? findings : [(error as Error).message]));
+		}
+	};
+	try {
+		for (const listener of config.listeners)
+			entries.set(
+				listener.name,
+				listener.certificates.map((entry) => {
+					const server = serverOptions(entry, reader);
+					tryOut(() => library.serverContext(server).free(), inspectServer(server, now));
+					return { names: entry.names, server, identity: identityOf([entry.names, server]) };
+				}),
+			);
+		for (const { name, http, tls } of config.upstreams) {
+			if (tls === null) continue;
+			const client = clientTemplate(tls, http !== null, reader);
+			tryOut(
+				() => library.clientContext({ ...client, serverName: "localhost" }).free(),
+				inspectClient(client, now),
+			);
+			clients.set(name, client);
+		}
+	} finally {
+		library.dispose();
+	}
+	if (reader.problems.length > 0) throw new CertificateError([...new Set(reader.problems)]);
+	if (problems.length > 0) throw new CertificateError([...new Set(problems)]);
+	return { entries, clients, files: reader.files, warnings: [...new Set(warnings)] };
+}
+
+function openLibrary(): Openssl {
+	try {
+		return new Openssl(Buffer.alloc(1), [newTicketKey()]);
+	} catch (error) {
+		if (error instanceof OpensslMissing) throw new CertificateError([error.message]);
+		throw error;
+	}
+}
+
+/** Equal for equal contents. */
+export function identityOf(value: unknown): string {
+	const text = JSON.stringify(value, (_, part) => (part instanceof Uint8Array ? [...part] : part));
+	return createHash("sha256").update(text).digest("base64");
+}
+
+/** What a file looks like without being read: it changes with every change. */
+export function fingerprintOf(path: string): string {
+	try {
+		const { ino, size, mtimeMs } = statSync(path);
+		return `${ino} ${size} ${mtimeMs}`;
+	} catch (error) {
+		return String((error as NodeJS.ErrnoException).code);
+	}
+}
+
+class Reader {
+	readonly files = new Map<string, string>();
+	readonly problems: string[] = [];
+
+	pem(file: string): PemFile {
+		return { file, text: this.bytes(file).toString("utf8") };
+	}
+
+	bytes(file: string): Buffer {
+		// Before it is read: a change in between is then seen as one.
+		this.files.set(file, fingerprintOf(file));
+		try {
+			return readFileSync(file);
+		} catch (error) {
+			this.problems.push(`${file}: ${reasonOf(error as NodeJS.ErrnoException)}`);
+			return Buffer.alloc(0);
+		}
+	}
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+	if (error.code === "ENOENT") return "no such file";
+	if (error.code === "EACCES") return "permission denied: the user that runs sluice must be able to read it";
+	return error.message;
+}
+
+function serverOptions(entry: CertificateConfig, reader: Reader): ServerOptions {
+	const { names, certFile, keyFile, clientCaFile, ocspFile, alpn } = entry;
+	return {
+		names,
+		cert: reader.pem(certFile),
+		key: reader.pem(keyFile),
+		alpn,
+		...(clientCaFile === null ? {} : { clientCa: reader.pem(clientCaFile) }),
+		...(ocspFile === null
+			? {}
+			: { staple: { file: ocspFile, bytes: new Uint8Array(reader.bytes(ocspFile)) } }),
+	};
+}
+
+function inspectServer({ names, cert, key, clientCa }: ServerOptions, now: Date): string[] {
+	if (cert.text === "" || key.text === "") return []; // told as unreadable
+	return [
+		// `*` says nothing about what it is for.
+		...inspectCertificate(
+			cert,
+			key,
+			names.filter((name) => name !== "*"),
+			now,
+		),
+		...(clientCa === undefined || clientCa.text === "" ? [] : inspectAuthorities(clientCa, now)),
+	];
+}
+
+function clientTemplate(
+	{ verify, caFile, identity }: UpstreamTlsConfig,
+	takesRequests: boolean,
+	reader: Reader,
+): ClientTemplate {
+	return {
+		verify,
+		alpn: takesRequests ? HTTP_ALPN : [],
+		...(caFile === null ? {} : { ca: reader.pem(caFile) }),
+		...(identity === null
+			? {}
+			: { identity: { cert: reader.pem(identity.certFile), key: reader.pem(identity.keyFile) } }),
+	};
+}
+
+function inspectClient({ ca, identity }: ClientTemplate, now: Date): string[] {
+	const isRead = identity !== undefined && identity.cert.text !== "" && identity.key.text !== "";
+	return [
+		...(ca === undefined || ca.text === "" ? [] : inspectAuthorities(ca, now)),
+		...(isRead ? inspectClientCertificate(identity.cert, identity.key, now) : []),
+	];
+}
+
+/** Names of fields that routing or framing needs cannot carry a subject. */
+function checkSubjectHeader({ tls }: Config): void {
+	if (tls.clientSubjectHeader === null) return;
+	try {
+		new RequestRewrite().setSubjectField(tls.clientSubjectHeader);
+	} catch (error) {
+		if (!(error instanceof FieldEditError)) throw error;
+		throw new CertificateError([`tls.client_subject_header: ${error.message}`]);
+	}
+}

@@ -1,0 +1,127 @@
+/** How an exchange begins: the head of a request is read, as it comes. */
+import { EAGAIN, ENOBUFS, SO_RCVBUF, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import type { AnswerStatus } from "../protocol/http/answers.js";
+import { HEAD_LIMIT_BYTES, headEnd } from "../protocol/http/head-end.js";
+import { parseRequest } from "../protocol/http/request.js";
+import { COMPLETE, MALFORMED, NEED_MORE } from "../protocol/index.js";
+import { at } from "./at.js";
+import { IN_AT } from "./bodies.js";
+import { close, closeFailed } from "./close.js";
+import { CHUNK_BYTES, type Core } from "./core.js";
+import { armRequest } from "./exchange-deadlines.js";
+import { routeRequest } from "./exchange-route.js";
+import { BAD_REQUEST, CLIENT_CLOSED, DRAINED, MEMORY_PRESSURE } from "./reasons.js";
+import { answerAndClose, lingerThenClose } from "./refuse.js";
+import { AHEAD, BLOCKED, ENDING, READABLE, SECURED, WHOLE_HEADS } from "./table.js";
+import { emptied, gather, isSecured, peek, putBack, receive } from "./transport.js";
+
+/** What is looked at of a request or a response at once: the longest head, and as much of a body. */
+export const PEEK_BYTES = 2 * HEAD_LIMIT_BYTES;
+
+/** Looks at what the client has sent. */
+export function readRequest(core: Core, client: number): void {
+	const { kernel, table, exchanges, requestHead } = core;
+	// Answers go out in order: the next request waits until the last answer is taken.
+	if ((at(table.flags, client) & (BLOCKED | READABLE)) !== READABLE) return;
+	const isTaken = mayTake(core, client);
+	const count = isTaken ? receive(core, client, IN_AT, PEEK_BYTES) : peek(core, client, IN_AT, PEEK_BYTES);
+	if (count === -EAGAIN) {
+		table.flags[client] = at(table.flags, client) & ~READABLE;
+		if (core.draining) lingerThenClose(core, client, DRAINED);
+		return;
+	}
+	if (count < 0) {
+		closeFailed(core, client, -count);
+		return;
+	}
+	if (count === 0) {
+		close(core, client, CLIENT_CLOSED);
+		return;
+	}
+	if (at(exchanges.headMs, client) === 0) {
+		exchanges.headMs[client] = core.nowMs;
+		armRequest(core, client);
+	}
+	const scanned = at(exchanges.scanned, client);
+	if (scanned > 0) {
+		const end = headEnd(kernel.memory, IN_AT, IN_AT + count, scanned);
+		if (end < 0) {
+			waitForHead(core, client, count, ~end);
+			return;
+		}
+	}
+	const verdict = parseRequest(kernel.memory, IN_AT, IN_AT + count, requestHead);
+	if (verdict === COMPLETE) noteRead(core, client, count, scanned === 0);
+	if (isTaken) putBack(core, client, IN_AT, count);
+	if (verdict === NEED_MORE) waitForHead(core, client, count, requestHead.scanFrom);
+	else if (verdict === MALFORMED) {
+		core.counters.badRequest(requestHead.cause);
+		answerAndClose(core, client, requestHead.status as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
+	} else routeRequest(core, client);
+}
+
+/**
+ * Whether a head may be taken at once, and put back until it is answered: a call less than looking at it and taking it
+ * later. Only from clients whose last head was whole when it came, so that slow ones hold nothing but their row; and
+ * only while most chunks are free.
+ */
+function mayTake(core: Core, client: number): boolean {
+	if ((at(core.table.flags, client) & (WHOLE_HEADS | SECURED | AHEAD)) !== WHOLE_HEADS) return false;
+	return 2 * core.chunks.available > core.chunks.count && core.bufferRoom >= CHUNK_BYTES;
+}
+
+/** Room for a head beside what the kernel may still hold of the bytes before it. */
+const WINDOW_BYTES = 128 * 1024;
+
+/**
+ * Peeked bytes stay in the kernel, in buffers that they may share with bytes that were taken long ago: a few of them
+ * can keep the receive buffer full, and the window shut, so that the rest of their head could never come. The kernel
+ * grows the buffer of a socket that waits for more than it has; where a size was configured, it is told to.
+ */
+export function widenWindow(core: Core, slot: number): void {
+	const { kernel, table } = core;
+	const fd = at(table.fd, slot);
+	if (core.policyOf(table.clientOf(slot)).receiveBufferBytes > 0) {
+		kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, WINDOW_BYTES);
+		return;
+	}
+	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, WINDOW_BYTES);
+	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+}
+
+function waitForHead(core: Core, client: number, count: number, scanFrom: number): void {
+	if (isSecured(core, client)) {
+		waitForRecords(core, client, count, scanFrom);
+		return;
+	}
+	if (at(core.exchanges.scanned, client) === 0) widenWindow(core, client);
+	const { flags } = core.table;
+	flags[client] = at(flags, client) & ~WHOLE_HEADS;
+	core.exchanges.scanned[client] = scanFrom;
+	// It will never be whole.
+	if ((at(flags, client) & ENDING) !== 0) close(core, client, CLIENT_CLOSED);
+	else flags[client] = at(flags, client) & ~READABLE;
+}
+
+/** Through TLS a peek shows one record at a time: what there is beyond it is read ahead, and looked at again. */
+function waitForRecords(core: Core, client: number, count: number, scanFrom: number): void {
+	core.exchanges.scanned[client] = scanFrom;
+	const now = gather(core, client, count);
+	if (now > count) {
+		if (core.turnBytes > 0) readRequest(core, client);
+		else core.enqueue(client);
+	} else if (now === -ENOBUFS) close(core, client, MEMORY_PRESSURE);
+	else if (now < 0) closeFailed(core, client, -now);
+	else if ((at(core.table.flags, client) & ENDING) !== 0) close(core, client, CLIENT_CLOSED);
+	else core.table.flags[client] = at(core.table.flags, client) & ~READABLE;
+}
+
+/**
+ * A head that is all there is leaves nothing to be read when it is taken; an end that was announced can still
+ * follow. What stands behind it, the next request for one, is not announced again.
+ */
+export function noteRead(core: Core, client: number, count: number, isWhole: boolean): void {
+	const { flags } = core.table;
+	if (isWhole) flags[client] = at(flags, client) | WHOLE_HEADS;
+	if (count === core.requestHead.headLength) emptied(core, client);
+}

@@ -1,0 +1,60 @@
+/**
+ * A request that the gateway answers itself. Its connection goes on where nothing on it is in doubt: the request
+ * has been read to its end, or is a head that can be taken whole, and the client meant to send another.
+ */
+import { type AnswerStatus, answer } from "../protocol/http/answers.js";
+import { METHOD_HEAD } from "../protocol/http/methods.js";
+import { at } from "./at.js";
+import { close } from "./close.js";
+import type { Core } from "./core.js";
+import { isBlocked, nextRequest } from "./exchange-end.js";
+import { OUT_AT } from "./exchange-request.js";
+import { KEEPS_CLIENT, REQUEST_SENT, SPEAKS_1_1 } from "./exchanges.js";
+import { mayKeep, sendOrKeep } from "./outbox.js";
+import {
+	BAD_RESPONSE,
+	CLIENT_RESET,
+	CONNECT_REFUSED,
+	CONNECT_TIMEOUT,
+	LIMIT_RATE,
+	NO_ROUTE,
+	REJECTED,
+	RESPONSE_TIMEOUT,
+	TLS_FAILED,
+	UPSTREAM_CLOSED,
+	UPSTREAM_DOWN,
+} from "./reasons.js";
+import { answerAndClose, countAnswer } from "./refuse.js";
+import { REQUEST } from "./table.js";
+import { discard } from "./transport.js";
+
+/** Not the client's connection is at fault. Under pressure it ends all the same: that is what frees something. */
+const GOES_ON: ReadonlySet<number> = new Set([
+	...[NO_ROUTE, REJECTED, LIMIT_RATE],
+	...[CONNECT_REFUSED, CONNECT_TIMEOUT, TLS_FAILED, UPSTREAM_DOWN],
+	...[UPSTREAM_CLOSED, BAD_RESPONSE, RESPONSE_TIMEOUT],
+]);
+
+/** Answers the request at hand, whose upstream connection is given up already. Otherwise closes, as `reason`. */
+export function answerRequest(core: Core, client: number, status: AnswerStatus, reason: number): void {
+	const { table, kernel, exchanges } = core;
+	if (!GOES_ON.has(reason) || !goesOn(core, client)) {
+		answerAndClose(core, client, status, reason);
+		return;
+	}
+	const head = at(exchanges.headBytes, client);
+	if (head > 0) discard(core, client, head);
+	table.state[client] = REQUEST;
+	const bytes = answer(status, false, at(exchanges.method, client) === METHOD_HEAD);
+	countAnswer(core, client, status, reason, bytes.length);
+	kernel.memory.set(bytes, OUT_AT);
+	if (sendOrKeep(core, client, OUT_AT, bytes.length) < 0) close(core, client, CLIENT_RESET);
+	else nextRequest(core, client);
+}
+
+function goesOn(core: Core, client: number): boolean {
+	const { exchanges } = core;
+	const wantsTo = exchanges.has(client, KEEPS_CLIENT) && exchanges.has(client, SPEAKS_1_1);
+	const isRead = at(exchanges.headBytes, client) > 0 || exchanges.has(client, REQUEST_SENT);
+	return wantsTo && isRead && !core.draining && !isBlocked(core, client) && mayKeep(core);
+}

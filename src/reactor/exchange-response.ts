@@ -1,0 +1,245 @@
+/** The second half of an exchange: the upstream's answer is passed on, its interim heads, its head, its body. */
+import { EAGAIN, ENOBUFS, EPOLLIN } from "../kernel/constants.js";
+import { NO_EDITS } from "../protocol/http/edits.js";
+import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
+import { parseResponse, STATUS_CONTINUE } from "../protocol/http/response.js";
+import { NO_ROOM, writeResponseHead } from "../protocol/http/rewrite.js";
+import { isWebSocketResponse } from "../protocol/http/upgrade.js";
+import { COMPLETE, MALFORMED, NEED_MORE } from "../protocol/index.js";
+import { at } from "./at.js";
+import {
+	BODY_DONE,
+	BODY_ENDED,
+	BODY_MALFORMED,
+	BODY_MOVED,
+	BODY_WAITS,
+	BODY_WRITE_FAILED,
+	IN_AT,
+	moveBody,
+} from "./bodies.js";
+import { close } from "./close.js";
+import { CHUNK_BYTES, type Core } from "./core.js";
+import { count, finish, refuseAmid, upstreamFailed } from "./exchange-end.js";
+import { PEEK_BYTES, widenWindow } from "./exchange-head.js";
+import { beginRate, NOT_TAKEN, OUT_AT, ROUNDS_PER_TURN, sendHeadBytes } from "./exchange-request.js";
+import {
+	ANSWERED,
+	AWAITS_CONTINUE,
+	HASTY,
+	HEAD_WRITTEN,
+	KEEPS_CLIENT,
+	KEEPS_UPSTREAM,
+	REQUEST_SENT,
+	SPEAKS_1_1,
+	UPSTREAM_CUT,
+	WEBSOCKET,
+	WIDENED,
+} from "./exchanges.js";
+import { block, mayKeep } from "./outbox.js";
+import { takenOut } from "./pool.js";
+import { BAD_RESPONSE, CLIENT_RESET, MEMORY_PRESSURE, UPSTREAM_CLOSED } from "./reasons.js";
+import { RECYCLED_UPGRADED } from "./recycle-reasons.js";
+import { beginRelay } from "./relay.js";
+import { AHEAD, BLOCKED, ENDING, EXCHANGE, EXCHANGES, READABLE, SECURED } from "./table.js";
+import { discard, emptied, gather, isSecured, peek, putBack, receive } from "./transport.js";
+
+/** What the upstream has said: interim heads, the final head, then its body. */
+export function readResponse(core: Core, client: number, link: number): void {
+	const { table, exchanges } = core;
+	const generation = at(table.generation, client);
+	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+		if ((at(table.flags, link) & READABLE) === 0 || (at(table.flags, client) & BLOCKED) !== 0) return;
+		if (core.turnBytes <= 0) break;
+		if (!exchanges.has(client, ANSWERED)) {
+			if (!readResponseHead(core, client, link)) return;
+			continue;
+		}
+		const step = moveBody(core, link, client, client, exchanges.response);
+		if (step === BODY_WAITS) return;
+		if (step === BODY_DONE) {
+			finish(core, client, link);
+			return;
+		}
+		const endsSo = at(exchanges.response.framing, client) === FRAMING_CLOSE;
+		if (step === BODY_ENDED && endsSo && !exchanges.has(client, UPSTREAM_CUT)) {
+			finish(core, client, link);
+			return;
+		}
+		if (step === BODY_MOVED) continue;
+		if (step === BODY_WRITE_FAILED) close(core, client, CLIENT_RESET);
+		else close(core, client, step === BODY_MALFORMED ? BAD_RESPONSE : UPSTREAM_CLOSED);
+		return;
+	}
+	if (at(table.generation, client) === generation) core.enqueue(link);
+}
+
+/** False when there is none yet, or the session has gone on or ended. */
+function readResponseHead(core: Core, client: number, link: number): boolean {
+	const { kernel, table, exchanges, responseHead, responseRewrite } = core;
+	const isTaken = mayTake(core, link);
+	const count = isTaken ? receive(core, link, IN_AT, PEEK_BYTES) : peek(core, link, IN_AT, PEEK_BYTES);
+	if (count === -EAGAIN) {
+		table.flags[link] = at(table.flags, link) & ~READABLE;
+		return false;
+	}
+	if (count <= 0) {
+		upstreamFailed(core, client, link);
+		return false;
+	}
+	const minor = exchanges.has(client, SPEAKS_1_1) ? 1 : 0;
+	const method = at(exchanges.method, client);
+	const verdict = parseResponse(kernel.memory, IN_AT, IN_AT + count, method, minor, responseHead);
+	if (isTaken && (verdict !== COMPLETE || responseHead.isInterim)) putBack(core, link, IN_AT, count);
+	if (verdict === NEED_MORE && isSecured(core, link)) {
+		const now = gather(core, link, count);
+		if (now > count) return true;
+		if (now === -ENOBUFS) {
+			refuseAmid(core, client, link, 503, MEMORY_PRESSURE);
+			return false;
+		}
+	}
+	if (verdict === NEED_MORE && (at(table.flags, link) & ENDING) === 0) {
+		table.flags[link] = at(table.flags, link) & ~READABLE;
+		// Once: each time, the kernel tells anew of what is there.
+		if (!exchanges.has(client, WIDENED)) {
+			exchanges.set(client, WIDENED);
+			widenWindow(core, link);
+		}
+		return false;
+	}
+	if (verdict !== COMPLETE) {
+		if (verdict === MALFORMED) core.counters.badResponse(responseHead.cause);
+		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		return false;
+	}
+	const isWebSocket = exchanges.has(client, WEBSOCKET) && isWebSocketResponse(kernel.memory, responseHead);
+	if (responseHead.isUpgrade && !isWebSocket) {
+		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		return false;
+	}
+	const { headLength } = responseHead;
+	if (responseHead.isInterim && minor === 0) {
+		discard(core, link, headLength);
+		return true;
+	}
+	const keeps = responseHead.isInterim || keepsClient(core, client);
+	responseRewrite.via = core.listenerOf(client).plan.http.via;
+	responseRewrite.edits = core.rulesOf(client)?.response ?? NO_EDITS;
+	responseRewrite.requestMinor = minor;
+	responseRewrite.closes = !keeps;
+	const length = writeResponseHead(kernel.memory, responseHead, responseRewrite, kernel.memory, OUT_AT);
+	if (length === NO_ROOM || length > CHUNK_BYTES) {
+		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		return false;
+	}
+	const isOut = isTaken && !responseHead.isInterim;
+	return passResponseHead(core, client, link, length, count, isOut, keeps);
+}
+
+/**
+ * Most answers are there whole with their head, and nothing behind them: taken at once, they cost a call less. What
+ * proves to be otherwise is put back, so there must be room for that, and for what the client does not take. TLS shows
+ * what it has decrypted without a call.
+ */
+function mayTake(core: Core, link: number): boolean {
+	if ((at(core.table.flags, link) & (SECURED | AHEAD)) !== 0) return false;
+	return core.chunks.available >= 2 && core.bufferRoom >= 2 * CHUNK_BYTES;
+}
+
+/**
+ * Whether the client's connection goes on, decided once: when the answer could not be sent at first, TLS may have
+ * encrypted it as it was.
+ */
+function keepsClient(core: Core, client: number): boolean {
+	const { exchanges } = core;
+	if (exchanges.has(client, HEAD_WRITTEN)) return exchanges.has(client, KEEPS_CLIENT);
+	const keeps = exchanges.has(client, KEEPS_CLIENT) && exchanges.has(client, REQUEST_SENT) && !core.draining;
+	if (!keeps) exchanges.clear(client, KEEPS_CLIENT);
+	return keeps;
+}
+
+/** Sends the head, together with what is there of a short body. `isOut`: what is at hand was taken, not peeked. */
+function passResponseHead(
+	core: Core,
+	client: number,
+	link: number,
+	length: number,
+	count: number,
+	isOut: boolean,
+	keeps: boolean,
+): boolean {
+	const { kernel, table, exchanges, responseHead } = core;
+	const { headLength, framing, contentLength, isInterim, statusCode } = responseHead;
+	// Most answers are short: one call for all of it.
+	const part = mayKeep(core) ? bodyAtHand(core, count, CHUNK_BYTES - length) : 0;
+	kernel.memory.copyWithin(OUT_AT + length, IN_AT + headLength, IN_AT + headLength + part);
+	const result = sendHeadBytes(core, client, length + part);
+	if (result === NOT_TAKEN) {
+		// The answer before this one fills its socket. This one stays where it is.
+		if (!isInterim) exchanges.set(client, HEAD_WRITTEN);
+		block(core, client);
+		return false;
+	}
+	if (result < 0) {
+		close(core, client, result === -EAGAIN ? MEMORY_PRESSURE : CLIENT_RESET);
+		return false;
+	}
+	const rest = count - headLength - part;
+	if (!isOut) discard(core, link, headLength + part);
+	else if (rest > 0) putBack(core, link, IN_AT + headLength + part, rest);
+	if (rest === 0 && count < PEEK_BYTES) emptied(core, link);
+	if (isInterim) {
+		if (statusCode === STATUS_CONTINUE && exchanges.has(client, AWAITS_CONTINUE))
+			beginRate(core, client, link);
+		return true;
+	}
+	answered(core, client, keeps);
+	exchanges.response.left[client] = contentLength - part;
+	if (responseHead.isUpgrade) {
+		becomeRelay(core, client, link);
+		return false;
+	}
+	const isDone =
+		framing === FRAMING_NONE ||
+		(framing === FRAMING_LENGTH && at(exchanges.response.left, client) === 0) ||
+		(framing === FRAMING_CHUNKED && part > 0);
+	if (isDone) finish(core, client, link);
+	return !isDone && at(table.state, client) === EXCHANGE;
+}
+
+/** How much of the body may go with the head: of one with a length what is there, of chunks all of them or nothing. */
+function bodyAtHand(core: Core, count: number, room: number): number {
+	const { responseHead, chunkedScanner, kernel } = core;
+	const { headLength, framing, contentLength } = responseHead;
+	const available = Math.min(count - headLength, room);
+	if (framing === FRAMING_LENGTH) return Math.min(contentLength, available);
+	if (framing !== FRAMING_CHUNKED || available === 0) return 0;
+	const start = IN_AT + headLength;
+	chunkedScanner.load(0, 0, 0, 0, 0);
+	return chunkedScanner.scan(kernel.memory, start, start + available) === COMPLETE
+		? chunkedScanner.position - start
+		: 0;
+}
+
+/** The head of the answer has gone: the request need not be sent again. */
+function answered(core: Core, client: number, keeps: boolean): void {
+	const { exchanges, responseHead } = core;
+	const kept = at(exchanges.headBytes, client);
+	if (kept > 0) discard(core, client, kept);
+	exchanges.headBytes[client] = 0;
+	exchanges.set(client, ANSWERED);
+	exchanges.status[client] = responseHead.statusCode;
+	if (!keeps || responseHead.framing === FRAMING_CLOSE) exchanges.clear(client, KEEPS_CLIENT);
+	if (responseHead.keepAlive && !exchanges.has(client, HASTY)) exchanges.set(client, KEEPS_UPSTREAM);
+	exchanges.response.begin(client, responseHead.framing, responseHead.contentLength);
+}
+
+/** 101: what follows is no HTTP. The session goes on as a relayed one, on the same descriptors. */
+function becomeRelay(core: Core, client: number, link: number): void {
+	const { table } = core;
+	count(core, client);
+	takenOut(core, RECYCLED_UPGRADED);
+	table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
+	table.flags[link] = at(table.flags, link) | READABLE;
+	beginRelay(core, client, link, EPOLLIN);
+}

@@ -1,0 +1,118 @@
+/** A request whose head is whole: may it pass, and where does it go? */
+import { FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
+import type { RequestHead } from "../protocol/http/request.js";
+import {
+	checkWebSocketRequest,
+	WEBSOCKET_MALFORMED,
+	WEBSOCKET_VALID,
+	WEBSOCKET_VERSION,
+} from "../protocol/http/upgrade.js";
+import { PROTOCOL_HTTP } from "../protocol/index.js";
+import { admitRequest } from "./admit.js";
+import { at } from "./at.js";
+import type { Core } from "./core.js";
+import { dial } from "./dial.js";
+import { SAFE_METHODS } from "./exchange-end.js";
+import { answerRequest } from "./exchange-refuse.js";
+import { KEEPS_CLIENT, REPEATABLE, SPEAKS_1_1, WEBSOCKET } from "./exchanges.js";
+import { BAD_REQUEST, LIMIT_BODY, LIMIT_RATE, NO_ROUTE, REJECTED } from "./reasons.js";
+import { answerAndClose } from "./refuse.js";
+import { noteRequest } from "./request-log.js";
+import { describe, isMisdirected } from "./secure.js";
+import { EXCHANGES, NAME_BYTES, NONE, READABLE } from "./table.js";
+
+/** The head at hand is whole: where does it go? */
+export function routeRequest(core: Core, client: number): void {
+	const { table, requestHead, exchanges, query } = core;
+	const listener = core.listenerOf(client);
+	const limits = listener.plan.http;
+	const { authority } = requestHead;
+	rememberRequest(core, client, limits.requestsPerConnection);
+	// What the connection's request before this one had.
+	table.route[client] = NONE;
+	table.upstream[client] = NONE;
+	noteRequest(core, client, listener);
+	if (!admitRequest(core, client, limits)) {
+		answerRequest(core, client, 429, LIMIT_RATE);
+		return;
+	}
+
+	const webSocket = checkWebSocketRequest(core.kernel.memory, requestHead);
+	query.protocol = PROTOCOL_HTTP;
+	query.isWebSocket = webSocket === WEBSOCKET_VALID;
+	query.name = authority.host;
+	query.nameLength = authority.hostLength;
+	query.path = core.kernel.memory;
+	query.pathStart = requestHead.pathStart;
+	query.pathEnd = requestHead.pathEnd;
+	query.family = at(table.family, client);
+	query.sourceOffset = client * 16;
+	describe(core, client, query);
+	if (isMisdirected(core, listener, client, authority.host, authority.hostLength)) {
+		answerAndClose(core, client, 421, BAD_REQUEST);
+		return;
+	}
+	const index = listener.router.match(query);
+	const route = listener.plan.routes[index];
+	if (route === undefined) {
+		answerRequest(core, client, 404, NO_ROUTE);
+		return;
+	}
+	table.route[client] = route.slot;
+	core.counters.routed(route.slot);
+	if (route.upstream < 0) {
+		answerRequest(core, client, 403, REJECTED);
+		return;
+	}
+	table.upstream[client] = route.upstream;
+	table.tried[client] = 0;
+	table.attempts[client] = 0;
+	table.dialledMs[client] = 0;
+	if (core.upstreams.get(route.upstream)?.plan.pool === null) {
+		// An upstream of bytes: from this request on the session is relayed, and what was peeked goes with it.
+		table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
+		dial(core, client);
+		return;
+	}
+	const bodyBytes = core.rulesOf(client)?.bodyBytes ?? limits.requestBodyBytes;
+	if (requestHead.contentLength > bodyBytes) {
+		answerAndClose(core, client, 413, LIMIT_BODY);
+		return;
+	}
+	if (webSocket === WEBSOCKET_MALFORMED || webSocket === WEBSOCKET_VERSION) {
+		answerAndClose(core, client, webSocket === WEBSOCKET_VERSION ? 426 : 400, BAD_REQUEST);
+		return;
+	}
+	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
+	const framing = framingOf(requestHead);
+	exchanges.request.begin(client, framing, requestHead.contentLength, bodyBytes);
+	if (framing === FRAMING_NONE && SAFE_METHODS.has(requestHead.method)) exchanges.set(client, REPEATABLE);
+	dial(core, client);
+}
+
+/** What must be known of a request when its head is no longer at hand. */
+function rememberRequest(core: Core, client: number, requestsPerConnection: number): void {
+	const { exchanges, requestHead } = core;
+	exchanges.startedMs[client] = core.nowMs;
+	exchanges.method[client] = requestHead.method;
+	exchanges.requests[client] = at(exchanges.requests, client) + 1;
+	exchanges.headBytes[client] = framingOf(requestHead) === FRAMING_NONE ? requestHead.headLength : 0;
+	if (requestHead.versionMinor === 1) exchanges.set(client, SPEAKS_1_1);
+	const isLast = core.draining || at(exchanges.requests, client) >= requestsPerConnection;
+	if (requestHead.keepAlive && !isLast) exchanges.set(client, KEEPS_CLIENT);
+	keepName(core, client);
+}
+
+/** A body of no bytes is none. */
+function framingOf({ framing, contentLength }: RequestHead): number {
+	return framing === FRAMING_LENGTH && contentLength === 0 ? FRAMING_NONE : framing;
+}
+
+function keepName(core: Core, client: number): void {
+	const { table, requestHead } = core;
+	const { host, hostLength } = requestHead.authority;
+	table.nameLength[client] = hostLength;
+	core.longNames.delete(client);
+	if (hostLength > NAME_BYTES) core.longNames.set(client, host.slice(0, hostLength));
+	else for (let i = 0; i < hostLength; i++) table.name[client * NAME_BYTES + i] = at(host, i);
+}

@@ -1,0 +1,228 @@
+/**
+ * The step in which TLS begins. A client's: its hello has been peeked, and the name in it is one that is terminated
+ * here; behind the handshake its route is looked for, or its first bytes are sniffed once more, decrypted. An
+ * upstream's: it is connected, and what it is to be told goes through TLS.
+ */
+import { ENOMEM, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import { FAILED, type TlsContext, TRUNCATED, WANT_READ, WANT_WRITE } from "../kernel/openssl/tls.js";
+import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
+import type { RouteQuery } from "../route/router.js";
+import { at } from "./at.js";
+import type { Entry } from "./certificates.js";
+import { close } from "./close.js";
+import type { Core, ReactorListener } from "./core.js";
+import { scalarIndex } from "./counters.js";
+import { connectedSecurely, redial } from "./dial.js";
+import { beginExchanges } from "./exchange.js";
+import { watchOut } from "./outbox.js";
+import { HANDSHAKE_TIMEOUT, INTERNAL, MEMORY_PRESSURE, TLS_FAILED, UPSTREAM_DOWN } from "./reasons.js";
+import { lingerThenClose } from "./refuse.js";
+import { OPEN } from "./secures.js";
+import { armFirstByte, handshakeEndsAt, sniff, takeRoute } from "./sniff.js";
+import { LOW_WATER, PROXY_REQUIRED, READABLE, SECURE, SECURED, SNIFF } from "./table.js";
+import { isSecured, noteFailure } from "./transport.js";
+
+/**
+ * What a step of a handshake counts against what a turn may move: a signature and a key exchange take as long as copying
+ * so much does. The rest of a burst of hellos waits for the next turn, behind whoever has just come.
+ */
+const HANDSHAKE_COST_BYTES = 256 * 1024;
+
+/** A client whose hello asks for a name that is terminated here. The hello is still in the kernel. */
+export function secureClient(
+	core: Core,
+	client: number,
+	entryId: number,
+	name: Uint8Array,
+	length: number,
+): void {
+	const { table, kernel, secures, certificates } = core;
+	const fd = at(table.fd, client);
+	if ((at(table.flags, client) & LOW_WATER) !== 0) {
+		if (kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1) < 0) {
+			close(core, client, INTERNAL);
+			return;
+		}
+		table.flags[client] = at(table.flags, client) & ~LOW_WATER;
+	}
+	const entry = certificates.entry(entryId);
+	if (!open(core, client, () => certificates.contextOf(entry))) return;
+	// What is kept of it goes with the session.
+	takeProxyHeader(core, client);
+	secures.entry[client] = entryId;
+	secures.alpn[client] = 0;
+	secures.keepName(client, name, length);
+	core.wheel.arm(client, handshakeEndsAt(core, client));
+	handshakeInTurn(core, client);
+}
+
+/** It stands before TLS, and whoever is dialled may have to be told. */
+function takeProxyHeader(core: Core, client: number): void {
+	const { table, kernel, secures } = core;
+	const length = at(table.proxyHeaderBytes, client);
+	if (length === 0) return;
+	// Peeked whole before, so it is there whole now.
+	const count = kernel.receive(at(table.fd, client), 0, length);
+	if (count > 0) secures.proxyHeaders.set(client, kernel.memory.slice(0, count));
+	table.proxyHeaderBytes[client] = 0;
+	table.flags[client] = at(table.flags, client) & ~PROXY_REQUIRED;
+}
+
+/** An upstream that is spoken to through TLS is connected. The client's deadline is the handshake's. */
+export function secureUpstream(core: Core, link: number, context: () => TlsContext | undefined): void {
+	if (open(core, link, context)) handshakeInTurn(core, link);
+}
+
+/** False: the session is closed. */
+function open(core: Core, slot: number, contextOf: () => TlsContext | undefined): boolean {
+	const { table, tls, secures, counters } = core;
+	let context: TlsContext | undefined;
+	try {
+		context = contextOf();
+	} catch (error) {
+		// It was good when the plan was made.
+		core.notify({ kind: "log", level: "error", message: `TLS: ${(error as Error).message}` });
+		close(core, slot, INTERNAL);
+		return false;
+	}
+	if (context === undefined) {
+		// Its address went with a reload, and how to speak to it with that.
+		close(core, slot, UPSTREAM_DOWN);
+		return false;
+	}
+	const session = tls.open(context, at(table.fd, slot));
+	if (session < 0) {
+		close(core, slot, session === -ENOMEM ? MEMORY_PRESSURE : INTERNAL);
+		return false;
+	}
+	table.state[slot] = SECURE;
+	table.flags[slot] = at(table.flags, slot) | SECURED | READABLE;
+	secures.begin(slot, session);
+	counters.set(TLS_SESSIONS, tls.live);
+	return true;
+}
+
+/** News of a connection whose handshake is under way: now, or when others have had their turn. */
+export function handshakeInTurn(core: Core, slot: number): void {
+	if (core.turnBytes > 0) handshake(core, slot);
+	else core.enqueue(slot);
+}
+
+export function handshake(core: Core, slot: number): void {
+	const { tls, secures } = core;
+	core.turnBytes -= HANDSHAKE_COST_BYTES;
+	const result = tls.handshake(at(secures.session, slot));
+	if (result === 0) established(core, slot);
+	else if (result === WANT_WRITE) watchOut(core, slot);
+	else if (result !== WANT_READ) failed(core, slot, result);
+}
+
+function established(core: Core, slot: number): void {
+	const { tls, secures, table, counters } = core;
+	const session = at(secures.session, slot);
+	const isClient = slot < table.sessions;
+	secures.phase[slot] = OPEN;
+	const resumed = tls.resumed(session);
+	if (!isClient) {
+		counters.add(resumed ? UPSTREAM_RESUMED : UPSTREAM_FULL, 1);
+		connectedSecurely(core, slot);
+		return;
+	}
+	counters.add(resumed ? RESUMED : FULL, 1);
+	const { protocols } = core.certificates.entry(at(secures.entry, slot));
+	if (protocols.length > 0) {
+		const agreed = tls.alpn(session);
+		secures.alpn[slot] = 1 + protocols.findIndex((name) => String.fromCharCode(...name) === agreed);
+	}
+	routeSecured(core, core.listenerOf(slot), slot);
+}
+
+/** What is known outside may say where it goes; otherwise what it says inside does. */
+function routeSecured(core: Core, listener: ReactorListener, client: number): void {
+	const { table, query } = core;
+	query.protocol = PROTOCOL_TLS;
+	query.nameLength = 0;
+	query.family = at(table.family, client);
+	query.sourceOffset = client * 16;
+	query.pathEnd = query.pathStart;
+	describe(core, client, query);
+	if (!listener.router.looksInside(query)) {
+		const upstream = listener.plan.routes[listener.router.match(query)]?.upstream ?? -1;
+		if (upstream >= 0 && core.upstreams.get(upstream)?.plan.pool != null) {
+			table.protocol[client] = PROTOCOL_HTTP;
+			beginExchanges(core, client);
+		} else takeRoute(core, listener, client, PROTOCOL_TLS);
+		return;
+	}
+	table.state[client] = SNIFF;
+	armFirstByte(core, listener, client);
+	// Its first bytes may have come with the end of the handshake, and are not announced again.
+	sniff(core, client);
+}
+
+/** What routes may ask about a connection's TLS. */
+export function describe(core: Core, client: number, query: RouteQuery): void {
+	const { secures } = core;
+	query.secured = isSecured(core, client);
+	if (!query.secured) return;
+	query.serverName = secures.nameBytes(client);
+	query.serverNameStart = secures.nameOffset(client);
+	query.serverNameLength = at(secures.nameLength, client);
+	const entry = core.certificates.entry(at(secures.entry, client));
+	query.alpn = entry.protocols[at(secures.alpn, client) - 1] ?? NO_PROTOCOL;
+}
+
+const NO_PROTOCOL = new Uint8Array(0);
+
+/**
+ * A request for a name whose clients must show a certificate, on a connection that began under another name, or in
+ * the open: it was not asked for one, or for one of others. `host` in lower case.
+ */
+export function isMisdirected(
+	core: Core,
+	listener: ReactorListener,
+	client: number,
+	host: Uint8Array,
+	length: number,
+): boolean {
+	if (listener.plan.tls.length === 0) return false;
+	const wanted = listener.certificates.findForHost(host, length);
+	if (wanted < 0) return false;
+	const asked = clientCaOf(core.certificates.entry(wanted));
+	if (asked === undefined) return false;
+	const own = isSecured(core, client) ? at(core.secures.entry, client) : NO_ENTRY;
+	return own === NO_ENTRY || asked !== clientCaOf(core.certificates.entry(own));
+}
+
+/** Entries count from 1. */
+const NO_ENTRY = 0;
+
+function clientCaOf(entry: Entry): string | undefined {
+	return entry.plan.server.clientCa?.text;
+}
+
+function failed(core: Core, slot: number, result: number): void {
+	const { table, counters } = core;
+	const isClient = slot < table.sessions;
+	counters.add(isClient ? FAILURES : UPSTREAM_FAILURES, 1);
+	if (result === FAILED) noteFailure(core, slot, core.tls.lastReason());
+	else noteFailure(core, slot, result === TRUNCATED ? "ended in the handshake" : "reset in the handshake");
+	if (!isClient) redial(core, slot, TLS_FAILED);
+	// The library has told it why, by an alert.
+	else if (result === FAILED) lingerThenClose(core, slot, TLS_FAILED);
+	else close(core, slot, TLS_FAILED);
+}
+
+/** The deadline of a client's handshake passed. */
+export function handshakeTimedOut(core: Core, client: number): void {
+	core.counters.add(FAILURES, 1);
+	close(core, client, HANDSHAKE_TIMEOUT);
+}
+
+const TLS_SESSIONS = scalarIndex("tlsSessions");
+const FULL = scalarIndex("tlsFull");
+const RESUMED = scalarIndex("tlsResumed");
+const FAILURES = scalarIndex("tlsFailed");
+const UPSTREAM_FULL = scalarIndex("tlsUpstreamFull");
+const UPSTREAM_RESUMED = scalarIndex("tlsUpstreamResumed");
+const UPSTREAM_FAILURES = scalarIndex("tlsUpstreamFailed");

@@ -1,0 +1,154 @@
+/**
+ * One health check of one address: it accepts, or it also answers a request. A fresh connection each, so that a
+ * check sees what a new client would see.
+ */
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { connect, isIP, type Socket } from "node:net";
+import { checkServerIdentity, connect as connectTls } from "node:tls";
+import type { HealthConfig, HttpCheckConfig } from "../config/config.js";
+import { formatDuration } from "../config/units.js";
+import type { Target } from "./resolver.js";
+
+/** More than pages of health say. Whoever says more is reset amid it, and its status counts all the same. */
+const BODY_MAX_BYTES = 65_536;
+
+/** Comes once: undefined when the address is good, otherwise what was wrong. The socket is given back by then. */
+export type Verdict = (error: Error | undefined) => void;
+
+/** How requests reach an upstream that speaks TLS: what its reactors' own connections are opened with, in PEM. */
+export interface ProbeTls {
+	/** Host name or IP address: what its certificate must be for, and, unless it is an address, SNI. */
+	readonly serverName: string;
+	readonly verify: boolean;
+	/** Trusted instead of the authorities that Node carries. */
+	readonly ca?: string;
+	readonly identity?: { readonly cert: string; readonly key: string };
+}
+
+export interface Probed {
+	readonly target: Target;
+	readonly health: HealthConfig;
+	/** `null`: in the open. */
+	readonly tls: ProbeTls | null;
+}
+
+/** Begins a check that ends within `health.timeoutMs`. Returns how to end it sooner, without a verdict. */
+export function probe(
+	{ target, health, tls }: Probed,
+	opened: (socket: Socket) => void,
+	verdict: Verdict,
+): () => void {
+	const socket = connect(
+		target.kind === "unix" ? { path: target.path } : { host: target.address, port: target.port },
+	);
+	opened(socket);
+	// A check that only knocks needs no handshake.
+	const stream = tls === null || health.http === null ? socket : secured(socket, tls);
+	socket.unref();
+	let isOver = false;
+	const end = (): void => {
+		isOver = true;
+		clearTimeout(deadline);
+		// A reset instead of a FIN: the upstream sees at once that nothing follows, and no TIME_WAIT piles up. Node would
+		// put one off until a connect ends, which may be never; and libuv refuses one after a FIN, and leaves it open.
+		const isReset =
+			target.kind !== "unix" && stream === socket && !socket.connecting && !socket.writableEnded;
+		if (isReset) socket.resetAndDestroy();
+		else {
+			stream.destroy();
+			socket.destroy();
+		}
+	};
+	const finish = (error: Error | undefined): void => {
+		if (isOver) return;
+		end();
+		verdict(error);
+	};
+	const { http, timeoutMs } = health;
+	const exchange = http === null ? undefined : new HttpExchange(http, stream, finish);
+	const failed = (error: Error): void => {
+		if (exchange?.isAnswered === true) exchange.conclude();
+		else finish(error);
+	};
+	const deadline = setTimeout(
+		() => failed(new Error(`no answer within ${formatDuration(timeoutMs)}`)),
+		timeoutMs,
+	);
+	deadline.unref();
+	if (exchange === undefined) socket.once("connect", () => finish(undefined));
+	// Also after the verdict: an error that nobody hears ends the process.
+	socket.on("error", failed);
+	if (stream !== socket) stream.on("error", failed);
+	return () => {
+		if (!isOver) end();
+	};
+}
+
+function secured(socket: Socket, { serverName, verify, ca, identity }: ProbeTls): Socket {
+	return connectTls({
+		socket,
+		// SNI has no addresses (RFC 6066, section 3).
+		servername: isIP(serverName) === 0 ? serverName : "",
+		checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
+		rejectUnauthorized: verify,
+		ALPNProtocols: ["http/1.1"],
+		...(ca === undefined ? {} : { ca }),
+		...identity,
+	});
+}
+
+/** A GET and its answer. The status decides; the body is taken, up to a bound, because a reset amid it fills logs. */
+class HttpExchange {
+	readonly #expected: HttpCheckConfig;
+	readonly #finish: Verdict;
+	#status: number | undefined;
+
+	constructor(expected: HttpCheckConfig, socket: Socket, finish: Verdict) {
+		this.#expected = expected;
+		this.#finish = finish;
+		const asked: ClientRequest = request({
+			createConnection: () => socket,
+			path: expected.path,
+			setHost: false,
+			headers: { Host: expected.host, "User-Agent": "sluice-health", Accept: "*/*", Connection: "close" },
+		});
+		asked.once("response", (response) => this.#answered(response));
+		asked.once("upgrade", (response) => finish(new Error(`answered ${String(response.statusCode)}`)));
+		asked.on("error", (error) => {
+			if (this.isAnswered) this.conclude();
+			else finish(said(error));
+		});
+		asked.end();
+	}
+
+	/** The head of the final answer is there. */
+	get isAnswered(): boolean {
+		return this.#status !== undefined;
+	}
+
+	conclude(): void {
+		const status = this.#status ?? 0;
+		const isGood = this.#expected.statuses.some(({ from, to }) => status >= from && status <= to);
+		this.#finish(isGood ? undefined : new Error(`answered ${status}`));
+	}
+
+	#answered(response: IncomingMessage): void {
+		this.#status = response.statusCode;
+		let bytes = 0;
+		response.on("data", (part: Buffer) => {
+			bytes += part.length;
+			if (bytes > BODY_MAX_BYTES) this.conclude();
+		});
+		// Before Node, which ends our direction then.
+		response.prependOnceListener("end", () => this.conclude());
+		// Cut off: its status was there, and that was the question.
+		response.on("error", () => this.conclude());
+	}
+}
+
+/** Node's words for it, where they would puzzle somebody who reads the log. */
+function said(error: NodeJS.ErrnoException): Error {
+	if (error.message === "socket hang up") return new Error("closed the connection without an answer");
+	if (error.code?.startsWith("HPE_") !== true) return error;
+	return new Error(`answered what is no HTTP response (${error.message})`);
+}

@@ -1,0 +1,118 @@
+/** Fields that a route sets and removes, of requests and of their answers. */
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { startGateway } from "../support/gateway.js";
+import { dial, startUpstream } from "../support/peers.js";
+import { run } from "../support/processes.js";
+import { answering, get, head, listening, message, ok } from "../support/requests.js";
+import { scenario } from "../support/scenario.js";
+
+const config = (address: string, rules: string): string => `
+listeners:
+  - listen: 127.0.0.1:0
+    routes:
+      - { host: a.test, to: a, ${rules} }
+      - { to: a }
+upstreams: { a: { http: "http://${address}" } }
+`;
+
+const RULES =
+	"request_headers: { set: { X-User: gateway }, remove: [Cookie] }, response_headers: { set: { X-Frame-Options: DENY }, remove: [Server] }";
+
+scenario("each request has the rules of its own route, on one connection", async (scenario) => {
+	const asked: string[] = [];
+	const upstream = await startUpstream(
+		scenario,
+		answering((text) => {
+			asked.push(text);
+			return ok("fine", "Server: hidden\r\nx_frame_options: ALLOW\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
+		}),
+	);
+	const gateway = await startGateway(scenario, config(upstream.address, RULES));
+	const client = await dial(scenario, gateway.port());
+	const fields = "x-user: root\r\nX_User: root\r\ncookie: c\r\nAccept: */*\r\n";
+	for (const host of ["a.test", "b.test", "a.test"]) {
+		await client.send(get("/", host, fields));
+		const { head: answer, body } = await message(client);
+		assert.equal(body, "fine");
+		const ruled = host === "a.test";
+		assert.equal(/\r\nServer: hidden\r\n/.test(answer), !ruled, answer);
+		assert.equal(/\r\nX-Frame-Options: DENY\r\n/.test(answer), ruled, answer);
+		assert.equal(/ALLOW/.test(answer), !ruled, answer);
+		assert.equal(answer.match(/\r\nSet-Cookie: /g)?.length, 2);
+		const last = asked.at(-1) ?? "";
+		assert.deepEqual(
+			[...last.matchAll(/^(x[-_]user|cookie): (.*)\r$/gim)].map(([, name, value]) => `${name}=${value}`),
+			ruled ? ["X-User=gateway"] : ["x-user=root", "X_User=root", "cookie=c"],
+		);
+		assert.match(last, /\r\nAccept: \*\/\*\r\n/);
+	}
+	client.end();
+	await client.rest();
+	assert.equal(upstream.peers.length, 1);
+});
+
+scenario("an interim answer is not the answer: only the last one is given fields", async (scenario) => {
+	const upstream = await startUpstream(scenario);
+	const gateway = await startGateway(scenario, config(upstream.address, RULES));
+	const client = await dial(scenario, gateway.port());
+	await client.send(get("/"));
+	const server = await upstream.accepted();
+	await head(server);
+	await server.send(`HTTP/1.1 103 Early Hints\r\nServer: hidden\r\nLink: </a>\r\n\r\n${ok("fine")}`);
+	assert.equal(await head(client), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+	assert.match((await message(client)).head, /\r\nX-Frame-Options: DENY\r\n/);
+	client.end();
+	await client.rest();
+});
+
+scenario("a reload changes what the next request is given", async (scenario) => {
+	const upstream = await startUpstream(
+		scenario,
+		answering((text) => ok(/^x-user: (.*)\r$/im.exec(text)?.[1] ?? "none")),
+	);
+	const gateway = await startGateway(scenario, config(upstream.address, RULES));
+	const client = await dial(scenario, gateway.port());
+	const user = async (): Promise<string> => {
+		await client.send(get("/"));
+		return (await message(client)).body;
+	};
+	assert.equal(await user(), "gateway");
+	for (const [rules, expected] of [
+		["request_headers: { set: { X-User: other } }", "other"],
+		["response_headers: { remove: [Server] }", "none"],
+	] as const) {
+		gateway.write(config(upstream.address, rules));
+		assert.equal((await gateway.hangUp()).message, "reloaded");
+		assert.equal(await user(), expected);
+	}
+	client.end();
+	await client.rest();
+});
+
+scenario(
+	"curl and a server of Node's see what the rules say",
+	async (scenario) => {
+		const server = createServer((request, response) => {
+			response.setHeader("X-Powered-By", "node");
+			response.end(JSON.stringify(request.headers));
+		});
+		const address = await listening(scenario, server);
+		const gateway = await startGateway(
+			scenario,
+			config(
+				address,
+				"request_headers: { set: { X-Empty: '', Accept: text/html } }, response_headers: { remove: [x-powered-by] }",
+			),
+		);
+		const { status, output } = await run("curl", [
+			...["-q", "-sS", "-i", "--connect-to", `a.test:80:127.0.0.1:${gateway.port()}`],
+			...["-H", "Accept: application/json", "http://a.test/"],
+		]);
+		assert.equal(status, 0, output);
+		assert.doesNotMatch(output, /x-powered-by/i);
+		const headers = JSON.parse(output.slice(output.indexOf("{"))) as Record<string, string>;
+		assert.deepEqual([headers["accept"], headers["x-empty"]], ["text/html", ""]);
+	},
+	{ needs: ["curl"] },
+);

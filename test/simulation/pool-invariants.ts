@@ -1,0 +1,79 @@
+/** What must hold after every turn of upstream connections that outlive their requests, and of clients that have them. */
+import { at } from "../../src/reactor/at.js";
+import { BLOCKED, EXCHANGE, NONE, POOLED, REQUEST } from "../../src/reactor/table.js";
+import { aheadOf } from "./ahead.js";
+import type { SimulatedSocket } from "./descriptors.js";
+import { checkBetween } from "./exchange-answers.js";
+import { ADDRESS_COUNT } from "./plans.js";
+import { violated } from "./trace.js";
+import type { World } from "./world.js";
+
+/** What the pool lends and gets back, over all rows; and the lists of what it has. */
+export function checkPool(world: World): void {
+	const { core } = world.reactor;
+	const { table, exchanges, idleLists } = core;
+	let exchanging = 0;
+	let pooled = 0;
+	for (let link = table.sessions; link < 2 * table.sessions; link++) {
+		const state = at(table.state, link);
+		if (state === EXCHANGE) exchanging++;
+		if (state === POOLED) pooled++;
+	}
+	const lent = world.counters.get("poolBorrowed") - world.counters.get("poolReturned");
+	if (lent !== exchanging)
+		violated(`${exchanging} exchanges are under way, and ${lent} connections are lent`);
+	let listed = 0;
+	for (let address = 0; address < ADDRESS_COUNT; address++) {
+		let length = 0;
+		let before = NONE;
+		for (let link = at(idleLists.heads, address); link !== NONE; ) {
+			const place = link - table.sessions;
+			if (++length > pooled) violated(`the list of address ${address} has no end`);
+			if (at(table.state, link) !== POOLED || at(exchanges.address, place) !== address)
+				violated(`row ${link} is in the list of address ${address}, and is not idle there`);
+			if (at(exchanges.previous, place) !== before) violated(`row ${link} has another before it in its list`);
+			before = link;
+			link = at(exchanges.next, place);
+		}
+		if (length !== at(idleLists.lengths, address))
+			violated(`${length} are idle at address ${address}, and ${at(idleLists.lengths, address)} are counted`);
+		listed += length;
+	}
+	if (listed !== pooled || idleLists.idle !== pooled || world.counters.get("poolIdle") !== pooled)
+		violated(`${pooled} rows are idle, ${listed} are in lists, and ${idleLists.idle} are counted`);
+}
+
+/** A connection that nobody has: it was sent whole requests, and all of an answer to each was taken. */
+export function checkPooled(world: World, link: number, socket: SimulatedSocket): void {
+	const { table } = world.reactor.core;
+	if (at(table.peer, link) !== NONE) violated(`row ${link} is idle, and has a client`);
+	if (at(table.chunk, link) !== NONE || at(table.pipe, link) !== NONE)
+		violated(`row ${link} is idle, and has something to send`);
+	if ((at(table.flags, link) & BLOCKED) !== 0) violated(`row ${link} is idle, and takes nothing`);
+	if (aheadOf(world, socket) > 0) violated(`row ${link} is idle, and bytes of it were put back`);
+	const { serves } = socket;
+	if (serves === undefined) violated(`row ${link} is idle, and never had a request`);
+	if (serves.confused) return;
+	const { asked, responses, isWhole } = serves;
+	if (asked.length === 0) return; // given up before anything was sent
+	if (!isWhole) violated(`row ${link} is idle, and was sent a part of ${asked.at(-1)?.id}`);
+	const end = responses[asked.length - 1]?.end;
+	if (socket.taken !== end) violated(`row ${link} is idle, and ${socket.taken} of ${end} bytes were taken`);
+}
+
+/** A client whose requests are read: whom it has borrowed, and how long it may wait. */
+export function checkExchanging(world: World, slot: number, socket: SimulatedSocket): void {
+	const { core } = world.reactor;
+	const { table, exchanges } = core;
+	const peer = at(table.peer, slot);
+	if (at(table.state, slot) === REQUEST) {
+		if (peer !== NONE) violated(`client ${slot} is between requests, and holds row ${peer}`);
+		if (at(table.address, slot) !== NONE) violated(`client ${slot} is between requests, and has an address`);
+		checkBetween(world, slot, socket);
+		return;
+	}
+	if (peer === NONE || at(table.state, peer) !== EXCHANGE)
+		violated(`client ${slot} is in the middle of an exchange, and has no connection for it`);
+	if (at(exchanges.address, peer - table.sessions) !== at(table.address, slot))
+		violated(`client ${slot} is counted for another address than its connection leads to`);
+}

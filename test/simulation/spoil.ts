@@ -1,0 +1,92 @@
+/** Plays a reactor at fault, between its turns. */
+import { METHOD_POST, METHOD_PUT } from "../../src/protocol/http/methods.js";
+import { at } from "../../src/reactor/at.js";
+import { close } from "../../src/reactor/close.js";
+import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import { scalarIndex } from "../../src/reactor/counters.js";
+import { REQUEST_SENT } from "../../src/reactor/exchanges.js";
+import { FD_PRESSURE } from "../../src/reactor/reasons.js";
+import { EXCHANGE, NONE, RELAY, REQUEST } from "../../src/reactor/table.js";
+import { ADDRESS_COUNT } from "./plans.js";
+import type { World } from "./world.js";
+
+export function spoil(world: World): void {
+	const { reactor, live, closed, counters } = world;
+	const { core } = reactor;
+	switch (world.mutant) {
+		case "lost_deadline":
+			core.wheel.cancel(0);
+			return;
+		case "kept_session":
+			if (closed > 0) Atomics.add(live, LIVE_SESSIONS, 1);
+			return;
+		case "kept_listener_session":
+			if (closed > 0) Atomics.add(live, LIVE_LISTENERS, 1);
+			return;
+		case "shed_busy":
+			if (world.kernel.lacksDescriptors) shedBusy(core);
+			return;
+		case "lost_return":
+			if (closed > 0 && counters.get("poolReturned") > 0) counters.add(scalarIndex("poolReturned"), -1);
+			return;
+		case "lost_put_back":
+			losePutBack(core);
+			return;
+		case "kept_head":
+			for (const client of clientsIn(core, EXCHANGE))
+				if (core.inboxes.has(client)) core.exchanges.headBytes[client] = 0;
+			return;
+		case "cut_request":
+			for (const client of clientsIn(core, EXCHANGE)) core.exchanges.set(client, REQUEST_SENT);
+			return;
+		case "repeated_post":
+			for (const client of clientsIn(core, EXCHANGE))
+				if (at(core.exchanges.method, client) === METHOD_POST) core.exchanges.method[client] = METHOD_PUT;
+			return;
+		case "crossed_exchanges":
+			cross(core);
+			return;
+		case "lost_idle":
+			for (let address = 0; address < ADDRESS_COUNT; address++) core.idleLists.heads[address] = NONE;
+			return;
+		case "lost_request_deadline":
+			for (const client of clientsIn(core, REQUEST)) core.wheel.cancel(client);
+	}
+}
+
+function losePutBack(core: Core): void {
+	const { inboxes, table } = core;
+	for (let slot = 0; slot < 2 * table.sessions; slot++) {
+		if (inboxes.length(slot) < 2) continue;
+		inboxes.end[slot] = at(inboxes.end, slot) - 1;
+		core.buffered(-1);
+	}
+}
+
+function shedBusy(core: Core): void {
+	for (const client of clientsIn(core, RELAY)) {
+		if (core.nowMs - at(core.table.activeMs, client) >= 500) continue;
+		close(core, client, FD_PRESSURE);
+		return;
+	}
+}
+
+function clientsIn({ table }: Core, state: number): number[] {
+	const clients: number[] = [];
+	for (let slot = 0; slot < table.sessions; slot++) if (at(table.state, slot) === state) clients.push(slot);
+	return clients;
+}
+
+function cross(core: Core): void {
+	const { peer, address } = core.table;
+	const [one, other] = clientsIn(core, EXCHANGE);
+	if (one === undefined || other === undefined) return;
+	const link = at(peer, one);
+	const place = at(address, one);
+	peer[one] = at(peer, other);
+	address[one] = at(address, other);
+	peer[other] = link;
+	address[other] = place;
+	peer[at(peer, one)] = one;
+	peer[at(peer, other)] = other;
+}
