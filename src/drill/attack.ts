@@ -5,6 +5,8 @@ export interface Attack {
 	/** Where to: IPv4. */
 	readonly address: string;
 	readonly port: number;
+	/** They shake hands first, for this name, and say everything within TLS. */
+	readonly tls?: string;
 	/** Connections at once. */
 	readonly connections: number;
 	/** How many in all; `null`: whoever was closed comes again, until the attack is over. */
@@ -24,8 +26,13 @@ export interface Attack {
 export type Behaviour =
 	/** Says it all at once, then nothing. Clock: established. */
 	| { readonly kind: "hold" }
-	/** Says a byte at a time, each after a pause between the two. Clock: established. */
-	| { readonly kind: "dribble"; readonly everyMsMin: number; readonly everyMsMax: number }
+	/** Says `atOnceBytes`, then a byte at a time, each after a pause between the two. Clock: established. */
+	| {
+			readonly kind: "dribble";
+			readonly atOnceBytes: number;
+			readonly everyMsMin: number;
+			readonly everyMsMax: number;
+	  }
 	/** Takes that many bytes of the answer and no more. Clock: the last byte taken. */
 	| { readonly kind: "stop-reading"; readonly afterBytes: number; readonly receiveBufferBytes: number }
 	/** Says a part of it, waits up to that long, and resets. */

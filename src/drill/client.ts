@@ -1,6 +1,6 @@
 /**
- * The good client: every 20 ms one connection, one question in proper TLS or HTTP, one answer. What it
- * meets is what the users of the target meet while somebody else attacks.
+ * The good client: every 20 ms one question in proper TLS or HTTP, over a connection of its own or one that is
+ * kept, and one answer. What it meets is what the users of the target meet while somebody else attacks.
  */
 import {
 	EAGAIN,
@@ -17,8 +17,10 @@ import { encodeInternet } from "../kernel/sockaddr.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
 import { startConnect } from "./connect.js";
 import { parseIpv4 } from "./loopback.js";
-import type { Attempt, ClientNews, ClientOrder, ClientStart } from "./messages.js";
+import type { Attempt, ClientNews, ClientOrder, ClientStart, Expected } from "./messages.js";
+import { judgeResponse } from "./response.js";
 import { fromBase64 } from "./traffic.js";
+import { PlainWire, TlsWire, type Wire } from "./wire.js";
 
 const EVERY_MS = 20;
 /** A user would have given up by then. */
@@ -27,6 +29,22 @@ const TIMEOUT_MS = 3000;
 const PLACES = 256;
 const NEWS_MS = 100;
 
+/** Connections that are kept: asked in turn, each is used every second, as a browser's would be. */
+const KEPT = 25;
+
+const CONNECTING = 0;
+const ASKED = 1;
+/** Kept for the next question. */
+const IDLE = 2;
+const SHAKING = 3;
+
+/** By state. */
+const LATE: Readonly<Record<number, string>> = {
+	[CONNECTING]: "connect timed out",
+	[SHAKING]: "no handshake in time",
+	[ASKED]: "no answer in time",
+};
+
 const INTEREST = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 const SCRATCH_BYTES = 64 * 1024;
 const ASK_AT = SCRATCH_BYTES;
@@ -34,7 +52,10 @@ const ASK_AT = SCRATCH_BYTES;
 interface Ask {
 	readonly at: number;
 	readonly length: number;
-	readonly expected: Uint8Array | null;
+	readonly expected: Expected;
+	/** Of answers that are expected byte by byte. */
+	readonly bytes: Uint8Array;
+	readonly kept: boolean;
 }
 
 const kernel = new LinuxKernel(SCRATCH_BYTES * 2);
@@ -42,10 +63,15 @@ const channel = new Channel<ClientOrder, ClientNews>(kernel);
 const fds = new Int32Array(PLACES).fill(-1);
 const serials = new Int32Array(PLACES);
 const startedMs = new Float64Array(PLACES);
-const asked = new Uint8Array(PLACES);
+const states = new Uint8Array(PLACES);
 const received = new Int32Array(PLACES);
+/** What has come of a response. */
+const texts = new Array<string>(PLACES).fill("");
+/** Places of connections that are kept, the longest idle first. */
+const idle: number[] = [];
 const asksOf: (Ask | undefined)[] = new Array<Ask | undefined>(PLACES).fill(undefined);
 
+let wire: Wire = new PlainWire(kernel);
 let asks: Ask[] = [];
 let address = new Uint8Array(0);
 let options: { source?: Uint8Array } = {};
@@ -82,12 +108,14 @@ function obey(order: ClientOrder): void {
 }
 
 function start(order: ClientStart): void {
+	if (order.tls !== null) wire = new TlsWire(kernel, PLACES, order.tls);
 	let at = ASK_AT;
-	asks = order.asks.map(({ say, expect }) => {
-		const bytes = fromBase64(say);
-		kernel.memory.set(bytes, at);
-		const ask = { at, length: bytes.length, expected: expect === null ? null : fromBase64(expect) };
-		at += bytes.length;
+	asks = order.asks.map(({ say, expect, kept }) => {
+		const said = fromBase64(say);
+		kernel.memory.set(said, at);
+		const bytes = fromBase64(expect.kind === "bytes" ? expect.bytes : "");
+		const ask = { at, length: said.length, expected: expect, bytes, kept };
+		at += said.length;
 		return ask;
 	});
 	address = Uint8Array.from(encodeInternet(parseIpv4(order.address), order.port));
@@ -97,31 +125,51 @@ function start(order: ClientStart): void {
 
 function turn(nowMs: number): void {
 	if (nowMs >= nextMs) {
-		connect(nowMs);
+		next(nowMs);
 		// When the machine stood still, the beats that were missed are not made up for.
 		nextMs = Math.max(nextMs + EVERY_MS, nowMs);
 	}
 	if (nowMs < newsDueMs) return;
 	newsDueMs = nowMs + NEWS_MS;
 	for (let place = 0; place < PLACES; place++)
-		if ((fds[place] as number) >= 0 && nowMs - (startedMs[place] as number) > TIMEOUT_MS)
-			finish(place, asked[place] === 0 ? "connect timed out" : "no answer in time");
+		if (isAsking(place) && nowMs - (startedMs[place] as number) > TIMEOUT_MS)
+			finish(place, LATE[states[place] as number] ?? "");
+	if (finishing) for (const place of idle.splice(0)) drop(place);
 	const finished = finishing && fds.every((fd) => fd < 0);
 	if (news.length > 0 || finished) channel.tell({ attempts: news, finished });
 	news = [];
 	if (finished) finishing = false;
 }
 
-function connect(nowMs: number): void {
+function isAsking(place: number): boolean {
+	return (fds[place] as number) >= 0 && states[place] !== IDLE;
+}
+
+function next(nowMs: number): void {
 	const ask = asks[count % asks.length];
-	const place = fds.indexOf(-1);
-	if (ask === undefined || place < 0) return;
+	if (ask === undefined) return;
 	count++;
+	const place = ask.kept ? keptPlace() : undefined;
+	if (place === undefined) {
+		connect(nowMs, ask);
+		return;
+	}
+	begin(place, nowMs, ask);
+	say(place, ask);
+}
+
+/** The one that has been idle longest, once there are as many as there shall be. */
+function keptPlace(): number | undefined {
+	const kept = asksOf.filter((ask, place) => ask?.kept === true && (fds[place] as number) >= 0).length;
+	return kept < KEPT ? undefined : idle.shift();
+}
+
+function connect(nowMs: number, ask: Ask): void {
+	const place = fds.indexOf(-1);
+	if (place < 0) return;
 	serials[place] = count;
-	startedMs[place] = nowMs;
-	asked[place] = 0;
-	received[place] = 0;
-	asksOf[place] = ask;
+	begin(place, nowMs, ask);
+	states[place] = CONNECTING;
 	try {
 		fds[place] = startConnect(kernel, address, INTEREST, place, count, options);
 	} catch (error) {
@@ -129,55 +177,93 @@ function connect(nowMs: number): void {
 	}
 }
 
+function begin(place: number, nowMs: number, ask: Ask): void {
+	startedMs[place] = nowMs;
+	received[place] = 0;
+	texts[place] = "";
+	asksOf[place] = ask;
+}
+
+function say(place: number, ask: Ask): void {
+	states[place] = ASKED;
+	const sent = wire.send(place, fds[place] as number, ask.at, ask.length);
+	if (sent === ask.length) return;
+	finish(place, sent < 0 ? `send: ${errorName(-sent)}` : "send: only a part was taken");
+}
+
 function advance(place: number, flags: number): void {
 	const fd = fds[place] as number;
 	const ask = asksOf[place];
 	if (ask === undefined) return;
-	if (asked[place] === 0) {
+	if (states[place] === CONNECTING) {
 		if ((flags & (EPOLLERR | EPOLLHUP)) !== 0) {
 			finish(place, `connect: ${errorName(kernel.takeError(fd))}`);
 			return;
 		}
 		if ((flags & EPOLLOUT) === 0) return;
-		asked[place] = 1;
-		const sent = kernel.send(fd, ask.at, ask.length);
-		if (sent !== ask.length) {
-			finish(place, sent < 0 ? `send: ${errorName(-sent)}` : "send: only a part was taken");
+		states[place] = SHAKING;
+	}
+	if (states[place] === SHAKING) {
+		const shaken = wire.shake(place, fd);
+		if (shaken === -EAGAIN) return;
+		if (shaken < 0) {
+			finish(place, `handshake: ${errorName(-shaken)}`);
 			return;
 		}
+		say(place, ask);
 	}
-	for (;;) {
-		const got = kernel.receive(fd, 0, SCRATCH_BYTES);
+	while (isAsking(place)) {
+		const got = wire.receive(place, fd, 0, SCRATCH_BYTES);
 		if (got === -EAGAIN) return;
-		if (got < 0) {
-			finish(place, `receive: ${errorName(-got)}`);
-			return;
-		}
-		if (got === 0) {
-			finish(place, "closed without the answer");
-			return;
-		}
-		const outcome = check(place, ask, got);
-		if (outcome !== undefined) {
-			finish(place, outcome);
-			return;
+		if (got < 0) finish(place, `receive: ${errorName(-got)}`);
+		else if (got === 0) finish(place, "closed without the answer");
+		else {
+			const outcome = check(place, ask, got);
+			if (outcome !== undefined) finish(place, outcome);
 		}
 	}
+	// An idle connection that its server ends is no failure: nothing was asked.
+	if (states[place] === IDLE && (flags & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) forget(place);
 }
 
 /** `null`: this was the answer. `undefined`: more of it must come. */
-function check(place: number, { expected }: Ask, got: number): string | null | undefined {
-	if (expected === null) return null;
+function check(place: number, { expected, bytes, kept }: Ask, got: number): string | null | undefined {
+	if (expected.kind === "any") return null;
+	if (expected.kind === "response") {
+		const text = (texts[place] ?? "") + Buffer.from(kernel.memory.buffer, 0, got).toString("latin1");
+		texts[place] = text;
+		const verdict = judgeResponse(text, expected.body);
+		if (typeof verdict === "object") return verdict.failure;
+		if (verdict === "kept" && kept) keep(place);
+		return verdict === "incomplete" ? undefined : null;
+	}
 	const before = received[place] as number;
-	if (before + got > expected.length) return "more than the answer came";
-	for (let i = 0; i < got; i++) if (kernel.memory[i] !== expected[before + i]) return "the answer of another";
+	if (before + got > bytes.length) return "more than the answer came";
+	for (let i = 0; i < got; i++) if (kernel.memory[i] !== bytes[before + i]) return "the answer of another";
 	received[place] = before + got;
-	return before + got === expected.length ? null : undefined;
+	return before + got === bytes.length ? null : undefined;
+}
+
+/** Its answer is complete; what ended with it is counted by finish(). */
+function keep(place: number): void {
+	states[place] = IDLE;
+	idle.push(place);
+}
+
+function forget(place: number): void {
+	const at = idle.indexOf(place);
+	if (at >= 0) idle.splice(at, 1);
+	drop(place);
 }
 
 function finish(place: number, failure: string | null): void {
-	kernel.close(fds[place] as number);
-	fds[place] = -1;
+	if (states[place] !== IDLE) drop(place);
 	const started = startedMs[place] as number;
 	news.push([started, kernel.now() - started, failure]);
+}
+
+function drop(place: number): void {
+	wire.drop(place);
+	kernel.close(fds[place] as number);
+	fds[place] = -1;
 }

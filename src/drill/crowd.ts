@@ -2,7 +2,7 @@
  * The attackers of one attack: a row of places, each with one connection at a time. One event loop drives all of
  * them, so that thousands cost little and the figures of the target are not those of its attackers.
  *
- *     free ──connect──► connecting ──established──► open ──an end of ENDS──► free, for the next
+ *     free ──connect──► connecting ──established (and hands shaken)──► open ──an end of ENDS──► free, for the next
  */
 import {
 	EADDRNOTAVAIL,
@@ -25,6 +25,7 @@ import { parseIpv4 } from "./loopback.js";
 import { mutate, seeded } from "./mutate.js";
 import { spread } from "./percentile.js";
 import { fromBase64 } from "./traffic.js";
+import { PlainWire, TlsWire, type Wire } from "./wire.js";
 
 /** Edge-triggered, so that one epoll_ctl serves a connection: "established", then "ended". */
 const INTEREST = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -32,6 +33,8 @@ const INTEREST = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 const FREE = 0;
 const CONNECTING = 1;
 const OPEN = 2;
+/** Of attacks within TLS. */
+const SHAKING = 3;
 
 /** Read and thrown away at a time. */
 const TAKE_BYTES = 1 << 20;
@@ -53,6 +56,7 @@ export const CROWD_ARENA_BYTES = 64 * 1024;
 
 export class Crowd {
 	readonly #kernel: LinuxKernel;
+	readonly #wire: Wire;
 	readonly #attack: Attack;
 	readonly #address: Uint8Array;
 	readonly #sayings: readonly Uint8Array[];
@@ -89,6 +93,8 @@ export class Crowd {
 	constructor(kernel: LinuxKernel, attack: Attack) {
 		this.#kernel = kernel;
 		this.#attack = attack;
+		const { tls, connections } = attack;
+		this.#wire = tls === undefined ? new PlainWire(kernel) : new TlsWire(kernel, connections, tls);
 		this.#address = encodeInternet(parseIpv4(attack.address), attack.port);
 		this.#sayings = attack.sayings.map(fromBase64);
 		this.#random = seeded(attack.mutationSeed ?? 1);
@@ -139,8 +145,9 @@ export class Crowd {
 				this.#failed(place, this.#kernel.takeError(this.#fds[place] as number));
 				return;
 			}
-			this.#begin(place);
+			this.#states[place] = SHAKING;
 		}
+		if (this.#states[place] === SHAKING) this.#shake(place);
 		if (this.#states[place] === OPEN) this.#look(place, flags);
 	}
 
@@ -207,6 +214,12 @@ export class Crowd {
 		return true;
 	}
 
+	#shake(place: number): void {
+		const result = this.#wire.shake(place, this.#fds[place] as number);
+		if (result === 0) this.#begin(place);
+		else if (result !== -EAGAIN) this.#endedByTarget(place, "reset by the target");
+	}
+
 	/** The connection is established: the first thing that its behaviour does. */
 	#begin(place: number): void {
 		const nowMs = this.#kernel.now();
@@ -219,6 +232,7 @@ export class Crowd {
 		if (mutationSeed !== null) this.#mutants[place] = mutate(this.#plainSaying(place), this.#random);
 		switch (behaviour.kind) {
 			case "dribble":
+				this.#say(place, behaviour.atOnceBytes);
 				this.#dueMs[place] = nowMs + this.#pause(behaviour.everyMsMin, behaviour.everyMsMax);
 				return;
 			case "reset":
@@ -239,6 +253,7 @@ export class Crowd {
 			this.#say(place, 1);
 			this.#dueMs[place] = nowMs + this.#pause(behaviour.everyMsMin, behaviour.everyMsMax);
 		} else if (behaviour.kind === "reset") {
+			this.#wire.drop(place);
 			this.#kernel.reset(this.#fds[place] as number);
 			this.#leave(place, "reset by the attacker");
 		}
@@ -263,7 +278,7 @@ export class Crowd {
 				behaviour.kind === "stop-reading"
 					? Math.min(TAKE_BYTES, behaviour.afterBytes - (this.#received[place] as number))
 					: TAKE_BYTES;
-			const count = this.#kernel.discard(fd, wanted);
+			const count = this.#wire.discard(place, fd, wanted);
 			if (count === -EAGAIN) return;
 			if (count < 0) {
 				this.#endedByTarget(place, "reset by the target");
@@ -307,6 +322,7 @@ export class Crowd {
 	}
 
 	#end(place: number, how: End): void {
+		this.#wire.drop(place);
 		this.#kernel.close(this.#fds[place] as number);
 		this.#leave(place, how);
 	}
@@ -334,7 +350,7 @@ export class Crowd {
 		const sent = this.#sent[place] as number;
 		this.#kernel.memory.set(saying.subarray(sent, sent + length), 0);
 		// An empty socket has room for all of it. An error shows as an event.
-		this.#kernel.send(this.#fds[place] as number, 0, Math.min(length, saying.length - sent));
+		this.#wire.send(place, this.#fds[place] as number, 0, Math.min(length, saying.length - sent));
 		this.#sent[place] = sent + length;
 	}
 

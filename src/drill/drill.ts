@@ -3,7 +3,19 @@
  * type; run.ts carries them out.
  */
 import type { Assault, Scene } from "./assault.js";
-import type { UpstreamPorts } from "./upstream-ports.js";
+import type { DrillProgram } from "./programs.js";
+import type { DrillPorts } from "./upstream-ports.js";
+
+/**
+ * What kind of listener is attacked:
+ *
+ * - `relay`: it routes by name and passes bytes on;
+ * - `http`: its routes lead to `http:` upstreams, so each request is read;
+ * - `tls`: the same behind TLS that the gateway terminates.
+ */
+export const LISTENER_KINDS = ["relay", "http", "tls"] as const;
+
+export type ListenerKind = (typeof LISTENER_KINDS)[number];
 
 export interface Drill {
 	readonly name: string;
@@ -18,17 +30,25 @@ export interface Drill {
 	readonly connectionsInTurn?: true;
 	/** Descriptors that a target of the drill's own may have (ulimit -n). Default: all this machine gives. */
 	readonly descriptorLimit?: number;
+	/** It runs this program of others. */
+	readonly program?: DrillProgram;
 	/** Wants a link of its own (network-namespace.ts), where the rights allow one. */
 	readonly link?: true;
+	/** The attack on each kind of listener, or why there is none. */
+	readonly on: Readonly<Record<ListenerKind, Plan | string>>;
+	/** How the attack ends. */
+	readonly ending: AttackEnding;
+	readonly thresholds: readonly Threshold[];
+}
+
+/** How one kind of listener is attacked. */
+export interface Plan {
 	/** Configuration of the drill's own gateway, without its `admin` line. */
-	configure(upstreams: UpstreamPorts, listeners: ListenerAddresses): string;
+	configure(upstreams: DrillPorts, listeners: ListenerAddresses): string;
 	/** Who attacks, once per target. */
 	attack(scene: Scene): Promise<Assault>;
 	/** What attackers are told by the target's deadlines; `null` when no deadline of the target ends them. */
 	readonly deadline: AttackDeadline | null;
-	/** How the attack ends. */
-	readonly ending: AttackEnding;
-	readonly thresholds: readonly Threshold[];
 }
 
 /** Where the drill's own gateway listens, as it stands in the configuration. */
@@ -39,8 +59,8 @@ export interface ListenerAddresses {
 }
 
 export interface AttackDeadline {
-	/** Key under `timeouts`. */
-	readonly key: "handshake" | "idle" | "stall";
+	/** Key under `timeouts`; or what a body's rate is measured over, which is no setting. */
+	readonly key: "handshake" | "idle" | "stall" | "body rate";
 	/** In the drill's own gateway. */
 	readonly ownMs: number;
 	/** In a target that is only named: the default that docs/configuration.md states. */

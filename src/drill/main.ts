@@ -9,6 +9,7 @@ import type { UpstreamOrder } from "./messages.js";
 import { type Link, makeLink } from "./network-namespace.js";
 import { type DrillArguments, type DrillOptions, DrillUsageError, readOptions } from "./options.js";
 import { endAll, installCleanup } from "./processes.js";
+import { pathOf } from "./programs.js";
 import { Progress } from "./progress.js";
 import { toText } from "./report.js";
 import { conclude, toJson } from "./result.js";
@@ -17,7 +18,7 @@ import type { Target } from "./target.js";
 import { startBare } from "./targets/bare.js";
 import { startGateway } from "./targets/gateway.js";
 import { giveTarget } from "./targets/given.js";
-import type { UpstreamPorts } from "./upstream-ports.js";
+import type { DrillPorts, UpstreamPorts } from "./upstream-ports.js";
 
 const HELD = 0;
 const NOT_HELD = 1;
@@ -46,6 +47,9 @@ export async function drillAndExit(name: string, given: DrillArguments): Promise
 async function drill(name: string, given: DrillArguments): Promise<number> {
 	const machine = { descriptors: raiseDescriptorLimit(), ephemeralPorts: ephemeralPorts() };
 	const options = readOptions(name, given, machine);
+	const program = options.listener === "tls" ? "openssl" : options.drill.program;
+	if (program !== undefined && pathOf(program) === undefined)
+		throw new DrillUsageError(`this drill needs ${program}: apt-get install ${program}`);
 	const progress = new Progress(options.drill.name, process.stderr);
 	let recordings: readonly Recording[];
 	try {
@@ -69,10 +73,12 @@ async function drillTargets(options: DrillOptions, progress: Progress): Promise<
 	}
 	const [answers, others] = [await startUpstream(), await startUpstream()];
 	// Whoever answers the good client does nothing else, so that no attacker keeps it from answering.
-	const ports = { ...others.ports, tls: answers.ports.tls, http: answers.ports.http };
+	const { tls, http, web } = answers.ports;
+	const ports: DrillPorts = { ...others.ports, tls, http, web, webForAttackers: others.ports.web };
 	const recordings = [await drillGateway(options, ports, answers.helper, progress)];
-	if (options.bare) {
-		const start = guarded(() => startBare(ports.any, options.drill.descriptorLimit), answers.helper);
+	const { drill, listener } = options;
+	if (options.bare && listener !== "tls") {
+		const start = guarded(() => startBare(listener, others.ports, drill.descriptorLimit), answers.helper);
 		recordings.push(await drillOne(options, start, "the bare server listens on 127.0.0.1 only", progress));
 	}
 	await answers.helper.stop();
@@ -104,14 +110,14 @@ async function startUpstream(): Promise<{ helper: UpstreamHelper; ports: Upstrea
 
 async function drillGateway(
 	options: DrillOptions,
-	ports: UpstreamPorts,
+	ports: DrillPorts,
 	guard: UpstreamHelper,
 	progress: Progress,
 ): Promise<Recording> {
-	const { drill } = options;
+	const { drill, plan } = options;
 	const link = drill.link === true ? makeLink() : "this drill has no use for one";
 	const linkListener = typeof link === "string" ? null : `${link.hostAddress}:0`;
-	const config = drill.configure(ports, { main: "127.0.0.1:0", link: linkListener });
+	const config = plan.configure(ports, { main: "127.0.0.1:0", link: linkListener });
 	const { descriptorLimit } = drill;
 	try {
 		return await drillOne(
@@ -133,8 +139,9 @@ async function drillOne(
 ): Promise<Recording> {
 	const target = await start();
 	try {
-		const { drill, connections, seconds } = options;
-		return await runDrill(drill, target, { connections, seconds, link, progress });
+		const { drill, listener, plan, connections, seconds } = options;
+		const { ending } = drill;
+		return await runDrill(target, { listener, plan, ending, connections, seconds, link, progress });
 	} finally {
 		await target.stop();
 	}

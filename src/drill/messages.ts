@@ -28,15 +28,26 @@ export interface ClientStart {
 	readonly port: number;
 	/** IPv4, on loopback. */
 	readonly source: string | null;
+	/** The name it asks for in TLS; `null`: it speaks without. */
+	readonly tls: string | null;
 	/** Base64. Asked in turn. */
 	readonly asks: readonly ClientAsk[];
 }
 
 export interface ClientAsk {
 	readonly say: string;
-	/** The answer, byte by byte; `null`: any answer will do, because nobody knows what this target relays to. */
-	readonly expect: string | null;
+	readonly expect: Expected;
+	/** Asked over a connection that is kept for the next such ask. Only where a `response` is expected. */
+	readonly kept: boolean;
 }
+
+export type Expected =
+	/** Nobody knows what this target relays to. */
+	| { readonly kind: "any" }
+	/** These, byte by byte, base64. */
+	| { readonly kind: "bytes"; readonly bytes: string }
+	/** An HTTP response, 200, with this body; its head is the target's affair. */
+	| { readonly kind: "response"; readonly body: string };
 
 /** One attempt of the good client: when it began, how long it took, and `null` or why it failed. */
 export type Attempt = readonly [startedMs: number, tookMs: number, failure: string | null];

@@ -2,13 +2,14 @@
 import { accessSync, constants } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { didYouMean } from "../config/nearest.js";
-import type { Drill } from "./drill.js";
+import { type Drill, LISTENER_KINDS, type ListenerKind, type Plan } from "./drill.js";
 import { DRILLS } from "./drills/index.js";
 import { isLoopback, parseIpv4 } from "./loopback.js";
 
 /** The command line, as it was written. */
 export interface DrillArguments {
 	readonly target?: string;
+	readonly listener?: string;
 	readonly connections?: string;
 	readonly seconds?: string;
 	readonly json?: boolean;
@@ -18,6 +19,9 @@ export interface DrillArguments {
 
 export interface DrillOptions {
 	readonly drill: Drill;
+	readonly listener: ListenerKind;
+	/** The drill's, for that kind of listener. */
+	readonly plan: Plan;
 	readonly target: { readonly address: string; readonly port: number } | null;
 	readonly connections: number;
 	readonly seconds: number;
@@ -58,6 +62,7 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 			`there is no drill "${name}"${didYouMean(name, names)}; there are: ${names.join(", ")}`,
 		);
 	}
+	const { listener, plan } = choosePlan(drill, given.listener);
 	const connections = wholeNumber(
 		"--connections",
 		given.connections,
@@ -71,8 +76,14 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 		throw new DrillUsageError(
 			"--bare compares with the drill's own gateway; without --target it has one, with --target it has none",
 		);
+	if (listener === "tls" && given.bare === true)
+		throw new DrillUsageError(
+			"--bare: there is no plain server that terminates TLS; leave out --listener tls",
+		);
 	return {
 		drill,
+		listener,
+		plan,
 		target,
 		connections,
 		seconds: wholeNumber("--seconds", given.seconds, drill.defaults.seconds, SECONDS_MAX),
@@ -80,6 +91,22 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 		svg: given.svg === undefined ? null : writable(given.svg),
 		bare: given.bare ?? false,
 	};
+}
+
+/** Without a wish, the first kind that the drill has an attack for. */
+function choosePlan(drill: Drill, wish: string | undefined): { listener: ListenerKind; plan: Plan } {
+	const reasons: string[] = [];
+	for (const listener of LISTENER_KINDS) {
+		if (wish !== undefined && wish !== listener) continue;
+		const plan = drill.on[listener];
+		if (typeof plan !== "string") return { listener, plan };
+		reasons.push(plan);
+	}
+	if (wish !== undefined && reasons.length === 0)
+		throw new DrillUsageError(
+			`--listener ${wish}: there are ${LISTENER_KINDS.join(", ")}${didYouMean(wish, LISTENER_KINDS)}`,
+		);
+	throw new DrillUsageError(`there is no drill ${drill.name} of ${wish} listeners: ${reasons.join("; ")}`);
 }
 
 function wholeNumber(option: string, text: string | undefined, otherwise: number, max: number): number {

@@ -6,7 +6,7 @@ export function toText(result: DrillResult): string {
 	const { machine } = result;
 	const parts = [
 		`drill ${result.drill}: ${result.summary}`,
-		`${formatCount(result.connections)} connections, ${result.seconds} s; ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, ${formatCount(machine.descriptors)} descriptors`,
+		`${LISTENERS[result.listener]}; ${formatCount(result.connections)} connections, ${result.seconds} s; ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, ${formatCount(machine.descriptors)} descriptors`,
 		...warnings(result),
 		...result.targets.map(describeTarget),
 		...(result.targets.length > 1 ? [table(sideBySide(result.targets))] : []),
@@ -15,6 +15,12 @@ export function toText(result: DrillResult): string {
 	];
 	return `${parts.join("\n\n")}\n`;
 }
+
+const LISTENERS: Readonly<Record<DrillResult["listener"], string>> = {
+	relay: "a listener that relays by name",
+	http: "a listener that reads requests",
+	tls: "a listener that terminates TLS and reads requests",
+};
 
 function warnings({ machine, targets }: DrillResult): string[] {
 	const asked = Math.max(0, ...targets.map(({ backlog }) => backlog ?? 0));

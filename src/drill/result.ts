@@ -1,6 +1,7 @@
 /** What a drill came to: everything that --json prints, and what report and chart are made of. */
 import { cpus, release } from "node:os";
 import type { AttackReport } from "./attack.js";
+import type { ListenerKind } from "./drill.js";
 import { setting } from "./kernel-tables.js";
 import { type ClientFigures, clientFigures, type Measures, measure, samplesIn } from "./measures.js";
 import type { DrillOptions, Machine } from "./options.js";
@@ -13,6 +14,7 @@ import { allHeld, type Judgement, judge } from "./verdict.js";
 export interface DrillResult {
 	readonly drill: string;
 	readonly summary: string;
+	readonly listener: ListenerKind;
 	readonly connections: number;
 	readonly seconds: number;
 	readonly machine: {
@@ -93,10 +95,11 @@ export function conclude(
 	recordings: readonly Recording[],
 ): DrillResult {
 	const targets = recordings.map((recording) => concludeTarget(options, recording));
-	const { drill, connections, seconds } = options;
+	const { drill, listener, connections, seconds } = options;
 	return {
 		drill: drill.name,
 		summary: drill.summary,
+		listener,
 		connections,
 		seconds,
 		machine: {

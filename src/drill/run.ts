@@ -9,7 +9,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Assault, AssaultReport, Scene } from "./assault.js";
-import type { Drill } from "./drill.js";
+import type { AttackEnding, ListenerKind, Plan } from "./drill.js";
 import { Helper } from "./helper.js";
 import type { Attempt, ClientAsk, ClientNews, ClientOrder } from "./messages.js";
 import type { Link } from "./network-namespace.js";
@@ -17,7 +17,7 @@ import { isAlive } from "./proc.js";
 import type { Progress } from "./progress.js";
 import { monotonicMs, type Sample, Sampler, takeSample } from "./sampler.js";
 import type { Target, TargetKind } from "./target.js";
-import { HTTP_ANSWER, sayings, TLS_ANSWER, toBase64 } from "./traffic.js";
+import { HTTP_ANSWER, keptRequest, NAMES, sayings, TLS_ANSWER, toBase64, WEB_BODY } from "./traffic.js";
 
 export type PhaseName = "calm" | "attack" | "after";
 
@@ -76,16 +76,19 @@ const WARM_UP_MS = 1500;
 const START_MS = 500;
 
 export interface RunOptions {
+	readonly listener: ListenerKind;
+	readonly plan: Plan;
+	readonly ending: AttackEnding;
 	readonly connections: number;
 	readonly seconds: number;
 	readonly link: Link | string;
 	readonly progress: Progress;
 }
 
-export async function runDrill(drill: Drill, target: Target, options: RunOptions): Promise<Recording> {
-	const { seconds, connections, link, progress } = options;
-	const deadlineMs =
-		drill.deadline === null ? null : target.kind === "given" ? drill.deadline.givenMs : drill.deadline.ownMs;
+export async function runDrill(target: Target, options: RunOptions): Promise<Recording> {
+	const { listener, plan, ending, seconds, connections, link, progress } = options;
+	const { deadline } = plan;
+	const deadlineMs = deadline === null ? null : target.kind === "given" ? deadline.givenMs : deadline.ownMs;
 	const scene: Scene = { target, connections, seconds, deadlineMs, link };
 	const phases: Phase[] = [];
 	const attempts: Attempt[] = [];
@@ -101,7 +104,7 @@ export async function runDrill(drill: Drill, target: Target, options: RunOptions
 	let assault: Assault | null = null;
 	let sampler: Sampler | null = null;
 	try {
-		const attack = await drill.attack(scene);
+		const attack = await plan.attack(scene);
 		assault = attack;
 		sampler = new Sampler(target, () => attack.status);
 		const { samples } = sampler;
@@ -118,12 +121,13 @@ export async function runDrill(drill: Drill, target: Target, options: RunOptions
 			address: target.address,
 			port: target.port,
 			source: target.address.startsWith("127.") ? CLIENT_SOURCE : null,
-			asks: await clientAsks(target),
+			tls: listener === "tls" ? NAMES.good : null,
+			asks: await clientAsks(target, listener),
 		});
 
 		await watched(sleep(WARM_UP_MS));
 		await phase("calm", () => sleep((seconds / 2) * 1000));
-		const report = await phase("attack", () => carryOut(drill, attack, seconds, deadlineMs));
+		const report = await phase("attack", () => carryOut(ending, attack, seconds, deadlineMs));
 		await phase("after", () => sleep((seconds / 2) * 1000));
 
 		client.order({ do: "finish" });
@@ -164,13 +168,13 @@ export async function runDrill(drill: Drill, target: Target, options: RunOptions
 const NOBODY = { atMs: 0, opened: 0, established: 0, alive: 0, ended: 0 };
 
 async function carryOut(
-	drill: Drill,
+	ending: AttackEnding,
 	attack: Assault,
 	seconds: number,
 	deadlineMs: number | null,
 ): Promise<AssaultReport> {
 	await attack.start();
-	if (drill.ending === "done") {
+	if (ending === "done") {
 		// At least as long as was asked for, so that the good client sees some of it.
 		await sleep(seconds * 1000);
 		await Promise.race([attack.done, sleep(DONE_MAX_MS, undefined, { ref: false })]);
@@ -178,7 +182,7 @@ async function carryOut(
 	}
 	await sleep(seconds * 1000);
 	attack.stop();
-	if (drill.ending === "target") {
+	if (ending === "target") {
 		const giveUpMs = monotonicMs() + 2 * (deadlineMs ?? 0) + GRACE_MS;
 		// One status is on its way from before the order.
 		await sleep(SETTLE_STEP_MS * 3);
@@ -197,13 +201,20 @@ async function settle(target: Target, before: Sample): Promise<Sample> {
 	}
 }
 
-async function clientAsks(target: Target): Promise<ClientAsk[]> {
+async function clientAsks(target: Target, listener: ListenerKind): Promise<ClientAsk[]> {
 	const { hello, request } = await sayings("good");
 	// Nobody knows the names that a given target routes, but every proxy has some answer to a request.
-	if (target.kind === "given") return [{ say: toBase64(request), expect: null }];
+	if (target.kind === "given") return [{ say: toBase64(request), expect: { kind: "any" }, kept: false }];
+	if (listener !== "relay") {
+		const expect = { kind: "response", body: WEB_BODY } as const;
+		return [
+			{ say: toBase64(keptRequest("good")), expect, kept: true },
+			{ say: toBase64(request), expect, kept: false },
+		];
+	}
 	return [
-		{ say: toBase64(hello), expect: toBase64(TLS_ANSWER) },
-		{ say: toBase64(request), expect: toBase64(HTTP_ANSWER) },
+		{ say: toBase64(hello), expect: { kind: "bytes", bytes: toBase64(TLS_ANSWER) }, kept: false },
+		{ say: toBase64(request), expect: { kind: "bytes", bytes: toBase64(HTTP_ANSWER) }, kept: false },
 	];
 }
 

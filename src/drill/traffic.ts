@@ -11,6 +11,8 @@ export const NAMES = {
 	bulk: "bulk.drill.test",
 	/** No answer at all. */
 	silent: "silent.drill.test",
+	/** Requests with a body get no answer; others do, at once. */
+	uploads: "uploads.drill.test",
 	/** A few bytes, again and again. */
 	chatter: "chatter.drill.test",
 } as const;
@@ -25,6 +27,15 @@ export const HTTP_ANSWER: Uint8Array = latin1(
 	`HTTP/1.1 200 OK\r\nContent-Length: ${BODY.length}\r\nConnection: close\r\n\r\n${BODY}`,
 );
 
+/** The answer to a request over a connection that is kept. */
+export const WEB_BODY = "sluice drill, the web upstream\r\n";
+export const WEB_ANSWER: Uint8Array = latin1(
+	`HTTP/1.1 200 OK\r\nContent-Length: ${WEB_BODY.length}\r\n\r\n${WEB_BODY}`,
+);
+
+/** Before an answer that has no end: a terabyte. */
+export const ENDLESS_HEAD: Uint8Array = latin1("HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n");
+
 /** First byte of a TLS handshake record. */
 export const TLS_HANDSHAKE = 0x16;
 
@@ -32,6 +43,17 @@ export function requestHead(host: string): Uint8Array {
 	return latin1(
 		`GET /drill HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: sluice-drill\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
 	);
+}
+
+/** A request whose connection may be used again. */
+export function keptRequest(name: Name): Uint8Array {
+	return latin1(`GET /drill HTTP/1.1\r\nHost: ${NAMES[name]}\r\nUser-Agent: sluice-drill\r\n\r\n`);
+}
+
+/** A request that announces a body, and that body. */
+export function upload(name: Name, bodyBytes: number): { head: Uint8Array; whole: Uint8Array } {
+	const head = `POST /drill HTTP/1.1\r\nHost: ${NAMES[name]}\r\nContent-Length: ${bodyBytes}\r\n\r\n`;
+	return { head: latin1(head), whole: latin1(head + "x".repeat(bodyBytes)) };
 }
 
 /** What clients of that name say, as TLS and as HTTP. */

@@ -12,4 +12,12 @@ export interface UpstreamPorts {
 	readonly chatter: number;
 	/** Any of these, by what the client says: for proxies that cannot route. */
 	readonly any: number;
+	/** Any of these over HTTP connections that are kept, by each request's host. */
+	readonly web: number;
+}
+
+/** As a drill's configuration sees them. */
+export interface DrillPorts extends UpstreamPorts {
+	/** `web` again, for attackers: in a process apart from the one that answers the good client. */
+	readonly webForAttackers: number;
 }

@@ -16,13 +16,23 @@ import { LinuxKernel } from "../kernel/linux.js";
 import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
 import type { UpstreamOrder } from "./messages.js";
-import { HTTP_ANSWER, NAMES, TLS_ANSWER, TLS_HANDSHAKE } from "./traffic.js";
+import {
+	ENDLESS_HEAD,
+	HTTP_ANSWER,
+	NAMES,
+	TLS_ANSWER,
+	TLS_HANDSHAKE,
+	WEB_ANSWER,
+	WEB_BODY,
+} from "./traffic.js";
 import type { UpstreamPorts } from "./upstream-ports.js";
 
 const SCRATCH_BYTES = 64 * 1024;
 const TLS_AT = SCRATCH_BYTES;
 const HTTP_AT = TLS_AT + 4096;
-const BULK_AT = HTTP_AT + 4096;
+const WEB_AT = HTTP_AT + 4096;
+const ENDLESS_AT = WEB_AT + 4096;
+const BULK_AT = ENDLESS_AT + 4096;
 const BULK_BYTES = 64 * 1024;
 
 /** What a bulk connection may have in flight: thousands of stuck readers should not fill the machine's TCP memory from here. */
@@ -46,6 +56,8 @@ const CHATTER = 5;
 const ANY = 6;
 /** It has answered, and waits for the end of the other side. */
 const ENDING = 7;
+/** Takes requests over a connection that is kept; their hosts say what it becomes. */
+const WEB = 8;
 const LISTENER = 16;
 
 /** Names that ask for something else than an answer. */
@@ -62,6 +74,8 @@ const channel = new Channel<UpstreamOrder, never>(kernel);
 const roles = new Uint8Array(limit);
 const uses = new Int32Array(limit);
 const chatting = new Set<number>();
+/** Heads that have not come whole. */
+const partial = new Map<number, string>();
 
 const guarded = new Set<number>();
 process.on("exit", () => {
@@ -76,6 +90,8 @@ process.on("exit", () => {
 
 kernel.memory.set(TLS_ANSWER, TLS_AT);
 kernel.memory.set(HTTP_ANSWER, HTTP_AT);
+kernel.memory.set(WEB_ANSWER, WEB_AT);
+kernel.memory.set(ENDLESS_HEAD, ENDLESS_AT);
 const ports: UpstreamPorts = {
 	tls: listen(TLS),
 	http: listen(HTTP),
@@ -83,6 +99,7 @@ const ports: UpstreamPorts = {
 	silent: listen(SILENT),
 	chatter: listen(CHATTER),
 	any: listen(ANY),
+	web: listen(WEB),
 };
 writeSync(1, `${JSON.stringify(ports)}\n`);
 serve();
@@ -136,6 +153,7 @@ function drop(fd: number): void {
 	roles[fd] = NONE;
 	uses[fd] = (uses[fd] as number) + 1;
 	chatting.delete(fd);
+	partial.delete(fd);
 	kernel.close(fd);
 }
 
@@ -147,6 +165,7 @@ function handle(fd: number, flags: number): void {
 	else if (role === BULK) sendBulk(fd);
 	else if (role === CHATTER) chat(fd);
 	else if (role === ANY) listenFor(fd, flags);
+	else if (role === WEB) answerRequests(fd);
 	else take(fd);
 }
 
@@ -186,6 +205,44 @@ function sendBulk(fd: number): void {
 
 function chat(fd: number): void {
 	if (take(fd) > 0) chatting.add(fd);
+}
+
+/** Bodies need not be known from heads: none of those that come here contains an empty line. */
+function answerRequests(fd: number): void {
+	const count = take(fd);
+	if (count === 0) return;
+	const said = (partial.get(fd) ?? "") + Buffer.from(kernel.memory.buffer, 0, count).toString("latin1");
+	const heads = said.split("\r\n\r\n");
+	const rest = heads.pop() ?? "";
+	if (rest === "") partial.delete(fd);
+	else partial.set(fd, rest);
+	for (const head of heads) {
+		const role = roleOf(head);
+		if (role === undefined) {
+			kernel.send(fd, WEB_AT, WEB_ANSWER.length - (head.startsWith("HEAD ") ? WEB_BODY.length : 0));
+			continue;
+		}
+		partial.delete(fd);
+		become(fd, role);
+		return;
+	}
+}
+
+/** `undefined`: this request is answered at once. */
+function roleOf(head: string): number | undefined {
+	if (head.includes(NAMES.uploads)) return head.startsWith("POST ") ? SILENT : undefined;
+	return SPOKEN_NAMES.find(([name]) => head.includes(name))?.[1];
+}
+
+/** This request is the connection's last. */
+function become(fd: number, role: number): void {
+	roles[fd] = role;
+	if (role === SILENT) return;
+	kernel.send(fd, ENDLESS_AT, ENDLESS_HEAD.length);
+	if (role === CHATTER) chatting.add(fd);
+	if (role !== BULK) return;
+	kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
+	kernel.readiness.modify(fd, EPOLLIN | EPOLLOUT, fd, uses[fd] as number);
 }
 
 /**

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeScale, toSvg } from "../../src/drill/chart.js";
-import { hold } from "../../src/drill/drills/hold.js";
 import type { Attempt } from "../../src/drill/messages.js";
+import { type DrillOptions, readOptions } from "../../src/drill/options.js";
 import { conclude, type DrillResult, toJson } from "../../src/drill/result.js";
 import type { Recording } from "../../src/drill/run.js";
 import { recording, sample } from "./recordings.js";
@@ -10,8 +10,8 @@ import { recording, sample } from "./recordings.js";
 const MACHINE = { descriptors: 20_000, ephemeralPorts: { first: 32_768, last: 60_999 } };
 
 function result(...recordings: Recording[]): DrillResult {
-	const options = {
-		drill: hold,
+	const options: DrillOptions = {
+		...readOptions("hold", {}, MACHINE),
 		target: null,
 		connections: 100,
 		seconds: 2,

@@ -93,3 +93,17 @@ test("a chart that could not be written is refused before the drill, and not aft
 	assert.match(refusal("hold", { svg: "/nonexistent/chart.svg" }), /--svg .*ENOENT/);
 	assert.equal(readOptions("hold", { svg: "chart.svg" }, MACHINE).svg, "chart.svg");
 });
+
+test("a drill attacks the kind of listener that was asked for, or the first that it can", () => {
+	assert.equal(readOptions("hold", {}, MACHINE).listener, "relay");
+	assert.equal(readOptions("hold", { listener: "http" }, MACHINE).listener, "http");
+	assert.equal(readOptions("slow-body", {}, MACHINE).listener, "http");
+	assert.match(refusal("hold", { listener: "htpt" }), /there are relay, http, tls.*did you mean "http"\?/);
+	assert.equal(readOptions("churn", { listener: "tls" }, MACHINE).listener, "tls");
+	assert.match(refusal("burst", { listener: "tls", bare: true }), /no plain server that terminates TLS/);
+	assert.match(refusal("slow-body", { listener: "relay" }), /does not know what a body is/);
+	assert.match(
+		refusal("accept-queue", { listener: "http" }),
+		/no drill accept-queue of http listeners: the kernel/,
+	);
+});

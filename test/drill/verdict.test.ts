@@ -48,7 +48,8 @@ test("every threshold of every drill is about a measure that some run has", () =
 	for (const { name, thresholds } of DRILLS)
 		for (const { measure: wanted } of thresholds)
 			assert.ok(
-				wanted in common || /^(kernel|relay|link)\.|^(waiting|unestablished)$/.test(wanted),
+				wanted in common ||
+					/^(kernel|relay|link|headers|body|range|read)\.|^(waiting|unestablished|heldShare)$/.test(wanted),
 				`${name}: ${wanted}`,
 			);
 });

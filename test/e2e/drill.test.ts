@@ -7,9 +7,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
+import { LISTENER_KINDS } from "../../src/drill/drill.js";
 import { DRILLS } from "../../src/drill/drills/index.js";
 import type { DrillResult, TargetResult } from "../../src/drill/result.js";
 import { MAIN } from "../support/gateway.js";
+import { notRunBecause } from "../support/needs.js";
 import { startUpstream } from "../support/peers.js";
 import { Child, type Outcome } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
@@ -36,7 +38,8 @@ const SMALL: Readonly<Record<string, readonly string[]>> = {
 	slowloris: ["--connections", "60"],
 	hold: ["--connections", "60"],
 	exhaust: ["--connections", "400"],
-	burst: ["--connections", "300", "--bare"],
+	burst: ["--connections", "300"],
+	"slow-body": ["--connections", "40"],
 	"slow-reader": ["--connections", "20"],
 	"half-open": ["--connections", "40"],
 	"reset-storm": ["--connections", "20"],
@@ -44,6 +47,12 @@ const SMALL: Readonly<Record<string, readonly string[]>> = {
 	churn: ["--connections", "3000"],
 	"accept-queue": ["--connections", "50"],
 };
+
+const PLANS = DRILLS.flatMap(({ name, on }) =>
+	LISTENER_KINDS.filter((kind) => typeof on[kind] !== "string").map((kind) => [name, kind] as const),
+);
+
+const withoutTls = notRunBecause("drills of listeners that terminate TLS", ["openssl"]);
 
 /** Runs a drill whose temporary files and processes can be told from all others. */
 async function runDrill(scenario: Scenario, ...args: readonly string[]): Promise<Outcome> {
@@ -134,17 +143,22 @@ function check(name: string, result: DrillResult): void {
 
 // Mostly waiting for deadlines, so several at a time.
 describe("drills", { concurrency: 6 }, () => {
-	for (const { name } of DRILLS) {
-		scenario(`${name}, small: it attacks, measures, judges, and leaves nothing behind`, async (scenario) => {
+	for (const [name, listener] of PLANS) {
+		// It has a test of its own, with what it needs.
+		if (name === "slowhttptest" || (listener === "tls" && withoutTls !== undefined)) continue;
+		const title = `${name} of a ${listener} listener, small: it attacks, measures, judges, and leaves nothing behind`;
+		scenario(title, async (scenario) => {
 			const svg = join(scenario.directory, "chart.svg");
-			const args = [...(SMALL[name] ?? []), "--seconds", "1", "--json", "--svg", svg];
+			const comparison = name === "burst" && listener !== "tls" ? ["--bare"] : [];
+			const small = [...(SMALL[name] ?? []), ...comparison, "--seconds", "1", "--listener", listener];
+			const args = [...small, "--json", "--svg", svg];
 			const outcome = await runDrill(scenario, name, ...args);
 			const result = parse(outcome);
 			check(name, result);
 			assert.equal(outcome.status, result.held ? 0 : 1);
 			assert.match(readFileSync(svg, "utf8"), /^<svg [\s\S]*<\/svg>\n$/);
 			await leavesNothing(scenario, ["chart.svg"]);
-			if (name === "burst") comparesWithBare(result);
+			if (comparison.length > 0) comparesWithBare(result);
 			if (name === "half-open") accountsForTheLink(result);
 			if (name === "accept-queue") knowsTheKernel(result);
 		});

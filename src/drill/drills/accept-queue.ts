@@ -73,11 +73,14 @@ export const acceptQueueDrill: Drill = {
 	name: "accept-queue",
 	summary: "what this kernel does when nobody accepts, and that the target always does",
 	defaults: { connections: 200, seconds: 4 },
-	deadline: null,
 	ending: "attackers",
 	thresholds: [...KERNEL, ...TARGET, ...GOOD_CLIENT_SERVED, ...NOTHING_LEFT],
 
-	configure: ({ tls, http, silent }, { main }) => `
+	on: {
+		relay: {
+			deadline: null,
+
+			configure: ({ tls, http, silent }, { main }) => `
 timeouts: { handshake: 5s, connect: 2s, idle: 10m, stall: 3s, half_closed: 3s, drain: 1s }
 listeners:
   - listen: ${main}
@@ -92,19 +95,23 @@ upstreams:
   http: 127.0.0.1:${http}
 `,
 
-	async attack(scene) {
-		const { hello } = await sayings("silent");
-		return new DoorAssault(scene, {
-			address: scene.target.address,
-			port: scene.target.port,
-			connections: scene.connections,
-			total: null,
-			opensPerSecond: 4000,
-			sayings: [toBase64(hello)],
-			mutationSeed: null,
-			behaviour: { kind: "hold" },
-			deadlineMs: null,
-		});
+			async attack(scene) {
+				const { hello } = await sayings("silent");
+				return new DoorAssault(scene, {
+					address: scene.target.address,
+					port: scene.target.port,
+					connections: scene.connections,
+					total: null,
+					opensPerSecond: 4000,
+					sayings: [toBase64(hello)],
+					mutationSeed: null,
+					behaviour: { kind: "hold" },
+					deadlineMs: null,
+				});
+			},
+		},
+		http: "the kernel's queue is the same whatever becomes of those who leave it",
+		tls: "the kernel's queue is the same whatever becomes of those who leave it",
 	},
 };
 

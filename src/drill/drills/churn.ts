@@ -1,7 +1,8 @@
 import { Attackers } from "../assault.js";
 import type { Drill, Threshold } from "../drill.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
-import { sayings, TLS_ANSWER, toBase64 } from "../traffic.js";
+import { NAMES, requestHead, sayings, TLS_ANSWER, toBase64 } from "../traffic.js";
+import { answerBytes, tlsConfig, webConfig } from "../web.js";
 
 /** Enough to keep two cores busy, few enough that no queue is what is measured. */
 const AT_ONCE = 64;
@@ -23,11 +24,14 @@ export const churn: Drill = {
 	summary: "a million short sessions; --connections says how many",
 	defaults: { connections: 1_000_000, seconds: 10 },
 	connectionsInTurn: true,
-	deadline: null,
 	ending: "done",
 	thresholds: [...GOOD_CLIENT_SERVED, ...NO_LEAK, ...NOTHING_LEFT],
 
-	configure: ({ tls, http }, { main }) => `
+	on: {
+		relay: {
+			deadline: null,
+
+			configure: ({ tls, http }, { main }) => `
 timeouts: { handshake: 5s, connect: 2s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }
 listeners:
   - listen: ${main}
@@ -40,18 +44,61 @@ upstreams:
   http: 127.0.0.1:${http}
 `,
 
-	async attack({ target, connections }) {
-		const { hello } = await sayings("good");
-		return new Attackers({
-			address: target.address,
-			port: target.port,
-			connections: Math.min(AT_ONCE, connections),
-			total: connections,
-			opensPerSecond: null,
-			sayings: [toBase64(hello)],
-			mutationSeed: null,
-			behaviour: { kind: "session", answerBytes: TLS_ANSWER.length },
-			deadlineMs: null,
-		});
+			async attack({ target, connections }) {
+				const { hello } = await sayings("good");
+				return new Attackers({
+					address: target.address,
+					port: target.port,
+					connections: Math.min(AT_ONCE, connections),
+					total: connections,
+					opensPerSecond: null,
+					sayings: [toBase64(hello)],
+					mutationSeed: null,
+					behaviour: { kind: "session", answerBytes: TLS_ANSWER.length },
+					deadlineMs: null,
+				});
+			},
+		},
+		http: {
+			deadline: null,
+			configure: webConfig,
+
+			async attack({ target, connections }) {
+				const request = requestHead(NAMES.good);
+				const behaviour = { kind: "session", answerBytes: await answerBytes(target, request) } as const;
+				return new Attackers({
+					address: target.address,
+					port: target.port,
+					connections: Math.min(AT_ONCE, connections),
+					total: connections,
+					opensPerSecond: null,
+					sayings: [toBase64(request)],
+					mutationSeed: null,
+					behaviour: behaviour,
+					deadlineMs: null,
+				});
+			},
+		},
+		tls: {
+			deadline: null,
+			configure: tlsConfig,
+
+			async attack({ target, connections }) {
+				const request = requestHead(NAMES.good);
+				const behaviour = { kind: "session", answerBytes: await answerBytes(target, request, true) } as const;
+				return new Attackers({
+					address: target.address,
+					port: target.port,
+					tls: NAMES.good,
+					connections: Math.min(AT_ONCE, connections),
+					total: connections,
+					opensPerSecond: null,
+					sayings: [toBase64(request)],
+					mutationSeed: null,
+					behaviour: behaviour,
+					deadlineMs: null,
+				});
+			},
+		},
 	},
 };

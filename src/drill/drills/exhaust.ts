@@ -1,7 +1,8 @@
 import { Attackers } from "../assault.js";
 import type { Drill, Threshold } from "../drill.js";
 import { FULL_SIZE, NOTHING_LEFT, SERVED_IN_CALM } from "../thresholds.js";
-import { sayings, toBase64 } from "../traffic.js";
+import { keptRequest, NAMES, sayings, toBase64 } from "../traffic.js";
+import { tlsConfig, webConfig } from "../web.js";
 
 const WHILE_FULL: Threshold = {
 	measure: "cpuWhileFullCores",
@@ -28,11 +29,14 @@ export const exhaust: Drill = {
 	summary: "more connections than the target has descriptors",
 	defaults: { connections: 1000, seconds: 10 },
 	descriptorLimit: 256,
-	deadline: null,
 	ending: "attackers",
 	thresholds: [SERVED_IN_CALM, FULL_SIZE, WHILE_FULL, GOOD_AGAIN, ...NOTHING_LEFT],
 
-	configure: ({ tls, http, silent }, { main }) => `
+	on: {
+		relay: {
+			deadline: null,
+
+			configure: ({ tls, http, silent }, { main }) => `
 timeouts: { handshake: 5s, connect: 2s, idle: 10m, stall: 3s, half_closed: 3s, drain: 1s }
 listeners:
   - listen: ${main}
@@ -47,18 +51,60 @@ upstreams:
   http: 127.0.0.1:${http}
 `,
 
-	async attack({ target, connections }) {
-		const { hello } = await sayings("silent");
-		return new Attackers({
-			address: target.address,
-			port: target.port,
-			connections,
-			total: null,
-			opensPerSecond: 4000,
-			sayings: [toBase64(hello)],
-			mutationSeed: null,
-			behaviour: { kind: "hold" },
-			deadlineMs: null,
-		});
+			async attack({ target, connections }) {
+				const { hello } = await sayings("silent");
+				return new Attackers({
+					address: target.address,
+					port: target.port,
+					connections,
+					total: null,
+					opensPerSecond: 4000,
+					sayings: [toBase64(hello)],
+					mutationSeed: null,
+					behaviour: { kind: "hold" },
+					deadlineMs: null,
+				});
+			},
+		},
+		http: {
+			deadline: null,
+			// Attackers that leave have ended their direction only: who waits for an answer may have ended it, too.
+			configure: (ports, listeners) =>
+				webConfig(ports, listeners, { half_closed: "500ms", response_head: "3s" }),
+
+			async attack({ target, connections }) {
+				return new Attackers({
+					address: target.address,
+					port: target.port,
+					connections: connections,
+					total: null,
+					opensPerSecond: 4000,
+					sayings: [toBase64(keptRequest("silent"))],
+					mutationSeed: null,
+					behaviour: { kind: "hold" },
+					deadlineMs: null,
+				});
+			},
+		},
+		tls: {
+			deadline: null,
+			configure: (ports, listeners) =>
+				tlsConfig(ports, listeners, { half_closed: "500ms", response_head: "3s" }),
+
+			async attack({ target, connections }) {
+				return new Attackers({
+					address: target.address,
+					port: target.port,
+					tls: NAMES.good,
+					connections: connections,
+					total: null,
+					opensPerSecond: 1000,
+					sayings: [toBase64(keptRequest("silent"))],
+					mutationSeed: null,
+					behaviour: { kind: "hold" },
+					deadlineMs: null,
+				});
+			},
+		},
 	},
 };

@@ -70,11 +70,14 @@ export const halfOpen: Drill = {
 	summary: "peers that vanish without a FIN: behind a black hole, and over a link that goes down",
 	defaults: { connections: 1000, seconds: 12 },
 	link: true,
-	deadline: { key: "idle", ownMs: 8000, givenMs: 600_000 },
 	ending: "attackers",
 	thresholds: [...GOOD_CLIENT_SERVED, FULL_SIZE, ...RELAY, ...LINK, ...NOTHING_LEFT],
 
-	configure: ({ tls, http, silent, chatter }, { main, link }) => `
+	on: {
+		relay: {
+			deadline: { key: "idle", ownMs: 8000, givenMs: 600_000 },
+
+			configure: ({ tls, http, silent, chatter }, { main, link }) => `
 timeouts: { handshake: 5s, connect: 2s, idle: 8s, stall: 3s, half_closed: 3s, drain: 1s }
 keepalive: { idle: 1s, interval: 1s, probes: 3 }
 listeners:
@@ -92,7 +95,11 @@ ${link === null ? "" : `  - listen: ${link}\n    routes: [{ sni: silent.drill.te
   http: 127.0.0.1:${http}
 `,
 
-	attack: (scene) => VanishingAssault.prepare(scene),
+			attack: (scene) => VanishingAssault.prepare(scene),
+		},
+		http: "whom keepalive, silence and acknowledgements give up is decided in the same way for requests as for relays",
+		tls: "whom keepalive, silence and acknowledgements give up is decided by the kernel's sockets, below TLS",
+	},
 };
 
 /** The part that comes over the link. */

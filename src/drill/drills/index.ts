@@ -8,7 +8,9 @@ import { garbage } from "./garbage.js";
 import { halfOpen } from "./half-open.js";
 import { hold } from "./hold.js";
 import { resetStorm } from "./reset-storm.js";
+import { slowBody } from "./slow-body.js";
 import { slowReader } from "./slow-reader.js";
+import { slowHttpTest } from "./slowhttptest.js";
 import { slowloris } from "./slowloris.js";
 
 export const DRILLS: readonly Drill[] = [
@@ -16,10 +18,12 @@ export const DRILLS: readonly Drill[] = [
 	hold,
 	exhaust,
 	burst,
+	slowBody,
 	slowReader,
 	halfOpen,
 	resetStorm,
 	garbage,
 	churn,
+	slowHttpTest,
 	acceptQueueDrill,
 ];

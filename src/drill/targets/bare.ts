@@ -1,23 +1,33 @@
-/** The unprotected server of the comparison: Node's `net`, accept and pipe. */
+/** The unprotected server of the comparison: what one writes first with Node's `net`, or its `http`. */
 import { fileURLToPath } from "node:url";
 import { ownProcess, stopProcess } from "../processes.js";
 import type { Target } from "../target.js";
+import type { UpstreamPorts } from "../upstream-ports.js";
 import { Output, withLimit } from "./output.js";
 
-const SCRIPT = fileURLToPath(new URL("../bare-server.js", import.meta.url));
+/** By what is compared: bytes that are piped, or requests that are passed on. */
+const SCRIPTS = {
+	relay: { file: "bare-server.js", upstream: "any" },
+	http: { file: "bare-http-server.js", upstream: "web" },
+} as const;
 
 const STOP_GRACE_MS = 1000;
 
 /** The backlog that bare-server.ts asks for. */
 const BACKLOG = 4096;
 
-export async function startBare(upstreamPort: number, descriptorLimit: number | undefined): Promise<Target> {
+export async function startBare(
+	listener: keyof typeof SCRIPTS,
+	upstreams: UpstreamPorts,
+	descriptorLimit: number | undefined,
+): Promise<Target> {
+	const { file, upstream } = SCRIPTS[listener];
 	const [command = "", ...args] = [
 		...withLimit(descriptorLimit),
 		process.execPath,
-		SCRIPT,
+		fileURLToPath(new URL(`../${file}`, import.meta.url)),
 		"0",
-		String(upstreamPort),
+		String(upstreams[upstream]),
 	];
 	const owned = ownProcess(command, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
 	const output = new Output(owned);

@@ -1,0 +1,41 @@
+/** Attacks that others have written: the good client, beside them, notices nothing. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { DrillResult } from "../../src/drill/result.js";
+import { readSeconds } from "../../src/drill/slow-http-test.js";
+import { MAIN } from "../support/gateway.js";
+import { notRunBecause } from "../support/needs.js";
+import { Child } from "../support/processes.js";
+import { scenario } from "../support/scenario.js";
+
+const skip = notRunBecause("a server of HTTP under slowhttptest", ["slowhttptest"]);
+
+/** Two seconds for each mode. */
+const SMALL = ["--connections", "200", "--seconds", "8"];
+
+describe("slowhttptest", { skip: skip ?? false }, () => {
+	scenario("it is available throughout, to others and to slowhttptest's own probe", async (scenario) => {
+		const drill = new Child(process.execPath, [MAIN, "drill", "slowhttptest", ...SMALL, "--json"], {
+			env: { TMPDIR: scenario.directory },
+		});
+		scenario.defer(() => drill.stop());
+		await drill.exited;
+		assert.equal(drill.stderr, "");
+		const [gateway] = (JSON.parse(drill.stdout) as DrillResult).targets;
+		assert.ok(gateway !== undefined);
+		const attack = gateway.phases.find(({ name }) => name === "attack");
+		assert.ok((attack?.client.attempts ?? 0) > 100);
+		for (const { measure, held, value } of gateway.verdict)
+			assert.notEqual(held, false, `${measure} is ${String(value)}`);
+		for (const mode of ["headers", "body", "range", "read"])
+			assert.equal(gateway.measures[`${mode}.unavailableSeconds`], 0, mode);
+	});
+});
+
+test("what slowhttptest writes about its seconds is read", () => {
+	const csv = "Seconds,Closed,Pending,Connected,Service Available\n0,0,1,0,50\n1,3,0,47,0\n";
+	assert.deepEqual(readSeconds(csv), [
+		{ closed: 0, connected: 0, available: true },
+		{ closed: 3, connected: 47, available: false },
+	]);
+});
