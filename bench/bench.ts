@@ -1,9 +1,11 @@
 /** What every row works with: the systems, the load, and how to put them into alternating rounds. */
 
+import { type CertificateFiles, makeCertificate } from "../src/drill/certificate.js";
 import { type CpuReading, cpuNs, readCpu } from "../src/drill/proc.js";
+import { temporaryDirectory } from "../src/drill/processes.js";
 import type { Figure } from "./figure.js";
 import { type BackendPorts, Generator, startBackend } from "./load/driver.js";
-import { SNI_NAMES } from "./load/wire.js";
+import { SNI_NAMES, TLS_NAME } from "./load/wire.js";
 import { launch, type Upstreams } from "./systems/launch.js";
 import type { Running, System } from "./systems/system.js";
 
@@ -50,7 +52,7 @@ export class Bench {
 	/** The systems that can run a row. The others are marked in its figures, with the reason. */
 	able(rowId: string, figures: readonly Figure[]): System[] {
 		return this.systems.filter((system) => {
-			const reason = system.cannot[rowId];
+			const reason = system.cannot[rowId] ?? lacking(rowId, system);
 			if (reason !== undefined) for (const figure of figures) figure.markAbsent(system.id, reason);
 			return reason === undefined && (system.onlyRows === undefined || system.onlyRows.includes(rowId));
 		});
@@ -93,7 +95,7 @@ export class Bench {
 
 	/** A fresh instance, for the caller to stop. */
 	launch(system: System): Promise<Running> {
-		return launch(system, this.#upstreams());
+		return launch(system, upstreamsOf(this.#backend, this.#launches++));
 	}
 
 	/** The instance that serves all rows which do not need a fresh one. */
@@ -135,27 +137,41 @@ export class Bench {
 		this.cpuTotals.set(system, total);
 	}
 
-	#upstreams(): Upstreams {
-		const { relay, sni, bulk, http } = this.#backend;
-		const relayTo = relay[this.#launches++ % relay.length];
-		if (relayTo === undefined) throw new Error("the backend has no relay ports");
-		return {
-			relayTo,
-			bulkTo: bulk,
-			httpTo: http,
-			sniTo: SNI_NAMES.map((name, i) => {
-				const port = sni[i];
-				if (port === undefined) throw new Error(`the backend has no port for ${name}`);
-				return { name, port };
-			}),
-		};
-	}
-
 	/** A line for whoever waits; `round` -1 is the warm-up. */
 	progress(rowId: string, round: number, systemId: string): void {
 		const counted = round < 0 ? "warm-up" : `round ${round + 1} of ${this.rounds}`;
 		process.stderr.write(`${rowId}: ${counted}: ${systemId}\n`);
 	}
+}
+
+let certificate: CertificateFiles | null = null;
+
+/** Where the `turn`th system that is started shall send what comes to it. */
+export function upstreamsOf({ relay, sni, bulk, http, once }: BackendPorts, turn: number): Upstreams {
+	const relayTo = relay[turn % relay.length];
+	const httpTo = http[turn % http.length];
+	if (relayTo === undefined || httpTo === undefined) throw new Error("the backend has no ports");
+	certificate ??= makeCertificate(temporaryDirectory(), TLS_NAME);
+	return {
+		relayTo,
+		bulkTo: bulk,
+		httpTo,
+		onceTo: once,
+		certificate,
+		sniTo: SNI_NAMES.map((name, i) => {
+			const port = sni[i];
+			if (port === undefined) throw new Error(`the backend has no port for ${name}`);
+			return { name, port };
+		}),
+	};
+}
+
+/** Why rows of a kind cannot be run, by the beginnings of their ids. */
+function lacking(rowId: string, system: System): string | undefined {
+	if (/^(http|idle-http|idle-websocket)\b/.test(rowId) && !system.readsRequests)
+		return "it reads no requests";
+	if (/^(tls|idle-tls)\b/.test(rowId) && !system.terminatesTls) return "it terminates no TLS";
+	return undefined;
 }
 
 function rotated<T>(items: readonly T[], by: number): T[] {

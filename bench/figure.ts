@@ -8,6 +8,8 @@ export interface FigureSpec {
 	/** Digits behind the point in the report. */
 	readonly digits: number;
 	readonly target: Target | null;
+	/** The system that ratios are to, where it is not HAProxy. */
+	readonly reference?: string;
 }
 
 /** A bound for Sluice: on the median of its ratios to HAProxy in the same rounds, or on its own median. */

@@ -33,6 +33,7 @@ export interface ReportedFigure {
 	readonly unit: string;
 	readonly digits: number;
 	readonly target: Target | null;
+	readonly reference?: string;
 	/** `null`: no target, or nothing to judge by. */
 	readonly met: boolean | null;
 	readonly results: Readonly<Record<string, Result>>;
@@ -74,14 +75,15 @@ function reportSystem(bench: Bench, system: System): ReportedSystem {
 
 function reportFigure(figure: Figure, systems: readonly System[]): ReportedFigure {
 	const results: Record<string, Result> = {};
+	const reference = figure.spec.reference ?? REFERENCE;
 	for (const { id } of systems) {
 		const absent = figure.absences.get(id);
-		const ratios = figure.ratios(id, REFERENCE);
+		const ratios = figure.ratios(id, reference);
 		if (absent !== undefined) results[id] = { absent };
 		else if (figure.valuesOf(id).length > 0)
 			results[id] = { values: figure.valuesOf(id), median: figure.median(id), ratios, ratio: median(ratios) };
 	}
-	return { ...figure.spec, met: figure.isMet(SUBJECT, REFERENCE), results };
+	return { ...figure.spec, met: figure.isMet(SUBJECT, reference), results };
 }
 
 export function toMarkdown(report: Report): string {
@@ -133,7 +135,7 @@ function table(report: Report): string[] {
 function figureCells(report: Report, figure: ReportedFigure): string[] {
 	const title = figure.unit === "" ? figure.title : `${figure.title} (${figure.unit})`;
 	const values = report.systems.map(({ id }) =>
-		resultCell(figure, figure.results[id], id === report.reference),
+		resultCell(figure, figure.results[id], id === (figure.reference ?? report.reference)),
 	);
 	return [title, ...values, targetCell(figure.target), rangeCell(figure), verdictCell(figure.met)];
 }

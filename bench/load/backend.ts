@@ -4,7 +4,9 @@
  * - relay ports: 200 bytes for every 100 that arrive;
  * - SNI ports: a ClientHello is answered with 16 bytes that name the port, then the session is ended;
  * - the bulk port: as many bytes as the request asks for;
- * - the HTTP port: 200 bytes for every request, however a proxy has rewritten it.
+ * - HTTP ports: 200 bytes for every request, however a proxy has rewritten it; a WebSocket is granted and then
+ *   is a relay port's connection;
+ * - the port `once`: 200 bytes for the first 100 that arrive, then the end.
  *
  * Prints its ports as one line of JSON and ends when its parent is gone.
  */
@@ -13,7 +15,16 @@ import { EAGAIN, EPOLLIN, EPOLLOUT } from "../../src/kernel/constants.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
 import { openListener, raiseDescriptorLimit } from "../../src/kernel/sockets.js";
 import type { BackendPorts } from "./driver.js";
-import { ANSWER_BYTES, bulkBytes, REQUEST_BYTES, RESPONSE_BYTES, response, SNI_NAMES } from "./wire.js";
+import {
+	ANSWER_BYTES,
+	bulkBytes,
+	REQUEST_BYTES,
+	RESPONSE_BYTES,
+	response,
+	SNI_NAMES,
+	UPGRADE_PATH,
+	upgradeResponse,
+} from "./wire.js";
 
 /**
  * Several, and every proxy started takes the next: the TIME_WAIT that 5,000 closed sessions of one
@@ -25,7 +36,8 @@ const SCRATCH_AT = 0;
 const SCRATCH_BYTES = 64 * 1024;
 const RESPONSE_AT = SCRATCH_BYTES;
 const ANSWER_AT = RESPONSE_AT + 4096;
-const BULK_AT = ANSWER_AT + 4096;
+const UPGRADE_AT = ANSWER_AT + 4096;
+const BULK_AT = UPGRADE_AT + 4096;
 const BULK_BYTES = 256 * 1024;
 
 /** Connections taken from one queue, and blocks sent to one connection, before others have their turn. */
@@ -38,7 +50,13 @@ const RELAY = 1;
 const SNI = 2;
 const BULK = 3;
 const HTTP = 4;
+const ONCE = 5;
 const LISTENER = 16;
+
+const UPGRADE_RESPONSE = upgradeResponse();
+/** The path's second byte, by which the two requests that there are differ. */
+const UPGRADE_MARK_AT = SCRATCH_AT + "GET /".length;
+const UPGRADE_MARK = UPGRADE_PATH.charCodeAt(1);
 
 const descriptorLimit = raiseDescriptorLimit();
 const kernel = new LinuxKernel(BULK_AT + BULK_BYTES);
@@ -50,12 +68,14 @@ const sniIndex = new Uint8Array(descriptorLimit);
 const bulkLeft = new Float64Array(descriptorLimit);
 
 kernel.memory.set(response(), RESPONSE_AT);
+kernel.memory.set(UPGRADE_RESPONSE, UPGRADE_AT);
 kernel.memory.fill(0x62, BULK_AT, BULK_AT + BULK_BYTES);
 const ports: BackendPorts = {
 	relay: Array.from({ length: RELAY_PORTS }, () => listen(RELAY, 0)),
 	sni: SNI_NAMES.map((_, index) => listen(SNI, index)),
 	bulk: listen(BULK, 0),
-	http: listen(HTTP, 0),
+	http: Array.from({ length: RELAY_PORTS }, () => listen(HTTP, 0)),
+	once: listen(ONCE, 0),
 };
 writeSync(1, `${JSON.stringify(ports)}\n`);
 serve();
@@ -79,6 +99,7 @@ function handle(fd: number): void {
 	else if (role === SNI) answerHello(fd);
 	else if (role === BULK) bulk(fd);
 	else if (role === HTTP) http(fd);
+	else if (role === ONCE) once(fd);
 }
 
 function listen(role: number, index: number): number {
@@ -141,6 +162,11 @@ function relay(fd: number): void {
 /** Requests have no body, and proxies send them in one piece: each ends with an empty line. */
 function http(fd: number): void {
 	const end = SCRATCH_AT + take(fd);
+	if (end > UPGRADE_MARK_AT && kernel.memory[UPGRADE_MARK_AT] === UPGRADE_MARK) {
+		roles[fd] = RELAY;
+		kernel.send(fd, UPGRADE_AT, UPGRADE_RESPONSE.length);
+		return;
+	}
 	for (let i = SCRATCH_AT + 3; i < end; i++) {
 		if (kernel.memory[i] !== 0x0a || kernel.memory[i - 2] !== 0x0a) continue;
 		if (kernel.send(fd, RESPONSE_AT, RESPONSE_BYTES) !== RESPONSE_BYTES) {
@@ -148,6 +174,13 @@ function http(fd: number): void {
 			return;
 		}
 	}
+}
+
+function once(fd: number): void {
+	received[fd] = (received[fd] as number) + take(fd);
+	if ((received[fd] as number) < REQUEST_BYTES) return;
+	kernel.send(fd, RESPONSE_AT, RESPONSE_BYTES);
+	drop(fd);
 }
 
 function answerHello(fd: number): void {

@@ -8,6 +8,19 @@ export interface Commands {
 	/** Requests over the held connections, in a closed loop. */
 	/** `learns`: the responses have another length than the backend's, because a proxy rewrites their heads. */
 	requests: { ask: { count: number; learns?: boolean }; answer: { wallMs: number } };
+	/** One request over each held connection, a few at a time; or on each a WebSocket is asked for. */
+	useEach: { ask: { upgrade: boolean }; answer: { wallMs: number } };
+	/** Opens connections with TLS and holds them. */
+	tlsOpen: { ask: { port: number; connections: number }; answer: { wallMs: number } };
+	/** Requests over the held connections with TLS, in a closed loop. */
+	tlsRequests: { ask: { count: number }; answer: { wallMs: number } };
+	/** Closes the held connections with TLS. */
+	tlsClose: { ask: Record<never, never>; answer: { wallMs: number } };
+	/** Connections with TLS, one request each, ended by the backend. `resumes`: they continue an earlier session. */
+	tlsSessions: {
+		ask: { port: number; count: number; concurrency: number; resumes: boolean };
+		answer: { wallMs: number };
+	};
 	/** A download over each held connection. */
 	download: { ask: { bytesEach: number }; answer: { wallMs: number } };
 	/** Closes the held connections. */

@@ -10,7 +10,9 @@ export interface BackendPorts {
 	/** One per name in SNI_NAMES. */
 	readonly sni: readonly number[];
 	readonly bulk: number;
-	readonly http: number;
+	/** As `relay`. */
+	readonly http: readonly number[];
+	readonly once: number;
 }
 
 export async function startBackend(): Promise<BackendPorts> {

@@ -11,10 +11,13 @@ import { runDownload } from "./download.js";
 import { runLatency } from "./latency.js";
 import { runRequests } from "./requests.js";
 import { runSessions } from "./sessions.js";
+import { TlsClient } from "./tls.js";
+import { useEach } from "./use-each.js";
 
 const ARENA_BYTES = 1 << 20;
 
 const kernel = new LinuxKernel(ARENA_BYTES);
+const tls = new TlsClient(kernel);
 let held: Int32Array = new Int32Array(0);
 
 raiseDescriptorLimit();
@@ -43,6 +46,16 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 		}
 		case "requests":
 			return { wallMs: runRequests(kernel, held, ask.count, ask.learns === true) };
+		case "useEach":
+			return { wallMs: useEach(kernel, held, ask.upgrade) };
+		case "tlsOpen":
+			return { wallMs: tls.open(ask.port, ask.connections) };
+		case "tlsRequests":
+			return { wallMs: tls.requests(ask.count) };
+		case "tlsClose":
+			return { wallMs: tls.close() };
+		case "tlsSessions":
+			return { wallMs: tls.sessions(ask) };
 		case "download":
 			return { wallMs: runDownload(kernel, held, ask.bytesEach) };
 		case "close": {
@@ -62,6 +75,7 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 function release(): void {
 	closeConnections(kernel, held);
 	held = new Int32Array(0);
+	tls.close();
 }
 
 /** Lines of a descriptor, read blocking; ends at the end of the file. */

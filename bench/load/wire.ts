@@ -13,6 +13,16 @@ export const ANSWER_BYTES = 16;
 /** The Host of every request. */
 export const HOST = "relay.bench.test";
 
+/** The name that certificates are for. */
+export const TLS_NAME = "tls.bench.test";
+/** What all who terminate TLS must agree on, so that the same work is compared. */
+export const TLS_AGREED = "TLSv1.3 TLS_AES_128_GCM_SHA256";
+
+/** Asks for a WebSocket, and how that is granted: the key is that of RFC 6455, section 1.3. */
+export const UPGRADE_PATH = "/websocket";
+const WEBSOCKET_KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+const WEBSOCKET_ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
 /**
  * Names in the ClientHellos, each routed to a backend of its own. Four: enough that a route which
  * ignores the name would be noticed, few enough that no system is measured on its rule list.
@@ -31,6 +41,20 @@ export function response(): Uint8Array {
 		"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nX-Pad: ",
 		`\r\n\r\n${"x".repeat(100)}`,
 		RESPONSE_BYTES,
+	);
+}
+
+export function upgradeRequest(): Uint8Array {
+	return new TextEncoder().encode(
+		`GET ${UPGRADE_PATH} HTTP/1.1\r\nHost: ${HOST}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+			`Sec-WebSocket-Key: ${WEBSOCKET_KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+	);
+}
+
+export function upgradeResponse(): Uint8Array {
+	return new TextEncoder().encode(
+		"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+			`Sec-WebSocket-Accept: ${WEBSOCKET_ACCEPT}\r\n\r\n`,
 	);
 }
 

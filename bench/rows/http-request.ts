@@ -24,6 +24,14 @@ function httpRequest(connections: number): Row {
 				digits: 2,
 				target: { kind: "ratio", atMost: 1.0 },
 			});
+			const toNode = new Figure({
+				id: `${id}.node`,
+				title: "… beside Node's http and undici",
+				unit: "µs",
+				digits: 2,
+				target: { kind: "ratio", atMost: 0.2 },
+				reference: "node-undici",
+			});
 			const rate = new Figure({
 				id: `${id}.rate`,
 				title: `HTTP request, ${connections} connections: rate`,
@@ -33,16 +41,17 @@ function httpRequest(connections: number): Row {
 			});
 			const { generator } = bench;
 			const count = requests(bench.quick);
-			await bench.alternate(id, [cpu, rate], true, async (system) => {
+			await bench.alternate(id, [cpu, toNode, rate], true, async (system) => {
 				const running = await bench.running(system);
 				await generator.ask("open", { port: running.listen.http, connections });
 				// Connecting, on both sides, is not part of a request.
 				await generator.ask("requests", { count: 10 * connections, learns: true });
 				const spent = await bench.spend(running, () => generator.ask("requests", { count, learns: true }));
 				await generator.ask("close", {});
-				return [spent.cpuNs / 1000 / count, count / (spent.wallMs / 1000)];
+				const cpuUs = spent.cpuNs / 1000 / count;
+				return [cpuUs, cpuUs, count / (spent.wallMs / 1000)];
 			});
-			return [cpu, rate];
+			return [cpu, toNode, rate];
 		},
 	};
 }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { countDescriptors, type Memory, readMemory } from "../../src/drill/proc.js";
 import type { Bench, Row } from "../bench.js";
-import { Figure } from "../figure.js";
+import { Figure, type Target } from "../figure.js";
+import type { Generator } from "../load/driver.js";
 import type { Running } from "../systems/system.js";
 
 const SESSIONS = 5_000;
@@ -19,67 +20,127 @@ const SETTLE_MS = 1000;
 
 const sessions = (quick: boolean): number => (quick ? SESSIONS_QUICK : SESSIONS);
 
-/** What a session costs that only stays open. */
-export const idleSession: Row = {
-	id: "idle",
-	describe: (quick) =>
-		`a fresh process per round; baseline after ${WARM_UP_PASSES} times ${WARM_UP_SESSIONS} sessions opened, used and closed; then ${sessions(quick)} sessions opened, ` +
-		"one request each, idle; memory from smaps_rollup and descriptors from /proc/PID/fd, of all processes of a system",
+/** One kind of session, and how the generator makes them. */
+interface Kind {
+	readonly id: string;
+	readonly title: string;
+	/** What each does before it is idle. */
+	readonly use: string;
+	readonly memory: Target | null;
+	readonly descriptors: Target | null;
+	openAndUse(generator: Generator, running: Running, connections: number): Promise<unknown>;
+	close(generator: Generator): Promise<unknown>;
+}
 
-	async run(bench: Bench): Promise<readonly Figure[]> {
-		const figures = [
-			new Figure({
-				id: "idle.memory",
-				title: "idle session: user memory (PSS, baseline subtracted)",
-				unit: "B",
-				digits: 0,
-				target: { kind: "value", atMost: 512 },
-			}),
-			new Figure({
-				id: "idle.own",
-				title: "… without file-backed pages",
-				unit: "B",
-				digits: 0,
-				target: null,
-			}),
-			new Figure({
-				id: "idle.early",
-				title: "… from a baseline after the first warm-up pass, what a JIT sets up later included",
-				unit: "B",
-				digits: 0,
-				target: null,
-			}),
-			new Figure({ id: "idle.baseline", title: "… the baseline", unit: "MB", digits: 1, target: null }),
-			new Figure({
-				id: "idle.descriptors",
-				title: "idle session: descriptors",
-				unit: "",
-				digits: 3,
-				target: { kind: "value", exactly: 2 },
-			}),
-		];
-		const count = sessions(bench.quick);
-		await bench.alternate("idle", figures, false, async (system) => {
-			const running = await bench.launch(system);
-			try {
-				return await measure(bench, running, count);
-			} finally {
-				await bench.generator.ask("close", {});
-				await running.stop();
-			}
-		});
-		return figures;
+const closePlain = (generator: Generator): Promise<unknown> => generator.ask("close", {});
+const AT_MOST_512 = { kind: "value", atMost: 512 } as const;
+
+/** A plain relay. */
+export const idleSession = idle({
+	id: "idle",
+	title: "idle session",
+	use: "one request each",
+	memory: AT_MOST_512,
+	descriptors: { kind: "value", exactly: 2 },
+	close: closePlain,
+	async openAndUse(generator, { listen }, connections) {
+		await generator.ask("open", { port: listen.relay, connections });
+		// As many requests as connections: one each.
+		await generator.ask("requests", { count: connections });
 	},
-};
+});
+
+/** Upstream connections belong to the pool, and few are needed for requests that come a few at a time. */
+export const idleHttp = idle({
+	id: "idle-http",
+	title: "idle HTTP connection",
+	use: "one HTTP request each, 64 at a time, kept",
+	memory: AT_MOST_512,
+	descriptors: null,
+	close: closePlain,
+	async openAndUse(generator, { listen }, connections) {
+		await generator.ask("open", { port: listen.http, connections });
+		await generator.ask("useEach", { upgrade: false });
+	},
+});
+
+export const idleWebSocket = idle({
+	id: "idle-websocket",
+	title: "idle WebSocket",
+	use: "upgraded by an HTTP request each, 64 at a time",
+	memory: AT_MOST_512,
+	descriptors: { kind: "value", exactly: 2 },
+	close: closePlain,
+	async openAndUse(generator, { listen }, connections) {
+		await generator.ask("open", { port: listen.http, connections });
+		await generator.ask("useEach", { upgrade: true });
+	},
+});
+
+/** OpenSSL's own memory is most of it, so it is stated beside HAProxy's and has no bound of its own. */
+export const idleTls = idle({
+	id: "idle-tls",
+	title: "idle session with TLS terminated",
+	use: "one request each",
+	memory: null,
+	descriptors: { kind: "value", exactly: 2 },
+	close: (generator) => generator.ask("tlsClose", {}),
+	async openAndUse(generator, { listen }, connections) {
+		await generator.ask("tlsOpen", { port: listen.tls, connections });
+		await generator.ask("tlsRequests", { count: connections });
+	},
+});
+
+/** What a session costs that only stays open. */
+function idle(kind: Kind): Row {
+	const { id, title, use } = kind;
+	return {
+		id,
+		describe: (quick) =>
+			`a fresh process per round; baseline after ${WARM_UP_PASSES} times ${WARM_UP_SESSIONS} sessions opened, used and closed; then ${sessions(quick)} sessions opened, ` +
+			`${use}, idle; memory from smaps_rollup and descriptors from /proc/PID/fd, of all processes of a system`,
+
+		async run(bench: Bench): Promise<readonly Figure[]> {
+			const part = { unit: "B", digits: 0, target: null };
+			const figures = [
+				new Figure({
+					...{ ...part, id: `${id}.memory`, target: kind.memory },
+					title: `${title}: user memory (PSS, baseline subtracted)`,
+				}),
+				new Figure({ ...part, id: `${id}.own`, title: "… without file-backed pages" }),
+				new Figure({
+					...{ ...part, id: `${id}.early` },
+					title: "… from a baseline after the first warm-up pass, what a JIT sets up later included",
+				}),
+				new Figure({ ...part, id: `${id}.baseline`, title: "… the baseline", unit: "MB", digits: 1 }),
+				new Figure({
+					...{ id: `${id}.descriptors`, title: `${title}: descriptors` },
+					...{ unit: "", digits: 3, target: kind.descriptors },
+				}),
+			];
+			const count = sessions(bench.quick);
+			await bench.alternate(id, figures, false, async (system) => {
+				const running = await bench.launch(system);
+				try {
+					return await measure(bench.generator, kind, running, count);
+				} finally {
+					await kind.close(bench.generator);
+					await running.stop();
+				}
+			});
+			return figures;
+		},
+	};
+}
 
 /** Values in the order of the figures above. */
-async function measure(bench: Bench, running: Running, count: number): Promise<number[]> {
-	await warmUp(bench, running, 1);
+async function measure(generator: Generator, kind: Kind, running: Running, count: number): Promise<number[]> {
+	await warmUp(generator, kind, running, 1);
 	const early = read(running);
-	await warmUp(bench, running, WARM_UP_PASSES - 1);
+	await warmUp(generator, kind, running, WARM_UP_PASSES - 1);
 	const before = read(running);
 
-	await openAndUse(bench, running, count);
+	await kind.openAndUse(generator, running, count);
 	await sleep(SETTLE_MS);
 	const after = read(running);
 	return [
@@ -91,18 +152,12 @@ async function measure(bench: Bench, running: Running, count: number): Promise<n
 	];
 }
 
-async function warmUp(bench: Bench, running: Running, passes: number): Promise<void> {
+async function warmUp(generator: Generator, kind: Kind, running: Running, passes: number): Promise<void> {
 	for (let pass = 0; pass < passes; pass++) {
-		await openAndUse(bench, running, WARM_UP_SESSIONS);
-		await bench.generator.ask("close", {});
+		await kind.openAndUse(generator, running, WARM_UP_SESSIONS);
+		await kind.close(generator);
 	}
 	await sleep(SETTLE_MS);
-}
-
-async function openAndUse(bench: Bench, running: Running, connections: number): Promise<void> {
-	await bench.generator.ask("open", { port: running.listen.relay, connections });
-	// As many requests as connections: one each.
-	await bench.generator.ask("requests", { count: connections });
 }
 
 function read(running: Running): { memory: Memory; descriptors: number } {

@@ -2,10 +2,11 @@ import type { Row } from "../bench.js";
 import { addedLatency } from "./added-latency.js";
 import { bulk } from "./bulk.js";
 import { httpRequest64, httpRequest512 } from "./http-request.js";
-import { idleSession } from "./idle-session.js";
+import { idleHttp, idleSession, idleTls, idleWebSocket } from "./idle-session.js";
 import { relayedRequest64, relayedRequest512 } from "./relayed-request.js";
 import { sniSession } from "./sni-session.js";
 import { startToReady } from "./start-to-ready.js";
+import { tlsNew, tlsRequest, tlsResumed } from "./tls.js";
 
 /** In the order of the report. */
 export const ROWS: readonly Row[] = [
@@ -16,6 +17,12 @@ export const ROWS: readonly Row[] = [
 	sniSession,
 	bulk,
 	idleSession,
+	idleHttp,
+	idleWebSocket,
+	idleTls,
+	tlsRequest,
+	tlsNew,
+	tlsResumed,
 	addedLatency,
 	startToReady,
 ];

@@ -7,13 +7,14 @@ const common = {
 	install: "apt-get install haproxy",
 	cannot: {},
 	readsRequests: true,
+	terminatesTls: true,
 	version: () => versionOf("haproxy", ["-v"], /version (\S+)/),
 };
 
 export const haproxy: System = {
 	...common,
 	id: "haproxy",
-	note: `mode tcp, nbthread ${THREADS}, no log, no splicing (the default); SNI: inspect-delay 5s and req.ssl_sni; HTTP: mode http, forwardfor, http-reuse always`,
+	note: `mode tcp, nbthread ${THREADS}, no log, no splicing (the default); SNI: inspect-delay 5s and req.ssl_sni; HTTP: mode http, forwardfor, http-reuse always; TLS: mode tcp, its defaults but for version, cipher and curve`,
 	prepare: (assignment) => prepare(assignment, SESSIONS_MAX, ""),
 };
 
@@ -38,10 +39,11 @@ function prepare(assignment: Assignment, sessionsMax: number, extra: string): La
 }
 
 function configure(
-	{ listen, relayTo, bulkTo, httpTo, sniTo }: Assignment,
+	{ listen, relayTo, bulkTo, httpTo, onceTo, certificate, sniTo }: Assignment,
 	sessionsMax: number,
 	extra: string,
 ): string {
+	const tls = `ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256 curves X25519`;
 	return `
 global
 	nbthread ${THREADS}
@@ -71,6 +73,14 @@ listen http
 	timeout http-keep-alive 10m
 	bind 127.0.0.1:${listen.http}
 	server s 127.0.0.1:${httpTo} pool-max-conn -1
+
+listen tls
+	bind 127.0.0.1:${listen.tls} ${tls}
+	server s 127.0.0.1:${relayTo}
+
+listen tls-once
+	bind 127.0.0.1:${listen.tlsOnce} ${tls}
+	server s 127.0.0.1:${onceTo}
 
 frontend sni
 	bind 127.0.0.1:${listen.sni}

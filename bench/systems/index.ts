@@ -1,12 +1,24 @@
 import { haproxy, haproxySplice } from "./haproxy.js";
 import { nginx } from "./nginx.js";
+import { nodeHttp, nodeUndici } from "./node-http.js";
 import { nodeNet } from "./node-net.js";
+import { nodeTls } from "./node-tls.js";
 import { sluice } from "./sluice.js";
 import { sniproxy } from "./sniproxy.js";
 import type { System } from "./system.js";
 
 /** In the order of the report's columns. */
-export const SYSTEMS: readonly System[] = [sluice, haproxy, haproxySplice, nginx, sniproxy, nodeNet];
+export const SYSTEMS: readonly System[] = [
+	sluice,
+	haproxy,
+	haproxySplice,
+	nginx,
+	sniproxy,
+	nodeNet,
+	nodeHttp,
+	nodeUndici,
+	nodeTls,
+];
 
 /** Ratios are to this one, in the same round. */
 export const REFERENCE = haproxy.id;

@@ -18,7 +18,10 @@ const STOP_GRACE_MS = 3000;
 const FIRST_PORT = 21_000;
 const LAST_PORT = 32_000;
 
-export type Upstreams = Pick<Assignment, "relayTo" | "bulkTo" | "httpTo" | "sniTo">;
+export type Upstreams = Pick<
+	Assignment,
+	"relayTo" | "bulkTo" | "httpTo" | "onceTo" | "certificate" | "sniTo"
+>;
 
 let launches = 0;
 let nextPort = FIRST_PORT;
@@ -32,6 +35,8 @@ export async function launch(system: System, upstreams: Upstreams): Promise<Runn
 		sni: await freePort(),
 		bulk: await freePort(),
 		http: await freePort(),
+		tls: await freePort(),
+		tlsOnce: await freePort(),
 	};
 	const { command, args } = system.prepare({ ...upstreams, listen, directory });
 
@@ -63,6 +68,7 @@ export async function launch(system: System, upstreams: Upstreams): Promise<Runn
 	await untilReady(() => accepts(listen.sni));
 	await untilReady(() => accepts(listen.bulk));
 	if (system.readsRequests) await untilReady(() => accepts(listen.http));
+	if (system.terminatesTls) await untilReady(() => accepts(listen.tlsOnce));
 	return { system, listen, readyMs, pids: () => family(owned.pid), stop };
 }
 

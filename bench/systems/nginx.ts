@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { UPGRADE_PATH } from "../load/wire.js";
 import { type Assignment, BACKLOG, type Launch, SESSIONS_MAX, type System, THREADS } from "./system.js";
 import { versionOf } from "./version.js";
 
@@ -12,6 +13,7 @@ export const nginx: System = {
 	install: "apt-get install nginx libnginx-mod-stream",
 	cannot: {},
 	readsRequests: true,
+	terminatesTls: true,
 
 	version() {
 		const version = versionOf("nginx", ["-V"], /nginx\/(\S+)/);
@@ -32,7 +34,16 @@ function hasStream(): boolean {
 	);
 }
 
-function configure({ listen, relayTo, bulkTo, httpTo, sniTo, directory }: Assignment): string {
+function configure({
+	listen,
+	relayTo,
+	bulkTo,
+	httpTo,
+	onceTo,
+	certificate,
+	sniTo,
+	directory,
+}: Assignment): string {
 	return `
 ${existsSync(STREAM_MODULE) ? `load_module ${STREAM_MODULE};` : ""}
 daemon off;
@@ -55,6 +66,13 @@ http {
 			proxy_set_header Connection "";
 			proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
 		}
+		location ${UPGRADE_PATH} {
+			proxy_pass http://web;
+			proxy_http_version 1.1;
+			proxy_set_header Upgrade $http_upgrade;
+			proxy_set_header Connection upgrade;
+			proxy_read_timeout 10m;
+		}
 	}
 }
 
@@ -69,6 +87,12 @@ ${sniTo.map(({ name }, i) => `		${name} sni${i};`).join("\n")}
 ${sniTo.map(({ port }, i) => `	upstream sni${i} { server 127.0.0.1:${port}; }`).join("\n")}
 
 	server { listen 127.0.0.1:${listen.relay} backlog=${BACKLOG}; proxy_pass 127.0.0.1:${relayTo}; }
+	ssl_certificate ${certificate.certFile};
+	ssl_certificate_key ${certificate.keyFile};
+	ssl_protocols TLSv1.3;
+	ssl_ecdh_curve X25519;
+	server { listen 127.0.0.1:${listen.tls} ssl backlog=${BACKLOG}; proxy_pass 127.0.0.1:${relayTo}; }
+	server { listen 127.0.0.1:${listen.tlsOnce} ssl backlog=${BACKLOG}; proxy_pass 127.0.0.1:${onceTo}; }
 	server { listen 127.0.0.1:${listen.bulk} backlog=${BACKLOG}; proxy_pass 127.0.0.1:${bulkTo}; }
 	server { listen 127.0.0.1:${listen.sni} backlog=${BACKLOG}; ssl_preread on; proxy_pass $sni_upstream; }
 }

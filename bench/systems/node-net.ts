@@ -7,12 +7,9 @@ export const nodeNet: System = {
 	id: "node-net",
 	note: "net.createServer and pipe, 20 lines, single-threaded",
 	install: "npm run build",
-	cannot: {
-		sni: "it has no routing by SNI",
-		"http-64": "it reads no requests",
-		"http-512": "it reads no requests",
-	},
+	cannot: { sni: "it has no routing by SNI" },
 	readsRequests: false,
+	terminatesTls: false,
 	version: () => process.version,
 
 	prepare({ listen, relayTo, bulkTo, sniTo }: Assignment): Launch {

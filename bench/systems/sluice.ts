@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { TLS_NAME } from "../load/wire.js";
 import { type Assignment, BACKLOG, type Launch, SESSIONS_MAX, type System, THREADS } from "./system.js";
 
 /** From dist/bench/systems: the compiled command, and the package it belongs to. */
@@ -12,6 +13,7 @@ export const sluice: System = {
 	install: "npm run build",
 	cannot: {},
 	readsRequests: true,
+	terminatesTls: canTerminateTls(),
 
 	version() {
 		return existsSync(MAIN) ? packageVersion() : null;
@@ -24,7 +26,14 @@ export const sluice: System = {
 	},
 };
 
-function configure({ listen, relayTo, bulkTo, httpTo, sniTo }: Assignment): string {
+function configure({ listen, relayTo, bulkTo, httpTo, onceTo, certificate, sniTo }: Assignment): string {
+	const { certFile, keyFile } = certificate;
+	const tlsListener = (port: number, to: string): string => `  - listen: 127.0.0.1:${port}
+    backlog: ${BACKLOG}
+    tls: [{ names: [${TLS_NAME}], cert: ${certFile}, key: ${keyFile} }]
+    routes: [{ to: ${to} }]
+`;
+	const tlsListeners = tlsListener(listen.tls, "relay") + tlsListener(listen.tlsOnce, "once");
 	return `
 reactors: ${THREADS}
 limits: { connections: ${SESSIONS_MAX}, requests_per_connection: 1000000000 }
@@ -44,7 +53,8 @@ ${sniTo.map(({ name }, i) => `      - { sni: ${name}, to: sni${i} }`).join("\n")
   - listen: 127.0.0.1:${listen.http}
     backlog: ${BACKLOG}
     routes: [{ to: web }]
-upstreams:
+${sluice.terminatesTls ? tlsListeners : ""}upstreams:
+  once: 127.0.0.1:${onceTo}
   web: { http: "http://127.0.0.1:${httpTo}", pool: { requests: 1000000000 } }
   relay: 127.0.0.1:${relayTo}
   bulk: 127.0.0.1:${bulkTo}
@@ -52,13 +62,28 @@ ${sniTo.map(({ port }, i) => `  sni${i}: 127.0.0.1:${port}`).join("\n")}
 `;
 }
 
-/** Of the nearest package.json above: `dist/` may lie anywhere below it. */
 function packageVersion(): string {
+	const text = packageFile("package.json");
+	return (
+		(text === null ? undefined : (JSON.parse(text) as { version?: string }).version) ?? "unknown version"
+	);
+}
+
+/** What this version can be configured to do stands in its schema. */
+function canTerminateTls(): boolean {
+	const text = packageFile("sluice.schema.json");
+	if (text === null) return false;
+	const schema = JSON.parse(text) as {
+		properties?: { listeners?: { items?: { properties?: Record<string, unknown> } } };
+	};
+	return schema.properties?.listeners?.items?.properties?.["tls"] !== undefined;
+}
+
+/** In the nearest directory above that has one: `dist/` may lie anywhere below it. */
+function packageFile(name: string): string | null {
 	for (const up of ["../../..", "../.."]) {
-		const file = fileURLToPath(new URL(`${up}/package.json`, import.meta.url));
-		if (!existsSync(file)) continue;
-		const { version } = JSON.parse(readFileSync(file, "utf8")) as { version?: string };
-		return version ?? "unknown version";
+		const file = fileURLToPath(new URL(`${up}/${name}`, import.meta.url));
+		if (existsSync(file)) return readFileSync(file, "utf8");
 	}
-	return "unknown version";
+	return null;
 }

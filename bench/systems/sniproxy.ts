@@ -9,8 +9,9 @@ export const sniproxy: System = {
 	id: "sniproxy",
 	note: "single-threaded; has no plain TCP mode, so outside the SNI row it routes by the Host of the first request",
 	install: "apt-get install sniproxy",
-	cannot: { "http-64": "it reads no requests", "http-512": "it reads no requests" },
+	cannot: {},
 	readsRequests: false,
+	terminatesTls: false,
 
 	version: () => versionOf("sniproxy", ["-V"], /sniproxy (\S+)/),
 

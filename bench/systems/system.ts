@@ -1,6 +1,8 @@
 /** A system under test: how to find it, start it and stop it. One file per system in this folder. */
 
-export type Role = "relay" | "sni" | "bulk" | "http";
+import type { CertificateFiles } from "../../src/drill/certificate.js";
+
+export type Role = "relay" | "sni" | "bulk" | "http" | "tls" | "tlsOnce";
 
 /** Where a system listens, and where it must send what arrives there. All on 127.0.0.1. */
 export interface Assignment {
@@ -9,6 +11,10 @@ export interface Assignment {
 	readonly bulkTo: number;
 	/** Takes requests that a proxy has rewritten. */
 	readonly httpTo: number;
+	/** Answers once and ends; behind the listener `tlsOnce`. Behind `tls` is `relayTo`. */
+	readonly onceTo: number;
+	/** For those who terminate TLS. */
+	readonly certificate: CertificateFiles;
 	/** By SNI name; anything else is refused. */
 	readonly sniTo: readonly { readonly name: string; readonly port: number }[];
 	/** A directory of its own. */
@@ -32,6 +38,8 @@ export interface System {
 	readonly cannot: Readonly<Record<string, string>>;
 	/** It reads requests, and listens on the port for that. */
 	readonly readsRequests: boolean;
+	/** It terminates TLS, and listens on the ports for that. */
+	readonly terminatesTls: boolean;
 	/** Only these rows, when it exists for their sake. */
 	readonly onlyRows?: readonly string[];
 	/** Writes its configuration and says how to start it, in the foreground. */
