@@ -158,6 +158,8 @@ export interface ListenerConfig {
 	readonly certificates: readonly CertificateConfig[];
 	/** Our name in Via; `null`: none is added. */
 	readonly via: string | null;
+	/** A route asks about requests, or leads to an upstream of requests; of others connections are relayed whole. */
+	readonly readsRequests: boolean;
 	readonly routes: readonly RouteConfig[];
 }
 

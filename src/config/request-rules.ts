@@ -1,4 +1,4 @@
-/** Rules of what routes do with requests: where it has a meaning at all, and which fields go together. */
+/** Which listeners read requests, and what their routes may do with them: where it has a meaning, and what goes together. */
 import { FIELDS_MAX, FIELDS_MAX_BYTES, foldFieldName } from "./fields.js";
 import { REJECT } from "./names.js";
 import { list, type Mapping, mapping } from "./plain.js";
@@ -13,6 +13,14 @@ export function bytesTargets(upstreams: unknown): ReadonlySet<string> {
 	const entries = Object.entries(mapping(upstreams));
 	const names = entries.filter(([, value]) => mapping(value)["http"] === undefined).map(([name]) => name);
 	return new Set([...names, REJECT]);
+}
+
+/** Requests are read one by one only where a route needs it: for what it asks of them, or for where it leads. */
+export function readsRequests(routes: readonly unknown[], takeNone: ReadonlySet<string>): boolean {
+	return routes.some((route) => {
+		const { to, path, subprotocol } = mapping(route);
+		return path !== undefined || subprotocol !== undefined || (typeof to === "string" && !takeNone.has(to));
+	});
 }
 
 export function checkRouteActions(

@@ -18,12 +18,12 @@ import * as defaults from "./defaults.js";
 import { hostFieldOf } from "./http-check.js";
 import { routeLabel } from "./label.js";
 import { REJECT } from "./names.js";
+import { bytesTargets, readsRequests } from "./request-rules.js";
 import type { ConfigFile } from "./schema.js";
 
 type ListenerFile = ConfigFile["listeners"][number];
 type RouteFile = ListenerFile["routes"][number];
 type UpstreamFile = NonNullable<ConfigFile["upstreams"]>[string];
-type UpstreamsFile = NonNullable<ConfigFile["upstreams"]>;
 type UpstreamTlsFile = Exclude<UpstreamFile, Endpoint>["tls"];
 type PoolFile = Exclude<UpstreamFile, Endpoint>["pool"];
 type HealthFile = Exclude<UpstreamFile, Endpoint>["health"];
@@ -34,6 +34,7 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 	const handshakeMs = timeouts?.handshake ?? defaults.timeouts.handshakeMs;
 	const stallMs = timeouts?.stall ?? defaults.timeouts.stallMs;
 	const limitBodyBytes = unlessOff(limits?.request_body_bytes) ?? defaults.limits.requestBodyBytes;
+	const takeNone = bytesTargets(input.upstreams);
 	return {
 		file,
 		admin: input.admin === undefined || input.admin === "off" ? null : input.admin,
@@ -88,7 +89,7 @@ export function resolveConfig(input: ConfigFile, file: string | null, baseDir: s
 		},
 		watch: input.watch ?? defaults.watch,
 		listeners: distinctNames(
-			input.listeners.map((each) => resolveListener(each, input.upstreams ?? {}, baseDir, limitBodyBytes)),
+			input.listeners.map((each) => resolveListener(each, takeNone, baseDir, limitBodyBytes)),
 		),
 		upstreams: Object.entries(input.upstreams ?? {}).map(([name, upstream]) =>
 			resolveUpstream(name, upstream, baseDir),
@@ -128,16 +129,11 @@ function distinctNames(listeners: readonly ListenerConfig[]): ListenerConfig[] {
 
 function resolveListener(
 	listener: ListenerFile,
-	upstreams: UpstreamsFile,
+	takeNone: ReadonlySet<string>,
 	baseDir: string,
 	bodyBytes: number | null,
 ): ListenerConfig {
-	const readsRequests = listener.routes.some(({ path, to }) => {
-		const upstream = upstreams[to];
-		return (
-			path !== undefined || (upstream !== undefined && "http" in upstream && upstream.http !== undefined)
-		);
-	});
+	const reads = readsRequests(listener.routes, takeNone);
 	const file = (path: string | undefined): string | null =>
 		path === undefined ? null : resolve(baseDir, path);
 	return {
@@ -152,10 +148,11 @@ function resolveListener(
 			keyFile: resolve(baseDir, key),
 			clientCaFile: file(client_ca),
 			ocspFile: file(ocsp),
-			alpn: alpn ?? (readsRequests ? defaults.HTTP_ALPN : []),
+			alpn: alpn ?? (reads ? defaults.HTTP_ALPN : []),
 		})),
 		via: resolveVia(listener.via),
 		logRequests: resolveShare(listener.log_requests),
+		readsRequests: reads,
 		routes: listener.routes.map((route) => resolveRoute(route, bodyBytes)),
 	};
 }

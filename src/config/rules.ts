@@ -22,7 +22,7 @@ import {
 } from "./names.js";
 import { didYouMean } from "./nearest.js";
 import { list, type Mapping, mapping } from "./plain.js";
-import { bytesTargets, checkRouteActions, ROUTE_ACTIONS } from "./request-rules.js";
+import { bytesTargets, checkRouteActions, ROUTE_ACTIONS, readsRequests } from "./request-rules.js";
 import type { Part, Path } from "./source.js";
 import { formatDuration, parseDuration } from "./units.js";
 
@@ -47,7 +47,7 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 		checkCertificateNames(list(listener["tls"]), ["listeners", index, "tls"], report);
 		const path = ["listeners", index, "routes"];
 		const routes = routesOf(listener);
-		checkRequestLog(listener, mapping(upstreams), ["listeners", index], report);
+		checkRequestLog(listener, ["listeners", index], takeNone, report);
 		for (const [position, route] of routes.entries()) {
 			const { to } = mapping(route);
 			checkConditions(mapping(route), [...path, position], report);
@@ -154,16 +154,14 @@ function checkProxyProtocol(listener: Mapping, path: Path, report: Report): void
 }
 
 /** Requests are read only where something needs it; otherwise there is nothing to write a line about. */
-function checkRequestLog(listener: Mapping, upstreams: Mapping, path: Path, report: Report): void {
+function checkRequestLog(
+	listener: Mapping,
+	path: Path,
+	takeNone: ReadonlySet<string>,
+	report: Report,
+): void {
 	const { log_requests: share } = listener;
-	if (share === undefined || share === "off") return;
-	const reads = routesOf(listener).some((route) => {
-		const { to, path: requestPath } = mapping(route);
-		return (
-			requestPath !== undefined || (typeof to === "string" && mapping(upstreams[to])["http"] !== undefined)
-		);
-	});
-	if (reads) return;
+	if (share === undefined || share === "off" || readsRequests(routesOf(listener), takeNone)) return;
 	report.problem(
 		[...path, "log_requests"],
 		'"log_requests" does nothing here: no route leads to an upstream with "http", so no request is read; remove it',

@@ -222,9 +222,6 @@ export function planFor(
 	fdOf: (listener: string) => number,
 ): Plan {
 	const { limits } = config;
-	const requestUpstreams = new Set(
-		config.upstreams.filter(({ http }) => http !== null).map(({ name }) => name),
-	);
 	const listeners: ListenerPlan[] = config.listeners.map((listener) => ({
 		slot: registry.listeners.take(listener.name),
 		fd: fdOf(listener.name),
@@ -237,10 +234,7 @@ export function planFor(
 			slot: registry.routes.take(routeKey(listener.name, route.label)),
 			upstream: route.to === null ? -1 : registry.upstreams.take(route.to),
 		})),
-		readsRequests: listener.routes.some(
-			({ to, path, subprotocol }) =>
-				path !== null || subprotocol !== null || (to !== null && requestUpstreams.has(to)),
-		),
+		readsRequests: listener.readsRequests,
 		logRequests: isLogged(config) ? Math.round(listener.logRequests * SHARE_ALL) : 0,
 		http: httpPlan(config, listener),
 		tls: certificates.entries.get(listener.name) ?? [],

@@ -58,6 +58,7 @@ test("what the file does not say has a default", () => {
 				forwardedTrusted: [],
 				logRequests: 0,
 				via: null,
+				readsRequests: false,
 				certificates: [],
 				routes: [
 					{
@@ -198,6 +199,7 @@ upstreams:
 			forwardedTrusted: [{ family: 4, bytes: [10, 2, 0, 0], prefixLength: 16 }],
 			logRequests: 0,
 			via: "edge-1",
+			readsRequests: true,
 			certificates: [
 				{
 					names: ["www.example.com", "*.example.com"],
@@ -381,12 +383,15 @@ test("TLS to an upstream is switched on by its URL, by a word or by saying how",
 });
 
 test("ALPN is offered by default where requests are read, and nowhere else", () => {
-	const alpn = (upstream: string) =>
+	const alpn = (upstream: string, conditions = "") =>
 		loadConfigText(
-			`listeners: [{ listen: 127.0.0.1:1, tls: [{ names: ["*"], cert: c, key: k }], routes: [{ to: a }] }]\nupstreams: { a: ${upstream} }\n`,
+			`listeners: [{ listen: 127.0.0.1:1, tls: [{ names: ["*"], cert: c, key: k }], routes: [{ ${conditions} to: a }] }]\nupstreams: { a: ${upstream} }\n`,
 		).listeners[0]?.certificates[0]?.alpn;
 	assert.deepEqual(alpn("{ http: http://127.0.0.1:2 }"), ["http/1.1"]);
 	assert.deepEqual(alpn("127.0.0.1:2"), []);
+	assert.deepEqual(alpn("127.0.0.1:2", "host: a.b,"), []);
+	assert.deepEqual(alpn("127.0.0.1:2", "path: /a,"), ["http/1.1"]);
+	assert.deepEqual(alpn("127.0.0.1:2", "subprotocol: mqtt,"), ["http/1.1"]);
 });
 
 test("a shorter handshake shortens the silence it contains", () => {

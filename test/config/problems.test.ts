@@ -176,6 +176,7 @@ cases("a share of requests to log is one that makes sense, where there are reque
 	[listener("listen: :1", "log_requests: all"), ["5:5", '"log_requests" does nothing here']],
 	[listener("listen: :1", "log_requests: off")],
 	[routes("{ path: /a, to: git }").replace("127.0.0.1:1", "127.0.0.1:1\n    log_requests: all")],
+	[routes("{ subprotocol: mqtt, to: git }").replace("127.0.0.1:1", "127.0.0.1:1\n    log_requests: all")],
 ]);
 
 cases("a missing key is told at the place it is missing from", [
