@@ -2,8 +2,8 @@
 import { FIELDS_MAX, FIELDS_MAX_BYTES, foldFieldName } from "./fields.js";
 import { REJECT } from "./names.js";
 import { list, type Mapping, mapping } from "./plain.js";
-import type { Report } from "./rules.js";
-import type { Path } from "./source.js";
+
+import type { Path, Report } from "./source.js";
 
 /** Keys of a route that are no conditions: what is done with its requests. */
 export const ROUTE_ACTIONS = ["request_headers", "response_headers", "request_body_bytes"] as const;

@@ -12,6 +12,12 @@ const ALIASES_MAX = 100_000;
 /** `key`: where the key of the last step stands; `value`: where its value begins. */
 export type Part = "key" | "value";
 
+/** Where rules say what is wrong. */
+export interface Report {
+	problem(path: Path, message: string, part?: Part): void;
+	lineOf(path: Path): number;
+}
+
 export interface Source {
 	/** The file's value in plain objects; undefined when the syntax is broken. */
 	readonly value: unknown;

@@ -1,0 +1,165 @@
+/** Rules of routes: conditions that exclude each other, names that must be known, routes that nothing reaches. */
+import { parseCidr } from "./address.js";
+import { ADDRESSES_MAX } from "./bounds.js";
+import { CONDITIONS, type Conditions, routeLabel } from "./label.js";
+import { parseHostPattern, parseServerName, parseSubprotocol, REJECT } from "./names.js";
+import { didYouMean } from "./nearest.js";
+import { attempt, type Mapping, mapping } from "./plain.js";
+import { ROUTE_ACTIONS } from "./request-rules.js";
+import type { Path, Report } from "./source.js";
+
+/** A connection is one protocol; conditions on two of them never hold together. */
+export function checkConditions(route: Mapping, path: Path, report: Report): void {
+	const { sni, host, alpn, protocol } = route;
+	for (const key of ["path", "subprotocol"]) {
+		if (route[key] === undefined || (sni === undefined && alpn === undefined)) continue;
+		report.problem(
+			[...path, key],
+			`"${key}" is of plain HTTP and "${sni !== undefined ? "sni" : "alpn"}" of TLS, so no connection has both: write two routes (where TLS is terminated, "host" holds inside)`,
+			"key",
+		);
+	}
+	if (host !== undefined && (sni !== undefined || alpn !== undefined)) {
+		const tls = sni !== undefined ? "sni" : "alpn";
+		report.problem(
+			[...path, tls],
+			`"${tls}" is of TLS and "host" of plain HTTP, so no connection has both: write two routes`,
+			"key",
+		);
+	}
+	if (typeof protocol !== "string") return;
+	const needs = (key: "sni" | "alpn" | "host" | "path" | "subprotocol", only: string): void => {
+		if (route[key] === undefined || protocol === only) return;
+		report.problem(
+			[...path, "protocol"],
+			`"${key}" holds for ${only} only: remove "protocol: ${protocol}", or remove "${key}"`,
+		);
+	};
+	needs("sni", "tls");
+	if (sni === undefined) needs("alpn", "tls");
+	if (sni !== undefined || alpn !== undefined) return;
+	needs(host !== undefined ? "host" : route["path"] !== undefined ? "path" : "subprotocol", "http");
+}
+
+export interface Targets {
+	readonly names: ReadonlySet<string>;
+	readonly hints: Map<string, string>;
+}
+
+/** A file in which more names than this are wrong needs no further guesses, and each costs a search. */
+const HINTS_MAX = 100;
+
+export function upstreamNames(value: unknown, report: Report): Targets {
+	const names = Object.keys(mapping(value));
+	if (names.length > ADDRESSES_MAX) {
+		report.problem(["upstreams"], `more than ${ADDRESSES_MAX} upstreams: the shared table has no more rows`);
+	}
+	return { names: new Set([...names, REJECT]), hints: new Map() };
+}
+
+export function checkTarget(to: unknown, path: Path, { names, hints }: Targets, report: Report): void {
+	if (typeof to !== "string" || names.has(to)) return;
+	let hint = hints.get(to);
+	if (hint === undefined && hints.size < HINTS_MAX) {
+		hint = didYouMean(to, names);
+		hints.set(to, hint);
+	}
+	report.problem(path, `unknown upstream "${to}"${hint || ': define it under "upstreams"'}`);
+}
+
+/**
+ * The first match wins: a route is dead when an earlier one takes all that it could.
+ *
+ * A route without `protocol` waits for the client's first bytes, so a silent client passes it and can still
+ * reach a later `protocol: any`. Not so below a first route without conditions: that makes the listener a
+ * plain proxy, which waits for nothing.
+ */
+export function checkReach(routes: readonly unknown[], path: Path, report: Report): void {
+	const seen = new Map<string, number>();
+	let told = false;
+	for (const [index, route] of routes.entries()) {
+		const conditions = conditionsOf(mapping(route));
+		if (conditions === null) continue;
+		const own = routeLabel(conditions);
+		const covering = [own, ...coverers(conditions, seen.get(EVERYTHING) === 0)].find((label) =>
+			seen.has(label),
+		);
+		const earlier = covering === undefined ? undefined : seen.get(covering);
+		if (earlier === undefined) {
+			seen.set(own, index);
+			continue;
+		}
+		const line = report.lineOf([...path, earlier]);
+		if (covering !== EVERYTHING && covering !== ANYTHING) {
+			report.problem(
+				[...path, index],
+				`no connection reaches this route: the one on line ${line} (${covering}) takes all that it could; move this one up, or remove it`,
+			);
+		} else if (!told) {
+			// All that follow are as dead, and one message says enough.
+			told = true;
+			report.problem(
+				[...path, index],
+				`no connection reaches this route: the one on line ${line} takes everything that comes to it; move that one to the end`,
+			);
+		}
+	}
+}
+
+const EVERYTHING = routeLabel({});
+const ANYTHING = routeLabel({ protocol: "any" });
+
+/** Labels of routes with at most one condition that take whatever these conditions let pass. */
+function coverers(conditions: Conditions, nothingPeeked: boolean): string[] {
+	const { sni, host, path, subprotocol, alpn, protocol, source } = conditions;
+	if (protocol === "any") return nothingPeeked ? [EVERYTHING, ANYTHING] : [ANYTHING];
+	const labels = [EVERYTHING, ANYTHING];
+	if (sni) for (const name of patternsOver(sni)) labels.push(routeLabel({ sni: name }));
+	for (const name of host ? [null, ...patternsOver(host)] : [null]) {
+		for (const prefix of path ? [null, ...pathsOver(path)] : [null]) {
+			labels.push(routeLabel({ host: name, path: prefix }));
+			if (subprotocol) labels.push(routeLabel({ host: name, path: prefix, subprotocol }));
+		}
+	}
+	if (alpn) labels.push(routeLabel({ alpn }));
+	if (source) labels.push(routeLabel({ source }));
+	const implied = sni || alpn ? "tls" : host || path || subprotocol ? "http" : null;
+	for (const name of [protocol, implied]) if (name) labels.push(routeLabel({ protocol: name }));
+	return labels;
+}
+
+/** `a.b.c` → itself, `*.b.c`, `*.c`: a wildcard stands for any number of labels. */
+function patternsOver(name: string): string[] {
+	const patterns = [name];
+	for (let dot = name.indexOf("."); dot !== -1; dot = name.indexOf(".", dot + 1)) {
+		patterns.push(`*${name.slice(dot)}`);
+	}
+	return patterns;
+}
+
+/** `/a/b` → itself, `/a/`, `/`: what ends in a slash stands for all that begins so. */
+function pathsOver(path: string): string[] {
+	const paths = [path];
+	for (let slash = path.indexOf("/"); slash !== -1; slash = path.indexOf("/", slash + 1)) {
+		paths.push(path.slice(0, slash + 1));
+	}
+	return [...new Set(paths)];
+}
+
+const ROUTE_KEYS: ReadonlySet<string> = new Set([...CONDITIONS, ...ROUTE_ACTIONS, "to"]);
+
+/** Null for what is no route, or has a condition that is wrong or unknown: what it takes cannot be said. */
+function conditionsOf(route: Mapping): Conditions | null {
+	const { sni, host, path, subprotocol, alpn, protocol, source } = route;
+	if (Object.keys(route).length === 0 || Object.keys(route).some((key) => !ROUTE_KEYS.has(key))) return null;
+	const conditions = {
+		sni: attempt(sni, parseServerName),
+		host: attempt(host, parseHostPattern),
+		path: attempt(path, String),
+		subprotocol: attempt(subprotocol, parseSubprotocol),
+		alpn: attempt(alpn, String),
+		protocol: attempt(protocol, String),
+		source: attempt(source, parseCidr),
+	};
+	return CONDITIONS.some((key) => route[key] !== undefined && conditions[key] === null) ? null : conditions;
+}

@@ -1,0 +1,170 @@
+/** Rules of upstreams: what kind each is, its addresses, and what goes together with them. */
+import { resolve } from "node:path";
+import { parseEndpoint, parseHttpUrl } from "./address.js";
+import { ADDRESSES_MAX } from "./bounds.js";
+import type { Endpoint } from "./config.js";
+import * as defaults from "./defaults.js";
+import { attempt, type Mapping, mapping } from "./plain.js";
+import type { Path, Report } from "./source.js";
+import { formatDuration, parseDuration } from "./units.js";
+
+export function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): void {
+	let count = 0;
+	for (const [name, value] of Object.entries(upstreams)) {
+		const path = ["upstreams", name];
+		const { addresses, http, health } = mapping(value);
+		checkHealth(mapping(health), [...path, "health"], report);
+		checkHttpCheck(mapping(health), http !== undefined, [...path, "health"], report);
+		checkKind(value, path, report);
+		checkUpstreamTls(value, path, report);
+		const [key, places, parse] =
+			http === undefined
+				? (["addresses", addresses, parseEndpoint] as const)
+				: (["http", http, (text: string) => parseHttpUrl(text).endpoint] as const);
+		const entries: [unknown, Path][] =
+			typeof value === "string"
+				? [[value, path]]
+				: Array.isArray(places)
+					? places.map((place, index) => [place, [...path, key, index]])
+					: [[places, [...path, key]]];
+		checkAddresses(entries, parse, baseDir, report);
+		const before = count;
+		count += entries.length;
+		if (before <= ADDRESSES_MAX && count > ADDRESSES_MAX) {
+			report.problem(
+				path,
+				`more than ${ADDRESSES_MAX} addresses over all upstreams: the shared table has no more rows; a host name counts once`,
+			);
+		}
+	}
+}
+
+/** Through TLS or in the open, and then all of it. */
+function checkUpstreamTls(value: unknown, path: Path, report: Report): void {
+	const { addresses, http, tls } = mapping(value);
+	const urls = (Array.isArray(http) ? http : [http]).map((url) => attempt(url, parseHttpUrl));
+	const secure = urls.filter((url) => url?.throughTls);
+	const open = urls.filter((url) => url !== null && !url.throughTls);
+	if (secure.length > 0 && open.length > 0)
+		report.problem([...path, "http"], "http:// and https:// do not mix in one upstream: make them two");
+	if (tls === "off" && secure.length > 0)
+		report.problem([...path, "tls"], '"tls: off" contradicts https://: remove one of the two', "key");
+	if (tls !== undefined && tls !== "off" && open.length > 0)
+		report.problem(
+			[...path, "tls"],
+			"requests go through TLS by their URL: write https:// instead of http://",
+			"key",
+		);
+	const { cert, key, server_name: serverName, verify } = mapping(tls);
+	for (const [own, other, name] of [
+		["cert", key, "key"],
+		["key", cert, "cert"],
+	] as const)
+		if (mapping(tls)[own] !== undefined && other === undefined)
+			report.problem([...path, "tls", own], `"${own}" does nothing without "${name}": add it`, "key");
+	const throughTls = secure.length > 0 || (tls !== undefined && tls !== "off");
+	const endpoints = [
+		...urls.map((url) => url?.endpoint),
+		...(Array.isArray(addresses) ? addresses : [addresses]).map((text) => attempt(text, parseEndpoint)),
+	];
+	if (
+		throughTls &&
+		verify !== false &&
+		serverName === undefined &&
+		endpoints.some((end) => end?.kind === "unix")
+	)
+		report.problem(
+			path,
+			"a socket path is no name that a certificate could be for: add tls: { server_name: … }",
+		);
+}
+
+/** Bytes go to `addresses`, requests to `http`. */
+function checkKind(value: unknown, path: Path, report: Report): void {
+	if (typeof value !== "object" || value === null || Array.isArray(value)) return;
+	const { addresses, http, pool, host, proxy_protocol: proxyProtocol } = mapping(value);
+	if (addresses === undefined && http === undefined) {
+		report.problem(path, "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests");
+		return;
+	}
+	if (addresses !== undefined && http !== undefined) {
+		report.problem([...path, "http"], '"http" stands instead of "addresses": remove one of the two', "key");
+	}
+	if (pool !== undefined && http === undefined) {
+		report.problem(
+			[...path, "pool"],
+			'"pool" holds for "http" only: bytes are relayed over a connection of their own',
+			"key",
+		);
+	}
+	if (host !== undefined && http === undefined) {
+		report.problem(
+			[...path, "host"],
+			'"host" holds for "http" only: bytes are relayed as the client sent them; remove it',
+			"key",
+		);
+	}
+	if (http !== undefined && proxyProtocol !== undefined && proxyProtocol !== "off") {
+		report.problem(
+			[...path, "proxy_protocol"],
+			"a pooled connection serves many clients, so no PROXY header can say whom: the upstream is told by X-Forwarded-For; remove this",
+			"key",
+		);
+	}
+}
+
+/** The kernel's `sun_path` is 108 bytes, the last of them zero (unix(7)). */
+const SOCKET_PATH_MAX_BYTES = 107;
+
+function checkAddresses(
+	entries: readonly [unknown, Path][],
+	parse: (text: string) => Endpoint,
+	baseDir: string,
+	report: Report,
+): void {
+	const seen = new Set<string>();
+	for (const [value, path] of entries) {
+		const endpoint = attempt(value, parse);
+		if (endpoint === null) continue;
+		let key: string;
+		if (endpoint.kind === "unix") {
+			key = resolve(baseDir, endpoint.path);
+			if (Buffer.byteLength(key) > SOCKET_PATH_MAX_BYTES) {
+				report.problem(path, `the socket path ${key} is longer than ${SOCKET_PATH_MAX_BYTES} bytes`);
+			}
+		} else {
+			key = `${endpoint.kind === "ip" ? endpoint.address : endpoint.host} ${endpoint.port}`;
+		}
+		if (seen.has(key)) report.problem(path, `this address stands in the list already: remove one of the two`);
+		seen.add(key);
+	}
+}
+
+function checkHealth({ interval, timeout }: Mapping, path: Path, report: Report): void {
+	const timeoutMs = attempt(timeout, parseDuration);
+	const intervalMs = attempt(interval, parseDuration) ?? defaults.health.intervalMs;
+	if (timeoutMs === null || timeoutMs <= intervalMs) return;
+	report.problem(
+		[...path, "timeout"],
+		`timeout must not be longer than interval (${formatDuration(intervalMs)}): checks would overlap`,
+	);
+}
+
+/** A check that asks needs somebody who answers. */
+function checkHttpCheck(health: Mapping, takesRequests: boolean, path: Path, report: Report): void {
+	const first = (["path", "status", "host"] as const).find((key) => health[key] !== undefined);
+	if (first === undefined) return;
+	if (!takesRequests) {
+		report.problem(
+			[...path, first],
+			`"${first}" is of HTTP checks, and this upstream takes bytes: write its addresses as http: [http://host:port], or remove "${first}" to check that they accept`,
+			"key",
+		);
+	} else if (first !== "path") {
+		report.problem(
+			[...path, first],
+			`"${first}" does nothing without a path to ask for: add path: /healthz, or remove "${first}"`,
+			"key",
+		);
+	}
+}
