@@ -23,7 +23,11 @@ import type { TlsEntryPlan } from "../reactor/plan.js";
 import { StartError } from "./errors.js";
 
 /** What a session with an upstream is opened with, but for the name of its address. */
-export type ClientTemplate = Omit<ClientOptions, "serverName">;
+export interface ClientTemplate {
+	readonly options: Omit<ClientOptions, "serverName">;
+	/** Equal for equal options. Taken once, for names may mean new addresses every few seconds. */
+	readonly identity: string;
+}
 
 /** A config's certificates with what was in their files. */
 export interface Certificates {
@@ -98,12 +102,12 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 			);
 		for (const { name, http, tls } of config.upstreams) {
 			if (tls === null) continue;
-			const client = clientTemplate(tls, http !== null, reader);
+			const options = clientOptions(tls, http !== null, reader);
 			tryOut(
-				() => library.clientContext({ ...client, serverName: "localhost" }).free(),
-				inspectClient(client, now),
+				() => library.clientContext({ ...options, serverName: "localhost" }).free(),
+				inspectClient(options, now),
 			);
-			clients.set(name, client);
+			clients.set(name, { options, identity: identityOf(options) });
 		}
 	} finally {
 		library.dispose();
@@ -123,7 +127,7 @@ function openLibrary(): Openssl {
 }
 
 /** Equal for equal contents. */
-export function identityOf(value: unknown): string {
+function identityOf(value: unknown): string {
 	const text = JSON.stringify(value, (_, part) => (part instanceof Uint8Array ? [...part] : part));
 	return createHash("sha256").update(text).digest("base64");
 }
@@ -192,11 +196,11 @@ function inspectServer({ names, cert, key, clientCa }: ServerOptions, now: Date)
 	];
 }
 
-function clientTemplate(
+function clientOptions(
 	{ verify, caFile, identity }: UpstreamTlsConfig,
 	takesRequests: boolean,
 	reader: Reader,
-): ClientTemplate {
+): ClientTemplate["options"] {
 	return {
 		verify,
 		alpn: takesRequests ? HTTP_ALPN : [],
@@ -207,7 +211,7 @@ function clientTemplate(
 	};
 }
 
-function inspectClient({ ca, identity }: ClientTemplate, now: Date): string[] {
+function inspectClient({ ca, identity }: ClientTemplate["options"], now: Date): string[] {
 	const isRead = identity !== undefined && identity.cert.text !== "" && identity.key.text !== "";
 	return [
 		...(ca === undefined || ca.text === "" ? [] : inspectAuthorities(ca, now)),

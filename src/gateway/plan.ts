@@ -8,9 +8,8 @@ import { SHARE_ALL } from "../reactor/request-log.js";
 import { ADDRESSES_MAX, type Board } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";
 import type { AddressPlan, PoolPlan, UpstreamPlan } from "../upstream/plan.js";
-import type { ProbeTls } from "../upstream/probe.js";
 import type { Resolver, Target } from "../upstream/resolver.js";
-import { type Certificates, type ClientTemplate, identityOf } from "./certificates.js";
+import type { Certificates, ClientTemplate } from "./certificates.js";
 import { Slots } from "./slots.js";
 
 /** Gives everything in a config its number, and keeps the numbers over reloads. */
@@ -112,9 +111,11 @@ function hostOf(endpoint: Endpoint): string {
 	return endpoint.kind === "ip" ? endpoint.address : endpoint.host.replace(/\.$/, "");
 }
 
-function clientTls(template: ClientTemplate, serverName: string): NonNullable<AddressPlan["tls"]> {
-	const client = { ...template, serverName };
-	return { client, identity: identityOf(client) };
+function clientTls(
+	{ options, identity }: ClientTemplate,
+	serverName: string,
+): NonNullable<AddressPlan["tls"]> {
+	return { client: { ...options, serverName }, identity: `${identity} ${serverName}` };
 }
 
 /** An upstream with what its names mean now. */
@@ -143,22 +144,10 @@ export function checkedAddresses(upstreams: readonly ResolvedUpstream[]): Checke
 			board,
 			target,
 			health,
-			tls: probeTls(plan.addresses[index]),
+			tls: plan.addresses[index]?.tls?.client ?? null,
 			label: `${config.name} ${label}`,
 		}));
 	});
-}
-
-/** Checks verify what sessions do. */
-function probeTls(address: AddressPlan | undefined): ProbeTls | null {
-	if (address?.tls === undefined) return null;
-	const { serverName, verify, ca, identity } = address.tls.client;
-	return {
-		serverName,
-		verify,
-		...(ca === undefined ? {} : { ca: ca.text }),
-		...(identity === undefined ? {} : { identity: { cert: identity.cert.text, key: identity.key.text } }),
-	};
 }
 
 /** Names that carry two parts are joined by a character that neither can contain. */

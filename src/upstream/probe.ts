@@ -7,6 +7,7 @@ import { connect, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
 import type { HealthConfig, HttpCheckConfig } from "../config/config.js";
 import { formatDuration } from "../config/units.js";
+import type { ClientOptions } from "../kernel/openssl/client.js";
 import type { Target } from "./resolver.js";
 
 /** More than pages of health say. Whoever says more is reset amid it, and its status counts all the same. */
@@ -15,21 +16,11 @@ const BODY_MAX_BYTES = 65_536;
 /** Comes once: undefined when the address is good, otherwise what was wrong. The socket is given back by then. */
 export type Verdict = (error: Error | undefined) => void;
 
-/** How requests reach an upstream that speaks TLS: what its reactors' own connections are opened with, in PEM. */
-export interface ProbeTls {
-	/** Host name or IP address: what its certificate must be for, and, unless it is an address, SNI. */
-	readonly serverName: string;
-	readonly verify: boolean;
-	/** Trusted instead of the authorities that Node carries. */
-	readonly ca?: string;
-	readonly identity?: { readonly cert: string; readonly key: string };
-}
-
 export interface Probed {
 	readonly target: Target;
 	readonly health: HealthConfig;
-	/** `null`: in the open. */
-	readonly tls: ProbeTls | null;
+	/** What sessions with it are opened with: a check verifies what they do. `null`: in the open. */
+	readonly tls: ClientOptions | null;
 }
 
 /** Begins a check that ends within `health.timeoutMs`. Returns how to end it sooner, without a verdict. */
@@ -84,16 +75,16 @@ export function probe(
 	};
 }
 
-function secured(socket: Socket, { serverName, verify, ca, identity }: ProbeTls): Socket {
+function secured(socket: Socket, { serverName, verify, ca, identity, alpn }: ClientOptions): Socket {
 	return connectTls({
 		socket,
 		// SNI has no addresses (RFC 6066, section 3).
 		servername: isIP(serverName) === 0 ? serverName : "",
 		checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
 		rejectUnauthorized: verify,
-		ALPNProtocols: ["http/1.1"],
-		...(ca === undefined ? {} : { ca }),
-		...identity,
+		ALPNProtocols: [...alpn],
+		...(ca === undefined ? {} : { ca: ca.text }),
+		...(identity === undefined ? {} : { cert: identity.cert.text, key: identity.key.text }),
 	});
 }
 

@@ -447,13 +447,14 @@ scenario("an HTTP check of an upstream that speaks TLS verifies what its session
 	scenario.defer(() => void server.close());
 	const { port } = server.address() as AddressInfo;
 	const target: Target = { kind: "ip", address: "127.0.0.1", family: 4, port };
-	const ca = certificate.cert;
+	const ca = { file: "ca.pem", text: certificate.cert };
+	const alpn = ["http/1.1"];
 	for (const [tls, verdict] of [
-		[{ serverName: "app.test", verify: true, ca }, undefined],
-		[{ serverName: "other.test", verify: false }, undefined],
-		[{ serverName: "app.test", verify: true }, "self-signed certificate"],
-		[{ serverName: "other.test", verify: true, ca }, "does not match certificate's altnames"],
-		[{ serverName: "127.0.0.1", verify: true, ca }, "IP: 127.0.0.1 is not in the cert's list"],
+		[{ serverName: "app.test", verify: true, ca, alpn }, undefined],
+		[{ serverName: "other.test", verify: false, alpn }, undefined],
+		[{ serverName: "app.test", verify: true, alpn }, "self-signed certificate"],
+		[{ serverName: "other.test", verify: true, ca, alpn }, "does not match certificate's altnames"],
+		[{ serverName: "127.0.0.1", verify: true, ca, alpn }, "IP: 127.0.0.1 is not in the cert's list"],
 	] as const) {
 		const { checks, attempts, messages } = setUp(scenario.context);
 		checks.follow([checked(target, 0, HTTP_HEALTH, tls)]);
@@ -470,7 +471,7 @@ scenario("an HTTP check of an upstream that speaks TLS verifies what its session
 test("an upstream that is silent amid TLS has failed, and its socket is given back", async (t) => {
 	const { target } = await httpUpstream(t, () => {});
 	const { checks, attempts, messages } = setUp(t);
-	checks.follow([checked(target, 0, HTTP_HEALTH, { serverName: "app.test", verify: true })]);
+	checks.follow([checked(target, 0, HTTP_HEALTH, { serverName: "app.test", verify: true, alpn: [] })]);
 	while ((attempts[0]?.bytesWritten ?? 0) === 0) await setImmediate();
 	mock.timers.tick(HEALTH.timeoutMs);
 	assert.deepEqual(messages, ["a0 down no answer within 2s"]);
