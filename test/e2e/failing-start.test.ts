@@ -1,13 +1,10 @@
-/** What no check foresees: a reactor's thread that cannot start. */
+/** What no check foresees: a reactor's thread that cannot start. Who hangs then does so until the scenario's time is over. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MAIN } from "../support/gateway.js";
 import { run } from "../support/processes.js";
 import { scenario } from "../support/scenario.js";
-
-/** A start takes well under a second; whoever hangs does so for ever. */
-const QUICK_MS = 10_000;
 
 for (const reactors of [1, 2]) {
 	scenario(
@@ -23,12 +20,10 @@ listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
 upstreams: { a: 127.0.0.1:9 }
 `,
 			);
-			const startedMs = performance.now();
 			const { status, stderr, output } = await run({ path: process.execPath }, [MAIN, "run", "-c", path]);
 			assert.equal(status, 1, output);
 			assert.match(stderr, /^sluice: a reactor failed: [^\n]+\n$/);
 			assert.ok(!output.includes('"ready"'), output);
-			assert.ok(performance.now() - startedMs < QUICK_MS);
 		},
 	);
 }
