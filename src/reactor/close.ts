@@ -20,6 +20,7 @@ import { at } from "./at.js";
 import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { ANSWERED } from "./exchanges.js";
+import { isBusy } from "./outbox.js";
 import {
 	CLIENT_RESET,
 	DRAINED,
@@ -93,15 +94,12 @@ const RESETS: ReadonlySet<number> = new Set([
 	MEMORY_PRESSURE,
 ]);
 
-/** A session that moved bytes so recently is in the middle of something. */
-const BUSY_MS = 1_000;
-
 /**
  * A reset on one side is a reset on the other, and so is any end while bytes wait: a stream that was cut must
  * not look complete. So is a busy session that we end on our own account. It also makes the kernel free at once what a stalled reader never took.
  */
 function isCut(core: Core, client: number, link: number, reason: number): boolean {
-	const { flags, state, activeMs } = core.table;
+	const { flags, state } = core.table;
 	if (RESETS.has(reason)) {
 		// Who was told why is not cut off as well: a reset would destroy what it was told.
 		return !(at(state, client) === REFUSED && at(core.table.reason, client) === reason);
@@ -111,7 +109,7 @@ function isCut(core: Core, client: number, link: number, reason: number): boolea
 	// The rest of the answer will never come.
 	if (at(state, client) === EXCHANGE && core.exchanges.has(client, ANSWERED)) return true;
 	const ours = reason === DRAINED || reason === LIFETIME || reason === INTERNAL;
-	if (ours && at(state, client) === RELAY && core.nowMs - at(activeMs, client) < BUSY_MS) return true;
+	if (ours && at(state, client) === RELAY && isBusy(core, client)) return true;
 	return (at(flags, client) & BLOCKED) !== 0 || (link !== NONE && (at(flags, link) & BLOCKED) !== 0);
 }
 

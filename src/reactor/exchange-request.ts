@@ -70,7 +70,7 @@ export function beginExchange(core: Core, client: number, link: number, isNew: b
 	sendHead(core, client, link);
 }
 
-/** Reads the head at hand once more: it is in the kernel still. False: the client is gone, and so is the session. */
+/** Reads the head at hand once more: it was peeked, and stayed where it was. False: the client is gone, and so is the session. */
 function readAgain(core: Core, client: number): boolean {
 	const { kernel, requestHead } = core;
 	const count = peek(core, client, IN_AT, PEEK_BYTES);
@@ -159,7 +159,7 @@ function isTrusted(core: Core, listener: ReactorListener, client: number): boole
 
 /**
  * Sends what was written at OUT_AT. Returns EMPTIED or WAITS when it goes; NOT_TAKEN when none of it does and no
- * chunk is there to keep it in, so that whoever has it in the kernel still can wait; otherwise a negative errno:
+ * chunk is there to keep it in, so that whoever has not taken it yet can wait; otherwise a negative errno:
  * EAGAIN when a part of it does and there is no chunk for the rest.
  */
 export function sendHeadBytes(core: Core, to: number, length: number): number {

@@ -4,10 +4,11 @@
  *
  *     REQUEST ──head whole──► routed ──► DIAL or a pooled connection ──► EXCHANGE ──answered──► REQUEST …
  *
- * Heads are peeked until they are whole, so a slow head costs no memory, and a request without a body stays in
- * the kernel until it is answered: when a pooled connection proves stale, it is simply read once more.
+ * Heads are peeked until they are whole, so a slow head costs no memory (through TLS one chunk, once it has more
+ * than a record), and a request without a body is taken when it is answered: when a pooled connection proves stale,
+ * it is simply read once more.
  */
-import { EPOLLERR, EPOLLHUP, EPOLLOUT, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import { ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../kernel/constants.js";
 import { at } from "./at.js";
 import { close, closeFailed } from "./close.js";
 import type { Core } from "./core.js";
@@ -20,7 +21,8 @@ import { noteNews, SAYS_SOMETHING } from "./news.js";
 import { EMPTIED, flushOutbox } from "./outbox.js";
 import { CLIENT_RESET, INTERNAL } from "./reasons.js";
 import { lingerThenClose } from "./refuse.js";
-import { CLOSING, ENDING, EXCHANGE, EXCHANGES, HAD_REQUESTS, LOW_WATER, READABLE, REQUEST } from "./table.js";
+import { lowerWater } from "./socket-options.js";
+import { CLOSING, ENDING, EXCHANGE, EXCHANGES, HAD_REQUESTS, READABLE, REQUEST } from "./table.js";
 import { takeError } from "./transport.js";
 
 /** A connection that was recognised as HTTP, on a listener that reads requests. */
@@ -32,13 +34,10 @@ export function beginExchanges(core: Core, client: number): void {
 		kernel.discard(at(table.fd, client), proxyHeader);
 		table.proxyHeaderBytes[client] = 0;
 	}
-	if ((at(table.flags, client) & LOW_WATER) !== 0) {
-		// What comes next may be shorter than the rest of the first head was.
-		if (kernel.setOption(at(table.fd, client), SOL_SOCKET, SO_RCVLOWAT, 1) < 0) {
-			close(core, client, INTERNAL);
-			return;
-		}
-		table.flags[client] = at(table.flags, client) & ~LOW_WATER;
+	// What comes next may be shorter than the rest of the first head was.
+	if (lowerWater(core, client) < 0) {
+		close(core, client, INTERNAL);
+		return;
 	}
 	table.state[client] = REQUEST;
 	table.flags[client] = at(table.flags, client) | EXCHANGES | HAD_REQUESTS | READABLE;
@@ -54,7 +53,8 @@ export function beginExchanges(core: Core, client: number): void {
 export function requestNews(core: Core, client: number, events: number): void {
 	noteNews(core, client, events);
 	if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
-		closeFailed(core, client, takeError(core, client) || RESET_UNSAID);
+		// Both sides have ended it, and no error says how.
+		closeFailed(core, client, takeError(core, client) || ECONNRESET);
 		return;
 	}
 	if ((events & EPOLLOUT) !== 0 && isBlocked(core, client)) {
@@ -72,9 +72,6 @@ export function requestNews(core: Core, client: number, events: number): void {
 	}
 	if ((at(core.table.flags, client) & CLOSING) === 0) readRequest(core, client);
 }
-
-/** ECONNRESET, for a connection that both sides have ended. */
-const RESET_UNSAID = 104;
 
 /** Of either side of an exchange. */
 export function exchangeNews(core: Core, slot: number, events: number): void {

@@ -81,7 +81,7 @@ export class Exchanges {
 	readonly status: Uint16Array;
 	/** Requests that this connection has had. */
 	readonly requests: Int32Array;
-	/** The head of a request without a body, which stays in the kernel until it is answered, so that it can be sent once more. */
+	/** The head of a request without a body, which is taken when it is answered, so that it can be sent once more. */
 	readonly headBytes: Int32Array;
 	/** Where the search for a head's end goes on. */
 	readonly scanned: Int32Array;

@@ -12,12 +12,15 @@ export class Inboxes {
 	/** Where the bytes lie in it. */
 	readonly start: Int32Array;
 	readonly end: Int32Array;
+	/** The error that was met behind them, which the next read is told. Rows that are not ENDING have none. */
+	readonly failure: Int32Array;
 
 	constructor(sessions: number) {
 		const rows = 2 * sessions;
 		this.chunk = new Int32Array(rows);
 		this.start = new Int32Array(rows);
 		this.end = new Int32Array(rows);
+		this.failure = new Int32Array(rows);
 	}
 
 	has(slot: number): boolean {

@@ -201,6 +201,13 @@ export function moved(core: Core, to: number, count: number): void {
 	counters.moved(at(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
 }
 
+/** Whoever moved bytes within this time is in the middle of something. */
+const BUSY_MS = 1_000;
+
+export function isBusy(core: Core, client: number): boolean {
+	return core.nowMs - at(core.table.activeMs, client) < BUSY_MS;
+}
+
 /** A session that was quiet moves bytes again: is their arrival acknowledged? */
 function lookAfter(core: Core, client: number): void {
 	const { table, wheel } = core;

@@ -2,7 +2,7 @@
  * A client that is refused before anything was relayed is told why, in its own protocol: a TLS alert
  * (RFC 8446, section 6) or a short HTTP response (RFC 9110, section 15).
  */
-import { EAGAIN, EINTR, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import { EAGAIN, EINTR } from "../kernel/constants.js";
 import { type AnswerStatus, answer as prepared } from "../protocol/http/answers.js";
 import { METHOD_HEAD } from "../protocol/http/methods.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
@@ -26,7 +26,8 @@ import {
 	UPSTREAM_DOWN,
 } from "./reasons.js";
 import { logOwnAnswer } from "./request-log.js";
-import { CLOSING, EXCHANGES, HAD_REQUESTS, LOW_WATER, NONE, REFUSED, REQUEST } from "./table.js";
+import { lowerWater } from "./socket-options.js";
+import { CLOSING, EXCHANGES, HAD_REQUESTS, NONE, REFUSED, REQUEST } from "./table.js";
 import { isSecured } from "./transport.js";
 
 /**
@@ -73,8 +74,7 @@ export function countAnswer(core: Core, client: number, status: number, reason: 
 
 function tell(core: Core, client: number, answer: Uint8Array, reason: number): void {
 	const { table, kernel } = core;
-	const fd = at(table.fd, client);
-	if ((at(table.flags, client) & LOW_WATER) !== 0) kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+	lowerWater(core, client);
 	const emptied = emptySocket(core, client);
 	kernel.memory.set(answer, 0);
 	// A socket that has nothing to send takes it whole; if it is gone already, nobody is left to tell.

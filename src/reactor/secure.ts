@@ -3,7 +3,7 @@
  * here; behind the handshake its route is looked for, or its first bytes are sniffed once more, decrypted. An
  * upstream's: it is connected, and what it is to be told goes through TLS.
  */
-import { ENOMEM, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import { ENOMEM } from "../kernel/constants.js";
 import { FAILED, type TlsContext, TRUNCATED, WANT_READ, WANT_WRITE } from "../kernel/openssl/tls.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import type { RouteQuery } from "../route/router.js";
@@ -19,7 +19,8 @@ import { HANDSHAKE_TIMEOUT, INTERNAL, MEMORY_PRESSURE, TLS_FAILED, UPSTREAM_DOWN
 import { lingerThenClose } from "./refuse.js";
 import { OPEN } from "./secures.js";
 import { armFirstByte, handshakeEndsAt, sniff, takeRoute } from "./sniff.js";
-import { LOW_WATER, PROXY_REQUIRED, READABLE, SECURE, SECURED, SNIFF } from "./table.js";
+import { lowerWater } from "./socket-options.js";
+import { PROXY_REQUIRED, READABLE, SECURE, SECURED, SNIFF } from "./table.js";
 import { isSecured, noteFailure } from "./transport.js";
 
 /**
@@ -36,14 +37,10 @@ export function secureClient(
 	name: Uint8Array,
 	length: number,
 ): void {
-	const { table, kernel, secures, certificates } = core;
-	const fd = at(table.fd, client);
-	if ((at(table.flags, client) & LOW_WATER) !== 0) {
-		if (kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1) < 0) {
-			close(core, client, INTERNAL);
-			return;
-		}
-		table.flags[client] = at(table.flags, client) & ~LOW_WATER;
+	const { secures, certificates } = core;
+	if (lowerWater(core, client) < 0) {
+		close(core, client, INTERNAL);
+		return;
 	}
 	const entry = certificates.entry(entryId);
 	if (!open(core, client, () => certificates.contextOf(entry))) return;
@@ -129,11 +126,8 @@ function established(core: Core, slot: number): void {
 		return;
 	}
 	counters.add(resumed ? RESUMED : FULL, 1);
-	const { protocols } = core.certificates.entry(at(secures.entry, slot));
-	if (protocols.length > 0) {
-		const agreed = tls.alpn(session);
-		secures.alpn[slot] = 1 + protocols.findIndex((name) => String.fromCharCode(...name) === agreed);
-	}
+	const { alpn } = core.certificates.entry(at(secures.entry, slot)).plan.server;
+	if (alpn.length > 0) secures.alpn[slot] = 1 + alpn.indexOf(tls.alpn(session));
 	routeSecured(core, core.listenerOf(slot), slot);
 }
 

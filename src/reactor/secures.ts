@@ -24,8 +24,6 @@ export class Secures {
 	/** The library's handle; 0: none. */
 	readonly session: Float64Array;
 	readonly phase: Uint8Array;
-	/** What the next read is told: an end or an error that was met behind bytes. */
-	readonly failure: Int32Array;
 	/** Bytes that the session had taken from the kernel when that was known to have no more; or NOT_KNOWN. */
 	readonly takenWhenEmpty: Float64Array;
 	/** 1: a read has to write first, and waits for room. */
@@ -52,7 +50,6 @@ export class Secures {
 		const rows = 2 * sessions;
 		this.session = new Float64Array(rows);
 		this.phase = new Uint8Array(rows);
-		this.failure = new Int32Array(rows);
 		this.takenWhenEmpty = new Float64Array(rows);
 		this.readWaits = new Uint8Array(rows);
 		this.address = new Int32Array(sessions);
@@ -75,7 +72,6 @@ export class Secures {
 	begin(slot: number, session: number): void {
 		this.session[slot] = session;
 		this.phase[slot] = HANDSHAKES;
-		this.failure[slot] = 0;
 		// The end of the handshake may have brought part of a record.
 		this.takenWhenEmpty[slot] = NOT_KNOWN;
 		this.readWaits[slot] = 0;

@@ -15,12 +15,13 @@ import { at } from "./at.js";
 import { close } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import { isBusy } from "./outbox.js";
 import { makeLinkRoom } from "./pool.js";
 import { MEMORY_PRESSURE } from "./reasons.js";
 import { BLOCKED, FREE, NONE, REFUSED, REQUEST, SECURE, SNIFF } from "./table.js";
 
-/** Whoever moved bytes within this time is in the middle of something. */
-const BUSY_MS = 1_000;
+/** A head that came no longer ago than this may still come whole. */
+const HEAD_MIN_MS = 1_000;
 
 /** An idle pair of sockets keeps a page each. Closing whoever holds no more would not help. */
 const HELD_MIN_BYTES = 8_192;
@@ -128,7 +129,7 @@ export function shedMemory(core: Core, bytes: number): number {
 export function makeHeadRoom(core: Core, keep: number): boolean {
 	const { table, exchanges, inboxes } = core;
 	let oldest = NONE;
-	let oldestMs = core.nowMs - BUSY_MS;
+	let oldestMs = core.nowMs - HEAD_MIN_MS;
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot === keep || !inboxes.has(slot)) continue;
 		const state = at(table.state, slot);
@@ -205,7 +206,7 @@ function silent(core: Core, keep: number, isWanted: Condition = anybody): number
 /** Whoever was silent for longest first, and nobody who is busy. */
 function bySilence(core: Core, keep: number, holds: (slot: number) => boolean): number[] {
 	const { table } = core;
-	const rows = rowsIn(core, keep, (slot) => core.nowMs - at(table.activeMs, slot) >= BUSY_MS && holds(slot));
+	const rows = rowsIn(core, keep, (slot) => !isBusy(core, slot) && holds(slot));
 	return rows.sort((a, b) => at(table.activeMs, a) - at(table.activeMs, b));
 }
 

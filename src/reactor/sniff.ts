@@ -35,6 +35,7 @@ import {
 } from "./reasons.js";
 import { answerAndClose, refuse } from "./refuse.js";
 import { describe, isMisdirected, secureClient } from "./secure.js";
+import { lowerWater } from "./socket-options.js";
 import { ENDING, LOW_WATER, NAME_BYTES, PROXY_REQUIRED, SECURED, URGENT } from "./table.js";
 import { gather, isSecured, peek } from "./transport.js";
 
@@ -211,7 +212,7 @@ export function sniffTimedOut(core: Core, slot: number): void {
 
 /** Routes a connection whose protocol (and name, if it has one) is known. */
 export function takeRoute(core: Core, listener: ReactorListener, slot: number, protocol: number): void {
-	const { table, kernel } = core;
+	const { table } = core;
 	table.recognizedMs[slot] = core.nowMs;
 	core.query.protocol = protocol;
 	const index = match(core, listener, slot, listener.router.peeks ? core.recognition.nameLength : 0);
@@ -227,12 +228,9 @@ export function takeRoute(core: Core, listener: ReactorListener, slot: number, p
 		return;
 	}
 	core.counters.handshakeTook(listener.plan.slot, core.nowMs - at(table.acceptedMs, slot));
-	if ((at(table.flags, slot) & LOW_WATER) !== 0) {
-		if (kernel.setOption(at(table.fd, slot), SOL_SOCKET, SO_RCVLOWAT, 1) < 0) {
-			close(core, slot, INTERNAL);
-			return;
-		}
-		table.flags[slot] = at(table.flags, slot) & ~LOW_WATER;
+	if (lowerWater(core, slot) < 0) {
+		close(core, slot, INTERNAL);
+		return;
 	}
 	table.upstream[slot] = route.upstream;
 	if (core.upstreams.get(route.upstream)?.plan.pool != null) {

@@ -1,11 +1,12 @@
 /**
- * Options of upstream sockets. Accepted ones inherit theirs from the listener; a socket that connects must be
+ * Options of upstream sockets, and the one of clients' that changes. Accepted ones inherit theirs from the listener; a socket that connects must be
  * given each by a call, so those that only lasting sessions need wait until a session lasts.
  */
 import {
 	IPPROTO_TCP,
 	SO_KEEPALIVE,
 	SO_RCVBUF,
+	SO_RCVLOWAT,
 	SO_SNDBUF,
 	SOL_SOCKET,
 	TCP_KEEPCNT,
@@ -16,7 +17,19 @@ import {
 	TCP_USER_TIMEOUT,
 } from "../kernel/constants.js";
 import type { Kernel } from "../kernel/kernel.js";
+import { at } from "./at.js";
+import type { Core } from "./core.js";
 import type { Policy } from "./plan.js";
+import { LOW_WATER } from "./table.js";
+
+/** The next byte is news again, however much a hello was waited for. A negative errno when the kernel refuses. */
+export function lowerWater(core: Core, client: number): number {
+	const { table, kernel } = core;
+	const flags = at(table.flags, client);
+	if ((flags & LOW_WATER) === 0) return 0;
+	table.flags[client] = flags & ~LOW_WATER;
+	return kernel.setOption(at(table.fd, client), SOL_SOCKET, SO_RCVLOWAT, 1);
+}
 
 /** Before it connects: what decides how it connects, and what its first bytes need. */
 export function setFirstOptions(kernel: Kernel, fd: number, policy: Policy): void {

@@ -127,6 +127,7 @@ export class Table {
 	readonly recognizedMs: Float64Array;
 	readonly dialledMs: Float64Array;
 	readonly connectedMs: Float64Array;
+	/** When it moved bytes last. */
 	readonly activeMs: Float64Array;
 	readonly listener: Int32Array;
 	readonly route: Int32Array;

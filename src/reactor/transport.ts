@@ -42,7 +42,7 @@ export function peek(core: Core, slot: number, offset: number, length: number): 
 	if ((flags & SECURED) !== 0) return peekSecured(core, slot, offset, length);
 	const ahead = (flags & AHEAD) !== 0 ? copyAhead(core, slot, offset, length) : 0;
 	if (ahead === length) return ahead;
-	const failure = at(core.secures.failure, slot);
+	const failure = (flags & ENDING) === 0 ? 0 : at(core.inboxes.failure, slot);
 	if (failure !== 0) return ahead === 0 ? failure : ahead;
 	const fd = at(core.table.fd, slot);
 	let count = core.kernel.peek(fd, offset + ahead, length - ahead);
@@ -55,7 +55,7 @@ export function receive(core: Core, slot: number, offset: number, length: number
 	if ((flags & SECURED) !== 0) return receiveSecured(core, slot, offset, length);
 	const ahead = (flags & AHEAD) !== 0 ? takeAhead(core, slot, offset, length) : 0;
 	if (ahead === length) return ahead;
-	const failure = at(core.secures.failure, slot);
+	const failure = (flags & ENDING) === 0 ? 0 : at(core.inboxes.failure, slot);
 	if (failure !== 0) return ahead === 0 ? failure : ahead;
 	const fd = at(core.table.fd, slot);
 	let count = core.kernel.receive(fd, offset + ahead, length - ahead);
@@ -75,7 +75,8 @@ function behind(core: Core, slot: number, ahead: number, count: number): number 
 
 /** The error that an event has announced: the kernel's, or one that a read has taken note of. */
 export function takeError(core: Core, slot: number): number {
-	const failure = isSecured(core, slot) ? 0 : at(core.secures.failure, slot);
+	const isNoted = (at(core.table.flags, slot) & (SECURED | ENDING)) === ENDING;
+	const failure = isNoted ? at(core.inboxes.failure, slot) : 0;
 	return failure === 0 ? core.kernel.takeError(at(core.table.fd, slot)) : -failure;
 }
 
@@ -189,7 +190,7 @@ export function newsOf(core: Core, slot: number, events: number): number {
 /** Gives the library's session and what was read ahead back; the descriptor stays. */
 export function endTransport(core: Core, slot: number): void {
 	const flags = at(core.table.flags, slot);
-	core.secures.failure[slot] = 0;
+	if ((flags & ENDING) !== 0) core.inboxes.failure[slot] = 0;
 	if ((flags & (SECURED | AHEAD)) === 0) return;
 	dropAhead(core, slot, core.inboxes.length(slot));
 	if ((flags & SECURED) !== 0) freeSession(core, slot);
@@ -205,6 +206,7 @@ function freeSession(core: Core, slot: number): void {
 		core.certificates.remember(at(secures.address, place), session);
 	tls.free(session);
 	secures.end(slot);
+	// At once, and not with the gauges of a turn's end: the ledger holds it against the rows at any moment.
 	counters.set(TLS_SESSIONS, tls.live);
 }
 
@@ -244,7 +246,7 @@ function peekSecured(core: Core, slot: number, offset: number, length: number): 
 		const count = fillInbox(core, slot);
 		return count > 0 ? copyAhead(core, slot, offset, length) : count;
 	}
-	const failure = at(secures.failure, slot);
+	const failure = at(inboxes.failure, slot);
 	if (failure !== 0) return failure;
 	const count = core.tls.peek(at(secures.session, slot), offset, length);
 	return count > 0 ? count : outcome(core, slot, count);
@@ -267,7 +269,7 @@ function fillInbox(core: Core, slot: number): number {
 	const place = chunks.offsetOf(at(inboxes.chunk, slot) - 1);
 	const before = at(inboxes.end, slot);
 	let end = before;
-	let result = at(secures.failure, slot) || MORE;
+	let result = at(inboxes.failure, slot) || MORE;
 	for (let record = 0; result > 0 && end < chunks.bytes && record < RECORDS_MAX; record++) {
 		core.turnBytes -= RECORD_COST_BYTES;
 		result = tls.read(at(secures.session, slot), place + end, chunks.bytes - end);
@@ -297,8 +299,8 @@ function moveToFront(core: Core, slot: number): void {
 
 /** The end or an error stands behind bytes: whoever waits for more of them need not, and nothing else announces it. */
 function noteEnd(core: Core, slot: number, result: number): void {
-	const { secures, table } = core;
-	if (result < 0) secures.failure[slot] = result;
+	const { inboxes, table } = core;
+	if (result < 0) inboxes.failure[slot] = result;
 	table.flags[slot] = at(table.flags, slot) | ENDING;
 }
 
@@ -306,7 +308,7 @@ function noteEnd(core: Core, slot: number, result: number): void {
 function receiveSecured(core: Core, slot: number, offset: number, length: number, few = false): number {
 	const { secures, tls } = core;
 	if (core.inboxes.has(slot)) return takeAhead(core, slot, offset, length);
-	const failure = at(secures.failure, slot);
+	const failure = at(core.inboxes.failure, slot);
 	if (failure !== 0) return failure;
 	const session = at(secures.session, slot);
 	let count = 0;
@@ -335,7 +337,7 @@ function isDrained(core: Core, slot: number): boolean {
 	const { secures, tls } = core;
 	if ((at(core.table.flags, slot) & READABLE) === 0) return true;
 	const session = at(secures.session, slot);
-	if (at(secures.failure, slot) !== 0 || tls.holds(session)) return false;
+	if (at(core.inboxes.failure, slot) !== 0 || tls.holds(session)) return false;
 	const taken = tls.taken(session);
 	const since = taken - at(secures.takenWhenEmpty, slot);
 	// None: what was announced since has not been asked for.

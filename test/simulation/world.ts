@@ -162,7 +162,7 @@ export class World implements Surroundings {
 		// Nothing that is written there stays.
 		if (mutant === "blind_lending") core.exchanges.lentTurn = new Float64Array(0);
 		if (mutant === "swallowed_error")
-			core.secures.failure = new Proxy(core.secures.failure, { set: () => true });
+			core.inboxes.failure = new Proxy(core.inboxes.failure, { set: () => true });
 		this.operator.start();
 		if (random.chance(this.traits.patient ? 0.1 : 0.4))
 			this.kernel.limit = this.kernel.openCount + random.between(1, 3 * this.sessions);
@@ -328,5 +328,5 @@ interface Replaceable {
 	sources: Sources;
 	owners: Owners;
 	exchanges: { lentTurn: Float64Array };
-	secures: { failure: Int32Array };
+	inboxes: { failure: Int32Array };
 }
