@@ -1,5 +1,7 @@
 /** How many sessions the descriptor limit allows, and the arithmetic to say so. */
 import { readdirSync } from "node:fs";
+import type { Config } from "../config/config.js";
+import { StartError } from "./errors.js";
 
 /** A relayed session is a socket on each side. */
 const PER_SESSION = 2;
@@ -13,11 +15,29 @@ export function pipesPerReactor(limit: number): number {
 	return Math.max(1, Math.min(64, Math.floor(limit / 256)));
 }
 
-export interface DescriptorBudget {
-	readonly limit: number;
+export interface SessionLimit {
 	readonly sessions: number;
 	/** `20000 descriptors - 64 reserved - … = 9823 sessions of 2` */
 	readonly arithmetic: string;
+}
+
+/**
+ * Sessions that the process may hold at once: as configured, or as many as the descriptor limit allows.
+ *
+ * @throws StartError when that allows fewer than were asked for, or none
+ */
+export function sessionLimit({ limits, listeners }: Config, limit: number, reactors: number): SessionLimit {
+	const { sessions, arithmetic } = descriptorBudget(limit, limits.fdReserve, reactors, listeners.length);
+	const wanted = limits.connections;
+	if (wanted !== null && wanted > sessions)
+		throw new StartError(
+			`limits.connections is ${wanted}, but the descriptor limit allows fewer: ${arithmetic}. Raise the limit (ulimit -n, or LimitNOFILE= in the unit) or lower limits.connections.`,
+		);
+	if (sessions < 1)
+		throw new StartError(
+			`the descriptor limit leaves no room for a session: ${arithmetic}. Raise the limit (ulimit -n, or LimitNOFILE= in the unit).`,
+		);
+	return { sessions: wanted ?? sessions, arithmetic };
 }
 
 export function descriptorBudget(
@@ -25,14 +45,13 @@ export function descriptorBudget(
 	reserve: number,
 	reactors: number,
 	listeners: number,
-): DescriptorBudget {
+): SessionLimit {
 	const present = readdirSync("/proc/self/fd").length;
 	const fixed = present + reactors * (PER_REACTOR + listeners) + MAIN_SPARE;
 	const pipes = 2 * pipesPerReactor(limit) * reactors;
 	const left = limit - reserve - fixed - pipes;
 	const sessions = Math.max(0, Math.floor(left / PER_SESSION));
 	return {
-		limit,
 		sessions,
 		arithmetic: `(${limit} descriptors - ${reserve} fd_reserve - ${fixed} for the process - ${pipes} for pipes) / ${PER_SESSION} = ${sessions} sessions`,
 	};

@@ -17,9 +17,7 @@ import { acceptQueue, raiseDescriptorLimit } from "../kernel/sockets.js";
 import { Owners } from "../reactor/owners.js";
 import type { Plan } from "../reactor/plan.js";
 import { Board } from "../upstream/board.js";
-import { CertificateWatch } from "./certificate-watch.js";
-import { type Certificates, loadCertificates, NO_CERTIFICATES } from "./certificates.js";
-import { descriptorBudget, pipesPerReactor } from "./descriptors.js";
+import { pipesPerReactor, sessionLimit } from "./descriptors.js";
 import { StartError } from "./errors.js";
 import { Ledger } from "./ledger.js";
 import { acceptQueues, closeListeners, type Listeners, openListeners, retune } from "./listeners.js";
@@ -28,7 +26,7 @@ import { planFor, Registry, splitKey } from "./plan.js";
 import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
 import { SessionLog } from "./session-log.js";
-import { TicketKeys } from "./ticket-keys.js";
+import { Tls } from "./tls.js";
 import { Upstreams } from "./upstreams.js";
 
 /** How often memory that was freed is given back to the system, while anything happens at all. */
@@ -68,12 +66,7 @@ export class Gateway {
 	readonly #owners: Owners;
 	readonly #ledger: Ledger;
 	#listeners: Listeners = new Map();
-	/** What the files of certificates held when they were read last. */
-	#certificates: Certificates = NO_CERTIFICATES;
-	readonly #certificateWatch = new CertificateWatch(
-		() => void this.#inTurn(() => this.#reloadCertificates()),
-	);
-	readonly #ticketKeys = new TicketKeys((keys) => this.#reactors.tell({ kind: "ticketKeys", keys }));
+	readonly #tls: Tls;
 	#pressure: MemoryPressure | undefined;
 	#sessionLog: SessionLog | undefined;
 	#admin: Server | undefined;
@@ -97,6 +90,11 @@ export class Gateway {
 		this.#log = log;
 		this.#owners = new Owners(this.#descriptors);
 		this.#reactors = new Reactors(logger, () => this.#sessionLog?.told());
+		this.#tls = new Tls({
+			logger,
+			filesChanged: () => void this.#inTurn(() => this.#renewCertificates()),
+			keysChanged: (keys) => this.#reactors.tell({ kind: "ticketKeys", keys }),
+		});
 		this.#ledger = new Ledger({
 			books: () => this.#reactors.books,
 			owners: this.#owners,
@@ -175,8 +173,10 @@ export class Gateway {
 		const config = this.#config;
 		const reactors = config.reactors ?? availableParallelism();
 		limitArenas();
-		this.#certificates = this.#readCertificates(config);
-		this.#connections = this.#sessionLimit(config, reactors);
+		this.#tls.certificates = this.#tls.read(config);
+		const sessions = sessionLimit(config, this.#descriptors, reactors);
+		this.#log.logger.info(sessions, "descriptors");
+		this.#connections = sessions.sessions;
 		this.#rows = this.#connections;
 		this.#open(config, reactors);
 		if (config.admin !== null) await this.#openAdmin(config.admin);
@@ -207,7 +207,7 @@ export class Gateway {
 		});
 		this.#trimTimer = setInterval(() => this.#trim(), TRIM_MS).unref();
 		this.#ledger.begin(config.ledger.intervalMs);
-		this.#certificateWatch.follow(this.#certificates.files, config.tls.reloadMs);
+		this.#tls.watch(config);
 		this.#state = "ready";
 		this.#logReady(reactors, started);
 	}
@@ -269,29 +269,6 @@ export class Gateway {
 		trimHeap();
 	}
 
-	#sessionLimit(config: Config, reactors: number): number {
-		const budget = descriptorBudget(
-			this.#descriptors,
-			config.limits.fdReserve,
-			reactors,
-			config.listeners.length,
-		);
-		const wanted = config.limits.connections;
-		if (wanted !== null && wanted > budget.sessions)
-			throw new StartError(
-				`limits.connections is ${wanted}, but the descriptor limit allows fewer: ${budget.arithmetic}. Raise the limit (ulimit -n, or LimitNOFILE= in the unit) or lower limits.connections.`,
-			);
-		if (budget.sessions < 1)
-			throw new StartError(
-				`the descriptor limit leaves no room for a session: ${budget.arithmetic}. Raise the limit (ulimit -n, or LimitNOFILE= in the unit).`,
-			);
-		this.#log.logger.info(
-			{ sessions: wanted ?? budget.sessions, arithmetic: budget.arithmetic },
-			"descriptors",
-		);
-		return wanted ?? budget.sessions;
-	}
-
 	async #openAdmin(admin: { readonly host: string; readonly port: number }): Promise<void> {
 		const name = `${admin.host}:${admin.port}`;
 		try {
@@ -315,8 +292,8 @@ export class Gateway {
 
 	async #sendPlan(): Promise<void> {
 		const revision = ++this.#revision;
-		const upstreams = this.#upstreams.resolve(this.#config, this.#certificates);
-		const tls = { certificates: this.#certificates, ticketKeys: this.#ticketKeys.keys };
+		const tls = this.#tls.material;
+		const upstreams = this.#upstreams.resolve(this.#config, tls.certificates);
 		const capacity = { connections: this.#connections, descriptors: this.#descriptors };
 		const plans = Array.from({ length: this.#reactors.count }, (_, index) => {
 			const fdOf = (name: string): number => this.#listeners.get(name)?.fds[index] ?? -1;
@@ -355,18 +332,18 @@ export class Gateway {
 			throw new StartError(
 				`limits.connections cannot grow from ${rows} to ${wanted} without a restart: the table is sized at start`,
 			);
-		const certificates = this.#readCertificates(config);
+		const certificates = this.#tls.read(config);
 		this.#warnAboutRestart(config);
 
 		const before = {
 			config: this.#config,
 			connections: this.#connections,
 			listeners: this.#listeners,
-			certificates: this.#certificates,
+			certificates: this.#tls.certificates,
 		};
 		this.#open(config, this.#reactors.count);
 		this.#config = config;
-		this.#certificates = certificates;
+		this.#tls.certificates = certificates;
 		this.#connections = wanted;
 		this.#registry.keep(config);
 		await this.#upstreams.follow(config);
@@ -379,12 +356,12 @@ export class Gateway {
 			this.#connections = before.connections;
 			this.#listeners = before.listeners;
 			this.#registry.keep(before.config);
-			this.#certificates = before.certificates;
+			this.#tls.certificates = before.certificates;
 			this.#upstreams.resolve(before.config, before.certificates);
 			await this.#upstreams.follow(before.config);
 			throw error;
 		}
-		this.#certificateWatch.follow(certificates.files, config.tls.reloadMs);
+		this.#tls.watch(config);
 		retune(this.#listeners, config);
 		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
 		this.#ledger.every(config.ledger.intervalMs);
@@ -393,28 +370,8 @@ export class Gateway {
 		this.#log.logger.info({ revision: this.#revision }, "reloaded");
 	}
 
-	#readCertificates(config: Config): Certificates {
-		const certificates = loadCertificates(config);
-		for (const warning of certificates.warnings) this.#log.logger.warn(warning);
-		return certificates;
-	}
-
-	/** A file has changed. What is in them is used when all of it is good: a renewal writes several, one by one. */
-	async #reloadCertificates(): Promise<void> {
-		if (this.#state !== "ready") return;
-		const { logger } = this.#log;
-		const before = this.#certificates;
-		try {
-			this.#certificates = this.#readCertificates(this.#config);
-			await this.#sendPlan();
-			logger.info({ files: this.#certificates.files.size }, "certificates reloaded");
-		} catch (error) {
-			this.#certificates = before;
-			logger.error(
-				{ error: (error as Error).message },
-				"certificates not reloaded: the earlier ones stay in use",
-			);
-		}
+	async #renewCertificates(): Promise<void> {
+		if (this.#state === "ready") await this.#tls.renew(this.#config, () => this.#sendPlan());
 	}
 
 	#warnAboutRestart(config: Config): void {
@@ -481,8 +438,7 @@ export class Gateway {
 		if (this.#stopping) return;
 		this.#stopping = true;
 		clearInterval(this.#trimTimer);
-		this.#certificateWatch.close();
-		this.#ticketKeys.close();
+		this.#tls.close();
 		this.#ledger.close();
 		this.#pressure?.close();
 		this.#upstreams.close();
