@@ -1,9 +1,10 @@
 /** Who attacks, as the run sees it: something that starts, tells how it goes, and ends with a report. */
-import type { Attack, AttackReport, AttackStatus } from "./attack.js";
+import type { Attack, AttackReport, AttackStatus, Behaviour } from "./attack.js";
 import { Helper } from "./helper.js";
 import type { AttackNews, AttackOrder } from "./messages.js";
 import type { Link } from "./network-namespace.js";
 import type { Target } from "./target.js";
+import { toBase64 } from "./traffic.js";
 
 /** What an attack may know of its surroundings. */
 export interface Scene {
@@ -83,4 +84,34 @@ export class Attackers implements Assault {
 	dispose(): Promise<void> {
 		return this.#helper.stop();
 	}
+}
+
+/** What an attack says of its own; the rest is the scene's. */
+export interface AttackOnScene {
+	/** In TLS for this name. Default: in the open. */
+	readonly tls?: string;
+	/** At once. Default: as many as the scene has. */
+	readonly connections?: number;
+	/** In all. Default: whoever was closed comes again. */
+	readonly total?: number;
+	/** `null`: as fast as the machine allows. */
+	readonly opensPerSecond: number | null;
+	/** Said in turn. */
+	readonly sayings: readonly Uint8Array[];
+	/** Default: said as they are. */
+	readonly mutationSeed?: number;
+	readonly behaviour: Behaviour;
+}
+
+export function attackersOf({ target, connections, deadlineMs }: Scene, own: AttackOnScene): Attackers {
+	return new Attackers({
+		address: target.address,
+		port: target.port,
+		connections,
+		total: null,
+		mutationSeed: null,
+		deadlineMs,
+		...own,
+		sayings: own.sayings.map(toBase64),
+	});
 }

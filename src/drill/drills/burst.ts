@@ -1,8 +1,9 @@
-import { Attackers } from "../assault.js";
+import { answerBytes } from "../answer.js";
+import { attackersOf } from "../assault.js";
+import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
-import { NAMES, requestHead, sayings, TLS_ANSWER, toBase64 } from "../traffic.js";
-import { answerBytes, tlsConfig, webConfig } from "../web.js";
+import { NAMES, requestHead, sayings, TLS_ANSWER } from "../traffic.js";
 
 const SERVED: readonly Threshold[] = [
 	{ measure: "unserved", title: "of the burst: not served", unit: "count", bound: { exactly: 0 } },
@@ -21,31 +22,15 @@ export const burst: Drill = {
 		relay: {
 			deadline: null,
 
-			configure: ({ tls, http }, { main }) => `
-timeouts: { handshake: 5s, connect: 5s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }
-listeners:
-  - listen: ${main}
-    backlog: 4096
-    routes:
-      - { sni: good.drill.test, to: tls }
-      - { host: good.drill.test, to: http }
-upstreams:
-  tls: 127.0.0.1:${tls}
-  http: 127.0.0.1:${http}
-`,
+			configure: (ports, listeners) => relayConfig(ports, listeners, { connect: "5s" }),
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const { hello } = await sayings("good");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections,
-					total: connections,
+				return attackersOf(scene, {
+					total: scene.connections,
 					opensPerSecond: null,
-					sayings: [toBase64(hello)],
-					mutationSeed: null,
+					sayings: [hello],
 					behaviour: { kind: "session", answerBytes: TLS_ANSWER.length },
-					deadlineMs: null,
 				});
 			},
 		},
@@ -53,19 +38,14 @@ upstreams:
 			deadline: null,
 			configure: webConfig,
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const request = requestHead(NAMES.good);
-				const behaviour = { kind: "session", answerBytes: await answerBytes(target, request) } as const;
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: connections,
+				const behaviour = { kind: "session", answerBytes: await answerBytes(scene.target, request) } as const;
+				return attackersOf(scene, {
+					total: scene.connections,
 					opensPerSecond: null,
-					sayings: [toBase64(request)],
-					mutationSeed: null,
-					behaviour: behaviour,
-					deadlineMs: null,
+					sayings: [request],
+					behaviour,
 				});
 			},
 		},
@@ -73,20 +53,18 @@ upstreams:
 			deadline: null,
 			configure: tlsConfig,
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const request = requestHead(NAMES.good);
-				const behaviour = { kind: "session", answerBytes: await answerBytes(target, request, true) } as const;
-				return new Attackers({
-					address: target.address,
-					port: target.port,
+				const behaviour = {
+					kind: "session",
+					answerBytes: await answerBytes(scene.target, request, true),
+				} as const;
+				return attackersOf(scene, {
 					tls: NAMES.good,
-					connections: connections,
-					total: connections,
+					total: scene.connections,
 					opensPerSecond: null,
-					sayings: [toBase64(request)],
-					mutationSeed: null,
-					behaviour: behaviour,
-					deadlineMs: null,
+					sayings: [request],
+					behaviour,
 				});
 			},
 		},

@@ -1,8 +1,9 @@
-import { Attackers } from "../assault.js";
+import { answerBytes } from "../answer.js";
+import { attackersOf } from "../assault.js";
+import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
-import { NAMES, requestHead, sayings, TLS_ANSWER, toBase64 } from "../traffic.js";
-import { answerBytes, tlsConfig, webConfig } from "../web.js";
+import { NAMES, requestHead, sayings, TLS_ANSWER } from "../traffic.js";
 
 /** Enough to keep two cores busy, few enough that no queue is what is measured. */
 const AT_ONCE = 64;
@@ -31,31 +32,16 @@ export const churn: Drill = {
 		relay: {
 			deadline: null,
 
-			configure: ({ tls, http }, { main }) => `
-timeouts: { handshake: 5s, connect: 2s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }
-listeners:
-  - listen: ${main}
-    backlog: 4096
-    routes:
-      - { sni: good.drill.test, to: tls }
-      - { host: good.drill.test, to: http }
-upstreams:
-  tls: 127.0.0.1:${tls}
-  http: 127.0.0.1:${http}
-`,
+			configure: relayConfig,
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const { hello } = await sayings("good");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: Math.min(AT_ONCE, connections),
-					total: connections,
+				return attackersOf(scene, {
+					connections: Math.min(AT_ONCE, scene.connections),
+					total: scene.connections,
 					opensPerSecond: null,
-					sayings: [toBase64(hello)],
-					mutationSeed: null,
+					sayings: [hello],
 					behaviour: { kind: "session", answerBytes: TLS_ANSWER.length },
-					deadlineMs: null,
 				});
 			},
 		},
@@ -63,19 +49,15 @@ upstreams:
 			deadline: null,
 			configure: webConfig,
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const request = requestHead(NAMES.good);
-				const behaviour = { kind: "session", answerBytes: await answerBytes(target, request) } as const;
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: Math.min(AT_ONCE, connections),
-					total: connections,
+				const behaviour = { kind: "session", answerBytes: await answerBytes(scene.target, request) } as const;
+				return attackersOf(scene, {
+					connections: Math.min(AT_ONCE, scene.connections),
+					total: scene.connections,
 					opensPerSecond: null,
-					sayings: [toBase64(request)],
-					mutationSeed: null,
-					behaviour: behaviour,
-					deadlineMs: null,
+					sayings: [request],
+					behaviour,
 				});
 			},
 		},
@@ -83,20 +65,19 @@ upstreams:
 			deadline: null,
 			configure: tlsConfig,
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const request = requestHead(NAMES.good);
-				const behaviour = { kind: "session", answerBytes: await answerBytes(target, request, true) } as const;
-				return new Attackers({
-					address: target.address,
-					port: target.port,
+				const behaviour = {
+					kind: "session",
+					answerBytes: await answerBytes(scene.target, request, true),
+				} as const;
+				return attackersOf(scene, {
 					tls: NAMES.good,
-					connections: Math.min(AT_ONCE, connections),
-					total: connections,
+					connections: Math.min(AT_ONCE, scene.connections),
+					total: scene.connections,
 					opensPerSecond: null,
-					sayings: [toBase64(request)],
-					mutationSeed: null,
-					behaviour: behaviour,
-					deadlineMs: null,
+					sayings: [request],
+					behaviour,
 				});
 			},
 		},

@@ -1,8 +1,8 @@
-import { Attackers } from "../assault.js";
+import { attackersOf } from "../assault.js";
+import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
 import { FULL_SIZE, NOTHING_LEFT, SERVED_IN_CALM } from "../thresholds.js";
-import { keptRequest, NAMES, sayings, toBase64 } from "../traffic.js";
-import { tlsConfig, webConfig } from "../web.js";
+import { keptRequest, NAMES, sayings } from "../traffic.js";
 
 const WHILE_FULL: Threshold = {
 	measure: "cpuWhileFullCores",
@@ -36,33 +36,14 @@ export const exhaust: Drill = {
 		relay: {
 			deadline: null,
 
-			configure: ({ tls, http, silent }, { main }) => `
-timeouts: { handshake: 5s, connect: 2s, idle: 10m, stall: 3s, half_closed: 3s, drain: 1s }
-listeners:
-  - listen: ${main}
-    backlog: 4096
-    routes:
-      - { sni: silent.drill.test, to: silent }
-      - { sni: good.drill.test, to: tls }
-      - { host: good.drill.test, to: http }
-upstreams:
-  silent: 127.0.0.1:${silent}
-  tls: 127.0.0.1:${tls}
-  http: 127.0.0.1:${http}
-`,
+			configure: (ports, listeners) => relayConfig(ports, listeners, { idle: "10m" }, ["silent"]),
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const { hello } = await sayings("silent");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: 4000,
-					sayings: [toBase64(hello)],
-					mutationSeed: null,
+					sayings: [hello],
 					behaviour: { kind: "hold" },
-					deadlineMs: null,
 				});
 			},
 		},
@@ -72,17 +53,11 @@ upstreams:
 			configure: (ports, listeners) =>
 				webConfig(ports, listeners, { half_closed: "500ms", response_head: "3s" }),
 
-			async attack({ target, connections }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+			async attack(scene) {
+				return attackersOf(scene, {
 					opensPerSecond: 4000,
-					sayings: [toBase64(keptRequest("silent"))],
-					mutationSeed: null,
+					sayings: [keptRequest("silent")],
 					behaviour: { kind: "hold" },
-					deadlineMs: null,
 				});
 			},
 		},
@@ -91,18 +66,12 @@ upstreams:
 			configure: (ports, listeners) =>
 				tlsConfig(ports, listeners, { half_closed: "500ms", response_head: "3s" }),
 
-			async attack({ target, connections }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
+			async attack(scene) {
+				return attackersOf(scene, {
 					tls: NAMES.good,
-					connections: connections,
-					total: null,
 					opensPerSecond: 1000,
-					sayings: [toBase64(keptRequest("silent"))],
-					mutationSeed: null,
+					sayings: [keptRequest("silent")],
 					behaviour: { kind: "hold" },
-					deadlineMs: null,
 				});
 			},
 		},

@@ -1,8 +1,8 @@
-import { Attackers } from "../assault.js";
+import { attackersOf } from "../assault.js";
+import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill } from "../drill.js";
 import { ATTACKERS_GONE, FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { keptRequest, sayings, toBase64, upload } from "../traffic.js";
-import { tlsConfig, webConfig } from "../web.js";
+import { keptRequest, sayings, upload } from "../traffic.js";
 
 /** So that a run can be repeated. */
 const SEED = 20_261_120;
@@ -19,31 +19,15 @@ export const garbage: Drill = {
 		relay: {
 			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
 
-			configure: ({ tls, http }, { main }) => `
-timeouts: { handshake: 5s, connect: 2s, idle: 3s, stall: 3s, half_closed: 3s, drain: 1s }
-listeners:
-  - listen: ${main}
-    backlog: 4096
-    routes:
-      - { sni: good.drill.test, to: tls }
-      - { host: good.drill.test, to: http }
-upstreams:
-  tls: 127.0.0.1:${tls}
-  http: 127.0.0.1:${http}
-`,
+			configure: (ports, listeners) => relayConfig(ports, listeners, { idle: "3s" }),
 
-			async attack({ target, connections, deadlineMs }) {
+			async attack(scene) {
 				const { hello, request } = await sayings("good");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: 2000,
-					sayings: [toBase64(hello), toBase64(request)],
+					sayings: [hello, request],
 					mutationSeed: SEED,
 					behaviour: { kind: "hold" },
-					deadlineMs,
 				});
 			},
 		},
@@ -52,17 +36,12 @@ upstreams:
 			configure: (ports, listeners) =>
 				webConfig(ports, listeners, { keep_alive: "3s", idle: "3s", response_head: "3s" }),
 
-			async attack({ target, connections, deadlineMs }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+			async attack(scene) {
+				return attackersOf(scene, {
 					opensPerSecond: 2000,
-					sayings: [keptRequest("good"), upload("good", 64).whole].map(toBase64),
+					sayings: [keptRequest("good"), upload("good", 64).whole],
 					mutationSeed: SEED,
 					behaviour: { kind: "hold" },
-					deadlineMs,
 				});
 			},
 		},
@@ -70,18 +49,13 @@ upstreams:
 			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
 			configure: tlsConfig,
 
-			async attack({ target, connections, deadlineMs }) {
+			async attack(scene) {
 				const { hello } = await sayings("good");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: 1000,
-					sayings: [toBase64(hello)],
+					sayings: [hello],
 					mutationSeed: SEED,
 					behaviour: { kind: "hold" },
-					deadlineMs,
 				});
 			},
 		},

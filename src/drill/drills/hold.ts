@@ -1,8 +1,8 @@
-import { Attackers } from "../assault.js";
+import { attackersOf } from "../assault.js";
+import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill } from "../drill.js";
 import { ATTACKERS_GONE, FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { keptRequest, sayings, toBase64 } from "../traffic.js";
-import { tlsConfig, webConfig } from "../web.js";
+import { keptRequest, sayings } from "../traffic.js";
 
 export const hold: Drill = {
 	name: "hold",
@@ -15,30 +15,13 @@ export const hold: Drill = {
 		relay: {
 			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
 
-			configure: ({ tls, http }, { main }) => `
-timeouts: { handshake: 5s, connect: 2s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }
-listeners:
-  - listen: ${main}
-    backlog: 4096
-    routes:
-      - { sni: good.drill.test, to: tls }
-      - { host: good.drill.test, to: http }
-upstreams:
-  tls: 127.0.0.1:${tls}
-  http: 127.0.0.1:${http}
-`,
+			configure: relayConfig,
 
-			async attack({ target, connections, deadlineMs }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections,
-					total: null,
+			async attack(scene) {
+				return attackersOf(scene, {
 					opensPerSecond: 2000,
 					sayings: [],
-					mutationSeed: null,
 					behaviour: { kind: "hold" },
-					deadlineMs,
 				});
 			},
 		},
@@ -46,17 +29,11 @@ upstreams:
 			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
 			configure: webConfig,
 
-			async attack({ target, connections, deadlineMs }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+			async attack(scene) {
+				return attackersOf(scene, {
 					opensPerSecond: 2000,
-					sayings: ["", toBase64(keptRequest("good"))],
-					mutationSeed: null,
+					sayings: [new Uint8Array(0), keptRequest("good")],
 					behaviour: { kind: "hold" },
-					deadlineMs,
 				});
 			},
 		},
@@ -64,18 +41,12 @@ upstreams:
 			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
 			configure: tlsConfig,
 
-			async attack({ target, connections, deadlineMs }) {
+			async attack(scene) {
 				const { hello } = await sayings("good");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: 2000,
-					sayings: ["", toBase64(hello)],
-					mutationSeed: null,
+					sayings: [new Uint8Array(0), hello],
 					behaviour: { kind: "hold" },
-					deadlineMs,
 				});
 			},
 		},

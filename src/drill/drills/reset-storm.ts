@@ -1,8 +1,8 @@
-import { Attackers } from "../assault.js";
+import { attackersOf } from "../assault.js";
+import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill } from "../drill.js";
 import { FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { keptRequest, sayings, toBase64, upload } from "../traffic.js";
-import { tlsConfig, webConfig } from "../web.js";
+import { keptRequest, sayings, upload } from "../traffic.js";
 
 /** Each says a part of a hello, of any length, and resets within 50 ms: before, amid and after every step of the road. */
 export const resetStorm: Drill = {
@@ -16,34 +16,15 @@ export const resetStorm: Drill = {
 		relay: {
 			deadline: null,
 
-			configure: ({ tls, http, silent }, { main }) => `
-timeouts: { handshake: 5s, connect: 2s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }
-listeners:
-  - listen: ${main}
-    backlog: 4096
-    routes:
-      - { sni: silent.drill.test, to: silent }
-      - { sni: good.drill.test, to: tls }
-      - { host: good.drill.test, to: http }
-upstreams:
-  silent: 127.0.0.1:${silent}
-  tls: 127.0.0.1:${tls}
-  http: 127.0.0.1:${http}
-`,
+			configure: (ports, listeners) => relayConfig(ports, listeners, {}, ["silent"]),
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const { hello, request } = await sayings("good");
 				const { hello: silent } = await sayings("silent");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: null,
-					sayings: [hello, request, silent].map(toBase64),
-					mutationSeed: null,
+					sayings: [hello, request, silent],
 					behaviour: { kind: "reset", afterMsMax: 50 },
-					deadlineMs: null,
 				});
 			},
 		},
@@ -51,17 +32,11 @@ upstreams:
 			deadline: null,
 			configure: webConfig,
 
-			async attack({ target, connections }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+			async attack(scene) {
+				return attackersOf(scene, {
 					opensPerSecond: null,
-					sayings: [keptRequest("good"), keptRequest("silent"), upload("good", 256).whole].map(toBase64),
-					mutationSeed: null,
+					sayings: [keptRequest("good"), keptRequest("silent"), upload("good", 256).whole],
 					behaviour: { kind: "reset", afterMsMax: 50 },
-					deadlineMs: null,
 				});
 			},
 		},
@@ -69,18 +44,12 @@ upstreams:
 			deadline: null,
 			configure: tlsConfig,
 
-			async attack({ target, connections }) {
+			async attack(scene) {
 				const { hello } = await sayings("good");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: null,
-					sayings: [toBase64(hello)],
-					mutationSeed: null,
+					sayings: [hello],
 					behaviour: { kind: "reset", afterMsMax: 50 },
-					deadlineMs: null,
 				});
 			},
 		},

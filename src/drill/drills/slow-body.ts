@@ -1,8 +1,8 @@
-import { Attackers } from "../assault.js";
+import { attackersOf } from "../assault.js";
+import { tlsConfig, webConfig } from "../configs.js";
 import type { Drill } from "../drill.js";
 import { ATTACKERS_GONE, FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { NAMES, toBase64, upload } from "../traffic.js";
-import { tlsConfig, webConfig } from "../web.js";
+import { NAMES, upload } from "../traffic.js";
 
 /** More than an attacker says in its life. */
 const BODY_BYTES = 8192;
@@ -22,18 +22,12 @@ export const slowBody: Drill = {
 			deadline: { key: "body rate", ownMs: 10_000, givenMs: 10_000 },
 			configure: (ports, listeners) => webConfig(ports, listeners, { idle: "1m" }),
 
-			async attack({ target, connections, deadlineMs }) {
+			async attack(scene) {
 				const { head, whole } = upload("uploads", BODY_BYTES);
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: 1000,
-					sayings: [toBase64(whole)],
-					mutationSeed: null,
+					sayings: [whole],
 					behaviour: { kind: "dribble", atOnceBytes: head.length, everyMsMin: 200, everyMsMax: 500 },
-					deadlineMs,
 				});
 			},
 		},
@@ -41,19 +35,13 @@ export const slowBody: Drill = {
 			deadline: { key: "body rate", ownMs: 10_000, givenMs: 10_000 },
 			configure: (ports, listeners) => tlsConfig(ports, listeners, { idle: "1m" }),
 
-			async attack({ target, connections, deadlineMs }) {
+			async attack(scene) {
 				const { head, whole } = upload("uploads", BODY_BYTES);
-				return new Attackers({
-					address: target.address,
-					port: target.port,
+				return attackersOf(scene, {
 					tls: NAMES.good,
-					connections,
-					total: null,
 					opensPerSecond: 500,
-					sayings: [toBase64(whole)],
-					mutationSeed: null,
+					sayings: [whole],
 					behaviour: { kind: "dribble", atOnceBytes: head.length, everyMsMin: 200, everyMsMax: 500 },
-					deadlineMs,
 				});
 			},
 		},

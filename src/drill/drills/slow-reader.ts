@@ -1,8 +1,8 @@
-import { Attackers } from "../assault.js";
+import { attackersOf } from "../assault.js";
+import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill } from "../drill.js";
 import { ATTACKERS_GONE, FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { keptRequest, NAMES, sayings, toBase64 } from "../traffic.js";
-import { tlsConfig, webConfig } from "../web.js";
+import { keptRequest, NAMES, sayings } from "../traffic.js";
 
 /**
  * Each asks for more bytes than it will ever take, takes a few, and stops. What the target has for it then
@@ -19,33 +19,14 @@ export const slowReader: Drill = {
 		relay: {
 			deadline: { key: "stall", ownMs: 3000, givenMs: 30_000 },
 
-			configure: ({ tls, http, bulk }, { main }) => `
-timeouts: { handshake: 5s, connect: 2s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }
-listeners:
-  - listen: ${main}
-    backlog: 4096
-    routes:
-      - { sni: bulk.drill.test, to: bulk }
-      - { sni: good.drill.test, to: tls }
-      - { host: good.drill.test, to: http }
-upstreams:
-  bulk: 127.0.0.1:${bulk}
-  tls: 127.0.0.1:${tls}
-  http: 127.0.0.1:${http}
-`,
+			configure: (ports, listeners) => relayConfig(ports, listeners, {}, ["bulk"]),
 
-			async attack({ target, connections, deadlineMs }) {
+			async attack(scene) {
 				const { hello } = await sayings("bulk");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: 1000,
-					sayings: [toBase64(hello)],
-					mutationSeed: null,
+					sayings: [hello],
 					behaviour: { kind: "stop-reading", afterBytes: 4096, receiveBufferBytes: 4096 },
-					deadlineMs,
 				});
 			},
 		},
@@ -53,17 +34,11 @@ upstreams:
 			deadline: { key: "stall", ownMs: 3000, givenMs: 30_000 },
 			configure: webConfig,
 
-			async attack({ target, connections, deadlineMs }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+			async attack(scene) {
+				return attackersOf(scene, {
 					opensPerSecond: 1000,
-					sayings: [toBase64(keptRequest("bulk"))],
-					mutationSeed: null,
+					sayings: [keptRequest("bulk")],
 					behaviour: { kind: "stop-reading", afterBytes: 4096, receiveBufferBytes: 4096 },
-					deadlineMs,
 				});
 			},
 		},
@@ -71,18 +46,12 @@ upstreams:
 			deadline: { key: "stall", ownMs: 3000, givenMs: 30_000 },
 			configure: tlsConfig,
 
-			async attack({ target, connections, deadlineMs }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
+			async attack(scene) {
+				return attackersOf(scene, {
 					tls: NAMES.good,
-					connections: connections,
-					total: null,
 					opensPerSecond: 500,
-					sayings: [toBase64(keptRequest("bulk"))],
-					mutationSeed: null,
+					sayings: [keptRequest("bulk")],
 					behaviour: { kind: "stop-reading", afterBytes: 4096, receiveBufferBytes: 4096 },
-					deadlineMs,
 				});
 			},
 		},

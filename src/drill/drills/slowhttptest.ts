@@ -1,7 +1,7 @@
+import { webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
 import { MODES, SlowHttpTest } from "../slow-http-test.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
-import { webConfig } from "../web.js";
 
 const ALL_CAME: Threshold = {
 	measure: "heldShare",

@@ -1,8 +1,8 @@
-import { Attackers } from "../assault.js";
+import { attackersOf } from "../assault.js";
+import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill } from "../drill.js";
 import { ATTACKERS_GONE, FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { keptRequest, sayings, toBase64 } from "../traffic.js";
-import { tlsConfig, webConfig } from "../web.js";
+import { keptRequest, sayings } from "../traffic.js";
 
 /** Half of them dribble TLS hellos, half request heads: a byte each 200 to 500 ms, which must renew nothing. */
 export const slowloris: Drill = {
@@ -16,31 +16,14 @@ export const slowloris: Drill = {
 		relay: {
 			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
 
-			configure: ({ tls, http }, { main }) => `
-timeouts: { handshake: 5s, connect: 2s, idle: 10s, stall: 3s, half_closed: 3s, drain: 1s }
-listeners:
-  - listen: ${main}
-    backlog: 4096
-    routes:
-      - { sni: good.drill.test, to: tls }
-      - { host: good.drill.test, to: http }
-upstreams:
-  tls: 127.0.0.1:${tls}
-  http: 127.0.0.1:${http}
-`,
+			configure: relayConfig,
 
-			async attack({ target, connections, deadlineMs }) {
+			async attack(scene) {
 				const { hello, request } = await sayings("good");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: 2000,
-					sayings: [toBase64(hello), toBase64(request)],
-					mutationSeed: null,
+					sayings: [hello, request],
 					behaviour: { kind: "dribble", atOnceBytes: 0, everyMsMin: 200, everyMsMax: 500 },
-					deadlineMs,
 				});
 			},
 		},
@@ -48,17 +31,11 @@ upstreams:
 			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
 			configure: webConfig,
 
-			async attack({ target, connections, deadlineMs }) {
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+			async attack(scene) {
+				return attackersOf(scene, {
 					opensPerSecond: 2000,
-					sayings: [toBase64(keptRequest("good"))],
-					mutationSeed: null,
+					sayings: [keptRequest("good")],
 					behaviour: { kind: "dribble", atOnceBytes: 0, everyMsMin: 200, everyMsMax: 500 },
-					deadlineMs,
 				});
 			},
 		},
@@ -66,18 +43,12 @@ upstreams:
 			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
 			configure: tlsConfig,
 
-			async attack({ target, connections, deadlineMs }) {
+			async attack(scene) {
 				const { hello } = await sayings("good");
-				return new Attackers({
-					address: target.address,
-					port: target.port,
-					connections: connections,
-					total: null,
+				return attackersOf(scene, {
 					opensPerSecond: 2000,
-					sayings: [toBase64(hello)],
-					mutationSeed: null,
+					sayings: [hello],
 					behaviour: { kind: "dribble", atOnceBytes: 0, everyMsMin: 200, everyMsMax: 500 },
-					deadlineMs,
 				});
 			},
 		},

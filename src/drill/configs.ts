@@ -1,0 +1,75 @@
+/** Configurations of the gateways that drills attack, one for each kind of listener. */
+import { makeCertificate } from "./certificate.js";
+import type { ListenerAddresses } from "./drill.js";
+import { temporaryDirectory } from "./processes.js";
+import { NAMES } from "./traffic.js";
+import type { DrillPorts } from "./upstream-ports.js";
+
+/** Keys under `timeouts`. */
+type Timeouts = Readonly<Record<string, string>>;
+
+const TIMEOUTS: Timeouts = {
+	handshake: "5s",
+	connect: "2s",
+	idle: "10s",
+	stall: "3s",
+	half_closed: "3s",
+	drain: "1s",
+};
+
+/** The same as `handshake`, so that one deadline says when an attacker must be gone. */
+const REQUEST_TIMEOUTS: Timeouts = { request_head: "5s", keep_alive: "5s" };
+
+function timeoutsLine(timeouts: Timeouts): string {
+	const entries = Object.entries(timeouts).map(([key, value]) => `${key}: ${value}`);
+	return `timeouts: { ${entries.join(", ")} }`;
+}
+
+/** Connections go by the name in a hello or a request: the good client's, and `others`, whose hellos name them. */
+export function relayConfig(
+	ports: DrillPorts,
+	{ main }: ListenerAddresses,
+	changed: Timeouts = {},
+	others: readonly ("bulk" | "silent")[] = [],
+): string {
+	return `
+${timeoutsLine({ ...TIMEOUTS, ...changed })}
+listeners:
+  - listen: ${main}
+    backlog: 4096
+    routes:
+${others.map((name) => `      - { sni: ${NAMES[name]}, to: ${name} }\n`).join("")}      - { sni: ${NAMES.good}, to: tls }
+      - { host: ${NAMES.good}, to: http }
+upstreams:
+${others.map((name) => `  ${name}: 127.0.0.1:${ports[name]}\n`).join("")}  tls: 127.0.0.1:${ports.tls}
+  http: 127.0.0.1:${ports.http}
+`;
+}
+
+/** Requests go by their host to `http:` upstreams. Pools are emptied soon, because a drill ends by counting descriptors. */
+export function webConfig(
+	{ web, webForAttackers }: DrillPorts,
+	{ main }: ListenerAddresses,
+	changed: Timeouts = {},
+	{ attackersRoute = '{ host: "*.drill.test", to: attackers }', listenerLines = "" } = {},
+): string {
+	return `
+${timeoutsLine({ ...TIMEOUTS, ...REQUEST_TIMEOUTS, ...changed })}
+listeners:
+  - listen: ${main}
+    backlog: 4096
+${listenerLines}    routes:
+      - { host: good.drill.test, to: web }
+      - ${attackersRoute}
+upstreams:
+  web: { http: "http://127.0.0.1:${web}", pool: { idle: 1s } }
+  attackers: { http: "http://127.0.0.1:${webForAttackers}", pool: { idle: 1s } }
+`;
+}
+
+/** The same behind TLS, with a certificate of its own. */
+export function tlsConfig(ports: DrillPorts, listeners: ListenerAddresses, changed: Timeouts = {}): string {
+	const { certFile, keyFile } = makeCertificate(temporaryDirectory(), NAMES.good);
+	const listenerLines = `    tls: [{ names: ["*"], cert: "${certFile}", key: "${keyFile}" }]\n`;
+	return webConfig(ports, listeners, changed, { listenerLines });
+}
