@@ -17,6 +17,8 @@ export function pipesPerReactor(limit: number): number {
 
 export interface SessionLimit {
 	readonly sessions: number;
+	/** The most that are open with so many. */
+	readonly descriptors: number;
 	/** `20000 descriptors - 64 reserved - … = 9823 sessions of 2` */
 	readonly arithmetic: string;
 }
@@ -27,7 +29,8 @@ export interface SessionLimit {
  * @throws StartError when that allows fewer than were asked for, or none
  */
 export function sessionLimit({ limits, listeners }: Config, limit: number, reactors: number): SessionLimit {
-	const { sessions, arithmetic } = descriptorBudget(limit, limits.fdReserve, reactors, listeners.length);
+	const budget = descriptorBudget(limit, limits.fdReserve, reactors, listeners.length);
+	const { sessions, descriptors, arithmetic } = budget;
 	const wanted = limits.connections;
 	if (wanted !== null && wanted > sessions)
 		throw new StartError(
@@ -37,7 +40,8 @@ export function sessionLimit({ limits, listeners }: Config, limit: number, react
 		throw new StartError(
 			`the descriptor limit leaves no room for a session: ${arithmetic}. Raise the limit (ulimit -n, or LimitNOFILE= in the unit).`,
 		);
-	return { sessions: wanted ?? sessions, arithmetic };
+	if (wanted === null) return budget;
+	return { sessions: wanted, descriptors: descriptors - PER_SESSION * (sessions - wanted), arithmetic };
 }
 
 export function descriptorBudget(
@@ -53,6 +57,7 @@ export function descriptorBudget(
 	const sessions = Math.max(0, Math.floor(left / PER_SESSION));
 	return {
 		sessions,
+		descriptors: reserve + fixed + pipes + PER_SESSION * sessions,
 		arithmetic: `(${limit} descriptors - ${reserve} fd_reserve - ${fixed} for the process - ${pipes} for pipes) / ${PER_SESSION} = ${sessions} sessions`,
 	};
 }

@@ -96,6 +96,7 @@ export const EPOLLET = 1 << 31;
 export const SPLICE_F_MOVE = 1;
 export const SPLICE_F_NONBLOCK = 2;
 
+export const F_DUPFD_CLOEXEC = 1030;
 export const F_SETPIPE_SZ = 1031;
 export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;

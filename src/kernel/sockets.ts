@@ -5,6 +5,7 @@ import {
 	EADDRNOTAVAIL,
 	EAFNOSUPPORT,
 	errorName,
+	F_DUPFD_CLOEXEC,
 	IP_BIND_ADDRESS_NO_PORT,
 	IPPROTO_IP,
 	IPPROTO_IPV6,
@@ -216,6 +217,19 @@ export function raiseDescriptorLimit(): number {
 		}
 	}
 	return Number(pair[0]);
+}
+
+/**
+ * Makes the process's table of descriptors large enough for `count` of them. The kernel doubles it when it is full, and
+ * in a process of several threads whoever opened one descriptor too many waits until no processor can see the old table
+ * any more (`expand_fdtable`, `synchronize_rcu`): 10 to 25 ms in which that thread serves nobody. Where the limit does
+ * not allow so many, it grows as it did.
+ */
+export function growDescriptorTable(count: number): void {
+	const any = openWake();
+	const last = libc.fcntl(any, F_DUPFD_CLOEXEC, count - 1);
+	if (last >= 0) libc.close(last);
+	libc.close(any);
 }
 
 /** A descriptor that wakes whoever waits for it. */

@@ -46,7 +46,7 @@ export const CHUNK_BYTES = 32 * 1024;
  * millisecond or two of copying each. The rest waits for the next turn, behind whoever has just come: a thousand
  * bulk transfers that begin at once must not make a small request wait for all of them.
  */
-export const TURN_BYTES = 2 << 20;
+export const TURN_BYTES = 512 << 10;
 
 /** Scratch space: the largest peek (a whole hello behind a PROXY header), with room to spare. */
 export const SCRATCH_BYTES = 64 * 1024;

@@ -32,7 +32,7 @@ import {
 	REUSED,
 	WEBSOCKET,
 } from "./exchanges.js";
-import { EMPTIED, mayKeep, moved, send, sendOrKeep } from "./outbox.js";
+import { countAnew, EMPTIED, mayKeep, moved, send, sendOrKeep } from "./outbox.js";
 import { borrowed, hasBytes } from "./pool.js";
 import { BAD_REQUEST, CLIENT_CLOSED, CLIENT_RESET, LIMIT_BODY, UPSTREAM_DOWN } from "./reasons.js";
 import { answerAndClose } from "./refuse.js";
@@ -56,7 +56,7 @@ export function beginExchange(core: Core, client: number, link: number, isNew: b
 	table.peer[client] = link;
 	table.peer[link] = client;
 	table.activeMs[client] = core.nowMs;
-	table.sent[link] = 0;
+	countAnew(core, link);
 	if (isNew) exchanges.clear(client, REUSED);
 	else exchanges.set(client, REUSED);
 	borrowed(core, link);

@@ -201,6 +201,17 @@ export function moved(core: Core, to: number, count: number): void {
 	counters.moved(at(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
 }
 
+/**
+ * What is sent to a connection counts from here on, for another client. What was seen of its acknowledgements was seen
+ * of other bytes: kept, it would make one that waited in the pool for a while look as if it had stalled all the time.
+ */
+export function countAnew(core: Core, slot: number): void {
+	const { sent, acknowledged, unheardSinceMs } = core.table;
+	sent[slot] = 0;
+	acknowledged[slot] = 0;
+	unheardSinceMs[slot] = 0;
+}
+
 /** Whoever moved bytes within this time is in the middle of something. */
 const BUSY_MS = 1_000;
 

@@ -65,8 +65,11 @@ export class Wheel {
 		this.armed--;
 	}
 
-	/** Calls `fire` for each row whose deadline has passed. The row is disarmed before; `fire` may arm it again. */
-	expire(nowMs: number, fire: (slot: number) => void): void {
+	/**
+	 * Calls `fire` for rows whose deadline has passed, for `most` of them at most; the others are due at once then. The
+	 * row is disarmed before; `fire` may arm it again.
+	 */
+	expire(nowMs: number, fire: (slot: number) => void, most = Number.POSITIVE_INFINITY): void {
 		const nowTick = Math.floor(nowMs / TICK_MS);
 		if (nowTick <= this.#doneTick) return;
 		const first = Math.max(this.#doneTick + 1, this.#nextTick);
@@ -74,7 +77,14 @@ export class Wheel {
 		if (nowTick < first) return;
 		// After a long pause (a suspended machine) every bucket is visited once, not once per tick missed.
 		const count = Math.min(nowTick - first + 1, BUCKETS);
-		for (let i = 0; i < count; i++) this.#expireBucket((first + i) % BUCKETS, nowTick * TICK_MS, fire);
+		let left = most;
+		for (let i = 0; i < count; i++) {
+			left = this.#expireBucket((first + i) % BUCKETS, nowTick * TICK_MS, fire, left);
+			if (left > 0) continue;
+			this.#doneTick = first + i - 1;
+			this.#nextTick = first + i;
+			return;
+		}
 		this.#nextTick = this.#findNext(nowTick);
 	}
 
@@ -84,17 +94,21 @@ export class Wheel {
 		return Math.max(0, Math.ceil(this.#nextTick * TICK_MS - nowMs));
 	}
 
-	#expireBucket(bucket: number, nowMs: number, fire: (slot: number) => void): void {
+	/** Returns how many more may be fired. */
+	#expireBucket(bucket: number, nowMs: number, fire: (slot: number) => void, most: number): number {
 		const { deadlineMs, next } = this.#table;
 		let slot = at(this.#heads, bucket);
-		while (slot !== NONE) {
+		let left = most;
+		while (slot !== NONE && left > 0) {
 			this.#cursor = at(next, slot);
 			if (at(deadlineMs, slot) <= nowMs) {
 				this.cancel(slot);
 				fire(slot);
+				left--;
 			}
 			slot = this.#cursor;
 		}
+		return left;
 	}
 
 	/**

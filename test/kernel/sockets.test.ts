@@ -20,6 +20,7 @@ import { copyAddress } from "../../src/kernel/sockaddr.js";
 import {
 	acceptQueue,
 	closeDescriptor,
+	growDescriptorTable,
 	type ListenerOptions,
 	openListener,
 	raiseDescriptorLimit,
@@ -227,4 +228,17 @@ test("the descriptor limit is raised to the hard one", async () => {
 	const line = /^Max open files\s+(\d+)\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
 	assert.deepEqual([Number(line?.[1]), Number(line?.[2])], [limit, limit]);
 	assert.equal(raiseDescriptorLimit(), limit);
+});
+
+test("the table of descriptors grows at once, and takes no descriptor", () => {
+	const size = (): number =>
+		Number(/^FDSize:\s*(\d+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]);
+	const before = readdirSync("/proc/self/fd").length;
+	const wanted = 2 * size();
+	assert.ok(wanted <= raiseDescriptorLimit());
+	growDescriptorTable(wanted);
+	assert.ok(size() >= wanted, `${size()} of ${wanted}`);
+	assert.equal(readdirSync("/proc/self/fd").length, before);
+	// More than the limit allows is nobody's failure.
+	growDescriptorTable(1 << 30);
 });

@@ -10,6 +10,13 @@ export class BentKernel extends LinuxKernel {
 	/** Descriptors that `close` leaves open: a leak. */
 	readonly forgets = new Set<number>();
 
+	/** What `undelivered` says, instead of the truth. */
+	undeliveredBytes: number | undefined;
+
+	override undelivered(fd: number): number {
+		return this.undeliveredBytes ?? super.undelivered(fd);
+	}
+
 	override now(): number {
 		return super.now() + this.aheadMs;
 	}

@@ -10,17 +10,7 @@ function setUp(t: TestContext): { harness: Harness; client: number; upstream: nu
 	const upstreams = new Harness(t, { sessions: 1, routes: [{}] });
 	const listening = upstreams.upstream();
 	const harness = new Harness(t, { sessions: 8, routes: [{}], upstreamPorts: [listening.port] });
-	const { plan } = harness;
-	const pool = { idleMs: 50_000, ageMs: 900_000, requests: 100, idleMax: 8 };
-	harness.command({
-		kind: "plan",
-		plan: {
-			...plan,
-			revision: 2,
-			listeners: plan.listeners.map((listener) => ({ ...listener, readsRequests: true })),
-			upstreams: plan.upstreams.map((each) => ({ ...each, pool })),
-		},
-	});
+	harness.readRequests();
 	const client = harness.client();
 	harness.send(client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
 	let upstream = -EAGAIN;

@@ -15,7 +15,7 @@ import { closeDescriptor, openListener, openWake, wake } from "../../src/kernel/
 import { arenaBytes } from "../../src/reactor/core.js";
 import type { Counters } from "../../src/reactor/counters.js";
 import type { Journal, SessionRecord } from "../../src/reactor/journal.js";
-import type { Command, Notice, Plan, Policy } from "../../src/reactor/plan.js";
+import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reactor/plan.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import { REASONS } from "../../src/reactor/reasons.js";
 import type { Board } from "../../src/upstream/board.js";
@@ -180,6 +180,20 @@ export class Harness {
 	command(command: Command): void {
 		this.#commands.push(command);
 		this.turn();
+	}
+
+	/** Has requests read, and passed on over pooled connections. `listener`: what else changes about it. */
+	readRequests(listener: Partial<ListenerPlan> = {}): void {
+		const pool = { idleMs: 50_000, ageMs: 900_000, requests: 100, idleMax: 8 };
+		this.command({
+			kind: "plan",
+			plan: {
+				...this.plan,
+				revision: 2,
+				listeners: this.plan.listeners.map((each) => ({ ...each, readsRequests: true, ...listener })),
+				upstreams: this.plan.upstreams.map((each) => ({ ...each, pool })),
+			},
+		});
 	}
 
 	/** One turn that waits for news or a deadline, as the loop does. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { closeDescriptor, openListener, raiseDescriptorLimit } from "../../src/kernel/sockets.js";
+import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
 import { REASONS } from "../../src/reactor/reasons.js";
 import { TICK_MS } from "../../src/reactor/wheel.js";
 import { CONNECTION } from "../support/connection-options.js";
@@ -21,17 +22,20 @@ test("every one of ten thousand silent clients is closed as handshake_timeout wh
 		policy: { handshakeMs: HANDSHAKE_MS },
 	});
 	const { core } = harness.reactor;
-	const closed: { lateMs: number; turnLateMs: number }[] = [];
+	const closed: { lateMs: number; turnLateMs: number; wasFull: boolean }[] = [];
+	let wasFull = false;
 	let longestTurnMs = 0;
 	let before = core.nowMs;
 	const turn = () => {
 		harness.turn();
 		longestTurnMs = Math.max(longestTurnMs, core.nowMs - before);
-		for (const record of harness.records()) {
+		const records = harness.records();
+		for (const record of records) {
 			assert.equal(reasonOf(record), "handshake_timeout");
 			const deadlineMs = record.acceptedMs + HANDSHAKE_MS;
-			closed.push({ lateMs: record.closedMs - deadlineMs, turnLateMs: before - deadlineMs });
+			closed.push({ lateMs: record.closedMs - deadlineMs, turnLateMs: before - deadlineMs, wasFull });
 		}
+		wasFull = records.length === EXPIRES_PER_TURN;
 		before = core.nowMs;
 	};
 	const sockets: number[] = [];
@@ -50,10 +54,13 @@ test("every one of ten thousand silent clients is closed as handshake_timeout wh
 	assert.equal(harness.journal.dropped, 0);
 	assert.equal(harness.counters.closed(0, REASONS.indexOf("handshake_timeout")), clients);
 	assert.equal(harness.counters.get("downstreamClosed"), clients);
-	for (const { lateMs, turnLateMs } of closed) {
+	for (const { lateMs, turnLateMs, wasFull } of closed) {
 		assert.ok(lateMs >= 0, `closed ${-lateMs} ms before its time`);
-		// However busy the machine: no turn passed a deadline by a tick and left it.
-		assert.ok(turnLateMs < TICK_MS, `a turn ${turnLateMs} ms behind the deadline did not close it`);
+		// However busy the machine: no turn passed a deadline by a tick and left it, but for one that closed its share.
+		assert.ok(
+			turnLateMs < TICK_MS || wasFull,
+			`a turn ${turnLateMs} ms behind the deadline did not close it`,
+		);
 	}
 	const latest = closed.reduce((most, { lateMs }) => Math.max(most, lateMs), 0);
 	t.diagnostic(

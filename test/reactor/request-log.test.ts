@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { RequestRecord, SessionRecord } from "../../src/reactor/journal.js";
-import type { Plan } from "../../src/reactor/plan.js";
 import { SHARE_ALL } from "../../src/reactor/request-log.js";
 import { Harness } from "./harness.js";
 
@@ -14,15 +13,7 @@ function setUp(t: TestContext, logRequests: number): { harness: Harness; upstrea
 	const upstreams = new Harness(t, { sessions: 1, routes: [{}] });
 	const { fd, port } = upstreams.upstream();
 	const harness = new Harness(t, { sessions: 8, routes: [{ path: "/a" }], upstreamPorts: [port] });
-	const { plan } = harness;
-	const pool = { idleMs: 50_000, ageMs: 900_000, requests: 100, idleMax: 8 };
-	const reading: Plan = {
-		...plan,
-		revision: 2,
-		listeners: plan.listeners.map((listener) => ({ ...listener, readsRequests: true, logRequests })),
-		upstreams: plan.upstreams.map((each) => ({ ...each, pool })),
-	};
-	harness.command({ kind: "plan", plan: reading });
+	harness.readRequests({ logRequests });
 	return { harness, upstream: fd };
 }
 

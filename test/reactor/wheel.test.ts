@@ -226,6 +226,36 @@ test("a deadline may fire, close every other row of its bucket, and none of them
 	}
 });
 
+test("what is left for the next time is due at once, and all of it fires in the end, in no more than its share", () => {
+	fc.assert(
+		fc.property(
+			fc.array(fc.integer({ min: 0, max: 40 * TICK_MS }), { minLength: 1, maxLength: ROWS }),
+			fc.integer({ min: 1, max: ROWS }),
+			fc.integer({ min: 0, max: 50 * TICK_MS }),
+			(deadlines, most, nowMs) => {
+				const table = new Table(ROWS);
+				const wheel = new Wheel(table, 0);
+				for (const deadlineMs of deadlines) wheel.arm(table.takeClient(), deadlineMs);
+				// The first tick that begins at or after it has begun; and none is due in the tick it was armed in.
+				const due = (ms: number): boolean =>
+					Math.max(1, Math.ceil(ms / TICK_MS)) <= Math.floor(nowMs / TICK_MS);
+				const expected = deadlines.filter(due).length;
+				let fired = 0;
+				for (let calls = 0; fired < expected; calls++) {
+					assert.equal(wheel.delay(nowMs), 0, `${expected - fired} wait for it`);
+					const before = fired;
+					wheel.expire(nowMs, () => fired++, most);
+					assert.ok(fired - before <= most, "more than its share");
+					assert.ok(calls <= 2 * ROWS, "it comes to no end");
+				}
+				wheel.expire(nowMs, () => assert.fail("too many"), most);
+				assert.equal(wheel.armed, deadlines.length - expected);
+				assert.notEqual(wheel.delay(nowMs), 0);
+			},
+		),
+	);
+});
+
 test("with nothing armed there is nothing to wait for", () => {
 	const table = new Table(1);
 	const slot = table.takeClient();

@@ -139,6 +139,9 @@ export class SimulatedSocket extends Watched {
 	/** Bytes accepted from the reactor, and how many of them the peer has not acknowledged. */
 	sent = 0;
 	queued = 0;
+	/** Since when some of them are unacknowledged, and when the peer acknowledged any last. */
+	queuedSinceMs = 0;
+	acknowledgedMs = 0;
 	readonly capacity: number;
 	/** A send found no room: an edge is owed when there is some. */
 	wantsRoom = false;

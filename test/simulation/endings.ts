@@ -17,6 +17,7 @@ import {
 	LIMIT_IP,
 	LIMIT_RATE,
 	REASONS,
+	STALL_TIMEOUT,
 	UPSTREAM_CLOSED,
 	UPSTREAM_RESET,
 } from "../../src/reactor/reasons.js";
@@ -24,6 +25,7 @@ import { HAD_REQUESTS } from "../../src/reactor/table.js";
 import { checkSource } from "./admission.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { HttpClient } from "./http-client.js";
+import { isBlocked } from "./invariants.js";
 import { heldFor } from "./onlooker.js";
 import { checkShed, isPressure } from "./shedding.js";
 import { violated } from "./trace.js";
@@ -42,6 +44,7 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 		const isRequests = record.reason === LIMIT_RATE && client.asks !== undefined && hadRequests;
 		if (!isRequests) world.closedBy[record.reason] = at(world.closedBy, record.reason) + 1;
 		checkRecord(record, client, hadRequests);
+		checkStalled(world, slot, record, client);
 		checkSum(world, record, client, hadRequests);
 		checkSource(world, slot, client);
 		checkTurnedAway(world, slot, client, record.reason, hadRequests);
@@ -137,6 +140,22 @@ function checkRecord(record: SessionRecord, client: SimulatedSocket, hadRequests
 		(reason === HANDSHAKE_TIMEOUT && livedMs < policy.handshakeMs)
 	)
 		violated(`a session ended too early as ${name}: silent for ${silentMs} ms, alive for ${livedMs} ms`);
+}
+
+/** One side has taken nothing of what waits for it, or is under way to it, for as long as it may. */
+function checkStalled(world: World, slot: number, record: SessionRecord, client: SimulatedSocket): void {
+	const { policy, partner } = client;
+	if (record.reason !== STALL_TIMEOUT || policy === undefined) return;
+	const link = at(world.reactor.core.table.peer, slot);
+	const upstream = partner ?? client.asks?.current?.links.at(-1);
+	const hasStalled = (row: number, side: SimulatedSocket | undefined): boolean => {
+		const isWaiting = row >= 0 && (isBlocked(world, row) || (side !== undefined && side.queued > 0));
+		// An upstream that has taken no part of a request is not known to be its client's.
+		if (!isWaiting || side === undefined) return isWaiting;
+		return record.closedMs - Math.max(side.queuedSinceMs, side.acknowledgedMs) >= policy.stallMs;
+	};
+	if (!hasStalled(slot, client) && !hasStalled(link, upstream))
+		violated("a session ended as stalled, and each side had taken what there was for it");
 }
 
 /** The record of a client whose requests were read counts all that it sent to upstreams, and all that those sent. */

@@ -69,11 +69,10 @@ export function withoutRequests(random: Random): Prologue {
 	return hello;
 }
 
-/** It begins with a method, or could. */
+/** It begins with a method, or could; or with what a changed byte has made another one. */
 function isRequest(bytes: Uint8Array): boolean {
-	return (
-		bytes.length > 0 && bytes.subarray(0, 4).every((byte) => byte === 0x20 || (byte >= 0x41 && byte <= 0x5a))
-	);
+	const isMethod = bytes.subarray(0, 4).every((byte) => byte === 0x20 || (byte >= 0x41 && byte <= 0x5a));
+	return bytes.length > 0 && (isMethod || Buffer.from(bytes).includes("HTTP/1."));
 }
 
 export function choose(random: Random): Prologue {

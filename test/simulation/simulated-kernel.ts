@@ -394,6 +394,7 @@ export class SimulatedKernel implements Kernel {
 
 	#sent(socket: SimulatedSocket, count: number): void {
 		socket.sent += count;
+		if (socket.queued === 0) socket.queuedSinceMs = this.nowMs;
 		socket.queued += count;
 		if (socket.peerGone) socket.resetDue = true;
 	}
@@ -583,6 +584,7 @@ export class SimulatedKernel implements Kernel {
 	acknowledge(socket: SimulatedSocket, count: number): void {
 		if (count === 0) return;
 		socket.queued -= count;
+		socket.acknowledgedMs = this.nowMs;
 		this.#trace.note(PEER_READS, socket.fd, count, socket.queued);
 		this.#offerRoom(socket);
 	}

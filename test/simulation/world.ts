@@ -68,6 +68,8 @@ export class World implements Surroundings {
 	readonly sessions: number;
 	readonly bufferedBytes: number;
 	turns = 0;
+	/** Turns in a row that left deadlines to the next. */
+	turnsBehind = 0;
 	sessionsEnded = 0;
 	/** Sessions that were certainly closed to make room for another. */
 	shed = 0;
