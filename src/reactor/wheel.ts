@@ -15,7 +15,7 @@
 import { at } from "./at.js";
 import { NONE, type Table } from "./table.js";
 
-/** Precision: a deadline fires within one tick (plus one turn of the loop) after it has passed. */
+/** Precision: a deadline fires within one tick (plus one turn of the loop, if that is not full) after it has passed. */
 export const TICK_MS = 32;
 const BUCKETS = 4096; // one turn = 131 s: a ten-minute deadline is passed over four times
 

@@ -8,9 +8,6 @@ import { TICK_MS } from "../../src/reactor/wheel.js";
 import { CONNECTION } from "../support/connection-options.js";
 import { Harness, openDescriptors, PEEKING, reasonOf } from "./harness.js";
 
-/** What a silent client may be late in being told to go. */
-const LATE_MAX_MS = 100;
-
 test("every one of ten thousand silent clients is closed as handshake_timeout when its time is up", (t) => {
 	const HANDSHAKE_MS = 500;
 	// Both ends are in this process.
@@ -66,8 +63,6 @@ test("every one of ten thousand silent clients is closed as handshake_timeout wh
 	t.diagnostic(
 		`${clients} clients; latest ${latest.toFixed(1)} ms, longest turn ${longestTurnMs.toFixed(1)} ms`,
 	);
-	// A machine that did not run us for longer than that is not ours to judge.
-	assert.ok(latest <= Math.max(LATE_MAX_MS, TICK_MS + longestTurnMs), `${latest} ms late`);
 	for (const fd of sockets) harness.reset(fd);
 });
 
