@@ -42,9 +42,9 @@ import { Wheel } from "./wheel.js";
 export const CHUNK_BYTES = 32 * 1024;
 
 /**
- * What connections move in a turn, all together, for news and once more for those that wait in the queue: a
- * millisecond or two of copying each. The rest waits for the next turn, behind whoever has just come: a thousand
- * bulk transfers that begin at once must not make a small request wait for all of them.
+ * What connections move in a turn, all together, for news and once more for those that wait in the queue: a quarter
+ * of a millisecond of copying each. The rest waits for the next turn, behind whoever has just come: a thousand bulk
+ * transfers that begin at once must not make a small request wait for all of them.
  */
 export const TURN_BYTES = 512 << 10;
 

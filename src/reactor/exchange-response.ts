@@ -49,7 +49,8 @@ export function readResponse(core: Core, client: number, link: number): void {
 	const generation = at(table.generation, client);
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if ((at(table.flags, link) & READABLE) === 0 || (at(table.flags, client) & BLOCKED) !== 0) return;
-		if (core.turnBytes <= 0) break;
+		// A head is little, and often all there is.
+		if (core.turnBytes <= 0 && exchanges.has(client, ANSWERED)) break;
 		if (!exchanges.has(client, ANSWERED)) {
 			if (!readResponseHead(core, client, link)) return;
 			continue;

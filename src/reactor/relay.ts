@@ -124,12 +124,20 @@ function pump(core: Core, from: number, to: number): void {
 	for (let round = 0; ; ) {
 		const mine = at(flags, from);
 		if ((mine & (READABLE | ENDED)) !== READABLE || (at(flags, to) & BLOCKED) !== 0) return;
-		if (round >= ROUNDS_PER_TURN || core.turnBytes <= 0) break;
+		if (round >= ROUNDS_PER_TURN || (core.turnBytes <= 0 && (round > 0 || isMuch(core, from)))) break;
 		const bulk = (mine & BULK) !== 0;
 		if (!(bulk ? moveBySplice(core, from, to) : moveByCopy(core, from, to))) return;
 		round += bulk ? ROUNDS_PER_SPLICE : 1;
 	}
 	core.enqueue(from);
+}
+
+/**
+ * The last read of it filled the buffer. Whoever says little does not wait behind those who say much: when the turn's
+ * bytes are spent, it gets its one buffer all the same.
+ */
+function isMuch({ table }: Core, from: number): boolean {
+	return (at(table.flags, from) & BULK) !== 0 || at(table.fullReads, from) > 0;
 }
 
 // Each way to move bytes returns false when this direction is done for now, or the session is closed.
@@ -166,12 +174,10 @@ function moveByPeek(core: Core, from: number, to: number): boolean {
 function noteRead(core: Core, from: number, count: number): void {
 	const { flags, fullReads, peer } = core.table;
 	const mine = at(flags, from);
-	if ((mine & SECURED) !== 0) {
-		emptied(core, from);
-		return;
-	}
-	if ((mine & URGENT) !== 0 || (at(flags, at(peer, from)) & SECURED) !== 0) {
-		if (count < CHUNK_BYTES) emptied(core, from);
+	if (((mine | at(flags, at(peer, from))) & SECURED) !== 0 || (mine & URGENT) !== 0) {
+		// It cannot be spliced, however much it is. Through TLS a count does not tell whether that was all.
+		fullReads[from] = count === CHUNK_BYTES ? 1 : 0;
+		if ((mine & SECURED) !== 0 || count < CHUNK_BYTES) emptied(core, from);
 		return;
 	}
 	if (count === CHUNK_BYTES) {
