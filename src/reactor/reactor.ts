@@ -17,7 +17,7 @@ import { closePool, linkTimedOut, pooled } from "./pool.js";
 import { CLIENT_RESET, DRAINED, FD_PRESSURE } from "./reasons.js";
 import { refused } from "./refuse.js";
 import { relay, relayQueued, relayTimedOut } from "./relay.js";
-import { handshake, handshakeInTurn, handshakeTimedOut } from "./secure.js";
+import { beginHandshake, handshake, handshakeTimedOut } from "./secure.js";
 import { measureSockets, shedMemory, shedShare } from "./shed.js";
 import { sniff, sniffTimedOut } from "./sniff.js";
 import { CONNECTING, DIAL, EXCHANGE, FREE, POOLED, REFUSED, RELAY, REQUEST, SECURE, SNIFF } from "./table.js";
@@ -120,7 +120,7 @@ export class Reactor {
 				return;
 			case SECURE:
 				noteNews(core, slot, events);
-				handshakeInTurn(core, slot);
+				handshake(core, slot);
 				return;
 			case DIAL:
 				// A client that ends its direction has said all it wants to; one that resets is gone.
@@ -168,7 +168,7 @@ export class Reactor {
 		else if (state === REQUEST) readRequest(core, slot);
 		else if (state === REFUSED) refused(core, slot, false);
 		else if (state === SNIFF) sniff(core, slot);
-		else if (state === SECURE) handshake(core, slot);
+		else if (state === SECURE) beginHandshake(core, slot);
 	};
 
 	/** A deadline passed. A session's lies on its client's row; pooled connections have their own. */

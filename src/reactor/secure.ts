@@ -20,14 +20,17 @@ import { lingerThenClose } from "./refuse.js";
 import { OPEN } from "./secures.js";
 import { armFirstByte, handshakeEndsAt, sniff, takeRoute } from "./sniff.js";
 import { lowerWater } from "./socket-options.js";
-import { PROXY_REQUIRED, READABLE, SECURE, SECURED, SNIFF } from "./table.js";
+import { PROXY_REQUIRED, QUEUED, READABLE, SECURE, SECURED, SNIFF } from "./table.js";
 import { isSecured, noteFailure } from "./transport.js";
 
 /**
- * What a step of a handshake counts against what a turn may move: a signature and a key exchange take as long as copying
- * so much does. The rest of a burst of hellos waits for the next turn, behind whoever has just come.
+ * What the first step of a handshake counts against what a turn may move: a signature and a key exchange take as long as
+ * copying so much does. The rest of a burst of hellos waits for the next turn, behind whoever has just come.
  */
 const HANDSHAKE_COST_BYTES = 256 * 1024;
+
+/** What each further step counts: keys are derived, and tickets written. */
+const STEP_COST_BYTES = 32 * 1024;
 
 /** A client whose hello asks for a name that is terminated here. The hello is still in the kernel. */
 export function secureClient(
@@ -50,7 +53,7 @@ export function secureClient(
 	secures.alpn[client] = 0;
 	secures.keepName(client, name, length);
 	core.wheel.arm(client, handshakeEndsAt(core, client));
-	handshakeInTurn(core, client);
+	beginInTurn(core, client);
 }
 
 /** It stands before TLS, and whoever is dialled may have to be told. */
@@ -67,7 +70,7 @@ function takeProxyHeader(core: Core, client: number): void {
 
 /** An upstream that is spoken to through TLS is connected. The client's deadline is the handshake's. */
 export function secureUpstream(core: Core, link: number, context: () => TlsContext | undefined): void {
-	if (open(core, link, context)) handshakeInTurn(core, link);
+	if (open(core, link, context)) beginInTurn(core, link);
 }
 
 /** False: the session is closed. */
@@ -99,15 +102,31 @@ function open(core: Core, slot: number, contextOf: () => TlsContext | undefined)
 	return true;
 }
 
-/** News of a connection whose handshake is under way: now, or when others have had their turn. */
-export function handshakeInTurn(core: Core, slot: number): void {
-	if (core.turnBytes > 0) handshake(core, slot);
+/** A handshake begins: now, or when others have had their turn. */
+function beginInTurn(core: Core, slot: number): void {
+	if (core.turnBytes > 0) beginHandshake(core, slot);
 	else core.enqueue(slot);
 }
 
-export function handshake(core: Core, slot: number): void {
-	const { tls, secures } = core;
+/** Its first step, in which all of the arithmetic is. */
+export function beginHandshake(core: Core, slot: number): void {
 	core.turnBytes -= HANDSHAKE_COST_BYTES;
+	goOn(core, slot);
+}
+
+/**
+ * News of a connection whose handshake is under way. It waits for nobody: what was begun is finished before more is
+ * begun, or else, when there is too much of it, the time of all of them runs out.
+ */
+export function handshake(core: Core, slot: number): void {
+	// It has not had its first step.
+	if ((at(core.table.flags, slot) & QUEUED) !== 0) return;
+	core.turnBytes -= STEP_COST_BYTES;
+	goOn(core, slot);
+}
+
+function goOn(core: Core, slot: number): void {
+	const { tls, secures } = core;
 	const result = tls.handshake(at(secures.session, slot));
 	if (result === 0) established(core, slot);
 	else if (result === WANT_WRITE) watchOut(core, slot);
