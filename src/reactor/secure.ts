@@ -10,7 +10,7 @@ import type { RouteQuery } from "../route/router.js";
 import { at } from "./at.js";
 import type { Entry } from "./certificates.js";
 import { close } from "./close.js";
-import type { Core, ReactorListener } from "./core.js";
+import { type Core, type ReactorListener, TURN_BYTES } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { connectedSecurely, redial } from "./dial.js";
 import { beginExchanges } from "./exchange.js";
@@ -29,7 +29,7 @@ import { isSecured, noteFailure } from "./transport.js";
  */
 const HANDSHAKE_COST_BYTES = 256 * 1024;
 
-/** What each further step counts: keys are derived, and tickets written. */
+/** What each further step counts, which mostly derives keys and writes tickets. */
 const STEP_COST_BYTES = 32 * 1024;
 
 /** A client whose hello asks for a name that is terminated here. The hello is still in the kernel. */
@@ -108,19 +108,24 @@ function beginInTurn(core: Core, slot: number): void {
 	else core.enqueue(slot);
 }
 
-/** Its first step, in which all of the arithmetic is. */
+/** Its first step, which is the dear one; or one that had to wait. */
 export function beginHandshake(core: Core, slot: number): void {
 	core.turnBytes -= HANDSHAKE_COST_BYTES;
 	goOn(core, slot);
 }
 
 /**
- * News of a connection whose handshake is under way. It waits for nobody: what was begun is finished before more is
- * begun, or else, when there is too much of it, the time of all of them runs out.
+ * News of a connection whose handshake is under way. What was begun is finished before more is begun, or else, when
+ * there is too much of it, the time of all of them runs out. But not at any price: a peer can make this step the dear
+ * one (TLS 1.2, another key share, a chain to verify), so the turn goes no further into debt than by its own share.
  */
 export function handshake(core: Core, slot: number): void {
-	// It has not had its first step.
+	// It has not had its first step, or waits for this one.
 	if ((at(core.table.flags, slot) & QUEUED) !== 0) return;
+	if (core.turnBytes <= -TURN_BYTES) {
+		core.enqueue(slot);
+		return;
+	}
 	core.turnBytes -= STEP_COST_BYTES;
 	goOn(core, slot);
 }

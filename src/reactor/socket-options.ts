@@ -1,6 +1,7 @@
 /**
- * Options of upstream sockets, and the one of clients' that changes. Accepted ones inherit theirs from the listener; a socket that connects must be
- * given each by a call, so those that only lasting sessions need wait until a session lasts.
+ * Options of upstream sockets, and the one of clients' that changes. Accepted sockets inherit theirs from the
+ * listener; one that connects must be given each by a call, so those that only lasting sessions need wait until a
+ * session lasts.
  */
 import {
 	IPPROTO_TCP,
