@@ -1,9 +1,9 @@
-import { answerBytes } from "../answer.js";
+import { requestSessions } from "../answer.js";
 import { attackersOf } from "../assault.js";
 import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
-import { NAMES, requestHead, sayings, TLS_ANSWER } from "../traffic.js";
+import { sayings, TLS_ANSWER } from "../traffic.js";
 
 const SERVED: readonly Threshold[] = [
 	{ measure: "unserved", title: "of the burst: not served", unit: "count", bound: { exactly: 0 } },
@@ -39,14 +39,7 @@ export const burst: Drill = {
 			configure: webConfig,
 
 			async attack(scene) {
-				const request = requestHead(NAMES.good);
-				const behaviour = { kind: "session", answerBytes: await answerBytes(scene.target, request) } as const;
-				return attackersOf(scene, {
-					total: scene.connections,
-					opensPerSecond: null,
-					sayings: [request],
-					behaviour,
-				});
+				return attackersOf(scene, await requestSessions(scene));
 			},
 		},
 		tls: {
@@ -54,18 +47,7 @@ export const burst: Drill = {
 			configure: tlsConfig,
 
 			async attack(scene) {
-				const request = requestHead(NAMES.good);
-				const behaviour = {
-					kind: "session",
-					answerBytes: await answerBytes(scene.target, request, true),
-				} as const;
-				return attackersOf(scene, {
-					tls: NAMES.good,
-					total: scene.connections,
-					opensPerSecond: null,
-					sayings: [request],
-					behaviour,
-				});
+				return attackersOf(scene, await requestSessions(scene, true));
 			},
 		},
 	},

@@ -1,9 +1,9 @@
-import { answerBytes } from "../answer.js";
+import { requestSessions } from "../answer.js";
 import { attackersOf } from "../assault.js";
 import { relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
-import { NAMES, requestHead, sayings, TLS_ANSWER } from "../traffic.js";
+import { sayings, TLS_ANSWER } from "../traffic.js";
 
 /** Enough to keep two cores busy, few enough that no queue is what is measured. */
 const AT_ONCE = 64;
@@ -50,15 +50,8 @@ export const churn: Drill = {
 			configure: webConfig,
 
 			async attack(scene) {
-				const request = requestHead(NAMES.good);
-				const behaviour = { kind: "session", answerBytes: await answerBytes(scene.target, request) } as const;
-				return attackersOf(scene, {
-					connections: Math.min(AT_ONCE, scene.connections),
-					total: scene.connections,
-					opensPerSecond: null,
-					sayings: [request],
-					behaviour,
-				});
+				const connections = Math.min(AT_ONCE, scene.connections);
+				return attackersOf(scene, { ...(await requestSessions(scene)), connections });
 			},
 		},
 		tls: {
@@ -66,19 +59,8 @@ export const churn: Drill = {
 			configure: tlsConfig,
 
 			async attack(scene) {
-				const request = requestHead(NAMES.good);
-				const behaviour = {
-					kind: "session",
-					answerBytes: await answerBytes(scene.target, request, true),
-				} as const;
-				return attackersOf(scene, {
-					tls: NAMES.good,
-					connections: Math.min(AT_ONCE, scene.connections),
-					total: scene.connections,
-					opensPerSecond: null,
-					sayings: [request],
-					behaviour,
-				});
+				const connections = Math.min(AT_ONCE, scene.connections);
+				return attackersOf(scene, { ...(await requestSessions(scene, true)), connections });
 			},
 		},
 	},
