@@ -5,9 +5,9 @@ import { delimiter, join } from "node:path";
 /** By the Debian packages that bring them. */
 export type DrillProgram = "openssl" | "slowhttptest";
 
-/** Where a program lies; `undefined`: nowhere in PATH. */
-export function pathOf(program: DrillProgram): string | undefined {
-	const directories = (process.env["PATH"] ?? "").split(delimiter);
+/** Where a program lies; `undefined`: neither in PATH nor in `alsoIn`. */
+export function pathOf(program: string, alsoIn: readonly string[] = []): string | undefined {
+	const directories = [...(process.env["PATH"] ?? "").split(delimiter), ...alsoIn];
 	return directories.map((directory) => join(directory, program)).find(isExecutable);
 }
 

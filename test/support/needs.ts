@@ -2,9 +2,9 @@
  * What tests need from the machine beyond Node. Whatever is missing is written to the file named by
  * SLUICE_NOT_RUN, and test/run.ts repeats it at the very end: nothing is skipped silently.
  */
-import { accessSync, appendFileSync, constants, readFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { delimiter, join } from "node:path";
+import { pathOf as pathIn } from "../../src/drill/programs.js";
 
 /** Programs, and the Debian packages that bring them. */
 const PACKAGES = {
@@ -30,18 +30,7 @@ const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /** Where a program lies, or `undefined`. */
 export function pathOf(program: Program): string | undefined {
-	const { PATH = "" } = process.env;
-	const directories = [...PATH.split(delimiter), ...DAEMON_DIRECTORIES];
-	return directories.map((directory) => join(directory, program)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-	try {
-		accessSync(path, constants.X_OK);
-		return true;
-	} catch {
-		return false;
-	}
+	return pathIn(program, DAEMON_DIRECTORIES);
 }
 
 /** Why a test cannot run here, told to the runner as well; `undefined` when it can. */
