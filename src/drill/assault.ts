@@ -1,4 +1,5 @@
 /** Who attacks, as the run sees it: something that starts, tells how it goes, and ends with a report. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Attack, AttackReport, AttackStatus, Behaviour } from "./attack.js";
 import { Helper } from "./helper.js";
 import type { AttackNews, AttackOrder } from "./messages.js";
@@ -42,6 +43,10 @@ export interface AssaultReport {
 	readonly notRun: readonly string[];
 }
 
+/** On a machine that may be busy. */
+const OPENED_WITHIN_MS = 20_000;
+const OPENED_STEP_MS = 20;
+
 const NO_STATUS: AttackStatus = { atMs: 0, opened: 0, established: 0, alive: 0, ended: 0 };
 
 /** Attackers in a process of their own. */
@@ -49,15 +54,23 @@ export class Attackers implements Assault {
 	readonly #attack: Attack;
 	readonly #helper: Helper<AttackOrder, AttackNews>;
 	readonly done: Promise<void>;
+	/** Resolves with the first news: the process has started, and the first of them connect. */
+	readonly #begun: Promise<void>;
 	status = NO_STATUS;
 
 	constructor(attack: Attack, through: readonly string[] = []) {
 		this.#attack = attack;
 		this.#helper = new Helper("attacker.js", [], through);
+		let begun: () => void;
+		this.#begun = new Promise((resolve) => {
+			begun = resolve;
+		});
 		this.done = new Promise((resolve) => {
 			this.#helper.listen((news) => {
-				if (news.news === "status") this.status = news.status;
-				else if (news.news === "done") resolve();
+				if (news.news === "done") resolve();
+				if (news.news !== "status") return;
+				this.status = news.status;
+				begun();
 			});
 		});
 	}
@@ -68,6 +81,13 @@ export class Attackers implements Assault {
 
 	async start(): Promise<void> {
 		this.#helper.order({ do: "attack", attack: this.#attack });
+		await Promise.race([this.#begun, this.failure]);
+	}
+
+	/** Waits until so many have begun to connect; the report tells of those who had not. */
+	async opened(count: number): Promise<void> {
+		const giveUpAtMs = performance.now() + OPENED_WITHIN_MS;
+		while (this.status.opened < count && performance.now() < giveUpAtMs) await sleep(OPENED_STEP_MS);
 	}
 
 	stop(): void {

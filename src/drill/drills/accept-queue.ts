@@ -10,10 +10,10 @@ import { sayings, toBase64 } from "../traffic.js";
 /** Backlog of the listener from which nobody accepts: of 200 clients, 128. */
 const BACKLOG_SHARE = 128 / 200;
 
-/** The first retry of a dropped SYN comes after a second; by then everybody has been counted. */
-const COUNT_AFTER_MS = 700;
+/** After the last of them has come: who is to be let in is in by then, and each of the others was dropped once. */
+const COUNT_AFTER_MS = 500;
 
-/** Time in which the gateway's queue must be empty. */
+/** Time after the last of them in which the gateway's queue must be empty. */
 const DRAINED_AFTER_MS = 1000;
 /** Looks at the queue until it is found empty. */
 const LOOKS = 20;
@@ -143,6 +143,7 @@ class DoorAssault implements Assault {
 		// The kernel is the same whatever the target is; once is enough.
 		if (this.#scene.target.kind !== "bare") this.#measures = await this.#withoutAccepting();
 		await this.#attackers.start();
+		await this.#attackers.opened(this.#scene.connections);
 		await sleep(DRAINED_AFTER_MS);
 		// Whoever comes just now is in the queue for a moment; who is left there stays.
 		let waiting = Number.POSITIVE_INFINITY;
@@ -178,6 +179,7 @@ class DoorAssault implements Assault {
 		});
 		try {
 			await clients.start();
+			await clients.opened(connections);
 			await sleep(COUNT_AFTER_MS);
 			const retrying = connecting(port);
 			const queue = acceptQueue(fds[0] as number); // one was asked for
