@@ -1,7 +1,20 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Assignment, BACKLOG, type Launch, SESSIONS_MAX, type System, THREADS } from "./system.js";
+import {
+	type Assignment,
+	BACKLOG,
+	HTTP_ROWS,
+	type Launch,
+	SESSIONS_MAX,
+	type System,
+	THREADS,
+} from "./system.js";
 import { versionOf } from "./version.js";
+
+const ALL_FORWARDED = `	http-request set-header X-Forwarded-For %[src]
+	http-request set-header X-Forwarded-Proto http
+	http-request set-header X-Forwarded-Host %[req.hdr(host)]
+	http-request set-header Forwarded for=%[src];proto=http;host=\\"%[req.hdr(host)]\\"`;
 
 const common = {
 	install: "apt-get install haproxy",
@@ -15,7 +28,16 @@ export const haproxy: System = {
 	...common,
 	id: "haproxy",
 	note: `mode tcp, nbthread ${THREADS}, no log, no splicing (the default); SNI: inspect-delay 5s and req.ssl_sni; HTTP: mode http, forwardfor, http-reuse always; TLS: mode tcp, its defaults but for version, cipher and curve`,
-	prepare: (assignment) => prepare(assignment, SESSIONS_MAX, ""),
+	prepare: (assignment) => prepare(assignment, { sessionsMax: SESSIONS_MAX }),
+};
+
+/** Its upstreams learn of the client what sluice's learn: three fields more. */
+export const haproxyForwarded: System = {
+	...common,
+	id: "haproxy-forwarded",
+	note: "the same, setting X-Forwarded-For, -Proto, -Host and Forwarded as sluice does; in the HTTP rows only",
+	onlyRows: HTTP_ROWS,
+	prepare: (assignment) => prepare(assignment, { sessionsMax: SESSIONS_MAX, forwarded: ALL_FORWARDED }),
 };
 
 /**
@@ -28,20 +50,31 @@ export const haproxySplice: System = {
 	note: "the same with option splice-request and splice-response; in the bulk row only",
 	onlyRows: ["bulk"],
 	// It counts pipes into the descriptors it demands at start; the bulk row has four sessions.
-	prepare: (assignment) => prepare(assignment, 1000, "\toption splice-request\n\toption splice-response"),
+	prepare: (assignment) =>
+		prepare(assignment, {
+			sessionsMax: 1000,
+			defaults: "\toption splice-request\n\toption splice-response",
+		}),
 };
 
-function prepare(assignment: Assignment, sessionsMax: number, extra: string): Launch {
+interface Settings {
+	readonly sessionsMax: number;
+	/** Lines of its section `defaults`. */
+	readonly defaults?: string;
+	/** Lines of its HTTP listener that say what upstreams are told of the client. */
+	readonly forwarded?: string;
+}
+
+function prepare(assignment: Assignment, settings: Settings): Launch {
 	const file = join(assignment.directory, "haproxy.cfg");
-	writeFileSync(file, configure(assignment, sessionsMax, extra));
+	writeFileSync(file, configure(assignment, settings));
 	// -db: stay in the foreground, one process.
 	return { command: "haproxy", args: ["-db", "-f", file] };
 }
 
 function configure(
 	{ listen, relayTo, bulkTo, httpTo, onceTo, certificate, sniTo }: Assignment,
-	sessionsMax: number,
-	extra: string,
+	{ sessionsMax, defaults = "", forwarded = "\toption forwardfor" }: Settings,
 ): string {
 	const tls = `ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256 curves X25519`;
 	return `
@@ -56,7 +89,7 @@ defaults
 	timeout connect 5s
 	timeout client 10m
 	timeout server 10m
-${extra}
+${defaults}
 
 listen relay
 	bind 127.0.0.1:${listen.relay}
@@ -68,7 +101,7 @@ listen bulk
 
 listen http
 	mode http
-	option forwardfor
+${forwarded}
 	http-reuse always
 	timeout http-keep-alive 10m
 	bind 127.0.0.1:${listen.http}

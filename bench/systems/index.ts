@@ -1,5 +1,5 @@
-import { haproxy, haproxySplice } from "./haproxy.js";
-import { nginx } from "./nginx.js";
+import { haproxy, haproxyForwarded, haproxySplice } from "./haproxy.js";
+import { nginx, nginxForwarded } from "./nginx.js";
 import { nodeHttp, nodeUndici } from "./node-http.js";
 import { nodeNet } from "./node-net.js";
 import { nodeTls } from "./node-tls.js";
@@ -12,7 +12,9 @@ export const SYSTEMS: readonly System[] = [
 	sluice,
 	haproxy,
 	haproxySplice,
+	haproxyForwarded,
 	nginx,
+	nginxForwarded,
 	sniproxy,
 	nodeNet,
 	nodeHttp,

@@ -1,31 +1,60 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UPGRADE_PATH } from "../load/wire.js";
-import { type Assignment, BACKLOG, type Launch, SESSIONS_MAX, type System, THREADS } from "./system.js";
+import {
+	type Assignment,
+	BACKLOG,
+	HTTP_ROWS,
+	type Launch,
+	SESSIONS_MAX,
+	type System,
+	THREADS,
+} from "./system.js";
 import { versionOf } from "./version.js";
 
 /** Debian packages the stream module apart; builds of nginx.org have it inside. */
 const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
-export const nginx: System = {
-	id: "nginx",
-	note: `stream, ${THREADS} workers, no access log; SNI: ssl_preread and map; HTTP: 512 kept upstream connections per worker`,
+const FORWARDED_FOR = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
+
+const ALL_FORWARDED = `proxy_set_header X-Forwarded-For $remote_addr;
+			proxy_set_header X-Forwarded-Proto $scheme;
+			proxy_set_header X-Forwarded-Host $http_host;
+			proxy_set_header Forwarded 'for=$remote_addr;proto=$scheme;host="$http_host"';`;
+
+const common = {
 	install: "apt-get install nginx libnginx-mod-stream",
 	cannot: {},
 	readsRequests: true,
 	terminatesTls: true,
-
 	version() {
 		const version = versionOf("nginx", ["-V"], /nginx\/(\S+)/);
 		return version !== null && hasStream() ? version : null;
 	},
-
-	prepare(assignment: Assignment): Launch {
-		const file = join(assignment.directory, "nginx.conf");
-		writeFileSync(file, configure(assignment));
-		return { command: "nginx", args: ["-e", "stderr", "-p", assignment.directory, "-c", file] };
-	},
 };
+
+export const nginx: System = {
+	...common,
+	id: "nginx",
+	note: `stream, ${THREADS} workers, no access log; SNI: ssl_preread and map; HTTP: 512 kept upstream connections per worker`,
+	prepare: (assignment) => prepare(assignment, FORWARDED_FOR),
+};
+
+/** Its upstreams learn of the client what sluice's learn: three fields more. */
+export const nginxForwarded: System = {
+	...common,
+	id: "nginx-forwarded",
+	note: "the same, setting X-Forwarded-For, -Proto, -Host and Forwarded as sluice does; in the HTTP rows only",
+	onlyRows: HTTP_ROWS,
+	prepare: (assignment) => prepare(assignment, ALL_FORWARDED),
+};
+
+/** `forwarded`: directives that say what upstreams are told of the client. */
+function prepare(assignment: Assignment, forwarded: string): Launch {
+	const file = join(assignment.directory, "nginx.conf");
+	writeFileSync(file, configure(assignment, forwarded));
+	return { command: "nginx", args: ["-e", "stderr", "-p", assignment.directory, "-c", file] };
+}
 
 function hasStream(): boolean {
 	return (
@@ -34,16 +63,10 @@ function hasStream(): boolean {
 	);
 }
 
-function configure({
-	listen,
-	relayTo,
-	bulkTo,
-	httpTo,
-	onceTo,
-	certificate,
-	sniTo,
-	directory,
-}: Assignment): string {
+function configure(
+	{ listen, relayTo, bulkTo, httpTo, onceTo, certificate, sniTo, directory }: Assignment,
+	forwarded: string,
+): string {
 	return `
 ${existsSync(STREAM_MODULE) ? `load_module ${STREAM_MODULE};` : ""}
 daemon off;
@@ -64,7 +87,7 @@ http {
 			proxy_pass http://web;
 			proxy_http_version 1.1;
 			proxy_set_header Connection "";
-			proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+			${forwarded}
 		}
 		location ${UPGRADE_PATH} {
 			proxy_pass http://web;

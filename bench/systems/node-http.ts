@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import type { Assignment, Launch, System } from "./system.js";
+import { type Assignment, HTTP_ROWS, type Launch, type System } from "./system.js";
 
-const ROWS = ["http-64", "http-512", "idle-http"];
+const ROWS = [...HTTP_ROWS, "idle-http"];
 
 const common = {
 	install: "npm run build",

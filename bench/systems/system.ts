@@ -57,6 +57,9 @@ export interface Running {
 	stop(): Promise<void>;
 }
 
+/** Rows in which small requests are read and rewritten. */
+export const HTTP_ROWS = ["http-64", "http-512"] as const;
+
 /** Same for all: the kernel caps it at net.core.somaxconn. */
 export const BACKLOG = 4096;
 /** Sessions each must be able to hold: the idle row has 5,000. Two descriptors each stay below 20,000. */

@@ -20,7 +20,6 @@ import {
 	MEMORY_PRESSURE,
 	NO_ROUTE,
 	REJECTED,
-	REQUEST_TIMEOUT,
 	TLS_FAILED,
 	UNRECOGNIZED,
 	UPSTREAM_DOWN,
@@ -85,9 +84,8 @@ function tell(core: Core, client: number, answer: Uint8Array, reason: number): v
 	}
 	table.state[client] = REFUSED;
 	table.reason[client] = reason;
-	// Whoever let its deadline pass has had its time.
-	if (reason === HANDSHAKE_TIMEOUT || reason === REQUEST_TIMEOUT || emptied === ENDED)
-		close(core, client, reason);
+	// Whoever never came to ask for anything has had its time.
+	if (reason === HANDSHAKE_TIMEOUT || emptied === ENDED) close(core, client, reason);
 	else linger(core, client, reason, emptied === MORE);
 }
 

@@ -5,15 +5,15 @@ import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, type Peer, startUpstream } from "../support/peers.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 
-const HALF_CLOSED_MS = 2_000;
+const HALF_CLOSED_MS = 4_000;
 
-/** A session that has been silent for a second, half a second before it would be idle. */
+/** A session that has been silent for half the time after which it would be idle. */
 async function startSilent(scenario: Scenario): Promise<{ gateway: Gateway; client: Peer; server: Peer }> {
 	const upstream = await startUpstream(scenario);
 	const gateway = await startGateway(
 		scenario,
 		`
-timeouts: { idle: 1500ms, half_closed: ${HALF_CLOSED_MS}ms }
+timeouts: { idle: 3s, half_closed: ${HALF_CLOSED_MS}ms }
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
 upstreams: { a: "${upstream.address}" }
 `,
@@ -22,7 +22,7 @@ upstreams: { a: "${upstream.address}" }
 	const server = await upstream.accepted();
 	await client.send("question");
 	await server.expect("question");
-	await sleep(1_000);
+	await sleep(1_500);
 	return { gateway, client, server };
 }
 
@@ -49,7 +49,7 @@ scenario("an answer that takes nearly the whole half_closed arrives", async (sce
 	const { gateway, client, server } = await startSilent(scenario);
 	client.end();
 	assert.equal(await server.rest(), "");
-	await sleep(1_500);
+	await sleep(2_800);
 	server.end("answer");
 	assert.equal(await client.rest(), "answer");
 	assert.equal((await gateway.onlySession()).reason, "client_closed");

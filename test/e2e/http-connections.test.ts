@@ -51,9 +51,10 @@ scenario("a body that drips more slowly than it may is 408, and one in time is n
 		fast.socket.write("x".repeat(500));
 	}, 100);
 	scenario.defer(() => clearInterval(drip));
-	assert.match(await slow.rest(), /^HTTP\/1\.1 408 /);
-	slow.end();
+	assert.match((await message(slow)).head, /^HTTP\/1\.1 408 /);
 	clearInterval(drip);
+	slow.end();
+	assert.equal(await slow.over(), "ended");
 	assert.equal((await gateway.sessionOf(slow)).reason, "request_timeout");
 	assert.equal(fast.ended, false);
 	fast.reset();

@@ -56,7 +56,10 @@ export function connection(t: TestContext, kernel: LinuxKernel): Ends {
 /** Waits until a descriptor has news of a kind, and returns all the news that it has. */
 export function waitFor(kernel: LinuxKernel, fd: number, interest: number): number {
 	assert.equal(kernel.readiness.add(fd, interest, 1, 0), 0);
-	const count = kernel.readiness.wait(PATIENCE_MS);
+	const giveUpAtMs = kernel.now() + PATIENCE_MS;
+	let count = 0;
+	// A signal, such as that by which a stopped process goes on, wakes it early.
+	while (count === 0 && kernel.now() < giveUpAtMs) count = kernel.readiness.wait(PATIENCE_MS);
 	assert.equal(count, 1, `no news of descriptor ${fd}`);
 	const flags = kernel.readiness.flagsOf(0);
 	kernel.readiness.remove(fd);
