@@ -30,6 +30,7 @@ export class Bench {
 	readonly #backend: BackendPorts;
 	readonly #running = new Map<string, Running>();
 	#launches = 0;
+	#besides: Generator | null = null;
 
 	private constructor(
 		systems: readonly System[],
@@ -46,7 +47,14 @@ export class Bench {
 	}
 
 	static async start(systems: readonly System[], rounds: number, quick: boolean): Promise<Bench> {
-		return new Bench(systems, rounds, quick, await startBackend(), new Generator());
+		const [backend, { bulk }] = await Promise.all([startBackend(), startBackend()]);
+		return new Bench(systems, rounds, quick, { ...backend, bulk }, new Generator());
+	}
+
+	/** For a load beside another one. Its upstream is a process of its own, too, where it downloads. */
+	get besides(): Generator {
+		this.#besides ??= new Generator();
+		return this.#besides;
 	}
 
 	/** The systems that can run a row. The others are marked in its figures, with the reason. */

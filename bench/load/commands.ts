@@ -23,6 +23,8 @@ export interface Commands {
 	};
 	/** A download over each held connection. */
 	download: { ask: { bytesEach: number }; answer: { wallMs: number } };
+	/** Downloads over the held connections that go on for so long, and are then given up with their connections. */
+	downloadFor: { ask: { ms: number }; answer: { bytes: number; wallMs: number } };
 	/** Closes the held connections. */
 	close: { ask: Record<never, never>; answer: { wallMs: number } };
 	/** Sessions with a connection each. */
@@ -35,6 +37,8 @@ export interface Commands {
 		ask: { ports: readonly number[]; connections: number; requests: number };
 		answer: { latencies: readonly Latency[] };
 	};
+	/** Paced requests to one port, for so long. */
+	latencyFor: { ask: { port: number; connections: number; ms: number }; answer: { latency: Latency } };
 }
 
 export type CommandName = keyof Commands;

@@ -7,8 +7,8 @@ import { LinuxKernel } from "../../src/kernel/linux.js";
 import { raiseDescriptorLimit } from "../../src/kernel/sockets.js";
 import type { Answer, Ask } from "./commands.js";
 import { closeConnections, openConnections } from "./connections.js";
-import { runDownload } from "./download.js";
-import { runLatency } from "./latency.js";
+import { runDownload, runDownloadFor } from "./download.js";
+import { runLatency, runLatencyFor } from "./latency.js";
 import { runRequests } from "./requests.js";
 import { runSessions } from "./sessions.js";
 import { TlsClient } from "./tls.js";
@@ -58,6 +58,13 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 			return { wallMs: tls.sessions(ask) };
 		case "download":
 			return { wallMs: runDownload(kernel, held, ask.bytesEach) };
+		case "downloadFor": {
+			const start = performance.now();
+			const bytes = runDownloadFor(kernel, held, ask.ms);
+			const wallMs = performance.now() - start;
+			release();
+			return { bytes, wallMs };
+		}
 		case "close": {
 			const start = performance.now();
 			release();
@@ -69,6 +76,8 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 		}
 		case "latency":
 			return { latencies: runLatency(kernel, ask) };
+		case "latencyFor":
+			return { latency: runLatencyFor(kernel, ask.port, ask.connections, ask.ms) };
 	}
 }
 

@@ -49,7 +49,24 @@ export function runLatency(kernel: LinuxKernel, load: LatencyLoad): Latency[] {
 	} finally {
 		for (const way of ways) closeConnections(kernel, way.fds);
 	}
-	return ways.map(summary);
+	return ways.map(({ samplesUs, count }) => summary(samplesUs.subarray(0, count)));
+}
+
+/** The same pace, over connections to one port, for so long. */
+export function runLatencyFor(kernel: LinuxKernel, port: number, connections: number, ms: number): Latency {
+	const fds = openConnections(kernel, port, connections);
+	const samplesUs: number[] = [];
+	try {
+		const endMs = performance.now() + ms;
+		for (let i = -SKIPPED; performance.now() < endMs; i++) {
+			const took = runOneRequest(kernel, fds[(i + SKIPPED) % fds.length] as number);
+			if (i >= 0) samplesUs.push(took * 1000);
+			if (i % BURST === 0) kernel.readiness.wait(PAUSE_MS);
+		}
+	} finally {
+		closeConnections(kernel, fds);
+	}
+	return summary(Float64Array.from(samplesUs));
 }
 
 interface Way {
@@ -67,8 +84,8 @@ function runBlock(kernel: LinuxKernel, way: Way): void {
 	}
 }
 
-function summary(way: Way): Latency {
-	const sorted = way.samplesUs.slice(0, way.count).sort();
+function summary(samplesUs: Float64Array): Latency {
+	const sorted = samplesUs.toSorted();
 	return { p50Us: quantile(sorted, 0.5), p99Us: quantile(sorted, 0.99), maxUs: quantile(sorted, 1) };
 }
 

@@ -1,5 +1,6 @@
 import type { Row } from "../bench.js";
 import { addedLatency } from "./added-latency.js";
+import { besideBulk } from "./beside-bulk.js";
 import { bulk } from "./bulk.js";
 import { httpRequest64, httpRequest512 } from "./http-request.js";
 import { idleHttp, idleSession, idleTls, idleWebSocket } from "./idle-session.js";
@@ -16,6 +17,7 @@ export const ROWS: readonly Row[] = [
 	httpRequest512,
 	sniSession,
 	bulk,
+	besideBulk,
 	idleSession,
 	idleHttp,
 	idleWebSocket,

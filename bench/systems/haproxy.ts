@@ -47,9 +47,9 @@ export const haproxyForwarded: System = {
 export const haproxySplice: System = {
 	...common,
 	id: "haproxy-splice",
-	note: "the same with option splice-request and splice-response; in the bulk row only",
-	onlyRows: ["bulk"],
-	// It counts pipes into the descriptors it demands at start; the bulk row has four sessions.
+	note: "the same with option splice-request and splice-response; in the bulk rows only",
+	onlyRows: ["bulk", "beside-bulk"],
+	// It counts pipes into the descriptors it demands at start; the bulk rows have few sessions.
 	prepare: (assignment) =>
 		prepare(assignment, {
 			sessionsMax: 1000,
