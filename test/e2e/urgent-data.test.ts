@@ -87,7 +87,12 @@ scenario("urgent data in the middle of bulk stops none of it", async (scenario) 
 	const client = await dial(scenario, gateway.port());
 	const server = await upstream.accepted();
 	const half = Buffer.alloc(8_000_000, "0123456789abcdef");
-	await client.send(half);
+	// Held back until a good part waits in the kernel: what is spliced is what comes faster than it is read.
+	server.socket.pause();
+	const sent = client.send(half);
+	await gateway.metricIs("sluice_buffered_bytes", (bytes) => bytes > 0);
+	server.socket.resume();
+	await sent;
 	await sendUrgent(client.socket);
 	await client.send(half);
 	const all = await server.take(2 * half.length);
