@@ -33,6 +33,9 @@ const ERROR_ZERO_RETURN = 6;
  */
 const DATALESS_MAX = 8;
 
+/** Instead of one of OpenSSL's errors. */
+const FLOODED = -1;
+
 /** `SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN` */
 const BOTH_ENDED = 3;
 
@@ -52,6 +55,8 @@ export class Openssl implements TlsLibrary {
 	// Results by reference: a pointer and a length.
 	readonly #words = new BigUint64Array(new ArrayBuffer(16));
 	readonly #wordsAt: number;
+	/** Sessions of which a record waits for room in the kernel. */
+	readonly #writing = new Set<number>();
 	#live = 0;
 	#failure = 0;
 	#verifyResult = 0;
@@ -117,7 +122,10 @@ export class Openssl implements TlsLibrary {
 	handshake(session: number): number {
 		clearErrors();
 		const result = ssl.doHandshake(session);
-		if (result === 1) return 0;
+		if (result === 1) {
+			this.#contexts.get(ssl.contextOf(session))?.established(session);
+			return 0;
+		}
 		const outcome = this.#outcome(session, result);
 		// A goodbye in the middle of the handshake.
 		return outcome === END ? TRUNCATED : outcome;
@@ -134,6 +142,7 @@ export class Openssl implements TlsLibrary {
 	/** Goes on over records that carry no data, such as tickets, but not for as long as there are any. */
 	#fetch(call: typeof ssl.read, session: number, offset: number, length: number): number {
 		for (let fetched = 0; fetched < DATALESS_MAX; fetched++) {
+			if (this.#owesKeyUpdate(session)) return WANT_WRITE;
 			clearErrors();
 			libc.clearErrno();
 			const count = call(session, this.#base + offset, length);
@@ -142,15 +151,29 @@ export class Openssl implements TlsLibrary {
 			const outcome = this.#outcome(session, count);
 			if (outcome !== WANT_READ || isEmpty) return outcome;
 		}
-		this.#failure = 0;
+		this.#failure = FLOODED;
 		this.#verifyResult = 0;
 		return FAILED;
+	}
+
+	/**
+	 * The peer has asked for new keys while a record of ours waits for room. OpenSSL answers behind that record; but
+	 * whatever else of the kind it reads before, it would answer at once, and spoil the record.
+	 */
+	#owesKeyUpdate(session: number): boolean {
+		return this.#writing.size > 0 && this.#writing.has(session) && ssl.keyUpdateOf(session) !== -1;
 	}
 
 	write(session: number, offset: number, length: number): number {
 		clearErrors();
 		const count = ssl.write(session, this.#base + offset, length);
-		return count > 0 ? count : this.#unsent(session, count);
+		if (count > 0) {
+			if (this.#writing.size > 0) this.#writing.delete(session);
+			return count;
+		}
+		const outcome = this.#unsent(session, count);
+		if (outcome === WANT_WRITE) this.#writing.add(session);
+		return outcome;
 	}
 
 	written(session: number): number {
@@ -199,6 +222,7 @@ export class Openssl implements TlsLibrary {
 		const pointer = ssl.contextOf(session);
 		const context = this.#contexts.get(pointer);
 		ssl.freeSession(session);
+		this.#writing.delete(session);
 		clearErrors();
 		context?.end();
 		// The last session takes a freed context with it, and another may come to lie at its address.
@@ -234,6 +258,7 @@ export class Openssl implements TlsLibrary {
 	}
 
 	lastReason(): string {
+		if (this.#failure === FLOODED) return "too many records without data";
 		const reason = reasonText(this.#failure);
 		return this.#verifyResult === 0 ? reason : `${reason}: ${ssl.verifyText(this.#verifyResult)}`;
 	}

@@ -121,7 +121,10 @@ function loadScanner(core: Core, client: number, bodies: Bodies): void {
 
 function nothingReceived(core: Core, from: number, result: number): number {
 	if (result === 0) return BODY_ENDED;
-	if (result !== -EAGAIN) return BODY_READ_FAILED;
+	if (result !== -EAGAIN) {
+		core.receiveErrno = -result;
+		return BODY_READ_FAILED;
+	}
 	core.table.flags[from] = at(core.table.flags, from) & ~READABLE;
 	return BODY_WAITS;
 }

@@ -180,6 +180,8 @@ export class Core {
 	walkedBytes = 0;
 	/** Why a send failed last. */
 	sendErrno = 0;
+	/** Of the last body that could not be read on. */
+	receiveErrno = 0;
 
 	/** Names that do not fit their row, by client slot. */
 	readonly longNames = new Map<number, Uint8Array>();

@@ -12,12 +12,13 @@ import {
 	BODY_ENDED,
 	BODY_MALFORMED,
 	BODY_MOVED,
+	BODY_READ_FAILED,
 	BODY_WAITS,
 	BODY_WRITE_FAILED,
 	IN_AT,
 	moveBody,
 } from "./bodies.js";
-import { close } from "./close.js";
+import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
 import { count, finish, refuseAmid, upstreamFailed } from "./exchange-end.js";
 import { PEEK_BYTES, widenWindow } from "./exchange-head.js";
@@ -67,7 +68,8 @@ export function readResponse(core: Core, client: number, link: number): void {
 			return;
 		}
 		if (step === BODY_MOVED) continue;
-		if (step === BODY_WRITE_FAILED) close(core, client, CLIENT_RESET);
+		if (step === BODY_READ_FAILED) closeFailed(core, link, core.receiveErrno);
+		else if (step === BODY_WRITE_FAILED) close(core, client, CLIENT_RESET);
 		else close(core, client, step === BODY_MALFORMED ? BAD_RESPONSE : UPSTREAM_CLOSED);
 		return;
 	}

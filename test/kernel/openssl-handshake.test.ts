@@ -164,11 +164,23 @@ test("an OCSP response is given to clients that ask for one, and only to them", 
 	}
 });
 
+const OF_ANOTHER_KIND = issue({ commonName: "other", keys: rsaKeys(2048) }).key;
+
 const unusable: readonly [string, (world: World) => unknown, RegExp][] = [
 	[
 		"a key of another certificate",
 		(world) => world.server({ key: issue({ commonName: "other" }).key }),
 		/^other\.key: the private key cannot be used: key values mismatch$/,
+	],
+	[
+		"a key of another kind than the certificate's",
+		(world) => world.server({ key: OF_ANOTHER_KIND }),
+		/^other\.key: the private key cannot be used: no certificate assigned$/,
+	],
+	[
+		"the same for a certificate that upstreams are shown",
+		(world) => world.client({ identity: { cert: PLAIN.cert, key: OF_ANOTHER_KIND } }),
+		/^other\.key: the private key cannot be used: no certificate assigned$/,
 	],
 	[
 		"no certificate",

@@ -116,6 +116,11 @@ const bad: readonly [string, () => string, RegExp][] = [
 		() => inspect(issue({ commonName: NAME, keys: curveKeys("secp224r1") })),
 		/has a key on the curve secp224r1, which clients refuse as weak/,
 	],
+	[
+		"a curve that TLS has no signature for",
+		() => inspect(issue({ commonName: NAME, keys: curveKeys("secp256k1") })),
+		/has a key on the curve secp256k1, which is not used in TLS; use prime256v1/,
+	],
 	["SHA-1", () => inspect(issue({ commonName: NAME, hash: "sha1" })), /is signed with SHA-1/],
 	[
 		"SHA-1 with RSA",

@@ -69,6 +69,24 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
 	});
 }
 
+test("a client that had to show its certificate gets no ticket for a ticket", async (t) => {
+	const world = new World(t);
+	const server = world.server({ clientCa: PLAIN.cert });
+	const { session } = await visit(t, world, server, "TLSv1.3");
+	// The old key does not matter either.
+	world.tls.useTicketKeys([newTicketKey(), ...world.keys]);
+	const identity = { cert: PLAIN.cert.text, key: PLAIN.key.text };
+	const { socket, far } = await world.nodeClient(t, server, { session, ...identity });
+	let tickets = 0;
+	socket.on("session", () => tickets++);
+	const heard = once(socket, "data");
+	assert.equal(await settled(() => far.handshake()), 0, world.tls.lastReason());
+	assert.equal(world.tls.resumed(far.session), true);
+	far.say("tickets would have come before this");
+	await heard;
+	assert.equal(tickets, 0);
+});
+
 test("keys rotate without a full handshake for a client that returns in between", async (t) => {
 	const [old, current, next] = [newTicketKey(), newTicketKey(), newTicketKey()];
 	const world = new World(t, [old]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { ENOBUFS } from "../../src/kernel/constants.js";
-import type { ClientOptions } from "../../src/kernel/openssl/client.js";
+import { type ClientOptions, RESUMPTION_MS } from "../../src/kernel/openssl/client.js";
 import { FAILED } from "../../src/kernel/openssl/tls.js";
 import { CLIENT_AUTH, chainOf, type Issued, issue } from "./issue.js";
 import { AT, NAME, PLAIN, settled, shake, World } from "./tls.js";
@@ -89,6 +89,32 @@ test("an upstream's certificate is checked by way of the intermediate one that i
 	const { near } = world.connected(t, server, world.client({ ca: authority.cert }));
 	assert.equal(world.tls.peerSubject(near.session), `CN=${NAME}`);
 	world.connected(t, server, world.client({ ca: authority.cert, serverName: "127.0.0.1" }));
+});
+
+test("whom a file of authorities names is trusted, whoever issued it in turn", (t) => {
+	const world = new World(t);
+	const server = world.server({ cert: served.cert, key: served.key });
+	for (const ca of [middle.cert, served.cert]) world.connected(t, server, world.client({ ca }));
+	const ofMiddle = issue({ commonName: "Bob", names: [], issuer: middle, usages: [CLIENT_AUTH] });
+	const asking = world.server({ clientCa: middle.cert });
+	const { far } = world.connected(t, asking, world.client({ identity: ofMiddle }));
+	assert.equal(world.tls.peerSubject(far.session), "CN=Bob");
+});
+
+test("an upstream's certificate is checked anew after two hours, whatever was continued meanwhile", (t) => {
+	const world = new World(t);
+	const server = world.server();
+	const context = world.client();
+	t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+	const resumed: boolean[] = [];
+	for (let half = 0; half < 6; half++) {
+		const { near } = world.connected(t, server, context);
+		resumed.push(world.tls.resumed(near.session));
+		near.drain();
+		assert.equal(context.remember(near.session), true);
+		t.mock.timers.tick(RESUMPTION_MS / 2);
+	}
+	assert.deepEqual(resumed, [false, true, false, true, false, true]);
 });
 
 const refusedUpstreams: readonly [string, Issued, Partial<ClientOptions>, RegExp][] = [

@@ -39,13 +39,15 @@ export const PLAIN = issue({ commonName: NAME });
 export class World {
 	readonly kernel: LinuxKernel;
 	readonly tls: Openssl;
+	readonly keys: readonly Uint8Array[];
 	readonly #deferred: (() => void)[] = [];
 	readonly #ends = new Set<End>();
 	#listener: Listener | undefined;
 
-	constructor(t: TestContext, ticketKeys: readonly Uint8Array[] = [newTicketKey()]) {
+	constructor(t: TestContext, keys: readonly Uint8Array[] = [newTicketKey()]) {
+		this.keys = keys;
 		this.kernel = newKernel(t);
-		this.tls = new Openssl(this.kernel.memory, ticketKeys);
+		this.tls = new Openssl(this.kernel.memory, keys);
 		t.after(() => {
 			for (const end of this.#ends) end.close();
 			for (let end = this.#deferred.pop(); end !== undefined; end = this.#deferred.pop()) end();

@@ -39,7 +39,7 @@ test("a reset that comes right behind a part of an answer is a reset for its cli
 	harness.send(upstream, ANSWER);
 	harness.outside.reset(upstream);
 	assert.equal(outcome(harness, client).end, -ECONNRESET);
-	assert.deepEqual(harness.records().map(reasonOf), ["upstream_closed"]);
+	assert.deepEqual(harness.records().map(reasonOf), ["upstream_reset"]);
 });
 
 test("an end that comes right behind an answer makes it whole", (t) => {

@@ -17,6 +17,9 @@ const EC_BITS_MIN = 256;
 /** Curves by the names that node:crypto gives them; what is not here says its size in its name. */
 const CURVE_BITS: Readonly<Record<string, number>> = { prime256v1: 256, prime192v1: 192, prime239v1: 239 };
 
+/** Curves that TLS has signatures for (RFC 8446, section 4.2.3), by the names that node:crypto gives them. */
+const CURVES = new Set(["prime256v1", "secp384r1", "secp521r1"]);
+
 /** DER of the object identifiers of signatures over SHA-1 and MD5: forgeable, and refused by every client. */
 const BROKEN_SIGNATURES: Readonly<Record<string, string>> = {
 	"2a864886f70d010104": "MD5",
@@ -172,7 +175,10 @@ function inspectStrength(
 			complain(
 				`has a key on the curve ${curve || "without a name"}, which clients refuse as weak; use prime256v1`,
 			);
-	} else if (type === "dsa") complain("has a DSA key, which TLS clients no longer accept; use EC or RSA");
+		else if (index === 0 && !CURVES.has(curve))
+			complain(`has a key on the curve ${curve}, which is not used in TLS; use prime256v1`);
+	} else if (type === "ed448") complain("has an Ed448 key, which TLS clients do not accept; use EC or RSA");
+	else if (type === "dsa") complain("has a DSA key, which TLS clients no longer accept; use EC or RSA");
 	// Nobody checks the signature of a root: it is trusted for itself.
 	if (index > 0 && certificate.checkIssued(certificate)) return;
 	const hash = BROKEN_SIGNATURES[signatureAlgorithm(certificate.raw)];

@@ -6,7 +6,7 @@ import type { PemFile } from "./certificate.js";
 import { Context, encodeAlpn, refuse } from "./context.js";
 import * as ssl from "./library.js";
 import { eachCertificate } from "./pem.js";
-import { inCMemory } from "./tickets.js";
+import { inCMemory, TICKET_SECONDS } from "./tickets.js";
 
 export interface ClientOptions {
 	/** Host name or IP address: what the upstream's certificate must be for, and, unless it is an address, SNI. */
@@ -51,10 +51,18 @@ export class Roots {
 	}
 }
 
+/**
+ * How long sessions are continued after a full handshake, however many continue each other: the upstream's certificate
+ * may have expired since (RFC 8446, section 4.6.1). As long as tickets of ours are good.
+ */
+export const RESUMPTION_MS = TICKET_SECONDS * 1000;
+
 export class ClientContext extends Context {
 	readonly #name: Uint8Array | undefined;
 	readonly #nameAt: number;
 	#resumption = 0;
+	/** When a certificate was checked last: by a full handshake. */
+	#verifiedMs = 0;
 
 	constructor(options: ClientOptions, roots: Roots) {
 		super(ssl.clientMethod(), encodeAlpn(options.alpn));
@@ -73,13 +81,18 @@ export class ClientContext extends Context {
 	protected override prepare(session: number): void {
 		ssl.setConnectState(session);
 		if (this.#nameAt !== 0) ssl.control(session, CONTROL_HOST_NAME, NAME_TYPE_HOST, this.#nameAt);
-		if (this.#resumption !== 0) ssl.setResumption(session, this.#resumption);
+		if (this.#resumption !== 0 && Date.now() < this.#verifiedMs + RESUMPTION_MS)
+			ssl.setResumption(session, this.#resumption);
+	}
+
+	override established(session: number): void {
+		if (ssl.sessionReused(session) !== 1) this.#verifiedMs = Date.now();
 	}
 
 	/**
 	 * Later sessions continue this one, when the upstream agrees. With TLS 1.3 its tickets come at any time behind
-	 * the handshake, so ask as late as possible: before `free`. One is kept per context; the upstream's
-	 * certificate was checked when it began. False: there is nothing to continue with, an earlier one stays.
+	 * the handshake, so ask as late as possible: before `free`. One is kept per context, and used for as long as the
+	 * upstream's certificate was checked within RESUMPTION_MS. False: there is nothing to continue with, an earlier one stays.
 	 */
 	remember(session: number): boolean {
 		// What an earlier context believed, this one need not.

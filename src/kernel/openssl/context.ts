@@ -74,6 +74,9 @@ const CONTROL_CHAIN_CERTIFICATE = 89;
 /** `SSL_CTX_add1_chain_cert`: the context takes a reference of its own. */
 const ADD_REFERENCE = 1;
 
+/** `X509_V_FLAG_PARTIAL_CHAIN` of x509_vfy.h: a chain need not go up to a root. */
+const FLAG_PARTIAL_CHAIN = 0x80000;
+
 export abstract class Context implements TlsContext {
 	readonly pointer: number;
 	/** As `encodeAlpn` writes it, where C can reach it. */
@@ -112,6 +115,9 @@ export abstract class Context implements TlsContext {
 		this.#sessions++;
 		this.prepare(session);
 	}
+
+	/** The handshake of a session is complete. */
+	established(_session: number): void {}
 
 	/** A session of this context was freed. */
 	end(): void {
@@ -163,9 +169,9 @@ export abstract class Context implements TlsContext {
 			if (result !== 1) refuse(cert.file, "the certificate cannot be used");
 			isFirst = false;
 		});
-		// Also refuses a key that is not the certificate's.
+		// Taking it refuses another key of the certificate's kind; a key of another kind is taken, and only found by asking.
 		withPrivateKey(key, (privateKey) => {
-			if (ssl.usePrivateKey(this.pointer, privateKey) !== 1)
+			if (ssl.usePrivateKey(this.pointer, privateKey) !== 1 || ssl.checkPrivateKey(this.pointer) !== 1)
 				refuse(key.file, "the private key cannot be used");
 		});
 	}
@@ -173,6 +179,8 @@ export abstract class Context implements TlsContext {
 	/** Peers must have a certificate issued by one of these. */
 	protected trust(authorities: PemFile, each: (authority: number) => void): void {
 		const store = ssl.newStore();
+		// Whom the file names is trusted, whoever issued it in turn: an intermediate authority, or one certificate alone.
+		ssl.setStoreFlags(store, FLAG_PARTIAL_CHAIN);
 		try {
 			eachCertificate(authorities, (authority) => {
 				if (ssl.addToStore(store, authority) !== 1) refuse(authorities.file, "a certificate cannot be used");

@@ -120,6 +120,8 @@ export const setTicketCallback = declare<[number, number]>("SSL_CTX_set_tlsext_t
 ]);
 export const useCertificate = declare<[number, number]>("SSL_CTX_use_certificate", "int", [POINTER, POINTER]);
 export const usePrivateKey = declare<[number, number]>("SSL_CTX_use_PrivateKey", "int", [POINTER, POINTER]);
+/** Whether the key that was taken last belongs to the certificate of its kind. */
+export const checkPrivateKey = declare<[number]>("SSL_CTX_check_private_key", "int", [POINTER]);
 export const setVerify = declare<[number, number, number], void>("SSL_CTX_set_verify", "void", [
 	POINTER,
 	"int",
@@ -142,6 +144,7 @@ export const setVerifyHostFlags = declare<[number, number], void>("X509_VERIFY_P
 export const newStore = declare<[]>("X509_STORE_new", POINTER, []);
 export const freeStore = declare<[number], void>("X509_STORE_free", "void", [POINTER]);
 export const addToStore = declare<[number, number]>("X509_STORE_add_cert", "int", [POINTER, POINTER]);
+export const setStoreFlags = declare<[number, number]>("X509_STORE_set_flags", "int", [POINTER, "ulong"]);
 /** Takes a reference of its own. */
 export const setStore = declare<[number, number], void>("SSL_CTX_set1_cert_store", "void", [
 	POINTER,
@@ -231,6 +234,10 @@ export const sessionReused = declare<[number]>("SSL_session_reused", "int", [POI
 export const peerCertificate = declare<[number]>("SSL_get0_peer_certificate", POINTER, [POINTER]);
 export const verifyResult = declare<[number]>("SSL_get_verify_result", "long", [POINTER]);
 export const verifyText = declare<[number], string>("X509_verify_cert_error_string", "str", ["long"]);
+/** As its context's was when it was made. */
+export const verifyModeOf = declare<[number]>("SSL_get_verify_mode", "int", [POINTER]);
+/** What the peer is still to be told of new keys; -1: nothing. */
+export const keyUpdateOf = declare<[number]>("SSL_get_key_update_type", "int", [POINTER]);
 export const takeResumption = declare<[number]>("SSL_get1_session", POINTER, [POINTER]);
 export const setResumption = declare<[number, number]>("SSL_set_session", "int", [POINTER, POINTER]);
 export const isResumable = declare<[number]>("SSL_SESSION_is_resumable", "int", [POINTER]);

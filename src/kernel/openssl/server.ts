@@ -5,7 +5,7 @@ import type { PemFile } from "./certificate.js";
 import { Context, encodeAlpn } from "./context.js";
 import { TlsConfigError } from "./errors.js";
 import * as ssl from "./library.js";
-import { inCMemory } from "./tickets.js";
+import { inCMemory, TICKET_SECONDS } from "./tickets.js";
 
 export interface ServerOptions {
 	/** Names it is for. A ticket is good for the same names and the same `clientCa` only. */
@@ -27,12 +27,6 @@ const CONTROL_STATUS_RESPONSE = 71;
 
 const VERIFY_PEER = 0x01;
 const VERIFY_FAIL_WITHOUT = 0x02;
-
-/**
- * How long a ticket is good: OpenSSL's own default. A client certificate is not asked for again until then,
- * so this is also how long one may live on after it was revoked.
- */
-export const TICKET_SECONDS = 2 * 60 * 60;
 
 /**
  * Tickets given after a full handshake of TLS 1.3. OpenSSL's default is two, and each costs a tenth of the

@@ -18,6 +18,12 @@ const CIPHER_KEY_AT = 48;
 const SECRET_BYTES = 32;
 const IV_BYTES = 16;
 
+/**
+ * How long a ticket is good: OpenSSL's own default. A client certificate is not asked for again until then,
+ * so this is also how long one may live on after it was revoked.
+ */
+export const TICKET_SECONDS = 2 * 60 * 60;
+
 /** Generations tried for a ticket: with two an active client never misses; more only lengthen the risk of a stolen key. */
 export const TICKET_KEYS_MAX = 4;
 
@@ -112,6 +118,9 @@ export class Tickets {
 			ssl.setMacParameters(mac, key.macParametersAt) !== 1
 		)
 			return ERROR;
+		// Whoever had to show a certificate shows it again when the first ticket's time is up: one that came with each use
+		// would begin anew, and outlive the certificate by as much as it liked (RFC 8446, section 4.6.1).
+		if (ssl.verifyModeOf(session) !== 0) return GOOD;
 		// In TLS 1.3 a ticket is for one use (RFC 8446, appendix C.4), so each one used is replaced.
 		return key !== this.#keys[0] || ssl.versionNumberOf(session) >= TLS_1_3 ? GOOD_BUT_RENEW : GOOD;
 	}
