@@ -168,7 +168,7 @@ export function splitKey(key: string): [string, string] {
 }
 
 export function policyOf(config: Config): Policy {
-	const { timeouts, keepalive, sockets } = config;
+	const { timeouts, limits, keepalive, sockets } = config;
 	return {
 		handshakeMs: timeouts.handshakeMs,
 		connectMs: timeouts.connectMs,
@@ -177,6 +177,10 @@ export function policyOf(config: Config): Policy {
 		halfClosedMs: timeouts.halfClosedMs,
 		lifetimeMs: timeouts.lifetimeMs,
 		silenceMs: timeouts.silenceMs,
+		requestHeadMs: timeouts.requestHeadMs,
+		responseHeadMs: timeouts.responseHeadMs,
+		keepAliveMs: timeouts.keepAliveMs,
+		bodyBytesPerSecond: limits.bodyBytesPerSecond,
 		keepaliveIdleSeconds: keepalive.idleSeconds,
 		keepaliveIntervalSeconds: keepalive.intervalSeconds,
 		keepaliveProbes: keepalive.probes,
@@ -251,16 +255,12 @@ function isLogged({ log }: Config): boolean {
 	return log.level === "debug" || log.level === "info";
 }
 
-function httpPlan({ timeouts, limits }: Config, listener: ListenerConfig): HttpPlan {
+function httpPlan({ limits }: Config, listener: ListenerConfig): HttpPlan {
 	return {
-		requestHeadMs: timeouts.requestHeadMs,
-		responseHeadMs: timeouts.responseHeadMs,
-		keepAliveMs: timeouts.keepAliveMs,
 		requestsPerConnection: limits.requestsPerConnection,
 		requestsPerSecond: limits.requestsPerSecond ?? Number.POSITIVE_INFINITY,
 		requestsPerSecondPerSource: limits.requestsPerSecondPerIp ?? Number.POSITIVE_INFINITY,
 		requestBodyBytes: limits.requestBodyBytes ?? Number.POSITIVE_INFINITY,
-		bodyBytesPerSecond: limits.bodyBytesPerSecond,
 		via: bytesOf(listener.via),
 		forwardedTrusted: listener.forwardedTrusted,
 	};

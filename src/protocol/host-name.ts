@@ -1,5 +1,5 @@
 /** Host names as they stand in SNI, Host and authorities: one grammar, so that one name means one route. */
-import { readIpv6 } from "./address.js";
+import { readIpv6, writeAddressText } from "./address.js";
 import { at, isDigit, toLower } from "./bytes.js";
 
 /** Room for any name: a DNS name has at most 253 characters without its final dot (RFC 1035, 2.3.4). */
@@ -45,9 +45,11 @@ function isNameByte(byte: number): boolean {
 	return (byte >= 0x61 && byte <= 0x7a) || isDigit(byte) || byte === 0x2d || byte === 0x5f;
 }
 
-/** Copies the IPv6 address bytes[start, end), lower-cased, and returns its length. */
+/**
+ * Writes the IPv6 address bytes[start, end) in the one spelling of RFC 5952, and returns how long that is: an address
+ * has many spellings, and a route must not be evaded by another.
+ */
 export function copyIpv6Literal(bytes: Uint8Array, start: number, end: number, out: Uint8Array): number {
 	if (!readIpv6(bytes, start, end, ipv6Scratch, 0)) return INVALID_HOST_NAME;
-	for (let i = start; i < end; i++) out[i - start] = toLower(at(bytes, i));
-	return end - start;
+	return writeAddressText(out, 0, 6, ipv6Scratch, 0);
 }

@@ -3,6 +3,7 @@
  * watched, so that nothing of what stands behind it goes with it.
  */
 import { EAGAIN } from "../kernel/constants.js";
+import { NO_EDITS } from "../protocol/http/edits.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../protocol/http/framing.js";
 import { COMPLETE, MALFORMED, NEED_MORE } from "../protocol/index.js";
 import { at } from "./at.js";
@@ -110,6 +111,7 @@ function walk(core: Core, client: number, bodies: Bodies, count: number): number
 }
 
 function loadScanner(core: Core, client: number, bodies: Bodies): void {
+	forbidTrailers(core, client, bodies);
 	core.chunkedScanner.load(
 		at(bodies.phase, client),
 		at(bodies.left, client),
@@ -117,6 +119,14 @@ function loadScanner(core: Core, client: number, bodies: Bodies): void {
 		at(bodies.nameHash, client),
 		at(bodies.nameLength, client),
 	);
+}
+
+/** What the gateway sets or removes in heads does not come by way of trailers, which a server may merge into them. */
+export function forbidTrailers(core: Core, client: number, bodies: Bodies): void {
+	const rules = core.rulesOf(client);
+	const isRequest = bodies === core.exchanges.request;
+	const edits = (isRequest ? rules?.request : rules?.response) ?? NO_EDITS;
+	core.chunkedScanner.forbid(edits.droppedHashes, isRequest ? core.requestRewrite.subjectHash : 0);
 }
 
 function nothingReceived(core: Core, from: number, result: number): number {

@@ -51,13 +51,12 @@ function requestDeadline(core: Core, client: number): number {
 
 function headDeadline(core: Core, client: number): number {
 	const { table, exchanges } = core;
-	const { http } = core.listenerOf(client).plan;
+	const policy = core.policyOf(client);
 	// Who has not got the last answer yet is not idle, and no head is waited for.
 	if (isBlocked(core, client)) return Number.POSITIVE_INFINITY;
-	if (at(exchanges.requests, client) === 0)
-		return at(table.acceptedMs, client) + core.policyOf(client).handshakeMs;
+	if (at(exchanges.requests, client) === 0) return at(table.acceptedMs, client) + policy.handshakeMs;
 	const headMs = at(exchanges.headMs, client);
-	return headMs > 0 ? headMs + http.requestHeadMs : at(table.activeMs, client) + http.keepAliveMs;
+	return headMs > 0 ? headMs + policy.requestHeadMs : at(table.activeMs, client) + policy.keepAliveMs;
 }
 
 /** The deadline of a connection between requests passed. */
@@ -116,7 +115,7 @@ function answerDeadline(core: Core, client: number): number {
 	const { exchanges } = core;
 	const waits = REQUEST_SENT | REQUEST_CUT | AWAITS_CONTINUE;
 	if (exchanges.has(client, ANSWERED) || !exchanges.has(client, waits)) return Number.POSITIVE_INFINITY;
-	return at(exchanges.sentMs, client) + core.listenerOf(client).plan.http.responseHeadMs;
+	return at(exchanges.sentMs, client) + core.policyOf(client).responseHeadMs;
 }
 
 /** The deadline of an exchange passed. */
@@ -144,9 +143,8 @@ export function exchangeTimedOut(core: Core, client: number): void {
 function renewBodyRate(core: Core, client: number, link: number): boolean {
 	const { table, exchanges } = core;
 	const sent = at(table.sent, link);
-	const wanted =
-		(core.listenerOf(client).plan.http.bodyBytesPerSecond * (core.nowMs - at(exchanges.rateMs, client))) /
-		1_000;
+	const { bodyBytesPerSecond } = core.policyOf(client);
+	const wanted = (bodyBytesPerSecond * (core.nowMs - at(exchanges.rateMs, client))) / 1_000;
 	const isEnough = sent - at(exchanges.rateSent, client) >= wanted || isBlocked(core, link);
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = sent;

@@ -1,5 +1,7 @@
 /** The first half of an exchange: a request is sent, its head and its body. */
 import { EAGAIN } from "../kernel/constants.js";
+import type { AnswerStatus } from "../protocol/http/answers.js";
+import { statusOf } from "../protocol/http/causes.js";
 import { NO_EDITS } from "../protocol/http/edits.js";
 import { FRAMING_NONE } from "../protocol/http/framing.js";
 import { parseRequest } from "../protocol/http/request.js";
@@ -221,7 +223,7 @@ function bodyOver(core: Core, client: number, link: number, step: number): void 
 			return;
 		case BODY_MALFORMED:
 			core.counters.badRequest(core.chunkedScanner.cause);
-			refuseAmid(core, client, link, 400, BAD_REQUEST);
+			refuseAmid(core, client, link, statusOf(core.chunkedScanner.cause) as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
 			return;
 		case BODY_TOO_LARGE:
 			refuseAmid(core, client, link, 413, LIMIT_BODY);

@@ -15,6 +15,7 @@ import {
 	BODY_READ_FAILED,
 	BODY_WAITS,
 	BODY_WRITE_FAILED,
+	forbidTrailers,
 	IN_AT,
 	moveBody,
 } from "./bodies.js";
@@ -174,7 +175,7 @@ function passResponseHead(
 	const { kernel, table, exchanges, responseHead } = core;
 	const { headLength, framing, contentLength, isInterim, statusCode } = responseHead;
 	// Most answers are short: one call for all of it.
-	const part = mayKeep(core) ? bodyAtHand(core, count, CHUNK_BYTES - length) : 0;
+	const part = mayKeep(core) ? bodyAtHand(core, client, count, CHUNK_BYTES - length) : 0;
 	kernel.memory.copyWithin(OUT_AT + length, IN_AT + headLength, IN_AT + headLength + part);
 	const result = sendHeadBytes(core, client, length + part);
 	if (result === NOT_TAKEN) {
@@ -211,13 +212,14 @@ function passResponseHead(
 }
 
 /** How much of the body may go with the head: of one with a length what is there, of chunks all of them or nothing. */
-function bodyAtHand(core: Core, count: number, room: number): number {
+function bodyAtHand(core: Core, client: number, count: number, room: number): number {
 	const { responseHead, chunkedScanner, kernel } = core;
 	const { headLength, framing, contentLength } = responseHead;
 	const available = Math.min(count - headLength, room);
 	if (framing === FRAMING_LENGTH) return Math.min(contentLength, available);
 	if (framing !== FRAMING_CHUNKED || available === 0) return 0;
 	const start = IN_AT + headLength;
+	forbidTrailers(core, client, core.exchanges.response);
 	chunkedScanner.load(0, 0, 0, 0, 0);
 	return chunkedScanner.scan(kernel.memory, start, start + available) === COMPLETE
 		? chunkedScanner.position - start

@@ -13,6 +13,14 @@ export interface Policy {
 	/** Each session gets up to a tenth less. 0 = off. */
 	readonly lifetimeMs: number;
 	readonly silenceMs: number;
+	/** From a head's first byte to its last. */
+	readonly requestHeadMs: number;
+	/** From the end of a request to the beginning of its answer. */
+	readonly responseHeadMs: number;
+	/** Between two requests. */
+	readonly keepAliveMs: number;
+	/** A request's body comes at least so fast. */
+	readonly bodyBytesPerSecond: number;
 	readonly keepaliveIdleSeconds: number;
 	readonly keepaliveIntervalSeconds: number;
 	readonly keepaliveProbes: number;
@@ -62,20 +70,12 @@ export interface TlsEntryPlan {
 
 /** What holds for requests. */
 export interface HttpPlan {
-	/** From a head's first byte to its last. */
-	readonly requestHeadMs: number;
-	/** From the end of a request to the beginning of its answer. */
-	readonly responseHeadMs: number;
-	/** Between two requests. */
-	readonly keepAliveMs: number;
 	readonly requestsPerConnection: number;
 	/** Requests taken per second, of all clients and of one address; beyond, 429. Infinity: any number. */
 	readonly requestsPerSecond: number;
 	readonly requestsPerSecondPerSource: number;
 	/** Content that a request may have, where its route says nothing else; beyond, 413. Infinity: any amount. */
 	readonly requestBodyBytes: number;
-	/** A request's body comes at least so fast. */
-	readonly bodyBytesPerSecond: number;
 	/** Our name in Via; `null`: none is added. */
 	readonly via: Uint8Array | null;
 	/** Whose X-Forwarded-For is believed. */

@@ -10,7 +10,7 @@ import { at } from "./at.js";
 import { close } from "./close.js";
 import { type Core, SCRATCH_BYTES } from "./core.js";
 import { answerRequest } from "./exchange-refuse.js";
-import { block, keep, leave, mayKeep, send } from "./outbox.js";
+import { block, keep, leave, lookAtBoth, mayKeep, send, stallDeadline } from "./outbox.js";
 import {
 	BAD_REQUEST,
 	CONNECT_REFUSED,
@@ -20,6 +20,7 @@ import {
 	MEMORY_PRESSURE,
 	NO_ROUTE,
 	REJECTED,
+	STALL_TIMEOUT,
 	TLS_FAILED,
 	UNRECOGNIZED,
 	UPSTREAM_DOWN,
@@ -136,9 +137,25 @@ function linger(core: Core, client: number, reason: number, hasMore: boolean): v
 
 /** A client that was told goes on, ends, or lets its time pass. */
 export function refused(core: Core, client: number, timedOut: boolean): void {
+	if (timedOut && hears(core, client)) return;
 	const emptied = timedOut ? ENDED : emptySocket(core, client);
 	if (emptied === ENDED) close(core, client, at(core.table.reason, client));
 	else if (emptied === MORE) core.enqueue(client);
+}
+
+/**
+ * Its second is over, but it is still taking what it was told, a long last answer for one: it may, for as long as it
+ * acknowledges something within `stall`. Closed now, its next byte would be answered by a reset (RFC 9112, 9.6).
+ */
+function hears(core: Core, client: number): boolean {
+	if (core.kernel.undelivered(at(core.table.fd, client)) <= 0) return false;
+	lookAtBoth(core, client);
+	if (stallDeadline(core, client) <= core.nowMs) {
+		close(core, client, STALL_TIMEOUT);
+		return true;
+	}
+	core.wheel.arm(client, core.nowMs + LINGER_MS);
+	return true;
 }
 
 const EMPTY = 0;

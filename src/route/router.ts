@@ -229,6 +229,8 @@ function offers(subprotocol: Uint8Array, query: RouteQuery): boolean {
 function hasPath(path: Uint8Array, query: RouteQuery): boolean {
 	const start = query.pathStart;
 	const available = query.pathEnd - start;
+	// `GET http://a.test?q` is sent as `/?q` (RFC 9110, 4.2.3).
+	if (available === 0 || query.path[start] === QUESTION) return path.length === 1 && path[0] === SLASH;
 	if (available < path.length) return false;
 	for (let i = 0; i < path.length; i++) if (query.path[start + i] !== path[i]) return false;
 	if (path[path.length - 1] === SLASH || available === path.length) return true;

@@ -52,6 +52,40 @@ scenario("each request has the rules of its own route, on one connection", async
 	assert.equal(upstream.peers.length, 1);
 });
 
+scenario("what is set or removed in heads does not come by way of trailers", async (scenario) => {
+	const upstream = await startUpstream(scenario);
+	const gateway = await startGateway(
+		scenario,
+		`tls: { client_subject_header: X-Subject }\n${config(upstream.address, RULES)}`,
+	);
+	const posted = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n";
+	for (const trailer of ["X-User: root", "x_user: root", "Digest: a\r\nCookie: c", "X-Subject: CN=evil"]) {
+		const client = await dial(scenario, gateway.port());
+		await client.send(`${posted}${trailer}\r\n\r\n`);
+		assert.match((await message(client)).head, /^HTTP\/1\.1 400 /, trailer);
+		client.end();
+	}
+	const client = await dial(scenario, gateway.port());
+	await client.send(`${posted}Digest: a\r\n\r\n`);
+	const server = await upstream.accepted(4);
+	await head(server);
+	await server.expect("3\r\nabc\r\n0\r\nDigest: a\r\n\r\n");
+	await server.send(ok("fine"));
+	assert.equal((await message(client)).body, "fine");
+});
+
+scenario("an answer whose trailers undo what was done to its head is cut", async (scenario) => {
+	const upstream = await startUpstream(scenario);
+	const gateway = await startGateway(scenario, config(upstream.address, RULES));
+	const client = await dial(scenario, gateway.port());
+	await client.send(get("/"));
+	const server = await upstream.accepted();
+	await head(server);
+	await server.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nServer: told\r\n\r\n");
+	assert.equal(await client.over(), "ECONNRESET");
+	assert.equal((await gateway.onlySession()).reason, "bad_response");
+});
+
 scenario("an interim answer is not the answer: only the last one is given fields", async (scenario) => {
 	const upstream = await startUpstream(scenario);
 	const gateway = await startGateway(scenario, config(upstream.address, RULES));

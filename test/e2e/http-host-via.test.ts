@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { startGateway } from "../support/gateway.js";
 import { dial, startUpstream } from "../support/peers.js";
 import { run } from "../support/processes.js";
-import { answering, get, listening, message, ok } from "../support/requests.js";
+import { answering, get, listening, message, ok, targetOf } from "../support/requests.js";
 import { scenario } from "../support/scenario.js";
 
 scenario(
@@ -86,3 +86,30 @@ upstreams: { a: { http: "http://${address}" } }
 	},
 	{ needs: ["curl"] },
 );
+
+scenario("an absolute target without a path goes where its root goes", async (scenario) => {
+	const upstream = await startUpstream(
+		scenario,
+		answering((text) => ok(targetOf(text))),
+	);
+	const gateway = await startGateway(
+		scenario,
+		`
+listeners:
+  - listen: 127.0.0.1:0
+    routes: [{ path: /, to: a }, { to: reject }]
+upstreams: { a: { http: "http://${upstream.address}" } }
+`,
+	);
+	const client = await dial(scenario, gateway.port());
+	for (const [target, sent] of [
+		["http://a.test", "/"],
+		["http://a.test?q=1", "/?q=1"],
+		["/", "/"],
+	] as const) {
+		await client.send(get(target));
+		assert.equal((await message(client)).body, sent);
+	}
+	client.end();
+	await client.rest();
+});

@@ -1,5 +1,8 @@
 /** Back-pressure: who reads slowly gets everything in the end, and nothing but a window's worth waits for it. */
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SO_RCVBUF, SOL_SOCKET } from "../../src/kernel/constants.js";
+import * as libc from "../../src/kernel/libc.js";
 import { dial, type Peer } from "../support/peers.js";
 import { answering, get, head, ok, startRequests, targetOf } from "../support/requests.js";
 import { scenario } from "../support/scenario.js";
@@ -11,6 +14,13 @@ const LARGE = "x".repeat(LARGE_BYTES);
 async function askWithoutReading(client: Peer, count: number): Promise<void> {
 	client.socket.pause();
 	await client.send(Array.from({ length: count }, (_, index) => get(`/${index}`)).join(""));
+}
+
+/** What its kernel takes for it while it does not read. */
+function shrinkReceiveBuffer({ socket }: Peer): void {
+	const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+	const size = new Int32Array([8_192]);
+	assert.equal(libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, libc.addressOf(size), 4), 0);
 }
 
 async function readAnswers(client: Peer, count: number): Promise<void> {
@@ -95,6 +105,33 @@ scenario(
 		assert.match(await client.rest(), /^HTTP\/1\.1 400 /);
 		client.end();
 		await server.over();
+	},
+);
+
+scenario(
+	"the last answer of a connection is not cut while it is being taken, whatever comes",
+	async (scenario) => {
+		const body = "x".repeat(300_000);
+		const { gateway } = await startRequests(
+			scenario,
+			answering(() => ok(body)),
+			{ sections: "limits: { requests_per_connection: 1 }\nsockets: { send_buffer: 2MiB, unsent: 2MiB }" },
+		);
+		const client = await dial(scenario, gateway.port());
+		client.socket.pause();
+		// So that a part of the answer stays under way.
+		shrinkReceiveBuffer(client);
+		await client.send(get("/"));
+		await gateway.metricIs("sluice_requests_total", (count) => count === 1);
+		// Longer than the gateway waits for the end of a client that has heard everything.
+		await sleep(1_500);
+		await client.send(get("/more"));
+		client.socket.resume();
+		await head(client);
+		assert.equal((await client.take(body.length)).length, body.length);
+		assert.equal(await client.rest(), "");
+		client.end();
+		assert.equal((await gateway.onlySession()).reason, "recycled");
 	},
 );
 

@@ -4,6 +4,7 @@ import { freeAddress } from "../support/addresses.js";
 import { startGateway } from "../support/gateway.js";
 import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
 import { fate } from "../support/refusals.js";
+import { get, head, message, ok, requestsConfig } from "../support/requests.js";
 import { scenario } from "../support/scenario.js";
 
 async function echoing(client: Peer): Promise<void> {
@@ -76,3 +77,24 @@ upstreams: { a: "${upstream.address}" }
 		assert.ok((await gateway.metrics()).sum("sluice_connections_active") >= live.length);
 	},
 );
+
+scenario("a request under way keeps the deadlines that its connection began with", async (scenario) => {
+	const upstream = await startUpstream(scenario);
+	const config = (responseHead: string): string =>
+		requestsConfig(upstream.address, { sections: `timeouts: { response_head: ${responseHead} }` });
+	const gateway = await startGateway(scenario, config("1h"));
+	const client = await dial(scenario, gateway.port());
+	await client.send(get("/"));
+	const server = await upstream.accepted();
+	await head(server);
+	gateway.write(config("100ms"));
+	assert.equal((await gateway.hangUp()).message, "reloaded");
+	// A connection that comes now has the new ones: when it is answered, they would have been over for the first, too.
+	const later = await dial(scenario, gateway.port());
+	await later.send(get("/"));
+	assert.match((await message(later)).head, /^HTTP\/1\.1 504 /);
+	await server.send(ok("fine"));
+	assert.equal((await message(client)).body, "fine");
+	client.end();
+	later.end();
+});

@@ -69,6 +69,10 @@ export function randomPolicy(random: Random, { patient }: Traits): Policy {
 		halfClosedMs: random.between(50, 1_000) * scale,
 		lifetimeMs: random.chance(0.3) ? random.between(200, 6_000) * scale : 0,
 		silenceMs: random.between(20, 300),
+		requestHeadMs: random.between(50, 1_000) * scale,
+		responseHeadMs: random.between(50, 2_000) * scale,
+		keepAliveMs: random.between(30, 1_000) * scale,
+		bodyBytesPerSecond: random.pick([1, 100, 10_000]),
 		keepaliveIdleSeconds: 30,
 		keepaliveIntervalSeconds: 10,
 		keepaliveProbes: 6,
@@ -93,15 +97,10 @@ const REQUEST_ROUTES: readonly (readonly Partial<RouteConfig>[])[] = [
 	[{ host: "b.example" }, { protocol: "tls" }],
 ];
 
-function randomHttp(random: Random, { patient }: Traits): HttpPlan {
-	const scale = patient ? random.pick([2, 4, 10]) : random.pick([1, 1, 4, 30]);
+function randomHttp(random: Random): HttpPlan {
 	return {
 		...NO_REQUESTS.http,
-		requestHeadMs: random.between(50, 1_000) * scale,
-		responseHeadMs: random.between(50, 2_000) * scale,
-		keepAliveMs: random.between(30, 1_000) * scale,
 		requestsPerConnection: random.pick([1, 2, 5, 1_000, 1_000, 1_000]),
-		bodyBytesPerSecond: random.pick([1, 100, 10_000]),
 		requestsPerSecond: random.chance(0.1) ? random.pick([0.5, 10, 200]) : UNLIMITED,
 		requestsPerSecondPerSource: random.chance(0.1) ? random.pick([0.5, 5, 100]) : UNLIMITED,
 		requestBodyBytes: random.chance(0.1) ? random.magnitude(20_000) : UNLIMITED,
@@ -139,7 +138,7 @@ export function randomListener(
 		fd,
 		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
 		...NO_REQUESTS,
-		...(readsRequests ? { readsRequests, logRequests, http: randomHttp(random, traits) } : {}),
+		...(readsRequests ? { readsRequests, logRequests, http: randomHttp(random) } : {}),
 		proxyRequired,
 		trusted: [
 			// Some clients' addresses are not trusted.

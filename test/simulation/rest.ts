@@ -105,15 +105,12 @@ export function longestEndMs(world: World): number {
 	const { core } = world.reactor;
 	const { queued } = world.operator;
 	let longestMs = 0;
+	// Each request of a client may take its own time.
+	let requestsMs = 0;
 	for (const policy of core.policies) {
 		const { handshakeMs, silenceMs, connectMs, idleMs, halfClosedMs } = policy;
 		longestMs = Math.max(longestMs, handshakeMs + silenceMs + connectMs + idleMs + halfClosedMs);
-	}
-	// Each request of a client may take its own time.
-	let requestsMs = 0;
-	for (const { plan } of [...core.listeners.values(), ...core.retired.values()]) {
-		const { requestHeadMs, responseHeadMs, keepAliveMs } = plan.http;
-		const requestMs = requestHeadMs + responseHeadMs + keepAliveMs + RATE_WINDOW_MS;
+		const requestMs = policy.requestHeadMs + policy.responseHeadMs + policy.keepAliveMs + RATE_WINDOW_MS;
 		requestsMs = Math.max(requestsMs, REQUESTS_MAX * requestMs);
 	}
 	return (queued + 1) * (longestMs + requestsMs + END_SLACK_MS) + (queued * 1_000) / core.acceptsPerSecond;

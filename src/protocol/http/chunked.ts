@@ -98,6 +98,7 @@ const FORBIDDEN_TRAILERS: ReadonlySet<number> = new Set(
 		].map(ascii),
 	].map(hashOfName),
 );
+const NONE: ReadonlySet<number> = new Set();
 const FORBIDDEN_PREFIX_LENGTH = X_FORWARDED_PREFIX.length;
 const FORBIDDEN_PREFIX_HASH = hashOfName(X_FORWARDED_PREFIX);
 
@@ -106,7 +107,8 @@ function hashByte(hash: number, byte: number): number {
 	return Math.imul(hash ^ (byte === UNDERSCORE ? HYPHEN : toLower(byte)), 0x01000193);
 }
 
-function hashOfName(name: Uint8Array): number {
+/** Of a trailer's name, as {@link ChunkedScanner.forbid} wants it. */
+export function hashOfName(name: Uint8Array): number {
 	let hash = HASH_START;
 	for (const byte of name) hash = hashByte(hash, byte);
 	return hash;
@@ -126,6 +128,9 @@ export class ChunkedScanner {
 	/** Hash of the trailer's name so far, and how long that is. Signed 32 bits, and 16. */
 	nameHash = 0;
 	nameLength = 0;
+	/** Trailers that are refused besides: see {@link forbid}. */
+	#edited: ReadonlySet<number> = NONE;
+	#subject = 0;
 	/** After scan: where it stopped. After COMPLETE just past the body; after MALFORMED at the byte at fault. */
 	position = 0;
 	/** After scan: how many of the bytes were data. */
@@ -145,6 +150,15 @@ export class ChunkedScanner {
 		this.spent = spent;
 		this.nameHash = nameHash;
 		this.nameLength = nameLength;
+	}
+
+	/**
+	 * Refuses trailers of these names, too, by {@link hashOfName}: the fields that a route sets or removes, and the
+	 * one that tells of a client's certificate (0: none). Kept until it is said anew.
+	 */
+	forbid(edited: ReadonlySet<number>, subject: number): void {
+		this.#edited = edited;
+		this.#subject = subject;
 	}
 
 	/**
@@ -280,7 +294,7 @@ export class ChunkedScanner {
 				return this.#takeTrailerName(byte);
 			case TRAILER_NAME:
 				if (byte !== COLON) return this.#takeTrailerName(byte);
-				if (FORBIDDEN_TRAILERS.has(this.nameHash)) return this.#fail(TRAILER_FORBIDDEN);
+				if (this.#isForbidden()) return this.#fail(TRAILER_FORBIDDEN);
 				return this.#goTo(TRAILER_VALUE);
 			case TRAILER_VALUE:
 				if (at(IS_VALUE, byte) === 1) return true;
@@ -299,6 +313,11 @@ export class ChunkedScanner {
 			return this.#fail(TRAILER_FORBIDDEN);
 		}
 		return this.#goTo(TRAILER_NAME);
+	}
+
+	#isForbidden(): boolean {
+		const { nameHash } = this;
+		return FORBIDDEN_TRAILERS.has(nameHash) || this.#edited.has(nameHash) || nameHash === this.#subject;
 	}
 
 	#goTo(phase: number): true {

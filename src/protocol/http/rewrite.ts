@@ -9,6 +9,7 @@
  */
 import { isIpv4Mapped } from "../address.js";
 import { ascii, at } from "../bytes.js";
+import { hashOfName } from "./chunked.js";
 import { canonicalName, checkName, FieldEditError, type FieldEdits, NO_EDITS } from "./edits.js";
 import {
 	FIELD_CONTENT_LENGTH,
@@ -72,6 +73,8 @@ export class RequestRewrite {
 	/** The name of the field that carries the subject of the client's certificate; see {@link setSubjectField}. */
 	#subjectName: Uint8Array | undefined = undefined;
 	#subjectLine: Uint8Array = NOTHING;
+	/** Of that name, by which trailers are refused; 0: there is none. */
+	subjectHash = 0;
 
 	/** The peer's forwarding fields are believed and added to; otherwise they are dropped. */
 	isTrusted = false;
@@ -97,10 +100,12 @@ export class RequestRewrite {
 	setSubjectField(name: string | null): void {
 		if (name === null) {
 			this.#subjectName = undefined;
+			this.subjectHash = 0;
 			return;
 		}
 		checkName(name);
 		this.#subjectName = canonicalName(name);
+		this.subjectHash = hashOfName(this.#subjectName);
 		this.#subjectLine = ascii(name);
 	}
 

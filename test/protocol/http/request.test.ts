@@ -47,6 +47,12 @@ test("a request says its method, target, version, fields and where it ends", () 
 	assert.equal(parseEverywhere(parseRequestOutcome, latin1(`${head}GET / `)).verdict, COMPLETE);
 });
 
+test("an IPv6 host has one spelling, however it was written", () => {
+	for (const host of ["[::1]", "[0:0:0:0:0:0:0:1]", "[::0001]:80", "[0000::1]"])
+		assert.equal(readRequest(withHost(host)).host, "::1", host);
+	assert.equal(readRequest(withHost("[2001:DB8:0:0:1:0:0:1]")).host, "2001:db8::1:0:0:1");
+});
+
 test("requests of real clients are taken, CONNECT excepted", () => {
 	for (const name of sampleNames("http-")) {
 		const outcome = parseEverywhere(parseRequestOutcome, sample(name));
