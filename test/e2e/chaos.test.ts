@@ -10,8 +10,11 @@ import { seeded } from "../support/streams.js";
 const SESSIONS = 600;
 const AT_ONCE = 40;
 
-/** What it may end with: nobody here waits for a deadline, and nothing may be Sluice's own fault. */
-const REASONS = ["client_closed", "upstream_closed", "client_reset", "upstream_reset"];
+/**
+ * What it may end with: nobody here waits for a deadline, and nothing may be Sluice's own fault. An upstream that resets
+ * before the gateway has seen the connection established has refused it, as far as the gateway can see.
+ */
+const REASONS = ["client_closed", "upstream_closed", "client_reset", "upstream_reset", "connect_refused"];
 
 /** Does a few random things with a connection, and ends it in one of the ways there are. */
 async function misbehave(socket: Socket, random: () => number): Promise<void> {

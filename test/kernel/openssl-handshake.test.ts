@@ -204,6 +204,11 @@ const unusable: readonly [string, (world: World) => unknown, RegExp][] = [
 		/^a\.ocsp: is not a successful OCSP response in DER$/,
 	],
 	[
+		"an OCSP response that fits no handshake",
+		(world) => world.server({ staple: { file: "a.ocsp", bytes: new Uint8Array(70_000) } }),
+		/^a\.ocsp: has 70000 bytes; an OCSP response that is sent in handshakes has 16384 at most$/,
+	],
+	[
 		"authorities that are none",
 		(world) => world.client({ ca: { file: "ca.pem", text: "nothing" } }),
 		/^ca\.pem: certificate 1 cannot be read: no start line$/,

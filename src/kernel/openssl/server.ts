@@ -34,6 +34,9 @@ const VERIFY_FAIL_WITHOUT = 0x02;
  */
 const TICKETS = 1;
 
+/** All extensions of a certificate together may have 65,535 (RFC 8446, section 4.4.2); real responses have up to 3,000. */
+const STAPLE_LIMIT_BYTES = 16_384;
+
 // What callbacks say: SSL_CTX_set_alpn_select_cb(3), SSL_CTX_set_tlsext_status_cb(3).
 const SELECTED = 0;
 const REFUSED = 2;
@@ -116,6 +119,12 @@ export class ServerContext extends Context {
 	}
 
 	#useStaple(file: string): void {
+		if (this.#staple.length > STAPLE_LIMIT_BYTES)
+			throw new TlsConfigError(
+				file,
+				`has ${this.#staple.length} bytes; an OCSP response that is sent in handshakes has ${STAPLE_LIMIT_BYTES} at most`,
+				"",
+			);
 		if (!isGoodResponse(this.#staple))
 			throw new TlsConfigError(file, "is not a successful OCSP response in DER", "");
 		ssl.controlContextCallback(this.pointer, CONTROL_STATUS_CALLBACK, this.#callbacks.staple.pointer);

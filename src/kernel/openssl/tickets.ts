@@ -4,7 +4,8 @@
  * after a reload. Nothing about finished sessions is kept here.
  *
  * The first key encrypts, all of them decrypt. To rotate, put a new key in front and drop the last: a client
- * that comes back in between is given a ticket under the new key, so rotating costs nobody a handshake.
+ * that comes back in between is given a ticket under the new key, so rotating costs nobody a handshake; except whoever
+ * had to show a certificate, and is to show it again in time.
  */
 import { randomBytes } from "node:crypto";
 import * as libc from "../libc.js";
