@@ -10,7 +10,7 @@ import { at } from "./at.js";
 import { close } from "./close.js";
 import { type Core, SCRATCH_BYTES } from "./core.js";
 import { answerRequest } from "./exchange-refuse.js";
-import { block, keep, leave, lookAtBoth, mayKeep, send, stallDeadline } from "./outbox.js";
+import { block, keep, leave, lifetimeDeadline, lookAtBoth, mayKeep, send, stallDeadline } from "./outbox.js";
 import {
 	BAD_REQUEST,
 	CONNECT_REFUSED,
@@ -144,11 +144,12 @@ export function refused(core: Core, client: number, timedOut: boolean): void {
 }
 
 /**
- * Its second is over, but it is still taking what it was told, a long last answer for one: it may, for as long as it
- * acknowledges something within `stall`. Closed now, its next byte would be answered by a reset (RFC 9112, 9.6).
+ * Its second is over, but it is still taking what it was told, a long last answer for one: it may, within its
+ * lifetime and for as long as it acknowledges something within `stall`. Closed now, its next byte would be answered by a reset (RFC 9112, 9.6).
  */
 function hears(core: Core, client: number): boolean {
 	if (core.kernel.undelivered(at(core.table.fd, client)) <= 0) return false;
+	if (lifetimeDeadline(core, client) <= core.nowMs) return false;
 	lookAtBoth(core, client);
 	if (stallDeadline(core, client) <= core.nowMs) {
 		close(core, client, STALL_TIMEOUT);
