@@ -19,7 +19,7 @@ import {
 	IN_AT,
 	moveBody,
 } from "./bodies.js";
-import { close } from "./close.js";
+import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core, type ReactorListener, SUBJECT_AT, SUBJECT_BYTES } from "./core.js";
 import { armExchange } from "./exchange-deadlines.js";
 import { abandon, refuseAmid, upstreamBroke, upstreamFailed } from "./exchange-end.js";
@@ -221,15 +221,17 @@ function bodyOver(core: Core, client: number, link: number, step: number): void 
 			// It ended before its own length: what was sent of it must not pass for a whole request.
 			close(core, client, CLIENT_CLOSED);
 			return;
-		case BODY_MALFORMED:
-			core.counters.badRequest(core.chunkedScanner.cause);
-			refuseAmid(core, client, link, statusOf(core.chunkedScanner.cause) as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
+		case BODY_MALFORMED: {
+			const { cause } = core.chunkedScanner;
+			core.counters.badRequest(cause);
+			refuseAmid(core, client, link, statusOf(cause) as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
 			return;
+		}
 		case BODY_TOO_LARGE:
 			refuseAmid(core, client, link, 413, LIMIT_BODY);
 			return;
 		default:
-			close(core, client, CLIENT_RESET);
+			closeFailed(core, client, core.receiveErrno);
 	}
 }
 

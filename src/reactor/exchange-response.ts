@@ -39,7 +39,7 @@ import {
 } from "./exchanges.js";
 import { block, mayKeep } from "./outbox.js";
 import { takenOut } from "./pool.js";
-import { BAD_RESPONSE, CLIENT_RESET, MEMORY_PRESSURE, UPSTREAM_CLOSED } from "./reasons.js";
+import { BAD_RESPONSE, CLIENT_RESET, MEMORY_PRESSURE, UPSTREAM_CLOSED, UPSTREAM_RESET } from "./reasons.js";
 import { RECYCLED_UPGRADED } from "./recycle-reasons.js";
 import { beginRelay } from "./relay.js";
 import { AHEAD, BLOCKED, ENDING, EXCHANGE, EXCHANGES, READABLE, SECURED } from "./table.js";
@@ -71,7 +71,8 @@ export function readResponse(core: Core, client: number, link: number): void {
 		if (step === BODY_MOVED) continue;
 		if (step === BODY_READ_FAILED) closeFailed(core, link, core.receiveErrno);
 		else if (step === BODY_WRITE_FAILED) close(core, client, CLIENT_RESET);
-		else close(core, client, step === BODY_MALFORMED ? BAD_RESPONSE : UPSTREAM_CLOSED);
+		else if (step === BODY_MALFORMED) close(core, client, BAD_RESPONSE);
+		else close(core, client, exchanges.has(client, UPSTREAM_CUT) ? UPSTREAM_RESET : UPSTREAM_CLOSED);
 		return;
 	}
 	if (at(table.generation, client) === generation) core.enqueue(link);
