@@ -16,7 +16,7 @@
  */
 import { readIpv4 } from "./address.js";
 import { at, textOf, u16 } from "./bytes.js";
-import { copyHostName, copyIpv6Literal, HOST_NAME_CAPACITY_BYTES, INVALID_HOST_NAME } from "./host-name.js";
+import { copyHostName, HOST_NAME_CAPACITY_BYTES, INVALID_HOST_NAME, writeIpv6Literal } from "./host-name.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "./verdict.js";
 
 /**
@@ -369,7 +369,7 @@ function copyServerName(data: Uint8Array, start: number, end: number, out: Uint8
 	if (length !== INVALID_HOST_NAME) return readIpv4(out, 0, length, addressScratch, 0) ? 0 : length;
 	const isBracketed = end - start > 2 && at(data, start) === 0x5b && at(data, end - 1) === 0x5d;
 	const address = isBracketed ? start + 1 : start;
-	return copyIpv6Literal(data, address, isBracketed ? end - 1 : end, out) === INVALID_HOST_NAME
+	return writeIpv6Literal(data, address, isBracketed ? end - 1 : end, out) === INVALID_HOST_NAME
 		? INVALID_HOST_NAME
 		: 0;
 }

@@ -49,7 +49,7 @@ function isNameByte(byte: number): boolean {
  * Writes the IPv6 address bytes[start, end) in the one spelling of RFC 5952, and returns how long that is: an address
  * has many spellings, and a route must not be evaded by another.
  */
-export function copyIpv6Literal(bytes: Uint8Array, start: number, end: number, out: Uint8Array): number {
+export function writeIpv6Literal(bytes: Uint8Array, start: number, end: number, out: Uint8Array): number {
 	if (!readIpv6(bytes, start, end, ipv6Scratch, 0)) return INVALID_HOST_NAME;
 	return writeAddressText(out, 0, 6, ipv6Scratch, 0);
 }

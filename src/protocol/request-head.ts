@@ -10,7 +10,7 @@
  * request smuggling is made of such places.
  */
 import { ascii, at, equals, equalsIgnoringCase, isDigit, textOf, toLower } from "./bytes.js";
-import { copyHostName, copyIpv6Literal, HOST_NAME_CAPACITY_BYTES, INVALID_HOST_NAME } from "./host-name.js";
+import { copyHostName, HOST_NAME_CAPACITY_BYTES, INVALID_HOST_NAME, writeIpv6Literal } from "./host-name.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "./verdict.js";
 
 /** The longest head taken, from its first byte to the empty line; as much as Node's own server takes. */
@@ -284,7 +284,7 @@ function copyAuthority(
 	const portStart = isBracketed ? hostEnd + 1 : hostEnd;
 	if (!isPort(bytes, portStart, end, portRule)) return INVALID_HOST_NAME;
 	return isBracketed
-		? copyIpv6Literal(bytes, start + 1, hostEnd, out)
+		? writeIpv6Literal(bytes, start + 1, hostEnd, out)
 		: copyHostName(bytes, start, hostEnd, out);
 }
 

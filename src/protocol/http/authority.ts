@@ -1,6 +1,6 @@
 /** `host [":" port]`, as it stands in Host and in absolute targets (RFC 3986, 3.2; RFC 9110, 4.2 and 7.2). */
 import { at, isDigit, toLower } from "../bytes.js";
-import { copyHostName, copyIpv6Literal, HOST_NAME_CAPACITY_BYTES, INVALID_HOST_NAME } from "../host-name.js";
+import { copyHostName, HOST_NAME_CAPACITY_BYTES, INVALID_HOST_NAME, writeIpv6Literal } from "../host-name.js";
 import { COLON, ZERO } from "./grammar.js";
 
 const OPENING_BRACKET = 0x5b;
@@ -39,7 +39,7 @@ export class Authority {
 			while (hostEnd < end && at(bytes, hostEnd) !== stop) hostEnd++;
 			length = INVALID_HOST_NAME;
 			if (!isBracketed) length = copyHostName(bytes, start, hostEnd, this.host);
-			else if (hostEnd < end) length = copyIpv6Literal(bytes, start + 1, hostEnd, this.host);
+			else if (hostEnd < end) length = writeIpv6Literal(bytes, start + 1, hostEnd, this.host);
 		}
 		const port = length < 0 ? INVALID_PORT : readPort(bytes, isBracketed ? hostEnd + 1 : hostEnd, end);
 		if (port === INVALID_PORT) {
