@@ -33,6 +33,9 @@ const ERROR_ZERO_RETURN = 6;
  */
 const DATALESS_MAX = 8;
 
+/** `SSL_KEY_UPDATE_NONE` of ssl.h. */
+const NO_KEY_UPDATE = -1;
+
 /** Instead of one of OpenSSL's errors. */
 const FLOODED = -1;
 
@@ -161,7 +164,7 @@ export class Openssl implements TlsLibrary {
 	 * whatever else of the kind it reads before, it would answer at once, and spoil the record.
 	 */
 	#owesKeyUpdate(session: number): boolean {
-		return this.#writing.size > 0 && this.#writing.has(session) && ssl.keyUpdateOf(session) !== -1;
+		return this.#writing.size > 0 && this.#writing.has(session) && ssl.keyUpdateOf(session) !== NO_KEY_UPDATE;
 	}
 
 	write(session: number, offset: number, length: number): number {
