@@ -1,11 +1,11 @@
 /** Fields that a route sets and removes, of requests and of their answers. */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { startGateway } from "../support/gateway.js";
-import { dial, startUpstream } from "../support/peers.js";
+import { type Gateway, startGateway } from "../support/gateway.js";
+import { dial, type Peer, startUpstream } from "../support/peers.js";
 import { run } from "../support/processes.js";
 import { answering, get, head, listening, message, ok } from "../support/requests.js";
-import { scenario } from "../support/scenario.js";
+import { type Scenario, scenario } from "../support/scenario.js";
 
 const config = (address: string, rules: string): string => `
 listeners:
@@ -74,25 +74,26 @@ scenario("what is set or removed in heads does not come by way of trailers", asy
 	assert.equal((await message(client)).body, "fine");
 });
 
-scenario("an answer whose trailers undo what was done to its head is cut", async (scenario) => {
+/** A request that has reached its upstream by a route with RULES. */
+async function asked(scenario: Scenario): Promise<{ gateway: Gateway; client: Peer; server: Peer }> {
 	const upstream = await startUpstream(scenario);
 	const gateway = await startGateway(scenario, config(upstream.address, RULES));
 	const client = await dial(scenario, gateway.port());
 	await client.send(get("/"));
 	const server = await upstream.accepted();
 	await head(server);
+	return { gateway, client, server };
+}
+
+scenario("an answer whose trailers undo what was done to its head is cut", async (scenario) => {
+	const { gateway, client, server } = await asked(scenario);
 	await server.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nServer: told\r\n\r\n");
 	assert.equal(await client.over(), "ECONNRESET");
 	assert.equal((await gateway.onlySession()).reason, "bad_response");
 });
 
 scenario("an interim answer is not the answer: only the last one is given fields", async (scenario) => {
-	const upstream = await startUpstream(scenario);
-	const gateway = await startGateway(scenario, config(upstream.address, RULES));
-	const client = await dial(scenario, gateway.port());
-	await client.send(get("/"));
-	const server = await upstream.accepted();
-	await head(server);
+	const { client, server } = await asked(scenario);
 	await server.send(`HTTP/1.1 103 Early Hints\r\nServer: hidden\r\nLink: </a>\r\n\r\n${ok("fine")}`);
 	assert.equal(await head(client), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
 	assert.match((await message(client)).head, /\r\nX-Frame-Options: DENY\r\n/);
