@@ -144,8 +144,9 @@ export function refused(core: Core, client: number, timedOut: boolean): void {
 }
 
 /**
- * Its second is over, but it is still taking what it was told, a long last answer for one: it may, within its
- * lifetime and for as long as it acknowledges something within `stall`. Closed now, its next byte would be answered by a reset (RFC 9112, 9.6).
+ * Its second is over, but it is still taking what it was told, a long last answer for one: it may, within its lifetime
+ * and for as long as it acknowledges something within `stall`. Closed now, its next byte would be answered by a reset
+ * (RFC 9112, 9.6).
  */
 function hears(core: Core, client: number): boolean {
 	if (core.kernel.undelivered(at(core.table.fd, client)) <= 0) return false;
