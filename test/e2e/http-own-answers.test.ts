@@ -123,25 +123,6 @@ scenario("an upstream that does not begin to answer in time is 504", async (scen
 	for (const { reason } of await gateway.sessions(2)) assert.equal(reason, "response_timeout");
 });
 
-scenario(
-	"the response to a POST is waited for by its own deadline, not by that of its body",
-	async (scenario) => {
-		// The body's rate is judged every ten seconds; a gateway that looked only then would answer late.
-		const { gateway, upstream } = await startRequests(scenario, () => {}, {
-			sections: "timeouts: { response_head: 200ms }",
-		});
-		const client = await dial(scenario, gateway.port());
-		await client.send("POST / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\nContent-Length: 4\r\n\r\n");
-		const server = await upstream.accepted();
-		await client.send("body");
-		assert.match(await client.rest(), /^HTTP\/1\.1 504 /);
-		client.end();
-		await server.over();
-		const { accepted, closed } = await gateway.onlySession();
-		assert.ok(Date.parse(closed) - Date.parse(accepted) < 8_000);
-	},
-);
-
 scenario("a later head that is not whole in time is 408, however its bytes drip", async (scenario) => {
 	const { gateway } = await startRequests(
 		scenario,

@@ -205,7 +205,7 @@ scenario("a server that speaks first is dialled at once where the name decides",
 	const gateway = await startGateway(
 		scenario,
 		`
-timeouts: { silence: 4s, handshake: 60s }
+timeouts: { silence: 50s, handshake: 60s }
 listeners:
   - listen: 127.0.0.1:0
     tls: [${entry(certificate, ["mail.test"])}]
@@ -214,11 +214,10 @@ upstreams: { mail: "${mail.address}" }
 `,
 	);
 	const client = await dialTls(scenario, gateway.port(), "mail.test");
+	// It comes, so nothing was waited for: neither the end of the silence nor a byte.
 	assert.equal(await client.rest(), "220 ready");
 	client.end();
-	const { accepted, connected } = await gateway.onlySession();
-	// Nothing was waited for: neither silence nor a byte.
-	assert.ok(Date.parse(String(connected)) - Date.parse(accepted) < 4_000);
+	await gateway.onlySession();
 });
 
 scenario("inside TLS, routes see what the client says there, or that it says nothing", async (scenario) => {

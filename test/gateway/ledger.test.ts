@@ -7,7 +7,6 @@ import { Ledger } from "../../src/gateway/ledger.js";
 import { closeDescriptor } from "../../src/kernel/sockets.js";
 import { scalarIndex } from "../../src/reactor/counters.js";
 import { FREE, NONE, Table } from "../../src/reactor/table.js";
-import { BentKernel } from "../reactor/bent-kernel.js";
 import { Harness, PEEKING } from "../reactor/harness.js";
 import { dup2 } from "../support/dup.js";
 import { type Line, linesLogger } from "../support/lines.js";
@@ -22,7 +21,6 @@ class Bench {
 	readonly upstreamPort: number;
 	/** The main thread's view of the reactor's rows. */
 	readonly table: Table;
-	#kernel: BentKernel | undefined;
 
 	constructor(t: TestContext, { sessions = 8, ownsProcess = false, checks = 0 } = {}) {
 		// The upstream never accepts: its connections then are no descriptors of this process.
@@ -33,10 +31,6 @@ class Bench {
 			sessions,
 			routes: [{}],
 			upstreamPorts: [port],
-			kernel: (bytes) => {
-				this.#kernel = new BentKernel(bytes);
-				return this.#kernel;
-			},
 		});
 		const { counters, owners, pipeEnds, options } = this.harness.shared;
 		this.table = new Table(sessions + 1, options.table);
@@ -51,11 +45,6 @@ class Bench {
 		});
 		if (checks > 0) this.ledger.every(checks);
 		t.after(() => this.ledger.close());
-	}
-
-	get kernel(): BentKernel {
-		assert.ok(this.#kernel);
-		return this.#kernel;
 	}
 
 	/** A relayed session: the client's end, and the reactor's two. */
@@ -110,7 +99,7 @@ test("a socket that was not closed is named: which side's, whose it was, and sin
 	const { client, downstream, upstream, row } = bench.session();
 	const port = bench.table.sourcePort[row];
 	assert.deepEqual(await bench.found(), []);
-	bench.kernel.forgets.add(downstream).add(upstream);
+	bench.harness.kernel.forgets.add(downstream).add(upstream);
 	bench.end(client);
 	const found = await bench.found();
 	assert.deepEqual(
@@ -135,7 +124,7 @@ test("a socket that was not closed is named: which side's, whose it was, and sin
 	// Once, and not with every check.
 	assert.equal((await bench.found()).length, 2);
 	assert.deepEqual(bench.told(), []);
-	bench.kernel.forgets.clear();
+	bench.harness.kernel.forgets.clear();
 	for (const fd of [downstream, upstream]) closeDescriptor(fd);
 	assert.deepEqual(await bench.found(), []);
 	assert.deepEqual(bench.told(), [
@@ -148,7 +137,7 @@ test("a leak stays named when its row has a new owner, only that nobody else is 
 	const bench = new Bench(t);
 	const { client, downstream, row } = bench.session();
 	assert.deepEqual(await bench.found(), []);
-	bench.kernel.forgets.add(downstream);
+	bench.harness.kernel.forgets.add(downstream);
 	bench.end(client);
 	// The row's columns are the next client's from here on.
 	const next = bench.session();
@@ -168,7 +157,7 @@ test("where the process is the gateway's, a leak is found that no check has seen
 	const client = bench.harness.client();
 	bench.ledger.begin(3_600_000);
 	const { downstream, upstream } = bench.session(client);
-	bench.kernel.forgets.add(downstream).add(upstream);
+	bench.harness.kernel.forgets.add(downstream).add(upstream);
 	const live = bench.harness.live;
 	bench.harness.outside.shutdownWrite(client);
 	bench.harness.command({ kind: "stop" });
@@ -293,7 +282,7 @@ test("an end of a pipe that is not closed is named as the pipe it was", async (t
 	const pipe = pipes.borrow();
 	const ends = [pipes.readEnd(pipe), pipes.writeEnd(pipe)];
 	assert.deepEqual(await bench.found(), []);
-	bench.kernel.forgets.add(pipes.writeEnd(pipe));
+	bench.harness.kernel.forgets.add(pipes.writeEnd(pipe));
 	pipes.discard(pipe);
 	const [found, ...others] = await bench.found();
 	assert.deepEqual(others, []);
@@ -388,7 +377,7 @@ test("a call while one check runs gets that one's result, and one that was close
 	const bench = new Bench(t);
 	const { client, downstream } = bench.session();
 	assert.deepEqual(await bench.found(), []);
-	bench.kernel.forgets.add(downstream);
+	bench.harness.kernel.forgets.add(downstream);
 	bench.end(client);
 	const [one, other] = await Promise.all([bench.ledger.check(), bench.ledger.check()]);
 	assert.equal(one, other);

@@ -4,6 +4,7 @@ import { LinuxKernel } from "../../src/kernel/linux.js";
 export class BentKernel extends LinuxKernel {
 	/** The clock is so far ahead. */
 	aheadMs = 0;
+	#stoppedAtMs: number | undefined;
 	/** `socket` fails with this errno so many times. */
 	socketErrno = 0;
 	socketFailures = 0;
@@ -17,8 +18,13 @@ export class BentKernel extends LinuxKernel {
 		return this.undeliveredBytes ?? super.undelivered(fd);
 	}
 
+	/** From here on time passes only as `aheadMs` grows: deadlines come neither early nor late. */
+	stopClock(): void {
+		this.#stoppedAtMs = super.now();
+	}
+
 	override now(): number {
-		return super.now() + this.aheadMs;
+		return (this.#stoppedAtMs ?? super.now()) + this.aheadMs;
 	}
 
 	override socket(family: number): number {

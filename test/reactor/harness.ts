@@ -20,6 +20,7 @@ import { Reactor } from "../../src/reactor/reactor.js";
 import { REASONS } from "../../src/reactor/reasons.js";
 import type { Board } from "../../src/upstream/board.js";
 import { CONNECTION } from "../support/connection-options.js";
+import { BentKernel } from "./bent-kernel.js";
 import { NO_LIMITS, NO_REQUESTS } from "./no-limits.js";
 import { type SharedMemory, sharedMemory } from "./shared-memory.js";
 
@@ -63,8 +64,6 @@ export interface HarnessOptions {
 	readonly ejectFailures?: number;
 	/** What else the plan says: limits, mostly. */
 	readonly plan?: Partial<Plan>;
-	/** Makes the reactor's kernel, for tests that change what one of its calls does. */
-	readonly kernel?: (arenaBytes: number) => LinuxKernel;
 	/** Makes the reactor's TLS library; without it, none may be asked for. */
 	readonly openTls?: (memory: Uint8Array) => TlsLibrary;
 }
@@ -76,19 +75,19 @@ export class Harness {
 	readonly journal: Journal;
 	readonly board: Board;
 	readonly notices: Notice[] = [];
+	/** The reactor's. */
+	readonly kernel = new BentKernel(arenaBytes(BUFFERED_BYTES));
 	/** What clients and upstreams of the test are opened and driven with. */
 	readonly outside = new LinuxKernel(1 << 17);
 	readonly port: number;
 	/** The plan that it started with. */
 	readonly plan: Plan;
-	readonly #kernel: LinuxKernel;
 	readonly #wakeFd = openWake();
 	readonly #commands: Command[] = [];
 	readonly #listener: number;
 	readonly #open = new Set<number>();
 
 	constructor(t: TestContext, options: HarnessOptions) {
-		this.#kernel = (options.kernel ?? ((bytes) => new LinuxKernel(bytes)))(arenaBytes(BUFFERED_BYTES));
 		const { fds, port } = openListener(
 			{ address: LOOPBACK, port: 0, backlog: 4_096, connection: CONNECTION },
 			1,
@@ -100,7 +99,7 @@ export class Harness {
 		this.journal = this.shared.journal;
 		this.board = this.shared.board;
 		this.reactor = new Reactor(
-			this.#kernel,
+			this.kernel,
 			{
 				...this.shared.options,
 				index: 0,
@@ -178,6 +177,12 @@ export class Harness {
 	turn(): void {
 		wake(this.#wakeFd);
 		this.reactor.turn();
+	}
+
+	/** Time passes, in one leap. */
+	pass(ms: number): void {
+		this.kernel.aheadMs += ms;
+		this.turn();
 	}
 
 	/** Sends a command, as the main thread does. */
@@ -297,7 +302,7 @@ export class Harness {
 		for (const fd of this.#open) this.outside.reset(fd);
 		closeDescriptor(this.#listener);
 		closeDescriptor(this.#wakeFd);
-		this.#kernel.dispose();
+		this.kernel.dispose();
 		this.outside.dispose();
 	}
 }

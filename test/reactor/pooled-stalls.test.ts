@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { EXCHANGE } from "../../src/reactor/table.js";
-import { BentKernel } from "./bent-kernel.js";
 import { Harness, POLICY } from "./harness.js";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";
@@ -12,17 +11,11 @@ const ANSWER = "HTTP/1.1 204 No Content\r\n\r\n";
 test("what was under way to a pooled connection for one request is no stall of a later one", (t) => {
 	const upstreams = new Harness(t, { sessions: 1, routes: [{}] });
 	const listening = upstreams.upstream();
-	let kernel: BentKernel | undefined;
 	const harness = new Harness(t, {
 		sessions: 8,
 		routes: [{}],
 		upstreamPorts: [listening.port],
-		kernel: (bytes) => {
-			kernel = new BentKernel(bytes);
-			return kernel;
-		},
 	});
-	assert.ok(kernel !== undefined);
 	harness.readRequests();
 	const { table } = harness.reactor.core;
 	const client = harness.client();
@@ -37,11 +30,9 @@ test("what was under way to a pooled connection for one request is no stall of a
 		}, "the request");
 		const link = table.state.lastIndexOf(EXCHANGE);
 		assert.ok(link >= table.sessions, "the upstream's row");
-		assert.ok(kernel !== undefined);
-		kernel.undeliveredBytes = table.sent[link];
-		kernel.aheadMs += POLICY.stallMs / 3;
-		harness.turn();
-		kernel.undeliveredBytes = undefined;
+		harness.kernel.undeliveredBytes = table.sent[link];
+		harness.pass(POLICY.stallMs / 3);
+		harness.kernel.undeliveredBytes = undefined;
 		assert.ok((table.unheardSinceMs[link] ?? 0) > 0, "it was not looked at");
 		harness.send(upstream, ANSWER);
 		harness.turnUntil(() => String(harness.receive(client)).startsWith("HTTP/1.1 204"), "the answer");
@@ -49,8 +40,7 @@ test("what was under way to a pooled connection for one request is no stall of a
 
 	askAndLook();
 	// It waits in the pool, and nobody looks at it there.
-	kernel.aheadMs += POLICY.stallMs + 1_000;
-	harness.turn();
+	harness.pass(POLICY.stallMs + 1_000);
 	askAndLook();
 	assert.deepEqual(harness.records(), []);
 });

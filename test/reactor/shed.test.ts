@@ -4,7 +4,6 @@ import { type TestContext, test } from "node:test";
 import { EAGAIN, ECONNRESET, EMFILE, ENOMEM } from "../../src/kernel/constants.js";
 import type { Plan } from "../../src/reactor/plan.js";
 import { NONE } from "../../src/reactor/table.js";
-import { BentKernel } from "./bent-kernel.js";
 import { Harness, type HarnessOptions, PEEKING, reasonOf } from "./harness.js";
 
 /** So few sessions that one at a time is closed, and the order shows. */
@@ -13,7 +12,6 @@ const SESSIONS = 6;
 class Bench {
 	readonly harness: Harness;
 	readonly listener: number;
-	#kernel: BentKernel | undefined;
 
 	constructor(t: TestContext, options: Partial<HarnessOptions> = {}) {
 		// The upstream has to listen before the reactor knows of it, and so belongs to another harness.
@@ -24,17 +22,8 @@ class Bench {
 			sessions: SESSIONS,
 			routes: [PEEKING, { protocol: "http" }],
 			upstreamPorts: [port],
-			kernel: (bytes) => {
-				this.#kernel = new BentKernel(bytes);
-				return this.#kernel;
-			},
 			...options,
 		});
-	}
-
-	get kernel(): BentKernel {
-		assert.ok(this.#kernel);
-		return this.#kernel;
 	}
 
 	/** A client that says nothing. */
@@ -61,8 +50,7 @@ class Bench {
 
 	/** Time passes: sessions that did nothing have been silent for that much longer. */
 	pass(ms: number): void {
-		this.kernel.aheadMs += ms;
-		this.harness.turn();
+		this.harness.pass(ms);
 	}
 
 	wasReset(client: number): boolean {
@@ -249,7 +237,7 @@ for (const [errno, reason] of [
 		// The client that dials is the oldest of the address that has most: the first in line, were it not dialled for.
 		const dialling = bench.silent(1);
 		const other = bench.silent(1);
-		Object.assign(bench.kernel, { socketErrno: errno, socketFailures: 1 });
+		Object.assign(bench.harness.kernel, { socketErrno: errno, socketFailures: 1 });
 		bench.harness.send(dialling, REQUEST);
 		bench.harness.turnUntil(() => bench.harness.counters.bytes(0, 0) === REQUEST.length, "the request");
 		bench.assertGone(reason, [other], [dialling]);
@@ -258,7 +246,7 @@ for (const [errno, reason] of [
 	test(`a dial that finds none left, and nobody else to close, tells its client so, as ${reason}`, (t) => {
 		const bench = new Bench(t);
 		const alone = bench.silent(1);
-		Object.assign(bench.kernel, { socketErrno: errno, socketFailures: 9 });
+		Object.assign(bench.harness.kernel, { socketErrno: errno, socketFailures: 9 });
 		bench.harness.send(alone, REQUEST);
 		bench.assertTold(reason, alone, []);
 		assert.equal(bench.harness.counters.get("upstreamOpened"), 0);
@@ -269,7 +257,7 @@ for (const [errno, reason] of [
 		const bench = new Bench(t);
 		const dialling = bench.silent(1);
 		const other = bench.silent(1);
-		Object.assign(bench.kernel, { socketErrno: errno, socketFailures: 2 });
+		Object.assign(bench.harness.kernel, { socketErrno: errno, socketFailures: 2 });
 		bench.harness.send(dialling, REQUEST);
 		bench.assertTold(reason, dialling, [other]);
 	});
@@ -277,7 +265,7 @@ for (const [errno, reason] of [
 	test(`a client that cannot be told is cut off, as ${reason}`, (t) => {
 		const bench = new Bench(t, { routes: [PEEKING, { protocol: "ssh" }] });
 		const alone = bench.silent(1);
-		Object.assign(bench.kernel, { socketErrno: errno, socketFailures: 9 });
+		Object.assign(bench.harness.kernel, { socketErrno: errno, socketFailures: 9 });
 		bench.harness.send(alone, "SSH-2.0-a\r\n");
 		bench.harness.turnUntil(() => bench.harness.live === 0, "the end");
 		bench.assertGone(reason, [alone], []);

@@ -26,7 +26,6 @@ import { encodeUnix } from "../../src/kernel/sockaddr.js";
 import { startListening } from "../../src/kernel/sockets.js";
 import type { Policy } from "../../src/reactor/plan.js";
 import { LASTING, NONE } from "../../src/reactor/table.js";
-import { BentKernel } from "./bent-kernel.js";
 import { Harness, PEEKING } from "./harness.js";
 
 const POLICY: Partial<Policy> = {
@@ -59,22 +58,14 @@ function lasting(fd: number): number[] {
 test("an upstream connection is given keepalive, user timeout and unsent when its session has lived a second, not before", (t) => {
 	const upstreams = new Harness(t, { sessions: 1, routes: [PEEKING] });
 	const { port } = upstreams.upstream();
-	let kernel: BentKernel | undefined;
 	const harness = new Harness(t, {
 		sessions: 4,
 		routes: [{}],
 		upstreamPorts: [port],
 		policy: POLICY,
-		kernel: (bytes) => {
-			kernel = new BentKernel(bytes);
-			return kernel;
-		},
 	});
 	const { table } = harness.reactor.core;
-	const pass = (ms: number): void => {
-		if (kernel !== undefined) kernel.aheadMs += ms;
-		harness.turn();
-	};
+	harness.kernel.stopClock();
 	const dialled = (): number => {
 		const opened = harness.counters.get("upstreamOpened");
 		harness.client();
@@ -89,16 +80,16 @@ test("an upstream connection is given keepalive, user timeout and unsent when it
 	// The kernel doubles what it is asked for.
 	assert.equal(option(first, SOL_SOCKET, SO_SNDBUF), 2 * 40_000);
 	assert.equal(option(first, SOL_SOCKET, SO_RCVBUF), 2 * 50_000);
-	pass(900);
+	harness.pass(900);
 	assert.deepEqual(lasting(first), untouched);
-	pass(200);
+	harness.pass(200);
 	assert.deepEqual(lasting(first), [1, 41, 7, 5, 76_000, 65_536]);
 	// One that comes later has its own second.
 	const second = dialled();
-	pass(900);
+	harness.pass(900);
 	assert.deepEqual(lasting(second), untouched);
 	assert.equal(harness.live, 2, "the second is no deadline of the session's");
-	pass(60_000);
+	harness.pass(60_000);
 	assert.deepEqual(lasting(second), [1, 41, 7, 5, 76_000, 65_536]);
 	assert.equal(harness.live, 2);
 });
@@ -107,16 +98,12 @@ test("a lasting session to a Unix socket takes no harm from options that such a 
 	const directory = mkdtempSync(join(tmpdir(), "sluice-unix-"));
 	t.after(() => rmSync(directory, { recursive: true, force: true }));
 	const sockaddr = encodeUnix(join(directory, "app.sock"));
-	let kernel: BentKernel | undefined;
 	const harness = new Harness(t, {
 		sessions: 4,
 		routes: [{}],
 		policy: POLICY,
-		kernel: (bytes) => {
-			kernel = new BentKernel(bytes);
-			return kernel;
-		},
 	});
+	harness.kernel.stopClock();
 	const listener = harness.adopt(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 	assert.equal(libc.bind(listener, libc.addressOf(sockaddr), sockaddr.length), 0);
 	startListening(listener, 8);
@@ -139,8 +126,9 @@ test("a lasting session to a Unix socket takes no harm from options that such a 
 	harness.adopt(upstream);
 	const { table } = harness.reactor.core;
 	const isLasting = (): boolean => ((table.flags[table.sessions] ?? 0) & LASTING) !== 0;
+	harness.turnUntil(() => table.connectedMs.some((ms) => ms > 0), "the upstream");
 	assert.equal(isLasting(), false);
-	if (kernel !== undefined) kernel.aheadMs += 2_000;
+	harness.pass(2_000);
 	harness.turnUntil(isLasting, "its second");
 	harness.send(client, "still here");
 	harness.turnUntil(() => harness.receive(upstream) === "still here", "bytes");
