@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { LISTENER_KINDS } from "../../src/drill/drill.js";
 import { DRILLS } from "../../src/drill/drills/index.js";
 import type { DrillResult, TargetResult } from "../../src/drill/result.js";
+import { assertHeld } from "../support/drills.js";
 import { MAIN } from "../support/gateway.js";
 import { notRunBecause } from "../support/needs.js";
 import { startUpstream } from "../support/peers.js";
@@ -21,17 +22,6 @@ const BARE_SERVER = fileURLToPath(new URL("../../src/drill/bare-server.js", impo
 
 /** Marks all processes of one drill: they inherit the environment. */
 const MARK = "SLUICE_DRILL_TEST";
-
-/** Judged by the clock, which a busy machine does not keep. */
-const BUSY = new Set([
-	"p99Ratio",
-	"overdueMaxMs",
-	"relay.overdueMaxMs",
-	"link.overdueMs",
-	"goodAgainMs",
-	"cpuWhileFullCores",
-	"memoryDriftBytes",
-]);
 
 /** Small enough for a test, and still an attack. */
 const SMALL: Readonly<Record<string, readonly string[]>> = {
@@ -126,7 +116,6 @@ function check(name: string, result: DrillResult): void {
 		);
 		for (const { client, toMs, fromMs } of target.phases) {
 			assert.ok(toMs > fromMs);
-			assert.ok(client.attempts > 0);
 			const failed = Object.values(client.failures).reduce((sum, count) => sum + count, 0);
 			assert.equal(client.succeeded + failed, client.attempts);
 		}
@@ -137,8 +126,7 @@ function check(name: string, result: DrillResult): void {
 		assert.equal(target.held, !target.verdict.some(({ held }) => held === false));
 	}
 	const gateway = gatewayOf(result);
-	for (const { measure, held, value } of gateway.verdict)
-		if (!BUSY.has(measure)) assert.notEqual(held, false, `${measure} is ${String(value)}`);
+	assertHeld(gateway);
 	assert.ok(Object.values(gateway.closedByReason).some((count) => count > 0));
 }
 

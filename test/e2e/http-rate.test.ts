@@ -39,22 +39,6 @@ scenario(
 	},
 );
 
-scenario("a refused request with a body is the last one of its connection", async (scenario) => {
-	const { gateway } = await startRequests(
-		scenario,
-		answering(() => ok("fine")),
-		{ sections: "limits: { requests_per_second: 1 }" },
-	);
-	const client = await dial(scenario, gateway.port());
-	const posted = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\n";
-	// What stands behind the head may be its body, and must not be taken for a request.
-	client.socket.write(get("/") + posted + get("/smuggled"));
-	const answer = await client.rest();
-	assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*fineHTTP\/1\.1 429 [\s\S]*\r\nConnection: close\r\n\r\n.*\n$/);
-	client.end();
-	assert.equal((await gateway.onlySession()).reason, "limit_rate");
-});
-
 scenario(
 	"an address that asks too fast is refused over all its connections, and another one is served",
 	async (scenario) => {

@@ -13,7 +13,7 @@ interface Started {
 }
 
 /** Hosts that are answered: `a`. By the gateway: `closed`, `silent`, `broken`, `forbidden`, and all others. */
-async function start(scenario: Scenario, sections = "timeouts: { response_head: 800ms }"): Promise<Started> {
+async function start(scenario: Scenario, sections = "timeouts: { response_head: 3s }"): Promise<Started> {
 	const upstream = await startUpstream(
 		scenario,
 		answering((text) => (text.startsWith("GET") ? ok(targetOf(text)) : "")),
@@ -194,7 +194,7 @@ scenario("a connection has its number of requests, refused ones included", async
 });
 
 scenario("a drain ends the connection with the refusal", async (scenario) => {
-	const { gateway } = await start(scenario, "timeouts: { response_head: 1s }");
+	const { gateway } = await start(scenario, "timeouts: { response_head: 3s }");
 	const client = await dial(scenario, gateway.port());
 	await client.send(get("/", "silent.test"));
 	await gateway.metricIs("sluice_pool_active", (count) => count === 1);

@@ -53,25 +53,6 @@ scenario(
 	},
 );
 
-scenario("after the upgrade no deadline of requests holds, but that of silence", async (scenario) => {
-	const { gateway, upstream } = await startRequests(scenario, () => {}, {
-		sections: "timeouts: { request_head: 100ms, response_head: 100ms, keep_alive: 100ms, idle: 700ms }",
-		pool: "pool: { idle: 100ms, age: 100ms }",
-	});
-	const client = await dial(scenario, gateway.port());
-	await client.send(handshake());
-	const server = await upstream.accepted();
-	await head(server);
-	await server.send(SWITCHING);
-	await head(client);
-	const reason = gateway.onlySession().then((session) => session.reason);
-	assert.equal(await reason, "idle_timeout");
-	const { accepted, closed } = await gateway.onlySession();
-	assert.ok(Date.parse(closed) - Date.parse(accepted) >= 650, "it was silent for all of `idle`");
-	await client.over();
-	await server.over();
-});
-
 scenario(
 	"a handshake that RFC 6455 forbids is refused, and the upstream does not hear of it",
 	async (scenario) => {

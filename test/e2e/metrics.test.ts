@@ -11,7 +11,7 @@ async function startTwoListeners(scenario: Scenario): Promise<Gateway> {
 	return startGateway(
 		scenario,
 		`
-timeouts: { handshake: 300ms }
+timeouts: { handshake: 2s }
 listeners:
   - listen: 127.0.0.1:0
     routes: [{ to: a }]

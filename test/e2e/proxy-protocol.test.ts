@@ -54,7 +54,7 @@ async function startRequiring(
 	return startGateway(
 		scenario,
 		`
-timeouts: { handshake: 1s }
+timeouts: { handshake: 4s }
 listeners:
   - listen: 127.0.0.1:0
     proxy_protocol: require

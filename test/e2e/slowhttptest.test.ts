@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { DrillResult } from "../../src/drill/result.js";
 import { readSeconds } from "../../src/drill/slow-http-test.js";
+import { assertHeld } from "../support/drills.js";
 import { MAIN } from "../support/gateway.js";
 import { notRunBecause } from "../support/needs.js";
 import { Child } from "../support/processes.js";
@@ -10,8 +11,8 @@ import { scenario } from "../support/scenario.js";
 
 const skip = notRunBecause("a server of HTTP under slowhttptest", ["slowhttptest"]);
 
-/** Two seconds for each mode. */
-const SMALL = ["--connections", "200", "--seconds", "8"];
+const MODE_SECONDS = 2;
+const SMALL = ["--connections", "200", "--seconds", String(4 * MODE_SECONDS)];
 
 describe("slowhttptest", { skip: skip ?? false }, () => {
 	scenario("it is available throughout, to others and to slowhttptest's own probe", async (scenario) => {
@@ -23,12 +24,10 @@ describe("slowhttptest", { skip: skip ?? false }, () => {
 		assert.equal(drill.stderr, "");
 		const [gateway] = (JSON.parse(drill.stdout) as DrillResult).targets;
 		assert.ok(gateway !== undefined);
-		const attack = gateway.phases.find(({ name }) => name === "attack");
-		assert.ok((attack?.client.attempts ?? 0) > 100);
-		for (const { measure, held, value } of gateway.verdict)
-			assert.notEqual(held, false, `${measure} is ${String(value)}`);
+		assertHeld(gateway);
+		// Its probe waits a second, and a busy machine may stand still for one; a mode that works leaves none free.
 		for (const mode of ["headers", "body", "range", "read"])
-			assert.equal(gateway.measures[`${mode}.unavailableSeconds`], 0, mode);
+			assert.ok((gateway.measures[`${mode}.unavailableSeconds`] ?? MODE_SECONDS) < MODE_SECONDS, mode);
 	});
 });
 

@@ -227,7 +227,7 @@ scenario("inside TLS, routes see what the client says there, or that it says not
 	const gateway = await startGateway(
 		scenario,
 		`
-timeouts: { silence: 50ms, handshake: 60s }
+timeouts: { silence: 2s, handshake: 60s }
 listeners:
   - listen: 127.0.0.1:0
     tls: [${entry(certificate, ["a.test"])}]

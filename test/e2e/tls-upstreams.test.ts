@@ -134,7 +134,7 @@ scenario(
 		const gone = await startUpstream(scenario, ({ socket }) => socket.destroy());
 		const urls = [wrong, plain, silent, gone, good].map(({ address }) => `"https://${address}"`);
 		const gateway = await startHttps(scenario, `[${urls.join(", ")}]`, {
-			sections: "timeouts: { connect: 200ms }",
+			sections: "timeouts: { connect: 2s }",
 			more: `, tls: { ca: "${own.certFile}", server_name: api.test }, eject: { failures: 1, for: 10s }`,
 		});
 		for (let i = 0; i < 5; i++) assert.equal(await asked(gateway, scenario), "200 good /");

@@ -1,4 +1,4 @@
-/** Deadlines of sessions, by a clock that the test moves: what a busy machine could come late for is decided here. */
+/** Deadlines and rates, by a clock that the test moves: what a busy machine could come late for is decided here. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
@@ -16,6 +16,27 @@ function setUp(t: TestContext, policy: Partial<Policy>): { harness: Harness; lis
 	return { harness, listening: fd };
 }
 
+/** The next connection that the reactor opened to the upstream. */
+function accept(harness: Harness, listening: number): number {
+	let accepted = -EAGAIN;
+	harness.turnUntil(() => {
+		accepted = harness.outside.accept(listening, 0);
+		return accepted >= 0;
+	}, "the dial");
+	return harness.adopt(accepted);
+}
+
+/** Everything that comes, until it ends with this. */
+function hear(harness: Harness, end: number, ending: string): string {
+	let heard = "";
+	harness.turnUntil(() => {
+		const text = harness.receive(end);
+		if (typeof text === "string") heard += text;
+		return heard.endsWith(ending);
+	}, JSON.stringify(ending));
+	return heard;
+}
+
 /** A relayed session, whose ends have each heard a byte of the other. */
 class Pair {
 	readonly harness: Harness;
@@ -26,12 +47,7 @@ class Pair {
 		const { harness, listening } = setUp(t, policy);
 		this.harness = harness;
 		this.client = harness.client();
-		let accepted = -EAGAIN;
-		harness.turnUntil(() => {
-			accepted = harness.outside.accept(listening, 0);
-			return accepted >= 0;
-		}, "the dial");
-		this.upstream = harness.adopt(accepted);
+		this.upstream = accept(harness, listening);
 		this.say(this.client, this.upstream, "?");
 		this.say(this.upstream, this.client, "!");
 	}
@@ -139,26 +155,89 @@ test("the response to a POST is waited for by its own deadline, not by that of i
 	harness.readRequests();
 	const client = harness.client();
 	harness.send(client, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n\r\n");
-	let upstream = -EAGAIN;
-	harness.turnUntil(() => {
-		upstream = harness.outside.accept(listening, 0);
-		return upstream >= 0;
-	}, "the dial");
-	harness.adopt(upstream);
+	const upstream = accept(harness, listening);
 	harness.send(client, "body");
-	let asked = "";
-	harness.turnUntil(() => {
-		const text = harness.receive(upstream);
-		if (typeof text === "string") asked += text;
-		return asked.endsWith("\r\n\r\nbody");
-	}, "the body");
+	hear(harness, upstream, "\r\n\r\nbody");
 	harness.pass(1_999);
 	assert.equal(harness.receive(client), -EAGAIN);
 	harness.pass(100);
-	let answer: string | number = -EAGAIN;
-	harness.turnUntil(() => {
-		answer = harness.receive(client);
-		return answer !== -EAGAIN;
-	}, "the answer");
-	assert.match(String(answer), /^HTTP\/1\.1 504 /);
+	assert.match(hear(harness, client, "\n"), /^HTTP\/1\.1 504 /);
+});
+
+test("after an upgrade no deadline of requests holds, but that of silence", (t) => {
+	const { harness, listening } = setUp(t, {
+		idleMs: 60 * MINUTE_MS,
+		requestHeadMs: MINUTE_MS,
+		responseHeadMs: MINUTE_MS,
+		keepAliveMs: MINUTE_MS,
+	});
+	harness.readRequests();
+	const client = harness.client();
+	const upgrade = "Host: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+	const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+	harness.send(client, `GET /chat HTTP/1.1\r\n${upgrade}${key}\r\n`);
+	const upstream = accept(harness, listening);
+	hear(harness, upstream, "\r\n\r\n");
+	const switching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+	harness.send(upstream, `${switching}Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`);
+	hear(harness, client, "\r\n\r\n");
+	for (const [from, to] of [
+		[upstream, client],
+		[client, upstream],
+	] as const) {
+		harness.pass(59 * MINUTE_MS);
+		harness.send(from, "\x81\x00");
+		hear(harness, to, "\x81\x00");
+	}
+	assert.deepEqual(harness.records(), []);
+	harness.pass(61 * MINUTE_MS);
+	assert.deepEqual(harness.records().map(reasonOf), ["idle_timeout"]);
+});
+
+test("a reader that is slow but moves is not cut by the stall deadline, and one that stops is", (t) => {
+	const pair = new Pair(t, { idleMs: 600 * MINUTE_MS, stallMs: 30_000 });
+	const { harness, client, upstream } = pair;
+	const { table } = harness.reactor.core;
+	const session = table.fd.findIndex((fd) => fd >= 0);
+	const undelivered = (): number => harness.kernel.undelivered(table.fd[session] ?? -1);
+	/** The upstream says as much as it can, until all buffers on the way are full. */
+	const fill = (): void => {
+		const { memory } = harness.outside;
+		for (let refused = 0; refused < 100; harness.turn())
+			refused = harness.outside.send(upstream, 0, memory.length) > 0 ? 0 : refused + 1;
+	};
+	for (let part = 0; part < 20; part++) {
+		fill();
+		const before = undelivered();
+		assert.ok(before > 0, "it takes less than comes");
+		// It may have to take several before its kernel lets more come; that is its one move in this while.
+		harness.turnUntil(() => typeof harness.receive(client) === "string" && undelivered() < before, "a move");
+		harness.pass(25_000);
+		assert.deepEqual(harness.records(), []);
+	}
+	fill();
+	harness.pass(31_000);
+	harness.pass(31_000);
+	assert.deepEqual(harness.records().map(reasonOf), ["stall_timeout"]);
+});
+
+test("a request refused for its rate is the last one of its connection when it has a body", (t) => {
+	const { harness, listening } = setUp(t, {});
+	const [listener] = harness.plan.listeners;
+	assert.ok(listener !== undefined);
+	harness.readRequests({ http: { ...listener.http, requestsPerSecond: 1 } });
+	const client = harness.client();
+	const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
+	const posted = "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 9\r\n\r\n";
+	// What stands behind the head may be its body, and must not be taken for a request.
+	harness.send(client, get("/") + posted + get("/smuggled"));
+	const upstream = accept(harness, listening);
+	hear(harness, upstream, "\r\n\r\n");
+	harness.send(upstream, "HTTP/1.1 204 No Content\r\n\r\n");
+	const heard = hear(harness, client, "\n");
+	assert.match(heard, /^HTTP\/1\.1 204 .*[\s\S]*HTTP\/1\.1 429 [\s\S]*\r\nConnection: close\r\n\r\n.*\n$/);
+	harness.turnUntil(() => harness.receive(client) === "", "the end");
+	assert.equal(harness.outside.shutdownWrite(client), 0);
+	harness.turnUntil(() => harness.live === 0, "the session's end");
+	assert.deepEqual(harness.records().map(reasonOf), ["limit_rate"]);
 });
