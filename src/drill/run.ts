@@ -66,7 +66,7 @@ const GRACE_MS = 2000;
 const DONE_MAX_MS = 15 * 60_000;
 
 /** How long the target may take to give back what it has when nobody is there any more. */
-const SETTLE_MAX_MS = 5000;
+const SETTLE_MAX_MS = 15_000;
 const SETTLE_STEP_MS = 100;
 
 /** The first answers of a process that has just started are slow, and calm is what attack is compared with. */

@@ -64,7 +64,10 @@ const SP = 0x20;
 
 /** What was recognised. One object serves one reactor: it is filled again for each connection. */
 export class Recognition {
-	/** One of the PROTOCOL_ numbers; with NEED_MORE it may still be PROTOCOL_UNKNOWN. */
+	/**
+	 * One of the PROTOCOL_ numbers. With NEED_MORE it may still be PROTOCOL_UNKNOWN, or PROTOCOL_HTTP for a known method
+	 * whose line is not whole: who goes no further may be told in HTTP, and the rest of the line may say otherwise.
+	 */
 	protocol = PROTOCOL_UNKNOWN;
 	/** Filled when `protocol` is PROTOCOL_TLS. */
 	readonly hello = new ClientHello();
@@ -139,9 +142,10 @@ function recognizeHttp(bytes: Uint8Array, start: number, end: number, out: Recog
 	let lineEnd = methodEnd + 1;
 	while (lineEnd < limit && at(bytes, lineEnd) !== LF) lineEnd++;
 	if (lineEnd === limit) {
-		if (limit - method < REQUEST_LINE_LIMIT_BYTES) return needMore(out, end - start + 1);
-		if (!isKnownMethod(bytes, method, methodEnd)) return complete(out, PROTOCOL_OTHER);
-		out.protocol = PROTOCOL_HTTP;
+		const isWhole = limit - method === REQUEST_LINE_LIMIT_BYTES;
+		if (isKnownMethod(bytes, method, methodEnd)) out.protocol = PROTOCOL_HTTP;
+		else if (isWhole) return complete(out, PROTOCOL_OTHER);
+		if (!isWhole) return needMore(out, end - start + 1);
 		return malformed(out, "request_line_too_long");
 	}
 	// Blanks at the end are no part of any version, but they must not turn a request into something else.

@@ -10,7 +10,17 @@ import { at } from "./at.js";
 import { close } from "./close.js";
 import { type Core, SCRATCH_BYTES } from "./core.js";
 import { answerRequest } from "./exchange-refuse.js";
-import { block, keep, leave, lifetimeDeadline, lookAtBoth, mayKeep, send, stallDeadline } from "./outbox.js";
+import {
+	block,
+	keep,
+	leave,
+	lifetimeDeadline,
+	lookAtBoth,
+	mayKeep,
+	moved,
+	send,
+	stallDeadline,
+} from "./outbox.js";
 import {
 	BAD_REQUEST,
 	CONNECT_REFUSED,
@@ -79,6 +89,7 @@ function tell(core: Core, client: number, answer: Uint8Array, reason: number): v
 	kernel.memory.set(answer, 0);
 	// A socket that has nothing to send takes it whole; if it is gone already, nobody is left to tell.
 	const sent = send(core, client, 0, answer.length);
+	if (sent > 0) moved(core, client, sent);
 	if (sent >= 0 && sent < answer.length && emptied !== ENDED && mayKeep(core)) {
 		tellLater(core, client, sent, answer.length, reason);
 		return;

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { LISTENER_KINDS } from "../../src/drill/drill.js";
 import { DRILLS } from "../../src/drill/drills/index.js";
 import type { DrillResult, TargetResult } from "../../src/drill/result.js";
-import { assertHeld } from "../support/drills.js";
+import { assertHeld, assertOnlyLate } from "../support/drills.js";
 import { MAIN } from "../support/gateway.js";
 import { notRunBecause } from "../support/needs.js";
 import { startUpstream } from "../support/peers.js";
@@ -127,6 +127,8 @@ function check(name: string, result: DrillResult): void {
 	}
 	const gateway = gatewayOf(result);
 	assertHeld(gateway);
+	// While it has no descriptor left, it may turn away anybody.
+	if (name !== "exhaust") assertOnlyLate(gateway);
 	assert.ok(Object.values(gateway.closedByReason).some((count) => count > 0));
 }
 
@@ -179,7 +181,7 @@ describe("drills", { concurrency: 6 }, () => {
 		const judged = (measure: string) => target.verdict.find((each) => each.measure === measure);
 		assert.equal(judged("neverGone")?.value, 30);
 		assert.equal(judged("neverGone")?.held, false);
-		assert.equal(judged("attack.success")?.held, true);
+		assert.ok(target.phases.some(({ client }) => client.succeeded > 0));
 		// Its process was found by the port it listens on.
 		assert.ok((target.phases[1]?.descriptorsMax ?? 0) >= 60);
 		await leavesNothing(scenario);

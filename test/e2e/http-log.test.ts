@@ -165,6 +165,7 @@ upstreams:
 			{ ...unrouted, status: 431, cause: "head_too_large" },
 		],
 		["GET / HTTP/1.1\r\nHost: a", { ...unrouted, status: 408, reason: "handshake_timeout" }],
+		["GET / HT", { ...unrouted, status: 408, reason: "handshake_timeout" }],
 		[last("/p", "none.test"), { ...routed, status: 404, reason: "no_route", route: null, host: "none.test" }],
 		[last("/p", "no.test"), { ...routed, status: 403, reason: "rejected", route: "host=no.test" }],
 		[
@@ -195,11 +196,12 @@ upstreams:
 			[line.answered_by, line.session, line.bytes_to_client],
 			["sluice", session.id, answer.length],
 		);
+		assert.equal(session.bytes_to_client, answer.length, text);
 	}
 	const metrics = await gateway.metrics();
 	const count = (labels: Record<string, string>) => metrics.sum("sluice_requests_total", labels);
 	assert.equal(count({}), cases.length);
-	assert.equal(count({ route: "", status: "4xx" }), 4);
+	assert.equal(count({ route: "", status: "4xx" }), 5);
 	assert.equal(count({ route: "host=no.test", status: "4xx" }), 1);
 	assert.equal(count({ route: "host=a.test", status: "5xx" }), 3);
 	assert.equal(metrics.sum("sluice_request_seconds_count"), 0, "times are of upstreams' answers");
