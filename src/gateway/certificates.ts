@@ -14,6 +14,7 @@ import {
 } from "../kernel/openssl/certificate.js";
 import type { ClientOptions } from "../kernel/openssl/client.js";
 import { OpensslMissing } from "../kernel/openssl/library.js";
+import { inspectStaple } from "../kernel/openssl/ocsp.js";
 import type { ServerOptions } from "../kernel/openssl/server.js";
 import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
@@ -182,7 +183,7 @@ function serverOptions(entry: CertificateConfig, reader: Reader): ServerOptions 
 	};
 }
 
-function inspectServer({ names, cert, key, clientCa }: ServerOptions, now: Date): string[] {
+function inspectServer({ names, cert, key, clientCa, staple }: ServerOptions, now: Date): string[] {
 	if (cert.text === "" || key.text === "") return []; // told as unreadable
 	return [
 		// `*` says nothing about what it is for.
@@ -193,6 +194,7 @@ function inspectServer({ names, cert, key, clientCa }: ServerOptions, now: Date)
 			now,
 		),
 		...(clientCa === undefined || clientCa.text === "" ? [] : inspectAuthorities(clientCa, now)),
+		...(staple === undefined ? [] : inspectStaple(staple, cert, now)),
 	];
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DAY_MS, type Issue, issue, rsaKeys } from "../kernel/issue.js";
+import { EMPTY_RESPONSE } from "../kernel/ocsp-response.js";
 import { MAIN, startGateway } from "../support/gateway.js";
 import { type Outcome, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
@@ -112,6 +113,12 @@ scenario("authorities, staples and what upstreams are shown are tried as well", 
 	);
 	await check(configFor(good, `client_ca: "${old.certFile}"`), /expired on/);
 	await check(configFor(good, `ocsp: "${good.certFile}"`), new RegExp(`${good.certFile}: .*OCSP`, "i"));
+	const staple = join(scenario.directory, "b.ocsp");
+	writeFileSync(staple, EMPTY_RESPONSE);
+	await check(
+		configFor(good, `ocsp: "${staple}"`),
+		/b\.ocsp: says nothing about the certificate in .*\.pem$/m,
+	);
 	await check(upstream(`{ ca: "${good.keyFile}" }`), /holds a private key where/);
 	await check(upstream(`{ ca: /nowhere.pem }`), /^\/nowhere\.pem: no such file$/m);
 	await check(upstream(`{ cert: "${good.certFile}", key: "${other.keyFile}" }`), /does not belong/);

@@ -32,7 +32,7 @@ export const DAY_MS = 86_400_000;
 export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
-const SEQUENCE = 0x30;
+export const SEQUENCE = 0x30;
 const SET = 0x31;
 const OBJECT_IDENTIFIER = 0x06;
 
@@ -114,7 +114,7 @@ function distinguishedName(attributes: readonly (readonly [string, string])[]): 
 	return der(SEQUENCE, ...parts);
 }
 
-function signatureAlgorithm(key: KeyObject, hash: "sha256" | "sha1"): Uint8Array {
+export function signatureAlgorithm(key: KeyObject, hash: "sha256" | "sha1"): Uint8Array {
 	if (key.asymmetricKeyType === "rsa")
 		return der(SEQUENCE, identifier(`1.2.840.113549.1.1.${hash === "sha1" ? 5 : 11}`), der(0x05));
 	return der(SEQUENCE, identifier(hash === "sha1" ? "1.2.840.10045.4.1" : "1.2.840.10045.4.3.2"));
@@ -125,7 +125,7 @@ function time(ms: number): Uint8Array {
 	return der(0x17, Buffer.from(`${digits.slice(2, 14)}Z`));
 }
 
-function identifier(text: string): Uint8Array {
+export function identifier(text: string): Uint8Array {
 	const [first = 0, second = 0, ...rest] = text.split(".").map(Number);
 	const bytes = [first * 40 + second];
 	for (const part of rest) {
@@ -137,7 +137,7 @@ function identifier(text: string): Uint8Array {
 	return der(OBJECT_IDENTIFIER, bytes);
 }
 
-function der(tag: number, ...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
+export function der(tag: number, ...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
 	const content = Buffer.concat(parts.map((part) => Uint8Array.from(part)));
 	const { length } = content;
 	const lengthBytes =

@@ -8,6 +8,7 @@ import { start } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { listen } from "./connection.js";
 import { issue } from "./issue.js";
+import { EMPTY_RESPONSE } from "./ocsp-response.js";
 import { NAME, PLAIN, settled, World } from "./tls.js";
 
 const ROOT = issue({ commonName: "Root", names: [], isAuthority: true });
@@ -23,8 +24,7 @@ scenario(
 	"openssl s_client: chain, ALPN, staple and client certificate, as another build of OpenSSL sees them",
 	async (scene) => {
 		const world = new World(scene.context);
-		const bytes = Uint8Array.of(0x30, 0x07, 0x0a, 0x01, 0x00, 0xa0, 0x02, 0x30, 0x00);
-		const server = world.server({ clientCa: ROOT.cert, staple: { file: "www.ocsp", bytes } });
+		const server = world.server({ clientCa: ROOT.cert, staple: { file: "www.ocsp", bytes: EMPTY_RESPONSE } });
 		const { fds, port } = listen(scene.context);
 		const client = start(scene, "openssl", [
 			...["s_client", "-connect", `127.0.0.1:${port}`, "-servername", NAME, "-verify_hostname", NAME],

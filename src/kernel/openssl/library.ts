@@ -186,6 +186,41 @@ export const printName = declare<[number, number, number, number]>("X509_NAME_pr
 	"ulong",
 ]);
 
+// OCSP
+
+/** The second argument points to a pointer to the bytes, which is moved behind what was read. */
+export const readOcspResponse = declare<[number, number, number]>("d2i_OCSP_RESPONSE", POINTER, [
+	POINTER,
+	POINTER,
+	"long",
+]);
+export const freeOcspResponse = declare<[number], void>("OCSP_RESPONSE_free", "void", [POINTER]);
+export const ocspStatus = declare<[number]>("OCSP_response_status", "int", [POINTER]);
+export const takeOcspBasic = declare<[number]>("OCSP_response_get1_basic", POINTER, [POINTER]);
+export const freeOcspBasic = declare<[number], void>("OCSP_BASICRESP_free", "void", [POINTER]);
+export const ocspCount = declare<[number]>("OCSP_resp_count", "int", [POINTER]);
+/** Lent, as all that is found in it: it belongs to the response. */
+export const ocspSingle = declare<[number, number]>("OCSP_resp_get0", POINTER, [POINTER, "int"]);
+export const ocspIdOf = declare<[number]>("OCSP_SINGLERESP_get0_id", POINTER, [POINTER]);
+/** The arguments before the last are where to put pointers: hash of the name, its algorithm, hash of the key, serial. */
+export const ocspIdParts = declare<[number, number, number, number, number]>("OCSP_id_get0_info", "int", [
+	POINTER,
+	POINTER,
+	POINTER,
+	POINTER,
+	POINTER,
+]);
+/** The arguments behind the first are where to put: reason, and pointers to when revoked, this update, next update. */
+export const ocspStatusOf = declare<[number, number, number, number, number]>(
+	"OCSP_single_get0_status",
+	"int",
+	[POINTER, POINTER, POINTER, POINTER, POINTER],
+);
+export const stringLength = declare<[number]>("ASN1_STRING_length", "int", [POINTER]);
+export const stringBytes = declare<[number]>("ASN1_STRING_get0_data", POINTER, [POINTER]);
+/** Into a `struct tm`. */
+export const timeParts = declare<[number, number]>("ASN1_TIME_to_tm", "int", [POINTER, POINTER]);
+
 // Sessions
 
 export const newSession = declare<[number]>("SSL_new", POINTER, [POINTER]);

@@ -5,6 +5,7 @@ import type { PemFile } from "./certificate.js";
 import { Context, encodeAlpn } from "./context.js";
 import { TlsConfigError } from "./errors.js";
 import * as ssl from "./library.js";
+import { isSuccessful, type StapleFile, stapledUntilMs } from "./ocsp.js";
 import { inCMemory, TICKET_SECONDS } from "./tickets.js";
 
 export interface ServerOptions {
@@ -18,7 +19,7 @@ export interface ServerOptions {
 	/** Clients must show a certificate issued by one of these. */
 	readonly clientCa?: PemFile;
 	/** An OCSP response in DER, given to clients that ask for one (RFC 6066, section 8). */
-	readonly staple?: { readonly file: string; readonly bytes: Uint8Array };
+	readonly staple?: StapleFile;
 }
 
 const CONTROL_STATUS_CALLBACK = 63;
@@ -83,6 +84,7 @@ export class ServerContext extends Context {
 	readonly #alpnAt: number;
 	readonly #staple: Uint8Array;
 	readonly #stapleAt: number;
+	readonly #stapleUntilMs: number;
 
 	constructor(options: ServerOptions, tickets: ssl.Callback, callbacks: ServerCallbacks) {
 		super(ssl.serverMethod(), encodeAlpn(options.alpn));
@@ -91,6 +93,7 @@ export class ServerContext extends Context {
 		this.#alpnAt = libc.addressOf(this.alpn);
 		this.#staple = inCMemory(options.staple?.bytes ?? new Uint8Array());
 		this.#stapleAt = libc.addressOf(this.#staple);
+		this.#stapleUntilMs = options.staple === undefined ? 0 : stapledUntilMs(options.staple, options.cert);
 		this.complete(() => {
 			this.identify(options.cert, options.key);
 			if (options.clientCa !== undefined) this.#requireClientCertificate(options.clientCa);
@@ -125,7 +128,7 @@ export class ServerContext extends Context {
 				`has ${this.#staple.length} bytes; an OCSP response that is sent in handshakes has ${STAPLE_LIMIT_BYTES} at most`,
 				"",
 			);
-		if (!isGoodResponse(this.#staple))
+		if (!isSuccessful(this.#staple))
 			throw new TlsConfigError(file, "is not a successful OCSP response in DER", "");
 		ssl.controlContextCallback(this.pointer, CONTROL_STATUS_CALLBACK, this.#callbacks.staple.pointer);
 		ssl.controlContext(this.pointer, CONTROL_STATUS_ARGUMENT, 0, this.#id);
@@ -147,8 +150,9 @@ export class ServerContext extends Context {
 		return result === OVERLAP ? SELECTED : REFUSED;
 	}
 
-	/** The session takes a copy, which it frees. */
+	/** None once the next response was due: clients take an old one for an attack. The session frees its copy. */
 	giveStaple(session: number): number {
+		if (Date.now() > this.#stapleUntilMs) return NO_ANSWER;
 		const { length } = this.#staple;
 		const copy = ssl.allocate(length, 0, 0);
 		if (copy === 0) return NO_ANSWER;
@@ -156,20 +160,4 @@ export class ServerContext extends Context {
 		ssl.control(session, CONTROL_STATUS_RESPONSE, length, copy);
 		return SELECTED;
 	}
-}
-
-/** RFC 6960, section 4.2.1: `SEQUENCE { ENUMERATED successful, … }`, and nothing behind it. */
-function isGoodResponse(der: Uint8Array): boolean {
-	const [tag, first = 0] = der;
-	if (tag !== 0x30) return false;
-	const lengthBytes = first < 0x80 ? 0 : first & 0x7f;
-	let length = lengthBytes === 0 ? first : 0;
-	for (let i = 0; i < lengthBytes; i++) length = length * 256 + (der[2 + i] ?? 0);
-	const content = 2 + lengthBytes;
-	return (
-		content + length === der.length &&
-		der[content] === 0x0a &&
-		der[content + 1] === 1 &&
-		der[content + 2] === 0
-	);
 }
