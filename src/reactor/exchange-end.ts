@@ -92,7 +92,9 @@ function whyEnded(core: Core, client: number): number {
 	const { exchanges } = core;
 	if (core.draining) return DRAINED;
 	if (lifetimeDeadline(core, client) <= core.nowMs) return LIFETIME;
-	if (at(exchanges.response.framing, client) === FRAMING_CLOSE) return UPSTREAM_CLOSED;
+	// Answered before all of it was sent: what is left of it may come or not, so nothing can follow.
+	const isEarly = !exchanges.has(client, REQUEST_SENT);
+	if (isEarly || at(exchanges.response.framing, client) === FRAMING_CLOSE) return UPSTREAM_CLOSED;
 	const { requestsPerConnection } = core.listenerOf(client).plan.http;
 	return at(exchanges.requests, client) >= requestsPerConnection ? RECYCLED : CLIENT_CLOSED;
 }

@@ -5,7 +5,7 @@
 export const REASONS = [
 	/** The client ended its direction first, and the other followed: the normal end. */
 	"client_closed",
-	/** The upstream ended its direction first. */
+	/** The upstream ended its direction first, or answered a request for good before all of it was there. */
 	"upstream_closed",
 	"client_reset",
 	"upstream_reset",

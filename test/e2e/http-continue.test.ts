@@ -49,6 +49,7 @@ scenario("a refusal instead of 100 is passed on, and the connection ends with it
 	assert.match(await client.rest(), /^HTTP\/1\.1 413 [\s\S]*\r\nConnection: close\r\n\r\n$/);
 	client.end();
 	assert.equal(await server.over(), "ended");
+	assert.equal((await gateway.onlySession()).reason, "upstream_closed");
 	await gateway.metricIs("sluice_pool_idle", (count) => count === 0);
 });
 
