@@ -54,7 +54,8 @@ scenario("a body that drips more slowly than it may is 408, and one in time is n
 	assert.match((await message(slow)).head, /^HTTP\/1\.1 408 /);
 	clearInterval(drip);
 	slow.end();
-	assert.equal(await slow.over(), "ended");
+	// Its drops may still be on their way when the second that it had to hear this is over.
+	assert.match(await slow.over(), /^(ended|EPIPE|ECONNRESET)$/);
 	assert.equal((await gateway.sessionOf(slow)).reason, "request_timeout");
 	assert.equal(fast.ended, false);
 	fast.reset();
