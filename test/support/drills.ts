@@ -9,6 +9,7 @@ const BUSY = new Set([
 	"relay.overdueMaxMs",
 	"link.overdueMs",
 	"goodAgainMs",
+	"heldShare",
 	"cpuWhileFullCores",
 	"memoryDriftBytes",
 	"calm.success",
