@@ -18,7 +18,7 @@ import {
 } from "./openssl/errors.js";
 import * as ssl from "./openssl/library.js";
 import { ServerCallbacks, ServerContext, type ServerOptions } from "./openssl/server.js";
-import { Tickets } from "./openssl/tickets.js";
+import { inCMemory, Tickets } from "./openssl/tickets.js";
 import { FAILED, type TlsLibrary, TRUNCATED, WANT_READ, WANT_WRITE } from "./openssl/tls.js";
 
 // SSL_get_error(3)
@@ -48,6 +48,11 @@ const END = 0;
 /** `XN_FLAG_RFC2253` of x509.h: with everything beyond printable ASCII escaped, so it can stand in a log or a header. */
 const NAME_RFC_2253 = 0x1110317;
 
+/** RFC 7301, section 3.1: a name's length is one byte. */
+const PROTOCOL_MAX_BYTES = 255;
+
+const LATIN1 = new TextDecoder("latin1");
+
 export class Openssl implements TlsLibrary {
 	readonly #base: number;
 	readonly #tickets: Tickets;
@@ -58,6 +63,9 @@ export class Openssl implements TlsLibrary {
 	// Results by reference: a pointer and a length.
 	readonly #words = new BigUint64Array(new ArrayBuffer(16));
 	readonly #wordsAt: number;
+	/** Made once: what is made per session lives until the next collection, scattered among OpenSSL's buffers. */
+	readonly #protocol = inCMemory(new Uint8Array(PROTOCOL_MAX_BYTES));
+	readonly #protocolAt = libc.addressOf(this.#protocol);
 	/** Sessions of which a record waits for room in the kernel. */
 	readonly #writing = new Set<number>();
 	#live = 0;
@@ -271,9 +279,8 @@ export class Openssl implements TlsLibrary {
 		ssl.alpnSelected(session, this.#wordsAt, this.#wordsAt + 8);
 		const length = Number(this.#words[1]);
 		if (length === 0) return "";
-		const bytes = new Uint8Array(new ArrayBuffer(length));
-		ssl.copy(libc.addressOf(bytes), Number(this.#words[0]), length);
-		return new TextDecoder("latin1").decode(bytes);
+		ssl.copy(this.#protocolAt, Number(this.#words[0]), length);
+		return LATIN1.decode(this.#protocol.subarray(0, length));
 	}
 
 	version(session: number): string {
@@ -296,7 +303,7 @@ export class Openssl implements TlsLibrary {
 				if (length === 0) return "";
 				const bytes = new Uint8Array(new ArrayBuffer(length));
 				ssl.readBuffer(buffer, libc.addressOf(bytes), length);
-				return new TextDecoder("latin1").decode(bytes);
+				return LATIN1.decode(bytes);
 			},
 			"",
 		);

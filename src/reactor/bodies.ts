@@ -3,7 +3,6 @@
  * watched, so that nothing of what stands behind it goes with it.
  */
 import { EAGAIN } from "../kernel/constants.js";
-import { NO_EDITS } from "../protocol/http/edits.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../protocol/http/framing.js";
 import { COMPLETE, MALFORMED, NEED_MORE } from "../protocol/index.js";
 import { at } from "./at.js";
@@ -125,7 +124,7 @@ function loadScanner(core: Core, client: number, bodies: Bodies): void {
 export function forbidTrailers(core: Core, client: number, bodies: Bodies): void {
 	const rules = core.rulesOf(client);
 	const isRequest = bodies === core.exchanges.request;
-	const edits = (isRequest ? rules?.request : rules?.response) ?? NO_EDITS;
+	const edits = isRequest ? rules.request : rules.response;
 	core.chunkedScanner.forbid(edits.droppedHashes, isRequest ? core.requestRewrite.subjectHash : 0);
 }
 

@@ -131,6 +131,11 @@ export class Certificates {
 		this.#clients.get(board)?.context?.remember(session);
 	}
 
+	/** A handshake with an address failed: if it was to continue a session, none is continued for a while. */
+	handshakeFailed(board: number, session: number): void {
+		this.#clients.get(board)?.context?.handshakeFailed(session);
+	}
+
 	dispose(): void {
 		for (const { context } of this.#current.values()) context?.free();
 		for (const { context } of this.#clients.values()) context?.free();

@@ -61,6 +61,7 @@ export function close(core: Core, slot: number, reason: number): void {
 	const place = at(table.sourcePlace, client);
 	if (place !== NONE) core.sources.leave(place);
 	core.longNames.delete(client);
+	core.proxyHeaders.delete(client);
 	core.requestLog.ids.delete(client);
 	const policy = at(table.policy, client);
 	core.policySessions[policy] = (core.policySessions[policy] ?? 0) - 1;

@@ -26,9 +26,9 @@ import { Journal } from "./journal.js";
 import { Owners } from "./owners.js";
 import { Pipes } from "./pipes.js";
 import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
-import { IdleLists, keepAddresses } from "./pool.js";
+import { armPooled, IdleLists, keepAddresses } from "./pool.js";
 import { RequestLog } from "./request-log.js";
-import { RouteRules } from "./route-rules.js";
+import { type RouteRules, rulesOfRoutes } from "./route-rules.js";
 import { Secures } from "./secures.js";
 import { Room } from "./shed.js";
 import { Sources } from "./sources.js";
@@ -93,6 +93,8 @@ const NO_BYTES = new Uint8Array(0);
 export interface ReactorListener {
 	plan: ListenerPlan;
 	router: Router;
+	/** By the routes' order in the plan. */
+	rules: readonly RouteRules[];
 	/** Whom of its clients' names it terminates. */
 	certificates: CertificateNames;
 	policy: number;
@@ -147,8 +149,6 @@ export class Core {
 	/** One of them waits for a session to end. */
 	waitsForPlace = false;
 	readonly room = new Room();
-	/** What routes do with requests, by route slot; none for those that do nothing. */
-	readonly routeRules = new Map<number, RouteRules>();
 	/** By upstream slot. */
 	readonly upstreams = new Map<number, Balancer>();
 	/** Deadlines by the number a session carries. Old ones stay while sessions use them. */
@@ -185,6 +185,9 @@ export class Core {
 
 	/** Names that do not fit their row, by client slot. */
 	readonly longNames = new Map<number, Uint8Array>();
+	/** PROXY headers that were taken off their streams, by client row: some upstream may have to be told. */
+	readonly proxyHeaders = new Map<number, Uint8Array>();
+	saysProxyHeaders = false;
 
 	/** What is noted of requests that will be logged. */
 	readonly requestLog = new RequestLog();
@@ -289,9 +292,9 @@ export class Core {
 		this.#lastListener = undefined;
 	}
 
-	/** What a client's route does with requests, where it does anything. */
-	rulesOf(client: number): RouteRules | undefined {
-		return this.routeRules.size === 0 ? undefined : this.routeRules.get(at(this.table.route, client));
+	/** What is done with a client's request, which has taken its route. */
+	rulesOf(client: number): RouteRules {
+		return this.exchanges.rules[client] as RouteRules; // set by routeRequest
 	}
 
 	policyOf(client: number): Policy {
@@ -317,6 +320,7 @@ export class Core {
 			this.applyUpstream(upstream);
 		}
 		for (const slot of gone) this.upstreams.delete(slot);
+		this.saysProxyHeaders = plan.upstreams.some(({ proxyProtocol }) => proxyProtocol !== "off");
 		this.#keepPooled();
 		this.certificates.useTicketKeys(plan.ticketKeys);
 		const listeners = [...plan.listeners, ...this.#leaving(plan)];
@@ -331,22 +335,20 @@ export class Core {
 			const looks = listenerPlan.readsRequests || listenerPlan.tls.length > 0;
 			const router = new Router(conditions, looks);
 			const certificates = this.certificates.namesOf(listenerPlan);
-			// Of routes that are gone they stay: an answer may be under way. A slot's next route replaces them.
-			for (const { slot, conditions } of listenerPlan.routes) {
-				if (conditions.requests === null) this.routeRules.delete(slot);
-				else this.routeRules.set(slot, new RouteRules(conditions.requests));
-			}
+			const rules = rulesOfRoutes(listenerPlan);
 			const present = this.listeners.get(listenerPlan.slot);
 			if (present !== undefined && present.plan.fd === listenerPlan.fd) {
 				removed.delete(listenerPlan.slot);
 				present.plan = listenerPlan;
 				present.router = router;
+				present.rules = rules;
 				present.certificates = certificates;
 				present.policy = policy;
 			} else
 				added.push({
 					plan: listenerPlan,
 					router,
+					rules,
 					certificates,
 					policy,
 					paused: false,
@@ -392,6 +394,7 @@ export class Core {
 		const before = this.#pooled;
 		this.#pooled = wanted;
 		keepAddresses(this, (address) => wanted.has(address) && wanted.get(address) === before.get(address));
+		armPooled(this);
 	}
 
 	/** The address of `family` in column `source` lies in one of the blocks. */

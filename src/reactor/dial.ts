@@ -3,7 +3,6 @@ import {
 	AF_UNIX,
 	EADDRNOTAVAIL,
 	EAGAIN,
-	ECONNREFUSED,
 	EINPROGRESS,
 	EMFILE,
 	ENFILE,
@@ -18,18 +17,18 @@ import {
 	EPOLLRDHUP,
 	ETIMEDOUT,
 } from "../kernel/constants.js";
-import { copyAddress, copyUnmapped, familyAt, portAt } from "../kernel/sockaddr.js";
-import { parseProxyHeader, writeProxyV1, writeProxyV2 } from "../protocol/index.js";
+import { familyAt } from "../kernel/sockaddr.js";
 import { at } from "./at.js";
-import { close, closeFailed, closeLink } from "./close.js";
+import { close, closeLink } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { beginExchange } from "./exchange-request.js";
 import { REPEATABLE, RETRIED } from "./exchanges.js";
 import { lend, makeLinkRoom } from "./pool.js";
+import { exchangeProxyHeaders } from "./proxy-header.js";
 import { CONNECT_REFUSED, CONNECT_TIMEOUT, FD_PRESSURE, MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
 import { refuse } from "./refuse.js";
-import { beginRelay, sendFirst } from "./relay.js";
+import { beginRelay } from "./relay.js";
 import { secureUpstream } from "./secure.js";
 import { WANTED } from "./secures.js";
 import { makeRoom } from "./shed.js";
@@ -52,10 +51,6 @@ const ATTEMPTS_MAX = 32;
 /** A Unix socket whose backlog is full says so at once; TCP would let the client wait, so this does. */
 const BACKLOG_RETRY_MS = 20;
 
-/** Where a received PROXY header is parsed again, and where the one for the upstream is written. */
-const HEADER_IN_AT = 0;
-const HEADER_OUT_AT = 32 * 1024;
-
 /** Dials the next address of the session's upstream, or closes the session with `exhausted` when none is left. */
 export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): void {
 	const { table, kernel, board, counters } = core;
@@ -72,7 +67,8 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		const index = balancer.choose(tried, table.source, client * 16, sourceBytes, core.nowMs);
 		const address = balancer.plan.addresses[index];
 		if (address === undefined) break;
-		if (at(table.attempts, client) > 0) counters.add(DIAL_RETRIES, 1);
+		// Not again for each look at a backlog.
+		if (at(table.attempts, client) > 0 && at(table.dialledMs, client) === 0) counters.add(DIAL_RETRIES, 1);
 		table.attempts[client] = at(table.attempts, client) + 1;
 		// An address beyond the bits shares one, so that it is not the first choice again.
 		table.tried[client] = tried | (1 << (index % ATTEMPTS_MAX));
@@ -84,6 +80,7 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 			if (link !== NONE) {
 				board.enter(address.board);
 				table.address[client] = address.board;
+				core.tlsFailures.delete(client); // another address's
 				beginExchange(core, client, link, false);
 				return;
 			}
@@ -97,10 +94,15 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		const result = kernel.connect(fd, address.sockaddr);
 		if (result === -EAGAIN) {
 			kernel.close(fd);
-			table.attempts[client] = at(table.attempts, client) - 1;
-			table.tried[client] = tried;
-			waitForBacklog(core, client);
-			return;
+			if (waitsForBacklog(core, client)) {
+				table.attempts[client] = at(table.attempts, client) - 1;
+				table.tried[client] = tried;
+				return;
+			}
+			table.dialledMs[client] = 0;
+			failed(core, client, address.board);
+			reason = CONNECT_TIMEOUT;
+			continue;
 		}
 		if (result < 0 && result !== -EINPROGRESS) {
 			kernel.close(fd);
@@ -117,14 +119,14 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 	refuse(core, client, reason);
 }
 
-/** Tries again soon, for as long as a TCP connect would wait. */
-function waitForBacklog(core: Core, client: number): void {
+/** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */
+function waitsForBacklog(core: Core, client: number): boolean {
 	const { table, wheel } = core;
 	if (at(table.dialledMs, client) === 0) table.dialledMs[client] = core.nowMs;
+	if (core.nowMs - at(table.dialledMs, client) >= core.policyOf(client).connectMs) return false;
 	table.state[client] = DIAL;
-	if (core.nowMs - at(table.dialledMs, client) >= core.policyOf(client).connectMs)
-		refuse(core, client, CONNECT_TIMEOUT);
-	else wheel.arm(client, core.nowMs + BACKLOG_RETRY_MS);
+	wheel.arm(client, core.nowMs + BACKLOG_RETRY_MS);
+	return true;
 }
 
 function open(core: Core, client: number, fd: number, throughTls: boolean): void {
@@ -185,6 +187,13 @@ export function redial(core: Core, link: number, reason: number): void {
 	giveUp(core, client, link);
 	failed(core, client, address);
 	dial(core, client, reason);
+}
+
+/** Its address went with a reload: another of the same upstream may be there, or it is told that none is. */
+export function dialElsewhere(core: Core, link: number): void {
+	const client = at(core.table.peer, link);
+	giveUp(core, client, link);
+	dial(core, client);
 }
 
 /** The client no longer holds an upstream connection, nor an address. */
@@ -249,82 +258,6 @@ function ready(core: Core, client: number, link: number, events: number): void {
 	setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(client));
 	beginExchange(core, client, link, true);
 }
-
-/** Takes the client's PROXY header off the stream, and sends the upstream its own. False: the session is closed. */
-function exchangeProxyHeaders(core: Core, client: number, link: number): boolean {
-	const { table, kernel, proxyHeader, secures } = core;
-	const before = secures.proxyHeaders.get(client);
-	const received = before?.length ?? at(table.proxyHeaderBytes, client);
-	if (before !== undefined) {
-		kernel.memory.set(before, HEADER_IN_AT);
-		parseProxyHeader(kernel.memory, HEADER_IN_AT, HEADER_IN_AT + received, proxyHeader);
-	} else if (received > 0) {
-		// It was peeked whole before, so it is there whole now.
-		const count = kernel.receive(at(table.fd, client), HEADER_IN_AT, received);
-		if (count !== received) {
-			closeFailed(core, client, count < 0 ? -count : ECONNREFUSED);
-			return false;
-		}
-		parseProxyHeader(kernel.memory, HEADER_IN_AT, HEADER_IN_AT + received, proxyHeader);
-	}
-	const balancer = core.upstreams.get(at(table.upstream, client));
-	if (balancer === undefined) {
-		// It went with a reload, and whether it expects a header with it.
-		close(core, client, UPSTREAM_DOWN);
-		return false;
-	}
-	const version = balancer.plan.proxyProtocol;
-	if (version === "off") return true;
-	const length = writeHeader(core, client, version, received > 0);
-	if (!sendFirst(core, link, HEADER_OUT_AT, length)) {
-		close(core, client, MEMORY_PRESSURE);
-		return false;
-	}
-	return true;
-}
-
-function writeHeader(core: Core, client: number, version: "v1" | "v2", received: boolean): number {
-	const { table, kernel, proxyHeader } = core;
-	const family = at(table.family, client) as 4 | 6; // written by accept and by the PROXY header, nothing else
-	const source = table.source.subarray(client * 16, client * 16 + 16);
-	const sourcePort = at(table.sourcePort, client);
-	const destination = DESTINATION;
-	let destinationPort = 0;
-	let destinationFamily: 0 | 4 | 6 = 0;
-	if (received && !proxyHeader.isLocal && proxyHeader.family !== 0) {
-		destinationFamily = copyUnmapped(proxyHeader.family, proxyHeader.destinationAddress, destination, 0);
-		destinationPort = proxyHeader.destinationPort;
-	} else if (kernel.localAddress(at(table.fd, client), core.addressAt) >= 0) {
-		destinationFamily = copyAddress(kernel.memory, core.addressAt, destination, 0);
-		destinationPort = portAt(kernel.memory, core.addressAt);
-	}
-	// Both addresses must be of one family. They differ only when a trusted sender's header says so.
-	const named = destinationFamily === family ? family : 0;
-	if (version === "v1")
-		return writeProxyV1(
-			kernel.memory,
-			HEADER_OUT_AT,
-			named,
-			source,
-			sourcePort,
-			destination,
-			destinationPort,
-		);
-	return writeProxyV2(
-		kernel.memory,
-		HEADER_OUT_AT,
-		named,
-		source,
-		sourcePort,
-		destination,
-		destinationPort,
-		received ? kernel.memory : undefined,
-		received ? proxyHeader.tlvStart : 0,
-		received ? proxyHeader.tlvEnd : 0,
-	);
-}
-
-const DESTINATION = new Uint8Array(16);
 
 /** A socket; when none is left, whoever has earned less than this client makes room for it. */
 function openSocket(core: Core, client: number, family: number): number {

@@ -7,6 +7,7 @@ import { ANSWERED, AWAITS_CONTINUE, KEEPS_CLIENT, REQUEST_CUT, REQUEST_SENT } fr
 import { lifetimeDeadline, lookAtBoth, nextLook, stallDeadline, waitsSince } from "./outbox.js";
 import {
 	HALF_CLOSED_TIMEOUT,
+	HANDSHAKE_TIMEOUT,
 	IDLE_TIMEOUT,
 	LIFETIME,
 	REQUEST_TIMEOUT,
@@ -67,6 +68,8 @@ export function requestTimedOut(core: Core, client: number): void {
 	else if (stallDeadline(core, client) <= core.nowMs) close(core, client, STALL_TIMEOUT);
 	else if (isBlocked(core, client)) close(core, client, LIFETIME);
 	else if (at(core.exchanges.headMs, client) > 0) answerAndClose(core, client, 408, REQUEST_TIMEOUT);
+	// Behind TLS, whose handshake was all that it ever said.
+	else if (at(core.exchanges.requests, client) === 0) close(core, client, HANDSHAKE_TIMEOUT);
 	else if (lifetimeDeadline(core, client) <= core.nowMs) lingerThenClose(core, client, LIFETIME);
 	else lingerThenClose(core, client, IDLE_TIMEOUT);
 }

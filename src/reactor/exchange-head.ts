@@ -1,5 +1,5 @@
 /** How an exchange begins: the head of a request is read, as it comes. */
-import { EAGAIN, ENOBUFS, SO_RCVBUF, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
+import { EAGAIN, ENOBUFS } from "../kernel/constants.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
 import { HEAD_LIMIT_BYTES, headEnd } from "../protocol/http/head-end.js";
 import { parseRequest } from "../protocol/http/request.js";
@@ -12,6 +12,7 @@ import { armRequest } from "./exchange-deadlines.js";
 import { routeRequest } from "./exchange-route.js";
 import { BAD_REQUEST, CLIENT_CLOSED, DRAINED, MEMORY_PRESSURE } from "./reasons.js";
 import { answerAndClose, lingerThenClose } from "./refuse.js";
+import { widenWindow } from "./socket-options.js";
 import { AHEAD, BLOCKED, ENDING, READABLE, SECURED, WHOLE_HEADS } from "./table.js";
 import { emptied, gather, isSecured, peek, putBack, receive } from "./transport.js";
 
@@ -68,25 +69,6 @@ export function readRequest(core: Core, client: number): void {
 function mayTake(core: Core, client: number): boolean {
 	if ((at(core.table.flags, client) & (WHOLE_HEADS | SECURED | AHEAD)) !== WHOLE_HEADS) return false;
 	return 2 * core.chunks.available > core.chunks.count && core.bufferRoom >= CHUNK_BYTES;
-}
-
-/** Room for a head beside what the kernel may still hold of the bytes before it. */
-const WINDOW_BYTES = 128 * 1024;
-
-/**
- * Peeked bytes stay in the kernel, in buffers that they may share with bytes that were taken long ago: a few of them
- * can keep the receive buffer full, and the window shut, so that the rest of their head could never come. The kernel
- * grows the buffer of a socket that waits for more than it has; where a size was configured, it is told to.
- */
-export function widenWindow(core: Core, slot: number): void {
-	const { kernel, table } = core;
-	const fd = at(table.fd, slot);
-	if (core.policyOf(table.clientOf(slot)).receiveBufferBytes > 0) {
-		kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, WINDOW_BYTES);
-		return;
-	}
-	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, WINDOW_BYTES);
-	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
 }
 
 function waitForHead(core: Core, client: number, count: number, scanFrom: number): void {

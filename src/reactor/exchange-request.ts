@@ -2,7 +2,6 @@
 import { EAGAIN } from "../kernel/constants.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
 import { statusOf } from "../protocol/http/causes.js";
-import { NO_EDITS } from "../protocol/http/edits.js";
 import { FRAMING_NONE } from "../protocol/http/framing.js";
 import { parseRequest } from "../protocol/http/request.js";
 import { NO_ROOM, writeRequestHead } from "../protocol/http/rewrite.js";
@@ -96,8 +95,9 @@ function sendHead(core: Core, client: number, link: number): void {
 		return;
 	}
 	requestRewrite.host = upstream.plan.host;
-	requestRewrite.via = listener.plan.http.via;
-	requestRewrite.edits = core.rulesOf(client)?.request ?? NO_EDITS;
+	const rules = core.rulesOf(client);
+	requestRewrite.via = rules.via;
+	requestRewrite.edits = rules.request;
 	requestRewrite.keepsUpgrade = exchanges.has(client, WEBSOCKET);
 	requestRewrite.isTrusted = isTrusted(core, listener, client);
 	requestRewrite.peerFamily = at(table.family, client) as 4 | 6; // written by accept and by PROXY headers

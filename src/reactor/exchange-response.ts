@@ -1,6 +1,5 @@
 /** The second half of an exchange: the upstream's answer is passed on, its interim heads, its head, its body. */
 import { EAGAIN, ENOBUFS, EPOLLIN } from "../kernel/constants.js";
-import { NO_EDITS } from "../protocol/http/edits.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
 import { parseResponse, STATUS_CONTINUE } from "../protocol/http/response.js";
 import { NO_ROOM, writeResponseHead } from "../protocol/http/rewrite.js";
@@ -22,7 +21,7 @@ import {
 import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
 import { count, finish, refuseAmid, upstreamFailed } from "./exchange-end.js";
-import { PEEK_BYTES, widenWindow } from "./exchange-head.js";
+import { PEEK_BYTES } from "./exchange-head.js";
 import { beginRate, NOT_TAKEN, OUT_AT, ROUNDS_PER_TURN, sendHeadBytes } from "./exchange-request.js";
 import {
 	ANSWERED,
@@ -42,6 +41,7 @@ import { takenOut } from "./pool.js";
 import { BAD_RESPONSE, CLIENT_RESET, MEMORY_PRESSURE, UPSTREAM_CLOSED, UPSTREAM_RESET } from "./reasons.js";
 import { RECYCLED_UPGRADED } from "./recycle-reasons.js";
 import { beginRelay } from "./relay.js";
+import { widenWindow } from "./socket-options.js";
 import { AHEAD, BLOCKED, ENDING, EXCHANGE, EXCHANGES, READABLE, SECURED } from "./table.js";
 import { discard, emptied, gather, isSecured, peek, putBack, receive } from "./transport.js";
 
@@ -71,8 +71,10 @@ export function readResponse(core: Core, client: number, link: number): void {
 		if (step === BODY_MOVED) continue;
 		if (step === BODY_READ_FAILED) closeFailed(core, link, core.receiveErrno);
 		else if (step === BODY_WRITE_FAILED) close(core, client, CLIENT_RESET);
-		else if (step === BODY_MALFORMED) close(core, client, BAD_RESPONSE);
-		else close(core, client, exchanges.has(client, UPSTREAM_CUT) ? UPSTREAM_RESET : UPSTREAM_CLOSED);
+		else if (step === BODY_MALFORMED) {
+			core.counters.badResponse(core.chunkedScanner.cause);
+			close(core, client, BAD_RESPONSE);
+		} else close(core, client, exchanges.has(client, UPSTREAM_CUT) ? UPSTREAM_RESET : UPSTREAM_CLOSED);
 		return;
 	}
 	if (at(table.generation, client) === generation) core.enqueue(link);
@@ -128,8 +130,9 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 		return true;
 	}
 	const keeps = responseHead.isInterim || keepsClient(core, client);
-	responseRewrite.via = core.listenerOf(client).plan.http.via;
-	responseRewrite.edits = core.rulesOf(client)?.response ?? NO_EDITS;
+	const rules = core.rulesOf(client);
+	responseRewrite.via = rules.via;
+	responseRewrite.edits = rules.response;
 	responseRewrite.requestMinor = minor;
 	responseRewrite.closes = !keeps;
 	const length = writeResponseHead(kernel.memory, responseHead, responseRewrite, kernel.memory, OUT_AT);

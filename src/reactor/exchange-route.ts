@@ -18,6 +18,7 @@ import { KEEPS_CLIENT, REPEATABLE, SPEAKS_1_1, WEBSOCKET } from "./exchanges.js"
 import { BAD_REQUEST, LIMIT_BODY, LIMIT_RATE, NO_ROUTE, REJECTED } from "./reasons.js";
 import { answerAndClose } from "./refuse.js";
 import { noteRequest } from "./request-log.js";
+import type { RouteRules } from "./route-rules.js";
 import { describe, isMisdirected } from "./secure.js";
 import { EXCHANGES, NAME_BYTES, NONE, READABLE } from "./table.js";
 
@@ -29,6 +30,7 @@ export function routeRequest(core: Core, client: number): void {
 	const { authority } = requestHead;
 	rememberRequest(core, client, limits.requestsPerConnection);
 	// What the connection's request before this one had.
+	core.tlsFailures.delete(client);
 	table.route[client] = NONE;
 	table.upstream[client] = NONE;
 	noteRequest(core, client, listener);
@@ -74,7 +76,9 @@ export function routeRequest(core: Core, client: number): void {
 		dial(core, client);
 		return;
 	}
-	const bodyBytes = core.rulesOf(client)?.bodyBytes ?? limits.requestBodyBytes;
+	const rules = listener.rules[index] as RouteRules; // one for each route
+	exchanges.rules[client] = rules;
+	const { bodyBytes } = rules;
 	if (requestHead.contentLength > bodyBytes) {
 		answerAndClose(core, client, 413, LIMIT_BODY);
 		return;

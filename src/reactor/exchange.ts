@@ -19,21 +19,17 @@ import { sendBody } from "./exchange-request.js";
 import { readResponse } from "./exchange-response.js";
 import { noteNews, SAYS_SOMETHING } from "./news.js";
 import { EMPTIED, flushOutbox } from "./outbox.js";
+import { takeProxyHeader } from "./proxy-header.js";
 import { CLIENT_RESET, INTERNAL } from "./reasons.js";
 import { lingerThenClose } from "./refuse.js";
 import { lowerWater } from "./socket-options.js";
 import { CLOSING, ENDING, EXCHANGE, EXCHANGES, HAD_REQUESTS, READABLE, REQUEST } from "./table.js";
 import { takeError } from "./transport.js";
 
-/** A connection that was recognised as HTTP, on a listener that reads requests. */
-export function beginExchanges(core: Core, client: number): void {
-	const { table, kernel, exchanges } = core;
-	const proxyHeader = at(table.proxyHeaderBytes, client);
-	if (proxyHeader > 0) {
-		// Peeked whole before, and nothing behind it needs it any more.
-		kernel.discard(at(table.fd, client), proxyHeader);
-		table.proxyHeaderBytes[client] = 0;
-	}
+/** A connection on a listener that reads requests. `headMs`: when its first head began to come; 0: nothing has come yet. */
+export function beginExchanges(core: Core, client: number, headMs: number): void {
+	const { table, exchanges } = core;
+	takeProxyHeader(core, client);
 	// What comes next may be shorter than the rest of the first head was.
 	if (lowerWater(core, client) < 0) {
 		close(core, client, INTERNAL);
@@ -43,7 +39,7 @@ export function beginExchanges(core: Core, client: number): void {
 	table.flags[client] = at(table.flags, client) | EXCHANGES | HAD_REQUESTS | READABLE;
 	table.recognizedMs[client] = core.nowMs;
 	exchanges.begin(client);
-	exchanges.headMs[client] = at(table.acceptedMs, client);
+	exchanges.headMs[client] = headMs;
 	core.counters.handshakeTook(at(table.listener, client), core.nowMs - at(table.acceptedMs, client));
 	armRequest(core, client);
 	readRequest(core, client);

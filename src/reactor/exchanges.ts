@@ -4,6 +4,7 @@
  */
 import { METHOD_OTHER } from "../protocol/http/methods.js";
 import { at } from "./at.js";
+import type { RouteRules } from "./route-rules.js";
 import { NONE } from "./table.js";
 
 // Flags of an exchange.
@@ -91,6 +92,8 @@ export class Exchanges {
 	readonly headMs: Float64Array;
 	/** When the request's head was whole, and it was routed; 0: that has not come yet. */
 	readonly startedMs: Float64Array;
+	/** What is done with it, as of the plan by which it was routed. */
+	readonly rules: (RouteRules | undefined)[];
 	/** When it had been sent to its end. */
 	readonly sentMs: Float64Array;
 	/** Where the measuring of a request body's rate began: time, and bytes sent by then. */
@@ -121,6 +124,7 @@ export class Exchanges {
 		this.sentBefore = new Float64Array(sessions);
 		this.headMs = new Float64Array(sessions);
 		this.startedMs = new Float64Array(sessions);
+		this.rules = new Array<RouteRules | undefined>(sessions).fill(undefined);
 		this.sentMs = new Float64Array(sessions);
 		this.rateMs = new Float64Array(sessions);
 		this.rateSent = new Float64Array(sessions);

@@ -82,7 +82,7 @@ export function giveBack(core: Core, link: number): void {
 	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
 	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
 	else if (at(exchanges.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
-	else if (core.nowMs >= at(exchanges.openedMs, place) + ageOf(plan, place)) retire(core, link, RECYCLED_AGE);
+	else if (core.nowMs >= oldAtMs(core, plan, place)) retire(core, link, RECYCLED_AGE);
 	else if (core.draining) retire(core, link, RECYCLED_STOPPED);
 	else if (at(idleLists.lengths, address) >= plan.idleMax) retire(core, link, RECYCLED_IDLE);
 	else {
@@ -96,8 +96,7 @@ export function giveBack(core: Core, link: number): void {
 		idleLists.heads[address] = link;
 		idleLists.lengths[address] = at(idleLists.lengths, address) + 1;
 		idleLists.idle++;
-		// Armed once and then left alone: what is due is asked when it fires.
-		if (at(table.deadlineMs, link) === 0) core.wheel.arm(link, core.nowMs + plan.idleMs);
+		armIdle(core, link, plan);
 	}
 }
 
@@ -142,20 +141,47 @@ export function pooled(core: Core, link: number): void {
 
 /** Its deadline passed: it may have been idle, or alive, for too long. */
 export function linkTimedOut(core: Core, link: number): void {
-	const { table, exchanges } = core;
-	const place = link - table.sessions;
-	const plan = poolOf(core, place);
 	// Lent: it is armed again when it is given back.
-	if (at(table.state, link) !== POOLED) return;
-	const oldAtMs = plan === undefined ? 0 : at(exchanges.openedMs, place) + ageOf(plan, place);
-	const idleAtMs = plan === undefined ? 0 : at(exchanges.idleSinceMs, place) + plan.idleMs;
-	if (core.nowMs < oldAtMs && core.nowMs < idleAtMs) {
-		core.wheel.arm(link, Math.min(oldAtMs, idleAtMs));
+	if (at(core.table.state, link) !== POOLED) return;
+	const place = link - core.table.sessions;
+	const plan = poolOf(core, place);
+	if (plan !== undefined && core.nowMs < Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place))) {
+		armIdle(core, link, plan);
 		return;
 	}
 	unlink(core, link);
 	if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
-	else retire(core, link, core.nowMs >= oldAtMs ? RECYCLED_AGE : RECYCLED_IDLE);
+	else retire(core, link, core.nowMs >= oldAtMs(core, plan, place) ? RECYCLED_AGE : RECYCLED_IDLE);
+}
+
+/** A deadline that fires too soon is looked at again, and costs less than moving one with each request. */
+function armIdle(core: Core, link: number, plan: PoolPlan): void {
+	const place = link - core.table.sessions;
+	const dueMs = Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place));
+	const armedMs = at(core.table.deadlineMs, link);
+	if (armedMs === 0 || armedMs > dueMs) core.wheel.arm(link, dueMs);
+}
+
+function oldAtMs(core: Core, plan: PoolPlan, place: number): number {
+	return at(core.exchanges.openedMs, place) + ageOf(plan, place);
+}
+
+function idleAtMs(core: Core, plan: PoolPlan, place: number): number {
+	return at(core.exchanges.idleSinceMs, place) + plan.idleMs;
+}
+
+/** A reload may have shortened how long idle connections are kept. */
+export function armPooled(core: Core): void {
+	const { idleLists, exchanges, table } = core;
+	for (let address = 0; address < ADDRESSES_MAX && idleLists.idle > 0; address++)
+		for (
+			let link = at(idleLists.heads, address);
+			link !== NONE;
+			link = at(exchanges.next, link - table.sessions)
+		) {
+			const plan = poolOf(core, link - table.sessions);
+			if (plan !== undefined) armIdle(core, link, plan);
+		}
 }
 
 /** Ends the idle connections whose address is in no plan any more: its place may be given to another. */

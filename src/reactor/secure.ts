@@ -12,10 +12,11 @@ import type { Entry } from "./certificates.js";
 import { close } from "./close.js";
 import { type Core, type ReactorListener, TURN_BYTES } from "./core.js";
 import { scalarIndex } from "./counters.js";
-import { connectedSecurely, redial } from "./dial.js";
+import { connectedSecurely, dialElsewhere, redial } from "./dial.js";
 import { beginExchanges } from "./exchange.js";
 import { watchOut } from "./outbox.js";
-import { HANDSHAKE_TIMEOUT, INTERNAL, MEMORY_PRESSURE, TLS_FAILED, UPSTREAM_DOWN } from "./reasons.js";
+import { takeProxyHeader } from "./proxy-header.js";
+import { HANDSHAKE_TIMEOUT, INTERNAL, MEMORY_PRESSURE, TLS_FAILED } from "./reasons.js";
 import { lingerThenClose } from "./refuse.js";
 import { OPEN } from "./secures.js";
 import { armFirstByte, handshakeEndsAt, sniff, takeRoute } from "./sniff.js";
@@ -40,7 +41,7 @@ export function secureClient(
 	name: Uint8Array,
 	length: number,
 ): void {
-	const { secures, certificates } = core;
+	const { secures, certificates, table } = core;
 	if (lowerWater(core, client) < 0) {
 		close(core, client, INTERNAL);
 		return;
@@ -49,23 +50,13 @@ export function secureClient(
 	if (!open(core, client, () => certificates.contextOf(entry))) return;
 	// What is kept of it goes with the session.
 	takeProxyHeader(core, client);
+	// Inside, none is looked for.
+	table.flags[client] = at(table.flags, client) & ~PROXY_REQUIRED;
 	secures.entry[client] = entryId;
 	secures.alpn[client] = 0;
 	secures.keepName(client, name, length);
 	core.wheel.arm(client, handshakeEndsAt(core, client));
 	beginInTurn(core, client);
-}
-
-/** It stands before TLS, and whoever is dialled may have to be told. */
-function takeProxyHeader(core: Core, client: number): void {
-	const { table, kernel, secures } = core;
-	const length = at(table.proxyHeaderBytes, client);
-	if (length === 0) return;
-	// Peeked whole before, so it is there whole now.
-	const count = kernel.receive(at(table.fd, client), 0, length);
-	if (count > 0) secures.proxyHeaders.set(client, kernel.memory.slice(0, count));
-	table.proxyHeaderBytes[client] = 0;
-	table.flags[client] = at(table.flags, client) & ~PROXY_REQUIRED;
 }
 
 /** An upstream that is spoken to through TLS is connected. The client's deadline is the handshake's. */
@@ -87,7 +78,7 @@ function open(core: Core, slot: number, contextOf: () => TlsContext | undefined)
 	}
 	if (context === undefined) {
 		// Its address went with a reload, and how to speak to it with that.
-		close(core, slot, UPSTREAM_DOWN);
+		dialElsewhere(core, slot);
 		return false;
 	}
 	const session = tls.open(context, at(table.fd, slot));
@@ -168,7 +159,7 @@ function routeSecured(core: Core, listener: ReactorListener, client: number): vo
 		const upstream = listener.plan.routes[listener.router.match(query)]?.upstream ?? -1;
 		if (upstream >= 0 && core.upstreams.get(upstream)?.plan.pool != null) {
 			table.protocol[client] = PROTOCOL_HTTP;
-			beginExchanges(core, client);
+			beginExchanges(core, client, 0);
 		} else takeRoute(core, listener, client, PROTOCOL_TLS);
 		return;
 	}
@@ -208,8 +199,17 @@ export function isMisdirected(
 	if (wanted < 0) return false;
 	const asked = clientCaOf(core.certificates.entry(wanted));
 	if (asked === undefined) return false;
-	const own = isSecured(core, client) ? at(core.secures.entry, client) : NO_ENTRY;
-	return own === NO_ENTRY || asked !== clientCaOf(core.certificates.entry(own));
+	const ownId = isSecured(core, client) ? at(core.secures.entry, client) : NO_ENTRY;
+	if (ownId === NO_ENTRY) return true;
+	const own = core.certificates.entry(ownId);
+	const shown = clientCaOf(own);
+	if (shown === undefined) return true;
+	return asked !== shown && !isEarlier(own, core.certificates.entry(wanted));
+}
+
+/** What stood in the place of an entry before a reload: its connections go on with what they showed then. */
+function isEarlier(own: Entry, entry: Entry): boolean {
+	return own.plan.names.join() === entry.plan.names.join();
 }
 
 /** Entries count from 1. */
@@ -223,6 +223,11 @@ function failed(core: Core, slot: number, result: number): void {
 	const { table, counters } = core;
 	const isClient = slot < table.sessions;
 	counters.add(isClient ? FAILURES : UPSTREAM_FAILURES, 1);
+	if (result === FAILED && !isClient)
+		core.certificates.handshakeFailed(
+			at(core.secures.address, slot - table.sessions),
+			at(core.secures.session, slot),
+		);
 	if (result === FAILED) noteFailure(core, slot, core.tls.lastReason());
 	else noteFailure(core, slot, result === TRUNCATED ? "ended in the handshake" : "reset in the handshake");
 	if (!isClient) redial(core, slot, TLS_FAILED);

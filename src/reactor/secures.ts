@@ -43,8 +43,6 @@ export class Secures {
 	readonly nameLength: Uint8Array;
 	readonly #names: Uint8Array;
 	readonly #longNames = new Map<number, Uint8Array>();
-	/** PROXY headers that came before TLS, for whoever is told about the client by one. */
-	readonly proxyHeaders = new Map<number, Uint8Array>();
 
 	constructor(sessions: number) {
 		const rows = 2 * sessions;
@@ -83,7 +81,6 @@ export class Secures {
 		this.phase[slot] = NO_TLS;
 		if (slot < this.entry.length) this.entry[slot] = 0;
 		this.#longNames.delete(slot);
-		this.proxyHeaders.delete(slot);
 	}
 
 	/** Keeps the name in a client's hello: further requests are routed by it, too. */

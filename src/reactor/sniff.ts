@@ -35,7 +35,7 @@ import {
 } from "./reasons.js";
 import { answerAndClose, refuse } from "./refuse.js";
 import { describe, isMisdirected, secureClient } from "./secure.js";
-import { lowerWater } from "./socket-options.js";
+import { lowerWater, widenWindow } from "./socket-options.js";
 import { ENDING, LOW_WATER, NAME_BYTES, PROXY_REQUIRED, SECURED, URGENT } from "./table.js";
 import { gather, isSecured, peek } from "./transport.js";
 
@@ -108,7 +108,7 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 	else if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) {
 		// Malformed or not: who reads requests knows what to answer.
 		if (verdict === COMPLETE) keepName(core, slot);
-		beginExchanges(core, slot);
+		beginExchanges(core, slot, at(table.acceptedMs, slot));
 	} else if (isInside && recognition.protocol === PROTOCOL_TLS) {
 		// TLS within TLS is nothing that names inside could route.
 		takeRoute(core, listener, slot, PROTOCOL_OTHER);
@@ -173,6 +173,9 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 			return;
 		}
 	}
+	// A window that was configured to be small shuts over what is peeked.
+	else if (2 * count >= core.policyOf(slot).receiveBufferBytes && core.policyOf(slot).receiveBufferBytes > 0)
+		widenWindow(core, slot);
 	const flags = at(table.flags, slot);
 	if ((flags & ENDING) !== 0) {
 		// It will never be complete.

@@ -51,3 +51,22 @@ export function setLastingOptions(kernel: Kernel, fd: number, policy: Policy): v
 	kernel.setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, policy.userTimeoutMs);
 	kernel.setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, policy.unsentBytes);
 }
+
+/** Room for a head beside what the kernel may still hold of the bytes before it. */
+const WINDOW_BYTES = 128 * 1024;
+
+/**
+ * Peeked bytes stay in the kernel, in buffers that they may share with bytes that were taken long ago: a few of them
+ * can keep the receive buffer full, and the window shut, so that the rest of their head could never come. The kernel
+ * grows the buffer of a socket that waits for more than it has; where a size was configured, it is told to.
+ */
+export function widenWindow(core: Core, slot: number): void {
+	const { kernel, table } = core;
+	const fd = at(table.fd, slot);
+	if (core.policyOf(table.clientOf(slot)).receiveBufferBytes > 0) {
+		kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, WINDOW_BYTES);
+		return;
+	}
+	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, WINDOW_BYTES);
+	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+}

@@ -8,6 +8,7 @@ import { checkServerIdentity, connect as connectTls } from "node:tls";
 import type { HealthConfig, HttpCheckConfig } from "../config/config.js";
 import { formatDuration } from "../config/units.js";
 import type { ClientOptions } from "../kernel/openssl/client.js";
+import { CIPHER_SUITES, CIPHERS, GROUPS, SIGNATURES } from "../kernel/openssl/offers.js";
 import type { Target } from "./resolver.js";
 
 /** More than pages of health say. Whoever says more is reset amid it, and its status counts all the same. */
@@ -82,6 +83,12 @@ function secured(socket: Socket, { serverName, verify, ca, identity, alpn }: Cli
 		servername: isIP(serverName) === 0 ? serverName : "",
 		checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
 		rejectUnauthorized: verify,
+		minVersion: "TLSv1.2",
+		ciphers: `${CIPHER_SUITES}:${CIPHERS}`,
+		ecdhCurve: GROUPS,
+		sigalgs: SIGNATURES,
+		// An authority in `ca` need not be a root.
+		allowPartialTrustChain: true,
 		ALPNProtocols: [...alpn],
 		...(ca === undefined ? {} : { ca: ca.text }),
 		...(identity === undefined ? {} : { cert: identity.cert.text, key: identity.key.text }),

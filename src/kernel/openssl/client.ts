@@ -63,6 +63,10 @@ export class ClientContext extends Context {
 	#resumption = 0;
 	/** When a certificate was checked last: by a full handshake. */
 	#verifiedMs = 0;
+	/** Sessions amid a handshake that is to continue an earlier one. */
+	readonly #continuing = new Set<number>();
+	/** There are servers that give tickets and fail when they get them back. */
+	#continuesFromMs = 0;
 
 	constructor(options: ClientOptions, roots: Roots) {
 		super(ssl.clientMethod(), encodeAlpn(options.alpn));
@@ -81,11 +85,16 @@ export class ClientContext extends Context {
 	protected override prepare(session: number): void {
 		ssl.setConnectState(session);
 		if (this.#nameAt !== 0) ssl.control(session, CONTROL_HOST_NAME, NAME_TYPE_HOST, this.#nameAt);
-		if (this.#resumption !== 0 && Date.now() < this.#verifiedMs + RESUMPTION_MS)
+		// Its address may have been another's, which did not come to the end of its handshake.
+		this.#continuing.delete(session);
+		if (this.#resumption !== 0 && Date.now() < this.#verifiedMs + RESUMPTION_MS) {
 			ssl.setResumption(session, this.#resumption);
+			this.#continuing.add(session);
+		}
 	}
 
 	override established(session: number): void {
+		this.#continuing.delete(session);
 		if (ssl.sessionReused(session) !== 1) this.#verifiedMs = Date.now();
 	}
 
@@ -96,7 +105,7 @@ export class ClientContext extends Context {
 	 */
 	remember(session: number): boolean {
 		// What an earlier context believed, this one need not.
-		if (ssl.contextOf(session) !== this.pointer) return false;
+		if (ssl.contextOf(session) !== this.pointer || Date.now() < this.#continuesFromMs) return false;
 		const resumption = ssl.takeResumption(session);
 		if (resumption === 0) return false;
 		if (ssl.isResumable(resumption) !== 1) {
@@ -106,6 +115,12 @@ export class ClientContext extends Context {
 		this.forget();
 		this.#resumption = resumption;
 		return true;
+	}
+
+	handshakeFailed(session: number): void {
+		if (!this.#continuing.delete(session)) return;
+		this.forget();
+		this.#continuesFromMs = Date.now() + RESUMPTION_MS;
 	}
 
 	forget(): void {

@@ -94,6 +94,8 @@ export interface TlsContext {
 export interface TlsClientContext extends TlsContext {
 	/** Later sessions continue this one, when the upstream agrees. Call it before `free`. */
 	remember(session: number): boolean;
+	/** The upstream refused this handshake. If it was to continue a session, it may be that which it does not bear. */
+	handshakeFailed(session: number): void;
 }
 
 /**

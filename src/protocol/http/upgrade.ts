@@ -8,7 +8,7 @@ import {
 	FIELD_UPGRADE,
 } from "./field-names.js";
 import type { FieldSection } from "./field-section.js";
-import { FRAMING_NONE } from "./framing.js";
+import { FRAMING_LENGTH, FRAMING_NONE } from "./framing.js";
 import { EQUALS, ListMember } from "./grammar.js";
 import { METHOD_GET } from "./methods.js";
 import { type RequestHead, TARGET_ASTERISK } from "./request.js";
@@ -44,7 +44,8 @@ export function checkWebSocketRequest(bytes: Uint8Array, head: RequestHead): num
 	if (!head.wantsUpgrade || !hasMember(bytes, fields, FIELD_UPGRADE, TOKEN_WEBSOCKET)) return NOT_WEBSOCKET;
 	if (head.method !== METHOD_GET || head.targetForm === TARGET_ASTERISK) return WEBSOCKET_MALFORMED;
 	// With content, the frames would begin somewhere else for a server that ignores the content of a GET.
-	if (head.framing !== FRAMING_NONE) return WEBSOCKET_MALFORMED;
+	const isEmpty = head.framing === FRAMING_LENGTH && head.contentLength === 0;
+	if (head.framing !== FRAMING_NONE && !isEmpty) return WEBSOCKET_MALFORMED;
 
 	const version = onlyField(fields, FIELD_SEC_WEBSOCKET_VERSION);
 	if (version < 0) return version === MISSING ? WEBSOCKET_VERSION : WEBSOCKET_MALFORMED;
