@@ -180,5 +180,7 @@ scenario(
 		}
 		const reasons = (await gateway.sessions(3)).map(({ reason }) => reason);
 		assert.deepEqual(reasons, ["upstream_closed", "bad_response", "upstream_closed"]);
+		const cause = { cause: "chunk_size" };
+		assert.equal((await gateway.metrics()).sum("sluice_bad_responses_total", cause), 1);
 	},
 );

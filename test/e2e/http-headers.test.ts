@@ -126,6 +126,43 @@ scenario("a reload changes what the next request is given", async (scenario) => 
 });
 
 scenario(
+	"a request keeps the rules by which it was routed, when a reload leads its route elsewhere",
+	async (scenario) => {
+		const before = await startUpstream(scenario);
+		const after = await startUpstream(
+			scenario,
+			answering((text) => ok(/^x-key: (.*)\r$/im.exec(text)?.[1] ?? "none", "X-Internal: b\r\n")),
+		);
+		const yaml = (to: string, rules: string): string => `
+reactors: 1
+listeners:
+  - listen: 127.0.0.1:0
+    routes: [{ host: only-a.test, to: a }, { host: only-b.test, to: b }, { to: ${to}, ${rules} }]
+upstreams: { a: { http: "http://${before.address}" }, b: { http: "http://${after.address}" } }
+`;
+		const keeping =
+			"request_headers: { set: { X-Key: key-for-a } }, response_headers: { remove: [X-Internal] }";
+		const gateway = await startGateway(scenario, yaml("a", keeping));
+		const client = await dial(scenario, gateway.port());
+		await client.send(get("/"));
+		const server = await before.accepted();
+		assert.match(await head(server), /^x-key: key-for-a\r$/im);
+		gateway.write(yaml("b", "request_headers: { set: { X-Key: key-for-b } }"));
+		assert.equal((await gateway.hangUp()).message, "reloaded");
+		await server.send(ok("late", "X-Internal: a\r\n"));
+		const answer = await message(client);
+		assert.equal(answer.body, "late");
+		assert.doesNotMatch(answer.head, /x-internal/i);
+		await client.send(get("/"));
+		const next = await message(client);
+		assert.equal(next.body, "key-for-b");
+		assert.match(next.head, /x-internal: b/i);
+		client.end();
+		await client.rest();
+	},
+);
+
+scenario(
 	"curl and a server of Node's see what the rules say",
 	async (scenario) => {
 		const server = createServer((request, response) => {

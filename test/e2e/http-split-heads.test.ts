@@ -59,3 +59,20 @@ scenario("a body that follows its head byte by byte arrives, its last byte as we
 	client.end();
 	await client.rest();
 });
+
+scenario("a first head that is longer than the receive buffer comes all the same", async (scenario) => {
+	const { gateway } = await startRequests(
+		scenario,
+		answering((text) => ok(targetOf(text))),
+		{ sections: "sockets: { receive_buffer: 4KiB }" },
+	);
+	for (const bytes of [6_000, 15_000]) {
+		const client = await dial(scenario, gateway.port());
+		for (const path of ["/first", "/second"]) {
+			client.socket.write(get(path, "a.test", `X: ${"x".repeat(bytes)}\r\n`));
+			assert.equal((await message(client)).body, path);
+		}
+		client.end();
+		await client.rest();
+	}
+});

@@ -224,3 +224,27 @@ scenario("the header may come in pieces, before anything else or together with i
 	await client.rest();
 	assert.equal((await gateway.onlySession()).source, "[2001:db8::1]:1000");
 });
+
+scenario("a client is told of by its own header, also where requests are read beside", async (scenario) => {
+	const upstream = await startUpstream(scenario, echo);
+	const web = await startUpstream(scenario);
+	const gateway = await startGateway(
+		scenario,
+		`
+listeners:
+  - listen: 127.0.0.1:0
+    proxy_protocol: require
+    trusted: [127.0.0.0/8]
+    routes: [{ host: www.test, to: raw }, { host: api.test, to: web }]
+upstreams:
+  raw: { addresses: "${upstream.address}", proxy_protocol: v1 }
+  web: { http: "http://${web.address}" }
+`,
+	);
+	for (const header of ["TCP4 192.0.2.1 192.0.2.2 1000 2000", "TCP6 2001:db8::1 2001:db8::2 1111 443"]) {
+		const client = await dial(scenario, gateway.port());
+		client.end(`PROXY ${header}\r\n${REQUEST}`);
+		assert.equal(await client.rest(), `PROXY ${header}\r\n${REQUEST}`);
+	}
+	await gateway.sessions(2);
+});

@@ -80,11 +80,24 @@ listeners:
   - listen: 127.0.0.1:0
     tls: [${entry(certificate, ["a.test"])}]
     routes: [{ host: a.test, to: reject }]
+  - listen: 127.0.0.2:0
+    tls: [${entry(certificate, ["a.test"])}]
+    routes: [{ sni: a.test, to: web }]
+upstreams: { web: { http: "http://127.0.0.1:1" } }
 `,
 	);
-	const client = await dialTls(scenario, gateway.port(), "a.test");
-	await client.over();
-	assert.equal((await gateway.sessionOf(client)).reason, "handshake_timeout");
+	// The second one is known to ask for requests before it has said anything; nobody asked to be told that none came.
+	const clients = [
+		await dialTls(scenario, gateway.port(0), "a.test"),
+		await dialTls(scenario, gateway.port(1), "a.test", { host: "127.0.0.2" }),
+	];
+	for (const client of clients) {
+		assert.equal(await client.rest(), "");
+		client.end();
+		const { reason, bytes_to_client: toClient } = await gateway.sessionOf(client);
+		assert.deepEqual([reason, toClient], ["handshake_timeout", 0]);
+	}
+	assert.equal((await gateway.metrics()).sum("sluice_requests_total"), 0);
 });
 
 /** Records that no handshake has. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createServer as createHttpsServer } from "node:https";
 import type { TLSSocket, TlsOptions } from "node:tls";
 import { CLIENT_AUTH, DAY_MS } from "../kernel/issue.js";
-import { type Gateway, startGateway } from "../support/gateway.js";
+import { type Gateway, type LogLine, startGateway } from "../support/gateway.js";
 import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
 import { answering, get, head, listening, message, ok } from "../support/requests.js";
 import { type Scenario, scenario } from "../support/scenario.js";
@@ -140,7 +140,11 @@ scenario(
 		for (let i = 0; i < 5; i++) assert.equal(await asked(gateway, scenario), "200 good /");
 		const metrics = await gateway.metrics();
 		assert.ok(metrics.sum("sluice_upstream_ejections_total") >= 1);
-		for (const { reason } of await gateway.sessions(5)) assert.match(reason, /client_(closed|reset)/);
+		for (const session of await gateway.sessions(5)) {
+			assert.match(session.reason, /client_(closed|reset)/);
+			// What an address failed with is no news where another has answered.
+			assert.doesNotMatch(JSON.stringify(session), /tls_error/);
+		}
 	},
 );
 
@@ -327,3 +331,29 @@ scenario(
 		assert.equal(await gateway.metricIs("sluice_upstream_healthy", (value) => value >= 1), 1);
 	},
 );
+
+scenario("health checks believe whom sessions believe, and speak what they speak", async (scenario) => {
+	const root = identity(scenario, "Root", { isAuthority: true });
+	const middle = identity(scenario, "Middle", { issuer: root, isAuthority: true });
+	const own = identity(scenario, "api.test", { issuer: middle });
+	const health = "health: { path: /healthz, interval: 500ms, fall: 1 }";
+	const more = `, tls: { ca: "${middle.certFile}", server_name: api.test }, ${health}`;
+	const server = await startServer(scenario, "good", own);
+	const gateway = await startHttps(scenario, `"https://${server.address}"`, { more });
+	// Two have come to their ends when the third begins.
+	await gateway.metricIs("sluice_descriptors_opened_total", (count) => count > 2, { kind: "check" });
+	// A busy machine may be late for one; whom it does not believe, it never believes.
+	const isRefused = ({ message, error }: LogLine): boolean =>
+		message === "an upstream address is down" && !/no answer within/.test(String(error));
+	assert.deepEqual(gateway.log.filter(isRefused), []);
+	await gateway.stop();
+
+	// Nothing that sessions would agree on.
+	const old = await startServer(scenario, "old", own, {
+		maxVersion: "TLSv1.2",
+		ciphers: "ECDHE-ECDSA-AES128-SHA256",
+	});
+	const wary = await startHttps(scenario, `"https://${old.address}"`, { more });
+	await wary.logged(isRefused);
+	assert.match(await asked(wary, scenario), /^503 /);
+});

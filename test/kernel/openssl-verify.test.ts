@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { test } from "node:test";
 import { ENOBUFS } from "../../src/kernel/constants.js";
 import { type ClientOptions, RESUMPTION_MS } from "../../src/kernel/openssl/client.js";
+import { setSessionIdContext } from "../../src/kernel/openssl/library.js";
 import { FAILED } from "../../src/kernel/openssl/tls.js";
-import { CLIENT_AUTH, chainOf, type Issued, issue } from "./issue.js";
+import { CLIENT_AUTH, chainOf, curveKeys, type Issued, issue } from "./issue.js";
 import { AT, NAME, PLAIN, settled, shake, World } from "./tls.js";
 
 const authority = issue({ commonName: "Root", names: [], isAuthority: true });
@@ -174,4 +175,40 @@ test("without `ca` the authorities that Node carries are trusted, and nobody els
 	again.far.handshake();
 	assert.equal(again.near.handshake(), FAILED);
 	assert.equal(world.tls.lastReason(), "certificate verify failed: self-signed certificate");
+});
+
+test("a certificate on P-521 is good in both versions, of servers and of clients", async (t) => {
+	const keys = { keys: curveKeys("secp521r1") };
+	const own = issue({ commonName: NAME, ...keys });
+	const ann = issue({ commonName: "Ann", names: [], usages: [CLIENT_AUTH], ...keys });
+	for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {
+		const world = new World(t);
+		const shown = { cert: ann.cert.text, key: ann.key.text };
+		const asking = world.server({ clientCa: ann.cert });
+		const { far } = await world.nodeClient(t, asking, { ...shown, maxVersion });
+		assert.equal(await settled(() => far.handshake()), 0, `${maxVersion}: ${world.tls.lastReason()}`);
+		const served = { cert: own.cert.text, key: own.key.text, maxVersion };
+		const { near } = await world.nodeServer(world.client({ ca: own.cert }), served);
+		assert.equal(await settled(() => near.handshake()), 0, `${maxVersion}: ${world.tls.lastReason()}`);
+	}
+});
+
+test("an upstream that fails when it is given its own ticket is asked without one from then on", (t) => {
+	const world = new World(t);
+	// Without an id for them, OpenSSL refuses to continue sessions of clients that it has verified.
+	const server = world.server({ clientCa: authority.cert });
+	setSessionIdContext(server.pointer, 0, 0);
+	const context = world.client({ identity: client });
+	t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
+	const first = world.connected(t, server, context);
+	first.near.drain();
+	assert.equal(context.remember(first.near.session), true);
+	const { near, far } = world.pair(t, server, context);
+	assert.equal(shake(near, far)[0], FAILED);
+	context.handshakeFailed(near.session);
+	const third = world.connected(t, server, context);
+	third.near.drain();
+	assert.equal(context.remember(third.near.session), false);
+	t.mock.timers.tick(RESUMPTION_MS + 1);
+	assert.equal(context.remember(third.near.session), true, "its server may be another by then");
 });

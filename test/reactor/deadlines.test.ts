@@ -241,3 +241,44 @@ test("a request refused for its rate is the last one of its connection when it h
 	harness.turnUntil(() => harness.live === 0, "the session's end");
 	assert.deepEqual(harness.records().map(reasonOf), ["limit_rate"]);
 });
+
+test("an idle upstream connection ends by its age, also where that comes before its idleness", (t) => {
+	const { harness, listening } = setUp(t, {});
+	const readWith = (pool: { idleMs: number; ageMs: number }): void => {
+		const { listeners, upstreams } = harness.plan;
+		harness.command({
+			kind: "plan",
+			plan: {
+				...harness.plan,
+				listeners: listeners.map((each) => ({ ...each, readsRequests: true })),
+				upstreams: upstreams.map((each) => ({ ...each, pool: { requests: 100, idleMax: 8, ...pool } })),
+			},
+		});
+	};
+	const ask = (): number => {
+		const client = harness.client();
+		harness.send(client, "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+		const upstream = accept(harness, listening);
+		hear(harness, upstream, "\r\n\r\n");
+		harness.send(upstream, "HTTP/1.1 204 No Content\r\n\r\n");
+		hear(harness, client, "\r\n\r\n");
+		return upstream;
+	};
+	const HOUR_MS = 60 * MINUTE_MS;
+	readWith({ idleMs: HOUR_MS, ageMs: MINUTE_MS });
+	const aged = ask();
+	// Up to a quarter less than its age.
+	harness.pass(0.7 * MINUTE_MS);
+	assert.equal(harness.receive(aged), -EAGAIN);
+	harness.pass(0.35 * MINUTE_MS);
+	harness.turnUntil(() => harness.receive(aged) === "", "the end of the aged one");
+
+	readWith({ idleMs: HOUR_MS, ageMs: 10 * HOUR_MS });
+	const idle = ask();
+	harness.pass(MINUTE_MS);
+	// A reload shortens what it has waited for already.
+	readWith({ idleMs: 2 * MINUTE_MS, ageMs: 10 * HOUR_MS });
+	assert.equal(harness.receive(idle), -EAGAIN);
+	harness.pass(1.1 * MINUTE_MS);
+	harness.turnUntil(() => harness.receive(idle) === "", "the end of the idle one");
+});

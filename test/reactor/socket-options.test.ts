@@ -133,3 +133,48 @@ test("a lasting session to a Unix socket takes no harm from options that such a 
 	harness.send(client, "still here");
 	harness.turnUntil(() => harness.receive(upstream) === "still here", "bytes");
 });
+
+test("a Unix socket whose backlog stays full for `connect` has failed, and another address is tried", (t) => {
+	const directory = mkdtempSync(join(tmpdir(), "sluice-unix-"));
+	t.after(() => rmSync(directory, { recursive: true, force: true }));
+	const harness = new Harness(t, { sessions: 16, routes: [{}], policy: { ...POLICY, connectMs: 5_000 } });
+	harness.kernel.stopClock();
+	const listen = (name: string, backlog: number): { listener: number; sockaddr: Uint8Array } => {
+		const sockaddr = encodeUnix(join(directory, name));
+		const listener = harness.adopt(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+		assert.equal(libc.bind(listener, libc.addressOf(sockaddr), sockaddr.length), 0);
+		startListening(listener, backlog);
+		return { listener, sockaddr };
+	};
+	const full = listen("full.sock", 0);
+	const free = listen("free.sock", 16);
+	const filling = harness.adopt(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+	assert.equal(libc.connect(filling, libc.addressOf(full.sockaddr), full.sockaddr.length), 0);
+	harness.command({
+		kind: "upstream",
+		upstream: {
+			slot: 0,
+			addresses: [full, free].map(({ sockaddr }, board) => ({ board, sockaddr, hash: board * 7 })),
+			balance: "source_hash",
+			proxyProtocol: "off",
+			pool: null,
+			host: null,
+			ejectFailures: 2,
+			ejectForMs: 3_600_000,
+		},
+	});
+	const count = 8;
+	for (let host = 1; host <= count; host++) harness.client(host);
+	harness.turnUntil(() => harness.live === count, "the clients");
+	const { table } = harness.reactor.core;
+	const dialled = (): number => table.connectedMs.filter((ms) => ms > 0).length;
+	harness.turn();
+	const atOnce = dialled();
+	assert.ok(atOnce > 0 && atOnce < count, `${atOnce} of ${count} were for the free one`);
+	// Whoever waits looks again every 20 ms.
+	harness.pass(5_100);
+	harness.turnUntil(() => dialled() === count, "the others");
+	assert.equal(harness.counters.get("ejections"), 1);
+	// The second failure takes it out of choice, so the rest do not try it again.
+	assert.equal(harness.counters.get("dialRetries"), 2);
+});

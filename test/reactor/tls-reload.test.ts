@@ -113,3 +113,49 @@ test("an upstream that fails in its handshake is told to the client by a 502", (
 	harness.turnUntil(() => harness.live === 0, "the end");
 	assert.deepEqual(harness.records().map(reasonOf), ["tls_failed"]);
 });
+
+test("a request whose upstream goes with a reload, while TLS with it is about to begin, is told so", (t) => {
+	const secured = new Secured(t, { http: true, upstreamTls: {} });
+	const { harness } = secured;
+	const client = secured.client();
+	client.say(`GET / HTTP/1.1\r\nHost: ${NAME}\r\nConnection: close\r\n\r\n`);
+	client.push();
+	harness.turnUntil(() => harness.counters.get("upstreamOpened") === 1, "the dial");
+	secured.reload({}, {}, { upstreams: [] });
+	let heard: string | number = -EAGAIN;
+	harness.turnUntil(() => {
+		client.carry();
+		heard = client.hear();
+		return typeof heard === "string" || heard === 0;
+	}, "an answer");
+	assert.match(String(heard), /^HTTP\/1\.1 503 /);
+});
+
+test("a live connection goes on for its own names when a reload changes client_ca, and not when it brings one", (t) => {
+	const authority = issue({ commonName: "CA", isAuthority: true });
+	const later = issue({ commonName: "Later CA", isAuthority: true });
+	const ann = issue({ commonName: "Ann", names: [], issuer: authority });
+	const both = { file: "ca.pem", text: authority.cert.text + later.cert.text };
+	const open = { names: ["other.example.com"], cert: OTHER.cert, key: OTHER.key };
+	const secured = new Secured(t, { http: true, entries: [{ clientCa: authority.cert }, open] });
+	const { harness } = secured;
+	const shown = secured.client({ identity: ann });
+	const anybody = secured.client({ serverName: "other.example.com", verify: false });
+	secured.reload({
+		tls: [entry({ clientCa: both }), entry({ ...open, clientCa: both })],
+	});
+	const ask = (client: typeof shown, host: string): string => {
+		client.say(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+		client.push();
+		let outcome = "";
+		harness.turnUntil(() => {
+			client.carry();
+			if (harness.outside.accept(secured.listener.fd, 0) >= 0) outcome = "passed on";
+			else outcome = /^HTTP\/1\.1 (\d+)/.exec(String(client.hear()))?.[1] ?? "";
+			return outcome !== "";
+		}, host);
+		return outcome;
+	};
+	assert.equal(ask(shown, NAME), "passed on");
+	assert.equal(ask(anybody, "other.example.com"), "421");
+});

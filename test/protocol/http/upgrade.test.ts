@@ -38,6 +38,7 @@ test("a handshake is a GET over 1.1 with both tokens, a key and version 13", () 
 	assert.equal(check([...UPGRADE, KEY, VERSION], "GET / HTTP/1.0"), NOT_WEBSOCKET);
 	assert.equal(check([...UPGRADE, KEY, VERSION], "POST / HTTP/1.1"), WEBSOCKET_MALFORMED);
 	assert.equal(check([...UPGRADE, KEY, VERSION, "Content-Length: 5"]), WEBSOCKET_MALFORMED);
+	assert.equal(check([...UPGRADE, KEY, VERSION, "Content-Length: 0"]), WEBSOCKET_VALID);
 	assert.equal(check([...UPGRADE, KEY, VERSION, "Transfer-Encoding: chunked"]), WEBSOCKET_MALFORMED);
 });
 
