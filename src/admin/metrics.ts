@@ -102,7 +102,11 @@ function sessions(page: Page, view: AdminView): void {
 		page.sample("sluice_bytes_total", { listener: name, direction: "to_client" }, bytes(TO_CLIENT));
 	}
 
-	page.family("sluice_route_sessions_total", "counter", "Sessions that took a route.");
+	page.family(
+		"sluice_route_sessions_total",
+		"counter",
+		"Sessions that took a route; requests, where they are read.",
+	);
 	for (const { slot, listener, name } of view.routes()) {
 		const count = sum(view, (counters) => counters.routeSessions(slot));
 		// Ten thousand routes that nobody takes would make the page useless; an absent one is 0.

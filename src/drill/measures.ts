@@ -15,10 +15,11 @@ export interface ClientFigures {
 	readonly latencyMs: Spread | null;
 }
 
-/** Of a drill over many sessions, the first ones only warm the target up. */
-const WARM_UP_SESSIONS = 50_000;
-/** Where there are fewer in all, this share of them. */
-const WARM_UP_SHARE = 0.05;
+/**
+ * Of a drill over many sessions, this share only warms the target up: the heaps of its threads find their size over
+ * minutes. What is lost per session is lost by the rest as well.
+ */
+const WARM_UP_SHARE = 0.2;
 
 export function clientFigures(attempts: readonly Attempt[], phase: Phase): ClientFigures {
 	const mine = attempts.filter(([startedMs]) => startedMs >= phase.fromMs && startedMs < phase.toMs);
@@ -126,7 +127,7 @@ export function goodAgain(attempts: readonly Attempt[], after: Phase): number | 
  * are medians: a garbage collector gives and takes a megabyte at any moment.
  */
 function drift(recording: Recording): number | null {
-	const warm = Math.min(WARM_UP_SESSIONS, recording.assault.attackers.opened * WARM_UP_SHARE);
+	const warm = recording.assault.attackers.opened * WARM_UP_SHARE;
 	const base = recording.samples.filter(
 		({ attackersEnded }) => attackersEnded > 0 && attackersEnded >= warm && attackersEnded <= 2 * warm,
 	);

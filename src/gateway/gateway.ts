@@ -58,6 +58,8 @@ export interface BoundListener {
  */
 export class Gateway {
 	#config: Config;
+	/** What it runs with where only a restart changes that. */
+	readonly #started: Config;
 	readonly #log: Log;
 	readonly #board = new Board();
 	readonly #registry = new Registry(this.#board);
@@ -87,6 +89,7 @@ export class Gateway {
 	private constructor(config: Config, log: Log, { ownsProcess = false, logFd = 1 }: GatewayOptions) {
 		const { logger } = log;
 		this.#config = config;
+		this.#started = config;
 		this.#log = log;
 		this.#owners = new Owners(this.#descriptors);
 		this.#reactors = new Reactors(logger, () => this.#sessionLog?.told());
@@ -376,8 +379,8 @@ export class Gateway {
 	}
 
 	#warnAboutRestart(config: Config): void {
-		const now = this.#config;
-		const differing = (["reactors", "admin", "log"] as const).filter(
+		const now = this.#started;
+		const differing = (["reactors", "admin", "log", "watch"] as const).filter(
 			(key) => JSON.stringify(config[key]) !== JSON.stringify(now[key]),
 		);
 		if (config.limits.bufferedBytes !== now.limits.bufferedBytes) this.#warnRestart("limits.buffered_bytes");

@@ -184,8 +184,8 @@ export function describe(core: Core, client: number, query: RouteQuery): void {
 const NO_PROTOCOL = new Uint8Array(0);
 
 /**
- * A request for a name whose clients must show a certificate, on a connection that began under another name, or in
- * the open: it was not asked for one, or for one of others. `host` in lower case.
+ * A request for a name that is terminated here, in the open; or for one whose clients must show a certificate, on a
+ * connection that began under another name: it was not asked for one, or for one of others. `host` in lower case.
  */
 export function isMisdirected(
 	core: Core,
@@ -197,11 +197,10 @@ export function isMisdirected(
 	if (listener.plan.tls.length === 0) return false;
 	const wanted = listener.certificates.findForHost(host, length);
 	if (wanted < 0) return false;
+	if (!isSecured(core, client)) return true;
 	const asked = clientCaOf(core.certificates.entry(wanted));
 	if (asked === undefined) return false;
-	const ownId = isSecured(core, client) ? at(core.secures.entry, client) : NO_ENTRY;
-	if (ownId === NO_ENTRY) return true;
-	const own = core.certificates.entry(ownId);
+	const own = core.certificates.entry(at(core.secures.entry, client));
 	const shown = clientCaOf(own);
 	if (shown === undefined) return true;
 	return asked !== shown && !isEarlier(own, core.certificates.entry(wanted));
@@ -211,9 +210,6 @@ export function isMisdirected(
 function isEarlier(own: Entry, entry: Entry): boolean {
 	return own.plan.names.join() === entry.plan.names.join();
 }
-
-/** Entries count from 1. */
-const NO_ENTRY = 0;
 
 function clientCaOf(entry: Entry): string | undefined {
 	return entry.plan.server.clientCa?.text;

@@ -81,9 +81,9 @@ test("a process that cannot be seen leaves its measures open", () => {
 test("memory drifts from its value after the first sessions, not from that of a process just started", () => {
 	const during = [
 		[10, 90e6],
-		[60_000, 98e6],
-		[80_000, 93e6],
-		[100_000, 98.5e6],
+		[210_000, 98e6],
+		[300_000, 93e6],
+		[400_000, 98.5e6],
 		[900_000, 105e6],
 	].map(([attackersEnded = 0, residentBytes = 0], index) =>
 		sample(11_000 + index * 250, { attackersEnded, residentBytes }),

@@ -297,21 +297,39 @@ upstreams: { a: { http: "http://${upstream.address}" } }
 	assert.equal(source, "192.0.2.7:4711");
 });
 
-scenario("a request that comes in the open on the same port is routed as ever", async (scenario) => {
-	const upstream = await startUpstream(scenario, byPath);
-	const gateway = await startAt(scenario, upstream.address);
-	const status = await new Promise((resolve, reject) => {
-		const sent = request({
-			port: gateway.port(),
-			host: "127.0.0.1",
-			headers: { Host: "a.test" },
-			agent: false,
-		});
-		sent.on("response", (response) => {
-			response.resume();
-			resolve(response.statusCode);
-		});
-		sent.on("error", reject).end();
-	});
-	assert.equal(status, 200);
-});
+scenario(
+	"in the open, on the same port, a name that is served through TLS is not served",
+	async (scenario) => {
+		const certificate = identity(scenario, "a.test");
+		const upstream = await startUpstream(scenario, byPath);
+		const raw = await startUpstream(scenario, byPath);
+		const gateway = await startGateway(
+			scenario,
+			`
+reactors: 1
+listeners:
+  - listen: 127.0.0.1:0
+    tls: [${entry(certificate, ["a.test", "raw.test"])}]
+    routes: [{ host: raw.test, to: raw }, { host: a.test, to: a }, { host: open.test, to: a }]
+upstreams: { a: { http: "http://${upstream.address}" }, raw: "${raw.address}" }
+`,
+		);
+		const statusOf = (host: string) =>
+			new Promise((resolve, reject) => {
+				const sent = request({
+					port: gateway.port(),
+					host: "127.0.0.1",
+					headers: { Host: host },
+					agent: false,
+				});
+				sent.on("response", (response) => {
+					response.resume();
+					resolve(response.statusCode);
+				});
+				sent.on("error", reject).end();
+			});
+		for (const host of ["a.test", "A.test:80", "raw.test"]) assert.equal(await statusOf(host), 421, host);
+		assert.equal(await statusOf("open.test"), 200);
+		assert.equal(raw.peers.length, 0);
+	},
+);
