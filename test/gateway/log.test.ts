@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -236,4 +236,21 @@ test("a reader that closed its end is no reason to fail", async (t) => {
 		() => "no line counted as dropped",
 	);
 	await log.flush();
+});
+
+test("the lines that the documents explain are written somewhere", () => {
+	const root = new URL("../../../", import.meta.url);
+	const page = readFileSync(new URL("docs/operations.md", root), "utf8");
+	const section = page.slice(page.indexOf("### Other lines"), page.indexOf("## Close reasons"));
+	const messages = section
+		.split("\n")
+		.filter((line) => line.startsWith("| `"))
+		.flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ""));
+	const sources = ["src/gateway", "src/cli"]
+		.flatMap((directory) => readdirSync(new URL(directory, root)).map((file) => `${directory}/${file}`))
+		.map((path) => readFileSync(new URL(path, root), "utf8"))
+		.join("\n");
+	const found = messages.slice(1).filter((message) => sources.includes(`"${message}"`));
+	assert.deepEqual(found, messages.slice(1));
+	assert.ok(found.length > 20);
 });
