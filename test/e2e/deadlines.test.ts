@@ -98,7 +98,10 @@ scenario(
 		});
 		const client = await dial(scenario, gateway.port());
 		client.socket.write(LARGE);
-		assert.match(await client.over(), /ECONNRESET|EPIPE/);
-		assert.equal((await gateway.onlySession()).reason, "stall_timeout");
+		// Node tells of an end where a reset waits behind bytes, and bytes there are.
+		assert.match(await client.over(), /ECONNRESET|EPIPE|ended/);
+		const session = await gateway.onlySession();
+		assert.equal(session.reason, "stall_timeout");
+		assert.ok(session.bytes_from_client < LARGE.length);
 	},
 );

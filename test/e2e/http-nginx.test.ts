@@ -55,13 +55,16 @@ listeners:
   - listen: 127.0.0.1:0
     tls: [${entry(identity(scenario, "files.test"), ["files.test"])}]
     routes: [{ host: files.test, to: files }]
+  - listen: 127.0.0.1:0
+    routes: [{ host: files.test, to: files }]
 upstreams: { files: { http: "http+unix:${socket}" } }
 `,
 		);
-		for (const scheme of ["http", "https"]) {
-			const url = `${scheme}://files.test:${gateway.port()}/file`;
+		for (const [listener, scheme] of ["https", "http"].entries()) {
+			const port = gateway.port(listener);
+			const url = `${scheme}://files.test:${port}/file`;
 			const curl = (...args: string[]) =>
-				run("curl", ["-qksS", "--resolve", `files.test:${gateway.port()}:127.0.0.1`, ...args]);
+				run("curl", ["-qksS", "--resolve", `files.test:${port}:127.0.0.1`, ...args]);
 			const target = join(root, `${scheme}.out`);
 			const ranged = await curl("-r", "1000-1999", "-o", target, "-w", "%{http_code}", url);
 			assert.equal(ranged.stdout, "206", ranged.output);
