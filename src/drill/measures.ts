@@ -16,10 +16,10 @@ export interface ClientFigures {
 }
 
 /**
- * Of a drill over many sessions, this share only warms the target up: the heaps of its threads find their size over
- * minutes. What is lost per session is lost by the rest as well.
+ * Of a drill over many sessions, the part around its middle is what the end is held against: the heaps of a target's
+ * threads find their size over some minutes, and then stay. What is lost per session is lost by the other half as well.
  */
-const WARM_UP_SHARE = 0.2;
+const MIDDLE = { from: 0.4, to: 0.6 };
 
 export function clientFigures(attempts: readonly Attempt[], phase: Phase): ClientFigures {
 	const mine = attempts.filter(([startedMs]) => startedMs >= phase.fromMs && startedMs < phase.toMs);
@@ -123,13 +123,12 @@ export function goodAgain(attempts: readonly Attempt[], after: Phase): number | 
 }
 
 /**
- * Resident memory after the attack against that of the first sessions after the warm-up, as many as those. Both
- * are medians: a garbage collector gives and takes a megabyte at any moment.
+ * Resident memory after the attack against that in its middle. Both are medians: a garbage collector gives and takes a megabyte at any moment.
  */
 function drift(recording: Recording): number | null {
-	const warm = recording.assault.attackers.opened * WARM_UP_SHARE;
+	const { opened } = recording.assault.attackers;
 	const base = recording.samples.filter(
-		({ attackersEnded }) => attackersEnded > 0 && attackersEnded >= warm && attackersEnded <= 2 * warm,
+		({ attackersEnded }) => attackersEnded >= MIDDLE.from * opened && attackersEnded <= MIDDLE.to * opened,
 	);
 	const resident = (samples: readonly Sample[]): number[] =>
 		samples.flatMap(({ residentBytes }) => residentBytes ?? []);

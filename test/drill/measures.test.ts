@@ -78,12 +78,13 @@ test("a process that cannot be seen leaves its measures open", () => {
 		assert.equal(measures[name], null, name);
 });
 
-test("memory drifts from its value after the first sessions, not from that of a process just started", () => {
+test("memory drifts from its value amid the sessions, not from that of a process just started", () => {
 	const during = [
 		[10, 90e6],
-		[210_000, 98e6],
-		[300_000, 93e6],
-		[400_000, 98.5e6],
+		[300_000, 90e6],
+		[410_000, 98e6],
+		[500_000, 93e6],
+		[590_000, 98.5e6],
 		[900_000, 105e6],
 	].map(([attackersEnded = 0, residentBytes = 0], index) =>
 		sample(11_000 + index * 250, { attackersEnded, residentBytes }),

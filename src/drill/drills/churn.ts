@@ -12,7 +12,7 @@ const NO_LEAK: readonly Threshold[] = [
 	{ measure: "unserved", title: "sessions not served", unit: "count", bound: { exactly: 0 } },
 	{
 		measure: "memoryDriftBytes",
-		title: "resident memory above its value after a fifth of the sessions",
+		title: "resident memory above its value amid the sessions",
 		unit: "bytes",
 		bound: { atMost: 2 * 1024 * 1024 },
 		optional: true,
