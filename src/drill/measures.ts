@@ -123,7 +123,8 @@ export function goodAgain(attempts: readonly Attempt[], after: Phase): number | 
 }
 
 /**
- * Resident memory after the attack against that in its middle. Both are medians: a garbage collector gives and takes a megabyte at any moment.
+ * Resident memory after the attack against that in its middle. Both are medians: a garbage collector gives and takes a
+ * megabyte at any moment.
  */
 function drift(recording: Recording): number | null {
 	const { opened } = recording.assault.attackers;
