@@ -15,7 +15,7 @@ scenario("a server that its checks found down is 503, until it is back", async (
 	const gateway = await startGateway(
 		scenario,
 		requestsConfig(upstream.address, {
-			pool: "health: { interval: 50ms, timeout: 50ms, fall: 1, rise: 1 }",
+			pool: "health: { interval: 500ms, timeout: 500ms, fall: 1, rise: 1 }",
 		}),
 	);
 	await gateway.metricIs("sluice_upstream_healthy", (up) => up === 0);

@@ -35,7 +35,7 @@ scenario(
 			`
 reactors: 2
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
-upstreams: { a: { addresses: ["${upstream.address}"], health: { interval: 50ms, timeout: 50ms } } }
+upstreams: { a: { addresses: ["${upstream.address}"], health: { interval: 500ms, timeout: 500ms } } }
 `,
 		);
 		const clients = await Promise.all(Array.from({ length: 30 }, () => dial(scenario, gateway.port())));

@@ -322,7 +322,7 @@ scenario(
 		});
 		const address = await listening(scenario, server);
 		const gateway = await startHttps(scenario, `"https://${address.replace("127.0.0.1", "localhost")}"`, {
-			more: `, tls: { ca: "${own.certFile}" }, health: { interval: 50ms, timeout: 50ms, rise: 1, fall: 1 }`,
+			more: `, tls: { ca: "${own.certFile}" }, health: { interval: 500ms, timeout: 500ms, rise: 1, fall: 1 }`,
 		});
 		const client = await dial(scenario, gateway.port());
 		const body = "x".repeat(100_000);
@@ -336,7 +336,7 @@ scenario("health checks believe whom sessions believe, and speak what they speak
 	const root = identity(scenario, "Root", { isAuthority: true });
 	const middle = identity(scenario, "Middle", { issuer: root, isAuthority: true });
 	const own = identity(scenario, "api.test", { issuer: middle });
-	const health = "health: { path: /healthz, interval: 500ms, fall: 1 }";
+	const health = "health: { path: /healthz, interval: 2s, fall: 1 }";
 	const more = `, tls: { ca: "${middle.certFile}", server_name: api.test }, ${health}`;
 	const server = await startServer(scenario, "good", own);
 	const gateway = await startHttps(scenario, `"https://${server.address}"`, { more });

@@ -125,7 +125,7 @@ scenario("health checks take a dead address out, and bring it back", async (scen
 		`
 listeners: [{ listen: 127.0.0.1:0, routes: [{ protocol: http, to: a }, { to: a }] }]
 upstreams:
-  a: { addresses: "${place.text}", health: { interval: 50ms, timeout: 50ms, fall: 2, rise: 2 } }
+  a: { addresses: "${place.text}", health: { interval: 500ms, timeout: 500ms, fall: 2, rise: 2 } }
 `,
 	);
 	const healthy = (expected: number) =>
@@ -161,7 +161,7 @@ scenario("a session that began before its address went down goes on", async (sce
 		`
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
 upstreams:
-  a: { addresses: "${place.text}", health: { interval: 50ms, timeout: 50ms, fall: 1, rise: 1 } }
+  a: { addresses: "${place.text}", health: { interval: 500ms, timeout: 500ms, fall: 1, rise: 1 } }
 `,
 	);
 	const client = await dial(scenario, gateway.port());
