@@ -172,10 +172,11 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 			else core.enqueue(slot);
 			return;
 		}
+	} else {
+		// A window that was configured to be small shuts over what is peeked.
+		const { receiveBufferBytes } = core.policyOf(slot);
+		if (receiveBufferBytes > 0 && 2 * count >= receiveBufferBytes) widenWindow(core, slot);
 	}
-	// A window that was configured to be small shuts over what is peeked.
-	else if (2 * count >= core.policyOf(slot).receiveBufferBytes && core.policyOf(slot).receiveBufferBytes > 0)
-		widenWindow(core, slot);
 	const flags = at(table.flags, slot);
 	if ((flags & ENDING) !== 0) {
 		// It will never be complete.
