@@ -68,9 +68,9 @@ export function requestTimedOut(core: Core, client: number): void {
 	else if (stallDeadline(core, client) <= core.nowMs) close(core, client, STALL_TIMEOUT);
 	else if (isBlocked(core, client)) close(core, client, LIFETIME);
 	else if (at(core.exchanges.headMs, client) > 0) answerAndClose(core, client, 408, REQUEST_TIMEOUT);
+	else if (lifetimeDeadline(core, client) <= core.nowMs) lingerThenClose(core, client, LIFETIME);
 	// Behind TLS, whose handshake was all that it ever said.
 	else if (at(core.exchanges.requests, client) === 0) close(core, client, HANDSHAKE_TIMEOUT);
-	else if (lifetimeDeadline(core, client) <= core.nowMs) lingerThenClose(core, client, LIFETIME);
 	else lingerThenClose(core, client, IDLE_TIMEOUT);
 }
 
