@@ -235,7 +235,7 @@ export class Openssl implements TlsLibrary {
 		ssl.freeSession(session);
 		this.#writing.delete(session);
 		clearErrors();
-		context?.end();
+		context?.end(session);
 		// The last session takes a freed context with it, and another may come to lie at its address.
 		if (context?.sessions === 0) this.#contexts.delete(pointer);
 	}

@@ -85,8 +85,6 @@ export class ClientContext extends Context {
 	protected override prepare(session: number): void {
 		ssl.setConnectState(session);
 		if (this.#nameAt !== 0) ssl.control(session, CONTROL_HOST_NAME, NAME_TYPE_HOST, this.#nameAt);
-		// Its address may have been another's, which did not come to the end of its handshake.
-		this.#continuing.delete(session);
 		if (this.#resumption !== 0 && Date.now() < this.#verifiedMs + RESUMPTION_MS) {
 			ssl.setResumption(session, this.#resumption);
 			this.#continuing.add(session);
@@ -96,6 +94,11 @@ export class ClientContext extends Context {
 	override established(session: number): void {
 		this.#continuing.delete(session);
 		if (ssl.sessionReused(session) !== 1) this.#verifiedMs = Date.now();
+	}
+
+	override end(session: number): void {
+		this.#continuing.delete(session);
+		super.end(session);
 	}
 
 	/**

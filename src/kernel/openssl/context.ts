@@ -92,7 +92,7 @@ export abstract class Context implements TlsContext {
 	established(_session: number): void {}
 
 	/** A session of this context was freed. */
-	end(): void {
+	end(_session: number): void {
 		this.#sessions--;
 		if (this.#freed && this.#sessions === 0) this.release();
 	}
