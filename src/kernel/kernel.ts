@@ -73,6 +73,11 @@ export interface Readiness {
 	remove(fd: number): number;
 	/** Waits up to `timeoutMs` (-1: for ever) and returns how many events there are. */
 	wait(timeoutMs: number): number;
+	/**
+	 * The last wait may have left news unreported that was there: its batch was full, or a signal interrupted it.
+	 * Otherwise whoever was not reported had no news when it returned.
+	 */
+	readonly mayHaveMore: boolean;
 	flagsOf(event: number): number;
 	slotOf(event: number): number;
 	generationOf(event: number): number;

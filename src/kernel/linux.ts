@@ -193,6 +193,7 @@ export class EpollReadiness implements Readiness {
 	readonly #data = process.arch === "x64" ? 1 : 2;
 	readonly #events = new Int32Array(new ArrayBuffer(EVENTS_MAX * 16));
 	readonly #eventsAt = libc.addressOf(this.#events);
+	mayHaveMore = false;
 	readonly #one = new Int32Array(new ArrayBuffer(16));
 	readonly #oneAt = libc.addressOf(this.#one);
 
@@ -215,6 +216,7 @@ export class EpollReadiness implements Readiness {
 
 	wait(timeoutMs: number): number {
 		const count = libc.epollWait(this.#epoll, this.#eventsAt, EVENTS_MAX, timeoutMs);
+		this.mayHaveMore = count === EVENTS_MAX || count < 0;
 		if (count >= 0) return count;
 		const error = libc.errno();
 		return error === EINTR ? 0 : -error;

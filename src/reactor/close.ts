@@ -149,6 +149,7 @@ export function closeLink(core: Core, link: number): void {
 function releaseConnection(core: Core, slot: number, reset: boolean, counter: number): void {
 	const { table, kernel } = core;
 	core.wheel.cancel(slot);
+	core.queue.remove(slot);
 	const chunk = at(table.chunk, slot);
 	if (chunk !== NONE) {
 		core.buffered(at(table.chunkStart, slot) - at(table.chunkEnd, slot));

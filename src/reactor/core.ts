@@ -32,7 +32,8 @@ import { type RouteRules, rulesOfRoutes } from "./route-rules.js";
 import { Secures } from "./secures.js";
 import { Room } from "./shed.js";
 import { Sources } from "./sources.js";
-import { QUEUED, Table } from "./table.js";
+import { Table } from "./table.js";
+import { TurnQueue } from "./turn-queue.js";
 import { Wheel } from "./wheel.js";
 
 /**
@@ -112,6 +113,8 @@ export class Core {
 	readonly kernel: Kernel;
 	readonly table: Table;
 	readonly wheel: Wheel;
+	/** Who waits for another turn. */
+	readonly queue: TurnQueue;
 	readonly chunks: Chunks;
 	readonly pipes: Pipes;
 	readonly counters: Counters;
@@ -204,11 +207,6 @@ export class Core {
 	readonly reactors: number;
 	#sessionCount = 0;
 
-	// Connections that had more than their share of a turn: slots and generations, first in, first out.
-	readonly #queue: Int32Array;
-	readonly #queueGenerations: Int32Array;
-	#queued = 0;
-
 	constructor(
 		kernel: Kernel,
 		options: ReactorOptions,
@@ -221,6 +219,7 @@ export class Core {
 		this.index = options.index;
 		this.table = new Table(tableRows(options.sessions), options.table);
 		this.wheel = new Wheel(this.table, this.nowMs);
+		this.queue = new TurnQueue(this.table);
 		this.exchanges = new Exchanges(this.table.sessions);
 		this.inboxes = new Inboxes(this.table.sessions);
 		this.secures = new Secures(this.table.sessions);
@@ -239,9 +238,6 @@ export class Core {
 		this.live = new Int32Array(options.live);
 		this.reactors = options.reactors;
 		this.#bufferedMax = options.bufferedBytes;
-		// A slot has at most one entry per owner, and an owner changes at most once per event of a turn.
-		this.#queue = new Int32Array(4 * this.table.sessions + 1024);
-		this.#queueGenerations = new Int32Array(this.#queue.length);
 		this.query = {
 			protocol: 0,
 			name: this.recognition.name,
@@ -421,41 +417,22 @@ export class Core {
 
 	/** How many wait for another turn. */
 	get queued(): number {
-		return this.#queued;
+		return this.queue.length;
 	}
 
 	/** Gives a connection another turn after the others have had theirs. */
 	enqueue(slot: number): void {
-		const { flags, generation } = this.table;
-		if ((at(flags, slot) & QUEUED) !== 0) return;
-		if (this.#queued === this.#queue.length) throw new Error("the reactor's queue is full");
-		flags[slot] = at(flags, slot) | QUEUED;
-		this.#queue[this.#queued] = slot;
-		this.#queueGenerations[this.#queued] = at(generation, slot);
-		this.#queued++;
+		this.queue.add(slot);
 	}
 
-	/**
-	 * Runs what was queued before this call, as far as this turn may still move bytes; what it queues again waits
-	 * for the next turn.
-	 */
+	/** Runs what was queued before this call, as far as this turn may still move bytes. */
 	runQueued(run: (slot: number) => void): void {
-		const queued = this.#queued;
-		if (queued === 0) return;
+		if (this.queue.length === 0) return;
 		this.turnBytes = TURN_BYTES;
-		let count = 0;
-		while (count < queued && this.turnBytes > 0) {
-			const slot = at(this.#queue, count);
-			const isSame = at(this.table.generation, slot) === at(this.#queueGenerations, count);
-			count++;
-			if (!isSame) continue;
-			this.table.flags[slot] = at(this.table.flags, slot) & ~QUEUED;
-			run(slot);
-		}
-		this.#queue.copyWithin(0, count, this.#queued);
-		this.#queueGenerations.copyWithin(0, count, this.#queued);
-		this.#queued -= count;
+		this.queue.run(run, this.#hasBytesLeft);
 	}
+
+	readonly #hasBytesLeft = (): boolean => this.turnBytes > 0;
 
 	/** Bytes in chunks and pipes changed. */
 	buffered(delta: number): void {

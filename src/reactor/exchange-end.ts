@@ -114,6 +114,7 @@ export function count(core: Core, client: number): void {
 /**
  * Whether what a lent connection says now was said before it was asked, and is no answer: in the turn in which it was
  * lent, for all that a turn brings was there before anything was lent in it; and while it has heard nothing of the request.
+ * What it says between the end of the wait and the sending of the request is not told apart (docs/reliability.md).
  */
 export function wasSaidBefore(core: Core, client: number, link: number): boolean {
 	const { table, exchanges } = core;

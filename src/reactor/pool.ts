@@ -41,9 +41,10 @@ export class IdleLists {
 /**
  * An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `returnSpent`.
  *
- * Its news may be in this very turn, behind the request: an end, or an answer that nobody asked for. That must not be
- * taken for this request's. For one that may be sent again `exchangeNews` sees to that, by the turn; for any other it
- * is looked at here, which costs a system call.
+ * It may have said something already that nobody asked for, or have ended, and that must not be taken for this request's
+ * answer. Two ways to know. Usually the wait reported all news there was: then what is said in the turn of the lending was
+ * there before (`wasSaidBefore`), which costs nothing. But where that wait may have left news unreported, or the request must
+ * not be sent twice, the connection is looked at, which costs a system call.
  */
 export function lend(core: Core, address: number, isRepeatable: boolean): number {
 	for (;;) {
@@ -55,7 +56,7 @@ export function lend(core: Core, address: number, isRepeatable: boolean): number
 			retire(core, link, RECYCLED_NOT_WANTED);
 			continue;
 		}
-		if (isRepeatable) {
+		if (isRepeatable && !core.kernel.readiness.mayHaveMore) {
 			core.exchanges.lentTurn[link - core.table.sessions] = core.turn;
 			return link;
 		}

@@ -2,7 +2,7 @@
  * PROXY headers: a client's is peeked before it is routed (sniff.ts), taken off its stream when something reads behind
  * it, and said again to upstreams that expect one.
  */
-import { ECONNREFUSED } from "../kernel/constants.js";
+import { ECONNRESET } from "../kernel/constants.js";
 import { copyAddress, copyUnmapped, portAt } from "../kernel/sockaddr.js";
 import { parseProxyHeader, writeProxyV1, writeProxyV2 } from "../protocol/index.js";
 import { at } from "./at.js";
@@ -10,6 +10,7 @@ import { close, closeFailed } from "./close.js";
 import type { Core } from "./core.js";
 import { MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
 import { sendFirst } from "./relay.js";
+import { WANTED } from "./secures.js";
 
 /** Where a received PROXY header is parsed again, and where the one for the upstream is written. */
 const HEADER_IN_AT = 0;
@@ -17,32 +18,40 @@ const HEADER_OUT_AT = 32 * 1024;
 
 /** TLS or requests stand behind it, and are read before anybody is dialled: it is kept for whoever has to be told. */
 export function takeProxyHeader(core: Core, client: number): void {
+	readHeader(core, client, core.saysProxyHeaders);
+}
+
+/**
+ * Has the client's PROXY header at HEADER_IN_AT. It is taken off the stream when it is asked for first; `isKept`: it will be
+ * asked for again. Returns its length, 0 without one, or a negative errno when the client is gone.
+ */
+function readHeader(core: Core, client: number, isKept: boolean): number {
 	const { table, kernel } = core;
+	const before = core.proxyHeaders.get(client);
+	if (before !== undefined) {
+		kernel.memory.set(before, HEADER_IN_AT);
+		return before.length;
+	}
 	const length = at(table.proxyHeaderBytes, client);
-	if (length === 0) return;
-	// Peeked whole before, so it is there whole now.
-	const count = kernel.receive(at(table.fd, client), 0, length);
-	if (count > 0 && core.saysProxyHeaders) core.proxyHeaders.set(client, kernel.memory.slice(0, count));
+	if (length === 0) return 0;
 	table.proxyHeaderBytes[client] = 0;
+	// It was peeked whole before, so it is there whole now, unless the connection was reset.
+	const count = kernel.receive(at(table.fd, client), HEADER_IN_AT, length);
+	if (count !== length) return count < 0 ? count : -ECONNRESET;
+	if (isKept) core.proxyHeaders.set(client, kernel.memory.slice(HEADER_IN_AT, HEADER_IN_AT + length));
+	return length;
 }
 
 /** Takes the client's PROXY header off the stream, and sends the upstream its own. False: the session is closed. */
 export function exchangeProxyHeaders(core: Core, client: number, link: number): boolean {
 	const { table, kernel, proxyHeader } = core;
-	const before = core.proxyHeaders.get(client);
-	const received = before?.length ?? at(table.proxyHeaderBytes, client);
-	if (before !== undefined) {
-		kernel.memory.set(before, HEADER_IN_AT);
-		parseProxyHeader(kernel.memory, HEADER_IN_AT, HEADER_IN_AT + received, proxyHeader);
-	} else if (received > 0) {
-		// It was peeked whole before, so it is there whole now.
-		const count = kernel.receive(at(table.fd, client), HEADER_IN_AT, received);
-		if (count !== received) {
-			closeFailed(core, client, count < 0 ? -count : ECONNREFUSED);
-			return false;
-		}
-		parseProxyHeader(kernel.memory, HEADER_IN_AT, HEADER_IN_AT + received, proxyHeader);
+	// Behind a failed TLS handshake another address is dialled, and told the same.
+	const received = readHeader(core, client, at(core.secures.phase, link) === WANTED);
+	if (received < 0) {
+		closeFailed(core, client, -received);
+		return false;
 	}
+	if (received > 0) parseProxyHeader(kernel.memory, HEADER_IN_AT, HEADER_IN_AT + received, proxyHeader);
 	const balancer = core.upstreams.get(at(table.upstream, client));
 	if (balancer === undefined) {
 		// It went with a reload, and whether it expects a header with it.

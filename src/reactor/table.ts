@@ -12,7 +12,7 @@
 import { at } from "./at.js";
 
 /** Names longer than this are kept on the heap beside the table: longer ones are legal, up to 253, and rare. */
-export const NAME_BYTES = 80;
+export const NAME_BYTES = 72;
 
 /** No descriptor, no chunk, no pipe, no peer, end of a list. */
 export const NONE = -1;
@@ -77,6 +77,8 @@ export const SECURED = 1 << 16;
 export const LEAVING = 1 << 17;
 /** Bytes of it were read ahead, or put back, and come before those in the kernel (`inboxes.ts`). */
 export const AHEAD = 1 << 18;
+/** Client: its PROXY header has come, and names it. */
+export const PROXY_READ = 1 << 20;
 /** Client: its last request's head was whole when it was first looked at. */
 export const WHOLE_HEADS = 1 << 19;
 
@@ -108,6 +110,9 @@ export class Table {
 	/** The wheel's bucket list; while the row is free, `next` is the free list. */
 	readonly next: Int32Array;
 	readonly previous: Int32Array;
+	/** Its neighbours in the queue of rows that wait for another turn (`turn-queue.ts`). */
+	readonly queueNext: Int32Array;
+	readonly queuePrevious: Int32Array;
 	/** Bytes that its peer had acknowledged when that was asked last; the low 32 bits, for comparing. */
 	readonly acknowledged: Int32Array;
 	/** Bytes waiting to be sent to this connection: a chunk and where they lie in it. */
@@ -196,6 +201,8 @@ export class Table {
 			peer: i32(),
 			next: i32(),
 			previous: i32(),
+			queueNext: i32(),
+			queuePrevious: i32(),
 			acknowledged: i32(),
 			chunk: i32(),
 			chunkStart: i32(),
@@ -238,6 +245,8 @@ export class Table {
 		this.peer = new Int32Array(buffer, offsets.peer, rows);
 		this.next = new Int32Array(buffer, offsets.next, rows);
 		this.previous = new Int32Array(buffer, offsets.previous, rows);
+		this.queueNext = new Int32Array(buffer, offsets.queueNext, rows);
+		this.queuePrevious = new Int32Array(buffer, offsets.queuePrevious, rows);
 		this.acknowledged = new Int32Array(buffer, offsets.acknowledged, rows);
 		this.chunk = new Int32Array(buffer, offsets.chunk, rows);
 		this.chunkStart = new Int32Array(buffer, offsets.chunkStart, rows);
@@ -335,6 +344,8 @@ export class Table {
 		this.peer[slot] = NONE;
 		this.next[slot] = NONE;
 		this.previous[slot] = NONE;
+		this.queueNext[slot] = NONE;
+		this.queuePrevious[slot] = NONE;
 		this.chunk[slot] = NONE;
 		this.pipe[slot] = NONE;
 		this.pipeBytes[slot] = 0;

@@ -266,9 +266,9 @@ export class Harness {
 		assert.equal(this.outside.send(fd, 0, bytes.length), bytes.length);
 	}
 
-	/** What waits on a connection, or the negative errno. */
-	receive(fd: number): string | number {
-		const count = this.outside.receive(fd, 0, 1 << 16);
+	/** What waits on a connection, up to `length` bytes of it, or the negative errno. */
+	receive(fd: number, length = 1 << 16): string | number {
+		const count = this.outside.receive(fd, 0, length);
 		return count < 0 ? count : Buffer.from(this.outside.memory.subarray(0, count)).toString("latin1");
 	}
 

@@ -20,7 +20,7 @@ export interface Faults {
 	readonly late: number;
 	/** News is reported without cause. */
 	readonly spurious: number;
-	/** A wait reports a part only. */
+	/** A wait's batch is full before all news is in it. */
 	readonly fewEvents: number;
 	/** The other end does something while the reactor is inside a call. */
 	readonly meanwhile: number;
@@ -86,6 +86,10 @@ export const MUTANTS = [
 	/** Bytes that wait on a pooled connection are not seen: when it is looked at, or when it was lent in this turn. */
 	"blind_pool",
 	"blind_lending",
+	/** A wait does not say that its batch was full. */
+	"blind_batch",
+	/** A connection that waits for another turn is forgotten. */
+	"lost_turn",
 	/** One byte more, or fewer, is taken than a head has. */
 	"greedy_discard",
 	"frugal_discard",

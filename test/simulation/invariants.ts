@@ -13,6 +13,7 @@ import {
 	FREE,
 	NONE,
 	POOLED,
+	QUEUED,
 	REFUSED,
 	RELAY,
 	REQUEST,
@@ -56,6 +57,7 @@ function checkRows(world: World): void {
 	const { core } = world.reactor;
 	const { table, wheel } = core;
 	let armed = 0;
+	let queued = 0;
 	let earliestMs = Number.POSITIVE_INFINITY;
 	let clients = 0;
 	let links = 0;
@@ -68,6 +70,10 @@ function checkRows(world: World): void {
 		const isClient = slot < table.sessions;
 		if (isClient) clients++;
 		else links++;
+		if ((at(table.flags, slot) & QUEUED) !== 0) {
+			queued++;
+			checkQueued(world, slot);
+		}
 		const deadlineMs = at(table.deadlineMs, slot);
 		if (deadlineMs !== 0) {
 			armed++;
@@ -110,6 +116,7 @@ function checkRows(world: World): void {
 	}
 	if (clients !== table.clients || links !== table.links)
 		violated(`${clients}+${links} rows are in use, and ${table.clients}+${table.links} are counted`);
+	if (queued !== core.queued) violated(`${queued} rows wait for a turn, and the queue counts ${core.queued}`);
 	if (armed !== wheel.armed) violated(`${armed} rows have a deadline, and the wheel counts ${wheel.armed}`);
 	if (armed > 0 && !world.reactor.stopped) checkWheel(world, earliestMs);
 	if (chunks !== core.chunks.lent) violated(`${chunks} chunks are in use, and ${core.chunks.lent} are lent`);
@@ -118,6 +125,15 @@ function checkRows(world: World): void {
 		violated(`${buffered} bytes are held, and ${world.counters.get("bufferedBytes")} are counted`);
 	if (buffered > world.bufferedBytes)
 		violated(`${buffered} bytes are held, which is more than the share of ${world.bufferedBytes}`);
+}
+
+/** The queue's list around a row that waits in it. */
+function checkQueued(world: World, slot: number): void {
+	const { queueNext, queuePrevious } = world.reactor.core.table;
+	const after = at(queueNext, slot);
+	const before = at(queuePrevious, slot);
+	if (after !== NONE && at(queuePrevious, after) !== slot) violated(`the queue is broken behind row ${slot}`);
+	if (before !== NONE && at(queueNext, before) !== slot) violated(`the queue is broken before row ${slot}`);
 }
 
 /** The wheel's list around an armed row. */

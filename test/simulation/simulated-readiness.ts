@@ -49,6 +49,7 @@ export class SimulatedReadiness implements Readiness {
 	readonly #sources: (Watched | undefined)[] = new Array(EVENTS_MAX);
 	#registrationCount = 0;
 	#count = 0;
+	#mayHaveMore = false;
 	/** Edges until the next one that a mutant swallows. */
 	#swallowIn = 40;
 
@@ -146,6 +147,7 @@ export class SimulatedReadiness implements Readiness {
 		const random = this.#random;
 		const { late, spurious, fewEvents } = this.faults;
 		this.#count = 0;
+		this.#mayHaveMore = false;
 		const list = this.#list;
 		const kept = this.#kept;
 		// Out of order: a random one changes places with each.
@@ -155,6 +157,7 @@ export class SimulatedReadiness implements Readiness {
 			list[i] = list[other] as Watched;
 			list[other] = watched;
 		}
+		// How much a batch holds this time.
 		const most = random.chance(fewEvents) ? random.between(1, 3) : EVENTS_MAX;
 		for (const watched of list) {
 			const mask = watched.mask() & watched.interest;
@@ -162,7 +165,14 @@ export class SimulatedReadiness implements Readiness {
 				watched.listed = false;
 				continue;
 			}
-			if (this.#count >= most || random.chance(late)) {
+			if (this.#count >= most) {
+				// It has come before this wait returns, so it is no answer to what is asked from now on.
+				watched.noteReport();
+				this.#mayHaveMore = true;
+				kept.push(watched);
+				continue;
+			}
+			if (random.chance(late)) {
 				kept.push(watched);
 				continue;
 			}
@@ -189,6 +199,10 @@ export class SimulatedReadiness implements Readiness {
 		this.#sources[event] = watched;
 		watched.noteReport();
 		this.#trace.note(EVENT, watched.fd, flags, watched.slot);
+	}
+
+	get mayHaveMore(): boolean {
+		return this.#mayHaveMore && this.mutant !== "blind_batch";
 	}
 
 	/** The reactor asks for this only when it acts on the event, so the event must still be about what it was. */

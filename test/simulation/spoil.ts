@@ -17,6 +17,9 @@ export function spoil(world: World): void {
 		case "lost_deadline":
 			core.wheel.cancel(0);
 			return;
+		case "lost_turn":
+			for (let slot = 0; slot < 2 * core.table.sessions; slot++) core.queue.remove(slot);
+			return;
 		case "kept_session":
 			if (closed > 0) Atomics.add(live, LIVE_SESSIONS, 1);
 			return;

@@ -1,0 +1,47 @@
+/** A crowd that keeps the head of the queue waiting, and clients that come, are queued behind it, and reset. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Secured } from "./tls-peers.js";
+
+const SESSIONS = 200;
+const HELLOS = 180;
+/** More than any array sized by the table would hold, had each of them left an entry behind. */
+const WAVES = 400;
+const WAVE = 6;
+
+test("connections that were queued and reset leave nothing in the queue, however long those before them wait", (t) => {
+	const secured = new Secured(t, {
+		sessions: SESSIONS,
+		http: true,
+		routes: [{ host: "only.example" }],
+		entries: [{}],
+	});
+	const { harness } = secured;
+	const { core } = harness.reactor;
+	// One ClientHello, sent again and again.
+	const first = secured.peer(secured.clientContext(), harness.client());
+	secured.tls.handshake(first.session);
+	let hello: string | number = -1;
+	while (typeof hello !== "string") hello = harness.receive(first.far);
+	harness.reset(first.fd);
+	for (let i = 0; i < HELLOS; i++) harness.send(harness.client(2 + (i % 200)), hello);
+	const pipelined = "GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2);
+	let most = 0;
+	const waves: number[][] = [];
+	for (let wave = 0; wave < WAVES; wave++) {
+		const now: number[] = [];
+		for (let i = 0; i < WAVE; i++) {
+			const fd = harness.client(2 + (i % 200));
+			harness.send(fd, pipelined);
+			now.push(fd);
+		}
+		waves.push(now);
+		if (waves.length > 2) for (const fd of waves.shift() ?? []) harness.reset(fd);
+		harness.turn();
+		most = Math.max(most, core.queued);
+		assert.ok(core.queued <= core.table.clients + core.table.links, `${core.queued} wait`);
+	}
+	assert.ok(most > 0, "nobody was queued");
+	for (const fd of waves.flat()) harness.reset(fd);
+	harness.turnUntil(() => core.queued === 0, "the end of the queue");
+});
