@@ -21,7 +21,7 @@ import { lingerThenClose } from "./refuse.js";
 import { OPEN } from "./secures.js";
 import { armFirstByte, handshakeEndsAt, sniff, takeRoute } from "./sniff.js";
 import { lowerWater } from "./socket-options.js";
-import { PROXY_REQUIRED, QUEUED, READABLE, SECURE, SECURED, SNIFF } from "./table.js";
+import { QUEUED, READABLE, SECURE, SECURED, SNIFF } from "./table.js";
 import { isSecured, noteFailure } from "./transport.js";
 
 /**
@@ -41,7 +41,7 @@ export function secureClient(
 	name: Uint8Array,
 	length: number,
 ): void {
-	const { secures, certificates, table } = core;
+	const { secures, certificates } = core;
 	if (lowerWater(core, client) < 0) {
 		close(core, client, INTERNAL);
 		return;
@@ -50,8 +50,6 @@ export function secureClient(
 	if (!open(core, client, () => certificates.contextOf(entry))) return;
 	// What is kept of it goes with the session.
 	takeProxyHeader(core, client);
-	// Inside, none is looked for.
-	table.flags[client] = at(table.flags, client) & ~PROXY_REQUIRED;
 	secures.entry[client] = entryId;
 	secures.alpn[client] = 0;
 	secures.keepName(client, name, length);

@@ -36,7 +36,7 @@ import {
 import { answerAndClose, refuse } from "./refuse.js";
 import { describe, isMisdirected, secureClient } from "./secure.js";
 import { lowerWater, widenWindow } from "./socket-options.js";
-import { ENDING, LOW_WATER, NAME_BYTES, PROXY_REQUIRED, SECURED, URGENT } from "./table.js";
+import { ENDING, LOW_WATER, NAME_BYTES, PROXY_READ, PROXY_REQUIRED, SECURED, URGENT } from "./table.js";
 import { gather, isSecured, peek } from "./transport.js";
 
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
@@ -82,7 +82,8 @@ export function sniff(core: Core, slot: number): void {
 
 function look(core: Core, listener: ReactorListener, slot: number, count: number): void {
 	const { kernel, table, recognition } = core;
-	if ((at(table.flags, slot) & PROXY_REQUIRED) !== 0 && !passProxyHeader(core, slot, count)) return;
+	const proxy = at(table.flags, slot) & (PROXY_REQUIRED | PROXY_READ);
+	if (proxy === PROXY_REQUIRED && !passProxyHeader(core, slot, count)) return;
 	const start = at(table.proxyHeaderBytes, slot);
 	if (!listener.router.peeks) {
 		takeRoute(core, listener, slot, PROTOCOL_OTHER);
@@ -127,7 +128,6 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 /** True when the PROXY header is complete: its address is the client's from now on. It is consumed when relaying begins. */
 function passProxyHeader(core: Core, slot: number, count: number): boolean {
 	const { kernel, table, proxyHeader } = core;
-	if (at(table.proxyHeaderBytes, slot) > 0) return true;
 	const verdict = parseProxyHeader(kernel.memory, 0, count, proxyHeader);
 	if (verdict === NEED_MORE) {
 		waitForMore(core, slot, count, proxyHeader.needBytes);
@@ -137,6 +137,7 @@ function passProxyHeader(core: Core, slot: number, count: number): boolean {
 		close(core, slot, PROXY_HEADER);
 		return false;
 	}
+	table.flags[slot] = at(table.flags, slot) | PROXY_READ;
 	table.proxyHeaderBytes[slot] = proxyHeader.headerLength;
 	if (!proxyHeader.isLocal && proxyHeader.family !== 0) {
 		table.family[slot] = copyUnmapped(proxyHeader.family, proxyHeader.sourceAddress, table.source, slot * 16);

@@ -2,7 +2,7 @@
 import { at } from "../../src/reactor/at.js";
 import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
 import { LIMIT_CONNECTIONS, LIMIT_IP, LIMIT_RATE } from "../../src/reactor/reasons.js";
-import { FREE, HAD_REQUESTS, NONE, PROXY_REQUIRED } from "../../src/reactor/table.js";
+import { FREE, NONE, PROXY_READ, PROXY_REQUIRED } from "../../src/reactor/table.js";
 import { sourceKey } from "./addresses.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { LISTENERS } from "./plans.js";
@@ -136,10 +136,7 @@ function countUnplaced(world: World): number {
 	let unplaced = 0;
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (at(table.state, slot) === FREE || at(table.sourcePlace, slot) !== NONE) continue;
-		const { flags, proxyHeaderBytes } = table;
-		const waits =
-			(at(flags, slot) & (PROXY_REQUIRED | HAD_REQUESTS)) === PROXY_REQUIRED &&
-			at(proxyHeaderBytes, slot) === 0;
+		const waits = (at(table.flags, slot) & (PROXY_REQUIRED | PROXY_READ)) === PROXY_REQUIRED;
 		if (!waits) unplaced++;
 	}
 	return unplaced;
@@ -162,10 +159,7 @@ function limitOf(core: Core, listener: number): number {
 /** The address that a session is counted for, and that its record names, is its client's, or whom that one named. */
 export function checkSource(world: World, slot: number, client: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	// Before requests are read, the header is taken off the stream.
-	const hadHeader =
-		(at(table.flags, slot) & (HAD_REQUESTS | PROXY_REQUIRED)) === (HAD_REQUESTS | PROXY_REQUIRED);
-	const hasHeader = hadHeader || at(table.proxyHeaderBytes, slot) > 0;
+	const hasHeader = (at(table.flags, slot) & PROXY_READ) !== 0;
 	const { family, unmapped } = (hasHeader ? client.named : undefined) ?? client.address;
 	if (at(table.family, slot) !== family) violated(`row ${slot} has an address of another family`);
 	for (let i = 0; i < unmapped.length; i++)
