@@ -135,7 +135,7 @@ export function closeFailed(core: Core, slot: number, errno: number): void {
 			close(core, slot, KEEPALIVE_LOST);
 			return;
 		default:
-			core.notify({ kind: "log", level: "error", message: `a session failed with errno ${errno}` });
+			core.remark("error", `a session failed with errno ${errno}`);
 			close(core, slot, INTERNAL);
 	}
 }

@@ -27,6 +27,7 @@ import { Owners } from "./owners.js";
 import { Pipes } from "./pipes.js";
 import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
 import { armPooled, IdleLists, keepAddresses } from "./pool.js";
+import { Remarks } from "./remarks.js";
 import { RequestLog } from "./request-log.js";
 import { type RouteRules, rulesOfRoutes } from "./route-rules.js";
 import { Secures } from "./secures.js";
@@ -122,8 +123,9 @@ export class Core {
 	readonly board: Board;
 	readonly sources: Sources;
 	readonly owners: Owners;
-	/** Tells the main thread something. */
+	/** Tells the main thread something that only it can cause, or only so often; for all else there are `remarks`. */
 	readonly notify: (notice: Notice) => void;
+	readonly #remarks: Remarks;
 	/** Arena offset where `accept` and `localAddress` put an address. */
 	readonly addressAt = ADDRESS_AT;
 
@@ -215,6 +217,7 @@ export class Core {
 	) {
 		this.kernel = kernel;
 		this.notify = notify;
+		this.#remarks = new Remarks(notify);
 		this.nowMs = kernel.now();
 		this.index = options.index;
 		this.table = new Table(tableRows(options.sessions), options.table);
@@ -413,6 +416,11 @@ export class Core {
 		this.policies[index] = policy;
 		this.policySessions[index] = 0;
 		return index;
+	}
+
+	/** Says something to the operator, in the log. */
+	remark(level: "warn" | "error", message: string): void {
+		this.#remarks.say(level, message, this.nowMs);
 	}
 
 	/** How many wait for another turn. */

@@ -70,7 +70,7 @@ function open(core: Core, slot: number, contextOf: () => TlsContext | undefined)
 		context = contextOf();
 	} catch (error) {
 		// It was good when the plan was made.
-		core.notify({ kind: "log", level: "error", message: `TLS: ${(error as Error).message}` });
+		core.remark("error", `TLS: ${(error as Error).message}`);
 		close(core, slot, INTERNAL);
 		return false;
 	}
