@@ -58,7 +58,7 @@ program
 program
 	.command("drill")
 	.description(
-		"attack a gateway of its own, or one that runs on this machine, and judge how it stands it; exits 0 when it stands, 1 when not, 2 when it cannot be done",
+		"attack a gateway of its own, or one that runs on this machine, and judge how it stands it; exits 0 when it stands, 1 when not, 2 when it cannot be done, 3 when the machine is too busy to judge",
 	)
 	.argument("[name]", "which drill; without it, they are listed")
 	.option("--target <host:port>", "a gateway or server that runs already, on a loopback address")

@@ -109,7 +109,7 @@ function drawColumn(result: DrillResult, target: TargetResult, index: number): s
 	const width = COLUMN_WIDTH - LEFT - RIGHT + (index === 0 ? 0 : RIGHT);
 	const endMs = Math.max(1, ...target.phases.map(({ toMs }) => toMs));
 	const x = (ms: number): number => left + (Math.min(ms, endMs) / endMs) * width;
-	const verdict = target.held ? "all held" : "not held";
+	const verdict = target.outcome === "held" ? "all held" : target.outcome;
 	const parts = [`<text class="panel" x="${left}" y="78">${escapeXml(target.target)}: ${verdict}</text>`];
 	for (const [row, panel] of PANELS.entries()) {
 		const top = TOP + row * (PANEL_HEIGHT + PANEL_GAP);

@@ -16,13 +16,20 @@ import { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
 import { startConnect } from "./connect.js";
+import { LATENESS } from "./lateness.js";
 import { parseIpv4 } from "./loopback.js";
-import type { Attempt, ClientNews, ClientOrder, ClientStart, Expected } from "./messages.js";
+import {
+	type Attempt,
+	CLIENT_EVERY_MS,
+	type ClientNews,
+	type ClientOrder,
+	type ClientStart,
+	type Expected,
+} from "./messages.js";
 import { judgeResponse } from "./response.js";
 import { fromBase64 } from "./traffic.js";
 import { PlainWire, TlsWire, type Wire } from "./wire.js";
 
-const EVERY_MS = 20;
 /** A user would have given up by then. */
 const TIMEOUT_MS = 3000;
 /** Attempts in flight: all that can be before the first of them times out, and some more. */
@@ -40,9 +47,9 @@ const SHAKING = 3;
 
 /** By state. */
 const LATE: Readonly<Record<number, string>> = {
-	[CONNECTING]: "connect timed out",
-	[SHAKING]: "no handshake in time",
-	[ASKED]: "no answer in time",
+	[CONNECTING]: LATENESS.connecting,
+	[SHAKING]: LATENESS.shaking,
+	[ASKED]: LATENESS.asked,
 };
 
 const INTEREST = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -84,9 +91,9 @@ let finishing = false;
 for (;;) {
 	const nowMs = kernel.now();
 	const waitMs = finishing
-		? EVERY_MS
+		? CLIENT_EVERY_MS
 		: Number.isFinite(nextMs)
-			? Math.max(0, Math.min(EVERY_MS, Math.ceil(nextMs - nowMs)))
+			? Math.max(0, Math.min(CLIENT_EVERY_MS, Math.ceil(nextMs - nowMs)))
 			: -1;
 	const events = kernel.readiness.wait(waitMs);
 	for (let event = 0; event < events; event++) {
@@ -127,7 +134,7 @@ function turn(nowMs: number): void {
 	if (nowMs >= nextMs) {
 		next(nowMs);
 		// When the machine stood still, the beats that were missed are not made up for.
-		nextMs = Math.max(nextMs + EVERY_MS, nowMs);
+		nextMs = Math.max(nextMs + CLIENT_EVERY_MS, nowMs);
 	}
 	if (nowMs < newsDueMs) return;
 	newsDueMs = nowMs + NEWS_MS;

@@ -83,6 +83,11 @@ export interface Threshold {
 	readonly bound: { readonly atMost: number } | { readonly atLeast: number } | { readonly exactly: number };
 	/** Only some targets can say; where they cannot, nothing is judged. Otherwise a missing number has not held. */
 	readonly optional?: true;
+	/**
+	 * Decided by the clock, which a machine with other work to do does not keep: where calm was not calm it is not
+	 * judged. But it is if the measure `unless` is not 0, because then not only the clock was at fault.
+	 */
+	readonly byClock?: true | { readonly unless: string };
 }
 
 export type Unit = "share" | "ms" | "bytes" | "times" | "count" | "cores";

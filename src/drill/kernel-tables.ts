@@ -25,10 +25,11 @@ export function listenQueue(port: number): ListenQueue {
 	for (const file of ["/proc/net/tcp", "/proc/net/tcp6"]) {
 		for (const fields of rows(file)) {
 			if (fields[STATE] !== LISTEN) break;
-			if (portOf(fields[LOCAL]) !== port) continue;
+			const inode = fields[INODE] ?? "";
+			if (portOf(fields[LOCAL]) !== port || inodes.includes(inode)) continue;
 			// For a listening socket the receive queue counts connections.
 			depth += Number.parseInt(fields[QUEUES]?.split(":")[1] ?? "0", 16);
-			inodes.push(fields[INODE] ?? "");
+			inodes.push(inode);
 		}
 	}
 	return { depth, inodes };
@@ -36,10 +37,19 @@ export function listenQueue(port: number): ListenQueue {
 
 /** Connections to a port that nobody has answered yet. */
 export function connecting(port: number): number {
-	let count = 0;
-	for (const fields of rows("/proc/net/tcp"))
-		if (fields[STATE] === SYN_SENT && portOf(fields[REMOTE]) === port) count++;
-	return count;
+	return countConnecting(rows("/proc/net/tcp"), port);
+}
+
+/**
+ * A row may come twice: when the table has grown since its last row was read, the read that only wants to see its end
+ * is given as many of the last rows again as were added. So connections are counted and not rows.
+ */
+export function countConnecting(table: Iterable<readonly string[]>, port: number): number {
+	const connections = new Set<string>();
+	for (const fields of table)
+		if (fields[STATE] === SYN_SENT && portOf(fields[REMOTE]) === port)
+			connections.add(`${fields[LOCAL]} ${fields[REMOTE]}`);
+	return connections.size;
 }
 
 /** The process that holds one of these sockets; `null` when there is none that we may see. */

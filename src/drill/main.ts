@@ -19,9 +19,11 @@ import { startBare } from "./targets/bare.js";
 import { startGateway } from "./targets/gateway.js";
 import { giveTarget } from "./targets/given.js";
 import type { DrillPorts, UpstreamPorts } from "./upstream-ports.js";
+import type { Outcome } from "./verdict.js";
 
-const HELD = 0;
-const NOT_HELD = 1;
+/** Exit statuses. */
+const STATUS: Readonly<Record<Outcome, number>> = { held: 0, "not held": 1, "too busy to judge": 3 };
+const FAILED = 1;
 const USAGE = 2;
 
 /** One line for each drill. */
@@ -39,7 +41,7 @@ export async function drillAndExit(name: string, given: DrillArguments): Promise
 	} catch (error) {
 		const usage = error instanceof DrillUsageError;
 		process.stderr.write(`sluice drill: ${error instanceof Error ? error.message : String(error)}\n`);
-		exitCode = usage ? USAGE : NOT_HELD;
+		exitCode = usage ? USAGE : FAILED;
 	}
 	return endAll(exitCode);
 }
@@ -60,7 +62,7 @@ async function drill(name: string, given: DrillArguments): Promise<number> {
 	const result = conclude(options, machine, recordings);
 	if (options.svg !== null) writeFileSync(options.svg, toSvg(result));
 	process.stdout.write(options.json ? toJson(result) : toText(result));
-	return result.held ? HELD : NOT_HELD;
+	return STATUS[result.outcome];
 }
 
 async function drillTargets(options: DrillOptions, progress: Progress): Promise<Recording[]> {

@@ -1,4 +1,5 @@
 /** From what was seen to numbers: each has a name, by which thresholds call it. `null`: it could not be measured. */
+import { countLate } from "./lateness.js";
 import type { Attempt } from "./messages.js";
 import { type Spread, spread } from "./percentile.js";
 import type { Phase, PhaseName, Recording } from "./run.js";
@@ -54,6 +55,9 @@ export function measure(recording: Recording): Measures {
 		"calm.success": share(calm),
 		"attack.success": share(attack),
 		"after.success": share(after),
+		"calm.wrong": wrong(calm),
+		"attack.wrong": wrong(attack),
+		"after.wrong": wrong(after),
 		p99Ratio: ratio(attack.latencyMs?.p99, calm.latencyMs?.p99),
 		attackersPeakShare: assault.attackers.alivePeak / recording.connections,
 		neverGone: ends["given up"] ?? 0,
@@ -76,6 +80,11 @@ export function measure(recording: Recording): Measures {
 
 function share({ attempts, succeeded }: ClientFigures): number | null {
 	return attempts === 0 ? null : succeeded / attempts;
+}
+
+/** Failures that were no mere lateness. */
+function wrong({ attempts, succeeded, failures }: ClientFigures): number {
+	return attempts - succeeded - countLate(failures);
 }
 
 function ratio(value: number | undefined, base: number | undefined): number | null {

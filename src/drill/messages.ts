@@ -16,6 +16,9 @@ export type AttackNews =
 	| { readonly news: "done" }
 	| { readonly news: "report"; readonly report: AttackReport };
 
+/** The good client asks so often. */
+export const CLIENT_EVERY_MS = 20;
+
 /** To the good client. */
 export type ClientOrder =
 	| ClientStart

@@ -110,9 +110,14 @@ function verdictLine(result: DrillResult): string {
 	const judged = result.targets.find(({ kind }) => kind !== "bare");
 	const failed = judged?.verdict.filter(({ held }) => held === false) ?? [];
 	const what = `${judged?.target ?? "target"}: `;
-	return result.held
-		? `${what}all held`
-		: `${what}NOT HELD (${failed.map(({ title }) => title).join("; ") || "nothing was judged"})`;
+	switch (result.outcome) {
+		case "held":
+			return `${what}all held`;
+		case "not held":
+			return `${what}NOT HELD (${failed.map(({ title }) => title).join("; ") || "nothing was judged"})`;
+		case "too busy to judge":
+			return `${what}no verdict. This machine is too busy to judge: ${judged?.noise ?? ""}. Run the drill again when it has less to do.`;
+	}
 }
 
 /** Columns as wide as what stands in them. */

@@ -1,6 +1,7 @@
 /** What a drill came to: everything that --json prints, and what report and chart are made of. */
 import { cpus, release } from "node:os";
 import type { AttackReport } from "./attack.js";
+import { noiseInCalm } from "./calm.js";
 import type { ListenerKind } from "./drill.js";
 import { setting } from "./kernel-tables.js";
 import { type ClientFigures, clientFigures, type Measures, measure, samplesIn } from "./measures.js";
@@ -8,7 +9,7 @@ import type { DrillOptions, Machine } from "./options.js";
 import { percentile } from "./percentile.js";
 import type { Phase, PhaseName, Recording } from "./run.js";
 import { SAMPLE_MS, type Sample } from "./sampler.js";
-import { allHeld, type Judgement, judge } from "./verdict.js";
+import { type Judgement, judge, type Outcome, outcomeOf } from "./verdict.js";
 
 /** The shape of --json. docs/drills.md describes it. */
 export interface DrillResult {
@@ -25,7 +26,7 @@ export interface DrillResult {
 		readonly somaxconn: number | null;
 	};
 	/** The verdict: of the gateway, or of the given target. */
-	readonly held: boolean;
+	readonly outcome: Outcome;
 	readonly targets: readonly TargetResult[];
 	readonly notRun: readonly string[];
 }
@@ -39,7 +40,9 @@ export interface TargetResult {
 	readonly acceptQueueLimit: number | null;
 	/** By when it should have closed an attacker. */
 	readonly deadlineMs: number | null;
-	readonly held: boolean;
+	readonly outcome: Outcome;
+	/** Why this machine was too busy to judge by the clock; `null`: it was not. */
+	readonly noise: string | null;
 	readonly verdict: readonly JudgementResult[];
 	readonly phases: readonly PhaseResult[];
 	readonly attackers: AttackReport;
@@ -56,8 +59,10 @@ export interface JudgementResult {
 	readonly unit: string;
 	readonly bound: Judgement["threshold"]["bound"];
 	readonly value: number | null;
-	/** `null`: not judged, because this target does not say it. */
+	/** `null`: not judged, because this target does not say it or this machine was too busy. */
 	readonly held: boolean | null;
+	/** Decided by the clock, which a busy machine does not keep. */
+	readonly byClock: boolean;
 }
 
 export interface PhaseResult {
@@ -109,7 +114,7 @@ export function conclude(
 			descriptors: machine.descriptors,
 			somaxconn: setting("net/core/somaxconn"),
 		},
-		held: targets.filter(({ kind }) => kind !== "bare").every(({ held }) => held),
+		outcome: targets.find(({ kind }) => kind !== "bare")?.outcome ?? "not held",
 		targets,
 		notRun: recordings.flatMap(({ assault }) => assault.notRun),
 	};
@@ -117,7 +122,8 @@ export function conclude(
 
 function concludeTarget({ drill }: DrillOptions, recording: Recording): TargetResult {
 	const measures = measure(recording);
-	const judgements = judge(drill.thresholds, measures, recording.target.kind);
+	const noise = noiseInCalm(recording);
+	const judgements = judge(drill.thresholds, measures, recording.target.kind, noise);
 	const startMs = recording.phases[0]?.fromMs ?? 0;
 	return {
 		target: recording.target.label,
@@ -125,7 +131,8 @@ function concludeTarget({ drill }: DrillOptions, recording: Recording): TargetRe
 		backlog: recording.target.backlog,
 		acceptQueueLimit: recording.target.acceptQueueLimit,
 		deadlineMs: recording.deadlineMs,
-		held: allHeld(judgements),
+		outcome: outcomeOf(judgements, noise),
+		noise,
 		verdict: judgements.map(({ threshold, value, held }) => ({
 			measure: threshold.measure,
 			title: threshold.title,
@@ -133,6 +140,7 @@ function concludeTarget({ drill }: DrillOptions, recording: Recording): TargetRe
 			bound: threshold.bound,
 			value,
 			held,
+			byClock: threshold.byClock !== undefined,
 		})),
 		phases: recording.phases.map((phase) => concludePhase(recording, phase, startMs)),
 		attackers: recording.assault.attackers,

@@ -13,6 +13,7 @@ export const SERVED_IN_CALM: Threshold = {
 	title: "good client before the attack: succeeded",
 	unit: "share",
 	bound: { exactly: 1 },
+	byClock: { unless: "calm.wrong" },
 };
 
 const SERVED_UNDER_ATTACK: Threshold = {
@@ -20,6 +21,7 @@ const SERVED_UNDER_ATTACK: Threshold = {
 	title: "good client under attack: succeeded",
 	unit: "share",
 	bound: { exactly: 1 },
+	byClock: { unless: "attack.wrong" },
 };
 
 const SERVED_AFTER: Threshold = {
@@ -27,6 +29,7 @@ const SERVED_AFTER: Threshold = {
 	title: "good client after the attack: succeeded",
 	unit: "share",
 	bound: { exactly: 1 },
+	byClock: { unless: "after.wrong" },
 };
 
 const LATENCY_UNDER_ATTACK: Threshold = {
@@ -34,6 +37,7 @@ const LATENCY_UNDER_ATTACK: Threshold = {
 	title: "good client under attack: p99 as a multiple of calm",
 	unit: "times",
 	bound: { atMost: P99_RATIO_MAX },
+	byClock: true,
 };
 
 /** Where the attack is itself a load that real clients would be. */
@@ -62,6 +66,7 @@ export const ATTACKERS_GONE: readonly Threshold[] = [
 		title: "attackers closed later than their deadline, at most",
 		unit: "ms",
 		bound: { atMost: OVERDUE_MAX_MS },
+		byClock: true,
 	},
 ];
 

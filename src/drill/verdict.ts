@@ -11,11 +11,27 @@ export interface Judgement {
 	readonly held: boolean | null;
 }
 
-export function judge(thresholds: readonly Threshold[], measures: Measures, kind: TargetKind): Judgement[] {
+export const OUTCOMES = ["held", "not held", "too busy to judge"] as const;
+
+/** What a drill came to. `too busy to judge`: nothing failed but what a busy machine may have failed. */
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** `noise`: why this machine was too busy to judge anything by the clock; `null`: it was not. */
+export function judge(
+	thresholds: readonly Threshold[],
+	measures: Measures,
+	kind: TargetKind,
+	noise: string | null = null,
+): Judgement[] {
 	return thresholds.map((threshold) => {
 		const value = measures[threshold.measure] ?? null;
-		return { threshold, value, held: isHeld(threshold, value, kind) };
+		const judged = noise === null || !isByClock(threshold, measures);
+		return { threshold, value, held: judged ? isHeld(threshold, value, kind) : null };
 	});
+}
+
+function isByClock({ byClock }: Threshold, measures: Measures): boolean {
+	return byClock === true || (byClock !== undefined && measures[byClock.unless] === 0);
 }
 
 function isHeld({ bound, optional }: Threshold, value: number | null, kind: TargetKind): boolean | null {
@@ -26,7 +42,9 @@ function isHeld({ bound, optional }: Threshold, value: number | null, kind: Targ
 	return value === bound.exactly;
 }
 
-/** Nothing failed, and something was judged. */
-export function allHeld(judgements: readonly Judgement[]): boolean {
-	return judgements.some(({ held }) => held === true) && judgements.every(({ held }) => held !== false);
+/** What failed by more than the clock has failed, however busy the machine. Where nothing was judged, nothing held. */
+export function outcomeOf(judgements: readonly Judgement[], noise: string | null = null): Outcome {
+	if (judgements.some(({ held }) => held === false)) return "not held";
+	if (noise !== null) return "too busy to judge";
+	return judgements.some(({ held }) => held === true) ? "held" : "not held";
 }

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import {
 	connecting,
+	countConnecting,
 	holderOf,
 	listenQueue,
 	tcpCounter,
@@ -36,6 +37,18 @@ test("a port that nobody listens on has no queue and no holder", async () => {
 	await new Promise((resolve) => server.close(resolve));
 	assert.deepEqual(listenQueue(port), { depth: 0, inodes: [] });
 	assert.equal(holderOf([]), null);
+});
+
+test("a connection that the kernel's table lists twice is one", () => {
+	const row = (local: string, remote: string, state: string): string[] => ["0:", local, remote, state];
+	const table = [
+		row("0100007F:1F90", "00000000:0000", "0A"),
+		row("0100007F:9C40", "0100007F:1F90", "02"),
+		row("0100007F:9C41", "0100007F:1F90", "02"),
+		row("0100007F:9C42", "0100007F:1F90", "01"),
+		row("0100007F:9C43", "0100007F:1F91", "02"),
+	];
+	assert.equal(countConnecting([...table, ...table.slice(1)], 0x1f90), 2);
 });
 
 test("counters that this kernel does not have are 0", () => {

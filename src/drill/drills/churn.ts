@@ -15,6 +15,7 @@ const NO_LEAK: readonly Threshold[] = [
 		title: "resident memory above its value amid the sessions",
 		unit: "bytes",
 		bound: { atMost: 2 * 1024 * 1024 },
+		byClock: true,
 		optional: true,
 	},
 ];

@@ -9,6 +9,7 @@ const WHILE_FULL: Threshold = {
 	title: "CPU while full (a busy loop would take a whole core)",
 	unit: "cores",
 	bound: { atMost: 0.2 },
+	byClock: true,
 	optional: true,
 };
 
@@ -17,6 +18,7 @@ const GOOD_AGAIN: Threshold = {
 	title: "good client served again after the attack, within",
 	unit: "ms",
 	bound: { atMost: 1000 },
+	byClock: true,
 };
 
 /**

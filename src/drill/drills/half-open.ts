@@ -39,6 +39,7 @@ const RELAY: readonly Threshold[] = [
 		title: "through the black hole: given up later than timeouts.idle, at most",
 		unit: "ms",
 		bound: { atMost: OVERDUE_MAX_MS },
+		byClock: true,
 	},
 ];
 
@@ -55,6 +56,7 @@ const LINK: readonly Threshold[] = [
 		title: "over the link that went down: given up later than keepalive says, at most",
 		unit: "ms",
 		bound: { atMost: OVERDUE_MAX_MS },
+		byClock: true,
 		optional: true,
 	},
 ];

@@ -8,6 +8,7 @@ const ALL_CAME: Threshold = {
 	title: "attackers there at once, of those asked for, in the mode with the fewest",
 	unit: "share",
 	bound: { atLeast: 1 },
+	byClock: true,
 };
 
 const AVAILABLE: readonly Threshold[] = MODES.map(({ name, title }) => ({
@@ -15,6 +16,7 @@ const AVAILABLE: readonly Threshold[] = MODES.map(({ name, title }) => ({
 	title: `${title}: seconds in which slowhttptest found it unavailable`,
 	unit: "count",
 	bound: { exactly: 0 },
+	byClock: true,
 }));
 
 /** Modes that were shorter than the deadline are not judged. */

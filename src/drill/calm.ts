@@ -1,0 +1,33 @@
+/** Whether the phase before the attack was calm: if not, a clock that is read later says nothing of the target. */
+import { countLate } from "./lateness.js";
+import { clientFigures, phaseOf } from "./measures.js";
+import { CLIENT_EVERY_MS } from "./messages.js";
+import type { Recording } from "./run.js";
+import { OVERDUE_MAX_MS } from "./thresholds.js";
+
+/** On a machine that has nothing else to do the good client's p99 in calm is 2 to 6 ms. */
+const P99_MAX_MS = 50;
+
+/** Of its beats the good client must have had so many, or else it had no core itself. */
+const ATTEMPTS_SHARE_MIN = 0.5;
+
+/**
+ * What made it noisy, as a sentence; `null`: it was calm. Failures that are no lateness are not noise: they are the
+ * target's own.
+ */
+export function noiseInCalm(recording: Recording): string | null {
+	const phase = phaseOf(recording, "calm");
+	const { attempts, failures, latencyMs } = clientFigures(recording.attempts, phase);
+	const late = countLate(failures);
+	const due = Math.floor((phase.toMs - phase.fromMs) / CLIENT_EVERY_MS);
+	if (attempts < due * ATTEMPTS_SHARE_MIN)
+		return `before the attack the good client came to ask ${attempts} times where ${due} were due`;
+	if (late > 0)
+		return `before the attack ${late} of the good client's ${attempts} attempts had no answer in time`;
+	if (latencyMs === null) return null;
+	if (latencyMs.max > OVERDUE_MAX_MS)
+		return `before the attack the good client once waited ${Math.round(latencyMs.max)} ms for its answer, and ${OVERDUE_MAX_MS} ms is the finest that is judged`;
+	if (latencyMs.p99 > P99_MAX_MS)
+		return `before the attack the good client's p99 was ${Math.round(latencyMs.p99)} ms, and what is above ${P99_MAX_MS} ms is not calm`;
+	return null;
+}
