@@ -22,6 +22,9 @@ export {
 	type ClientHelloFault,
 	parseClientHello,
 } from "./client-hello.js";
+export { causeName } from "./http/causes.js";
+export { HEAD_LIMIT_BYTES } from "./http/head-end.js";
+export { parseRequest, RequestHead } from "./http/request.js";
 export {
 	PROXY_HEADER_LIMIT_BYTES,
 	PROXY_V1_LIMIT_BYTES,
@@ -44,13 +47,6 @@ export {
 	Recognition,
 	recognize,
 } from "./recognize.js";
-export {
-	parseRequestHead,
-	REQUEST_FIELDS_LIMIT,
-	REQUEST_HEAD_LIMIT_BYTES,
-	RequestHead,
-	type RequestHeadFault,
-} from "./request-head.js";
 export {
 	parseSshIdentification,
 	SSH_IDENTIFICATION_LIMIT_BYTES,

@@ -11,9 +11,12 @@
  * be of a protocol, a fault in them is final: falling back to "other" would let a client choose its route by
  * breaking its own hello.
  */
-import { ascii, at, commonPrefix, equals, equalsIgnoringCase } from "./bytes.js";
+import { ascii, at, commonPrefix, equalsIgnoringCase } from "./bytes.js";
 import { CLIENT_HELLO_WIRE_LIMIT_BYTES, ClientHello, parseClientHello } from "./client-hello.js";
-import { parseRequestHead, REQUEST_HEAD_LIMIT_BYTES, RequestHead } from "./request-head.js";
+import { causeName } from "./http/causes.js";
+import { HEAD_LIMIT_BYTES } from "./http/head-end.js";
+import { METHOD_NONE, METHOD_OTHER, methodOf } from "./http/methods.js";
+import { parseRequest, RequestHead } from "./http/request.js";
 import { SSH_PREFIX } from "./ssh.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "./verdict.js";
 
@@ -31,9 +34,12 @@ export const PROTOCOL_NAMES: readonly string[] = ["unknown", "tls", "http", "ssh
  * The most bytes {@link recognize} ever needs, hence the size of a peek buffer: a ClientHello of 16 KiB and 1 KiB
  * of record headers around it (17,408 bytes); the longest request head, 16 KiB, is within that.
  */
-export const PEEK_LIMIT_BYTES = Math.max(CLIENT_HELLO_WIRE_LIMIT_BYTES, REQUEST_HEAD_LIMIT_BYTES);
+export const PEEK_LIMIT_BYTES = Math.max(CLIENT_HELLO_WIRE_LIMIT_BYTES, HEAD_LIMIT_BYTES);
 
-/** How far the end of the first line is looked for: what nginx and HAProxy take for a request line, 8 KiB. */
+/**
+ * How far the end of a first line is looked for that begins with no method known here: what nginx and HAProxy take for
+ * a request line, 8 KiB. One that begins with a known method is a request's by then, and may be as long as a head.
+ */
 export const REQUEST_LINE_LIMIT_BYTES = 8192;
 
 /** No method longer than UPDATEREDIRECTREF (17) is registered; a first word beyond this is another protocol's. */
@@ -42,20 +48,7 @@ const METHOD_LIMIT_BYTES = 24;
 const TLS_RECORD_HANDSHAKE = 0x16;
 const H2_PREFACE = ascii("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); // RFC 9113, 3.4
 const H2_PREFACE_CERTAIN_BYTES = "PRI * HTTP/2.0".length;
-const HTTP_1_0 = ascii("HTTP/1.0");
-const HTTP_1_1 = ascii("HTTP/1.1");
 const HTTP_ANY = ascii("http/");
-const KNOWN_METHODS: readonly Uint8Array[] = [
-	"GET",
-	"HEAD",
-	"POST",
-	"PUT",
-	"DELETE",
-	"CONNECT",
-	"OPTIONS",
-	"TRACE",
-	"PATCH",
-].map(ascii);
 
 const HT = 0x09;
 const LF = 0x0a;
@@ -71,13 +64,13 @@ export class Recognition {
 	protocol = PROTOCOL_UNKNOWN;
 	/** Filled when `protocol` is PROTOCOL_TLS. */
 	readonly hello = new ClientHello();
-	/** Filled when `protocol` is PROTOCOL_HTTP and the request line is there. */
+	/** Filled when `protocol` is PROTOCOL_HTTP and the request line is there: COMPLETE means the whole head. */
 	readonly head = new RequestHead();
 	/** With NEED_MORE: at least so many bytes, counted from `start`, before the answer can be COMPLETE. */
 	needBytes = 0;
-	/** With MALFORMED: a constant such as `record_too_long`; see the faults of ClientHello and RequestHead. */
+	/** With MALFORMED: a constant such as `record_too_long`; see the faults of ClientHello, and HTTP_CAUSES. */
 	cause = "";
-	/** The name to route by, canonical (see ClientHello and RequestHead): `hello.name` or `head.host`. */
+	/** The name to route by, canonical (see ClientHello and Authority): `hello.name` or `head.authority.host`. */
 	name: Uint8Array = this.hello.name;
 	/** 0: nothing is named. */
 	nameLength = 0;
@@ -142,11 +135,10 @@ function recognizeHttp(bytes: Uint8Array, start: number, end: number, out: Recog
 	let lineEnd = methodEnd + 1;
 	while (lineEnd < limit && at(bytes, lineEnd) !== LF) lineEnd++;
 	if (lineEnd === limit) {
-		const isWhole = limit - method === REQUEST_LINE_LIMIT_BYTES;
-		if (isKnownMethod(bytes, method, methodEnd)) out.protocol = PROTOCOL_HTTP;
-		else if (isWhole) return complete(out, PROTOCOL_OTHER);
-		if (!isWhole) return needMore(out, end - start + 1);
-		return malformed(out, "request_line_too_long");
+		const isKnown = isKnownMethod(bytes, method, methodEnd);
+		if (isKnown) out.protocol = PROTOCOL_HTTP;
+		if (limit - method < REQUEST_LINE_LIMIT_BYTES) return needMore(out, end - start + 1);
+		return isKnown ? recognizeHead(bytes, start, end, out) : complete(out, PROTOCOL_OTHER);
 	}
 	// Blanks at the end are no part of any version, but they must not turn a request into something else.
 	let versionEnd = lineEnd;
@@ -158,9 +150,6 @@ function recognizeHttp(bytes: Uint8Array, start: number, end: number, out: Recog
 		return complete(out, PROTOCOL_OTHER);
 	}
 	out.protocol = PROTOCOL_HTTP;
-	if (!equals(bytes, version, versionEnd, HTTP_1_1) && !equals(bytes, version, versionEnd, HTTP_1_0)) {
-		return malformed(out, "http_version");
-	}
 	return recognizeHead(bytes, start, end, out);
 }
 
@@ -173,19 +162,18 @@ function isBlank(byte: number): boolean {
 }
 
 function isKnownMethod(bytes: Uint8Array, start: number, end: number): boolean {
-	for (const method of KNOWN_METHODS) if (equals(bytes, start, end, method)) return true;
-	return false;
+	const method = methodOf(bytes, start, end);
+	return method !== METHOD_NONE && method !== METHOD_OTHER;
 }
 
 function recognizeHead(bytes: Uint8Array, start: number, end: number, out: Recognition): Verdict {
-	const verdict = parseRequestHead(bytes, start, end, out.head);
+	const { head } = out;
+	const verdict = parseRequest(bytes, start, end, head);
 	if (verdict === COMPLETE) {
-		out.name = out.head.host;
-		out.nameLength = out.head.hostLength;
-	} else {
-		out.needBytes = out.head.needBytes;
-		out.cause = out.head.cause;
-	}
+		out.name = head.authority.host;
+		out.nameLength = head.authority.hostLength;
+	} else if (verdict === NEED_MORE) out.needBytes = head.needBytes;
+	else out.cause = causeName(head.cause);
 	return verdict;
 }
 

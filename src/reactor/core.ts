@@ -7,7 +7,6 @@ import type { Cidr } from "../config/config.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { ChunkedScanner } from "../protocol/http/chunked.js";
-import { RequestHead } from "../protocol/http/request.js";
 import { ResponseHead } from "../protocol/http/response.js";
 import { RequestRewrite, ResponseRewrite } from "../protocol/http/rewrite.js";
 import { ProxyHeader, Recognition } from "../protocol/index.js";
@@ -168,7 +167,8 @@ export class Core {
 	/** The mode of requests: its columns, idle upstream connections, and what heads are read into. */
 	readonly exchanges: Exchanges;
 	readonly idleLists = new IdleLists();
-	readonly requestHead = new RequestHead();
+	/** One, whoever reads it: what was recognised by its head is routed by that head. */
+	readonly requestHead = this.recognition.head;
 	readonly responseHead = new ResponseHead();
 	readonly requestRewrite = new RequestRewrite();
 	readonly responseRewrite = new ResponseRewrite();

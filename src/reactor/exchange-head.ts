@@ -1,9 +1,10 @@
 /** How an exchange begins: the head of a request is read, as it comes. */
 import { EAGAIN, ENOBUFS } from "../kernel/constants.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
+import { NO_CAUSE } from "../protocol/http/causes.js";
 import { HEAD_LIMIT_BYTES, headEnd } from "../protocol/http/head-end.js";
-import { parseRequest } from "../protocol/http/request.js";
-import { COMPLETE, MALFORMED, NEED_MORE } from "../protocol/index.js";
+import { parseRequest, refusalOfMethod } from "../protocol/http/request.js";
+import { COMPLETE, NEED_MORE, type Verdict } from "../protocol/index.js";
 import { at } from "./at.js";
 import { IN_AT } from "./bodies.js";
 import { close, closeFailed } from "./close.js";
@@ -55,10 +56,19 @@ export function readRequest(core: Core, client: number): void {
 	if (verdict === COMPLETE) noteRead(core, client, count, scanned === 0);
 	if (isTaken) putBack(core, client, IN_AT, count);
 	if (verdict === NEED_MORE) waitForHead(core, client, count, requestHead.scanFrom);
-	else if (verdict === MALFORMED) {
-		core.counters.badRequest(requestHead.cause);
-		answerAndClose(core, client, requestHead.status as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
-	} else routeRequest(core, client);
+	else takeHead(core, client, verdict);
+}
+
+/** The head at hand, COMPLETE or MALFORMED, is routed or refused. */
+export function takeHead(core: Core, client: number, verdict: Verdict): void {
+	const { requestHead } = core;
+	if (verdict === COMPLETE) requestHead.cause = refusalOfMethod(requestHead.method);
+	if (requestHead.cause === NO_CAUSE) {
+		routeRequest(core, client);
+		return;
+	}
+	core.counters.badRequest(requestHead.cause);
+	answerAndClose(core, client, requestHead.status as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
 }
 
 /**

@@ -9,12 +9,13 @@
  * it is simply read once more.
  */
 import { ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../kernel/constants.js";
+import { COMPLETE, NEED_MORE, type Verdict } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close, closeFailed } from "./close.js";
 import type { Core } from "./core.js";
 import { armExchange, armRequest } from "./exchange-deadlines.js";
 import { isBlocked, upstreamBroke, upstreamFailed, wasSaidBefore } from "./exchange-end.js";
-import { readRequest } from "./exchange-head.js";
+import { noteRead, readRequest, takeHead } from "./exchange-head.js";
 import { sendBody } from "./exchange-request.js";
 import { readResponse } from "./exchange-response.js";
 import { noteNews, SAYS_SOMETHING } from "./news.js";
@@ -26,8 +27,17 @@ import { lowerWater } from "./socket-options.js";
 import { CLOSING, ENDING, EXCHANGE, EXCHANGES, HAD_REQUESTS, READABLE, REQUEST } from "./table.js";
 import { takeError } from "./transport.js";
 
-/** A connection on a listener that reads requests. `headMs`: when its first head began to come; 0: nothing has come yet. */
-export function beginExchanges(core: Core, client: number, headMs: number): void {
+/**
+ * A connection on a listener that reads requests. `headMs`: when its first head began to come; 0: nothing has come yet.
+ * `verdict` is what its head was found to be, in the first `count` bytes of its stream; NEED_MORE: nothing was looked at.
+ */
+export function beginExchanges(
+	core: Core,
+	client: number,
+	headMs: number,
+	verdict: Verdict,
+	count: number,
+): void {
 	const { table, exchanges } = core;
 	takeProxyHeader(core, client);
 	// What comes next may be shorter than the rest of the first head was.
@@ -42,7 +52,12 @@ export function beginExchanges(core: Core, client: number, headMs: number): void
 	exchanges.headMs[client] = headMs;
 	core.counters.handshakeTook(at(table.listener, client), core.nowMs - at(table.acceptedMs, client));
 	armRequest(core, client);
-	readRequest(core, client);
+	if (verdict === NEED_MORE) {
+		readRequest(core, client);
+		return;
+	}
+	if (verdict === COMPLETE) noteRead(core, client, count, true);
+	takeHead(core, client, verdict);
 }
 
 /** Of a client between requests. */

@@ -5,7 +5,7 @@
  */
 import { ENOMEM } from "../kernel/constants.js";
 import { FAILED, type TlsContext, TRUNCATED, WANT_READ, WANT_WRITE } from "../kernel/openssl/tls.js";
-import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
+import { NEED_MORE, PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
 import type { RouteQuery } from "../route/router.js";
 import { at } from "./at.js";
 import type { Entry } from "./certificates.js";
@@ -157,7 +157,7 @@ function routeSecured(core: Core, listener: ReactorListener, client: number): vo
 		const upstream = listener.plan.routes[listener.router.match(query)]?.upstream ?? -1;
 		if (upstream >= 0 && core.upstreams.get(upstream)?.plan.pool != null) {
 			table.protocol[client] = PROTOCOL_HTTP;
-			beginExchanges(core, client, 0);
+			beginExchanges(core, client, 0, NEED_MORE, 0);
 		} else takeRoute(core, listener, client, PROTOCOL_TLS);
 		return;
 	}

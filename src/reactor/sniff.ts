@@ -108,8 +108,7 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 	if (verdict === NEED_MORE) waitForMore(core, slot, count, start + recognition.needBytes);
 	else if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) {
 		// Malformed or not: who reads requests knows what to answer.
-		if (verdict === COMPLETE) keepName(core, slot);
-		beginExchanges(core, slot, at(table.acceptedMs, slot));
+		beginExchanges(core, slot, at(table.acceptedMs, slot), verdict, count - start);
 	} else if (isInside && recognition.protocol === PROTOCOL_TLS) {
 		// TLS within TLS is nothing that names inside could route.
 		takeRoute(core, listener, slot, PROTOCOL_OTHER);

@@ -160,20 +160,20 @@ test("the HTTP/2 preface is h2c, and almost the preface is refused", () => {
 	assert.equal(parse(latin1(preface), 0, 15).needBytes, 24);
 	assertRefused("PRI * HTTP/2.0\r\n\r\nSX", "h2c", "h2_preface");
 	assertRefused("PRI * HTTP/2.0\n", "h2c", "h2_preface");
-	assertRefused("PRI * HTTP/2.1\r\n", "http", "http_version");
+	assertRefused("PRI * HTTP/2.1\r\n", "http", "target");
 	assertRefused("PRI * HTTP/1.1\r\nHost: a\r\n\r\n", "http", "target");
-	assertRefused(`\r\n${preface}`, "http", "http_version");
+	assertRefused(`\r\n${preface}`, "http", "target");
 	assertSeen("PRI x\r\n", "other");
 });
 
 test("a request line with a version is HTTP for good", () => {
 	for (const [line, cause] of [
-		["GET / HTTP/2.0\r\n", "http_version"],
-		["GET / HTTP/1.2\r\n", "http_version"],
+		["GET / HTTP/2.0\r\n", "http_version_unsupported"],
 		["GET / HTTP/1\r\n", "http_version"],
 		["GET / http/1.1\r\n", "http_version"],
 		["GET / HTTP/1.1x\r\n", "http_version"],
-		["FOO bar HTTP/3\r\n", "http_version"],
+		["FOO /bar HTTP/3\r\n", "http_version"],
+		["FOO bar HTTP/1.1\r\n", "target"],
 		["GET / HTTP/1.1 \r\n", "http_version"],
 		["GET / HTTP/1.1\n", "bare_lf"],
 		["GET /\tHTTP/1.1\r\n", "target"],
@@ -181,21 +181,31 @@ test("a request line with a version is HTTP for good", () => {
 		["GET HTTP/1.1\r\n", "target"],
 		["GET /\0 HTTP/1.1\r\n", "target"],
 		["GET / HTTP/1.1\r\n\r\n", "host_missing"],
+		["GET / HTTP/1.1\r\nHost:\r\n\r\n", "host_invalid"],
 		["GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "host_duplicate"],
+		["POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "transfer_coding_unknown"],
 	] as const) {
 		assertRefused(line, "http", cause);
 	}
 });
 
+test("requests that only a relay passes on are named like any other", () => {
+	assertSeen("CONNECT A.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n", "http", "a.example");
+	assertSeen("SOURCE /stream HTTP/1.0\r\nHost: radio.example\r\n\r\n", "http", "radio.example");
+});
+
 test("a first line without end is refused for known methods, other for the rest", () => {
 	const long = "a".repeat(REQUEST_LINE_LIMIT_BYTES);
-	assert.deepEqual(parseEverywhere(parse, latin1(`GET /${long}`)).cause, "request_line_too_long");
 	assert.equal((parseEverywhere(parse, latin1(`EHLO ${long}`)).result as Said).protocol, "other");
 	// The end of the line counts only within the limit, so that the answer does not depend on how bytes arrive.
-	assert.equal(parseEverywhere(parse, latin1(`GET /${long} HTTP/1.1\r\n`)).cause, "request_line_too_long");
+	assert.equal(
+		(parseEverywhere(parse, latin1(`FOO /${long} HTTP/1.1\r\n`)).result as Said).protocol,
+		"other",
+	);
 	const rest = " HTTP/1.1\r\nHost: a\r\n\r\n";
-	const fits = `GET /${"a".repeat(REQUEST_LINE_LIMIT_BYTES - "GET / HTTP/1.1\r\n".length)}${rest}`;
-	assert.equal(parseEverywhere(parse, latin1(fits)).verdict, COMPLETE);
+	assert.equal(parseEverywhere(parse, latin1(`GET /${long}${rest}`)).verdict, COMPLETE);
+	assert.equal(parseEverywhere(parse, latin1(`GET /${long}\r\n`)).cause, "target");
+	assert.equal(parseEverywhere(parse, latin1(`GET /${long}${long}`)).cause, "target_too_long");
 });
 
 test("no input makes it ask for more than the peek limit", () => {

@@ -4,6 +4,9 @@
  *     method SP target SP HTTP/1.x CRLF      RFC 9112, 3
  *     *( name ":" OWS value OWS CRLF )       RFC 9112, 5
  *     CRLF
+ *
+ * Every head is read by this one grammar: that of a request which is relayed unread, for the sake of its host, and
+ * that of a request which is answered for. Strict where RFC 9112 leaves a choice, see `FieldSection`.
  */
 import { ascii, at, equalsIgnoringCase, isDigit } from "../bytes.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../verdict.js";
@@ -44,10 +47,11 @@ import {
 import { HEAD_LIMIT_BYTES, missingBytes, resumeFrom } from "./head-end.js";
 import { METHOD_CONNECT, METHOD_NONE, METHOD_OPTIONS, METHOD_OTHER, methodOf } from "./methods.js";
 
-// The forms of a target (RFC 9112, 3.2). The authority-form belongs to CONNECT, which is refused.
+// The forms of a target (RFC 9112, 3.2). The authority-form belongs to CONNECT, and to nothing else.
 export const TARGET_ORIGIN = 0;
 export const TARGET_ABSOLUTE = 1;
 export const TARGET_ASTERISK = 2;
+export const TARGET_AUTHORITY = 3;
 
 const SCHEME_HTTP = ascii("http://");
 const SCHEME_HTTPS = ascii("https://");
@@ -64,7 +68,7 @@ const unused = new Authority();
  * indices into the array that was parsed.
  */
 export class RequestHead {
-	/** `METHOD_…` */
+	/** `METHOD_…`, METHOD_NONE included: see {@link refusalOfMethod}. */
 	method = METHOD_OTHER;
 	methodStart = 0;
 	methodEnd = 0;
@@ -72,7 +76,7 @@ export class RequestHead {
 	targetEnd = 0;
 	/** `TARGET_…` */
 	targetForm = TARGET_ORIGIN;
-	/** Path and query: the whole target, or what follows the authority; empty if nothing does, or for `*`. */
+	/** Path and query: the whole target, or what follows the authority; empty if nothing does, as after `*`. */
 	pathStart = 0;
 	pathEnd = 0;
 	/**
@@ -148,10 +152,7 @@ function readRequestLine(bytes: Uint8Array, start: number, limit: number, out: R
 	if (position === start || at(bytes, position) !== SP) return broken(out, BAD_METHOD);
 	out.methodStart = start;
 	out.methodEnd = position;
-	const method = methodOf(bytes, start, position);
-	if (method === METHOD_NONE) return broken(out, METHOD_UNKNOWN);
-	if (method === METHOD_CONNECT) return broken(out, METHOD_CONNECT_REFUSED);
-	out.method = method;
+	out.method = methodOf(bytes, start, position);
 
 	position++;
 	out.targetStart = position;
@@ -167,6 +168,13 @@ function readRequestLine(bytes: Uint8Array, start: number, limit: number, out: R
 function readTarget(bytes: Uint8Array, out: RequestHead): boolean {
 	const start = out.targetStart;
 	const end = out.targetEnd;
+	if (out.method === METHOD_CONNECT) {
+		out.targetForm = TARGET_AUTHORITY;
+		out.pathStart = end;
+		out.pathEnd = end;
+		// A tunnel leads to a port, which no scheme implies (RFC 9112, 3.2.3).
+		return out.authority.read(bytes, start, end) && out.authority.port >= 0;
+	}
 	if (start === end) return false;
 	if (at(bytes, start) === SLASH) {
 		out.pathStart = start;
@@ -260,8 +268,18 @@ function readHost(bytes: Uint8Array, out: RequestHead): number {
 		return out.versionMinor === 1 && out.targetForm === TARGET_ORIGIN ? HOST_INVALID : NO_CAUSE;
 	}
 	// An authority in the target replaces the field, which must be valid all the same.
-	const authority = out.targetForm === TARGET_ABSOLUTE ? unused : out.authority;
+	const isReplaced = out.targetForm === TARGET_ABSOLUTE || out.targetForm === TARGET_AUTHORITY;
+	const authority = isReplaced ? unused : out.authority;
 	return authority.read(bytes, start, end) ? NO_CAUSE : HOST_INVALID;
+}
+
+/**
+ * Why a request of this method is not answered for, well-formed as it is; NO_CAUSE: it is. For requests that are
+ * relayed unread, methods are the business of the server behind.
+ */
+export function refusalOfMethod(method: number): number {
+	if (method === METHOD_NONE) return METHOD_UNKNOWN;
+	return method === METHOD_CONNECT ? METHOD_CONNECT_REFUSED : NO_CAUSE;
 }
 
 function broken(out: RequestHead, cause: number): number {

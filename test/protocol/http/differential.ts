@@ -3,14 +3,14 @@
  * what was said and on where every message ends. Only our refusals may go further, and only for listed causes.
  */
 import assert from "node:assert/strict";
-import { causeName, type HttpCauseName } from "../../../src/protocol/http/causes.js";
+import { causeName, type HttpCauseName, NO_CAUSE } from "../../../src/protocol/http/causes.js";
 import { ChunkedScanner } from "../../../src/protocol/http/chunked.js";
 import { FIELD_CONNECTION, NOMINATED } from "../../../src/protocol/http/field-names.js";
 import type { FieldSection } from "../../../src/protocol/http/field-section.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../../../src/protocol/http/framing.js";
 import { HEAD_BROKEN, headEnd } from "../../../src/protocol/http/head-end.js";
 import { METHOD_GET, METHOD_HEAD } from "../../../src/protocol/http/methods.js";
-import { parseRequest, RequestHead } from "../../../src/protocol/http/request.js";
+import { parseRequest, RequestHead, refusalOfMethod } from "../../../src/protocol/http/request.js";
 import { parseResponse, ResponseHead } from "../../../src/protocol/http/response.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../../../src/protocol/verdict.js";
 import { Random } from "../../simulation/random.js";
@@ -172,7 +172,11 @@ function compareMessage(bytes: Uint8Array, start: number, kind: Kind, tally: Tal
 }
 
 function parse(bytes: Uint8Array, start: number, end: number, kind: Kind): Verdict {
-	if (kind === "request") return parseRequest(bytes, start, end, request);
+	if (kind === "request") {
+		const verdict = parseRequest(bytes, start, end, request);
+		if (verdict === COMPLETE) request.cause = refusalOfMethod(request.method);
+		return request.cause === NO_CAUSE ? verdict : MALFORMED;
+	}
 	return parseResponse(bytes, start, end, peer.skipsBody ? METHOD_HEAD : METHOD_GET, 1, response);
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HTTP_CAUSES, statusOf } from "../../../src/protocol/http/causes.js";
+import fc from "fast-check";
+import { causeName, HTTP_CAUSES, statusOf } from "../../../src/protocol/http/causes.js";
 import {
 	FIELD_CONNECTION,
 	FIELD_HOST,
@@ -13,16 +14,31 @@ import {
 import { CONNECTION_OPTIONS_LIMIT, FIELDS_LIMIT } from "../../../src/protocol/http/field-section.js";
 import { FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE } from "../../../src/protocol/http/framing.js";
 import { HEAD_BROKEN, HEAD_LIMIT_BYTES, headEnd } from "../../../src/protocol/http/head-end.js";
-import { METHOD_GET, METHOD_OTHER, METHOD_PATCH } from "../../../src/protocol/http/methods.js";
+import {
+	METHOD_CONNECT,
+	METHOD_GET,
+	METHOD_OTHER,
+	METHOD_PATCH,
+} from "../../../src/protocol/http/methods.js";
 import {
 	parseRequest,
 	RequestHead,
+	refusalOfMethod,
 	TARGET_ABSOLUTE,
 	TARGET_ASTERISK,
+	TARGET_AUTHORITY,
 	TARGET_ORIGIN,
 } from "../../../src/protocol/http/request.js";
-import { latin1, parseEverywhere, sample, sampleNames } from "../samples.js";
-import { COMPLETE, MALFORMED, NEED_MORE, parseRequestOutcome, readRequest, refusalOf } from "./reading.js";
+import { latin1, parseEverywhere, parseGrowing, sample, sampleNames } from "../samples.js";
+import {
+	COMPLETE,
+	MALFORMED,
+	NEED_MORE,
+	parseRequestOutcome,
+	type ReadRequest,
+	readRequest,
+	refusalOf,
+} from "./reading.js";
 
 function withFields(...lines: string[]): string {
 	return `GET / HTTP/1.1\r\nHost: a.example\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
@@ -53,26 +69,65 @@ test("an IPv6 host has one spelling, however it was written", () => {
 	assert.equal(readRequest(withHost("[2001:DB8:0:0:1:0:0:1]")).host, "2001:db8::1:0:0:1");
 });
 
-test("requests of real clients are taken, CONNECT excepted", () => {
-	for (const name of sampleNames("http-")) {
-		const outcome = parseEverywhere(parseRequestOutcome, sample(name));
-		if (name === "http-curl-connect") assert.equal(outcome.cause, "method_connect");
-		else assert.equal(outcome.verdict, COMPLETE, `${name}: ${outcome.cause}`);
+test("requests of real clients are taken, whichever way the network cuts them", async (t) => {
+	const expected: Record<string, Partial<ReadRequest>> = {
+		"http-chromium": { host: "chromium.example.com", methodText: "GET", target: "/" },
+		"http-curl": { host: "curl.example.com", target: "/path?query=1", framing: FRAMING_NONE },
+		"http-curl-chunked": { host: "127.0.0.1", methodText: "POST", framing: FRAMING_CHUNKED },
+		"http-curl-connect": { host: "origin.example.com", port: 8443, method: METHOD_CONNECT },
+		"http-curl-http1.0": { host: "", versionMinor: 0 },
+		"http-curl-post": { host: "127.0.0.1", target: "/form", contentLength: 7 },
+		"http-curl-proxy": { host: "origin.example.com", target: "http://origin.example.com/x" },
+		"http-curl-upgrade-h2c": { host: "127.0.0.1", wantsUpgrade: true },
+		"http-node-websocket": { host: "ws.example.com", target: "/socket", wantsUpgrade: true },
+		"http-python": { host: "127.0.0.1", methodText: "GET" },
+	};
+	assert.deepEqual(sampleNames("http-"), Object.keys(expected).sort(), "each sample has its expectation");
+	for (const [name, said] of Object.entries(expected)) {
+		await t.test(name, () => {
+			const bytes = sample(name);
+			const whole = parseEverywhere(parseRequestOutcome, bytes);
+			assert.equal(whole.verdict, COMPLETE, whole.cause);
+			const result = whole.result as ReadRequest;
+			const head = parseGrowing(parseRequestOutcome, bytes.subarray(0, result.headLength));
+			assert.deepEqual(head.result, result, "content after the head changes nothing");
+			for (const [key, value] of Object.entries(said))
+				assert.deepEqual(result[key as keyof ReadRequest], value, key);
+		});
 	}
 });
 
-test("methods that the servers behind us know pass, others are answered 501", () => {
+test("methods are tokens, and those that nobody behind us may know are not answered for", () => {
+	const refusal = (method: string, target = "/") =>
+		causeName(refusalOfMethod(readRequest(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`).method));
 	assert.equal(readRequest(withFields()).method, METHOD_GET);
+	assert.equal(refusal("GET"), "none");
 	for (const method of ["PROPFIND", "M-SEARCH", "PURGE"]) {
 		assert.equal(readRequest(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`).method, METHOD_OTHER);
+		assert.equal(refusal(method), "none");
 	}
-	for (const method of ["get", "FOO", "GETT", "PRI"]) {
-		assert.equal(refusalOf(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`), "method_unknown", method);
-	}
+	for (const method of ["get", "FOO", "GETT", "PRI", "G'T~"]) assert.equal(refusal(method), "method_unknown");
+	assert.equal(refusal("CONNECT", "a.example:443"), "method_connect");
 	for (const method of ["", "G\0ET", "G(T", " GET", "GET\t"]) {
 		assert.equal(refusalOf(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`), "method", method);
 	}
-	assert.equal(refusalOf("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n"), "method_connect");
+});
+
+test("CONNECT names a host and a port, and nothing else does", () => {
+	const tunnel = readRequest("CONNECT [::1]:22 HTTP/1.1\r\nHost: field.example:22\r\n\r\n");
+	assert.deepEqual([tunnel.host, tunnel.port, tunnel.path], ["::1", 22, ""]);
+	assert.deepEqual([tunnel.targetForm, tunnel.authority], [TARGET_AUTHORITY, "[::1]:22"]);
+	for (const target of [
+		"/",
+		"*",
+		"a.example",
+		"a.example:",
+		"http://a.example:80",
+		"user@a.example:443",
+		"",
+	]) {
+		assert.equal(refusalOf(`CONNECT ${target} HTTP/1.1\r\nHost: a\r\n\r\n`), "target", target);
+	}
 });
 
 test("the target is a path, an http URI or, for OPTIONS, an asterisk", () => {
@@ -369,6 +424,24 @@ test("every cause has a name of its own and a status", () => {
 		if (index > 0) assert.ok([400, 414, 431, 501, 505].includes(status));
 	}
 	const head = new RequestHead();
-	assert.equal(parseRequest(latin1("FOO / HTTP/1.1\r\n"), 0, 16, head), MALFORMED);
-	assert.equal(head.status, 501);
+	assert.equal(parseRequest(latin1("GET / HTTP/2.0\r\n"), 0, 16, head), MALFORMED);
+	assert.equal(head.status, 505);
+});
+
+test("property: mutated requests never throw, hang, or depend on what lies around them", () => {
+	const originals = sampleNames("http-").map(sample);
+	const telling = fc.constantFrom(...latin1("\r\n :,@[]#\0\t\x7f\x80HT"));
+	fc.assert(
+		fc.property(
+			fc.constantFrom(...originals),
+			fc.array(fc.tuple(fc.nat(500), fc.oneof(telling, fc.nat(255))), { minLength: 1, maxLength: 4 }),
+			(original, changes) => {
+				const bytes = original.slice();
+				for (const [index, value] of changes) bytes[index % bytes.length] = value;
+				const outcome = parseGrowing(parseRequestOutcome, bytes);
+				if (outcome.verdict === NEED_MORE) assert.ok(outcome.needBytes <= HEAD_LIMIT_BYTES);
+			},
+		),
+		{ numRuns: 500 },
+	);
 });
