@@ -397,6 +397,7 @@ export class Gateway {
 	 */
 	async drain(): Promise<void> {
 		this.#state = "draining";
+		this.#upstreams.hurry();
 		await this.#inTurn(() => this.#drain());
 	}
 
@@ -425,6 +426,7 @@ export class Gateway {
 	/** Ends at once: sessions that are left are closed as `drained`. */
 	async stop(): Promise<void> {
 		this.#state = "draining";
+		this.#upstreams.hurry();
 		await this.#inTurn(() => this.#close());
 	}
 

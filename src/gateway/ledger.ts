@@ -9,7 +9,7 @@
 import { fstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import type { Server, Socket } from "node:net";
 import type { ControlKind, Count, Discrepancy, Kind, LedgerReport } from "../admin/view.js";
-import { isStreamSocket } from "../kernel/sockets.js";
+import { isStreamSocket, peerPort } from "../kernel/sockets.js";
 import { formatAddress } from "../protocol/index.js";
 import { at } from "../reactor/at.js";
 import type { Counters } from "../reactor/counters.js";
@@ -23,6 +23,9 @@ const SLICE = 512;
 
 /** What reactors do between opening a socket and writing its row down takes microseconds, a preempted one milliseconds. */
 const CONFIRM_MS = 1_000;
+
+/** Where the resolver asks by TCP, when an answer is too large for a datagram. */
+const DNS_PORT = 53;
 
 /** What the main thread sees of one reactor. */
 export interface ReactorBooks {
@@ -234,6 +237,7 @@ export class Ledger {
 		if (!this.#options.ownsProcess && this.#seen.inodeOf(fd) !== stats.ino) return;
 		// Files come and go with Node's own work; datagrams are its resolver's.
 		if (!stats.isFIFO() && !(stats.isSocket() && isStreamSocket(fd))) return;
+		if (this.#seen.inodeOf(fd) !== stats.ino && isResolvers(fd)) return;
 		const target = targetOf(fd);
 		found.set(`unowned ${fd} ${stats.ino}`, this.#discrepancy("unowned", fd, owner, target));
 	}
@@ -436,6 +440,12 @@ function* present(): Generator<{ fd: number; stats: Stats }> {
 		const stats = statsOf(fd);
 		if (stats !== undefined) yield { fd, stats };
 	}
+}
+
+/** One that is being connected may be, too: it says to whom when that has ended, or that it has failed. */
+function isResolvers(fd: number): boolean {
+	const port = peerPort(fd);
+	return port === DNS_PORT || port === undefined;
 }
 
 function statsOf(fd: number): Stats | undefined {

@@ -5,6 +5,7 @@ import type { Board } from "../upstream/board.js";
 import { HealthChecks } from "../upstream/health.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import { Resolver } from "../upstream/resolver.js";
+import { SystemNames } from "../upstream/system-names.js";
 import type { Certificates } from "./certificates.js";
 import type { Logger } from "./log.js";
 import { checkedAddresses, type Registry, type ResolvedUpstream } from "./plan.js";
@@ -26,6 +27,11 @@ export class Upstreams {
 	readonly #options: UpstreamsOptions;
 	readonly #resolver: Resolver;
 	readonly #health: HealthChecks;
+	#stopWaiting: () => void = () => {};
+	/** Settles when nothing is to wait for names any more. */
+	readonly #ending = new Promise<void>((resolve) => {
+		this.#stopWaiting = resolve;
+	});
 	#config: Config | undefined;
 	#certificates: Certificates | undefined;
 	/** Empty before the first plan. */
@@ -34,15 +40,18 @@ export class Upstreams {
 	constructor(options: UpstreamsOptions) {
 		const { logger, board } = options;
 		this.#options = options;
-		this.#resolver = new Resolver({
-			changed: (host) => this.#nameChanged(host),
-			failed: (host, error, kept) =>
-				logger.warn(
-					{ host, error: error.message },
-					kept ? "a name cannot be resolved; its last addresses stay in use" : "a name cannot be resolved",
-				),
-			recovered: (host) => logger.info({ host }, "a name can be resolved again"),
-		});
+		this.#resolver = new Resolver(
+			{
+				changed: (host) => this.#nameChanged(host),
+				failed: (host, error, kept) =>
+					logger.warn(
+						{ host, error: error.message },
+						kept ? "a name cannot be resolved; its last addresses stay in use" : "a name cannot be resolved",
+					),
+				recovered: (host) => logger.info({ host }, "a name can be resolved again"),
+			},
+			new SystemNames(),
+		);
 		this.#health = new HealthChecks({
 			changed: (address, down, error) => {
 				board.setDown(address.board, down);
@@ -69,7 +78,7 @@ export class Upstreams {
 		const late = new Promise<void>((resolve) => {
 			timer = setTimeout(resolve, FIRST_RESOLVE_MS);
 		});
-		await Promise.race([this.#resolver.follow(names), late]);
+		await Promise.race([this.#resolver.follow(names), late, this.#ending]);
 		clearTimeout(timer);
 	}
 
@@ -83,6 +92,11 @@ export class Upstreams {
 		this.#certificates = certificates;
 		this.#health.follow(checkedAddresses(this.#resolved));
 		return this.#resolved;
+	}
+
+	/** The gateway ends: names that are still being asked for hold nothing up from now on. */
+	hurry(): void {
+		this.#stopWaiting();
 	}
 
 	/** For the metrics. */
@@ -100,6 +114,7 @@ export class Upstreams {
 	}
 
 	close(): void {
+		this.hurry();
 		this.#resolver.close();
 		this.#health.close();
 	}

@@ -34,6 +34,7 @@ export const listen = declare<[number, number]>("listen", ["int", "int"]);
 export const accept4 = declare<[number, number, number, number]>("accept4", ["int", ADDRESS, ADDRESS, "int"]);
 export const connect = declare<[number, number, number]>("connect", ["int", ADDRESS, "int"]);
 export const getsockname = declare<[number, number, number]>("getsockname", ["int", ADDRESS, ADDRESS]);
+export const getpeername = declare<[number, number, number]>("getpeername", ["int", ADDRESS, ADDRESS]);
 export const setsockopt = declare<[number, number, number, number, number]>("setsockopt", [
 	"int",
 	"int",

@@ -28,10 +28,11 @@ import {
 	TCP_KEEPINTVL,
 	TCP_NODELAY,
 	TCP_NOTSENT_LOWAT,
+	TCP_SYN_SENT,
 	TCP_USER_TIMEOUT,
 } from "./constants.js";
 import * as libc from "./libc.js";
-import { encodeInternet, portAt, SOCKADDR_BYTES } from "./sockaddr.js";
+import { encodeInternet, familyAt, portAt, SOCKADDR_BYTES } from "./sockaddr.js";
 
 /** A system call that failed: `code` is the errno's name, `errno` its number. */
 export class SystemError extends Error {
@@ -201,6 +202,23 @@ export function isStreamSocket(fd: number): boolean {
 	const words = new Int32Array([0, 4]);
 	const at = libc.addressOf(words);
 	return libc.getsockopt(fd, SOL_SOCKET, SO_TYPE, at, at + 4) === 0 && words[0] === SOCK_STREAM;
+}
+
+/** The port that a TCP socket is connected to; `undefined` while it is being connected, 0 where there is none. */
+export function peerPort(fd: number): number | undefined {
+	const bytes = new Uint8Array(SOCKADDR_BYTES);
+	const length = new Int32Array([SOCKADDR_BYTES]);
+	if (libc.getpeername(fd, libc.addressOf(bytes), libc.addressOf(length)) < 0)
+		return isConnecting(fd) ? undefined : 0;
+	const family = familyAt(bytes, 0);
+	return family === AF_INET || family === AF_INET6 ? portAt(bytes, 0) : 0;
+}
+
+function isConnecting(fd: number): boolean {
+	const state = new Uint8Array(1);
+	const length = new Int32Array([1]);
+	const result = libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, libc.addressOf(state), libc.addressOf(length));
+	return result === 0 && state[0] === TCP_SYN_SENT;
 }
 
 /** Raises the soft descriptor limit to the hard one, and returns it. */

@@ -1,6 +1,8 @@
 /** Leaks that a test plants are found, named, told once, and forgotten when they are healed. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readlinkSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import type { Discrepancy } from "../../src/admin/view.js";
 import { Ledger } from "../../src/gateway/ledger.js";
@@ -10,6 +12,7 @@ import { FREE, NONE, Table } from "../../src/reactor/table.js";
 import { Harness, PEEKING } from "../reactor/harness.js";
 import { dup2 } from "../support/dup.js";
 import { type Line, linesLogger } from "../support/lines.js";
+import { tellNotRun } from "../support/needs.js";
 
 const DISAGREE = "the ledger and the kernel disagree";
 const AGREE = "the ledger and the kernel agree again";
@@ -190,6 +193,27 @@ test("where the process is the gateway's, a socket and a pipe of nobody are unkn
 	ends.forEach(closeDescriptor);
 	for (const fd of ends) bench.ledger.release(fd);
 	assert.deepEqual(bench.ledger.kinds().check, { opened: 3, closed: 2 });
+});
+
+test("where the process is the gateway's, a socket that asks DNS by TCP is its resolver's", async (t) => {
+	const bench = new Bench(t, { ownsProcess: true });
+	const server = createServer().listen(53, "127.0.0.53");
+	try {
+		await once(server, "listening");
+	} catch {
+		const reason = "needs port 53, which is taken or privileged on this machine";
+		tellNotRun("the resolver's sockets", reason);
+		t.skip(reason);
+		return;
+	}
+	t.after(() => server.close());
+	bench.ledger.begin(3_600_000);
+	const ends = [once(server, "connection").then(([end]) => end as Socket), connect(53, "127.0.0.53")];
+	const [accepted, asking] = (await Promise.all(ends)) as [Socket, Socket];
+	t.after(() => asking.destroy());
+	bench.ledger.follow("check", accepted);
+	t.after(() => accepted.destroy());
+	assert.deepEqual(await bench.found(), []);
 });
 
 test("within somebody else's program, the program's own descriptors are no leaks", async (t) => {

@@ -21,8 +21,17 @@ import { Resolver } from "../../src/upstream/resolver.js";
 
 /** What names mean, as the test says. */
 async function resolverFor(names: Readonly<Record<string, readonly string[]>>): Promise<Resolver> {
-	const resolver = new Resolver({ changed: () => {}, failed: () => {}, recovered: () => {} }, async (host) =>
-		(names[host] ?? []).map((address) => ({ address, family: address.includes(":") ? 6 : 4 })),
+	const resolver = new Resolver(
+		{ changed: () => {}, failed: () => {}, recovered: () => {} },
+		{
+			lookUp: async (host) => ({
+				addresses: (names[host] ?? []).map((address) => ({
+					address,
+					family: address.includes(":") ? 6 : 4,
+				})),
+			}),
+			close: () => {},
+		},
 	);
 	await resolver.follow(new Map(Object.keys(names).map((host) => [host, 60_000])));
 	return resolver;

@@ -4,7 +4,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import {
+	AF_INET,
 	EAGAIN,
+	EPOLLOUT,
 	IPPROTO_TCP,
 	SO_KEEPALIVE,
 	SOL_SOCKET,
@@ -16,13 +18,14 @@ import {
 	TCP_USER_TIMEOUT,
 } from "../../src/kernel/constants.js";
 import * as libc from "../../src/kernel/libc.js";
-import { copyAddress } from "../../src/kernel/sockaddr.js";
+import { copyAddress, encodeInternet } from "../../src/kernel/sockaddr.js";
 import {
 	acceptQueue,
 	closeDescriptor,
 	growDescriptorTable,
 	type ListenerOptions,
 	openListener,
+	peerPort,
 	raiseDescriptorLimit,
 	SystemError,
 	setConnectionOptions,
@@ -30,7 +33,7 @@ import {
 } from "../../src/kernel/sockets.js";
 import { CONNECTION } from "../support/connection-options.js";
 import { notRunBecause } from "../support/needs.js";
-import { LOOPBACK, listen, newKernel } from "./connection.js";
+import { LOOPBACK, listen, newKernel, waitFor } from "./connection.js";
 
 const V6_LOOPBACK = Uint8Array.of(...new Array<number>(15).fill(0), 1);
 const ipv6 = { skip: notRunBecause("IPv6 listeners", ["ipv6"]) ?? false };
@@ -241,4 +244,22 @@ test("the table of descriptors grows at once, and takes no descriptor", () => {
 	assert.equal(readdirSync("/proc/self/fd").length, before);
 	// More than the limit allows is nobody's failure.
 	growDescriptorTable(1 << 30);
+});
+
+test("a socket says to which port it is connected, and whether it is still being connected", (t) => {
+	const kernel = newKernel(t);
+	// A queue of one, which nobody takes from: the kernel drops what asks further.
+	const { port } = listen(t, { backlog: 0 });
+	const connectTo = (to: number): number => {
+		const fd = kernel.socket(AF_INET);
+		t.after(() => closeDescriptor(fd));
+		kernel.connect(fd, encodeInternet(LOOPBACK, to));
+		return fd;
+	};
+	const connected = connectTo(port);
+	waitFor(kernel, connected, EPOLLOUT);
+	const connecting = connectTo(port);
+	const fresh = kernel.socket(AF_INET);
+	t.after(() => closeDescriptor(fresh));
+	assert.deepEqual([connected, connecting, fresh].map(peerPort), [port, undefined, 0]);
 });

@@ -2,6 +2,7 @@
  * What tests need from the machine beyond Node. Whatever is missing is written to the file named by
  * SLUICE_NOT_RUN, and test/run.ts repeats it at the very end: nothing is skipped silently.
  */
+import { spawnSync } from "node:child_process";
 import { appendFileSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { pathOf as pathIn } from "../../src/drill/programs.js";
@@ -20,10 +21,11 @@ const PACKAGES = {
 	"ssh-keygen": "openssh-client",
 	"ssh-keyscan": "openssh-client",
 	sshd: "openssh-server",
+	unshare: "util-linux",
 } as const;
 
 export type Program = keyof typeof PACKAGES;
-export type Need = Program | "ipv6" | "privileged ports";
+export type Need = Program | "ipv6" | "privileged ports" | "mount namespaces";
 
 /** Debian keeps daemons where the PATH of ordinary users does not look. */
 const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -59,6 +61,8 @@ function missingAbility(need: Need): string | undefined {
 	if (need === "ipv6" && !hasIpv6()) return "IPv6 on the loopback interface";
 	if (need === "privileged ports" && unprivilegedFrom() !== 1024)
 		return "ports below 1024 to be privileged, which they are not on this machine";
+	if (need === "mount namespaces" && spawnSync("unshare", ["-rm", "true"]).status !== 0)
+		return "mount namespaces for ordinary users, or root";
 	return undefined;
 }
 

@@ -2,16 +2,18 @@ import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import type { Endpoint } from "../../src/config/config.js";
-import { type Lookup, Resolver } from "../../src/upstream/resolver.js";
+import type { Answer } from "../../src/upstream/addresses.js";
+import { Resolver } from "../../src/upstream/resolver.js";
+import type { Lookup } from "../../src/upstream/system-names.js";
 
 const INTERVAL_MS = 30_000;
 const NAME: Endpoint = { kind: "name", host: "app.internal", port: 443 };
 
-type Answer = readonly { address: string; family: number }[];
-
 interface Question {
 	readonly host: string;
 	answer(...addresses: string[]): Promise<void>;
+	/** Nobody answered for the addresses of this family. */
+	answerWithout(unanswered: 4 | 6, ...addresses: string[]): Promise<void>;
 	fail(message: string): Promise<void>;
 }
 
@@ -25,20 +27,28 @@ function setUp(): {
 	mock.timers.enable({ apis: ["setTimeout"] });
 	const questions: Question[] = [];
 	const events: string[] = [];
-	const lookup: Lookup = (host) =>
-		new Promise<Answer>((resolve, reject) => {
-			questions.push({
-				host,
-				answer: async (...addresses) => {
-					resolve(addresses.map((address) => ({ address, family: address.includes(":") ? 6 : 4 })));
+	const lookup: Lookup = {
+		lookUp: (host) =>
+			new Promise<Answer>((resolve, reject) => {
+				const answer = async (changes: Partial<Answer>, addresses: readonly string[]): Promise<void> => {
+					const found = addresses.map(
+						(address) => ({ address, family: address.includes(":") ? 6 : 4 }) as const,
+					);
+					resolve({ addresses: found, ...changes });
 					await setImmediate();
-				},
-				fail: async (message) => {
-					reject(new Error(message));
-					await setImmediate();
-				},
-			});
-		});
+				};
+				questions.push({
+					host,
+					answer: (...addresses) => answer({}, addresses),
+					answerWithout: (unanswered, ...addresses) => answer({ unanswered }, addresses),
+					fail: async (message) => {
+						reject(new Error(message));
+						await setImmediate();
+					},
+				});
+			}),
+		close: () => events.push("closed"),
+	};
 	const resolver = new Resolver(
 		{
 			changed: (host) => events.push(`changed ${host}`),
@@ -241,7 +251,7 @@ resolverTest(
 		await failing?.fail("ENOTFOUND");
 		mock.timers.tick(10 * INTERVAL_MS);
 		assert.equal(questions.length, 3);
-		assert.deepEqual(events, []);
+		assert.deepEqual(events, ["closed"]);
 	},
 );
 
@@ -262,3 +272,58 @@ resolverTest("names are followed each for itself", async ({ resolver, questions,
 	assert.deepEqual(addresses("b"), ["10.0.0.1 4 443"]);
 	assert.deepEqual(events, ["changed a", "changed b", "failed a: SERVFAIL, kept: true"]);
 });
+
+resolverTest(
+	"a name that fails is asked for soon, then ever more seldom, and at its interval when it is there again",
+	async ({ resolver, questions, events }) => {
+		void resolver.follow(new Map([["app.internal", 1_000]]));
+		for (const seconds of [1, 2, 4, 8, 16, 30, 30]) {
+			const { length } = questions;
+			await last(questions).fail("ENOTFOUND");
+			mock.timers.tick(seconds * 1_000 - 1);
+			assert.equal(questions.length, length, `${seconds} s have not passed`);
+			mock.timers.tick(1);
+			assert.equal(questions.length, length + 1);
+		}
+		assert.deepEqual(events, ["failed app.internal: ENOTFOUND, kept: false"]);
+		await last(questions).answer("10.0.0.1");
+		const { length } = questions;
+		mock.timers.tick(1_000);
+		assert.equal(questions.length, length + 1);
+	},
+);
+
+resolverTest(
+	"addresses of a family that nobody answered for stay, as long as the other one is answered",
+	async ({ resolver, questions, events, addresses }) => {
+		void resolver.follow(FOLLOW);
+		await last(questions).answer("10.0.0.1", "fd00::1");
+		mock.timers.tick(INTERVAL_MS);
+		await last(questions).answerWithout(6, "10.0.0.1");
+		assert.deepEqual(events, ["changed app.internal"]);
+		mock.timers.tick(INTERVAL_MS);
+		await last(questions).answerWithout(4, "fd00::2");
+		assert.deepEqual(addresses(), ["10.0.0.1 4 443", "fd00::2 6 443"]);
+	},
+);
+
+resolverTest("all of very many names are asked for, none behind another", async ({ resolver, questions }) => {
+	const names = new Map(
+		Array.from({ length: 1_000 }, (_, index) => [`n${index}.test`, INTERVAL_MS] as const),
+	);
+	void resolver.follow(names);
+	while (questions.length < 1_000) await setImmediate();
+	assert.equal(new Set(questions.map(({ host }) => host)).size, 1_000);
+});
+
+resolverTest(
+	"what is followed may change while very many names are being asked for",
+	async ({ resolver, questions }) => {
+		void resolver.follow(new Map(Array.from({ length: 1_000 }, (_, index) => [`n${index}.test`, 1_000])));
+		const { length } = questions;
+		void resolver.follow(FOLLOW);
+		for (let turn = 0; turn < 20; turn++) await setImmediate();
+		assert.equal(questions.length, length + 1);
+		assert.equal(last(questions).host, "app.internal");
+	},
+);

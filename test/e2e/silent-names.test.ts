@@ -1,0 +1,61 @@
+/** Names of upstreams whose DNS server never answers, beside one whose server does. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { startDns } from "../support/dns.js";
+import { startGateway } from "../support/gateway.js";
+import { dial, startUpstream } from "../support/peers.js";
+import { answering, get, message, ok } from "../support/requests.js";
+import { scenario } from "../support/scenario.js";
+import { eventually } from "../support/waiting.js";
+
+/** More than libuv's pool has threads. */
+const DEAD = ["dead0", "dead1", "dead2", "dead3", "dead4", "dead5"];
+
+scenario(
+	"names whose DNS is silent hold up no other name, no reload and not the end",
+	async (scenario) => {
+		const upstream = await startUpstream(
+			scenario,
+			answering(() => ok("hello")),
+		);
+		const dns = await startDns(({ name }) => (name === "good.test" ? ["127.0.0.1"] : "silence"));
+		scenario.defer(() => dns.close());
+		const resolvConf = join(scenario.directory, "resolv.conf");
+		writeFileSync(resolvConf, `nameserver ${dns.address}\n`);
+		const gateway = await startGateway(
+			scenario,
+			`
+reactors: 1
+listeners:
+  - listen: 127.0.0.1:0
+    routes: [${DEAD.map((name) => `{ host: ${name}.test, to: ${name} }, `).join("")}{ to: good }]
+upstreams:
+  ${DEAD.map((name) => `${name}: { http: "http://${name}.test" }`).join("\n  ")}
+  good: { http: "http://good.test:${upstream.port}", resolve: 100ms }
+`,
+			{
+				through: [
+					...["unshare", "-rm", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh"],
+					resolvConf,
+				],
+			},
+		);
+		const client = await dial(scenario, gateway.port());
+		await client.send(get("/"));
+		assert.equal((await message(client)).body, "hello");
+		// It is asked for again and again, while the others still wait for their first answer.
+		const asked = () => dns.asked.filter((question) => question === "4 good.test").length;
+		const before = asked();
+		await eventually(
+			() => asked() > before + 2 || undefined,
+			() => `asked for ${asked()} times`,
+		);
+		await gateway.hangUp();
+		client.end();
+		await client.rest();
+		gateway.child.signal("SIGTERM");
+		assert.equal(await gateway.exit(), 0);
+	},
+	{ needs: ["unshare", "mount namespaces"] },
+);

@@ -1,0 +1,84 @@
+/** A DNS server on loopback, over UDP, that answers as a test likes. */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { isIPv4 } from "node:net";
+
+const A = 1;
+const AAAA = 28;
+
+export interface Question {
+	readonly name: string;
+	readonly family: 4 | 6;
+}
+
+/** Addresses, of which those of the family asked for are sent; a code of RFC 1035, 4.1.1; or silence. */
+export type Reply = readonly string[] | "NXDOMAIN" | "SERVFAIL" | "REFUSED" | "silence";
+
+const CODES = { NXDOMAIN: 3, SERVFAIL: 2, REFUSED: 5 } as const;
+
+export interface DnsServer {
+	/** `127.0.0.1:40123` */
+	readonly address: string;
+	/** What was asked: `4 app.internal`. */
+	readonly asked: readonly string[];
+	close(): void;
+}
+
+export async function startDns(reply: (question: Question) => Reply, port = 0): Promise<DnsServer> {
+	const socket = createSocket("udp4");
+	const asked: string[] = [];
+	socket.on("message", (message, { address, port: from }) => {
+		const { name, type, end } = readQuestion(message);
+		if (type !== A && type !== AAAA) return;
+		const family = type === A ? 4 : 6;
+		asked.push(`${family} ${name}`);
+		const answer = reply({ name, family });
+		if (answer === "silence") return;
+		const head = Buffer.alloc(12);
+		message.copy(head, 0, 0, 2);
+		const addresses =
+			typeof answer === "string" ? [] : answer.filter((text) => isIPv4(text) === (family === 4));
+		// A response, recursion wanted and available.
+		head.writeUInt16BE(0x8180 | (typeof answer === "string" ? CODES[answer] : 0), 2);
+		head.writeUInt16BE(1, 4);
+		head.writeUInt16BE(addresses.length, 6);
+		const records = addresses.map((text) => recordOf(type, text));
+		socket.send(Buffer.concat([head, message.subarray(12, end), ...records]), from, address);
+	});
+	socket.bind(port, "127.0.0.1");
+	await once(socket, "listening");
+	return { address: `127.0.0.1:${socket.address().port}`, asked, close: () => socket.close() };
+}
+
+function readQuestion(message: Buffer): { name: string; type: number; end: number } {
+	const labels: string[] = [];
+	let at = 12;
+	for (let length = message[at] ?? 0; length > 0; length = message[at] ?? 0) {
+		labels.push(message.toString("latin1", at + 1, at + 1 + length));
+		at += length + 1;
+	}
+	return { name: labels.join(".").toLowerCase(), type: message.readUInt16BE(at + 1), end: at + 5 };
+}
+
+function recordOf(type: number, text: string): Buffer {
+	const bytes =
+		type === A
+			? text.split(".").map(Number)
+			: text
+					.split(":")
+					.flatMap((group, index, groups) =>
+						group === "" && index > 0 ? new Array<string>(9 - groups.length).fill("0") : [group],
+					)
+					.flatMap((group) => {
+						const value = Number.parseInt(group === "" ? "0" : group, 16);
+						return [value >> 8, value & 255];
+					});
+	const head = Buffer.alloc(12);
+	// The name of the question.
+	head.writeUInt16BE(0xc00c, 0);
+	head.writeUInt16BE(type, 2);
+	head.writeUInt16BE(1, 4);
+	head.writeUInt32BE(1, 6);
+	head.writeUInt16BE(bytes.length, 10);
+	return Buffer.concat([head, Buffer.from(bytes)]);
+}
