@@ -63,7 +63,7 @@ program
 	.argument("[name]", "which drill; without it, they are listed")
 	.option("--target <host:port>", "a gateway or server that runs already, on a loopback address")
 	.option("--listener <kind>", "which listener of its own is attacked: relay, http or tls")
-	.option("--connections <n>", "how many attackers at once (in all, for churn)")
+	.option("--connections <n>", "how many attackers at once (in all, for churn and pipelines)")
 	.option("--seconds <s>", "how long the attack lasts; calm before it and after it last half as long each")
 	.option("--bare", "the same against a plain Node server, side by side")
 	.option("--json", "print everything that was measured, as JSON")

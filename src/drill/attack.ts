@@ -38,7 +38,9 @@ export type Behaviour =
 	/** Says a part of it, waits up to that long, and resets. */
 	| { readonly kind: "reset"; readonly afterMsMax: number }
 	/** Says it and takes the answer to its end. */
-	| { readonly kind: "session"; readonly answerBytes: number };
+	| { readonly kind: "session"; readonly answerBytes: number }
+	/** Plays scripts (script.ts) from this seed. Sayings: a hello that is terminated, and one that is passed on. */
+	| { readonly kind: "scripts"; readonly seed: number };
 
 /** How connections of an attack ended. */
 export const ENDS = [
@@ -49,6 +51,12 @@ export const ENDS = [
 	"answered",
 	/** A session that was ended before it had its answer. */
 	"cut short",
+	/** A script was played to its end, and each answer was the right one. */
+	"as scripted",
+	/** A script met another answer than its own, or an end before it had all answers. */
+	"answered wrongly",
+	/** A script waited for an answer longer than anybody would. */
+	"not answered",
 	"reset by the attacker",
 	/** Still there when the attack was over; the attacker closed it. */
 	"given up",
@@ -79,4 +87,6 @@ export interface AttackReport {
 	readonly tookMs: number;
 	/** How much later than its deadline each was closed by the target; negative: earlier. `null`: no deadline, or nobody was. */
 	readonly overdueMs: Spread | null;
+	/** What scripts met that they must not, the first of it. */
+	readonly faults: readonly string[];
 }

@@ -73,3 +73,33 @@ export function tlsConfig(ports: DrillPorts, listeners: ListenerAddresses, chang
 	const listenerLines = `    tls: [{ names: ["*"], cert: "${certFile}", key: "${keyFile}" }]\n`;
 	return webConfig(ports, listeners, changed, { listenerLines });
 }
+
+/**
+ * On one listener: requests in the open, TLS that is terminated, and hellos that are passed on. No deadline is so short
+ * that a busy machine would meet it; whoever is late then is so by a fault.
+ */
+export function mixedConfig(
+	{ web, webForAttackers, any }: DrillPorts,
+	{ main }: ListenerAddresses,
+	connections: number,
+): string {
+	const { certFile, keyFile } = makeCertificate(temporaryDirectory(), NAMES.secure, "rsa");
+	return `
+# One reactor, so that all of them meet in its queues.
+reactors: 1
+limits: { connections: ${connections} }
+${timeoutsLine({ ...TIMEOUTS, handshake: "60s", connect: "10s", idle: "60s", stall: "60s", request_head: "60s", keep_alive: "5s" })}
+listeners:
+  - listen: ${main}
+    backlog: 4096
+    tls: [{ names: [${NAMES.secure}], cert: "${certFile}", key: "${keyFile}" }]
+    routes:
+      - { sni: ${NAMES.relayed}, to: relayed }
+      - { host: ${NAMES.good}, to: web }
+      - { host: "*.drill.test", to: attackers }
+upstreams:
+  relayed: 127.0.0.1:${any}
+  web: { http: "http://127.0.0.1:${web}", pool: { idle: 1s } }
+  attackers: { http: "http://127.0.0.1:${webForAttackers}", pool: { idle: 1s } }
+`;
+}

@@ -23,9 +23,11 @@ import type { Attack, AttackReport, AttackStatus, End } from "./attack.js";
 import { tryConnect } from "./connect.js";
 import { parseIpv4 } from "./loopback.js";
 import { mutate, seeded } from "./mutate.js";
+import { Part } from "./part.js";
 import { spread } from "./percentile.js";
+import { scriptOf } from "./script.js";
 import { fromBase64 } from "./traffic.js";
-import { PlainWire, TlsWire, type Wire } from "./wire.js";
+import { MixedWire, PlainWire, TlsWire, type Wire } from "./wire.js";
 
 /** Edge-triggered, so that one epoll_ctl serves a connection: "established", then "ended". */
 const INTEREST = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -51,12 +53,20 @@ const RETRY_MS = 250;
  */
 const STUCK_SEGMENT_BYTES = 536;
 
+/** A script that has waited so long for hands to be shaken, or for an answer, waits for nothing. */
+const PATIENCE_MS = 30_000;
+
+/** So many faults are told; the others are counted. */
+const FAULTS_MAX = 5;
+
 /** Where in the arena sayings are put before they are sent. */
 export const CROWD_ARENA_BYTES = 64 * 1024;
 
 export class Crowd {
 	readonly #kernel: LinuxKernel;
 	readonly #wire: Wire;
+	/** Of scripts. */
+	readonly #mixed: MixedWire | null;
 	readonly #attack: Attack;
 	readonly #address: Uint8Array;
 	readonly #sayings: readonly Uint8Array[];
@@ -73,6 +83,8 @@ export class Crowd {
 	readonly #received: Float64Array;
 	/** What a connection says, where that differs from one to the next. */
 	readonly #mutants: (Uint8Array | undefined)[];
+	/** Of those that play scripts. */
+	readonly #parts: (Part | undefined)[];
 
 	/** Places that are free, the longest free first: a ring over all places. */
 	readonly #free: Int32Array;
@@ -89,12 +101,15 @@ export class Crowd {
 	#lastEndMs: number;
 	readonly #ends = new Map<End, number>();
 	#overdue: number[] = [];
+	readonly #faults: string[] = [];
 
 	constructor(kernel: LinuxKernel, attack: Attack) {
 		this.#kernel = kernel;
 		this.#attack = attack;
 		const { tls, connections } = attack;
-		this.#wire = tls === undefined ? new PlainWire(kernel) : new TlsWire(kernel, connections, tls);
+		this.#mixed = attack.behaviour.kind === "scripts" ? new MixedWire(kernel, connections, tls ?? "") : null;
+		this.#wire =
+			this.#mixed ?? (tls === undefined ? new PlainWire(kernel) : new TlsWire(kernel, connections, tls));
 		this.#address = encodeInternet(parseIpv4(attack.address), attack.port);
 		this.#sayings = attack.sayings.map(fromBase64);
 		this.#random = seeded(attack.mutationSeed ?? 1);
@@ -109,6 +124,7 @@ export class Crowd {
 		this.#sent = new Int32Array(places);
 		this.#received = new Float64Array(places);
 		this.#mutants = new Array<Uint8Array | undefined>(places).fill(undefined);
+		this.#parts = new Array<Part | undefined>(places).fill(undefined);
 		this.#free = Int32Array.from({ length: places }, (_, place) => place);
 		this.#freeCount = places;
 	}
@@ -168,6 +184,7 @@ export class Crowd {
 			ends: Object.fromEntries(this.#ends),
 			tookMs: this.#lastEndMs - this.#startedMs,
 			overdueMs: spread(this.#overdue),
+			faults: this.#faults,
 		};
 	}
 
@@ -208,6 +225,7 @@ export class Crowd {
 		this.#serials[place] = serial;
 		this.#fds[place] = fd;
 		this.#states[place] = CONNECTING;
+		if (behaviour.kind === "scripts") this.#cast(place, behaviour.seed, nowMs);
 		this.#opened++;
 		this.#alive++;
 		this.#alivePeak = Math.max(this.#alivePeak, this.#alive);
@@ -239,9 +257,78 @@ export class Crowd {
 				this.#say(place, Math.floor(this.#random() * (this.#saying(place).length + 1)));
 				this.#dueMs[place] = nowMs + this.#pause(0, behaviour.afterMsMax);
 				return;
+			case "scripts":
+				this.#playOn(place, nowMs);
+				return;
 			default:
 				this.#say(place, this.#saying(place).length);
 		}
+	}
+
+	/** This connection is given its script, by its number. */
+	#cast(place: number, seed: number, nowMs: number): void {
+		const [terminated = NOTHING, relayed = NOTHING] = this.#sayings;
+		const script = scriptOf(seed, this.#opened, { terminated, relayed });
+		this.#parts[place] = new Part(script, this.#opened);
+		this.#mutants[place] = script.says;
+		this.#mixed?.choose(place, script.tls);
+		// Also for hands to be shaken.
+		this.#dueMs[place] = nowMs + PATIENCE_MS;
+	}
+
+	/** The next piece; behind the last one, what it ends with. */
+	#playOn(place: number, nowMs: number): void {
+		const part = this.#parts[place];
+		if (part === undefined) return;
+		const { says, pieceBytes, pauseMs, leaves } = part.script;
+		if ((this.#sent[place] as number) < says.length) {
+			this.#say(place, pieceBytes);
+			if ((this.#sent[place] as number) < says.length) {
+				this.#dueMs[place] = nowMs + pauseMs;
+				return;
+			}
+			if (leaves.when === "answered" && leaves.halfCloses) this.#wire.end(place, this.#fds[place] as number);
+			this.#dueMs[place] = nowMs + (leaves.when === "timed" ? leaves.afterMs : PATIENCE_MS);
+			return;
+		}
+		if (leaves.when === "timed") this.#leaveStage(place, leaves.resets);
+		else this.#fail(place, "not answered", part.late);
+	}
+
+	/** What a script is answered. */
+	#hear(place: number, part: Part): void {
+		const fd = this.#fds[place] as number;
+		for (;;) {
+			const count = this.#wire.receive(place, fd, 0, CROWD_ARENA_BYTES);
+			if (count === -EAGAIN) return;
+			if (count <= 0) {
+				const fault = part.end(count === 0 ? "closed" : "reset");
+				if (fault === null) this.#end(place, "as scripted");
+				else this.#fail(place, "answered wrongly", fault);
+				return;
+			}
+			const turn = part.take(Buffer.from(this.#kernel.memory.buffer, 0, count).toString("latin1"));
+			if (turn === "goes on") continue;
+			if (turn === "leaves") this.#leaveStage(place, part.script.leaves.when === "impatient");
+			else this.#fail(place, "answered wrongly", turn.fault);
+			return;
+		}
+	}
+
+	/** A script has come to its end by its own doing. */
+	#leaveStage(place: number, resets: boolean): void {
+		if (!resets) {
+			this.#end(place, "as scripted");
+			return;
+		}
+		this.#wire.drop(place);
+		this.#kernel.reset(this.#fds[place] as number);
+		this.#leave(place, "as scripted");
+	}
+
+	#fail(place: number, how: End, fault: string): void {
+		if (this.#faults.length < FAULTS_MAX) this.#faults.push(fault);
+		this.#end(place, how);
 	}
 
 	/** What is due now. */
@@ -256,6 +343,9 @@ export class Crowd {
 			this.#wire.drop(place);
 			this.#kernel.reset(this.#fds[place] as number);
 			this.#leave(place, "reset by the attacker");
+		} else if (behaviour.kind === "scripts") {
+			if (this.#states[place] === OPEN) this.#playOn(place, nowMs);
+			else this.#fail(place, "not answered", this.#parts[place]?.late ?? "");
 		}
 	}
 
@@ -263,6 +353,11 @@ export class Crowd {
 	#look(place: number, flags: number): void {
 		const { behaviour } = this.#attack;
 		const fd = this.#fds[place] as number;
+		const part = this.#parts[place];
+		if (part !== undefined) {
+			this.#hear(place, part);
+			return;
+		}
 		if ((flags & EPOLLERR) !== 0) {
 			this.#endedByTarget(place, "reset by the target");
 			return;
@@ -331,6 +426,7 @@ export class Crowd {
 	#leave(place: number, how: End): void {
 		this.#fds[place] = -1;
 		this.#states[place] = FREE;
+		this.#parts[place] = undefined;
 		this.#dueMs[place] = Number.POSITIVE_INFINITY;
 		this.#free[(this.#freeFirst + this.#freeCount) % this.#free.length] = place;
 		this.#freeCount++;

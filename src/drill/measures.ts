@@ -72,6 +72,7 @@ export function measure(recording: Recording): Measures {
 		cpuWhileFullCores: cpuWhileFull(samplesIn(recording, "attack")),
 		goodAgainMs: goodAgain(recording.attempts, phaseOf(recording, "after")),
 		unserved: recording.connections - answered,
+		notAsScripted: recording.connections - (ends["as scripted"] ?? 0),
 		resetByTarget: ends["reset by the target"] ?? 0,
 		sessionsPerSecond: assault.attackers.tookMs > 0 ? answered / (assault.attackers.tookMs / 1000) : null,
 		...assault.measures,

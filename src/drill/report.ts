@@ -40,6 +40,7 @@ function describeTarget(target: TargetResult): string {
 		...target.phases.flatMap(failures),
 		attackers(target),
 	];
+	lines.push(...target.attackers.faults.map((fault) => `fault: ${fault}`));
 	const reasons = Object.entries(target.closedByReason).map(
 		([reason, count]) => `${reason} ${formatCount(count)}`,
 	);

@@ -62,12 +62,15 @@ const CLIENT_SOURCE = "127.0.0.2";
  */
 const GRACE_MS = 2000;
 
-/** How long a counted attack may take at most. */
-const DONE_MAX_MS = 15 * 60_000;
+/** How long a counted attack may take at most: a million connections, on a slow machine. */
+const DONE_MAX_MS = 60 * 60_000;
 
 /** How long the target may take to give back what it has when nobody is there any more. */
 const SETTLE_MAX_MS = 15_000;
 const SETTLE_STEP_MS = 100;
+
+/** Between two looks whether the target still runs. */
+const ALIVE_STEP_MS = 250;
 
 /** The first answers of a process that has just started are slow, and calm is what attack is compared with. */
 const WARM_UP_MS = 1500;
@@ -127,7 +130,7 @@ export async function runDrill(target: Target, options: RunOptions): Promise<Rec
 
 		await watched(sleep(WARM_UP_MS));
 		await phase("calm", () => sleep((seconds / 2) * 1000));
-		const report = await phase("attack", () => carryOut(ending, attack, seconds, deadlineMs));
+		const report = await phase("attack", () => carryOut(ending, attack, seconds, deadlineMs, target.pid));
 		await phase("after", () => sleep((seconds / 2) * 1000));
 
 		client.order({ do: "finish" });
@@ -172,12 +175,19 @@ async function carryOut(
 	attack: Assault,
 	seconds: number,
 	deadlineMs: number | null,
+	pid: number | null,
 ): Promise<AssaultReport> {
 	await attack.start();
 	if (ending === "done") {
 		// At least as long as was asked for, so that the good client sees some of it.
 		await sleep(seconds * 1000);
-		await Promise.race([attack.done, sleep(DONE_MAX_MS, undefined, { ref: false })]);
+		const giveUp = new AbortController();
+		await Promise.race([
+			attack.done,
+			sleep(DONE_MAX_MS, undefined, { ref: false }),
+			ended(pid, giveUp.signal),
+		]);
+		giveUp.abort();
 		return attack.release();
 	}
 	await sleep(seconds * 1000);
@@ -191,13 +201,20 @@ async function carryOut(
 	return attack.release();
 }
 
+/** Resolves when the target's process has ended: against nobody an attack is never done. */
+async function ended(pid: number | null, signal: AbortSignal): Promise<void> {
+	while (!signal.aborted && (pid === null || isAlive(pid)))
+		await sleep(ALIVE_STEP_MS, undefined, { ref: false });
+}
+
 /** Waits until the target has open what it had open before, for a while. */
 async function settle(target: Target, before: Sample): Promise<Sample> {
 	const giveUpMs = monotonicMs() + SETTLE_MAX_MS;
 	for (;;) {
 		await sleep(SETTLE_STEP_MS);
 		const now = await takeSample(target, NOBODY);
-		if (now.descriptors === before.descriptors || monotonicMs() > giveUpMs) return now;
+		const gone = target.pid !== null && !isAlive(target.pid);
+		if (gone || now.descriptors === before.descriptors || monotonicMs() > giveUpMs) return now;
 	}
 }
 

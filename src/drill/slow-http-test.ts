@@ -199,6 +199,7 @@ export class SlowHttpTest implements Assault {
 				ends: { "closed by the target": opened - left, "given up": left },
 				tookMs: 0,
 				overdueMs: null,
+				faults: [],
 			},
 			measures,
 			notRun: [],

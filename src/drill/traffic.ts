@@ -13,6 +13,12 @@ export const NAMES = {
 	silent: "silent.drill.test",
 	/** Requests with a body get no answer; others do, at once. */
 	uploads: "uploads.drill.test",
+	/** Requests are answered with the last part of their path, when their bodies have come. */
+	echo: "echo.drill.test",
+	/** TLS that is terminated where requests in the open are answered as well: its name is nobody's there. */
+	secure: "secure.drill.test",
+	/** A hello that is passed on where others are terminated. */
+	relayed: "relayed.drill.test",
 	/** A few bytes, again and again. */
 	chatter: "chatter.drill.test",
 } as const;

@@ -19,6 +19,7 @@ import type { UpstreamOrder } from "./messages.js";
 import {
 	ENDLESS_HEAD,
 	HTTP_ANSWER,
+	latin1,
 	NAMES,
 	TLS_ANSWER,
 	TLS_HANDSHAKE,
@@ -74,7 +75,7 @@ const channel = new Channel<UpstreamOrder, never>(kernel);
 const roles = new Uint8Array(limit);
 const uses = new Int32Array(limit);
 const chatting = new Set<number>();
-/** Heads that have not come whole. */
+/** Requests that have not come whole. */
 const partial = new Map<number, string>();
 
 const guarded = new Set<number>();
@@ -207,25 +208,51 @@ function chat(fd: number): void {
 	if (take(fd) > 0) chatting.add(fd);
 }
 
-/** Bodies need not be known from heads: none of those that come here contains an empty line. */
+/** Requests one after the other, each answered when it has come whole. */
 function answerRequests(fd: number): void {
 	const count = take(fd);
 	if (count === 0) return;
-	const said = (partial.get(fd) ?? "") + Buffer.from(kernel.memory.buffer, 0, count).toString("latin1");
-	const heads = said.split("\r\n\r\n");
-	const rest = heads.pop() ?? "";
-	if (rest === "") partial.delete(fd);
-	else partial.set(fd, rest);
-	for (const head of heads) {
+	let said = (partial.get(fd) ?? "") + Buffer.from(kernel.memory.buffer, 0, count).toString("latin1");
+	for (;;) {
+		const headEnd = said.indexOf("\r\n\r\n");
+		if (headEnd < 0) break;
+		const head = said.slice(0, headEnd + 2);
 		const role = roleOf(head);
-		if (role === undefined) {
-			kernel.send(fd, WEB_AT, WEB_ANSWER.length - (head.startsWith("HEAD ") ? WEB_BODY.length : 0));
-			continue;
+		if (role !== undefined) {
+			partial.delete(fd);
+			become(fd, role);
+			return;
 		}
-		partial.delete(fd);
-		become(fd, role);
+		const end = requestEnd(head, said);
+		if (end > said.length) break;
+		said = said.slice(end);
+		answerRequest(fd, head);
+	}
+	if (said === "") partial.delete(fd);
+	else partial.set(fd, said);
+}
+
+/** Where the request at the front ends; infinite when that has not come yet. */
+function requestEnd(head: string, said: string): number {
+	const bodyAt = head.length + 2;
+	if (/^transfer-encoding:/im.test(head)) {
+		// No content that comes here looks like the last chunk.
+		const last = said.indexOf("0\r\n\r\n", bodyAt);
+		return last < 0 ? Number.POSITIVE_INFINITY : last + 5;
+	}
+	return bodyAt + Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
+}
+
+function answerRequest(fd: number, head: string): void {
+	const withoutBody = head.startsWith("HEAD ");
+	const word = head.includes(NAMES.echo) ? /\/echo\/(\S*) /.exec(head)?.[1] : undefined;
+	if (word === undefined) {
+		kernel.send(fd, WEB_AT, WEB_ANSWER.length - (withoutBody ? WEB_BODY.length : 0));
 		return;
 	}
+	const echo = latin1(`HTTP/1.1 200 OK\r\nContent-Length: ${word.length}\r\n\r\n${withoutBody ? "" : word}`);
+	kernel.memory.set(echo, 0);
+	kernel.send(fd, 0, echo.length);
 }
 
 /** `undefined`: this request is answered at once. */

@@ -14,6 +14,8 @@ export interface Wire {
 	receive(place: number, fd: number, offset: number, length: number): number;
 	/** Takes bytes and forgets them, up to `length`. The arena up to `DISCARD_BYTES` may be written to. */
 	discard(place: number, fd: number, length: number): number;
+	/** Nothing more is said. */
+	end(place: number, fd: number): void;
 	/** The connection is about to be closed. */
 	drop(place: number): void;
 }
@@ -43,11 +45,16 @@ export class PlainWire implements Wire {
 		return this.#kernel.discard(fd, length);
 	}
 
+	end(_place: number, fd: number): void {
+		this.#kernel.shutdownWrite(fd);
+	}
+
 	drop(): void {}
 }
 
 /** Each connection shakes hands anew: resuming would spare the target what an attack is to cost it. */
 export class TlsWire implements Wire {
+	readonly #kernel: LinuxKernel;
 	readonly #openssl: Openssl;
 	readonly #context: ClientContext;
 	/** Handles by place; 0 for none. They are pointers, of 48 bits. */
@@ -55,6 +62,7 @@ export class TlsWire implements Wire {
 	readonly #shaken: Uint8Array;
 
 	constructor(kernel: LinuxKernel, places: number, serverName: string) {
+		this.#kernel = kernel;
 		this.#openssl = new Openssl(kernel.memory, [newTicketKey()]);
 		this.#context = this.#openssl.clientContext({ serverName, verify: false, alpn: ["http/1.1"] });
 		this.#sessions = new Float64Array(places);
@@ -84,6 +92,11 @@ export class TlsWire implements Wire {
 		return this.receive(place, fd, 0, Math.min(length, DISCARD_BYTES));
 	}
 
+	end(place: number, fd: number): void {
+		this.#openssl.shutdown(this.#session(place));
+		this.#kernel.shutdownWrite(fd);
+	}
+
 	drop(place: number): void {
 		if (this.#sessions[place] === 0) return;
 		// Who leaves says so: an end without that may be somebody else's, and is taken for a reset.
@@ -101,5 +114,52 @@ export class TlsWire implements Wire {
 	#result(result: number): number {
 		if (result === WANT_READ || result === WANT_WRITE) return -EAGAIN;
 		return result < -4095 ? -ECONNRESET : result;
+	}
+}
+
+/** Some within TLS and some not, over one row of places. */
+export class MixedWire implements Wire {
+	readonly #plain: PlainWire;
+	readonly #tls: TlsWire;
+	readonly #secured: Uint8Array;
+
+	constructor(kernel: LinuxKernel, places: number, serverName: string) {
+		this.#plain = new PlainWire(kernel);
+		this.#tls = new TlsWire(kernel, places, serverName);
+		this.#secured = new Uint8Array(places);
+	}
+
+	/** How the next connection of that place speaks. */
+	choose(place: number, tls: boolean): void {
+		this.#secured[place] = tls ? 1 : 0;
+	}
+
+	shake(place: number, fd: number): number {
+		return this.#secured[place] === 1 ? this.#tls.shake(place, fd) : 0;
+	}
+
+	send(place: number, fd: number, offset: number, length: number): number {
+		return this.#of(place).send(place, fd, offset, length);
+	}
+
+	receive(place: number, fd: number, offset: number, length: number): number {
+		return this.#of(place).receive(place, fd, offset, length);
+	}
+
+	discard(place: number, fd: number, length: number): number {
+		return this.#of(place).discard(place, fd, length);
+	}
+
+	end(place: number, fd: number): void {
+		this.#of(place).end(place, fd);
+	}
+
+	drop(place: number): void {
+		// Also where the handshake was never begun.
+		this.#tls.drop(place);
+	}
+
+	#of(place: number): Wire {
+		return this.#secured[place] === 1 ? this.#tls : this.#plain;
 	}
 }

@@ -44,6 +44,7 @@ export function recording(parts: Partial<Recording> = {}): Recording {
 				ends: { "closed by the target": 100 },
 				tookMs: 2000,
 				overdueMs: { count: 100, p50: 10, p99: 30, max: 40 },
+				faults: [],
 			},
 			measures: {},
 			notRun: [],

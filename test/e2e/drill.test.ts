@@ -34,6 +34,7 @@ const SMALL: Readonly<Record<string, readonly string[]>> = {
 	"slow-reader": ["--connections", "20"],
 	"half-open": ["--connections", "40"],
 	"reset-storm": ["--connections", "20"],
+	pipelines: ["--connections", "400"],
 	garbage: ["--connections", "40"],
 	churn: ["--connections", "3000"],
 	"accept-queue": ["--connections", "50"],
@@ -140,7 +141,8 @@ function check(name: string, result: DrillResult): void {
 describe("drills", { concurrency: 6 }, () => {
 	for (const [name, listener] of PLANS) {
 		// It has a test of its own, with what it needs.
-		if (name === "slowhttptest" || (listener === "tls" && withoutTls !== undefined)) continue;
+		if (name === "slowhttptest") continue;
+		if ((listener === "tls" || name === "pipelines") && withoutTls !== undefined) continue;
 		const title = `${name} of a ${listener} listener, small: it attacks, measures, judges, and leaves nothing behind`;
 		scenario(title, async (scenario) => {
 			const svg = join(scenario.directory, "chart.svg");

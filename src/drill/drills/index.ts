@@ -7,6 +7,7 @@ import { exhaust } from "./exhaust.js";
 import { garbage } from "./garbage.js";
 import { halfOpen } from "./half-open.js";
 import { hold } from "./hold.js";
+import { pipelines } from "./pipelines.js";
 import { resetStorm } from "./reset-storm.js";
 import { slowBody } from "./slow-body.js";
 import { slowReader } from "./slow-reader.js";
@@ -22,6 +23,7 @@ export const DRILLS: readonly Drill[] = [
 	slowReader,
 	halfOpen,
 	resetStorm,
+	pipelines,
 	garbage,
 	churn,
 	slowHttpTest,
