@@ -178,7 +178,7 @@ export const timeouts = section({
 	),
 	silence: optionalDuration(
 		defaults.timeouts.silenceMs,
-		"For listeners with a `protocol: any` route: a client that has said nothing for this long takes that route. Must be shorter than handshake.",
+		"A client that has said nothing for this long takes the first `protocol: any` route; one that has said what does not tell its protocol counts as `other`. Must be shorter than handshake.",
 	),
 });
 

@@ -84,7 +84,7 @@ const route = section({
 	protocol: choice(["tls", "http", "ssh", "h2c", "other", "any"])
 		.optional()
 		.describe(
-			"What the first bytes are. `other`: none of the known ones. `any`: whatever they are, and also a client that says nothing for timeouts.silence.",
+			"What the first bytes are. `other`: none of the known ones, or they do not tell, and the client says nothing more for timeouts.silence. `any`: whatever they are, and also a client that says nothing.",
 		),
 	path: z
 		.string({ error: expected("a path such as /api/") })

@@ -1,7 +1,7 @@
 /**
  * What a connection speaks, and the name it asks for: the decision between accept and route.
  *
- *     0x16 …                     TLS, and nothing else from there on    the SNI names it
+ *     0x16 0x03 …                TLS, and nothing else from there on    the SNI names it
  *     SSH-                       SSH                                    nothing names it
  *     PRI * HTTP/2.0 …           HTTP/2 with prior knowledge (h2c)      nothing readable here names it
  *     METHOD target HTTP/1.x     HTTP/1                                 Host or the target names it
@@ -46,6 +46,7 @@ export const REQUEST_LINE_LIMIT_BYTES = 8192;
 const METHOD_LIMIT_BYTES = 24;
 
 const TLS_RECORD_HANDSHAKE = 0x16;
+const TLS_MAJOR_VERSION = 0x03; // from SSL 3.0 to TLS 1.3
 const H2_PREFACE = ascii("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); // RFC 9113, 3.4
 const H2_PREFACE_CERTAIN_BYTES = "PRI * HTTP/2.0".length;
 const HTTP_ANY = ascii("http/");
@@ -103,7 +104,11 @@ export function recognize(bytes: Uint8Array, start: number, end: number, out: Re
 }
 
 function recognizeTls(bytes: Uint8Array, start: number, end: number, out: Recognition): Verdict {
+	// The first byte alone is no TLS yet. But until the second comes it counts as such, so that a client that pauses between
+	// the two cannot have its hello taken for something else.
 	out.protocol = PROTOCOL_TLS;
+	if (end === start + 1) return needMore(out, 2);
+	if (at(bytes, start + 1) !== TLS_MAJOR_VERSION) return complete(out, PROTOCOL_OTHER);
 	const verdict = parseClientHello(bytes, start, end, out.hello);
 	if (verdict === COMPLETE) {
 		out.name = out.hello.name;

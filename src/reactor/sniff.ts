@@ -36,11 +36,23 @@ import {
 import { answerAndClose, refuse } from "./refuse.js";
 import { describe, isMisdirected, secureClient } from "./secure.js";
 import { lowerWater, widenWindow } from "./socket-options.js";
-import { ENDING, LOW_WATER, NAME_BYTES, PROXY_READ, PROXY_REQUIRED, SECURED, URGENT } from "./table.js";
+import {
+	ENDING,
+	LOW_WATER,
+	NAME_BYTES,
+	PROXY_READ,
+	PROXY_REQUIRED,
+	SECURED,
+	UNDECIDED,
+	URGENT,
+} from "./table.js";
 import { gather, isSecured, peek } from "./transport.js";
 
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
 const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
+
+/** In the place of a protocol: what has begun as TLS, HTTP or a PROXY header and stays unfinished is nobody else's. */
+const HALF_SAID = -1;
 
 /** A new connection: routed at once where no route looks at its bytes, else given its handshake deadline. */
 export function begin(core: Core, listener: ReactorListener, slot: number): void {
@@ -74,7 +86,8 @@ export function sniff(core: Core, slot: number): void {
 		return;
 	}
 	if (count === 0) {
-		closeEnded(core, slot);
+		const owesHeader = (at(core.table.flags, slot) & PROXY_REQUIRED) !== 0;
+		ended(core, listener, slot, owesHeader ? HALF_SAID : PROTOCOL_UNKNOWN);
 		return;
 	}
 	look(core, listener, slot, count);
@@ -105,8 +118,12 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 			return;
 		}
 	}
-	if (verdict === NEED_MORE) waitForMore(core, slot, count, start + recognition.needBytes);
-	else if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) {
+	if (verdict === NEED_MORE) {
+		const isUndecided = recognition.protocol === PROTOCOL_UNKNOWN;
+		const flags = at(table.flags, slot);
+		table.flags[slot] = isUndecided ? flags | UNDECIDED : flags & ~UNDECIDED;
+		waitForMore(core, listener, slot, count, start + recognition.needBytes);
+	} else if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) {
 		// Malformed or not: who reads requests knows what to answer.
 		beginExchanges(core, slot, at(table.acceptedMs, slot), verdict, count - start);
 	} else if (isInside && recognition.protocol === PROTOCOL_TLS) {
@@ -129,7 +146,7 @@ function passProxyHeader(core: Core, slot: number, count: number): boolean {
 	const { kernel, table, proxyHeader } = core;
 	const verdict = parseProxyHeader(kernel.memory, 0, count, proxyHeader);
 	if (verdict === NEED_MORE) {
-		waitForMore(core, slot, count, proxyHeader.needBytes);
+		waitForMore(core, core.listenerOf(slot), slot, count, proxyHeader.needBytes);
 		return false;
 	}
 	if (verdict !== COMPLETE) {
@@ -148,7 +165,7 @@ function passProxyHeader(core: Core, slot: number, count: number): boolean {
 
 /** The PROXY header came, and nothing of the client's own yet: that client is silent, whoever stands before it. */
 function waitForFirstByte(core: Core, listener: ReactorListener, slot: number): void {
-	if ((at(core.table.flags, slot) & ENDING) !== 0) closeEnded(core, slot);
+	if ((at(core.table.flags, slot) & ENDING) !== 0) ended(core, listener, slot, PROTOCOL_UNKNOWN);
 	else armFirstByte(core, listener, slot);
 }
 
@@ -158,7 +175,13 @@ export function armFirstByte(core: Core, listener: ReactorListener, slot: number
 	core.wheel.arm(slot, endsAtMs);
 }
 
-function waitForMore(core: Core, slot: number, count: number, needed: number): void {
+function waitForMore(
+	core: Core,
+	listener: ReactorListener,
+	slot: number,
+	count: number,
+	needed: number,
+): void {
 	const { kernel, table } = core;
 	if (isSecured(core, slot)) {
 		const now = gather(core, slot, count);
@@ -178,13 +201,14 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 		if (receiveBufferBytes > 0 && 2 * count >= receiveBufferBytes) widenWindow(core, slot);
 	}
 	const flags = at(table.flags, slot);
+	const isUndecided = (flags & UNDECIDED) !== 0;
 	if ((flags & ENDING) !== 0) {
 		// It will never be complete.
-		closeEnded(core, slot);
+		ended(core, listener, slot, isUndecided ? PROTOCOL_OTHER : HALF_SAID);
 		return;
 	}
-	// It has spoken, so it is no longer silent.
-	core.wheel.arm(slot, handshakeEndsAt(core, slot));
+	// It has spoken, so it is no longer silent; but what it said may be all that it says before the server speaks.
+	core.wheel.arm(slot, isUndecided ? silenceEndsAt(core, slot) : handshakeEndsAt(core, slot));
 	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it. Urgent data
 	// counts towards the mark but hides what lies behind it from a peek: raising the mark would wake us for ever.
 	if ((flags & (URGENT | SECURED)) !== 0) return;
@@ -194,24 +218,50 @@ function waitForMore(core: Core, slot: number, count: number, needed: number): v
 	}
 }
 
-/** The client ended before it could be routed: with an end, or with a reset behind what it had sent. */
-function closeEnded(core: Core, slot: number): void {
-	const error = core.kernel.takeError(at(core.table.fd, slot));
-	if (error === 0) close(core, slot, CLIENT_CLOSED);
-	else closeFailed(core, slot, error);
+/**
+ * The client ended before it could be routed: with an end, which decides what it spoke, or with a reset behind what
+ * it had sent.
+ */
+function ended(core: Core, listener: ReactorListener, slot: number, protocol: number): void {
+	const error = core.kernel.takeError(at(core.table.fd, slot)) || -at(core.inboxes.failure, slot);
+	if (error !== 0) closeFailed(core, slot, error);
+	else if (!takeUndecided(core, listener, slot, protocol, false)) close(core, slot, CLIENT_CLOSED);
 }
 
-/** The deadline of this step passed: a silent client may take the route for such, everybody else is closed. */
+/** The deadline of this step passed: who said nothing, or nothing clear, may take the route for such; others are closed. */
 export function sniffTimedOut(core: Core, slot: number): void {
 	const listener = core.listenerOf(slot);
 	const endsAtMs = handshakeEndsAt(core, slot);
-	// A client that has sent part of a hello waits for the handshake deadline, so what fires before is silence.
-	if (core.nowMs >= endsAtMs) refuse(core, slot, HANDSHAKE_TIMEOUT);
-	else {
-		core.query.protocol = PROTOCOL_UNKNOWN;
-		if (match(core, listener, slot, 0) >= 0) takeRoute(core, listener, slot, PROTOCOL_UNKNOWN);
-		else core.wheel.arm(slot, endsAtMs);
-	}
+	const isOver = core.nowMs >= endsAtMs;
+	const isUndecided = (at(core.table.flags, slot) & UNDECIDED) !== 0;
+	const protocol = isUndecided ? PROTOCOL_OTHER : PROTOCOL_UNKNOWN;
+	// A client that has sent part of a hello has until the handshake deadline, so what fires before is silence.
+	const mayRoute = isUndecided || !isOver;
+	if (mayRoute && takeUndecided(core, listener, slot, protocol, !isUndecided)) return;
+	if (isOver) refuse(core, slot, HANDSHAKE_TIMEOUT);
+	else core.wheel.arm(slot, endsAtMs);
+}
+
+/**
+ * Routes a client that has said nothing (PROTOCOL_UNKNOWN), or nothing that tells what it speaks (PROTOCOL_OTHER), when
+ * a route relays such: who only paused is not turned away for that. `mayRefuse`: or when a route refuses it.
+ */
+function takeUndecided(
+	core: Core,
+	listener: ReactorListener,
+	slot: number,
+	protocol: number,
+	mayRefuse: boolean,
+): boolean {
+	if (protocol === HALF_SAID) return false;
+	core.query.protocol = protocol;
+	const route = listener.plan.routes[match(core, listener, slot, 0)];
+	if (route === undefined) return false;
+	const isRelayed = route.upstream >= 0 && core.upstreams.get(route.upstream)?.plan.pool == null;
+	if (!isRelayed && !mayRefuse) return false;
+	core.table.protocol[slot] = protocol;
+	takeRoute(core, listener, slot, protocol);
+	return true;
 }
 
 /** Routes a connection whose protocol (and name, if it has one) is known. */

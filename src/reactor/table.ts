@@ -81,6 +81,8 @@ export const AHEAD = 1 << 18;
 export const PROXY_READ = 1 << 20;
 /** Client: its last request's head was whole when it was first looked at. */
 export const WHOLE_HEADS = 1 << 19;
+/** Client: it has said something, and so far nothing that tells what it speaks. */
+export const UNDECIDED = 1 << 21;
 
 interface ColumnSpec {
 	readonly bytes: number;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { startGateway } from "../support/gateway.js";
 import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
 import { scenario } from "../support/scenario.js";
+import { dialTls, entry, identity } from "../support/tls.js";
 
 const GREETING = "220 mail.test ESMTP\r\n";
 
@@ -89,3 +90,40 @@ upstreams: { mail: "${server.address}" }
 	const session = await gateway.sessionOf(client);
 	assert.deepEqual([session.route, session.bytes_to_client >= GREETING.length], ["*", true]);
 });
+
+scenario(
+	"first bytes that tell nothing reach a catch-all route, in the open and within TLS",
+	async (scenario) => {
+		const server = await startUpstream(scenario, echo);
+		const certificate = identity(scenario, "a.test");
+		const gateway = await startGateway(
+			scenario,
+			`
+timeouts: { silence: 20ms, handshake: 60s }
+listeners:
+  - listen: 127.0.0.1:0
+    tls: [${entry(certificate, ["a.test"])}]
+    routes: [{ host: www.test, to: reject }, { to: server }]
+upstreams: { server: "${server.address}" }
+`,
+		);
+		const dials = [
+			() => dial(scenario, gateway.port()),
+			() => dialTls(scenario, gateway.port(), "a.test"),
+		] as const;
+		for (const connect of dials)
+			for (const said of ["\r\n", "HELLO"]) {
+				const waiting = await connect();
+				await waiting.send(said);
+				await waiting.expect(said);
+				waiting.end();
+				assert.equal(await waiting.rest(), "");
+				assert.equal((await gateway.sessionOf(waiting)).protocol, "other");
+
+				const ending = await connect();
+				ending.end(said);
+				assert.equal(await ending.rest(), said);
+				assert.equal((await gateway.sessionOf(ending)).reason, "client_closed");
+			}
+	},
+);

@@ -90,7 +90,6 @@ scenario(
 		// The message says that it is one byte shorter than what the record carries.
 		lyingLength[8] = (lyingLength[8] ?? 0) - 1;
 		const broken: readonly Uint8Array[] = [
-			record(MESSAGE, 22, 0x0501),
 			record(message({ extensions: [sni("blue.test"), sni("red.test")] })),
 			record(new Uint8Array(0)),
 			record(MESSAGE.subarray(4), 22),

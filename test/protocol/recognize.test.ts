@@ -95,11 +95,19 @@ test("names are canonical, and the name's bytes are those of the protocol seen",
 });
 
 test("bytes that begin as TLS are TLS for good", () => {
-	assertRefused(hex("1604"), "tls", "record_version");
 	assertRefused(hex("16 0301 0000"), "tls", "record_empty");
 	assertRefused(helloWith(sni("a b")), "tls", "server_name_invalid");
-	assertRefused(latin1("\x16GET / HTTP/1.1\r\n"), "tls", "record_version");
 	assertRefused(record(message({}, 2)), "tls", "message_type");
+	const pieces = records(message({}), 30);
+	pieces[36] = 4; // the major version of the second record
+	assertRefused(pieces, "tls", "record_version");
+});
+
+test("a first byte of TLS with another major version behind it is other, and alone counts as TLS that is unfinished", () => {
+	for (const second of [0x00, 0x02, 0x04, 0x16, 0xff]) assertSeen(Uint8Array.of(0x16, second), "other");
+	assertSeen("\x16GET / HTTP/1.1\r\n", "other");
+	const alone = parse(Uint8Array.of(0x16), 0, 1);
+	assert.deepEqual([alone.verdict, alone.result.protocol, alone.needBytes], [NEED_MORE, "tls", 2]);
 });
 
 test("an SSLv2 hello, TLS of another record type, and binary protocols are other", () => {

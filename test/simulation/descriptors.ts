@@ -179,6 +179,8 @@ export class SimulatedSocket extends Watched {
 	/** PROXY header that came from this client: whom it names, and that one's port, -1 when it names nobody. */
 	named: ClientAddress | undefined;
 	namedPort = -1;
+	/** What a client speaks when its words do not tell: a protocol; -1: they do. */
+	speaks = -1;
 	/** The state of its row when it was lost. */
 	diedIn = FREE;
 	/** Its end had been read when it was lost. */

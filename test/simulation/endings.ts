@@ -29,6 +29,7 @@ import { isBlocked } from "./invariants.js";
 import { heldFor } from "./onlooker.js";
 import { checkShed, isPressure } from "./shedding.js";
 import { violated } from "./trace.js";
+import { checkDecided } from "./undecided.js";
 import type { World } from "./world.js";
 
 /** A client's socket is closed; its row is still as it was. */
@@ -48,6 +49,7 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 		checkSum(world, record, client, hadRequests);
 		checkSource(world, slot, client);
 		checkTurnedAway(world, slot, client, record.reason, hadRequests);
+		checkDecided(world, slot, client, record.reason);
 		if (isPressure(record.reason)) checkShed(world, slot, client, record.reason);
 	};
 	world.journal.drain(takeSession, (record) => checkRequest(world, record));

@@ -111,6 +111,8 @@ export const MUTANTS = [
 	"lost_idle",
 	/** A client between requests has no deadline. */
 	"lost_request_deadline",
+	/** That a client has said something, and nothing that tells what it speaks, is forgotten. */
+	"lost_undecided",
 ] as const;
 
 /** `calm`: how likely it is that nothing goes wrong. */

@@ -103,6 +103,7 @@ export class Peers implements OtherEnds {
 			const socket = this.#openSocket("client", prologue, randomAddress(random));
 			if (asks && !prologue.cut) this.#giveRequests(socket, prologue.bytes.length);
 			socket.takenBefore = prologue.headerBytes;
+			socket.speaks = prologue.speaks;
 			socket.named = prologue.named;
 			socket.namedPort = prologue.namedPort;
 			this.#join(socket);

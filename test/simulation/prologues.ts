@@ -1,5 +1,5 @@
 /** What simulated clients begin with: recorded hellos, whole, cut or broken, and what is no hello at all. */
-import { writeProxyV1, writeProxyV2 } from "../../src/protocol/index.js";
+import { PROTOCOL_OTHER, PROTOCOL_UNKNOWN, writeProxyV1, writeProxyV2 } from "../../src/protocol/index.js";
 import { latin1, sample, sampleNames } from "../protocol/samples.js";
 import { type ClientAddress, randomNamed } from "./addresses.js";
 import type { Random } from "./random.js";
@@ -18,6 +18,12 @@ const OTHERS: readonly Uint8Array[] = [
 	latin1(`GET /${"x".repeat(3_000)} HTTP/1.1\r\nHost: long.example\r\n\r\n`),
 ];
 
+/** They tell nothing: each could go on as a request, as SSH or as HTTP/2. */
+const UNDECIDED: readonly Uint8Array[] = ["\r\n", "HZC", "HELLO", "GET", "DATA x", "SSH", "PRI"].map(latin1);
+
+/** Its words say what it speaks, or might have. */
+const DECIDES = -1;
+
 export interface Prologue {
 	readonly bytes: Uint8Array;
 	/** Length of the PROXY header in front. */
@@ -27,6 +33,8 @@ export interface Prologue {
 	readonly namedPort: number;
 	/** The client says no more than this. */
 	readonly cut: boolean;
+	/** What it speaks when these are its only words: a protocol, or DECIDES. */
+	readonly speaks: number;
 }
 
 /** What begins with nothing of its own. */
@@ -36,11 +44,12 @@ export const NOTHING: Prologue = {
 	named: undefined,
 	namedPort: -1,
 	cut: false,
+	speaks: DECIDES,
 };
 
 /** With a PROXY header in front, mostly. */
 export function proxied(random: Random, hello: Prologue): Prologue {
-	if (random.chance(0.08)) return hello; // without the header it was to bring
+	if (random.chance(0.08)) return { ...hello, speaks: DECIDES }; // without the header it was to bring
 	const header = new Uint8Array(256);
 	const named = random.chance(0.15) ? undefined : randomNamed(random);
 	const namedPort = named === undefined ? -1 : 1_024 + random.below(60_000);
@@ -48,11 +57,14 @@ export function proxied(random: Random, hello: Prologue): Prologue {
 	const family = named === undefined ? 0 : source.length === 4 ? 4 : 6;
 	const write = random.chance(0.5) ? writeProxyV1 : writeProxyV2;
 	const length = write(header, 0, family, source, Math.max(0, namedPort), source, 443);
-	if (random.chance(0.05)) return { ...hello, bytes: breakHeader(random, header.subarray(0, length), hello) };
+	if (random.chance(0.05)) {
+		const broken = breakHeader(random, header.subarray(0, length), hello);
+		return { ...hello, bytes: broken, speaks: DECIDES };
+	}
 	const bytes = Buffer.concat([header.subarray(0, length), hello.bytes]);
-	const whole = { bytes, headerBytes: length, named, namedPort, cut: hello.cut };
+	const whole = { ...hello, bytes, headerBytes: length, named, namedPort };
 	return random.chance(0.1)
-		? { ...whole, bytes: bytes.subarray(0, random.below(length + 1)), cut: true }
+		? { ...whole, bytes: bytes.subarray(0, random.below(length + 1)), cut: true, speaks: DECIDES }
 		: whole;
 }
 
@@ -78,7 +90,14 @@ function isRequest(bytes: Uint8Array): boolean {
 export function choose(random: Random): Prologue {
 	const whole = NOTHING;
 	const choice = random.fraction();
-	if (choice < 0.1) return { ...whole, bytes: new Uint8Array(0), cut: random.chance(0.5) };
+	if (choice < 0.1) {
+		const cut = random.chance(0.5);
+		return { ...whole, cut, speaks: cut ? PROTOCOL_UNKNOWN : DECIDES };
+	}
+	if (choice < 0.14) {
+		const cut = random.chance(0.8);
+		return { ...whole, bytes: random.pick(UNDECIDED), cut, speaks: cut ? PROTOCOL_OTHER : DECIDES };
+	}
 	if (choice < 0.25) return { ...whole, bytes: random.pick(OTHERS) };
 	const hello = random.pick(HELLOS);
 	if (choice < 0.35) return { ...whole, bytes: hello.subarray(0, random.below(hello.length)), cut: true };

@@ -6,7 +6,7 @@ import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core
 import { scalarIndex } from "../../src/reactor/counters.js";
 import { REQUEST_SENT } from "../../src/reactor/exchanges.js";
 import { FD_PRESSURE } from "../../src/reactor/reasons.js";
-import { EXCHANGE, NONE, RELAY, REQUEST } from "../../src/reactor/table.js";
+import { EXCHANGE, NONE, RELAY, REQUEST, SNIFF, UNDECIDED } from "../../src/reactor/table.js";
 import { ADDRESS_COUNT } from "./plans.js";
 import type { World } from "./world.js";
 
@@ -54,6 +54,10 @@ export function spoil(world: World): void {
 			return;
 		case "lost_request_deadline":
 			for (const client of clientsIn(core, REQUEST)) core.wheel.cancel(client);
+			return;
+		case "lost_undecided":
+			for (const client of clientsIn(core, SNIFF))
+				core.table.flags[client] = at(core.table.flags, client) & ~UNDECIDED;
 	}
 }
 
