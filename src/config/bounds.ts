@@ -1,6 +1,9 @@
 /** Bounds of what a configuration may ask for, where several sections or rules know them. */
 
-/** Bounds of the tables that reactors share; the gateway allocates them once, at start. */
+/**
+ * Bounds of the tables that reactors share; the gateway allocates them once, at start, with room for twice as many: a reload
+ * may replace all of them while sessions still use those of before.
+ */
 export const LISTENERS_MAX = 256;
 export const ROUTES_MAX = 65_536;
 export const ADDRESSES_MAX = 4_096;

@@ -26,6 +26,7 @@ import { planFor, Registry, splitKey } from "./plan.js";
 import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
 import { SessionLog } from "./session-log.js";
+import { OutOfSlots } from "./slots.js";
 import { Tls } from "./tls.js";
 import { Upstreams } from "./upstreams.js";
 
@@ -62,8 +63,8 @@ export class Gateway {
 	readonly #started: Config;
 	readonly #log: Log;
 	readonly #board = new Board();
-	readonly #registry = new Registry(this.#board);
 	readonly #reactors: Reactors;
+	readonly #registry: Registry;
 	readonly #upstreams: Upstreams;
 	readonly #owners: Owners;
 	readonly #ledger: Ledger;
@@ -93,6 +94,7 @@ export class Gateway {
 		this.#log = log;
 		this.#owners = new Owners(this.#descriptors);
 		this.#reactors = new Reactors(logger, () => this.#sessionLog?.told());
+		this.#registry = new Registry(this.#board, this.#reactors.counters);
 		this.#tls = new Tls({
 			logger,
 			filesChanged: () => void this.#inTurn(() => this.#renewCertificates()),
@@ -111,6 +113,7 @@ export class Gateway {
 			registry: this.#registry,
 			board: this.#board,
 			changed: (upstream) => this.#reactors.tell({ kind: "upstream", upstream }),
+			freeNumbers: () => this.#inTurn(() => this.#freeNumbers()),
 			opened: (socket) => this.#ledger.follow("check", socket),
 		});
 	}
@@ -184,7 +187,6 @@ export class Gateway {
 		this.#rows = this.#connections;
 		this.#open(config, reactors);
 		if (config.admin !== null) await this.#openAdmin(config.admin);
-		this.#registry.keep(config);
 		const resolved = this.#upstreams.follow(config);
 		const share = {
 			sessions: this.#rows,
@@ -296,16 +298,41 @@ export class Gateway {
 
 	async #sendPlan(): Promise<void> {
 		const revision = ++this.#revision;
-		const tls = this.#tls.material;
-		const upstreams = this.#upstreams.resolve(this.#config, tls.certificates);
-		const capacity = { connections: this.#connections, descriptors: this.#descriptors };
-		const plans = Array.from({ length: this.#reactors.count }, (_, index) => {
-			const fdOf = (name: string): number => this.#listeners.get(name)?.fds[index] ?? -1;
-			return planFor(this.#config, this.#registry, upstreams, revision, capacity, tls, fdOf);
-		});
+		const plans = await this.#plans(revision);
 		const applied = this.#reactors.all((notice) => notice.kind === "applied" && notice.revision === revision);
 		this.#reactors.tell((index) => ({ kind: "plan", plan: plans[index] as Plan })); // one for each index
 		await applied;
+		this.#registry.keep(this.#config);
+	}
+
+	/** A plan for each reactor. Throws when numbers have run out, although all have been given back that nothing holds. */
+	async #plans(revision: number): Promise<Plan[]> {
+		try {
+			return this.#makePlans(revision);
+		} catch (error) {
+			if (!(error instanceof OutOfSlots)) throw error;
+			await this.#freeNumbers();
+			return this.#makePlans(revision);
+		}
+	}
+
+	/** Finds the numbers that nothing holds any more. In turn with reloads, so that no plan is under way. */
+	async #freeNumbers(): Promise<void> {
+		if (this.#stopping) return;
+		const held = await this.#reactors.held();
+		// Records of sessions that ended before name their numbers.
+		this.#sessionLog?.drain();
+		this.#registry.free(held);
+	}
+
+	#makePlans(revision: number): Plan[] {
+		const tls = this.#tls.material;
+		const upstreams = this.#upstreams.resolve(this.#config, tls.certificates);
+		const capacity = { connections: this.#connections, descriptors: this.#descriptors };
+		return Array.from({ length: this.#reactors.count }, (_, index) => {
+			const fdOf = (name: string): number => this.#listeners.get(name)?.fds[index] ?? -1;
+			return planFor(this.#config, this.#registry, upstreams, revision, capacity, tls, fdOf);
+		});
 	}
 
 	/**
@@ -349,7 +376,6 @@ export class Gateway {
 		this.#config = config;
 		this.#tls.certificates = certificates;
 		this.#connections = wanted;
-		this.#registry.keep(config);
 		await this.#upstreams.follow(config);
 		try {
 			await this.#sendPlan();
@@ -359,7 +385,6 @@ export class Gateway {
 			this.#config = before.config;
 			this.#connections = before.connections;
 			this.#listeners = before.listeners;
-			this.#registry.keep(before.config);
 			this.#tls.certificates = before.certificates;
 			this.#upstreams.resolve(before.config, before.certificates);
 			await this.#upstreams.follow(before.config);

@@ -322,7 +322,7 @@ export class Ledger {
 					`reactor ${reactor}: ${tlsAfter} TLS sessions are open, ${secured} rows have one`,
 				);
 			const closedBefore = counters.get("downstreamClosed");
-			let reasons = 0;
+			let reasons = counters.get("closedForgotten");
 			for (const listener of this.#options.listenerSlots())
 				for (let reason = 0; reason < REASONS.length; reason++) reasons += counters.closed(listener, reason);
 			const closed = counters.get("downstreamClosed");

@@ -2,10 +2,11 @@
 import type { Config, Endpoint, ListenerConfig, UpstreamConfig } from "../config/config.js";
 import { encodeInternet, encodeUnix } from "../kernel/sockaddr.js";
 import { parseIpv4, parseIpv6 } from "../protocol/index.js";
-import { LISTENERS_MAX, ROUTES_MAX, UPSTREAMS_MAX } from "../reactor/counters.js";
+import { type Counters, LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "../reactor/counters.js";
+import type { HeldNumbers } from "../reactor/held.js";
 import type { HttpPlan, ListenerPlan, Plan, Policy } from "../reactor/plan.js";
 import { SHARE_ALL } from "../reactor/request-log.js";
-import { ADDRESSES_MAX, type Board } from "../upstream/board.js";
+import { type Board, PLACES } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";
 import type { AddressPlan, PoolPlan, UpstreamPlan } from "../upstream/plan.js";
 import type { Resolver, Target } from "../upstream/resolver.js";
@@ -14,17 +15,35 @@ import { Slots } from "./slots.js";
 
 /** Gives everything in a config its number, and keeps the numbers over reloads. */
 export class Registry {
-	readonly listeners = new Slots("listeners", LISTENERS_MAX);
-	readonly routes = new Slots("routes", ROUTES_MAX);
-	readonly upstreams = new Slots("upstreams", UPSTREAMS_MAX);
-	readonly addresses = new Slots("upstream addresses", ADDRESSES_MAX);
-	readonly #board: Board;
+	readonly listeners: Slots;
+	readonly routes: Slots;
+	readonly upstreams: Slots;
+	readonly addresses: Slots;
 
-	constructor(board: Board) {
-		this.#board = board;
+	/** `counters`: of all reactors. What was counted for a name goes when its number becomes another's. */
+	constructor(board: Board, counters: readonly Counters[]) {
+		const forget = (what: (each: Counters) => void): void => {
+			for (const each of counters) what(each);
+		};
+		this.listeners = new Slots("listeners", LISTENER_SLOTS, (slot) =>
+			forget((each) => each.forgetListener(slot)),
+		);
+		this.routes = new Slots("routes", ROUTE_SLOTS, (slot) => forget((each) => each.forgetRoute(slot)));
+		this.upstreams = new Slots("upstreams", UPSTREAM_SLOTS, (slot) =>
+			forget((each) => each.forgetUpstream(slot)),
+		);
+		this.addresses = new Slots("upstream addresses", PLACES, (slot) => board.reset(slot));
 	}
 
-	/** Declares which names the config in force uses; numbers of others may be given away when none is left. */
+	/** All reactors have said what they hold, and the journals have been read since. */
+	free(held: readonly HeldNumbers[]): void {
+		this.listeners.free((slot) => held.some(({ listeners }) => listeners[slot] === 1));
+		this.routes.free((slot) => held.some(({ routes }) => routes[slot] === 1));
+		this.upstreams.free((slot) => held.some(({ upstreams }) => upstreams[slot] === 1));
+		this.addresses.free((slot) => held.some(({ addresses }) => addresses[slot] === 1));
+	}
+
+	/** All reactors run with this config: numbers of other names may be given away when nothing holds them. */
 	keep(config: Config): void {
 		this.listeners.keep(config.listeners.map((listener) => listener.name));
 		this.routes.keep(
@@ -36,8 +55,9 @@ export class Registry {
 	}
 
 	/**
-	 * Upstreams with the addresses that are known now. Throws when names have more addresses, all together,
-	 * than the board has places.
+	 * Upstreams with the addresses that are known now.
+	 *
+	 * @throws OutOfSlots when the board has no place for an address
 	 */
 	resolve(config: Config, resolver: Resolver, { clients }: Certificates): ResolvedUpstream[] {
 		const targets = config.upstreams.map((upstream) =>
@@ -47,15 +67,17 @@ export class Registry {
 				),
 			),
 		);
+		const placed = config.upstreams.map(({ name }, index) =>
+			(targets[index] ?? []).map(({ target, host }) => this.#place(name, target, host)),
+		);
+		// Those of before go on being used until the reactors have these; and so long, they say that they hold them.
 		this.addresses.keep(
-			config.upstreams.flatMap((upstream, index) =>
-				(targets[index] ?? []).map(({ target }) => addressKey(upstream.name, targetText(target))),
+			config.upstreams.flatMap(({ name }, index) =>
+				(placed[index] ?? []).map(({ label }) => addressKey(name, label)),
 			),
 		);
 		return config.upstreams.map((upstream, index) => {
-			const addresses = (targets[index] ?? []).map(({ target, host }) =>
-				this.#place(upstream.name, target, host),
-			);
+			const addresses = placed[index] ?? [];
 			const client = clients.get(upstream.name);
 			return {
 				config: upstream,
@@ -81,12 +103,7 @@ export class Registry {
 
 	#place(upstream: string, target: Target, host: string): PlacedAddress {
 		const label = targetText(target);
-		const board = this.addresses.take(addressKey(upstream, label), (slot) => {
-			if (this.#board.active(slot) > 0) return false;
-			this.#board.reset(slot);
-			return true;
-		});
-		return { board, target, label, host };
+		return { board: this.addresses.take(addressKey(upstream, label)), target, label, host };
 	}
 }
 
@@ -204,7 +221,11 @@ export interface TlsMaterial {
 	readonly ticketKeys: readonly Uint8Array[];
 }
 
-/** The plan for one reactor; `fdOf` names its listening socket for a listener. */
+/**
+ * The plan for one reactor; `fdOf` names its listening socket for a listener.
+ *
+ * @throws OutOfSlots
+ */
 export function planFor(
 	config: Config,
 	registry: Registry,

@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { closeDescriptor, openWake, wake } from "../kernel/sockets.js";
 import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS, tableRows } from "../reactor/core.js";
 import { Counters } from "../reactor/counters.js";
+import type { HeldNumbers } from "../reactor/held.js";
 import { Journal } from "../reactor/journal.js";
 import type { Owners } from "../reactor/owners.js";
 import { pipeEndsBytes } from "../reactor/pipes.js";
@@ -100,6 +101,19 @@ export class Reactors {
 		const measured = this.all((notice) => notice.kind === "measured");
 		this.tell({ kind: "measure" });
 		await measured;
+	}
+
+	/** What each of them still uses, of the numbers that plans give to names. */
+	async held(): Promise<HeldNumbers[]> {
+		const held: HeldNumbers[] = [];
+		const said = this.all((notice) => {
+			if (notice.kind !== "held") return false;
+			held.push(notice.numbers);
+			return true;
+		});
+		this.tell({ kind: "held" });
+		await said;
+		return held;
 	}
 
 	/** Sends one command to all, or to each what `command` makes for it. */

@@ -9,6 +9,7 @@ import { SystemNames } from "../upstream/system-names.js";
 import type { Certificates } from "./certificates.js";
 import type { Logger } from "./log.js";
 import { checkedAddresses, type Registry, type ResolvedUpstream } from "./plan.js";
+import { OutOfSlots } from "./slots.js";
 
 /** How long start waits for names of upstreams; what is not known by then is dialled when it is. */
 const FIRST_RESOLVE_MS = 2_000;
@@ -19,6 +20,8 @@ export interface UpstreamsOptions {
 	readonly board: Board;
 	/** An upstream has other addresses from now on. */
 	readonly changed: (plan: UpstreamPlan) => void;
+	/** Looks for numbers that nothing holds any more. */
+	readonly freeNumbers: () => Promise<void>;
 	/** A health check opened a connection. */
 	readonly opened: (socket: Socket) => void;
 }
@@ -42,7 +45,7 @@ export class Upstreams {
 		this.#options = options;
 		this.#resolver = new Resolver(
 			{
-				changed: (host) => this.#nameChanged(host),
+				changed: (host) => void this.#nameChanged(host),
 				failed: (host, error, kept) =>
 					logger.warn(
 						{ host, error: error.message },
@@ -83,8 +86,9 @@ export class Upstreams {
 	}
 
 	/**
-	 * The upstreams of a config, which is in force from now on, with the addresses known now. Throws, and
-	 * changes nothing, when they have more addresses than there are places.
+	 * The upstreams of a config, which is in force from now on, with the addresses known now.
+	 *
+	 * @throws OutOfSlots and changes nothing, when the board has no place for one of them
 	 */
 	resolve(config: Config, certificates: Certificates): readonly ResolvedUpstream[] {
 		this.#resolved = this.#options.registry.resolve(config, this.#resolver, certificates);
@@ -119,18 +123,23 @@ export class Upstreams {
 		this.#health.close();
 	}
 
-	#nameChanged(host: string): void {
-		const { logger, changed } = this.#options;
-		// Before the first plan there is nobody to tell: it will hold what is known by then.
-		if (this.#config === undefined || this.#certificates === undefined) return;
-		let resolved: readonly ResolvedUpstream[];
+	async #nameChanged(host: string): Promise<void> {
+		const { logger, changed, freeNumbers } = this.#options;
+		let resolved: readonly ResolvedUpstream[] | undefined;
 		try {
-			resolved = this.resolve(this.#config, this.#certificates);
+			try {
+				resolved = this.#resolveAgain();
+			} catch (error) {
+				// Names whose addresses change every minute have had them all after some days.
+				if (!(error instanceof OutOfSlots)) throw error;
+				await freeNumbers();
+				resolved = this.#resolveAgain();
+			}
 		} catch (error) {
 			logger.error({ host, error: (error as Error).message }, "a name's new addresses are not used");
 			return;
 		}
-		for (const { config, plan } of resolved) {
+		for (const { config, plan } of resolved ?? []) {
 			if (!config.addresses.some((endpoint) => endpoint.kind === "name" && endpoint.host === host)) continue;
 			changed(plan);
 			logger.info(
@@ -138,5 +147,10 @@ export class Upstreams {
 				"a name has new addresses",
 			);
 		}
+	}
+	/** Undefined before the first plan: there is nobody to tell, and it will hold what is known by then. */
+	#resolveAgain(): readonly ResolvedUpstream[] | undefined {
+		if (this.#config === undefined || this.#certificates === undefined) return undefined;
+		return this.resolve(this.#config, this.#certificates);
 	}
 }

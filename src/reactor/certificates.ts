@@ -6,7 +6,7 @@
 import type { ClientOptions } from "../kernel/openssl/client.js";
 import type { TlsClientContext, TlsContext, TlsLibrary } from "../kernel/openssl/tls.js";
 import { CertificateNames } from "../route/certificate-names.js";
-import { ADDRESSES_MAX } from "../upstream/board.js";
+import { PLACES } from "../upstream/board.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import type { ListenerPlan, TlsEntryPlan } from "./plan.js";
 
@@ -34,7 +34,7 @@ export class Certificates {
 	/** By the address's place on the board. */
 	readonly #clients = new Map<number, Client>();
 	/** By the same place: another number for each way to speak to it; 0 is in the open. */
-	readonly manners = new Int32Array(ADDRESSES_MAX);
+	readonly manners = new Int32Array(PLACES);
 	#manners = 0;
 	#ids = 0;
 

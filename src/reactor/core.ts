@@ -18,7 +18,7 @@ import type { UpstreamPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
 import { Certificates } from "./certificates.js";
 import { Chunks } from "./chunks.js";
-import { Counters, LISTENERS_MAX, scalarIndex } from "./counters.js";
+import { Counters, LISTENER_SLOTS, scalarIndex } from "./counters.js";
 import { Exchanges } from "./exchanges.js";
 import { Inboxes } from "./inboxes.js";
 import { Journal } from "./journal.js";
@@ -69,7 +69,7 @@ export const LIVE_SESSIONS = 0;
 export const LIVE_ENDING = 1;
 /** Sessions of a listener: this plus its slot. */
 export const LIVE_LISTENERS = 2;
-export const LIVE_BYTES = 4 * (LIVE_LISTENERS + LISTENERS_MAX);
+export const LIVE_BYTES = 4 * (LIVE_LISTENERS + LISTENER_SLOTS);
 
 /** Rows for so many sessions: one more, for whoever is told that there is no room. */
 export function tableRows(sessions: number): number {

@@ -2,16 +2,18 @@
  * What one reactor counts, in shared memory: only the reactor writes, the main thread adds up what all
  * reactors counted when somebody asks. Cells are doubles, aligned, so a reader never sees half of one.
  */
+import { ADDRESSES_MAX, LISTENERS_MAX, ROUTES_MAX } from "../config/bounds.js";
 import { HTTP_CAUSES } from "../protocol/http/causes.js";
-import { ADDRESSES_MAX } from "../upstream/board.js";
 import { at } from "./at.js";
 import { REASONS } from "./reasons.js";
 import { RECYCLE_REASONS } from "./recycle-reasons.js";
 
-export const LISTENERS_MAX = 256;
-export const ROUTES_MAX = 65_536;
+// Numbers that there are. Twice what a configuration may have: a reload that replaces everything finds room for it while
+// sessions still use what was before.
+export const LISTENER_SLOTS = 2 * LISTENERS_MAX;
+export const ROUTE_SLOTS = 2 * ROUTES_MAX;
 /** An upstream has at least one address, so there are no more of them. */
-export const UPSTREAMS_MAX = ADDRESSES_MAX;
+export const UPSTREAM_SLOTS = 2 * ADDRESSES_MAX;
 
 /** Upper bounds in seconds, for handshakes and connects: from a loopback's to a deadline's. */
 export const SECONDS_BUCKETS = [
@@ -61,6 +63,8 @@ const SCALARS = [
 	"tlsUpstreamFull",
 	"tlsUpstreamResumed",
 	"tlsUpstreamFailed",
+	/** Ended sessions of listeners whose cells are others' by now. Written by the main thread. */
+	"closedForgotten",
 ] as const;
 
 export type Scalar = (typeof SCALARS)[number];
@@ -71,16 +75,16 @@ const SCALAR_INDEX = new Map<Scalar, number>(SCALARS.map((name, index) => [name,
 export const STATUS_CLASSES = 5;
 
 const LISTENER_ACCEPTED = SCALARS.length;
-const LISTENER_ACTIVE = LISTENER_ACCEPTED + LISTENERS_MAX;
-const LISTENER_BYTES = LISTENER_ACTIVE + LISTENERS_MAX;
-const LISTENER_CLOSED = LISTENER_BYTES + 2 * LISTENERS_MAX;
-const LISTENER_HANDSHAKES = LISTENER_CLOSED + REASONS.length * LISTENERS_MAX;
-const UPSTREAM_CONNECTS = LISTENER_HANDSHAKES + HISTOGRAM_CELLS * LISTENERS_MAX;
-const ROUTE_SESSIONS = UPSTREAM_CONNECTS + HISTOGRAM_CELLS * UPSTREAMS_MAX;
-const ROUTE_REQUESTS = ROUTE_SESSIONS + ROUTES_MAX;
-const LISTENER_REQUESTS = ROUTE_REQUESTS + STATUS_CLASSES * ROUTES_MAX;
-const LISTENER_UNROUTED = LISTENER_REQUESTS + HISTOGRAM_CELLS * LISTENERS_MAX;
-const POOL_RECYCLED = LISTENER_UNROUTED + STATUS_CLASSES * LISTENERS_MAX;
+const LISTENER_ACTIVE = LISTENER_ACCEPTED + LISTENER_SLOTS;
+const LISTENER_BYTES = LISTENER_ACTIVE + LISTENER_SLOTS;
+const LISTENER_CLOSED = LISTENER_BYTES + 2 * LISTENER_SLOTS;
+const LISTENER_HANDSHAKES = LISTENER_CLOSED + REASONS.length * LISTENER_SLOTS;
+const UPSTREAM_CONNECTS = LISTENER_HANDSHAKES + HISTOGRAM_CELLS * LISTENER_SLOTS;
+const ROUTE_SESSIONS = UPSTREAM_CONNECTS + HISTOGRAM_CELLS * UPSTREAM_SLOTS;
+const ROUTE_REQUESTS = ROUTE_SESSIONS + ROUTE_SLOTS;
+const LISTENER_REQUESTS = ROUTE_REQUESTS + STATUS_CLASSES * ROUTE_SLOTS;
+const LISTENER_UNROUTED = LISTENER_REQUESTS + HISTOGRAM_CELLS * LISTENER_SLOTS;
+const POOL_RECYCLED = LISTENER_UNROUTED + STATUS_CLASSES * LISTENER_SLOTS;
 const BAD_REQUESTS = POOL_RECYCLED + RECYCLE_REASONS.length;
 const BAD_RESPONSES = BAD_REQUESTS + HTTP_CAUSES.length;
 const REQUESTS_REFUSED = BAD_RESPONSES + HTTP_CAUSES.length;
@@ -230,6 +234,34 @@ export class Counters {
 
 	connectTook(upstream: number, ms: number): void {
 		this.#observe(UPSTREAM_CONNECTS + HISTOGRAM_CELLS * upstream, ms / 1000);
+	}
+
+	// What the main thread calls when a number gets another name, and nothing of the reactor's carries it.
+
+	forgetListener(listener: number): void {
+		const closed = LISTENER_CLOSED + REASONS.length * listener;
+		for (let reason = 0; reason < REASONS.length; reason++)
+			this.add(scalarIndex("closedForgotten"), at(this.#cells, closed + reason));
+		this.#clear(LISTENER_ACCEPTED + listener, 1);
+		this.#clear(LISTENER_ACTIVE + listener, 1);
+		this.#clear(LISTENER_BYTES + 2 * listener, 2);
+		this.#clear(closed, REASONS.length);
+		this.#clear(LISTENER_HANDSHAKES + HISTOGRAM_CELLS * listener, HISTOGRAM_CELLS);
+		this.#clear(LISTENER_REQUESTS + HISTOGRAM_CELLS * listener, HISTOGRAM_CELLS);
+		this.#clear(LISTENER_UNROUTED + STATUS_CLASSES * listener, STATUS_CLASSES);
+	}
+
+	forgetRoute(route: number): void {
+		this.#clear(ROUTE_SESSIONS + route, 1);
+		this.#clear(ROUTE_REQUESTS + STATUS_CLASSES * route, STATUS_CLASSES);
+	}
+
+	forgetUpstream(upstream: number): void {
+		this.#clear(UPSTREAM_CONNECTS + HISTOGRAM_CELLS * upstream, HISTOGRAM_CELLS);
+	}
+
+	#clear(start: number, count: number): void {
+		this.#cells.fill(0, start, start + count);
 	}
 
 	#observe(start: number, seconds: number): void {

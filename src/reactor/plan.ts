@@ -2,6 +2,7 @@
 import type { Cidr, RouteConfig } from "../config/config.js";
 import type { ServerOptions } from "../kernel/openssl/server.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
+import type { HeldNumbers } from "./held.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
 export interface Policy {
@@ -117,6 +118,8 @@ export type Command =
 	| { readonly kind: "makeRoom"; readonly unrecognizedOnly: boolean }
 	/** Close those that have earned least until so many bytes are free. */
 	| { readonly kind: "shedMemory"; readonly bytes: number }
+	/** Say, as `held`, which numbers this reactor still uses: some have run out. */
+	| { readonly kind: "held" }
 	/** Add up what the kernel holds for this reactor's sockets, and say `measured`. */
 	| { readonly kind: "measure" }
 	/** Stop accepting (what waits in the accept queues is still taken), and say when no session is left. */
@@ -134,6 +137,7 @@ export type Notice =
 	/** Places or descriptors have run out, and this reactor has nobody to close for them. */
 	| { readonly kind: "pressure"; readonly unrecognizedOnly: boolean }
 	| { readonly kind: "measured" }
+	| { readonly kind: "held"; readonly numbers: HeldNumbers }
 	/** Something that an operator should read. */
 	| { readonly kind: "log"; readonly level: "warn" | "error"; readonly message: string }
 	| { readonly kind: "stopped" };

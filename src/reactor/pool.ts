@@ -9,7 +9,7 @@
  * The last one given back is lent next: its peer is least likely to have given it up, and the others can expire.
  */
 import { EAGAIN } from "../kernel/constants.js";
-import { ADDRESSES_MAX } from "../upstream/board.js";
+import { PLACES } from "../upstream/board.js";
 import type { PoolPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
 import { closeLink } from "./close.js";
@@ -33,8 +33,8 @@ const AGE_JITTER = 0.25;
 
 /** Heads of the lists of idle connections, by address. */
 export class IdleLists {
-	readonly heads = new Int32Array(ADDRESSES_MAX).fill(NONE);
-	readonly lengths = new Int32Array(ADDRESSES_MAX);
+	readonly heads = new Int32Array(PLACES).fill(NONE);
+	readonly lengths = new Int32Array(PLACES);
 	idle = 0;
 }
 
@@ -174,7 +174,7 @@ function idleAtMs(core: Core, plan: PoolPlan, place: number): number {
 /** A reload may have shortened how long idle connections are kept. */
 export function armPooled(core: Core): void {
 	const { idleLists, exchanges, table } = core;
-	for (let address = 0; address < ADDRESSES_MAX && idleLists.idle > 0; address++)
+	for (let address = 0; address < PLACES && idleLists.idle > 0; address++)
 		for (
 			let link = at(idleLists.heads, address);
 			link !== NONE;
@@ -188,7 +188,7 @@ export function armPooled(core: Core): void {
 /** Ends the idle connections whose address is in no plan any more: its place may be given to another. */
 export function keepAddresses(core: Core, isWanted: (address: number) => boolean): void {
 	const { heads } = core.idleLists;
-	for (let address = 0; address < ADDRESSES_MAX; address++) {
+	for (let address = 0; address < PLACES; address++) {
 		if (at(heads, address) === NONE || isWanted(address)) continue;
 		for (let link = at(heads, address); link !== NONE; link = at(heads, address)) {
 			unlink(core, link);

@@ -11,6 +11,7 @@ import { connecting, dialTimedOut } from "./dial.js";
 import { drainClient, exchangeNews, exchangeQueued, requestNews } from "./exchange.js";
 import { exchangeTimedOut, requestTimedOut } from "./exchange-deadlines.js";
 import { readRequest } from "./exchange-head.js";
+import { heldNumbers } from "./held.js";
 import { noteNews } from "./news.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
 import { closePool, linkTimedOut, pooled } from "./pool.js";
@@ -231,6 +232,9 @@ export class Reactor {
 			case "measure":
 				measureSockets(core);
 				core.notify({ kind: "measured" });
+				return;
+			case "held":
+				core.notify({ kind: "held", numbers: heldNumbers(core) });
 				return;
 			case "drain":
 				for (const listener of [...core.listeners.values()]) unwatchListener(core, listener);

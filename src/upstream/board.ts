@@ -2,12 +2,13 @@
  * What all threads know of each upstream address: shared memory that reactors and the main thread read
  * and write without messages. An address keeps its place for as long as a config or a session names it.
  */
+import { ADDRESSES_MAX } from "../config/bounds.js";
 
-/** Addresses of all upstreams together. The config refuses more. */
-export const ADDRESSES_MAX = 4096;
+/** Twice the addresses that a configuration may have: a reload may replace all while sessions still use those of before. */
+export const PLACES = 2 * ADDRESSES_MAX;
 
 /** Room for the two shared columns below. */
-const BYTES = ADDRESSES_MAX * (8 + 4 * 3);
+const BYTES = PLACES * (8 + 4 * 3);
 
 export class Board {
 	readonly buffer: SharedArrayBuffer;
@@ -22,10 +23,10 @@ export class Board {
 
 	constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(BYTES)) {
 		this.buffer = buffer;
-		this.#ejectedUntilMs = new Float64Array(buffer, 0, ADDRESSES_MAX);
-		this.#active = new Int32Array(buffer, ADDRESSES_MAX * 8, ADDRESSES_MAX);
-		this.#failures = new Int32Array(buffer, ADDRESSES_MAX * 12, ADDRESSES_MAX);
-		this.#down = new Int32Array(buffer, ADDRESSES_MAX * 16, ADDRESSES_MAX);
+		this.#ejectedUntilMs = new Float64Array(buffer, 0, PLACES);
+		this.#active = new Int32Array(buffer, PLACES * 8, PLACES);
+		this.#failures = new Int32Array(buffer, PLACES * 12, PLACES);
+		this.#down = new Int32Array(buffer, PLACES * 16, PLACES);
 	}
 
 	active(address: number): number {

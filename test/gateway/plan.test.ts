@@ -45,7 +45,7 @@ interface Placed {
 
 async function registryWith(names: Readonly<Record<string, readonly string[]>> = {}): Promise<Placed> {
 	const board = new Board();
-	const registry = new Registry(board);
+	const registry = new Registry(board, []);
 	const resolver = await resolverFor(names);
 	return {
 		registry,
@@ -172,7 +172,7 @@ upstreams: { a: { addresses: [${addresses}], balance: source_hash } }
 
 test("an address keeps its place while names come and go, with what is known of it", async () => {
 	const board = new Board();
-	const registry = new Registry(board);
+	const registry = new Registry(board, []);
 	registry.keep(CONFIG);
 	const before = registry.resolve(
 		CONFIG,

@@ -5,14 +5,14 @@ import {
 	Counters,
 	FROM_CLIENT,
 	HISTOGRAM_CELLS,
-	LISTENERS_MAX,
-	ROUTES_MAX,
+	LISTENER_SLOTS,
+	ROUTE_SLOTS,
 	type Scalar,
 	SECONDS_BUCKETS,
 	STATUS_CLASSES,
 	scalarIndex,
 	TO_CLIENT,
-	UPSTREAMS_MAX,
+	UPSTREAM_SLOTS,
 } from "../../src/reactor/counters.js";
 import { REASONS } from "../../src/reactor/reasons.js";
 
@@ -34,9 +34,9 @@ const SCALARS: readonly Scalar[] = [
 	"turns",
 	"splicedBytes",
 ];
-const LISTENERS = [0, 1, LISTENERS_MAX - 2, LISTENERS_MAX - 1];
-const ROUTES = [0, 1, ROUTES_MAX - 1];
-const UPSTREAMS = [0, 1, UPSTREAMS_MAX - 1];
+const LISTENERS = [0, 1, LISTENER_SLOTS - 2, LISTENER_SLOTS - 1];
+const ROUTES = [0, 1, ROUTE_SLOTS - 1];
+const UPSTREAMS = [0, 1, UPSTREAM_SLOTS - 1];
 const LAST_REASON = REASONS.length - 1;
 const REASON_INDEXES = [0, 1, LAST_REASON];
 
@@ -224,7 +224,7 @@ test("another view of the same memory reads the same figures", () => {
 	const writer = new Counters();
 	const reader = new Counters(writer.buffer);
 	writer.set(scalarIndex("turns"), 12);
-	writer.sessionOpened(LISTENERS_MAX - 1);
+	writer.sessionOpened(LISTENER_SLOTS - 1);
 	assert.equal(reader.get("turns"), 12);
-	assert.equal(reader.accepted(LISTENERS_MAX - 1), 1);
+	assert.equal(reader.accepted(LISTENER_SLOTS - 1), 1);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ADDRESSES_MAX, Board } from "../../src/upstream/board.js";
+import { Board, PLACES } from "../../src/upstream/board.js";
 
 const LIMIT = 3;
 const FOR_MS = 10_000;
@@ -88,8 +88,8 @@ test("a place is cleared for its next address, and no other is", () => {
 
 test("the first and the last place share nothing", () => {
 	for (const [own, other] of [
-		[0, ADDRESSES_MAX - 1],
-		[ADDRESSES_MAX - 1, 0],
+		[0, PLACES - 1],
+		[PLACES - 1, 0],
 	] as const) {
 		const board = new Board();
 		board.enter(own);

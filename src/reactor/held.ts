@@ -1,0 +1,71 @@
+/**
+ * Which numbers of listeners, routes, upstreams and addresses this reactor still uses: those of the plan it runs with, and
+ * those that its rows carry from earlier ones. Why nobody needs to count them, see `gateway/slots.ts`.
+ */
+import { PLACES } from "../upstream/board.js";
+import { at } from "./at.js";
+import type { Core, ReactorListener } from "./core.js";
+import { LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "./counters.js";
+import { FREE } from "./table.js";
+
+/** By number: 1 where it is held. */
+export interface HeldNumbers {
+	readonly listeners: Uint8Array;
+	readonly routes: Uint8Array;
+	readonly upstreams: Uint8Array;
+	readonly addresses: Uint8Array;
+}
+
+export function heldNumbers(core: Core): HeldNumbers {
+	const held: HeldNumbers = {
+		listeners: new Uint8Array(LISTENER_SLOTS),
+		routes: new Uint8Array(ROUTE_SLOTS),
+		upstreams: new Uint8Array(UPSTREAM_SLOTS),
+		addresses: new Uint8Array(PLACES),
+	};
+	for (const listener of core.listeners.values()) holdListener(held, listener);
+	for (const [slot, { plan }] of core.upstreams) {
+		held.upstreams[slot] = 1;
+		for (const { board } of plan.addresses) held.addresses[board] = 1;
+	}
+	holdRows(core, held);
+	for (const note of core.requestLog.notes.values()) hold(held.addresses, note.address);
+	for (const [slot, listener] of core.retired) {
+		// Its sessions may still take any of its routes, and its routes lead to upstreams.
+		if (at(held.listeners, slot) === 1) holdListener(held, listener);
+		else core.retired.delete(slot);
+	}
+	core.listenersChanged();
+	return held;
+}
+
+function holdListener(held: HeldNumbers, { plan }: ReactorListener): void {
+	held.listeners[plan.slot] = 1;
+	for (const { slot, upstream } of plan.routes) {
+		held.routes[slot] = 1;
+		hold(held.upstreams, upstream);
+	}
+}
+
+function holdRows({ table, exchanges, secures }: Core, held: HeldNumbers): void {
+	const { sessions } = table;
+	for (let client = 0; client < sessions; client++) {
+		if (at(table.state, client) === FREE) continue;
+		held.listeners[at(table.listener, client)] = 1;
+		hold(held.routes, at(table.route, client));
+		hold(held.upstreams, at(table.upstream, client));
+		hold(held.addresses, at(table.address, client));
+	}
+	for (let link = 0; link < sessions; link++) {
+		if (at(table.state, sessions + link) === FREE) continue;
+		// What an earlier owner of the row has left there may be held as well, for as long as this one lives: never too little.
+		hold(held.upstreams, at(exchanges.upstream, link));
+		hold(held.addresses, at(exchanges.address, link));
+		hold(held.addresses, at(secures.address, link));
+	}
+}
+
+/** `number` below 0: none. */
+function hold(numbers: Uint8Array, number: number): void {
+	if (number >= 0) numbers[number] = 1;
+}
