@@ -342,7 +342,7 @@ function resources(page: Page, view: AdminView): void {
 	page.single(
 		"sluice_log_lines_dropped_total",
 		"counter",
-		"Log lines lost because the log was too slow.",
+		"Log lines lost because their reader was too slow, or because they could not be written.",
 		view.logLinesDropped(),
 	);
 	page.family("sluice_reloads_total", "counter", "Reloads of the configuration.");

@@ -6,16 +6,30 @@ import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.j
 import { loadConfigFile } from "../config/load.js";
 import { formatDuration } from "../config/units.js";
 import { CertificateError, loadCertificates } from "../gateway/certificates.js";
+import { print } from "../kernel/print.js";
 
-/** Returns the exit code: 0 when the file is good, 2 when it has problems, 1 when it cannot be read. */
-export function check(file: string): number {
+export interface Answer {
+	/** Exit status: 0 when the file is good, 2 when it has problems, 1 when it cannot be read. */
+	readonly status: number;
+	/** What is found, for people. */
+	readonly text: string;
+}
+
+/** Says what `check` finds, on standard output when all is well. Returns the exit status. */
+export async function checkAndPrint(file: string): Promise<number> {
+	const { status, text } = check(file);
+	const lost = await print(status === 0 ? 1 : 2, text);
+	// The status is the answer, and it stands although the text is lost.
+	if (lost !== undefined && status === 0)
+		await print(2, `sluice check: ${file} is ok, but standard output cannot be written: ${lost}\n`);
+	return status;
+}
+
+export function check(file: string): Answer {
 	try {
 		const config = loadConfigFile(file);
 		const findings = inspectFiles(config);
-		if (findings.length > 0) {
-			process.stderr.write(`${findings.join("\n")}\n`);
-			return 2;
-		}
+		if (findings.length > 0) return { status: 2, text: `${findings.join("\n")}\n` };
 		const { listeners, upstreams } = config;
 		const routes = listeners.reduce((sum, listener) => sum + listener.routes.length, 0);
 		const counts = [
@@ -23,21 +37,15 @@ export function check(file: string): number {
 			count(routes, "route"),
 			count(upstreams.length, "upstream"),
 		];
-		process.stdout.write(`${file}: ok (${counts.join(", ")})\n`);
 		const { silentMs, unacknowledgedMs } = deadPeerDetection(config);
-		process.stdout.write(
+		const lines = [
+			`${file}: ok (${counts.join(", ")})\n`,
 			`dead peers: found after ${formatDuration(silentMs)} of silence, or ${formatDuration(unacknowledgedMs)} after the first byte that stays unacknowledged\n`,
-		);
-		return 0;
+		];
+		return { status: 0, text: lines.join("") };
 	} catch (error) {
-		if (error instanceof ConfigError) {
-			process.stderr.write(`${formatProblems(error)}\n`);
-			return 2;
-		}
-		if (error instanceof ConfigFileError) {
-			process.stderr.write(`${error.message}\n`);
-			return 1;
-		}
+		if (error instanceof ConfigError) return { status: 2, text: `${formatProblems(error)}\n` };
+		if (error instanceof ConfigFileError) return { status: 1, text: `${error.message}\n` };
 		throw error;
 	}
 }

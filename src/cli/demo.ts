@@ -7,8 +7,9 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { createServer as createTlsServer } from "node:tls";
 import { loadConfigText } from "../config/load.js";
 import { Gateway } from "../gateway/gateway.js";
+import { print } from "../kernel/print.js";
 import { DEMO_CERTIFICATE, DEMO_KEY } from "./demo-certificate.js";
-import { listenForSignals } from "./run.js";
+import { listenForSignals } from "./signals.js";
 
 export interface Demo {
 	readonly gateway: Gateway;
@@ -21,7 +22,8 @@ export interface Demo {
 export async function demo(seconds?: number): Promise<void> {
 	const signals = listenForSignals();
 	const running = await startDemo();
-	process.stdout.write(instructions(running));
+	// The demo runs whether anybody reads them or not.
+	void print(1, instructions(running));
 	// Its configuration is built in, so there is nothing to read again.
 	signals.attach(running.gateway, () => {});
 	if (seconds === undefined) return;

@@ -1,4 +1,4 @@
-/** `sluice run`: start, reload on SIGHUP, drain on SIGTERM. */
+/** `sluice run`: start, reload on SIGHUP, drain on SIGTERM. However it ends, nothing is waited for without a bound. */
 import { watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { Config } from "../config/config.js";
@@ -6,10 +6,15 @@ import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.j
 import { loadConfigFile } from "../config/load.js";
 import { StartError } from "../gateway/errors.js";
 import { Gateway } from "../gateway/gateway.js";
+import { print } from "../kernel/print.js";
 import { exitNow } from "../kernel/sockets.js";
+import { EXIT_FAULT, listenForSignals } from "./signals.js";
 
 /** Editors write a file in several steps; the last one counts. */
 const WATCH_SETTLE_MS = 200;
+
+/** Standard error has so long to take what is said there. */
+const PRINT_MS = 1_000;
 
 export async function run(file: string): Promise<void> {
 	// Signals may come while it starts; they are carried out when it has started.
@@ -17,7 +22,6 @@ export async function run(file: string): Promise<void> {
 	endOnFault();
 	const changes = new FileChanges();
 	const gateway = await start(file, changes);
-	if (gateway === undefined) process.exit();
 
 	const reload = serialize(() => reloadFrom(gateway, file));
 	signals.attach(gateway, reload);
@@ -32,43 +36,35 @@ export async function run(file: string): Promise<void> {
 	exitNow(EXIT_FAULT);
 }
 
-/** EX_SOFTWARE of sysexits(3). */
-const EXIT_FAULT = 70;
-
 /**
  * An error that nobody caught leaves the main thread in an unknown state. Node would wait for the reactors'
  * threads, which are blocked in the kernel, so the process must be ended.
  */
 function endOnFault(): void {
-	process.on("uncaughtException", (error) => {
-		process.stderr.write(`sluice: a fault of its own: ${error.stack ?? error.message}\n`);
-		exitNow(EXIT_FAULT);
-	});
+	process.on("uncaughtException", (error) =>
+		endSaying(`sluice: a fault of its own: ${error.stack ?? error.message}\n`, EXIT_FAULT),
+	);
 }
 
-async function start(file: string, changes: FileChanges): Promise<Gateway | undefined> {
+/** Whether standard error takes it or not. */
+async function endSaying(text: string, status: number): Promise<never> {
+	await print(2, text, PRINT_MS);
+	return exitNow(status);
+}
+
+async function start(file: string, changes: FileChanges): Promise<Gateway> {
 	try {
 		const config = loadConfigFile(file);
 		// Before the gateway is ready, so that no change in between goes unseen.
 		if (config.watch) changes.watch(file);
 		return await Gateway.start(config, { ownsProcess: true });
 	} catch (error) {
-		process.exitCode = report(error);
-		return undefined;
+		// 2 for the configuration, 1 for the world around it.
+		if (error instanceof ConfigError) return endSaying(`${formatProblems(error)}\n`, 2);
+		if (error instanceof ConfigFileError || error instanceof StartError)
+			return endSaying(`sluice: ${error.message}\n`, 1);
+		throw error;
 	}
-}
-
-/** Prints what is wrong, and returns the exit status: 2 for the configuration, 1 for the world around it. */
-function report(error: unknown): number {
-	if (error instanceof ConfigError) {
-		process.stderr.write(`${formatProblems(error)}\n`);
-		return 2;
-	}
-	if (error instanceof ConfigFileError || error instanceof StartError) {
-		process.stderr.write(`sluice: ${error.message}\n`);
-		return 1;
-	}
-	throw error;
 }
 
 async function reloadFrom(gateway: Gateway, file: string): Promise<void> {
@@ -148,36 +144,4 @@ class FileChanges {
 		if (this.#error !== undefined) this.#logFailure(this.#error);
 		if (this.#early) changed();
 	}
-}
-
-export interface Signals {
-	/** Says whom signals are for. Those that came before are carried out now. */
-	attach(gateway: Gateway, reload: () => void): void;
-}
-
-/** SIGHUP reloads. The first SIGTERM or SIGINT drains; a second ends at once, whatever is stuck. */
-export function listenForSignals(): Signals {
-	let attached: { gateway: Gateway; reload: () => void } | undefined;
-	let ending = false;
-	let reloading = false;
-	const drain = (gateway: Gateway): void => void gateway.drain().then(() => process.exit(0));
-	const end = (): void => {
-		if (ending) exitNow(130);
-		ending = true;
-		if (attached !== undefined) drain(attached.gateway);
-	};
-	process.on("SIGTERM", end);
-	process.on("SIGINT", end);
-	process.on("SIGHUP", () => {
-		if (attached === undefined) reloading = true;
-		else attached.reload();
-	});
-	return {
-		attach(gateway, reload) {
-			attached = { gateway, reload };
-			if (reloading) reload();
-			// Behind the reload, as they came.
-			if (ending) setImmediate(() => drain(gateway));
-		},
-	};
 }

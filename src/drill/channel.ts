@@ -4,6 +4,7 @@
  */
 import { readSync, writeSync } from "node:fs";
 import { EPOLLIN } from "../kernel/constants.js";
+import { ignoreInspectorSignal } from "../kernel/inspector-signal.js";
 import type { LinuxKernel } from "../kernel/linux.js";
 
 /** The slot of standard input among the events. Sockets have slots from 0. */
@@ -14,6 +15,7 @@ export class Channel<Order, News> {
 	#rest = "";
 
 	constructor(kernel: LinuxKernel) {
+		ignoreInspectorSignal();
 		kernel.readiness.add(0, EPOLLIN, ORDERS_SLOT, 0);
 	}
 

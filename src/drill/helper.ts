@@ -1,6 +1,7 @@
 /** A drill's end of its helpers: processes of this package that take orders and send news, a JSON line each. */
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { INSPECTOR_FLAGS } from "../kernel/inspector-signal.js";
 import { isEnding, type OwnedProcess, ownProcess, stopProcess } from "./processes.js";
 
 /** A helper answers at once; only a machine that stands still is slower. */
@@ -22,7 +23,7 @@ export class Helper<Order, News> {
 	constructor(file: string, args: readonly string[] = [], through: readonly string[] = []) {
 		this.#file = file;
 		const path = fileURLToPath(new URL(file, import.meta.url));
-		const [command = "", ...rest] = [...through, process.execPath, path, ...args];
+		const [command = "", ...rest] = [...through, process.execPath, ...INSPECTOR_FLAGS, path, ...args];
 		this.#owned = ownProcess(command, rest, { stdio: ["pipe", "pipe", "inherit"], detached: true });
 		this.failure = new Promise((_, reject) => {
 			this.#failed = reject;

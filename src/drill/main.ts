@@ -1,5 +1,6 @@
 /** `sluice drill`, without its command line: targets one after the other, and what they came to. */
 import { writeFileSync } from "node:fs";
+import { print } from "../kernel/print.js";
 import { raiseDescriptorLimit } from "../kernel/sockets.js";
 import { toSvg } from "./chart.js";
 import { DRILLS } from "./drills/index.js";
@@ -35,12 +36,14 @@ export function listDrills(): string {
 /** Runs a drill, prints what it came to, and ends this process with its verdict as the exit status. */
 export async function drillAndExit(name: string, given: DrillArguments): Promise<never> {
 	installCleanup();
+	// The progress on a terminal that has gone.
+	process.stderr.on("error", () => {});
 	let exitCode: number;
 	try {
 		exitCode = await drill(name, given);
 	} catch (error) {
 		const usage = error instanceof DrillUsageError;
-		process.stderr.write(`sluice drill: ${error instanceof Error ? error.message : String(error)}\n`);
+		await print(2, `sluice drill: ${error instanceof Error ? error.message : String(error)}\n`);
 		exitCode = usage ? USAGE : FAILED;
 	}
 	return endAll(exitCode);
@@ -61,7 +64,9 @@ async function drill(name: string, given: DrillArguments): Promise<number> {
 	}
 	const result = conclude(options, machine, recordings);
 	if (options.svg !== null) writeFileSync(options.svg, toSvg(result));
-	process.stdout.write(options.json ? toJson(result) : toText(result));
+	const lost = await print(1, options.json ? toJson(result) : toText(result));
+	if (lost !== undefined)
+		throw new DrillUsageError(`the report is lost, for standard output cannot be written: ${lost}`);
 	return STATUS[result.outcome];
 }
 

@@ -25,13 +25,15 @@ const undone: (() => void)[] = [];
 const END_TIMEOUT_MS = 2000;
 
 /** Signals that end all, and the exit codes a shell gives for them. */
-const FATAL_SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+const FATAL_SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGQUIT: 131 } as const;
 
 /** From here on, whatever way this process ends, nothing is left behind (SIGKILL excepted). */
 export function installCleanup(): void {
 	// The last resort, for an error that nobody catches. It cannot wait, so it may leave zombies to init.
 	process.on("exit", removeEverything);
 	for (const [signal, code] of Object.entries(FATAL_SIGNALS)) process.on(signal, () => void endAll(code));
+	// They would end this process, and leave the others behind.
+	for (const signal of ["SIGUSR1", "SIGUSR2"]) process.on(signal, () => {});
 }
 
 /** Ends all that is left, waits for it, and ends this process. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -127,10 +127,14 @@ class Reader {
 		});
 	}
 
-	/** Everything, once so many characters have come and the last line is this one. */
+	/** Everything, once so many characters have come and the last lines, all whole, have this one among them. */
 	async until(length: number, last = ""): Promise<string> {
 		await this.#changes.until(
-			() => (this.#length >= length && this.#parts.slice(-2).join("").includes(last) ? true : undefined),
+			() => {
+				const end = this.#parts.slice(-2).join("");
+				const isWhole = last === "" || end.endsWith("\n");
+				return this.#length >= length && isWhole && end.includes(last) ? true : undefined;
+			},
 			() => `"${last}" after ${this.#length} characters`,
 		);
 		return this.#parts.join("");
@@ -236,6 +240,48 @@ test("a reader that closed its end is no reason to fail", async (t) => {
 		() => "no line counted as dropped",
 	);
 	await log.flush();
+});
+
+test("lines that a reader who left did not get are counted, told when there is a reader again, and break no other", async () => {
+	const { log, readEnd, writeEnd } = piped();
+	// More than the pipe holds: its first part is in it when the reader leaves.
+	log.logger.info({ padding: "x".repeat(100_000) }, "cut");
+	await setImmediate();
+	closeSync(readEnd);
+	await eventually(
+		() => (log.dropped() > 0 ? true : undefined),
+		() => "no line counted as lost",
+	);
+	log.logger.info("while nobody reads");
+	await log.flush();
+	const lost = log.dropped();
+	assert.equal(lost, 2);
+	const reader = new Reader(openSync(`/proc/self/fd/${writeEnd}`, constants.O_RDONLY | constants.O_NONBLOCK));
+	log.logger.info("somebody reads");
+	const text = await reader.until(0, "log lines were lost: they could not be written");
+	reader.close();
+	closeSync(writeEnd);
+	const [cut = "", ...whole] = text.split("\n").filter((line) => line !== "");
+	assert.doesNotMatch(cut, /somebody reads/);
+	const lines = whole.map((line) => JSON.parse(line) as Record<string, unknown>);
+	assert.deepEqual(
+		lines.map(({ message, lines, error }) => [message, lines, error]),
+		[
+			["somebody reads", undefined, undefined],
+			["log lines were lost: they could not be written", 2, "EPIPE"],
+		],
+	);
+});
+
+test("a full disk holds no flush", async (t) => {
+	const fd = openSync("/dev/full", "w");
+	t.after(() => closeSync(fd));
+	const log = openLog(JSON_LOG, fd);
+	for (let count = 0; count < 3; count++) log.logger.info("a line");
+	await log.flush();
+	log.logger.info("one more");
+	await log.flush();
+	assert.ok(log.dropped() >= 2);
 });
 
 test("the lines that the documents explain are written somewhere", () => {

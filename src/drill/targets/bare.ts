@@ -1,5 +1,6 @@
 /** The unprotected server of the comparison: what one writes first with Node's `net`, or its `http`. */
 import { fileURLToPath } from "node:url";
+import { INSPECTOR_FLAGS } from "../../kernel/inspector-signal.js";
 import { ownProcess, stopProcess } from "../processes.js";
 import type { Target } from "../target.js";
 import type { UpstreamPorts } from "../upstream-ports.js";
@@ -25,6 +26,7 @@ export async function startBare(
 	const [command = "", ...args] = [
 		...withLimit(descriptorLimit),
 		process.execPath,
+		...INSPECTOR_FLAGS,
 		fileURLToPath(new URL(`../${file}`, import.meta.url)),
 		"0",
 		String(upstreams[upstream]),

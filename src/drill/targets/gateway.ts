@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { INSPECTOR_FLAGS } from "../../kernel/inspector-signal.js";
 import { ownProcess, stopProcess, temporaryDirectory } from "../processes.js";
 import type { Target } from "../target.js";
 import { MetricsReader } from "./metrics.js";
@@ -36,6 +37,7 @@ export async function startGateway(options: GatewayOptions): Promise<Target> {
 	const [command = "", ...args] = [
 		...withLimit(options.descriptorLimit),
 		process.execPath,
+		...INSPECTOR_FLAGS,
 		MAIN,
 		"run",
 		"-c",

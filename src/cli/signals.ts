@@ -1,0 +1,67 @@
+/** What a running gateway does at signals. */
+import type { Gateway } from "../gateway/gateway.js";
+import { exitNow } from "../kernel/sockets.js";
+
+/** EX_SOFTWARE of sysexits(3). */
+export const EXIT_FAULT = 70;
+
+export interface Signals {
+	/** Says whom signals are for. Those that came before are carried out now. */
+	attach(gateway: Gateway, reload: () => void): void;
+}
+
+/** They end other programs, and operators send them to proxies: to reopen logs, or to upgrade. */
+const WITHOUT_EFFECT = {
+	SIGUSR1: "SIGUSR1 does nothing: the log is standard output, which whoever reads it rotates",
+	SIGUSR2: "SIGUSR2 does nothing: it is reserved for later versions",
+} as const;
+
+/**
+ * SIGHUP reloads. The first SIGTERM, SIGINT or SIGQUIT drains; a second ends at once, whatever is stuck. The others that
+ * would end the process by default do nothing, and the log says so.
+ */
+export function listenForSignals(): Signals {
+	let attached: { gateway: Gateway; reload: () => void } | undefined;
+	let ending = false;
+	let reloading = false;
+	const unused = new Set<keyof typeof WITHOUT_EFFECT>();
+	const end = (): void => {
+		if (ending) exitNow(130);
+		ending = true;
+		if (attached !== undefined) void drain(attached.gateway);
+	};
+	for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, end);
+	process.on("SIGHUP", () => {
+		if (attached === undefined) reloading = true;
+		else attached.reload();
+	});
+	for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
+		process.on(signal, () => {
+			if (attached === undefined) unused.add(signal);
+			else attached.gateway.log.logger.warn(WITHOUT_EFFECT[signal]);
+		});
+	return {
+		attach(gateway, reload) {
+			attached = { gateway, reload };
+			for (const signal of unused) gateway.log.logger.warn(WITHOUT_EFFECT[signal]);
+			if (reloading) reload();
+			// Behind the reload, as they came.
+			if (ending) setImmediate(() => void drain(gateway));
+		},
+	};
+}
+
+/**
+ * Ends the process without Node's own end, which would wait for its threads: one may be in a look-up of a silent name
+ * server, or writing to a pipe that nobody reads.
+ */
+async function drain(gateway: Gateway): Promise<never> {
+	try {
+		await gateway.drain();
+	} catch (error) {
+		gateway.log.logger.error({ error: (error as Error).message }, "the drain failed; the process ends");
+		await gateway.log.flush();
+		exitNow(EXIT_FAULT);
+	}
+	return exitNow(0);
+}

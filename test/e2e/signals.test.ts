@@ -1,0 +1,65 @@
+/** Signals that operators send to proxies: none opens Node's inspector, and none ends sessions that it should not. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { descriptorsOf } from "../support/descriptors.js";
+import { type Gateway, startGateway } from "../support/gateway.js";
+import { dial, echo, startUpstream } from "../support/peers.js";
+import { type Scenario, scenario } from "../support/scenario.js";
+
+async function started(scenario: Scenario): Promise<Gateway> {
+	const upstream = await startUpstream(scenario, echo);
+	return startGateway(
+		scenario,
+		`
+timeouts: { drain: 100ms }
+listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
+upstreams: { a: "${upstream.address}" }
+`,
+	);
+}
+
+/** Inodes of listening TCP sockets that a process has. */
+function listening(pid: number): string[] {
+	const inodes = new Set(
+		readFileSync(`/proc/${pid}/net/tcp`, "latin1")
+			.split("\n")
+			.map((line) => line.trim().split(/\s+/))
+			.filter(([, , , state]) => state === "0A")
+			.map((fields) => fields[9] ?? ""),
+	);
+	return descriptorsOf(pid).flatMap((text) => {
+		const [, inode = ""] = /socket:\[(\d+)\]/.exec(text) ?? [];
+		return inodes.has(inode) ? [inode] : [];
+	});
+}
+
+scenario("SIGUSR1 and SIGUSR2 do nothing, the log says so, and no inspector listens", async (scenario) => {
+	const gateway = await started(scenario);
+	const before = listening(gateway.pid);
+	assert.ok(before.length > 0);
+	const client = await dial(scenario, gateway.port());
+	await client.send("before");
+	await client.expect("before");
+	for (const signal of ["SIGUSR1", "SIGUSR2"] as const) {
+		gateway.child.signal(signal);
+		await gateway.logged(
+			({ level, message }) => level === "warn" && message.startsWith(`${signal} does nothing`),
+		);
+		await client.send(signal);
+		await client.expect(signal);
+	}
+	assert.deepEqual(listening(gateway.pid), before);
+	client.end();
+	await client.rest();
+});
+
+scenario("SIGQUIT drains as SIGTERM does", async (scenario) => {
+	const gateway = await started(scenario);
+	const client = await dial(scenario, gateway.port());
+	await client.send("hello");
+	await client.expect("hello");
+	gateway.child.signal("SIGQUIT");
+	await gateway.logged(({ message }) => message === "draining");
+	assert.equal((await gateway.onlySession()).reason, "drained");
+	assert.equal(await gateway.exit(), 0);
+});
