@@ -1,17 +1,12 @@
 /** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
 import { readdirSync } from "node:fs";
 import { causeName, HTTP_CAUSES } from "../protocol/http/causes.js";
-import {
-	type Counters,
-	FROM_CLIENT,
-	HISTOGRAM_CELLS,
-	type Scalar,
-	STATUS_CLASSES,
-	TO_CLIENT,
-} from "../reactor/counters.js";
+import { type Counters, FROM_CLIENT, type Scalar, STATUS_CLASSES, TO_CLIENT } from "../reactor/counters.js";
 import { REASONS } from "../reactor/reasons.js";
 import { RECYCLE_REASONS } from "../reactor/recycle-reasons.js";
 import { Page } from "./page.js";
+import { addUp, scalar, sum } from "./sums.js";
+import { upstreams } from "./upstream-metrics.js";
 import type { AdminView } from "./view.js";
 
 export function renderMetrics(view: AdminView): string {
@@ -25,12 +20,6 @@ export function renderMetrics(view: AdminView): string {
 	resources(page, view);
 	processFigures(page, view);
 	return page.toString();
-}
-
-function sum(view: AdminView, read: (counters: Counters) => number): number {
-	let total = 0;
-	for (const counters of view.counters()) total += read(counters);
-	return total;
 }
 
 function sessions(page: Page, view: AdminView): void {
@@ -122,46 +111,6 @@ function timings(page: Page, view: AdminView): void {
 			{ listener: name },
 			addUp(view, (counters) => counters.handshakes(slot)),
 		);
-	page.family("sluice_connect_seconds", "histogram", "From dialling an upstream address until it accepted.");
-	for (const { slot, name } of view.upstreams())
-		page.histogram(
-			"sluice_connect_seconds",
-			{ upstream: name },
-			addUp(view, (counters) => counters.connects(slot)),
-		);
-}
-
-function addUp(view: AdminView, cells: (counters: Counters) => Float64Array): number[] {
-	const total = new Array<number>(HISTOGRAM_CELLS).fill(0);
-	for (const counters of view.counters())
-		for (const [index, value] of cells(counters).entries()) total[index] = (total[index] ?? 0) + value;
-	return total;
-}
-
-function upstreams(page: Page, view: AdminView): void {
-	const addresses = view.addresses();
-	page.family("sluice_upstream_healthy", "gauge", "1 when an address is used, 0 when it is down or ejected.");
-	for (const { upstream, address, healthy } of addresses)
-		page.sample("sluice_upstream_healthy", { upstream, address }, healthy ? 1 : 0);
-	page.family("sluice_upstream_sessions", "gauge", "Sessions that use an address, dials included.");
-	for (const { upstream, address, active } of addresses)
-		page.sample("sluice_upstream_sessions", { upstream, address }, active);
-	scalar(
-		page,
-		view,
-		"sluice_dial_retries_total",
-		"counter",
-		"Dials of a further address after one failed.",
-		"dialRetries",
-	);
-	scalar(
-		page,
-		view,
-		"sluice_upstream_ejections_total",
-		"counter",
-		"Addresses ejected after failed connects.",
-		"ejections",
-	);
 }
 
 function requests(page: Page, view: AdminView): void {
@@ -256,6 +205,13 @@ const HANDSHAKES: readonly (readonly [side: string, result: string, counter: Sca
 ];
 
 function tls(page: Page, view: AdminView): void {
+	page.family(
+		"sluice_certificate_expiry_seconds",
+		"gauge",
+		"When a file of certificates in force expires: the first of its chain (Unix time).",
+	);
+	for (const { file, expirySeconds } of view.certificates())
+		page.sample("sluice_certificate_expiry_seconds", { file }, expirySeconds);
 	scalar(page, view, "sluice_tls_sessions", "gauge", "TLS sessions alive, on both sides.", "tlsSessions");
 	page.family(
 		"sluice_tls_handshakes_total",
@@ -345,9 +301,26 @@ function resources(page: Page, view: AdminView): void {
 		"Log lines lost because their reader was too slow, or because they could not be written.",
 		view.logLinesDropped(),
 	);
+	reloads(page, view);
+}
+
+function reloads(page: Page, view: AdminView): void {
+	const { succeeded, failed, lastSucceeded, succeededAtMs } = view.reloads();
 	page.family("sluice_reloads_total", "counter", "Reloads of the configuration.");
-	page.sample("sluice_reloads_total", { result: "succeeded" }, view.reloads().succeeded);
-	page.sample("sluice_reloads_total", { result: "failed" }, view.reloads().failed);
+	page.sample("sluice_reloads_total", { result: "succeeded" }, succeeded);
+	page.sample("sluice_reloads_total", { result: "failed" }, failed);
+	page.single(
+		"sluice_reload_success",
+		"gauge",
+		"1 when the last reload succeeded, or there was none yet; 0 when it failed and the configuration before is in force.",
+		lastSucceeded ? 1 : 0,
+	);
+	page.single(
+		"sluice_reload_success_timestamp_seconds",
+		"gauge",
+		"When the configuration in force was taken: at start, or at the last reload that succeeded (Unix time).",
+		succeededAtMs / 1_000,
+	);
 }
 
 function memory(page: Page, view: AdminView): void {
@@ -396,23 +369,9 @@ function ledger(page: Page, view: AdminView): void {
 	);
 }
 
-function scalar(
-	page: Page,
-	view: AdminView,
-	name: string,
-	kind: "counter" | "gauge",
-	help: string,
-	figure: Scalar,
-): void {
-	page.single(
-		name,
-		kind,
-		help,
-		sum(view, (counters) => counters.get(figure)),
-	);
-}
-
 function processFigures(page: Page, view: AdminView): void {
+	page.family("sluice_build_info", "gauge", "1; its labels say what runs.");
+	page.sample("sluice_build_info", { version: view.version(), node: process.version }, 1);
 	// One descriptor is the directory that is being read.
 	page.fragile(
 		"process_open_fds",

@@ -19,7 +19,18 @@ export interface AdminView {
 	connectionsMax(): number;
 	descriptorsMax(): number;
 	logLinesDropped(): number;
-	reloads(): { readonly succeeded: number; readonly failed: number };
+	reloads(): {
+		readonly succeeded: number;
+		readonly failed: number;
+		/** The last one did, or there was none. */
+		readonly lastSucceeded: boolean;
+		/** When the configuration in force was taken. */
+		readonly succeededAtMs: number;
+	};
+	/** Files of certificates in force, and when the first certificate in each expires (Unix time). */
+	certificates(): readonly { readonly file: string; readonly expirySeconds: number }[];
+	/** Of this package. */
+	version(): string;
 	state(): "starting" | "ready" | "draining";
 	/** Sessions that each listener of the config may have. */
 	connectionsOfListener(): readonly { listener: string; limit: number }[];

@@ -2,10 +2,7 @@
 import { readFileSync, writeSync } from "node:fs";
 import { Command } from "commander";
 import type { DrillArguments } from "../drill/options.js";
-
-const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
-	version: string;
-};
+import { packageVersion } from "../gateway/version.js";
 
 /** Sluice stands on epoll, splice and accept4: the kernel's, not Node's. */
 function requireLinux(): void {
@@ -31,7 +28,7 @@ const program = new Command("sluice")
 	.description(
 		"A gateway for connections that stay open: routes TCP, TLS, HTTP and SSH by name without decrypting.",
 	)
-	.version(version)
+	.version(packageVersion())
 	.configureOutput({ writeOut: (text) => say(1, text), writeErr: (text) => say(2, text) })
 	.showHelpAfterError("(sluice --help lists the commands)");
 

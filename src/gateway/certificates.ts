@@ -7,6 +7,7 @@ import { readFileSync, statSync } from "node:fs";
 import type { CertificateConfig, Config, UpstreamTlsConfig } from "../config/config.js";
 import { HTTP_ALPN } from "../config/defaults.js";
 import {
+	expiryOf,
 	inspectAuthorities,
 	inspectCertificate,
 	inspectClientCertificate,
@@ -38,6 +39,8 @@ export interface Certificates {
 	readonly clients: ReadonlyMap<string, ClientTemplate>;
 	/** What was read, and what it looked like then. */
 	readonly files: ReadonlyMap<string, string>;
+	/** When each file of certificates that is shown to somebody expires: the first of its chain (Unix time). */
+	readonly expiries: readonly { readonly file: string; readonly expirySeconds: number }[];
 	/** What works, but not as it should: certificates out of date, or for other names. */
 	readonly warnings: readonly string[];
 }
@@ -46,6 +49,7 @@ export const NO_CERTIFICATES: Certificates = {
 	entries: new Map(),
 	clients: new Map(),
 	files: new Map(),
+	expiries: [],
 	warnings: [],
 };
 
@@ -79,7 +83,7 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 	const clients = new Map<string, ClientTemplate>();
 	const warnings: string[] = [];
 	checkSubjectHeader(config);
-	if (!usesTls(config)) return { entries, clients, files: reader.files, warnings };
+	if (!usesTls(config)) return { entries, clients, files: reader.files, expiries: [], warnings };
 	const library = openLibrary();
 	const problems: string[] = [];
 	/** What keeps OpenSSL from using it is a problem; what it would use all the same is a warning. */
@@ -115,7 +119,26 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 	}
 	if (reader.problems.length > 0) throw new CertificateError([...new Set(reader.problems)]);
 	if (problems.length > 0) throw new CertificateError([...new Set(problems)]);
-	return { entries, clients, files: reader.files, warnings: [...new Set(warnings)] };
+	const shown = [
+		...[...entries.values()].flatMap((list) => list.map(({ server }) => server.cert)),
+		...[...clients.values()].flatMap(({ options }) => options.identity?.cert ?? []),
+	];
+	return {
+		entries,
+		clients,
+		files: reader.files,
+		expiries: expiriesOf(shown),
+		warnings: [...new Set(warnings)],
+	};
+}
+
+/** A file that serves several listeners is one. */
+function expiriesOf(chains: readonly PemFile[]): Certificates["expiries"] {
+	const files = new Map(chains.map((chain) => [chain.file, chain]));
+	return [...files.values()].flatMap((chain) => {
+		const expiryMs = expiryOf(chain);
+		return expiryMs === undefined ? [] : { file: chain.file, expirySeconds: expiryMs / 1_000 };
+	});
 }
 
 function openLibrary(): Openssl {

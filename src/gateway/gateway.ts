@@ -25,10 +25,12 @@ import { type Log, openLog } from "./log.js";
 import { planFor, Registry, splitKey } from "./plan.js";
 import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
+import { Reloads } from "./reloads.js";
 import { SessionLog } from "./session-log.js";
 import { OutOfSlots } from "./slots.js";
 import { Tls } from "./tls.js";
 import { Upstreams } from "./upstreams.js";
+import { packageVersion } from "./version.js";
 
 /** How often memory that was freed is given back to the system, while anything happens at all. */
 const TRIM_MS = 5_000;
@@ -79,7 +81,7 @@ export class Gateway {
 	#connections = 0;
 	/** Sessions that the reactors' tables have rows for: sized at start, so limits cannot grow beyond it. */
 	#rows = 0;
-	readonly #reloads = { succeeded: 0, failed: 0 };
+	readonly #reloads = new Reloads();
 	#trimTimer: NodeJS.Timeout | undefined;
 	/** Turns of the reactors as of the last trim: when none has passed, nothing was freed. */
 	#trimmedTurns = 0;
@@ -112,6 +114,7 @@ export class Gateway {
 			logger,
 			registry: this.#registry,
 			board: this.#board,
+			counters: () => this.#reactors.counters,
 			changed: (upstream) => this.#reactors.tell({ kind: "upstream", upstream }),
 			freeNumbers: () => this.#inTurn(() => this.#freeNumbers()),
 			opened: (socket) => this.#ledger.follow("check", socket),
@@ -343,16 +346,16 @@ export class Gateway {
 	async reload(config: Config): Promise<void> {
 		try {
 			await this.#inTurn(() => this.#reload(config));
-			this.#reloads.succeeded++;
+			this.#reloads.success();
 		} catch (error) {
-			this.#reloads.failed++;
+			this.#reloads.failure();
 			throw error;
 		}
 	}
 
 	/** Counts a reload that failed before there was a config to try. */
 	reloadFailed(): void {
-		this.#reloads.failed++;
+		this.#reloads.failure();
 	}
 
 	async #reload(config: Config): Promise<void> {
@@ -517,6 +520,8 @@ export class Gateway {
 		},
 		logLinesDropped: () => this.#log.dropped() + (this.#sessionLog?.dropped ?? 0),
 		reloads: () => this.#reloads,
+		certificates: () => this.#tls.certificates.expiries,
+		version: packageVersion,
 		state: () => this.#state,
 	};
 }

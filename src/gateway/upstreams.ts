@@ -1,15 +1,22 @@
 /** What the upstreams of the config mean now: their names are followed, their addresses checked. */
 import type { Socket } from "node:net";
+import { performance } from "node:perf_hooks";
 import type { Config } from "../config/config.js";
+import type { Counters } from "../reactor/counters.js";
 import type { Board } from "../upstream/board.js";
 import { HealthChecks } from "../upstream/health.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import { Resolver } from "../upstream/resolver.js";
 import { SystemNames } from "../upstream/system-names.js";
 import type { Certificates } from "./certificates.js";
+import { Ejections } from "./ejections.js";
+import { FailingUpstreams } from "./failing-upstreams.js";
 import type { Logger } from "./log.js";
 import { checkedAddresses, type Registry, type ResolvedUpstream } from "./plan.js";
 import { OutOfSlots } from "./slots.js";
+
+/** How often it is looked whether addresses are ejected, and requests fail. */
+const LOOK_MS = 1_000;
 
 /** How long start waits for names of upstreams; what is not known by then is dialled when it is. */
 const FIRST_RESOLVE_MS = 2_000;
@@ -18,6 +25,8 @@ export interface UpstreamsOptions {
 	readonly logger: Logger;
 	readonly registry: Registry;
 	readonly board: Board;
+	/** What the reactors count. */
+	readonly counters: () => readonly Counters[];
 	/** An upstream has other addresses from now on. */
 	readonly changed: (plan: UpstreamPlan) => void;
 	/** Looks for numbers that nothing holds any more. */
@@ -30,6 +39,9 @@ export class Upstreams {
 	readonly #options: UpstreamsOptions;
 	readonly #resolver: Resolver;
 	readonly #health: HealthChecks;
+	readonly #ejections: Ejections;
+	readonly #failing: FailingUpstreams;
+	readonly #looks: NodeJS.Timeout;
 	#stopWaiting: () => void = () => {};
 	/** Settles when nothing is to wait for names any more. */
 	readonly #ending = new Promise<void>((resolve) => {
@@ -63,8 +75,18 @@ export class Upstreams {
 					down ? "an upstream address is down" : "an upstream address is up",
 				);
 			},
+			forgotten: (address) => {
+				board.setDown(address.board, false);
+				logger.info({ address: address.label }, "an upstream address that was down is checked no longer");
+			},
 			opened: options.opened,
 		});
+		this.#ejections = new Ejections(board, logger);
+		this.#failing = new FailingUpstreams(options.counters, logger);
+		this.#looks = setInterval(() => {
+			this.#ejections.look();
+			this.#failing.look(performance.now());
+		}, LOOK_MS).unref();
 	}
 
 	/** Follows the config's names. Resolves when every new one has been asked for once, or takes too long. */
@@ -95,6 +117,16 @@ export class Upstreams {
 		this.#config = config;
 		this.#certificates = certificates;
 		this.#health.follow(checkedAddresses(this.#resolved));
+		this.#ejections.follow(
+			this.#resolved.flatMap(({ config, addresses }) =>
+				addresses.map(({ board, label }) => ({ board, upstream: config.name, label })),
+			),
+		);
+		this.#failing.follow(
+			this.#resolved
+				.filter(({ config }) => config.http !== null)
+				.map(({ config, plan }) => ({ name: config.name, slot: plan.slot })),
+		);
 		return this.#resolved;
 	}
 
@@ -119,6 +151,7 @@ export class Upstreams {
 
 	close(): void {
 		this.hurry();
+		clearInterval(this.#looks);
 		this.#resolver.close();
 		this.#health.close();
 	}

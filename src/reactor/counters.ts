@@ -5,7 +5,7 @@
 import { ADDRESSES_MAX, LISTENERS_MAX, ROUTES_MAX } from "../config/bounds.js";
 import { HTTP_CAUSES } from "../protocol/http/causes.js";
 import { at } from "./at.js";
-import { REASONS } from "./reasons.js";
+import { REASONS, UPSTREAM_FAULTS } from "./reasons.js";
 import { RECYCLE_REASONS } from "./recycle-reasons.js";
 
 // Numbers that there are. Twice what a configuration may have: a reload that replaces everything finds room for it while
@@ -74,6 +74,9 @@ const SCALAR_INDEX = new Map<Scalar, number>(SCALARS.map((name, index) => [name,
 /** 1xx to 5xx; what is beyond counts as the last. */
 export const STATUS_CLASSES = 5;
 
+/** What stands in front of a server answers so for one that is gone: counted each for itself, beside its class. */
+export const GATEWAY_STATUSES = [502, 503, 504] as const;
+
 const LISTENER_ACCEPTED = SCALARS.length;
 const LISTENER_ACTIVE = LISTENER_ACCEPTED + LISTENER_SLOTS;
 const LISTENER_BYTES = LISTENER_ACTIVE + LISTENER_SLOTS;
@@ -88,7 +91,11 @@ const POOL_RECYCLED = LISTENER_UNROUTED + STATUS_CLASSES * LISTENER_SLOTS;
 const BAD_REQUESTS = POOL_RECYCLED + RECYCLE_REASONS.length;
 const BAD_RESPONSES = BAD_REQUESTS + HTTP_CAUSES.length;
 const REQUESTS_REFUSED = BAD_RESPONSES + HTTP_CAUSES.length;
-const CELLS = REQUESTS_REFUSED + REASONS.length;
+const UPSTREAM_REQUESTS = REQUESTS_REFUSED + REASONS.length;
+const UPSTREAM_GATEWAY_STATUSES = UPSTREAM_REQUESTS + STATUS_CLASSES * UPSTREAM_SLOTS;
+const UPSTREAM_FAULTED = UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * UPSTREAM_SLOTS;
+const UPSTREAM_SECONDS = UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * UPSTREAM_SLOTS;
+const CELLS = UPSTREAM_SECONDS + HISTOGRAM_CELLS * UPSTREAM_SLOTS;
 
 /** Bytes that came from clients, and bytes that went to them. */
 export const FROM_CLIENT = 0;
@@ -177,6 +184,27 @@ export class Counters {
 		return at(this.#cells, REQUESTS_REFUSED + reason);
 	}
 
+	/** Requests for an upstream, by class of the status that was answered, by it or in its place. */
+	upstreamRequests(upstream: number, group: number): number {
+		return at(this.#cells, UPSTREAM_REQUESTS + STATUS_CLASSES * upstream + group);
+	}
+
+	/** Of these, those that the upstream itself answered with a status of GATEWAY_STATUSES. */
+	upstreamGatewayStatuses(upstream: number, index: number): number {
+		return at(this.#cells, UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * upstream + index);
+	}
+
+	/** And those that we answered in its place, by the reason among UPSTREAM_FAULTS. */
+	upstreamFaults(upstream: number, index: number): number {
+		return at(this.#cells, UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * upstream + index);
+	}
+
+	/** How long the heads of its answers took. */
+	upstreamSeconds(upstream: number): Float64Array {
+		const start = UPSTREAM_SECONDS + HISTOGRAM_CELLS * upstream;
+		return this.#cells.subarray(start, start + HISTOGRAM_CELLS);
+	}
+
 	// What the reactor calls.
 
 	sessionOpened(listener: number): void {
@@ -197,9 +225,25 @@ export class Counters {
 		this.add(ROUTE_SESSIONS + route, 1);
 	}
 
+	/** The head of an upstream's answer is there, so long after the request's. */
+	upstreamAnswered(upstream: number, status: number, ms: number): void {
+		this.add(UPSTREAM_REQUESTS + STATUS_CLASSES * upstream + classOf(status), 1);
+		if (status >= 502 && status <= 504)
+			this.add(UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * upstream + status - 502, 1);
+		this.#observe(UPSTREAM_SECONDS + HISTOGRAM_CELLS * upstream, ms / 1000);
+	}
+
+	/** We answered in its place. Counts nothing where that was no fault of the upstream. */
+	upstreamFailed(upstream: number, status: number, reason: number): void {
+		const fault = UPSTREAM_FAULTS.indexOf(reason);
+		if (fault < 0 || upstream < 0) return;
+		this.add(UPSTREAM_REQUESTS + STATUS_CLASSES * upstream + classOf(status), 1);
+		this.add(UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * upstream + fault, 1);
+	}
+
 	/** A request was answered, by its upstream or by us; `route` below 0: it took none. */
 	requestAnswered(route: number, listener: number, status: number): void {
-		const group = Math.min(STATUS_CLASSES, Math.max(1, Math.floor(status / 100))) - 1;
+		const group = classOf(status);
 		const start =
 			route >= 0 ? ROUTE_REQUESTS + STATUS_CLASSES * route : LISTENER_UNROUTED + STATUS_CLASSES * listener;
 		this.add(start + group, 1);
@@ -258,6 +302,10 @@ export class Counters {
 
 	forgetUpstream(upstream: number): void {
 		this.#clear(UPSTREAM_CONNECTS + HISTOGRAM_CELLS * upstream, HISTOGRAM_CELLS);
+		this.#clear(UPSTREAM_REQUESTS + STATUS_CLASSES * upstream, STATUS_CLASSES);
+		this.#clear(UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * upstream, GATEWAY_STATUSES.length);
+		this.#clear(UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * upstream, UPSTREAM_FAULTS.length);
+		this.#clear(UPSTREAM_SECONDS + HISTOGRAM_CELLS * upstream, HISTOGRAM_CELLS);
 	}
 
 	#clear(start: number, count: number): void {
@@ -270,6 +318,11 @@ export class Counters {
 		this.add(start + bucket, 1);
 		this.add(start + HISTOGRAM_CELLS - 1, seconds);
 	}
+}
+
+/** 0 for 1xx to 4 for 5xx. */
+function classOf(status: number): number {
+	return Math.min(STATUS_CLASSES, Math.max(1, Math.floor(status / 100))) - 1;
 }
 
 /** Where a single figure lies, for `add` and `set`. */

@@ -238,6 +238,8 @@ function answered(core: Core, client: number, keeps: boolean): void {
 	exchanges.headBytes[client] = 0;
 	exchanges.set(client, ANSWERED);
 	exchanges.status[client] = responseHead.statusCode;
+	const tookMs = core.nowMs - at(exchanges.startedMs, client);
+	core.counters.upstreamAnswered(at(core.table.upstream, client), responseHead.statusCode, tookMs);
 	if (!keeps || responseHead.framing === FRAMING_CLOSE) exchanges.clear(client, KEEPS_CLIENT);
 	if (responseHead.keepAlive && !exchanges.has(client, HASTY)) exchanges.set(client, KEEPS_UPSTREAM);
 	exchanges.response.begin(client, responseHead.framing, responseHead.contentLength);

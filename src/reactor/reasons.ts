@@ -101,3 +101,14 @@ export const FD_PRESSURE = indexOf("fd_pressure");
 export const MEMORY_PRESSURE = indexOf("memory_pressure");
 export const DRAINED = indexOf("drained");
 export const INTERNAL = indexOf("internal");
+
+/** What a request for an upstream is answered with by us because that upstream did not answer it well. */
+export const UPSTREAM_FAULTS: readonly number[] = [
+	CONNECT_REFUSED,
+	CONNECT_TIMEOUT,
+	TLS_FAILED,
+	UPSTREAM_DOWN,
+	UPSTREAM_CLOSED,
+	BAD_RESPONSE,
+	RESPONSE_TIMEOUT,
+];

@@ -79,6 +79,7 @@ export function countAnswer(core: Core, client: number, status: number, reason: 
 	const isRouted = hadRequests && at(core.exchanges.startedMs, client) > 0;
 	counters.requestAnswered(isRouted ? at(table.route, client) : NONE, at(table.listener, client), status);
 	counters.requestRefused(reason);
+	if (isRouted) counters.upstreamFailed(at(table.upstream, client), status, reason);
 	logOwnAnswer(core, client, isRouted, status, reason, bytes);
 }
 

@@ -7,8 +7,8 @@ import { ADDRESSES_MAX } from "../config/bounds.js";
 /** Twice the addresses that a configuration may have: a reload may replace all while sessions still use those of before. */
 export const PLACES = 2 * ADDRESSES_MAX;
 
-/** Room for the two shared columns below. */
-const BYTES = PLACES * (8 + 4 * 3);
+/** Room for the shared columns below. */
+const BYTES = PLACES * (8 + 4 * 4);
 
 export class Board {
 	readonly buffer: SharedArrayBuffer;
@@ -20,6 +20,8 @@ export class Board {
 	readonly #failures: Int32Array;
 	/** 1: active checks found it down. */
 	readonly #down: Int32Array;
+	/** Times that it was ejected: each is told, also one that is over when the main thread looks. */
+	readonly #ejections: Int32Array;
 
 	constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(BYTES)) {
 		this.buffer = buffer;
@@ -27,6 +29,7 @@ export class Board {
 		this.#active = new Int32Array(buffer, PLACES * 8, PLACES);
 		this.#failures = new Int32Array(buffer, PLACES * 12, PLACES);
 		this.#down = new Int32Array(buffer, PLACES * 16, PLACES);
+		this.#ejections = new Int32Array(buffer, PLACES * 20, PLACES);
 	}
 
 	active(address: number): number {
@@ -72,7 +75,17 @@ export class Board {
 		if (failures < limit) return false;
 		const already = this.isEjected(address, nowMs);
 		this.#ejectedUntilMs[address] = nowMs + forMs;
+		if (!already) Atomics.add(this.#ejections, address, 1);
 		return !already;
+	}
+
+	ejections(address: number): number {
+		return Atomics.load(this.#ejections, address);
+	}
+
+	/** Connect failures since the last success. */
+	failures(address: number): number {
+		return Atomics.load(this.#failures, address);
 	}
 
 	/** Clears a place for its next address. */

@@ -12,6 +12,8 @@ export interface CheckedAddress extends Probed {
 export interface HealthEvents {
 	/** An address went down or came up: put it on the board and say so. */
 	changed(address: CheckedAddress, down: boolean, error: Error | undefined): void;
+	/** An address that was down is checked no longer: nothing is known against it, nor for it. */
+	forgotten(address: CheckedAddress): void;
 	/** A check opened a connection, which closes within its timeout. */
 	opened?(socket: Socket): void;
 }
@@ -42,11 +44,10 @@ export class HealthChecks {
 	follow(addresses: readonly CheckedAddress[]): void {
 		const wanted = new Map(addresses.map((address) => [address.board, address]));
 		for (const [board, check] of this.#checks) {
-			if (wanted.has(board)) continue;
+			// Places are given away: whoever has this one now may be another.
+			if (wanted.get(board)?.label === check.address.label) continue;
 			this.#stop(check);
-			this.#checks.delete(board);
-			// Nobody watches it any more, so nothing is known against it.
-			if (check.down) this.#events.changed(check.address, false, undefined);
+			if (check.down) this.#events.forgotten(check.address);
 		}
 		for (const [board, address] of wanted) {
 			const known = this.#checks.get(board);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { renderMetrics } from "../../src/admin/metrics.js";
@@ -11,7 +11,15 @@ import {
 	scalarIndex,
 	TO_CLIENT,
 } from "../../src/reactor/counters.js";
-import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS, UPSTREAM_CLOSED } from "../../src/reactor/reasons.js";
+import {
+	CLIENT_CLOSED,
+	FD_PRESSURE,
+	HANDSHAKE_TIMEOUT,
+	REASONS,
+	RESPONSE_TIMEOUT,
+	UPSTREAM_CLOSED,
+	UPSTREAM_DOWN,
+} from "../../src/reactor/reasons.js";
 import { type Family, type Labels, parseExposition } from "./exposition.js";
 import { viewOf } from "./view.js";
 
@@ -59,7 +67,9 @@ test("what all reactors counted is added up", () => {
 		],
 		acceptQueues: () => [{ listener: "a", depth: 5, limit: 4_096 }],
 		logLinesDropped: () => 6,
-		reloads: () => ({ succeeded: 7, failed: 8 }),
+		reloads: () => ({ succeeded: 7, failed: 8, lastSucceeded: false, succeededAtMs: 1_500 }),
+		certificates: () => [{ file: "/etc/sluice/www.pem", expirySeconds: 2_000_000_000 }],
+		version: () => "1.2.3",
 		descriptors: () => ({
 			...viewOf().descriptors(),
 			downstream: { opened: 6, closed: 0 },
@@ -76,6 +86,11 @@ test("what all reactors counted is added up", () => {
 		counters.routed(65_535);
 		counters.requestAnswered(65_535, 255, 404);
 		counters.requestAnswered(-1, 255, 400);
+		counters.upstreamAnswered(4_095, 200, 3);
+		counters.upstreamAnswered(4_095, 503, 30);
+		counters.upstreamFailed(4_095, 504, RESPONSE_TIMEOUT);
+		counters.upstreamFailed(4_095, 503, FD_PRESSURE);
+		counters.upstreamFailed(-1, 503, UPSTREAM_DOWN);
 		counters.add(scalarIndex("splicedBytes"), 100);
 		counters.connectTook(4_095, 3);
 		counters.set(scalarIndex("tlsSessions"), 4);
@@ -113,6 +128,21 @@ test("what all reactors counted is added up", () => {
 	assert.equal(read("sluice_log_lines_dropped_total"), 6);
 	assert.equal(read("sluice_reloads_total", { result: "succeeded" }), 7);
 	assert.equal(read("sluice_reloads_total", { result: "failed" }), 8);
+	assert.equal(read("sluice_reload_success"), 0);
+	assert.equal(read("sluice_reload_success_timestamp_seconds"), 1.5);
+	assert.equal(read("sluice_certificate_expiry_seconds", { file: "/etc/sluice/www.pem" }), 2_000_000_000);
+	assert.equal(read("sluice_build_info", { version: "1.2.3", node: process.version }), 1);
+	assert.equal(read("sluice_upstream_requests_total", { upstream: "u", status: "2xx" }), 2);
+	assert.equal(read("sluice_upstream_requests_total", { upstream: "u", status: "5xx" }), 4);
+	assert.equal(read("sluice_upstream_requests_total", { upstream: "u", status: "4xx" }), undefined);
+	assert.equal(read("sluice_upstream_failures_total", { upstream: "u", reason: "response_timeout" }), 2);
+	assert.equal(
+		read("sluice_upstream_failures_total", { upstream: "u", reason: "fd_pressure" }),
+		undefined,
+		"no fault of the upstream",
+	);
+	assert.equal(read("sluice_upstream_seconds_bucket", { upstream: "u", le: "0.005" }), 2);
+	assert.equal(read("sluice_upstream_seconds_count", { upstream: "u" }), 4);
 	assert.equal(read("sluice_connect_seconds_bucket", { upstream: "u", le: "0.0025" }), 0);
 	assert.equal(read("sluice_connect_seconds_bucket", { upstream: "u", le: "0.005" }), 2);
 	assert.equal(read("sluice_connect_seconds_sum", { upstream: "u" }), 0.006);
@@ -183,4 +213,13 @@ test("the process's own figures are those of this process", () => {
 	const started = read("process_start_time_seconds") ?? 0;
 	assert.ok(Math.abs(started - (Date.now() / 1000 - process.uptime())) < 5);
 	assert.ok((read("process_cpu_seconds_total") ?? 0) > 0);
+});
+
+test("the example alerts ask for metrics that there are", () => {
+	const text = readFileSync(new URL("../../../examples/prometheus/alerts.yaml", import.meta.url), "utf8");
+	const expressions = text.split("\n").filter((line) => !/^\s*(#|summary:)/.test(line));
+	const asked = new Set(expressions.flatMap((line) => line.match(/\b(sluice|process)_\w+/g) ?? []));
+	assert.ok(asked.size > 15);
+	const families = parseExposition(renderMetrics(viewOf()));
+	for (const name of asked) assert.ok(families.has(name.replace(/_bucket$/, "")), name);
 });

@@ -32,7 +32,9 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		ledger: () => ({ checks: 0, last: undefined }),
 		checkLedger: () => Promise.reject(new Error("this test has no ledger")),
 		logLinesDropped: () => 0,
-		reloads: () => ({ succeeded: 0, failed: 0 }),
+		reloads: () => ({ succeeded: 0, failed: 0, lastSucceeded: true, succeededAtMs: 0 }),
+		certificates: () => [],
+		version: () => "0.0.0",
 		state: () => "ready",
 		...changes,
 	};

@@ -55,6 +55,8 @@ scenario("changed files are used for new connections, and live ones are left alo
 	const before = live.tls.getPeerCertificate().serialNumber;
 	await echoes(live, "before");
 	assert.equal(await shownTo(scenario, gateway), before);
+	const expirySeconds = async () => (await gateway.metrics()).sum("sluice_certificate_expiry_seconds");
+	assert.equal(await expirySeconds(), Date.parse(live.tls.getPeerCertificate().valid_to) / 1_000);
 	const from = gateway.log.length;
 	renew(certificate);
 	await gateway.logged(({ message }) => message === "certificates reloaded", from);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+	expiryOf,
 	inspectAuthorities,
 	inspectCertificate,
 	inspectClientCertificate,
@@ -43,6 +44,21 @@ test("a certificate that will do is not complained about", () => {
 	assert.equal(inspect(leaf, { cert: chainOf("chain.pem", leaf, middle, root) }), "");
 	assert.equal(inspect(issue({ commonName: NAME, keys: rsaKeys(2048) })), "");
 	assert.equal(inspect(issue({ commonName: NAME, keys: curveKeys("secp384r1") })), "");
+});
+
+test("a chain expires with the first of its certificates", () => {
+	const atMs = (seconds: number) => seconds * 1_000;
+	const short = issue({
+		commonName: "Short",
+		names: [],
+		isAuthority: true,
+		issuer: root,
+		untilMs: atMs(1_900_000_000),
+	});
+	const long = issue({ commonName: NAME, issuer: short, untilMs: atMs(2_000_000_000) });
+	assert.equal(expiryOf(long.cert), atMs(2_000_000_000));
+	assert.equal(expiryOf(chainOf("chain.pem", long, short)), atMs(1_900_000_000));
+	assert.equal(expiryOf({ file: "none.pem", text: "" }), undefined);
 });
 
 test("a root may be signed however it likes, for nobody checks that signature", () => {

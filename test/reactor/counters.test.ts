@@ -4,6 +4,7 @@ import fc from "fast-check";
 import {
 	Counters,
 	FROM_CLIENT,
+	GATEWAY_STATUSES,
 	HISTOGRAM_CELLS,
 	LISTENER_SLOTS,
 	ROUTE_SLOTS,
@@ -14,7 +15,7 @@ import {
 	TO_CLIENT,
 	UPSTREAM_SLOTS,
 } from "../../src/reactor/counters.js";
-import { REASONS } from "../../src/reactor/reasons.js";
+import { FD_PRESSURE, REASONS, UPSTREAM_FAULTS } from "../../src/reactor/reasons.js";
 
 const SCALARS: readonly Scalar[] = [
 	"downstreamOpened",
@@ -67,6 +68,16 @@ function readAll(counters: Counters): Map<string, number> {
 	for (const upstream of UPSTREAMS)
 		for (const [cell, value] of counters.connects(upstream).entries())
 			all.set(`connects ${upstream} ${cell}`, value);
+	for (const upstream of UPSTREAMS) {
+		for (const [cell, value] of counters.upstreamSeconds(upstream).entries())
+			all.set(`seconds ${upstream} ${cell}`, value);
+		for (const group of [0, STATUS_CLASSES - 1])
+			all.set(`requests for ${upstream} ${group}`, counters.upstreamRequests(upstream, group));
+		for (const index of GATEWAY_STATUSES.keys())
+			all.set(`status ${upstream} ${index}`, counters.upstreamGatewayStatuses(upstream, index));
+		for (const index of UPSTREAM_FAULTS.keys())
+			all.set(`fault ${upstream} ${index}`, counters.upstreamFaults(upstream, index));
+	}
 	return all;
 }
 
@@ -161,6 +172,41 @@ const WRITES: readonly Write[] = [
 				[`connects ${upstream} ${SUM}`, 32],
 			],
 		},
+		{
+			text: `an answer of ${upstream} after 16 s`,
+			apply: (counters) => counters.upstreamAnswered(upstream, 101, 16_000),
+			changes: [
+				[`requests for ${upstream} 0`, 1],
+				[`seconds ${upstream} ${ABOVE}`, 1],
+				[`seconds ${upstream} ${SUM}`, 16],
+			],
+		},
+		...GATEWAY_STATUSES.map(
+			(status, index): Write => ({
+				text: `${status} of ${upstream}`,
+				apply: (counters) => counters.upstreamAnswered(upstream, status, 0),
+				changes: [
+					[`requests for ${upstream} ${STATUS_CLASSES - 1}`, 1],
+					[`seconds ${upstream} 0`, 1],
+					[`status ${upstream} ${index}`, 1],
+				],
+			}),
+		),
+		...UPSTREAM_FAULTS.map(
+			(reason, index): Write => ({
+				text: `${upstream} failed by ${REASONS[reason]}`,
+				apply: (counters) => counters.upstreamFailed(upstream, 502, reason),
+				changes: [
+					[`requests for ${upstream} ${STATUS_CLASSES - 1}`, 1],
+					[`fault ${upstream} ${index}`, 1],
+				],
+			}),
+		),
+		{
+			text: `no fault of ${upstream}`,
+			apply: (counters) => counters.upstreamFailed(upstream, 503, FD_PRESSURE),
+			changes: [],
+		},
 	]),
 ];
 
@@ -227,4 +273,24 @@ test("another view of the same memory reads the same figures", () => {
 	writer.sessionOpened(LISTENER_SLOTS - 1);
 	assert.equal(reader.get("turns"), 12);
 	assert.equal(reader.accepted(LISTENER_SLOTS - 1), 1);
+});
+
+test("what was counted for an upstream goes when its number becomes another's, and nothing else does", () => {
+	for (const upstream of UPSTREAMS) {
+		const counters = new Counters();
+		const other = (upstream + 2) % UPSTREAM_SLOTS;
+		const count = (of: number): void => {
+			counters.connectTook(of, 20_000);
+			for (const status of [101, 200, 302, 404, ...GATEWAY_STATUSES])
+				counters.upstreamAnswered(of, status, 20_000);
+			for (const reason of UPSTREAM_FAULTS) counters.upstreamFailed(of, 502, reason);
+		};
+		count(other);
+		const expected = [...new Float64Array(counters.buffer)].filter((cell) => cell !== 0).length;
+		count(upstream);
+		counters.forgetUpstream(upstream);
+		const left = [...new Float64Array(counters.buffer)].filter((cell) => cell !== 0).length;
+		assert.equal(left, expected);
+		assert.equal(counters.upstreamRequests(other, 4), 3 + UPSTREAM_FAULTS.length);
+	}
 });

@@ -27,6 +27,19 @@ test("an ejection ends when its time is over, and the next failure begins anothe
 	assert.equal(board.isEjected(0, 20_000 + FOR_MS - 1), true);
 });
 
+test("ejections are counted, each once", () => {
+	const board = new Board();
+	board.failed(0, 2, FOR_MS, 1_000);
+	assert.deepEqual([board.failures(0), board.ejections(0)], [1, 0]);
+	board.failed(0, 2, FOR_MS, 1_000);
+	board.failed(0, 2, FOR_MS, 2_000);
+	assert.deepEqual([board.failures(0), board.ejections(0)], [3, 1]);
+	board.failed(0, 2, FOR_MS, 2_000 + FOR_MS);
+	assert.equal(board.ejections(0), 2);
+	board.connected(0);
+	assert.deepEqual([board.failures(0), board.ejections(0), board.ejections(1)], [0, 2, 0]);
+});
+
 test("a failure while it is ejected lengthens the ejection", () => {
 	const board = new Board();
 	board.failed(0, 1, FOR_MS, 1_000);

@@ -42,6 +42,7 @@ function setUp(t: TestContext): {
 			events.push(error === undefined ? told : `${told} ${codeOf(error)}`);
 			messages.push(error === undefined ? told : `${told} ${error.message}`);
 		},
+		forgotten: (address) => events.push(`${address.label} forgotten`),
 	});
 	t.after(() => {
 		unsubscribe("net.client.socket", note);
@@ -177,8 +178,8 @@ test("an address is down after `fall` failures in a row and up after `rise` succ
 			);
 		}
 		checks.follow([]);
-		if (down) expected.push("a0 up");
-		assert.deepEqual(events, expected, "what nobody checks is not held to be down");
+		if (down) expected.push("a0 forgotten");
+		assert.deepEqual(events, expected, "what nobody checks is neither down nor up");
 		events.length = 0;
 	}
 });
@@ -513,7 +514,7 @@ test("checks keep no process alive", async (t) => {
 	const { upstream, target } = await tcpUpstream(t);
 	await upstream.set(true);
 	mock.timers.reset();
-	const checks = new HealthChecks({ changed: () => {} });
+	const checks = new HealthChecks({ changed: () => {}, forgotten: () => {} });
 	t.after(() => checks.close());
 	const before = process.getActiveResourcesInfo().sort();
 	checks.follow([checked(target)]);
@@ -536,6 +537,21 @@ test("an address that is followed on goes on where it stands", async (t) => {
 		await Promise.all(attempts.slice(before).map(closed));
 	}
 	assert.deepEqual(events, ["a0 down ECONNREFUSED"]);
+});
+
+test("a place that was given to another address begins anew", async (t) => {
+	const { target } = await tcpUpstream(t);
+	const { checks, attempts, events } = setUp(t);
+	checks.follow([checked(target, 0, { ...HEALTH, fall: 1 })]);
+	await ended(attempts);
+	assert.deepEqual(events, ["a0 down ECONNREFUSED"]);
+	checks.follow([{ ...checked(target, 0, { ...HEALTH, fall: 2 }), label: "another" }]);
+	assert.deepEqual(events.slice(1), ["a0 forgotten"]);
+	await ended(attempts);
+	assert.equal(events.length, 2, "one failure is not two");
+	mock.timers.tick(HEALTH.intervalMs);
+	await ended(attempts);
+	assert.deepEqual(events.slice(2), ["another down ECONNREFUSED"]);
 });
 
 test("new limits hold for an address that is followed on", async (t) => {

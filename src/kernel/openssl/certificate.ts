@@ -88,6 +88,12 @@ function inspectChain(
 	return { leaf: certificates[0], problems };
 }
 
+/** When the first certificate of a chain expires, and the chain with it (Unix time); `undefined` where there is none. */
+export function expiryOf(chain: PemFile): number | undefined {
+	const times = readCertificates(chain, []).map(({ validTo }) => Date.parse(validTo));
+	return times.length === 0 ? undefined : Math.min(...times);
+}
+
 /** What keeps a file of certificate authorities (`client_ca`, `ca`) from being used. */
 export function inspectAuthorities(authorities: PemFile, now: Date): string[] {
 	const problems: string[] = [];
