@@ -1,5 +1,5 @@
 /** The subcommands. Each is a file of its own, loaded when it is asked for. */
-import { readFileSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { Command } from "commander";
 import type { DrillArguments } from "../drill/options.js";
 import { packageVersion } from "../gateway/version.js";
