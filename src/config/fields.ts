@@ -15,8 +15,21 @@ export const FIELDS_MAX = 64;
 /** What they may add to a head, which has 16 KiB for everything. */
 export const FIELDS_MAX_BYTES = 4_096;
 
+const WRITTEN: ReadonlySet<string> = new Set([
+	...["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"],
+]);
+
 const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
-	...["connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authorization", "proxy"],
+	...[
+		"connection",
+		"keep-alive",
+		"proxy-connection",
+		"te",
+		"upgrade",
+		"proxy-authorization",
+		"proxy",
+		"http2-settings",
+	],
 	...["content-length", "transfer-encoding", "trailer", "expect"],
 	...["sec-websocket-key", "sec-websocket-version", "sec-websocket-accept"],
 ]);
@@ -31,7 +44,7 @@ export function whyReserved(name: string): string | null {
 	const folded = foldFieldName(name);
 	if (folded === "host") return `"${name}" says whom a request is for: set "host" of the upstream instead`;
 	if (folded === "via") return `"${name}" is written by "via" of the listener: use that instead`;
-	if (folded === "forwarded" || folded === "x-real-ip" || folded.startsWith("x-forwarded-"))
+	if (WRITTEN.has(folded))
 		return `"${name}" says who the client is, and the gateway writes it itself: see "forwarded_trusted" of the listener`;
 	if (OF_THE_CONNECTION.has(folded))
 		return `"${name}" belongs to one connection or frames the message, and the gateway writes it itself: remove it here`;

@@ -203,7 +203,7 @@ export const listener = section({
 		.array(cidr(), { error: expected("a list such as [10.0.0.0/8]") })
 		.optional()
 		.describe(
-			"HTTP: blocks of addresses whose X-Forwarded-For, -Proto, -Host and Forwarded are believed and added to. Those of others are dropped.",
+			"HTTP: blocks of addresses whose word on who the client is (X-Forwarded-For, Forwarded and others) is believed and passed on. That of others is dropped.",
 		),
 	log_requests: z
 		.union([z.enum(["off", "all"]), share()], { error: expected(SHARE_EXPECTED) })

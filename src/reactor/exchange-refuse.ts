@@ -11,13 +11,19 @@ import { isBlocked, nextRequest } from "./exchange-end.js";
 import { OUT_AT } from "./exchange-request.js";
 import { KEEPS_CLIENT, REQUEST_SENT, SPEAKS_1_1 } from "./exchanges.js";
 import { mayKeep, sendOrKeep } from "./outbox.js";
-import { CLIENT_RESET, LIMIT_RATE, NO_ROUTE, REJECTED, UPSTREAM_FAULTS } from "./reasons.js";
+import { CLIENT_CLOSED, CLIENT_RESET, LIMIT_RATE, NO_ROUTE, REJECTED, UPSTREAM_FAULTS } from "./reasons.js";
 import { answerAndClose, countAnswer } from "./refuse.js";
 import { REQUEST } from "./table.js";
 import { discard } from "./transport.js";
 
-/** Not the client's connection is at fault. Under pressure it ends all the same: that is what frees something. */
-const GOES_ON: ReadonlySet<number> = new Set([...[NO_ROUTE, REJECTED, LIMIT_RATE], ...UPSTREAM_FAULTS]);
+/**
+ * Nothing is at fault (with CLIENT_CLOSED), or not the client's connection. Under pressure it ends all the same: that
+ * is what frees something.
+ */
+const GOES_ON: ReadonlySet<number> = new Set([
+	...[CLIENT_CLOSED, NO_ROUTE, REJECTED, LIMIT_RATE],
+	...UPSTREAM_FAULTS,
+]);
 
 /** Answers the request at hand, whose upstream connection is given up already. Otherwise closes, as `reason`. */
 export function answerRequest(core: Core, client: number, status: AnswerStatus, reason: number): void {

@@ -15,7 +15,7 @@ import { dial } from "./dial.js";
 import { SAFE_METHODS } from "./exchange-end.js";
 import { answerRequest } from "./exchange-refuse.js";
 import { KEEPS_CLIENT, REPEATABLE, SPEAKS_1_1, WEBSOCKET } from "./exchanges.js";
-import { BAD_REQUEST, LIMIT_BODY, LIMIT_RATE, NO_ROUTE, REJECTED } from "./reasons.js";
+import { BAD_REQUEST, CLIENT_CLOSED, LIMIT_BODY, LIMIT_RATE, NO_ROUTE, REJECTED } from "./reasons.js";
 import { answerAndClose } from "./refuse.js";
 import { noteRequest } from "./request-log.js";
 import type { RouteRules } from "./route-rules.js";
@@ -64,6 +64,10 @@ export function routeRequest(core: Core, client: number): void {
 	core.counters.routed(route.slot);
 	if (route.upstream < 0) {
 		answerRequest(core, client, 403, REJECTED);
+		return;
+	}
+	if (requestHead.maxForwards === 0) {
+		answerRequest(core, client, 200, CLIENT_CLOSED);
 		return;
 	}
 	table.upstream[client] = route.upstream;

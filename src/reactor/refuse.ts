@@ -78,9 +78,10 @@ export function countAnswer(core: Core, client: number, status: number, reason: 
 	const hadRequests = (at(table.flags, client) & HAD_REQUESTS) !== 0;
 	const isRouted = hadRequests && at(core.exchanges.startedMs, client) > 0;
 	counters.requestAnswered(isRouted ? at(table.route, client) : NONE, at(table.listener, client), status);
-	counters.requestRefused(reason);
+	const isRefusal = status >= 400;
+	if (isRefusal) counters.requestRefused(reason);
 	if (isRouted) counters.upstreamFailed(at(table.upstream, client), status, reason);
-	logOwnAnswer(core, client, isRouted, status, reason, bytes);
+	logOwnAnswer(core, client, isRouted, status, isRefusal ? reason : NONE, bytes);
 }
 
 function tell(core: Core, client: number, answer: Uint8Array, reason: number): void {

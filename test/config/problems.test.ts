@@ -246,7 +246,7 @@ cases("fields that a route may not touch, or that HTTP cannot carry, are refused
 	],
 	[requestRoutes("{ to: web, response_headers: { set: { Connection: x } } }"), ["4:47", "one connection"]],
 	[
-		requestRoutes("{ to: web, request_headers: { set: { X-Forwarded-Port: '1' } } }"),
+		requestRoutes("{ to: web, request_headers: { set: { X-Forwarded-Proto: '1' } } }"),
 		["4:46", '"forwarded_trusted"'],
 	],
 	[requestRoutes("{ to: web, response_headers: { set: { Via: x } } }"), ["4:47", '"via" of the listener']],

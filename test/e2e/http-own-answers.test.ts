@@ -29,7 +29,9 @@ scenario("each fault of a head has its status, in a first request and in a later
 		[400, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"],
 		[431, get("/", "a.test", `X: ${"x".repeat(17_000)}\r\n`)],
 		[414, get(`/${"x".repeat(17_000)}`)],
-		[505, "GET / HTTP/1.2\r\nHost: a.test\r\n\r\n"],
+		[505, "GET / HTTP/3.0\r\nHost: a.test\r\n\r\n"],
+		[405, "TRACE / HTTP/1.1\r\nHost: a.test\r\n\r\n"],
+		[400, "OPTIONS / HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: x\r\n\r\n"],
 	];
 	for (const [status, text] of faults) {
 		assert.match(await ask(scenario, gateway.port(), text), new RegExp(`^HTTP/1\\.1 ${status} `));
@@ -47,6 +49,27 @@ scenario("each fault of a head has its status, in a first request and in a later
 		"each is counted by its cause",
 	);
 	assert.equal(upstream.peers.length, 1);
+});
+
+scenario("OPTIONS goes on as often as it may, and is answered here when it may not", async (scenario) => {
+	const { gateway } = await startRequests(
+		scenario,
+		answering((asked) => ok(/^Max-Forwards: .*$/m.exec(asked)?.[0] ?? "none")),
+		{ listener: "log_requests: all" },
+	);
+	const client = await dial(scenario, gateway.port());
+	const options = async (fields: string) => {
+		await client.send(`OPTIONS * HTTP/1.1\r\nHost: a.test\r\n${fields}\r\n`);
+		return await message(client);
+	};
+	assert.match((await options("Max-Forwards: 0\r\n")).head, /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\nAllow: GET, /);
+	assert.equal((await options("Max-Forwards: 1\r\n")).body, "Max-Forwards: 0");
+	assert.equal((await options("")).body, "none");
+	assert.equal((await options("Connection: Max-Forwards\r\nMax-Forwards: 0\r\n")).body, "none");
+	client.end();
+	const line = await gateway.logged(({ message }) => message === "request");
+	const { status, answered_by, reason } = line as unknown as Record<string, unknown>;
+	assert.deepEqual([status, answered_by, reason], [200, "sluice", null]);
 });
 
 scenario("HEAD gets the head of an answer and no body, whoever answers", async (scenario) => {

@@ -173,7 +173,7 @@ upstreams: { all: "${upstream.address}" }
 			"GET / HTTP/1.1\r\nHost: one.test\r\nHost: two.test\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost : one.test\r\n\r\n",
 			"GET / HTTP/1.1\r\nHost: one.test\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-			"GET / HTTP/1.2\r\nHost: one.test\r\n\r\n",
+			"GET / HTTP/3.0\r\nHost: one.test\r\n\r\n",
 			`GET / HTTP/1.1\r\nHost: one.test\r\nX: ${"x".repeat(20_000)}\r\n\r\n`,
 		];
 		for (const text of bad) {

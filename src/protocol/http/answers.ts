@@ -5,7 +5,7 @@
 
 /** Statuses that {@link answer} has. */
 export const ANSWER_STATUSES = [
-	400, 403, 404, 405, 408, 413, 414, 421, 426, 429, 431, 501, 502, 503, 504, 505,
+	200, 400, 403, 404, 405, 408, 413, 414, 421, 426, 429, 431, 501, 502, 503, 504, 505,
 ] as const;
 
 export type AnswerStatus = (typeof ANSWER_STATUSES)[number];
@@ -17,15 +17,19 @@ interface Answer {
 	readonly fields?: string;
 }
 
+/** The field is a must with 405 (RFC 9110, 15.5.6); what an upstream allows is not known here. */
+const ALLOW = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n";
+
 const ANSWERS: Readonly<Record<AnswerStatus, Answer>> = {
+	// To OPTIONS that may go no further (RFC 9110, 7.6.2).
+	200: { reason: "OK", sentence: "this is the gateway's own answer", fields: ALLOW },
 	400: { reason: "Bad Request", sentence: "the request is malformed" },
 	403: { reason: "Forbidden", sentence: "this request is refused here" },
 	404: { reason: "Not Found", sentence: "no route leads to this host and path" },
 	405: {
 		reason: "Method Not Allowed",
 		sentence: "this method is not allowed here",
-		// The field is a must (RFC 9110, 15.5.6); what an upstream allows is not known here.
-		fields: "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n",
+		fields: ALLOW,
 	},
 	408: { reason: "Request Timeout", sentence: "the request did not come in time" },
 	413: { reason: "Content Too Large", sentence: "the content is larger than is taken here" },

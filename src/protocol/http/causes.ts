@@ -72,6 +72,10 @@ export const HTTP_CAUSES = [
 	/** A trailer field that frames, routes or identifies: it would come too late (RFC 9110, 6.5.1). */
 	{ name: "trailer_forbidden", status: 400 },
 	{ name: "trailers_too_large", status: 431 },
+	/** TRACE sends a request back as it came here, with what routes add to it, secrets for one. */
+	{ name: "method_trace", status: 405 },
+	/** Max-Forwards of OPTIONS is not one number (RFC 9110, 7.6.2). */
+	{ name: "max_forwards", status: 400 },
 ] as const satisfies readonly HttpCause[];
 
 export type HttpCauseName = (typeof HTTP_CAUSES)[number]["name"];
@@ -119,6 +123,8 @@ export const BAD_CHUNK_END = indexOf("chunk_end");
 export const BAD_TRAILER = indexOf("trailer");
 export const TRAILER_FORBIDDEN = indexOf("trailer_forbidden");
 export const TRAILERS_TOO_LARGE = indexOf("trailers_too_large");
+export const METHOD_TRACE_REFUSED = indexOf("method_trace");
+export const BAD_MAX_FORWARDS = indexOf("max_forwards");
 
 /** The status that answers a client whose request was refused for `cause`. */
 export function statusOf(cause: number): number {

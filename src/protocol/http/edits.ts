@@ -6,6 +6,7 @@ import {
 	FIELD_LAST_DROPPED,
 	FIELD_LAST_FORWARDING,
 	FIELD_LAST_FRAMING,
+	FIELD_LAST_WRITTEN,
 	FIELD_SEC_WEBSOCKET_ACCEPT,
 	FIELD_SEC_WEBSOCKET_KEY,
 	FIELD_SEC_WEBSOCKET_VERSION,
@@ -93,7 +94,7 @@ export function checkName(name: string): void {
 	if (isOurs || OURS.has(id)) {
 		throw new FieldEditError(name, "belongs to the connection, and the gateway writes it itself");
 	}
-	if (id > FIELD_LAST_DROPPED && id <= FIELD_LAST_FORWARDING) {
+	if (id > FIELD_LAST_DROPPED && id <= FIELD_LAST_WRITTEN) {
 		throw new FieldEditError(
 			name,
 			"says who the client is: it is set by the gateway, see `forwarded_trusted`",

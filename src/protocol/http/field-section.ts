@@ -31,22 +31,25 @@ import {
 	FIELD_LAST_FORWARDING,
 	FIELD_LAST_FRAMING,
 	FIELD_LOOKALIKE,
+	FIELD_MAX_FORWARDS,
 	FIELD_TRANSFER_ENCODING,
 	FIELD_UPGRADE,
+	FIELD_VIA,
 	fieldIdOf,
 	NOMINATED,
 } from "./field-names.js";
 import {
 	COLON,
 	CR,
+	EQUALS,
 	HT,
 	IS_TOKEN,
 	IS_VALUE,
 	isSameIgnoringCase,
 	isSpace,
-	isToken,
 	LF,
 	ListMember,
+	SEMICOLON,
 	SP,
 	skip,
 	ZERO,
@@ -60,6 +63,9 @@ export const FIELDS_LIMIT = 100;
  * so their number is what bounds that work.
  */
 export const CONNECTION_OPTIONS_LIMIT = 16;
+
+/** More than any chain of proxies: a count beyond it is lowered to it, as RFC 9110, 7.6.2 allows. */
+export const MAX_FORWARDS_LIMIT = 999;
 
 /** What the functions of this folder return instead of a position. `cause` holds the rest of the answer. */
 export const INCOMPLETE = -1;
@@ -93,8 +99,11 @@ export class FieldSection {
 	hasConnectionUpgrade = false;
 	/** There is an Upgrade field with a value. */
 	hasUpgrade = false;
-	/** Expect says `100-continue` (RFC 9110, 10.1.1). */
-	hasExpectContinue = false;
+	/** Which field says that 100 is expected (RFC 9110, 10.1.1); -1: none. See {@link isStripped}. */
+	expectIndex = -1;
+	/** Which field is Max-Forwards, -1: none; and how many, at most {@link MAX_FORWARDS_LIMIT}, -1: no number, or repeated. */
+	maxForwardsIndex = -1;
+	maxForwards = -1;
 	/** Which field is Host; -1: none. */
 	hostIndex = -1;
 	/** Why it was refused: one of HTTP_CAUSES. */
@@ -111,7 +120,9 @@ export class FieldSection {
 		this.hasKeepAlive = false;
 		this.hasConnectionUpgrade = false;
 		this.hasUpgrade = false;
-		this.hasExpectContinue = false;
+		this.expectIndex = -1;
+		this.maxForwardsIndex = -1;
+		this.maxForwards = -1;
 		this.hostIndex = -1;
 		this.cause = NO_CAUSE;
 		this.#optionCount = 0;
@@ -196,13 +207,22 @@ export class FieldSection {
 			case FIELD_EXPECT:
 				for (let from = start; member.read(bytes, from, end); from = member.next) {
 					if (equalsIgnoringCase(bytes, member.start, member.end, TOKEN_100_CONTINUE)) {
-						this.hasExpectContinue = true;
+						this.expectIndex = index;
 					}
 				}
+				return true;
+			case FIELD_MAX_FORWARDS:
+				this.maxForwards = this.maxForwardsIndex < 0 ? readMaxForwards(bytes, start, end) : -1;
+				this.maxForwardsIndex = index;
 				return true;
 			default:
 				return true;
 		}
+	}
+
+	/** Whether a Connection option names the field: it ends here (RFC 9110, 7.6.1), and what ends here decides nothing. */
+	isStripped(index: number): boolean {
+		return at(this.ids, index) >= NOMINATED;
 	}
 
 	/** One field, digits only; fifteen of them, because more would not be a safe integer. */
@@ -235,36 +255,40 @@ export class FieldSection {
 			return true;
 		}
 		for (let from = start; member.read(bytes, from, end); from = member.next) {
-			const length = member.end - member.start;
+			const optionEnd = endOfOption(bytes, member.start, member.end);
+			if (optionEnd === NOT_AN_OPTION) return this.#refuse(BAD_CONNECTION_OPTION);
+			const length = optionEnd - member.start;
 			if (length === 0) continue;
 			if (length === TOKEN_KEEP_ALIVE.length) {
-				if (equalsIgnoringCase(bytes, member.start, member.end, TOKEN_KEEP_ALIVE)) {
+				if (equalsIgnoringCase(bytes, member.start, optionEnd, TOKEN_KEEP_ALIVE)) {
 					this.hasKeepAlive = true;
 					continue;
 				}
 			} else if (length === TOKEN_CLOSE.length) {
-				if (equalsIgnoringCase(bytes, member.start, member.end, TOKEN_CLOSE)) {
+				if (equalsIgnoringCase(bytes, member.start, optionEnd, TOKEN_CLOSE)) {
 					this.hasClose = true;
 					continue;
 				}
 			} else if (length === TOKEN_UPGRADE.length) {
-				if (equalsIgnoringCase(bytes, member.start, member.end, TOKEN_UPGRADE)) {
+				if (equalsIgnoringCase(bytes, member.start, optionEnd, TOKEN_UPGRADE)) {
 					this.hasConnectionUpgrade = true;
 					continue;
 				}
 			}
-			if (!this.#takeOption(bytes, member.start, member.end)) return false;
+			if (!this.#takeOption(bytes, member.start, optionEnd)) return false;
 		}
 		return true;
 	}
 
 	/** Remembers an option that names a field which is not dropped anyway. */
 	#takeOption(bytes: Uint8Array, start: number, end: number): boolean {
-		if (!isToken(bytes, start, end)) return this.#refuse(BAD_CONNECTION_OPTION);
 		const id = fieldIdOf(bytes, start, end);
 		// Hop-by-hop by nature, so naming it is right (some large caches do); it goes on with the chunks all the same.
 		if (id === FIELD_TRANSFER_ENCODING) return true;
 		if (id > FIELD_LAST_FORWARDING && id <= FIELD_LAST_FRAMING) return this.#refuse(BAD_CONNECTION_OPTION);
+		// What is said of the client and of the way is for the server behind: a client that could have a trusted proxy's
+		// word taken out would pass for that proxy.
+		if (id === FIELD_VIA || (id > FIELD_LAST_DROPPED && id <= FIELD_LAST_FORWARDING)) return true;
 		if (id !== 0 && id <= FIELD_LAST_DROPPED && id !== FIELD_LOOKALIKE) return true;
 		const count = this.#optionCount;
 		if (count === CONNECTION_OPTIONS_LIMIT) return this.#refuse(BAD_CONNECTION_OPTION);
@@ -298,6 +322,34 @@ export class FieldSection {
 		this.cause = cause;
 		return false;
 	}
+}
+
+const NOT_AN_OPTION = -1;
+
+/**
+ * Where the option ends that the member bytes[start, end) of a Connection list is. It is a token, but some senders put
+ * parameters behind it, `keep-alive; timeout=5, max=100`, which belong in Keep-Alive (RFC 2068, 19.7.1.1): they say
+ * nothing here, and one behind a comma is an empty option. NOT_AN_OPTION: anything else.
+ */
+function endOfOption(bytes: Uint8Array, start: number, end: number): number {
+	const tokenEnd = skip(bytes, start, end, IS_TOKEN);
+	let position = tokenEnd;
+	while (position < end && isSpace(at(bytes, position))) position++;
+	if (position === end) return tokenEnd;
+	if (tokenEnd === start) return NOT_AN_OPTION;
+	const next = at(bytes, position);
+	if (next === SEMICOLON) return tokenEnd;
+	return next === EQUALS ? start : NOT_AN_OPTION;
+}
+
+/** `-1` for what is no number (RFC 9110, 7.6.2). A larger one than is counted here is as good as the largest. */
+function readMaxForwards(bytes: Uint8Array, start: number, end: number): number {
+	let count = start === end ? -1 : 0;
+	for (let i = start; i < end; i++) {
+		if (!isDigit(at(bytes, i))) return -1;
+		count = Math.min(count * 10 + at(bytes, i) - ZERO, MAX_FORWARDS_LIMIT);
+	}
+	return count;
 }
 
 /**

@@ -13,6 +13,7 @@ import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../verdict.js";
 import { Authority } from "./authority.js";
 import {
 	BAD_HTTP_VERSION,
+	BAD_MAX_FORWARDS,
 	BAD_METHOD,
 	BAD_TARGET,
 	BARE_CR,
@@ -23,6 +24,7 @@ import {
 	HOST_MISSING,
 	HTTP_VERSION_UNSUPPORTED,
 	METHOD_CONNECT_REFUSED,
+	METHOD_TRACE_REFUSED,
 	METHOD_UNKNOWN,
 	NO_CAUSE,
 	statusOf,
@@ -45,7 +47,14 @@ import {
 	ZERO,
 } from "./grammar.js";
 import { HEAD_LIMIT_BYTES, missingBytes, resumeFrom } from "./head-end.js";
-import { METHOD_CONNECT, METHOD_NONE, METHOD_OPTIONS, METHOD_OTHER, methodOf } from "./methods.js";
+import {
+	METHOD_CONNECT,
+	METHOD_NONE,
+	METHOD_OPTIONS,
+	METHOD_OTHER,
+	METHOD_TRACE,
+	methodOf,
+} from "./methods.js";
 
 // The forms of a target (RFC 9112, 3.2). The authority-form belongs to CONNECT, and to nothing else.
 export const TARGET_ORIGIN = 0;
@@ -84,7 +93,7 @@ export class RequestHead {
 	 * Empty for HTTP/1.0 without Host, and for `OPTIONS *` with an empty one.
 	 */
 	readonly authority = new Authority();
-	/** HTTP/1.0 or HTTP/1.1. */
+	/** HTTP/1.0, or HTTP/1.1 and what may come after it. */
 	versionMinor: 0 | 1 = 0;
 	/** From `start` to just past the empty line: what is taken from the connection. */
 	headLength = 0;
@@ -97,6 +106,8 @@ export class RequestHead {
 	keepAlive = false;
 	/** The client waits for 100 before it sends the body (RFC 9110, 10.1.1; 1.1 only). */
 	expectContinue = false;
+	/** With OPTIONS: how often it may be passed on (RFC 9110, 7.6.2); -1: as often as need be. */
+	maxForwards = -1;
 	/** `Connection: upgrade` and an Upgrade field (RFC 9110, 7.8; 1.1 only). */
 	wantsUpgrade = false;
 	/** With NEED_MORE: at least so many bytes, counted from `start`, make up any valid head that begins so. */
@@ -225,7 +236,8 @@ function readVersion(bytes: Uint8Array, start: number, limit: number, out: Reque
 	const after = at(bytes, end);
 	if (after === LF) return broken(out, BARE_LF);
 	if (after !== CR) return broken(out, BAD_HTTP_VERSION);
-	if (major !== ZERO + 1 || minor > ZERO + 1) return broken(out, HTTP_VERSION_UNSUPPORTED);
+	if (major !== ZERO + 1) return broken(out, HTTP_VERSION_UNSUPPORTED);
+	// A later minor version means no less (RFC 9110, 2.5), and goes on as 1.1.
 	out.versionMinor = minor === ZERO ? 0 : 1;
 	if (limit === end + 1) return INCOMPLETE;
 	return at(bytes, end + 1) === LF ? end + 2 : broken(out, BARE_CR);
@@ -250,8 +262,13 @@ function conclude(bytes: Uint8Array, out: RequestHead): number {
 	// `close` wins over `keep-alive` (RFC 9112, 9.3).
 	out.keepAlive = !fields.hasClose && (isHttp11 || fields.hasKeepAlive);
 	// Without a body there is nothing to wait with, and 1.0 does not know it (RFC 9110, 10.1.1).
-	out.expectContinue =
-		fields.hasExpectContinue && isHttp11 && (out.framing === FRAMING_CHUNKED || out.contentLength > 0);
+	const hasBody = out.framing === FRAMING_CHUNKED || out.contentLength > 0;
+	const expects = fields.expectIndex >= 0 && !fields.isStripped(fields.expectIndex);
+	out.expectContinue = expects && isHttp11 && hasBody;
+	if (out.method === METHOD_OPTIONS && fields.maxForwardsIndex >= 0) {
+		if (fields.maxForwards < 0) return BAD_MAX_FORWARDS;
+		if (!fields.isStripped(fields.maxForwardsIndex)) out.maxForwards = fields.maxForwards;
+	}
 	out.wantsUpgrade = isHttp11 && fields.hasConnectionUpgrade && fields.hasUpgrade;
 	return NO_CAUSE;
 }
@@ -279,7 +296,8 @@ function readHost(bytes: Uint8Array, out: RequestHead): number {
  */
 export function refusalOfMethod(method: number): number {
 	if (method === METHOD_NONE) return METHOD_UNKNOWN;
-	return method === METHOD_CONNECT ? METHOD_CONNECT_REFUSED : NO_CAUSE;
+	if (method === METHOD_CONNECT) return METHOD_CONNECT_REFUSED;
+	return method === METHOD_TRACE ? METHOD_TRACE_REFUSED : NO_CAUSE;
 }
 
 function broken(out: RequestHead, cause: number): number {
@@ -311,6 +329,7 @@ function clear(out: RequestHead): void {
 	out.contentLength = 0;
 	out.keepAlive = false;
 	out.expectContinue = false;
+	out.maxForwards = -1;
 	out.wantsUpgrade = false;
 	out.needBytes = 0;
 	out.scanFrom = 0;

@@ -2,8 +2,7 @@
  * Heads as they leave the gateway: what belongs to one connection is taken out (RFC 9110, 7.6.1), and what the
  * next reader has to know about the last one is put in.
  *
- * Transfer-Encoding stays although it is hop-by-hop: bodies pass with their framing untouched. A message of
- * HTTP/1.0 goes on as HTTP/1.0, against the general rule of RFC 9110, 6.2 that each sender writes its own version:
+ * A request's framing is written anew, in one spelling. A message of HTTP/1.0 goes on as HTTP/1.0, against the general rule of RFC 9110, 6.2 that each sender writes its own version:
  * sent as 1.1, it would invite a chunked response, which a 1.0 client must not be given (RFC 9112, 6.1), and
  * unchunking would be a copy of every byte for the sake of clients of 1996. Responses are 1.1 to all clients.
  */
@@ -15,16 +14,18 @@ import {
 	FIELD_CONTENT_LENGTH,
 	FIELD_EXPECT,
 	FIELD_FORWARDED,
-	FIELD_HOST,
+	FIELD_IDENTITY,
 	FIELD_LAST_DROPPED,
 	FIELD_LAST_FORWARDING,
+	FIELD_LAST_FRAMING,
+	FIELD_MAX_FORWARDS,
 	FIELD_UPGRADE,
 	FIELD_X_FORWARDED_FOR,
 	FIELD_X_FORWARDED_HOST,
 	FIELD_X_FORWARDED_PROTO,
 	NOMINATED,
 } from "./field-names.js";
-import { FRAMING_CLOSE } from "./framing.js";
+import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "./framing.js";
 import { COMMA, CR, IS_TOKEN, isSpellingOf, LF, QUESTION, QUOTE, SLASH, SP, ZERO } from "./grammar.js";
 import { METHOD_OPTIONS } from "./methods.js";
 import { type RequestHead, TARGET_ABSOLUTE } from "./request.js";
@@ -52,6 +53,11 @@ const HTTPS = ascii("https");
 const CONNECTION_CLOSE = ascii("Connection: close\r\n");
 const CONNECTION_KEEP_ALIVE = ascii("Connection: keep-alive\r\n");
 const CONNECTION_UPGRADE = ascii("Connection: upgrade\r\n");
+const UPGRADE_WEBSOCKET = ascii("Upgrade: websocket\r\nConnection: upgrade\r\n");
+const CONTENT_LENGTH = ascii("Content-Length: ");
+const TRANSFER_ENCODING_CHUNKED = ascii("Transfer-Encoding: chunked\r\n");
+const EXPECT_CONTINUE = ascii("Expect: 100-continue\r\n");
+const MAX_FORWARDS = ascii("Max-Forwards: ");
 const CONNECTION_UPGRADE_CLOSE = ascii("Connection: upgrade, close\r\n");
 const VIA = ascii("Via: 1.");
 const COLON_SP = ascii(": ");
@@ -88,7 +94,7 @@ export class RequestRewrite {
 	subject: Uint8Array = NOTHING;
 	subjectStart = 0;
 	subjectEnd = 0;
-	/** The request asks for an upgrade that we let pass; otherwise Upgrade is removed. */
+	/** The request opens a WebSocket; no other upgrade is passed on. */
 	keepsUpgrade = false;
 	/** The upstream connection ends with this request. */
 	closes = false;
@@ -161,7 +167,7 @@ export function writeRequestHead(
 	if (options.subjectName !== undefined && options.subjectEnd > options.subjectStart) writeSubject(options);
 	if (options.via !== null) writeVia(options.via, head.versionMinor);
 	writer.bytes(options.edits.lines);
-	if (options.keepsUpgrade) writer.bytes(CONNECTION_UPGRADE);
+	if (options.keepsUpgrade) writer.bytes(UPGRADE_WEBSOCKET);
 	else if (options.closes) writer.bytes(CONNECTION_CLOSE);
 	else if (head.versionMinor === 0) writer.bytes(CONNECTION_KEEP_ALIVE);
 	return finish(position);
@@ -205,28 +211,46 @@ function copyRequestFields(source: Uint8Array, head: RequestHead, options: Reque
 	const { edits, subjectName } = options;
 	for (let index = 0; index < count; index++) {
 		const id = at(ids, index);
-		if (id !== 0 && !passes(id, head.versionMinor, options)) continue;
+		if (id !== 0 && !passes(id, options)) continue;
 		const nameStart = spans[index * 4] as number;
 		const nameEnd = spans[index * 4 + 1] as number;
 		if (edits.dropped.length > 0 && edits.drops(source, nameStart, nameEnd)) continue;
 		if (subjectName !== undefined && isSpellingOf(source, nameStart, nameEnd, subjectName)) continue;
-		copyField(source, spans, index);
+		if (id === FIELD_MAX_FORWARDS && head.maxForwards >= 0)
+			writeMaxForwards(Math.max(0, head.maxForwards - 1));
+		else copyField(source, spans, index);
 	}
+	writeRequestFraming(head);
+}
+
+/** In our own spelling: what is copied, blanks and all, the next reader may read in another way. */
+function writeRequestFraming(head: RequestHead): void {
+	if (head.framing === FRAMING_CHUNKED) writer.bytes(TRANSFER_ENCODING_CHUNKED);
+	else if (head.framing === FRAMING_LENGTH) {
+		writer.bytes(CONTENT_LENGTH);
+		writer.number(head.contentLength);
+		writeLineEnd();
+	}
+	if (head.expectContinue) writer.bytes(EXPECT_CONTINUE);
+}
+
+function writeMaxForwards(count: number): void {
+	writer.bytes(MAX_FORWARDS);
+	writer.number(count);
+	writeLineEnd();
 }
 
 /** Whether a request's field with this id is copied as it is. */
-function passes(id: number, versionMinor: number, options: RequestRewrite): boolean {
-	if (id === FIELD_UPGRADE || id === (FIELD_UPGRADE | NOMINATED)) return options.keepsUpgrade;
-	if (id <= FIELD_LAST_DROPPED || id >= NOMINATED || id === FIELD_HOST) return false;
+function passes(id: number, options: RequestRewrite): boolean {
+	if (id <= FIELD_LAST_DROPPED || id >= NOMINATED) return false;
 	if (id <= FIELD_LAST_FORWARDING) {
 		if (!options.isTrusted) return false;
 		// Those that are written below are added to, there; the others are kept.
 		if (id === FIELD_FORWARDED) return !options.sendsForwarded;
-		const isOurs = id <= FIELD_X_FORWARDED_HOST;
-		return !isOurs || !options.sendsXForwarded;
+		return id === FIELD_IDENTITY || !options.sendsXForwarded;
 	}
-	// A 1.0 client does not wait, and must not be sent a 100 (RFC 9110, 10.1.1).
-	return id !== FIELD_EXPECT || versionMinor === 1;
+	// These are written anew.
+	return id > FIELD_LAST_FRAMING && id !== FIELD_EXPECT;
 }
 
 /** Copies a line as it came, white space around the value excepted. */

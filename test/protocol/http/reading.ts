@@ -27,6 +27,7 @@ export interface ReadRequest {
 	contentLength: number;
 	keepAlive: boolean;
 	expectContinue: boolean;
+	maxForwards: number;
 	wantsUpgrade: boolean;
 }
 
@@ -82,6 +83,7 @@ export function parseRequestOutcome(
 			contentLength: request.contentLength,
 			keepAlive: request.keepAlive,
 			expectContinue: request.expectContinue,
+			maxForwards: request.maxForwards,
 			wantsUpgrade: request.wantsUpgrade,
 		},
 	};

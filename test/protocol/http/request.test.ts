@@ -5,13 +5,19 @@ import { causeName, HTTP_CAUSES, statusOf } from "../../../src/protocol/http/cau
 import {
 	FIELD_CONNECTION,
 	FIELD_HOST,
+	FIELD_IDENTITY,
 	FIELD_LOOKALIKE,
 	FIELD_TRANSFER_ENCODING,
 	FIELD_X_FORWARDED_FOR,
-	FIELD_X_FORWARDED_OTHER,
+	KNOWN_NAMES,
 	NOMINATED,
+	OTHER_IDENTITIES,
 } from "../../../src/protocol/http/field-names.js";
-import { CONNECTION_OPTIONS_LIMIT, FIELDS_LIMIT } from "../../../src/protocol/http/field-section.js";
+import {
+	CONNECTION_OPTIONS_LIMIT,
+	FIELDS_LIMIT,
+	MAX_FORWARDS_LIMIT,
+} from "../../../src/protocol/http/field-section.js";
 import { FRAMING_CHUNKED, FRAMING_LENGTH, FRAMING_NONE } from "../../../src/protocol/http/framing.js";
 import { HEAD_BROKEN, HEAD_LIMIT_BYTES, headEnd } from "../../../src/protocol/http/head-end.js";
 import {
@@ -29,6 +35,7 @@ import {
 	TARGET_AUTHORITY,
 	TARGET_ORIGIN,
 } from "../../../src/protocol/http/request.js";
+import { checkWebSocketRequest, WEBSOCKET_VALID } from "../../../src/protocol/http/upgrade.js";
 import { latin1, parseEverywhere, parseGrowing, sample, sampleNames } from "../samples.js";
 import {
 	COMPLETE,
@@ -108,6 +115,7 @@ test("methods are tokens, and those that nobody behind us may know are not answe
 	}
 	for (const method of ["get", "FOO", "GETT", "PRI", "G'T~"]) assert.equal(refusal(method), "method_unknown");
 	assert.equal(refusal("CONNECT", "a.example:443"), "method_connect");
+	assert.equal(refusal("TRACE"), "method_trace");
 	for (const method of ["", "G\0ET", "G(T", " GET", "GET\t"]) {
 		assert.equal(refusalOf(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`), "method", method);
 	}
@@ -154,8 +162,11 @@ test("the target is a path, an http URI or, for OPTIONS, an asterisk", () => {
 	}
 });
 
-test("versions other than 1.0 and 1.1 are answered 505, nonsense 400", () => {
-	for (const version of ["HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "HTTP/3.0"]) {
+test("versions after 1.1 are read as 1.1, others than 1.x answered 505, nonsense 400", () => {
+	for (const version of ["HTTP/1.2", "HTTP/1.9"]) {
+		assert.equal(readRequest(`GET / ${version}\r\nHost: a\r\n\r\n`).versionMinor, 1, version);
+	}
+	for (const version of ["HTTP/2.0", "HTTP/0.9", "HTTP/3.0"]) {
 		assert.equal(refusalOf(`GET / ${version}\r\nHost: a\r\n\r\n`), "http_version_unsupported", version);
 	}
 	for (const version of [
@@ -293,7 +304,10 @@ test("request smuggling: two lengths, or one that two readers could measure diff
 		["connection_option", ["Content-Length: 5", "Connection: Content-Length"]],
 		["connection_option", ["Connection: host"]],
 		["connection_option", ["Connection: a b"]],
-		["connection_option", ["Connection: close;q=1"]],
+		["connection_option", ["Connection: close q"]],
+		["connection_option", ["Connection: ;close"]],
+		["connection_option", ['Connection: "close"']],
+		["connection_option", ["Content-Length: 5", "Connection: Content-Length;q=1"]],
 	];
 	for (const [cause, lines] of cases) {
 		const first = lines[0] === "Transfer-Encoding:" ? "transfer_encoding" : cause;
@@ -340,6 +354,11 @@ test("the connection is kept as version and Connection say, and close wins", () 
 	assert.equal(keeps(1, "Connection: closed"), true);
 	assert.equal(keeps(1, "Connection: keep-alive, close"), false);
 	assert.equal(keeps(0, "Connection: close", "Connection: keep-alive"), false);
+	// Parameters say nothing, nor does one that follows a comma.
+	assert.equal(keeps(1, "Connection: keep-alive; timeout=5"), true);
+	assert.equal(keeps(0, "Connection: Keep-Alive ;timeout=5, max=100"), true);
+	assert.equal(keeps(0, "Connection: timeout=5, max = 100"), false);
+	assert.equal(keeps(1, "Connection: close;q=1"), false);
 	assert.equal(keeps(1, "Keep-Alive: close", "Proxy-Connection: close"), true);
 });
 
@@ -352,6 +371,60 @@ test("100 is expected only by 1.1, and only with a body to come", () => {
 	assert.equal(expects(1, "Expect: 100-continue", "Content-Length: 0"), false);
 	assert.equal(expects(1, "Expect: 100-continued", "Content-Length: 1"), false);
 	assert.equal(expects(0, "Expect: 100-continue", "Content-Length: 1"), false);
+});
+
+test("what a Connection option takes out decides nothing, and what decides cannot be taken out", () => {
+	const expecting = ["Expect: 100-continue", "Content-Length: 1"];
+	for (const connection of ["Connection: Expect", "Connection: close, EXPECT;x"]) {
+		assert.equal(readRequest(withFields(...expecting, connection)).expectContinue, false);
+		assert.equal(readRequest(withFields(connection, ...expecting)).expectContinue, false);
+	}
+	for (const name of ["Host", "content-length"])
+		assert.equal(refusalOf(withFields(`Connection: ${name}`)), "connection_option");
+	const kept = [
+		"Transfer-Encoding: chunked",
+		"X-Forwarded-For: 1",
+		"Forwarded: for=x",
+		"X-Real-IP: 1",
+		"Via: 1.1 x",
+	];
+	const connection = `Connection: ${kept.map((line) => line.split(":")[0]).join(", ")}`;
+	const read = readRequest(withFields(...kept, connection));
+	assert.equal(read.framing, FRAMING_CHUNKED);
+	assert.deepEqual(
+		read.ids.filter((id) => id >= NOMINATED),
+		[],
+	);
+	const socket = [
+		"Upgrade: websocket",
+		"Sec-WebSocket-Version: 13",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+	];
+	const head = new RequestHead();
+	const check = (text: string) => {
+		assert.equal(parseRequest(latin1(text), 0, text.length, head), COMPLETE);
+		return checkWebSocketRequest(latin1(text), head);
+	};
+	assert.equal(check(withFields(...socket, "Connection: upgrade")), WEBSOCKET_VALID);
+	for (const name of ["Sec-WebSocket-Key", "Sec-WebSocket-Version"])
+		assert.notEqual(check(withFields(...socket, `Connection: upgrade, ${name}`)), WEBSOCKET_VALID, name);
+});
+
+test("Max-Forwards counts for OPTIONS, and is one number", () => {
+	const count = (method: string, ...lines: string[]) =>
+		readRequest(`${method} / HTTP/1.1\r\nHost: a\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`)
+			.maxForwards;
+	assert.equal(count("OPTIONS"), -1);
+	assert.equal(count("OPTIONS", "max-forwards: 0"), 0);
+	assert.equal(count("OPTIONS", "Max-Forwards: 007"), 7);
+	assert.equal(count("OPTIONS", "Max-Forwards: 99999999999999999999999"), MAX_FORWARDS_LIMIT);
+	assert.equal(count("OPTIONS", "Max-Forwards: 0", "Connection: max-forwards"), -1);
+	assert.equal(count("GET", "Max-Forwards: 0"), -1);
+	assert.equal(count("GET", "Max-Forwards: x"), -1);
+	for (const lines of [["-1"], [""], ["1, 1"], ["1", "1"], ["x"]]) {
+		const fields = lines.map((value) => `Max-Forwards: ${value}\r\n`).join("");
+		assert.equal(refusalOf(`OPTIONS * HTTP/1.1\r\nHost: a\r\n${fields}\r\n`), "max_forwards", fields);
+	}
 });
 
 test("fields that a Connection option names are marked, wherever they stand", () => {
@@ -372,9 +445,19 @@ test("names that say who the client is are known in every spelling", () => {
 	assert.deepEqual(read.ids.slice(1), [
 		FIELD_X_FORWARDED_FOR,
 		FIELD_LOOKALIKE,
-		FIELD_X_FORWARDED_OTHER,
-		FIELD_X_FORWARDED_OTHER,
+		FIELD_IDENTITY,
+		FIELD_IDENTITY,
 	]);
+	for (const name of OTHER_IDENTITIES) {
+		const [id, spelled] = readRequest(
+			withFields(`${name.toUpperCase()}: 1`, `${name.replaceAll("-", "_")}: 1`),
+		).ids.slice(1);
+		assert.deepEqual([id, spelled], [FIELD_IDENTITY, FIELD_LOOKALIKE], name);
+	}
+	assert.equal(
+		new Set(KNOWN_NAMES.map((bytes) => Buffer.from(bytes).toString("latin1"))).size,
+		KNOWN_NAMES.length,
+	);
 	assert.deepEqual(
 		readRequest(withFields("X-Forwarded-: 1", "XX-Forwarded-For: 1", "Hos: x")).ids.slice(1),
 		[0, 0, 0],
@@ -421,7 +504,7 @@ test("every cause has a name of its own and a status", () => {
 	assert.equal(new Set(HTTP_CAUSES.map(({ name }) => name)).size, HTTP_CAUSES.length);
 	for (const [index, { status }] of HTTP_CAUSES.entries()) {
 		assert.equal(statusOf(index), status);
-		if (index > 0) assert.ok([400, 414, 431, 501, 505].includes(status));
+		if (index > 0) assert.ok([400, 405, 414, 431, 501, 505].includes(status));
 	}
 	const head = new RequestHead();
 	assert.equal(parseRequest(latin1("GET / HTTP/2.0\r\n"), 0, 16, head), MALFORMED);

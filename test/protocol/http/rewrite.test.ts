@@ -90,10 +90,10 @@ test("what belongs to one connection is taken out, everything else stays in its 
 		"Host: a.example",
 		"A: 1",
 		"Trailer: Sum",
-		"Transfer-Encoding: chunked",
-		"Expect: 100-continue",
 		"A: 2",
 		"E: ",
+		"Transfer-Encoding: chunked",
+		"Expect: 100-continue",
 		...XFF,
 	]);
 });
@@ -135,9 +135,10 @@ test("a stranger's word on who the client is is dropped, a trusted peer's is add
 	]);
 	assert.deepEqual(lines(request, options({ sendsXForwarded: false })).slice(2), []);
 	assert.equal(lines(request, options({ sendsXForwarded: false, isTrusted: true })).length, 9);
-	// A trusted peer may say that its own word is for us only.
-	const nominated = request.replace("Host:", "Connection: x-forwarded-for\r\nHost:");
-	assert.ok(lines(nominated, options({ isTrusted: true })).includes("X-Forwarded-For: 192.0.2.7"));
+	// A client whose Connection field a trusted proxy lets pass must not be able to pass for that proxy.
+	const nominated = request.replace("Host:", "Connection: x-forwarded-for, x-real-ip\r\nHost:");
+	const trusted = options({ sendsForwarded: true, isTrusted: true });
+	assert.deepEqual(lines(nominated, trusted), lines(request, trusted));
 });
 
 test("addresses are written as people write them", () => {
@@ -217,6 +218,42 @@ test("Via, Connection and Upgrade are written as the upstream needs them", () =>
 		),
 		["Upgrade: websocket", "Connection: upgrade"],
 	);
+	// Nothing else is offered beside it, and nothing that belongs to the offer goes on.
+	const offers =
+		"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: websocket, h2c\r\nUpgrade: TLS/1.2\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+	assert.deepEqual(lines(offers, socket).slice(2), ["Upgrade: websocket", "Connection: upgrade"]);
+	const bare = offers.replace("Connection: Upgrade, HTTP2-Settings\r\n", "");
+	assert.deepEqual(lines(bare, options({ sendsXForwarded: false })), ["GET / HTTP/1.1", "Host: a"]);
+});
+
+test("framing and expectations are written in one spelling, and only where they mean something", () => {
+	const written = (...fields: string[]) =>
+		lines(
+			`POST / HTTP/1.1\r\nHost: a\r\n${fields.map((line) => `${line}\r\n`).join("")}\r\n`,
+			options({ sendsXForwarded: false }),
+		).slice(2);
+	assert.deepEqual(written("Transfer-Encoding:\tchunked"), ["Transfer-Encoding: chunked"]);
+	assert.deepEqual(written("TRANSFER-ENCODING:ChunkeD "), ["Transfer-Encoding: chunked"]);
+	assert.deepEqual(written("content-length:\t00042 "), ["Content-Length: 42"]);
+	assert.deepEqual(written("Content-Length: 0"), ["Content-Length: 0"]);
+	assert.deepEqual(written("Content-Length: 999999999999999"), ["Content-Length: 999999999999999"]);
+	assert.deepEqual(written("Expect:\t100-Continue, x", "Content-Length: 1"), [
+		"Content-Length: 1",
+		"Expect: 100-continue",
+	]);
+	assert.deepEqual(written("Expect: 100-continue"), []);
+	assert.deepEqual(written("Expect: x", "Content-Length: 1"), ["Content-Length: 1"]);
+	assert.deepEqual(written("Connection: Expect", "Expect: 100-continue", "Content-Length: 1"), [
+		"Content-Length: 1",
+	]);
+	const forwards = (value: string) =>
+		lines(
+			`OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: ${value}\r\n\r\n`,
+			options({ sendsXForwarded: false }),
+		).slice(2);
+	assert.deepEqual(forwards("10"), ["Max-Forwards: 9"]);
+	assert.deepEqual(forwards("99999999999999999999"), ["Max-Forwards: 998"]);
+	assert.deepEqual(written("Max-Forwards: 10"), ["Max-Forwards: 10"]);
 });
 
 test("HTTP/1.0 goes on as HTTP/1.0, without what it does not know", () => {
