@@ -30,6 +30,8 @@ export interface Drill {
 	readonly connectionsInTurn?: true;
 	/** Descriptors that a target of the drill's own may have (ulimit -n). Default: all this machine gives. */
 	readonly descriptorLimit?: number;
+	/** Memory that a target of the drill's own may have (memory-group.ts), where the rights allow to bound it. */
+	readonly memoryGroupBytes?: number;
 	/** It runs this program of others. */
 	readonly program?: DrillProgram;
 	/** Wants a link of its own (network-namespace.ts), where the rights allow one. */

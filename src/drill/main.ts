@@ -6,6 +6,7 @@ import { toSvg } from "./chart.js";
 import { DRILLS } from "./drills/index.js";
 import { Helper } from "./helper.js";
 import { ephemeralPorts, listenQueue } from "./kernel-tables.js";
+import { type MemoryGroup, makeMemoryGroup } from "./memory-group.js";
 import type { UpstreamOrder } from "./messages.js";
 import { type Link, makeLink } from "./network-namespace.js";
 import { type DrillArguments, type DrillOptions, DrillUsageError, readOptions } from "./options.js";
@@ -85,7 +86,10 @@ async function drillTargets(options: DrillOptions, progress: Progress): Promise<
 	const recordings = [await drillGateway(options, ports, answers.helper, progress)];
 	const { drill, listener } = options;
 	if (options.bare && listener !== "tls") {
-		const start = guarded(() => startBare(listener, others.ports, drill.descriptorLimit), answers.helper);
+		const start = guarded(
+			(through) => startBare(listener, others.ports, drill.descriptorLimit, through),
+			answers.helper,
+		);
 		recordings.push(await drillOne(options, start, "the bare server listens on 127.0.0.1 only", progress));
 	}
 	await answers.helper.stop();
@@ -93,12 +97,15 @@ async function drillTargets(options: DrillOptions, progress: Progress): Promise<
 	return recordings;
 }
 
+/** Starts a target, through a command that runs the one behind it. */
+type Start = (through: readonly string[]) => Promise<Target>;
+
 type UpstreamHelper = Helper<UpstreamOrder, UpstreamPorts>;
 
 /** A target that ends also when this process is killed in a way that it cannot notice. */
-function guarded(start: () => Promise<Target>, guard: UpstreamHelper): () => Promise<Target> {
-	return async () => {
-		const target = await start();
+function guarded(start: Start, guard: UpstreamHelper): Start {
+	return async (through) => {
+		const target = await start(through);
 		const { pid } = target;
 		if (pid === null) return target;
 		guard.order({ do: "guard", pid });
@@ -129,7 +136,7 @@ async function drillGateway(
 	try {
 		return await drillOne(
 			options,
-			guarded(() => startGateway({ config, descriptorLimit, linkListener }), guard),
+			guarded((through) => startGateway({ config, descriptorLimit, through, linkListener }), guard),
 			link,
 			progress,
 		);
@@ -140,16 +147,28 @@ async function drillGateway(
 
 async function drillOne(
 	options: DrillOptions,
-	start: () => Promise<Target>,
+	start: Start,
 	link: Link | string,
 	progress: Progress,
 ): Promise<Recording> {
-	const target = await start();
+	const { drill, listener, plan, connections, seconds } = options;
+	const { ending } = drill;
+	const group = boundMemory(options);
+	const bound = group !== null && typeof group === "object" ? group : null;
 	try {
-		const { drill, listener, plan, connections, seconds } = options;
-		const { ending } = drill;
-		return await runDrill(target, { listener, plan, ending, connections, seconds, link, progress });
+		const target = await start(bound?.enter ?? []);
+		try {
+			return await runDrill(target, { listener, plan, ending, connections, seconds, link, group, progress });
+		} finally {
+			await target.stop();
+		}
 	} finally {
-		await target.stop();
+		bound?.remove();
 	}
+}
+
+function boundMemory({ drill, target }: DrillOptions): MemoryGroup | string | null {
+	if (drill.memoryGroupBytes === undefined) return null;
+	if (target !== null) return "a given target is in its own already";
+	return makeMemoryGroup(drill.memoryGroupBytes);
 }

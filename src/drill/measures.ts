@@ -67,6 +67,7 @@ export function measure(recording: Recording): Measures {
 		descriptorsPeak: peak(samples.map(({ descriptors }) => descriptors)),
 		memoryKeptBytes: minus(rest.residentBytes, last(samplesIn(recording, "calm"))?.residentBytes ?? null),
 		memoryDriftBytes: drift(recording),
+		socketMemoryPeakBytes: peak(samples.map(({ socketMemoryBytes }) => socketMemoryBytes)),
 		acceptQueuePeak: peak(samples.map(({ acceptQueue }) => acceptQueue)),
 		ledgerDiscrepancyMax: peak(samples.map(({ ledgerDiscrepancy }) => magnitude(ledgerDiscrepancy))),
 		cpuWhileFullCores: cpuWhileFull(samplesIn(recording, "attack")),
@@ -75,7 +76,17 @@ export function measure(recording: Recording): Measures {
 		notAsScripted: recording.connections - (ends["as scripted"] ?? 0),
 		resetByTarget: ends["reset by the target"] ?? 0,
 		sessionsPerSecond: assault.attackers.tookMs > 0 ? answered / (assault.attackers.tookMs / 1000) : null,
+		...groupMeasures(recording),
 		...assault.measures,
+	};
+}
+
+function groupMeasures({ group }: Recording): Measures {
+	if (group === null || typeof group === "string") return {};
+	return {
+		"group.limitBytes": group.limitBytes,
+		"group.peakBytes": group.peakBytes,
+		"group.oomKills": group.oomKills,
 	};
 }
 

@@ -39,6 +39,24 @@ export function readCpu(pids: readonly number[]): CpuReading {
 	return { statNs, schedstatNs: HAS_SCHEDSTAT ? schedstatNs : null };
 }
 
+/** Time of all cores of this machine since it started, in ticks. */
+export interface MachineCpu {
+	/** Programs ran that do not make way for others. */
+	readonly busy: number;
+	readonly all: number;
+}
+
+/** Programs of lower priority (nice) make way, so theirs counts as idle. */
+export function readMachineCpu(): MachineCpu {
+	// cpu user nice system idle iowait irq softirq steal …: proc_stat(5)
+	const [, user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] =
+		readFileSync("/proc/stat", "utf8")
+			.split("\n", 1)
+			.flatMap((line) => line.split(/\s+/).map(Number));
+	const busy = user + system + irq + softirq + steal;
+	return { busy, all: busy + nice + idle + iowait };
+}
+
 /** Where `cpuNs` comes from, for the report. */
 export const HAS_SCHEDSTAT =
 	existsSync("/proc/self/schedstat") && !/^0 /.test(readFileSync("/proc/self/schedstat", "utf8"));

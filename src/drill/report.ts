@@ -45,6 +45,12 @@ function describeTarget(target: TargetResult): string {
 		([reason, count]) => `${reason} ${formatCount(count)}`,
 	);
 	if (reasons.length > 0) lines.push(`sessions closed: ${reasons.join(", ")}`);
+	const limit = target.measures["group.limitBytes"] ?? null;
+	if (limit !== null)
+		lines.push(
+			`memory control group: at most ${formatBytes(target.measures["group.peakBytes"] ?? null)} of ${formatBytes(limit)} in use`,
+		);
+	lines.push(...target.errors.map((line) => `logged: ${line}`));
 	if (target.lastWords !== null) lines.push(`it has ended; its last words:\n${target.lastWords}`);
 	lines.push("", table(target.verdict.map(verdictRow)));
 	return lines.join("\n");

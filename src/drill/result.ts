@@ -50,6 +50,8 @@ export interface TargetResult {
 	readonly measures: Measures;
 	/** Quarters of a second, from the first phase on. */
 	readonly series: readonly Point[];
+	/** Errors that it logged, the first of them. */
+	readonly errors: readonly string[];
 	readonly lastWords: string | null;
 }
 
@@ -116,7 +118,10 @@ export function conclude(
 		},
 		outcome: targets.find(({ kind }) => kind !== "bare")?.outcome ?? "not held",
 		targets,
-		notRun: recordings.flatMap(({ assault }) => assault.notRun),
+		notRun: recordings.flatMap(({ assault, group, target }) => [
+			...assault.notRun,
+			...(typeof group === "string" ? [`${target.label} in a memory control group: ${group}`] : []),
+		]),
 	};
 }
 
@@ -147,6 +152,7 @@ function concludeTarget({ drill }: DrillOptions, recording: Recording): TargetRe
 		closedByReason: recording.closedByReason,
 		measures,
 		series: series(recording, startMs),
+		errors: recording.errors,
 		lastWords: recording.lastWords,
 	};
 }

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Assault, AssaultReport, Scene } from "./assault.js";
 import type { AttackEnding, ListenerKind, Plan } from "./drill.js";
 import { Helper } from "./helper.js";
+import type { MemoryGroup, MemoryGroupFigures } from "./memory-group.js";
 import type { Attempt, ClientAsk, ClientNews, ClientOrder } from "./messages.js";
 import type { Link } from "./network-namespace.js";
 import { isAlive } from "./proc.js";
@@ -48,7 +49,11 @@ export interface Recording {
 	readonly rest: Sample;
 	readonly alive: boolean;
 	readonly assault: AssaultReport;
+	/** Of the control group that bounded its memory, or why there was none; `null`: nobody asked. */
+	readonly group: MemoryGroupFigures | string | null;
 	readonly closedByReason: Readonly<Record<string, number>>;
+	/** Errors that the target logged, the first of them. */
+	readonly errors: readonly string[];
 	/** What the target wrote last, if it is no longer there. */
 	readonly lastWords: string | null;
 }
@@ -85,11 +90,13 @@ export interface RunOptions {
 	readonly connections: number;
 	readonly seconds: number;
 	readonly link: Link | string;
+	/** What bounds the target's memory, or why nothing does; `null`: nobody asked. */
+	readonly group: MemoryGroup | string | null;
 	readonly progress: Progress;
 }
 
 export async function runDrill(target: Target, options: RunOptions): Promise<Recording> {
-	const { listener, plan, ending, seconds, connections, link, progress } = options;
+	const { listener, plan, ending, seconds, connections, link, group, progress } = options;
 	const { deadline } = plan;
 	const deadlineMs = deadline === null ? null : target.kind === "given" ? deadline.givenMs : deadline.ownMs;
 	const scene: Scene = { target, connections, seconds, deadlineMs, link };
@@ -158,7 +165,9 @@ export async function runDrill(target: Target, options: RunOptions): Promise<Rec
 			rest,
 			alive,
 			assault: report,
+			group: typeof group === "object" ? (group?.read() ?? null) : group,
 			closedByReason: difference(reasons, reasonsBefore),
+			errors: target.errors(),
 			lastWords: alive ? null : target.lastWords(),
 		};
 	} finally {

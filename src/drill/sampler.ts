@@ -2,7 +2,7 @@
 
 import type { AttackStatus } from "./attack.js";
 import { listenQueue, tcpMemoryBytes } from "./kernel-tables.js";
-import { countDescriptors, readCpu, residentBytes } from "./proc.js";
+import { countDescriptors, type MachineCpu, readCpu, readMachineCpu, residentBytes } from "./proc.js";
 import type { Target, TargetMetrics } from "./target.js";
 
 export const SAMPLE_MS = 250;
@@ -22,9 +22,13 @@ export interface Sample {
 	readonly acceptQueue: number;
 	/** All TCP sockets of this machine. */
 	readonly tcpMemoryBytes: number;
+	/** What the kernel's sockets hold for the gateway, by its own count. */
+	readonly socketMemoryBytes: number | null;
 	readonly sessions: number | null;
 	readonly linkSessions: number | null;
 	readonly ledgerDiscrepancy: number | null;
+	/** Of all cores of this machine. */
+	readonly machineCpu: MachineCpu;
 	readonly attackersAlive: number;
 	readonly attackersEnded: number;
 }
@@ -76,9 +80,11 @@ function look(target: Target, attackers: AttackStatus, metrics: TargetMetrics | 
 		cpuMs: seen?.cpuMs ?? null,
 		acceptQueue: listenQueue(target.port).depth,
 		tcpMemoryBytes: tcpMemoryBytes(),
+		socketMemoryBytes: metrics?.socketMemoryBytes ?? null,
 		sessions: metrics?.sessions ?? null,
 		linkSessions: metrics?.linkSessions ?? null,
 		ledgerDiscrepancy: metrics?.ledgerDiscrepancy ?? null,
+		machineCpu: readMachineCpu(),
 		attackersAlive: attackers.alive,
 		attackersEnded: attackers.ended,
 	};

@@ -16,6 +16,8 @@ export interface Target {
 	readonly backlog: number | null;
 	/** What the gateway says of itself; `null` when it says nothing. */
 	metrics(): Promise<TargetMetrics | null>;
+	/** Errors that it logged, the first of them. */
+	errors(): readonly string[];
 	/** What it wrote last, for whoever reads about a failure. */
 	lastWords(): string;
 	stop(): Promise<void>;
@@ -25,6 +27,8 @@ export interface TargetMetrics {
 	/** Sessions alive. */
 	readonly sessions: number;
 	readonly acceptQueueLimit: number;
+	/** What the kernel's sockets hold for its sessions. */
+	readonly socketMemoryBytes: number;
 	/** Descriptors of pipes that are kept for the next bulk. */
 	readonly pipeDescriptors: number;
 	/** `null`: this version does not count it. */

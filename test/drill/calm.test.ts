@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { noiseInCalm } from "../../src/drill/calm.js";
 import type { Attempt } from "../../src/drill/messages.js";
 import { readOptions } from "../../src/drill/options.js";
+import { readMachineCpu } from "../../src/drill/proc.js";
 import { toText } from "../../src/drill/report.js";
 import { conclude } from "../../src/drill/result.js";
 import { recording } from "./recordings.js";
@@ -32,6 +33,20 @@ test("a good client that waits before anybody attacks means a busy machine", () 
 test("a good client that hardly came to ask means a busy machine", () => {
 	const starved = withCalm((attempt, index) => (index % 3 === 0 ? attempt : null));
 	assert.match(noiseInCalm(starved) ?? "", /17 times where 50 were due/);
+});
+
+test("a machine whose CPU others use means a busy machine, and what makes way for others does not", () => {
+	const used = (busy: number) =>
+		recording({
+			samples: recording().samples.map((each) => ({
+				...each,
+				machineCpu: { busy: busy * each.atMs, all: each.atMs },
+			})),
+		});
+	assert.equal(noiseInCalm(used(0.5)), null);
+	assert.match(noiseInCalm(used(0.83)) ?? "", /83 % of its CPU were in use/);
+	const { busy, all } = readMachineCpu();
+	assert.ok(busy > 0 && busy <= all);
 });
 
 test("wrong answers in calm are the target's fault and no noise", () => {

@@ -81,7 +81,9 @@ test("every threshold of every drill is about a measure that some run has", () =
 			if (typeof byClock === "object") assert.ok(byClock.unless in common, byClock.unless);
 			assert.ok(
 				wanted in common ||
-					/^(kernel|relay|link|headers|body|range|read)\.|^(waiting|unestablished|heldShare)$/.test(wanted),
+					/^(kernel|relay|link|group|halves|readers|headers|body|range|read)\.|^(waiting|unestablished|heldShare)$/.test(
+						wanted,
+					),
 				`${name}: ${wanted}`,
 			);
 		}

@@ -32,6 +32,7 @@ const SMALL: Readonly<Record<string, readonly string[]>> = {
 	burst: ["--connections", "300"],
 	"slow-body": ["--connections", "40"],
 	"slow-reader": ["--connections", "20"],
+	memory: ["--connections", "80"],
 	"half-open": ["--connections", "40"],
 	"reset-storm": ["--connections", "20"],
 	pipelines: ["--connections", "400"],
@@ -157,6 +158,7 @@ describe("drills", { concurrency: 6 }, () => {
 			await leavesNothing(scenario, ["chart.svg"]);
 			if (comparison.length > 0) comparesWithBare(result);
 			if (name === "half-open") accountsForTheLink(result);
+			if (name === "memory") accountsForTheGroup(result);
 			if (name === "accept-queue") knowsTheKernel(result);
 		});
 	}
@@ -261,6 +263,16 @@ function accountsForTheLink(result: DrillResult): void {
 	const lost = gatewayOf(result).measures["link.lost"];
 	if (result.notRun.length > 0) assert.match(result.notRun.join(), /link that goes down/);
 	else assert.equal(lost, 1);
+}
+
+/** Where the rights are missing, or the kernel's control groups, the report says so. */
+function accountsForTheGroup(result: DrillResult): void {
+	const { measures } = gatewayOf(result);
+	if (result.notRun.length > 0) assert.match(result.notRun.join(), /gateway in a memory control group: /);
+	else {
+		assert.equal(measures["group.oomKills"], 0);
+		assert.equal(measures["group.limitBytes"], 256 * 1024 * 1024);
+	}
 }
 
 /** FACTS of this kernel: one more than the backlog is established, the others retry. */

@@ -7,6 +7,7 @@ import { exhaust } from "./exhaust.js";
 import { garbage } from "./garbage.js";
 import { halfOpen } from "./half-open.js";
 import { hold } from "./hold.js";
+import { memory } from "./memory.js";
 import { pipelines } from "./pipelines.js";
 import { resetStorm } from "./reset-storm.js";
 import { slowBody } from "./slow-body.js";
@@ -21,6 +22,7 @@ export const DRILLS: readonly Drill[] = [
 	burst,
 	slowBody,
 	slowReader,
+	memory,
 	halfOpen,
 	resetStorm,
 	pipelines,

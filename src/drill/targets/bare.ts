@@ -21,9 +21,11 @@ export async function startBare(
 	listener: keyof typeof SCRIPTS,
 	upstreams: UpstreamPorts,
 	descriptorLimit: number | undefined,
+	through: readonly string[],
 ): Promise<Target> {
 	const { file, upstream } = SCRIPTS[listener];
 	const [command = "", ...args] = [
+		...through,
 		...withLimit(descriptorLimit),
 		process.execPath,
 		...INSPECTOR_FLAGS,
@@ -43,6 +45,7 @@ export async function startBare(
 		pid: owned.pid,
 		backlog: BACKLOG,
 		metrics: async () => null,
+		errors: () => [],
 		lastWords: () => output.tail,
 		stop: () => stopProcess(owned, STOP_GRACE_MS),
 	};

@@ -27,6 +27,8 @@ interface ReadyLine {
 export interface GatewayOptions {
 	readonly config: string;
 	readonly descriptorLimit: number | undefined;
+	/** A command that runs the one behind it. */
+	readonly through: readonly string[];
 	/** Address of the listener on the drill's own link, as it stands in the configuration. */
 	readonly linkListener: string | null;
 }
@@ -35,6 +37,7 @@ export async function startGateway(options: GatewayOptions): Promise<Target> {
 	const file = join(temporaryDirectory(), "sluice.yaml");
 	writeFileSync(file, PREAMBLE + options.config);
 	const [command = "", ...args] = [
+		...options.through,
 		...withLimit(options.descriptorLimit),
 		process.execPath,
 		...INSPECTOR_FLAGS,
@@ -63,6 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Target> {
 		pid: owned.pid,
 		backlog: Number(/backlog: (\d+)/.exec(options.config)?.[1] ?? 4096),
 		metrics: () => reader.read(),
+		errors: () => output.errors,
 		lastWords: () => output.tail,
 		stop: async () => {
 			reader.close();

@@ -12,6 +12,7 @@ export function giveTarget(address: string, port: number): Target {
 		pid: holderOf(listenQueue(port).inodes),
 		backlog: null,
 		metrics: async () => null,
+		errors: () => [],
 		lastWords: () => "",
 		stop: async () => {},
 	};

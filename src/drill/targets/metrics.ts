@@ -66,6 +66,7 @@ export function parseMetrics(text: string, linkListener: string | null): TargetM
 	return {
 		sessions: sums.get("sluice_connections_active") ?? 0,
 		acceptQueueLimit: sums.get("sluice_accept_queue_limit") ?? 0,
+		socketMemoryBytes: sums.get("sluice_socket_memory_bytes") ?? 0,
 		pipeDescriptors: 2 * (sums.get("sluice_pipes_open") ?? 0),
 		ledgerDiscrepancy: sums.get("sluice_ledger_discrepancy") ?? null,
 		closedByReason,

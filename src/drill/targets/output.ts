@@ -8,6 +8,7 @@ const KEPT = 15;
 
 export class Output {
 	readonly #lines: string[] = [];
+	readonly #errors: string[] = [];
 	readonly #owned: OwnedProcess;
 	#look: (line: string) => void = () => {};
 
@@ -18,6 +19,7 @@ export class Output {
 			createInterface({ input: stream }).on("line", (line) => {
 				this.#lines.push(line);
 				if (this.#lines.length > KEPT) this.#lines.shift();
+				if (line.startsWith('{"level":"error"') && this.#errors.length < KEPT) this.#errors.push(line);
 				this.#look(line);
 			});
 		}
@@ -25,6 +27,11 @@ export class Output {
 
 	get tail(): string {
 		return this.#lines.join("\n");
+	}
+
+	/** The first lines of a gateway's log that are errors. */
+	get errors(): readonly string[] {
+		return this.#errors;
 	}
 
 	/** The first thing that `read` makes of a line. */
