@@ -28,7 +28,10 @@ export async function checkAndPrint(file: string): Promise<number> {
 export function check(file: string): Answer {
 	try {
 		const config = loadConfigFile(file);
-		const findings = inspectFiles(config);
+		const findings = [
+			...config.warnings.map((each) => formatProblems({ problems: [each] })),
+			...inspectFiles(config),
+		];
 		if (findings.length > 0) return { status: 2, text: `${findings.join("\n")}\n` };
 		const { listeners, upstreams } = config;
 		const routes = listeners.reduce((sum, listener) => sum + listener.routes.length, 0);

@@ -2,7 +2,7 @@
 import { watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { Config } from "../config/config.js";
-import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.js";
+import { ConfigError, ConfigFileError, formatProblems, headline } from "../config/errors.js";
 import { loadConfigFile } from "../config/load.js";
 import { StartError } from "../gateway/errors.js";
 import { Gateway } from "../gateway/gateway.js";
@@ -76,7 +76,7 @@ async function reloadFrom(gateway: Gateway, file: string): Promise<void> {
 		gateway.reloadFailed();
 		if (error instanceof ConfigError)
 			logger.error(
-				{ problems: error.problems.map(({ line, column, message }) => `${line}:${column}: ${message}`) },
+				{ problems: error.problems.map(headline) },
 				"not reloaded: the configuration has problems",
 			);
 		else logger.error({ error: (error as Error).message }, "not reloaded");

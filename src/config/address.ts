@@ -39,7 +39,8 @@ export function parseListen(text: string): BindAddress {
  */
 export function parseAdmin(text: string): BindAddress {
 	const { host, port } = splitHostPort(text, "127.0.0.1:9090");
-	if (host.toLowerCase() === "localhost") return { host: "localhost", port: parsePort(port, 0) };
+	// Of the two that the name may mean, the one that every machine has: what is bound should not depend on a hosts file.
+	if (host.toLowerCase() === "localhost") return { host: "127.0.0.1", port: parsePort(port, 0) };
 	const address = parseIp(host);
 	if (address === null) {
 		throw new InvalidValue(

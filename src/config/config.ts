@@ -5,6 +5,8 @@
  * Units stand in the names: milliseconds are `…Ms`, bytes are `…Bytes`.
  */
 
+import type { Problem } from "./errors.js";
+
 /** An IP address or host name with a port, or a Unix socket path. */
 export type Endpoint =
 	| { readonly kind: "ip"; readonly address: string; readonly family: 4 | 6; readonly port: number }
@@ -253,6 +255,10 @@ export interface TlsConfig {
 export interface Config {
 	/** The file it came from, absolute; `null` when it came from memory. */
 	readonly file: string | null;
+	/** What can be followed, but not as it was meant: an upstream that leads back to the gateway, for one. */
+	readonly warnings: readonly Problem[];
+	/** `sluice.yaml:7:30` by the absolute path of each file that is named there. */
+	readonly places: ReadonlyMap<string, string>;
 	/** `null`: no admin port. */
 	readonly admin: { readonly host: string; readonly port: number } | null;
 	/** `null`: one per core. */

@@ -46,15 +46,21 @@ export class InvalidValue extends Error {
 }
 
 /**
- * Every problem of the error, as a compiler would print it: `file:line:column: message`, then the line at
+ * Every problem, as a compiler would print it: `file:line:column: message`, then the line at
  * fault with a caret below. No newline at the end.
  */
-export function formatProblems(error: ConfigError): string {
-	return error.problems.map((problem) => `${headline(problem)}\n${picture(problem)}`).join("\n");
+export function formatProblems({ problems }: { readonly problems: readonly Problem[] }): string {
+	return problems.map((problem) => `${headline(problem)}\n${picture(problem)}`).join("\n");
 }
 
-function headline(problem: Problem): string {
-	return `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`;
+/** One line: `file:line:column: message`. */
+export function headline(problem: Problem): string {
+	return `${placeOf(problem)}: ${problem.message}`;
+}
+
+/** `file:line:column` */
+export function placeOf({ file, line, column }: Problem): string {
+	return `${file}:${line}:${column}`;
 }
 
 /** Lines beyond this are cut around the caret, so that a one-line file does not flood the terminal. */

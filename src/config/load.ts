@@ -4,8 +4,9 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { core } from "zod";
 import type { Config } from "./config.js";
-import { ConfigError, ConfigFileError, type Problem } from "./errors.js";
+import { ConfigError, ConfigFileError, type Problem, placeOf } from "./errors.js";
 import { didYouMean, nearest } from "./nearest.js";
+import { list, mapping } from "./plain.js";
 import { resolveConfig } from "./resolve.js";
 import { checkRules } from "./rules.js";
 import { configSchema, sectionKeys } from "./schema.js";
@@ -42,20 +43,23 @@ export function loadConfigText(text: string, options: LoadOptions = {}): Config 
 	const source = readSource(text, options.file ?? "<config>");
 	const problems = [...source.problems];
 	// Broken syntax leaves nothing to check: what the parser made of it was not written by anybody.
-	if (source.value === undefined) throw inOrder(problems);
+	if (source.value === undefined) throw new ConfigError(inOrder(problems));
 	if (source.value === null) {
 		problems.push(source.problem([], 'the file is empty: write at least "listeners" and "upstreams"'));
-		throw inOrder(problems);
+		throw new ConfigError(inOrder(problems));
 	}
 
 	const result = configSchema.safeParse(source.value);
 	for (const issue of result.error?.issues ?? []) problems.push(...explain(issue, [], source));
+	const warnings: Problem[] = [];
 	checkRules(source.value, baseDir, {
 		problem: (path, message, part) => problems.push(source.problem(path, message, part)),
+		warning: (path, message) => warnings.push(source.problem(path, message)),
 		lineOf: source.lineOf,
 	});
-	if (!result.success || problems.length > 0) throw inOrder(problems);
-	return resolveConfig(result.data, file, baseDir);
+	if (!result.success || problems.length > 0) throw new ConfigError(inOrder([...problems, ...warnings]));
+	const config = resolveConfig(result.data, file, baseDir);
+	return { ...config, warnings: inOrder(warnings), places: placesOf(source, baseDir) };
 }
 
 function readFile(path: string): string {
@@ -97,15 +101,33 @@ function readFailure(error: unknown): string {
 }
 
 /** In the order of the file; a message that two checks agree on is told once. */
-function inOrder(problems: readonly Problem[]): ConfigError {
+function inOrder(problems: readonly Problem[]): readonly Problem[] {
 	const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
 	const told = new Set<string>();
-	return new ConfigError(
-		sorted.filter((problem) => {
-			const key = `${problem.line}:${problem.column}:${problem.message}`;
-			return !told.has(key) && told.add(key);
-		}),
-	);
+	return sorted.filter((problem) => {
+		const key = `${problem.line}:${problem.column}:${problem.message}`;
+		return !told.has(key) && told.add(key);
+	});
+}
+
+/** Where the file names others, for whoever finds something wrong in those. */
+function placesOf(source: Source, baseDir: string): ReadonlyMap<string, string> {
+	const places = new Map<string, string>();
+	const visit = (value: unknown, keys: readonly string[], path: Path): void => {
+		for (const key of keys) {
+			const name = mapping(value)[key];
+			if (typeof name !== "string") continue;
+			const file = resolve(baseDir, name);
+			if (!places.has(file)) places.set(file, placeOf(source.problem([...path, key], "")));
+		}
+	};
+	const { listeners, upstreams } = mapping(source.value);
+	for (const [index, listener] of list(listeners).entries())
+		for (const [entry, certificate] of list(mapping(listener)["tls"]).entries())
+			visit(certificate, ["cert", "key", "client_ca", "ocsp"], ["listeners", index, "tls", entry]);
+	for (const [name, upstream] of Object.entries(mapping(upstreams)))
+		visit(mapping(upstream)["tls"], ["ca", "cert", "key"], ["upstreams", name, "tls"]);
+	return places;
 }
 
 /** A schema issue as problems at their place. `base` is where the issue's own path begins. */

@@ -29,7 +29,12 @@ type PoolFile = Exclude<UpstreamFile, Endpoint>["pool"];
 type HealthFile = Exclude<UpstreamFile, Endpoint>["health"];
 type HealthSection = Exclude<HealthFile, string | undefined>;
 
-export function resolveConfig(input: ConfigFile, file: string | null, baseDir: string): Config {
+/** What the values say; where they stand in the text, the loader adds. */
+export function resolveConfig(
+	input: ConfigFile,
+	file: string | null,
+	baseDir: string,
+): Omit<Config, "warnings" | "places"> {
 	const { limits, timeouts, sockets, log } = input;
 	const handshakeMs = timeouts?.handshake ?? defaults.timeouts.handshakeMs;
 	const stallMs = timeouts?.stall ?? defaults.timeouts.stallMs;

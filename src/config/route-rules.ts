@@ -7,38 +7,74 @@ import { didYouMean } from "./nearest.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
 import { ROUTE_ACTIONS } from "./request-rules.js";
 import type { Path, Report } from "./source.js";
+import type { TerminatedNames } from "./terminated.js";
 
-/** A connection is one protocol; conditions on two of them never hold together. */
-export function checkConditions(route: Mapping, path: Path, report: Report): void {
-	const { sni, host, alpn, protocol } = route;
-	for (const key of ["path", "subprotocol"]) {
-		if (route[key] === undefined || (sni === undefined && alpn === undefined)) continue;
-		report.problem(
-			[...path, key],
-			`"${key}" is of plain HTTP and "${sni !== undefined ? "sni" : "alpn"}" of TLS, so no connection has both: write two routes (where TLS is terminated, "host" holds inside)`,
-			"key",
-		);
-	}
-	if (host !== undefined && (sni !== undefined || alpn !== undefined)) {
-		const tls = sni !== undefined ? "sni" : "alpn";
-		report.problem(
-			[...path, tls],
-			`"${tls}" is of TLS and "host" of plain HTTP, so no connection has both: write two routes`,
-			"key",
-		);
-	}
+/** Conditions on what a request says. */
+const OF_REQUESTS = ["host", "path", "subprotocol"] as const;
+
+/**
+ * A connection is one protocol, and conditions on two of them never hold together; but where TLS is terminated, what
+ * the hello asked for and what is inside are both known.
+ */
+export function checkConditions(
+	route: Mapping,
+	path: Path,
+	terminated: TerminatedNames,
+	report: Report,
+): void {
+	const { protocol } = route;
+	const outside = (["sni", "alpn"] as const).find((key) => route[key] !== undefined);
+	const inside = OF_REQUESTS.filter((key) => route[key] !== undefined);
+	const passes = outside !== undefined && !terminated.mayTake(route);
+	if (passes)
+		for (const key of inside)
+			report.problem(
+				[...path, key === "host" ? outside : key],
+				`"${outside}" is of TLS and "${key}" of what is inside, which is not read for this name: write two routes, or add a certificate for the name under "tls" of the listener`,
+				"key",
+			);
 	if (typeof protocol !== "string") return;
-	const needs = (key: "sni" | "alpn" | "host" | "path" | "subprotocol", only: string): void => {
-		if (route[key] === undefined || protocol === only) return;
+	const needs = (key: string | undefined, only: string): void => {
+		if (key === undefined || protocol === only) return;
 		report.problem(
 			[...path, "protocol"],
 			`"${key}" holds for ${only} only: remove "protocol: ${protocol}", or remove "${key}"`,
 		);
 	};
-	needs("sni", "tls");
-	if (sni === undefined) needs("alpn", "tls");
-	if (sni !== undefined || alpn !== undefined) return;
-	needs(host !== undefined ? "host" : route["path"] !== undefined ? "path" : "subprotocol", "http");
+	if (passes) needs(outside, "tls");
+	else needs(inside[0], "http");
+}
+
+/** Protocols that are never requests of HTTP/1. */
+const NO_REQUESTS: ReadonlySet<unknown> = new Set(["ssh", "h2c", "other"]);
+
+/** An upstream of requests can serve what is read here: HTTP in the open, or inside TLS that is terminated. */
+export function checkReadable(
+	route: Mapping,
+	path: Path,
+	takeNone: ReadonlySet<string>,
+	targets: Targets,
+	terminated: TerminatedNames,
+	report: Report,
+): void {
+	const { to, sni, alpn, protocol } = route;
+	if (typeof to !== "string" || takeNone.has(to) || !targets.names.has(to)) return;
+	if (NO_REQUESTS.has(protocol)) {
+		report.warning(
+			[...path, "to"],
+			`"${to}" takes requests of HTTP/1.1, and "protocol: ${protocol}" is none: name an upstream with addresses: [host:port]`,
+		);
+		return;
+	}
+	const isTls = sni !== undefined || alpn !== undefined || protocol === "tls";
+	if (!isTls || terminated.mayTake(route)) return;
+	const isExact = typeof sni === "string" && !sni.startsWith("*");
+	const condition =
+		typeof sni === "string" ? `sni: ${sni}` : alpn === undefined ? "protocol: tls" : `alpn: ${String(alpn)}`;
+	report[isExact ? "problem" : "warning"](
+		[...path, "to"],
+		`"${to}" takes requests, and what "${condition}" takes is TLS that this listener cannot read: add a certificate${isExact ? ` for ${sni}` : ""} under "tls" of the listener, or let TLS pass to an upstream with addresses: [host:port]`,
+	);
 }
 
 export interface Targets {
@@ -123,8 +159,9 @@ function coverers(conditions: Conditions, nothingPeeked: boolean): string[] {
 	}
 	if (alpn) labels.push(routeLabel({ alpn }));
 	if (source) labels.push(routeLabel({ source }));
-	const implied = sni || alpn ? "tls" : host || path || subprotocol ? "http" : null;
-	for (const name of [protocol, implied]) if (name) labels.push(routeLabel({ protocol: name }));
+	const tls = sni || alpn ? "tls" : null;
+	const http = host || path || subprotocol ? "http" : null;
+	for (const name of [protocol, tls, http]) if (name) labels.push(routeLabel({ protocol: name }));
 	return labels;
 }
 

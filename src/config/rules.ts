@@ -5,14 +5,15 @@
  * These rules read the plain value and pass over what has the wrong shape (the schema tells that), so that
  * one run finds everything.
  */
-import { parseAdmin, parseListen } from "./address.js";
+import { checkBinds, checkLoops } from "./bind-rules.js";
 import { ROUTES_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parseCertificateName } from "./names.js";
 import { attempt, list, type Mapping, mapping } from "./plain.js";
 import { bytesTargets, checkRouteActions, readsRequests } from "./request-rules.js";
-import { checkConditions, checkReach, checkTarget, upstreamNames } from "./route-rules.js";
+import { checkConditions, checkReach, checkReadable, checkTarget, upstreamNames } from "./route-rules.js";
 import type { Path, Report } from "./source.js";
+import { TerminatedNames } from "./terminated.js";
 import { formatDuration, parseDuration } from "./units.js";
 import { checkUpstreams } from "./upstream-rules.js";
 
@@ -23,6 +24,7 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 	checkUserTimeout(keepalive, timeouts, report);
 	checkListenerLimits(list(listeners), limits, report);
 	checkBinds(list(listeners), admin, report);
+	checkLoops(list(listeners), mapping(upstreams), report);
 	checkRouteCount(list(listeners), report);
 	const targets = upstreamNames(upstreams, report);
 	const takeNone = bytesTargets(upstreams);
@@ -32,11 +34,13 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 		checkCertificateNames(list(listener["tls"]), ["listeners", index, "tls"], report);
 		const path = ["listeners", index, "routes"];
 		const routes = routesOf(listener);
+		const terminated = new TerminatedNames(listener);
 		checkRequestLog(listener, ["listeners", index], takeNone, report);
 		for (const [position, route] of routes.entries()) {
 			const { to } = mapping(route);
-			checkConditions(mapping(route), [...path, position], report);
+			checkConditions(mapping(route), [...path, position], terminated, report);
 			checkTarget(to, [...path, position, "to"], targets, report);
+			checkReadable(mapping(route), [...path, position], takeNone, targets, terminated, report);
 			checkRouteActions(mapping(route), [...path, position], takeNone, report);
 		}
 		checkReach(routes, path, report);
@@ -77,34 +81,6 @@ function checkListenerLimits(listeners: readonly unknown[], limits: unknown, rep
 			["listeners", index, "connections"],
 			`a listener cannot have more sessions than limits.connections (${all}): lower this, or raise that`,
 		);
-	}
-}
-
-/** Two listeners, or a listener and the admin pages, on one address. */
-function checkBinds(listeners: readonly unknown[], admin: unknown, report: Report): void {
-	const taken = new Map<string, Path>();
-	const claim = (host: string, port: number, path: Path): void => {
-		// The kernel picks a free port each time.
-		if (port === 0) return;
-		// `*` is one socket for both families: it collides with the wildcard of either.
-		const hosts = host === "*" ? ["*", "0.0.0.0", "::"] : [host];
-		const claims = hosts.map((name) => `${name} ${port}`);
-		const other = claims.map((name) => taken.get(name)).find((found) => found !== undefined);
-		for (const name of claims) if (!taken.has(name)) taken.set(name, path);
-		if (other === undefined) return;
-		const holder = other[0] === "admin" ? "the admin pages" : "the listener";
-		report.problem(
-			path,
-			`this address is already taken by ${holder} on line ${report.lineOf(other)}: give each its own`,
-		);
-	};
-	const adminAt = attempt(admin, parseAdmin);
-	if (adminAt !== null)
-		claim(adminAt.host === "localhost" ? "127.0.0.1" : adminAt.host, adminAt.port, ["admin"]);
-	for (const [index, listener] of listeners.entries()) {
-		const { listen } = mapping(listener);
-		const bind = attempt(listen, parseListen);
-		if (bind !== null) claim(bind.host, bind.port, ["listeners", index, "listen"]);
 	}
 }
 

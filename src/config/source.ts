@@ -15,6 +15,8 @@ export type Part = "key" | "value";
 /** Where rules say what is wrong. */
 export interface Report {
 	problem(path: Path, message: string, part?: Part): void;
+	/** The file can be followed, but not as it was meant. */
+	warning(path: Path, message: string): void;
 	lineOf(path: Path): number;
 }
 

@@ -53,7 +53,7 @@ export const NO_CERTIFICATES: Certificates = {
 	warnings: [],
 };
 
-/** Files that cannot be used. `problems`: a sentence each, which begins with the file. */
+/** Files that cannot be used. `problems`: a sentence each, which begins with where the file is named, and the file. */
 export class CertificateError extends StartError {
 	override readonly name = "CertificateError";
 	readonly problems: readonly string[];
@@ -117,8 +117,10 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 	} finally {
 		library.dispose();
 	}
-	if (reader.problems.length > 0) throw new CertificateError([...new Set(reader.problems)]);
-	if (problems.length > 0) throw new CertificateError([...new Set(problems)]);
+	const told = (sentences: readonly string[]): string[] =>
+		[...new Set(sentences)].map((sentence) => placed(sentence, config));
+	if (reader.problems.length > 0) throw new CertificateError(told(reader.problems));
+	if (problems.length > 0) throw new CertificateError(told(problems));
 	const shown = [
 		...[...entries.values()].flatMap((list) => list.map(({ server }) => server.cert)),
 		...[...clients.values()].flatMap(({ options }) => options.identity?.cert ?? []),
@@ -128,7 +130,7 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 		clients,
 		files: reader.files,
 		expiries: expiriesOf(shown),
-		warnings: [...new Set(warnings)],
+		warnings: told(warnings),
 	};
 }
 
@@ -139,6 +141,12 @@ function expiriesOf(chains: readonly PemFile[]): Certificates["expiries"] {
 		const expiryMs = expiryOf(chain);
 		return expiryMs === undefined ? [] : { file: chain.file, expirySeconds: expiryMs / 1_000 };
 	});
+}
+
+/** With where the configuration names the file that the sentence begins with. */
+function placed(sentence: string, { places }: Config): string {
+	for (const [file, place] of places) if (sentence.startsWith(`${file}: `)) return `${place}: ${sentence}`;
+	return sentence;
 }
 
 function openLibrary(): Openssl {

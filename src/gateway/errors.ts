@@ -10,6 +10,13 @@ export class StartError extends Error {
 			cause instanceof SystemError ? cause.code : String((cause as NodeJS.ErrnoException).code ?? cause);
 		return new StartError(`cannot listen on ${name}: ${advice(code, port)}`, { cause });
 	}
+
+	/** A reload asks for the address of the admin pages, which move at a restart only. */
+	static heldByAdmin(name: string): StartError {
+		return new StartError(
+			`cannot listen on ${name}: this gateway's own admin pages have the port until a restart, whatever "admin" says now; restart it, or give the listener another port`,
+		);
+	}
 }
 
 function advice(code: string, port: number): string {

@@ -11,6 +11,7 @@ import { openAdmin } from "../admin/server.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
 import type { Config } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
+import { headline } from "../config/errors.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
 import { listenFailures, memoryLimitBytes } from "../kernel/proc.js";
 import { acceptQueue, growDescriptorTable, raiseDescriptorLimit } from "../kernel/sockets.js";
@@ -183,6 +184,7 @@ export class Gateway {
 		const reactors = config.reactors ?? availableParallelism();
 		limitArenas();
 		this.#tls.certificates = this.#tls.read(config);
+		this.#warnAboutConfig(config);
 		const { sessions, descriptors, arithmetic } = sessionLimit(config, this.#descriptors, reactors);
 		this.#log.logger.info({ sessions, arithmetic }, "descriptors");
 		growDescriptorTable(Math.min(descriptors, this.#descriptors));
@@ -244,7 +246,9 @@ export class Gateway {
 	/** Opens the listeners that are new in a config, and says how long their queues really are. */
 	#open(config: Config, reactors: number): void {
 		const before = this.#listeners;
-		this.#listeners = openListeners(config, before, reactors);
+		const { admin } = this.#started;
+		const adminAt = admin === null ? null : { host: admin.host, port: this.adminPort ?? admin.port };
+		this.#listeners = openListeners(config, before, reactors, this.#admin === undefined ? null : adminAt);
 		for (const [name, { fds, config: listener }] of this.#listeners) {
 			if (before.get(name)?.fds === fds) continue;
 			for (const fd of fds) this.#ledger.adopt("listener", fd);
@@ -333,8 +337,11 @@ export class Gateway {
 		const upstreams = this.#upstreams.resolve(this.#config, tls.certificates);
 		const capacity = { connections: this.#connections, descriptors: this.#descriptors };
 		return Array.from({ length: this.#reactors.count }, (_, index) => {
-			const fdOf = (name: string): number => this.#listeners.get(name)?.fds[index] ?? -1;
-			return planFor(this.#config, this.#registry, upstreams, revision, capacity, tls, fdOf);
+			const socketOf = (name: string): { fd: number; port: number } => {
+				const listener = this.#listeners.get(name);
+				return { fd: listener?.fds[index] ?? -1, port: listener?.port ?? 0 };
+			};
+			return planFor(this.#config, this.#registry, upstreams, revision, capacity, tls, socketOf);
 		});
 	}
 
@@ -368,6 +375,7 @@ export class Gateway {
 			);
 		const certificates = this.#tls.read(config);
 		this.#warnAboutRestart(config);
+		this.#warnAboutConfig(config);
 
 		const before = {
 			config: this.#config,
@@ -404,6 +412,10 @@ export class Gateway {
 
 	async #renewCertificates(): Promise<void> {
 		if (this.#state === "ready") await this.#tls.renew(this.#config, () => this.#sendPlan());
+	}
+
+	#warnAboutConfig({ warnings }: Config): void {
+		for (const warning of warnings) this.#log.logger.warn(headline(warning));
 	}
 
 	#warnAboutRestart(config: Config): void {

@@ -1,4 +1,5 @@
 /** The gateway's listening sockets: a set is opened whole or not at all, and carried over reloads. */
+import { overlap } from "../config/bind-rules.js";
 import type { Config, ListenerConfig } from "../config/config.js";
 import {
 	acceptQueue,
@@ -23,13 +24,20 @@ export interface OpenListener {
 export type Listeners = ReadonlyMap<string, OpenListener>;
 
 /**
- * The listeners of a config: those of `present` that it names too, and new ones.
+ * The listeners of a config: those of `present` that it names too, and new ones. `admin`: where this process has its
+ * admin pages, whatever the config says of them.
  *
  * @throws StartError, with nothing new left open, when one cannot be opened
  */
-export function openListeners(config: Config, present: Listeners, reactors: number): Listeners {
+export function openListeners(
+	config: Config,
+	present: Listeners,
+	reactors: number,
+	admin: Config["admin"],
+): Listeners {
 	const listeners = new Map<string, OpenListener>();
 	const opened: OpenListener[] = [];
+	const named = new Set(config.listeners.map(({ name }) => name));
 	for (const listener of config.listeners) {
 		const known = present.get(listener.name);
 		if (known !== undefined) {
@@ -39,12 +47,22 @@ export function openListeners(config: Config, present: Listeners, reactors: numb
 		try {
 			const address = listener.host === "*" ? null : addressBytes(listener.host);
 			const { port, backlog } = listener;
-			const bound = openListener({ address, port, backlog, connection: connectionOptions(config) }, reactors);
+			// What the same reload gives up.
+			const succeeds = [...present.values()].some(
+				(each) =>
+					each.port === port && overlap(each.config.host, listener.host) && !named.has(each.config.name),
+			);
+			const bound = openListener(
+				{ address, port, backlog, connection: connectionOptions(config), succeeds },
+				reactors,
+			);
 			const entry = { config: listener, ...bound };
 			opened.push(entry);
 			listeners.set(listener.name, entry);
 		} catch (error) {
 			for (const { fds } of opened) fds.forEach(closeDescriptor);
+			if (admin !== null && admin.port === listener.port && overlap(admin.host, listener.host))
+				throw StartError.heldByAdmin(listener.name);
 			throw StartError.listening(listener.name, listener.port, error);
 		}
 	}

@@ -222,7 +222,7 @@ export interface TlsMaterial {
 }
 
 /**
- * The plan for one reactor; `fdOf` names its listening socket for a listener.
+ * The plan for one reactor; `socketOf`: its listening socket for a listener, and where that is bound.
  *
  * @throws OutOfSlots
  */
@@ -233,12 +233,12 @@ export function planFor(
 	revision: number,
 	capacity: Capacity,
 	{ certificates, ticketKeys }: TlsMaterial,
-	fdOf: (listener: string) => number,
+	socketOf: (listener: string) => { readonly fd: number; readonly port: number },
 ): Plan {
 	const { limits } = config;
 	const listeners: ListenerPlan[] = config.listeners.map((listener) => ({
 		slot: registry.listeners.take(listener.name),
-		fd: fdOf(listener.name),
+		...socketOf(listener.name),
 		// Not those of all together: being full on its own account, it would never make room.
 		connections: listener.connections ?? Number.POSITIVE_INFINITY,
 		proxyRequired: listener.proxyProtocol.mode === "require",

@@ -5,6 +5,7 @@ import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS, tableRows } from "../reactor/co
 import { Counters } from "../reactor/counters.js";
 import type { HeldNumbers } from "../reactor/held.js";
 import { Journal } from "../reactor/journal.js";
+import { Loops } from "../reactor/loops.js";
 import type { Owners } from "../reactor/owners.js";
 import { pipeEndsBytes } from "../reactor/pipes.js";
 import type { Command, Notice, ReactorOptions, SharedByAll } from "../reactor/plan.js";
@@ -68,6 +69,7 @@ export class Reactors {
 			live: this.#live.buffer as SharedArrayBuffer,
 			sources: { places, buffer: this.#sources.buffer },
 			owners: { limit: owners.limit, buffer: owners.buffer },
+			loops: new Loops(0).buffer,
 		};
 		for (let index = 0; index < count; index++) this.#startOne(index, count, share, shared);
 	}

@@ -72,6 +72,8 @@ export interface ListenerOptions {
 	readonly backlog: number;
 	/** What accepted connections inherit; absent: the system's defaults. */
 	readonly connection?: ConnectionOptions;
+	/** Another listener of this process holds the port, on an address that overlaps, and is about to be closed. */
+	readonly succeeds?: boolean;
 }
 
 export interface Listener {
@@ -82,7 +84,8 @@ export interface Listener {
 
 /**
  * Opens `count` listening sockets on one address. The first is bound without SO_REUSEPORT, so that
- * a port held by another process (also one of ours) is an error instead of being shared silently.
+ * a port held by another process (also one of ours) is an error instead of being shared silently. Only a
+ * listener that succeeds another of this process cannot be told from a stranger, and shares at once.
  *
  * Accepted sockets inherit TCP_NODELAY, keepalive and buffer options from here, which saves six calls
  * per connection.
@@ -92,7 +95,7 @@ export function openListener(options: ListenerOptions, count: number): Listener 
 	let port = options.port;
 	try {
 		for (let i = 0; i < count; i++) {
-			const fd = bindSocket(options, port, i > 0);
+			const fd = bindSocket(options, port, i > 0 || options.succeeds === true);
 			fds.push(fd);
 			port = localPort(fd);
 		}

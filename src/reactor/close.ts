@@ -160,6 +160,7 @@ function releaseConnection(core: Core, slot: number, reset: boolean, counter: nu
 		core.buffered(-at(table.pipeBytes, slot));
 		core.pipes.discard(pipe);
 	}
+	if (slot >= table.sessions) core.loops.closed(slot - table.sessions);
 	const fd = at(table.fd, slot);
 	// What the peer has not been told by now, it is told as well as the socket's room allows.
 	if (!reset && (at(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);

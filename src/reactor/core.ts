@@ -22,6 +22,7 @@ import { Counters, LISTENER_SLOTS, scalarIndex } from "./counters.js";
 import { Exchanges } from "./exchanges.js";
 import { Inboxes } from "./inboxes.js";
 import { Journal } from "./journal.js";
+import { Loops } from "./loops.js";
 import { Owners } from "./owners.js";
 import { Pipes } from "./pipes.js";
 import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
@@ -122,6 +123,8 @@ export class Core {
 	readonly board: Board;
 	readonly sources: Sources;
 	readonly owners: Owners;
+	/** Upstream connections that may lead back here. */
+	readonly loops: Loops;
 	/** Tells the main thread something that only it can cause, or only so often; for all else there are `remarks`. */
 	readonly notify: (notice: Notice) => void;
 	readonly #remarks: Remarks;
@@ -232,6 +235,7 @@ export class Core {
 		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));
 		this.sources = new Sources(options.sources.places, options.sources.buffer);
 		this.owners = new Owners(options.owners.limit, options.owners.buffer);
+		this.loops = new Loops(this.table.sessions, options.loops);
 		this.pipes = new Pipes(kernel, options.pipes, options.pipeEnds, (fd, pipe) =>
 			this.owners.pipeOpened(fd, this.index, pipe, this.nowMs),
 		);
@@ -322,6 +326,7 @@ export class Core {
 		this.saysProxyHeaders = plan.upstreams.some(({ proxyProtocol }) => proxyProtocol !== "off");
 		this.#keepPooled();
 		this.certificates.useTicketKeys(plan.ticketKeys);
+		this.loops.listen(plan.listeners.map(({ port }) => port));
 		const listeners = [...plan.listeners, ...this.#leaving(plan)];
 		this.certificates.begin(listeners, (entry) => this.secures.entry.includes(entry));
 		this.certificates.followUpstreams(plan.upstreams);

@@ -17,7 +17,8 @@ import {
 	EPOLLRDHUP,
 	ETIMEDOUT,
 } from "../kernel/constants.js";
-import { familyAt } from "../kernel/sockaddr.js";
+import { familyAt, portAt } from "../kernel/sockaddr.js";
+import type { AddressPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
 import { close, closeLink } from "./close.js";
 import type { Core } from "./core.js";
@@ -113,7 +114,7 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		}
 		board.enter(address.board);
 		table.address[client] = address.board;
-		open(core, client, fd, address.tls !== undefined);
+		open(core, client, fd, address);
 		return;
 	}
 	refuse(core, client, reason);
@@ -129,7 +130,7 @@ function waitsForBacklog(core: Core, client: number): boolean {
 	return true;
 }
 
-function open(core: Core, client: number, fd: number, throughTls: boolean): void {
+function open(core: Core, client: number, fd: number, { sockaddr, tls }: AddressPlan): void {
 	const { table, kernel, counters, wheel } = core;
 	let link = table.takeLink();
 	// Idle pooled connections have rows, too.
@@ -144,8 +145,9 @@ function open(core: Core, client: number, fd: number, throughTls: boolean): void
 	table.peer[client] = link;
 	table.dialledMs[client] = core.nowMs;
 	table.flags[link] = WATCHES_OUT;
+	noteLoop(core, link, sockaddr);
 	const address = at(table.address, client);
-	core.secures.dialled(link, address, throughTls, at(core.certificates.manners, address));
+	core.secures.dialled(link, address, tls !== undefined, at(core.certificates.manners, address));
 	wheel.arm(client, core.nowMs + core.policyOf(client).connectMs);
 	if ((at(table.flags, client) & EXCHANGES) !== 0) {
 		const place = link - table.sessions;
@@ -257,6 +259,15 @@ function ready(core: Core, client: number, link: number, events: number): void {
 	table.flags[link] = at(table.flags, link) | LASTING;
 	setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(client));
 	beginExchange(core, client, link, true);
+}
+
+/** It may be one of our listeners that was dialled: who comes from there is then known by its ends. */
+function noteLoop(core: Core, link: number, sockaddr: Uint8Array): void {
+	const { table, kernel, loops, addressAt } = core;
+	if (familyAt(sockaddr, 0) === AF_UNIX) return;
+	if (!loops.mayLeadHere(portAt(sockaddr, 0))) return;
+	if (kernel.localAddress(at(table.fd, link), addressAt) < 0) return;
+	loops.opened(link - table.sessions, portAt(kernel.memory, addressAt), sockaddr);
 }
 
 /** A socket; when none is left, whoever has earned less than this client makes room for it. */

@@ -15,12 +15,12 @@ import { dial } from "./dial.js";
 import { SAFE_METHODS } from "./exchange-end.js";
 import { answerRequest } from "./exchange-refuse.js";
 import { KEEPS_CLIENT, REPEATABLE, SPEAKS_1_1, WEBSOCKET } from "./exchanges.js";
-import { BAD_REQUEST, CLIENT_CLOSED, LIMIT_BODY, LIMIT_RATE, NO_ROUTE, REJECTED } from "./reasons.js";
+import { BAD_REQUEST, CLIENT_CLOSED, LIMIT_BODY, LIMIT_RATE, LOOP, NO_ROUTE, REJECTED } from "./reasons.js";
 import { answerAndClose } from "./refuse.js";
 import { noteRequest } from "./request-log.js";
 import type { RouteRules } from "./route-rules.js";
 import { describe, isMisdirected } from "./secure.js";
-import { EXCHANGES, NAME_BYTES, NONE, READABLE } from "./table.js";
+import { EXCHANGES, NAME_BYTES, NONE, OURS, READABLE } from "./table.js";
 
 /** The head at hand is whole: where does it go? */
 export function routeRequest(core: Core, client: number): void {
@@ -71,6 +71,10 @@ export function routeRequest(core: Core, client: number): void {
 		return;
 	}
 	table.upstream[client] = route.upstream;
+	if ((at(table.flags, client) & OURS) !== 0) {
+		answerRequest(core, client, 508, LOOP);
+		return;
+	}
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
 	table.dialledMs[client] = 0;

@@ -45,6 +45,8 @@ export interface ListenerPlan {
 	readonly slot: number;
 	/** This reactor's listening socket. The main thread owns it, and closes it after `listenersClosed`. */
 	readonly fd: number;
+	/** Where it is bound. */
+	readonly port: number;
 	/** Sessions it may have, over all reactors. Infinity: no limit of its own. */
 	readonly connections: number;
 	readonly proxyRequired: boolean;
@@ -162,6 +164,8 @@ export interface SharedByAll {
 	readonly live: SharedArrayBuffer;
 	readonly sources: { readonly places: number; readonly buffer: SharedArrayBuffer };
 	readonly owners: { readonly limit: number; readonly buffer: SharedArrayBuffer };
+	/** Upstream connections that may lead back here, of all reactors. */
+	readonly loops: SharedArrayBuffer;
 }
 
 /** Memory that one reactor writes and the main thread reads. */

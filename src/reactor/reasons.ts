@@ -42,6 +42,10 @@ export const REASONS = [
 	"no_route",
 	/** A route said `to: reject`. */
 	"rejected",
+	/** TLS that no certificate here is for, on its way to an upstream that takes requests. */
+	"no_certificate",
+	/** It came from the gateway's own connection to an upstream: what it carries would go round for ever. */
+	"loop",
 	/** `limits.connections` or the listener's were in use, and `when_full` says reset. */
 	"limit_connections",
 	/** Its address has `limits.connections_per_ip` already. */
@@ -93,6 +97,8 @@ export const RECYCLED = indexOf("recycled");
 export const PROXY_HEADER = indexOf("proxy_header");
 export const NO_ROUTE = indexOf("no_route");
 export const REJECTED = indexOf("rejected");
+export const NO_CERTIFICATE = indexOf("no_certificate");
+export const LOOP = indexOf("loop");
 export const LIMIT_CONNECTIONS = indexOf("limit_connections");
 export const LIMIT_IP = indexOf("limit_ip");
 export const LIMIT_RATE = indexOf("limit_rate");

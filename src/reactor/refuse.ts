@@ -27,7 +27,9 @@ import {
 	CONNECT_TIMEOUT,
 	FD_PRESSURE,
 	HANDSHAKE_TIMEOUT,
+	LOOP,
 	MEMORY_PRESSURE,
+	NO_CERTIFICATE,
 	NO_ROUTE,
 	REJECTED,
 	STALL_TIMEOUT,
@@ -199,6 +201,7 @@ const STATUSES = new Map<number, AnswerStatus>([
 	[FD_PRESSURE, 503],
 	[MEMORY_PRESSURE, 503],
 	[CONNECT_TIMEOUT, 504],
+	[LOOP, 508],
 ]);
 
 /** A fatal alert, in the record version that every client accepts before the version is negotiated. */
@@ -213,9 +216,11 @@ const ALERT_UNRECOGNIZED_NAME = 112;
 const TLS_ALERTS = new Map<number, Uint8Array>([
 	[UNRECOGNIZED, alert(ALERT_DECODE_ERROR)],
 	[NO_ROUTE, alert(ALERT_UNRECOGNIZED_NAME)],
+	[NO_CERTIFICATE, alert(ALERT_UNRECOGNIZED_NAME)],
 	[REJECTED, alert(ALERT_UNRECOGNIZED_NAME)],
 	[CONNECT_REFUSED, alert(ALERT_INTERNAL_ERROR)],
 	[TLS_FAILED, alert(ALERT_INTERNAL_ERROR)],
 	[CONNECT_TIMEOUT, alert(ALERT_INTERNAL_ERROR)],
 	[UPSTREAM_DOWN, alert(ALERT_INTERNAL_ERROR)],
+	[LOOP, alert(ALERT_INTERNAL_ERROR)],
 ]);

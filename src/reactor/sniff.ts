@@ -27,7 +27,9 @@ import {
 	CLIENT_CLOSED,
 	HANDSHAKE_TIMEOUT,
 	INTERNAL,
+	LOOP,
 	MEMORY_PRESSURE,
+	NO_CERTIFICATE,
 	NO_ROUTE,
 	PROXY_HEADER,
 	REJECTED,
@@ -40,6 +42,7 @@ import {
 	ENDING,
 	LOW_WATER,
 	NAME_BYTES,
+	OURS,
 	PROXY_READ,
 	PROXY_REQUIRED,
 	SECURED,
@@ -58,6 +61,7 @@ const HALF_SAID = -1;
 export function begin(core: Core, listener: ReactorListener, slot: number): void {
 	const proxyRequired = (at(core.table.flags, slot) & PROXY_REQUIRED) !== 0;
 	if (!listener.router.peeks && !proxyRequired) {
+		noteOurs(core, listener, slot);
 		// Nothing was asked, so the protocol stays unknown; `other` is what an unconditional route takes.
 		takeRoute(core, listener, slot, PROTOCOL_OTHER);
 		return;
@@ -96,6 +100,8 @@ export function sniff(core: Core, slot: number): void {
 function look(core: Core, listener: ReactorListener, slot: number, count: number): void {
 	const { kernel, table, recognition } = core;
 	const proxy = at(table.flags, slot) & (PROXY_REQUIRED | PROXY_READ);
+	// Its address may be another's from then on.
+	if ((proxy & PROXY_READ) === 0) noteOurs(core, listener, slot);
 	if (proxy === PROXY_REQUIRED && !passProxyHeader(core, slot, count)) return;
 	const start = at(table.proxyHeaderBytes, slot);
 	if (!listener.router.peeks) {
@@ -139,6 +145,20 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 		if (!isInside || nameLength > 0) keepName(core, slot);
 		takeRoute(core, listener, slot, protocol);
 	} else refuse(core, slot, recognition.protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
+}
+
+/**
+ * Is it a connection of our own to an upstream? Asked when it has said something, because it may be accepted before
+ * the reactor that dialled it has written it down. Where no route looks at bytes it may be too early: then it goes
+ * round once more.
+ */
+function noteOurs(core: Core, listener: ReactorListener, slot: number): void {
+	const { table, kernel, loops, addressAt } = core;
+	const port = at(table.sourcePort, slot);
+	if (!loops.maybeOurs(port, listener.plan.port)) return;
+	if (kernel.localAddress(at(table.fd, slot), addressAt) < 0) return;
+	if (loops.isOurs(port, kernel.memory, addressAt, table.source, slot * 16))
+		table.flags[slot] = at(table.flags, slot) | OURS;
 }
 
 /** True when the PROXY header is complete: its address is the client's from now on. It is consumed when relaying begins. */
@@ -287,13 +307,30 @@ export function takeRoute(core: Core, listener: ReactorListener, slot: number, p
 		return;
 	}
 	table.upstream[slot] = route.upstream;
+	if ((at(table.flags, slot) & OURS) !== 0) {
+		refuse(core, slot, LOOP);
+		return;
+	}
 	if (core.upstreams.get(route.upstream)?.plan.pool != null) {
-		// It takes requests, and this is none.
-		refuse(core, slot, protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
+		refuseUnreadable(core, slot, protocol);
 		return;
 	}
 	dial(core, slot);
 }
+
+/** Its upstream takes requests, and this is none. */
+function refuseUnreadable(core: Core, slot: number, protocol: number): void {
+	if (protocol !== PROTOCOL_TLS) {
+		refuse(core, slot, BAD_REQUEST);
+		return;
+	}
+	core.tlsFailures.set(slot, NOT_TERMINATED);
+	refuse(core, slot, NO_CERTIFICATE);
+}
+
+/** Beside the name, for the log. */
+const NOT_TERMINATED =
+	"its route leads to an upstream of requests, and no certificate of the listener is for this name";
 
 function match(core: Core, listener: ReactorListener, slot: number, nameLength: number): number {
 	const { query, table } = core;

@@ -50,6 +50,8 @@ interface Conditions {
 	/** Position in the file: the lower wins. */
 	readonly order: number;
 	readonly protocol: number;
+	/** Beside a name in the hello: what the request inside is for, a name or, beginning with a dot, all that end so. */
+	readonly host: Uint8Array | null;
 	readonly alpn: Uint8Array | null;
 	readonly source: Cidr | null;
 	/** A path: all that begin with it when it ends in a slash, otherwise only itself. */
@@ -98,6 +100,7 @@ export class Router {
 			const conditions = {
 				order,
 				protocol: protocolOf(route),
+				host: route.sni === null || route.host === null ? null : hostBytes(route.host),
 				alpn: route.alpn === null ? null : new TextEncoder().encode(route.alpn),
 				source: route.source,
 				path: route.path === null ? null : new TextEncoder().encode(route.path),
@@ -207,6 +210,7 @@ function matches(conditions: Conditions, query: RouteQuery): boolean {
 		const holds = conditions.protocol === query.protocol;
 		if (!holds && !(query.secured && conditions.protocol === PROTOCOL_TLS)) return false;
 	} else if (conditions.protocol === RECOGNIZED && query.protocol === PROTOCOL_UNKNOWN) return false;
+	if (conditions.host !== null && !hasHost(conditions.host, query)) return false;
 	if (conditions.alpn !== null && !hasAlpn(conditions.alpn, query)) return false;
 	if (conditions.path !== null && !hasPath(conditions.path, query)) return false;
 	if (conditions.subprotocol !== null && !offers(conditions.subprotocol, query)) return false;
@@ -216,9 +220,22 @@ function matches(conditions: Conditions, query: RouteQuery): boolean {
 }
 
 /** What the client offers; where TLS was terminated, what was agreed on. */
-function hasAlpn(name: Uint8Array, { secured, alpn, hello }: RouteQuery): boolean {
-	if (!secured) return hello.hasAlpn(name);
+function hasAlpn(name: Uint8Array, { secured, protocol, alpn, hello }: RouteQuery): boolean {
+	if (!secured) return protocol === PROTOCOL_TLS && hello.hasAlpn(name);
 	return alpn.length === name.length && alpn.every((byte, index) => byte === name[index]);
+}
+
+/** `*.example.com` without its asterisk. */
+function hostBytes(pattern: string): Uint8Array {
+	return new TextEncoder().encode(pattern.replace(/^\*/, ""));
+}
+
+function hasHost(host: Uint8Array, { name, nameLength }: RouteQuery): boolean {
+	const before = nameLength - host.length;
+	// Something stands before the dot of a suffix.
+	if (host[0] === DOT ? before <= 0 : before !== 0) return false;
+	for (let i = 0; i < host.length; i++) if (name[before + i] !== host[i]) return false;
+	return true;
 }
 
 function offers(subprotocol: Uint8Array, query: RouteQuery): boolean {
@@ -250,7 +267,8 @@ export function contains(block: Cidr, family: number, address: Uint8Array, offse
 
 function protocolOf(route: RouteConfig): number {
 	if (route.protocol !== null) return PROTOCOLS[route.protocol];
-	if (route.sni !== null || route.alpn !== null) return PROTOCOL_TLS;
+	// Beside a name in the hello: what TLS hides is looked at.
 	if (route.host !== null || route.path !== null || route.subprotocol !== null) return PROTOCOL_HTTP;
+	if (route.sni !== null || route.alpn !== null) return PROTOCOL_TLS;
 	return RECOGNIZED;
 }

@@ -42,7 +42,7 @@ test("an address to bind that is wrong is told how to be written", () => {
 });
 
 test("the admin pages are shown to everybody only when that is spelled out", () => {
-	assert.deepEqual(parseAdmin("localhost:9090"), { host: "localhost", port: 9090 });
+	assert.deepEqual(parseAdmin("localhost:9090"), { host: "127.0.0.1", port: 9090 });
 	assert.deepEqual(parseAdmin("[::1]:9090"), { host: "::1", port: 9090 });
 	assert.deepEqual(parseAdmin("0.0.0.0:9090"), { host: "0.0.0.0", port: 9090 });
 	for (const text of [":9090", "*:9090"]) assert.throws(() => parseAdmin(text), /whole network/);

@@ -11,6 +11,8 @@ const MINIMAL = "listeners: [{ listen: 127.0.0.1:1, routes: [{ to: a }] }]\nupst
 test("what the file does not say has a default", () => {
 	assert.deepEqual(loadConfigText(MINIMAL), {
 		file: null,
+		warnings: [],
+		places: new Map(),
 		admin: null,
 		reactors: null,
 		limits: {

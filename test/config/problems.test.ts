@@ -375,6 +375,124 @@ cases("two listeners on one address are refused, however it is written", [
 	[binds("0.0.0.0:443", "[::]:443", "0.0.0.0:80", "127.0.0.1:0", "127.0.0.1:0")],
 ]);
 
+cases("a listener whose address lies in another's is refused, because the kernel would", [
+	[binds("0.0.0.0:443", "127.0.77.1:443"), ["4:15", "line 3 (0.0.0.0:443 takes 127.0.77.1:443 too)"]],
+	[binds("127.0.77.1:443", "0.0.0.0:443"), ["4:15", "line 3 (0.0.0.0:443 takes 127.0.77.1:443 too)"]],
+	[binds("[::]:443", "[::1]:443"), ["4:15", "line 3 ([::]:443 takes [::1]:443 too)"]],
+	[binds("[::1]:443", ":443"), ["4:15", "line 3 (*:443 takes [::1]:443 too)"]],
+	[binds("*:443", "10.0.0.1:443"), ["4:15", "line 3 (*:443 takes 10.0.0.1:443 too)"]],
+	[
+		`${binds("0.0.0.0:9090")}\nadmin: 127.0.0.1:9090`,
+		["3:15", "the admin pages on line 4 (0.0.0.0:9090 takes 127.0.0.1:9090 too)"],
+	],
+	[
+		`${binds("[::1]:9090")}\nadmin: "[::]:9090"`,
+		["3:15", "the admin pages on line 4 ([::]:9090 takes [::1]:9090 too)"],
+	],
+	[`${binds("[::1]:9090", "[::]:80")}\nadmin: localhost:9090`],
+	[binds("0.0.0.0:443", "[::]:443", "[::]:80", "127.0.0.1:80", "127.0.0.2:80")],
+]);
+
+/** What can be followed, but is not what was meant: `line:column`, and a part of the message. */
+function warns(text: string, expected: readonly (readonly [string, string])[]): void {
+	const { warnings } = loadConfigText(text, { file: "sluice.yaml" });
+	const told = warnings.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+	assert.equal(told.length, expected.length, `${text}\n---\n${told.join("\n")}`);
+	for (const [index, [position, part]] of expected.entries())
+		assert.ok(told[index]?.startsWith(`${position}: `) && told[index].includes(part), told[index]);
+}
+
+test("an upstream that is the gateway's own listener is told, where addresses show it", () => {
+	const loop = (listen: string, address: string): string =>
+		`listeners: [{ listen: "${listen}", routes: [{ to: a }] }]\nupstreams:\n  a: ${address}\n`;
+	const told = [["3:6", "this is the gateway's own listener on line 1"]] as const;
+	for (const [listen, address] of [
+		["127.0.0.1:443", "127.0.0.1:443"],
+		["0.0.0.0:443", "127.0.0.9:443"],
+		["*:443", "'[::1]:443'"],
+		[":443", "0.0.0.0:443"],
+		["[::]:443", "'[::1]:443'"],
+		["127.0.0.1:443", "localhost:443"],
+		["127.0.0.1:443", "0.0.0.0:443"],
+	] as const)
+		warns(loop(listen, address), told);
+	warns(loop("0.0.0.0:80", "{ http: [http://127.0.0.1:81, http://127.0.0.1] }"), [
+		["3:36", "this is the gateway's own listener on line 1"],
+	]);
+	for (const [listen, address] of [
+		["127.0.0.1:443", "127.0.0.2:443"],
+		["0.0.0.0:443", "'[::1]:443'"],
+		["[::]:443", "127.0.0.1:443"],
+		["127.0.0.5:443", "0.0.0.0:443"],
+		["0.0.0.0:443", "192.0.2.1:443"],
+		["0.0.0.0:443", "app.internal:443"],
+		["127.0.0.1:0", "127.0.0.1:1"],
+		["0.0.0.0:443", "unix:/443"],
+	] as const)
+		warns(loop(listen, address), []);
+});
+
+/** A listener that has a certificate for `names`, with one route to `web` (requests) or `git` (bytes), at line 4. */
+const terminating = (names: string, route: string): string =>
+	[
+		"listeners:",
+		"  - listen: 127.0.0.1:1",
+		...(names === "" ? ["    backlog: 5"] : [`    tls: [{ names: [${names}], cert: c, key: k }]`]),
+		`    routes: [${route}]`,
+		"upstreams: { git: 10.0.0.1:1, web: { http: http://10.0.0.2 } }",
+	].join("\n");
+
+cases("TLS that nobody here can read does not lead to an upstream of requests", [
+	[terminating("a.b", "{ sni: a.b, to: web }")],
+	[terminating("'*.b'", "{ sni: a.b, to: web }")],
+	[terminating("'*'", "{ sni: a.b, to: web }, { protocol: tls, to: web }")],
+	[terminating("", "{ sni: a.b, to: web }"), ["4:30", "add a certificate for a.b"]],
+	[terminating("c.b, '*.a.b'", "{ sni: a.b, to: web }"), ["4:30", "add a certificate for a.b"]],
+	[terminating("'*.b'", "{ sni: x.a.b, to: web }"), ["4:32", "add a certificate for x.a.b"]],
+	[terminating("", "{ sni: a.b, to: git }, { to: web }")],
+]);
+
+test("routes whose names are patterns are told of, and others of the pattern may be served", () => {
+	warns(terminating("", "{ sni: '*.b', to: web }, { alpn: h2, to: web }, { protocol: tls, to: web }"), [
+		["4:32", 'what "sni: *.b" takes is TLS that this listener cannot read'],
+		["4:55", 'what "alpn: h2" takes'],
+		["4:83", 'what "protocol: tls" takes'],
+	]);
+	warns(terminating("x.a.b", "{ sni: '*.b', to: web }, { alpn: h2, to: web }"), []);
+	warns(terminating("'*.a.b'", "{ sni: '*.b', to: web }"), []);
+	warns(terminating("'*.c'", "{ sni: '*.b', to: web }"), [["4:32", "cannot read"]]);
+	warns(terminating("", "{ protocol: ssh, to: web }, { protocol: http, to: web }"), [
+		["4:35", '"protocol: ssh" is none: name an upstream with addresses'],
+	]);
+});
+
+cases("what the hello asks for and what is inside stand in one route where TLS is terminated", [
+	[terminating("a.b", "{ sni: a.b, host: a.b, to: web }")],
+	[terminating("'*.b'", "{ sni: a.b, host: c.d, path: /x, protocol: http, to: web }")],
+	[terminating("a.b", "{ sni: '*.b', subprotocol: mqtt, to: web }, { alpn: http/1.1, path: /, to: web }")],
+	[terminating("a.b", "{ sni: a.b, protocol: ssh, to: git }, { sni: a.b, protocol: any, to: git }")],
+	[
+		terminating("a.b", "{ sni: c.b, host: c.b, to: git }"),
+		["4:16", "write two routes, or add a certificate"],
+	],
+	[
+		terminating("a.b", "{ sni: a.b, host: a.b, protocol: tls, to: git }"),
+		["4:47", '"host" holds for http only'],
+	],
+	[
+		terminating("a.b", "{ sni: a.b, to: git }, { sni: a.b, host: x.y, to: git }"),
+		["4:37", "(sni=a.b) takes all that it could"],
+	],
+	[
+		terminating("a.b", "{ host: '*.y', to: git }, { sni: a.b, host: x.y, to: git }"),
+		["4:40", "(host=*.y) takes all that it could"],
+	],
+	[
+		terminating("a.b", "{ protocol: http, to: git }, { sni: a.b, path: /, to: git }"),
+		["4:43", "(protocol=http)"],
+	],
+]);
+
 cases("PROXY headers are believed from somebody, or not looked for", [
 	[listener("listen: :1", "proxy_protocol: require"), ["5:21", 'needs "trusted": anyone could forge']],
 	[listener("listen: :1", "trusted: [10.0.0.0/8]"), ["5:5", 'add "proxy_protocol: require"']],

@@ -93,7 +93,7 @@ upstreams: { a: "${upstream.address}" }
 	gateway.write(good.replace("{ to: a }", "{ to: b }"));
 	const line = await gateway.hangUp();
 	assert.deepEqual([line.level, line.message], ["error", "not reloaded: the configuration has problems"]);
-	assert.match(String(line.problems), /^3:\d+: .*"b"/);
+	assert.match(String(line.problems), /sluice\.yaml:3:\d+: .*"b"/);
 
 	gateway.write(`${good}\n  : {[`);
 	assert.equal((await gateway.hangUp()).message, "not reloaded: the configuration has problems");
@@ -109,12 +109,13 @@ upstreams: { a: "${upstream.address}" }
 scenario("a reload that cannot be carried out changes nothing, not in part either", async (scenario) => {
 	const upstream = await startUpstream(scenario, echo);
 	const fresh = await freeAddress();
+	const stranger = await startUpstream(scenario, echo);
 	const own = "listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }";
 	const upstreams = `upstreams: { a: "${upstream.address}" }`;
 	const gateway = await startGateway(scenario, `limits: { connections: 50 }\n${own}]\n${upstreams}\n`);
 	// The first of the new listeners could be opened; the second is somebody else's.
 	gateway.write(`
-${own}, { listen: "${fresh.text}", routes: [{ to: a }] }, { listen: "${upstream.address}", routes: [{ to: a }] }]
+${own}, { listen: "${fresh.text}", routes: [{ to: a }] }, { listen: "${stranger.address}", routes: [{ to: a }] }]
 ${upstreams}
 `);
 	const taken = await gateway.hangUp();
@@ -193,3 +194,43 @@ upstreams: { a: "${upstream.address}" }
 	await gateway.metricIs("sluice_connections_active", (active) => active === 0);
 	assert.equal((await gateway.metrics()).sum("sluice_connections_total"), served);
 });
+
+scenario("a listener may give its port to one that takes more or fewer addresses", async (scenario) => {
+	const upstream = await startUpstream(scenario, echo);
+	const { port, host } = await freeAddress();
+	const config = (listen: string) =>
+		`listeners: [{ listen: "${listen}", routes: [{ to: a }] }]\nupstreams: { a: "${upstream.address}" }\n`;
+	const gateway = await startGateway(scenario, config(`${host}:${port}`));
+	const live = await dial(scenario, port, { host });
+	for (const listen of [`0.0.0.0:${port}`, `*:${port}`, `${host}:${port}`]) {
+		gateway.write(config(listen));
+		assert.equal((await gateway.hangUp()).message, "reloaded", listen);
+		const next = await dial(scenario, port, { host });
+		await echoing(next, listen);
+		await echoing(live, listen);
+		next.end();
+		await next.rest();
+		await gateway.sessionOf(next);
+	}
+	live.end();
+	await live.rest();
+	await gateway.sessionOf(live);
+	gateway.rebase();
+});
+
+scenario(
+	"a listener cannot have the port of the admin pages, which move at a restart only",
+	async (scenario) => {
+		const upstream = await startUpstream(scenario, echo);
+		const gateway = await startGateway(
+			scenario,
+			`listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]\nupstreams: { a: "${upstream.address}" }\n`,
+		);
+		gateway.write(
+			`admin: off\nlisteners: [{ listen: "127.0.0.1:${gateway.adminPort}", routes: [{ to: a }] }]\nupstreams: { a: "${upstream.address}" }\n`,
+		);
+		const line = await gateway.hangUp();
+		assert.equal(line.message, "not reloaded");
+		assert.match(String(line.error), /this gateway's own admin pages have the port until a restart/);
+	},
+);

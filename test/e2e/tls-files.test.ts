@@ -46,7 +46,7 @@ scenario("what clients would refuse is told by check, and by the log at the star
 		assert.equal(stdout, "");
 		assert.match(stderr, said);
 		for (const line of stderr.trimEnd().split("\n"))
-			assert.ok(line.startsWith(`${certificate.certFile}: `), line);
+			assert.match(line, new RegExp(`sluice\\.yaml:4:\\d+: ${certificate.certFile}: `));
 		listeners.push(
 			`{ listen: "127.0.0.1:0", tls: [${entry(certificate, ["a.test"])}], routes: [{ to: reject }] }`,
 		);
@@ -120,7 +120,7 @@ scenario("authorities, staples and what upstreams are shown are tried as well", 
 		/b\.ocsp: says nothing about the certificate in .*\.pem$/m,
 	);
 	await check(upstream(`{ ca: "${good.keyFile}" }`), /holds a private key where/);
-	await check(upstream(`{ ca: /nowhere.pem }`), /^\/nowhere\.pem: no such file$/m);
+	await check(upstream(`{ ca: /nowhere.pem }`), /sluice\.yaml:6:\d+: \/nowhere\.pem: no such file$/m);
 	await check(upstream(`{ cert: "${good.certFile}", key: "${other.keyFile}" }`), /does not belong/);
 	await check(`${configFor(good)}tls: { client_subject_header: Host }\n`, /client_subject_header.*Host/);
 	const { status, stdout } = await sluice(scenario, "check", upstream(`{ ca: "${good.certFile}" }`));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { startGateway } from "../support/gateway.js";
 import { echo, type Peer, sayName, startUpstream } from "../support/peers.js";
 import { run } from "../support/processes.js";
-import { answering, ok } from "../support/requests.js";
+import { answering, get, message, ok } from "../support/requests.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { dialTls, entry, handshakeFate, identity, startTlsUpstream } from "../support/tls.js";
 
@@ -311,3 +311,65 @@ listeners:
 	},
 	{ needs: ["openssl"] },
 );
+
+scenario(
+	"TLS that leads to requests and that no certificate is for is told so, in the alert and in the log",
+	async (scenario) => {
+		const certificate = identity(scenario, "www.a.test");
+		const upstream = await startUpstream(
+			scenario,
+			answering(() => ok("")),
+		);
+		const gateway = await startGateway(
+			scenario,
+			`
+listeners:
+  - listen: 127.0.0.1:0
+    tls: [${entry(certificate, ["www.a.test"])}]
+    routes: [{ sni: "*.a.test", to: web }]
+upstreams: { web: { http: "http://${upstream.address}" } }
+`,
+		);
+		assert.match(await handshakeFate(scenario, gateway.port(), "api.a.test"), /UNRECOGNIZED_NAME/);
+		const { reason, name, upstream: wanted, ...session } = await gateway.onlySession();
+		assert.deepEqual([reason, name, wanted], ["no_certificate", "api.a.test", "web"]);
+		assert.match(
+			String(Object.entries(session).find(([key]) => key === "tls_error")?.[1]),
+			/no certificate of the listener is for this name/,
+		);
+	},
+);
+
+scenario("one route may ask for a name in the hello and for what is inside", async (scenario) => {
+	const certificate = identity(scenario, "a.test");
+	const serve = (name: string) =>
+		startUpstream(
+			scenario,
+			answering(() => ok(name)),
+		);
+	const [api, rest] = [await serve("api"), await serve("rest")];
+	const gateway = await startGateway(
+		scenario,
+		`
+listeners:
+  - listen: 127.0.0.1:0
+    tls: [${entry(certificate, ["*"])}]
+    routes:
+      - { sni: a.test, host: "*.a.test", path: /api/, to: api }
+      - { to: rest }
+upstreams: { api: { http: "http://${api.address}" }, rest: { http: "http://${rest.address}" } }
+`,
+	);
+	for (const [name, host, path, answer] of [
+		["a.test", "x.a.test", "/api/1", "api"],
+		["a.test", "a.test", "/api/1", "rest"],
+		["a.test", "x.a.test", "/", "rest"],
+		["b.test", "x.a.test", "/api/1", "rest"],
+	] as const) {
+		const client = await dialTls(scenario, gateway.port(), name);
+		await client.send(get(path, host));
+		assert.equal((await message(client)).body, answer, `${name} ${host} ${path}`);
+		client.end();
+		await client.rest();
+	}
+});

@@ -213,7 +213,7 @@ test("a reactor's plan holds its own sockets, the routes in their order, and num
 		7,
 		{ connections: 1_234, descriptors: 5_000 },
 		NO_TLS,
-		(name) => name.length,
+		(name) => ({ fd: name.length, port: 8_000 + name.length }),
 	);
 	assert.deepEqual([plan.revision, plan.connections, plan.logSessions], [7, 1_234, true]);
 	assert.deepEqual(
@@ -255,12 +255,12 @@ test("a reactor's plan holds its own sockets, the routes in their order, and num
 
 test("a route keeps its number over a reload, wherever it moves in the file", async () => {
 	const { registry, resolve } = await registryWith();
-	planFor(CONFIG, registry, resolve(CONFIG), 1, CAPACITY, NO_TLS, () => 0);
+	planFor(CONFIG, registry, resolve(CONFIG), 1, CAPACITY, NO_TLS, () => ({ fd: 0, port: 0 }));
 	const turned = {
 		...CONFIG,
 		listeners: CONFIG.listeners.map((listener) => ({ ...listener, routes: [...listener.routes].reverse() })),
 	};
-	const plan = planFor(turned, registry, resolve(turned), 2, CAPACITY, NO_TLS, () => 0);
+	const plan = planFor(turned, registry, resolve(turned), 2, CAPACITY, NO_TLS, () => ({ fd: 0, port: 0 }));
 	assert.deepEqual(
 		plan.listeners.map(({ routes }) => routes.map(({ slot }) => slot)),
 		[
@@ -279,7 +279,10 @@ test("nothing is written for sessions when the log is silent or asks for none", 
 		{ ...CONFIG.log, level: "silent" as const },
 	]) {
 		const config = { ...CONFIG, log };
-		assert.equal(planFor(config, registry, resolve(config), 1, CAPACITY, NO_TLS, () => 0).logSessions, false);
+		assert.equal(
+			planFor(config, registry, resolve(config), 1, CAPACITY, NO_TLS, () => ({ fd: 0, port: 0 })).logSessions,
+			false,
+		);
 	}
 });
 
@@ -334,7 +337,7 @@ upstreams: { web: { http: http://10.0.0.1, host: app.internal }, bytes: "10.0.0.
 `);
 	const { registry, resolve } = await registryWith();
 	const upstreams = resolve(config);
-	const { listeners } = planFor(config, registry, upstreams, 1, CAPACITY, NO_TLS, () => 3);
+	const { listeners } = planFor(config, registry, upstreams, 1, CAPACITY, NO_TLS, () => ({ fd: 3, port: 0 }));
 	assert.deepEqual(
 		listeners.map(({ readsRequests }) => readsRequests),
 		[true, true, false],

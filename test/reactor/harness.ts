@@ -131,6 +131,7 @@ export class Harness {
 				{
 					slot: 0,
 					fd: this.#listener,
+					port: 1,
 					connections: Number.POSITIVE_INFINITY,
 					...NO_REQUESTS,
 					proxyRequired: false,

@@ -2,6 +2,7 @@
 import { LIVE_BYTES, tableRows } from "../../src/reactor/core.js";
 import { Counters } from "../../src/reactor/counters.js";
 import { Journal } from "../../src/reactor/journal.js";
+import { Loops } from "../../src/reactor/loops.js";
 import { Owners } from "../../src/reactor/owners.js";
 import { pipeEndsBytes } from "../../src/reactor/pipes.js";
 import type { SharedByAll, SharedWithMain } from "../../src/reactor/plan.js";
@@ -49,6 +50,7 @@ export function sharedMemory(
 			live,
 			sources: { places, buffer: sources.buffer },
 			owners: { limit: descriptors, buffer: owners.buffer },
+			loops: new Loops(0).buffer,
 			table: new Table(tableRows(sessions)).buffer,
 			pipeEnds,
 		},

@@ -69,19 +69,23 @@ const anyBlock = address.chain((bytes) =>
 );
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { freq: 2 });
 
-/** Only what `sluice check` lets pass: no conditions of two protocols on one route. */
+/** Only what `sluice check` lets pass: conditions of two protocols on one route where one is inside the other. */
 const anyRoute: fc.Arbitrary<RouteConfig> = fc
 	.record({
-		kind: fc.constantFrom("tls", "http", "other"),
+		kind: fc.constantFrom("tls", "http", "inside", "other"),
 		name: maybe(pattern),
+		host: maybe(pattern),
 		alpn: maybe(alpnName),
 		written: fc.boolean(),
 		protocol: maybe(fc.constantFrom<RouteProtocol>("tls", "http", "ssh", "h2c", "other", "any")),
 		source: maybe(anyBlock),
 	})
-	.map(({ kind, name, alpn, written, protocol, source }) => {
+	.map(({ kind, name, host, alpn, written, protocol, source }) => {
 		if (kind === "tls") return route({ sni: name, alpn, protocol: written ? "tls" : null, source });
 		if (kind === "http") return route({ host: name, protocol: written ? "http" : null, source });
+		if (kind === "inside" && host !== null)
+			return route({ sni: name, alpn, host, protocol: written ? "http" : null, source });
+		if (kind === "inside") return route({ sni: name, alpn, protocol, source });
 		return route({ protocol, source });
 	});
 const client: fc.Arbitrary<Client> = fc.record({

@@ -136,6 +136,8 @@ export function randomListener(
 	return {
 		slot,
 		fd,
+		// As one of the upstreams' addresses has: for all that is known, it may lead back here.
+		port: 1_000 + slot,
 		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
 		...NO_REQUESTS,
 		...(readsRequests ? { readsRequests, logRequests, http: randomHttp(random) } : {}),

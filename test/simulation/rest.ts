@@ -118,7 +118,9 @@ export function longestEndMs(world: World): number {
 
 /** Everything is over: everything has been given back. */
 export function checkEnd(world: World): void {
-	const { table, wheel, chunks, pipes } = world.reactor.core;
+	const { table, wheel, chunks, pipes, loops } = world.reactor.core;
+	if (new Uint16Array(loops.buffer).some((port) => port !== 0))
+		violated("ports of upstream connections that are over are still written down");
 	if (table.clients !== 0 || table.links !== 0) violated(`${table.clients}+${table.links} rows are left`);
 	if (wheel.armed !== 0) violated(`${wheel.armed} deadlines are left`);
 	if (chunks.lent !== 0 || pipes.lent !== 0)

@@ -5,7 +5,7 @@
 
 /** Statuses that {@link answer} has. */
 export const ANSWER_STATUSES = [
-	200, 400, 403, 404, 405, 408, 413, 414, 421, 426, 429, 431, 501, 502, 503, 504, 505,
+	200, 400, 403, 404, 405, 408, 413, 414, 421, 426, 429, 431, 501, 502, 503, 504, 505, 508,
 ] as const;
 
 export type AnswerStatus = (typeof ANSWER_STATUSES)[number];
@@ -52,6 +52,7 @@ const ANSWERS: Readonly<Record<AnswerStatus, Answer>> = {
 	502: { reason: "Bad Gateway", sentence: "the server behind this gateway gave no valid answer" },
 	503: { reason: "Service Unavailable", sentence: "no server behind this gateway is free" },
 	504: { reason: "Gateway Timeout", sentence: "the server behind this gateway did not answer in time" },
+	508: { reason: "Loop Detected", sentence: "the way to the server leads back to this gateway" },
 	505: { reason: "HTTP Version Not Supported", sentence: "only HTTP/1.1 and HTTP/1.0 are spoken here" },
 };
 

@@ -1,0 +1,144 @@
+/** Rules of what is bound: addresses that two would share, and upstreams that lead back to where they came from. */
+import { networkInterfaces } from "node:os";
+import { type BindAddress, parseAdmin, parseEndpoint, parseHttpUrl, parseListen } from "./address.js";
+import type { Endpoint } from "./config.js";
+import { attempt, list, type Mapping, mapping } from "./plain.js";
+import type { Path, Report } from "./source.js";
+
+interface Bound {
+	readonly bind: BindAddress;
+	readonly path: Path;
+}
+
+/**
+ * Two listeners, or a listener and the admin pages, on one address, or on one that lies in the other's.
+ *
+ * Linux would give each connection to the narrower of two sockets, if both said SO_REUSEPORT when they were bound. The
+ * first socket of a listener does not, because a port that another process holds must be an error; and so one that
+ * overlaps is refused by the kernel in whichever order they come.
+ */
+export function checkBinds(listeners: readonly unknown[], admin: unknown, report: Report): void {
+	const byPort = new Map<number, Bound[]>();
+	for (const { bind, path } of [...adminBind(admin), ...listenerBinds(listeners)]) {
+		// The kernel picks a free port each time.
+		if (bind.port === 0) continue;
+		const earlier = byPort.get(bind.port) ?? [];
+		const other = earlier.find((each) => overlap(each.bind.host, bind.host));
+		byPort.set(bind.port, [...earlier, { bind, path }]);
+		if (other !== undefined) report.problem(path, sharedMessage(bind, other, report));
+	}
+}
+
+/**
+ * An upstream that is one of the file's own listeners: each connection would come back as a new one, until none can be
+ * opened. A name says nothing here, but for `localhost`; what it means is seen when a connection comes back.
+ */
+export function checkLoops(listeners: readonly unknown[], upstreams: Mapping, report: Report): void {
+	const binds = listenerBinds(listeners);
+	const machine = machineAddresses();
+	for (const { endpoint, path } of endpointsOf(upstreams)) {
+		if (endpoint.kind === "unix") continue;
+		const own = binds.find(
+			({ bind }) =>
+				bind.port === endpoint.port && addressesOf(endpoint).some((each) => covers(bind.host, each, machine)),
+		);
+		if (own === undefined) continue;
+		report.warning(
+			path,
+			`this is the gateway's own listener on line ${report.lineOf(own.path)}: its connections would come back to it for ever; write where the server itself listens`,
+		);
+	}
+}
+
+function adminBind(admin: unknown): Bound[] {
+	const bind = attempt(admin, parseAdmin);
+	return bind === null ? [] : [{ bind, path: ["admin"] }];
+}
+
+function listenerBinds(listeners: readonly unknown[]): Bound[] {
+	return listeners.flatMap((listener, index) => {
+		const bind = attempt(mapping(listener)["listen"], parseListen);
+		return bind === null ? [] : [{ bind, path: ["listeners", index, "listen"] }];
+	});
+}
+
+function sharedMessage({ host, port }: BindAddress, { bind: other, path }: Bound, report: Report): string {
+	const holder = path[0] === "admin" ? "the admin pages" : "the listener";
+	const taken = `already taken by ${holder} on line ${report.lineOf(path)}`;
+	if (host === other.host) return `this address is ${taken}: give each its own`;
+	const [narrow, wide] = isWildcard(host) ? [other, { host, port }] : [{ host, port }, other];
+	const everything = isWildcard(narrow.host)
+		? "both take every address"
+		: `${text(wide)} takes ${text(narrow)} too`;
+	return `this address is ${taken} (${everything}): give each a port of its own, or name one address for each`;
+}
+
+function text({ host, port }: BindAddress): string {
+	return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function isWildcard(host: string): boolean {
+	return host === "*" || host === "0.0.0.0" || host === "::";
+}
+
+/** The kernel takes one of two binds of a port only. `*` is one socket for both families. */
+export function overlap(one: string, other: string): boolean {
+	if (one === other || one === "*" || other === "*") return true;
+	if (familyOf(one) !== familyOf(other)) return false;
+	return isWildcard(one) || isWildcard(other);
+}
+
+function familyOf(host: string): 4 | 6 {
+	return host.includes(":") ? 6 : 4;
+}
+
+/** What connects to `address` reaches a listener on `host`. */
+function covers(host: string, address: string, machine: ReadonlySet<string>): boolean {
+	if (host === address) return true;
+	if (!overlap(host, address)) return false;
+	// Who connects to a wildcard is connected to 127.0.0.1 or ::1.
+	if (isWildcard(address)) return isWildcard(host) || host === "127.0.0.1" || host === "::1";
+	return isLoopback(address) || machine.has(address);
+}
+
+function isLoopback(address: string): boolean {
+	return address.startsWith("127.") || address === "::1";
+}
+
+function machineAddresses(): ReadonlySet<string> {
+	return new Set(
+		Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address)),
+	);
+}
+
+function addressesOf(endpoint: Exclude<Endpoint, { kind: "unix" }>): readonly string[] {
+	if (endpoint.kind === "ip") return [endpoint.address];
+	// RFC 6761, 6.3; ::1 as well on some machines.
+	return /^(.+\.)?localhost\.?$/.test(endpoint.host) ? ["127.0.0.1"] : [];
+}
+
+function endpointsOf(upstreams: Mapping): { endpoint: Endpoint; path: Path }[] {
+	return Object.entries(upstreams).flatMap(([name, value]) => {
+		const { addresses, http } = mapping(value);
+		return [
+			...parsedAt(value, ["upstreams", name], parseEndpoint),
+			...parsedAt(addresses, ["upstreams", name, "addresses"], parseEndpoint),
+			...parsedAt(http, ["upstreams", name, "http"], (url) => parseHttpUrl(url).endpoint),
+		];
+	});
+}
+
+/** One value, or a list of them. */
+function parsedAt(
+	value: unknown,
+	path: Path,
+	parse: (text: string) => Endpoint,
+): { endpoint: Endpoint; path: Path }[] {
+	const places: [unknown, Path][] = Array.isArray(value)
+		? list(value).map((each, index) => [each, [...path, index]])
+		: [[value, path]];
+	return places.flatMap(([each, place]) => {
+		const endpoint = attempt(each, parse);
+		return endpoint === null ? [] : [{ endpoint, path: place }];
+	});
+}
