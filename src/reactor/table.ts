@@ -80,7 +80,7 @@ export const AHEAD = 1 << 18;
 /** Client: its PROXY header has come, and names it. */
 export const PROXY_READ = 1 << 20;
 /** Client: it is a connection of our own to an upstream that leads back here. */
-export const OURS = 1 << 21;
+export const OURS = 1 << 22;
 /** Client: its last request's head was whole when it was first looked at. */
 export const WHOLE_HEADS = 1 << 19;
 /** Client: it has said something, and so far nothing that tells what it speaks. */
