@@ -2,7 +2,7 @@
 import { EAGAIN, ENOBUFS } from "../kernel/constants.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
 import { NO_CAUSE } from "../protocol/http/causes.js";
-import { HEAD_LIMIT_BYTES, headEnd } from "../protocol/http/head-end.js";
+import { HALF_A_LINE, HEAD_LIMIT_BYTES, headEnd, strayLines } from "../protocol/http/head-end.js";
 import { parseRequest, refusalOfMethod } from "../protocol/http/request.js";
 import { COMPLETE, NEED_MORE, type Verdict } from "../protocol/index.js";
 import { at } from "./at.js";
@@ -15,7 +15,7 @@ import { BAD_REQUEST, CLIENT_CLOSED, DRAINED, MEMORY_PRESSURE } from "./reasons.
 import { answerAndClose, lingerThenClose } from "./refuse.js";
 import { widenWindow } from "./socket-options.js";
 import { AHEAD, BLOCKED, ENDING, READABLE, SECURED, WHOLE_HEADS } from "./table.js";
-import { emptied, gather, isSecured, peek, putBack, receive } from "./transport.js";
+import { discard, emptied, gather, isSecured, peek, putBack, receive } from "./transport.js";
 
 /** What is looked at of a request or a response at once: the longest head, and as much of a body. */
 export const PEEK_BYTES = 2 * HEAD_LIMIT_BYTES;
@@ -40,7 +40,15 @@ export function readRequest(core: Core, client: number): void {
 		close(core, client, CLIENT_CLOSED);
 		return;
 	}
-	if (at(exchanges.headMs, client) === 0) {
+	const isFirst = at(exchanges.headMs, client) === 0;
+	// Only where a head begins, and only behind another request: a first one is known by how it begins.
+	const stray =
+		isFirst && at(exchanges.requests, client) > 0 ? strayLines(kernel.memory, IN_AT, IN_AT + count) : 0;
+	if (stray !== 0) {
+		passOver(core, client, count, stray, isTaken);
+		return;
+	}
+	if (isFirst) {
 		exchanges.headMs[client] = core.nowMs;
 		armRequest(core, client);
 	}
@@ -57,6 +65,27 @@ export function readRequest(core: Core, client: number): void {
 	if (isTaken) putBack(core, client, IN_AT, count);
 	if (verdict === NEED_MORE) waitForHead(core, client, count, requestHead.scanFrom);
 	else takeHead(core, client, verdict);
+}
+
+/**
+ * Empty lines behind a request, which some clients send after a body, are not the next one (RFC 9112, 2.2): they are
+ * taken, so that nobody waits for the rest of a head which has not begun, and a client that then stays silent is idle.
+ */
+function passOver(core: Core, client: number, count: number, stray: number, isTaken: boolean): void {
+	const { table } = core;
+	if (stray === HALF_A_LINE) {
+		if (isTaken) putBack(core, client, IN_AT, count);
+		// More of it is announced. An end need not be, and nothing can follow that.
+		if ((at(table.flags, client) & ENDING) !== 0) close(core, client, CLIENT_CLOSED);
+		else if (core.draining) lingerThenClose(core, client, DRAINED);
+		else table.flags[client] = at(table.flags, client) & ~READABLE;
+		return;
+	}
+	core.turnBytes -= stray;
+	if (!isTaken) discard(core, client, stray);
+	else if (stray < count) putBack(core, client, IN_AT + stray, count - stray);
+	if (core.turnBytes > 0) readRequest(core, client);
+	else core.enqueue(client);
 }
 
 /** The head at hand, COMPLETE or MALFORMED, is routed or refused. */

@@ -5,7 +5,7 @@
 import { EAGAIN, EINTR } from "../kernel/constants.js";
 import { type AnswerStatus, answer as prepared } from "../protocol/http/answers.js";
 import { METHOD_HEAD } from "../protocol/http/methods.js";
-import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../protocol/index.js";
+import { PROTOCOL_H2C, PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
 import { type Core, SCRATCH_BYTES } from "./core.js";
@@ -58,8 +58,12 @@ export function refuse(core: Core, client: number, reason: number): void {
 	// Where TLS is ours, an alert in the open would mean nothing.
 	const alert = protocol === PROTOCOL_TLS && !isSecured(core, client) ? TLS_ALERTS.get(reason) : undefined;
 	const isExchange = (at(core.table.flags, client) & EXCHANGES) !== 0;
+	const isNoRequest = TURNED_AWAY.has(reason) && core.listenerOf(client).plan.readsRequests;
 	if (status !== undefined && isExchange) answerRequest(core, client, status, reason);
 	else if (status !== undefined) answerAndClose(core, client, status, reason);
+	// Where requests are read, what is none is told so; a client of HTTP/2 in its own words, for it reads no others.
+	else if (isNoRequest && protocol === PROTOCOL_OTHER) answerAndClose(core, client, 400, reason);
+	else if (isNoRequest && protocol === PROTOCOL_H2C) tell(core, client, HTTP_1_1_REQUIRED, reason);
 	else if (alert !== undefined) tell(core, client, alert, reason);
 	else close(core, client, reason);
 }
@@ -203,6 +207,18 @@ const STATUSES = new Map<number, AnswerStatus>([
 	[CONNECT_TIMEOUT, 504],
 	[LOOP, 508],
 ]);
+
+/** Why what is no request ends where requests are read. */
+const TURNED_AWAY: ReadonlySet<number> = new Set([BAD_REQUEST, NO_ROUTE, REJECTED]);
+
+/**
+ * What a server of HTTP/2 begins with, an empty SETTINGS frame, and GOAWAY: no stream was looked at, and the client is to
+ * use HTTP/1.1 (RFC 9113, 3.4, 6.8 and 7).
+ */
+const HTTP_1_1_REQUIRED = Uint8Array.of(
+	...[0, 0, 0, 4, 0, 0, 0, 0, 0],
+	...[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0d],
+);
 
 /** A fatal alert, in the record version that every client accepts before the version is negotiated. */
 function alert(description: number): Uint8Array {

@@ -57,3 +57,22 @@ export function missingBytes(bytes: Uint8Array, start: number, limit: number): n
 	}
 	return last === LF && length >= 2 && at(bytes, limit - 2) === CR ? 2 : 4;
 }
+
+/** A CR that nothing follows yet. */
+export const HALF_A_LINE = -1;
+
+/**
+ * How many bytes of empty lines stand before whatever comes next, CR LF or LF alone, which is as harmless here; or
+ * {@link HALF_A_LINE}. A CR before anything else is left to the parser.
+ */
+export function strayLines(bytes: Uint8Array, start: number, end: number): number {
+	let position = start;
+	while (position < end) {
+		if (at(bytes, position) === LF) position++;
+		else if (at(bytes, position) !== CR) break;
+		else if (position + 1 === end) return position === start ? HALF_A_LINE : position - start;
+		else if (at(bytes, position + 1) === LF) position += 2;
+		else break;
+	}
+	return position - start;
+}
