@@ -196,6 +196,8 @@ export interface StatusRange {
 export interface HttpUpstreamConfig {
 	/** What requests are sent with as Host; `null`: what the client asked for. */
 	readonly host: string | null;
+	/** Trailers of requests go there; otherwise they are dropped. */
+	readonly trailers: boolean;
 	/** Connections that are kept for further requests. */
 	readonly pool: {
 		/** Idle for so long, or so old, or so many requests: then it is closed. */

@@ -203,15 +203,18 @@ function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): Ups
 	const urls = [upstream.http ?? []].flat();
 	const endpoints =
 		upstream.http === undefined ? [upstream.addresses ?? []].flat() : urls.map((url) => url.endpoint);
-	const { http, host, tls, pool, health, eject, balance, resolve, proxy_protocol: proxyProtocol } = upstream;
+	const { http, host, trailers, tls, pool, health, eject, balance, resolve } = upstream;
 	return {
 		name,
 		// The rules say that there is one of the two.
 		addresses: endpoints.map((endpoint) => absolute(endpoint, baseDir)),
-		http: http === undefined ? null : { host: host ?? null, pool: resolvePool(pool) },
+		http:
+			http === undefined
+				? null
+				: { host: host ?? null, trailers: trailers === "on", pool: resolvePool(pool) },
 		tls: resolveUpstreamTls(tls ?? (urls.some(({ throughTls }) => throughTls) ? "on" : "off"), baseDir),
 		balance: balance ?? defaults.balance,
-		proxyProtocol: proxyProtocol ?? "off",
+		proxyProtocol: upstream.proxy_protocol ?? "off",
 		health: resolveHealth(health, host ?? (urls[0] === undefined ? "" : hostFieldOf(urls[0]))),
 		eject: {
 			failures: eject?.failures ?? defaults.eject.failures,

@@ -156,6 +156,11 @@ export const upstream = section({
 		.describe(
 			"With http: the Host that requests are sent with. Default: the one that the client asked for. X-Forwarded-Host and Forwarded say that one in any case.",
 		),
+	trailers: choice(["on", "off"]).optional().meta({
+		description:
+			"With http: what becomes of fields behind a chunked request body. `off` drops them; `on` passes them, for upstreams that are known to read them. Trailers of answers always pass.",
+		default: "off",
+	}),
 	pool: pool.optional().describe("With http: the connections that are kept for further requests."),
 	addresses: z
 		.union(

@@ -82,7 +82,7 @@ function checkUpstreamTls(value: unknown, path: Path, report: Report): void {
 /** Bytes go to `addresses`, requests to `http`. */
 function checkKind(value: unknown, path: Path, report: Report): void {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) return;
-	const { addresses, http, pool, host, proxy_protocol: proxyProtocol } = mapping(value);
+	const { addresses, http, pool, host, trailers, proxy_protocol: proxyProtocol } = mapping(value);
 	if (addresses === undefined && http === undefined) {
 		report.problem(path, "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests");
 		return;
@@ -101,6 +101,13 @@ function checkKind(value: unknown, path: Path, report: Report): void {
 		report.problem(
 			[...path, "host"],
 			'"host" holds for "http" only: bytes are relayed as the client sent them; remove it',
+			"key",
+		);
+	}
+	if (trailers !== undefined && http === undefined) {
+		report.problem(
+			[...path, "trailers"],
+			'"trailers" holds for "http" only: bytes are relayed as the client sent them; remove it',
 			"key",
 		);
 	}

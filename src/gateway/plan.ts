@@ -88,6 +88,7 @@ export class Registry {
 					proxyProtocol: upstream.proxyProtocol,
 					pool: poolOf(upstream),
 					host: bytesOf(upstream.http?.host ?? null),
+					trailers: upstream.http?.trailers ?? false,
 					ejectFailures: upstream.eject.failures,
 					ejectForMs: upstream.eject.forMs,
 					addresses: addresses.map(({ board, target, label, host }) => ({

@@ -10,11 +10,13 @@ import {
 	EHOSTUNREACH,
 	ENETDOWN,
 	ENETUNREACH,
+	ENOBUFS,
 	ENONET,
 	EPIPE,
 	EPROTO,
 	ETIMEDOUT,
 } from "../kernel/constants.js";
+import { NO_CAUSE } from "../protocol/http/causes.js";
 import { account } from "./account.js";
 import { at } from "./at.js";
 import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "./core.js";
@@ -46,6 +48,7 @@ export function close(core: Core, slot: number, reason: number): void {
 	const client = table.clientOf(slot);
 	const link = at(table.peer, client);
 	logCut(core, client, reason);
+	core.messageCause = NO_CAUSE;
 	account(core, client, reason);
 	const reset = isCut(core, client, link, reason);
 	if (at(table.state, client) === EXCHANGE) {
@@ -121,6 +124,9 @@ export function closeFailed(core: Core, slot: number, errno: number): void {
 		case ECONNRESET:
 		case EPIPE:
 			close(core, slot, slot < core.table.sessions ? CLIENT_RESET : UPSTREAM_RESET);
+			return;
+		case ENOBUFS:
+			close(core, slot, MEMORY_PRESSURE);
 			return;
 		case EPROTO:
 			close(core, slot, TLS_FAILED);

@@ -6,9 +6,11 @@
 import type { Cidr } from "../config/config.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
+import { NO_CAUSE } from "../protocol/http/causes.js";
 import { ChunkedScanner } from "../protocol/http/chunked.js";
 import { ResponseHead } from "../protocol/http/response.js";
 import { RequestRewrite, ResponseRewrite } from "../protocol/http/rewrite.js";
+import { TrailerSection } from "../protocol/http/trailers.js";
 import { ProxyHeader, Recognition } from "../protocol/index.js";
 import type { CertificateNames } from "../route/certificate-names.js";
 import { contains, type RouteQuery, Router } from "../route/router.js";
@@ -176,6 +178,7 @@ export class Core {
 	readonly requestRewrite = new RequestRewrite();
 	readonly responseRewrite = new ResponseRewrite();
 	readonly chunkedScanner = new ChunkedScanner();
+	readonly trailers = new TrailerSection();
 	/** What was read ahead, in either mode. */
 	readonly inboxes: Inboxes;
 
@@ -184,8 +187,10 @@ export class Core {
 	readonly certificates: Certificates;
 	readonly tlsFailures = new Map<number, string>();
 
-	/** Bytes of a body that the last step went over. */
+	/** Bytes of a body that the last step went over, as they came. */
 	walkedBytes = 0;
+	/** What is wrong with the message that is being refused; for the log, after which it is NO_CAUSE again. */
+	messageCause = NO_CAUSE;
 	/** Why a send failed last. */
 	sendErrno = 0;
 	/** Of the last body that could not be read on. */

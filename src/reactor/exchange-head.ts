@@ -97,6 +97,7 @@ export function takeHead(core: Core, client: number, verdict: Verdict): void {
 		return;
 	}
 	core.counters.badRequest(requestHead.cause);
+	core.messageCause = requestHead.cause;
 	answerAndClose(core, client, requestHead.status as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
 }
 

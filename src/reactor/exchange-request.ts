@@ -16,6 +16,7 @@ import {
 	BODY_WAITS,
 	BODY_WRITE_FAILED,
 	IN_AT,
+	KEEPS_TRAILERS,
 	moveBody,
 } from "./bodies.js";
 import { close, closeFailed } from "./close.js";
@@ -31,6 +32,7 @@ import {
 	REQUEST_CUT,
 	REQUEST_SENT,
 	REUSED,
+	SPOILT,
 	WEBSOCKET,
 } from "./exchanges.js";
 import { countAnew, EMPTIED, mayKeep, moved, send, sendOrKeep } from "./outbox.js";
@@ -68,6 +70,7 @@ export function beginExchange(core: Core, client: number, link: number, isNew: b
 		table.flags[link] = at(table.flags, link) | READABLE;
 		exchanges.set(client, HASTY);
 	} else exchanges.clear(client, HASTY);
+	exchanges.clear(client, SPOILT);
 	sendHead(core, client, link);
 }
 
@@ -98,6 +101,8 @@ function sendHead(core: Core, client: number, link: number): void {
 	const rules = core.rulesOf(client);
 	requestRewrite.via = rules.via;
 	requestRewrite.edits = rules.request;
+	requestRewrite.keepsTrailers = upstream.plan.trailers;
+	exchanges.request.manner[client] = upstream.plan.trailers ? KEEPS_TRAILERS : 0;
 	requestRewrite.keepsUpgrade = exchanges.has(client, WEBSOCKET);
 	requestRewrite.isTrusted = isTrusted(core, listener, client);
 	requestRewrite.peerFamily = at(table.family, client) as 4 | 6; // written by accept and by PROXY headers
@@ -222,7 +227,7 @@ function bodyOver(core: Core, client: number, link: number, step: number): void 
 			close(core, client, CLIENT_CLOSED);
 			return;
 		case BODY_MALFORMED: {
-			const { cause } = core.chunkedScanner;
+			const cause = core.messageCause;
 			core.counters.badRequest(cause);
 			refuseAmid(core, client, link, statusOf(cause) as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
 			return;

@@ -1,8 +1,9 @@
 /** The second half of an exchange: the upstream's answer is passed on, its interim heads, its head, its body. */
 import { EAGAIN, ENOBUFS, EPOLLIN } from "../kernel/constants.js";
+import { HEAD_INCOMPLETE, HEAD_TOO_LARGE, UNEXPECTED_UPGRADE } from "../protocol/http/causes.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
 import { parseResponse, STATUS_CONTINUE } from "../protocol/http/response.js";
-import { NO_ROOM, writeResponseHead } from "../protocol/http/rewrite.js";
+import { isDecoded, NO_ROOM, writeResponseHead } from "../protocol/http/rewrite.js";
 import { isWebSocketResponse } from "../protocol/http/upgrade.js";
 import { COMPLETE, MALFORMED, NEED_MORE } from "../protocol/index.js";
 import { at } from "./at.js";
@@ -14,9 +15,13 @@ import {
 	BODY_READ_FAILED,
 	BODY_WAITS,
 	BODY_WRITE_FAILED,
-	forbidTrailers,
+	copyWholeChunks,
+	DECODES,
 	IN_AT,
+	KEEPS_TRAILERS,
 	moveBody,
+	NOT_WHOLE,
+	spoil,
 } from "./bodies.js";
 import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
@@ -32,6 +37,7 @@ import {
 	KEEPS_UPSTREAM,
 	REQUEST_SENT,
 	SPEAKS_1_1,
+	SPOILT,
 	UPSTREAM_CUT,
 	WEBSOCKET,
 	WIDENED,
@@ -72,7 +78,7 @@ export function readResponse(core: Core, client: number, link: number): void {
 		if (step === BODY_READ_FAILED) closeFailed(core, link, core.receiveErrno);
 		else if (step === BODY_WRITE_FAILED) close(core, client, CLIENT_RESET);
 		else if (step === BODY_MALFORMED) {
-			core.counters.badResponse(core.chunkedScanner.cause);
+			core.counters.badResponse(core.messageCause);
 			close(core, client, BAD_RESPONSE);
 		} else close(core, client, exchanges.has(client, UPSTREAM_CUT) ? UPSTREAM_RESET : UPSTREAM_CLOSED);
 		return;
@@ -95,7 +101,7 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 	}
 	const minor = exchanges.has(client, SPEAKS_1_1) ? 1 : 0;
 	const method = at(exchanges.method, client);
-	const verdict = parseResponse(kernel.memory, IN_AT, IN_AT + count, method, minor, responseHead);
+	const verdict = parseResponse(kernel.memory, IN_AT, IN_AT + count, method, responseHead);
 	if (isTaken && (verdict !== COMPLETE || responseHead.isInterim)) putBack(core, link, IN_AT, count);
 	if (verdict === NEED_MORE && isSecured(core, link)) {
 		const now = gather(core, link, count);
@@ -115,16 +121,17 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 		return false;
 	}
 	if (verdict !== COMPLETE) {
-		if (verdict === MALFORMED) core.counters.badResponse(responseHead.cause);
-		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		refuseResponse(core, client, link, verdict === MALFORMED ? responseHead.cause : HEAD_INCOMPLETE);
 		return false;
 	}
 	const isWebSocket = exchanges.has(client, WEBSOCKET) && isWebSocketResponse(kernel.memory, responseHead);
 	if (responseHead.isUpgrade && !isWebSocket) {
-		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		refuseResponse(core, client, link, UNEXPECTED_UPGRADE);
 		return false;
 	}
 	const { headLength } = responseHead;
+	// What it says of a body may come, and be taken for the answer.
+	if (responseHead.isInterim && !responseHead.keepAlive) spoil(core, client);
 	if (responseHead.isInterim && minor === 0) {
 		discard(core, link, headLength);
 		return true;
@@ -137,11 +144,18 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 	responseRewrite.closes = !keeps;
 	const length = writeResponseHead(kernel.memory, responseHead, responseRewrite, kernel.memory, OUT_AT);
 	if (length === NO_ROOM || length > CHUNK_BYTES) {
-		refuseAmid(core, client, link, 502, BAD_RESPONSE);
+		refuseResponse(core, client, link, HEAD_TOO_LARGE);
 		return false;
 	}
 	const isOut = isTaken && !responseHead.isInterim;
 	return passResponseHead(core, client, link, length, count, isOut, keeps);
+}
+
+/** The upstream broke a rule of HTTP, which the log names. */
+function refuseResponse(core: Core, client: number, link: number, cause: number): void {
+	core.counters.badResponse(cause);
+	core.messageCause = cause;
+	refuseAmid(core, client, link, 502, BAD_RESPONSE);
 }
 
 /**
@@ -176,12 +190,14 @@ function passResponseHead(
 	isOut: boolean,
 	keeps: boolean,
 ): boolean {
-	const { kernel, table, exchanges, responseHead } = core;
+	const { table, exchanges, responseHead } = core;
 	const { headLength, framing, contentLength, isInterim, statusCode } = responseHead;
+	const manner = isDecoded(responseHead, core.responseRewrite) ? DECODES : KEEPS_TRAILERS;
+	if (!isInterim) exchanges.response.begin(client, framing, contentLength, manner);
 	// Most answers are short: one call for all of it.
-	const part = mayKeep(core) ? bodyAtHand(core, client, count, CHUNK_BYTES - length) : 0;
-	kernel.memory.copyWithin(OUT_AT + length, IN_AT + headLength, IN_AT + headLength + part);
-	const result = sendHeadBytes(core, client, length + part);
+	const added = mayKeep(core) ? copyBodyAtHand(core, client, count, length) : 0;
+	const part = added === 0 ? 0 : core.walkedBytes;
+	const result = sendHeadBytes(core, client, length + added);
 	if (result === NOT_TAKEN) {
 		// The answer before this one fills its socket. This one stays where it is.
 		if (!isInterim) exchanges.set(client, HEAD_WRITTEN);
@@ -202,7 +218,7 @@ function passResponseHead(
 		return true;
 	}
 	answered(core, client, keeps);
-	exchanges.response.left[client] = contentLength - part;
+	if (framing === FRAMING_LENGTH) exchanges.response.left[client] = contentLength - part;
 	if (responseHead.isUpgrade) {
 		becomeRelay(core, client, link);
 		return false;
@@ -215,19 +231,27 @@ function passResponseHead(
 	return !isDone && at(table.state, client) === EXCHANGE;
 }
 
-/** How much of the body may go with the head: of one with a length what is there, of chunks all of them or nothing. */
-function bodyAtHand(core: Core, client: number, count: number, room: number): number {
-	const { responseHead, chunkedScanner, kernel } = core;
+/**
+ * Writes what may go of the body with the head, of `length` bytes, behind it: of a body with a length what is there, of
+ * chunks all of them or nothing. Returns how many bytes that are; `walkedBytes`: how many of the upstream's.
+ */
+function copyBodyAtHand(core: Core, client: number, count: number, length: number): number {
+	const { responseHead, kernel } = core;
 	const { headLength, framing, contentLength } = responseHead;
+	const room = CHUNK_BYTES - length;
 	const available = Math.min(count - headLength, room);
-	if (framing === FRAMING_LENGTH) return Math.min(contentLength, available);
-	if (framing !== FRAMING_CHUNKED || available === 0) return 0;
 	const start = IN_AT + headLength;
-	forbidTrailers(core, client, core.exchanges.response);
-	chunkedScanner.load(0, 0, 0, 0, 0);
-	return chunkedScanner.scan(kernel.memory, start, start + available) === COMPLETE
-		? chunkedScanner.position - start
-		: 0;
+	if (available === 0) return 0;
+	if (framing === FRAMING_LENGTH) {
+		const part = Math.min(contentLength, available);
+		kernel.memory.copyWithin(OUT_AT + length, start, start + part);
+		core.walkedBytes = part;
+		return part;
+	}
+	if (framing !== FRAMING_CHUNKED) return 0;
+	const written = copyWholeChunks(core, client, start, available, OUT_AT + length);
+	// Written anew, trailers may be longer than they were.
+	return written === NOT_WHOLE || written > room ? 0 : written;
 }
 
 /** The head of the answer has gone: the request need not be sent again. */
@@ -240,9 +264,9 @@ function answered(core: Core, client: number, keeps: boolean): void {
 	exchanges.status[client] = responseHead.statusCode;
 	const tookMs = core.nowMs - at(exchanges.startedMs, client);
 	core.counters.upstreamAnswered(at(core.table.upstream, client), responseHead.statusCode, tookMs);
-	if (!keeps || responseHead.framing === FRAMING_CLOSE) exchanges.clear(client, KEEPS_CLIENT);
-	if (responseHead.keepAlive && !exchanges.has(client, HASTY)) exchanges.set(client, KEEPS_UPSTREAM);
-	exchanges.response.begin(client, responseHead.framing, responseHead.contentLength);
+	const endsItself = responseHead.framing === FRAMING_CLOSE || isDecoded(responseHead, core.responseRewrite);
+	if (!keeps || endsItself) exchanges.clear(client, KEEPS_CLIENT);
+	if (responseHead.keepAlive && !exchanges.has(client, HASTY | SPOILT)) exchanges.set(client, KEEPS_UPSTREAM);
 }
 
 /** 101: what follows is no HTTP. The session goes on as a relayed one, on the same descriptors. */

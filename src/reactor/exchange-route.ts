@@ -97,7 +97,7 @@ export function routeRequest(core: Core, client: number): void {
 	}
 	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
 	const framing = framingOf(requestHead);
-	exchanges.request.begin(client, framing, requestHead.contentLength, bodyBytes);
+	exchanges.request.begin(client, framing, requestHead.contentLength, 0, bodyBytes);
 	if (framing === FRAMING_NONE && SAFE_METHODS.has(requestHead.method)) exchanges.set(client, REPEATABLE);
 	dial(core, client);
 }

@@ -40,6 +40,9 @@ export const UPSTREAM_CUT = 8192;
 /** Its answer's head was offered to the client, and may have to be offered again: as it was. */
 export const HEAD_WRITTEN = 16_384;
 
+/** The upstream's connection may have more to say than this answer: it is not to be lent again. */
+export const SPOILT = 32_768;
+
 /** One direction's body: how it is framed, and where in it we are. */
 export class Bodies {
 	/** FRAMING_… */
@@ -50,9 +53,10 @@ export class Bodies {
 	readonly room: Float64Array;
 	/** State of the chunk scanner. */
 	readonly phase: Uint8Array;
+	/** Of the scanner; and behind the last chunk, how much of the end was sent. */
 	readonly spent: Uint16Array;
-	readonly nameHash: Int32Array;
-	readonly nameLength: Uint16Array;
+	/** What becomes of chunks, as `bodies.ts` has it. */
+	readonly manner: Uint8Array;
 
 	constructor(sessions: number) {
 		this.framing = new Uint8Array(sessions);
@@ -60,18 +64,22 @@ export class Bodies {
 		this.room = new Float64Array(sessions);
 		this.phase = new Uint8Array(sessions);
 		this.spent = new Uint16Array(sessions);
-		this.nameHash = new Int32Array(sessions);
-		this.nameLength = new Uint16Array(sessions);
+		this.manner = new Uint8Array(sessions);
 	}
 
-	begin(client: number, framing: number, length: number, most = Number.POSITIVE_INFINITY): void {
+	begin(
+		client: number,
+		framing: number,
+		length: number,
+		manner: number,
+		most = Number.POSITIVE_INFINITY,
+	): void {
 		this.framing[client] = framing;
 		this.left[client] = length;
 		this.room[client] = most;
 		this.phase[client] = 0;
 		this.spent[client] = 0;
-		this.nameHash[client] = 0;
-		this.nameLength[client] = 0;
+		this.manner[client] = manner;
 	}
 }
 

@@ -4,6 +4,7 @@
  */
 import { EAGAIN, EINTR } from "../kernel/constants.js";
 import { type AnswerStatus, answer as prepared } from "../protocol/http/answers.js";
+import { NO_CAUSE } from "../protocol/http/causes.js";
 import { METHOD_HEAD } from "../protocol/http/methods.js";
 import { PROTOCOL_H2C, PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS } from "../protocol/index.js";
 import { at } from "./at.js";
@@ -88,6 +89,7 @@ export function countAnswer(core: Core, client: number, status: number, reason: 
 	if (isRefusal) counters.requestRefused(reason);
 	if (isRouted) counters.upstreamFailed(at(table.upstream, client), status, reason);
 	logOwnAnswer(core, client, isRouted, status, isRefusal ? reason : NONE, bytes);
+	core.messageCause = NO_CAUSE;
 }
 
 function tell(core: Core, client: number, answer: Uint8Array, reason: number): void {

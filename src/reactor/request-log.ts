@@ -3,13 +3,11 @@
  * head is gone by the time of its answer, so what the record needs of it is noted when it is routed, for requests
  * that will be logged and for no others.
  */
-import { NO_CAUSE } from "../protocol/http/causes.js";
 import { type RequestHead, TARGET_ASTERISK } from "../protocol/http/request.js";
 import { at } from "./at.js";
 import type { Core, ReactorListener } from "./core.js";
 import { ANSWERED, REUSED } from "./exchanges.js";
 import { REQUEST_ANSWERED_HERE, REQUEST_PATH_CUT, REQUEST_REUSED } from "./journal.js";
-import { BAD_REQUEST } from "./reasons.js";
 import { HAD_REQUESTS, NAME_BYTES, NONE } from "./table.js";
 
 /** What is kept of a path: who needs more of it looks at the server's own log. */
@@ -128,8 +126,7 @@ export function logOwnAnswer(
 	journal.integer(entry, 3, NONE);
 	journal.integer(entry, 4, NONE);
 	journal.integer(entry, 5, status | ((reason + 1) << 16) | (REQUEST_ANSWERED_HERE << 24));
-	const cause = hadRequests && reason === BAD_REQUEST ? core.requestHead.cause : NO_CAUSE;
-	journal.integer(entry, 6, cause << 16);
+	journal.integer(entry, 6, core.messageCause << 16);
 	journal.integer(entry, 7, 0);
 	journal.double(entry, 1, headMs > 0 ? headMs : at(table.acceptedMs, client));
 	journal.double(entry, 3, 0);
@@ -167,7 +164,7 @@ function writeRouted(
 	journal.integer(entry, 3, at(table.upstream, client));
 	journal.integer(entry, 4, address === NONE ? note.address : address);
 	journal.integer(entry, 5, status | ((reason + 1) << 16) | (flags << 24));
-	journal.integer(entry, 6, note.methodLength);
+	journal.integer(entry, 6, note.methodLength | (core.messageCause << 16));
 	journal.integer(entry, 7, hostLength | ((note.text.length - note.methodLength) << 16));
 	journal.double(entry, 1, at(exchanges.startedMs, client));
 	const earlier = at(exchanges.sentBefore, client) - note.fromClientBefore;

@@ -30,6 +30,8 @@ export interface UpstreamPlan {
 	readonly pool: PoolPlan | null;
 	/** Sent as Host instead of the client's; `null`: the client's is kept. */
 	readonly host: Uint8Array | null;
+	/** Trailers of requests go there; otherwise they are dropped. */
+	readonly trailers: boolean;
 	readonly ejectFailures: number;
 	readonly ejectForMs: number;
 	/** Empty while a name has never been resolved. */

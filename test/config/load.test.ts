@@ -141,6 +141,7 @@ upstreams:
   c:
     http: [http://10.0.0.7, "http://[::1]:3000/"]
     host: app.internal:8080
+    trailers: on
     pool: { connections: 7, idle: 8s, age: 9m, requests: 10 }
 `);
 	assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
@@ -293,6 +294,7 @@ upstreams:
 			],
 			http: {
 				host: "app.internal:8080",
+				trailers: true,
 				pool: { idleMs: 8_000, ageMs: 540_000, requests: 10, connections: 7 },
 			},
 			tls: null,

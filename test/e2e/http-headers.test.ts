@@ -7,13 +7,13 @@ import { run } from "../support/processes.js";
 import { answering, get, head, listening, message, ok } from "../support/requests.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 
-const config = (address: string, rules: string): string => `
+const config = (address: string, rules: string, upstream = ""): string => `
 listeners:
   - listen: 127.0.0.1:0
     routes:
       - { host: a.test, to: a, ${rules} }
       - { to: a }
-upstreams: { a: { http: "http://${address}" } }
+upstreams: { a: { http: "http://${address}"${upstream} } }
 `;
 
 const RULES =
@@ -56,7 +56,7 @@ scenario("what is set or removed in heads does not come by way of trailers", asy
 	const upstream = await startUpstream(scenario);
 	const gateway = await startGateway(
 		scenario,
-		`tls: { client_subject_header: X-Subject }\n${config(upstream.address, RULES)}`,
+		`tls: { client_subject_header: X-Subject }\n${config(upstream.address, RULES, ", trailers: on")}`,
 	);
 	const posted = "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n";
 	for (const trailer of ["X-User: root", "x_user: root", "Digest: a\r\nCookie: c", "X-Subject: CN=evil"]) {

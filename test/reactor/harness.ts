@@ -162,6 +162,7 @@ export class Harness {
 					proxyProtocol: "off",
 					pool: null,
 					host: null,
+					trailers: false,
 					ejectFailures: ejectFailures ?? 3,
 					ejectForMs: 10_000,
 					addresses: (upstreamPorts ?? []).map((port, board) => ({

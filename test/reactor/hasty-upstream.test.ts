@@ -32,6 +32,7 @@ test("an answer that came with the hang-up arrives, and the address is not to bl
 			proxyProtocol: "off",
 			pool: null,
 			host: null,
+			trailers: false,
 			ejectFailures: 1,
 			ejectForMs: 60_000,
 			addresses: [{ board: 0, sockaddr, hash: 0 }],

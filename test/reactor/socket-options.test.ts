@@ -113,6 +113,7 @@ test("a lasting session to a Unix socket takes no harm from options that such a 
 		proxyProtocol: "off",
 		pool: null,
 		host: null,
+		trailers: false,
 		ejectFailures: 1,
 		ejectForMs: 60_000,
 	} as const;
@@ -159,6 +160,7 @@ test("a Unix socket whose backlog stays full for `connect` has failed, and anoth
 			proxyProtocol: "off",
 			pool: null,
 			host: null,
+			trailers: false,
 			ejectFailures: 2,
 			ejectForMs: 3_600_000,
 		},

@@ -1,4 +1,5 @@
 /** Bodies of scripted messages: they say again and again whose they are. */
+import { Chunks } from "./chunks.js";
 import type { Random } from "./random.js";
 
 /** As a message's head announces it. */
@@ -17,26 +18,44 @@ export function randomLength(random: Random, bulk: boolean): number {
 	return random.magnitude(random.chance(0.03) ? 70_000 : 2_000);
 }
 
-/** A body as `framing` has it. `broken`: chunks that are none from somewhere on. */
-export function written(random: Random, framing: Framing, text: string, broken: boolean): string {
-	return framing === "chunked" ? chunked(random, text, broken) : text;
-}
-
 /** The same content in chunks. `broken`: from somewhere on it is none. */
-function chunked(random: Random, text: string, broken: boolean): string {
-	let body = "";
+export function chunked(random: Random, text: string, broken: boolean): Chunks {
+	const chunks = new Chunks();
+	const padding = () => chunks.leaveOut("0".repeat(random.chance(0.1) ? random.below(5) : 0));
 	for (let at = 0; at < text.length; ) {
 		const size = Math.min(text.length - at, random.magnitude(text.length));
-		const extension = random.chance(0.1) ? `;name="va\\"lue"` : "";
-		body += `${size.toString(16)}${extension}\r\n${text.slice(at, at + size)}`;
+		padding();
+		chunks.framing(size.toString(16));
+		if (random.chance(0.15)) chunks.leaveOut(random.pick(EXTENSIONS));
+		chunks.framing("\r\n");
+		chunks.data(text.slice(at, at + size));
 		at += size;
-		if (broken && random.chance(0.3)) return `${body}${random.pick(BREAKS)}`;
-		body += "\r\n";
+		if (broken && random.chance(0.3)) {
+			chunks.leaveOut(random.pick(BREAKS));
+			return chunks;
+		}
+		chunks.framing("\r\n");
 	}
-	if (broken) return `${body}${random.pick(["g\r\n", "\n", "0\r\nContent-Length: 3\r\n\r\n"])}`;
-	const trailer = random.chance(0.1) ? "X-Sum: 1\r\n" : "";
-	return `${body}0\r\n${trailer}\r\n`;
+	if (broken) {
+		chunks.leaveOut(random.pick(["g\r\n", "\n", "0\r\nContent-Length: 3\r\n\r\n"]));
+		return chunks;
+	}
+	padding();
+	const extension = random.chance(0.1) ? random.pick(EXTENSIONS) : "";
+	const trailers = random.chance(0.15) ? random.pick(TRAILERS) : "";
+	chunks.end(`0${extension}\r\n${trailers}\r\n`, trailers.replace(/:[ \t]*/g, ": "));
+	return chunks;
 }
+
+/** Behind a chunk's size. */
+const EXTENSIONS = [';name="va\\"lue"', ";a", " ; a = b", " ", "\t\t", ";c=d ;e"] as const;
+
+/** A request line in disguise among them. */
+const TRAILERS = [
+	"X-Sum: 1\r\n",
+	"X-Sum:1\r\nX-Time:\t 2\r\n",
+	"GET: /slow HTTP/1.1\r\nX-Who: me\r\n",
+] as const;
 
 /** Behind a chunk's data, where a line's end is due. */
 const BREAKS = ["\n", "x\r\n", "\r\r\n"] as const;

@@ -5,6 +5,7 @@
 import { at } from "../../src/reactor/at.js";
 import { CLOSING, EXCHANGES, NONE, REQUEST } from "../../src/reactor/table.js";
 import { usedOf } from "./ahead.js";
+import type { Chunks } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { type Head, lists } from "./heads.js";
 import type { HttpClient } from "./http-client.js";
@@ -62,6 +63,8 @@ function sendingBody(
 	offset: number,
 	length: number,
 ): number {
+	if (response.chunks !== undefined)
+		return sendingChunks(client, asks, response, response.chunks, memory, offset, length);
 	const { link, id, end } = response;
 	const count = Math.min(length, end - asks.position);
 	if (asks.position + count > link.known)
@@ -71,6 +74,29 @@ function sendingBody(
 	asks.position += count;
 	// One that only the stream ends has an end when that is known.
 	if (asks.position === end && response.framing !== "close") answered(asks);
+	return count;
+}
+
+/** Chunks are passed on in canonical form; a client of 1.0 is sent what is in them, up to the end of its connection. */
+function sendingChunks(
+	client: SimulatedSocket,
+	asks: HttpClient,
+	response: ScriptedResponse,
+	chunks: Chunks,
+	memory: Uint8Array,
+	offset: number,
+	length: number,
+): number {
+	const { link, id, headEnd, fault } = response;
+	const form = asks.decodes ? chunks.content : chunks.kept;
+	const count = Math.min(length, form.text.length - asks.position);
+	if (count === 0) violated(`client ${client.fd} is sent ${length} bytes behind ${id}`);
+	if (!form.equals(asks.position, memory, offset, count))
+		violated(`client ${client.fd} is sent other bytes than ${id} becomes, at ${asks.position}`);
+	asks.position += count;
+	if (headEnd + (form.due[asks.position - 1] as number) > link.known)
+		violated(`client ${client.fd} is sent bytes of ${id} that were never read`);
+	if (asks.position === form.text.length && fault === "none" && !asks.decodes) answered(asks);
 	return count;
 }
 
@@ -112,7 +138,10 @@ function gotHead(world: World, client: SimulatedSocket, asks: HttpClient, head: 
 		return;
 	}
 	asks.response = response;
-	asks.position = response.headEnd;
+	asks.position = response.chunks === undefined ? response.headEnd : 0;
+	asks.decodes = response.chunks !== undefined && request.minor === 0;
+	if (asks.decodes && !asks.closes)
+		violated(`answer ${id} is decoded, and its client is not told that it ends with its connection`);
 	if (response.framing !== "close" && asks.position === response.end) answered(asks);
 }
 
@@ -152,7 +181,7 @@ function checkAnswer(request: ScriptedRequest, response: ScriptedResponse, head:
 	if (fault === "head") violated(`the malformed answer ${id} is passed on`);
 	if (status !== response.status) violated(`answer ${id} becomes ${head.line}`);
 	if (isInterim && request.minor === 0) violated(`the interim ${id} is passed on to a client of 1.0`);
-	const chunked = framing === "chunked" ? "chunked" : undefined;
+	const chunked = framing === "chunked" && request.minor === 1 ? "chunked" : undefined;
 	if (head.fields.get("transfer-encoding") !== chunked) violated(`answer ${id} changes its framing`);
 	if (framing === "length" && head.fields.get("content-length") !== String(length))
 		violated(`answer ${id} changes its length`);
@@ -222,7 +251,9 @@ export function checkUncut(client: SimulatedSocket, asks: HttpClient): void {
 	if (asks.ownLeft > 0 && !asks.ended)
 		violated(`client ${client.fd} sees an end within an answer behind which it was to go on`);
 	if (response === undefined) return;
-	const isOver = response.framing === "close" && position === response.end;
+	const isDecoded =
+		asks.decodes && response.fault === "none" && position === response.chunks?.content.text.length;
+	const isOver = isDecoded || (response.framing === "close" && position === response.end);
 	if (!isOver)
 		violated(`client ${client.fd} sees an end at ${position} of ${response.id}, as if it were whole`);
 	answered(asks);

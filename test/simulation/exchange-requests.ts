@@ -2,6 +2,7 @@
 import { at } from "../../src/reactor/at.js";
 import { NONE } from "../../src/reactor/table.js";
 import { aheadOf } from "./ahead.js";
+import type { Chunks, Form } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { type Head, lists } from "./heads.js";
 import type { HttpClient } from "./http-client.js";
@@ -36,11 +37,11 @@ export function sendingRequest(
 		if (head === undefined) return client;
 		checkHead(request, head, client);
 		server.hasHead = true;
-		server.position = request.headEnd;
+		server.position = request.chunks === undefined ? request.headEnd : 0;
 		server.decide();
 	}
 	sendingBody(link, server, request, client, memory, offset + done, length - done);
-	server.isWhole = server.position === request.end;
+	server.isWhole = request.fault === "none" && server.position === endOf(server, request);
 	return client;
 }
 
@@ -77,6 +78,7 @@ function begin(
 		server.confused = true;
 		server.faulty = true;
 	}
+	if (server.spoilt) violated(`descriptor ${link.fd} is lent, and may have more to say than was asked`);
 	const before = responses[asked.length - 1];
 	if (!server.confused && asked.length > 0 && before?.end !== link.taken)
 		violated(`descriptor ${link.fd} is lent, and ${link.taken} bytes are taken of answers to ${before?.end}`);
@@ -95,6 +97,8 @@ function begin(
 	asked.push(request);
 	server.hasHead = false;
 	server.isWhole = false;
+	const { table, upstreams } = world.reactor.core;
+	server.keepsTrailers = upstreams.get(at(table.upstream, client.slot))?.plan.trailers === true;
 }
 
 /** A request goes out once more only when the first time was on a connection that may have been closed already. */
@@ -141,6 +145,10 @@ function sendingBody(
 	length: number,
 ): void {
 	const { position } = server;
+	if (request.chunks !== undefined) {
+		sendingChunks(link, server, request, request.chunks, client, memory, offset, length);
+		return;
+	}
 	if (position + length > request.end)
 		violated(`descriptor ${link.fd} is sent ${position + length - request.end} bytes behind ${request.id}`);
 	if (position + length > client.known)
@@ -148,4 +156,38 @@ function sendingBody(
 	if (!client.incoming.equals(position, memory, offset, length))
 		violated(`descriptor ${link.fd} is sent other bytes than ${request.id} has, at ${position}`);
 	server.position += length;
+}
+
+/** Chunks go on in canonical form, and trailers where the upstream is to have them. */
+function sendingChunks(
+	link: SimulatedSocket,
+	server: HttpServer,
+	request: ScriptedRequest,
+	chunks: Chunks,
+	client: SimulatedSocket,
+	memory: Uint8Array,
+	offset: number,
+	length: number,
+): void {
+	const form = formOf(server, chunks);
+	const { position } = server;
+	if (length === 0) return;
+	if (!form.equals(position, memory, offset, length))
+		violated(`descriptor ${link.fd} is sent other bytes than ${request.id} becomes, at ${position}`);
+	const due = request.headEnd + (form.due[position + length - 1] as number);
+	if (due > client.known)
+		violated(`descriptor ${link.fd} is sent bytes of ${request.id} that were never read`);
+	server.position += length;
+	const isWhole = server.position === form.text.length;
+	// An upstream that does not read trailers takes them for its next request.
+	if (isWhole && form.text !== chunks.dropped.text) server.spoilt = true;
+}
+
+function formOf(server: HttpServer, chunks: Chunks): Form {
+	return server.keepsTrailers ? chunks.kept : chunks.dropped;
+}
+
+/** What `position` is when all of the request has gone. */
+function endOf(server: HttpServer, request: ScriptedRequest): number {
+	return request.chunks === undefined ? request.end : formOf(server, request.chunks).text.length;
 }

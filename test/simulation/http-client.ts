@@ -21,6 +21,8 @@ export class HttpClient {
 	/** The answer whose body is coming, and how far it has come, as a place in its upstream's stream. */
 	response: ScriptedResponse | undefined;
 	position = 0;
+	/** Of that answer's chunks only what is in them comes, because it speaks 1.0. */
+	decodes = false;
 	/** What is still to come of an answer of the gateway's own; and how many bytes of a last one were sent. */
 	ownLeft = 0;
 	own = 0;

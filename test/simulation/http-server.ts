@@ -19,13 +19,17 @@ export class HttpServer {
 	readonly asked: ScriptedRequest[] = [];
 	/** The head of the last one has come. */
 	hasHead = true;
-	/** How far it has come, as a place in its client's stream; and whether that is its end. */
+	/** How far it has come, as a place in its client's stream, or of chunks in what goes on of them; and whether that is its end. */
 	position = 0;
+	/** Trailers of the last one go to this upstream. */
+	keepsTrailers = false;
 	isWhole = true;
 	/** Answers, each the last of its request's: whoever counts them knows which is whose. */
 	readonly responses: ScriptedResponse[] = [];
 	/** It said something that nobody asked for, and that could not be told from an answer. */
 	confused = false;
+	/** What is said or sent on it next may belong to nobody: it is not to be lent again. */
+	spoilt = false;
 	/** It has sent what no gateway may pass on, or not to its end. */
 	faulty = false;
 
@@ -176,6 +180,7 @@ export class HttpServer {
 	#say(socket: SimulatedSocket, { text, response }: { text: string; response: ScriptedResponse }): void {
 		socket.incoming.append(Buffer.from(text, "latin1"));
 		this.#all.set(response.id, response);
+		if (response.spoils) this.spoilt = true;
 		if (!response.isInterim) this.responses.push(response);
 	}
 

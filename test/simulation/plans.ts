@@ -161,6 +161,7 @@ export function randomUpstream(random: Random, slot: number, traits: Traits): Up
 		proxyProtocol: pool === null ? random.pick(["off", "off", "v1", "v2"]) : "off",
 		pool,
 		host: null,
+		trailers: random.chance(0.5),
 		ejectFailures: random.between(1, 3),
 		ejectForMs: random.between(50, 2_000),
 		addresses: Array.from({ length: count }, (_, index) => {

@@ -1,5 +1,6 @@
 /** What scripted clients ask: each request says in a field and in its content which it is. */
-import { content, type Framing, randomLength, written } from "./bodies.js";
+import { chunked, content, type Framing, randomLength } from "./bodies.js";
+import type { Chunks } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { Random } from "./random.js";
 
@@ -12,6 +13,8 @@ export interface ScriptedRequest {
 	readonly framing: Framing;
 	/** Of its content, where the head says it. */
 	readonly length: number;
+	/** Its body, if that is chunked. */
+	readonly chunks: Chunks | undefined;
 	/** Its places in the client's stream. A body that is broken has no end. */
 	readonly start: number;
 	readonly headEnd: number;
@@ -109,11 +112,26 @@ function randomRequest(
 	if (random.chance(0.1)) head += "X-Forwarded-For: 203.0.113.9\r\nForwarded: for=203.0.113.9\r\n";
 	head += "\r\n";
 	if (fault === "head") head = random.pick(BROKEN_HEADS)(host);
-	const text = fault === "head" ? head : head + written(random, framing, body, fault === "body");
+	const chunks = framing === "chunked" ? chunked(random, body, fault === "body") : undefined;
+	const text = fault === "head" ? head : head + (chunks?.raw ?? body);
 	return {
 		text,
 		request: {
-			...{ id, method, target, host, minor, framing, length, expects, upgrades, closes, fault, start },
+			...{
+				id,
+				method,
+				target,
+				host,
+				minor,
+				framing,
+				length,
+				chunks,
+				expects,
+				upgrades,
+				closes,
+				fault,
+				start,
+			},
 			headEnd: start + head.length,
 			end: fault === "none" ? start + text.length : Number.POSITIVE_INFINITY,
 			links: [],

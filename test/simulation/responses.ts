@@ -1,5 +1,6 @@
 /** What scripted upstreams answer: each answer says in a field and in its content which it is. */
-import { content, type Framing, randomLength, written } from "./bodies.js";
+import { chunked, content, type Framing, randomLength } from "./bodies.js";
+import type { Chunks } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { Random } from "./random.js";
 import type { ScriptedRequest } from "./requests.js";
@@ -13,23 +14,38 @@ export interface ScriptedResponse {
 	readonly isInterim: boolean;
 	readonly framing: Framing;
 	readonly length: number;
+	/** Its body, if that is chunked. */
+	readonly chunks: Chunks | undefined;
 	/** Its places in the upstream's stream. A broken body has no end, and one that only the stream ends has none yet. */
 	readonly start: number;
 	readonly headEnd: number;
 	end: number;
 	/** The upstream ends its connection behind it. */
 	readonly closes: boolean;
+	/** It says of a body that it cannot have, so nobody else is to be lent its connection. */
+	readonly spoils: boolean;
 	/** It is none that a gateway may pass on, or not to its end. */
 	readonly fault: "none" | "head" | "body";
 }
 
 const BROKEN_HEADS = [
-	"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
 	"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n",
 	"HTTP/2.0 200 OK\r\n\r\n",
 	"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
 	"ICY 200 OK\r\n\r\n",
+] as const;
+
+/** Where there is a body to be framed. */
+const BROKEN_FRAMINGS = [
+	"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
 	"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+] as const;
+
+/** What an answer without a body may say of one, and then nobody knows whether it comes. */
+const SAYINGS = [
+	"Transfer-Encoding: chunked\r\n",
+	"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+	"Content-Length: 1\r\nContent-Length: 2\r\n",
 ] as const;
 
 /** Interim answers, which may come before the one that counts. */
@@ -41,8 +57,16 @@ export function interimResponse(
 	status: 100 | 103,
 ): { text: string; response: ScriptedResponse } {
 	const link103 = status === 103 && random.chance(0.5) ? "Link: </a.css>; rel=preload\r\n" : "";
-	const text = `HTTP/1.1 ${status} Interim\r\nX-Answer: ${id}\r\n${link103}\r\n`;
-	const shape = { status, isInterim: true, framing: "none", length: 0, closes: false } as const;
+	const saying = random.chance(0.1) ? random.pick([...SAYINGS, "Content-Length: 3\r\n"]) : "";
+	const text = `HTTP/1.1 ${status} Interim\r\nX-Answer: ${id}\r\n${link103}${saying}\r\n`;
+	const shape = {
+		status,
+		spoils: saying !== "",
+		isInterim: true,
+		framing: "none",
+		length: 0,
+		closes: false,
+	} as const;
 	return { text, response: placed(shape, id, request, link, text.length, text.length, "none") };
 }
 
@@ -56,7 +80,8 @@ export function randomResponse(
 ): { text: string; response: ScriptedResponse } {
 	const isFaulty = request !== undefined && random.chance(0.02);
 	if (isFaulty && random.chance(0.6)) {
-		const text = random.pick(BROKEN_HEADS);
+		const heads = [...BROKEN_HEADS, ...(request.method === "HEAD" ? [] : BROKEN_FRAMINGS)];
+		const text = random.pick(heads);
 		const shape = { status: 200, isInterim: false, framing: "none", length: 0, closes: false } as const;
 		return { text, response: placed(shape, id, request, link, text.length, text.length, "head") };
 	}
@@ -77,15 +102,27 @@ export function randomResponse(
 	const minor = framing !== "chunked" && random.chance(0.05) ? 0 : 1;
 	const closes = (framing === "close" && hasBody) || random.chance(0.04);
 	let head = `HTTP/1.${minor} ${status} Some reason\r\nX-Answer: ${id}\r\n`;
-	if (framing === "length" && status !== 204) head += `Content-Length: ${hasBody ? length : 0}\r\n`;
+	const saying = !hasBody && request !== undefined && random.chance(0.1) ? random.pick(SAYINGS) : "";
+	head += saying;
+	if (framing === "length" && status !== 204 && saying === "")
+		head += `Content-Length: ${hasBody ? length : 0}\r\n`;
 	if (framing === "chunked" && hasBody) head += "Transfer-Encoding: chunked\r\n";
 	if (closes && (framing !== "close" || random.chance(0.5))) head += "Connection: close\r\n";
 	if (random.chance(0.1)) head += `X-Filler: ${"f".repeat(random.magnitude(4_000))}\r\n`;
 	head += "\r\n";
-	const body = hasBody ? written(random, framing, content(id, length), fault === "body") : "";
-	const shape = { status, isInterim: false, framing: hasBody ? framing : "none", length, closes } as const;
-	const text = head + body;
-	return { text, response: placed(shape, id, request, link, head.length, text.length, fault) };
+	const body = hasBody ? content(id, length) : "";
+	const chunks = hasBody && framing === "chunked" ? chunked(random, body, fault === "body") : undefined;
+	const spoils = saying !== "";
+	const shape = {
+		status,
+		spoils,
+		isInterim: false,
+		framing: hasBody ? framing : "none",
+		length,
+		closes,
+	} as const;
+	const text = head + (chunks?.raw ?? body);
+	return { text, response: placed(shape, id, request, link, head.length, text.length, fault, chunks) };
 }
 
 function upgraded(
@@ -99,16 +136,30 @@ function upgraded(
 }
 
 function placed(
-	shape: Pick<ScriptedResponse, "status" | "isInterim" | "framing" | "length" | "closes">,
+	shape: Pick<ScriptedResponse, "status" | "isInterim" | "framing" | "length" | "closes"> & {
+		spoils?: boolean;
+	},
 	id: string,
 	request: ScriptedRequest | undefined,
 	link: SimulatedSocket,
 	headLength: number,
 	length: number,
 	fault: ScriptedResponse["fault"],
+	chunks?: Chunks,
 ): ScriptedResponse {
 	const start = link.incoming.scripted;
 	const endless = fault === "body" || shape.framing === "close";
 	const end = endless ? Number.POSITIVE_INFINITY : start + length;
-	return { ...shape, id, request, link, start, headEnd: start + headLength, end, fault };
+	return {
+		spoils: false,
+		...shape,
+		id,
+		request,
+		link,
+		chunks,
+		start,
+		headEnd: start + headLength,
+		end,
+		fault,
+	};
 }

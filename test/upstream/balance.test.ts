@@ -18,6 +18,7 @@ function plan(balance: Balance, boards: readonly number[]): UpstreamPlan {
 		proxyProtocol: "off",
 		pool: null,
 		host: null,
+		trailers: false,
 		ejectFailures: 3,
 		ejectForMs: 10_000,
 		addresses: boards.map((board) => ({

@@ -52,15 +52,13 @@ export const HTTP_CAUSES = [
 	{ name: "transfer_encoding_http10", status: 400 },
 	/** Content-Length and Transfer-Encoding. */
 	{ name: "both_lengths", status: 400 },
-	/** A response without a body by its status (1xx, 204) that announces one. */
-	{ name: "unexpected_body", status: 400 },
 	/** Connection is no list of tokens, names more fields than we keep, or a field that is not its to name. */
 	{ name: "connection_option", status: 400 },
 	/** 101 without `Connection: upgrade` and Upgrade, or to a request that cannot have asked. */
 	{ name: "unexpected_upgrade", status: 400 },
 	/** A chunk size that is no hexadecimal number, or is followed by what may not follow. */
 	{ name: "chunk_size", status: 400 },
-	/** A chunk size of more than 2^53 - 1, or of more than 16 digits. */
+	/** A chunk size of more than 2^32 - 1, or of more than 16 digits. */
 	{ name: "chunk_size_too_large", status: 400 },
 	/** A chunk extension that is not well-formed. */
 	{ name: "chunk_extension", status: 400 },
@@ -76,6 +74,8 @@ export const HTTP_CAUSES = [
 	{ name: "method_trace", status: 405 },
 	/** Max-Forwards of OPTIONS is not one number (RFC 9110, 7.6.2). */
 	{ name: "max_forwards", status: 400 },
+	/** The upstream ended its stream amid the head of its answer. */
+	{ name: "head_incomplete", status: 400 },
 ] as const satisfies readonly HttpCause[];
 
 export type HttpCauseName = (typeof HTTP_CAUSES)[number]["name"];
@@ -112,7 +112,6 @@ export const BAD_TRANSFER_ENCODING = indexOf("transfer_encoding");
 export const TRANSFER_CODING_UNKNOWN = indexOf("transfer_coding_unknown");
 export const TRANSFER_ENCODING_HTTP10 = indexOf("transfer_encoding_http10");
 export const BOTH_LENGTHS = indexOf("both_lengths");
-export const UNEXPECTED_BODY = indexOf("unexpected_body");
 export const BAD_CONNECTION_OPTION = indexOf("connection_option");
 export const UNEXPECTED_UPGRADE = indexOf("unexpected_upgrade");
 export const BAD_CHUNK_SIZE = indexOf("chunk_size");
@@ -125,6 +124,7 @@ export const TRAILER_FORBIDDEN = indexOf("trailer_forbidden");
 export const TRAILERS_TOO_LARGE = indexOf("trailers_too_large");
 export const METHOD_TRACE_REFUSED = indexOf("method_trace");
 export const BAD_MAX_FORWARDS = indexOf("max_forwards");
+export const HEAD_INCOMPLETE = indexOf("head_incomplete");
 
 /** The status that answers a client whose request was refused for `cause`. */
 export function statusOf(cause: number): number {

@@ -1,121 +1,75 @@
 /**
- * A chunked body, walked as it passes (RFC 9112, 7.1). The framing itself is forwarded untouched; this only finds
- * out where the body ends, and refuses what two readers could measure differently.
+ * The chunks of a body, walked as they pass (RFC 9112, 7.1), up to the trailer section, which `trailers.ts` reads.
  *
  *     *( 1*HEXDIG [ extension ] CRLF data CRLF )
- *     1*"0" [ extension ] CRLF *( trailer CRLF ) CRLF
+ *     1*"0" [ extension ] CRLF
  *
- * Stricter than the grammar: no white space around extensions, no obs-text in them, and no line that ends in
- * anything but CR LF. Extensions pass, because the RFC has recipients ignore those that they do not know.
+ * What is sent on is the canonical form of what came: sizes without zeros before them, and no extensions, which belong to
+ * one connection (RFC 9112, 7.1.1). Each byte is sent as it is, or left out, so the bytes that go on are moved together
+ * where they lie, and a body that is plain already is not touched. The last chunk is left out as well: whoever has read
+ * the trailers writes the end.
+ *
+ * White space is taken where RFC 9112, 7.1.1 has it and behind a size, where some servers pad, and does not go on.
+ * Stricter than the grammar: no obs-text in extensions, and no line that ends in anything but CR LF.
  */
-import { ascii, at, toLower } from "../bytes.js";
+import { at } from "../bytes.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../verdict.js";
 import {
 	BAD_CHUNK_END,
 	BAD_CHUNK_EXTENSION,
 	BAD_CHUNK_SIZE,
-	BAD_TRAILER,
 	BARE_CR,
 	BARE_LF,
 	CHUNK_EXTENSION_TOO_LONG,
 	CHUNK_SIZE_TOO_LARGE,
 	NO_CAUSE,
-	TRAILER_FORBIDDEN,
-	TRAILERS_TOO_LARGE,
 } from "./causes.js";
-import { KNOWN_NAMES, X_FORWARDED_PREFIX } from "./field-names.js";
-import {
-	BACKSLASH,
-	COLON,
-	CR,
-	EQUALS,
-	HYPHEN,
-	IS_TOKEN,
-	IS_VALUE,
-	isSpace,
-	LF,
-	QUOTE,
-	SEMICOLON,
-	UNDERSCORE,
-} from "./grammar.js";
+import { BACKSLASH, CR, EQUALS, IS_TOKEN, isSpace, LF, QUOTE, SEMICOLON } from "./grammar.js";
 
-/** Digits of a chunk size. Fourteen make 2^53 - 1; two more forgive senders that pad to eight bytes. */
+/** Digits of a chunk size, zeros before it included: as many as senders pad eight bytes to. */
 export const CHUNK_SIZE_DIGITS_LIMIT = 16;
 
+/** The largest chunk: readers that count in 32 bits would take a larger one for a small one, and its data for chunks. */
+export const CHUNK_SIZE_MAX = 0xffff_ffff;
+
 /**
- * Extensions of one chunk, from the first semicolon to the CR. Those that exist (signatures of uploads to S3) take
- * 85. Each one costs a loop over its bytes and carries no content, so without a limit a body of any size could be
- * made of them, past every limit on content.
+ * What may stand between the size of one chunk and the end of its line. Extensions that exist (signatures of uploads to
+ * S3) take 85. Each byte costs a step and carries no content, so without a limit a body of any size could be made of
+ * them, past every limit on content.
  */
 export const CHUNK_EXTENSION_LIMIT_BYTES = 256;
-
-/** All trailer fields together. They carry checksums and timings; heads have 16 KiB for far more. */
-export const TRAILERS_LIMIT_BYTES = 4096;
 
 // Where in the body the next byte stands.
 const SIZE_FIRST = 0;
 const SIZE = 1;
-const EXTENSION_NAME_FIRST = 2;
-const EXTENSION_NAME = 3;
-const EXTENSION_VALUE_FIRST = 4;
-const EXTENSION_TOKEN = 5;
-const EXTENSION_QUOTED = 6;
-const EXTENSION_ESCAPED = 7;
-const EXTENSION_QUOTED_END = 8;
-const SIZE_LF = 9;
-const DATA = 10;
-const DATA_CR = 11;
-const DATA_LF = 12;
-const TRAILER_FIRST = 13;
-const TRAILER_NAME = 14;
-const TRAILER_VALUE = 15;
-const TRAILER_LF = 16;
-const END_LF = 17;
-const DONE = 18;
+const SIZE_BLANK = 2;
+const EXTENSION_NAME_FIRST = 3;
+const EXTENSION_NAME = 4;
+const EXTENSION_NAME_BLANK = 5;
+const EXTENSION_VALUE_FIRST = 6;
+const EXTENSION_TOKEN = 7;
+const EXTENSION_QUOTED = 8;
+const EXTENSION_ESCAPED = 9;
+const EXTENSION_END = 10;
+const SIZE_LF = 11;
+const DATA = 12;
+const DATA_CR = 13;
+const DATA_LF = 14;
+/** The chunks are over: what follows is the trailer section. */
+export const CHUNKS_OVER = 15;
 
 const HEX_VALUE = Int8Array.from({ length: 256 }, (_, byte) => {
 	const digit = Number.parseInt(String.fromCharCode(byte), 16);
 	return Number.isNaN(digit) ? -1 : digit;
 });
 
-/** Where FNV-1a starts. */
-const HASH_START = 0x811c9dc5 | 0;
+// What becomes of a byte.
+const REFUSED = -1;
+const LEFT_OUT = 0;
+const SENT_ON = 1;
 
 /**
- * Trailers that are refused, by the hash of their names: all that the gateway itself reads, sets or removes in
- * heads, and the ones that RFC 9110, 6.5.1 has in mind besides. Merged into the head by a server behind, they would
- * frame, route or authenticate after all checks. The bytes pass as they come, so they cannot be dropped.
- *
- * A name may be cut by the network at any byte, so what is kept of it is one integer. Were some innocent name to meet
- * one of these in 32 bits, it would be refused; none of these ever passes.
- */
-const FORBIDDEN_TRAILERS: ReadonlySet<number> = new Set(
-	[
-		...KNOWN_NAMES,
-		...[
-			...["authorization", "proxy-authenticate", "cookie", "set-cookie", "content-encoding", "content-type"],
-			...["content-range", "cache-control", "max-forwards", "range", "location"],
-		].map(ascii),
-	].map(hashOfName),
-);
-const NONE: ReadonlySet<number> = new Set();
-const FORBIDDEN_PREFIX_LENGTH = X_FORWARDED_PREFIX.length;
-const FORBIDDEN_PREFIX_HASH = hashOfName(X_FORWARDED_PREFIX);
-
-/** FNV-1a over the lower-cased name, `_` counting as `-` as in heads. */
-function hashByte(hash: number, byte: number): number {
-	return Math.imul(hash ^ (byte === UNDERSCORE ? HYPHEN : toLower(byte)), 0x01000193);
-}
-
-/** Of a trailer's name, as {@link ChunkedScanner.forbid} wants it. */
-export function hashOfName(name: Uint8Array): number {
-	let hash = HASH_START;
-	for (const byte of name) hash = hashByte(hash, byte);
-	return hash;
-}
-
-/**
- * Walks one body after the other. All it knows between calls are four numbers, so that a reactor can keep them as
+ * Walks one body after the other. All it knows between calls are three numbers, so that a reactor can keep them as
  * columns of its table: {@link load} them, scan, and store them back.
  */
 export class ChunkedScanner {
@@ -123,16 +77,14 @@ export class ChunkedScanner {
 	phase = 0;
 	/** Data bytes left of the chunk at hand; while its size is read, the size so far. Needs a double. */
 	left = 0;
-	/** Digits, extension bytes or trailer bytes so far, whichever is being counted. Fits 16 bits. */
+	/** Digits or extension bytes so far, whichever is being counted. Fits 16 bits. */
 	spent = 0;
-	/** Hash of the trailer's name so far, and how long that is. Signed 32 bits, and 16. */
-	nameHash = 0;
-	nameLength = 0;
-	/** Trailers that are refused besides: see {@link forbid}. */
-	#edited: ReadonlySet<number> = NONE;
-	#subject = 0;
-	/** After scan: where it stopped. After COMPLETE just past the body; after MALFORMED at the byte at fault. */
+	/** Only data goes on: the receiver knows no chunks. */
+	decodes = false;
+	/** After scan: where it stopped. After COMPLETE just past the last chunk's line; after MALFORMED at the byte at fault. */
 	position = 0;
+	/** After scan: how many bytes go on. They lie at the start. */
+	keptBytes = 0;
 	/** After scan: how many of the bytes were data. */
 	dataBytes = 0;
 	/** After MALFORMED: which of HTTP_CAUSES. */
@@ -140,89 +92,84 @@ export class ChunkedScanner {
 
 	/** Begins a new body. */
 	reset(): void {
-		this.load(0, 0, 0, 0, 0);
+		this.load(0, 0, 0, false);
 	}
 
 	/** Goes on with a body whose numbers were kept elsewhere. */
-	load(phase: number, left: number, spent: number, nameHash: number, nameLength: number): void {
+	load(phase: number, left: number, spent: number, decodes: boolean): void {
 		this.phase = phase;
 		this.left = left;
 		this.spent = spent;
-		this.nameHash = nameHash;
-		this.nameLength = nameLength;
+		this.decodes = decodes;
 	}
 
 	/**
-	 * Refuses trailers of these names, too, by {@link hashOfName}: the fields that a route sets or removes, and the
-	 * one that tells of a client's certificate (0: none). Kept until it is said anew.
+	 * Walks bytes[start, end) until `most` of them go on, and moves these to the start. COMPLETE: the chunks end at
+	 * `position`. NEED_MORE: all of the bytes up to `position` belong to them. MALFORMED: those before `position` do, and no
+	 * continuation can make sense; both connections are closed, whatever was forwarded.
 	 */
-	forbid(edited: ReadonlySet<number>, subject: number): void {
-		this.#edited = edited;
-		this.#subject = subject;
-	}
-
-	/**
-	 * Walks bytes[start, end). COMPLETE: the body ends at `position`, trailers included. NEED_MORE: all of the bytes
-	 * belong to it. MALFORMED: those before `position` do, and no continuation can make sense; both connections are
-	 * closed, whatever was forwarded.
-	 */
-	scan(bytes: Uint8Array, start: number, end: number): Verdict {
+	scan(bytes: Uint8Array, start: number, end: number, most = Number.POSITIVE_INFINITY): Verdict {
+		const limit = start + most;
 		let position = start;
+		let kept = start;
+		let verdict: Verdict = NEED_MORE;
 		this.dataBytes = 0;
-		while (position < end) {
+		while (position < end && kept < limit) {
 			if (this.phase === DATA) {
 				// The one place where bytes are many: skipped by arithmetic.
-				const skipped = Math.min(this.left, end - position);
-				this.left -= skipped;
-				this.dataBytes += skipped;
-				position += skipped;
+				const length = Math.min(this.left, end - position, limit - kept);
+				if (kept !== position) bytes.copyWithin(kept, position, position + length);
+				this.left -= length;
+				this.dataBytes += length;
+				position += length;
+				kept += length;
 				if (this.left === 0) this.phase = DATA_CR;
 				continue;
 			}
-			if (!this.#step(at(bytes, position))) {
-				this.position = position;
-				return MALFORMED;
+			const byte = at(bytes, position);
+			const becomes = this.#step(byte);
+			if (becomes === REFUSED) {
+				verdict = MALFORMED;
+				break;
+			}
+			if (becomes === SENT_ON) {
+				if (kept !== position) bytes[kept] = byte;
+				kept++;
 			}
 			position++;
-			if (this.phase === DONE) {
-				this.position = position;
-				return COMPLETE;
+			if (this.phase === CHUNKS_OVER) {
+				verdict = COMPLETE;
+				break;
 			}
 		}
-		this.position = end;
-		return NEED_MORE;
+		this.position = position;
+		this.keptBytes = kept - start;
+		return verdict;
 	}
 
 	/** Takes one byte of the framing. */
-	#step(byte: number): boolean {
+	#step(byte: number): number {
 		switch (this.phase) {
 			case SIZE_FIRST:
 				this.left = 0;
 				this.spent = 0;
 				return this.#takeDigit(byte);
 			case SIZE:
-				if (byte === CR) return this.#goTo(SIZE_LF);
-				if (byte !== SEMICOLON) return this.#takeDigit(byte);
-				this.spent = 1;
-				return this.#goTo(EXTENSION_NAME_FIRST);
+				if (byte === CR) return this.#endLine();
+				if (byte !== SEMICOLON && !isSpace(byte)) return this.#takeDigit(byte);
+				this.spent = 0;
+				return this.#extend(byte === SEMICOLON ? EXTENSION_NAME_FIRST : SIZE_BLANK);
 			case SIZE_LF:
 				if (byte !== LF) return this.#fail(BARE_CR);
 				this.spent = 0;
-				return this.#goTo(this.left === 0 ? TRAILER_FIRST : DATA);
+				return this.#goTo(this.left === 0 ? CHUNKS_OVER : DATA, this.left > 0);
 			case DATA_CR:
 				if (byte !== CR) return this.#fail(byte === LF ? BARE_LF : BAD_CHUNK_END);
-				return this.#goTo(DATA_LF);
+				return this.#goTo(DATA_LF, true);
 			case DATA_LF:
 				if (byte !== LF) return this.#fail(BAD_CHUNK_END);
-				return this.#goTo(SIZE_FIRST);
-			case TRAILER_FIRST:
-			case TRAILER_NAME:
-			case TRAILER_VALUE:
-			case TRAILER_LF:
-				return this.#takeTrailer(byte);
-			case END_LF:
-				return byte === LF ? this.#goTo(DONE) : this.#fail(BARE_CR);
-			case DONE:
+				return this.#goTo(SIZE_FIRST, true);
+			case CHUNKS_OVER:
 				// Whoever scans on after the end has lost count of its bytes.
 				return this.#fail(BAD_CHUNK_SIZE);
 			default:
@@ -230,104 +177,81 @@ export class ChunkedScanner {
 		}
 	}
 
-	#takeDigit(byte: number): boolean {
+	#takeDigit(byte: number): number {
 		const digit = HEX_VALUE[byte] as number;
 		if (digit < 0) return this.#fail(byte === LF ? BARE_LF : BAD_CHUNK_SIZE);
 		this.left = this.left * 16 + digit;
 		this.spent++;
-		if (this.left > Number.MAX_SAFE_INTEGER || this.spent > CHUNK_SIZE_DIGITS_LIMIT) {
+		if (this.left > CHUNK_SIZE_MAX || this.spent > CHUNK_SIZE_DIGITS_LIMIT) {
 			return this.#fail(CHUNK_SIZE_TOO_LARGE);
 		}
-		return this.#goTo(SIZE);
+		// Zeros before the size are left out, and so is all of a last chunk.
+		return this.#goTo(SIZE, this.left > 0);
 	}
 
-	/** `*( ";" token [ "=" ( token | quoted-string ) ] )` (RFC 9112, 7.1.1). */
-	#takeExtension(byte: number): boolean {
+	#endLine(): number {
+		return this.#goTo(SIZE_LF, this.left > 0);
+	}
+
+	/** `*( BWS ";" BWS token [ BWS "=" BWS ( token | quoted-string ) ] ) BWS`. */
+	#takeExtension(byte: number): number {
 		const isTokenByte = at(IS_TOKEN, byte) === 1;
 		switch (this.phase) {
+			case SIZE_BLANK:
+				if (isSpace(byte)) return this.#extend(SIZE_BLANK);
+				if (byte === SEMICOLON) return this.#extend(EXTENSION_NAME_FIRST);
+				return byte === CR ? this.#endLine() : this.#fail(byte === LF ? BARE_LF : BAD_CHUNK_SIZE);
 			case EXTENSION_NAME_FIRST:
+				if (isSpace(byte)) return this.#extend(EXTENSION_NAME_FIRST);
 				return isTokenByte ? this.#extend(EXTENSION_NAME) : this.#failExtension(byte);
 			case EXTENSION_NAME:
 				if (isTokenByte) return this.#extend(EXTENSION_NAME);
 				if (byte === EQUALS) return this.#extend(EXTENSION_VALUE_FIRST);
-				return this.#endExtension(byte);
+				return this.#endExtension(byte, EXTENSION_NAME_BLANK);
+			case EXTENSION_NAME_BLANK:
+				if (byte === EQUALS) return this.#extend(EXTENSION_VALUE_FIRST);
+				return this.#endExtension(byte, EXTENSION_NAME_BLANK);
 			case EXTENSION_VALUE_FIRST:
+				if (isSpace(byte)) return this.#extend(EXTENSION_VALUE_FIRST);
 				if (byte === QUOTE) return this.#extend(EXTENSION_QUOTED);
 				return isTokenByte ? this.#extend(EXTENSION_TOKEN) : this.#failExtension(byte);
 			case EXTENSION_TOKEN:
-				return isTokenByte ? this.#extend(EXTENSION_TOKEN) : this.#endExtension(byte);
+				return isTokenByte ? this.#extend(EXTENSION_TOKEN) : this.#endExtension(byte, EXTENSION_END);
 			case EXTENSION_QUOTED:
-				if (byte === QUOTE) return this.#extend(EXTENSION_QUOTED_END);
+				if (byte === QUOTE) return this.#extend(EXTENSION_END);
 				if (byte === BACKSLASH) return this.#extend(EXTENSION_ESCAPED);
 				return isQuotable(byte) ? this.#extend(EXTENSION_QUOTED) : this.#fail(BAD_CHUNK_EXTENSION);
 			case EXTENSION_ESCAPED:
 				return isQuotable(byte) ? this.#extend(EXTENSION_QUOTED) : this.#fail(BAD_CHUNK_EXTENSION);
 			default:
-				return this.#endExtension(byte);
+				return this.#endExtension(byte, EXTENSION_END);
 		}
 	}
 
-	#extend(phase: number): boolean {
+	#extend(phase: number): number {
 		this.spent++;
 		if (this.spent > CHUNK_EXTENSION_LIMIT_BYTES) return this.#fail(CHUNK_EXTENSION_TOO_LONG);
-		return this.#goTo(phase);
+		return this.#goTo(phase, false);
 	}
 
-	#endExtension(byte: number): boolean {
+	#endExtension(byte: number, blank: number): number {
+		if (isSpace(byte)) return this.#extend(blank);
 		if (byte === SEMICOLON) return this.#extend(EXTENSION_NAME_FIRST);
-		return byte === CR ? this.#goTo(SIZE_LF) : this.#failExtension(byte);
+		return byte === CR ? this.#endLine() : this.#failExtension(byte);
 	}
 
-	#failExtension(byte: number): boolean {
+	#failExtension(byte: number): number {
 		return this.#fail(byte === LF ? BARE_LF : BAD_CHUNK_EXTENSION);
 	}
 
-	/** `*( name ":" value CRLF ) CRLF`, as strict as in heads. */
-	#takeTrailer(byte: number): boolean {
-		this.spent++;
-		if (this.spent > TRAILERS_LIMIT_BYTES) return this.#fail(TRAILERS_TOO_LARGE);
-		switch (this.phase) {
-			case TRAILER_FIRST:
-				if (byte === CR) return this.#goTo(END_LF);
-				this.nameHash = HASH_START;
-				this.nameLength = 0;
-				return this.#takeTrailerName(byte);
-			case TRAILER_NAME:
-				if (byte !== COLON) return this.#takeTrailerName(byte);
-				if (this.#isForbidden()) return this.#fail(TRAILER_FORBIDDEN);
-				return this.#goTo(TRAILER_VALUE);
-			case TRAILER_VALUE:
-				if (at(IS_VALUE, byte) === 1) return true;
-				if (byte === LF) return this.#fail(BARE_LF);
-				return byte === CR ? this.#goTo(TRAILER_LF) : this.#fail(BAD_TRAILER);
-			default:
-				return byte === LF ? this.#goTo(TRAILER_FIRST) : this.#fail(BARE_CR);
-		}
-	}
-
-	#takeTrailerName(byte: number): boolean {
-		if (at(IS_TOKEN, byte) === 0) return this.#fail(byte === LF ? BARE_LF : BAD_TRAILER);
-		this.nameHash = hashByte(this.nameHash, byte);
-		this.nameLength++;
-		if (this.nameLength === FORBIDDEN_PREFIX_LENGTH && this.nameHash === FORBIDDEN_PREFIX_HASH) {
-			return this.#fail(TRAILER_FORBIDDEN);
-		}
-		return this.#goTo(TRAILER_NAME);
-	}
-
-	#isForbidden(): boolean {
-		const { nameHash } = this;
-		return FORBIDDEN_TRAILERS.has(nameHash) || this.#edited.has(nameHash) || nameHash === this.#subject;
-	}
-
-	#goTo(phase: number): true {
+	#goTo(phase: number, goesOn: boolean): number {
 		this.phase = phase;
-		return true;
+		return goesOn && !this.decodes ? SENT_ON : LEFT_OUT;
 	}
 
-	#fail(cause: number): false {
+	#fail(cause: number): number {
 		this.cause = cause;
-		return false;
+		return REFUSED;
 	}
 }
 

@@ -1,6 +1,5 @@
 /** What a route does to the fields of a message, prepared once from its configuration. */
 import { ascii, at } from "../bytes.js";
-import { hashOfName } from "./chunked.js";
 import {
 	FIELD_EXPECT,
 	FIELD_LAST_DROPPED,
@@ -42,8 +41,6 @@ export class FieldEditError extends Error {
 export class FieldEdits {
 	/** Names, lower-cased and with `-`, of everything that must not pass as it came: what is set is removed first. */
 	readonly dropped: readonly Uint8Array[];
-	/** The same names as {@link hashOfName} tells them: trailers are refused by it. */
-	readonly droppedHashes: ReadonlySet<number>;
 	/** `Name: value` CR LF, one after the other, as they are sent. */
 	readonly lines: Uint8Array;
 
@@ -55,7 +52,6 @@ export class FieldEdits {
 		const names = [...Object.keys(set), ...remove];
 		for (const name of names) checkName(name);
 		this.dropped = names.map(canonicalName);
-		this.droppedHashes = new Set(this.dropped.map(hashOfName));
 		let lines = "";
 		for (const [name, value] of Object.entries(set)) {
 			checkValue(name, value);

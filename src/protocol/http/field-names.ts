@@ -49,6 +49,10 @@ export const FIELD_SEC_WEBSOCKET_VERSION = 22;
 export const FIELD_SEC_WEBSOCKET_PROTOCOL = 23;
 export const FIELD_SEC_WEBSOCKET_ACCEPT = 24;
 export const FIELD_MAX_FORWARDS = 25;
+// Who one is: some schemes authenticate the connection, not the request.
+export const FIELD_AUTHORIZATION = 26;
+export const FIELD_WWW_AUTHENTICATE = 27;
+export const FIELD_PROXY_AUTHENTICATE = 28;
 
 /** Beside the id: a Connection option names the field, which makes it hop-by-hop. */
 export const NOMINATED = 0x80;
@@ -94,6 +98,9 @@ const NAMES: readonly (readonly [number, Uint8Array])[] = (
 		[FIELD_SEC_WEBSOCKET_PROTOCOL, "sec-websocket-protocol"],
 		[FIELD_SEC_WEBSOCKET_ACCEPT, "sec-websocket-accept"],
 		[FIELD_MAX_FORWARDS, "max-forwards"],
+		[FIELD_AUTHORIZATION, "authorization"],
+		[FIELD_WWW_AUTHENTICATE, "www-authenticate"],
+		[FIELD_PROXY_AUTHENTICATE, "proxy-authenticate"],
 	] as const
 ).map(([id, name]) => [id, ascii(name)]);
 

@@ -23,18 +23,23 @@ import {
 	TRANSFER_CODING_UNKNOWN,
 } from "./causes.js";
 import {
+	FIELD_AUTHORIZATION,
 	FIELD_CONNECTION,
 	FIELD_CONTENT_LENGTH,
 	FIELD_EXPECT,
 	FIELD_HOST,
+	FIELD_KEEP_ALIVE,
 	FIELD_LAST_DROPPED,
 	FIELD_LAST_FORWARDING,
 	FIELD_LAST_FRAMING,
 	FIELD_LOOKALIKE,
 	FIELD_MAX_FORWARDS,
+	FIELD_PROXY_AUTHENTICATE,
+	FIELD_PROXY_AUTHORIZATION,
 	FIELD_TRANSFER_ENCODING,
 	FIELD_UPGRADE,
 	FIELD_VIA,
+	FIELD_WWW_AUTHENTICATE,
 	fieldIdOf,
 	NOMINATED,
 } from "./field-names.js";
@@ -76,6 +81,12 @@ const TOKEN_CLOSE = ascii("close");
 const TOKEN_KEEP_ALIVE = ascii("keep-alive");
 const TOKEN_UPGRADE = ascii("upgrade");
 const TOKEN_100_CONTINUE = ascii("100-continue");
+const PARAMETER_TIMEOUT = ascii("timeout=");
+/** RFC 4559, and what came before it: whoever has said one of these once is known by the connection from then on. */
+const SCHEMES_OF_CONNECTIONS = [ascii("ntlm"), ascii("negotiate")] as const;
+
+/** A day. Longer hints are no hints, and arithmetic on them could overflow. */
+const KEEP_ALIVE_SECONDS_MAX = 86_400;
 
 const member = new ListMember();
 
@@ -104,6 +115,15 @@ export class FieldSection {
 	/** Which field is Max-Forwards, -1: none; and how many, at most {@link MAX_FORWARDS_LIMIT}, -1: no number, or repeated. */
 	maxForwardsIndex = -1;
 	maxForwards = -1;
+	/** `Keep-Alive: timeout=N`: how long the sender keeps the connection when nothing is asked; -1: it does not say. */
+	keepAliveSeconds = -1;
+	/**
+	 * The scheme of its credentials or challenges is NTLM or Negotiate: the peer behind authenticates the connection, and
+	 * takes whatever comes on it later for the same user's.
+	 */
+	bindsConnection = false;
+	/** What is wrong with the fields that frame: counts only where there is a body to be framed. */
+	framingCause = NO_CAUSE;
 	/** Which field is Host; -1: none. */
 	hostIndex = -1;
 	/** Why it was refused: one of HTTP_CAUSES. */
@@ -123,6 +143,9 @@ export class FieldSection {
 		this.expectIndex = -1;
 		this.maxForwardsIndex = -1;
 		this.maxForwards = -1;
+		this.keepAliveSeconds = -1;
+		this.bindsConnection = false;
+		this.framingCause = NO_CAUSE;
 		this.hostIndex = -1;
 		this.cause = NO_CAUSE;
 		this.#optionCount = 0;
@@ -130,6 +153,15 @@ export class FieldSection {
 
 	/** Reads field lines up to the empty line and returns the position after it, INCOMPLETE or BROKEN. */
 	read(bytes: Uint8Array, start: number, limit: number): number {
+		return this.#readLines(bytes, start, limit, true);
+	}
+
+	/** The same for trailers, which come too late to decide anything. */
+	readTrailers(bytes: Uint8Array, start: number, limit: number): number {
+		return this.#readLines(bytes, start, limit, false);
+	}
+
+	#readLines(bytes: Uint8Array, start: number, limit: number, decides: boolean): number {
 		const { spans, ids } = this;
 		let position = start;
 		for (let index = 0; ; index++) {
@@ -161,7 +193,7 @@ export class FieldSection {
 			spans[row + 3] = valueEnd;
 			const id = fieldIdOf(bytes, nameStart, nameEnd);
 			ids[index] = id;
-			if (id !== 0 && !this.#take(bytes, id, index, valueStart, valueEnd)) return BROKEN;
+			if (id !== 0 && decides && !this.#take(bytes, id, index, valueStart, valueEnd)) return BROKEN;
 		}
 	}
 
@@ -215,6 +247,15 @@ export class FieldSection {
 				this.maxForwards = this.maxForwardsIndex < 0 ? readMaxForwards(bytes, start, end) : -1;
 				this.maxForwardsIndex = index;
 				return true;
+			case FIELD_KEEP_ALIVE:
+				this.#takeKeepAlive(bytes, start, end);
+				return true;
+			case FIELD_AUTHORIZATION:
+			case FIELD_PROXY_AUTHORIZATION:
+			case FIELD_WWW_AUTHENTICATE:
+			case FIELD_PROXY_AUTHENTICATE:
+				if (namesSchemeOfConnection(bytes, start, end)) this.bindsConnection = true;
+				return true;
 			default:
 				return true;
 		}
@@ -227,12 +268,13 @@ export class FieldSection {
 
 	/** One field, digits only; fifteen of them, because more would not be a safe integer. */
 	#takeContentLength(bytes: Uint8Array, start: number, end: number): boolean {
-		if (this.contentLength >= 0 || start === end || end - start > 15) return this.#refuse(BAD_CONTENT_LENGTH);
-		if (isFollowedByTab(bytes, end)) return this.#refuse(BAD_CONTENT_LENGTH);
+		if (this.contentLength >= 0 || start === end || end - start > 15)
+			return this.#misframed(BAD_CONTENT_LENGTH);
+		if (isFollowedByTab(bytes, end)) return this.#misframed(BAD_CONTENT_LENGTH);
 		let length = 0;
 		for (let i = start; i < end; i++) {
 			const byte = at(bytes, i);
-			if (!isDigit(byte)) return this.#refuse(BAD_CONTENT_LENGTH);
+			if (!isDigit(byte)) return this.#misframed(BAD_CONTENT_LENGTH);
 			length = length * 10 + byte - ZERO;
 		}
 		this.contentLength = length;
@@ -240,12 +282,37 @@ export class FieldSection {
 	}
 
 	#takeTransferEncoding(bytes: Uint8Array, start: number, end: number): boolean {
-		if (this.isChunked || isFollowedByTab(bytes, end)) return this.#refuse(BAD_TRANSFER_ENCODING);
+		if (this.isChunked || isFollowedByTab(bytes, end)) return this.#misframed(BAD_TRANSFER_ENCODING);
 		if (equalsIgnoringCase(bytes, start, end, TOKEN_CHUNKED)) {
 			this.isChunked = true;
 			return true;
 		}
-		return this.#refuse(endsInChunked(bytes, start, end) ? TRANSFER_CODING_UNKNOWN : BAD_TRANSFER_ENCODING);
+		return this.#misframed(
+			endsInChunked(bytes, start, end) ? TRANSFER_CODING_UNKNOWN : BAD_TRANSFER_ENCODING,
+		);
+	}
+
+	/** The head is read on: an answer without a body has nothing that could be framed wrongly. */
+	#misframed(cause: number): true {
+		if (this.framingCause === NO_CAUSE) this.framingCause = cause;
+		return true;
+	}
+
+	/** `timeout=N`, alone or among other parameters (RFC 2068, 19.7.1.1). What is no number says nothing. */
+	#takeKeepAlive(bytes: Uint8Array, start: number, end: number): void {
+		for (let from = start; member.read(bytes, from, end); from = member.next) {
+			const digits = member.start + PARAMETER_TIMEOUT.length;
+			if (digits >= member.end) continue;
+			if (!equalsIgnoringCase(bytes, member.start, digits, PARAMETER_TIMEOUT)) continue;
+			let seconds = 0;
+			let position = digits;
+			while (position < member.end && isDigit(at(bytes, position))) {
+				seconds = Math.min(KEEP_ALIVE_SECONDS_MAX, seconds * 10 + at(bytes, position) - ZERO);
+				position++;
+			}
+			if (position > digits && (position === member.end || at(bytes, position) === SEMICOLON))
+				this.keepAliveSeconds = seconds;
+		}
 	}
 
 	#takeConnection(bytes: Uint8Array, start: number, end: number): boolean {
@@ -360,6 +427,22 @@ function isFollowedByTab(bytes: Uint8Array, valueEnd: number): boolean {
 	let position = valueEnd;
 	while (at(bytes, position) === SP) position++;
 	return at(bytes, position) === HT;
+}
+
+/**
+ * Whether one of {@link SCHEMES_OF_CONNECTIONS} is a word of the value, wherever it stands: lists of challenges are read
+ * in many ways, and to keep a connection for one client too often costs little.
+ */
+function namesSchemeOfConnection(bytes: Uint8Array, start: number, end: number): boolean {
+	let position = start;
+	while (position < end) {
+		const wordStart = position;
+		while (position < end && at(IS_TOKEN, at(bytes, position)) === 1) position++;
+		for (const scheme of SCHEMES_OF_CONNECTIONS)
+			if (equalsIgnoringCase(bytes, wordStart, position, scheme)) return true;
+		position++;
+	}
+	return false;
 }
 
 /** A list of at least two codings of which the last is `chunked` and no other one is. */

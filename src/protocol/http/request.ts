@@ -250,6 +250,7 @@ function conclude(bytes: Uint8Array, out: RequestHead): number {
 	const hostCause = readHost(bytes, out);
 	if (hostCause !== NO_CAUSE) return hostCause;
 
+	if (fields.framingCause !== NO_CAUSE) return fields.framingCause;
 	if (fields.isChunked) {
 		if (fields.contentLength >= 0) return BOTH_LENGTHS;
 		// A 1.0 server may not know the coding and take the chunks for the next request (RFC 9112, 6.1).

@@ -19,7 +19,6 @@ import {
 	HTTP_VERSION_UNSUPPORTED,
 	NO_CAUSE,
 	TRANSFER_ENCODING_HTTP10,
-	UNEXPECTED_BODY,
 	UNEXPECTED_UPGRADE,
 } from "./causes.js";
 import { BROKEN, FieldSection, INCOMPLETE } from "./field-section.js";
@@ -60,6 +59,10 @@ export class ResponseHead {
 	contentLength = 0;
 	/** The upstream takes another request on this connection, once this message is over (RFC 9112, 9.3). */
 	keepAlive = false;
+	/** By its status or its request it has no body, and ends at the empty line. */
+	hasNoBody = false;
+	/** It has no body, and says the length of one that there could have been. */
+	keepsLength = false;
 	/** 1xx other than 101: another head follows, the answer itself (RFC 9110, 15.2). */
 	isInterim = false;
 	/** 101: what follows the head is no HTTP. */
@@ -73,15 +76,14 @@ export class ResponseHead {
 }
 
 /**
- * Reads a response head from bytes[start, end), which is what has arrived so far. `requestMethod` (`METHOD_…`) and
- * `requestMinor` are those of the request that was sent: they decide how the response is framed.
+ * Reads a response head from bytes[start, end), which is what has arrived so far. `requestMethod` (`METHOD_…`) is that
+ * of the request that was sent, by which the response is framed. Requests go out as 1.1.
  */
 export function parseResponse(
 	bytes: Uint8Array,
 	start: number,
 	end: number,
 	requestMethod: number,
-	requestMinor: 0 | 1,
 	out: ResponseHead,
 ): Verdict {
 	clear(out);
@@ -97,7 +99,7 @@ export function parseResponse(
 		return NEED_MORE;
 	}
 	if (headEnd === BROKEN) return refuse(out, fieldsStart < 0 ? out.cause : out.fields.cause);
-	const cause = conclude(out, requestMethod, requestMinor);
+	const cause = conclude(out, requestMethod);
 	if (cause !== NO_CAUSE) return refuse(out, cause);
 	out.headLength = headEnd - start;
 	return COMPLETE;
@@ -115,7 +117,7 @@ function readStatusLine(bytes: Uint8Array, start: number, limit: number, out: Re
 	const minor = at(bytes, start + 7);
 	if (!isDigit(major) || at(bytes, start + 6) !== 0x2e || !isDigit(minor))
 		return broken(out, BAD_STATUS_LINE);
-	if (major !== ZERO + 1 || minor > ZERO + 1) {
+	if (major !== ZERO + 1) {
 		const isCut = hasLineEnd(bytes, start, start + STATUS_LINE_SHORTEST_BYTES);
 		return broken(out, isCut ? BAD_STATUS_LINE : HTTP_VERSION_UNSUPPORTED);
 	}
@@ -146,37 +148,25 @@ function readStatusLine(bytes: Uint8Array, start: number, limit: number, out: Re
 }
 
 /** How the message is framed, in the order of RFC 9112, 6.3, and whether the connection outlives it. */
-function conclude(out: ResponseHead, requestMethod: number, requestMinor: 0 | 1): number {
+function conclude(out: ResponseHead, requestMethod: number): number {
 	const { fields, statusCode } = out;
-	if (fields.isChunked) {
-		if (fields.contentLength >= 0) return BOTH_LENGTHS;
-		// Neither may a 1.0 response be chunked, nor any response to a 1.0 request (RFC 9112, 6.1).
-		if (out.versionMinor === 0 || requestMinor === 0) return TRANSFER_ENCODING_HTTP10;
-	}
-	// A server that speaks 1.1 may close after a 1.0 request without saying so: only its word keeps it open then.
-	const keepsByDefault = out.versionMinor === 1 && requestMinor === 1;
-	out.keepAlive = !fields.hasClose && (keepsByDefault || fields.hasKeepAlive);
-
-	if (statusCode < 200 || statusCode === STATUS_NO_CONTENT) {
-		// Without a body by definition. One that is announced all the same would be read as the next response.
-		if (fields.isChunked || fields.contentLength > 0) return UNEXPECTED_BODY;
-		if (statusCode === STATUS_SWITCHING_PROTOCOLS) {
-			const isSwitch = fields.hasConnectionUpgrade && fields.hasUpgrade;
-			if (!isSwitch || out.versionMinor === 0 || requestMinor === 0) return UNEXPECTED_UPGRADE;
-			out.isUpgrade = true;
-			out.keepAlive = false;
-		} else {
-			out.isInterim = statusCode < 200;
-		}
-		return NO_CAUSE;
-	}
-	if (requestMethod === METHOD_HEAD || statusCode === STATUS_NOT_MODIFIED) return NO_CAUSE;
+	out.keepAlive = !fields.hasClose && (out.versionMinor === 1 || fields.hasKeepAlive);
+	out.hasNoBody =
+		statusCode < 200 ||
+		statusCode === STATUS_NO_CONTENT ||
+		statusCode === STATUS_NOT_MODIFIED ||
+		requestMethod === METHOD_HEAD;
+	if (out.hasNoBody) return concludeWithoutBody(out, requestMethod);
+	if (fields.framingCause !== NO_CAUSE) return fields.framingCause;
 	if (requestMethod === METHOD_CONNECT && statusCode < 300) {
 		// A tunnel begins. We never send CONNECT; should that change, the connection must not be used again.
 		out.keepAlive = false;
 		return NO_CAUSE;
 	}
 	if (fields.isChunked) {
+		if (fields.contentLength >= 0) return BOTH_LENGTHS;
+		// No 1.0 response may be chunked (RFC 9112, 6.1).
+		if (out.versionMinor === 0) return TRANSFER_ENCODING_HTTP10;
 		out.framing = FRAMING_CHUNKED;
 	} else if (fields.contentLength >= 0) {
 		out.framing = FRAMING_LENGTH;
@@ -185,6 +175,26 @@ function conclude(out: ResponseHead, requestMethod: number, requestMinor: 0 | 1)
 		out.framing = FRAMING_CLOSE;
 		out.keepAlive = false;
 	}
+	return NO_CAUSE;
+}
+
+/**
+ * It ends at the empty line, whatever it says of a body (RFC 9112, 6.3). A server that says so may send one all the same,
+ * and that would be read as the next answer: nobody is to be lent its connection. Only HEAD is answered with the length
+ * that GET would have had, by every server.
+ */
+function concludeWithoutBody(out: ResponseHead, requestMethod: number): number {
+	const { fields, statusCode } = out;
+	const says = fields.isChunked || fields.contentLength > 0 || fields.framingCause !== NO_CAUSE;
+	const isLength = fields.contentLength >= 0 && !fields.isChunked && fields.framingCause === NO_CAUSE;
+	out.keepsLength = isLength && statusCode >= 200 && statusCode !== STATUS_NO_CONTENT;
+	if (says && !(requestMethod === METHOD_HEAD && out.keepsLength)) out.keepAlive = false;
+	if (statusCode === STATUS_SWITCHING_PROTOCOLS) {
+		if (!fields.hasConnectionUpgrade || !fields.hasUpgrade || out.versionMinor === 0)
+			return UNEXPECTED_UPGRADE;
+		out.isUpgrade = true;
+		out.keepAlive = false;
+	} else out.isInterim = statusCode < 200;
 	return NO_CAUSE;
 }
 
@@ -211,6 +221,8 @@ function clear(out: ResponseHead): void {
 	out.framing = FRAMING_NONE;
 	out.contentLength = 0;
 	out.keepAlive = false;
+	out.hasNoBody = false;
+	out.keepsLength = false;
 	out.isInterim = false;
 	out.isUpgrade = false;
 	out.needBytes = 0;

@@ -2,13 +2,13 @@
  * Heads as they leave the gateway: what belongs to one connection is taken out (RFC 9110, 7.6.1), and what the
  * next reader has to know about the last one is put in.
  *
- * A request's framing is written anew, in one spelling. A message of HTTP/1.0 goes on as HTTP/1.0, against the general rule of RFC 9110, 6.2 that each sender writes its own version:
+ * Framing is said anew, in our own words (RFC 9112, 6), and chunks stay chunks. A message of
+ * HTTP/1.0 goes on as HTTP/1.0, against the general rule of RFC 9110, 6.2 that each sender writes its own version:
  * sent as 1.1, it would invite a chunked response, which a 1.0 client must not be given (RFC 9112, 6.1), and
  * unchunking would be a copy of every byte for the sake of clients of 1996. Responses are 1.1 to all clients.
  */
 import { isIpv4Mapped } from "../address.js";
 import { ascii, at } from "../bytes.js";
-import { hashOfName } from "./chunked.js";
 import { canonicalName, checkName, FieldEditError, type FieldEdits, NO_EDITS } from "./edits.js";
 import {
 	FIELD_CONTENT_LENGTH,
@@ -19,6 +19,7 @@ import {
 	FIELD_LAST_FORWARDING,
 	FIELD_LAST_FRAMING,
 	FIELD_MAX_FORWARDS,
+	FIELD_TRAILER,
 	FIELD_UPGRADE,
 	FIELD_X_FORWARDED_FOR,
 	FIELD_X_FORWARDED_HOST,
@@ -79,8 +80,6 @@ export class RequestRewrite {
 	/** The name of the field that carries the subject of the client's certificate; see {@link setSubjectField}. */
 	#subjectName: Uint8Array | undefined = undefined;
 	#subjectLine: Uint8Array = NOTHING;
-	/** Of that name, by which trailers are refused; 0: there is none. */
-	subjectHash = 0;
 
 	/** The peer's forwarding fields are believed and added to; otherwise they are dropped. */
 	isTrusted = false;
@@ -94,6 +93,8 @@ export class RequestRewrite {
 	subject: Uint8Array = NOTHING;
 	subjectStart = 0;
 	subjectEnd = 0;
+	/** Trailers go on; otherwise what announces them is removed, too. */
+	keepsTrailers = false;
 	/** The request opens a WebSocket; no other upgrade is passed on. */
 	keepsUpgrade = false;
 	/** The upstream connection ends with this request. */
@@ -106,12 +107,10 @@ export class RequestRewrite {
 	setSubjectField(name: string | null): void {
 		if (name === null) {
 			this.#subjectName = undefined;
-			this.subjectHash = 0;
 			return;
 		}
 		checkName(name);
 		this.#subjectName = canonicalName(name);
-		this.subjectHash = hashOfName(this.#subjectName);
 		this.#subjectLine = ascii(name);
 	}
 
@@ -243,6 +242,7 @@ function writeMaxForwards(count: number): void {
 /** Whether a request's field with this id is copied as it is. */
 function passes(id: number, options: RequestRewrite): boolean {
 	if (id <= FIELD_LAST_DROPPED || id >= NOMINATED) return false;
+	if (id === FIELD_TRAILER) return options.keepsTrailers;
 	if (id <= FIELD_LAST_FORWARDING) {
 		if (!options.isTrusted) return false;
 		// Those that are written below are added to, there; the others are kept.
@@ -412,8 +412,10 @@ function copyResponseFields(source: Uint8Array, head: ResponseHead, options: Res
 				if (!keepsUpgrade(head)) continue;
 			} else if (id <= FIELD_LAST_DROPPED || id >= NOMINATED) {
 				continue;
-			} else if (id === FIELD_CONTENT_LENGTH && (head.statusCode < 200 || head.statusCode === 204)) {
-				// It says 0, which is true, and must not be said (RFC 9110, 8.6).
+			} else if (id > FIELD_LAST_FORWARDING && id <= FIELD_LAST_FRAMING) {
+				writeResponseFraming(id, head, options);
+				continue;
+			} else if (id === FIELD_TRAILER && isDecoded(head, options)) {
 				continue;
 			}
 		}
@@ -424,6 +426,26 @@ function copyResponseFields(source: Uint8Array, head: ResponseHead, options: Res
 	}
 }
 
+/** Framing is said in our own words, in the place where theirs were (RFC 9112, 6.3). */
+function writeResponseFraming(id: number, head: ResponseHead, options: ResponseRewrite): void {
+	const { framing, fields } = head;
+	if (id === FIELD_CONTENT_LENGTH) {
+		if (framing === FRAMING_LENGTH || head.keepsLength) writeContentLength(fields.contentLength);
+	} else if (framing === FRAMING_CHUNKED && !isDecoded(head, options))
+		writer.bytes(TRANSFER_ENCODING_CHUNKED);
+}
+
+function writeContentLength(length: number): void {
+	writer.bytes(CONTENT_LENGTH);
+	writer.number(length);
+	writeLineEnd();
+}
+
+/** A 1.0 client knows no chunks: it gets what is in them, and the end of the connection is the end of it. */
+export function isDecoded(head: ResponseHead, options: ResponseRewrite): boolean {
+	return options.requestMinor === 0 && head.framing === FRAMING_CHUNKED;
+}
+
 /** 101 names what is switched to, and 426 must name what is wanted (RFC 9110, 15.5.22); elsewhere it is an offer. */
 function keepsUpgrade(head: ResponseHead): boolean {
 	return head.isUpgrade || head.statusCode === 426;
@@ -431,7 +453,7 @@ function keepsUpgrade(head: ResponseHead): boolean {
 
 function writeResponseConnection(head: ResponseHead, options: ResponseRewrite): void {
 	// The end of the connection is the end of the body, on this side as on the other.
-	const closes = options.closes || head.framing === FRAMING_CLOSE;
+	const closes = options.closes || head.framing === FRAMING_CLOSE || isDecoded(head, options);
 	if (head.isUpgrade) writer.bytes(CONNECTION_UPGRADE);
 	else if (head.statusCode === 426 && head.fields.hasUpgrade) {
 		writer.bytes(closes ? CONNECTION_UPGRADE_CLOSE : CONNECTION_UPGRADE);

@@ -12,11 +12,11 @@ test("every answer is a whole response by our own rules, for GET and for HEAD, k
 	for (const status of ANSWER_STATUSES) {
 		for (const closes of [true, false]) {
 			const bytes = answer(status, closes, false);
-			assert.equal(parseResponse(bytes, 0, bytes.length, METHOD_GET, 1, head), COMPLETE);
+			assert.equal(parseResponse(bytes, 0, bytes.length, METHOD_GET, head), COMPLETE);
 			assert.deepEqual([head.statusCode, head.framing, head.keepAlive], [status, FRAMING_LENGTH, !closes]);
 			assert.equal(head.headLength + head.contentLength, bytes.length);
 			const bare = answer(status, closes, true);
-			assert.equal(parseResponse(bare, 0, bare.length, METHOD_HEAD, 1, head), COMPLETE);
+			assert.equal(parseResponse(bare, 0, bare.length, METHOD_HEAD, head), COMPLETE);
 			assert.deepEqual([head.framing, head.headLength], [FRAMING_NONE, bare.length]);
 			assert.equal(
 				Buffer.from(bytes).toString("latin1").startsWith(Buffer.from(bare).toString("latin1")),

@@ -42,6 +42,9 @@ export interface ReadResponse {
 	keepAlive: boolean;
 	isInterim: boolean;
 	isUpgrade: boolean;
+	keepsLength: boolean;
+	keepAliveSeconds: number;
+	bindsConnection: boolean;
 }
 
 function text(bytes: Uint8Array, start: number, end: number): string {
@@ -89,10 +92,10 @@ export function parseRequestOutcome(
 	};
 }
 
-/** Parses responses to requests of this method and version. */
-export function responseParser(method: number, minor: 0 | 1) {
+/** Parses responses to requests of this method. */
+export function responseParser(method: number) {
 	return (bytes: Uint8Array, start: number, end: number): Outcome & { result: ReadResponse } => {
-		const verdict = parseResponse(bytes, start, end, method, minor, response);
+		const verdict = parseResponse(bytes, start, end, method, response);
 		return {
 			verdict,
 			needBytes: response.needBytes,
@@ -108,6 +111,9 @@ export function responseParser(method: number, minor: 0 | 1) {
 				keepAlive: response.keepAlive,
 				isInterim: response.isInterim,
 				isUpgrade: response.isUpgrade,
+				keepsLength: response.keepsLength,
+				keepAliveSeconds: response.fields.keepAliveSeconds,
+				bindsConnection: response.fields.bindsConnection,
 			},
 		};
 	};
@@ -128,14 +134,14 @@ export function refusalOf(input: string): string {
 	return outcome.cause;
 }
 
-export function readResponse(input: string, method: number, minor: 0 | 1 = 1): ReadResponse {
-	const outcome = parseGrowing(responseParser(method, minor), latin1(input));
+export function readResponse(input: string, method: number): ReadResponse {
+	const outcome = parseGrowing(responseParser(method), latin1(input));
 	assert.equal(outcome.verdict, COMPLETE, `${outcome.cause}: ${JSON.stringify(input)}`);
 	return outcome.result as ReadResponse;
 }
 
-export function responseRefusalOf(input: string, method: number, minor: 0 | 1 = 1): string {
-	const outcome = parseGrowing(responseParser(method, minor), latin1(input));
+export function responseRefusalOf(input: string, method: number): string {
+	const outcome = parseGrowing(responseParser(method), latin1(input));
 	assert.equal(outcome.verdict, MALFORMED, JSON.stringify(input));
 	return outcome.cause;
 }

@@ -310,8 +310,7 @@ test("request smuggling: two lengths, or one that two readers could measure diff
 		["connection_option", ["Content-Length: 5", "Connection: Content-Length;q=1"]],
 	];
 	for (const [cause, lines] of cases) {
-		const first = lines[0] === "Transfer-Encoding:" ? "transfer_encoding" : cause;
-		assert.equal(refusalOf(withFields(...lines)), first, lines.join(" | "));
+		assert.equal(refusalOf(withFields(...lines)), cause, lines.join(" | "));
 	}
 	assert.equal(
 		refusalOf("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),

@@ -85,7 +85,7 @@ test("what belongs to one connection is taken out, everything else stays in its 
 			"x-hop:",
 		],
 	];
-	assert.deepEqual(lines(`${request.join("\r\n")}\r\n\r\n`), [
+	const expected = [
 		"POST /x HTTP/1.1",
 		"Host: a.example",
 		"A: 1",
@@ -95,7 +95,14 @@ test("what belongs to one connection is taken out, everything else stays in its 
 		"Transfer-Encoding: chunked",
 		"Expect: 100-continue",
 		...XFF,
-	]);
+	];
+	const text = `${request.join("\r\n")}\r\n\r\n`;
+	assert.deepEqual(lines(text, options({ keepsTrailers: true })), expected);
+	// Trailers that do not go on are not announced.
+	assert.deepEqual(
+		lines(text),
+		expected.filter((line) => line !== "Trailer: Sum"),
+	);
 });
 
 test("Host comes first, is that of an absolute target, or the one that is set", () => {
@@ -267,7 +274,7 @@ test("HTTP/1.0 goes on as HTTP/1.0, without what it does not know", () => {
 function rewrittenResponse(response: string, set: Partial<ResponseRewrite> = {}): string[] {
 	const source = latin1(response);
 	const head = new ResponseHead();
-	assert.equal(parseResponse(source, 0, source.length, METHOD_GET, 1, head), COMPLETE, response);
+	assert.equal(parseResponse(source, 0, source.length, METHOD_GET, head), COMPLETE, response);
 	const rewrite = Object.assign(new ResponseRewrite(), set);
 	const target = new Uint8Array(4096);
 	const length = writeResponseHead(source, head, rewrite, target, 10);
@@ -293,15 +300,50 @@ test("responses lose what belongs to the upstream's connection, and say what bec
 	]);
 });
 
+test("framing is said in our own words", () => {
+	const post = "POST / HTTP/1.1\r\nHost: a.example\r\n";
+	for (const line of [
+		"Transfer-Encoding:\tchunked",
+		"transfer-encoding:chunked",
+		"TRANSFER-ENCODING:  CHUNKED  ",
+	])
+		assert.equal(lines(`${post}${line}\r\n\r\n`)[2], "Transfer-Encoding: chunked", line);
+	for (const line of ["Content-Length:\t007", "content-length:7", "CONTENT-LENGTH:  07  "])
+		assert.equal(lines(`${post}${line}\r\n\r\n`)[2], "Content-Length: 7", line);
+	const ok = "HTTP/1.1 200 OK\r\n";
+	assert.equal(
+		rewrittenResponse(`${ok}transfer-encoding:\tChunked\r\n\r\n`)[1],
+		"Transfer-Encoding: chunked",
+	);
+	assert.equal(
+		rewrittenResponse(`${ok}content-length:\t0012345678901\r\n\r\n`)[1],
+		"Content-Length: 12345678901",
+	);
+	assert.equal(rewrittenResponse(`${ok}content-length: 0000\r\n\r\n`)[1], "Content-Length: 0");
+});
+
+test("a 1.0 client is told of no chunks: the end of its connection ends the answer", () => {
+	const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Sum\r\nServer: s\r\n\r\n";
+	assert.deepEqual(rewrittenResponse(chunked, { requestMinor: 0 }), [
+		...["HTTP/1.1 200 OK", "Server: s", "Connection: close"],
+	]);
+});
+
 test("responses without a body say no length, and upgrades keep their fields", () => {
 	assert.deepEqual(rewrittenResponse("HTTP/1.1 204 X\r\nContent-Length: 0\r\n\r\n"), ["HTTP/1.1 204 X"]);
 	assert.deepEqual(rewrittenResponse("HTTP/1.1 304 X\r\nContent-Length: 9\r\n\r\n")[1], "Content-Length: 9");
+	for (const status of ["103", "204", "304"])
+		for (const saying of ["Transfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 5"])
+			assert.deepEqual(rewrittenResponse(`HTTP/1.1 ${status} X\r\n${saying}\r\n\r\n`), [
+				`HTTP/1.1 ${status} X`,
+			]);
+	assert.deepEqual(rewrittenResponse("HTTP/1.1 204 X\r\nContent-Length: 5\r\n\r\n"), ["HTTP/1.1 204 X"]);
 	assert.deepEqual(
 		rewrittenResponse("HTTP/1.1 103 X\r\nLink: y\r\nConnection: z\r\n\r\n", { closes: true }),
 		[...["HTTP/1.1 103 X", "Link: y"]],
 	);
 	const upgrade = "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n";
-	assert.deepEqual(rewrittenResponse(`HTTP/1.1 101 X\r\n${upgrade}`), [
+	assert.deepEqual(rewrittenResponse(`HTTP/1.1 101 X\r\nTransfer-Encoding: chunked\r\n${upgrade}`), [
 		...["HTTP/1.1 101 X", "Upgrade: websocket", "Connection: upgrade"],
 	]);
 	assert.deepEqual(rewrittenResponse(`HTTP/1.1 426 X\r\nContent-Length: 0\r\n${upgrade}`, { closes: true }), [

@@ -71,7 +71,7 @@ test("a 101 is WebSocket's when it says so and carries a digest", () => {
 	const said = (...lines: string[]) => {
 		const bytes = latin1(`HTTP/1.1 101 X\r\n${lines.map((field) => `${field}\r\n`).join("")}\r\n`);
 		const head = new ResponseHead();
-		assert.equal(parseResponse(bytes, 0, bytes.length, METHOD_GET, 1, head), COMPLETE);
+		assert.equal(parseResponse(bytes, 0, bytes.length, METHOD_GET, head), COMPLETE);
 		return isWebSocketResponse(bytes, head);
 	};
 	assert.equal(said(...UPGRADE, accept), true);
