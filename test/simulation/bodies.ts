@@ -31,7 +31,10 @@ export function chunked(random: Random, text: string, broken: boolean): Chunks {
 		chunks.data(text.slice(at, at + size));
 		at += size;
 		if (broken && random.chance(0.3)) {
-			chunks.leaveOut(random.pick(BREAKS));
+			const end = random.pick(BREAKS);
+			// The first byte of a line end is one, whatever comes behind it.
+			if (end.startsWith("\r")) chunks.framing("\r");
+			chunks.leaveOut(end.replace(/^\r/, ""));
 			return chunks;
 		}
 		chunks.framing("\r\n");

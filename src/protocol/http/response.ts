@@ -156,7 +156,7 @@ function conclude(out: ResponseHead, requestMethod: number): number {
 		statusCode === STATUS_NO_CONTENT ||
 		statusCode === STATUS_NOT_MODIFIED ||
 		requestMethod === METHOD_HEAD;
-	if (out.hasNoBody) return concludeWithoutBody(out, requestMethod);
+	if (out.hasNoBody) return concludeWithoutBody(out);
 	if (fields.framingCause !== NO_CAUSE) return fields.framingCause;
 	if (requestMethod === METHOD_CONNECT && statusCode < 300) {
 		// A tunnel begins. We never send CONNECT; should that change, the connection must not be used again.
@@ -180,15 +180,15 @@ function conclude(out: ResponseHead, requestMethod: number): number {
 
 /**
  * It ends at the empty line, whatever it says of a body (RFC 9112, 6.3). A server that says so may send one all the same,
- * and that would be read as the next answer: nobody is to be lent its connection. Only HEAD is answered with the length
- * that GET would have had, by every server.
+ * and that would be read as the next answer: nobody is to be lent its connection. Only the length that GET would have had
+ * is what HEAD and 304 may say, and servers do (RFC 9110, 8.6).
  */
-function concludeWithoutBody(out: ResponseHead, requestMethod: number): number {
+function concludeWithoutBody(out: ResponseHead): number {
 	const { fields, statusCode } = out;
 	const says = fields.isChunked || fields.contentLength > 0 || fields.framingCause !== NO_CAUSE;
 	const isLength = fields.contentLength >= 0 && !fields.isChunked && fields.framingCause === NO_CAUSE;
 	out.keepsLength = isLength && statusCode >= 200 && statusCode !== STATUS_NO_CONTENT;
-	if (says && !(requestMethod === METHOD_HEAD && out.keepsLength)) out.keepAlive = false;
+	if (says && !out.keepsLength) out.keepAlive = false;
 	if (statusCode === STATUS_SWITCHING_PROTOCOLS) {
 		if (!fields.hasConnectionUpgrade || !fields.hasUpgrade || out.versionMinor === 0)
 			return UNEXPECTED_UPGRADE;
