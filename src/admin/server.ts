@@ -1,31 +1,22 @@
 /** The admin port: metrics and health, over Node's own HTTP server. It never touches a relayed byte. */
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { isAllowedHost } from "./hosts.js";
 import { renderMetrics } from "./metrics.js";
 import type { AdminView } from "./view.js";
-
-/** An admin request is a line; whoever needs longer is not an admin. */
-const REQUEST_TIMEOUT_MS = 5_000;
-/** Prometheus keeps one or two open. */
-const CONNECTIONS_MAX = 32;
+import { Visitors } from "./visitors.js";
 
 /** Opens the admin port. Rejects with Node's listen error (`EADDRINUSE`, `EACCES`). */
 export async function openAdmin(host: string, port: number, view: AdminView): Promise<Server> {
-	const server = createServer(async (request, response) => {
-		const answer = await answerTo(request.method ?? "", pathOf(request.url ?? "/"), view);
-		response.writeHead(answer.status, {
-			"content-type": answer.type ?? "text/plain; charset=utf-8",
-			"content-length": Buffer.byteLength(answer.body),
-			"cache-control": "no-store",
-			...(answer.status === 405 ? { allow: "GET, HEAD" } : {}),
-		});
-		response.end(request.method === "HEAD" ? undefined : answer.body);
+	const visitors = new Visitors();
+	const server = createServer((request, response) => {
+		if (visitors.asked(request.socket, response)) void answer(request, response, visitors, view);
 	});
-	server.headersTimeout = REQUEST_TIMEOUT_MS;
-	server.requestTimeout = REQUEST_TIMEOUT_MS;
-	server.keepAliveTimeout = REQUEST_TIMEOUT_MS;
-	server.maxConnections = CONNECTIONS_MAX;
-	// A client that never reads its answer is closed too: the timer is not renewed by writes that do not move.
-	server.setTimeout(4 * REQUEST_TIMEOUT_MS, (socket) => socket.destroy());
+	server.on("connection", (socket) => visitors.came(socket));
+	server.once("close", () => visitors.close());
+	// Node would look every half a minute only: how long anybody may take is the visitors' business.
+	server.headersTimeout = 0;
+	server.requestTimeout = 0;
+	server.keepAliveTimeout = 0;
 	await new Promise<void>((resolve, reject) => {
 		server.once("error", reject);
 		server.listen({ host, port }, () => {
@@ -37,19 +28,62 @@ export async function openAdmin(host: string, port: number, view: AdminView): Pr
 	return server;
 }
 
+async function answer(
+	request: IncomingMessage,
+	response: ServerResponse,
+	visitors: Visitors,
+	view: AdminView,
+): Promise<void> {
+	const path = pathOf(request.url ?? "/");
+	const { status, type, body } = await answerTo(request, path, response, visitors, view);
+	// It has gone meanwhile.
+	if (response.destroyed) return;
+	response.writeHead(status, {
+		"content-type": type ?? "text/plain; charset=utf-8",
+		"content-length": Buffer.byteLength(body),
+		"cache-control": "no-store",
+		// Pages of other sites may neither show it nor take it for something else.
+		"x-content-type-options": "nosniff",
+		"cross-origin-resource-policy": "same-origin",
+		...(status === 405 ? { allow: "GET, HEAD" } : {}),
+		...(status === 503 && !HEALTH.has(path) ? { "retry-after": "1" } : {}),
+	});
+	response.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Asked by load balancers and orchestrators under whatever name they know; a word, and no secret. Always answered. */
+const HEALTH: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
+
 /** Cut by hand: a request target need not be a URL, and parsing one that is none throws. */
 function pathOf(target: string): string {
 	return target.split("?", 1)[0] ?? "";
 }
 
 /** Whatever goes wrong with an answer, it must not end the process. */
-async function answerTo(method: string, path: string, view: AdminView): Promise<Answer> {
+async function answerTo(
+	{ method = "", headers }: IncomingMessage,
+	path: string,
+	response: ServerResponse,
+	visitors: Visitors,
+	view: AdminView,
+): Promise<Answer> {
+	if (!HEALTH.has(path)) {
+		if (!isAllowedHost(headers.host, view.adminHosts())) return { status: 403, body: FOREIGN_HOST };
+		if (LONG.has(path) && !visitors.mayAnswerLong(response)) return { status: 503, body: BUSY };
+	}
 	try {
 		return await route(method, path, view);
 	} catch (error) {
 		return { status: 500, body: `${(error as Error).message}\n` };
 	}
 }
+
+const FOREIGN_HOST =
+	"the admin port does not answer to this Host: use its IP address or localhost, or name it under admin_hosts\n";
+const BUSY = "too many are reading long answers: ask again in a second\n";
+
+/** What costs time to make, or to read. */
+const LONG: ReadonlySet<string> = new Set(["/metrics", "/api/ledger"]);
 
 interface Answer {
 	readonly status: number;

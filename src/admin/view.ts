@@ -29,6 +29,8 @@ export interface AdminView {
 	};
 	/** Files of certificates in force, and when the first certificate in each expires (Unix time). */
 	certificates(): readonly { readonly file: string; readonly expirySeconds: number }[];
+	/** Names that the admin port answers to, beside addresses and localhost; in lower case. */
+	adminHosts(): readonly string[];
 	/** Of this package. */
 	version(): string;
 	state(): "starting" | "ready" | "draining";

@@ -263,6 +263,8 @@ export interface Config {
 	readonly places: ReadonlyMap<string, string>;
 	/** `null`: no admin port. */
 	readonly admin: { readonly host: string; readonly port: number } | null;
+	/** Names that the admin port answers to, beside addresses and localhost; in lower case, without a trailing dot. */
+	readonly adminHosts: readonly string[];
 	/** `null`: one per core. */
 	readonly reactors: number | null;
 	readonly limits: Limits;

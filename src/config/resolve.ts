@@ -43,6 +43,7 @@ export function resolveConfig(
 	return {
 		file,
 		admin: input.admin === undefined || input.admin === "off" ? null : input.admin,
+		adminHosts: input.admin_hosts ?? [],
 		reactors: input.reactors ?? null,
 		limits: {
 			connections: limits?.connections ?? defaults.limits.connections,

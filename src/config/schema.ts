@@ -10,10 +10,13 @@ import { z } from "zod";
 import { parseAdmin } from "./address.js";
 import { LISTENERS_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
+import { parsePeerName } from "./names.js";
 import { keepalive, ledger, limits, log, sockets, timeouts } from "./schema-general.js";
 import { listener } from "./schema-listeners.js";
 import { endpoint, upstream, upstreamName } from "./schema-upstreams.js";
 import { expected, optionalDuration, parsed, section, whole, yesNo } from "./schema-values.js";
+
+const ADMIN_HOSTS_MAX = 64;
 
 /** More event loops than any machine has cores. */
 const REACTORS_MAX = 256;
@@ -33,6 +36,15 @@ export const configSchema = section({
 				"/metrics, /healthz and /readyz. Whoever reaches it sees what goes where: bind loopback or a management network. Needs a restart.",
 			default: "off",
 		}),
+	admin_hosts: z
+		.array(parsed("a host name such as sluice.internal", parsePeerName, { examples: ["sluice.internal"] }), {
+			error: expected("a list of host names such as [sluice.internal]"),
+		})
+		.max(ADMIN_HOSTS_MAX, { error: `more than ${ADMIN_HOSTS_MAX} names: each request is compared with all` })
+		.optional()
+		.describe(
+			"Names that the admin port answers to, beside its addresses and localhost. Others get 403, because any web page can have a browser ask under a name of its own (DNS rebinding). /healthz and /readyz answer to all.",
+		),
 	reactors: whole(1, REACTORS_MAX)
 		.optional()
 		.describe("Event loops, each a thread. Default: one per core. Needs a restart."),

@@ -533,6 +533,7 @@ export class Gateway {
 		logLinesDropped: () => this.#log.dropped() + (this.#sessionLog?.dropped ?? 0),
 		reloads: () => this.#reloads,
 		certificates: () => this.#tls.certificates.expiries,
+		adminHosts: () => this.#config.adminHosts,
 		version: packageVersion,
 		state: () => this.#state,
 	};

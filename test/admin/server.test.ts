@@ -3,9 +3,10 @@ import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { openAdmin } from "../../src/admin/server.js";
-import type { AdminView } from "../../src/admin/view.js";
+import type { AdminView, LedgerReport } from "../../src/admin/view.js";
 import { parseExposition } from "./exposition.js";
 import { viewOf } from "./view.js";
 
@@ -136,4 +137,102 @@ test("no request target takes the process down", async (t) => {
 		assert.deepEqual(faults, [], `GET ${target}`);
 		assert.match(answer, /^HTTP\/1\.1 \d{3} /, `GET ${target}`);
 	}
+});
+
+test("pages are shown under addresses, localhost and the names that were given, and under no other", async (t) => {
+	const port = await start(t, { adminHosts: () => ["sluice.internal"] });
+	const status = async (host: string, path = "/metrics", version = "1.1"): Promise<string> => {
+		const answer = await exchange(
+			port,
+			`GET ${path} HTTP/${version}\r\nHost: ${host}\r\nOrigin: http://${host}\r\nConnection: close\r\n\r\n`,
+		);
+		assert.doesNotMatch(answer, /access-control/i);
+		return answer.slice(9, 12);
+	};
+	for (const host of [
+		...["127.0.0.1", `127.0.0.1:${port}`, "10.0.0.5:9090", "[::1]:9090", "[fd00::5]"],
+		...["localhost", "LOCALHOST:9090", "a.localhost", "localhost."],
+		...["sluice.internal", "Sluice.Internal:9090", "sluice.internal."],
+	])
+		assert.equal(await status(host), "200", host);
+	for (const host of [
+		...[
+			"evil.example",
+			"evil.example:9090",
+			"localhost.evil.example",
+			"notlocalhost",
+			"127.0.0.1.evil.example",
+		],
+		...["x.sluice.internal", "sluice", "2130706433", "0x7f.1", "[evil.example]", "127.0.0.1:9090:1", ""],
+	]) {
+		assert.equal(await status(host), "403", host);
+		assert.equal(await status(host, "/api/ledger"), "403", host);
+		assert.equal(await status(host, "/"), "403", host);
+		assert.equal(await status(host, "/healthz"), "200", "load balancers use the names they know");
+		assert.equal(await status(host, "/readyz"), "200");
+	}
+	// A client of HTTP/1.0 that names nobody is no browser.
+	assert.match(await exchange(port, "GET /metrics HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 /);
+});
+
+test("no page of another site may show an answer, or take it for something else", async (t) => {
+	const { headers } = await ask(await start(t), "/metrics");
+	assert.equal(headers["x-content-type-options"], "nosniff");
+	assert.equal(headers["cross-origin-resource-policy"], "same-origin");
+});
+
+/** Connections that stay, each with what it says. */
+async function crowd(t: TestContext, port: number, size: number, said: string): Promise<void> {
+	const sockets = Array.from({ length: size }, () => connect(port, "127.0.0.1"));
+	t.after(() => {
+		for (const socket of sockets) socket.destroy();
+	});
+	for (const socket of sockets) {
+		socket.on("error", () => {});
+		socket.resume();
+		socket.write(said);
+	}
+	await Promise.all(sockets.map((socket) => once(socket, "connect")));
+}
+
+for (const [what, said] of [
+	["unfinished heads", "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-"],
+	["connections that say nothing", ""],
+	["idle connections", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+] as const)
+	test(`a crowd of ${what} keeps nobody from an answer`, async (t) => {
+		const port = await start(t);
+		await crowd(t, port, 120, said);
+		for (const path of ["/healthz", "/readyz", "/metrics"]) assert.equal((await ask(port, path)).status, 200);
+	});
+
+test("long answers under way keep nobody from a short one, and eight are under way at most", async (t) => {
+	let asked = 0;
+	let give: (report: LedgerReport) => void = () => {};
+	const report = new Promise<LedgerReport>((resolve) => {
+		give = resolve;
+	});
+	const port = await start(t, {
+		checkLedger: () => {
+			asked++;
+			return report;
+		},
+	});
+	const waiting = Array.from({ length: 8 }, () => ask(port, "/api/ledger"));
+	while (asked < 8) await setImmediate();
+	assert.equal((await ask(port, "/healthz")).status, 200);
+	for (const path of ["/metrics", "/api/ledger"]) {
+		const { status, headers } = await ask(port, path);
+		assert.deepEqual([status, headers["retry-after"]], [503, "1"], path);
+	}
+	give({ checkedAt: "", tookMs: 0, descriptors: 0, kinds: viewOf().descriptors(), discrepancies: [] });
+	for (const { status } of await Promise.all(waiting)) assert.equal(status, 200);
+	assert.equal((await ask(port, "/metrics")).status, 200);
+	assert.equal(asked, 8);
+});
+
+test("who asks on without taking its answers is closed", async (t) => {
+	const port = await start(t);
+	await exchange(port, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20));
+	assert.equal((await ask(port, "/healthz")).status, 200);
 });

@@ -34,6 +34,7 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		logLinesDropped: () => 0,
 		reloads: () => ({ succeeded: 0, failed: 0, lastSucceeded: true, succeededAtMs: 0 }),
 		certificates: () => [],
+		adminHosts: () => [],
 		version: () => "0.0.0",
 		state: () => "ready",
 		...changes,

@@ -14,6 +14,7 @@ test("what the file does not say has a default", () => {
 		warnings: [],
 		places: new Map(),
 		admin: null,
+		adminHosts: [],
 		reactors: null,
 		limits: {
 			connections: null,
@@ -97,6 +98,7 @@ test("what the file does not say has a default", () => {
 test("what the file says is what holds", () => {
 	const config = loadConfigText(`
 admin: 127.0.0.1:9090
+admin_hosts: [Sluice.Internal., b]
 reactors: 2
 limits:
   { connections: 9000, when_full: reset, connections_per_ip: 100, accepts_per_second: 5000,
@@ -145,6 +147,7 @@ upstreams:
     pool: { connections: 7, idle: 8s, age: 9m, requests: 10 }
 `);
 	assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
+	assert.deepEqual(config.adminHosts, ["sluice.internal", "b"]);
 	assert.equal(config.reactors, 2);
 	assert.deepEqual(config.limits, {
 		connections: 9_000,

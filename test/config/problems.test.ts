@@ -112,6 +112,11 @@ cases("a wrong type says what was expected, with an example", [
 	[top("keepalive: { probes: 128 }"), ["3:22", "expected a whole number from 1 to 127"]],
 	[top("watch: yes"), ["3:8", 'expected true or false, found "yes"']],
 	[top("admin: 9090"), ["3:8", "expected an address such as 127.0.0.1:9090, or off, found the number 9090"]],
+	[
+		top("admin_hosts: sluice.internal"),
+		["3:14", 'expected a list of host names such as [sluice.internal], found "sluice.internal"'],
+	],
+	[top("admin_hosts: [sluice.internal, 'a:9090']"), ["3:32", '"a:9090" is not a host name']],
 	[top("admin: of"), ["3:8", "the port is missing"]],
 	[top("log: { level: warning }"), ["3:15", "silent"]],
 	[top("log: { level: wran }"), ["3:15", 'did you mean "warn"?']],
