@@ -88,7 +88,7 @@ export function mixedConfig(
 # One reactor, so that all of them meet in its queues.
 reactors: 1
 limits: { connections: ${connections} }
-${timeoutsLine({ ...TIMEOUTS, handshake: "60s", connect: "10s", idle: "60s", stall: "60s", request_head: "60s", keep_alive: "5s" })}
+${timeoutsLine({ ...TIMEOUTS, handshake: "60s", connect: "10s", idle: "60s", stall: "60s", half_closed: "60s", request_head: "60s", keep_alive: "60s" })}
 listeners:
   - listen: ${main}
     backlog: 4096

@@ -168,7 +168,10 @@ function pipelineAbandoned(draw: Draw): Script {
 	};
 }
 
-/** Gone after some time, whatever has come; sometimes somebody is asked who never answers. */
+/**
+ * Gone after some time, whatever has come; sometimes somebody is asked who never answers. Then it resets: an end may be a
+ * half-close, and the target would keep the session for who may still wait.
+ */
 function pipelineTimed(draw: Draw, number: number): Script {
 	const { text, answers } = pipeline(draw, number, false);
 	const silent = draw.chance(0.3);
@@ -176,7 +179,7 @@ function pipelineTimed(draw: Draw, number: number): Script {
 		tls: draw.chance(0.1),
 		says: latin1(silent ? `${text}GET /silent HTTP/1.1\r\nHost: ${NAMES.silent}\r\n\r\n` : text),
 		answers: silent ? [...answers, ANYTHING] : answers,
-		leaves: timed(draw),
+		leaves: silent ? { ...timed(draw), resets: true } : timed(draw),
 	});
 }
 

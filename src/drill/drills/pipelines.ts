@@ -36,7 +36,7 @@ export const pipelines: Drill = {
 	name: "pipelines",
 	summary:
 		"pipelines, resets, half-closes, TLS and plain mixed on one listener, from a seed; each answer is checked",
-	defaults: { connections: 50_000, seconds: 4 },
+	defaults: { connections: 50_000, seconds: 10 },
 	connectionsInTurn: true,
 	program: "openssl",
 	ending: "done",
