@@ -4,7 +4,7 @@ import { close } from "./close.js";
 import type { Core } from "./core.js";
 import { isBlocked, refuseAmid } from "./exchange-end.js";
 import { ANSWERED, AWAITS_CONTINUE, KEEPS_CLIENT, REQUEST_CUT, REQUEST_SENT } from "./exchanges.js";
-import { lifetimeDeadline, lookAtBoth, nextLook, stallDeadline, waitsSince } from "./outbox.js";
+import { lifetimeDeadline, lookAtBoth, nextLook, stallDeadline, unlessQueued, waitsSince } from "./outbox.js";
 import {
 	HALF_CLOSED_TIMEOUT,
 	HANDSHAKE_TIMEOUT,
@@ -57,7 +57,8 @@ function headDeadline(core: Core, client: number): number {
 	if (isBlocked(core, client)) return Number.POSITIVE_INFINITY;
 	if (at(exchanges.requests, client) === 0) return at(table.acceptedMs, client) + policy.handshakeMs;
 	const headMs = at(exchanges.headMs, client);
-	return headMs > 0 ? headMs + policy.requestHeadMs : at(table.activeMs, client) + policy.keepAliveMs;
+	const dueMs = headMs > 0 ? headMs + policy.requestHeadMs : at(table.activeMs, client) + policy.keepAliveMs;
+	return unlessQueued(core, client, dueMs);
 }
 
 /** The deadline of a connection between requests passed. */
@@ -87,7 +88,8 @@ function exchangeDeadline(core: Core, client: number): number {
 /** No byte in either direction; another time when the client has ended its own: it may have left. */
 function silenceDeadline(core: Core, client: number): number {
 	const { idleMs, halfClosedMs } = core.policyOf(client);
-	return at(core.table.activeMs, client) + (hasEnded(core, client) ? halfClosedMs : idleMs);
+	const silentMs = hasEnded(core, client) ? halfClosedMs : idleMs;
+	return unlessQueued(core, client, at(core.table.activeMs, client) + silentMs);
 }
 
 function hasEnded(core: Core, client: number): boolean {
@@ -110,7 +112,7 @@ function bodyDeadline(core: Core, client: number): number {
 	const { exchanges } = core;
 	const isOver = REQUEST_SENT | REQUEST_CUT | ANSWERED;
 	if (exchanges.has(client, isOver | AWAITS_CONTINUE)) return Number.POSITIVE_INFINITY;
-	return at(exchanges.rateMs, client) + RATE_WINDOW_MS;
+	return unlessQueued(core, client, at(exchanges.rateMs, client) + RATE_WINDOW_MS);
 }
 
 /** While the request is sent and not answered; or its head, when the client waits to be asked for the rest. */

@@ -9,7 +9,7 @@ import { at } from "./at.js";
 import type { Core } from "./core.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "./counters.js";
 import { fractionFor } from "./jitter.js";
-import { BLOCKED, LEAVING, LOOKED_AFTER, NONE, WATCHES_OUT } from "./table.js";
+import { BLOCKED, LEAVING, LOOKED_AFTER, NONE, QUEUED, WATCHES_OUT } from "./table.js";
 import { goodbye, sentBytes, transmit } from "./transport.js";
 
 /** Nothing waits any more. */
@@ -293,6 +293,20 @@ export function stallDeadline(core: Core, client: number): number {
 	const link = at(table.peer, client);
 	const theirs = link === NONE ? Number.POSITIVE_INFINITY : waitsSince(core, link);
 	return Math.min(waitsSince(core, client), theirs) + stallMs;
+}
+
+/** Whoever waits for our turn is looked at again so soon. */
+const TURN_AGAIN_MS = 1_000;
+
+/**
+ * A deadline of who is silent or slow. It is not due while the connection waits for its turn with us: what it has sent
+ * lies unread, so nobody knows yet whether it was silent.
+ */
+export function unlessQueued(core: Core, client: number, deadlineMs: number): number {
+	const { flags, peer } = core.table;
+	const link = at(peer, client);
+	const both = at(flags, client) | (link === NONE ? 0 : at(flags, link));
+	return (both & QUEUED) === 0 ? deadlineMs : Math.max(deadlineMs, core.nowMs + TURN_AGAIN_MS);
 }
 
 /** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */

@@ -27,6 +27,7 @@ import {
 	send,
 	sendOrKeep,
 	stallDeadline,
+	unlessQueued,
 } from "./outbox.js";
 import {
 	CLIENT_CLOSED,
@@ -332,5 +333,6 @@ function overdueReason(core: Core, client: number): number {
 /** No byte in either direction; sooner when one direction has ended. */
 function silenceDeadline(core: Core, client: number): number {
 	const { idleMs, halfClosedMs } = core.policyOf(client);
-	return at(core.table.activeMs, client) + (at(core.table.firstEnd, client) !== 0 ? halfClosedMs : idleMs);
+	const silentMs = at(core.table.firstEnd, client) !== 0 ? halfClosedMs : idleMs;
+	return unlessQueued(core, client, at(core.table.activeMs, client) + silentMs);
 }
