@@ -5,7 +5,8 @@ import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.js";
 import { loadConfigFile } from "../config/load.js";
 import { formatDuration } from "../config/units.js";
-import { CertificateError, loadCertificates } from "../gateway/certificates.js";
+import { CertificateError, loadCertificates, usesTls } from "../gateway/certificates.js";
+import { whyNoSystemCalls } from "../kernel/koffi.js";
 import { print } from "../kernel/print.js";
 
 export interface Answer {
@@ -45,6 +46,9 @@ export function check(file: string): Answer {
 			`${file}: ok (${counts.join(", ")})\n`,
 			`dead peers: found after ${formatDuration(silentMs)} of silence, or ${formatDuration(unacknowledgedMs)} after the first byte that stays unacknowledged\n`,
 		];
+		const why = usesTls(config) ? whyNoSystemCalls() : undefined;
+		if (why !== undefined)
+			lines.push(`certificates: looked into, but not tried with OpenSSL, because ${why}\n`);
 		return { status: 0, text: lines.join("") };
 	} catch (error) {
 		if (error instanceof ConfigError) return { status: 2, text: `${formatProblems(error)}\n` };

@@ -9,6 +9,7 @@ import { loadConfigText } from "../config/load.js";
 import { Gateway } from "../gateway/gateway.js";
 import { print } from "../kernel/print.js";
 import { DEMO_CERTIFICATE, DEMO_KEY } from "./demo-certificate.js";
+import { endOnFailure, endOnFault, endUnstarted } from "./end.js";
 import { listenForSignals } from "./signals.js";
 
 export interface Demo {
@@ -21,7 +22,9 @@ export interface Demo {
 /** Runs until Ctrl-C, or for so many seconds. */
 export async function demo(seconds?: number): Promise<void> {
 	const signals = listenForSignals();
-	const running = await startDemo();
+	endOnFault();
+	const running = await startDemo().catch(endUnstarted);
+	void endOnFailure(running.gateway);
 	// The demo runs whether anybody reads them or not.
 	void print(1, instructions(running));
 	// Its configuration is built in, so there is nothing to read again.

@@ -1,6 +1,21 @@
 #!/usr/bin/env node
 /** The `sluice` command. Signals first: everything else is loaded when they are heard. */
+import { writeSync } from "node:fs";
 import { ignoreInspectorSignal } from "../kernel/inspector-signal.js";
 
 ignoreInspectorSignal();
-await import("./program.js");
+try {
+	await import("./program.js");
+} catch (error) {
+	// Loading its own files takes about a hundred of them at once.
+	const { code } = error as NodeJS.ErrnoException;
+	if (code !== "EMFILE" && code !== "ENFILE") throw error;
+	try {
+		writeSync(
+			2,
+			"sluice: the descriptor limit is too low even for a start: raise it (ulimit -n 1024, or LimitNOFILE= in the unit)\n",
+		);
+	} finally {
+		process.exit(1);
+	}
+}

@@ -3,14 +3,13 @@ import { writeSync } from "node:fs";
 import { Command } from "commander";
 import type { DrillArguments } from "../drill/options.js";
 import { packageVersion } from "../gateway/version.js";
+import { whyNoSystemCalls } from "../kernel/koffi.js";
 
-/** Sluice stands on epoll, splice and accept4: the kernel's, not Node's. */
-function requireLinux(): void {
-	if (process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64")) return;
-	say(
-		2,
-		`sluice needs Linux on x64 or arm64 (this is ${process.platform} on ${process.arch}); "sluice check" works anywhere\n`,
-	);
+/** What a gateway is made of is loaded behind this, and could not be without system calls. */
+function requireSystemCalls(): void {
+	const why = whyNoSystemCalls();
+	if (why === undefined) return;
+	say(2, `sluice: ${why}; "sluice check" works without\n`);
 	process.exit(1);
 }
 
@@ -37,7 +36,7 @@ program
 	.description("run the gateway until SIGTERM; SIGHUP reloads the configuration")
 	.requiredOption("-c, --config <file>", "configuration, such as sluice.yaml")
 	.action(async (options: { config: string }) => {
-		requireLinux();
+		requireSystemCalls();
 		const { run } = await import("./run.js");
 		await run(options.config);
 	});
@@ -58,7 +57,7 @@ program
 	.description("run a gateway with built-in upstreams on free loopback ports, and print commands to try")
 	.option("--seconds <n>", "end after that many seconds instead of at Ctrl-C", Number)
 	.action(async (options: { seconds?: number }) => {
-		requireLinux();
+		requireSystemCalls();
 		const { demo } = await import("./demo.js");
 		await demo(options.seconds);
 	});
@@ -77,7 +76,7 @@ program
 	.option("--json", "print everything that was measured, as JSON")
 	.option("--svg <file>", "write a chart")
 	.action(async (name: string | undefined, options: DrillArguments) => {
-		requireLinux();
+		requireSystemCalls();
 		const { drill } = await import("./drill.js");
 		await drill(name, options);
 	});

@@ -2,19 +2,14 @@
 import { watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { Config } from "../config/config.js";
-import { ConfigError, ConfigFileError, formatProblems, headline } from "../config/errors.js";
-import { loadConfigFile } from "../config/load.js";
-import { StartError } from "../gateway/errors.js";
+import { ConfigError, headline } from "../config/errors.js";
+import { loadConfigFile, reloadConfigFile } from "../config/load.js";
 import { Gateway } from "../gateway/gateway.js";
-import { print } from "../kernel/print.js";
-import { exitNow } from "../kernel/sockets.js";
-import { EXIT_FAULT, listenForSignals } from "./signals.js";
+import { endOnFailure, endOnFault, endUnstarted } from "./end.js";
+import { listenForSignals } from "./signals.js";
 
 /** Editors write a file in several steps; the last one counts. */
 const WATCH_SETTLE_MS = 200;
-
-/** Standard error has so long to take what is said there. */
-const PRINT_MS = 1_000;
 
 export async function run(file: string): Promise<void> {
 	// Signals may come while it starts; they are carried out when it has started.
@@ -26,30 +21,7 @@ export async function run(file: string): Promise<void> {
 	const reload = serialize(() => reloadFrom(gateway, file));
 	signals.attach(gateway, reload);
 	changes.attach(gateway, reload);
-
-	const error = await gateway.failed;
-	gateway.log.logger.error(
-		{ error: error.message },
-		"a reactor has failed; its sessions are lost, so the process ends",
-	);
-	await gateway.log.flush();
-	exitNow(EXIT_FAULT);
-}
-
-/**
- * An error that nobody caught leaves the main thread in an unknown state. Node would wait for the reactors'
- * threads, which are blocked in the kernel, so the process must be ended.
- */
-function endOnFault(): void {
-	process.on("uncaughtException", (error) =>
-		endSaying(`sluice: a fault of its own: ${error.stack ?? error.message}\n`, EXIT_FAULT),
-	);
-}
-
-/** Whether standard error takes it or not. */
-async function endSaying(text: string, status: number): Promise<never> {
-	await print(2, text, PRINT_MS);
-	return exitNow(status);
+	await endOnFailure(gateway);
 }
 
 async function start(file: string, changes: FileChanges): Promise<Gateway> {
@@ -59,11 +31,7 @@ async function start(file: string, changes: FileChanges): Promise<Gateway> {
 		if (config.watch) changes.watch(file);
 		return await Gateway.start(config, { ownsProcess: true });
 	} catch (error) {
-		// 2 for the configuration, 1 for the world around it.
-		if (error instanceof ConfigError) return endSaying(`${formatProblems(error)}\n`, 2);
-		if (error instanceof ConfigFileError || error instanceof StartError)
-			return endSaying(`sluice: ${error.message}\n`, 1);
-		throw error;
+		return endUnstarted(error);
 	}
 }
 
@@ -71,7 +39,7 @@ async function reloadFrom(gateway: Gateway, file: string): Promise<void> {
 	const { logger } = gateway.log;
 	let config: Config;
 	try {
-		config = loadConfigFile(file);
+		config = reloadConfigFile(file);
 	} catch (error) {
 		gateway.reloadFailed();
 		if (error instanceof ConfigError)

@@ -1,9 +1,7 @@
 /** What a running gateway does at signals. */
 import type { Gateway } from "../gateway/gateway.js";
 import { exitNow } from "../kernel/sockets.js";
-
-/** EX_SOFTWARE of sysexits(3). */
-export const EXIT_FAULT = 70;
+import { EXIT_FAULT } from "./end.js";
 
 export interface Signals {
 	/** Says whom signals are for. Those that came before are carried out now. */
@@ -51,10 +49,6 @@ export function listenForSignals(): Signals {
 	};
 }
 
-/**
- * Ends the process without Node's own end, which would wait for its threads: one may be in a look-up of a silent name
- * server, or writing to a pipe that nobody reads.
- */
 async function drain(gateway: Gateway): Promise<never> {
 	try {
 		await gateway.drain();

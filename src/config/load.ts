@@ -1,12 +1,12 @@
 /** Reads `sluice.yaml`: text → YAML → schema → rules → Config, or every problem at once. */
 
-import { closeSync, openSync, readSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { core } from "zod";
 import type { Config } from "./config.js";
 import { ConfigError, ConfigFileError, type Problem, placeOf } from "./errors.js";
 import { didYouMean, nearest } from "./nearest.js";
 import { list, mapping } from "./plain.js";
+import { readFileWithin } from "./read-file.js";
 import { resolveConfig } from "./resolve.js";
 import { checkRules } from "./rules.js";
 import { configSchema, sectionKeys } from "./schema.js";
@@ -16,13 +16,23 @@ import { type Path, readSource, type Source } from "./source.js";
 const FILE_MAX_BYTES = 16 * 1_048_576;
 
 /**
- * The configuration in a file.
+ * The configuration in a file. A pipe, such as `<(command)`, has five seconds to give all of it.
  *
  * @throws ConfigFileError when the file cannot be read
  * @throws ConfigError with every problem in it
  */
 export function loadConfigFile(path: string): Config {
-	return loadConfigText(readFile(path), { file: path });
+	return loadConfigText(readFile(path, true), { file: path });
+}
+
+/**
+ * The same, of a file that has been loaded before. A pipe has been read to its end by then, so one is an error, and
+ * nobody waits for it.
+ *
+ * @throws ConfigFileError, ConfigError
+ */
+export function reloadConfigFile(path: string): Config {
+	return loadConfigText(readFile(path, false), { file: path });
 }
 
 export interface LoadOptions {
@@ -62,31 +72,15 @@ export function loadConfigText(text: string, options: LoadOptions = {}): Config 
 	return { ...config, warnings: inOrder(warnings), places: placesOf(source, baseDir) };
 }
 
-function readFile(path: string): string {
-	// One byte more than allowed tells "too large" from "just fits"; reading in steps serves pipes as well.
-	const chunks: Buffer[] = [];
-	let size = 0;
+function readFile(path: string, pipes: boolean): string {
+	let bytes: Buffer;
 	try {
-		const descriptor = openSync(path, "r");
-		try {
-			while (size <= FILE_MAX_BYTES) {
-				const chunk = Buffer.allocUnsafe(65_536);
-				const taken = readSync(descriptor, chunk);
-				if (taken === 0) break;
-				chunks.push(chunk.subarray(0, taken));
-				size += taken;
-			}
-		} finally {
-			closeSync(descriptor);
-		}
+		bytes = readFileWithin(path, { maxBytes: FILE_MAX_BYTES, pipes });
 	} catch (error) {
 		throw new ConfigFileError(path, readFailure(error), { cause: error });
 	}
-	if (size > FILE_MAX_BYTES) {
-		throw new ConfigFileError(path, `larger than ${FILE_MAX_BYTES} bytes: is this the right file?`);
-	}
 	try {
-		return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+		return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
 	} catch (error) {
 		throw new ConfigFileError(path, "not a UTF-8 text: is this the right file?", { cause: error });
 	}
@@ -96,7 +90,6 @@ function readFailure(error: unknown): string {
 	const code = error instanceof Error && "code" in error ? error.code : undefined;
 	if (code === "ENOENT") return "no such file: name one with -c";
 	if (code === "EACCES") return "permission denied: the user that runs sluice must be able to read it";
-	if (code === "EISDIR") return "is a directory: name the file in it";
 	return error instanceof Error ? error.message : String(error);
 }
 

@@ -8,7 +8,7 @@
 
 import { z } from "zod";
 import { parseAdmin } from "./address.js";
-import { LISTENERS_MAX } from "./bounds.js";
+import { LISTENERS_MAX, REACTORS_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parsePeerName } from "./names.js";
 import { keepalive, ledger, limits, log, sockets, timeouts } from "./schema-general.js";
@@ -19,7 +19,6 @@ import { expected, optionalDuration, parsed, section, whole, yesNo } from "./sch
 const ADMIN_HOSTS_MAX = 64;
 
 /** More event loops than any machine has cores. */
-const REACTORS_MAX = 256;
 
 export const configSchema = section({
 	admin: z

@@ -3,9 +3,11 @@
  * is said with its file and reason, at `check`, at start and at a reload, and not by the first client.
  */
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { CertificateConfig, Config, UpstreamTlsConfig } from "../config/config.js";
 import { HTTP_ALPN } from "../config/defaults.js";
+import { readFileWithin } from "../config/read-file.js";
+import { whyNoSystemCalls } from "../kernel/koffi.js";
 import {
 	expiryOf,
 	inspectAuthorities,
@@ -84,12 +86,13 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 	const warnings: string[] = [];
 	checkSubjectHeader(config);
 	if (!usesTls(config)) return { entries, clients, files: reader.files, expiries: [], warnings };
-	const library = openLibrary();
+	// Without OpenSSL, where `check` can run as well, what Node says of them must do.
+	const library = whyNoSystemCalls() === undefined ? openLibrary() : undefined;
 	const problems: string[] = [];
 	/** What keeps OpenSSL from using it is a problem; what it would use all the same is a warning. */
-	const tryOut = (make: () => void, findings: readonly string[]): void => {
+	const tryOut = (make: (library: Openssl) => void, findings: readonly string[]): void => {
 		try {
-			make();
+			if (library !== undefined) make(library);
 			warnings.push(...findings);
 		} catch (error) {
 			problems.push(...(findings.length > 0 ? findings : [(error as Error).message]));
@@ -101,7 +104,7 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 				listener.name,
 				listener.certificates.map((entry) => {
 					const server = serverOptions(entry, reader);
-					tryOut(() => library.serverContext(server).free(), inspectServer(server, now));
+					tryOut((openssl) => openssl.serverContext(server).free(), inspectServer(server, now));
 					return { names: entry.names, server, identity: identityOf([entry.names, server]) };
 				}),
 			);
@@ -109,13 +112,13 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 			if (tls === null) continue;
 			const options = clientOptions(tls, http !== null, reader);
 			tryOut(
-				() => library.clientContext({ ...options, serverName: "localhost" }).free(),
+				(openssl) => openssl.clientContext({ ...options, serverName: "localhost" }).free(),
 				inspectClient(options, now),
 			);
 			clients.set(name, { options, identity: identityOf(options) });
 		}
 	} finally {
-		library.dispose();
+		library?.dispose();
 	}
 	const told = (sentences: readonly string[]): string[] =>
 		[...new Set(sentences)].map((sentence) => placed(sentence, config));
@@ -174,6 +177,9 @@ export function fingerprintOf(path: string): string {
 	}
 }
 
+/** All authorities of a system in one file are a quarter of a mebibyte. */
+const FILE_MAX_BYTES = 16 * 1_048_576;
+
 class Reader {
 	readonly files = new Map<string, string>();
 	readonly problems: string[] = [];
@@ -186,7 +192,8 @@ class Reader {
 		// Before it is read: a change in between is then seen as one.
 		this.files.set(file, fingerprintOf(file));
 		try {
-			return readFileSync(file);
+			// Looked at again and again, so a pipe, which is read once, is of no use.
+			return readFileWithin(file, { maxBytes: FILE_MAX_BYTES, pipes: false });
 		} catch (error) {
 			this.problems.push(`${file}: ${reasonOf(error as NodeJS.ErrnoException)}`);
 			return Buffer.alloc(0);
@@ -225,7 +232,7 @@ function inspectServer({ names, cert, key, clientCa, staple }: ServerOptions, no
 			now,
 		),
 		...(clientCa === undefined || clientCa.text === "" ? [] : inspectAuthorities(clientCa, now)),
-		...(staple === undefined ? [] : inspectStaple(staple, cert, now)),
+		...(staple === undefined || whyNoSystemCalls() !== undefined ? [] : inspectStaple(staple, cert, now)),
 	];
 }
 

@@ -1,6 +1,7 @@
 /** How many sessions the descriptor limit allows, and the arithmetic to say so. */
 import { readdirSync } from "node:fs";
 import type { Config } from "../config/config.js";
+import { DESCRIPTORS_USED } from "../kernel/sockets.js";
 import { StartError } from "./errors.js";
 
 /** A relayed session is a socket on each side. */
@@ -9,6 +10,15 @@ const PER_SESSION = 2;
 const PER_REACTOR = 8;
 /** Node's own for DNS, timers and files that come and go on the main thread. */
 const MAIN_SPARE = 8;
+
+/** What the process has besides sessions is less, with some of it to spare: listeners, reactors' own, pipes. */
+const BESIDES_MAX = 131_072;
+
+/** As many descriptors as the gateway makes use of, should its limit allow them: tables are sized by it. */
+export function descriptorsWanted({ limits }: Config): number {
+	if (limits.connections === null) return DESCRIPTORS_USED;
+	return Math.max(DESCRIPTORS_USED, PER_SESSION * limits.connections + limits.fdReserve + BESIDES_MAX);
+}
 
 /** Pipes per reactor: enough for bulk, but never more than a small part of a tight limit. */
 export function pipesPerReactor(limit: number): number {

@@ -9,16 +9,23 @@ import { performance } from "node:perf_hooks";
 import { renderMetrics } from "../admin/metrics.js";
 import { openAdmin } from "../admin/server.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
+import { REACTORS_MAX } from "../config/bounds.js";
 import type { Config } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { headline } from "../config/errors.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
+import { whyNoSystemCalls } from "../kernel/koffi.js";
 import { listenFailures, memoryLimitBytes } from "../kernel/proc.js";
-import { acceptQueue, growDescriptorTable, raiseDescriptorLimit } from "../kernel/sockets.js";
+import {
+	acceptQueue,
+	descriptorLimits,
+	growDescriptorTable,
+	raiseDescriptorLimit,
+} from "../kernel/sockets.js";
 import { Owners } from "../reactor/owners.js";
 import type { Plan } from "../reactor/plan.js";
 import { Board } from "../upstream/board.js";
-import { pipesPerReactor, sessionLimit } from "./descriptors.js";
+import { descriptorsWanted, pipesPerReactor, sessionLimit } from "./descriptors.js";
 import { StartError } from "./errors.js";
 import { Ledger } from "./ledger.js";
 import { acceptQueues, closeListeners, type Listeners, openListeners, retune } from "./listeners.js";
@@ -78,7 +85,8 @@ export class Gateway {
 	#admin: Server | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
 	#revision = 0;
-	readonly #descriptors = raiseDescriptorLimit();
+	/** How many it may use. */
+	readonly #descriptors: number;
 	#connections = 0;
 	/** Sessions that the reactors' tables have rows for: sized at start, so limits cannot grow beyond it. */
 	#rows = 0;
@@ -95,6 +103,7 @@ export class Gateway {
 		this.#config = config;
 		this.#started = config;
 		this.#log = log;
+		this.#descriptors = raiseDescriptorLimit(descriptorsWanted(config));
 		this.#owners = new Owners(this.#descriptors);
 		this.#reactors = new Reactors(logger, () => this.#sessionLog?.told());
 		this.#registry = new Registry(this.#board, this.#reactors.counters);
@@ -127,6 +136,8 @@ export class Gateway {
 	 * nothing open, when a port cannot be bound or the descriptor limit is too low.
 	 */
 	static async start(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
+		const why = whyNoSystemCalls();
+		if (why !== undefined) throw new StartError(why);
 		const log = openLog(config.log, options.logFd);
 		const gateway = new Gateway(config, log, options);
 		try {
@@ -181,12 +192,18 @@ export class Gateway {
 	async #start(): Promise<void> {
 		const started = performance.now();
 		const config = this.#config;
-		const reactors = config.reactors ?? availableParallelism();
+		const reactors = config.reactors ?? Math.min(availableParallelism(), REACTORS_MAX);
 		limitArenas();
 		this.#tls.certificates = this.#tls.read(config);
 		this.#warnAboutConfig(config);
 		const { sessions, descriptors, arithmetic } = sessionLimit(config, this.#descriptors, reactors);
-		this.#log.logger.info({ sessions, arithmetic }, "descriptors");
+		const { hard } = descriptorLimits();
+		if (hard > this.#descriptors && config.limits.connections === null)
+			this.#log.logger.info(
+				{ sessions, arithmetic, limit: hard, used: this.#descriptors },
+				"descriptors: the limit allows more than are used; limits.connections asks for more",
+			);
+		else this.#log.logger.info({ sessions, arithmetic }, "descriptors");
 		growDescriptorTable(Math.min(descriptors, this.#descriptors));
 		this.#connections = sessions;
 		this.#rows = this.#connections;

@@ -141,6 +141,8 @@ export class LogWriter {
 	/** The rest of the batch is given up, a line that was written in part included. */
 	#refuse(error: NodeJS.ErrnoException): void {
 		for (const byte of this.#batch) if (byte === NEWLINE) this.#refused++;
+		// It ends a line that has been written, or was counted before.
+		if (this.#batch[0] === NEWLINE) this.#refused--;
 		this.#error = error.code ?? error.message;
 		this.#batch = NOTHING;
 		this.#tellFlushed();

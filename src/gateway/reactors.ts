@@ -1,6 +1,14 @@
 /** The reactors' threads: started, told, listened to and ended together. */
 import { Worker } from "node:worker_threads";
-import { closeDescriptor, openWake, wake } from "../kernel/sockets.js";
+import {
+	closeDescriptor,
+	openEpoll,
+	openWake,
+	resetDescriptor,
+	stopListening,
+	wake,
+} from "../kernel/sockets.js";
+import { at } from "../reactor/at.js";
 import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS, tableRows } from "../reactor/core.js";
 import { Counters } from "../reactor/counters.js";
 import type { HeldNumbers } from "../reactor/held.js";
@@ -10,7 +18,7 @@ import type { Owners } from "../reactor/owners.js";
 import { pipeEndsBytes } from "../reactor/pipes.js";
 import type { Command, Notice, ReactorOptions, SharedByAll } from "../reactor/plan.js";
 import { Sources, sourcePlaces } from "../reactor/sources.js";
-import { Table } from "../reactor/table.js";
+import { FREE, NONE, Table } from "../reactor/table.js";
 import type { Board } from "../upstream/board.js";
 import { StartError } from "./errors.js";
 import type { ReactorBooks } from "./ledger.js";
@@ -22,6 +30,9 @@ const STOP_MS = 2_000;
 interface Reactor {
 	readonly worker: Worker;
 	readonly wakeFd: number;
+	readonly epollFd: number;
+	/** Its listening sockets, as of the last plan. */
+	listening: readonly number[];
 	/** Its thread has ended. */
 	ended: boolean;
 }
@@ -123,7 +134,11 @@ export class Reactors {
 		for (const [index, reactor] of this.#reactors.entries()) {
 			// Its wake-up descriptor is closed with it, and the number may be somebody else's by now.
 			if (reactor.ended) continue;
-			reactor.worker.postMessage(typeof command === "function" ? command(index) : command);
+			const own = typeof command === "function" ? command(index) : command;
+			if (own.kind === "plan") reactor.listening = own.plan.listeners.map(({ fd }) => fd);
+			// They are closed soon, and their numbers may be somebody else's then.
+			if (own.kind === "drain" || own.kind === "stop") reactor.listening = [];
+			reactor.worker.postMessage(own);
 			wake(reactor.wakeFd);
 		}
 	}
@@ -163,6 +178,7 @@ export class Reactors {
 		for (const reactor of this.#reactors) {
 			reactor.ended = true;
 			closeDescriptor(reactor.wakeFd);
+			closeDescriptor(reactor.epollFd);
 		}
 	}
 
@@ -171,13 +187,17 @@ export class Reactors {
 		const journal = new Journal();
 		const table = new Table(tableRows(share.sessions));
 		const pipeEnds = new SharedArrayBuffer(pipeEndsBytes(share.pipes));
+		// Before its thread, which may fail before it has: a zero is a descriptor.
+		const ends = new Int32Array(pipeEnds).fill(NONE);
 		const wakeFd = openWake();
+		const epollFd = openEpoll();
 		const options: ReactorOptions = {
 			...share,
 			...shared,
 			index,
 			reactors: count,
 			wakeFd,
+			epollFd,
 			counters: counters.buffer,
 			journal: journal.buffer,
 			table: table.buffer,
@@ -190,15 +210,16 @@ export class Reactors {
 			resourceLimits: { maxYoungGenerationSizeMb: 4 },
 			trackUnmanagedFds: false,
 		});
-		const reactor: Reactor = { worker, wakeFd, ended: false };
+		const reactor: Reactor = { worker, wakeFd, epollFd, listening: [], ended: false };
 		worker.on("message", (notice: Notice) => this.#take(index, notice));
 		worker.on("error", (error) => this.#failedOne(index, error as Error));
 		worker.on("exit", (code) => {
 			reactor.ended = true;
+			this.#giveBack(index, reactor);
 			if (!this.#stopping) this.#failedOne(index, new Error(`its thread ended with code ${code}`));
 		});
 		this.counters.push(counters);
-		this.books.push({ table, pipeEnds: new Int32Array(pipeEnds), counters });
+		this.books.push({ table, pipeEnds: ends, counters });
 		this.journals.push(journal);
 		this.#reactors.push(reactor);
 	}
@@ -206,6 +227,28 @@ export class Reactors {
 	#failedOne(index: number, error: Error): void {
 		this.#logger.error({ reactor: index, error: error.stack ?? error.message }, "a reactor failed");
 		this.#fail(error);
+	}
+
+	/**
+	 * A thread that was told to end has nothing any more. One that failed left its descriptors open, and its sessions hanging
+	 * in a program that goes on: what its books say is given back here. Sessions are reset, for they were cut.
+	 */
+	#giveBack(index: number, { listening }: Reactor): void {
+		for (const fd of listening) stopListening(fd);
+		const books = this.books[index];
+		if (books === undefined) return;
+		const { table, pipeEnds } = books;
+		for (let slot = 0; slot < 2 * table.sessions; slot++) {
+			const fd = at(table.fd, slot);
+			if (at(table.state, slot) === FREE || fd < 0) continue;
+			resetDescriptor(fd);
+			table.state[slot] = FREE;
+		}
+		for (const [end, fd] of pipeEnds.entries()) {
+			if (fd < 0) continue;
+			closeDescriptor(fd);
+			pipeEnds[end] = NONE;
+		}
 	}
 
 	#take(index: number, notice: Notice): void {

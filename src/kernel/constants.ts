@@ -72,6 +72,7 @@ export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 
+export const SHUT_RD = 0;
 export const SHUT_WR = 1;
 
 /** ioctl: bytes in the send queue, tcp(7) and unix(7). */

@@ -3,14 +3,15 @@
  * argument: 24 ns a call against 80 with a Buffer); they come from `addressOf`, and the
  * memory behind them must stay referenced for as long as it is used.
  */
-import koffi from "koffi";
+import { failMissing, koffi } from "./koffi.js";
 
-const libc = koffi.load(null);
+/** Without koffi everything here can be imported, and nothing can be called. */
+const libc = koffi?.load(null);
 
 type Call<Arguments extends number[]> = (...args: Arguments) => number;
 
 function declare<Arguments extends number[]>(name: string, types: string[]): Call<Arguments> {
-	return libc.func(name, "int", types) as Call<Arguments>;
+	return libc === undefined ? failMissing : (libc.func(name, "int", types) as Call<Arguments>);
 }
 
 /** A function that only some C libraries have (glibc, not musl). */
@@ -90,13 +91,16 @@ export const exitNow = declare<[number]>("_exit", ["int"]);
 
 /** Where the bytes of a view lie. ArrayBuffers are allocated off the JavaScript heap and do not move. */
 export function addressOf(view: ArrayBufferView): number {
-	return Number(koffi.address(view));
+	return koffi === undefined ? failMissing() : Number(koffi.address(view));
 }
 
 // errno is a thread-local int. Its address is asked for once per thread, and its value
 // read through a view: 4 ns against 30 for koffi.errno().
-const errnoLocation = libc.func("__errno_location", "void *", [])() as bigint;
-const errnoView = new Int32Array(koffi.view(errnoLocation, 4));
+const errnoView = new Int32Array(
+	koffi === undefined || libc === undefined
+		? new ArrayBuffer(4)
+		: koffi.view(libc.func("__errno_location", "void *", [])() as bigint, 4),
+);
 
 /** Before a call that may end in more ways than its result tells. */
 export function clearErrno(): void {

@@ -59,12 +59,13 @@ export class LinuxKernel implements Kernel {
 	readonly #wordsAt: number;
 	readonly #clockOffsetMs: number;
 
-	constructor(arenaBytes: number) {
+	/** `epoll`: a descriptor that somebody else opened, and closes. */
+	constructor(arenaBytes: number, epoll?: number) {
 		this.memory = new Uint8Array(new ArrayBuffer(arenaBytes));
 		this.#base = libc.addressOf(this.memory);
 		this.#addressAt = libc.addressOf(this.#address);
 		this.#wordsAt = libc.addressOf(this.#words);
-		this.readiness = new EpollReadiness();
+		this.readiness = new EpollReadiness(epoll);
 		// performance.now() starts at 0 in every worker; hrtime is CLOCK_MONOTONIC for all of them.
 		this.#clockOffsetMs = Number(process.hrtime.bigint() / 1000n) / 1000 - performance.now();
 	}
@@ -188,6 +189,7 @@ export class LinuxKernel implements Kernel {
 
 export class EpollReadiness implements Readiness {
 	readonly #epoll: number;
+	readonly #isOwn: boolean;
 	// struct epoll_event is packed on x86-64 (12 bytes), aligned elsewhere (16).
 	readonly #stride = process.arch === "x64" ? 3 : 4;
 	readonly #data = process.arch === "x64" ? 1 : 2;
@@ -197,8 +199,9 @@ export class EpollReadiness implements Readiness {
 	readonly #one = new Int32Array(new ArrayBuffer(16));
 	readonly #oneAt = libc.addressOf(this.#one);
 
-	constructor() {
-		this.#epoll = libc.epollCreate1(O_CLOEXEC);
+	constructor(given?: number) {
+		this.#isOwn = given === undefined;
+		this.#epoll = given ?? libc.epollCreate1(O_CLOEXEC);
 		if (this.#epoll < 0) throw new Error(`epoll_create1 failed with errno ${libc.errno()}`);
 	}
 
@@ -235,7 +238,7 @@ export class EpollReadiness implements Readiness {
 	}
 
 	dispose(): void {
-		libc.close(this.#epoll);
+		if (this.#isOwn) libc.close(this.#epoll);
 	}
 
 	#control(operation: number, fd: number, interest: number, slot: number, generation: number): number {

@@ -11,8 +11,11 @@ import {
 	IPPROTO_IPV6,
 	IPPROTO_TCP,
 	IPV6_V6ONLY,
+	O_CLOEXEC,
 	RLIMIT_NOFILE,
+	SHUT_RD,
 	SO_KEEPALIVE,
+	SO_LINGER,
 	SO_RCVBUF,
 	SO_REUSEADDR,
 	SO_REUSEPORT,
@@ -224,20 +227,28 @@ function isConnecting(fd: number): boolean {
 	return result === 0 && state[0] === TCP_SYN_SENT;
 }
 
-/** Raises the soft descriptor limit to the hard one, and returns it. */
-export function raiseDescriptorLimit(): number {
+/**
+ * Descriptors that are used where nobody asks for more. Containers often allow 1,073,741,816, and tables are sized by what is
+ * used: this is `fs.nr_open`, the most that Linux allows a process unless told otherwise.
+ */
+export const DESCRIPTORS_USED = 1_048_576;
+
+/** The process's limits of descriptors: `soft` holds, and may be raised to `hard`. */
+export function descriptorLimits(): { soft: number; hard: number } {
 	const pair = new BigUint64Array(2);
 	if (libc.getrlimit(RLIMIT_NOFILE, libc.addressOf(pair)) < 0)
 		throw new SystemError("getrlimit", libc.errno());
-	const hard = pair[1] as bigint;
-	if ((pair[0] as bigint) < hard) {
-		pair[0] = hard;
-		// Refused only by exotic sandboxes; the soft limit then stays what it was.
-		if (libc.setrlimit(RLIMIT_NOFILE, libc.addressOf(pair)) < 0) {
-			libc.getrlimit(RLIMIT_NOFILE, libc.addressOf(pair));
-		}
-	}
-	return Number(pair[0]);
+	return { soft: Number(pair[0]), hard: Number(pair[1]) };
+}
+
+/** Raises the soft descriptor limit to what is wanted, as far as the hard one allows, and returns how many may be used. */
+export function raiseDescriptorLimit(wanted = DESCRIPTORS_USED): number {
+	const { soft, hard } = descriptorLimits();
+	const raised = Math.min(wanted, hard);
+	if (soft >= raised) return raised;
+	const pair = new BigUint64Array([BigInt(raised), BigInt(hard)]);
+	// Refused only by exotic sandboxes; the soft limit then stays what it was.
+	return libc.setrlimit(RLIMIT_NOFILE, libc.addressOf(pair)) < 0 ? soft : raised;
 }
 
 /**
@@ -251,6 +262,13 @@ export function growDescriptorTable(count: number): void {
 	const last = libc.fcntl(any, F_DUPFD_CLOEXEC, count - 1);
 	if (last >= 0) libc.close(last);
 	libc.close(any);
+}
+
+/** What a reactor waits at. Opened for its thread, so that it is given back although that thread may die. */
+export function openEpoll(): number {
+	const fd = libc.epollCreate1(O_CLOEXEC);
+	if (fd < 0) throw new SystemError("epoll_create1", libc.errno());
+	return fd;
 }
 
 /** A descriptor that wakes whoever waits for it. */
@@ -267,6 +285,18 @@ export function wake(fd: number): void {
 
 export function closeDescriptor(fd: number): void {
 	libc.close(fd);
+}
+
+/** Closes a socket so that its peer sees a reset, and not an end: what it was told was cut. */
+export function resetDescriptor(fd: number): void {
+	const linger = new Int32Array([1, 0]);
+	libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, libc.addressOf(linger), 8);
+	libc.close(fd);
+}
+
+/** Lets nobody in any more, and resets who waits to be accepted. The descriptor stays its owner's. */
+export function stopListening(fd: number): void {
+	libc.shutdown(fd, SHUT_RD);
 }
 
 /** Ends the process at once, even when a thread is stuck writing to a full pipe. */

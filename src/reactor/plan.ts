@@ -155,6 +155,8 @@ export interface ReactorOptions extends SharedByAll, SharedWithMain {
 	/** Pipes this reactor may have open at once; each is two descriptors. */
 	readonly pipes: number;
 	readonly wakeFd: number;
+	/** What its thread waits at; opened and closed by the main thread, as `wakeFd` is. */
+	readonly epollFd: number;
 }
 
 /** Memory that all reactors share with each other and with the main thread. */

@@ -11,7 +11,7 @@ const port = parentPort;
 if (port === null) throw new Error("reactor/worker.js is started by the gateway, as a worker thread");
 
 const options = workerData as ReactorOptions;
-const kernel = new LinuxKernel(arenaBytes(options.bufferedBytes));
+const kernel = new LinuxKernel(arenaBytes(options.bufferedBytes), options.epollFd);
 
 function* takeCommands(): Iterable<Command> {
 	if (port === null) return;

@@ -145,18 +145,3 @@ scenario("version and help are printed, and an unknown command is an error", asy
 	assert.equal((await sluice("fly")).status, 1);
 	assert.equal((await sluice("run")).status, 1);
 });
-
-scenario("on anything but Linux, run says in one line what it needs", async (scenario) => {
-	const path = file(scenario, `listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]\n${UPSTREAM}\n`);
-	const elsewhere = 'data:text/javascript,Object.defineProperty(process,"platform",{value:"darwin"})';
-	const { status, stdout, stderr } = await run({ path: process.execPath }, [
-		"--import",
-		elsewhere,
-		MAIN,
-		"run",
-		"-c",
-		path,
-	]);
-	assert.deepEqual([status, stdout], [1, ""]);
-	assert.match(oneLine(stderr), /needs Linux.*darwin/);
-});

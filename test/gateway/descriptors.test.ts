@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { closeSync, openSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { descriptorBudget, pipesPerReactor } from "../../src/gateway/descriptors.js";
+import { CONNECTIONS_MAX, REACTORS_MAX } from "../../src/config/bounds.js";
+import { loadConfigText } from "../../src/config/load.js";
+import { descriptorBudget, descriptorsWanted, pipesPerReactor } from "../../src/gateway/descriptors.js";
+import { tableRows } from "../../src/reactor/core.js";
+import { Owners } from "../../src/reactor/owners.js";
 
 const limit = fc.integer({ min: 1, max: 2_000_000 });
 const reserve = fc.nat(5_000);
@@ -14,6 +18,29 @@ test("pipes are a small part of the limit, at least one, at most 64", () => {
 	assert.equal(pipesPerReactor(1_024), 4);
 	assert.equal(pipesPerReactor(20_000), 64);
 	assert.equal(pipesPerReactor(1_048_576), 64);
+});
+
+function wanted(limits: string): number {
+	return descriptorsWanted(
+		loadConfigText(
+			`limits: ${limits}\nlisteners: [{ listen: :1, routes: [{ to: a }] }]\nupstreams: { a: 127.0.0.1:9 }`,
+		),
+	);
+}
+
+test("however many the system allows, a bounded number of descriptors is used unless more are asked for", () => {
+	assert.equal(wanted("{}"), 1_048_576);
+	assert.equal(wanted("{ connections: 1000 }"), 1_048_576);
+	const most = wanted(`{ connections: ${CONNECTIONS_MAX} }`);
+	assert.ok(descriptorBudget(most, 64, 128, 256).sessions >= CONNECTIONS_MAX);
+});
+
+test("whoever has a descriptor can be noted in the largest table, of the last reactor", () => {
+	const owners = new Owners(2);
+	const slot = 2 * tableRows(CONNECTIONS_MAX) - 1;
+	owners.connectionOpened(1, REACTORS_MAX - 1, slot, 0);
+	const { reactor, kind, slot: noted } = owners.of(1) ?? {};
+	assert.deepEqual({ reactor, kind, noted }, { reactor: REACTORS_MAX - 1, kind: "connection", noted: slot });
 });
 
 test("the arithmetic that is shown is the arithmetic that is done", () => {

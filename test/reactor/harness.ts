@@ -108,6 +108,7 @@ export class Harness {
 				bufferedBytes: BUFFERED_BYTES,
 				pipes: PIPES,
 				wakeFd: this.#wakeFd,
+				epollFd: -1,
 			},
 			(notice) => this.notices.push(notice),
 			() => this.#commands.splice(0),

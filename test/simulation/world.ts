@@ -153,6 +153,7 @@ export class World implements Surroundings {
 				bufferedBytes: this.bufferedBytes,
 				pipes,
 				wakeFd: this.operator.installWake(),
+				epollFd: -1,
 			},
 			(notice) => this.operator.noticed(notice),
 			() => this.operator.take(),

@@ -5,9 +5,10 @@
  * Nothing here throws on loading: a gateway without TLS runs on a build that lacks it. `requireOpenssl` says
  * what is missing.
  */
-import koffi, { type TypeObject } from "koffi";
+import type { TypeObject } from "koffi";
+import { failMissing, koffi, SystemCallsMissing, whyNoSystemCalls } from "../koffi.js";
 
-const library = koffi.load(null);
+const library = koffi?.load(null);
 
 type Argument = number | string;
 type Call<Arguments extends readonly Argument[], Result = number> = (...args: Arguments) => Result;
@@ -19,6 +20,7 @@ function declare<Arguments extends readonly Argument[], Result = number>(
 	result: string,
 	types: readonly string[],
 ): Call<Arguments, Result> {
+	if (library === undefined) return failMissing;
 	try {
 		return library.func(name, result, [...types]) as Call<Arguments, Result>;
 	} catch {
@@ -50,9 +52,11 @@ const VERSION_MIN = 0x3000_0000;
 /**
  * `OpenSSL 3.0.19 27 Jan 2026`
  *
- * @throws OpensslMissing
+ * @throws OpensslMissing, SystemCallsMissing
  */
 export function requireOpenssl(): string {
+	const why = whyNoSystemCalls();
+	if (why !== undefined) throw new SystemCallsMissing(why);
 	if (missing.length > 0) throw new OpensslMissing(missing);
 	const version = versionText(0);
 	if (versionNumber() < VERSION_MIN) throw new OpensslMissing([`version 3 (it has ${version})`]);
@@ -327,20 +331,20 @@ export interface Callback {
 	unregister(): void;
 }
 
-const AlpnFunction = koffi.proto("SluiceAlpn", "int", [POINTER, POINTER, POINTER, POINTER, "uint", POINTER]);
-const StatusFunction = koffi.proto("SluiceStatus", "int", [POINTER, POINTER]);
-const TicketFunction = koffi.proto("SluiceTicket", "int", [
-	POINTER,
-	POINTER,
-	POINTER,
-	POINTER,
-	POINTER,
-	"int",
-]);
+/** `undefined` where nothing can be registered. */
+function declareCallback(name: string, types: readonly string[]): TypeObject | undefined {
+	return koffi?.proto(name, "int", [...types]);
+}
 
-function register(call: (...args: number[]) => number, type: TypeObject): Callback {
+const AlpnFunction = declareCallback("SluiceAlpn", [POINTER, POINTER, POINTER, POINTER, "uint", POINTER]);
+const StatusFunction = declareCallback("SluiceStatus", [POINTER, POINTER]);
+const TicketFunction = declareCallback("SluiceTicket", [POINTER, POINTER, POINTER, POINTER, POINTER, "int"]);
+
+function register(call: (...args: number[]) => number, type: TypeObject | undefined): Callback {
+	if (koffi === undefined || type === undefined) return failMissing();
+	const { unregister } = koffi;
 	const pointer = koffi.register(call, koffi.pointer(type));
-	return { pointer: Number(pointer), unregister: () => koffi.unregister(pointer) };
+	return { pointer: Number(pointer), unregister: () => unregister(pointer) };
 }
 
 /** `(session, out, outLength, offered, offeredLength, argument)` */
