@@ -20,6 +20,10 @@ export interface BindAddress {
  */
 export function parseListen(text: string): BindAddress {
 	if (/\/(udp|quic)$/i.test(text)) throw new InvalidValue(UDP_NOT_YET);
+	if (text.startsWith("unix:"))
+		throw new InvalidValue(
+			"a listener binds an IP address, such as 127.0.0.1:8080: only upstreams are Unix sockets",
+		);
 	const { host, port } = splitHostPort(text, "0.0.0.0:443");
 	if (host === "" || host === "*") return { host: "*", port: parsePort(port, 0) };
 	const address = parseIp(host);
@@ -38,6 +42,8 @@ export function parseListen(text: string): BindAddress {
  * @throws InvalidValue
  */
 export function parseAdmin(text: string): BindAddress {
+	if (/^(on|none|no)$/i.test(text))
+		throw new InvalidValue(`expected an address such as 127.0.0.1:9090, or off, found "${text}"`);
 	const { host, port } = splitHostPort(text, "127.0.0.1:9090");
 	// Of the two that the name may mean, the one that every machine has: what is bound should not depend on a hosts file.
 	if (host.toLowerCase() === "localhost") return { host: "127.0.0.1", port: parsePort(port, 0) };
@@ -67,7 +73,11 @@ export function parseEndpoint(text: string): Endpoint {
 		return { kind: "unix", path };
 	}
 	if (/^[a-z]+:\/\//i.test(text)) {
-		throw new InvalidValue(`expected host:port such as 10.0.0.5:443, found the URL "${text}"`);
+		throw new InvalidValue(
+			/^https?:/i.test(text)
+				? `expected host:port such as 10.0.0.5:443, found the URL "${text}": requests go to http: [${text}]`
+				: `expected host:port such as 10.0.0.5:443, found the URL "${text}"`,
+		);
 	}
 	const { host, port } = splitHostPort(text, "10.0.0.5:443");
 	const address = parseIp(host);
@@ -129,7 +139,7 @@ export function parseSentHost(text: string): string {
 }
 
 /**
- * A block of addresses: `10.0.0.0/8`, `fd00::/8`, or a single address. Host bits are zeroed.
+ * A block of addresses: `10.0.0.0/8`, `fd00::/8`, or a single address.
  *
  * @throws InvalidValue
  */
@@ -144,11 +154,14 @@ export function parseCidr(text: string): Cidr {
 	if (!/^\d{1,3}$/.test(length) || Number(length) > most) {
 		throw new InvalidValue(`expected a prefix length from 0 to ${most} after the slash, found "${text}"`);
 	}
-	return {
-		family: address.family,
-		bytes: address.bytes.map((byte, index) => byte & mask(Number(length) - index * 8)),
-		prefixLength: Number(length),
-	};
+	const prefixLength = Number(length);
+	const bytes = address.bytes.map((byte, index) => byte & mask(prefixLength - index * 8));
+	const block: Cidr = { family: address.family, bytes, prefixLength };
+	if (bytes.some((byte, index) => byte !== address.bytes[index]))
+		throw new InvalidValue(
+			`${text} has more than its first ${prefixLength} bits: write ${formatCidr(block)} for the whole block, or ${address.text} for the one address`,
+		);
+	return block;
 }
 
 /** `10.0.0.0/8`: the one spelling of a block, so that equal blocks read the same. */
@@ -206,6 +219,22 @@ function ipv6Text(bytes: readonly number[]): string {
 /** Host (brackets removed) and port, neither checked. */
 function splitHostPort(text: string, example: string): { host: string; port: string } {
 	const colon = text.lastIndexOf(":");
+	const [variable] = /\$\{[^}]*\}|\$[A-Za-z_]\w*|\{\{.*\}\}/.exec(text) ?? [];
+	if (variable !== undefined)
+		throw new InvalidValue(
+			`"${variable}" is not replaced here: write the value, or make the file from a template (envsubst, Helm) before it is read`,
+		);
+	const [scheme] = /^[a-z][a-z+]*:\/\//i.exec(text) ?? [];
+	if (scheme !== undefined)
+		throw new InvalidValue(`expected host:port such as ${example}: remove "${scheme}" from "${text}"`);
+	if (text.startsWith("/")) throw new InvalidValue(`a socket path is written "unix:${text}"`);
+	if (text.includes(","))
+		throw new InvalidValue(`one address such as ${example}: write several as a list, [a:1, b:1]`);
+	const [, bare = "", last = ""] = /^([0-9a-f:]+):([0-9]{1,5})$/i.exec(text) ?? [];
+	if (isIPv6(text) && isIPv6(bare) && Number(last) <= 65_535)
+		throw new InvalidValue(
+			`with or without a port? Write "[${bare}]:${last}" for port ${last} of ${bare}, or "[${text}]:443" with the port that is meant`,
+		);
 	if (isIPv6(text) || (text.startsWith("[") && text.endsWith("]"))) {
 		const bare = text.replace(/^\[|\]$/g, "");
 		throw new InvalidValue(`the port is missing, or the brackets are: write "[${bare}]:443"`);
@@ -235,5 +264,6 @@ function splitHostPort(text: string, example: string): { host: string; port: str
 function parsePort(text: string, least: 0 | 1): number {
 	const port = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
 	if (port >= least && port <= 65_535) return port;
-	throw new InvalidValue(`expected a port from ${least} to 65535, found "${text}"`);
+	const named = text === "https" ? ": write 443" : text === "http" ? ": write 80" : "";
+	throw new InvalidValue(`expected a port from ${least} to 65535, found "${text}"${named}`);
 }

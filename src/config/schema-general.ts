@@ -144,13 +144,15 @@ export const timeouts = section({
 					try {
 						return parseDuration(text);
 					} catch (error) {
+						if (/^0+\s*[a-z]*$/.test(text))
+							throw new InvalidValue(`no time at all: write off instead of ${text}`);
 						throw error instanceof InvalidValue ? new InvalidValue(`${error.message}, or off`) : error;
 					}
 				}),
 			],
 			{
 				error: expected("a duration such as 12h, or off", (input) =>
-					typeof input === "number" ? `: write ${input}s or ${input}ms` : "",
+					input === 0 ? ": write off" : typeof input === "number" ? `: write ${input}s or ${input}ms` : "",
 				),
 			},
 		)
@@ -207,7 +209,9 @@ export const keepalive = section({
 });
 
 export const log = section({
-	level: choice(["debug", "info", "warn", "error", "silent"])
+	level: choice(["debug", "info", "warn", "error", "silent"], {
+		...{ warning: "write warn", trace: "write debug", fatal: "write error", off: "write silent" },
+	})
 		.optional()
 		.meta({ description: "The least severe line that is written.", default: defaults.log.level }),
 	format: choice(["auto", "json", "pretty"]).optional().meta({

@@ -19,8 +19,16 @@ const BACKLOG_MAX = 65_535;
 /** One request of a million. Written so, because numbers below it print as 1e-7. */
 const SHARE_MIN = 0.000001;
 
+const oneEach = (input: unknown): string =>
+	Array.isArray(input) ? ": one stands in a route; write a route for each" : "";
+
 const cidr = () =>
-	parsed("a block of addresses such as 10.0.0.0/8", parseCidr, { examples: ["10.0.0.0/8", "fd00::/8"] });
+	parsed(
+		"a block of addresses such as 10.0.0.0/8",
+		parseCidr,
+		{ examples: ["10.0.0.0/8", "fd00::/8"] },
+		oneEach,
+	);
 
 const fieldName = () =>
 	z
@@ -57,17 +65,32 @@ const fieldChanges = (of: string) =>
 			.describe(`Fields that ${of} loses.`),
 	});
 
+const TLS_MEANT = "its first bytes are TLS; write tls, or sni: NAME";
+const HTTP_MEANT = "a WebSocket and every request of HTTP/1 begin as http; write that";
+const H2_MEANT = "inside TLS write alpn: h2, in the open h2c";
+const ANY_MEANT = "its server speaks first, and the client is silent; write any";
+
 const route = section({
-	sni: parsed("a server name such as git.example.com", parseServerName, {
-		examples: ["git.example.com", "*.apps.example.com"],
-	})
+	sni: parsed(
+		"a server name such as git.example.com",
+		parseServerName,
+		{
+			examples: ["git.example.com", "*.apps.example.com"],
+		},
+		oneEach,
+	)
 		.optional()
 		.describe(
 			"TLS: the name in the client's hello, exact or `*.suffix`. An absent key matches any name, and none.",
 		),
-	host: parsed("a host such as www.example.com", parseHostPattern, {
-		examples: ["www.example.com", "*.apps.example.com"],
-	})
+	host: parsed(
+		"a host such as www.example.com",
+		parseHostPattern,
+		{
+			examples: ["www.example.com", "*.apps.example.com"],
+		},
+		oneEach,
+	)
 		.optional()
 		.describe(
 			"HTTP: the Host header of the connection's first request, without its port; exact or `*.suffix`.",
@@ -81,7 +104,13 @@ const route = section({
 		.meta({ examples: ["h2", "http/1.1"] })
 		.optional()
 		.describe("TLS: a protocol that the client offers in its hello."),
-	protocol: choice(["tls", "http", "ssh", "h2c", "other", "any"])
+	protocol: choice(["tls", "http", "ssh", "h2c", "other", "any"], {
+		...{ https: TLS_MEANT, ssl: TLS_MEANT, wss: TLS_MEANT },
+		...{ ws: HTTP_MEANT, websocket: HTTP_MEANT, http1: HTTP_MEANT, "http/1.1": HTTP_MEANT },
+		...{ http2: H2_MEANT, h2: H2_MEANT, grpc: H2_MEANT },
+		...{ tcp: "remove it to take every protocol, or write any for clients that wait for the server, too" },
+		...{ smtp: ANY_MEANT, imap: ANY_MEANT, mysql: ANY_MEANT, ftp: ANY_MEANT },
+	})
 		.optional()
 		.describe(
 			"What the first bytes are. `other`: none of the known ones, or they do not tell, and the client says nothing more for timeouts.silence. `any`: whatever they are, and also a client that says nothing.",
@@ -90,6 +119,14 @@ const route = section({
 		.string({ error: expected("a path such as /api/") })
 		.regex(/^\/[\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7e]*$/, {
 			error: expected('a path such as /api/, beginning with a slash, without "?" and "#"'),
+		})
+		.superRefine((path, context) => {
+			if (!path.endsWith("*")) return;
+			const prefix = path.replace(/\/?\*+$/, "/");
+			context.addIssue({
+				code: "custom",
+				message: `"*" stands for itself in a path: write ${prefix} for all that begin so`,
+			});
 		})
 		.meta({ examples: ["/api/", "/healthz"] })
 		.optional()
@@ -174,9 +211,14 @@ export const certificate = section({
 });
 
 export const listener = section({
-	listen: parsed("an address such as 0.0.0.0:443", (text) => ({ name: text, ...parseListen(text) }), {
-		examples: ["0.0.0.0:443", "*:443", "127.0.0.1:8443", "[::1]:443"],
-	}).describe(
+	listen: parsed(
+		"an address such as 0.0.0.0:443",
+		(text) => ({ name: text, ...parseListen(text) }),
+		{
+			examples: ["0.0.0.0:443", "*:443", "127.0.0.1:8443", "[::1]:443"],
+		},
+		(input) => (typeof input === "number" ? `: write 0.0.0.0:${input}` : ""),
+	).describe(
 		"Address and port. `*:443` or `:443`: IPv4 and IPv6 at once. Port 0: the kernel picks a free one. Also the listener's name in log and metrics.",
 	),
 	backlog: whole(1, BACKLOG_MAX).optional().meta({

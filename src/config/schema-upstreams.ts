@@ -11,6 +11,7 @@ import {
 	expected,
 	filePath,
 	found,
+	onOff,
 	optionalDuration,
 	parsed,
 	section,
@@ -142,7 +143,7 @@ export const upstream = section({
 		),
 	tls: z
 		.union([z.enum(["on", "off"]), upstreamTls], {
-			error: expected("on, off or a mapping such as { ca: internal-ca.pem }"),
+			error: expected("on, off or a mapping such as { ca: internal-ca.pem }", onOff),
 		})
 		.optional()
 		.meta({
@@ -188,7 +189,7 @@ export const upstream = section({
 	}),
 	health: z
 		.union([z.enum(["on", "off"]), health], {
-			error: expected("on, off or a mapping such as { interval: 5s, timeout: 2s }"),
+			error: expected("on, off or a mapping such as { interval: 5s, timeout: 2s }", onOff),
 		})
 		.optional()
 		.meta({

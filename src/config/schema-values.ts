@@ -64,7 +64,12 @@ export function duration(parse: (text: string) => number = parseDuration) {
 		"a duration such as 5s",
 		parse,
 		{ pattern: DURATION_PATTERN, examples: ["500ms", "5s", "10m"] },
-		(input) => (typeof input === "number" ? `: write ${input}s or ${input}ms` : ""),
+		(input) =>
+			typeof input === "number" && input > 0
+				? `: write ${input}s or ${input}ms`
+				: input === 0
+					? ": at least 1ms"
+					: "",
 	);
 }
 
@@ -74,20 +79,47 @@ export function optionalDuration(defaultMs: number, description: string) {
 		.meta({ description, default: formatDuration(defaultMs) });
 }
 
+/** `1_000` and `10k`, as other programs write them. */
+function wholeMeant(input: unknown): string {
+	const [, digits = "", thousands] = /^([0-9][0-9_,]*)(k?)$/i.exec(String(input)) ?? [];
+	const plain = digits.replace(/[_,]/g, "") + (thousands ? "000" : "");
+	return typeof input === "string" && plain !== "" ? `: write ${plain}` : "";
+}
+
 export function whole(least: number, most: number, why = "") {
 	const range = `a whole number from ${least} to ${most}${why}`;
-	const error = expected(range);
+	const error = expected(range, wholeMeant);
 	return z.int({ error }).min(least, { error }).max(most, { error });
 }
 
-export function choice<const T extends readonly [string, ...string[]]>(values: T) {
+/** `meant`: what people write instead, and what they then want. */
+export function choice<const T extends readonly [string, ...string[]]>(
+	values: T,
+	meant: Readonly<Record<string, string>> = {},
+) {
 	const list = values.length === 1 ? values[0] : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
 	return z.enum(values, {
-		error: expected(String(list), (input) => (typeof input === "string" ? didYouMean(input, values) : "")),
+		error: expected(String(list), (input) => {
+			if (typeof input !== "string") return "";
+			const word = input.toLowerCase();
+			return Object.hasOwn(meant, word) ? `: ${meant[word]}` : didYouMean(input, values);
+		}),
 	});
 }
 
-export const yesNo = () => z.boolean({ error: expected("true or false") });
+/** Where `on` and `off` are words. */
+export function onOff(input: unknown): string {
+	if (input === true || input === "yes") return ": write on";
+	return input === false || input === "no" ? ": write off" : "";
+}
+
+const TRUTHS: ReadonlyMap<unknown, string> = new Map([
+	...["on", "yes", "1", 1].map((word) => [word, ": write true"] as const),
+	...["off", "no", "0", 0].map((word) => [word, ": write false"] as const),
+]);
+
+export const yesNo = () =>
+	z.boolean({ error: expected("true or false", (input) => TRUTHS.get(input) ?? "") });
 
 export const section = <T extends z.ZodRawShape>(shape: T) =>
 	z.strictObject(shape, { error: expected("a mapping (keys and values)") });
@@ -148,7 +180,9 @@ export function sizeOrOff(example: string) {
 export const optionalNumber = (most: number, description: string) =>
 	z
 		.union([z.enum(["off"]), whole(1, most)], {
-			error: expected(`a whole number from 1 to ${most}, or off`),
+			error: expected(`a whole number from 1 to ${most}, or off`, (input) =>
+				input === 0 ? ": write off" : "",
+			),
 		})
 		.optional()
 		.meta({ description, default: "off" });

@@ -27,7 +27,11 @@ export const configSchema = section({
 				z.enum(["off"]),
 				parsed("an address such as 127.0.0.1:9090, or off", parseAdmin, { examples: ["127.0.0.1:9090"] }),
 			],
-			{ error: expected("an address such as 127.0.0.1:9090, or off") },
+			{
+				error: expected("an address such as 127.0.0.1:9090, or off", (input) =>
+					typeof input === "number" ? `: write 127.0.0.1:${input}` : input === false ? ": write off" : "",
+				),
+			},
 		)
 		.optional()
 		.meta({

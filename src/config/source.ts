@@ -2,6 +2,7 @@
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { Problem } from "./errors.js";
+import { syntaxMessage } from "./yaml-words.js";
 
 /** Keys and indexes from the top of the file: `["listeners", 0, "listen"]`. */
 export type Path = readonly PropertyKey[];
@@ -74,14 +75,20 @@ export function readSource(text: string, file: string): Source {
 		return offset;
 	};
 
-	for (const error of document.errors) {
+	// Behind a tab nothing is read as it was meant.
+	const tabs = document.errors.filter(({ code }) => code === "TAB_AS_INDENT");
+	for (const error of tabs.length > 0 ? tabs : document.errors) {
 		const [offset] = error.pos;
-		const problem = at(offset, [], syntaxMessage(error.message));
+		const place = at(offset, [], "");
+		const problem = { ...place, message: syntaxMessage(error, place.excerpt, text) };
 		// One mistake often has several echoes; the first of a line is the one that helps.
 		if (problems.at(-1)?.line === problem.line) continue;
 		problems.push({ ...problem, message: problem.message + bracketHint(problem.excerpt) });
 	}
-	for (const warning of document.warnings) problems.push(at(warning.pos[0], [], warning.message));
+	for (const warning of document.warnings) {
+		const place = at(warning.pos[0], [], "");
+		problems.push({ ...place, message: syntaxMessage(warning, place.excerpt, text) });
+	}
 
 	let sound = problems.length === 0;
 	if (sound) {
@@ -176,11 +183,6 @@ function duplicateMessage(name: string, line: number): string {
 
 function aliasMessage(name: string): string {
 	return `"*${name}" begins with "*", which YAML reads as a reference to "&${name}": put it in quotes, "*${name}"`;
-}
-
-function syntaxMessage(message: string): string {
-	const [first = message] = message.split("\n");
-	return `YAML: ${first}`;
 }
 
 /** `listen: [::1]:443` is a list to YAML. */

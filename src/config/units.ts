@@ -57,6 +57,9 @@ const DURATION_ALIASES: Readonly<Record<string, keyof typeof DURATION_UNITS>> = 
 export function parseDuration(text: string): number {
 	const [, amount, unit] = AMOUNT.exec(text) ?? [];
 	if (amount === undefined || unit === undefined) {
+		const sum = sumOf(text);
+		if (sum > 0)
+			throw new InvalidValue(`a duration has one unit: write ${formatDuration(sum)} instead of ${text}`);
 		throw new InvalidValue(
 			`expected a duration such as 5s, found "${text}": a whole number, then ms, s, m, h or d`,
 		);
@@ -82,6 +85,15 @@ export function parseDuration(text: string): number {
 	}
 	if (ms === 0) throw new InvalidValue(`${text} is too short: at least 1ms`);
 	return text === `${amount}${unit}` ? ms : spaced(text, `${amount}${unit}`);
+}
+
+/** Milliseconds of `1h30m`, as other programs write it; 0 for what is none. */
+function sumOf(text: string): number {
+	if (!/^(?:[0-9]{1,9}(?:ms|s|m|h|d)\s*){2,}$/.test(text)) return 0;
+	let sum = 0;
+	for (const [, amount, unit = ""] of text.matchAll(/([0-9]+)(ms|s|m|h|d)/g))
+		if (isDurationUnit(unit)) sum += Number(amount) * DURATION_UNITS[unit];
+	return sum;
 }
 
 /** The shortest spelling that `parseDuration` reads back as the same number. */

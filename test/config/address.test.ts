@@ -27,7 +27,10 @@ test("an address to bind that is wrong is told how to be written", () => {
 		["0.0.0.0:65536", /port from 0 to 65535, found "65536"/],
 		["0.0.0.0:https", /port from 0 to 65535/],
 		["0.0.0.0:-1", /port from 0 to 65535/],
-		["::1:443", /missing|brackets/],
+		["::1:443", /Write "\[::1\]:443" for port 443 of ::1, or "\[::1:443\]:443"/],
+		["$HOST:443", /"\$HOST" is not replaced here/],
+		["unix:/run/x", /only upstreams are Unix sockets/],
+		["https://0.0.0.0:443", /remove "https:\/\/"/],
 		["fe80::1:2:3:4:5:6:443", /in brackets: write "\[fe80::1:2:3:4:5:6\]:443"/],
 		["[::1]", /port is missing/],
 		["[1.2.3.4]:443", /not an IPv6 address in brackets/],
@@ -76,19 +79,27 @@ test("an upstream that is wrong is told how to be written", () => {
 	}
 });
 
-test("a block of addresses has its host bits zeroed", () => {
+test("a block of addresses has one spelling", () => {
 	for (const [text, canonical] of [
-		["10.1.2.3/8", "10.0.0.0/8"],
+		["10.0.0.0/8", "10.0.0.0/8"],
 		["10.1.2.3", "10.1.2.3/32"],
-		["10.1.255.3/23", "10.1.254.0/23"],
+		["10.1.254.0/23", "10.1.254.0/23"],
 		["0.0.0.0/0", "0.0.0.0/0"],
-		["2001:db8:ffff::1/33", "2001:db8:8000::/33"],
+		["2001:DB8:8000:0::/33", "2001:db8:8000::/33"],
 		["::1", "::1/128"],
 		["::/0", "::/0"],
 	] as const) {
 		assert.equal(formatCidr(parseCidr(text)), canonical);
 	}
-	assert.deepEqual(parseCidr("192.168.1.1/20"), { family: 4, bytes: [192, 168, 0, 0], prefixLength: 20 });
+	for (const [text, block, address] of [
+		["10.1.2.3/8", "10.0.0.0/8", "10.1.2.3"],
+		["10.1.255.3/23", "10.1.254.0/23", "10.1.255.3"],
+		["2001:db8:ffff::1/33", "2001:db8:8000::/33", "2001:db8:ffff::1"],
+	] as const)
+		assert.throws(() => parseCidr(text), {
+			message: new RegExp(`write ${block} for the whole block, or ${address} for the one address`),
+		});
+	assert.deepEqual(parseCidr("192.168.0.0/20"), { family: 4, bytes: [192, 168, 0, 0], prefixLength: 20 });
 });
 
 test("a wrong block is told what was expected", () => {
@@ -104,6 +115,16 @@ test("a wrong block is told what was expected", () => {
 	}
 });
 
+/** The block that a complaint about one with further bits names. */
+function complaint(text: string): readonly string[] {
+	try {
+		parseCidr(text);
+		return [];
+	} catch (error) {
+		return / write (\S+) for the whole block/.exec((error as Error).message) ?? [];
+	}
+}
+
 test("every block reads back from its spelling", () => {
 	const block = fc.oneof(
 		fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })),
@@ -114,7 +135,8 @@ test("every block reads back from its spelling", () => {
 	);
 	fc.assert(
 		fc.property(block, ([address, length]) => {
-			const cidr = parseCidr(`${address}/${length}`);
+			const [, whole = `${address}/${length}`] = complaint(`${address}/${length}`);
+			const cidr = parseCidr(whole);
 			assert.deepEqual(parseCidr(formatCidr(cidr)), cidr);
 		}),
 	);

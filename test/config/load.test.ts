@@ -116,7 +116,7 @@ listeners:
     backlog: 12
     connections: 500
     proxy_protocol: require
-    trusted: [10.1.0.0/8, "::1"]
+    trusted: [10.0.0.0/8, "::1"]
     forwarded_trusted: [10.2.0.0/16]
     via: edge-1
     tls:
@@ -129,7 +129,7 @@ listeners:
         alpn: [h2, http/1.1]
     routes:
       - { host: a.b, path: /api/, subprotocol: MQTT, to: c, request_headers: { set: { X-A: b }, remove: [X-C] }, response_headers: {} }
-      - { sni: Git.Example.com., alpn: h2, source: 10.1.2.3/8, to: b }
+      - { sni: Git.Example.com., alpn: h2, source: 10.0.0.0/8, to: b }
       - { to: reject }
 upstreams:
   b:

@@ -184,6 +184,34 @@ cases("a share of requests to log is one that makes sense, where there are reque
 	[routes("{ subprotocol: mqtt, to: git }").replace("127.0.0.1:1", "127.0.0.1:1\n    log_requests: all")],
 ]);
 
+cases("what other programs write is told what to write here", [
+	[upstream("fd00::5:443"), ["3:6", 'Write "[fd00::5]:443" for port 443 of fd00::5']],
+	[upstream("$A_HOST:1"), ["3:6", "is not replaced here: write the value"]],
+	[upstream("/run/app.sock"), ["3:6", 'a socket path is written "unix:/run/app.sock"']],
+	[upstream("https://a.b"), ["3:6", "requests go to http: [https://a.b]"]],
+	[upstream('"a:1, b:1"'), ["3:6", "write several as a list"]],
+	[upstream("a.b:https"), ["3:6", "write 443"]],
+	[upstream("{ addresses: x:1, tls: true }"), ["3:29", "found true: write on"]],
+	[routes("{ protocol: https, to: git }"), ["4:21", "its first bytes are TLS; write tls, or sni: NAME"]],
+	[routes("{ protocol: websocket, to: git }"), ["4:21", "begin as http"]],
+	[routes("{ protocol: grpc, to: git }"), ["4:21", "write alpn: h2"]],
+	[routes("{ protocol: smtp, to: git }"), ["4:21", "write any"]],
+	[routes("{ path: /api*, to: git }"), ["4:17", "write /api/ for all that begin so"]],
+	[routes("{ path: /api/**, to: git }"), ["4:17", "write /api/ for all that begin so"]],
+	[routes("{ source: 10.0.0.5/8, to: git }"), ["4:19", "write 10.0.0.0/8 for the whole block, or 10.0.0.5"]],
+	[routes("{ sni: [a.b, c.d], to: git }"), ["4:16", "write a route for each"]],
+	[listener("listen: 443"), ["4:13", "write 0.0.0.0:443"]],
+	[top("admin: 9090"), ["3:8", "write 127.0.0.1:9090"]],
+	[top("admin: false"), ["3:8", "found false: write off"]],
+	[top("timeouts: { idle: 1h30m }"), ["3:19", "write 90m instead of 1h30m"]],
+	[top("timeouts: { lifetime: 0s }"), ["3:23", "write off instead of 0s"]],
+	[top("timeouts: { lifetime: 0 }"), ["3:23", "found the number 0: write off"]],
+	[top("limits: { connections: 10k }"), ["3:24", "write 10000"]],
+	[top("limits: { connections: 1_000 }"), ["3:24", "write 1000"]],
+	[top("watch: on"), ["3:8", 'found "on": write true']],
+	[top("log: { level: warning }"), ["3:15", "write warn"]],
+]);
+
 cases("a missing key is told at the place it is missing from", [
 	["upstreams: {}", ["1:1", 'the key "listeners" is missing']],
 	[listener("backlog: 5"), ["3:5", 'the key "listen" is missing: expected an address such as 0.0.0.0:443']],
@@ -340,7 +368,7 @@ cases("a route that nothing reaches is told which one is in the way", [
 	[routes("{ protocol: http, to: git }", "{ subprotocol: mqtt, to: web }"), ["5:9", "(protocol=http)"]],
 	[routes("{ protocol: http, to: git }", "{ host: a.b, to: web }"), ["5:9", "(protocol=http)"]],
 	[
-		routes("{ source: 10.0.0.0/8, to: git }", "{ source: 10.1.2.3/8, sni: a.b, to: web }"),
+		routes("{ source: 10.0.0.0/8, to: git }", "{ source: 10.0.0.0/8, sni: a.b, to: web }"),
 		["5:9", "(source=10.0.0.0/8)"],
 	],
 	[
@@ -618,15 +646,27 @@ cases("upstreams are named, and their addresses differ", [
 ]);
 
 cases("YAML that cannot be read is told where", [
-	["listeners:\n\t- listen: :1", ["2:1", "Tabs are not allowed"]],
-	['listeners: [{ listen: "x }]', ["1:28", "Missing closing"]],
-	["a: 1\n---\nb: 2", ["2:1", "multiple documents"]],
+	["listeners:\n\t- listen: :1", ["2:1", "a tab cannot indent in YAML: write spaces"]],
+	["listeners:\n  - listen: :1\n    routes:\n\t- to: a", ["4:1", "a tab cannot indent"]],
+	['listeners: [{ listen: "x }]', ["1:28", 'a quote (") is opened on line 1 and not closed']],
+	["listeners:\n  - listen: 'x\n    routes: []\n", ["4:1", "a quote (') is opened on line 2"]],
+	["a: 1\n---\nb: 2", ["2:1", "one file is one configuration"]],
+	["listeners:\n  - listen: :1\n   routes: []", ["3:1", "the indentation does not fit"]],
+	["listeners:\n  - listen: :1\n      routes: []", ["2:13", "the indentation does not fit"]],
+	["upstreams:\n  a: x:1\n b: y:1", ["3:1", "the indentation does not fit"]],
+	["listeners:\n  - listen:443\n    routes: []", ["2:5", '"listen" is no key so: write "listen: "']],
+	["listeners: [{ listen: :1 routes: [] }]", ["1:23", "a comma is missing"]],
+	["listeners: [{ listen: :1 ]", ["1:26", '"{" is opened before and not closed: add "}"']],
+	["log: 'it's'", ["1:10", "this stands behind a value that has ended"]],
+	['log: "a\\qb"', ["1:8", "a backslash begins an escape"]],
+	["log: @x", ["1:6", 'begins with "@" stands in quotes']],
+	["a: b: c", ["1:4", "two keys on one line"]],
 	[listener("listen: [::1]:443"), ["4:18", 'must stand in quotes: "[::1]:443"']],
 	[listener("listen: *:443"), ["4:13", 'put it in quotes, "*:443"']],
 	[routes("{ sni: *.b.com, to: git }"), ["4:16", 'put it in quotes, "*.b.com"']],
 	[top("? [a]", ": b"), ["3:3", "a key is a plain word"]],
 	[top("__proto__: 1"), ["3:1", "a key is a plain word"]],
-	[top("admin: !secret x"), ["3:8", "Unresolved tag"]],
+	[top("admin: !secret x"), ["3:8", "is a tag to YAML"]],
 	["a: &a [*a]", ["1:8", "put it in quotes"]],
 ]);
 

@@ -90,7 +90,9 @@ test("a wrong duration is told how to be written", () => {
 		["25d", /at most 24d/],
 		["9999999999999999999999d", /at most 24d/],
 		["-5s", /expected a duration such as 5s/],
-		["1h30m", /expected a duration such as 5s/],
+		["1h30m", /one unit: write 90m instead of 1h30m/],
+		["1m 30s", /write 90s/],
+		["1h30", /expected a duration such as 5s/],
 		["", /expected a duration such as 5s/],
 	] as const) {
 		assert.throws(() => parseDuration(text), { name: "InvalidValue", message });
