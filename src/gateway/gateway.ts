@@ -43,6 +43,9 @@ import { packageVersion } from "./version.js";
 /** How often memory that was freed is given back to the system, while anything happens at all. */
 const TRIM_MS = 5_000;
 
+/** Its connections are cut, so it closes at once; should Node hold one back, that is no reason to stay. */
+const ADMIN_CLOSE_MS = 1_000;
+
 export interface GatewayOptions {
 	/** Where the log goes. Default: standard output. */
 	readonly logFd?: number;
@@ -463,19 +466,14 @@ export class Gateway {
 		const { drainMs } = this.#config.timeouts;
 		this.#log.logger.info({ sessions: this.sessions, drain_ms: drainMs }, "draining");
 		const closed = this.#reactors.all((notice) => notice.kind === "listenersClosed");
-		// Where a reactor fails, nothing is left to wait for.
-		const drained = this.#reactors.all((notice) => notice.kind === "drained").catch(() => {});
+		// Where a reactor fails, or the time is over, nothing is left to wait for.
+		const drained = this.#reactors.all((notice) => notice.kind === "drained", drainMs).catch(() => {});
 		this.#reactors.tell({ kind: "drain" });
-		let timer: NodeJS.Timeout | undefined;
-		const late = new Promise<void>((resolve) => {
-			timer = setTimeout(resolve, drainMs);
-		});
 		try {
 			await closed;
 			this.#closeAllListeners();
-			await Promise.race([drained, late]);
+			await drained;
 		} finally {
-			clearTimeout(timer);
 			await this.#close();
 		}
 	}
@@ -511,7 +509,13 @@ export class Gateway {
 		const admin = this.#admin;
 		if (admin !== undefined) {
 			admin.closeAllConnections();
-			await new Promise((resolve) => admin.close(resolve));
+			await new Promise((resolve) => {
+				const late = setTimeout(resolve, ADMIN_CLOSE_MS);
+				admin.close(() => {
+					clearTimeout(late);
+					resolve(undefined);
+				});
+			});
 		}
 		await this.#log.flush();
 	}

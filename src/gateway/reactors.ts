@@ -27,6 +27,9 @@ import type { Logger } from "./log.js";
 /** Reactors end within a turn; one that does not is a fault, and the process must not wait for it. */
 const STOP_MS = 2_000;
 
+/** One answers within a turn, and takes a plan within a second; only on a machine that stands still it is slower. */
+const ANSWER_MS = 30_000;
+
 interface Reactor {
 	readonly worker: Worker;
 	readonly wakeFd: number;
@@ -143,22 +146,35 @@ export class Reactors {
 		}
 	}
 
-	/** Resolves when every reactor has said so since this call; rejects when one fails, for it never will. */
-	async all(matches: (notice: Notice) => boolean): Promise<void> {
+	/**
+	 * Resolves when every reactor has said so since this call; rejects when one fails, for it never will, or when one is silent
+	 * for so long.
+	 */
+	async all(matches: (notice: Notice) => boolean, patienceMs = ANSWER_MS): Promise<void> {
 		const missing = new Set(this.#reactors.keys());
-		const said = new Promise<void>((resolve) => {
+		let forget = (): void => {};
+		const said = new Promise<void>((resolve, reject) => {
 			const waiter = (reactor: number, notice: Notice): void => {
 				if (matches(notice)) missing.delete(reactor);
-				if (missing.size > 0) return;
-				this.#waiters.delete(waiter);
-				resolve();
+				if (missing.size === 0) resolve();
 			};
 			this.#waiters.add(waiter);
+			const late = setTimeout(
+				() =>
+					reject(
+						new StartError(`reactor ${[...missing].join()} has not answered for ${patienceMs / 1000} s`),
+					),
+				patienceMs,
+			);
+			forget = () => {
+				this.#waiters.delete(waiter);
+				clearTimeout(late);
+			};
 		});
 		const failed = this.failed.then((error) => {
 			throw new StartError(`a reactor failed: ${error.message}`, { cause: error });
 		});
-		await Promise.race([said, failed]);
+		await Promise.race([said, failed]).finally(() => forget());
 	}
 
 	/** Closes what sessions are left, and ends the threads. */
