@@ -139,6 +139,12 @@ export interface CertificateConfig {
 	readonly alpn: readonly string[];
 }
 
+/**
+ * What becomes of paths that are not in their normal form. `match`: routes see the normal form; `strict`: they are refused;
+ * `normalize`: the normal form goes on; `as_is`: nothing, and routes see what was written.
+ */
+export type PathMode = "match" | "strict" | "normalize" | "as_is";
+
 export interface ListenerConfig {
 	/** As written: `0.0.0.0:443`. The listener's name in log and metrics. */
 	readonly name: string;
@@ -154,6 +160,8 @@ export interface ListenerConfig {
 	};
 	/** Whose X-Forwarded-For and Forwarded are believed and added to. */
 	readonly forwardedTrusted: readonly Cidr[];
+	/** In which form paths are compared, taken and sent on. */
+	readonly paths: PathMode;
 	/** The share of its requests that has a line in the log, from 0 to 1. */
 	readonly logRequests: number;
 	/** Names that are terminated; TLS of all others passes through. */

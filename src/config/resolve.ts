@@ -148,6 +148,7 @@ function resolveListener(
 		connections: listener.connections ?? null,
 		proxyProtocol: { mode: listener.proxy_protocol ?? "off", trusted: listener.trusted ?? [] },
 		forwardedTrusted: listener.forwarded_trusted ?? [],
+		paths: listener.paths ?? "match",
 		certificates: (listener.tls ?? []).map(({ names, cert, key, client_ca, ocsp, alpn }) => ({
 			names,
 			certFile: resolve(baseDir, cert),

@@ -131,7 +131,7 @@ const route = section({
 		.meta({ examples: ["/api/", "/healthz"] })
 		.optional()
 		.describe(
-			"HTTP: the path of a request, as it is written there. `/api/` takes all that begin so, `/healthz` only itself. Each request of a connection is routed on its own.",
+			"HTTP: the path of a request, in the form that `paths` of the listener says. `/api/` takes all that begin so, `/healthz` only itself. Each request of a connection is routed on its own.",
 		),
 	subprotocol: parsed("a subprotocol such as mqtt", parseSubprotocol, {
 		pattern: SUBPROTOCOL_PATTERN.source,
@@ -255,6 +255,11 @@ export const listener = section({
 				"HTTP: one line in the log per request. `off`, `all`, or a share: 0.01 is every hundredth of each reactor.",
 			default: "off",
 		}),
+	paths: choice(["match", "strict", "normalize", "as_is"]).optional().meta({
+		description:
+			"HTTP: which spelling of a path counts. `match`: routes are matched against the normal form, and the request goes on as it was written. `strict`: what is not in normal form is answered 400. `normalize`: the normal form goes on. `as_is`: routes see what was written.",
+		default: "match",
+	}),
 	tls: z
 		.array(certificate, {
 			error: expected("a list such as [{ names: [www.example.com], cert: www.pem, key: www.key }]"),

@@ -285,6 +285,7 @@ function httpPlan({ limits }: Config, listener: ListenerConfig): HttpPlan {
 		requestBodyBytes: limits.requestBodyBytes ?? Number.POSITIVE_INFINITY,
 		via: bytesOf(listener.via),
 		forwardedTrusted: listener.forwardedTrusted,
+		paths: listener.paths,
 	};
 }
 

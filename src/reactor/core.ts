@@ -8,6 +8,7 @@ import type { Kernel } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { NO_CAUSE } from "../protocol/http/causes.js";
 import { ChunkedScanner } from "../protocol/http/chunked.js";
+import { PathForm } from "../protocol/http/path.js";
 import { ResponseHead } from "../protocol/http/response.js";
 import { RequestRewrite, ResponseRewrite } from "../protocol/http/rewrite.js";
 import { TrailerSection } from "../protocol/http/trailers.js";
@@ -174,6 +175,7 @@ export class Core {
 	readonly idleLists = new IdleLists();
 	/** One, whoever reads it: what was recognised by its head is routed by that head. */
 	readonly requestHead = this.recognition.head;
+	readonly pathForm = new PathForm();
 	readonly responseHead = new ResponseHead();
 	readonly requestRewrite = new RequestRewrite();
 	readonly responseRewrite = new ResponseRewrite();
@@ -268,6 +270,7 @@ export class Core {
 			alpn: NO_BYTES,
 			isWebSocket: false,
 			request: this.requestHead,
+			requestBytes: kernel.memory,
 		};
 		if (kernel.memory.length < CHUNKS_AT + this.chunks.count * CHUNK_BYTES)
 			throw new Error("the kernel's arena is smaller than arenaBytes()");
@@ -342,7 +345,7 @@ export class Core {
 		for (const listenerPlan of plan.listeners) {
 			const conditions = listenerPlan.routes.map((route) => route.conditions);
 			const looks = listenerPlan.readsRequests || listenerPlan.tls.length > 0;
-			const router = new Router(conditions, looks);
+			const router = new Router(conditions, looks, listenerPlan.http.paths !== "as_is");
 			const certificates = this.certificates.namesOf(listenerPlan);
 			const rules = rulesOfRoutes(listenerPlan);
 			const present = this.listeners.get(listenerPlan.slot);

@@ -10,7 +10,7 @@ import { IN_AT } from "./bodies.js";
 import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
 import { armRequest } from "./exchange-deadlines.js";
-import { routeRequest } from "./exchange-route.js";
+import { readPath, routeRequest } from "./exchange-route.js";
 import { BAD_REQUEST, CLIENT_CLOSED, DRAINED, MEMORY_PRESSURE } from "./reasons.js";
 import { answerAndClose, lingerThenClose } from "./refuse.js";
 import { widenWindow } from "./socket-options.js";
@@ -91,7 +91,10 @@ function passOver(core: Core, client: number, count: number, stray: number, isTa
 /** The head at hand, COMPLETE or MALFORMED, is routed or refused. */
 export function takeHead(core: Core, client: number, verdict: Verdict): void {
 	const { requestHead } = core;
-	if (verdict === COMPLETE) requestHead.cause = refusalOfMethod(requestHead.method);
+	if (verdict === COMPLETE) {
+		requestHead.cause = refusalOfMethod(requestHead.method);
+		if (requestHead.cause === NO_CAUSE) requestHead.cause = readPath(core, client);
+	}
 	if (requestHead.cause === NO_CAUSE) {
 		routeRequest(core, client);
 		return;

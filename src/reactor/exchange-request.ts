@@ -25,6 +25,7 @@ import { armExchange } from "./exchange-deadlines.js";
 import { abandon, refuseAmid, upstreamBroke, upstreamFailed } from "./exchange-end.js";
 import { noteRead, PEEK_BYTES } from "./exchange-head.js";
 import { answerRequest } from "./exchange-refuse.js";
+import { hasForm } from "./exchange-route.js";
 import {
 	ANSWERED,
 	AWAITS_CONTINUE,
@@ -98,6 +99,12 @@ function sendHead(core: Core, client: number, link: number): void {
 		return;
 	}
 	requestRewrite.host = upstream.plan.host;
+	requestRewrite.path = null;
+	if (listener.plan.http.paths === "normalize" && hasForm(core)) {
+		// Other requests were read since this one was routed.
+		core.pathForm.read(kernel.memory, requestHead.pathStart, requestHead.pathEnd);
+		requestRewrite.path = core.pathForm;
+	}
 	const rules = core.rulesOf(client);
 	requestRewrite.via = rules.via;
 	requestRewrite.edits = rules.request;

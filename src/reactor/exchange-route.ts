@@ -1,5 +1,7 @@
 /** A request whose head is whole: may it pass, and where does it go? */
+import { BAD_PATH, NO_CAUSE } from "../protocol/http/causes.js";
 import { FRAMING_LENGTH, FRAMING_NONE } from "../protocol/http/framing.js";
+import { mayDiffer } from "../protocol/http/path.js";
 import type { RequestHead } from "../protocol/http/request.js";
 import {
 	checkWebSocketRequest,
@@ -44,9 +46,7 @@ export function routeRequest(core: Core, client: number): void {
 	query.isWebSocket = webSocket === WEBSOCKET_VALID;
 	query.name = authority.host;
 	query.nameLength = authority.hostLength;
-	query.path = core.kernel.memory;
-	query.pathStart = requestHead.pathStart;
-	query.pathEnd = requestHead.pathEnd;
+	tellPath(core, client);
 	query.family = at(table.family, client);
 	query.sourceOffset = client * 16;
 	describe(core, client, query);
@@ -100,6 +100,45 @@ export function routeRequest(core: Core, client: number): void {
 	exchanges.request.begin(client, framing, requestHead.contentLength, 0, bodyBytes);
 	if (framing === FRAMING_NONE && SAFE_METHODS.has(requestHead.method)) exchanges.set(client, REPEATABLE);
 	dial(core, client);
+}
+
+/**
+ * Reads the path at hand into `core.pathForm` where its form counts and may be another than was written. Returns why it
+ * is refused, or NO_CAUSE.
+ */
+export function readPath(core: Core, client: number): number {
+	const { router, plan } = core.listenerOf(client);
+	const { paths } = plan.http;
+	if (paths === "as_is" || (paths === "match" && !router.looksAtPaths) || !hasForm(core)) return NO_CAUSE;
+	const { pathForm, requestHead } = core;
+	pathForm.read(core.kernel.memory, requestHead.pathStart, requestHead.pathEnd);
+	const { hasNul, isMalformed, isNormal, isDoubtful } = pathForm;
+	// A request that goes on as it was written may be for a server that takes a lone `%` for itself.
+	const isRefused =
+		hasNul || (isMalformed && paths !== "match") || (paths === "strict" && (!isNormal || isDoubtful));
+	return isRefused ? BAD_PATH : NO_CAUSE;
+}
+
+/** Whether the path at hand is one that may differ from its normal form. */
+export function hasForm({ kernel, requestHead }: Core): boolean {
+	const { pathStart, pathEnd } = requestHead;
+	// `OPTIONS *` has none, and an absolute target may have a query alone.
+	return pathStart < pathEnd && mayDiffer(kernel.memory, pathStart, pathEnd);
+}
+
+/** What routes are matched against: the normal form, which was read just now, where it counts. */
+function tellPath(core: Core, client: number): void {
+	const { query, requestHead, pathForm, kernel } = core;
+	const { router, plan } = core.listenerOf(client);
+	if (router.looksAtPaths && plan.http.paths !== "as_is" && hasForm(core)) {
+		query.path = pathForm.matched;
+		query.pathStart = 0;
+		query.pathEnd = pathForm.matchedLength;
+		return;
+	}
+	query.path = kernel.memory;
+	query.pathStart = requestHead.pathStart;
+	query.pathEnd = requestHead.pathEnd;
 }
 
 /** What must be known of a request when its head is no longer at hand. */

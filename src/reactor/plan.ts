@@ -1,5 +1,5 @@
 /** What the main thread sends a reactor: plain data, by message. A new plan never touches a live session. */
-import type { Cidr, RouteConfig } from "../config/config.js";
+import type { Cidr, PathMode, RouteConfig } from "../config/config.js";
 import type { ServerOptions } from "../kernel/openssl/server.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import type { HeldNumbers } from "./held.js";
@@ -83,6 +83,7 @@ export interface HttpPlan {
 	readonly via: Uint8Array | null;
 	/** Whose X-Forwarded-For is believed. */
 	readonly forwardedTrusted: readonly Cidr[];
+	readonly paths: PathMode;
 }
 
 export interface Plan {

@@ -7,6 +7,7 @@
  * name, the lists of its suffixes and the nameless list for their first match, and takes the earliest.
  */
 import type { Cidr, RouteConfig, RouteProtocol } from "../config/config.js";
+import { PathForm } from "../protocol/http/path.js";
 import type { RequestHead } from "../protocol/http/request.js";
 import { offersProtocol } from "../protocol/http/upgrade.js";
 import {
@@ -30,7 +31,10 @@ export interface RouteQuery {
 	family: number;
 	source: Uint8Array;
 	sourceOffset: number;
-	/** Path and query of an HTTP request; empty where none was read. */
+	/**
+	 * Path and query of an HTTP request, or the path alone in the form that routes are matched against; empty where none
+	 * was read.
+	 */
 	path: Uint8Array;
 	pathStart: number;
 	pathEnd: number;
@@ -41,9 +45,11 @@ export interface RouteQuery {
 	serverNameLength: number;
 	/** The protocol agreed on by ALPN; empty: none. */
 	alpn: Uint8Array;
-	/** The request opens a WebSocket: a valid handshake, whose head lies in `path` as well. */
+	/** The request opens a WebSocket: a valid handshake. */
 	isWebSocket: boolean;
+	/** Its head, and the bytes in which that lies. */
 	request: RequestHead;
+	requestBytes: Uint8Array;
 }
 
 interface Conditions {
@@ -84,14 +90,19 @@ export class Router {
 	readonly peeks: boolean;
 	/** True: a route takes clients that say nothing (`protocol: any`). */
 	readonly takesSilence: boolean;
+	/** True: a route has a path. */
+	readonly looksAtPaths: boolean;
 	readonly #sni: NameIndex;
 	readonly #host: NameIndex;
 	readonly #nameless: readonly Conditions[];
 	/** Position of the first route that asks for what TLS hides. */
 	readonly #firstInside: number;
 
-	/** `reads`: requests are read, so that first bytes must be looked at whatever the conditions are. */
-	constructor(routes: readonly RouteConfig[], reads = false) {
+	/**
+	 * `reads`: requests are read, so that first bytes must be looked at whatever the conditions are. `comparesForms`: paths
+	 * are matched in their normal form, and so those of routes are brought into it.
+	 */
+	constructor(routes: readonly RouteConfig[], reads = false, comparesForms = false) {
 		const sni: NamedRoute[] = [];
 		const host: NamedRoute[] = [];
 		const nameless: Conditions[] = [];
@@ -103,7 +114,7 @@ export class Router {
 				host: route.sni === null || route.host === null ? null : hostBytes(route.host),
 				alpn: route.alpn === null ? null : new TextEncoder().encode(route.alpn),
 				source: route.source,
-				path: route.path === null ? null : new TextEncoder().encode(route.path),
+				path: route.path === null ? null : pathOf(route.path, comparesForms),
 				subprotocol: route.subprotocol === null ? null : new TextEncoder().encode(route.subprotocol),
 			};
 			if (conditions.protocol >= 0 && conditions.protocol !== PROTOCOL_TLS)
@@ -121,6 +132,7 @@ export class Router {
 			routes.some(
 				(route) => route.sni ?? route.host ?? route.alpn ?? route.protocol ?? route.path ?? route.subprotocol,
 			);
+		this.looksAtPaths = routes.some((route) => route.path !== null);
 		this.takesSilence = routes.some((route) => route.protocol === "any");
 	}
 
@@ -146,6 +158,14 @@ export class Router {
 		const outside = this.match(query);
 		return this.#firstInside < (outside < 0 ? NO_MATCH : outside);
 	}
+}
+
+function pathOf(path: string, comparesForms: boolean): Uint8Array {
+	const bytes = new TextEncoder().encode(path);
+	if (!comparesForms) return bytes;
+	const form = new PathForm();
+	form.read(bytes, 0, bytes.length);
+	return form.matched.slice(0, form.matchedLength);
 }
 
 interface NamedRoute {
@@ -239,7 +259,7 @@ function hasHost(host: Uint8Array, { name, nameLength }: RouteQuery): boolean {
 }
 
 function offers(subprotocol: Uint8Array, query: RouteQuery): boolean {
-	return query.isWebSocket && offersProtocol(query.path, query.request, subprotocol);
+	return query.isWebSocket && offersProtocol(query.requestBytes, query.request, subprotocol);
 }
 
 /** The query string is no part of a path. */

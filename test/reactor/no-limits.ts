@@ -23,6 +23,7 @@ export const NO_REQUESTS = {
 		requestBodyBytes: Number.POSITIVE_INFINITY,
 		via: null,
 		forwardedTrusted: [],
+		paths: "match",
 	},
 	tls: [],
 } as const satisfies Partial<ListenerPlan>;

@@ -55,6 +55,7 @@ export class Queries {
 		family: 4,
 		source: new Uint8Array(64).fill(0xaa),
 		sourceOffset: SOURCE_OFFSET,
+		requestBytes: new Uint8Array(),
 		path: new Uint8Array(),
 		pathStart: 0,
 		pathEnd: 0,

@@ -161,7 +161,7 @@ test("a subprotocol is offered by a WebSocket handshake, and by no other request
 	const queries = new Queries();
 	const ask = (name: string, isWebSocket: boolean): number => {
 		const query = queries.of({ ...CLIENT, kind: "http", name });
-		Object.assign(query, { path: bytes, isWebSocket });
+		Object.assign(query, { requestBytes: bytes, isWebSocket });
 		parseRequest(bytes, 0, bytes.length, query.request);
 		return router.match(query);
 	};

@@ -72,6 +72,8 @@ export const HTTP_CAUSES = [
 	{ name: "trailers_too_large", status: 431 },
 	/** TRACE sends a request back as it came here, with what routes add to it, secrets for one. */
 	{ name: "method_trace", status: 405 },
+	/** The path is not in its normal form where only such are taken, or has none, or an encoded NUL. */
+	{ name: "path", status: 400 },
 	/** Max-Forwards of OPTIONS is not one number (RFC 9110, 7.6.2). */
 	{ name: "max_forwards", status: 400 },
 	/** The upstream ended its stream amid the head of its answer. */
@@ -123,6 +125,7 @@ export const BAD_TRAILER = indexOf("trailer");
 export const TRAILER_FORBIDDEN = indexOf("trailer_forbidden");
 export const TRAILERS_TOO_LARGE = indexOf("trailers_too_large");
 export const METHOD_TRACE_REFUSED = indexOf("method_trace");
+export const BAD_PATH = indexOf("path");
 export const BAD_MAX_FORWARDS = indexOf("max_forwards");
 export const HEAD_INCOMPLETE = indexOf("head_incomplete");
 

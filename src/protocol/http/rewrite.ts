@@ -29,6 +29,7 @@ import {
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "./framing.js";
 import { COMMA, CR, IS_TOKEN, isSpellingOf, LF, QUESTION, QUOTE, SLASH, SP, ZERO } from "./grammar.js";
 import { METHOD_OPTIONS } from "./methods.js";
+import type { PathForm } from "./path.js";
 import { type RequestHead, TARGET_ABSOLUTE } from "./request.js";
 import type { ResponseHead } from "./response.js";
 import { Writer } from "./writer.js";
@@ -69,6 +70,8 @@ const writer = new Writer();
 export class RequestRewrite {
 	/** Sent as Host instead of the client's; null: the client's is kept. */
 	host: Uint8Array | null = null;
+	/** Sent instead of the path as it was written; null: that is kept. */
+	path: PathForm | null = null;
 	/** Fields of the route. */
 	edits: FieldEdits = NO_EDITS;
 	/** X-Forwarded-For, -Proto and -Host are sent. */
@@ -158,7 +161,7 @@ export function writeRequestHead(
 	position: number,
 ): number {
 	writer.begin(target, position);
-	writeRequestLine(source, head);
+	writeRequestLine(source, head, options.path);
 	writeHost(source, head, options);
 	copyRequestFields(source, head, options);
 	if (options.sendsXForwarded) writeXForwarded(source, head, options);
@@ -173,9 +176,12 @@ export function writeRequestHead(
 }
 
 /** An absolute target becomes what it means: path and query here, the authority in Host. */
-function writeRequestLine(source: Uint8Array, head: RequestHead): void {
+function writeRequestLine(source: Uint8Array, head: RequestHead, path: PathForm | null): void {
 	writer.span(source, head.methodStart, head.methodEnd + 1);
-	if (head.targetForm !== TARGET_ABSOLUTE) {
+	if (path !== null) {
+		writer.span(path.bytes, 0, path.length);
+		writer.span(source, path.end, head.pathEnd);
+	} else if (head.targetForm !== TARGET_ABSOLUTE) {
 		writer.span(source, head.targetStart, head.targetEnd);
 	} else if (head.pathStart === head.pathEnd) {
 		// `OPTIONS http://host` asks about the server, not about its root (RFC 9112, 3.2.4).
