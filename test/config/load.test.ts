@@ -59,6 +59,7 @@ test("what the file does not say has a default", () => {
 				connections: null,
 				proxyProtocol: { mode: "off", trusted: [] },
 				forwardedTrusted: [],
+				paths: "match",
 				logRequests: 0,
 				via: null,
 				readsRequests: false,
@@ -118,6 +119,7 @@ listeners:
     proxy_protocol: require
     trusted: [10.0.0.0/8, "::1"]
     forwarded_trusted: [10.2.0.0/16]
+    paths: strict
     via: edge-1
     tls:
       - { names: [WWW.Example.com., "*.example.com"], cert: tls/www.pem, key: /tls/www.key }
@@ -203,6 +205,7 @@ upstreams:
 				],
 			},
 			forwardedTrusted: [{ family: 4, bytes: [10, 2, 0, 0], prefixLength: 16 }],
+			paths: "strict",
 			logRequests: 0,
 			via: "edge-1",
 			readsRequests: true,
