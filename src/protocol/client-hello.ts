@@ -61,6 +61,11 @@ export type ClientHelloFault =
 const RECORD_HEADER_BYTES = 5;
 const RECORD_LIMIT_BYTES = 16384; // RFC 8446, 5.1: 2^14
 const RECORD_TYPE_HANDSHAKE = 22;
+/**
+ * Whoever puts something else between the records of a hello is told at once while there are so few of them; clients
+ * cut theirs in two or three at most. Of more records, each header would be one more look at all of them.
+ */
+const EAGER_RECORDS = 8;
 const MESSAGE_HEADER_BYTES = 4;
 const MESSAGE_TYPE_CLIENT_HELLO = 1;
 
@@ -112,7 +117,10 @@ export class ClientHello {
 	 */
 	hasEncryptedClientHello = false;
 
-	/** With NEED_MORE: at least so many bytes, counted from `start`, make up any valid hello that begins so. */
+	/**
+	 * With NEED_MORE: at least so many bytes, counted from `start`, make up any valid hello that begins so. Within the
+	 * first EAGER_RECORDS it goes no further than the header of the next record, which may show that this is none.
+	 */
 	needBytes = 0;
 
 	/** With MALFORMED: which rule was broken. */
@@ -172,14 +180,17 @@ export function parseClientHello(bytes: Uint8Array, start: number, end: number, 
 	let headerBytes = 0; // of the message's own header
 	let declaredBytes = 0;
 	let messageBytes = 0; // 0: its header is not there yet
-	for (;;) {
+	for (let count = 1; ; count++) {
+		const isEager = count <= EAGER_RECORDS;
 		const missingBytes = (messageBytes === 0 ? SHORTEST_HELLO_BYTES : messageBytes) - haveBytes;
 		const needed = wireBytesWith(record - start, missingBytes);
 		if (needed > CLIENT_HELLO_WIRE_LIMIT_BYTES) return fail(hello, "too_many_records");
 		if (end > record && at(bytes, record) !== RECORD_TYPE_HANDSHAKE) return fail(hello, "record_type");
 		// RFC 5246, E.1: any minor version is to be accepted here, and RFC 8446, 5.1 says to ignore it.
 		if (end > record + 1 && at(bytes, record + 1) !== 3) return fail(hello, "record_version");
-		if (end < record + RECORD_HEADER_BYTES) return needMore(hello, needed);
+		if (end < record + RECORD_HEADER_BYTES) {
+			return needMore(hello, isEager ? record + RECORD_HEADER_BYTES - start : needed);
+		}
 		const length = u16(bytes, record + 3);
 		if (length === 0) return fail(hello, "record_empty");
 		if (length > RECORD_LIMIT_BYTES) return fail(hello, "record_too_long");
@@ -204,7 +215,8 @@ export function parseClientHello(bytes: Uint8Array, start: number, end: number, 
 			const restBytes = (messageBytes === 0 ? SHORTEST_HELLO_BYTES : messageBytes) - haveBytes;
 			const neededThen = wireBytesWith(record - start, restBytes);
 			if (neededThen > CLIENT_HELLO_WIRE_LIMIT_BYTES) return fail(hello, "too_many_records");
-			return needMore(hello, neededThen);
+			const nextHeaderEnd = record - start + (restBytes > 0 ? RECORD_HEADER_BYTES : 0);
+			return needMore(hello, isEager ? nextHeaderEnd : neededThen);
 		}
 		if (haveBytes === messageBytes) break;
 	}
@@ -234,7 +246,8 @@ function joinRecords(bytes: Uint8Array, start: number, end: number): void {
 function readHello(data: Uint8Array, start: number, end: number, hello: ClientHello): Verdict {
 	let position = start + MESSAGE_HEADER_BYTES;
 	const legacyVersion = u16(data, position);
-	if (legacyVersion >> 8 !== 3) return fail(hello, "hello_version");
+	// RFC 5246, E.1: who speaks a later version than any that we know is offered what we know.
+	if (legacyVersion >> 8 < 3) return fail(hello, "hello_version");
 	hello.legacyVersion = legacyVersion;
 	position += 2 + 32; // the random says nothing to us
 

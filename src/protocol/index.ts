@@ -53,4 +53,6 @@ export {
 	SshIdentification,
 	type SshIdentificationFault,
 } from "./ssh.js";
+export { beginsSsl2Record, recognizeSsl2Hello } from "./ssl2-hello.js";
+export { ALERT_PROTOCOL_VERSION, alertForHello, tlsAlert } from "./tls-alerts.js";
 export { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "./verdict.js";

@@ -232,8 +232,8 @@ function passResponseHead(
 }
 
 /**
- * Writes what may go of the body with the head, of `length` bytes, behind it: of a body with a length what is there, of
- * chunks all of them or nothing. Returns how many bytes that are; `walkedBytes`: how many of the upstream's.
+ * Writes what may go of the body with the head, of `length` bytes, behind it: of chunks all of them or nothing,
+ * otherwise what is there. Returns how many bytes that are; `walkedBytes`: how many of the upstream's.
  */
 function copyBodyAtHand(core: Core, client: number, count: number, length: number): number {
 	const { responseHead, kernel } = core;
@@ -242,8 +242,8 @@ function copyBodyAtHand(core: Core, client: number, count: number, length: numbe
 	const available = Math.min(count - headLength, room);
 	const start = IN_AT + headLength;
 	if (available === 0) return 0;
-	if (framing === FRAMING_LENGTH) {
-		const part = Math.min(contentLength, available);
+	if (framing === FRAMING_LENGTH || framing === FRAMING_CLOSE) {
+		const part = framing === FRAMING_LENGTH ? Math.min(contentLength, available) : available;
 		kernel.memory.copyWithin(OUT_AT + length, start, start + part);
 		core.walkedBytes = part;
 		return part;

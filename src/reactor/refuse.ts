@@ -6,7 +6,13 @@ import { EAGAIN, EINTR } from "../kernel/constants.js";
 import { type AnswerStatus, answer as prepared } from "../protocol/http/answers.js";
 import { NO_CAUSE } from "../protocol/http/causes.js";
 import { METHOD_HEAD } from "../protocol/http/methods.js";
-import { PROTOCOL_H2C, PROTOCOL_HTTP, PROTOCOL_OTHER, PROTOCOL_TLS } from "../protocol/index.js";
+import {
+	tlsAlert as alert,
+	PROTOCOL_H2C,
+	PROTOCOL_HTTP,
+	PROTOCOL_OTHER,
+	PROTOCOL_TLS,
+} from "../protocol/index.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
 import { type Core, SCRATCH_BYTES } from "./core.js";
@@ -57,7 +63,7 @@ export function refuse(core: Core, client: number, reason: number): void {
 	const protocol = at(core.table.protocol, client);
 	const status = protocol === PROTOCOL_HTTP ? STATUSES.get(reason) : undefined;
 	// Where TLS is ours, an alert in the open would mean nothing.
-	const alert = protocol === PROTOCOL_TLS && !isSecured(core, client) ? TLS_ALERTS.get(reason) : undefined;
+	const told = protocol === PROTOCOL_TLS && !isSecured(core, client) ? TLS_ALERTS.get(reason) : undefined;
 	const isExchange = (at(core.table.flags, client) & EXCHANGES) !== 0;
 	const isNoRequest = TURNED_AWAY.has(reason) && core.listenerOf(client).plan.readsRequests;
 	if (status !== undefined && isExchange) answerRequest(core, client, status, reason);
@@ -65,8 +71,13 @@ export function refuse(core: Core, client: number, reason: number): void {
 	// Where requests are read, what is none is told so; a client of HTTP/2 in its own words, for it reads no others.
 	else if (isNoRequest && protocol === PROTOCOL_OTHER) answerAndClose(core, client, 400, reason);
 	else if (isNoRequest && protocol === PROTOCOL_H2C) tell(core, client, HTTP_1_1_REQUIRED, reason);
-	else if (alert !== undefined) tell(core, client, alert, reason);
+	else if (told !== undefined) tell(core, client, told, reason);
 	else close(core, client, reason);
+}
+
+/** Tells a client that begins TLS as nobody can go on with it why that is, by an alert. */
+export function refuseHello(core: Core, client: number, told: Uint8Array): void {
+	tell(core, client, told, UNRECOGNIZED);
 }
 
 /** Answers a request with a status of our own, and closes once the client has heard. */
@@ -222,17 +233,10 @@ const HTTP_1_1_REQUIRED = Uint8Array.of(
 	...[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0d],
 );
 
-/** A fatal alert, in the record version that every client accepts before the version is negotiated. */
-function alert(description: number): Uint8Array {
-	return Uint8Array.of(21, 3, 1, 0, 2, 2, description);
-}
-
-const ALERT_DECODE_ERROR = 50;
 const ALERT_INTERNAL_ERROR = 80;
 const ALERT_UNRECOGNIZED_NAME = 112;
 
 const TLS_ALERTS = new Map<number, Uint8Array>([
-	[UNRECOGNIZED, alert(ALERT_DECODE_ERROR)],
 	[NO_ROUTE, alert(ALERT_UNRECOGNIZED_NAME)],
 	[NO_CERTIFICATE, alert(ALERT_UNRECOGNIZED_NAME)],
 	[REJECTED, alert(ALERT_UNRECOGNIZED_NAME)],

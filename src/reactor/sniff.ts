@@ -5,6 +5,9 @@
 import { EAGAIN, ENOBUFS, SO_RCVLOWAT, SOL_SOCKET } from "../kernel/constants.js";
 import { copyUnmapped } from "../kernel/sockaddr.js";
 import {
+	ALERT_PROTOCOL_VERSION,
+	alertForHello,
+	beginsSsl2Record,
 	COMPLETE,
 	NEED_MORE,
 	PEEK_LIMIT_BYTES,
@@ -15,6 +18,7 @@ import {
 	PROXY_HEADER_LIMIT_BYTES,
 	parseProxyHeader,
 	recognize,
+	recognizeSsl2Hello,
 } from "../protocol/index.js";
 import { admitSource } from "./admit.js";
 import { at } from "./at.js";
@@ -22,6 +26,7 @@ import { close, closeFailed } from "./close.js";
 import type { Core, ReactorListener } from "./core.js";
 import { dial } from "./dial.js";
 import { beginExchanges } from "./exchange.js";
+import type { RoutePlan } from "./plan.js";
 import {
 	BAD_REQUEST,
 	CLIENT_CLOSED,
@@ -33,9 +38,8 @@ import {
 	NO_ROUTE,
 	PROXY_HEADER,
 	REJECTED,
-	UNRECOGNIZED,
 } from "./reasons.js";
-import { answerAndClose, refuse } from "./refuse.js";
+import { answerAndClose, refuse, refuseHello } from "./refuse.js";
 import { describe, isMisdirected, secureClient } from "./secure.js";
 import { lowerWater, widenWindow } from "./socket-options.js";
 import {
@@ -124,6 +128,8 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 			return;
 		}
 	}
+	if (!isInside && verdict === COMPLETE && recognition.protocol === PROTOCOL_OTHER)
+		if (listener.plan.tls.length > 0 && seeSsl2(core, listener, slot, start, count)) return;
 	if (verdict === NEED_MORE) {
 		const isUndecided = recognition.protocol === PROTOCOL_UNKNOWN;
 		const flags = at(table.flags, slot);
@@ -144,7 +150,28 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 		// What was asked for in the open stays the session's name when nothing inside has one.
 		if (!isInside || nameLength > 0) keepName(core, slot);
 		takeRoute(core, listener, slot, protocol);
-	} else refuse(core, slot, recognition.protocol === PROTOCOL_TLS ? UNRECOGNIZED : BAD_REQUEST);
+	} else if (recognition.protocol === PROTOCOL_TLS) refuseHello(core, slot, alertForHello(recognition.cause));
+	else refuse(core, slot, BAD_REQUEST);
+}
+
+/**
+ * Where TLS is terminated, a hello of SSL 2 is told that its version is not spoken; and so is any other record of
+ * SSL 2 that no route relays. True: it is, or it may yet become one.
+ */
+function seeSsl2(core: Core, listener: ReactorListener, slot: number, start: number, count: number): boolean {
+	const { memory } = core.kernel;
+	const verdict = recognizeSsl2Hello(memory, start, count);
+	if (verdict === NEED_MORE) {
+		core.table.flags[slot] = at(core.table.flags, slot) | UNDECIDED;
+		waitForMore(core, listener, slot, count, count + 1);
+		return true;
+	}
+	if (!beginsSsl2Record(at(memory, start))) return false;
+	const route = namelessRoute(core, listener, slot, PROTOCOL_OTHER);
+	if (verdict !== COMPLETE && route !== undefined && isRelayed(core, route)) return false;
+	core.table.protocol[slot] = PROTOCOL_TLS;
+	refuseHello(core, slot, ALERT_PROTOCOL_VERSION);
+	return true;
 }
 
 /**
@@ -274,14 +301,27 @@ function takeUndecided(
 	mayRefuse: boolean,
 ): boolean {
 	if (protocol === HALF_SAID) return false;
-	core.query.protocol = protocol;
-	const route = listener.plan.routes[match(core, listener, slot, 0)];
-	if (route === undefined) return false;
-	const isRelayed = route.upstream >= 0 && core.upstreams.get(route.upstream)?.plan.pool == null;
-	if (!isRelayed && !mayRefuse) return false;
+	const route = namelessRoute(core, listener, slot, protocol);
+	if (route === undefined || !(mayRefuse || isRelayed(core, route))) return false;
 	core.table.protocol[slot] = protocol;
 	takeRoute(core, listener, slot, protocol);
 	return true;
+}
+
+/** The route of a client that speaks this protocol, and names nobody. */
+function namelessRoute(
+	core: Core,
+	listener: ReactorListener,
+	slot: number,
+	protocol: number,
+): RoutePlan | undefined {
+	core.query.protocol = protocol;
+	return listener.plan.routes[match(core, listener, slot, 0)];
+}
+
+/** It leads to an upstream of bytes. */
+function isRelayed(core: Core, { upstream }: RoutePlan): boolean {
+	return upstream >= 0 && core.upstreams.get(upstream)?.plan.pool == null;
 }
 
 /** Routes a connection whose protocol (and name, if it has one) is known. */

@@ -11,9 +11,6 @@ import { type Scenario, scenario } from "../support/scenario.js";
 const MESSAGE = message({ extensions: [sni("blue.test")] });
 const HELLO = record(MESSAGE);
 
-/** A record of type 21 (alert), TLS 1.0 as every client takes it, two bytes: fatal, decode_error (RFC 8446, 6). */
-const ALERT_DECODE_ERROR = "15030100020232";
-
 /** A gateway before an upstream that sends back what it gets, with a route for whatever no other route takes. */
 async function startRouting(scenario: Scenario, timeouts = ""): Promise<Gateway> {
 	const upstream = await startUpstream(scenario, echo);
@@ -81,33 +78,6 @@ upstreams: { a: "${upstream.address}" }
 	const session = await gateway.onlySession();
 	assert.deepEqual([session.name, session.route], [name, `sni=${name}`]);
 });
-
-scenario(
-	"bytes that begin as TLS and are malformed are refused, although a route takes everything",
-	async (scenario) => {
-		const gateway = await startRouting(scenario);
-		const lyingLength = Uint8Array.from(HELLO);
-		// The message says that it is one byte shorter than what the record carries.
-		lyingLength[8] = (lyingLength[8] ?? 0) - 1;
-		const broken: readonly Uint8Array[] = [
-			record(message({ extensions: [sni("blue.test"), sni("red.test")] })),
-			record(new Uint8Array(0)),
-			record(MESSAGE.subarray(4), 22),
-			helloWith(sni("bl ue.test")),
-			lyingLength,
-		];
-		for (const bytes of broken) {
-			const client = await dial(scenario, gateway.port());
-			client.socket.write(bytes);
-			await client.rest();
-			assert.equal(client.received.toString("hex"), ALERT_DECODE_ERROR);
-			client.end();
-		}
-		for (const session of await gateway.sessions(broken.length)) {
-			assert.deepEqual([session.reason, session.protocol, session.upstream], ["unrecognized", "tls", null]);
-		}
-	},
-);
 
 scenario(
 	"a hello that dribbles in is ended by the handshake deadline, which bytes do not renew",

@@ -163,10 +163,25 @@ test("asking for exactly needBytes takes few calls", () => {
 	assert.ok(one.calls <= 3, `${one.calls} calls for one record`);
 	const two = parseAsAsked(parse, sample("tls-openssl-two-records"));
 	assert.equal(two.outcome.verdict, COMPLETE);
-	assert.ok(two.calls <= 4, `${two.calls} calls for two records`);
+	assert.ok(two.calls <= 5, `${two.calls} calls for two records`);
 	const many = parseAsAsked(parse, records(sample("tls-node").subarray(5), 1));
 	assert.equal(many.outcome.verdict, COMPLETE);
 	assert.ok(many.calls <= 60, `${many.calls} calls for hundreds of records`);
+});
+
+test("what does not belong between the first records is seen as soon as its header is there", () => {
+	const whole = message({ extensions: [sni("a.example")] });
+	for (const length of [1, 2, 4, 7, 60]) {
+		const cut = concat(records(whole, length).subarray(0, 5 + length), hex("1703030000"));
+		assert.equal(parseAsAsked(parse, cut).outcome.cause, "record_type");
+	}
+});
+
+test("a version above all that there are is one that can be negotiated", () => {
+	for (const version of [0x0304, 0x03ff, 0x0400, 0x0500, 0xfefd, 0xffff]) {
+		const { serverName, maxVersion } = read(record(message({ version, extensions: [sni("a.example")] })));
+		assert.deepEqual([serverName, maxVersion], ["a.example", 0x0303]);
+	}
 });
 
 test("what follows the hello's last record is left alone", () => {
@@ -253,7 +268,7 @@ test("another message behind the hello in the same record is refused", () => {
 test("lengths inside the hello must fit exactly", () => {
 	const cases: [string, Uint8Array][] = [
 		["hello_version", record(message({ version: 0x0203 }))],
-		["hello_version", record(message({ version: 0xfefd }))],
+		["hello_version", record(message({ version: 0x0000 }))],
 		["session_id_length", record(message({ sessionId: new Uint8Array(33) }))],
 		[
 			"cipher_suites_length",
