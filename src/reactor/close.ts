@@ -23,6 +23,7 @@ import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { ANSWERED } from "./exchanges.js";
 import { isBusy } from "./outbox.js";
+import { closeOwned } from "./owned.js";
 import {
 	CLIENT_RESET,
 	DRAINED,
@@ -39,7 +40,7 @@ import {
 } from "./reasons.js";
 import { RECYCLED_CUT } from "./recycle-reasons.js";
 import { logCut } from "./request-log.js";
-import { BLOCKED, EXCHANGE, NONE, REFUSED, RELAY } from "./table.js";
+import { BLOCKED, EXCHANGE, HAD_REQUESTS, NONE, REFUSED, RELAY } from "./table.js";
 import { endTransport, goodbye } from "./transport.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
@@ -57,6 +58,7 @@ export function close(core: Core, slot: number, reason: number): void {
 		core.counters.recycled(RECYCLED_CUT);
 	}
 	core.tlsFailures.delete(client);
+	if ((at(table.flags, client) & HAD_REQUESTS) !== 0) closeOwned(core, client);
 	if (link !== NONE) releaseConnection(core, link, reset, UPSTREAM_CLOSED_COUNT);
 	releaseConnection(core, client, reset, DOWNSTREAM_CLOSED_COUNT);
 	const address = at(table.address, client);

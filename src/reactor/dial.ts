@@ -25,6 +25,7 @@ import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { beginExchange } from "./exchange-request.js";
 import { REPEATABLE, RETRIED } from "./exchanges.js";
+import { lendOwned } from "./owned.js";
 import { lend, makeLinkRoom } from "./pool.js";
 import { exchangeProxyHeaders } from "./proxy-header.js";
 import { CONNECT_REFUSED, CONNECT_TIMEOUT, FD_PRESSURE, MEMORY_PRESSURE, UPSTREAM_DOWN } from "./reasons.js";
@@ -62,6 +63,13 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 	}
 	const exchanges = (at(table.flags, client) & EXCHANGES) !== 0;
 	let reason = exhausted;
+	if (exchanges && at(core.exchanges.owned, client) !== NONE && !core.exchanges.has(client, RETRIED)) {
+		const link = lendOwned(core, client, balancer);
+		if (link !== NONE) {
+			beginOn(core, client, link);
+			return;
+		}
+	}
 	while (at(table.attempts, client) < ATTEMPTS_MAX) {
 		const tried = at(table.tried, client);
 		const sourceBytes = at(table.family, client) === 4 ? 4 : 16;
@@ -79,10 +87,7 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 				? NONE
 				: lend(core, address.board, core.exchanges.has(client, REPEATABLE));
 			if (link !== NONE) {
-				board.enter(address.board);
-				table.address[client] = address.board;
-				core.tlsFailures.delete(client); // another address's
-				beginExchange(core, client, link, false);
+				beginOn(core, client, link);
 				return;
 			}
 		}
@@ -118,6 +123,16 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 		return;
 	}
 	refuse(core, client, reason);
+}
+
+/** The request goes out on a connection that was there. */
+function beginOn(core: Core, client: number, link: number): void {
+	const { table, exchanges, board } = core;
+	const address = at(exchanges.address, link - table.sessions);
+	board.enter(address);
+	table.address[client] = address;
+	core.tlsFailures.delete(client); // another address's
+	beginExchange(core, client, link, false);
 }
 
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */

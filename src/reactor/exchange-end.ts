@@ -34,7 +34,8 @@ import {
 	WIDENED,
 } from "./exchanges.js";
 import { lifetimeDeadline } from "./outbox.js";
-import { giveBack, returnSpent } from "./pool.js";
+import { keepOwned } from "./owned.js";
+import { giveBack, isOwned, returnSpent } from "./pool.js";
 import { CLIENT_CLOSED, DRAINED, LIFETIME, RECYCLED, UPSTREAM_CLOSED } from "./reasons.js";
 import { RECYCLED_CUT, RECYCLED_STALE, RECYCLED_UPSTREAM_SAID } from "./recycle-reasons.js";
 import { lingerThenClose } from "./refuse.js";
@@ -47,8 +48,10 @@ export function finish(core: Core, client: number, link: number): void {
 	count(core, client);
 	const isWhole = exchanges.has(client, REQUEST_SENT) && (at(table.flags, link) & (BLOCKED | ENDING)) === 0;
 	release(core, client);
-	if (isWhole && exchanges.has(client, KEEPS_UPSTREAM)) giveBack(core, link);
-	else returnSpent(core, link, isWhole ? RECYCLED_UPSTREAM_SAID : RECYCLED_CUT);
+	if (isWhole && exchanges.has(client, KEEPS_UPSTREAM)) {
+		if (isOwned(core, link)) keepOwned(core, client, link);
+		else giveBack(core, link);
+	} else returnSpent(core, link, isWhole ? RECYCLED_UPSTREAM_SAID : RECYCLED_CUT);
 	if (!exchanges.has(client, KEEPS_CLIENT) || !exchanges.has(client, REQUEST_SENT)) {
 		endClient(core, client);
 		return;
@@ -169,7 +172,8 @@ export const SAFE_METHODS: ReadonlySet<number> = new Set([
 /** Gives the upstream connection up before anything was sent on it. */
 export function abandon(core: Core, client: number, link: number): void {
 	release(core, client);
-	giveBack(core, link);
+	if (isOwned(core, link)) keepOwned(core, client, link);
+	else giveBack(core, link);
 }
 
 /** Ends an exchange with an answer of our own; or the session, with a reset when the upstream's has begun. */

@@ -37,6 +37,7 @@ import {
 	WEBSOCKET,
 } from "./exchanges.js";
 import { countAnew, EMPTIED, mayKeep, moved, send, sendOrKeep } from "./outbox.js";
+import { own } from "./owned.js";
 import { borrowed, hasBytes } from "./pool.js";
 import { BAD_REQUEST, CLIENT_CLOSED, CLIENT_RESET, LIMIT_BODY, UPSTREAM_DOWN } from "./reasons.js";
 import { answerAndClose } from "./refuse.js";
@@ -117,6 +118,7 @@ function sendHead(core: Core, client: number, link: number): void {
 	requestRewrite.peerOffset = client * 16;
 	requestRewrite.isSecure = isSecured(core, client);
 	tellSubject(core, client);
+	if (requestHead.fields.bindsConnection) own(core, client, link);
 	const length = writeRequestHead(kernel.memory, requestHead, requestRewrite, kernel.memory, OUT_AT);
 	if (length === NO_ROOM || length > CHUNK_BYTES) {
 		abandon(core, client, link);

@@ -43,7 +43,8 @@ import {
 	WIDENED,
 } from "./exchanges.js";
 import { block, mayKeep } from "./outbox.js";
-import { takenOut } from "./pool.js";
+import { closeOwned, own } from "./owned.js";
+import { noteKept, takenOut } from "./pool.js";
 import { BAD_RESPONSE, CLIENT_RESET, MEMORY_PRESSURE, UPSTREAM_CLOSED, UPSTREAM_RESET } from "./reasons.js";
 import { RECYCLED_UPGRADED } from "./recycle-reasons.js";
 import { beginRelay } from "./relay.js";
@@ -129,7 +130,9 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 		refuseResponse(core, client, link, UNEXPECTED_UPGRADE);
 		return false;
 	}
-	const { headLength } = responseHead;
+	const { headLength, fields } = responseHead;
+	if (fields.bindsConnection) own(core, client, link);
+	noteKept(core, link, fields.keepAliveSeconds);
 	// What it says of a body may come, and be taken for the answer.
 	if (responseHead.isInterim && !responseHead.keepAlive) spoil(core, client);
 	if (responseHead.isInterim && minor === 0) {
@@ -274,6 +277,7 @@ function becomeRelay(core: Core, client: number, link: number): void {
 	const { table } = core;
 	count(core, client);
 	takenOut(core, RECYCLED_UPGRADED);
+	closeOwned(core, client);
 	table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
 	table.flags[link] = at(table.flags, link) | READABLE;
 	beginRelay(core, client, link, EPOLLIN);

@@ -110,15 +110,22 @@ export class Exchanges {
 	readonly request: Bodies;
 	readonly response: Bodies;
 
+	/** The first idle connection that belongs to this client alone; NONE. See `owned.ts`. */
+	readonly owned: Int32Array;
+
 	// By upstream row, counted from the first one.
 	readonly openedMs: Float64Array;
 	readonly idleSinceMs: Float64Array;
 	readonly uses: Int32Array;
+	/** The client that it is authenticated for; NONE: it may be lent to any. */
+	readonly owner: Int32Array;
+	/** How long its peer keeps it when nothing is asked, as far as it said so: then it is not lent any more. */
+	readonly keptMs: Float64Array;
 	/** The turn in which it was lent without being looked at. */
 	readonly lentTurn: Float64Array;
 	readonly upstream: Int32Array;
 	readonly address: Int32Array;
-	/** The pool's list. */
+	/** The list of its address, or of its owner. */
 	readonly next: Int32Array;
 	readonly previous: Int32Array;
 
@@ -142,6 +149,9 @@ export class Exchanges {
 		this.idleSinceMs = new Float64Array(sessions);
 		this.lentTurn = new Float64Array(sessions);
 		this.uses = new Int32Array(sessions);
+		this.owner = new Int32Array(sessions);
+		this.keptMs = new Float64Array(sessions);
+		this.owned = new Int32Array(sessions);
 		this.upstream = new Int32Array(sessions);
 		this.address = new Int32Array(sessions);
 		this.next = new Int32Array(sessions);
@@ -152,6 +162,7 @@ export class Exchanges {
 	begin(client: number): void {
 		this.requests[client] = 0;
 		this.sentBefore[client] = 0;
+		this.owned[client] = NONE;
 		this.nextRequest(client);
 	}
 
@@ -184,6 +195,8 @@ export class Exchanges {
 		this.openedMs[link] = nowMs;
 		this.uses[link] = 0;
 		this.lentTurn[link] = 0;
+		this.owner[link] = NONE;
+		this.keptMs[link] = Number.POSITIVE_INFINITY;
 		this.upstream[link] = upstream;
 		this.address[link] = address;
 		this.next[link] = NONE;

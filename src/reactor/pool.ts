@@ -6,6 +6,8 @@
  *                        │                       │
  *                        └──── retired ◄─────────┘   by age, use, idleness, or because it ended
  *
+ * One on which a client has authenticated itself is not given back: `owned.ts`.
+ *
  * The last one given back is lent next: its peer is least likely to have given it up, and the others can expire.
  */
 import { EAGAIN } from "../kernel/constants.js";
@@ -24,6 +26,7 @@ import {
 	RECYCLED_REQUESTS,
 	RECYCLED_STOPPED,
 	RECYCLED_UPSTREAM_CLOSED,
+	RECYCLED_UPSTREAM_SAID,
 } from "./recycle-reasons.js";
 import { EXCHANGE, NONE, POOLED, READABLE } from "./table.js";
 import { peek } from "./transport.js";
@@ -36,6 +39,8 @@ export class IdleLists {
 	readonly heads = new Int32Array(PLACES).fill(NONE);
 	readonly lengths = new Int32Array(PLACES);
 	idle = 0;
+	/** Idle connections that belong to a client, over all clients. */
+	owned = 0;
 }
 
 /**
@@ -54,6 +59,10 @@ export function lend(core: Core, address: number, isRepeatable: boolean): number
 		if (at(core.secures.manner, link - core.table.sessions) !== at(core.certificates.manners, address)) {
 			// A reload changed whether, or how, its peer is verified.
 			retire(core, link, RECYCLED_NOT_WANTED);
+			continue;
+		}
+		if (isGivenUp(core, link)) {
+			retire(core, link, RECYCLED_IDLE);
 			continue;
 		}
 		if (isRepeatable && !core.kernel.readiness.mayHaveMore) {
@@ -82,6 +91,7 @@ export function giveBack(core: Core, link: number): void {
 	// What is there before anybody has asked is not an answer.
 	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
 	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
+	else if (at(exchanges.keptMs, place) === 0) retire(core, link, RECYCLED_UPSTREAM_SAID);
 	else if (at(exchanges.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
 	else if (core.nowMs >= oldAtMs(core, plan, place)) retire(core, link, RECYCLED_AGE);
 	else if (core.draining) retire(core, link, RECYCLED_STOPPED);
@@ -108,7 +118,7 @@ export function returnSpent(core: Core, link: number, why: number): void {
 }
 
 /** Ends a connection that nobody has borrowed. */
-function retire(core: Core, link: number, why: number): void {
+export function retire(core: Core, link: number, why: number): void {
 	core.counters.recycled(why);
 	closeLink(core, link);
 }
@@ -120,7 +130,7 @@ export function takenOut(core: Core, why: number): void {
 }
 
 /** News came that have not been read: bytes, or the end. */
-function hasNews(core: Core, link: number): boolean {
+export function hasNews(core: Core, link: number): boolean {
 	const { flags } = core.table;
 	if ((at(flags, link) & READABLE) === 0) return false;
 	flags[link] = at(flags, link) & ~READABLE;
@@ -146,7 +156,7 @@ export function linkTimedOut(core: Core, link: number): void {
 	if (at(core.table.state, link) !== POOLED) return;
 	const place = link - core.table.sessions;
 	const plan = poolOf(core, place);
-	if (plan !== undefined && core.nowMs < Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place))) {
+	if (plan !== undefined && core.nowMs < dueAtMs(core, plan, place)) {
 		armIdle(core, link, plan);
 		return;
 	}
@@ -156,11 +166,36 @@ export function linkTimedOut(core: Core, link: number): void {
 }
 
 /** A deadline that fires too soon is looked at again, and costs less than moving one with each request. */
-function armIdle(core: Core, link: number, plan: PoolPlan): void {
+export function armIdle(core: Core, link: number, plan: PoolPlan): void {
 	const place = link - core.table.sessions;
-	const dueMs = Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place));
+	const dueMs = dueAtMs(core, plan, place);
+	if (dueMs === Number.POSITIVE_INFINITY) return;
 	const armedMs = at(core.table.deadlineMs, link);
 	if (armedMs === 0 || armedMs > dueMs) core.wheel.arm(link, dueMs);
+}
+
+/** One that belongs to a client ends with it, and not before its peer gives it up: a handshake may be under way on it. */
+function dueAtMs(core: Core, plan: PoolPlan, place: number): number {
+	const givenUpMs = at(core.exchanges.idleSinceMs, place) + at(core.exchanges.keptMs, place);
+	if (at(core.exchanges.owner, place) !== NONE) return givenUpMs;
+	return Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place), givenUpMs);
+}
+
+/** The most of what its peer keeps it is over: a request would meet its end. */
+export function isGivenUp(core: Core, link: number): boolean {
+	const { exchanges } = core;
+	const place = link - core.table.sessions;
+	return core.nowMs - at(exchanges.idleSinceMs, place) >= at(exchanges.keptMs, place);
+}
+
+/** How much before its peer does so a connection is given up: half of a short time, so that some of it is left. */
+const GIVEN_UP_BEFORE_MS = 1_000;
+
+/** An answer says how long its connection is kept from here on (`Keep-Alive: timeout=`); -1: it does not. */
+export function noteKept(core: Core, link: number, seconds: number): void {
+	if (seconds < 0) return;
+	const ms = seconds * 1_000;
+	core.exchanges.keptMs[link - core.table.sessions] = ms - Math.min(GIVEN_UP_BEFORE_MS, ms / 2);
 }
 
 function oldAtMs(core: Core, plan: PoolPlan, place: number): number {
@@ -195,13 +230,24 @@ export function keepAddresses(core: Core, isWanted: (address: number) => boolean
 			retire(core, link, RECYCLED_NOT_WANTED);
 		}
 	}
+	if (core.idleLists.owned === 0) return;
+	const { table, exchanges } = core;
+	for (let link = table.sessions; link < 2 * table.sessions; link++) {
+		const place = link - table.sessions;
+		if (at(table.state, link) !== POOLED || isWanted(at(exchanges.address, place))) continue;
+		unlink(core, link);
+		retire(core, link, RECYCLED_NOT_WANTED);
+	}
 }
 
 /** Ends an idle connection for the sake of one that is needed now. False when there is none. */
 export function makeLinkRoom(core: Core): boolean {
-	if (core.idleLists.idle === 0) return false;
+	const { idle, owned } = core.idleLists;
+	if (idle + owned === 0) return false;
 	for (let link = core.table.sessions; link < 2 * core.table.sessions; link++) {
 		if (at(core.table.state, link) !== POOLED) continue;
+		// Whose it is would have to authenticate again.
+		if (idle > 0 && isOwned(core, link)) continue;
 		unlink(core, link);
 		retire(core, link, RECYCLED_MADE_ROOM);
 		return true;
@@ -209,32 +255,41 @@ export function makeLinkRoom(core: Core): boolean {
 	return false;
 }
 
-/** Ends all idle connections. */
+/** Ends all idle connections; those that belong to clients end with these. */
 export function closePool(core: Core): void {
 	const { table } = core;
 	for (let link = table.sessions; link < 2 * table.sessions; link++) {
-		if (at(table.state, link) !== POOLED) continue;
+		if (at(table.state, link) !== POOLED || isOwned(core, link)) continue;
 		unlink(core, link);
 		retire(core, link, RECYCLED_STOPPED);
 	}
 }
 
+export function isOwned(core: Core, link: number): boolean {
+	return at(core.exchanges.owner, link - core.table.sessions) !== NONE;
+}
+
 /** Takes a connection out of its list. */
-function unlink(core: Core, link: number): void {
+export function unlink(core: Core, link: number): void {
 	const { table, exchanges, idleLists } = core;
 	const place = link - table.sessions;
+	const owner = at(exchanges.owner, place);
 	const address = at(exchanges.address, place);
 	const next = at(exchanges.next, place);
 	const previous = at(exchanges.previous, place);
 	if (next !== NONE) exchanges.previous[next - table.sessions] = previous;
 	if (previous !== NONE) exchanges.next[previous - table.sessions] = next;
+	else if (owner !== NONE) exchanges.owned[owner] = next;
 	else idleLists.heads[address] = next;
-	idleLists.lengths[address] = at(idleLists.lengths, address) - 1;
-	idleLists.idle--;
+	if (owner !== NONE) idleLists.owned--;
+	else {
+		idleLists.lengths[address] = at(idleLists.lengths, address) - 1;
+		idleLists.idle--;
+	}
 	table.state[link] = EXCHANGE;
 }
 
-function poolOf(core: Core, place: number): PoolPlan | undefined {
+export function poolOf(core: Core, place: number): PoolPlan | undefined {
 	const balancer = core.upstreams.get(at(core.exchanges.upstream, place));
 	const address = at(core.exchanges.address, place);
 	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
@@ -244,6 +299,11 @@ function poolOf(core: Core, place: number): PoolPlan | undefined {
 
 function ageOf(plan: PoolPlan, place: number): number {
 	return plan.ageMs * (1 - AGE_JITTER * fractionFor(place));
+}
+
+/** The exchange is over, and its connection is not lent to anybody else. */
+export function returned(core: Core): void {
+	core.counters.add(RETURNED, 1);
 }
 
 const BORROWED = scalarIndex("poolBorrowed");

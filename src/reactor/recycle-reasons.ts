@@ -21,6 +21,8 @@ export const RECYCLE_REASONS = [
 	"not_wanted",
 	/** The gateway ends. */
 	"stopped",
+	/** It was authenticated for one client, which ended, or has others of these. */
+	"owned",
 ] as const;
 export const RECYCLED_AGE = 0;
 export const RECYCLED_REQUESTS = 1;
@@ -33,3 +35,4 @@ export const RECYCLED_UPGRADED = 7;
 export const RECYCLED_MADE_ROOM = 8;
 export const RECYCLED_NOT_WANTED = 9;
 export const RECYCLED_STOPPED = 10;
+export const RECYCLED_OWNED = 11;

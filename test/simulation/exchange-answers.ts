@@ -121,6 +121,7 @@ function gotHead(world: World, client: SimulatedSocket, asks: HttpClient, head: 
 	checkOrigin(world, client, asks, request, response);
 	if (asks.confused) return;
 	checkAnswer(request, response, head, status);
+	if (response.binds && response.link.serves !== undefined) response.link.serves.owner = asks;
 	world.meet(response.isInterim ? "interims" : "answers");
 	if (response.isInterim) {
 		if (status === 100) asks.continued = true;

@@ -78,6 +78,9 @@ function begin(
 		server.confused = true;
 		server.faulty = true;
 	}
+	if (server.owner !== undefined && server.owner !== asks)
+		violated(`descriptor ${link.fd}, on which another client is authenticated, is lent`);
+	if (server.owner !== undefined) world.meet("requests on an owned connection");
 	if (server.spoilt) violated(`descriptor ${link.fd} is lent, and may have more to say than was asked`);
 	const before = responses[asked.length - 1];
 	if (!server.confused && asked.length > 0 && before?.end !== link.taken)
@@ -92,6 +95,7 @@ function begin(
 	world.meet("requests");
 	if (asked.length > 0) world.meet("requests on a kept connection");
 	if (request.links.length > 0) world.meet("requests sent again");
+	if (request.binds) server.owner = asks;
 	request.links.push(link);
 	request.floor = asked.length === 0 ? 0 : Math.max(link.reported, link.known);
 	asked.push(request);

@@ -2,6 +2,7 @@
 import { ECONNRESET } from "../../src/kernel/constants.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { HeadReader } from "./heads.js";
+import type { HttpClient } from "./http-client.js";
 import type { Random } from "./random.js";
 import type { ScriptedRequest } from "./requests.js";
 import { interimResponse, randomResponse, type ScriptedResponse } from "./responses.js";
@@ -28,6 +29,8 @@ export class HttpServer {
 	readonly responses: ScriptedResponse[] = [];
 	/** It said something that nobody asked for, and that could not be told from an answer. */
 	confused = false;
+	/** The client that is authenticated on it: nobody else's request may come on it. */
+	owner: HttpClient | undefined = undefined;
 	/** What is said or sent on it next may belong to nobody: it is not to be lent again. */
 	spoilt = false;
 	/** It has sent what no gateway may pass on, or not to its end. */

@@ -86,7 +86,9 @@ function checkRows(world: World): void {
 		// The deadline of an idle connection stays while it is lent.
 		const wasPooled = socket.serves !== undefined && state !== CONNECTING;
 		const may = isClient || wasPooled;
-		const must = isClient || state === POOLED;
+		// One that belongs to a client ends with it.
+		const isOwned = !isClient && at(world.reactor.core.exchanges.owner, slot - table.sessions) !== NONE;
+		const must = isClient || (state === POOLED && !isOwned);
 		if ((must && deadlineMs === 0) || (!may && deadlineMs !== 0))
 			violated(`row ${slot} in state ${state} ${deadlineMs === 0 ? "has no deadline" : "has a deadline"}`);
 		if (socket.slot !== slot || socket.generation !== at(table.generation, slot) || !socket.registered)
@@ -295,7 +297,7 @@ function checkLedger(world: World): void {
 	if (kernel.openCount !== open) violated(`${kernel.openCount} descriptors are open instead of ${open}`);
 	let active = 0;
 	for (let address = 0; address < ADDRESS_COUNT; address++) active += board.active(address);
-	const used = table.links - reactor.core.idleLists.idle;
+	const used = table.links - reactor.core.idleLists.idle - reactor.core.idleLists.owned;
 	if (active !== used) violated(`the board counts ${active} sessions, and there are ${used}`);
 }
 

@@ -1,6 +1,6 @@
 /** What must hold after every turn of upstream connections that outlive their requests, and of clients that have them. */
 import { at } from "../../src/reactor/at.js";
-import { BLOCKED, EXCHANGE, NONE, POOLED, REQUEST } from "../../src/reactor/table.js";
+import { BLOCKED, EXCHANGE, FREE, HAD_REQUESTS, NONE, POOLED, REQUEST } from "../../src/reactor/table.js";
 import { aheadOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkBetween } from "./exchange-answers.js";
@@ -14,10 +14,13 @@ export function checkPool(world: World): void {
 	const { table, exchanges, idleLists } = core;
 	let exchanging = 0;
 	let pooled = 0;
+	let owned = 0;
 	for (let link = table.sessions; link < 2 * table.sessions; link++) {
 		const state = at(table.state, link);
 		if (state === EXCHANGE) exchanging++;
-		if (state === POOLED) pooled++;
+		if (state !== POOLED) continue;
+		if (at(exchanges.owner, link - table.sessions) === NONE) pooled++;
+		else owned++;
 	}
 	const lent = world.counters.get("poolBorrowed") - world.counters.get("poolReturned");
 	if (lent !== exchanging)
@@ -39,6 +42,23 @@ export function checkPool(world: World): void {
 			violated(`${length} are idle at address ${address}, and ${at(idleLists.lengths, address)} are counted`);
 		listed += length;
 	}
+	for (let client = 0; client < table.sessions; client++) {
+		if ((at(table.flags, client) & HAD_REQUESTS) === 0 || at(table.state, client) === FREE) continue;
+		let before = NONE;
+		for (
+			let link = at(exchanges.owned, client);
+			link !== NONE;
+			link = at(exchanges.next, link - table.sessions)
+		) {
+			const place = link - table.sessions;
+			if (--owned < 0) violated(`the list of what client ${client} owns has no end`);
+			if (at(table.state, link) !== POOLED || at(exchanges.owner, place) !== client)
+				violated(`row ${link} is in the list of client ${client}, and is not idle there`);
+			if (at(exchanges.previous, place) !== before) violated(`row ${link} has another before it in its list`);
+			before = link;
+		}
+	}
+	if (owned !== 0) violated(`${owned} idle connections belong to clients that do not have them`);
 	if (listed !== pooled || idleLists.idle !== pooled || world.counters.get("poolIdle") !== pooled)
 		violated(`${pooled} rows are idle, ${listed} are in lists, and ${idleLists.idle} are counted`);
 }

@@ -21,6 +21,8 @@ export interface ScriptedRequest {
 	readonly end: number;
 	readonly expects: boolean;
 	readonly upgrades: boolean;
+	/** Its credentials authenticate the connection that they come on. */
+	readonly binds: boolean;
 	/** The client asks for nothing behind it, as far as it says. */
 	readonly closes: boolean;
 	/** What no gateway may pass on, or not to its end. */
@@ -102,6 +104,8 @@ function randomRequest(
 	let head = `${method} ${target} HTTP/1.${minor}\r\nX-Request: ${id}\r\nHost: ${host}\r\n`;
 	if (framing === "length") head += `Content-Length: ${length}\r\n`;
 	if (framing === "chunked") head += "Transfer-Encoding: chunked\r\n";
+	const binds = random.chance(0.1);
+	if (binds) head += random.pick(BINDING);
 	if (expects) head += "Expect: 100-continue\r\n";
 	const closes = !upgrades && random.chance(0.03);
 	if (upgrades) head += UPGRADE;
@@ -132,6 +136,7 @@ function randomRequest(
 				fault,
 				start,
 			},
+			binds,
 			headEnd: start + head.length,
 			end: fault === "none" ? start + text.length : Number.POSITIVE_INFINITY,
 			links: [],
@@ -139,6 +144,12 @@ function randomRequest(
 		},
 	};
 }
+
+const BINDING = [
+	"Authorization: NTLM T1\r\n",
+	"authorization:negotiate YII=\r\n",
+	"Proxy-Authorization: NtLm T3\r\n",
+] as const;
 
 const UPGRADE =
 	"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";

@@ -22,6 +22,8 @@ export interface ScriptedResponse {
 	end: number;
 	/** The upstream ends its connection behind it. */
 	readonly closes: boolean;
+	/** It asks for credentials that authenticate its connection. */
+	readonly binds: boolean;
 	/** It says of a body that it cannot have, so nobody else is to be lent its connection. */
 	readonly spoils: boolean;
 	/** It is none that a gateway may pass on, or not to its end. */
@@ -46,6 +48,12 @@ const SAYINGS = [
 	"Transfer-Encoding: chunked\r\n",
 	"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
 	"Content-Length: 1\r\nContent-Length: 2\r\n",
+] as const;
+
+const CHALLENGES = [
+	"WWW-Authenticate: NTLM\r\n",
+	'www-authenticate: Basic realm="x", Negotiate\r\n',
+	"Proxy-Authenticate: Basic\r\nProxy-Authenticate: ntlm TlRM\r\n",
 ] as const;
 
 /** Interim answers, which may come before the one that counts. */
@@ -109,11 +117,15 @@ export function randomResponse(
 	if (framing === "chunked" && hasBody) head += "Transfer-Encoding: chunked\r\n";
 	if (closes && (framing !== "close" || random.chance(0.5))) head += "Connection: close\r\n";
 	if (random.chance(0.1)) head += `X-Filler: ${"f".repeat(random.magnitude(4_000))}\r\n`;
+	const binds = request !== undefined && random.chance(0.05);
+	if (binds) head += random.pick(CHALLENGES);
+	if (random.chance(0.05)) head += `Keep-Alive: timeout=${random.below(3)}\r\n`;
 	head += "\r\n";
 	const body = hasBody ? content(id, length) : "";
 	const chunks = hasBody && framing === "chunked" ? chunked(random, body, fault === "body") : undefined;
 	const spoils = saying !== "";
 	const shape = {
+		binds,
 		status,
 		spoils,
 		isInterim: false,
@@ -138,6 +150,7 @@ function upgraded(
 function placed(
 	shape: Pick<ScriptedResponse, "status" | "isInterim" | "framing" | "length" | "closes"> & {
 		spoils?: boolean;
+		binds?: boolean;
 	},
 	id: string,
 	request: ScriptedRequest | undefined,
@@ -152,6 +165,7 @@ function placed(
 	const end = endless ? Number.POSITIVE_INFINITY : start + length;
 	return {
 		spoils: false,
+		binds: false,
 		...shape,
 		id,
 		request,
