@@ -52,6 +52,7 @@ export const FULL_SIZE: Threshold = {
 	title: "attackers there at once, of those asked for",
 	unit: "share",
 	bound: { atLeast: 1 },
+	byClock: true,
 };
 
 export const ATTACKERS_GONE: readonly Threshold[] = [

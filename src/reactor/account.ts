@@ -1,4 +1,4 @@
-/** Last step: what became of the session, for the counters and the log. Called by `close`, and only there. */
+/** Last step: what became of the session, for the log. Called by `close`, and only there. */
 import { at } from "./at.js";
 import type { Core } from "./core.js";
 import { finalId } from "./request-log.js";
@@ -6,8 +6,6 @@ import { HAD_REQUESTS, NAME_BYTES, NONE } from "./table.js";
 import { writeTlsFacts } from "./tls-facts.js";
 
 export function account(core: Core, client: number, reason: number): void {
-	const { table, counters } = core;
-	counters.sessionClosed(at(table.listener, client), reason);
 	if (core.logSessions) record(core, client, reason);
 }
 

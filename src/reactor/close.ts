@@ -59,8 +59,8 @@ export function close(core: Core, slot: number, reason: number): void {
 	}
 	core.tlsFailures.delete(client);
 	if ((at(table.flags, client) & HAD_REQUESTS) !== 0) closeOwned(core, client);
-	if (link !== NONE) releaseConnection(core, link, reset, UPSTREAM_CLOSED_COUNT);
-	releaseConnection(core, client, reset, DOWNSTREAM_CLOSED_COUNT);
+	if (link !== NONE) endConnection(core, link, reset);
+	endConnection(core, client, reset);
 	const address = at(table.address, client);
 	if (address !== NONE) core.board.leave(address);
 	const place = at(table.sourcePlace, client);
@@ -71,8 +71,9 @@ export function close(core: Core, slot: number, reason: number): void {
 	const policy = at(table.policy, client);
 	core.policySessions[policy] = (core.policySessions[policy] ?? 0) - 1;
 	const listener = at(table.listener, client);
-	if (link !== NONE) table.release(link);
-	table.release(client);
+	if (link !== NONE) release(core, link);
+	core.counters.sessionClosed(listener, reason);
+	release(core, client);
 	leavePlace(core, listener);
 	// Somebody may be waiting in an accept queue for this place.
 	if (core.waitsForPlace) core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs);
@@ -150,11 +151,21 @@ export function closeFailed(core: Core, slot: number, errno: number): void {
 
 /** Gives back an upstream connection whose dial failed; the session goes on to the next address. */
 export function closeLink(core: Core, link: number): void {
-	releaseConnection(core, link, false, UPSTREAM_CLOSED_COUNT);
-	core.table.release(link);
+	endConnection(core, link, false);
+	release(core, link);
 }
 
-function releaseConnection(core: Core, slot: number, reset: boolean, counter: number): void {
+/**
+ * The row is free, and counted as closed. There is no system call from here to there: the ledger looks from another
+ * thread, and a call may keep this one, on a busy machine, for as long as the ledger looks.
+ */
+function release(core: Core, slot: number): void {
+	const { table, counters } = core;
+	counters.add(slot < table.sessions ? DOWNSTREAM_CLOSED_COUNT : UPSTREAM_CLOSED_COUNT, 1);
+	table.release(slot);
+}
+
+function endConnection(core: Core, slot: number, reset: boolean): void {
 	const { table, kernel } = core;
 	core.wheel.cancel(slot);
 	core.queue.remove(slot);
@@ -175,7 +186,6 @@ function releaseConnection(core: Core, slot: number, reset: boolean, counter: nu
 	endTransport(core, slot);
 	if (reset) kernel.reset(fd);
 	else kernel.close(fd);
-	core.counters.add(counter, 1);
 }
 
 const DOWNSTREAM_CLOSED_COUNT = scalarIndex("downstreamClosed");

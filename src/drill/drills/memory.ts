@@ -25,12 +25,14 @@ const CAME: readonly Threshold[] = [
 		title: "halves there at once, of those asked for",
 		unit: "share",
 		bound: { atLeast: 1 },
+		byClock: true,
 	},
 	{
 		measure: "readers.openedShare",
 		title: "readers that stop, of those asked for (whoever is closed comes again)",
 		unit: "share",
 		bound: { atLeast: 1 },
+		byClock: true,
 	},
 ];
 
