@@ -104,6 +104,8 @@ export interface RouteRequests {
 	readonly responseHeaders: FieldChanges;
 	/** Content that a request may have; `null`: any amount. */
 	readonly bodyBytes: number | null;
+	/** How fast its content must come; 0: it may pause; `null`: as `limits` have it. */
+	readonly bodyBytesPerSecond: number | null;
 }
 
 export interface RouteConfig {

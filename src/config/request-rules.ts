@@ -6,7 +6,12 @@ import { list, type Mapping, mapping } from "./plain.js";
 import type { Path, Report } from "./source.js";
 
 /** Keys of a route that are no conditions: what is done with its requests. */
-export const ROUTE_ACTIONS = ["request_headers", "response_headers", "request_body_bytes"] as const;
+export const ROUTE_ACTIONS = [
+	"request_headers",
+	"response_headers",
+	"request_body_bytes",
+	"body_bytes_per_second",
+] as const;
 
 /** Targets that take no requests: upstreams of bytes, and `reject`. */
 export function bytesTargets(upstreams: unknown): ReadonlySet<string> {

@@ -60,7 +60,7 @@ export function resolveConfig(
 			requestsPerSecondPerIp:
 				unlessOff(limits?.requests_per_second_per_ip) ?? defaults.limits.requestsPerSecondPerIp,
 			requestBodyBytes: limitBodyBytes,
-			bodyBytesPerSecond: limits?.body_bytes_per_second ?? defaults.limits.bodyBytesPerSecond,
+			bodyBytesPerSecond: rateOf(limits?.body_bytes_per_second) ?? defaults.limits.bodyBytesPerSecond,
 		},
 		timeouts: {
 			handshakeMs,
@@ -189,14 +189,22 @@ function resolveRoute(route: RouteFile, bodyBytes: number | null): RouteConfig {
 	};
 }
 
+/** 0: a body may pause. */
+function rateOf(value: number | "off" | undefined): number | undefined {
+	return value === "off" ? 0 : value;
+}
+
 /** `limitBodyBytes`: what holds where the route says nothing. */
 function resolveRequests(route: RouteFile, limitBodyBytes: number | null): RouteRequests | null {
 	const { request_headers, response_headers, request_body_bytes: bodyBytes } = route;
-	if (request_headers === undefined && response_headers === undefined && bodyBytes === undefined) return null;
+	const rate = rateOf(route.body_bytes_per_second);
+	const says = [request_headers, response_headers, bodyBytes, rate];
+	if (says.every((value) => value === undefined)) return null;
 	return {
 		requestHeaders: { set: request_headers?.set ?? {}, remove: request_headers?.remove ?? [] },
 		responseHeaders: { set: response_headers?.set ?? {}, remove: response_headers?.remove ?? [] },
 		bodyBytes: bodyBytes === undefined ? limitBodyBytes : (unlessOff(bodyBytes) ?? null),
+		bodyBytesPerSecond: rate ?? null,
 	};
 }
 

@@ -83,13 +83,11 @@ export const limits = section({
 			"HTTP: content that a request may have, where its route says nothing else. Larger ones are answered with 413, and closed as limit_body.",
 		default: "off",
 	}),
-	body_bytes_per_second: size("1KiB", 1)
-		.optional()
-		.meta({
-			description:
-				"HTTP: how fast a request's body must come, over ten seconds. Slower ones are answered with 408 and closed as request_timeout.",
-			default: formatSize(defaults.limits.bodyBytesPerSecond),
-		}),
+	body_bytes_per_second: sizeOrOff("1KiB").meta({
+		description:
+			"HTTP: how fast a request's body must come, over ten seconds, where its route says nothing else. Slower ones are answered with 408 and closed as request_timeout. `off`: a body may pause, for timeouts.idle.",
+		default: formatSize(defaults.limits.bodyBytesPerSecond),
+	}),
 	memory: size("1GiB", MEMORY_MIN_BYTES).optional().meta({
 		description:
 			"Memory that sessions may hold: buffers here and in the kernel's sockets. Above it, connections that have earned least are closed as memory_pressure until 7/8 of it are in use. Default: a quarter of the machine's memory, or of the control group's.",

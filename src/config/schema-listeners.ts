@@ -154,6 +154,9 @@ const route = section({
 	request_headers: fieldChanges("a request")
 		.optional()
 		.describe("With an upstream that has http: fields of requests on their way to it."),
+	body_bytes_per_second: sizeOrOff("1KiB").describe(
+		"With an upstream that has http: how fast a request's body must come, instead of limits.body_bytes_per_second.",
+	),
 	request_body_bytes: sizeOrOff("10MiB").describe(
 		"With an upstream that has http: content that a request may have, instead of limits.request_body_bytes.",
 	),

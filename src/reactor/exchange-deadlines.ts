@@ -112,7 +112,13 @@ function bodyDeadline(core: Core, client: number): number {
 	const { exchanges } = core;
 	const isOver = REQUEST_SENT | REQUEST_CUT | ANSWERED;
 	if (exchanges.has(client, isOver | AWAITS_CONTINUE)) return Number.POSITIVE_INFINITY;
+	if (bodyRate(core, client) === 0) return Number.POSITIVE_INFINITY;
 	return unlessQueued(core, client, at(exchanges.rateMs, client) + RATE_WINDOW_MS);
+}
+
+/** Bytes per second; 0: the body may pause. */
+function bodyRate(core: Core, client: number): number {
+	return core.rulesOf(client).bodyBytesPerSecond ?? core.policyOf(client).bodyBytesPerSecond;
 }
 
 /** While the request is sent and not answered; or its head, when the client waits to be asked for the rest. */
@@ -148,8 +154,7 @@ export function exchangeTimedOut(core: Core, client: number): void {
 function renewBodyRate(core: Core, client: number, link: number): boolean {
 	const { table, exchanges } = core;
 	const sent = at(table.sent, link);
-	const { bodyBytesPerSecond } = core.policyOf(client);
-	const wanted = (bodyBytesPerSecond * (core.nowMs - at(exchanges.rateMs, client))) / 1_000;
+	const wanted = (bodyRate(core, client) * (core.nowMs - at(exchanges.rateMs, client))) / 1_000;
 	const isEnough = sent - at(exchanges.rateSent, client) >= wanted || isBlocked(core, link);
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = sent;

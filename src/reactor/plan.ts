@@ -20,7 +20,7 @@ export interface Policy {
 	readonly responseHeadMs: number;
 	/** Between two requests. */
 	readonly keepAliveMs: number;
-	/** A request's body comes at least so fast. */
+	/** A request's body comes at least so fast, where its route says nothing else; 0: it may pause. */
 	readonly bodyBytesPerSecond: number;
 	readonly keepaliveIdleSeconds: number;
 	readonly keepaliveIntervalSeconds: number;

@@ -11,6 +11,8 @@ export class RouteRules {
 	readonly response: FieldEdits;
 	/** Content that a request may have. */
 	readonly bodyBytes: number;
+	/** How fast it must come; 0: it may pause; `null`: as the session's policy has it. */
+	readonly bodyBytesPerSecond: number | null;
 	/** The name that goes into Via, in both directions; `null`: none does. */
 	readonly via: Uint8Array | null;
 
@@ -20,12 +22,14 @@ export class RouteRules {
 			this.request = NO_EDITS;
 			this.response = NO_EDITS;
 			this.bodyBytes = requestBodyBytes;
+			this.bodyBytesPerSecond = null;
 			return;
 		}
 		const { requestHeaders, responseHeaders, bodyBytes } = requests;
 		this.request = new FieldEdits(requestHeaders.set, requestHeaders.remove);
 		this.response = new FieldEdits(responseHeaders.set, responseHeaders.remove);
 		this.bodyBytes = bodyBytes ?? Number.POSITIVE_INFINITY;
+		this.bodyBytesPerSecond = requests.bodyBytesPerSecond;
 	}
 }
 

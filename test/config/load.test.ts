@@ -130,7 +130,7 @@ listeners:
         ocsp: tls/any.ocsp
         alpn: [h2, http/1.1]
     routes:
-      - { host: a.b, path: /api/, subprotocol: MQTT, to: c, request_headers: { set: { X-A: b }, remove: [X-C] }, response_headers: {} }
+      - { host: a.b, path: /api/, subprotocol: MQTT, to: c, body_bytes_per_second: off, request_headers: { set: { X-A: b }, remove: [X-C] }, response_headers: {} }
       - { sni: Git.Example.com., alpn: h2, source: 10.0.0.0/8, to: b }
       - { to: reject }
 upstreams:
@@ -242,6 +242,7 @@ upstreams:
 						requestHeaders: { set: { "X-A": "b" }, remove: ["X-C"] },
 						responseHeaders: { set: {}, remove: [] },
 						bodyBytes: 8_388_608,
+						bodyBytesPerSecond: 0,
 					},
 					label: "host=a.b,path=/api/,subprotocol=mqtt",
 				},
