@@ -88,6 +88,7 @@ export class Registry {
 					proxyProtocol: upstream.proxyProtocol,
 					pool: poolOf(upstream),
 					host: bytesOf(upstream.http?.host ?? null),
+					authority: authorityOf(upstream.addresses),
 					trailers: upstream.http?.trailers ?? false,
 					ejectFailures: upstream.eject.failures,
 					ejectForMs: upstream.eject.forMs,
@@ -124,6 +125,13 @@ function distinct<T extends { readonly target: Target }>(targets: readonly T[]):
 }
 
 /** What an upstream's certificate is for, unless the config says otherwise. */
+/** RFC 9110, 7.2: an IPv6 address stands in brackets. */
+function authorityOf([endpoint]: readonly Endpoint[]): Uint8Array {
+	if (endpoint === undefined || endpoint.kind === "unix") return new TextEncoder().encode("localhost");
+	const host = hostOf(endpoint);
+	return new TextEncoder().encode(`${host.includes(":") ? `[${host}]` : host}:${endpoint.port}`);
+}
+
 function hostOf(endpoint: Endpoint): string {
 	if (endpoint.kind === "unix") return "localhost";
 	return endpoint.kind === "ip" ? endpoint.address : endpoint.host.replace(/\.$/, "");

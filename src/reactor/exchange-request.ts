@@ -100,6 +100,7 @@ function sendHead(core: Core, client: number, link: number): void {
 		return;
 	}
 	requestRewrite.host = upstream.plan.host;
+	requestRewrite.authority = upstream.plan.authority;
 	requestRewrite.path = null;
 	if (listener.plan.http.paths === "normalize" && hasForm(core)) {
 		// Other requests were read since this one was routed.

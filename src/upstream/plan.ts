@@ -30,6 +30,8 @@ export interface UpstreamPlan {
 	readonly pool: PoolPlan | null;
 	/** Sent as Host instead of the client's; `null`: the client's is kept. */
 	readonly host: Uint8Array | null;
+	/** Its first address as a Host: for requests that name none. */
+	readonly authority: Uint8Array;
 	/** Trailers of requests go there; otherwise they are dropped. */
 	readonly trailers: boolean;
 	readonly ejectFailures: number;

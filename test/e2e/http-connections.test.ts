@@ -70,7 +70,7 @@ scenario(
 		const client = await dial(scenario, gateway.port());
 		await client.send("GET /1 HTTP/1.0\r\nHost: a.test\r\nConnection: keep-alive\r\n\r\n");
 		const server = await upstream.accepted();
-		assert.match(await head(server), /^GET \/1 HTTP\/1\.0\r\n/);
+		assert.match(await head(server), /^GET \/1 HTTP\/1\.1\r\n/);
 		await server.send("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\none");
 		const first = await message(client);
 		assert.equal(first.body, "one");

@@ -165,6 +165,7 @@ export class Harness {
 					host: null,
 					trailers: false,
 					ejectFailures: ejectFailures ?? 3,
+					authority: Uint8Array.of(0x75),
 					ejectForMs: 10_000,
 					addresses: (upstreamPorts ?? []).map((port, board) => ({
 						board,

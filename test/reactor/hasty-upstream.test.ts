@@ -34,6 +34,7 @@ test("an answer that came with the hang-up arrives, and the address is not to bl
 			host: null,
 			trailers: false,
 			ejectFailures: 1,
+			authority: Uint8Array.of(0x75),
 			ejectForMs: 60_000,
 			addresses: [{ board: 0, sockaddr, hash: 0 }],
 		},

@@ -115,6 +115,7 @@ test("a lasting session to a Unix socket takes no harm from options that such a 
 		host: null,
 		trailers: false,
 		ejectFailures: 1,
+		authority: Uint8Array.of(0x75),
 		ejectForMs: 60_000,
 	} as const;
 	harness.command({ kind: "upstream", upstream: { slot: 0, addresses, ...rest } });
@@ -162,6 +163,7 @@ test("a Unix socket whose backlog stays full for `connect` has failed, and anoth
 			host: null,
 			trailers: false,
 			ejectFailures: 2,
+			authority: Uint8Array.of(0x75),
 			ejectForMs: 3_600_000,
 		},
 	});

@@ -163,6 +163,7 @@ export function randomUpstream(random: Random, slot: number, traits: Traits): Up
 		host: null,
 		trailers: random.chance(0.5),
 		ejectFailures: random.between(1, 3),
+		authority: Uint8Array.of(0x75),
 		ejectForMs: random.between(50, 2_000),
 		addresses: Array.from({ length: count }, (_, index) => {
 			const board = slot * ADDRESSES + index;

@@ -20,6 +20,7 @@ function plan(balance: Balance, boards: readonly number[]): UpstreamPlan {
 		host: null,
 		trailers: false,
 		ejectFailures: 3,
+		authority: Uint8Array.of(0x75),
 		ejectForMs: 10_000,
 		addresses: boards.map((board) => ({
 			board,

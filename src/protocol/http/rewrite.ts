@@ -2,10 +2,8 @@
  * Heads as they leave the gateway: what belongs to one connection is taken out (RFC 9110, 7.6.1), and what the
  * next reader has to know about the last one is put in.
  *
- * Framing is said anew, in our own words (RFC 9112, 6), and chunks stay chunks. A message of
- * HTTP/1.0 goes on as HTTP/1.0, against the general rule of RFC 9110, 6.2 that each sender writes its own version:
- * sent as 1.1, it would invite a chunked response, which a 1.0 client must not be given (RFC 9112, 6.1), and
- * unchunking would be a copy of every byte for the sake of clients of 1996. Responses are 1.1 to all clients.
+ * Framing is said anew, in our own words (RFC 9112, 6), and chunks stay chunks. Requests of HTTP/1.0 go on as 1.1, as each
+ * sender writes its own version (RFC 9110, 2.5): servers that want 1.1 refuse the old one. Responses are 1.1 to all clients.
  */
 import { isIpv4Mapped } from "../address.js";
 import { ascii, at } from "../bytes.js";
@@ -38,7 +36,7 @@ import { Writer } from "./writer.js";
 export const NO_ROOM = -1;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
-const HTTP_1 = ascii("HTTP/1.");
+const HTTP_1_1 = ascii("HTTP/1.1");
 const HTTP_1_1_SP = ascii("HTTP/1.1 ");
 const HOST = ascii("Host: ");
 const X_FORWARDED_FOR = ascii("X-Forwarded-For: ");
@@ -70,6 +68,8 @@ const writer = new Writer();
 export class RequestRewrite {
 	/** Sent as Host instead of the client's; null: the client's is kept. */
 	host: Uint8Array | null = null;
+	/** Sent as Host of a request that names none, which 1.0 allows and 1.1 does not. */
+	authority: Uint8Array = NOTHING;
 	/** Sent instead of the path as it was written; null: that is kept. */
 	path: PathForm | null = null;
 	/** Fields of the route. */
@@ -171,7 +171,6 @@ export function writeRequestHead(
 	writer.bytes(options.edits.lines);
 	if (options.keepsUpgrade) writer.bytes(UPGRADE_WEBSOCKET);
 	else if (options.closes) writer.bytes(CONNECTION_CLOSE);
-	else if (head.versionMinor === 0) writer.bytes(CONNECTION_KEEP_ALIVE);
 	return finish(position);
 }
 
@@ -191,8 +190,7 @@ function writeRequestLine(source: Uint8Array, head: RequestHead, path: PathForm 
 		writer.span(source, head.pathStart, head.pathEnd);
 	}
 	writer.byte(SP);
-	writer.bytes(HTTP_1);
-	writer.byte(ZERO + head.versionMinor);
+	writer.bytes(HTTP_1_1);
 	writeLineEnd();
 }
 
@@ -201,11 +199,12 @@ function writeHost(source: Uint8Array, head: RequestHead, options: RequestRewrit
 	if (options.host !== null) {
 		writer.bytes(HOST);
 		writer.bytes(options.host);
-	} else if (head.authority.hostLength > 0 || head.fields.hostIndex >= 0) {
+	} else if (head.authority.hostLength > 0 || head.versionMinor === 1) {
 		writer.bytes(HOST);
 		writer.span(source, head.authority.start, head.authority.end);
 	} else {
-		return;
+		writer.bytes(HOST);
+		writer.bytes(options.authority);
 	}
 	writeLineEnd();
 }
