@@ -153,7 +153,8 @@ export class Openssl implements TlsLibrary {
 	/** Goes on over records that carry no data, such as tickets, but not for as long as there are any. */
 	#fetch(call: typeof ssl.read, session: number, offset: number, length: number): number {
 		for (let fetched = 0; fetched < DATALESS_MAX; fetched++) {
-			if (this.#owesKeyUpdate(session)) return WANT_WRITE;
+			// What is decrypted already is given without a look at what follows: a peek has shown it, perhaps.
+			if (this.#owesKeyUpdate(session) && ssl.pending(session) === 0) return WANT_WRITE;
 			clearErrors();
 			libc.clearErrno();
 			const count = call(session, this.#base + offset, length);

@@ -15,7 +15,7 @@ import { BAD_REQUEST, CLIENT_CLOSED, DRAINED, MEMORY_PRESSURE } from "./reasons.
 import { answerAndClose, lingerThenClose } from "./refuse.js";
 import { widenWindow } from "./socket-options.js";
 import { AHEAD, BLOCKED, ENDING, READABLE, SECURED, WHOLE_HEADS } from "./table.js";
-import { discard, emptied, gather, isSecured, peek, putBack, receive } from "./transport.js";
+import { discard, emptied, gather, isSecured, peek, putBack, receive, takeError } from "./transport.js";
 
 /** What is looked at of a request or a response at once: the longest head, and as much of a body. */
 export const PEEK_BYTES = 2 * HEAD_LIMIT_BYTES;
@@ -123,9 +123,15 @@ function waitForHead(core: Core, client: number, count: number, scanFrom: number
 	const { flags } = core.table;
 	flags[client] = at(flags, client) & ~WHOLE_HEADS;
 	core.exchanges.scanned[client] = scanFrom;
-	// It will never be whole.
-	if ((at(flags, client) & ENDING) !== 0) close(core, client, CLIENT_CLOSED);
+	if ((at(flags, client) & ENDING) !== 0) closeWithin(core, client);
 	else flags[client] = at(flags, client) & ~READABLE;
+}
+
+/** The client ended, or was reset, within a head: it will never be whole. */
+function closeWithin(core: Core, client: number): void {
+	const error = takeError(core, client);
+	if (error === 0) close(core, client, CLIENT_CLOSED);
+	else closeFailed(core, client, error);
 }
 
 /** Through TLS a peek shows one record at a time: what there is beyond it is read ahead, and looked at again. */
@@ -137,7 +143,7 @@ function waitForRecords(core: Core, client: number, count: number, scanFrom: num
 		else core.enqueue(client);
 	} else if (now === -ENOBUFS) close(core, client, MEMORY_PRESSURE);
 	else if (now < 0) closeFailed(core, client, -now);
-	else if ((at(core.table.flags, client) & ENDING) !== 0) close(core, client, CLIENT_CLOSED);
+	else if ((at(core.table.flags, client) & ENDING) !== 0) closeWithin(core, client);
 	else core.table.flags[client] = at(core.table.flags, client) & ~READABLE;
 }
 

@@ -29,7 +29,7 @@ import {
 	RECYCLED_UPSTREAM_SAID,
 } from "./recycle-reasons.js";
 import { EXCHANGE, NONE, POOLED, READABLE } from "./table.js";
-import { peek } from "./transport.js";
+import { holdsPart, peek } from "./transport.js";
 
 /** Connections that were opened together are not all replaced together: each may grow up to a quarter less old. */
 const AGE_JITTER = 0.25;
@@ -137,9 +137,12 @@ export function hasNews(core: Core, link: number): boolean {
 	return hasBytes(core, link);
 }
 
-/** Bytes, the end or an error wait in the kernel. The scratch space, where a head may lie, is left alone. */
+/**
+ * Bytes, the end or an error wait, and through TLS a part of a record: when the rest of it comes, nobody could tell it from
+ * an answer. The scratch space, where a head may lie, is left alone.
+ */
 export function hasBytes(core: Core, link: number): boolean {
-	return peek(core, link, core.addressAt, 1) !== -EAGAIN;
+	return peek(core, link, core.addressAt, 1) !== -EAGAIN || holdsPart(core, link);
 }
 
 /** News of an idle connection: its peer ends it, or says what nobody asked for. */

@@ -155,7 +155,7 @@ function routeSecured(core: Core, listener: ReactorListener, client: number): vo
 	describe(core, client, query);
 	if (!listener.router.looksInside(query)) {
 		const upstream = listener.plan.routes[listener.router.match(query)]?.upstream ?? -1;
-		if (upstream >= 0 && core.upstreams.get(upstream)?.plan.pool != null) {
+		if (listener.plan.readsRequests && upstream >= 0 && core.upstreams.get(upstream)?.plan.pool != null) {
 			table.protocol[client] = PROTOCOL_HTTP;
 			beginExchanges(core, client, 0, NEED_MORE, 0);
 		} else takeRoute(core, listener, client, PROTOCOL_TLS);

@@ -28,6 +28,8 @@ export class Secures {
 	readonly takenWhenEmpty: Float64Array;
 	/** 1: a read has to write first, and waits for room. */
 	readonly readWaits: Uint8Array;
+	/** 1: a record is on its way to the kernel, and has to go before anything else. */
+	readonly writeWaits: Uint8Array;
 
 	// By upstream row, counted from the first one.
 	/** Its address's place on the board. */
@@ -50,6 +52,7 @@ export class Secures {
 		this.phase = new Uint8Array(rows);
 		this.takenWhenEmpty = new Float64Array(rows);
 		this.readWaits = new Uint8Array(rows);
+		this.writeWaits = new Uint8Array(rows);
 		this.address = new Int32Array(sessions);
 		this.manner = new Int32Array(sessions);
 		this.entry = new Int32Array(sessions);
@@ -73,6 +76,7 @@ export class Secures {
 		// The end of the handshake may have brought part of a record.
 		this.takenWhenEmpty[slot] = NOT_KNOWN;
 		this.readWaits[slot] = 0;
+		this.writeWaits[slot] = 0;
 	}
 
 	/** It was freed. */

@@ -53,7 +53,7 @@ import {
 	UNDECIDED,
 	URGENT,
 } from "./table.js";
-import { gather, isSecured, peek } from "./transport.js";
+import { gather, isSecured, peek, takeError } from "./transport.js";
 
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
 const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
@@ -270,7 +270,7 @@ function waitForMore(
  * it had sent.
  */
 function ended(core: Core, listener: ReactorListener, slot: number, protocol: number): void {
-	const error = core.kernel.takeError(at(core.table.fd, slot)) || -at(core.inboxes.failure, slot);
+	const error = takeError(core, slot);
 	if (error !== 0) closeFailed(core, slot, error);
 	else if (!takeUndecided(core, listener, slot, protocol, false)) close(core, slot, CLIENT_CLOSED);
 }

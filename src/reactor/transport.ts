@@ -73,9 +73,9 @@ function behind(core: Core, slot: number, ahead: number, count: number): number 
 	return ahead;
 }
 
-/** The error that an event has announced: the kernel's, or one that a read has taken note of. */
+/** The error that an event has announced: the kernel's, or one that a read has taken note of, of TLS too. */
 export function takeError(core: Core, slot: number): number {
-	const isNoted = (at(core.table.flags, slot) & (SECURED | ENDING)) === ENDING;
+	const isNoted = (at(core.table.flags, slot) & ENDING) !== 0;
 	const failure = isNoted ? at(core.inboxes.failure, slot) : 0;
 	return failure === 0 ? core.kernel.takeError(at(core.table.fd, slot)) : -failure;
 }
@@ -159,10 +159,20 @@ function takeChunk(core: Core): number {
 	return core.bufferRoom < core.chunks.bytes ? NONE : core.chunks.take();
 }
 
+/** Part of a TLS record has been taken from the kernel, and none of it can be shown yet. */
+export function holdsPart(core: Core, slot: number): boolean {
+	return isSecured(core, slot) && core.tls.holds(at(core.secures.session, slot));
+}
+
 /** Says that nothing more follows. False: there is no room for that yet, and it is to be asked again. */
 export function goodbye(core: Core, slot: number): boolean {
 	if (!isSecured(core, slot) || at(core.secures.phase, slot) !== OPEN) return true;
 	const { secures, tls } = core;
+	if (at(secures.writeWaits, slot) !== 0) {
+		// Within a record nothing can be said: its peer sees that the stream was cut.
+		secures.phase[slot] = BROKEN;
+		return true;
+	}
 	const result = tls.shutdown(at(secures.session, slot));
 	if (result === WANT_WRITE) return false;
 	secures.phase[slot] = result === 0 ? SAID_GOODBYE : BROKEN;
@@ -361,15 +371,20 @@ function outcome(core: Core, slot: number, result: number): number {
 			secures.takenWhenEmpty[slot] = tls.isAmidRecord(session) ? NOT_KNOWN : tls.taken(session);
 			return -EAGAIN;
 		case TRUNCATED:
-			secures.phase[slot] = BROKEN;
-			return -ECONNABORTED;
+			return broke(core, slot, -ECONNABORTED);
 		case FAILED:
 			noteFailure(core, slot, tls.lastReason());
-			return -EPROTO;
+			return broke(core, slot, -EPROTO);
 		default:
-			secures.phase[slot] = BROKEN;
-			return result;
+			return broke(core, slot, result);
 	}
+}
+
+/** The session must not be read again: whoever reads next is told the same. */
+function broke(core: Core, slot: number, failure: number): number {
+	core.secures.phase[slot] = BROKEN;
+	noteEnd(core, slot, failure);
+	return failure;
 }
 
 /** The session is of no use any more; the reason is for the log. */
@@ -382,9 +397,13 @@ export function noteFailure(core: Core, slot: number, reason: string): void {
 
 function sendSecured(core: Core, slot: number, offset: number, length: number): number {
 	const { secures, tls } = core;
+	// A read has found it cut, or a write its peer gone.
+	if (at(secures.phase, slot) === BROKEN) return -EPIPE;
 	const result = tls.write(at(secures.session, slot), offset, length);
+	const waits = result === WANT_WRITE || result === WANT_READ;
+	secures.writeWaits[slot] = waits ? 1 : 0;
 	if (result > 0) return result;
-	if (result === WANT_WRITE || result === WANT_READ) return -EAGAIN;
+	if (waits) return -EAGAIN;
 	if (result === FAILED) noteFailure(core, slot, tls.lastReason());
 	secures.phase[slot] = BROKEN;
 	return result === FAILED ? -EPROTO : result < 0 && result > -4096 ? result : -EPIPE;

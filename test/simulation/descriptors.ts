@@ -5,7 +5,12 @@ import { FREE } from "../../src/reactor/table.js";
 import type { ClientAddress } from "./addresses.js";
 import type { HttpClient } from "./http-client.js";
 import type { HttpServer } from "./http-server.js";
+import type { Random } from "./random.js";
+import type { SimulatedSession } from "./simulated-tls.js";
 import type { Stream } from "./stream.js";
+
+/** RFC 8446, 5.1: what a record holds at most. */
+const RECORD_BYTES = 16_384;
 
 /** Anything that epoll watches. */
 export abstract class Watched {
@@ -18,6 +23,8 @@ export abstract class Watched {
 	registration = 0;
 	/** It is in epoll's list of what may have news. */
 	listed = false;
+	/** It had news when the last batch was full. */
+	passedOver = false;
 
 	/** The EPOLL… bits that hold now, as `poll` in the kernel would compute them. */
 	abstract mask(): number;
@@ -164,6 +171,25 @@ export class SimulatedSocket extends Watched {
 	/** Place in the world's list of other ends, -1 when it is in none. */
 	place = -1;
 
+	// TLS, as simulated-tls.ts has it: content as it is, and behind each record one byte that ends it.
+	/** The session over it, also when it was given back. */
+	secured: SimulatedSession | undefined;
+	/** There was no memory for one. */
+	hasNoTls = false;
+	/** Where in its stream the handshake ends with which its peer begins; Infinity: it does not speak TLS. */
+	shakeEnd = Number.POSITIVE_INFINITY;
+	/** Its peer says by TLS that nothing more follows, before it ends. */
+	saysGoodbye = true;
+	/** Bytes that the session has taken from the kernel, as they travel. */
+	fetched = 0;
+	/** Up to where it has taken content, which is ahead of what it has shown; and how many ends of records. */
+	#fetchedContent = 0;
+	#fetchedEnds = 0;
+	/** Where records end that were not read to their end, how many came before them, and where the last one ends. */
+	readonly #recordEnds: number[] = [];
+	#readEnds = 0;
+	#lastEnd = 0;
+
 	/** What a client asks; what an upstream was asked. Undefined for those that send bytes. */
 	asks: HttpClient | undefined;
 	serves: HttpServer | undefined;
@@ -185,6 +211,8 @@ export class SimulatedSocket extends Watched {
 	diedIn = FREE;
 	/** Its end had been read when it was lost. */
 	diedEnded = false;
+	/** The last turn behind which something was put back of it. */
+	aheadTurn = -1;
 	/** It was told why it is refused. */
 	told = false;
 	policy: Policy | undefined;
@@ -221,8 +249,122 @@ export class SimulatedSocket extends Watched {
 		this.reported = this.incoming.arrived;
 	}
 
+	/** Bytes that wait in the kernel. */
+	get waiting(): number {
+		const { arrived } = this.incoming;
+		if (!this.isOpenTls) return arrived - this.taken;
+		return arrived - this.#fetchedContent + this.#readEnds + this.#recordEnds.length - this.#fetchedEnds;
+	}
+
+	/** Bytes that have come and were not taken by the reactor. Through TLS those of whole records. */
 	get available(): number {
-		return this.incoming.arrived - this.taken;
+		if (!this.isOpenTls) return this.incoming.arrived - this.taken;
+		return Math.max(0, (this.#recordEnds.at(-1) ?? 0) - this.taken);
+	}
+
+	/** Its handshake is over. */
+	get isOpenTls(): boolean {
+		return this.secured !== undefined && this.secured.phase !== "handshakes" && this.taken >= this.shakeEnd;
+	}
+
+	/** The connection is gone, or of no use any more to who speaks TLS over it. */
+	get isLost(): boolean {
+		return this.dead || this.secured?.phase === "broken" || this.secured?.phase === "mute";
+	}
+
+	/** The peer has ended its direction, and by TLS it has said so. */
+	get hasEnded(): boolean {
+		return this.finished && (!this.isOpenTls || this.saysGoodbye);
+	}
+
+	/** TLS has opened: what it reads from here on is content. */
+	tlsOpened(): void {
+		this.#fetchedContent = this.taken;
+		this.#lastEnd = Math.max(this.#lastEnd, this.taken);
+		this.seen = Math.max(this.seen, this.taken);
+		this.takenBefore = this.taken;
+	}
+
+	/**
+	 * `count` bytes have arrived: its peer wrote them in records. `staysOpen`: the last of them is not whole yet. A record
+	 * that was not whole before ends among them.
+	 */
+	wroteRecords(count: number, random: Random, staysOpen: boolean): void {
+		const { arrived } = this.incoming;
+		if (arrived <= this.shakeEnd) return;
+		this.#lastEnd = Math.max(this.#lastEnd, this.shakeEnd);
+		const endRandomly = (): void => {
+			const least = Math.max(1, arrived - count - this.#lastEnd);
+			this.#endRecord(random.between(least, Math.min(RECORD_BYTES, arrived - this.#lastEnd)));
+		};
+		while (arrived - this.#lastEnd > RECORD_BYTES) endRandomly();
+		if (arrived > this.#lastEnd && random.chance(0.3)) endRandomly();
+		if (!staysOpen) this.endRecord();
+	}
+
+	/** The last record is whole now. False: it was. */
+	endRecord(): boolean {
+		const { arrived } = this.incoming;
+		const length = arrived - Math.max(this.#lastEnd, this.shakeEnd);
+		if (length > 0) this.#endRecord(length);
+		return length > 0;
+	}
+
+	#endRecord(length: number): void {
+		this.#lastEnd = Math.max(this.#lastEnd, this.shakeEnd) + length;
+		this.#recordEnds.push(this.#lastEnd);
+	}
+
+	/** The session takes `count` bytes from the kernel. */
+	fetch(count: number): void {
+		this.fetched += count;
+		if (!this.isOpenTls) {
+			this.taken += count;
+			return;
+		}
+		for (let left = count; left > 0; ) {
+			const end = this.#recordEnds[this.#fetchedEnds - this.#readEnds] ?? this.incoming.arrived;
+			const content = Math.min(left, end - this.#fetchedContent);
+			this.#fetchedContent += content;
+			left -= content;
+			if (left === 0) return;
+			this.#fetchedEnds++;
+			left--;
+		}
+	}
+
+	/** What is not read yet of the first record, when all of it was taken from the kernel; otherwise 0. */
+	get wholeBytes(): number {
+		return this.#fetchedEnds > this.#readEnds ? (this.#recordEnds[0] ?? 0) - this.taken : 0;
+	}
+
+	/** What is missing of a record of which some was taken from the kernel; 0: there is none. */
+	get restOfRecord(): number {
+		if (this.wholeBytes > 0 || this.#fetchedContent === this.taken) return 0;
+		return (this.#recordEnds[0] ?? this.incoming.arrived) + 1 - this.#fetchedContent;
+	}
+
+	/** The session has something that the kernel does not show any more. */
+	get holdsContent(): boolean {
+		return this.#fetchedContent > this.taken || this.#fetchedEnds > this.#readEnds;
+	}
+
+	/** The reactor takes content of the first record. */
+	takeContent(count: number): void {
+		this.taken += count;
+		if (this.taken !== this.#recordEnds[0]) return;
+		this.#recordEnds.shift();
+		this.#readEnds++;
+	}
+
+	/** What the session has, and what waits beneath it, is of no use any more. */
+	throwAway(): void {
+		this.taken = Math.max(this.taken, this.#fetchedContent);
+		while ((this.#recordEnds[0] ?? Number.POSITIVE_INFINITY) <= this.taken) {
+			this.#recordEnds.shift();
+			this.#readEnds++;
+		}
+		this.#fetchedEnds = Math.max(this.#fetchedEnds, this.#readEnds);
 	}
 
 	/** Up to where the reactor knows what came: it has taken it, or looked at it. */
@@ -247,7 +389,7 @@ export class SimulatedSocket extends Watched {
 		const sendShut = this.shut || this.dead;
 		if (receiveShut && sendShut) mask |= EPOLLHUP;
 		if (receiveShut) mask |= EPOLLIN | EPOLLRDHUP;
-		else if (this.available > 0 && this.available >= this.lowWater) mask |= EPOLLIN;
+		else if (this.waiting > 0 && this.waiting >= this.lowWater) mask |= EPOLLIN;
 		if (this.urgentAt >= 0) mask |= EPOLLPRI;
 		if (sendShut || this.writable) mask |= EPOLLOUT;
 		if (this.error !== 0) mask |= EPOLLERR;

@@ -175,7 +175,9 @@ export class HttpServer {
 		const last = this.responses.at(-1);
 		const { arrived } = socket.incoming;
 		// That is the end of an answer that only the stream ends.
-		if (last?.framing === "close" && arrived >= last.headEnd) last.end = Math.min(last.end, arrived);
+		const mayEnd = socket.shakeEnd === Number.POSITIVE_INFINITY || socket.saysGoodbye;
+		if (last?.framing === "close" && mayEnd && arrived >= last.headEnd)
+			last.end = Math.min(last.end, arrived);
 		kernel.finish(socket);
 		socket.peerGone = socket.temper.closesWhole;
 	}

@@ -17,6 +17,7 @@ import {
 	REFUSED,
 	RELAY,
 	REQUEST,
+	SECURE,
 	SNIFF,
 } from "../../src/reactor/table.js";
 import { TICK_MS } from "../../src/reactor/wheel.js";
@@ -84,7 +85,7 @@ function checkRows(world: World): void {
 		if (socket === undefined)
 			violated(`row ${slot} holds descriptor ${at(table.fd, slot)}, which is not open`);
 		// The deadline of an idle connection stays while it is lent.
-		const wasPooled = socket.serves !== undefined && state !== CONNECTING;
+		const wasPooled = socket.serves !== undefined && state !== CONNECTING && state !== SECURE;
 		const may = isClient || wasPooled;
 		// One that belongs to a client ends with it.
 		const isOwned = !isClient && at(world.reactor.core.exchanges.owner, slot - table.sessions) !== NONE;
@@ -103,6 +104,7 @@ function checkRows(world: World): void {
 		const ahead = core.inboxes.length(slot);
 		if (core.inboxes.has(slot)) {
 			chunks++;
+			socket.aheadTurn = world.turns;
 			if (ahead <= 0 || ahead > CHUNK_BYTES) violated(`row ${slot} has ${ahead} bytes in its inbox`);
 			buffered += ahead;
 		}
@@ -180,12 +182,15 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 	const nowMs = actedUponMs(world);
 	switch (state) {
 		case SNIFF:
+		case SECURE:
 			if (nowMs >= socket.acceptedMs + policy.handshakeMs) violated(`client ${slot} handshakes for too long`);
 			return;
 		case DIAL: {
 			socket.usedAtDial = usedOf(world, socket);
 			const link = peer === NONE ? undefined : world.kernel.socketAt(at(table.fd, peer));
-			if (link !== undefined && nowMs >= link.dialledMs + policy.connectMs)
+			// A handshake has as long as the connect had.
+			const sinceMs = isShaking(world, peer) ? at(table.connectedMs, slot) : link?.dialledMs;
+			if (sinceMs !== undefined && nowMs >= sinceMs + policy.connectMs)
 				violated(`client ${slot} is dialled for too long`);
 			return;
 		}
@@ -204,11 +209,12 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			if (!isBlocked(world, slot) && !isBlocked(world, peer) && nowMs >= sinceMs + silenceMs)
 				if (nowMs >= Math.max(at(table.activeMs, slot), sinceMs) + silenceMs)
 					violated(`client ${slot} has been silent for too long`);
-			if (
-				policy.lifetimeMs > 0 &&
-				nowMs >=
-					Math.max(socket.acceptedMs + policy.lifetimeMs, at(table.connectedMs, slot), socket.upgradedMs)
-			)
+			const relayedMs = Math.max(
+				at(table.connectedMs, slot),
+				partner.secured?.openedMs ?? 0,
+				socket.upgradedMs,
+			);
+			if (policy.lifetimeMs > 0 && nowMs >= Math.max(socket.acceptedMs + policy.lifetimeMs, relayedMs))
 				violated(`client ${slot} has lived too long`);
 			return;
 		}
@@ -223,6 +229,10 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 		default:
 			violated(`client ${slot} is in state ${state}`);
 	}
+}
+
+function isShaking(world: World, link: number): boolean {
+	return link !== NONE && at(world.reactor.core.table.state, link) === SECURE;
 }
 
 /** Deadlines from before this have been acted upon; when a turn has left some to the next, none needs to be. */
@@ -266,11 +276,15 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 	}
 	const client = at(table.peer, slot);
 	if (client === NONE || at(table.peer, client) !== slot) violated(`upstream row ${slot} has no client`);
-	const expected = state === CONNECTING ? DIAL : state;
-	if ((state !== CONNECTING && state !== RELAY && state !== EXCHANGE) || at(table.state, client) !== expected)
+	const expected = state === CONNECTING || state === SECURE ? DIAL : state;
+	if (
+		(state !== CONNECTING && state !== SECURE && state !== RELAY && state !== EXCHANGE) ||
+		at(table.state, client) !== expected
+	)
 		violated(`upstream row ${slot} is in state ${state}, its client in ${at(table.state, client)}`);
 	// That none is set twice, the kernel sees.
-	if (state === RELAY && actedUponMs(world) >= at(table.connectedMs, client) + LASTING_MS)
+	const sinceMs = Math.max(at(table.connectedMs, client), socket.secured?.openedMs ?? 0);
+	if (state === RELAY && actedUponMs(world) >= sinceMs + LASTING_MS)
 		if ((socket.optionsSet & LASTING_OPTIONS) !== LASTING_OPTIONS)
 			violated(`upstream row ${slot} has lasted, and was not given the options for that`);
 	const { sendBufferBytes, receiveBufferBytes } = core.policyOf(client);

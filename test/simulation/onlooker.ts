@@ -3,6 +3,7 @@ import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/pr
 import { at } from "../../src/reactor/at.js";
 import {
 	CONNECTING,
+	DIAL,
 	ENDED,
 	EXCHANGE,
 	HAD_REQUESTS,
@@ -47,6 +48,9 @@ export class Onlooker implements Witness {
 		if (socket.role === "upstream") {
 			world.closedLink = socket;
 			const client = at(this.#table.peer, socket.slot);
+			// Its handshake has failed: another address is dialled.
+			if (socket.partner !== undefined && at(this.#table.state, socket.partner.slot) === DIAL)
+				socket.partner.partner = undefined;
 			if (client === NONE) world.madeRoom = true;
 			else world.closedAhead = world.reactor.core.inboxes.length(client);
 			return;
@@ -159,6 +163,10 @@ export class Onlooker implements Witness {
 
 	/** An end is carried on: then everything before it must have been, too. */
 	shuttingDown(socket: SimulatedSocket): void {
+		// Within a record it cannot be told.
+		const { secured } = socket;
+		if (secured?.phase === "open" && !secured.saidGoodbye && secured.pending === undefined)
+			violated(`descriptor ${socket.fd} is ended, and its peer was not told through TLS`);
 		if (socket.role === "client" && socket.told) return;
 		const partner = partnerOf(this.#world, socket);
 		if (partner === undefined) {
@@ -166,7 +174,7 @@ export class Onlooker implements Witness {
 			if (asks !== undefined) checkUncut(socket, asks);
 			return;
 		}
-		if (!partner.finished && !partner.dead)
+		if (!partner.hasEnded && !partner.dead)
 			violated(`descriptor ${socket.fd} is told of an end that was not`);
 		if (unusedOf(this.#world, partner) > 0 || heldFor(socket, partner) > 0)
 			violated(`descriptor ${socket.fd} is told of an end before all bytes were sent`);
@@ -194,7 +202,7 @@ export function partnerOf(world: World, socket: SimulatedSocket): SimulatedSocke
 		endRequests(world, client, client === socket ? partner : socket);
 	else if ((at(table.flags, client.slot) & PROXY_REQUIRED) === 0) {
 		// A header that nobody asked for is a client's own bytes.
-		client.takenBefore = 0;
+		if (!client.isOpenTls) client.takenBefore = 0;
 		client.namedPort = -1;
 		client.named = undefined;
 	}
@@ -249,9 +257,9 @@ function sendingHeader(
 	link.sentBefore = HEADER.headerLength;
 	const { family, unmapped } = client.named ?? client.address;
 	const port = client.namedPort >= 0 ? client.namedPort : client.port;
-	// Where a header was taken off before requests were read, whom it was sent to is not known any more.
-	if (client.asks !== undefined && HEADER.family === 0 && client.named !== undefined)
-		return HEADER.headerLength - before;
+	// Where a header was taken off before TLS or requests were read, whom it was sent to may not be known any more.
+	const wasTaken = client.asks !== undefined || client.secured !== undefined;
+	if (wasTaken && HEADER.family === 0 && client.named !== undefined) return HEADER.headerLength - before;
 	if (HEADER.isLocal || HEADER.family !== family || HEADER.sourcePort !== port)
 		violated(`a PROXY header names port ${HEADER.sourcePort}, and the client's is ${port}`);
 	for (let i = 0; i < unmapped.length; i++)

@@ -16,8 +16,8 @@ import { type ClientAddress, NOWHERE, randomAddress } from "./addresses.js";
 import { type Fate, type SimulatedListener, SimulatedSocket, type Temper } from "./descriptors.js";
 import { HttpClient } from "./http-client.js";
 import { HttpServer, type Responses } from "./http-server.js";
-import { ADDRESS_COUNT, type Traits } from "./plans.js";
-import { choose, NOTHING, type Prologue, proxied, withoutRequests } from "./prologues.js";
+import { ADDRESS_COUNT, isTerminated, type Traits } from "./plans.js";
+import { choose, NOTHING, type Prologue, proxied, secured, withoutRequests } from "./prologues.js";
 import type { Random } from "./random.js";
 import { randomRequests } from "./requests.js";
 import type { OtherEnds, SimulatedKernel } from "./simulated-kernel.js";
@@ -28,6 +28,12 @@ const WINDOW_BYTES = 256 * 1024;
 
 /** Connections that wait to be accepted at most, per listener. */
 const BACKLOG = 8;
+
+/** How an upstream's address is spoken to. */
+export interface Manner {
+	readonly takesRequests: boolean;
+	readonly isSecured: boolean;
+}
 
 /** wild: everybody does what it likes; frozen: nobody does anything; cooperative: everybody comes to an end. */
 export type Mode = "wild" | "frozen" | "cooperative";
@@ -46,8 +52,8 @@ export class Peers implements OtherEnds {
 	/** Clients that sent requests so far, and what upstreams have answered. */
 	#clients = 0;
 	readonly responses: Responses = new Map();
-	/** Whether an address takes requests, as far as the reactor knows. */
-	readonly #takesRequests: (board: number) => boolean;
+	/** How an address is spoken to, as far as the reactor knows. */
+	readonly #manner: (board: number) => Manner;
 
 	/** `bulk`: much is sent, and much is not fetched. */
 	constructor(
@@ -55,13 +61,13 @@ export class Peers implements OtherEnds {
 		random: Random,
 		bulk: boolean,
 		traits: Traits,
-		takesRequests: (board: number) => boolean,
+		manner: (board: number) => Manner,
 	) {
 		this.#kernel = kernel;
 		this.#random = random;
 		this.#bulk = bulk;
 		this.#patient = traits.patient;
-		this.#takesRequests = takesRequests;
+		this.#manner = manner;
 		this.changeFates();
 	}
 
@@ -97,10 +103,15 @@ export class Peers implements OtherEnds {
 		const random = this.#random;
 		if (listener.queue.length >= BACKLOG) return;
 		for (let count = random.chance(0.1) ? random.between(2, 8) : 1; count > 0; count--) {
-			const asks = plan.readsRequests && random.chance(0.9);
-			const hello = asks ? NOTHING : plan.readsRequests ? withoutRequests(random) : choose(random);
+			const speaksTls = isTerminated(plan) && random.chance(0.85);
+			const asks = plan.readsRequests && (speaksTls || random.chance(0.9));
+			const inside = asks ? NOTHING : plan.readsRequests ? withoutRequests(random) : choose(random);
+			const hello = speaksTls ? secured(random, inside) : inside;
 			const prologue = plan.proxyRequired ? proxied(random, hello) : hello;
 			const socket = this.#openSocket("client", prologue, randomAddress(random));
+			// The handshake of one that says no more never ends.
+			const inBytes = prologue.cut ? -1 : inside.bytes.length;
+			if (speaksTls) this.#speakTls(socket, prologue.bytes.length - inBytes);
 			if (asks && !prologue.cut) this.#giveRequests(socket, prologue.bytes.length);
 			socket.takenBefore = prologue.headerBytes;
 			socket.speaks = prologue.speaks;
@@ -122,6 +133,12 @@ export class Peers implements OtherEnds {
 			other.serves.stir(other, this.#kernel);
 			return;
 		}
+	}
+
+	/** The other end speaks TLS; its part of the handshake ends there in its stream. */
+	#speakTls(socket: SimulatedSocket, shakeEnd: number): void {
+		socket.shakeEnd = shakeEnd;
+		socket.saysGoodbye = this.#random.chance(0.7);
 	}
 
 	#giveRequests(socket: SimulatedSocket, start: number): void {
@@ -156,7 +173,12 @@ export class Peers implements OtherEnds {
 		const board = unix ? Number(String.fromCharCode(...address.subarray(3, -1))) : at(address, 7);
 		socket.fate = calm ? "accepted" : (this.#fates[board] ?? "accepted");
 		if (!calm && random.chance(this.#patient ? 0.02 : 0.1)) socket.fate = random.pick(FATES);
-		if (this.#takesRequests(board)) socket.serves = this.newServer();
+		const manner = this.#manner(board);
+		if (manner.isSecured) {
+			socket.incoming.append(new Uint8Array(this.#random.magnitude(3_000)));
+			this.#speakTls(socket, socket.incoming.scripted);
+		}
+		if (manner.takesRequests) socket.serves = this.newServer();
 		if (unix) {
 			// A Unix socket answers at once.
 			if (socket.fate === "hangs") return -EAGAIN;
@@ -180,6 +202,7 @@ export class Peers implements OtherEnds {
 		}
 		if (socket.dead) return;
 		if (socket.throttled && random.chance(0.4)) kernel.unthrottle(socket);
+		if (random.chance(0.5)) kernel.endRecord(socket);
 		if ((socket.resetDue && random.chance(0.5)) || random.chance(temper.resets)) {
 			kernel.kill(socket, random.chance(0.85) ? ECONNRESET : random.pick([ETIMEDOUT, EHOSTUNREACH]));
 			return;
@@ -210,7 +233,8 @@ export class Peers implements OtherEnds {
 			const burst = whole ? left : temper.burst;
 			const count = Math.min(most, random.chance(0.5) ? burst : random.magnitude(burst));
 			if (count <= 0) return;
-			if (random.chance(temper.urges)) kernel.deliverUrgent(socket, count);
+			const urges = socket.shakeEnd === Number.POSITIVE_INFINITY ? temper.urges : 0;
+			if (random.chance(urges)) kernel.deliverUrgent(socket, count);
 			else kernel.deliver(socket, count);
 			if (socket.asks !== undefined && random.chance(0.2)) this.#stir();
 		} else if (!temper.staysOpen && random.chance(socket.asks?.isDone === false ? 0.005 : 0.3)) {
@@ -250,6 +274,7 @@ export class Peers implements OtherEnds {
 			if (socket.dead) continue;
 			kernel.unthrottle(socket);
 			kernel.acknowledge(socket, socket.queued);
+			kernel.endRecord(socket);
 			if (socket.finished) continue;
 			const room = WINDOW_BYTES - socket.available;
 			if (socket.serves !== undefined) {

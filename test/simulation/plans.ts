@@ -1,9 +1,16 @@
 /** Random configurations: small limits and short deadlines, so that every bound is met often. */
 import type { Balance, RouteConfig } from "../../src/config/config.js";
 import { encodeInternet, encodeUnix } from "../../src/kernel/sockaddr.js";
-import type { HttpPlan, ListenerPlan, Plan, Policy, RoutePlan } from "../../src/reactor/plan.js";
+import type {
+	HttpPlan,
+	ListenerPlan,
+	Plan,
+	Policy,
+	RoutePlan,
+	TlsEntryPlan,
+} from "../../src/reactor/plan.js";
 import { SHARE_ALL } from "../../src/reactor/request-log.js";
-import type { PoolPlan, UpstreamPlan } from "../../src/upstream/plan.js";
+import type { AddressPlan, PoolPlan, UpstreamPlan } from "../../src/upstream/plan.js";
 import { NO_LIMITS, NO_REQUESTS } from "../reactor/no-limits.js";
 import type { Random } from "./random.js";
 
@@ -47,6 +54,10 @@ export interface Traits {
 	readonly requests: number;
 	/** Deadlines are long, limits and failures rare, upstreams few: much is answered, and over few connections. */
 	readonly patient: boolean;
+	/** Which listeners terminate TLS, whatever name is asked for. */
+	readonly terminates: readonly boolean[];
+	/** How likely an upstream's address is to be spoken to through TLS. */
+	readonly upstreamTls: number;
 	/** Each request has a record. */
 	readonly logsAll: boolean;
 }
@@ -56,7 +67,11 @@ export function randomTraits(random: Random): Traits {
 	const readsRequests = Array.from({ length: LISTENERS }, () => random.chance(reads));
 	const some = readsRequests.includes(true);
 	const patient = some && random.chance(0.75);
-	return { readsRequests, requests: some ? 0.9 : 0, patient, logsAll: random.chance(0.3) };
+	const terminating = random.pick([0, 0, 0.4, 1]);
+	const terminates = Array.from({ length: LISTENERS }, () => random.chance(terminating));
+	const upstreamTls = random.pick([0, 0, 0.3, 1]);
+	const logsAll = random.chance(0.3);
+	return { readsRequests, requests: some ? 0.9 : 0, patient, terminates, upstreamTls, logsAll };
 }
 
 export function randomPolicy(random: Random, { patient }: Traits): Policy {
@@ -141,6 +156,7 @@ export function randomListener(
 		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
 		...NO_REQUESTS,
 		...(readsRequests ? { readsRequests, logRequests, http: randomHttp(random) } : {}),
+		tls: traits.terminates[slot] === true ? [certificate(random.below(3))] : [],
 		proxyRequired,
 		trusted: [
 			// Some clients' addresses are not trusted.
@@ -149,6 +165,22 @@ export function randomListener(
 		],
 		routes,
 	};
+}
+
+/** A certificate for whatever name. `number`: another one than before is another context. */
+function certificate(number: number): TlsEntryPlan {
+	const file = { file: "", text: "" };
+	const server = { names: ["*"], cert: file, key: file, alpn: [] };
+	return { names: server.names, server, identity: `certificate ${number}` };
+}
+
+export function isTerminated(plan: ListenerPlan): boolean {
+	return plan.tls.length > 0;
+}
+
+/** How an address is spoken to through TLS. */
+function clientTls(number: number): NonNullable<AddressPlan["tls"]> {
+	return { client: { serverName: "", verify: false, alpn: [] }, identity: `way ${number}` };
 }
 
 export function randomUpstream(random: Random, slot: number, traits: Traits): UpstreamPlan {
@@ -172,7 +204,8 @@ export function randomUpstream(random: Random, slot: number, traits: Traits): Up
 				index === ADDRESSES - 1
 					? encodeUnix(`/${board}`)
 					: encodeInternet(Uint8Array.of(10, 2, 2, board), 1_000 + board);
-			return { board, sockaddr, hash: Math.imul(board + 1, 0x9e3779b1) };
+			const tls = random.chance(traits.upstreamTls) ? { tls: clientTls(random.pick([1, 1, 1, 2])) } : {};
+			return { board, sockaddr, hash: Math.imul(board + 1, 0x9e3779b1), ...tls };
 		}),
 	};
 }

@@ -8,6 +8,8 @@ const HELLOS: readonly Uint8Array[] = ["tls-", "http-", "ssh-", "h2c-"].flatMap(
 	sampleNames(prefix).map(sample),
 );
 
+const TLS_HELLOS: readonly Uint8Array[] = sampleNames("tls-").map(sample);
+
 const OTHERS: readonly Uint8Array[] = [
 	latin1("EHLO mail.example\r\n"),
 	latin1("\x00\x01\x02\x03 nothing known"),
@@ -46,6 +48,12 @@ export const NOTHING: Prologue = {
 	cut: false,
 	speaks: DECIDES,
 };
+
+/** Within TLS: behind a hello, which asks for some name or none, and the rest of its handshake. */
+export function secured(random: Random, inside: Prologue): Prologue {
+	const rest = new Uint8Array(random.chance(0.3) ? 0 : random.magnitude(400));
+	return { ...inside, bytes: Buffer.concat([random.pick(TLS_HELLOS), rest, inside.bytes]) };
+}
 
 /** With a PROXY header in front, mostly. */
 export function proxied(random: Random, hello: Prologue): Prologue {

@@ -2,7 +2,17 @@
 import { CHUNKS_OVER } from "../../src/protocol/http/chunked.js";
 import { at } from "../../src/reactor/at.js";
 import { ANSWERED, REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/exchanges.js";
-import { DIAL, EXCHANGE, FREE, NONE, REFUSED, RELAY, REQUEST, SNIFF } from "../../src/reactor/table.js";
+import {
+	DIAL,
+	EXCHANGE,
+	FREE,
+	NONE,
+	REFUSED,
+	RELAY,
+	REQUEST,
+	SECURE,
+	SNIFF,
+} from "../../src/reactor/table.js";
 import { aheadOf, unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkOwners, isBlocked } from "./invariants.js";
@@ -28,11 +38,11 @@ export function checkSettled(world: World): void {
 		if (client === undefined) violated(`row ${slot} has no socket`);
 		const peer = at(table.peer, slot);
 		const link = peer === NONE ? undefined : world.kernel.socketAt(at(table.fd, peer));
-		if (state === SNIFF && (client.finished || client.dead))
+		if ((state === SNIFF || state === SECURE) && (client.finished || client.dead))
 			violated(`client ${slot} has ended, and is still looked at`);
 		if (state === REFUSED && (client.finished || client.dead || client.available >= client.lowWater))
 			violated(`client ${slot} was refused, and is not listened to`);
-		if (state === DIAL && link !== undefined && !link.connecting)
+		if (state === DIAL && link !== undefined && !link.connecting && at(table.state, peer) !== SECURE)
 			violated(`the upstream of client ${slot} has answered, and nobody heard`);
 		// One that was gone when its hello was looked at is dialled for: what it said is still delivered.
 		if (state === DIAL && client.diedIn === DIAL)
@@ -44,6 +54,10 @@ export function checkSettled(world: World): void {
 	}
 }
 
+function owesAnswer(socket: SimulatedSocket): boolean {
+	return (socket.secured?.owes ?? 0) > 0 && !socket.writable;
+}
+
 /** A client whose requests are read, at rest. */
 function checkWaiting(
 	world: World,
@@ -53,6 +67,8 @@ function checkWaiting(
 ): void {
 	const { table } = world.reactor.core;
 	const waits = isBlocked(world, slot);
+	// TLS reads no further before it has answered.
+	if (owesAnswer(client) || (link !== undefined && owesAnswer(link))) return;
 	if (waits && client.writable) violated(`client ${slot} waits for room that is there`);
 	// One that was gone before it was asked for is still answered.
 	if (!waits && (client.diedIn === REQUEST || client.diedIn === EXCHANGE))
@@ -61,7 +77,7 @@ function checkWaiting(
 		if (waits) return;
 		if (client.finished) violated(`client ${slot} has ended between requests, and is still waited for`);
 		const head = client.asks?.current?.headEnd ?? client.incoming.arrived + 1;
-		if (client.urgentAt < 0 && client.asks?.confused === false && client.incoming.arrived >= head)
+		if (client.urgentAt < 0 && client.asks?.confused === false && client.taken + client.available >= head)
 			violated(`client ${slot} has sent a request, and nobody reads it`);
 		return;
 	}
@@ -99,6 +115,7 @@ function checkStuck(world: World, from: number, source: SimulatedSocket, target:
 	const { table } = world.reactor.core;
 	const to = at(table.peer, from);
 	const waits = isBlocked(world, to);
+	if (owesAnswer(source)) return;
 	// A reset that comes with an end shows with the next write or with a deadline; one behind bytes, when those are sent on.
 	if (!waits && source.diedIn === RELAY && (!source.finished || source.diedEnded))
 		violated(`descriptor ${source.fd} was reset, and its session lives on (row ${from})`);
@@ -117,7 +134,7 @@ export function longestEndMs(world: World): number {
 	let requestsMs = 0;
 	for (const policy of core.policies) {
 		const { handshakeMs, silenceMs, connectMs, idleMs, halfClosedMs } = policy;
-		longestMs = Math.max(longestMs, handshakeMs + silenceMs + connectMs + idleMs + halfClosedMs);
+		longestMs = Math.max(longestMs, handshakeMs + silenceMs + 2 * connectMs + idleMs + halfClosedMs);
 		const requestMs = policy.requestHeadMs + policy.responseHeadMs + policy.keepAliveMs + RATE_WINDOW_MS;
 		requestsMs = Math.max(requestsMs, REQUESTS_MAX * requestMs);
 	}

@@ -2,7 +2,7 @@
 import { at } from "../../src/reactor/at.js";
 import { CHUNK_BYTES, LIVE_SESSIONS } from "../../src/reactor/core.js";
 import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/reasons.js";
-import { BLOCKED, DIAL, FREE, NONE, REFUSED, REQUEST, SNIFF } from "../../src/reactor/table.js";
+import { BLOCKED, DIAL, FREE, NONE, REFUSED, REQUEST, SECURE, SNIFF } from "../../src/reactor/table.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { memoryOf } from "./simulated-kernel.js";
 import { violated } from "./trace.js";
@@ -46,7 +46,11 @@ function isCaused(world: World, client: SimulatedSocket, reason: number): boolea
 	const { core } = reactor;
 	if (reason === MEMORY_PRESSURE)
 		return (
-			kernel.lacksMemory || operator.current?.kind === "shedMemory" || lacksBuffers(world) || isInHead(client)
+			kernel.lacksMemory ||
+			operator.current?.kind === "shedMemory" ||
+			lacksBuffers(world) ||
+			isInHead(world, client) ||
+			hasNoTlsUpstream(world)
 		);
 	return (
 		kernel.lacksDescriptors ||
@@ -68,12 +72,19 @@ function isShed(world: World, slot: number, client: SimulatedSocket, reason: num
 	const { core } = world.reactor;
 	const { table } = core;
 	if (!client.registered) return false; // it was just accepted
+	if (reason === MEMORY_PRESSURE && (client.hasNoTls || hasNoTlsUpstream(world))) return false;
 	const peer = at(table.peer, slot);
 	if (isUnderWay(world, slot)) return false;
-	if (reason === MEMORY_PRESSURE && isInHead(client)) return false;
+	if (reason === MEMORY_PRESSURE && isInHead(world, client)) return false;
 	if (at(table.state, slot) !== DIAL) return true;
 	// Its upstream could not be watched, or its header not be kept.
 	return !(reason === MEMORY_PRESSURE && (peer === NONE || world.kernel.lacksMemory || lacksBuffers(world)));
+}
+
+/** TLS could not be begun with its upstream: for want of memory, or because that has not taken all of a PROXY header. */
+function hasNoTlsUpstream({ closedLink }: World): boolean {
+	if (closedLink === undefined || closedLink.shakeEnd === Number.POSITIVE_INFINITY) return false;
+	return closedLink.hasNoTls || closedLink.secured === undefined;
 }
 
 /** What an upstream does not take of a PROXY header could not be kept. What was put back of its client is free by now. */
@@ -84,7 +95,10 @@ function lacksBuffers({ reactor, closedAhead }: World): boolean {
 }
 
 /** The rest of an answer's head could not be kept: what could be by now is what its own session held. */
-function isInHead(client: SimulatedSocket): boolean {
+function isInHead({ closedLink, turns }: World, client: SimulatedSocket): boolean {
+	// Through TLS a head that comes in records needs a chunk, and the oldest that has one makes room.
+	if (client.partner === undefined && client.aheadTurn === turns - 1) return true;
+	if (client.partner === undefined && (client.isOpenTls || closedLink?.isOpenTls === true)) return true;
 	return client.asks !== undefined && (client.asks.reader.text !== "" || client.asks.confused);
 }
 
@@ -93,7 +107,7 @@ function isUnderWay(world: World, slot: number): boolean {
 	const { table } = world.reactor.core;
 	const state = at(table.state, slot);
 	return (
-		(state === SNIFF && at(table.upstream, slot) !== NONE) ||
+		((state === SNIFF || state === SECURE) && at(table.upstream, slot) !== NONE) ||
 		(state === DIAL && at(table.peer, slot) === NONE) ||
 		(state === REQUEST && isRequesting(world, slot))
 	);
@@ -146,7 +160,7 @@ function hasEarnedLess(world: World, other: number, slot: number, memory: boolea
 
 function isUnrecognized(world: World, slot: number): boolean {
 	const state = at(world.reactor.core.table.state, slot);
-	return state === SNIFF || state === REFUSED;
+	return state === SNIFF || state === SECURE || state === REFUSED;
 }
 
 function isQuiet(world: World, slot: number): boolean {

@@ -102,7 +102,8 @@ export class SimulatedKernel implements Kernel {
 	#spoilIn = 30;
 
 	constructor(random: Random, faults: Faults, trace: Trace, arenaBytes: number, startMs: number) {
-		this.memory = Buffer.alloc(arenaBytes);
+		// As in production: a slice of a Buffer would be no copy.
+		this.memory = new Uint8Array(arenaBytes);
 		this.nowMs = startMs;
 		this.#random = random;
 		this.#faults = faults;
@@ -254,7 +255,7 @@ export class SimulatedKernel implements Kernel {
 			socket.lowWater = Math.max(1, value);
 			this.#trace.note(SET_OPTION, fd, value, 0);
 			// tcp_set_rcvlowat: signals at once when what is there suffices.
-			if (socket.available >= socket.lowWater || socket.finished) this.readiness.changed(socket, EPOLLIN);
+			if (socket.waiting >= socket.lowWater || socket.finished) this.readiness.changed(socket, EPOLLIN);
 			return 0;
 		}
 		noteOption(socket, level, option, value);
@@ -271,7 +272,7 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	peek(fd: number, offset: number, length: number): number {
-		const socket = this.#socket(fd, "peek");
+		const socket = this.#beneathNothing(fd, "peek");
 		if (length === 1 && this.#spoils("blind_pool")) return -EAGAIN;
 		this.#range(offset, length, "peek");
 		const count = this.#readable(socket, length);
@@ -284,7 +285,7 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	receive(fd: number, offset: number, length: number): number {
-		const socket = this.#socket(fd, "receive");
+		const socket = this.#beneathNothing(fd, "receive");
 		this.#range(offset, length, "receive");
 		const count = this.#readable(socket, length);
 		if (count > 0) {
@@ -297,6 +298,13 @@ export class SimulatedKernel implements Kernel {
 
 	discard(fd: number, length: number): number {
 		const socket = this.#socket(fd, "discard");
+		if (socket.isOpenTls) {
+			// Nobody reads it through TLS any more.
+			const thrown = this.fetch(socket, length);
+			socket.throwAway();
+			this.#trace.note(DISCARD, fd, length, thrown);
+			return thrown;
+		}
 		const count = this.#readable(socket, length);
 		if (count > 0) this.#take(socket, count + this.#miscount(socket, count));
 		this.#trace.note(DISCARD, fd, length, count);
@@ -311,6 +319,46 @@ export class SimulatedKernel implements Kernel {
 	#take(socket: SimulatedSocket, count: number): void {
 		socket.taken += count;
 		if (socket.taken > socket.urgentAt) socket.urgentAt = -1;
+	}
+
+	/** A socket over which no TLS session reads and writes: what it would not notice spoils it. */
+	#beneathNothing(fd: number, call: string): SimulatedSocket {
+		const socket = this.#socket(fd, call);
+		if (socket.secured !== undefined && !socket.secured.freed && socket.fetched > 0)
+			violated(`${call} on descriptor ${fd}, beneath its TLS session`);
+		return socket;
+	}
+
+	/** A TLS session takes bytes. */
+	fetch(socket: SimulatedSocket, length: number): number {
+		this.#meanwhile(socket);
+		if (this.#random.chance(this.#faults.emptyRead)) {
+			socket.reported = socket.taken;
+			this.readiness.changed(socket, 0);
+			return -EAGAIN;
+		}
+		let count = Math.min(length, socket.waiting);
+		if (count > 0) socket.fetch(count);
+		else count = this.#nothingReadable(socket);
+		this.#trace.note(RECEIVE, socket.fd, length, count);
+		return count;
+	}
+
+	/** A TLS session sends bytes that are no content as they are. `isLast`: whoever closes it says goodbye. */
+	put(socket: SimulatedSocket, length: number, isLast = false): number {
+		if (!isLast) this.#meanwhile(socket);
+		let count = -EINTR;
+		while (count === -EINTR) count = this.#roomFor(socket, length);
+		if (count > 0) this.#queue(socket, count);
+		this.#trace.note(SEND, socket.fd, length, count);
+		return count;
+	}
+
+	/** Now and then no memory is left. */
+	isShortOfMemory(): boolean {
+		if (!this.#random.chance(this.#faults.unwatchable)) return false;
+		this.lacksMemory = true;
+		return true;
 	}
 
 	/** What a read of up to `length` bytes would return: tcp_recvmsg(). */
@@ -332,6 +380,11 @@ export class SimulatedKernel implements Kernel {
 			const count = Math.min(length, socket.available);
 			return socket.urgentAt > socket.taken ? Math.min(count, socket.urgentAt - socket.taken) : count;
 		}
+		return this.#nothingReadable(socket);
+	}
+
+	/** What a read says that finds no bytes. */
+	#nothingReadable(socket: SimulatedSocket): number {
 		if (socket.finished) return 0;
 		if (socket.error !== 0) {
 			const { error } = socket;
@@ -342,7 +395,7 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	send(fd: number, offset: number, length: number): number {
-		const socket = this.#socket(fd, "send");
+		const socket = this.#beneathNothing(fd, "send");
 		this.#range(offset, length, "send");
 		this.witness?.trying(socket);
 		const count = this.#sendable(socket, length);
@@ -363,8 +416,12 @@ export class SimulatedKernel implements Kernel {
 
 	/** How much a send of `length` bytes would take: tcp_sendmsg(). */
 	#sendable(socket: SimulatedSocket, length: number): number {
-		const random = this.#random;
 		this.#meanwhile(socket);
+		return this.#roomFor(socket, length);
+	}
+
+	#roomFor(socket: SimulatedSocket, length: number): number {
+		const random = this.#random;
 		if (socket.connecting) violated(`a send on descriptor ${socket.fd}, which is still connecting`);
 		if (socket.shut) violated(`a send on descriptor ${socket.fd} after its direction was ended`);
 		if (socket.dead) {
@@ -394,6 +451,10 @@ export class SimulatedKernel implements Kernel {
 
 	#sent(socket: SimulatedSocket, count: number): void {
 		socket.sent += count;
+		this.#queue(socket, count);
+	}
+
+	#queue(socket: SimulatedSocket, count: number): void {
 		if (socket.queued === 0) socket.queuedSinceMs = this.nowMs;
 		socket.queued += count;
 		if (socket.peerGone) socket.resetDue = true;
@@ -538,9 +599,21 @@ export class SimulatedKernel implements Kernel {
 
 	/** Bytes arrive. */
 	deliver(socket: SimulatedSocket, count: number): void {
-		socket.incoming.arrived += count;
-		this.#trace.note(PEER_WRITES, socket.fd, count, socket.incoming.arrived);
-		if (socket.available >= socket.lowWater) this.readiness.changed(socket, EPOLLIN);
+		const { incoming } = socket;
+		incoming.arrived += count;
+		this.#trace.note(PEER_WRITES, socket.fd, count, incoming.arrived);
+		// What is scripted may come in a record whose end comes later.
+		socket.wroteRecords(
+			count,
+			this.#random,
+			incoming.arrived < incoming.scripted && this.#random.chance(0.5),
+		);
+		if (socket.waiting >= socket.lowWater) this.readiness.changed(socket, EPOLLIN);
+	}
+
+	/** The rest of a record arrives, if there is one. */
+	endRecord(socket: SimulatedSocket): void {
+		if (socket.endRecord()) this.readiness.changed(socket, EPOLLIN);
 	}
 
 	/** Bytes arrive, with urgent data among them. */
@@ -554,6 +627,7 @@ export class SimulatedKernel implements Kernel {
 	/** The peer's FIN arrives. */
 	finish(socket: SimulatedSocket): void {
 		if (socket.finished || socket.dead) return;
+		socket.endRecord();
 		socket.finished = true;
 		this.#trace.note(PEER_ENDS, socket.fd, 0, 0);
 		this.readiness.changed(socket, EPOLLIN | EPOLLRDHUP);
@@ -616,7 +690,7 @@ export class SimulatedKernel implements Kernel {
 
 /** What a socket's buffers hold, without what the kernel adds for its own bookkeeping. */
 export function memoryOf(socket: SimulatedSocket): number {
-	return socket.queued + socket.available;
+	return socket.queued + socket.waiting;
 }
 
 const TURN = operation("turn");

@@ -168,11 +168,13 @@ export class SimulatedReadiness implements Readiness {
 			if (this.#count >= most) {
 				// It has come before this wait returns, so it is no answer to what is asked from now on.
 				watched.noteReport();
+				watched.passedOver = true;
 				this.#mayHaveMore = true;
 				kept.push(watched);
 				continue;
 			}
-			if (random.chance(late)) {
+			// Whoever found no place in the last batch is in the next one.
+			if (!watched.passedOver && random.chance(late)) {
 				kept.push(watched);
 				continue;
 			}
@@ -198,6 +200,7 @@ export class SimulatedReadiness implements Readiness {
 		this.#registrations[event] = watched.registration;
 		this.#sources[event] = watched;
 		watched.noteReport();
+		watched.passedOver = false;
 		this.#trace.note(EVENT, watched.fd, flags, watched.slot);
 	}
 

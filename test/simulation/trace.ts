@@ -33,6 +33,12 @@ const OPERATIONS = [
 	"room again",
 	"clock",
 	"command",
+	"tls open",
+	"tls handshake",
+	"tls peek",
+	"tls read",
+	"tls write",
+	"tls shutdown",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

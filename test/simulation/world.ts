@@ -18,13 +18,14 @@ import { CALM, type Faults, type Mutant, randomFaults } from "./faults.js";
 import { checkTurn } from "./invariants.js";
 import { Onlooker } from "./onlooker.js";
 import { Operator } from "./operator.js";
-import { Peers } from "./peers.js";
+import { type Manner, Peers } from "./peers.js";
 import { ADDRESSES, randomTraits, type Traits } from "./plans.js";
 import { Random } from "./random.js";
 import { checkEnd, checkSettled, longestEndMs } from "./rest.js";
 import { Rests } from "./rests.js";
 import { SimulatedKernel } from "./simulated-kernel.js";
 import type { Surroundings } from "./simulated-readiness.js";
+import { SimulatedTls } from "./simulated-tls.js";
 import { spoil } from "./spoil.js";
 import { operation, Trace, violated } from "./trace.js";
 import { WatchedSources } from "./watched-sources.js";
@@ -52,6 +53,7 @@ export class World implements Surroundings {
 	readonly mutant: Mutant;
 	readonly traits: Traits;
 	readonly kernel: SimulatedKernel;
+	readonly tls: SimulatedTls;
 	readonly reactor: Reactor;
 	readonly peers: Peers;
 	readonly operator: Operator;
@@ -124,8 +126,9 @@ export class World implements Surroundings {
 		this.#faults = randomFaults(random, this.traits.patient ? 0.3 : 0.1);
 		this.kernel = this.#makeKernel();
 		this.peers = new Peers(this.kernel, random, random.chance(short ? 0.8 : 0.1), this.traits, (board) =>
-			this.#takesRequests(board),
+			this.#mannerOf(board),
 		);
+		this.tls = new SimulatedTls(this.kernel, random, this.trace, random.chance(0.4));
 		this.operator = new Operator(this);
 		this.rests = new Rests(this);
 		this.kernel.others = this.peers;
@@ -157,6 +160,7 @@ export class World implements Surroundings {
 			},
 			(notice) => this.operator.noticed(notice),
 			() => this.operator.take(),
+			() => this.tls,
 		);
 		const { core }: { core: Replaceable } = this.reactor;
 		core.sources = this.sources;
@@ -185,9 +189,10 @@ export class World implements Surroundings {
 		this.met.set(what, (this.met.get(what) ?? 0) + 1);
 	}
 
-	#takesRequests(board: number): boolean {
-		const { upstreams } = this.reactor.core;
-		return upstreams.get(Math.floor(board / ADDRESSES))?.plan.pool != null;
+	#mannerOf(board: number): Manner {
+		const plan = this.reactor.core.upstreams.get(Math.floor(board / ADDRESSES))?.plan;
+		const address = plan?.addresses.find((each) => each.board === board);
+		return { takesRequests: plan?.pool != null, isSecured: address?.tls !== undefined };
 	}
 
 	/** Runs `turns` turns, then lets everything end. */

@@ -3,7 +3,8 @@
  * caller's. Production passes `Openssl`; tests may pass a simulated one.
  *
  * Results: >= 0 is success; -1 … -4095 is `-errno`, as with the `Kernel`; the four below are neither.
- * After TRUNCATED, FAILED or an errno a session is good for `free` and nothing else.
+ * After TRUNCATED or FAILED, or an errno of a handshake or a read, a session is good for `free` and nothing else. After an
+ * errno of a write nothing more can be said, but what had come may still be read: an early answer, and then a reset, is common.
  */
 import type { ClientOptions } from "./client.js";
 import type { ServerOptions } from "./server.js";
@@ -22,7 +23,8 @@ export interface Tls {
 	handshake(session: number): number;
 	/**
 	 * Copies decrypted bytes and leaves them in the session. It shows *the first record that is not read yet*,
-	 * however much follows: who needs more than that has to read it, and keep it. 0 is the end of the stream.
+	 * however much follows: who needs more than that has to read it, and keep it. What it has shown a read can take at
+	 * once, whatever has happened since. 0 is the end of the stream.
 	 */
 	peek(session: number, offset: number, length: number): number;
 	/**
