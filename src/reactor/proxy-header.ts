@@ -18,7 +18,8 @@ const HEADER_OUT_AT = 32 * 1024;
 
 /** TLS or requests stand behind it, and are read before anybody is dialled: it is kept for whoever has to be told. */
 export function takeProxyHeader(core: Core, client: number): void {
-	readHeader(core, client, core.saysProxyHeaders);
+	// The scratch space, where what stands behind it may lie by now, is left alone when it was taken before.
+	if (at(core.table.proxyHeaderBytes, client) > 0) readHeader(core, client, core.saysProxyHeaders);
 }
 
 /**
