@@ -118,7 +118,8 @@ function look(core: Core, listener: ReactorListener, slot: number, count: number
 	}
 	const verdict = recognize(kernel.memory, start, count, recognition);
 	const isInside = isSecured(core, slot);
-	table.protocol[slot] = recognition.protocol;
+	// Inside TLS, what tells nothing leaves it at that.
+	if (!isInside || recognition.protocol !== PROTOCOL_UNKNOWN) table.protocol[slot] = recognition.protocol;
 	if (!isInside && verdict === COMPLETE && recognition.protocol === PROTOCOL_TLS) {
 		const { name, nameLength } = recognition;
 		const entry = listener.certificates.find(name, nameLength);
@@ -303,7 +304,8 @@ function takeUndecided(
 	if (protocol === HALF_SAID) return false;
 	const route = namelessRoute(core, listener, slot, protocol);
 	if (route === undefined || !(mayRefuse || isRelayed(core, route))) return false;
-	core.table.protocol[slot] = protocol;
+	// Silence is no protocol: inside TLS it stays that one.
+	if (protocol !== PROTOCOL_UNKNOWN) core.table.protocol[slot] = protocol;
 	takeRoute(core, listener, slot, protocol);
 	return true;
 }
