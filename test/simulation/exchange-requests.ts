@@ -120,13 +120,14 @@ function checkRetry(request: ScriptedRequest): void {
 }
 
 function checkHead(request: ScriptedRequest, head: Head, client: SimulatedSocket): void {
-	const { id, method, target, minor, host, framing, length, expects, upgrades } = request;
+	const { id, method, target, host, framing, length, expects, upgrades } = request;
 	const { fields } = head;
 	const is = (name: string, value: string | undefined) => {
 		if (fields.get(name) !== value)
 			violated(`request ${id} goes out with ${name}: ${fields.get(name)}, not ${value}`);
 	};
-	if (head.line !== `${method} ${target} HTTP/1.${minor}`) violated(`request ${id} becomes ${head.line}`);
+	// Whatever its client speaks: RFC 9110, 6.2.
+	if (head.line !== `${method} ${target} HTTP/1.1`) violated(`request ${id} becomes ${head.line}`);
 	is("x-request", id);
 	is("host", host);
 	is("content-length", framing === "length" ? String(length) : undefined);

@@ -94,17 +94,14 @@ export function randomResponse(
 		return { text, response: placed(shape, id, request, link, text.length, text.length, "head") };
 	}
 	if (request?.upgrades === true && random.chance(0.75)) return upgraded(id, request, link);
-	const speaks11 = request === undefined || request.minor === 1;
 	const status = random.pick([200, 200, 200, 201, 404, 204, 304]);
 	const hasBody = request?.method !== "HEAD" && status !== 204 && status !== 304;
-	// An answer to 1.0 is never chunked; one that nobody asked for must not depend on what is asked.
+	// Upstreams are asked in 1.1, whatever the client speaks. What nobody asked for must not depend on what is asked.
 	const framings: readonly Framing[] =
 		request === undefined
 			? ["length"]
-			: speaks11
-				? ["length", "length", "length", "chunked", "chunked", "close", "close"]
-				: ["length", "close"];
-	const framing = isFaulty && hasBody && speaks11 ? "chunked" : random.pick(framings);
+			: ["length", "length", "length", "chunked", "chunked", "close", "close"];
+	const framing = isFaulty && hasBody ? "chunked" : random.pick(framings);
 	const fault = isFaulty && hasBody && framing === "chunked" ? "body" : "none";
 	const length = hasBody && request !== undefined ? randomLength(random, bulk) : 0;
 	const minor = framing !== "chunked" && random.chance(0.05) ? 0 : 1;
