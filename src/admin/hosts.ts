@@ -5,9 +5,12 @@
  */
 import { isIP } from "node:net";
 
-/** `host`: the Host field. Without one it was no browser that asked. */
-export function isAllowedHost(host: string | undefined, names: readonly string[]): boolean {
-	if (host === undefined) return true;
+/** `hosts`: what a request says, in its Host field and elsewhere. Without any it was no browser that asked. */
+export function areAllowedHosts(hosts: readonly string[], names: readonly string[]): boolean {
+	return hosts.every((host) => isAllowed(host, names));
+}
+
+function isAllowed(host: string, names: readonly string[]): boolean {
 	const [, bracketed, plain = ""] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(host) ?? [];
 	if (bracketed !== undefined) return isIP(bracketed) === 6;
 	const name = plain.toLowerCase().replace(/\.$/, "");

@@ -1,6 +1,6 @@
 /** The admin port: metrics and health, over Node's own HTTP server. It never touches a relayed byte. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isAllowedHost } from "./hosts.js";
+import { areAllowedHosts } from "./hosts.js";
 import { renderMetrics } from "./metrics.js";
 import type { AdminView } from "./view.js";
 import { Visitors } from "./visitors.js";
@@ -34,8 +34,8 @@ async function answer(
 	visitors: Visitors,
 	view: AdminView,
 ): Promise<void> {
-	const path = pathOf(request.url ?? "/");
-	const { status, type, body } = await answerTo(request, path, response, visitors, view);
+	const { path, hosts } = targetOf(request);
+	const { status, type, body } = await answerTo(request.method ?? "", path, hosts, response, visitors, view);
 	// It has gone meanwhile.
 	if (response.destroyed) return;
 	response.writeHead(status, {
@@ -54,21 +54,31 @@ async function answer(
 /** Asked by load balancers and orchestrators under whatever name they know; a word, and no secret. Always answered. */
 const HEALTH: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
-/** Cut by hand: a request target need not be a URL, and parsing one that is none throws. */
-function pathOf(target: string): string {
-	return target.split("?", 1)[0] ?? "";
+/**
+ * What is asked for, and every name that it is asked under: of a whole URL as well (RFC 9112, 3.2.2). Cut by hand, because a
+ * request target need not be a URL, and parsing one that is none throws.
+ */
+function targetOf({ url = "/", headersDistinct }: IncomingMessage): {
+	path: string;
+	hosts: readonly string[];
+} {
+	const [, authority, rest = url] = /^http:\/\/([^/?]*)(.*)$/i.exec(url) ?? [];
+	const [path = ""] = rest.split("?", 1);
+	const { host = [] } = headersDistinct;
+	return { path: path || "/", hosts: authority === undefined ? host : [authority, ...host] };
 }
 
 /** Whatever goes wrong with an answer, it must not end the process. */
 async function answerTo(
-	{ method = "", headers }: IncomingMessage,
+	method: string,
 	path: string,
+	hosts: readonly string[],
 	response: ServerResponse,
 	visitors: Visitors,
 	view: AdminView,
 ): Promise<Answer> {
 	if (!HEALTH.has(path)) {
-		if (!isAllowedHost(headers.host, view.adminHosts())) return { status: 403, body: FOREIGN_HOST };
+		if (!areAllowedHosts(hosts, view.adminHosts())) return { status: 403, body: FOREIGN_HOST };
 		if (LONG.has(path) && !visitors.mayAnswerLong(response)) return { status: 503, body: BUSY };
 	}
 	try {

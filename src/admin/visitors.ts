@@ -23,7 +23,8 @@ const LOOK_MS = 250;
 export class Visitors {
 	/** Since when, the longest first. */
 	readonly #waiting = new Map<Socket, number>();
-	readonly #answered = new Set<Socket>();
+	/** Answers under way. `isLast`: its connection is closed behind it. */
+	readonly #answered = new Map<Socket, { readonly response: ServerResponse; isLast: boolean }>();
 	#longAnswers = 0;
 	#timer: NodeJS.Timeout | undefined;
 	readonly #now: () => number;
@@ -42,16 +43,20 @@ export class Visitors {
 	}
 
 	/**
-	 * Its request is there, and will be answered. False: it is closed, because it asked again before it had taken its
-	 * answer. Nobody who monitors does so, and answers would pile up here.
+	 * Its request is there, and will be answered. False: it asked again before it had taken its answer. That one is its last
+	 * (RFC 9112, 9.3.2: it has to ask again then), and nothing more is read from it, or answers would pile up here.
 	 */
 	asked(socket: Socket, response: ServerResponse): boolean {
-		if (this.#answered.has(socket)) {
-			socket.destroy();
+		const before = this.#answered.get(socket);
+		if (before !== undefined) {
+			if (before.isLast) return false;
+			before.isLast = true;
+			socket.pause();
+			before.response.once("close", () => socket.destroy());
 			return false;
 		}
 		this.#waiting.delete(socket);
-		this.#answered.add(socket);
+		this.#answered.set(socket, { response, isLast: false });
 		const late = setTimeout(() => socket.destroy(), ANSWER_MS);
 		late.unref();
 		// Taken by the kernel, or cut.

@@ -171,6 +171,19 @@ test("pages are shown under addresses, localhost and the names that were given, 
 		assert.equal(await status(host, "/healthz"), "200", "load balancers use the names they know");
 		assert.equal(await status(host, "/readyz"), "200");
 	}
+	// Every name counts that a request says, a whole URL's as well (RFC 9112, 3.2.2).
+	for (const [target, fields, expected] of [
+		["http://localhost/metrics", "Host: localhost\r\n", "200"],
+		["HTTP://127.0.0.1:9090/healthz?x", "Host: evil.example\r\n", "200"],
+		["http://localhost", "Host: localhost\r\n", "200"],
+		["http://evil.example/metrics", "Host: localhost\r\n", "403"],
+		["http://localhost@evil.example/metrics", "Host: localhost\r\n", "403"],
+		["http://localhost/metrics", "Host: evil.example\r\n", "403"],
+		["/metrics", "Host: localhost\r\nHost: evil.example\r\n", "403"],
+	]) {
+		const answer = await exchange(port, `GET ${target} HTTP/1.1\r\n${fields}Connection: close\r\n\r\n`);
+		assert.equal(answer.slice(9, 12), expected, `${target} ${fields}`);
+	}
 	// A client of HTTP/1.0 that names nobody is no browser.
 	assert.match(await exchange(port, "GET /metrics HTTP/1.0\r\n\r\n"), /^HTTP\/1\.1 200 /);
 });
@@ -231,8 +244,9 @@ test("long answers under way keep nobody from a short one, and eight are under w
 	assert.equal(asked, 8);
 });
 
-test("who asks on without taking its answers is closed", async (t) => {
+test("who asks on without taking its answers gets the first one, and is closed behind it", async (t) => {
 	const port = await start(t);
-	await exchange(port, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20));
+	const answer = await exchange(port, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20));
+	assert.match(answer, /^HTTP\/1\.1 200 .*\r\n\r\nok\n$/s);
 	assert.equal((await ask(port, "/healthz")).status, 200);
 });

@@ -8,6 +8,11 @@ import { Visitors } from "../../src/admin/visitors.js";
 /** What is used of a socket, or of a response. */
 class Thing extends EventEmitter {
 	destroyed = false;
+	paused = false;
+
+	pause(): void {
+		this.paused = true;
+	}
 
 	destroy(): void {
 		if (this.destroyed) return;
@@ -93,14 +98,17 @@ test("an answer that is not taken ends its connection after ten seconds", (t) =>
 	assert.equal(asking.destroyed, true);
 });
 
-test("who asks again before its answer has gone is closed", (t) => {
+test("who asks again before its answer has gone is closed behind it", (t) => {
 	const visitors = setUp(t);
 	const [asking] = come(visitors, 1) as [Thing];
-	const response = new Thing();
-	assert.equal(visitors.asked(asking.socket, response.response), true);
-	response.destroy();
-	assert.equal(visitors.asked(asking.socket, new Thing().response), true);
-	assert.equal(visitors.asked(asking.socket, new Thing().response), false);
+	const [first, second] = [new Thing(), new Thing()];
+	assert.equal(visitors.asked(asking.socket, first.response), true);
+	first.destroy();
+	assert.equal(visitors.asked(asking.socket, second.response), true);
+	for (let more = 0; more < 20; more++)
+		assert.equal(visitors.asked(asking.socket, new Thing().response), false);
+	assert.deepEqual([asking.paused, asking.destroyed], [true, false]);
+	second.destroy();
 	assert.equal(asking.destroyed, true);
 });
 
