@@ -2,8 +2,11 @@
 /** The `sluice` command. Signals first: everything else is loaded when they are heard. */
 import { writeSync } from "node:fs";
 import { ignoreInspectorSignal } from "../kernel/inspector-signal.js";
+import { keepSignals } from "./early-signals.js";
 
 ignoreInspectorSignal();
+// The other commands have nothing to reload or to drain: a signal ends them.
+if (["run", "demo"].includes(process.argv[2] ?? "")) keepSignals();
 try {
 	await import("./program.js");
 } catch (error) {

@@ -1,6 +1,7 @@
 /** What a running gateway does at signals. */
 import type { Gateway } from "../gateway/gateway.js";
 import { exitNow } from "../kernel/sockets.js";
+import { GATEWAY_SIGNALS, type GatewaySignal, takeSignals } from "./early-signals.js";
 import { EXIT_FAULT } from "./end.js";
 
 export interface Signals {
@@ -28,16 +29,23 @@ export function listenForSignals(): Signals {
 		ending = true;
 		if (attached !== undefined) void drain(attached.gateway);
 	};
-	for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) process.on(signal, end);
-	process.on("SIGHUP", () => {
-		if (attached === undefined) reloading = true;
-		else attached.reload();
-	});
-	for (const signal of ["SIGUSR1", "SIGUSR2"] as const)
-		process.on(signal, () => {
-			if (attached === undefined) unused.add(signal);
-			else attached.gateway.log.logger.warn(WITHOUT_EFFECT[signal]);
-		});
+	const ignore = (signal: keyof typeof WITHOUT_EFFECT): void => {
+		if (attached === undefined) unused.add(signal);
+		else attached.gateway.log.logger.warn(WITHOUT_EFFECT[signal]);
+	};
+	const heard: Record<GatewaySignal, () => void> = {
+		SIGTERM: end,
+		SIGINT: end,
+		SIGQUIT: end,
+		SIGHUP: () => {
+			if (attached === undefined) reloading = true;
+			else attached.reload();
+		},
+		SIGUSR1: () => ignore("SIGUSR1"),
+		SIGUSR2: () => ignore("SIGUSR2"),
+	};
+	for (const signal of GATEWAY_SIGNALS) process.on(signal, heard[signal]);
+	for (const signal of takeSignals()) heard[signal]();
 	return {
 		attach(gateway, reload) {
 			attached = { gateway, reload };

@@ -1,10 +1,12 @@
 /** Signals that operators send to proxies: none opens Node's inspector, and none ends sessions that it should not. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { descriptorsOf } from "../support/descriptors.js";
-import { type Gateway, startGateway } from "../support/gateway.js";
+import { Gateway, startGateway } from "../support/gateway.js";
 import { dial, echo, startUpstream } from "../support/peers.js";
 import { type Scenario, scenario } from "../support/scenario.js";
+import { eventually } from "../support/waiting.js";
 
 async function started(scenario: Scenario): Promise<Gateway> {
 	const upstream = await startUpstream(scenario, echo);
@@ -63,3 +65,33 @@ scenario("SIGQUIT drains as SIGTERM does", async (scenario) => {
 	assert.equal((await gateway.onlySession()).reason, "drained");
 	assert.equal(await gateway.exit(), 0);
 });
+
+/** Waits until a process hears a signal, which Node's own start does not. */
+function hears(pid: number, number: number): Promise<true> {
+	const mask = () =>
+		/^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? "0";
+	return eventually(
+		() => (BigInt(`0x${mask()}`) >> BigInt(number - 1)) % 2n === 1n || undefined,
+		() => `it does not hear signal ${number}`,
+	);
+}
+
+const SIGHUP = 1;
+
+scenario(
+	"signals that come while the command is still being loaded end nothing, and are carried out",
+	async (scenario) => {
+		const gateway = new Gateway(
+			join(scenario.directory, "early.yaml"),
+			"listeners: [{ listen: 127.0.0.1:0, routes: [{ to: reject }] }]",
+			{},
+		);
+		scenario.defer(() => gateway.child.stop("SIGKILL"));
+		await hears(gateway.pid, SIGHUP);
+		for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) gateway.child.signal(signal);
+		for (const start of ["reloaded", "SIGUSR1 does nothing", "SIGUSR2 does nothing"])
+			await gateway.logged(({ message }) => message.startsWith(start));
+		gateway.child.signal("SIGTERM");
+		assert.equal(await gateway.exit(), 0);
+	},
+);
