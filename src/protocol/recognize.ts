@@ -104,11 +104,10 @@ export function recognize(bytes: Uint8Array, start: number, end: number, out: Re
 }
 
 function recognizeTls(bytes: Uint8Array, start: number, end: number, out: Recognition): Verdict {
-	// The first byte alone is no TLS yet. But until the second comes it counts as such, so that a client that pauses between
-	// the two cannot have its hello taken for something else.
-	out.protocol = PROTOCOL_TLS;
+	// The first byte alone is no TLS: others begin so as well.
 	if (end === start + 1) return needMore(out, 2);
 	if (at(bytes, start + 1) !== TLS_MAJOR_VERSION) return complete(out, PROTOCOL_OTHER);
+	out.protocol = PROTOCOL_TLS;
 	const verdict = parseClientHello(bytes, start, end, out.hello);
 	if (verdict === COMPLETE) {
 		out.name = out.hello.name;

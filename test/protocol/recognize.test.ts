@@ -103,11 +103,11 @@ test("bytes that begin as TLS are TLS for good", () => {
 	assertRefused(pieces, "tls", "record_version");
 });
 
-test("a first byte of TLS with another major version behind it is other, and alone counts as TLS that is unfinished", () => {
+test("a first byte of TLS with another major version behind it is other, and alone tells nothing", () => {
 	for (const second of [0x00, 0x02, 0x04, 0x16, 0xff]) assertSeen(Uint8Array.of(0x16, second), "other");
 	assertSeen("\x16GET / HTTP/1.1\r\n", "other");
 	const alone = parse(Uint8Array.of(0x16), 0, 1);
-	assert.deepEqual([alone.verdict, alone.result.protocol, alone.needBytes], [NEED_MORE, "tls", 2]);
+	assert.deepEqual([alone.verdict, alone.result.protocol, alone.needBytes], [NEED_MORE, "unknown", 2]);
 });
 
 test("an SSLv2 hello, TLS of another record type, and binary protocols are other", () => {

@@ -23,11 +23,11 @@ const UNDECIDED = [
 	"PRI * HTTP/2",
 	"\r\nGE",
 	"A-B_C d",
+	"\x16",
 ];
 
 /** These have begun as what has to go on. */
 const UNFINISHED = [
-	"\x16",
 	"\x16\x03",
 	"\x16\x03\x01\x00",
 	"GET /",
