@@ -46,7 +46,7 @@ export function routeRequest(core: Core, client: number): void {
 	query.isWebSocket = webSocket === WEBSOCKET_VALID;
 	query.name = authority.host;
 	query.nameLength = authority.hostLength;
-	tellPath(core, client);
+	const isAmbiguous = tellPath(core, client);
 	query.family = at(table.family, client);
 	query.sourceOffset = client * 16;
 	describe(core, client, query);
@@ -58,6 +58,13 @@ export function routeRequest(core: Core, client: number): void {
 	const route = listener.plan.routes[index];
 	if (route === undefined) {
 		answerRequest(core, client, 404, NO_ROUTE);
+		return;
+	}
+	if (isAmbiguous && route.upstream >= 0) {
+		// What the server takes it for may have another route, one that rejects it for instance.
+		core.counters.badRequest(BAD_PATH);
+		core.messageCause = BAD_PATH;
+		answerAndClose(core, client, 400, BAD_REQUEST);
 		return;
 	}
 	table.route[client] = route.slot;
@@ -126,19 +133,23 @@ export function hasForm({ kernel, requestHead }: Core): boolean {
 	return pathStart < pathEnd && mayDiffer(kernel.memory, pathStart, pathEnd);
 }
 
-/** What routes are matched against: the normal form, which was read just now, where it counts. */
-function tellPath(core: Core, client: number): void {
+/**
+ * What routes are matched against: the normal form, which was read just now, where it counts. True: the server is going
+ * to read the path as it was written, and may take a `..` in it for another path than is matched.
+ */
+function tellPath(core: Core, client: number): boolean {
 	const { query, requestHead, pathForm, kernel } = core;
 	const { router, plan } = core.listenerOf(client);
 	if (router.looksAtPaths && plan.http.paths !== "as_is" && hasForm(core)) {
 		query.path = pathForm.matched;
 		query.pathStart = 0;
 		query.pathEnd = pathForm.matchedLength;
-		return;
+		return pathForm.isAmbiguous && plan.http.paths === "match";
 	}
 	query.path = kernel.memory;
 	query.pathStart = requestHead.pathStart;
 	query.pathEnd = requestHead.pathEnd;
+	return false;
 }
 
 /** What must be known of a request when its head is no longer at hand. */

@@ -72,7 +72,7 @@ export const HTTP_CAUSES = [
 	{ name: "trailers_too_large", status: 431 },
 	/** TRACE sends a request back as it came here, with what routes add to it, secrets for one. */
 	{ name: "method_trace", status: 405 },
-	/** The path is not in its normal form where only such are taken, or has none, or an encoded NUL. */
+	/** The path is not in its normal form where only such are taken, has none, is cut in different places, or has an encoded NUL. */
 	{ name: "path", status: 400 },
 	/** Max-Forwards of OPTIONS is not one number (RFC 9110, 7.6.2). */
 	{ name: "max_forwards", status: 400 },

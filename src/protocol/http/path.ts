@@ -9,7 +9,8 @@
  *
  * Everything else stays as it is, hexadecimal digits in upper case. Parameters of other segments (`/a;v=1`) belong to
  * the normal form, and are left out where routes are matched: some servers take them for a part of the name, others
- * cut them off before they look for it.
+ * cut them off before they look for it. What RFC 3986 reserves (`%40` for `@`) stays encoded in the normal form, and is
+ * decoded where routes are matched, because nearly all servers decode it before they look for a name.
  */
 import { at } from "../bytes.js";
 import { BACKSLASH, QUESTION, SEMICOLON, SLASH, ZERO } from "./grammar.js";
@@ -17,6 +18,7 @@ import { HEAD_LIMIT_BYTES } from "./head-end.js";
 
 const PERCENT = 0x25;
 const DOT = 0x2e;
+const HASH = 0x23;
 
 /** Where a path may differ from its normal form, or be matched in another: 1; a slash, which decides with what follows it: 2. */
 const TELLING = new Uint8Array(256);
@@ -26,6 +28,11 @@ TELLING[SLASH] = 2;
 /** RFC 3986, 2.3. */
 const IS_UNRESERVED = Uint8Array.from({ length: 256 }, (_, byte) =>
 	/[-.~_0-9A-Za-z]/.test(String.fromCharCode(byte)) ? 1 : 0,
+);
+
+/** What decides with what follows or precedes it stays encoded where routes are matched; so does what is not visible. */
+const IS_MATCHED_DECODED = Uint8Array.from({ length: 256 }, (_, byte) =>
+	byte > 0x20 && byte < 0x7f && ![PERCENT, SEMICOLON, QUESTION, HASH].includes(byte) ? 1 : 0,
 );
 
 /**
@@ -66,7 +73,14 @@ export class PathForm {
 	 * than it need be.
 	 */
 	isDoubtful = false;
+	/**
+	 * A server that has fewer names for a slash, or keeps empty segments, or takes `..;x` for a name, takes out another
+	 * segment by a `..`, or cuts off more as a parameter: `/admin/x%2f../..` is `/` to one, `/admin/` to another.
+	 */
+	isAmbiguous = false;
 	#segment = 0;
+	/** What `..` may not take out below this length without being ambiguous. */
+	#certain = 0;
 
 	/** Reads the path bytes[start, end), which begins with a slash and may be followed by a query. */
 	read(bytes: Uint8Array, start: number, end: number): void {
@@ -74,20 +88,22 @@ export class PathForm {
 		this.hasNul = false;
 		this.isMalformed = false;
 		this.isDoubtful = false;
+		this.isAmbiguous = false;
 		this.bytes[0] = SLASH;
 		this.length = 1;
 		this.#segment = 1;
+		this.#certain = 0;
 		let position = start + 1;
 		while (position < end && at(bytes, position) !== QUESTION) position = this.#take(bytes, position, end);
 		this.end = position;
-		this.#endSegment(true);
+		this.#endSegment(true, true);
 		this.#match();
 	}
 
 	/** Takes the character at `position`, and returns where the next one begins. */
 	#take(bytes: Uint8Array, position: number, end: number): number {
 		const byte = at(bytes, position);
-		if (byte === SLASH) this.#endSegment(false);
+		if (byte === SLASH) this.#endSegment(false, true);
 		else if (byte === BACKSLASH) this.#slash();
 		else if (byte === PERCENT) return this.#takeEncoded(bytes, position, end);
 		else this.bytes[this.length++] = byte;
@@ -118,16 +134,23 @@ export class PathForm {
 	/** A slash in another spelling. */
 	#slash(): void {
 		this.isNormal = false;
-		this.#endSegment(false);
+		this.#endSegment(false, false);
+		// To some, what stands before and behind it is one segment.
+		this.#certain = this.#segment + 1;
 	}
 
-	/** A segment is whole: it is kept, or it was empty, `.` or `..`, whatever its parameters. */
-	#endSegment(isLast: boolean): void {
+	/**
+	 * A segment is whole: it is kept, or it was empty, `.` or `..`, whatever its parameters. `isClear`: what follows it is a
+	 * slash, or nothing, for everybody.
+	 */
+	#endSegment(isLast: boolean, isClear: boolean): void {
 		const { bytes } = this;
 		const start = this.#segment;
 		let nameEnd = start;
 		while (nameEnd < this.length && at(bytes, nameEnd) !== SEMICOLON) nameEnd++;
 		const nameLength = nameEnd - start;
+		const hasParameters = nameEnd < this.length;
+		if (hasParameters && !isClear) this.isAmbiguous = true;
 		const isDots =
 			(nameLength === 1 || nameLength === 2) && at(bytes, start) === DOT && at(bytes, nameEnd - 1) === DOT;
 		if (nameLength > 0 && !isDots) {
@@ -138,10 +161,13 @@ export class PathForm {
 		// A path may end in a slash.
 		if (!isLast || this.length > start) this.isNormal = false;
 		let parent = start;
-		if (nameLength === 2 && start > 1) {
-			parent--;
-			while (at(bytes, parent - 1) !== SLASH) parent--;
-		}
+		if (nameLength === 2) {
+			if (start > 1) {
+				parent--;
+				while (at(bytes, parent - 1) !== SLASH) parent--;
+				if (hasParameters || !isClear || parent < this.#certain) this.isAmbiguous = true;
+			}
+		} else if (nameLength === 0 || hasParameters) this.#certain = Math.max(this.#certain, start);
 		this.length = parent;
 		this.#segment = parent;
 	}
@@ -151,9 +177,16 @@ export class PathForm {
 		let isParameter = false;
 		let count = 0;
 		for (let i = 0; i < length; i++) {
-			const byte = at(bytes, i);
+			let byte = at(bytes, i);
 			if (byte === SLASH) isParameter = false;
 			else if (byte === SEMICOLON) isParameter = true;
+			else if (byte === PERCENT) {
+				const value = hexAt(bytes, i + 1, length);
+				if (value >= 0 && at(IS_MATCHED_DECODED, value) === 1) {
+					byte = value;
+					i += 2;
+				}
+			}
 			if (!isParameter) matched[count++] = byte;
 		}
 		this.matchedLength = count;

@@ -56,6 +56,8 @@ test("all spellings of one path have one normal form", () => {
 		["//", "/"],
 		["/a/..b/...", "/a/..b/..."],
 		["/a%20b%3fc%c3%a4", "/a%20b%3Fc%C3%A4"],
+		["/%40a%3ab%21c%7c/", "/%40a%3Ab%21c%7C/", "/@a:b!c|/"],
+		["/a%3bb%23%25%7f/", "/a%3Bb%23%25%7F/"],
 		["/%2561dmin/", "/%2561dmin/"],
 		["/%zz%4", "/%zz%4"],
 		["/a/?/../b", "/a/"],
@@ -89,6 +91,71 @@ test("an encoded NUL, and what may be decoded twice, is seen", () => {
 		"/%2500".slice(0, 4),
 	])
 		assert.deepEqual(says(path), [false, false, false], path);
+});
+
+test("a .. or a parameter that servers cut off in different places is ambiguous", () => {
+	const isAmbiguous = (path: string) => {
+		read(path);
+		return form.isAmbiguous;
+	};
+	for (const path of [
+		...["/admin/..;/", "/admin/..;a=b", "/admin/%2e%2e;/x"], // a name, or the segment before
+		...["/admin/x%2f..%2f..%2fx", "/admin/x\\..\\..\\x", "/admin/..%2fx", "/admin%5c../x", "/admin/%5c../"],
+		...["/pub%2fx/../admin/", "/a/b%5Cc/../x", "/;x%2fx/admin/"], // one segment, or two
+		...["/admin//../x", "/admin//x/../../y", "/admin/;/../x", "/admin/.;/../x"], // an empty segment counts, or not
+	])
+		assert.ok(isAmbiguous(path), path);
+	for (const path of [
+		...["/a/../b", "/a/%2e%2E/b", "/a/b/../..", "/../a", "/a;x/../b"],
+		...[
+			"/a//b/../c",
+			"//a/../b",
+			"/a/.;/b/../c",
+			"/@a%2fb",
+			"/a%2fb/c/../d",
+			"/a\\b//c",
+			"/..;/a",
+			"/a..;/b",
+		],
+	])
+		assert.ok(!isAmbiguous(path), path);
+});
+
+/** A path as a server may read it that resolves `..`, and knows these names of a slash, or not. */
+interface Reader {
+	readonly slash: RegExp;
+	readonly keepsEmpty: boolean;
+	readonly cutsParameters: boolean;
+}
+
+const READERS: readonly Reader[] = [/\//, /\/|%2f/i, /[/\\]/, /[/\\]|%2f|%5c/i].flatMap((slash) =>
+	[true, false].flatMap((keepsEmpty) =>
+		[true, false].map((cutsParameters) => ({ slash, keepsEmpty, cutsParameters })),
+	),
+);
+
+function segmentsFor({ slash, keepsEmpty, cutsParameters }: Reader, path: string): string[] {
+	const kept: string[] = [];
+	for (const written of path.slice(1).split(slash)) {
+		const segment = (cutsParameters ? written.replace(/;.*/, "") : written).replaceAll("%2e", ".");
+		if (segment === "..") kept.pop();
+		else if (segment !== "." && (segment !== "" || keepsEmpty)) kept.push(segment);
+	}
+	return kept.filter((segment) => segment !== "");
+}
+
+test("property: whoever resolves .. finds nothing that routes do not see, or it is ambiguous", () => {
+	const piece = fc.constantFrom("/", "/", "\\", "%2f", "%5C", "..", "..", "%2e", ";", ";x", "x", "admin");
+	fc.assert(
+		fc.property(fc.constantFrom("/", "/admin/"), fc.array(piece, { maxLength: 10 }), (start, pieces) => {
+			const path = `${start}${pieces.join("")}`;
+			const { matched } = read(path);
+			if (form.isAmbiguous) return;
+			for (const reader of READERS)
+				if (segmentsFor(reader, path)[0] === "admin") assert.match(matched, /^\/admin(\/|$)/, path);
+		}),
+		{ numRuns: 20_000 },
+	);
 });
 
 test("property: the normal form is its own, and short looks miss nothing", () => {
