@@ -24,6 +24,7 @@ import {
 } from "../kernel/sockets.js";
 import { Owners } from "../reactor/owners.js";
 import type { Plan } from "../reactor/plan.js";
+import { planCommands } from "../reactor/plan-parts.js";
 import { Board } from "../upstream/board.js";
 import { descriptorsWanted, pipesPerReactor, sessionLimit } from "./descriptors.js";
 import { StartError } from "./errors.js";
@@ -327,7 +328,8 @@ export class Gateway {
 		const revision = ++this.#revision;
 		const plans = await this.#plans(revision);
 		const applied = this.#reactors.all((notice) => notice.kind === "applied" && notice.revision === revision);
-		this.#reactors.tell((index) => ({ kind: "plan", plan: plans[index] as Plan })); // one for each index
+		for (const [index, plan] of plans.entries())
+			for (const command of planCommands(plan)) this.#reactors.tellOne(index, command);
 		await applied;
 		this.#registry.keep(this.#config);
 	}

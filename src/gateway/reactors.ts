@@ -135,15 +135,14 @@ export class Reactors {
 	/** Sends one command to all, or to each what `command` makes for it. */
 	tell(command: Command | ((index: number) => Command)): void {
 		for (const [index, reactor] of this.#reactors.entries()) {
-			// Its wake-up descriptor is closed with it, and the number may be somebody else's by now.
-			if (reactor.ended) continue;
-			const own = typeof command === "function" ? command(index) : command;
-			if (own.kind === "plan") reactor.listening = own.plan.listeners.map(({ fd }) => fd);
-			// They are closed soon, and their numbers may be somebody else's then.
-			if (own.kind === "drain" || own.kind === "stop") reactor.listening = [];
-			reactor.worker.postMessage(own);
-			wake(reactor.wakeFd);
+			if (!reactor.ended) send(reactor, typeof command === "function" ? command(index) : command);
 		}
+	}
+
+	/** Sends one command to one of them. */
+	tellOne(index: number, command: Command): void {
+		const reactor = this.#reactors[index];
+		if (reactor !== undefined && !reactor.ended) send(reactor, command);
 	}
 
 	/**
@@ -277,9 +276,7 @@ export class Reactors {
 	/** One has nobody to close for a place that it needs: the others may have. */
 	#shareRoom(asking: number, unrecognizedOnly: boolean): void {
 		for (const [index, reactor] of this.#reactors.entries()) {
-			if (index === asking || reactor.ended) continue;
-			reactor.worker.postMessage({ kind: "makeRoom", unrecognizedOnly } satisfies Command);
-			wake(reactor.wakeFd);
+			if (index !== asking && !reactor.ended) send(reactor, { kind: "makeRoom", unrecognizedOnly });
 		}
 	}
 
@@ -288,6 +285,15 @@ export class Reactors {
 		Atomics.store(this.#live, LIVE_ENDING, 1);
 		for (const { wakeFd } of this.#reactors) wake(wakeFd);
 	};
+}
+
+/** Not to one that has ended: its wake-up descriptor is closed with it, and the number may be somebody else's by now. */
+function send(reactor: Reactor, command: Command): void {
+	if (command.kind === "plan") reactor.listening = command.plan.listeners.map(({ fd }) => fd);
+	// They are closed soon, and their numbers may be somebody else's then.
+	if (command.kind === "drain" || command.kind === "stop") reactor.listening = [];
+	reactor.worker.postMessage(command);
+	wake(reactor.wakeFd);
 }
 
 function ended(reactor: Reactor): Promise<void> {

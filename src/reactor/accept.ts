@@ -14,13 +14,14 @@ import {
 	EPROTO,
 } from "../kernel/constants.js";
 import { copyAddress, portAt } from "../kernel/sockaddr.js";
+import type { Pieces } from "../route/pieces.js";
 import { admit } from "./admit.js";
 import { at } from "./at.js";
 import { close, leavePlace } from "./close.js";
 import { type Core, LIVE_LISTENERS, LIVE_SESSIONS, type ReactorListener } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "./reasons.js";
-import { makeRoom } from "./shed.js";
+import { LATER, makeRoom } from "./shed.js";
 import { begin } from "./sniff.js";
 import { NONE, PROXY_REQUIRED, SNIFF } from "./table.js";
 
@@ -58,12 +59,22 @@ export function watchListener(core: Core, listener: ReactorListener): void {
 }
 
 /**
+ * Connections that are taken from a listener that is given up. Its queue holds no more (`net.core.somaxconn` ends at
+ * 65,535), but a flood fills it as fast as it is emptied, and somebody waits for the end.
+ */
+const GIVEN_UP_ACCEPTS = 65_536;
+
+/**
  * Takes what has arrived, then stops watching: clients whose connection was established are not cut off, unless
  * there is no place or descriptor for them. Closing the listener resets those.
  */
-export function unwatchListener(core: Core, listener: ReactorListener): void {
+export function* giveUp(core: Core, listener: ReactorListener): Pieces {
 	listener.givenUp = true;
-	while (acceptOne(core, listener, true)) {}
+	for (let left = GIVEN_UP_ACCEPTS; left > 0; left--) {
+		// Where this turn has made room already, the next one may make more.
+		if (!acceptOne(core, listener, true) && !core.room.hasLooked(core.turn)) break;
+		yield;
+	}
 	core.kernel.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
 	core.retired.set(listener.plan.slot, listener);
@@ -81,8 +92,8 @@ export function accept(core: Core, listener: ReactorListener): void {
 
 /** A connection may be taken. */
 const ADMITTED = -1;
-/** One may be taken once it is known to be there: then somebody is closed for it. */
-const NOT_ANNOUNCED = -2;
+/** One may be taken once it is known to be there, in the next turn: then somebody is closed for it. */
+const NOT_NOW = -2;
 
 /**
  * Takes one connection. False when none is left for now, or none may be taken. `announced`: one is known to wait;
@@ -90,7 +101,7 @@ const NOT_ANNOUNCED = -2;
  */
 function acceptOne(core: Core, listener: ReactorListener, announced: boolean): boolean {
 	const refusal = takePlace(core, listener, announced);
-	if (refusal === NOT_ANNOUNCED || (refusal !== ADMITTED && !core.resetsWhenFull)) {
+	if (refusal === NOT_NOW || (refusal !== ADMITTED && !core.resetsWhenFull)) {
 		leavePlace(core, listener.plan.slot);
 		return false; // paused, or reported again if somebody waits
 	}
@@ -132,15 +143,17 @@ function acceptOne(core: Core, listener: ReactorListener, announced: boolean): b
 /**
  * Takes a place for one more session, before the connection, because other reactors are doing the same.
  * Returns ADMITTED, or the reason that forbids it; then the listener is paused, unless clients are reset; or
- * NOT_ANNOUNCED. In all cases the place is taken: `leavePlace` gives it back.
+ * NOT_NOW. In all cases the place is taken: `leavePlace` gives it back.
  */
 function takePlace(core: Core, listener: ReactorListener, announced: boolean): number {
 	const { live, table } = core;
 	const listenerFull = Atomics.add(live, LIVE_LISTENERS + listener.plan.slot, 1) >= listener.plan.connections;
 	const full =
 		Atomics.add(live, LIVE_SESSIONS, 1) >= core.connectionsMax || table.clients >= table.sessions - 1;
-	if (full && !listenerFull && core.shedsWhenFull && !announced) return NOT_ANNOUNCED;
-	if (listenerFull || (full && !(core.shedsWhenFull && makeRoom(core, FD_PRESSURE, NONE, true) > 0))) {
+	if (full && !listenerFull && core.shedsWhenFull && !announced) return NOT_NOW;
+	const room = full && !listenerFull && core.shedsWhenFull ? makeRoom(core, FD_PRESSURE, NONE, true) : 0;
+	if (room === LATER) return NOT_NOW;
+	if (listenerFull || (full && room === 0)) {
 		if (!core.resetsWhenFull) {
 			core.counters.add(PAUSES_FULL, 1);
 			core.waitsForPlace = true;
@@ -198,7 +211,7 @@ function open(core: Core, listener: ReactorListener, fd: number, refusal: number
 	table.acceptedMs[slot] = core.nowMs;
 	table.activeMs[slot] = core.nowMs;
 	table.policy[slot] = listener.policy;
-	core.policySessions[listener.policy] = (core.policySessions[listener.policy] ?? 0) + 1;
+	core.policies.enter(listener.policy);
 	table.family[slot] = copyAddress(kernel.memory, core.addressAt, table.source, slot * 16);
 	table.sourcePort[slot] = portAt(kernel.memory, core.addressAt);
 	if (listener.plan.proxyRequired) table.flags[slot] = PROXY_REQUIRED;

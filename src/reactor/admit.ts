@@ -17,7 +17,7 @@ import { NONE } from "./table.js";
 export function admit(core: Core, listener: ReactorListener, slot: number): boolean {
 	const { table } = core;
 	// The kernel gives the lowest number that is free, so this one says that all below are in use.
-	if (at(table.fd, slot) >= core.descriptorCeiling && makeRoom(core, FD_PRESSURE, slot) === 0) {
+	if (at(table.fd, slot) >= core.descriptorCeiling && makeRoom(core, FD_PRESSURE, slot) <= 0) {
 		close(core, slot, FD_PRESSURE);
 		return false;
 	}

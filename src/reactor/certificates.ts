@@ -6,9 +6,15 @@
 import type { ClientOptions } from "../kernel/openssl/client.js";
 import type { TlsClientContext, TlsContext, TlsLibrary } from "../kernel/openssl/tls.js";
 import { CertificateNames } from "../route/certificate-names.js";
+import { type Pieces, worth } from "../route/pieces.js";
 import { PLACES } from "../upstream/board.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
+import { at } from "./at.js";
 import type { ListenerPlan, TlsEntryPlan } from "./plan.js";
+
+/** A context takes up to a third of a millisecond to be freed, with its authorities. */
+const FREE_PIECES = 4;
+const ROWS_PER_PIECE = 4_096;
 
 export interface Entry {
 	readonly id: number;
@@ -37,6 +43,8 @@ export class Certificates {
 	readonly manners = new Int32Array(PLACES);
 	#manners = 0;
 	#ids = 0;
+	/** Contexts of addresses that are spoken to otherwise by now. */
+	#unused: TlsClientContext[] = [];
 
 	/** `open` makes the library of this thread; it is asked once, when the first session is to be opened. */
 	constructor(open: () => TlsLibrary) {
@@ -56,22 +64,37 @@ export class Certificates {
 		if (keys.length > 0) this.#library?.useTicketKeys(keys);
 	}
 
-	/** A plan came: `isKnown` tells which numbers sessions still carry. */
-	begin(listeners: readonly ListenerPlan[], isKnown: (entry: number) => boolean): void {
+	/**
+	 * A plan is in force, and has these listeners: frees what none of them names. `rows`: the entries that sessions carry;
+	 * none gets one of those any more that no listener has.
+	 */
+	*forget(listeners: readonly ListenerPlan[], rows: Int32Array): Pieces {
 		const wanted = new Set(listeners.flatMap(({ tls }) => tls.map(({ identity }) => identity)));
 		for (const [identity, entry] of this.#current) {
 			if (wanted.has(identity)) continue;
-			entry.context?.free();
-			entry.context = undefined;
 			this.#current.delete(identity);
+			if (entry.context === undefined) continue;
+			entry.context.free();
+			entry.context = undefined;
+			yield* worth(FREE_PIECES);
+		}
+		for (let context = this.#unused.pop(); context !== undefined; context = this.#unused.pop()) {
+			context.free();
+			yield* worth(FREE_PIECES);
+		}
+		if (this.#entries.size === this.#current.size) return;
+		const known = new Set<number>();
+		for (let row = 0; row < rows.length; row++) {
+			if (row % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
+			if (rows[row] !== 0) known.add(at(rows, row));
 		}
 		for (const [id, entry] of this.#entries)
-			if (this.#current.get(entry.plan.identity) !== entry && !isKnown(id)) this.#entries.delete(id);
+			if (this.#current.get(entry.plan.identity) !== entry && !known.has(id)) this.#entries.delete(id);
 	}
 
 	/** Names of a listener, by the numbers of their entries. */
-	namesOf({ tls }: ListenerPlan): CertificateNames {
-		return new CertificateNames(tls.map((plan) => ({ names: plan.names, value: this.#entryFor(plan).id })));
+	namesOf({ tls }: ListenerPlan): Pieces<CertificateNames> {
+		return CertificateNames.build(tls.map((plan) => ({ names: plan.names, value: this.#entryFor(plan).id })));
 	}
 
 	#entryFor(plan: TlsEntryPlan): Entry {
@@ -104,15 +127,20 @@ export class Certificates {
 				if (tls === undefined) continue;
 				gone.delete(board);
 				if (this.#clients.get(board)?.identity === tls.identity) continue;
-				this.#clients.get(board)?.context?.free();
+				this.#setAside(board);
 				this.#clients.set(board, { identity: tls.identity, options: tls.client, context: undefined });
 				this.manners[board] = ++this.#manners;
 			}
 		for (const board of gone) {
-			this.#clients.get(board)?.context?.free();
+			this.#setAside(board);
 			this.#clients.delete(board);
 			this.manners[board] = 0;
 		}
+	}
+
+	#setAside(board: number): void {
+		const context = this.#clients.get(board)?.context;
+		if (context !== undefined) this.#unused.push(context);
 	}
 
 	/**
@@ -139,8 +167,10 @@ export class Certificates {
 	dispose(): void {
 		for (const { context } of this.#current.values()) context?.free();
 		for (const { context } of this.#clients.values()) context?.free();
+		for (const context of this.#unused) context.free();
 		this.#current.clear();
 		this.#clients.clear();
+		this.#unused = [];
 		this.#library?.dispose();
 		this.#library = undefined;
 	}

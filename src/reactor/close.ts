@@ -68,8 +68,7 @@ export function close(core: Core, slot: number, reason: number): void {
 	core.longNames.delete(client);
 	core.proxyHeaders.delete(client);
 	core.requestLog.ids.delete(client);
-	const policy = at(table.policy, client);
-	core.policySessions[policy] = (core.policySessions[policy] ?? 0) - 1;
+	core.policies.leave(at(table.policy, client));
 	const listener = at(table.listener, client);
 	if (link !== NONE) release(core, link);
 	core.counters.sessionClosed(listener, reason);

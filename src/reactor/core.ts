@@ -14,10 +14,9 @@ import { RequestRewrite, ResponseRewrite } from "../protocol/http/rewrite.js";
 import { TrailerSection } from "../protocol/http/trailers.js";
 import { ProxyHeader, Recognition } from "../protocol/index.js";
 import type { CertificateNames } from "../route/certificate-names.js";
-import { contains, type RouteQuery, Router } from "../route/router.js";
-import { Balancer } from "../upstream/balance.js";
+import { contains, type RouteQuery, type Router } from "../route/router.js";
+import type { Balancer } from "../upstream/balance.js";
 import { Board } from "../upstream/board.js";
-import type { UpstreamPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
 import { Certificates } from "./certificates.js";
 import { Chunks } from "./chunks.js";
@@ -28,11 +27,12 @@ import { Journal } from "./journal.js";
 import { Loops } from "./loops.js";
 import { Owners } from "./owners.js";
 import { Pipes } from "./pipes.js";
-import type { ListenerPlan, Notice, Plan, Policy, ReactorOptions } from "./plan.js";
-import { armPooled, IdleLists, keepAddresses } from "./pool.js";
+import type { ListenerPlan, Notice, Policy, ReactorOptions } from "./plan.js";
+import { Policies } from "./policies.js";
+import { IdleLists } from "./pool.js";
 import { Remarks } from "./remarks.js";
 import { RequestLog } from "./request-log.js";
-import { type RouteRules, rulesOfRoutes } from "./route-rules.js";
+import type { RouteRules } from "./route-rules.js";
 import { Secures } from "./secures.js";
 import { Room } from "./shed.js";
 import { Sources } from "./sources.js";
@@ -158,12 +158,10 @@ export class Core {
 	resumeAtMs = Number.POSITIVE_INFINITY;
 	/** One of them waits for a session to end. */
 	waitsForPlace = false;
-	readonly room = new Room();
+	readonly room: Room;
 	/** By upstream slot. */
-	readonly upstreams = new Map<number, Balancer>();
-	/** Deadlines by the number a session carries. Old ones stay while sessions use them. */
-	readonly policies: Policy[] = [];
-	readonly policySessions: number[] = [];
+	upstreams = new Map<number, Balancer>();
+	readonly policies = new Policies();
 
 	/** Reused for every connection. */
 	readonly recognition = new Recognition();
@@ -210,9 +208,6 @@ export class Core {
 	#lastSlot = 0;
 	#lastListener: ReactorListener | undefined;
 
-	/** Where the connections of pools lead, by place on the board. */
-	#pooled: ReadonlyMap<number, string> = new Map();
-
 	readonly index: number;
 	readonly #bufferedMax: number;
 	#bufferedNow = 0;
@@ -243,6 +238,7 @@ export class Core {
 		this.sources = new Sources(options.sources.places, options.sources.buffer);
 		this.owners = new Owners(options.owners.limit, options.owners.buffer);
 		this.loops = new Loops(this.table.sessions, options.loops);
+		this.room = new Room(this.table.sessions);
 		this.pipes = new Pipes(kernel, options.pipes, options.pipeEnds, (fd, pipe) =>
 			this.owners.pipeOpened(fd, this.index, pipe, this.nowMs),
 		);
@@ -309,126 +305,13 @@ export class Core {
 	}
 
 	policyOf(client: number): Policy {
-		return this.policies[at(this.table.policy, client)] as Policy; // rows hold indexes made by usePolicy
-	}
-
-	/** Takes over routes, upstreams, deadlines and limits for what comes from now on. */
-	apply(plan: Plan): { added: ReactorListener[]; removed: ReactorListener[] } {
-		this.connectionsMax = plan.connections;
-		this.resetsWhenFull = plan.resetsWhenFull;
-		this.shedsWhenFull = plan.shedsWhenFull;
-		this.sourceLimits = {
-			connections: plan.connectionsPerSource,
-			perSecond: plan.acceptsPerSecondPerSource,
-		};
-		this.acceptsPerSecond = plan.acceptsPerSecond;
-		this.descriptorCeiling = plan.descriptorCeiling;
-		this.logSessions = plan.logSessions;
-		const policy = this.#usePolicy(plan.policy);
-		const gone = new Set(this.upstreams.keys());
-		for (const upstream of plan.upstreams) {
-			gone.delete(upstream.slot);
-			this.applyUpstream(upstream);
-		}
-		for (const slot of gone) this.upstreams.delete(slot);
-		this.saysProxyHeaders = plan.upstreams.some(({ proxyProtocol }) => proxyProtocol !== "off");
-		this.#keepPooled();
-		this.certificates.useTicketKeys(plan.ticketKeys);
-		this.loops.listen(plan.listeners.map(({ port }) => port));
-		const listeners = [...plan.listeners, ...this.#leaving(plan)];
-		this.certificates.begin(listeners, (entry) => this.secures.entry.includes(entry));
-		this.certificates.followUpstreams(plan.upstreams);
-		this.requestRewrite.setSubjectField(plan.clientSubjectField);
-
-		const removed = new Map(this.listeners);
-		const added: ReactorListener[] = [];
-		for (const listenerPlan of plan.listeners) {
-			const conditions = listenerPlan.routes.map((route) => route.conditions);
-			const looks = listenerPlan.readsRequests || listenerPlan.tls.length > 0;
-			const router = new Router(conditions, looks, listenerPlan.http.paths !== "as_is");
-			const certificates = this.certificates.namesOf(listenerPlan);
-			const rules = rulesOfRoutes(listenerPlan);
-			const present = this.listeners.get(listenerPlan.slot);
-			if (present !== undefined && present.plan.fd === listenerPlan.fd) {
-				removed.delete(listenerPlan.slot);
-				present.plan = listenerPlan;
-				present.router = router;
-				present.rules = rules;
-				present.certificates = certificates;
-				present.policy = policy;
-			} else
-				added.push({
-					plan: listenerPlan,
-					router,
-					rules,
-					certificates,
-					policy,
-					paused: false,
-					givenUp: false,
-					acceptsPerTurn: 1,
-					acceptTurn: -1,
-					logDue: 0,
-				});
-		}
-		return { added, removed: [...removed.values()] };
-	}
-
-	/** Listeners that are in no plan any more, and whose connections may still ask for names of theirs. */
-	#leaving({ listeners }: Plan): ListenerPlan[] {
-		const retired = [...this.retired.values()].filter(
-			({ plan }) => Atomics.load(this.live, LIVE_LISTENERS + plan.slot) > 0,
-		);
-		return [...this.listeners.values(), ...retired]
-			.map(({ plan }) => plan)
-			.filter(({ slot }) => !listeners.some((listener) => listener.slot === slot));
-	}
-
-	/** A name was resolved anew. */
-	replaceUpstream(plan: UpstreamPlan): void {
-		this.applyUpstream(plan);
-		this.#keepPooled();
-		this.certificates.followUpstreams([...this.upstreams.values()].map((balancer) => balancer.plan));
-	}
-
-	applyUpstream(plan: UpstreamPlan): void {
-		const turn = this.upstreams.get(plan.slot)?.turn ?? this.index;
-		this.upstreams.set(plan.slot, new Balancer(plan, this.board, turn));
-	}
-
-	/** Idle connections to addresses that no upstream of requests has any more, or speaks to otherwise, are closed. */
-	#keepPooled(): void {
-		const wanted = new Map<number, string>();
-		for (const { plan } of this.upstreams.values())
-			if (plan.pool !== null)
-				for (const { board, sockaddr, tls } of plan.addresses)
-					wanted.set(board, `${Buffer.from(sockaddr).toString("hex")} ${tls?.identity ?? "in the open"}`);
-		// A place on the board that had nobody's sessions may be another address's by now.
-		const before = this.#pooled;
-		this.#pooled = wanted;
-		keepAddresses(this, (address) => wanted.has(address) && wanted.get(address) === before.get(address));
-		armPooled(this);
+		return this.policies.of(at(this.table.policy, client));
 	}
 
 	/** The address of `family` in column `source` lies in one of the blocks. */
 	isWithin(blocks: readonly Cidr[], family: number, offset: number): boolean {
 		for (const block of blocks) if (contains(block, family, this.table.source, offset)) return true;
 		return false;
-	}
-
-	#usePolicy(policy: Policy): number {
-		const text = JSON.stringify(policy);
-		const same = this.policies.findIndex((other) => JSON.stringify(other) === text);
-		if (same >= 0) return same;
-		// A place whose sessions have all ended, and that no listener gives out.
-		const unused = this.policies.findIndex(
-			(_, index) =>
-				this.policySessions[index] === 0 &&
-				![...this.listeners.values()].some((listener) => listener.policy === index),
-		);
-		const index = unused >= 0 ? unused : this.policies.length;
-		this.policies[index] = policy;
-		this.policySessions[index] = 0;
-		return index;
 	}
 
 	/** Says something to the operator, in the log. */

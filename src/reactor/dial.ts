@@ -289,7 +289,7 @@ function noteLoop(core: Core, link: number, sockaddr: Uint8Array): void {
 function openSocket(core: Core, client: number, family: number): number {
 	const fd = core.kernel.socket(family);
 	const pressure = fd < 0 ? pressureOf(-fd) : undefined;
-	if (pressure === undefined || makeRoom(core, pressure, client) === 0) return fd;
+	if (pressure === undefined || makeRoom(core, pressure, client) <= 0) return fd;
 	return core.kernel.socket(family);
 }
 

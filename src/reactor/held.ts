@@ -2,11 +2,15 @@
  * Which numbers of listeners, routes, upstreams and addresses this reactor still uses: those of the plan it runs with, and
  * those that its rows carry from earlier ones. Why nobody needs to count them, see `gateway/slots.ts`.
  */
+import type { Pieces } from "../route/pieces.js";
 import { PLACES } from "../upstream/board.js";
 import { at } from "./at.js";
 import type { Core, ReactorListener } from "./core.js";
 import { LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "./counters.js";
 import { FREE } from "./table.js";
+
+const ROUTES_PER_PIECE = 2_048;
+const ROWS_PER_PIECE = 1_024;
 
 /** By number: 1 where it is held. */
 export interface HeldNumbers {
@@ -16,40 +20,42 @@ export interface HeldNumbers {
 	readonly addresses: Uint8Array;
 }
 
-export function heldNumbers(core: Core): HeldNumbers {
+export function* heldNumbers(core: Core): Pieces<HeldNumbers> {
 	const held: HeldNumbers = {
 		listeners: new Uint8Array(LISTENER_SLOTS),
 		routes: new Uint8Array(ROUTE_SLOTS),
 		upstreams: new Uint8Array(UPSTREAM_SLOTS),
 		addresses: new Uint8Array(PLACES),
 	};
-	for (const listener of core.listeners.values()) holdListener(held, listener);
+	for (const listener of core.listeners.values()) yield* holdListener(held, listener);
 	for (const [slot, { plan }] of core.upstreams) {
 		held.upstreams[slot] = 1;
 		for (const { board } of plan.addresses) held.addresses[board] = 1;
 	}
-	holdRows(core, held);
+	yield* holdRows(core, held);
 	for (const note of core.requestLog.notes.values()) hold(held.addresses, note.address);
 	for (const [slot, listener] of core.retired) {
 		// Its sessions may still take any of its routes, and its routes lead to upstreams.
-		if (at(held.listeners, slot) === 1) holdListener(held, listener);
+		if (at(held.listeners, slot) === 1) yield* holdListener(held, listener);
 		else core.retired.delete(slot);
 	}
 	core.listenersChanged();
 	return held;
 }
 
-function holdListener(held: HeldNumbers, { plan }: ReactorListener): void {
+function* holdListener(held: HeldNumbers, { plan }: ReactorListener): Pieces {
 	held.listeners[plan.slot] = 1;
-	for (const { slot, upstream } of plan.routes) {
+	for (const [index, { slot, upstream }] of plan.routes.entries()) {
+		if (index % ROUTES_PER_PIECE === ROUTES_PER_PIECE - 1) yield;
 		held.routes[slot] = 1;
 		hold(held.upstreams, upstream);
 	}
 }
 
-function holdRows({ table, exchanges, secures }: Core, held: HeldNumbers): void {
+function* holdRows({ table, exchanges, secures }: Core, held: HeldNumbers): Pieces {
 	const { sessions } = table;
 	for (let client = 0; client < sessions; client++) {
+		if (client % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (at(table.state, client) === FREE) continue;
 		held.listeners[at(table.listener, client)] = 1;
 		hold(held.routes, at(table.route, client));
@@ -57,6 +63,7 @@ function holdRows({ table, exchanges, secures }: Core, held: HeldNumbers): void 
 		hold(held.addresses, at(table.address, client));
 	}
 	for (let link = 0; link < sessions; link++) {
+		if (link % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (at(table.state, sessions + link) === FREE) continue;
 		// What an earlier owner of the row has left there may be held as well, for as long as this one lives: never too little.
 		hold(held.upstreams, at(exchanges.upstream, link));

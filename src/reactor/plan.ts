@@ -110,8 +110,19 @@ export interface Plan {
 	readonly upstreams: readonly UpstreamPlan[];
 }
 
-/** Main thread to reactor. */
+/** Part of the plan that follows, which has too much of it for one message. */
+export interface PlanPart {
+	/** Slot of the listener whose routes and certificates these are; -1: of none. */
+	readonly listener: number;
+	readonly routes: readonly RoutePlan[];
+	readonly tls: readonly TlsEntryPlan[];
+	readonly upstreams: readonly UpstreamPlan[];
+}
+
+/** Main thread to reactor. Carried out in their order. */
 export type Command =
+	| { readonly kind: "part"; readonly part: PlanPart }
+	/** In force when the reactor says `applied`. */
 	| { readonly kind: "plan"; readonly plan: Plan }
 	/** A name was resolved anew. */
 	| { readonly kind: "upstream"; readonly upstream: UpstreamPlan }

@@ -11,6 +11,7 @@
  * The last one given back is lent next: its peer is least likely to have given it up, and the others can expire.
  */
 import { EAGAIN } from "../kernel/constants.js";
+import type { Pieces } from "../route/pieces.js";
 import { PLACES } from "../upstream/board.js";
 import type { PoolPlan } from "../upstream/plan.js";
 import { at } from "./at.js";
@@ -34,6 +35,9 @@ import { holdsPart, peek } from "./transport.js";
 /** Connections that were opened together are not all replaced together: each may grow up to a quarter less old. */
 const AGE_JITTER = 0.25;
 
+/** Rows that are looked at in a piece. */
+const LINKS_PER_PIECE = 2_048;
+
 /** Heads of the lists of idle connections, by address. */
 export class IdleLists {
 	readonly heads = new Int32Array(PLACES).fill(NONE);
@@ -41,6 +45,8 @@ export class IdleLists {
 	idle = 0;
 	/** Idle connections that belong to a client, over all clients. */
 	owned = 0;
+	/** Where the next connection is looked for that makes room for another. */
+	roomFrom = 0;
 }
 
 /**
@@ -209,48 +215,33 @@ function idleAtMs(core: Core, plan: PoolPlan, place: number): number {
 	return at(core.exchanges.idleSinceMs, place) + plan.idleMs;
 }
 
-/** A reload may have shortened how long idle connections are kept. */
-export function armPooled(core: Core): void {
-	const { idleLists, exchanges, table } = core;
-	for (let address = 0; address < PLACES && idleLists.idle > 0; address++)
-		for (
-			let link = at(idleLists.heads, address);
-			link !== NONE;
-			link = at(exchanges.next, link - table.sessions)
-		) {
-			const plan = poolOf(core, link - table.sessions);
-			if (plan !== undefined) armIdle(core, link, plan);
+/**
+ * After a reload, or when a name has other addresses: ends the idle connections that no upstream wants any more, and those
+ * that are kept for less long by now get their new deadlines. Until then none of these is lent, because only addresses in
+ * force are asked for.
+ */
+export function* sweepPool(core: Core): Pieces {
+	const { table, idleLists } = core;
+	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle + idleLists.owned > 0; link++) {
+		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
+		if (at(table.state, link) !== POOLED) continue;
+		const plan = poolOf(core, link - table.sessions);
+		if (plan !== undefined) {
+			armIdle(core, link, plan);
+			continue;
 		}
-}
-
-/** Ends the idle connections whose address is in no plan any more: its place may be given to another. */
-export function keepAddresses(core: Core, isWanted: (address: number) => boolean): void {
-	const { heads } = core.idleLists;
-	for (let address = 0; address < PLACES; address++) {
-		if (at(heads, address) === NONE || isWanted(address)) continue;
-		for (let link = at(heads, address); link !== NONE; link = at(heads, address)) {
-			unlink(core, link);
-			retire(core, link, RECYCLED_NOT_WANTED);
-		}
-	}
-	if (core.idleLists.owned === 0) return;
-	const { table, exchanges } = core;
-	for (let link = table.sessions; link < 2 * table.sessions; link++) {
-		const place = link - table.sessions;
-		if (at(table.state, link) !== POOLED || isWanted(at(exchanges.address, place))) continue;
 		unlink(core, link);
 		retire(core, link, RECYCLED_NOT_WANTED);
+		yield;
 	}
 }
 
-/** Ends an idle connection for the sake of one that is needed now. False when there is none. */
-export function makeLinkRoom(core: Core): boolean {
-	const { idle, owned } = core.idleLists;
-	if (idle + owned === 0) return false;
-	for (let link = core.table.sessions; link < 2 * core.table.sessions; link++) {
-		if (at(core.table.state, link) !== POOLED) continue;
-		// Whose it is would have to authenticate again.
-		if (idle > 0 && isOwned(core, link)) continue;
+/** The same where only such are left that belong to clients: whose it is would have to authenticate again. */
+function makeOwnedRoom(core: Core): boolean {
+	const { table, idleLists } = core;
+	if (idleLists.owned === 0) return false;
+	for (let link = table.sessions; link < 2 * table.sessions; link++) {
+		if (at(table.state, link) !== POOLED) continue;
 		unlink(core, link);
 		retire(core, link, RECYCLED_MADE_ROOM);
 		return true;
@@ -258,13 +249,28 @@ export function makeLinkRoom(core: Core): boolean {
 	return false;
 }
 
+/** Ends an idle connection for the sake of one that is needed now. False when there is none. */
+export function makeLinkRoom(core: Core): boolean {
+	const { idleLists } = core;
+	if (idleLists.idle === 0) return makeOwnedRoom(core);
+	// Where the last one was, there are most likely more: a crowd does not buy a search through all lists with each connection.
+	while (at(idleLists.heads, idleLists.roomFrom) === NONE)
+		idleLists.roomFrom = (idleLists.roomFrom + 1) % PLACES;
+	const link = at(idleLists.heads, idleLists.roomFrom);
+	unlink(core, link);
+	retire(core, link, RECYCLED_MADE_ROOM);
+	return true;
+}
+
 /** Ends all idle connections; those that belong to clients end with these. */
-export function closePool(core: Core): void {
-	const { table } = core;
-	for (let link = table.sessions; link < 2 * table.sessions; link++) {
+export function* closePool(core: Core): Pieces {
+	const { table, idleLists } = core;
+	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle > 0; link++) {
+		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
 		if (at(table.state, link) !== POOLED || isOwned(core, link)) continue;
 		unlink(core, link);
 		retire(core, link, RECYCLED_STOPPED);
+		yield;
 	}
 }
 

@@ -2,24 +2,23 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN } from "../kernel/constants.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
-import { accept, listenerOfEventSlot, resumeListeners, unwatchListener, watchListener } from "./accept.js";
+import { accept, listenerOfEventSlot, resumeListeners } from "./accept.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
+import { Commands } from "./commands.js";
 import { Core, LIVE_ENDING, TURN_BYTES } from "./core.js";
 import { scalarIndex } from "./counters.js";
 import { connecting, dialTimedOut } from "./dial.js";
-import { drainClient, exchangeNews, exchangeQueued, requestNews } from "./exchange.js";
+import { exchangeNews, exchangeQueued, requestNews } from "./exchange.js";
 import { exchangeTimedOut, requestTimedOut } from "./exchange-deadlines.js";
 import { readRequest } from "./exchange-head.js";
-import { heldNumbers } from "./held.js";
 import { noteNews } from "./news.js";
 import type { Command, Notice, ReactorOptions } from "./plan.js";
-import { closePool, linkTimedOut, pooled } from "./pool.js";
-import { CLIENT_RESET, DRAINED, FD_PRESSURE } from "./reasons.js";
+import { linkTimedOut, pooled } from "./pool.js";
+import { CLIENT_RESET } from "./reasons.js";
 import { refused } from "./refuse.js";
 import { relay, relayQueued, relayTimedOut } from "./relay.js";
 import { beginHandshake, handshake, handshakeTimedOut } from "./secure.js";
-import { measureSockets, shedMemory, shedShare } from "./shed.js";
 import { sniff, sniffTimedOut } from "./sniff.js";
 import { CONNECTING, DIAL, EXCHANGE, FREE, POOLED, REFUSED, RELAY, REQUEST, SECURE, SNIFF } from "./table.js";
 import { newsOf } from "./transport.js";
@@ -41,21 +40,21 @@ export class Reactor {
 	readonly core: Core;
 	readonly #kernel: Kernel;
 	readonly #wakeFd: number;
-	readonly #takeCommands: () => Iterable<Command>;
+	readonly #commands: Commands;
 	#stopped = false;
 
-	/** `takeCommands` gives what the main thread has sent since it was asked last; `openTls` is asked when TLS is needed. */
+	/** `takeCommand` gives the next of what the main thread has sent; `openTls` is asked when TLS is needed. */
 	constructor(
 		kernel: Kernel,
 		options: ReactorOptions,
 		notify: (notice: Notice) => void,
-		takeCommands: () => Iterable<Command>,
+		takeCommand: () => Command | undefined,
 		openTls: (memory: Uint8Array) => TlsLibrary = noTls,
 	) {
 		this.core = new Core(kernel, options, notify, openTls);
 		this.#kernel = kernel;
 		this.#wakeFd = options.wakeFd;
-		this.#takeCommands = takeCommands;
+		this.#commands = new Commands(this.core, takeCommand);
 		const watched = kernel.readiness.add(options.wakeFd, EPOLLIN, WAKE_SLOT, 0);
 		if (watched < 0) throw new Error(`cannot watch for commands: errno ${-watched}`);
 	}
@@ -69,6 +68,16 @@ export class Reactor {
 		return this.#stopped;
 	}
 
+	/** What happens at this moment is a command's doing. */
+	get isAtWork(): boolean {
+		return this.#commands.isAtWork;
+	}
+
+	/** Commands that have been taken, or pieces of them, are left for the next turn. */
+	get hasCommands(): boolean {
+		return this.#commands.pending;
+	}
+
 	/** One turn of the loop. */
 	turn(): void {
 		const { core } = this;
@@ -79,6 +88,13 @@ export class Reactor {
 		core.counters.set(TURNS, core.turn);
 		core.turnBytes = TURN_BYTES;
 		for (let event = 0; event < count; event++) this.#dispatch(event);
+		if (this.#commands.pending) {
+			this.#commands.run();
+			if (this.#commands.stopped) {
+				this.#stopped = true;
+				return;
+			}
+		}
 		core.runQueued(this.#runQueued);
 		core.wheel.expire(core.nowMs, this.#expire, EXPIRES_PER_TURN);
 		if (core.nowMs >= core.resumeAtMs) resumeListeners(core);
@@ -88,7 +104,7 @@ export class Reactor {
 	/** How long to wait for events. */
 	#patienceMs(): number {
 		const { core } = this;
-		if (core.queued > 0) return 0;
+		if (core.queued > 0 || this.#commands.pending) return 0;
 		const delay = core.wheel.delay(core.nowMs);
 		if (core.resumeAtMs === Number.POSITIVE_INFINITY) return delay;
 		const resume = Math.max(0, Math.ceil(core.resumeAtMs - core.nowMs));
@@ -154,11 +170,11 @@ export class Reactor {
 			this.#kernel.clearWake(this.#wakeFd);
 			// A process that just exits joins its threads, so they must not stay blocked in the kernel.
 			if (Atomics.load(core.live, LIVE_ENDING) === 1) this.#stopped = true;
-			for (const command of this.#takeCommands()) this.command(command);
+			this.#commands.told();
 			return;
 		}
 		const listener = core.listeners.get(listenerOfEventSlot(slot));
-		if (listener !== undefined && !listener.paused) accept(core, listener);
+		if (listener !== undefined && !listener.paused && !listener.givenUp) accept(core, listener);
 	}
 
 	readonly #runQueued = (slot: number): void => {
@@ -205,66 +221,6 @@ export class Reactor {
 				throw new Error(`a deadline fired for row ${slot}, which has no step that sets one`);
 		}
 	};
-
-	/** Carries out what the main thread asks. */
-	command(command: Command): void {
-		const { core } = this;
-		switch (command.kind) {
-			case "plan": {
-				const { added, removed } = core.apply(command.plan);
-				for (const listener of removed) unwatchListener(core, listener);
-				for (const listener of added) watchListener(core, listener);
-				core.notify({ kind: "applied", revision: command.plan.revision });
-				return;
-			}
-			case "upstream":
-				core.replaceUpstream(command.upstream);
-				return;
-			case "ticketKeys":
-				core.certificates.useTicketKeys(command.keys);
-				return;
-			case "makeRoom":
-				shedShare(core, FD_PRESSURE, command.unrecognizedOnly);
-				return;
-			case "shedMemory":
-				shedMemory(core, command.bytes);
-				return;
-			case "measure":
-				measureSockets(core);
-				core.notify({ kind: "measured" });
-				return;
-			case "held":
-				core.notify({ kind: "held", numbers: heldNumbers(core) });
-				return;
-			case "drain":
-				for (const listener of [...core.listeners.values()]) unwatchListener(core, listener);
-				core.draining = true;
-				closePool(core);
-				for (let slot = 0; slot < core.table.sessions; slot++)
-					if (at(core.table.state, slot) === REQUEST) drainClient(core, slot);
-				core.notify({ kind: "listenersClosed" });
-				if (core.table.clients === 0) core.notify({ kind: "drained" });
-				return;
-			case "stop":
-				// News of listeners may stand behind this command in the same turn; nobody is to be let in any more.
-				for (const listener of core.listeners.values()) this.#kernel.readiness.remove(listener.plan.fd);
-				core.listeners.clear();
-				this.#closeAll();
-				this.#stopped = true;
-				core.notify({ kind: "stopped" });
-		}
-	}
-
-	#closeAll(): void {
-		const { core } = this;
-		core.draining = false; // "drained" has been said, or is no longer waited for
-		for (let slot = 0; slot < core.table.sessions; slot++)
-			if (at(core.table.state, slot) !== FREE) close(core, slot, DRAINED);
-		closePool(core);
-		core.pipes.closeIdle();
-		core.certificates.dispose();
-		core.publish();
-	}
 }
 
 const TURNS = scalarIndex("turns");

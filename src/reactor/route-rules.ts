@@ -4,6 +4,7 @@
  */
 import type { RouteRequests } from "../config/config.js";
 import { FieldEdits, NO_EDITS } from "../protocol/http/edits.js";
+import type { Pieces } from "../route/pieces.js";
 import type { ListenerPlan } from "./plan.js";
 
 export class RouteRules {
@@ -33,7 +34,12 @@ export class RouteRules {
 	}
 }
 
+const RULES_PER_PIECE = 64;
+
 /** Of all routes of a listener, in their order. */
-export function rulesOfRoutes({ routes, http }: ListenerPlan): RouteRules[] {
-	return routes.map(({ conditions }) => new RouteRules(conditions.requests, http));
+export function* rulesOfRoutes({ routes, http }: ListenerPlan): Pieces<RouteRules[]> {
+	const rules: RouteRules[] = [];
+	for (const { conditions } of routes)
+		if (rules.push(new RouteRules(conditions.requests, http)) % RULES_PER_PIECE === 0) yield;
+	return rules;
 }

@@ -11,10 +11,12 @@
  * accepting pauses. Closing goes on below the mark that began it, so that it does not begin again at once:
  * one look at all rows is paid for by many that go.
  */
+import { type Pieces, worth } from "../route/pieces.js";
 import { at } from "./at.js";
 import { close } from "./close.js";
 import type { Core } from "./core.js";
 import { scalarIndex } from "./counters.js";
+import { Lowest } from "./lowest.js";
 import { isBusy } from "./outbox.js";
 import { makeLinkRoom } from "./pool.js";
 import { MEMORY_PRESSURE } from "./reasons.js";
@@ -22,6 +24,10 @@ import { BLOCKED, FREE, NONE, REFUSED, REQUEST, SECURE, SNIFF } from "./table.js
 
 /** A head that came no longer ago than this may still come whole. */
 const HEAD_MIN_MS = 1_000;
+
+/** Rows that are looked at in a piece, and sessions of which the kernel is asked. */
+const ROWS_PER_PIECE = 2_048;
+const SESSIONS_PER_PIECE = 8;
 
 /** An idle pair of sockets keeps a page each. Closing whoever holds no more would not help. */
 const HELD_MIN_BYTES = 8_192;
@@ -34,6 +40,16 @@ const ASK_AGAIN_MS = 100;
 /** Whoever was asked so long ago had nobody to close either. */
 const ANSWER_MS = 1_000;
 
+/**
+ * Sessions that are closed after one look at the rows, and for one turn's sake: closing one whose peer never took what
+ * waits for it can take the kernel a fifth of a millisecond.
+ */
+const CLOSED_AT_ONCE = 16;
+/** Looks at all rows in a turn, for connections that need room at once. Each is a quarter of a millisecond or so. */
+const LOOKS_PER_TURN = 3;
+/** What such a look and its closings are worth. */
+const CLOSING_PIECES = 20;
+
 /** What a reactor remembers of its search for room. */
 export class Room {
 	/** When the other reactors were asked last. */
@@ -41,11 +57,37 @@ export class Room {
 	/** Until then nobody is looked for again, at least not among the unrecognised. */
 	nobodyUntilMs = Number.NEGATIVE_INFINITY;
 	nobodyWasUnrecognized = false;
+	#lookedTurn = -1;
+	#looks = 0;
+	/** The rest of a share that began to go. */
+	work: Pieces | undefined;
+	isForUnrecognizedOnly = false;
+	/** Sessions that were found to hold memory: their generations, by client row, and one more, so that 0 is none. */
+	readonly holders: Int32Array;
+
+	constructor(sessions: number) {
+		this.holders = new Int32Array(sessions);
+	}
+
+	/** All rows may be looked through once more in this turn. */
+	mayLook(turn: number): boolean {
+		if (this.#lookedTurn !== turn) this.#looks = 0;
+		this.#lookedTurn = turn;
+		return this.#looks++ < LOOKS_PER_TURN;
+	}
+
+	/** In this turn they were. */
+	hasLooked(turn: number): boolean {
+		return this.#lookedTurn === turn;
+	}
 }
 
+/** There may be somebody to close, in the next turn: this one has had its look at the rows. */
+export const LATER = -1;
+
 /**
- * Places or descriptors have run out: closes some that have earned least. Returns how many; when there is
- * nobody to close here, the other reactors are asked.
+ * Places or descriptors have run out: closes some that have earned least, and goes on with the share in the turns that
+ * follow. Returns how many are closed now, or LATER; when there is nobody to close here, the other reactors are asked.
  *
  * `keep`: a row that must stay, because its step of the road is under way. `unrecognizedOnly`: sessions that
  * said what they want stay, too.
@@ -56,6 +98,7 @@ export function makeRoom(core: Core, reason: number, keep: number, unrecognizedO
 	const { room } = core;
 	// One look at all rows tells enough for a while: a flood must not buy one with each connection.
 	if (core.nowMs < room.nobodyUntilMs && (unrecognizedOnly || !room.nobodyWasUnrecognized)) return 0;
+	if (!room.mayLook(core.turn)) return LATER;
 	const askedAgoMs = core.nowMs - room.askedMs;
 	if (core.reactors > 1 && hasSinglesOnly(core, keep)) {
 		// Whoever holds a single connection is no crowd: that may be in another reactor.
@@ -65,8 +108,15 @@ export function makeRoom(core: Core, reason: number, keep: number, unrecognizedO
 			return 0;
 		}
 	}
-	const closed = shedShare(core, reason, unrecognizedOnly, keep);
-	if (closed > 0) return closed;
+	const share = shareOf(core);
+	const closed = closeSome(core, reason, unrecognizedOnly, share, keep);
+	if (closed > 0) {
+		if (closed < share && room.work === undefined) {
+			room.work = shedMore(core, reason, unrecognizedOnly, share - closed);
+			room.isForUnrecognizedOnly = unrecognizedOnly;
+		}
+		return closed;
+	}
 	room.nobodyUntilMs = core.nowMs + ASK_AGAIN_MS;
 	room.nobodyWasUnrecognized = unrecognizedOnly;
 	if (askedAgoMs >= ASK_AGAIN_MS) ask(core, unrecognizedOnly);
@@ -90,13 +140,38 @@ function hasSinglesOnly(core: Core, keep: number): boolean {
 	return has;
 }
 
-/** Closes the share of sessions that goes at once, if there are so many to close. Returns how many went. */
-export function shedShare(core: Core, reason: number, unrecognizedOnly: boolean, keep = NONE): number {
-	const goal = Math.max(1, Math.floor(core.connectionsMax * SHARE));
+/** Sessions that go at once, from the high mark down to the low one. */
+function shareOf({ connectionsMax }: Core): number {
+	return Math.max(1, Math.floor(connectionsMax * SHARE));
+}
+
+/** Closes a share of the sessions, if there are so many to close. */
+export function* shedShare(core: Core, reason: number, unrecognizedOnly: boolean): Pieces {
+	yield* shedMore(core, reason, unrecognizedOnly, shareOf(core));
+}
+
+function* shedMore(core: Core, reason: number, unrecognizedOnly: boolean, count: number): Pieces {
+	for (let left = count; left > 0; ) {
+		const closed = closeSome(core, reason, unrecognizedOnly, left, NONE);
+		if (closed === 0) return;
+		left -= closed;
+		yield* worth(CLOSING_PIECES);
+	}
+}
+
+/** Closes up to `most` after one look. Returns how many. */
+function closeSome(
+	core: Core,
+	reason: number,
+	unrecognizedOnly: boolean,
+	most: number,
+	keep: number,
+): number {
+	const goal = Math.min(most, CLOSED_AT_ONCE);
 	let closed = 0;
 	for (const choose of unrecognizedOnly ? [unrecognized] : [unrecognized, silent]) {
 		if (closed >= goal) break;
-		for (const slot of choose(core, keep).slice(0, goal - closed)) {
+		for (const slot of choose(core, keep, goal - closed)) {
 			close(core, slot, reason);
 			closed++;
 		}
@@ -105,21 +180,39 @@ export function shedShare(core: Core, reason: number, unrecognizedOnly: boolean,
 	return closed;
 }
 
-/** Closes sessions that hold memory until `bytes` of it are free. Returns how many bytes the closed ones held. */
-export function shedMemory(core: Core, bytes: number): number {
+/** Closes sessions that hold memory until `bytes` of it are free. */
+export function* shedMemory(core: Core, bytes: number): Pieces {
+	yield* findHolders(core);
+	const { holders } = core.room;
 	let freed = 0;
-	let closed = 0;
-	for (const choose of [unrecognized, stalled, silent]) {
-		if (freed >= bytes) break;
-		for (const slot of choose(core, NONE, holdsMemory)) {
-			if (freed >= bytes) break;
-			freed += memoryOf(core, slot);
-			close(core, slot, MEMORY_PRESSURE);
-			closed++;
+	for (const choose of [unrecognized, stalled, silent])
+		for (;;) {
+			const rows = freed < bytes ? choose(core, NONE, CLOSED_AT_ONCE, holdsMemory) : [];
+			if (rows.length === 0) break;
+			for (const slot of rows) {
+				if (freed >= bytes) break;
+				const held = memoryOf(core, slot);
+				holders[slot] = 0;
+				if (held <= HELD_MIN_BYTES) continue;
+				freed += held;
+				close(core, slot, MEMORY_PRESSURE);
+				core.counters.add(SHED, 1);
+			}
+			yield* worth(CLOSING_PIECES);
 		}
+}
+
+/** Asks the kernel what each session holds, a few in a piece: two system calls each. */
+function* findHolders(core: Core): Pieces {
+	const { table, room } = core;
+	let asked = 0;
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
+		room.holders[slot] = 0;
+		if (at(table.state, slot) === FREE) continue;
+		if (memoryOf(core, slot) > HELD_MIN_BYTES) room.holders[slot] = at(table.generation, slot) + 1;
+		if (++asked % SESSIONS_PER_PIECE === 0) yield;
 	}
-	core.counters.add(SHED, closed);
-	return freed;
 }
 
 /**
@@ -158,63 +251,83 @@ function memoryOf(core: Core, client: number): number {
 	return bytes;
 }
 
-function holdsMemory(core: Core, client: number): boolean {
-	return memoryOf(core, client) > HELD_MIN_BYTES;
+/** It did when it was asked last. */
+export function holdsMemory({ room, table }: Core, client: number): boolean {
+	return (
+		at(room.holders, client) === ((at(table.generation, client) + 1) | 0) && at(room.holders, client) !== 0
+	);
 }
 
 /** Adds up what the kernel holds for all sockets of this reactor. */
-export function measureSockets(core: Core): void {
+export function* measureSockets(core: Core): Pieces {
 	const { table, kernel } = core;
 	let bytes = 0;
+	let asked = 0;
 	// Upstream connections that nobody has borrowed are among them.
-	for (let slot = 0; slot < 2 * table.sessions; slot++)
-		if (at(table.state, slot) !== FREE) bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot)));
+	for (let slot = 0; slot < 2 * table.sessions; slot++) {
+		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
+		if (at(table.state, slot) === FREE) continue;
+		bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot)));
+		if (++asked % (2 * SESSIONS_PER_PIECE) === 0) yield;
+	}
 	core.counters.set(SOCKET_BYTES, bytes);
 }
 
-// Each of these lists rows of clients, the first to go first.
+// Each of these lists up to `most` rows of clients, the first to go first.
 
 /**
  * Taking always from the address that then holds most, and its oldest: the n-th of an address goes when that
  * holds n fewer than now.
  */
-function unrecognized(core: Core, keep: number, isWanted: Condition = anybody): number[] {
+function unrecognized(core: Core, keep: number, most: number, isWanted: Condition = anybody): number[] {
 	const { table, sources } = core;
-	const rows = rowsIn(core, keep, (slot) => isUnrecognized(core, slot) && isWanted(core, slot));
-	rows.sort((a, b) => at(table.acceptedMs, a) - at(table.acceptedMs, b));
-	const taken = new Map<number, number>();
-	const rank = new Map<number, number>();
-	for (const slot of rows) {
+	const first = new Lowest(most);
+	// The oldest of each address; further ones of those that have several.
+	const single = new Map<number, number>();
+	const crowds = new Map<number, Lowest>();
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (slot === keep || !isUnrecognized(core, slot) || !isWanted(core, slot)) continue;
 		const place = at(table.sourcePlace, slot);
-		const before = place === NONE ? 0 : (taken.get(place) ?? 0);
-		taken.set(place, before + 1);
-		rank.set(slot, sources.heldAt(place) - before);
+		const acceptedMs = at(table.acceptedMs, slot);
+		const other = single.get(place);
+		if (place === NONE) first.offer(slot, -sources.heldAt(place), acceptedMs);
+		else if (other === undefined) single.set(place, slot);
+		else {
+			let crowd = crowds.get(place);
+			if (crowd === undefined) {
+				crowd = new Lowest(most);
+				crowd.offer(other, at(table.acceptedMs, other), 0);
+				crowds.set(place, crowd);
+			}
+			crowd.offer(slot, acceptedMs, 0);
+		}
 	}
-	// The sort is stable: of equals the oldest stays in front.
-	return rows.sort((a, b) => (rank.get(b) ?? 0) - (rank.get(a) ?? 0));
+	for (const [place, slot] of single) {
+		const held = sources.heldAt(place);
+		const crowd = crowds.get(place)?.slots ?? [slot];
+		for (const [before, each] of crowd.entries())
+			first.offer(each, before - held, at(table.acceptedMs, each));
+	}
+	return first.slots;
 }
 
-function stalled(core: Core, keep: number, isWanted: Condition = anybody): number[] {
-	return bySilence(core, keep, (slot) => isBlocked(core, slot) && isWanted(core, slot));
+function stalled(core: Core, keep: number, most: number, isWanted: Condition = anybody): number[] {
+	return bySilence(core, keep, most, (slot) => isBlocked(core, slot) && isWanted(core, slot));
 }
 
-function silent(core: Core, keep: number, isWanted: Condition = anybody): number[] {
+function silent(core: Core, keep: number, most: number, isWanted: Condition = anybody): number[] {
 	const { table } = core;
-	return bySilence(core, keep, (slot) => at(table.state, slot) !== SNIFF && isWanted(core, slot));
+	return bySilence(core, keep, most, (slot) => at(table.state, slot) !== SNIFF && isWanted(core, slot));
 }
 
 /** Whoever was silent for longest first, and nobody who is busy. */
-function bySilence(core: Core, keep: number, holds: (slot: number) => boolean): number[] {
+function bySilence(core: Core, keep: number, most: number, holds: (slot: number) => boolean): number[] {
 	const { table } = core;
-	const rows = rowsIn(core, keep, (slot) => !isBusy(core, slot) && holds(slot));
-	return rows.sort((a, b) => at(table.activeMs, a) - at(table.activeMs, b));
-}
-
-function rowsIn(core: Core, keep: number, holds: (slot: number) => boolean): number[] {
-	const rows: number[] = [];
-	for (let slot = 0; slot < core.table.sessions; slot++)
-		if (slot !== keep && at(core.table.state, slot) !== FREE && holds(slot)) rows.push(slot);
-	return rows;
+	const first = new Lowest(most);
+	for (let slot = 0; slot < table.sessions; slot++)
+		if (slot !== keep && at(table.state, slot) !== FREE && !isBusy(core, slot) && holds(slot))
+			first.offer(slot, at(table.activeMs, slot), 0);
+	return first.slots;
 }
 
 /** Which rows may go. */

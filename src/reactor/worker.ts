@@ -13,19 +13,16 @@ if (port === null) throw new Error("reactor/worker.js is started by the gateway,
 const options = workerData as ReactorOptions;
 const kernel = new LinuxKernel(arenaBytes(options.bufferedBytes), options.epollFd);
 
-function* takeCommands(): Iterable<Command> {
-	if (port === null) return;
-	for (;;) {
-		const received = receiveMessageOnPort(port) as { message: Command } | undefined;
-		if (received === undefined) return;
-		yield received.message;
-	}
+/** One at a time: each is read from its message when it is its turn. */
+function takeCommand(): Command | undefined {
+	if (port === null) return undefined;
+	return (receiveMessageOnPort(port) as { message: Command } | undefined)?.message;
 }
 
 const notify = (notice: Notice): void => port.postMessage(notice);
 // Keys come with the plan; until then tickets are nobody else's.
 const openTls = (memory: Uint8Array): Openssl => new Openssl(memory, [newTicketKey()]);
-const reactor = new Reactor(kernel, options, notify, takeCommands, openTls);
+const reactor = new Reactor(kernel, options, notify, takeCommand, openTls);
 reactor.run();
 kernel.dispose();
 port.close();

@@ -1,7 +1,11 @@
 /** Which certificate a client is shown: by the name in its hello, before anything is decrypted. */
 import { HASH_START, hashStep, NameTable } from "./names.js";
+import type { Pieces } from "./pieces.js";
 
 const DOT = 0x2e;
+
+/** Entries that are sorted by their names in a piece. */
+const ENTRIES_PER_PIECE = 16;
 
 export class CertificateNames {
 	readonly #exact: NameTable;
@@ -14,20 +18,40 @@ export class CertificateNames {
 	 * `names`: lower case; `*.example.com` stands for exactly one label, as in certificates (RFC 6125, section 6.4.3),
 	 * and `*` for whatever no other entry names, and for who names nothing. The first of equal ones wins.
 	 */
-	constructor(entries: readonly { readonly names: readonly string[]; readonly value: number }[]) {
+	static *build(
+		entries: readonly { readonly names: readonly string[]; readonly value: number }[],
+	): Pieces<CertificateNames> {
 		const exact = new Map<string, number>();
 		const wild = new Map<string, number>();
 		let any = -1;
-		for (const { names, value } of entries)
+		for (const [index, { names, value }] of entries.entries()) {
 			for (const name of names) {
 				if (name === "*") any = any < 0 ? value : any;
 				else if (name.startsWith("*.")) keepFirst(wild, name.slice(2), value);
 				else keepFirst(exact, name, value);
 			}
-		this.#exact = new NameTable([...exact.keys()]);
-		this.#exactValues = [...exact.values()];
-		this.#wild = new NameTable([...wild.keys()]);
-		this.#wildValues = [...wild.values()];
+			if (index % ENTRIES_PER_PIECE === ENTRIES_PER_PIECE - 1) yield;
+		}
+		return new CertificateNames(
+			yield* NameTable.build([...exact.keys()]),
+			[...exact.values()],
+			yield* NameTable.build([...wild.keys()]),
+			[...wild.values()],
+			any,
+		);
+	}
+
+	private constructor(
+		exact: NameTable,
+		exactValues: readonly number[],
+		wild: NameTable,
+		wildValues: readonly number[],
+		any: number,
+	) {
+		this.#exact = exact;
+		this.#exactValues = exactValues;
+		this.#wild = wild;
+		this.#wildValues = wildValues;
 		this.#any = any;
 	}
 

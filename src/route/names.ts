@@ -3,6 +3,13 @@
  * from its end, hashes all its suffixes on the way, so ten thousand names cost what ten cost.
  */
 
+import type { Pieces } from "./pieces.js";
+
+/** Names that are encoded and put into their cells in a piece. */
+const NAMES_PER_PIECE = 64;
+
+const ENCODER = new TextEncoder();
+
 export class NameTable {
 	readonly #mask: number;
 	/** Open addressing: index of an entry plus one, 0 = empty. */
@@ -11,25 +18,38 @@ export class NameTable {
 	readonly #starts: Int32Array;
 	readonly #bytes: Uint8Array;
 
-	/** `names` in lower case; their index is what `find` returns. */
-	constructor(names: readonly string[]) {
+	/** Room for so many names, of so many bytes all together. */
+	private constructor(names: number, bytes: number) {
 		let size = 8;
 		// At most a quarter full: probes stay short whatever the names.
-		while (size < names.length * 4) size *= 2;
+		while (size < names * 4) size *= 2;
 		this.#mask = size - 1;
 		this.#cells = new Int32Array(size);
-		this.#hashes = new Int32Array(names.length);
-		this.#starts = new Int32Array(names.length + 1);
-		const encoded = names.map((name) => new TextEncoder().encode(name));
-		this.#bytes = new Uint8Array(encoded.reduce((sum, bytes) => sum + bytes.length, 0));
+		this.#hashes = new Int32Array(names);
+		this.#starts = new Int32Array(names + 1);
+		this.#bytes = new Uint8Array(bytes);
+	}
+
+	/** `names` in lower case; their index is what `find` returns. */
+	static *build(names: readonly string[]): Pieces<NameTable> {
+		const encoded: Uint8Array[] = [];
+		let total = 0;
+		for (const name of names) {
+			const bytes = ENCODER.encode(name);
+			total += bytes.length;
+			if (encoded.push(bytes) % NAMES_PER_PIECE === 0) yield;
+		}
+		const table = new NameTable(names.length, total);
 		let offset = 0;
 		for (const [index, bytes] of encoded.entries()) {
-			this.#bytes.set(bytes, offset);
-			this.#starts[index] = offset;
+			table.#bytes.set(bytes, offset);
+			table.#starts[index] = offset;
 			offset += bytes.length;
-			this.#starts[index + 1] = offset;
-			this.#insert(index, bytes);
+			table.#starts[index + 1] = offset;
+			table.#insert(index, bytes);
+			if (index % NAMES_PER_PIECE === NAMES_PER_PIECE - 1) yield;
 		}
+		return table;
 	}
 
 	/** Index of the name that equals `name[start, end)`, whose hash from the end is `hash`, or -1. */

@@ -20,6 +20,7 @@ import {
 	PROTOCOL_UNKNOWN,
 } from "../protocol/index.js";
 import { HASH_START, hashStep, NameTable } from "./names.js";
+import type { Pieces } from "./pieces.js";
 
 /** What is known of a connection when it is routed. One object per reactor, filled in for each. */
 export interface RouteQuery {
@@ -85,6 +86,12 @@ const DOT = 0x2e;
 const SLASH = 0x2f;
 const QUESTION = 0x3f;
 
+/** Routes whose conditions are prepared in a piece, and those that are put into lists by their names. */
+const ROUTES_PER_PIECE = 32;
+const NAMED_PER_PIECE = 128;
+
+const ENCODER = new TextEncoder();
+
 export class Router {
 	/** False: no route looks at what the client sends, so a connection is routed at once. */
 	readonly peeks: boolean;
@@ -98,42 +105,62 @@ export class Router {
 	/** Position of the first route that asks for what TLS hides. */
 	readonly #firstInside: number;
 
+	private constructor(
+		peeks: boolean,
+		looksAtPaths: boolean,
+		takesSilence: boolean,
+		sni: NameIndex,
+		host: NameIndex,
+		nameless: readonly Conditions[],
+		firstInside: number,
+	) {
+		this.peeks = peeks;
+		this.looksAtPaths = looksAtPaths;
+		this.takesSilence = takesSilence;
+		this.#sni = sni;
+		this.#host = host;
+		this.#nameless = nameless;
+		this.#firstInside = firstInside;
+	}
+
 	/**
 	 * `reads`: requests are read, so that first bytes must be looked at whatever the conditions are. `comparesForms`: paths
 	 * are matched in their normal form, and so those of routes are brought into it.
 	 */
-	constructor(routes: readonly RouteConfig[], reads = false, comparesForms = false) {
+	static *build(routes: Iterable<RouteConfig>, reads = false, comparesForms = false): Pieces<Router> {
+		let looksAtPaths = false;
 		const sni: NamedRoute[] = [];
 		const host: NamedRoute[] = [];
 		const nameless: Conditions[] = [];
 		let firstInside = NO_MATCH;
-		for (const [order, route] of routes.entries()) {
+		let peeks = reads;
+		let takesSilence = false;
+		let order = -1;
+		for (const route of routes) {
+			order++;
+			if (order % ROUTES_PER_PIECE === ROUTES_PER_PIECE - 1) yield;
 			const conditions = {
 				order,
 				protocol: protocolOf(route),
 				host: route.sni === null || route.host === null ? null : hostBytes(route.host),
-				alpn: route.alpn === null ? null : new TextEncoder().encode(route.alpn),
+				alpn: route.alpn === null ? null : ENCODER.encode(route.alpn),
 				source: route.source,
 				path: route.path === null ? null : pathOf(route.path, comparesForms),
-				subprotocol: route.subprotocol === null ? null : new TextEncoder().encode(route.subprotocol),
+				subprotocol: route.subprotocol === null ? null : ENCODER.encode(route.subprotocol),
 			};
 			if (conditions.protocol >= 0 && conditions.protocol !== PROTOCOL_TLS)
 				firstInside = Math.min(firstInside, order);
 			if (route.sni !== null) sni.push({ name: route.sni, conditions });
 			else if (route.host !== null) host.push({ name: route.host, conditions });
 			else nameless.push(conditions);
+			peeks ||=
+				(route.sni ?? route.host ?? route.alpn ?? route.protocol ?? route.path ?? route.subprotocol) !== null;
+			looksAtPaths ||= route.path !== null;
+			takesSilence ||= route.protocol === "any";
 		}
-		this.#sni = new NameIndex(sni);
-		this.#host = new NameIndex(host);
-		this.#nameless = nameless;
-		this.#firstInside = firstInside;
-		this.peeks =
-			reads ||
-			routes.some(
-				(route) => route.sni ?? route.host ?? route.alpn ?? route.protocol ?? route.path ?? route.subprotocol,
-			);
-		this.looksAtPaths = routes.some((route) => route.path !== null);
-		this.takesSilence = routes.some((route) => route.protocol === "any");
+		const sniIndex = yield* NameIndex.build(sni);
+		const hostIndex = yield* NameIndex.build(host);
+		return new Router(peeks, looksAtPaths, takesSilence, sniIndex, hostIndex, nameless, firstInside);
 	}
 
 	/** Position of the first route that matches, or -1. */
@@ -180,21 +207,36 @@ class NameIndex {
 	readonly #suffix: NameTable;
 	readonly #suffixLists: readonly (readonly Conditions[])[];
 
-	constructor(routes: readonly NamedRoute[]) {
+	private constructor(
+		exact: NameTable,
+		exactLists: readonly (readonly Conditions[])[],
+		suffix: NameTable,
+		suffixLists: readonly (readonly Conditions[])[],
+	) {
+		this.#empty = exactLists.length + suffixLists.length === 0;
+		this.#exact = exact;
+		this.#exactLists = exactLists;
+		this.#suffix = suffix;
+		this.#suffixLists = suffixLists;
+	}
+
+	static *build(routes: readonly NamedRoute[]): Pieces<NameIndex> {
 		const exact = new Map<string, Conditions[]>();
 		const suffix = new Map<string, Conditions[]>();
-		for (const { name, conditions } of routes) {
+		for (const [index, { name, conditions }] of routes.entries()) {
+			if (index % NAMED_PER_PIECE === NAMED_PER_PIECE - 1) yield;
 			const lists = name.startsWith("*.") ? suffix : exact;
 			const key = name.startsWith("*.") ? name.slice(2) : name;
 			const list = lists.get(key);
 			if (list === undefined) lists.set(key, [conditions]);
 			else list.push(conditions);
 		}
-		this.#empty = routes.length === 0;
-		this.#exact = new NameTable([...exact.keys()]);
-		this.#exactLists = [...exact.values()];
-		this.#suffix = new NameTable([...suffix.keys()]);
-		this.#suffixLists = [...suffix.values()];
+		return new NameIndex(
+			yield* NameTable.build([...exact.keys()]),
+			[...exact.values()],
+			yield* NameTable.build([...suffix.keys()]),
+			[...suffix.values()],
+		);
 	}
 
 	/** The earliest match before `best`, or `best`. */

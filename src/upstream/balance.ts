@@ -8,19 +8,20 @@ const TRIED_MAX = 32;
 export class Balancer {
 	readonly plan: UpstreamPlan;
 	readonly #board: Board;
+	readonly #places: ReadonlySet<number>;
 	#turn: number;
 
 	/** `turn`: where round robin begins, so that several reactors do not walk in step. */
 	constructor(plan: UpstreamPlan, board: Board, turn: number) {
 		this.plan = plan;
 		this.#board = board;
+		this.#places = new Set(plan.addresses.map((address) => address.board));
 		this.#turn = turn;
 	}
 
 	/** One of its addresses has this place on the board. */
 	has(board: number): boolean {
-		for (const address of this.plan.addresses) if (address.board === board) return true;
-		return false;
+		return this.#places.has(board);
 	}
 
 	/** Where round robin stands, for the balancer that replaces this one. */

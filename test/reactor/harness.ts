@@ -111,7 +111,7 @@ export class Harness {
 				epollFd: -1,
 			},
 			(notice) => this.notices.push(notice),
-			() => this.#commands.splice(0),
+			() => this.#commands.shift(),
 			options.openTls,
 		);
 		this.plan = this.#plan(options);
@@ -189,10 +189,21 @@ export class Harness {
 		this.turn();
 	}
 
-	/** Sends a command, as the main thread does. */
+	/** Sends a command, as the main thread does, and turns once: what is left of it goes on in the turns that follow. */
 	command(command: Command): void {
 		this.#commands.push(command);
 		this.turn();
+	}
+
+	/** Sends commands and turns until they have been carried out. Returns how many turns that took. */
+	carryOut(...commands: Command[]): number {
+		this.#commands.push(...commands);
+		let turns = 0;
+		do {
+			this.turn();
+			turns++;
+		} while (!this.reactor.stopped && this.reactor.hasCommands);
+		return turns;
 	}
 
 	/** Has requests read, and passed on over pooled connections. `listener`: what else changes about it. */
@@ -302,7 +313,7 @@ export class Harness {
 	}
 
 	#dispose(): void {
-		if (!this.reactor.stopped) this.command({ kind: "stop" });
+		if (!this.reactor.stopped) this.carryOut({ kind: "stop" });
 		for (const fd of this.#open) this.outside.reset(fd);
 		closeDescriptor(this.#listener);
 		closeDescriptor(this.#wakeFd);

@@ -213,13 +213,13 @@ test("asked by another reactor, it closes its share, of those alone that were as
 	const served = [1, 2, 3, 4].map(() => bench.relayed().client);
 	const silent = [1, 2, 3, 4].map(() => bench.silent());
 	bench.pass(2_000);
-	bench.harness.command({ kind: "makeRoom", unrecognizedOnly: true });
+	bench.harness.carryOut({ kind: "makeRoom", unrecognizedOnly: true });
 	bench.assertGone("fd_pressure", silent.slice(0, 3), [...served, ...silent.slice(3)]);
-	bench.harness.command({ kind: "makeRoom", unrecognizedOnly: true });
+	bench.harness.carryOut({ kind: "makeRoom", unrecognizedOnly: true });
 	bench.assertGone("fd_pressure", silent.slice(3), served);
-	bench.harness.command({ kind: "makeRoom", unrecognizedOnly: true });
+	bench.harness.carryOut({ kind: "makeRoom", unrecognizedOnly: true });
 	bench.assertGone("fd_pressure", [], served);
-	bench.harness.command({ kind: "makeRoom", unrecognizedOnly: false });
+	bench.harness.carryOut({ kind: "makeRoom", unrecognizedOnly: false });
 	bench.assertGone("fd_pressure", served.slice(0, 3), served.slice(3));
 	assert.equal(
 		bench.harness.notices.some(({ kind }) => kind === "pressure"),
@@ -285,9 +285,9 @@ test("memory is taken from unfinished hellos and stalled readers, and not from i
 	const busy = bench.relayed();
 	fill(bench, busy.upstream);
 
-	bench.harness.command({ kind: "shedMemory", bytes: 1 });
+	bench.harness.carryOut({ kind: "shedMemory", bytes: 1 });
 	bench.assertGone("memory_pressure", [hello], [...idle, silent]);
-	bench.harness.command({ kind: "shedMemory", bytes: 1 });
+	bench.harness.carryOut({ kind: "shedMemory", bytes: 1 });
 	assert.deepEqual(bench.harness.records().map(reasonOf), ["memory_pressure"]);
 	assert.equal(
 		bench.harness.reactor.core.table.links,
@@ -295,7 +295,7 @@ test("memory is taken from unfinished hellos and stalled readers, and not from i
 		"the stalled one's upstream is closed",
 	);
 	// All there is would not be enough; whoever holds nothing, or is busy, stays.
-	bench.harness.command({ kind: "shedMemory", bytes: Number.MAX_SAFE_INTEGER });
+	bench.harness.carryOut({ kind: "shedMemory", bytes: Number.MAX_SAFE_INTEGER });
 	bench.assertGone("", [], [...idle, silent]);
 	assert.equal(bench.harness.live, 4);
 	assert.equal(bench.harness.counters.get("shed"), 2);
@@ -319,7 +319,7 @@ test("what sockets hold is measured, and falls when it is closed", (t) => {
 	const full = measured();
 	assert.ok(full > 100_000, `${full} bytes for one that is full`);
 	bench.pass(2_000);
-	bench.harness.command({ kind: "shedMemory", bytes: full });
+	bench.harness.carryOut({ kind: "shedMemory", bytes: full });
 	assert.equal(measured(), 0);
 });
 

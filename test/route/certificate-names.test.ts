@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { CertificateNames } from "../../src/route/certificate-names.js";
+import { allAtOnce } from "../../src/route/pieces.js";
+
+function namesOf(entries: Parameters<typeof CertificateNames.build>[0]): CertificateNames {
+	return allAtOnce(CertificateNames.build(entries));
+}
 
 /** Finds names as they come in hellos: at the start of a buffer that holds more. */
 function finder(...entries: readonly (readonly string[])[]): (name: string) => number {
-	const names = new CertificateNames(entries.map((names, value) => ({ names, value })));
+	const names = namesOf(entries.map((names, value) => ({ names, value })));
 	const buffer = new Uint8Array(512);
 	return (name) => {
 		buffer.fill(0x78);
@@ -30,7 +35,7 @@ test("a wildcard stands for exactly one label, as in certificates", () => {
 });
 
 test("for the Host of a request it stands for any number, and the nearest counts", () => {
-	const names = new CertificateNames([
+	const names = namesOf([
 		{ names: ["*.c"], value: 1 },
 		{ names: ["*.b.c", "x.a.b.c"], value: 2 },
 	]);

@@ -3,8 +3,13 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Cidr, RouteConfig, RouteProtocol } from "../../src/config/config.js";
 import { parseRequest } from "../../src/protocol/http/request.js";
+import { allAtOnce } from "../../src/route/pieces.js";
 import { contains, Router } from "../../src/route/router.js";
 import { type Client, type Kind, Queries, route } from "./queries.js";
+
+function routerOf(...options: Parameters<typeof Router.build>): Router {
+	return allAtOnce(Router.build(...options));
+}
 
 const KINDS: readonly Kind[] = ["tls", "http", "ssh", "h2c", "other", "silence"];
 const CLIENT: Client = { kind: "tls", name: "", alpn: [], source: [10, 0, 0, 1] };
@@ -105,7 +110,7 @@ test("the first route that matches wins, whatever the routes and the client", ()
 			fc.array(anyRoute, { maxLength: 25 }),
 			fc.array(fc.oneof(client, securedClient), { maxLength: 12 }),
 			(routes, clients) => {
-				const router = new Router(routes);
+				const router = routerOf(routes);
 				const queries = new Queries();
 				for (const each of clients) assert.equal(router.match(queries.of(each)), firstMatch(routes, each));
 			},
@@ -115,7 +120,7 @@ test("the first route that matches wins, whatever the routes and the client", ()
 });
 
 test("a wildcard stands for one label or more, and whole labels only", () => {
-	const router = new Router([route({ sni: "*.b.c" })]);
+	const router = routerOf([route({ sni: "*.b.c" })]);
 	const queries = new Queries();
 	const matches = (name: string) => router.match(queries.of({ ...CLIENT, name })) === 0;
 	for (const name of ["a.b.c", "x.a.b.c", "b.b.c", "b.c.b.c"]) assert.ok(matches(name), name);
@@ -124,7 +129,7 @@ test("a wildcard stands for one label or more, and whole labels only", () => {
 });
 
 test("a name that ends as an earlier client's did is not taken for it", () => {
-	const router = new Router([route({ sni: "git.example.com" }), route({ sni: "git.example.co" })]);
+	const router = routerOf([route({ sni: "git.example.com" }), route({ sni: "git.example.co" })]);
 	const queries = new Queries();
 	assert.equal(router.match(queries.of({ ...CLIENT, name: "git.example.com" })), 0);
 	assert.equal(router.match(queries.of({ ...CLIENT, name: "git.example.co" })), 1);
@@ -132,7 +137,7 @@ test("a name that ends as an earlier client's did is not taken for it", () => {
 });
 
 test("names of TLS and of HTTP are two worlds", () => {
-	const router = new Router([route({ host: "a.b" }), route({ sni: "a.b" }), route({ protocol: "http" })]);
+	const router = routerOf([route({ host: "a.b" }), route({ sni: "a.b" }), route({ protocol: "http" })]);
 	const queries = new Queries();
 	assert.equal(router.match(queries.of({ ...CLIENT, name: "a.b" })), 1);
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "http", name: "a.b" })), 0);
@@ -142,7 +147,7 @@ test("names of TLS and of HTTP are two worlds", () => {
 });
 
 test("a client that is not TLS takes no ALPN from the one before", () => {
-	const router = new Router([route({ alpn: "h2" }), route({})]);
+	const router = routerOf([route({ alpn: "h2" }), route({})]);
 	const queries = new Queries();
 	assert.equal(router.match(queries.of({ ...CLIENT, alpn: ["http/1.1", "h2"] })), 0);
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "http" })), 1);
@@ -150,7 +155,7 @@ test("a client that is not TLS takes no ALPN from the one before", () => {
 });
 
 test("a subprotocol is offered by a WebSocket handshake, and by no other request", () => {
-	const router = new Router([
+	const router = routerOf([
 		route({ subprotocol: "mqtt", host: "a" }),
 		route({ subprotocol: "mqtt" }),
 		route({}),
@@ -169,7 +174,7 @@ test("a subprotocol is offered by a WebSocket handshake, and by no other request
 });
 
 test("a silent client takes `protocol: any` only, and everything recognised takes it too", () => {
-	const router = new Router([
+	const router = routerOf([
 		route({ sni: "a" }),
 		route({ protocol: "any", source: block([10, 0, 0, 0], 8) }),
 		route({}),
@@ -180,13 +185,13 @@ test("a silent client takes `protocol: any` only, and everything recognised take
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "silence", source: [11, 0, 0, 1] })), -1);
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "other" })), 1);
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "other", source: [11, 0, 0, 1] })), 2);
-	assert.ok(!new Router([route({}), route({ protocol: "other" })]).takesSilence);
+	assert.ok(!routerOf([route({}), route({ protocol: "other" })]).takesSilence);
 });
 
 const SECURED: Client = { ...CLIENT, kind: "http", secured: { serverName: "www.a", alpn: "http/1.1" } };
 
 test("behind TLS that is ours, routes may ask about the hello and about what is inside", () => {
-	const router = new Router([
+	const router = routerOf([
 		route({ sni: "git.a" }),
 		route({ host: "git.a" }),
 		route({ sni: "*.a", alpn: "http/1.1" }),
@@ -211,7 +216,7 @@ test("a terminated connection's bytes are waited for where an earlier route asks
 	/** As after the handshake: what is inside is not known. */
 	const hello: Client = { ...SECURED, kind: "tls" };
 	const looksInside = (...routes: Partial<RouteConfig>[]) =>
-		new Router(routes.map(route)).looksInside(queries.of(hello));
+		routerOf(routes.map(route)).looksInside(queries.of(hello));
 	assert.equal(looksInside({ sni: "www.a" }), false);
 	assert.equal(looksInside({}), false);
 	assert.equal(looksInside({ protocol: "tls" }), false);
@@ -227,10 +232,10 @@ test("a terminated connection's bytes are waited for where an earlier route asks
 });
 
 test("bytes are looked at when, and only when, a route asks about them", () => {
-	assert.equal(new Router([route({})]).peeks, false);
-	assert.equal(new Router([route({ source: block([10, 0, 0, 0], 8) }), route({})]).peeks, false);
+	assert.equal(routerOf([route({})]).peeks, false);
+	assert.equal(routerOf([route({ source: block([10, 0, 0, 0], 8) }), route({})]).peeks, false);
 	for (const conditions of [{ sni: "a" }, { host: "a" }, { alpn: "h2" }, { protocol: "ssh" as const }])
-		assert.equal(new Router([route({}), route(conditions)]).peeks, true);
+		assert.equal(routerOf([route({}), route(conditions)]).peeks, true);
 });
 
 test("a block holds exactly the addresses whose first bits are its own", () => {
@@ -278,7 +283,7 @@ test("each of ten thousand names finds its route, its wildcard, and nothing else
 		...names.map((name) => route({ sni: `*.${name}` })),
 		route({ protocol: "tls" }),
 	];
-	const router = new Router(routes);
+	const router = routerOf(routes);
 	const queries = new Queries();
 	for (const [index, name] of names.entries()) {
 		assert.equal(router.match(queries.of({ ...CLIENT, name })), index);
@@ -329,7 +334,7 @@ function looks(names: readonly string[]): { average: number; most: number } {
 	globalThis.Int32Array = Counting as unknown as Int32ArrayConstructor;
 	let router: Router;
 	try {
-		router = new Router(names.map((name) => route({ sni: name })));
+		router = routerOf(names.map((name) => route({ sni: name })));
 	} finally {
 		globalThis.Int32Array = Original;
 	}

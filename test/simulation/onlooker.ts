@@ -67,6 +67,11 @@ export class Onlooker implements Witness {
 		world.rests.sessionEnded();
 	}
 
+	measured({ registered, slot }: SimulatedSocket): void {
+		const { hadAhead, reactor } = this.#world;
+		if (registered) hadAhead[slot] = reactor.core.inboxes.has(slot);
+	}
+
 	/** The reactor is about to send. */
 	trying(socket: SimulatedSocket): void {
 		// What is sent to an upstream before relaying begins is a PROXY header.

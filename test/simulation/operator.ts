@@ -29,8 +29,6 @@ export class Operator {
 	plan: Plan | undefined;
 	/** The command that the reactor carries out at the moment. */
 	current: Command | undefined;
-	/** Rows that had bytes in an inbox when it began. */
-	hadAhead: boolean[] = [];
 	/** Commands of this turn, by kind. */
 	readonly given = new Set<Command["kind"]>();
 	readonly listeners = new Map<number, SimulatedListener>();
@@ -86,16 +84,17 @@ export class Operator {
 		this.#world.kernel.wake(this.#wake);
 	}
 
-	/** What the reactor takes, one at a time. */
-	*take(): Iterable<Command> {
-		for (const command of this.#commands.splice(0)) {
-			this.current = command;
-			this.given.add(command.kind);
-			this.hadAhead = Array.from(this.#world.reactor.core.inboxes.chunk, (chunk) => chunk !== 0);
-			yield command;
-			this.current = undefined;
-			this.hadAhead = [];
-		}
+	/** What the reactor takes, when it has carried out the one before. */
+	take(): Command | undefined {
+		this.current = this.#commands.shift();
+		if (this.current !== undefined) this.given.add(this.current.kind);
+		return this.current;
+	}
+
+	/** A command may go on over turns. */
+	beginTurn(): void {
+		this.given.clear();
+		if (this.current !== undefined) this.given.add(this.current.kind);
 	}
 
 	hasHeard(kind: Notice["kind"]): boolean {

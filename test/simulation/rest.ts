@@ -132,7 +132,7 @@ export function longestEndMs(world: World): number {
 	let longestMs = 0;
 	// Each request of a client may take its own time.
 	let requestsMs = 0;
-	for (const policy of core.policies) {
+	for (const policy of core.policies.all) {
 		const { handshakeMs, silenceMs, connectMs, idleMs, halfClosedMs } = policy;
 		longestMs = Math.max(longestMs, handshakeMs + silenceMs + 2 * connectMs + idleMs + halfClosedMs);
 		const requestMs = policy.requestHeadMs + policy.responseHeadMs + policy.keepAliveMs + RATE_WINDOW_MS;

@@ -1,7 +1,9 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
 import { at } from "../../src/reactor/at.js";
 import { CHUNK_BYTES, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import type { Command } from "../../src/reactor/plan.js";
 import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/reasons.js";
+import { holdsMemory } from "../../src/reactor/shed.js";
 import { BLOCKED, DIAL, FREE, NONE, REFUSED, REQUEST, SECURE, SNIFF } from "../../src/reactor/table.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { memoryOf } from "./simulated-kernel.js";
@@ -24,37 +26,45 @@ export function checkShed(world: World, slot: number, client: SimulatedSocket, r
 		violated(`a session ended as ${REASONS[reason]}, and nothing was short`);
 	if (!isShed(world, slot, client, reason)) return;
 	world.shed++;
-	const memory = world.operator.current?.kind === "shedMemory";
+	const memory = commandAtWork(world)?.kind === "shedMemory";
 	const unrecognized = isUnrecognized(world, slot);
 	if (!unrecognized && core.nowMs - client.activeMs < BUSY_MS)
 		violated(`a session was closed for room ${core.nowMs - client.activeMs} ms after it moved bytes`);
 	if (!unrecognized && isForUnrecognizedOnly(world))
 		violated("a session was closed where only those without a route were to go");
-	if (memory && heldBy(world, slot) <= HELD_MIN_BYTES)
-		violated(`a session was closed for memory, and held ${heldBy(world, slot)} bytes`);
+	if (memory && heldBy(world, slot, true) <= HELD_MIN_BYTES)
+		violated(`a session was closed for memory, and held ${heldBy(world, slot, true)} bytes`);
 	for (let other = 0; other < core.table.sessions; other++) {
 		if (other === slot || !mayBeShed(world, other)) continue;
-		if (memory && heldBy(world, other) <= HELD_MIN_BYTES) continue;
+		// Who came to hold memory while the others were asked is not looked for again.
+		if (memory && (!holdsMemory(core, other) || heldBy(world, other) <= HELD_MIN_BYTES)) continue;
 		if (hasEarnedLess(world, other, slot, memory))
 			violated(`row ${slot} was closed for room, and row ${other}, which earned less, stays`);
 	}
 }
 
+/** The command of which a piece is done at this moment. */
+function commandAtWork({ reactor, operator }: World): Command | undefined {
+	return reactor.isAtWork && reactor.core.room.work === undefined ? operator.current : undefined;
+}
+
 /** There was a reason to close sessions for room in this turn. */
 function isCaused(world: World, client: SimulatedSocket, reason: number): boolean {
-	const { kernel, operator, reactor } = world;
+	const { kernel, reactor } = world;
 	const { core } = reactor;
+	const command = commandAtWork(world);
 	if (reason === MEMORY_PRESSURE)
 		return (
 			kernel.lacksMemory ||
-			operator.current?.kind === "shedMemory" ||
+			command?.kind === "shedMemory" ||
 			lacksBuffers(world) ||
 			isInHead(world, client) ||
 			hasNoTlsUpstream(world)
 		);
 	return (
 		kernel.lacksDescriptors ||
-		operator.current?.kind === "makeRoom" ||
+		command?.kind === "makeRoom" ||
+		core.room.work !== undefined ||
 		world.highestAccepted >= core.descriptorCeiling ||
 		(core.shedsWhenFull && isFull(world))
 	);
@@ -122,8 +132,10 @@ function isRequesting(world: World, slot: number): boolean {
 
 /** Only sessions that have not said what they want may go: the command says so, or it is places that lack. */
 function isForUnrecognizedOnly(world: World): boolean {
-	const { kernel, operator, reactor } = world;
-	const { current } = operator;
+	const { kernel, reactor } = world;
+	const current = commandAtWork(world);
+	if (reactor.isAtWork && reactor.core.room.work !== undefined)
+		return reactor.core.room.isForUnrecognizedOnly;
 	if (current?.kind === "makeRoom") return current.unrecognizedOnly;
 	if (current?.kind === "shedMemory") return false;
 	return (
@@ -174,8 +186,8 @@ function isBlocked(world: World, slot: number): boolean {
 	return ((at(flags, slot) | (link === NONE ? 0 : at(flags, link))) & BLOCKED) !== 0;
 }
 
-/** Bytes of sockets, chunks and pipes. */
-function heldBy(world: World, client: number): number {
+/** Bytes of sockets, chunks and pipes. Of a session that is being closed, as of the reactor's last question. */
+function heldBy(world: World, client: number, isClosing = false): number {
 	const { table, inboxes } = world.reactor.core;
 	let bytes = 0;
 	for (const slot of [client, at(table.peer, client)]) {
@@ -185,7 +197,7 @@ function heldBy(world: World, client: number): number {
 		bytes += socket === undefined ? 0 : memoryOf(socket);
 		bytes += at(table.pipeBytes, slot) + (at(table.chunk, slot) === NONE ? 0 : CHUNK_BYTES);
 		// So is what was put back of it.
-		if (inboxes.has(slot) || world.operator.hadAhead[slot] === true) bytes += CHUNK_BYTES;
+		if (isClosing ? world.hadAhead[slot] === true : inboxes.has(slot)) bytes += CHUNK_BYTES;
 	}
 	return bytes;
 }

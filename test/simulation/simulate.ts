@@ -49,7 +49,7 @@ function met({ counters, reactor, met }: World): Map<string, number> {
 	for (const name of COUNTED) found.set(name, counters.get(name));
 	for (const [index, reason] of RECYCLE_REASONS.entries())
 		found.set(`pool: ${reason}`, counters.poolRecycled(index));
-	found.set("policies", reactor.core.policies.length);
+	found.set("policies", reactor.core.policies.all.length);
 	return found;
 }
 

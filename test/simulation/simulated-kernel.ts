@@ -60,6 +60,8 @@ export interface OtherEnds {
 export interface Witness {
 	/** A client's connection was accepted. */
 	accepted(socket: SimulatedSocket): void;
+	/** The reactor asks what its buffers hold. */
+	measured(socket: SimulatedSocket): void;
 	/** The reactor is about to send. */
 	trying(socket: SimulatedSocket): void;
 	/** The connection is about to be lost. */
@@ -465,7 +467,9 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	socketMemory(fd: number): number {
-		return memoryOf(this.#socket(fd, "SO_MEMINFO"));
+		const socket = this.#socket(fd, "SO_MEMINFO");
+		this.witness?.measured(socket);
+		return memoryOf(socket);
 	}
 
 	/** What the buffers of all open sockets hold. */

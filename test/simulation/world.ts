@@ -100,6 +100,8 @@ export class World implements Surroundings {
 	/** The upstream's socket that was closed last, and what had been put back of its client by then. */
 	closedLink: SimulatedSocket | undefined;
 	closedAhead = 0;
+	/** By row: bytes of it were in an inbox when the reactor asked what its socket holds. */
+	readonly hadAhead: boolean[] = [];
 
 	readonly #faults: Faults;
 	readonly #arrivals: number;
@@ -230,7 +232,7 @@ export class World implements Surroundings {
 		sources.tooFast = 0;
 		sources.notCounted = 0;
 		sources.tokens = 0;
-		this.operator.given.clear();
+		this.operator.beginTurn();
 	}
 
 	// Time.
@@ -291,7 +293,12 @@ export class World implements Surroundings {
 		peers.mode = "frozen";
 		kernel.setFaults(CALM);
 		let turns = 0;
-		while (kernel.readiness.hasNews || reactor.core.queued > 0 || operator.hasCommands) {
+		while (
+			kernel.readiness.hasNews ||
+			reactor.core.queued > 0 ||
+			operator.hasCommands ||
+			reactor.hasCommands
+		) {
 			if (++turns > SETTLE_TURNS_MAX) violated("the reactor does not come to rest although nothing happens");
 			this.#turn();
 		}
@@ -309,7 +316,7 @@ export class World implements Surroundings {
 		operator.othersBecome(0);
 		if (way === 0) {
 			operator.command({ kind: "stop" });
-			this.#turn();
+			for (let turns = 0; turns < SETTLE_TURNS_MAX && !reactor.stopped; turns++) this.#turn();
 			if (!reactor.stopped) violated("it was told to stop, and did not");
 		} else {
 			if (way === 1) {

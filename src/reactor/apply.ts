@@ -1,0 +1,124 @@
+/**
+ * A plan comes into force: what it needs is prepared beside what is in force, in pieces, then all of it changes at once,
+ * between two events; and what nobody uses any more is cleared away, in pieces again.
+ */
+import type { RouteConfig } from "../config/config.js";
+import type { CertificateNames } from "../route/certificate-names.js";
+import type { Pieces } from "../route/pieces.js";
+import { Router } from "../route/router.js";
+import { Balancer } from "../upstream/balance.js";
+import type { UpstreamPlan } from "../upstream/plan.js";
+import { giveUp, watchListener } from "./accept.js";
+import { type Core, LIVE_LISTENERS, type ReactorListener } from "./core.js";
+import type { ListenerPlan, Plan, RoutePlan } from "./plan.js";
+import { sweepPool } from "./pool.js";
+import { type RouteRules, rulesOfRoutes } from "./route-rules.js";
+
+const UPSTREAMS_PER_PIECE = 16;
+
+/** What a listener will work with. */
+interface Prepared {
+	readonly plan: ListenerPlan;
+	readonly router: Router;
+	readonly rules: readonly RouteRules[];
+	readonly certificates: CertificateNames;
+}
+
+/** Takes over routes, upstreams, deadlines and limits for what comes from now on. */
+export function* applyPlan(core: Core, plan: Plan): Pieces {
+	const prepared: Prepared[] = [];
+	for (const listener of plan.listeners) prepared.push(yield* prepare(core, listener));
+	const upstreams = new Map<number, Balancer>();
+	for (const upstream of plan.upstreams) {
+		upstreams.set(upstream.slot, balancerFor(core, upstream));
+		if (upstreams.size % UPSTREAMS_PER_PIECE === 0) yield;
+	}
+	const { added, removed } = switchTo(core, plan, prepared, upstreams);
+	for (const listener of removed) yield* giveUp(core, listener);
+	for (const listener of added) watchListener(core, listener);
+	yield* core.certificates.forget(listenersWithNames(core), core.secures.entry);
+	yield* sweepPool(core);
+	core.notify({ kind: "applied", revision: plan.revision });
+}
+
+/** A name was resolved anew. */
+export function* replaceUpstream(core: Core, plan: UpstreamPlan): Pieces {
+	core.upstreams.set(plan.slot, balancerFor(core, plan));
+	core.certificates.followUpstreams([...core.upstreams.values()].map((balancer) => balancer.plan));
+	yield* core.certificates.forget(listenersWithNames(core), core.secures.entry);
+	yield* sweepPool(core);
+}
+
+function* prepare(core: Core, plan: ListenerPlan): Pieces<Prepared> {
+	const looks = plan.readsRequests || plan.tls.length > 0;
+	return {
+		plan,
+		router: yield* Router.build(conditionsOf(plan.routes), looks, plan.http.paths !== "as_is"),
+		rules: yield* rulesOfRoutes(plan),
+		certificates: yield* core.certificates.namesOf(plan),
+	};
+}
+
+function* conditionsOf(routes: readonly RoutePlan[]): Iterable<RouteConfig> {
+	for (const { conditions } of routes) yield conditions;
+}
+
+function balancerFor(core: Core, plan: UpstreamPlan): Balancer {
+	return new Balancer(plan, core.board, core.upstreams.get(plan.slot)?.turn ?? core.index);
+}
+
+/** All at once: no connection sees half of it. */
+function switchTo(
+	core: Core,
+	plan: Plan,
+	prepared: readonly Prepared[],
+	upstreams: Map<number, Balancer>,
+): { added: ReactorListener[]; removed: ReactorListener[] } {
+	core.connectionsMax = plan.connections;
+	core.resetsWhenFull = plan.resetsWhenFull;
+	core.shedsWhenFull = plan.shedsWhenFull;
+	core.sourceLimits = { connections: plan.connectionsPerSource, perSecond: plan.acceptsPerSecondPerSource };
+	core.acceptsPerSecond = plan.acceptsPerSecond;
+	core.descriptorCeiling = plan.descriptorCeiling;
+	core.logSessions = plan.logSessions;
+	core.upstreams = upstreams;
+	core.saysProxyHeaders = plan.upstreams.some(({ proxyProtocol }) => proxyProtocol !== "off");
+	core.certificates.useTicketKeys(plan.ticketKeys);
+	core.loops.listen(plan.listeners.map(({ port }) => port));
+	core.certificates.followUpstreams(plan.upstreams);
+	core.requestRewrite.setSubjectField(plan.clientSubjectField);
+	const policy = core.policies.use(plan.policy);
+	if (policy < 0)
+		core.remark(
+			"error",
+			"sessions of too many reloads live: new ones get the deadlines of an earlier reload",
+		);
+
+	const removed = new Map(core.listeners);
+	const added: ReactorListener[] = [];
+	for (const each of prepared) {
+		const present = core.listeners.get(each.plan.slot);
+		if (present !== undefined && present.plan.fd === each.plan.fd) {
+			removed.delete(each.plan.slot);
+			Object.assign(present, each, { policy: core.policies.current });
+		} else
+			added.push({
+				...each,
+				policy: core.policies.current,
+				paused: false,
+				givenUp: false,
+				acceptsPerTurn: 1,
+				acceptTurn: -1,
+				logDue: 0,
+			});
+	}
+	return { added, removed: [...removed.values()] };
+}
+
+/** Those of the plan, and those that are in no plan any more and whose connections may still ask for names of theirs. */
+function listenersWithNames(core: Core): ListenerPlan[] {
+	const retired = [...core.retired.values()].filter(
+		({ plan }) => Atomics.load(core.live, LIVE_LISTENERS + plan.slot) > 0,
+	);
+	return [...core.listeners.values(), ...retired].map(({ plan }) => plan);
+}

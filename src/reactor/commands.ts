@@ -1,0 +1,183 @@
+/**
+ * What the main thread asks, carried out one after the other and in pieces: a reload of fifty thousand routes, or a drain of
+ * nine thousand sessions, must not make a small request wait for all of it.
+ */
+import { type Pieces, worth } from "../route/pieces.js";
+import { giveUp } from "./accept.js";
+import { applyPlan, replaceUpstream } from "./apply.js";
+import { at } from "./at.js";
+import { close } from "./close.js";
+import type { Core } from "./core.js";
+import { drainClient } from "./exchange.js";
+import { heldNumbers } from "./held.js";
+import type { Command, ListenerPlan, Plan, PlanPart } from "./plan.js";
+import { closePool } from "./pool.js";
+import { DRAINED, FD_PRESSURE } from "./reasons.js";
+import { measureSockets, shedMemory, shedShare } from "./shed.js";
+import { FREE, REQUEST } from "./table.js";
+
+/** A millisecond's worth: whoever has news waits no longer for commands than for a few dozen others. */
+export const PIECES_PER_TURN = 20;
+
+/** Rows that are looked at in a piece. */
+const ROWS_PER_PIECE = 2_048;
+
+/** A message with a part of a plan, taken from its port and read. */
+const PART_PIECES = 10;
+
+export class Commands {
+	readonly #core: Core;
+	readonly #take: () => Command | undefined;
+	/** The command that is being carried out. */
+	#running: Pieces | undefined;
+	#mayHaveMore = false;
+	/** Of the plan that comes. */
+	#parts: PlanPart[] = [];
+	#stopped = false;
+	#isAtWork = false;
+
+	/** `take`: the next command, if there is one. */
+	constructor(core: Core, take: () => Command | undefined) {
+		this.#core = core;
+		this.#take = take;
+	}
+
+	/** There is something to do in the next turn. */
+	get pending(): boolean {
+		return this.#mayHaveMore || this.#running !== undefined || this.#core.room.work !== undefined;
+	}
+
+	/** A `stop` has been carried out. */
+	get stopped(): boolean {
+		return this.#stopped;
+	}
+
+	/** Commands may have come. */
+	told(): void {
+		this.#mayHaveMore = true;
+	}
+
+	/** A piece of a command, or of what makes room, is being done. */
+	get isAtWork(): boolean {
+		return this.#isAtWork;
+	}
+
+	/** Does a turn's share. */
+	run(): void {
+		this.#isAtWork = true;
+		this.#run();
+		this.#isAtWork = false;
+	}
+
+	#run(): void {
+		let left = PIECES_PER_TURN;
+		const { room } = this.#core;
+		// Somebody waits for the places.
+		for (; room.work !== undefined && left > 0; left--)
+			if (room.work.next().done === true) room.work = undefined;
+		while (left > 0) {
+			if (this.#running === undefined) {
+				const command = this.#take();
+				this.#mayHaveMore = command !== undefined;
+				if (command === undefined) return;
+				left--;
+				this.#running = this.#carryOut(command);
+			}
+			if (this.#running.next().done === true) this.#running = undefined;
+			else left--;
+		}
+	}
+
+	*#carryOut(command: Command): Pieces {
+		const core = this.#core;
+		switch (command.kind) {
+			case "part":
+				this.#parts.push(command.part);
+				return yield* worth(PART_PIECES);
+			case "plan": {
+				const parts = this.#parts;
+				this.#parts = [];
+				return yield* applyPlan(core, yield* joined(command.plan, parts));
+			}
+			case "upstream":
+				return yield* replaceUpstream(core, command.upstream);
+			case "ticketKeys":
+				return core.certificates.useTicketKeys(command.keys);
+			case "makeRoom":
+				return yield* shedShare(core, FD_PRESSURE, command.unrecognizedOnly);
+			case "shedMemory":
+				return yield* shedMemory(core, command.bytes);
+			case "measure":
+				yield* measureSockets(core);
+				return core.notify({ kind: "measured" });
+			case "held":
+				return core.notify({ kind: "held", numbers: yield* heldNumbers(core) });
+			case "drain":
+				return yield* drain(core);
+			case "stop":
+				yield* stop(core);
+				this.#stopped = true;
+				core.notify({ kind: "stopped" });
+		}
+	}
+}
+
+/** A plan with the parts that came before it. */
+function* joined(plan: Plan, parts: readonly PlanPart[]): Pieces<Plan> {
+	if (parts.length === 0) return plan;
+	const listeners: ListenerPlan[] = [];
+	for (const listener of plan.listeners) {
+		const routes = [...listener.routes];
+		const tls = [...listener.tls];
+		for (const part of parts) {
+			if (part.listener !== listener.slot) continue;
+			routes.push(...part.routes);
+			tls.push(...part.tls);
+			yield;
+		}
+		listeners.push({ ...listener, routes, tls });
+	}
+	return {
+		...plan,
+		listeners,
+		upstreams: [...parts.flatMap(({ upstreams }) => upstreams), ...plan.upstreams],
+	};
+}
+
+function* drain(core: Core): Pieces {
+	const { table } = core;
+	for (const listener of [...core.listeners.values()]) yield* giveUp(core, listener);
+	core.draining = true;
+	yield* closePool(core);
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
+		if (at(table.state, slot) !== REQUEST) continue;
+		drainClient(core, slot);
+		yield;
+	}
+	core.notify({ kind: "listenersClosed" });
+	if (table.clients === 0) core.notify({ kind: "drained" });
+}
+
+function* stop(core: Core): Pieces {
+	const { table, kernel } = core;
+	// Nobody is to be let in any more.
+	for (const [slot, listener] of core.listeners) {
+		kernel.readiness.remove(listener.plan.fd);
+		core.retired.set(slot, listener);
+	}
+	core.listeners.clear();
+	core.listenersChanged();
+	core.draining = false; // "drained" has been said, or is no longer waited for
+	for (let slot = 0; slot < table.sessions; slot++) {
+		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
+		if (at(table.state, slot) === FREE) continue;
+		close(core, slot, DRAINED);
+		yield;
+	}
+	// Exchanges that ended meanwhile have given their connections back.
+	yield* closePool(core);
+	core.pipes.closeIdle();
+	core.certificates.dispose();
+	core.publish();
+}
