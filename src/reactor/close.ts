@@ -25,6 +25,7 @@ import { ANSWERED } from "./exchanges.js";
 import { isBusy } from "./outbox.js";
 import { closeOwned } from "./owned.js";
 import {
+	CLIENT_CLOSED,
 	CLIENT_RESET,
 	DRAINED,
 	FD_PRESSURE,
@@ -40,7 +41,7 @@ import {
 } from "./reasons.js";
 import { RECYCLED_CUT } from "./recycle-reasons.js";
 import { logCut } from "./request-log.js";
-import { BLOCKED, EXCHANGE, HAD_REQUESTS, NONE, REFUSED, RELAY } from "./table.js";
+import { BLOCKED, EXCHANGE, HAD_REQUESTS, NONE, REFUSED, RELAY, REQUEST, SNIFF } from "./table.js";
 import { endTransport, goodbye } from "./transport.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
@@ -123,6 +124,8 @@ function isCut(core: Core, client: number, link: number, reason: number): boolea
 export function closeFailed(core: Core, slot: number, errno: number): void {
 	switch (errno) {
 		case ECONNABORTED:
+			cut(core, slot);
+			return;
 		case ECONNRESET:
 		case EPIPE:
 			close(core, slot, slot < core.table.sessions ? CLIENT_RESET : UPSTREAM_RESET);
@@ -146,6 +149,26 @@ export function closeFailed(core: Core, slot: number, errno: number): void {
 			core.remark("error", `a session failed with errno ${errno}`);
 			close(core, slot, INTERNAL);
 	}
+}
+
+/**
+ * The stream ended, and TLS had not said so (`close_notify`). Many clients end so when nothing is under way: that is their
+ * end as any other. Amid something nobody knows whether that was all, for whoever is on the path can forge such an end.
+ */
+function cut(core: Core, slot: number): void {
+	const { table, exchanges, tlsFailures } = core;
+	const isClient = slot < table.sessions;
+	const state = at(table.state, slot);
+	const isBetween =
+		state === SNIFF ||
+		(state === REQUEST && (at(table.flags, slot) & BLOCKED) === 0 && at(exchanges.headMs, slot) === 0);
+	if (isClient && isBetween) {
+		close(core, slot, CLIENT_CLOSED);
+		return;
+	}
+	const client = table.clientOf(slot);
+	tlsFailures.set(client, `the ${isClient ? "client" : "upstream"} ended without close_notify`);
+	close(core, slot, TLS_FAILED);
 }
 
 /** Gives back an upstream connection whose dial failed; the session goes on to the next address. */

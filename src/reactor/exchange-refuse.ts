@@ -5,13 +5,13 @@
 import { type AnswerStatus, answer } from "../protocol/http/answers.js";
 import { METHOD_HEAD } from "../protocol/http/methods.js";
 import { at } from "./at.js";
-import { close } from "./close.js";
+import { closeFailed } from "./close.js";
 import type { Core } from "./core.js";
 import { isBlocked, nextRequest } from "./exchange-end.js";
 import { OUT_AT } from "./exchange-request.js";
 import { KEEPS_CLIENT, REQUEST_SENT, SPEAKS_1_1 } from "./exchanges.js";
 import { mayKeep, sendOrKeep } from "./outbox.js";
-import { CLIENT_CLOSED, CLIENT_RESET, LIMIT_RATE, NO_ROUTE, REJECTED, UPSTREAM_FAULTS } from "./reasons.js";
+import { CLIENT_CLOSED, LIMIT_RATE, NO_ROUTE, REJECTED, UPSTREAM_FAULTS } from "./reasons.js";
 import { answerAndClose, countAnswer } from "./refuse.js";
 import { REQUEST } from "./table.js";
 import { discard } from "./transport.js";
@@ -38,7 +38,8 @@ export function answerRequest(core: Core, client: number, status: AnswerStatus, 
 	const bytes = answer(status, false, at(exchanges.method, client) === METHOD_HEAD);
 	countAnswer(core, client, status, reason, bytes.length);
 	kernel.memory.set(bytes, OUT_AT);
-	if (sendOrKeep(core, client, OUT_AT, bytes.length) < 0) close(core, client, CLIENT_RESET);
+	const result = sendOrKeep(core, client, OUT_AT, bytes.length);
+	if (result < 0) closeFailed(core, client, -result);
 	else nextRequest(core, client);
 }
 

@@ -45,7 +45,7 @@ import {
 import { block, mayKeep } from "./outbox.js";
 import { closeOwned, own } from "./owned.js";
 import { noteKept, takenOut } from "./pool.js";
-import { BAD_RESPONSE, CLIENT_RESET, MEMORY_PRESSURE, UPSTREAM_CLOSED, UPSTREAM_RESET } from "./reasons.js";
+import { BAD_RESPONSE, MEMORY_PRESSURE, UPSTREAM_CLOSED, UPSTREAM_RESET } from "./reasons.js";
 import { RECYCLED_UPGRADED } from "./recycle-reasons.js";
 import { beginRelay } from "./relay.js";
 import { widenWindow } from "./socket-options.js";
@@ -77,7 +77,7 @@ export function readResponse(core: Core, client: number, link: number): void {
 		}
 		if (step === BODY_MOVED) continue;
 		if (step === BODY_READ_FAILED) closeFailed(core, link, core.receiveErrno);
-		else if (step === BODY_WRITE_FAILED) close(core, client, CLIENT_RESET);
+		else if (step === BODY_WRITE_FAILED) closeFailed(core, client, core.sendErrno);
 		else if (step === BODY_MALFORMED) {
 			core.counters.badResponse(core.messageCause);
 			close(core, client, BAD_RESPONSE);
@@ -208,7 +208,8 @@ function passResponseHead(
 		return false;
 	}
 	if (result < 0) {
-		close(core, client, result === -EAGAIN ? MEMORY_PRESSURE : CLIENT_RESET);
+		if (result === -EAGAIN) close(core, client, MEMORY_PRESSURE);
+		else closeFailed(core, client, -result);
 		return false;
 	}
 	const rest = count - headLength - part;

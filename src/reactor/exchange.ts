@@ -108,7 +108,7 @@ export function exchangeNews(core: Core, slot: number, events: number): void {
 	if ((events & EPOLLOUT) !== 0 && isBlocked(core, slot)) {
 		const result = flushOutbox(core, slot);
 		if (result < 0) {
-			if (slot === client) close(core, client, CLIENT_RESET);
+			if (slot === client) closeFailed(core, client, -result);
 			else upstreamBroke(core, client, link);
 			return;
 		}

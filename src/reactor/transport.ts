@@ -397,8 +397,8 @@ export function noteFailure(core: Core, slot: number, reason: string): void {
 
 function sendSecured(core: Core, slot: number, offset: number, length: number): number {
 	const { secures, tls } = core;
-	// A read has found it cut, or a write its peer gone.
-	if (at(secures.phase, slot) === BROKEN) return -EPIPE;
+	// A read has found it cut, and says how; or a write its peer gone.
+	if (at(secures.phase, slot) === BROKEN) return at(core.inboxes.failure, slot) || -EPIPE;
 	const result = tls.write(at(secures.session, slot), offset, length);
 	const waits = result === WANT_WRITE || result === WANT_READ;
 	secures.writeWaits[slot] = waits ? 1 : 0;

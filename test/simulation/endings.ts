@@ -18,6 +18,7 @@ import {
 	LIMIT_RATE,
 	REASONS,
 	STALL_TIMEOUT,
+	TLS_FAILED,
 	UPSTREAM_CLOSED,
 	UPSTREAM_RESET,
 } from "../../src/reactor/reasons.js";
@@ -138,7 +139,7 @@ function checkRecord(
 		violated("a client is said to have closed, and has not");
 	if (partner === undefined && client.asks !== undefined && hadRequests)
 		checkAnswered(record, client, client.asks, isMisdirected);
-	if (reason === CLIENT_RESET && !client.isLost) violated("a client is said to have reset, and has not");
+	if (reason === CLIENT_RESET && !wasReset(client)) violated("a client is said to have reset, and has not");
 	if (policy === undefined) return;
 	const silentMs = closedMs - client.activeMs;
 	const livedMs = closedMs - client.acceptedMs;
@@ -193,6 +194,14 @@ function checkAnswered(
 		violated(`${request.id} ended as ${name}, and its upstream did nothing wrong`);
 }
 
+/** Ends of one side that are passed on as resets to the other: its stream was cut. */
+const RESETS: ReadonlySet<number> = new Set([CLIENT_RESET, UPSTREAM_RESET, KEEPALIVE_LOST, TLS_FAILED]);
+
+/** The connection is gone, or takes no more. An end that TLS did not say has another reason. */
+function wasReset(socket: SimulatedSocket): boolean {
+	return socket.dead || (socket.isLost && socket.secured?.wasCut !== true);
+}
+
 function checkRelayed(record: SessionRecord, client: SimulatedSocket, link: SimulatedSocket): void {
 	const { reason } = record;
 	const name = REASONS[reason];
@@ -213,7 +222,10 @@ function checkRelayed(record: SessionRecord, client: SimulatedSocket, link: Simu
 			violated(`a session ended as ${name}, and not all bytes had passed`);
 		if (client.wasReset || link.wasReset) violated(`a session ended as ${name}, with a reset`);
 	}
-	if (reason === UPSTREAM_RESET && !link.isLost) violated("an upstream is said to have reset, and has not");
-	if (reason === CLIENT_RESET || reason === UPSTREAM_RESET || reason === KEEPALIVE_LOST)
+	if (reason === UPSTREAM_RESET && !wasReset(link))
+		violated("an upstream is said to have reset, and has not");
+	if (reason === TLS_FAILED && client.secured?.phase !== "broken" && link.secured?.phase !== "broken")
+		violated("TLS is said to have failed, and has not");
+	if (RESETS.has(reason))
 		if (!client.wasReset || !link.wasReset) violated(`a session ended as ${name}, without a reset`);
 }

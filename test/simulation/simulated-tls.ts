@@ -55,6 +55,8 @@ export class SimulatedSession {
 	owes = 0;
 	/** An alert under way: bytes left of it; -1: none was begun. */
 	goodbyeLeft = -1;
+	/** Its peer ended without having said so. */
+	wasCut = false;
 	/** It was given back. */
 	freed = false;
 	/** As they travel. */
@@ -169,6 +171,7 @@ export class SimulatedTls implements TlsLibrary {
 
 	#broke(session: SimulatedSession, result: number): number {
 		session.phase = "broken";
+		session.wasCut = result === TRUNCATED;
 		return result;
 	}
 

@@ -42,6 +42,7 @@ export interface SessionLine {
 	readonly closed: string;
 	readonly bytes_from_client: number;
 	readonly bytes_to_client: number;
+	readonly tls_error?: string;
 	readonly reason: string;
 }
 
