@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The `sluice` command. Signals first: everything else is loaded when they are heard. */
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { ignoreInspectorSignal } from "../kernel/inspector-signal.js";
 import { keepSignals } from "./early-signals.js";
 
@@ -10,9 +10,7 @@ if (["run", "demo"].includes(process.argv[2] ?? "")) keepSignals();
 try {
 	await import("./program.js");
 } catch (error) {
-	// Loading its own files takes about a hundred of them at once.
-	const { code } = error as NodeJS.ErrnoException;
-	if (code !== "EMFILE" && code !== "ENFILE") throw error;
+	if (!lackedDescriptors(error as NodeJS.ErrnoException)) throw error;
 	try {
 		writeSync(
 			2,
@@ -20,5 +18,18 @@ try {
 		);
 	} finally {
 		process.exit(1);
+	}
+}
+
+/** Loading its own files takes about a hundred of them at once. Node takes a file that it could not open for one that is missing. */
+function lackedDescriptors({ code }: NodeJS.ErrnoException): boolean {
+	if (code === "EMFILE" || code === "ENFILE") return true;
+	if (code !== "ERR_MODULE_NOT_FOUND") return false;
+	try {
+		const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1")) ?? [];
+		return Number(limit) < 128;
+	} catch {
+		// No Linux; or even now there is none left, and then the first answer was right.
+		return process.platform === "linux";
 	}
 }

@@ -72,7 +72,7 @@ console.log(error.name, error.message);`;
 }
 
 scenario("a descriptor limit that is too low is one line, however low it is", async () => {
-	for (const limit of [128, 90, 40, 24]) {
+	for (const limit of [128, 90, 50, 40, 24]) {
 		const demo = ["-c", `ulimit -n ${limit}; exec "$@"`, "-", process.execPath, MAIN, "demo"];
 		const { status, stdout, stderr } = await run("sh", demo);
 		assert.equal(status, 1, `${limit}: ${stderr}`);
