@@ -95,8 +95,9 @@ export class SystemNames implements Lookup {
 					if (error.code === "ECANCELLED") continue;
 					// A domain that has a broken server keeps no other from being tried. Silence would be the same for all.
 					if (!error.isAnswer && !ONE_DOMAIN.has(error.code)) throw error;
-					// What is broken may be mended: it says more than that another domain has no such name.
-					if (!error.isAnswer || failure.isAnswer || failure.code === "ETIMEOUT") failure = error;
+					// What is broken may be mended, and a name without an address be given one: both say more than that another
+					// domain has no such name.
+					if (!error.isAnswer || failure.code === "ENOTFOUND" || failure.code === "ETIMEOUT") failure = error;
 					break;
 				}
 			}
@@ -126,7 +127,14 @@ export class SystemNames implements Lookup {
 }
 
 /** What a server says of one domain, while it may know the next one. */
-const ONE_DOMAIN: ReadonlySet<string> = new Set(["ESERVFAIL", "EREFUSED", "ENOTIMP", "EFORMERR", "EBADNAME"]);
+const ONE_DOMAIN: ReadonlySet<string> = new Set([
+	"ESERVFAIL",
+	"EREFUSED",
+	"ENOTIMP",
+	"EFORMERR",
+	"EBADRESP",
+	"EBADNAME",
+]);
 
 /** Why a name has no addresses, in words for the log. */
 class LookupError extends Error {
@@ -149,6 +157,10 @@ const REASONS: ReadonlyMap<string, string> = new Map([
 	["ENODATA", "the name is there and has no address (ENODATA)"],
 	["ETIMEOUT", "no DNS server answered in time (ETIMEOUT)"],
 	["ESERVFAIL", "the DNS server failed to find out (ESERVFAIL)"],
+	["EBADRESP", "the DNS server's answer cannot be read (EBADRESP)"],
+	["EFORMERR", "the DNS server does not understand the question (EFORMERR)"],
+	["ENOTIMP", "the DNS server does not answer questions of this kind (ENOTIMP)"],
+	["EBADNAME", "this cannot be a name in DNS (EBADNAME)"],
 	["EREFUSED", "the DNS server refuses to answer this question (EREFUSED)"],
 	["ECONNREFUSED", "no DNS server can be reached where /etc/resolv.conf says (ECONNREFUSED)"],
 ]);

@@ -11,8 +11,8 @@ export interface Question {
 	readonly family: 4 | 6;
 }
 
-/** Addresses, of which those of the family asked for are sent; a code of RFC 1035, 4.1.1; or silence. */
-export type Reply = readonly string[] | "NXDOMAIN" | "SERVFAIL" | "REFUSED" | "silence";
+/** Addresses, of which those of the family asked for are sent; a code of RFC 1035, 4.1.1; silence; or rubbish. */
+export type Reply = readonly string[] | "NXDOMAIN" | "SERVFAIL" | "REFUSED" | "silence" | "rubbish";
 
 const CODES = { NXDOMAIN: 3, SERVFAIL: 2, REFUSED: 5 } as const;
 
@@ -34,6 +34,15 @@ export async function startDns(reply: (question: Question) => Reply, port = 0): 
 		asked.push(`${family} ${name}`);
 		const answer = reply({ name, family });
 		if (answer === "silence") return;
+		if (answer === "rubbish") {
+			// It says that 65,535 questions follow, and ends.
+			socket.send(
+				Buffer.concat([message.subarray(0, 2), Buffer.from([0x81, 0x80, 255, 255])]),
+				from,
+				address,
+			);
+			return;
+		}
 		const head = Buffer.alloc(12);
 		message.copy(head, 0, 0, 2);
 		const addresses =

@@ -89,14 +89,15 @@ test("search domains are tried in turn, also behind one whose server fails", asy
 		t,
 		({ name }) => {
 			if (name === "app.c.test") return ["10.0.0.3"];
-			return name === "app.b.test" ? "SERVFAIL" : "NXDOMAIN";
+			if (name === "app.b.test") return "SERVFAIL";
+			return name === "app.bad.test" ? "rubbish" : "NXDOMAIN";
 		},
-		{ resolvConf: "search a.test b.test c.test\noptions attempts:1\n" },
+		{ resolvConf: "search a.test b.test bad.test c.test\noptions attempts:1\n" },
 	);
 	assert.deepEqual(await find("app"), ["10.0.0.3"]);
 	assert.deepEqual(
 		[...new Set(dns.asked.map((question) => question.slice(2)))],
-		["app.a.test", "app.b.test", "app.c.test"],
+		["app.a.test", "app.b.test", "app.bad.test", "app.c.test"],
 	);
 	assert.deepEqual(await find("app.c.test."), ["10.0.0.3"]);
 });
@@ -114,16 +115,18 @@ test("a look-up says why it failed", async (t) => {
 	const { find } = await setUp(
 		t,
 		({ name, family }) => {
-			if (name === "none.test") return "NXDOMAIN";
+			if (name.endsWith("none.test")) return "NXDOMAIN";
+			if (name === "bad.test") return "rubbish";
 			if (name === "empty.test") return [];
 			if (name === "half.test" && family === 4) return [];
 			return name === "refused.test" ? "REFUSED" : "SERVFAIL";
 		},
-		{ resolvConf: "options attempts:1\n" },
+		{ resolvConf: "search none.test\noptions attempts:1\n" },
 	);
 	await assert.rejects(find("none.test"), { code: "ENOTFOUND", message: /no such name/ });
 	await assert.rejects(find("empty.test"), { code: "ENODATA", message: /no address/ });
 	await assert.rejects(find("half.test"), { code: "ESERVFAIL" });
+	await assert.rejects(find("bad.test"), { code: "EBADRESP", message: /cannot be read/ });
 	await assert.rejects(find("refused.test"), { code: "EREFUSED" });
 });
 
