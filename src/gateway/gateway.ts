@@ -10,7 +10,7 @@ import { renderMetrics } from "../admin/metrics.js";
 import { openAdmin } from "../admin/server.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
 import { REACTORS_MAX } from "../config/bounds.js";
-import type { Config } from "../config/config.js";
+import type { Config, ListenerConfig } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { headline } from "../config/errors.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
@@ -220,7 +220,6 @@ export class Gateway {
 			pipes: pipesPerReactor(this.#descriptors),
 		};
 		this.#reactors.start(reactors, share, this.#board, this.#owners);
-		await resolved;
 		this.#sessionLog = new SessionLog(
 			this.#reactors.journals,
 			{
@@ -231,6 +230,12 @@ export class Gateway {
 			},
 			this.#log.logger,
 		);
+		// Addresses wait for no name, which may be silent.
+		const nameless = listenersWithoutNames(config);
+		if (nameless.length < config.listeners.length) {
+			if (nameless.length > 0) await this.#sendPlan(nameless);
+			await resolved;
+		}
 		await this.#sendPlan();
 		this.#pressure = new MemoryPressure({
 			reactors: this.#reactors,
@@ -324,9 +329,10 @@ export class Gateway {
 		return result;
 	}
 
-	async #sendPlan(): Promise<void> {
+	/** `accepting`: at start, listeners that need not wait for the others. */
+	async #sendPlan(accepting = this.#config.listeners): Promise<void> {
 		const revision = ++this.#revision;
-		const plans = await this.#plans(revision);
+		const plans = await this.#plans(revision, { ...this.#config, listeners: accepting });
 		const applied = this.#reactors.all((notice) => notice.kind === "applied" && notice.revision === revision);
 		for (const [index, plan] of plans.entries())
 			for (const command of planCommands(plan)) this.#reactors.tellOne(index, command);
@@ -335,13 +341,13 @@ export class Gateway {
 	}
 
 	/** A plan for each reactor. Throws when numbers have run out, although all have been given back that nothing holds. */
-	async #plans(revision: number): Promise<Plan[]> {
+	async #plans(revision: number, config: Config): Promise<Plan[]> {
 		try {
-			return this.#makePlans(revision);
+			return this.#makePlans(revision, config);
 		} catch (error) {
 			if (!(error instanceof OutOfSlots)) throw error;
 			await this.#freeNumbers();
-			return this.#makePlans(revision);
+			return this.#makePlans(revision, config);
 		}
 	}
 
@@ -354,7 +360,7 @@ export class Gateway {
 		this.#registry.free(held);
 	}
 
-	#makePlans(revision: number): Plan[] {
+	#makePlans(revision: number, config: Config): Plan[] {
 		const tls = this.#tls.material;
 		const upstreams = this.#upstreams.resolve(this.#config, tls.certificates);
 		const capacity = { connections: this.#connections, descriptors: this.#descriptors };
@@ -363,7 +369,7 @@ export class Gateway {
 				const listener = this.#listeners.get(name);
 				return { fd: listener?.fds[index] ?? -1, port: listener?.port ?? 0 };
 			};
-			return planFor(this.#config, this.#registry, upstreams, revision, capacity, tls, socketOf);
+			return planFor(config, this.#registry, upstreams, revision, capacity, tls, socketOf);
 		});
 	}
 
@@ -565,6 +571,16 @@ export class Gateway {
 /** What sessions may hold: as configured, or a quarter of what the process may have. */
 function memoryLimit({ limits }: Config): number {
 	return limits.memoryBytes ?? Math.floor(memoryLimitBytes() / 4);
+}
+
+/** Those whose routes lead to addresses only. */
+function listenersWithoutNames({ listeners, upstreams }: Config): readonly ListenerConfig[] {
+	const named = new Set(
+		upstreams
+			.filter(({ addresses }) => addresses.some(({ kind }) => kind === "name"))
+			.map(({ name }) => name),
+	);
+	return listeners.filter(({ routes }) => routes.every(({ to }) => to === null || !named.has(to)));
 }
 
 function named(entries: Iterable<[string, number]>): { slot: number; name: string }[] {

@@ -1,6 +1,8 @@
 /** `/etc/resolv.conf` (resolv.conf(5)): what it says beyond the servers, which c-ares reads itself. */
 
 export interface ResolvConf {
+	/** How many servers there are. */
+	readonly servers: number;
 	/** Domains that a name is tried in. */
 	readonly search: readonly string[];
 	/** A name with so many dots is tried as it is first, and in the domains then. */
@@ -19,13 +21,15 @@ const ATTEMPTS_MAX = 5;
 
 /** `environment`: LOCALDOMAIN and RES_OPTIONS stand above the file. */
 export function parseResolvConf(text: string, environment: NodeJS.ProcessEnv = process.env): ResolvConf {
+	let servers = 0;
 	let search: readonly string[] = [];
 	let options: readonly string[] = [];
 	for (const line of text.split("\n")) {
 		// Comments have lines of their own.
 		const [keyword, ...values] = line.trim().split(/\s+/);
 		// The last of several holds.
-		if (keyword === "search") search = values;
+		if (keyword === "nameserver") servers++;
+		else if (keyword === "search") search = values;
 		else if (keyword === "domain") search = values.slice(0, 1);
 		else if (keyword === "options") options = [...options, ...values];
 	}
@@ -33,6 +37,8 @@ export function parseResolvConf(text: string, environment: NodeJS.ProcessEnv = p
 	if (domains !== undefined) search = wordsOf(domains);
 	if (further !== undefined) options = [...options, ...wordsOf(further)];
 	return {
+		// Without one, the server is on this machine.
+		servers: Math.max(1, servers),
 		search: search
 			.map((domain) => domain.toLowerCase().replace(/\.$/, ""))
 			.filter((domain) => domain !== "")

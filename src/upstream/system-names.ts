@@ -117,9 +117,13 @@ export class SystemNames implements Lookup {
 		return this.#dns.resolver;
 	}
 
-	/** c-ares waits twice as long each time. It begins none whose answer would come after the deadline. */
-	#patience({ timeoutMs, attempts }: ResolvConf): { timeout: number; tries: number } {
-		const timeout = Math.min(timeoutMs, this.#deadlineMs);
+	/**
+	 * Each server is asked once within the deadline, though all before it be silent. c-ares waits twice as long each further
+	 * time; it begins none whose answer would come after the deadline.
+	 */
+	#patience({ timeoutMs, attempts, servers }: ResolvConf): { timeout: number; tries: number } {
+		const count = this.#servers?.length ?? servers;
+		const timeout = Math.max(1, Math.min(timeoutMs, Math.floor(this.#deadlineMs / (count + 1))));
 		let tries = 1;
 		while (tries < attempts && timeout * (2 ** tries - 1) < this.#deadlineMs) tries++;
 		return { timeout, tries };

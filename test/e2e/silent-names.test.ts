@@ -1,9 +1,9 @@
 /** Names of upstreams whose DNS server never answers, beside one whose server does. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startDns } from "../support/dns.js";
-import { startGateway } from "../support/gateway.js";
+import { Gateway, startGateway } from "../support/gateway.js";
 import { dial, startUpstream } from "../support/peers.js";
 import { answering, get, message, ok } from "../support/requests.js";
 import { scenario } from "../support/scenario.js";
@@ -54,6 +54,57 @@ upstreams:
 		await gateway.hangUp();
 		client.end();
 		await client.rest();
+		gateway.child.signal("SIGTERM");
+		assert.equal(await gateway.exit(), 0);
+	},
+	{ needs: ["unshare", "mount namespaces"] },
+);
+
+scenario(
+	"a listener whose upstreams are addresses waits for no name of another, not even at start",
+	async (scenario) => {
+		const upstream = await startUpstream(
+			scenario,
+			answering(() => ok("hello")),
+		);
+		const dns = await startDns(() => "silence");
+		scenario.defer(() => dns.close());
+		const resolvConf = join(scenario.directory, "resolv.conf");
+		writeFileSync(resolvConf, `nameserver ${dns.address}\n`);
+		const gateway = new Gateway(
+			join(scenario.directory, "sluice.yaml"),
+			`
+listeners:
+  - { listen: 127.0.0.3:0, routes: [{ to: address }] }
+  - { listen: 127.0.0.4:0, routes: [{ to: name }] }
+upstreams:
+  address: { http: "http://127.0.0.1:${upstream.port}" }
+  name: { http: "http://dead.test" }
+`,
+			{
+				through: [
+					...["unshare", "-rm", "sh", "-c", 'mount --bind "$1" /etc/resolv.conf && shift && exec "$@"', "sh"],
+					resolvConf,
+				],
+			},
+		);
+		scenario.defer(() => gateway.child.stop("SIGKILL"));
+		// What it listens on is known before it is ready: 127.0.0.3, as the kernel writes it.
+		const port = await eventually(
+			() =>
+				/^ *\d+: 0300007F:([0-9A-F]{4}) [0-9A-F:]+ 0A /m.exec(
+					readFileSync(`/proc/${gateway.pid}/net/tcp`, "latin1"),
+				)?.[1],
+			() => "it does not listen",
+		);
+		const client = await dial(scenario, Number.parseInt(port, 16), { host: "127.0.0.3" });
+		await client.send(get("/"));
+		assert.equal((await message(client)).body, "hello");
+		client.end();
+		await client.rest();
+		const session = await gateway.onlySession();
+		const ready = await gateway.logged(({ message }) => message === "ready");
+		assert.ok(session.accepted < ready.time, `accepted ${session.accepted}, ready ${ready.time}`);
 		gateway.child.signal("SIGTERM");
 		assert.equal(await gateway.exit(), 0);
 	},

@@ -7,7 +7,7 @@ function conf(text: string, environment: NodeJS.ProcessEnv = {}): ReturnType<typ
 }
 
 test("an empty file means the defaults of resolv.conf(5)", () => {
-	assert.deepEqual(conf(""), { search: [], ndots: 1, timeoutMs: 5_000, attempts: 2 });
+	assert.deepEqual(conf(""), { servers: 1, search: [], ndots: 1, timeoutMs: 5_000, attempts: 2 });
 });
 
 test("search and options are read, comments and unknown words passed over", () => {
@@ -15,10 +15,12 @@ test("search and options are read, comments and unknown words passed over", () =
 # written by somebody
 ; and by somebody else
 nameserver 10.0.0.10
+nameserver fd00::10
 search default.svc.cluster.local svc.cluster.local cluster.local.
 options ndots:5 timeout:1 attempts:3 edns0 single-request rotate
 `;
 	assert.deepEqual(conf(text), {
+		servers: 2,
 		search: ["default.svc.cluster.local", "svc.cluster.local", "cluster.local"],
 		ndots: 5,
 		timeoutMs: 1_000,
@@ -34,6 +36,7 @@ test("the last of several search and domain lines holds, and a domain is one", (
 
 test("options have bounds, and the last one of a name holds", () => {
 	assert.deepEqual(conf("options ndots:99 timeout:999 attempts:0"), {
+		servers: 1,
 		search: [],
 		ndots: 15,
 		timeoutMs: 30_000,

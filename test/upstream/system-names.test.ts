@@ -144,6 +144,19 @@ test("names whose server is silent keep no other from being found", async (t) =>
 	await Promise.all(dead);
 });
 
+test("a server is asked within the deadline, though all before it are silent", async (t) => {
+	const { hosts, resolvConf, dns } = await setUp(t, () => ["10.0.0.1"]);
+	const dead = await Promise.all([0, 1, 2].map(() => startDns(() => "silence")));
+	const servers = [...dead, dns].map(({ address }) => address);
+	const names = new SystemNames({ hosts, resolvConf, servers, deadlineMs: 2_000 });
+	t.after(() => {
+		names.close();
+		for (const server of dead) server.close();
+	});
+	assert.deepEqual((await names.lookUp("app.test")).addresses, [{ address: "10.0.0.1", family: 4 }]);
+	assert.ok(dead.every(({ asked }) => asked.length > 0));
+});
+
 test("a silent server is given up at the deadline, whatever resolv.conf allows", async (t) => {
 	const { find } = await setUp(t, () => "silence", {
 		resolvConf: "options timeout:30 attempts:5\n",
