@@ -37,9 +37,9 @@ export class FieldEditError extends Error {
 	}
 }
 
-/** Fields to set and to remove. Names match in any case, and `_` matches `-` (see {@link isSpellingOf}). */
+/** Fields to set and to remove. Names match in any case, and all but letters and digits count as `-` (see {@link isSpellingOf}). */
 export class FieldEdits {
-	/** Names, lower-cased and with `-`, of everything that must not pass as it came: what is set is removed first. */
+	/** Names as {@link isSpellingOf} wants them, of everything that must not pass as it came: what is set is removed first. */
 	readonly dropped: readonly Uint8Array[];
 	/** `Name: value` CR LF, one after the other, as they are sent. */
 	readonly lines: Uint8Array;
@@ -75,13 +75,13 @@ export const NO_EDITS = new FieldEdits({}, []);
 
 /** A field name as {@link isSpellingOf} wants it. */
 export function canonicalName(name: string): Uint8Array {
-	return ascii(name.toLowerCase().replaceAll("_", "-"));
+	return ascii(name.toLowerCase().replace(/[^0-9a-z]/g, "-"));
 }
 
 /** @throws {FieldEditError} */
 export function checkName(name: string): void {
 	const bytes = canonicalName(name);
-	if (bytes.length === 0 || !/^[\x21-\x7e]+$/.test(name) || bytes.some((byte) => at(IS_TOKEN, byte) === 0)) {
+	if (!/^[\x21-\x7e]+$/.test(name) || ascii(name).some((byte) => at(IS_TOKEN, byte) === 0)) {
 		throw new FieldEditError(name, "is no name that HTTP can carry: use letters, digits and hyphens");
 	}
 	const id = fieldIdOf(bytes, 0, bytes.length);

@@ -1,6 +1,6 @@
 /** The field names that a gateway has to know, as small numbers; all others are 0. */
 import { ascii, at } from "../bytes.js";
-import { isSpellingOf, UNDERSCORE } from "./grammar.js";
+import { isOtherHyphen, isSpellingOf } from "./grammar.js";
 
 export const FIELD_OTHER = 0;
 
@@ -17,7 +17,7 @@ export const FIELD_PROXY_AUTHORIZATION = 6;
 export const FIELD_PROXY = 7;
 /** Part of an upgrade to h2c (RFC 7540, 3.2.1), which is not passed on: it would hide requests from us. */
 export const FIELD_HTTP2_SETTINGS = 8;
-/** Another spelling (`_` for `-`) of a name in this list. CGI would take it for the name itself. */
+/** Another spelling (`_` or `.` for `-`) of a name in this list. CGI would take it for the name itself. */
 export const FIELD_LOOKALIKE = 9;
 /** Ids up to here are never forwarded (Connection and Upgrade: written anew where they are due). */
 export const FIELD_LAST_DROPPED = FIELD_LOOKALIKE;
@@ -65,6 +65,8 @@ export const NOMINATED = 0x80;
 export const OTHER_IDENTITIES = [
 	...["x-forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-ip", "x-remote-addr"],
 	...["x-originating-ip", "x-original-forwarded-for", "x-envoy-external-address", "x-proxyuser-ip"],
+	...["forwarded-for", "forwarded-for-ip", "forwarded-host", "forwarded-proto", "x-forward-for"],
+	...["cluster-client-ip", "x-true-client-ip", "x-original-remote-addr", "x-original-method"],
 	...["client-ip", "true-client-ip", "fastly-client-ip", "fly-client-ip", "proxy-client-ip"],
 	...["wl-proxy-client-ip", "cf-connecting-ip", "cf-connecting-ipv6", "cf-pseudo-ipv4", "do-connecting-ip"],
 	...["x-azure-clientip", "x-azure-socketip", "x-appengine-user-ip", "x-nf-client-connection-ip"],
@@ -116,6 +118,8 @@ export const X_FORWARDED_PREFIX = ascii("x-forwarded-");
 const HASH_MASK = 255;
 const firstAt = new Uint8Array(HASH_MASK + 1);
 const nextOf = new Uint8Array(NAMES.length + 1);
+const IDS = Uint8Array.of(FIELD_OTHER, ...NAMES.map(([id]) => id));
+const LENGTHS = Uint8Array.of(0, ...NAMES.map(([, name]) => name.length));
 
 function hashOf(length: number, first: number, last: number): number {
 	return (length * 7 + (first | 0x20) * 12 + (last | 0x20)) & HASH_MASK;
@@ -133,14 +137,14 @@ export function fieldIdOf(bytes: Uint8Array, start: number, end: number): number
 	const first = at(bytes, start);
 	let place = at(firstAt, hashOf(length, first, at(bytes, end - 1)));
 	for (; place !== 0; place = at(nextOf, place)) {
-		const [id, name] = NAMES[place - 1] as readonly [number, Uint8Array];
-		if (name.length !== length) continue;
+		if (at(LENGTHS, place) !== length) continue;
+		const name = KNOWN_NAMES[place - 1] as Uint8Array;
 		let i = 0;
 		// The names are letters, digits and hyphens, so among token bytes this is exact: only control characters
 		// would pass for digits and hyphens.
 		while (i < length && (at(bytes, start + i) | 0x20) === at(name, i)) i++;
-		if (i === length) return id;
-		if (at(bytes, start + i) === UNDERSCORE && isSpellingOf(bytes, start, end, name)) return FIELD_LOOKALIKE;
+		if (i === length) return at(IDS, place);
+		if (isOtherHyphen(at(bytes, start + i)) && isSpellingOf(bytes, start, end, name)) return FIELD_LOOKALIKE;
 	}
 	if ((first | 0x20) === 0x78 && length > X_FORWARDED_PREFIX.length) {
 		if (isSpellingOf(bytes, start, start + X_FORWARDED_PREFIX.length, X_FORWARDED_PREFIX)) {

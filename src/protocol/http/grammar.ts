@@ -8,7 +8,7 @@ export const SP = 0x20;
 export const QUOTE = 0x22;
 export const ASTERISK = 0x2a;
 export const COMMA = 0x2c;
-export const HYPHEN = 0x2d;
+const HYPHEN = 0x2d;
 export const SLASH = 0x2f;
 export const ZERO = 0x30;
 export const COLON = 0x3a;
@@ -16,7 +16,6 @@ export const SEMICOLON = 0x3b;
 export const EQUALS = 0x3d;
 export const QUESTION = 0x3f;
 export const BACKSLASH = 0x5c;
-export const UNDERSCORE = 0x5f;
 
 /** RFC 9110, 5.6.2: what methods, field names and list members are made of. */
 export const IS_TOKEN = byteClass((byte) => /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(byte)));
@@ -107,16 +106,25 @@ export function isSameIgnoringCase(
 	return true;
 }
 
+/** Letters in lower case, digits, and `-` for all others. */
+const SPELT = Uint8Array.from({ length: 256 }, (_, byte) =>
+	/[0-9A-Za-z]/.test(String.fromCharCode(byte)) ? toLower(byte) : HYPHEN,
+);
+
+/** Whether a byte of a field name stands for `-` to some servers, and is another one. */
+export function isOtherHyphen(byte: number): boolean {
+	return byte !== HYPHEN && at(SPELT, byte) === HYPHEN;
+}
+
 /**
- * Whether bytes[start, end) are the field name `lowerCased`, `_` counting as `-`. Servers that hand fields on as
- * variables (CGI, WSGI, PHP) make HTTP_X_USER of `X-User` and of `X_User` alike, so a name that this gateway owns
- * must not be sayable in a second spelling. `lowerCased` is written with `-`.
+ * Whether bytes[start, end) are the field name `lowerCased`, all but letters and digits counting as `-`. Servers that
+ * hand fields on as variables (CGI, WSGI, PHP) make HTTP_X_USER of `X-User` and of `X_User` alike, some of `X.User` as
+ * well, so a name that this gateway owns must not be sayable in a second spelling. `lowerCased` is written with `-`.
  */
 export function isSpellingOf(bytes: Uint8Array, start: number, end: number, lowerCased: Uint8Array): boolean {
 	if (end - start !== lowerCased.length) return false;
 	for (let i = 0; i < lowerCased.length; i++) {
-		const byte = toLower(at(bytes, start + i));
-		if ((byte === UNDERSCORE ? HYPHEN : byte) !== at(lowerCased, i)) return false;
+		if (at(SPELT, at(bytes, start + i)) !== at(lowerCased, i)) return false;
 	}
 	return true;
 }

@@ -266,9 +266,10 @@ function conclude(bytes: Uint8Array, out: RequestHead): number {
 	const hasBody = out.framing === FRAMING_CHUNKED || out.contentLength > 0;
 	const expects = fields.expectIndex >= 0 && !fields.isStripped(fields.expectIndex);
 	out.expectContinue = expects && isHttp11 && hasBody;
-	if (out.method === METHOD_OPTIONS && fields.maxForwardsIndex >= 0) {
+	const limit = out.method === METHOD_OPTIONS ? fields.maxForwardsIndex : -1;
+	if (limit >= 0 && !fields.isStripped(limit)) {
 		if (fields.maxForwards < 0) return BAD_MAX_FORWARDS;
-		if (!fields.isStripped(fields.maxForwardsIndex)) out.maxForwards = fields.maxForwards;
+		out.maxForwards = fields.maxForwards;
 	}
 	out.wantsUpgrade = isHttp11 && fields.hasConnectionUpgrade && fields.hasUpgrade;
 	return NO_CAUSE;

@@ -258,7 +258,7 @@ function passes(id: number, options: RequestRewrite): boolean {
 	return id > FIELD_LAST_FRAMING && id !== FIELD_EXPECT;
 }
 
-/** Copies a line as it came, white space around the value excepted. */
+/** Copies a line as it came, white space behind the value excepted. */
 function copyField(source: Uint8Array, spans: Int32Array, index: number): void {
 	const nameStart = spans[index * 4] as number;
 	const valueStart = spans[index * 4 + 2] as number;

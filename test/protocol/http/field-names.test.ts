@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
 	FIELD_IDENTITY,
+	FIELD_LOOKALIKE,
 	FIELD_OTHER,
 	fieldIdOf,
 	KNOWN_NAMES,
@@ -33,9 +34,13 @@ test("every known name is told from those that look like it", () => {
 	}
 	for (const name of ids.keys()) {
 		for (let i = 0; i < name.length; i++) {
-			const changed = `${name.slice(0, i)}~${name.slice(i + 1)}`;
-			const expected = /^x-forwarded-./.test(changed) ? FIELD_IDENTITY : FIELD_OTHER;
-			assert.equal(idOf(changed), expected, changed);
+			for (const other of "~_.") {
+				const changed = `${name.slice(0, i)}${other}${name.slice(i + 1)}`;
+				const isPrefixed = /^x[-~_.]forwarded[-~_.]./.test(changed);
+				const isLookalike = name[i] === "-";
+				const expected = isLookalike ? FIELD_LOOKALIKE : isPrefixed ? FIELD_IDENTITY : FIELD_OTHER;
+				assert.equal(idOf(changed), expected, changed);
+			}
 		}
 	}
 });

@@ -418,6 +418,7 @@ test("Max-Forwards counts for OPTIONS, and is one number", () => {
 	assert.equal(count("OPTIONS", "Max-Forwards: 007"), 7);
 	assert.equal(count("OPTIONS", "Max-Forwards: 99999999999999999999999"), MAX_FORWARDS_LIMIT);
 	assert.equal(count("OPTIONS", "Max-Forwards: 0", "Connection: max-forwards"), -1);
+	assert.equal(count("OPTIONS", "Max-Forwards: x", "Connection: max-forwards"), -1);
 	assert.equal(count("GET", "Max-Forwards: 0"), -1);
 	assert.equal(count("GET", "Max-Forwards: x"), -1);
 	for (const lines of [["-1"], [""], ["1, 1"], ["1", "1"], ["x"]]) {

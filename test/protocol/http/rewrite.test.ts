@@ -74,6 +74,7 @@ test("what belongs to one connection is taken out, everything else stays in its 
 			"Proxy-Authorization: x",
 			"Proxy: x",
 			"X_Forwarded_For: 1",
+			"X.Forwarded.For: 1",
 		],
 		...[
 			"Content_Length: 7",
@@ -177,7 +178,7 @@ test("addresses are written as people write them", () => {
 test("a route sets and removes fields, in every spelling that a server behind might take for them", () => {
 	const edits = new FieldEdits({ "X-User": "gateway", "X-Empty": "" }, ["Cookie"]);
 	const request =
-		"GET / HTTP/1.1\r\nHost: a\r\nx-user: root\r\nX_User: root\r\ncookie: c\r\nCookies: d\r\n\r\n";
+		"GET / HTTP/1.1\r\nHost: a\r\nx-user: root\r\nX_User: root\r\nX.User: root\r\ncookie: c\r\nCookies: d\r\n\r\n";
 	const plain = options({ edits, sendsXForwarded: false });
 	assert.deepEqual(lines(request, plain).slice(2), ["Cookies: d", "X-User: gateway", "X-Empty: "]);
 	for (const name of [
@@ -203,7 +204,7 @@ test("the certificate's subject is ours to say, or nobody's", () => {
 	const rewrite = options({ sendsXForwarded: false });
 	rewrite.setSubjectField("X-Client-Subject");
 	const request =
-		"GET / HTTP/1.1\r\nHost: a\r\nx-client-subject: CN=root\r\nX_Client-Subject: CN=root\r\n\r\n";
+		"GET / HTTP/1.1\r\nHost: a\r\nx-client-subject: CN=root\r\nX_Client-Subject: CN=root\r\nX.Client.Subject: CN=root\r\n\r\n";
 	assert.deepEqual(lines(request, rewrite), ["GET / HTTP/1.1", "Host: a"]);
 	const subject = latin1("..CN=a\r\nX: y..");
 	Object.assign(rewrite, { subject, subjectStart: 2, subjectEnd: subject.length - 2 });
