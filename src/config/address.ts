@@ -20,10 +20,11 @@ export interface BindAddress {
  */
 export function parseListen(text: string): BindAddress {
 	if (/\/(udp|quic)$/i.test(text)) throw new InvalidValue(UDP_NOT_YET);
-	if (text.startsWith("unix:"))
+	if (/^(unix:|\/)/.test(text))
 		throw new InvalidValue(
 			"a listener binds an IP address, such as 127.0.0.1:8080: only upstreams are Unix sockets",
 		);
+	if (text.includes(",")) throw new InvalidValue("one address stands here: write a listener for each");
 	const { host, port } = splitHostPort(text, "0.0.0.0:443");
 	if (host === "" || host === "*") return { host: "*", port: parsePort(port, 0) };
 	const address = parseIp(host);
@@ -42,8 +43,14 @@ export function parseListen(text: string): BindAddress {
  * @throws InvalidValue
  */
 export function parseAdmin(text: string): BindAddress {
-	if (/^(on|none|no)$/i.test(text))
-		throw new InvalidValue(`expected an address such as 127.0.0.1:9090, or off, found "${text}"`);
+	if (/^(off|none|no|false|disabled?|never)$/i.test(text))
+		throw new InvalidValue(`expected an address such as 127.0.0.1:9090, or off, found "${text}": write off`);
+	if (/^(on|yes|true|enabled?)$/i.test(text))
+		throw new InvalidValue(
+			`expected an address such as 127.0.0.1:9090, or off, found "${text}": write 127.0.0.1:9090`,
+		);
+	if (/^(unix:|\/)/.test(text))
+		throw new InvalidValue("the admin pages bind an IP address, and no Unix socket: write 127.0.0.1:9090");
 	const { host, port } = splitHostPort(text, "127.0.0.1:9090");
 	// Of the two that the name may mean, the one that every machine has: what is bound should not depend on a hosts file.
 	if (host.toLowerCase() === "localhost") return { host: "127.0.0.1", port: parsePort(port, 0) };
@@ -72,13 +79,10 @@ export function parseEndpoint(text: string): Endpoint {
 		}
 		return { kind: "unix", path };
 	}
-	if (/^[a-z]+:\/\//i.test(text)) {
+	if (/^https?(\+unix)?:/i.test(text))
 		throw new InvalidValue(
-			/^https?:/i.test(text)
-				? `expected host:port such as 10.0.0.5:443, found the URL "${text}": requests go to http: [${text}]`
-				: `expected host:port such as 10.0.0.5:443, found the URL "${text}"`,
+			`expected host:port such as 10.0.0.5:443, found the URL "${text}": requests go to http: [${text}]`,
 		);
-	}
 	const { host, port } = splitHostPort(text, "10.0.0.5:443");
 	const address = parseIp(host);
 	if (address !== null) {
@@ -106,20 +110,43 @@ export interface HttpEndpoint {
 export function parseHttpUrl(text: string): HttpEndpoint {
 	const throughTls = /^https/i.test(text);
 	const socket = /^https?\+(unix:.*)$/i.exec(text);
-	if (socket !== null) return { endpoint: parseEndpoint(socket[1] ?? ""), throughTls };
-	const [, scheme = "", authority = "", rest] = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(text) ?? [];
+	if (socket !== null) return { endpoint: parseEndpoint(socketOf(text, socket[1] ?? "")), throughTls };
+	const [, scheme = "", authority = "", rest = ""] = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(text) ?? [];
 	if (authority === "")
-		throw new InvalidValue(`expected a URL such as http://10.0.0.7:3000, found "${text}"`);
+		throw new InvalidValue(`expected a URL such as http://10.0.0.7:3000, found "${text}"${urlMeant(text)}`);
+	if (authority.toLowerCase() === "unix:")
+		throw new InvalidValue(`write ${scheme}+unix:${rest} for a socket`);
+	if (text.includes(",")) throw new InvalidValue("one URL stands here: write several as a list, [a, b]");
+	if (/\s/.test(text)) throw new InvalidValue(`no spaces in a URL: write ${text.replace(/\s/g, "")}`);
+	const host = authority.slice(authority.lastIndexOf("@") + 1);
+	if (host !== authority)
+		throw new InvalidValue(`a user and a password have no place here: write ${scheme}://${host}`);
+	if (isIPv6(host) && !isAmbiguous(host))
+		throw new InvalidValue(`an IPv6 address stands in brackets: write ${scheme}://[${host}]`);
 	if (rest !== "" && rest !== "/") {
 		throw new InvalidValue(
 			`an upstream gets the path that the client asked for: write ${scheme}://${authority}, without "${rest}"`,
 		);
 	}
-	const port = throughTls ? 443 : 80;
-	return {
-		endpoint: parseEndpoint(/:\d+$/.test(authority) ? authority : `${authority}:${port}`),
-		throughTls,
-	};
+	const hasPort = /:[^:\]]*$/.test(host);
+	return { endpoint: parseEndpoint(hasPort ? host : `${host}:${throughTls ? 443 : 80}`), throughTls };
+}
+
+/** `http+unix://%2Frun%2Fapp.sock` is how some libraries write a socket. */
+function socketOf(text: string, socket: string): string {
+	if (!/%2f/i.test(socket)) return socket;
+	const path = socket.replace(/^unix:(\/\/)?/, "").replace(/%2f/gi, "/");
+	throw new InvalidValue(`the path of a socket stands as it is: write ${text.replace(/:.*$/, "")}:${path}`);
+}
+
+/** What is probably meant by what is no URL. */
+function urlMeant(text: string): string {
+	if (text.startsWith("unix:")) return `: write http+${text}`;
+	if (text.startsWith("/") && !text.startsWith("//")) return `: write http+unix:${text}`;
+	const [, secure] = /^ws(s?):\/\//i.exec(text) ?? [];
+	if (secure !== undefined) return `: write ${text.replace(/^ws/i, "http")}`;
+	const [, host] = /^(?:https?:\/?|\/\/)?(\[[^\]]*\](?::\d+)?|[\w.-]+(?::\d+)?)$/i.exec(text) ?? [];
+	return host === undefined ? "" : `: write ${/^https:/i.test(text) ? "https" : "http"}://${host}`;
 }
 
 /**
@@ -145,14 +172,25 @@ export function parseSentHost(text: string): string {
  */
 export function parseCidr(text: string): Cidr {
 	const slash = text.indexOf("/");
+	const [, mapped, mappedLength] = /^::ffff:([0-9.]+)(?:\/([0-9]+))?$/i.exec(text) ?? [];
+	if (mapped !== undefined && isIPv4(mapped) && Number(mappedLength ?? 128) >= 96)
+		throw new InvalidValue(
+			`write ${mapped}${mappedLength === undefined ? "" : `/${Number(mappedLength) - 96}`} instead of the IPv4-mapped "${text}"`,
+		);
 	const address = parseIp(slash === -1 ? text : text.slice(0, slash));
 	if (address === null) {
-		throw new InvalidValue(`expected a block of addresses such as 10.0.0.0/8 or fd00::/8, found "${text}"`);
+		throw new InvalidValue(
+			`expected a block of addresses such as 10.0.0.0/8 or fd00::/8, found "${text}"${blockMeant(text)}`,
+		);
 	}
 	const most = address.family === 4 ? 32 : 128;
 	const length = slash === -1 ? String(most) : text.slice(slash + 1);
 	if (!/^\d{1,3}$/.test(length) || Number(length) > most) {
-		throw new InvalidValue(`expected a prefix length from 0 to ${most} after the slash, found "${text}"`);
+		const bits = address.family === 4 ? netmaskBits(length) : null;
+		const meant = bits === null ? "" : `: write ${address.text}/${bits}`;
+		throw new InvalidValue(
+			`expected a prefix length from 0 to ${most} after the slash, found "${text}"${meant}`,
+		);
 	}
 	const prefixLength = Number(length);
 	const bytes = address.bytes.map((byte, index) => byte & mask(prefixLength - index * 8));
@@ -162,6 +200,30 @@ export function parseCidr(text: string): Cidr {
 			`${text} has more than its first ${prefixLength} bits: write ${formatCidr(block)} for the whole block, or ${address.text} for the one address`,
 		);
 	return block;
+}
+
+/** What is probably meant by what is no block: `10.0/16`, `10.*`, `localhost`, `10.0.0.1:80`. */
+function blockMeant(text: string): string {
+	if (/^(\*|any|all|everyone)$/i.test(text)) return ": write 0.0.0.0/0 for all of IPv4, and ::/0 for IPv6";
+	if (text.toLowerCase() === "localhost") return ": write 127.0.0.0/8, and ::1 for IPv6";
+	const [, address = "", port] = /^\[?([^\]]*?)\]?(?::(\d+))?$/.exec(text) ?? [];
+	if (port !== undefined && isIPv4(address)) return `: write ${address}, without a port`;
+	if (text.startsWith("[") && isIPv6(address)) return `: write ${address}`;
+	if (text.includes("-")) return ": a range has to be written as blocks";
+	const [, start = "", stars = "", length] =
+		/^((?:\d{1,3}\.){0,3}\d{1,3})((?:\.\*)*)\.?(?:\/(\d{1,2}))?$/.exec(text) ?? [];
+	const groups = start.split(".");
+	if (start === "" || (stars === "" && length === undefined)) return "";
+	const padded = [...groups, "0", "0", "0"].slice(0, 4).join(".");
+	return isIPv4(padded) ? `: write ${padded}/${length ?? 8 * groups.length}` : "";
+}
+
+/** The length of the prefix that a mask such as 255.255.0.0 stands for. */
+function netmaskBits(text: string): number | null {
+	if (!isIPv4(text)) return null;
+	const bits = text.split(".").map((byte) => Number(byte).toString(2).padStart(8, "0"));
+	const [, ones] = /^(1*)0*$/.exec(bits.join("")) ?? [];
+	return ones === undefined ? null : ones.length;
 }
 
 /** `10.0.0.0/8`: the one spelling of a block, so that equal blocks read the same. */
@@ -218,27 +280,31 @@ function ipv6Text(bytes: readonly number[]): string {
 
 /** Host (brackets removed) and port, neither checked. */
 function splitHostPort(text: string, example: string): { host: string; port: string } {
-	const colon = text.lastIndexOf(":");
-	const [variable] = /\$\{[^}]*\}|\$[A-Za-z_]\w*|\{\{.*\}\}/.exec(text) ?? [];
-	if (variable !== undefined)
-		throw new InvalidValue(
-			`"${variable}" is not replaced here: write the value, or make the file from a template (envsubst, Helm) before it is read`,
-		);
 	const [scheme] = /^[a-z][a-z+]*:\/\//i.exec(text) ?? [];
 	if (scheme !== undefined)
 		throw new InvalidValue(`expected host:port such as ${example}: remove "${scheme}" from "${text}"`);
 	if (text.startsWith("/")) throw new InvalidValue(`a socket path is written "unix:${text}"`);
-	if (text.includes(","))
+	if (/,|:\d+\s+\S+:\d/.test(text))
 		throw new InvalidValue(`one address such as ${example}: write several as a list, [a:1, b:1]`);
-	const [, bare = "", last = ""] = /^([0-9a-f:]+):([0-9]{1,5})$/i.exec(text) ?? [];
-	if (isIPv6(text) && isIPv6(bare) && Number(last) <= 65_535)
+	if (text !== text.trim()) throw new InvalidValue(`no spaces around an address: write "${text.trim()}"`);
+	const [, mapped = "", mappedPort = ""] = /^\[?::ffff:([0-9.]+)\]?:(\d+)$/i.exec(text) ?? [];
+	if (isIPv4(mapped))
+		throw new InvalidValue(`write ${mapped}:${mappedPort} instead of the IPv4-mapped "::ffff:${mapped}"`);
+	const [, bracketed = "", behind = ""] = /^\[([^\]]*)\](\d+)$/.exec(text) ?? [];
+	if (isIPv6(bracketed)) throw new InvalidValue(`a colon is missing: write "[${bracketed}]:${behind}"`);
+	if (isAmbiguous(text)) {
+		const [, bare = "", last = ""] = AMBIGUOUS.exec(text) ?? [];
+		const [port] = /\d+$/.exec(example) ?? [];
 		throw new InvalidValue(
-			`with or without a port? Write "[${bare}]:${last}" for port ${last} of ${bare}, or "[${text}]:443" with the port that is meant`,
+			`with or without a port? Write "[${bare}]:${last}" for port ${last} of ${bare}, or "[${text}]:${port}" with the port that is meant`,
 		);
-	if (isIPv6(text) || (text.startsWith("[") && text.endsWith("]"))) {
-		const bare = text.replace(/^\[|\]$/g, "");
-		throw new InvalidValue(`the port is missing, or the brackets are: write "[${bare}]:443"`);
 	}
+	// A zone may have a port behind it.
+	if (isIPv6(text) && !text.includes("%"))
+		throw new InvalidValue(`the port is missing, or the brackets are: write "[${text}]:443"`);
+	if (text.startsWith("[") && text.endsWith("]"))
+		throw new InvalidValue(`the port is missing: write "${text}:443"`);
+	const colon = text.lastIndexOf(":");
 	if (colon === -1) {
 		throw new InvalidValue(
 			/^\d+$/.test(text)
@@ -249,21 +315,49 @@ function splitHostPort(text: string, example: string): { host: string; port: str
 	const host = text.slice(0, colon);
 	const port = text.slice(colon + 1);
 	if (!host.startsWith("[")) {
-		if (host.includes(":")) {
-			throw new InvalidValue(`an IPv6 address stands in brackets: write "[${host}]:${port}"`);
-		}
+		// Says what is wrong with a zone.
+		if (isIPv6(host)) parseIp(host);
+		if (isIPv6(host)) throw new InvalidValue(`an IPv6 address stands in brackets: write "[${host}]:${port}"`);
+		if (host.includes(":"))
+			throw new InvalidValue(`expected host:port such as ${example}, with one colon, found "${text}"`);
 		return { host, port };
 	}
 	const inner = host.slice(1, -1);
+	if (isIPv4(inner)) throw new InvalidValue(`brackets are for IPv6: write ${inner}:${port}`);
 	if (!host.endsWith("]") || !isIPv6(inner)) {
 		throw new InvalidValue(`"${host}" is not an IPv6 address in brackets, such as "[::1]:${port}"`);
 	}
 	return { host: inner, port };
 }
 
+/** An IPv6 address with a port behind it, or without. */
+const AMBIGUOUS = /^(::(?=[0-9]{2})|[0-9a-f:]+(?=:)):?([0-9]{1,5})$/i;
+
+function isAmbiguous(text: string): boolean {
+	const [, bare = "", last = ""] = AMBIGUOUS.exec(text) ?? [];
+	return isIPv6(text) && isIPv6(bare) && Number(last) <= 65_535;
+}
+
 function parsePort(text: string, least: 0 | 1): number {
 	const port = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
 	if (port >= least && port <= 65_535) return port;
-	const named = text === "https" ? ": write 443" : text === "http" ? ": write 80" : "";
-	throw new InvalidValue(`expected a port from ${least} to 65535, found "${text}"${named}`);
+	throw new InvalidValue(`expected a port from ${least} to 65535, found "${text}"${portMeant(text)}`);
+}
+
+const PORT_NAMES: ReadonlyMap<string, number> = new Map([
+	["http", 80],
+	["https", 443],
+	["ssh", 22],
+	["smtp", 25],
+	["domain", 53],
+	["mysql", 3306],
+	["postgresql", 5432],
+]);
+
+function portMeant(text: string): string {
+	const named = PORT_NAMES.get(text.toLowerCase());
+	if (named !== undefined) return `: write ${named}`;
+	const [, number] = /^(\d+)(?:\/tcp|\/|\s+[a-z].*)$/i.exec(text) ?? [];
+	if (number !== undefined) return `: write ${number} alone`;
+	return /^\d+-\d+$/.test(text) ? ": one port stands here" : "";
 }

@@ -21,6 +21,8 @@ export function parseStatusRange(text: string): StatusRange {
 	const [, first, last = first] = /^([0-9]{3})(?:-([0-9]{3}))?$/.exec(text) ?? [];
 	const from = Number(first);
 	const to = Number(last);
+	const [, hundreds] = /^([2-5])xx$/i.exec(text) ?? [];
+	if (hundreds !== undefined) throw new InvalidValue(`write ${hundreds}00-${hundreds}99 instead of ${text}`);
 	if (!(from >= STATUS_MIN && to <= STATUS_MAX)) throw new InvalidValue(`${EXPECTED}; found "${text}"`);
 	if (from > to) throw new InvalidValue(`no status is in ${text}: write ${to}-${from}`);
 	return { from, to };

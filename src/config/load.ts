@@ -178,6 +178,11 @@ function unknownKey(key: string, path: Path): string {
 		.join(".");
 	keysByPlace ??= sectionKeys();
 	const known = keysByPlace.get(place) ?? [];
+	const [, word = ""] = /^([a-z_]+)[:\s]\s*\S/.exec(key) ?? [];
+	if (known.includes(word))
+		return `"${key}" is no key: write "${word}: ", a colon and a space before its value`;
+	if (/[^\S ]|^ | $/.test(key))
+		return `the key "${key}" has blanks that are no spaces, as some editors write them: remove them`;
 	const hint = didYouMean(key, known);
 	if (hint !== "") return `unknown key "${key}"${hint}`;
 	const everywhere = [...keysByPlace.values()].flat();

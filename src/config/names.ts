@@ -70,6 +70,10 @@ export function parseHostPattern(text: string): string {
 /** `anyName`: the condition that means what a lone `*` was probably meant to mean. */
 function parsePattern(text: string, anyName: string): string {
 	if (text === "*") throw new InvalidValue(`to match any name, write "${anyName}" instead of "*"`);
+	if (/^\.[^.*]/.test(text))
+		throw new InvalidValue(
+			`"${text}": write *${text} for all names below it, or ${text.slice(1)} for itself`,
+		);
 	const wildcard = text.startsWith("*.");
 	const rest = wildcard ? text.slice(2) : text;
 	if (rest.includes("*")) {
@@ -98,6 +102,9 @@ function foldName(name: string, written: string): string {
 		throw new InvalidValue(`"${written}" is not a host name: ${reason}`);
 	};
 	if (folded === "") return fail("it is empty");
+	if (/,|\.\S*\s+\S*\./.test(folded)) return fail("one name stands here, without spaces and commas");
+	const [, alone] = /^(?:[a-z][a-z+]*:\/\/)?([^/:@]+)(?::\d*)?(?:\/.*)?$/.exec(folded) ?? [];
+	if (alone?.includes(".") && alone !== folded) return fail(`write ${alone} alone`);
 	if (/[^\0-\x7f]/.test(folded)) {
 		const ascii = domainToASCII(folded);
 		return fail(ascii === "" ? "it has letters outside ASCII" : `clients send it in ASCII; write ${ascii}`);

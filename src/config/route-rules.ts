@@ -4,6 +4,7 @@ import { ADDRESSES_MAX } from "./bounds.js";
 import { CONDITIONS, type Conditions, routeLabel } from "./label.js";
 import { parseHostPattern, parseServerName, parseSubprotocol, REJECT } from "./names.js";
 import { didYouMean } from "./nearest.js";
+import { adviceForPlaceholder } from "./placeholder.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
 import { ROUTE_ACTIONS } from "./request-rules.js";
 import type { Path, Report } from "./source.js";
@@ -93,14 +94,20 @@ export function upstreamNames(value: unknown, report: Report): Targets {
 	return { names: new Set([...names, REJECT]), hints: new Map() };
 }
 
+/** What other programs call it. */
+const REJECTING: ReadonlySet<string> = new Set(["deny", "drop", "close", "block", "refuse", "none", "null"]);
+
 export function checkTarget(to: unknown, path: Path, { names, hints }: Targets, report: Report): void {
 	if (typeof to !== "string" || names.has(to)) return;
 	let hint = hints.get(to);
 	if (hint === undefined && hints.size < HINTS_MAX) {
-		hint = didYouMean(to, names);
+		hint = REJECTING.has(to.toLowerCase()) ? ': write "reject" to close it' : didYouMean(to, names);
 		hints.set(to, hint);
 	}
-	report.problem(path, `unknown upstream "${to}"${hint || ': define it under "upstreams"'}`);
+	report.problem(
+		path,
+		adviceForPlaceholder(to) ?? `unknown upstream "${to}"${hint || ': define it under "upstreams"'}`,
+	);
 }
 
 /**

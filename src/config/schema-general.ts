@@ -10,6 +10,7 @@ import {
 	duration,
 	expected,
 	keepaliveSeconds,
+	offMeant,
 	optionalDuration,
 	optionalNumber,
 	section,
@@ -37,11 +38,22 @@ export const limits = section({
 		.describe(
 			"Sessions at a time, over all listeners. Default: what the descriptor limit allows. Raising it needs a restart.",
 		),
-	when_full: choice(["wait", "reset"]).optional().meta({
-		description:
-			"What becomes of clients beyond connections, a listener's connections or accepts_per_second. `wait`: accepting pauses, and they wait in the accept queue. `reset`: they are reset at once, as limit_connections or limit_rate.",
-		default: defaults.limits.whenFull,
-	}),
+	when_full: choice(["wait", "reset"], {
+		...{ queue: "write wait", pause: "write wait" },
+		...{
+			reject: "write reset",
+			refuse: "write reset",
+			drop: "write reset",
+			close: "write reset",
+			deny: "write reset",
+		},
+	})
+		.optional()
+		.meta({
+			description:
+				"What becomes of clients beyond connections, a listener's connections or accepts_per_second. `wait`: accepting pauses, and they wait in the accept queue. `reset`: they are reset at once, as limit_connections or limit_rate.",
+			default: defaults.limits.whenFull,
+		}),
 	connections_per_ip: optionalNumber(
 		CONNECTIONS_MAX,
 		"Sessions at a time of one client address (IPv6: of one /64; with proxy_protocol: of the address in the header). Further ones are reset as limit_ip.",
@@ -144,13 +156,19 @@ export const timeouts = section({
 					} catch (error) {
 						if (/^0+\s*[a-z]*$/.test(text))
 							throw new InvalidValue(`no time at all: write off instead of ${text}`);
+						const off = offMeant(text);
+						if (off !== "")
+							throw new InvalidValue(`expected a duration such as 12h, or off, found "${text}"${off}`);
 						throw error instanceof InvalidValue ? new InvalidValue(`${error.message}, or off`) : error;
 					}
 				}),
 			],
 			{
-				error: expected("a duration such as 12h, or off", (input) =>
-					input === 0 ? ": write off" : typeof input === "number" ? `: write ${input}s or ${input}ms` : "",
+				error: expected(
+					"a duration such as 12h, or off",
+					(input) =>
+						offMeant(input) ||
+						(typeof input === "number" && input > 0 ? `: write ${input}s or ${input}ms` : ""),
 				),
 			},
 		)
@@ -208,14 +226,18 @@ export const keepalive = section({
 
 export const log = section({
 	level: choice(["debug", "info", "warn", "error", "silent"], {
-		...{ warning: "write warn", trace: "write debug", fatal: "write error", off: "write silent" },
+		...{ warning: "write warn", trace: "write debug", verbose: "write debug", notice: "write info" },
+		...{ fatal: "write error", critical: "write error", off: "write silent", none: "write silent" },
+		false: "write silent",
 	})
 		.optional()
 		.meta({ description: "The least severe line that is written.", default: defaults.log.level }),
-	format: choice(["auto", "json", "pretty"]).optional().meta({
-		description: "`auto`: JSON, unless standard output is a terminal.",
-		default: defaults.log.format,
-	}),
+	format: choice(["auto", "json", "pretty"], { text: "write pretty", plain: "write pretty" })
+		.optional()
+		.meta({
+			description: "`auto`: JSON, unless standard output is a terminal.",
+			default: defaults.log.format,
+		}),
 	sessions: yesNo()
 		.optional()
 		.meta({ description: "One line per session when it ends.", default: defaults.log.sessions }),

@@ -12,7 +12,18 @@ import {
 	parseSubprotocol,
 	SUBPROTOCOL_PATTERN,
 } from "./names.js";
-import { choice, expected, filePath, parsed, section, sizeOrOff, whole } from "./schema-values.js";
+import {
+	choice,
+	dashed,
+	expected,
+	filePath,
+	inList,
+	onOff,
+	parsed,
+	section,
+	sizeOrOff,
+	whole,
+} from "./schema-values.js";
 
 /** The accept queue's length was a 16-bit number until Linux 4.4, and `somaxconn` caps it anyway. */
 const BACKLOG_MAX = 65_535;
@@ -60,14 +71,27 @@ const fieldChanges = (of: string) =>
 			.optional()
 			.describe(`Fields that ${of} gets, each once and with this value, whatever it had before.`),
 		remove: z
-			.array(fieldName(), { error: expected("a list such as [X-Powered-By]") })
+			.array(fieldName(), { error: expected("a list such as [X-Powered-By]", inList) })
 			.optional()
 			.describe(`Fields that ${of} loses.`),
 	});
 
+/** What routers of other programs take for a pattern, and is none here; null: it is a path. */
+function patternMeant(path: string): string | null {
+	if (!path.startsWith("/")) return null;
+	const [before = ""] = path.split(/\.?\*|[^/]*\{[^/]*\}/, 1);
+	if (before === path) return null;
+	const prefix = before.endsWith("/") ? before : `${before}/`;
+	return `a path has no patterns, "*" and "{ }" stand for themselves: write ${prefix} for all that begin so`;
+}
+
 const TLS_MEANT = "its first bytes are TLS; write tls, or sni: NAME";
 const HTTP_MEANT = "a WebSocket and every request of HTTP/1 begin as http; write that";
 const H2_MEANT = "inside TLS write alpn: h2, in the open h2c";
+const UDP_MEANT = "UDP is not routed by this version; remove the route";
+const OTHER_MEANT = "it is none of the protocols that are told apart here; write other";
+const EVERY_MEANT =
+	"remove it to take every protocol, or write any for clients that wait for the server, too";
 const ANY_MEANT = "its server speaks first, and the client is silent; write any";
 
 const route = section({
@@ -96,7 +120,7 @@ const route = section({
 			"HTTP: the Host header of the connection's first request, without its port; exact or `*.suffix`.",
 		),
 	alpn: z
-		.string({ error: expected("a protocol name such as h2") })
+		.string({ error: expected("a protocol name such as h2", oneEach) })
 		// RFC 7301: a length byte, and never empty.
 		.min(1, { error: expected("a protocol name such as h2") })
 		.max(255, { error: "an ALPN name has at most 255 bytes (RFC 7301)" })
@@ -108,35 +132,59 @@ const route = section({
 		...{ https: TLS_MEANT, ssl: TLS_MEANT, wss: TLS_MEANT },
 		...{ ws: HTTP_MEANT, websocket: HTTP_MEANT, http1: HTTP_MEANT, "http/1.1": HTTP_MEANT },
 		...{ http2: H2_MEANT, h2: H2_MEANT, grpc: H2_MEANT },
-		...{ tcp: "remove it to take every protocol, or write any for clients that wait for the server, too" },
-		...{ smtp: ANY_MEANT, imap: ANY_MEANT, mysql: ANY_MEANT, ftp: ANY_MEANT },
+		...{ tcp: EVERY_MEANT },
+		...{
+			smtp: ANY_MEANT,
+			imap: ANY_MEANT,
+			pop3: ANY_MEANT,
+			mysql: ANY_MEANT,
+			ftp: ANY_MEANT,
+			vnc: ANY_MEANT,
+		},
+		...{ "http/2": H2_MEANT, "http/2.0": H2_MEANT, "http1.1": HTTP_MEANT, websockets: HTTP_MEANT },
+		...{ smtps: TLS_MEANT, imaps: TLS_MEANT, pop3s: TLS_MEANT, ldaps: TLS_MEANT, mqtts: TLS_MEANT },
+		...{ "tls1.2": TLS_MEANT, "tls1.3": TLS_MEANT, sftp: "it goes through SSH; write ssh" },
+		...{ scp: "it goes through SSH; write ssh", h3: UDP_MEANT, "http/3": UDP_MEANT, http3: UDP_MEANT },
+		...{ quic: UDP_MEANT, udp: UDP_MEANT, dns: OTHER_MEANT, mqtt: OTHER_MEANT, amqp: OTHER_MEANT },
+		...{ postgres: OTHER_MEANT, postgresql: OTHER_MEANT, redis: OTHER_MEANT, rdp: OTHER_MEANT },
+		...{
+			ldap: OTHER_MEANT,
+			mongodb: OTHER_MEANT,
+			socks: OTHER_MEANT,
+			unknown: OTHER_MEANT,
+			raw: OTHER_MEANT,
+		},
+		...{ "*": EVERY_MEANT, all: EVERY_MEANT, none: EVERY_MEANT, "": EVERY_MEANT },
 	})
 		.optional()
 		.describe(
 			"What the first bytes are. `other`: none of the known ones, or they do not tell, and the client says nothing more for timeouts.silence. `any`: whatever they are, and also a client that says nothing.",
 		),
 	path: z
-		.string({ error: expected("a path such as /api/") })
+		.string({ error: expected("a path such as /api/", oneEach) })
 		.regex(/^\/[\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7e]*$/, {
-			error: expected('a path such as /api/, beginning with a slash, without "?" and "#"'),
+			error: expected('a path such as /api/, beginning with a slash, without "?" and "#"', (input) =>
+				/^[~^*]/.test(String(input)) ? ": a path has no patterns; /api/ takes all that begin so" : "",
+			),
 		})
 		.superRefine((path, context) => {
-			if (!path.endsWith("*")) return;
-			const prefix = path.replace(/\/?\*+$/, "/");
-			context.addIssue({
-				code: "custom",
-				message: `"*" stands for itself in a path: write ${prefix} for all that begin so`,
-			});
+			const message = patternMeant(path);
+			if (message !== null) context.addIssue({ code: "custom", message });
 		})
 		.meta({ examples: ["/api/", "/healthz"] })
 		.optional()
 		.describe(
 			"HTTP: the path of a request, in the form that `paths` of the listener says. `/api/` takes all that begin so, `/healthz` only itself. Each request of a connection is routed on its own.",
 		),
-	subprotocol: parsed("a subprotocol such as mqtt", parseSubprotocol, {
-		pattern: SUBPROTOCOL_PATTERN.source,
-		examples: ["mqtt", "graphql-transport-ws"],
-	})
+	subprotocol: parsed(
+		"a subprotocol such as mqtt",
+		parseSubprotocol,
+		{
+			pattern: SUBPROTOCOL_PATTERN.source,
+			examples: ["mqtt", "graphql-transport-ws"],
+		},
+		oneEach,
+	)
 		.optional()
 		.describe(
 			"HTTP: the request opens a WebSocket and offers this subprotocol (Sec-WebSocket-Protocol, RFC 6455), whatever the case. Each request of a connection is routed on its own.",
@@ -147,7 +195,11 @@ const route = section({
 	to: z
 		.string({
 			error: expected("the name of an upstream, or reject", (input) =>
-				typeof input === "number" ? ": put it in quotes" : "",
+				typeof input === "number"
+					? ": put it in quotes"
+					: Array.isArray(input)
+						? ": one stands here; an upstream may have several addresses"
+						: "",
 			),
 		})
 		.describe("The upstream that takes the connection, or `reject`: it is closed at once as rejected."),
@@ -167,8 +219,15 @@ const route = section({
 
 const SHARE_EXPECTED = `off, all, or a share of the requests from ${SHARE_MIN} to 1 such as 0.01`;
 
+function shareMeant(input: unknown): string {
+	const switched = onOff(input).replace("write on", "write all");
+	const [, percent] = /^([0-9.]+)\s*%$/.exec(String(input)) ?? [];
+	const share = Number(percent) / 100;
+	return share >= SHARE_MIN && share <= 1 ? `: write ${share}` : switched;
+}
+
 function share() {
-	const error = expected(SHARE_EXPECTED);
+	const error = expected(SHARE_EXPECTED, shareMeant);
 	return z.number({ error }).min(SHARE_MIN, { error }).max(1, { error });
 }
 const alpnName = () =>
@@ -185,7 +244,7 @@ export const certificate = section({
 			parsed("a name such as www.example.com", parseCertificateName, {
 				examples: ["www.example.com", "*.example.com", "*"],
 			}),
-			{ error: expected("a list such as [www.example.com]") },
+			{ error: expected("a list such as [www.example.com]", inList) },
 		)
 		.min(1, { error: 'an entry without names is shown to nobody: write at least one, or ["*"]' })
 		.describe(
@@ -206,7 +265,7 @@ export const certificate = section({
 		.optional()
 		.describe("An OCSP response in DER that clients who ask are given. Read again when the file changes."),
 	alpn: z
-		.array(alpnName(), { error: expected("a list such as [http/1.1]") })
+		.array(alpnName(), { error: expected("a list such as [http/1.1]", inList) })
 		.optional()
 		.describe(
 			"Protocols for ALPN, the preferred one first; a client that offers only others is refused. `[]`: what clients offer is ignored. Default: [http/1.1] where requests are read, else [].",
@@ -234,38 +293,52 @@ export const listener = section({
 		.describe(
 			"Sessions of this listener at a time; limits.when_full says what becomes of further clients. Default: as many as limits.connections.",
 		),
-	proxy_protocol: choice(["off", "require"]).optional().meta({
-		description:
-			"`require`: every connection must begin with a PROXY header (v1 or v2) and come from a trusted address; others are closed as proxy_header. `off`: the header is not looked for.",
-		default: "off",
-	}),
+	proxy_protocol: choice(["off", "require"], {
+		...{
+			on: "write require",
+			true: "write require",
+			yes: "write require",
+			optional: "write require: each connection must begin with a header, or none",
+		},
+		...{ v1: "write require, which takes both versions", v2: "write require, which takes both versions" },
+	})
+		.optional()
+		.meta({
+			description:
+				"`require`: every connection must begin with a PROXY header (v1 or v2) and come from a trusted address; others are closed as proxy_header. `off`: the header is not looked for.",
+			default: "off",
+		}),
 	trusted: z
-		.array(cidr(), { error: expected("a list such as [10.0.0.0/8]") })
+		.array(cidr(), { error: expected("a list such as [10.0.0.0/8]", inList) })
 		.min(1, { error: "an empty list trusts nobody: name the load balancer's addresses" })
 		.optional()
 		.describe("Blocks of addresses whose PROXY header is believed. Needed with proxy_protocol: require."),
 	forwarded_trusted: z
-		.array(cidr(), { error: expected("a list such as [10.0.0.0/8]") })
+		.array(cidr(), { error: expected("a list such as [10.0.0.0/8]", inList) })
 		.optional()
 		.describe(
 			"HTTP: blocks of addresses whose word on who the client is (X-Forwarded-For, Forwarded and others) is believed and passed on. That of others is dropped.",
 		),
 	log_requests: z
-		.union([z.enum(["off", "all"]), share()], { error: expected(SHARE_EXPECTED) })
+		.union([z.enum(["off", "all"]), share()], { error: expected(SHARE_EXPECTED, shareMeant) })
 		.optional()
 		.meta({
 			description:
 				"HTTP: one line in the log per request. `off`, `all`, or a share: 0.01 is every hundredth of each reactor.",
 			default: "off",
 		}),
-	paths: choice(["match", "strict", "normalize", "as_is"]).optional().meta({
-		description:
-			"HTTP: which spelling of a path counts. `match`: routes are matched against the normal form, and the request goes on as it was written. `strict`: what is not in normal form is answered 400. `normalize`: the normal form goes on. `as_is`: routes see what was written.",
-		default: "match",
-	}),
+	paths: choice(["match", "strict", "normalize", "as_is"], {
+		...{ raw: "write as_is", off: "write as_is", none: "write as_is" },
+	})
+		.optional()
+		.meta({
+			description:
+				"HTTP: which spelling of a path counts. `match`: routes are matched against the normal form, and the request goes on as it was written. `strict`: what is not in normal form is answered 400. `normalize`: the normal form goes on. `as_is`: routes see what was written.",
+			default: "match",
+		}),
 	tls: z
 		.array(certificate, {
-			error: expected("a list such as [{ names: [www.example.com], cert: www.pem, key: www.key }]"),
+			error: expected("a list such as [{ names: [www.example.com], cert: www.pem, key: www.key }]", dashed),
 		})
 		.min(1, { error: "an empty list terminates nothing: remove the key" })
 		.optional()
@@ -273,7 +346,7 @@ export const listener = section({
 			"TLS that is terminated here, by name. What is inside is then routed: by its protocol, host and path, or by sni as before.",
 		),
 	via: z
-		.string({ error: expected("on, off or a name such as edge-1") })
+		.string({ error: expected("on, off or a name such as edge-1", onOff) })
 		.regex(FIELD_NAME_PATTERN, { error: expected("on, off or a name such as edge-1, without spaces") })
 		.optional()
 		.meta({
@@ -282,7 +355,7 @@ export const listener = section({
 			default: "off",
 		}),
 	routes: z
-		.array(route, { error: expected("a list of routes such as [{ to: web }]") })
+		.array(route, { error: expected("a list of routes such as [{ to: web }]", dashed) })
 		.min(1, { error: "a listener without routes takes no connection: write at least [{ to: web }]" })
 		.describe("Tried from the top; the first match wins. What no route takes is closed as no_route."),
 });

@@ -124,6 +124,11 @@ const upstreamTls = section({
 	key: filePath("the file of a private key such as client.key").optional().describe("Its private key."),
 });
 
+const ROUND_ROBIN = "write round_robin";
+const LEAST = "write least_connections";
+const SOURCE = "write source_hash";
+const VERSIONS = "write the version that the upstream expects, v1 or v2";
+
 export const upstream = section({
 	http: z
 		.union(
@@ -177,16 +182,26 @@ export const upstream = section({
 		.describe(
 			"Where connections go: one, or a list. A host name stands for all addresses it resolves to. An address that checks found down gets no session, an ejected one only when no other is left; without any, the session is closed as upstream_down.",
 		),
-	balance: choice(["round_robin", "least_connections", "source_hash"]).optional().meta({
-		description:
-			"Which address takes the next session: in turn, the one with the fewest sessions, or always the same one for a client's address.",
-		default: defaults.balance,
-	}),
-	proxy_protocol: choice(["off", "v1", "v2"]).optional().meta({
-		description:
-			"PROXY header sent to the upstream before the client's bytes. The upstream must expect it; one that does not reads it as rubbish.",
-		default: "off",
-	}),
+	balance: choice(["round_robin", "least_connections", "source_hash"], {
+		...{ rr: ROUND_ROBIN, random: ROUND_ROBIN, first: ROUND_ROBIN },
+		...{ leastconn: LEAST, least_conn: LEAST, leastconns: LEAST, least_request: LEAST, least: LEAST },
+		...{ ip_hash: SOURCE, iphash: SOURCE, source: SOURCE, source_ip: SOURCE, sticky: SOURCE, hash: SOURCE },
+	})
+		.optional()
+		.meta({
+			description:
+				"Which address takes the next session: in turn, the one with the fewest sessions, or always the same one for a client's address.",
+			default: defaults.balance,
+		}),
+	proxy_protocol: choice(["off", "v1", "v2"], {
+		...{ on: VERSIONS, true: VERSIONS, yes: VERSIONS, require: VERSIONS, 1: "write v1", 2: "write v2" },
+	})
+		.optional()
+		.meta({
+			description:
+				"PROXY header sent to the upstream before the client's bytes. The upstream must expect it; one that does not reads it as rubbish.",
+			default: "off",
+		}),
 	health: z
 		.union([z.enum(["on", "off"]), health], {
 			error: expected("on, off or a mapping such as { interval: 5s, timeout: 2s }", onOff),

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { InvalidValue } from "./errors.js";
 import { didYouMean } from "./nearest.js";
+import { adviceForPlaceholder } from "./placeholder.js";
 import {
 	DURATION_PATTERN,
 	formatDuration,
@@ -27,7 +28,8 @@ export function expected(what: string, hint: (input: unknown) => string = () => 
 	return ({ input }) => {
 		if (input === undefined) return `expected ${what}`;
 		if (input === null) return `nothing stands here: expected ${what}, or remove the key`;
-		return `expected ${what}, found ${found(input)}${hint(input)}`;
+		const advice = typeof input === "string" ? adviceForPlaceholder(input) : null;
+		return advice ?? `expected ${what}, found ${found(input)}${hint(input)}`;
 	};
 }
 
@@ -53,7 +55,7 @@ export function parsed<T>(
 				return parse(text);
 			} catch (error) {
 				if (!(error instanceof InvalidValue)) throw error;
-				context.addIssue({ code: "custom", message: error.message });
+				context.addIssue({ code: "custom", message: adviceForPlaceholder(text) ?? error.message });
 				return z.NEVER;
 			}
 		});
@@ -100,26 +102,53 @@ export function choice<const T extends readonly [string, ...string[]]>(
 	const list = values.length === 1 ? values[0] : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
 	return z.enum(values, {
 		error: expected(String(list), (input) => {
-			if (typeof input !== "string") return "";
-			const word = input.toLowerCase();
-			return Object.hasOwn(meant, word) ? `: ${meant[word]}` : didYouMean(input, values);
+			if (Array.isArray(input)) return ": one of them stands here";
+			const word = String(input).toLowerCase();
+			if (Object.hasOwn(meant, word)) return `: ${meant[word]}`;
+			const switched = values.includes("off") ? (values.includes("on") ? onOff(input) : offMeant(input)) : "";
+			if (switched !== "" || typeof input !== "string") return switched;
+			return didYouMean(input, values);
 		}),
 	});
 }
 
-/** Where `on` and `off` are words. */
-export function onOff(input: unknown): string {
-	if (input === true || input === "yes") return ": write on";
-	return input === false || input === "no" ? ": write off" : "";
-}
-
-const TRUTHS: ReadonlyMap<unknown, string> = new Map([
-	...["on", "yes", "1", 1].map((word) => [word, ": write true"] as const),
-	...["off", "no", "0", 0].map((word) => [word, ": write false"] as const),
+const ON: ReadonlySet<unknown> = new Set([true, "true", "yes", "on", "enable", "enabled"]);
+const OFF: ReadonlySet<unknown> = new Set([
+	...[
+		false,
+		0,
+		"false",
+		"no",
+		"none",
+		"off",
+		"never",
+		"disable",
+		"disabled",
+		"unlimited",
+		"infinite",
+		"infinity",
+	],
 ]);
 
+/** Where `on` and `off` are words. */
+export function onOff(input: unknown): string {
+	const word = typeof input === "string" ? input.toLowerCase() : input;
+	return ON.has(word) ? ": write on" : OFF.has(word) ? ": write off" : "";
+}
+
+/** Where `off` alone is a word. */
+export function offMeant(input: unknown): string {
+	return OFF.has(typeof input === "string" ? input.toLowerCase() : input) ? ": write off" : "";
+}
+
 export const yesNo = () =>
-	z.boolean({ error: expected("true or false", (input) => TRUTHS.get(input) ?? "") });
+	z.boolean({
+		error: expected("true or false", (input) => {
+			const word = typeof input === "string" ? input.toLowerCase() : input;
+			if (word === 1 || word === "1" || ON.has(word)) return ": write true";
+			return word === "0" || OFF.has(word) ? ": write false" : "";
+		}),
+	});
 
 export const section = <T extends z.ZodRawShape>(shape: T) =>
 	z.strictObject(shape, { error: expected("a mapping (keys and values)") });
@@ -134,9 +163,14 @@ export function keepaliveSeconds(text: string): number {
 }
 
 /** A size of at least so many bytes; `example` stands in messages. */
-export function size(example: string, leastBytes: number, alternative = "") {
+export function size(
+	example: string,
+	leastBytes: number,
+	alternative = "",
+	hint: (input: unknown) => string = () => "",
+) {
 	const tooFew = ({ input }: Told): string =>
-		`expected at least ${formatSize(leastBytes)}, found ${String(input)}`;
+		`expected at least ${formatSize(leastBytes)}, found ${String(input)}${hint(input)}`;
 	const tooMany = ({ input }: Told): string =>
 		`expected at most ${formatSize(SIZE_MAX_BYTES)}, found ${String(input)}`;
 	const what = `a size such as ${example}${alternative}`;
@@ -146,6 +180,8 @@ export function size(example: string, leastBytes: number, alternative = "") {
 			parsed(
 				what,
 				(text) => {
+					const meant = hint(text);
+					if (meant !== "") throw new InvalidValue(`expected ${what}, found "${text}"${meant}`);
 					const bytes = parseSize(text);
 					if (bytes >= leastBytes) return bytes;
 					throw new InvalidValue(tooFew({ input: text }));
@@ -153,7 +189,7 @@ export function size(example: string, leastBytes: number, alternative = "") {
 				{ pattern: SIZE_PATTERN, examples: [example] },
 			),
 		],
-		{ error: expected(what) },
+		{ error: expected(what, hint) },
 	);
 }
 
@@ -170,18 +206,16 @@ export function bufferSize(option: string) {
 }
 
 export function sizeOrOff(example: string) {
-	return z
-		.union([z.enum(["off"]), size(example, 1, ", or off")], {
-			error: expected(`a size such as ${example}, or off`),
-		})
-		.optional();
+	const error = expected(`a size such as ${example}, or off`, offMeant);
+	return z.union([z.enum(["off"]), size(example, 1, ", or off", offMeant)], { error }).optional();
 }
 
 export const optionalNumber = (most: number, description: string) =>
 	z
 		.union([z.enum(["off"]), whole(1, most)], {
-			error: expected(`a whole number from 1 to ${most}, or off`, (input) =>
-				input === 0 ? ": write off" : "",
+			error: expected(
+				`a whole number from 1 to ${most}, or off`,
+				(input) => offMeant(input) || wholeMeant(input),
 			),
 		})
 		.optional()
@@ -193,3 +227,13 @@ export const filePath = (what: string) =>
 		.string({ error: expected(what) })
 		.min(1, { error: expected(what) })
 		.meta({ examples: ["/etc/sluice/www.pem", "www.pem"] });
+
+/** One value where a list stands. */
+export const inList = (input: unknown): string =>
+	typeof input === "string" || typeof input === "number" ? `: write [${input}]` : "";
+
+/** One mapping where a list of them stands. */
+export const dashed = (input: unknown): string =>
+	typeof input === "object" && input !== null && !Array.isArray(input)
+		? ': begin it with "- ", or put it in [ ]'
+		: "";

@@ -14,7 +14,7 @@ import { parsePeerName } from "./names.js";
 import { keepalive, ledger, limits, log, sockets, timeouts } from "./schema-general.js";
 import { listener } from "./schema-listeners.js";
 import { endpoint, upstream, upstreamName } from "./schema-upstreams.js";
-import { expected, optionalDuration, parsed, section, whole, yesNo } from "./schema-values.js";
+import { dashed, expected, optionalDuration, parsed, section, whole, yesNo } from "./schema-values.js";
 
 const ADMIN_HOSTS_MAX = 64;
 
@@ -29,7 +29,13 @@ export const configSchema = section({
 			],
 			{
 				error: expected("an address such as 127.0.0.1:9090, or off", (input) =>
-					typeof input === "number" ? `: write 127.0.0.1:${input}` : input === false ? ": write off" : "",
+					typeof input === "number"
+						? `: write 127.0.0.1:${input}`
+						: input === false
+							? ": write off"
+							: input === true
+								? ": write 127.0.0.1:9090"
+								: "",
 				),
 			},
 		)
@@ -85,7 +91,9 @@ export const configSchema = section({
 		default: defaults.watch,
 	}),
 	listeners: z
-		.array(listener, { error: expected('a list such as [{ listen: "0.0.0.0:443", routes: [{ to: web }] }]') })
+		.array(listener, {
+			error: expected('a list such as [{ listen: "0.0.0.0:443", routes: [{ to: web }] }]', dashed),
+		})
 		.min(1, { error: "without a listener there is nothing to do: write at least one" })
 		.max(LISTENERS_MAX, { error: `more than ${LISTENERS_MAX} listeners: the shared table has no more rows` })
 		.describe("Where connections come in."),
@@ -93,9 +101,19 @@ export const configSchema = section({
 		.record(
 			upstreamName,
 			z.union([endpoint(), upstream], {
-				error: expected("host:port such as 10.0.0.5:443, or a mapping with addresses"),
+				error: expected("host:port such as 10.0.0.5:443, or a mapping with addresses", (input) =>
+					Array.isArray(input)
+						? `: write { addresses: [${input.join(", ")}] }`
+						: typeof input === "number"
+							? `: write 127.0.0.1:${input}`
+							: "",
+				),
 			}),
-			{ error: expected("a mapping such as { web: 127.0.0.1:3000 }") },
+			{
+				error: expected("a mapping such as { web: 127.0.0.1:3000 }", (input) =>
+					Array.isArray(input) ? ": write the names without dashes" : "",
+				),
+			},
 		)
 		.optional()
 		.describe("Where connections go, by name. `git: 10.0.0.5:443` is short for `{ addresses: [...] }`."),

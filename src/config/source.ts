@@ -2,6 +2,7 @@
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { Problem } from "./errors.js";
+import { adviceForPlaceholder } from "./placeholder.js";
 import { syntaxMessage } from "./yaml-words.js";
 
 /** Keys and indexes from the top of the file: `["listeners", 0, "listen"]`. */
@@ -77,7 +78,9 @@ export function readSource(text: string, file: string): Source {
 
 	// Behind a tab nothing is read as it was meant.
 	const tabs = document.errors.filter(({ code }) => code === "TAB_AS_INDENT");
-	for (const error of tabs.length > 0 ? tabs : document.errors) {
+	// Nor behind what a template engine was to replace.
+	const templated = document.errors.find(({ pos }) => at(pos[0], [], "").excerpt.includes("{{"));
+	for (const error of tabs.length > 0 ? tabs : templated ? [templated] : document.errors) {
 		const [offset] = error.pos;
 		const place = at(offset, [], "");
 		const problem = { ...place, message: syntaxMessage(error, place.excerpt, text) };
@@ -93,7 +96,8 @@ export function readSource(text: string, file: string): Source {
 	let sound = problems.length === 0;
 	if (sound) {
 		const lineAt = (offset: number): number => lines.linePos(offset).line;
-		inspect(document.contents, targets, lineAt, (offset, path, message, harmless) => {
+		const textAt = (offset: number): string => at(offset, [], "").excerpt;
+		inspect(document.contents, targets, lineAt, textAt, (offset, path, message, harmless) => {
 			problems.push(at(offset, path, message));
 			sound &&= harmless;
 		});
@@ -134,6 +138,7 @@ function inspect(
 	root: unknown,
 	targets: Map<Node, Node>,
 	lineAt: (offset: number) => number,
+	textAt: (offset: number) => string,
 	complain: Complain,
 ): void {
 	const anchors = new Map<string, Node>();
@@ -158,7 +163,8 @@ function inspect(
 				const name = keyText(key);
 				const offset = startOf(key) ?? startOf(value) ?? startOf(node) ?? 0;
 				if (name === null || name === "__proto__") {
-					complain(offset, path, "a key is a plain word, such as listeners", false);
+					const advice = isMap(key) ? adviceForPlaceholder(textAt(offset)) : null;
+					complain(offset, path, advice ?? "a key is a plain word, such as listeners", false);
 					continue;
 				}
 				path.push(name);

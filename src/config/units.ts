@@ -66,12 +66,7 @@ export function parseDuration(text: string): number {
 	}
 	if (unit === "") throw new InvalidValue(`a duration needs a unit: write ${amount}s or ${amount}ms`);
 	if (!isDurationUnit(unit)) {
-		const lower = unit.toLowerCase();
-		const meant = isDurationUnit(lower)
-			? lower
-			: Object.hasOwn(DURATION_ALIASES, lower)
-				? DURATION_ALIASES[lower]
-				: undefined;
+		const meant = durationUnit(unit);
 		const hint = meant === undefined ? "use ms, s, m, h or d, such as 5s" : `write ${amount}${meant}`;
 		throw new InvalidValue(`unknown unit "${unit}": ${hint}`);
 	}
@@ -89,11 +84,21 @@ export function parseDuration(text: string): number {
 
 /** Milliseconds of `1h30m`, as other programs write it; 0 for what is none. */
 function sumOf(text: string): number {
-	if (!/^(?:[0-9]{1,9}(?:ms|s|m|h|d)\s*){2,}$/.test(text)) return 0;
+	if (!/^(?:[0-9]{1,9}\s*[a-z]+\s*){2,}$/i.test(text)) return 0;
 	let sum = 0;
-	for (const [, amount, unit = ""] of text.matchAll(/([0-9]+)(ms|s|m|h|d)/g))
-		if (isDurationUnit(unit)) sum += Number(amount) * DURATION_UNITS[unit];
-	return sum;
+	for (const [, amount, written = ""] of text.matchAll(/([0-9]+)\s*([a-z]+)/gi)) {
+		const unit = durationUnit(written);
+		if (unit === undefined) return 0;
+		sum += Number(amount) * DURATION_UNITS[unit];
+	}
+	return sum <= DURATION_MAX_MS ? sum : 0;
+}
+
+/** The unit that is meant by `min`, `Hours` or `S`. */
+function durationUnit(written: string): keyof typeof DURATION_UNITS | undefined {
+	const lower = written.toLowerCase();
+	if (isDurationUnit(lower)) return lower;
+	return Object.hasOwn(DURATION_ALIASES, lower) ? DURATION_ALIASES[lower] : undefined;
 }
 
 /** The shortest spelling that `parseDuration` reads back as the same number. */
@@ -110,6 +115,8 @@ export function formatDuration(ms: number): string {
 export function parseSize(text: string): number {
 	const [, amount, unit] = AMOUNT.exec(text) ?? [];
 	if (amount === undefined || unit === undefined) {
+		const [, size] = /^([0-9]+[A-Za-z]+)\/(?:s|sec|second)$/.exec(text) ?? [];
+		if (size !== undefined) throw new InvalidValue(`a size stands alone: write ${size} instead of ${text}`);
 		throw new InvalidValue(
 			`expected a size such as 64MiB, found "${text}": a whole number, then B, KiB, MiB or GiB (or KB, MB, GB)`,
 		);

@@ -1,9 +1,13 @@
 /** What the YAML library says of broken syntax, as what to do about it. */
 import type { YAMLParseError } from "yaml";
+import { adviceForPlaceholder } from "./placeholder.js";
 
 /** `line`: the line at fault; `text`: the whole file, for what began earlier. */
 export function syntaxMessage({ code, message }: YAMLParseError, line: string, text: string): string {
 	const said = message.split("\n")[0] ?? message;
+	// Whatever it makes of the rest, YAML has read a mapping in a mapping.
+	const placeholder = /\{\{/.test(line) ? adviceForPlaceholder(line) : null;
+	if (placeholder !== null) return placeholder;
 	return adviceFor(code, said, line, text) ?? `broken YAML: ${said}`;
 }
 
@@ -24,6 +28,7 @@ function adviceFor(code: string, said: string, line: string, text: string): stri
 		case "BAD_INDENT":
 			return /end with a ([\]}])/.test(said) ? unclosedBracket(said) : ALIGN;
 		case "BLOCK_AS_IMPLICIT_KEY":
+			if (/^\s*-[A-Za-z_]/.test(line)) return "a dash needs a space behind it: write `- item`";
 			return colons(line)
 				? 'two keys on one line: a value that contains ": " stands in quotes, and a mapping in one line in { }'
 				: ALIGN;
@@ -62,6 +67,8 @@ function unclosedBracket(said: string): string {
 function unexpected(said: string): string | undefined {
 	const [, token] = /"([\]}])"$/.exec(said) ?? [];
 	if (token !== undefined) return `"${token}" closes nothing that is open: remove it, or add its opening one`;
+	if (said.includes("block-seq-ind"))
+		return "a list begins on the line below its key: a dash and a space before each item";
 	if (said.includes("Unexpected ,")) return "nothing stands before this comma: remove it";
 	if (said.includes("node end"))
 		return "this stands behind a value that has ended: put the whole value in one pair of quotes (a quote within single quotes is written twice)";

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { formatCidr, parseAdmin, parseCidr, parseEndpoint, parseListen } from "../../src/config/address.js";
+import {
+	formatCidr,
+	parseAdmin,
+	parseCidr,
+	parseEndpoint,
+	parseHttpUrl,
+	parseListen,
+} from "../../src/config/address.js";
 import { InvalidValue } from "../../src/config/errors.js";
 
 test("a listener binds an address, or every one", () => {
@@ -28,14 +35,25 @@ test("an address to bind that is wrong is told how to be written", () => {
 		["0.0.0.0:https", /port from 0 to 65535/],
 		["0.0.0.0:-1", /port from 0 to 65535/],
 		["::1:443", /Write "\[::1\]:443" for port 443 of ::1, or "\[::1:443\]:443"/],
-		["$HOST:443", /"\$HOST" is not replaced here/],
 		["unix:/run/x", /only upstreams are Unix sockets/],
+		["/run/x", /only upstreams are Unix sockets/],
+		["::443", /Write "\[::\]:443" for port 443 of ::, or "\[::443\]:443"/],
+		["::1", /the brackets are: write "\[::1\]:443"/],
+		["0.0.0.0:80,0.0.0.0:443", /write a listener for each/],
+		["0.0.0.0:443/tcp", /write 443 alone/],
+		["0.0.0.0:443 ssl", /write 443 alone/],
+		["0.0.0.0:80-90", /one port stands here/],
+		["[fd00::5]443", /write "\[fd00::5\]:443"/],
+		["::ffff:10.0.0.1:443", /write 10\.0\.0\.1:443 instead/],
+		["fe80::1%eth0:443", /with a zone/],
+		["10.0.0.1:443:443", /with one colon/],
+		[" 10.0.0.1:443", /no spaces around an address: write "10\.0\.0\.1:443"/],
 		["https://0.0.0.0:443", /remove "https:\/\/"/],
 		["fe80::1:2:3:4:5:6:443", /in brackets: write "\[fe80::1:2:3:4:5:6\]:443"/],
 		["[::1]", /port is missing/],
-		["[1.2.3.4]:443", /not an IPv6 address in brackets/],
+		["[1.2.3.4]:443", /brackets are for IPv6: write 1\.2\.3\.4:443/],
 		["[fe80::1%eth0]:443", /with a zone/],
-		["[::ffff:10.0.0.1]:443", /write 10\.0\.0\.1 instead/],
+		["[::ffff:10.0.0.1]:443", /write 10\.0\.0\.1:443 instead/],
 		["0.0.0.0:443/udp", /UDP \(QUIC\) is not available yet/],
 		["unix:/run/x.sock", /binds an IP address/],
 		["", /port is missing/],
@@ -153,4 +171,56 @@ test("no text makes a parser do anything but answer or complain", () => {
 			}
 		}),
 	);
+});
+
+test("a URL that is wrong is told how to be written", () => {
+	for (const [text, message] of [
+		["x:80", /write http:\/\/x:80$/],
+		["10.0.0.5", /write http:\/\/10\.0\.0\.5$/],
+		["//x", /write http:\/\/x$/],
+		["https:x", /write https:\/\/x$/],
+		["wss://x/y", /write https:\/\/x\/y$/],
+		["unix:/run/x", /write http\+unix:\/run\/x$/],
+		["http://unix:/run/x", /write http\+unix:\/run\/x for a socket/],
+		["http+unix://%2Frun%2Fx", /write http\+unix:\/run\/x$/],
+		["http://u:p@x:80", /write http:\/\/x:80$/],
+		["http://fd00::abcd", /write http:\/\/\[fd00::abcd\]$/],
+		["http://x:https", /found "https": write 443/],
+		["http://x:", /port from 1 to 65535/],
+		["http://x:80 ", /no spaces in a URL: write http:\/\/x:80$/],
+		["http://x,http://y", /several as a list/],
+	] as const) {
+		assert.throws(() => parseHttpUrl(text), { name: "InvalidValue", message }, text);
+	}
+});
+
+test("the admin pages have no sockets, and words for on and off are told", () => {
+	for (const [text, message] of [
+		["unix:/run/x", /no Unix socket/],
+		["Off", /write off$/],
+		["disabled", /write off$/],
+		["yes", /write 127\.0\.0\.1:9090$/],
+	] as const) {
+		assert.throws(() => parseAdmin(text), { name: "InvalidValue", message }, text);
+	}
+});
+
+test("what other programs write for a block is told as a block", () => {
+	for (const [text, meant] of [
+		["10.0/16", "10.0.0.0/16"],
+		["10.*", "10.0.0.0/8"],
+		["192.168.1.*", "192.168.1.0/24"],
+		["10.0.0.0/255.0.0.0", "10.0.0.0/8"],
+		["10.0.0.1:80", "10.0.0.1, without a port"],
+		["[fd00::1]", "fd00::1"],
+		["localhost", "127.0.0.0/8, and ::1 for IPv6"],
+		["any", "0.0.0.0/0 for all of IPv4, and ::/0 for IPv6"],
+		["::ffff:10.0.0.0/104", '10.0.0.0/8 instead of the IPv4-mapped "::ffff:10.0.0.0/104"'],
+	] as const) {
+		assert.throws(
+			() => parseCidr(text),
+			(error) => error instanceof InvalidValue && error.message.endsWith(`write ${meant}`),
+			text,
+		);
+	}
 });

@@ -86,6 +86,54 @@ cases("an unknown key is told the nearest one, or where it belongs", [
 	[upstream("{ addresses: x:1, admin: x }"), ["3:24", '"admin" belongs at the top of the file']],
 ]);
 
+cases("what other programs write is told as it is written here", [
+	[routes("{ to: web, protocol: redis }"), ["4:30", "write other"]],
+	[routes("{ to: web, protocol: HTTP/2 }"), ["4:30", "inside TLS write alpn: h2"]],
+	[routes("{ to: web, protocol: sftp }"), ["4:30", "write ssh"]],
+	[routes("{ to: web, protocol: quic }"), ["4:30", "UDP is not routed"]],
+	[routes('{ to: web, protocol: "*" }'), ["4:30", "remove it to take every protocol"]],
+	[routes("{ to: web, protocol: [tls, http] }"), ["4:30", "one of them stands here"]],
+	[routes("{ to: web, path: /api/*/x }"), ["4:26", "write /api/ for all that begin so"]],
+	[routes("{ to: web, path: '/api/.*' }"), ["4:26", "write /api/ for all that begin so"]],
+	[routes("{ to: web, path: '/users/{id}' }"), ["4:26", "write /users/ for all that begin so"]],
+	[routes("{ to: web, path: '~ ^/api' }"), ["4:26", "a path has no patterns"]],
+	[routes("{ to: web, alpn: [h2] }"), ["4:26", "write a route for each"]],
+	[routes("{ to: web, sni: https://a.test/x }"), ["4:25", "write a.test alone"]],
+	[routes("{ to: web, sni: 'a.test, b.test' }"), ["4:25", "one name stands here"]],
+	[routes("{ to: web, sni: .a.test }"), ["4:25", "write *.a.test for all names below it"]],
+	[routes("{ to: deny }"), ["4:15", 'write "reject" to close it']],
+	[top("timeouts: { idle: 1h30min }"), ["3:19", "write 90m instead of 1h30min"]],
+	[top("timeouts: { lifetime: never }"), ["3:23", "write off"]],
+	[top("timeouts: { lifetime: -1 }"), ["3:23", "or off, found the number -1"]],
+	[top("limits: { connections_per_ip: 10k }"), ["3:31", "write 10000"]],
+	[top("limits: { connections_per_ip: unlimited }"), ["3:31", "write off"]],
+	[top("limits: { body_bytes_per_second: 1KiB/s }"), ["3:34", "write 1KiB instead of 1KiB/s"]],
+	[top("limits: { body_bytes_per_second: 0 }"), ["3:34", "write off"]],
+	[top("limits: { request_body_bytes: none }"), ["3:31", "write off"]],
+	[top("limits: { when_full: drop }"), ["3:22", "write reset"]],
+	[top("watch: enabled"), ["3:8", "write true"]],
+	[listener("listen: :1", "trusted: 10.0.0.0/8", "proxy_protocol: require"), ["5:14", "write [10.0.0.0/8]"]],
+	[listener("listen: :1", "proxy_protocol: true"), ["5:21", "write require"]],
+	[upstream("{ addresses: x:1, balance: leastconn }"), ["3:33", "write least_connections"]],
+	[upstream("{ addresses: x:1, proxy_protocol: 2 }"), ["3:40", "write v2"]],
+	[upstream("{ http: http://x, trailers: true }"), ["3:34", "write on"]],
+	[upstream("{ http: http://x, health: { path: /h, status: 2xx } }"), ["3:52", "write 200-299"]],
+	[upstream("[x:1, y:1]"), ["3:6", "write { addresses: [x:1, y:1] }"]],
+	["listeners: { listen: :1, routes: [{ to: reject }] }", ["1:12", 'begin it with "- "']],
+	[routes("{ to: $UPSTREAM }"), ["4:15", '"$UPSTREAM" is not replaced here']],
+	[top("timeouts: { idle: $IDLE }"), ["3:19", '"$IDLE" is not replaced here']],
+	[top("limits: { connections: $(MOST) }"), ["3:24", '"$(MOST)" is not replaced here']],
+]);
+
+cases("what a template engine was to replace, and words that YAML reads otherwise, are told so", [
+	["listeners: {{ .Values.x }}\n", ["1:13", '"{{ .Values.x }}" is not replaced here']],
+	["{{- if x }}\nlisteners:\n  - listen: :1\n", ["1:3", "is not replaced here"]],
+	["listeners: - listen: :1\n", ["1:12", "a list begins on the line below its key"]],
+	["listeners:\n  -listen: :1\n   routes: []\n", ["2:12", "a dash needs a space behind it"]],
+	[routes("{ to:web }"), ["4:9", 'the key "to" is missing'], ["4:11", 'write "to: "']],
+	[top("\u00a0 log: {}"), ["3:1", "has blanks that are no spaces"]],
+]);
+
 cases("what is designed and not built has an error of its own", [
 	[listener("listen: 0.0.0.0:443/udp"), ["4:13", "UDP (QUIC) is not available yet"]],
 ]);
