@@ -42,7 +42,7 @@ import {
 import { RECYCLED_CUT } from "./recycle-reasons.js";
 import { logCut } from "./request-log.js";
 import { BLOCKED, EXCHANGE, HAD_REQUESTS, NONE, REFUSED, RELAY, REQUEST, SNIFF } from "./table.js";
-import { endTransport, goodbye } from "./transport.js";
+import { endTransport, goodbye, isSecured } from "./transport.js";
 
 /** Ends the session that `slot` belongs to (either side's), and gives back all it held. */
 export function close(core: Core, slot: number, reason: number): void {
@@ -124,11 +124,13 @@ function isCut(core: Core, client: number, link: number, reason: number): boolea
 export function closeFailed(core: Core, slot: number, errno: number): void {
 	switch (errno) {
 		case ECONNABORTED:
-			cut(core, slot);
+			// Of the kernel itself where there is no TLS: somebody has destroyed the socket (`ss -K`).
+			if (isSecured(core, slot)) cut(core, slot);
+			else wasReset(core, slot);
 			return;
 		case ECONNRESET:
 		case EPIPE:
-			close(core, slot, slot < core.table.sessions ? CLIENT_RESET : UPSTREAM_RESET);
+			wasReset(core, slot);
 			return;
 		case ENOBUFS:
 			close(core, slot, MEMORY_PRESSURE);
@@ -149,6 +151,10 @@ export function closeFailed(core: Core, slot: number, errno: number): void {
 			core.remark("error", `a session failed with errno ${errno}`);
 			close(core, slot, INTERNAL);
 	}
+}
+
+function wasReset(core: Core, slot: number): void {
+	close(core, slot, slot < core.table.sessions ? CLIENT_RESET : UPSTREAM_RESET);
 }
 
 /**

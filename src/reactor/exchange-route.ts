@@ -17,6 +17,7 @@ import { dial } from "./dial.js";
 import { SAFE_METHODS } from "./exchange-end.js";
 import { answerRequest } from "./exchange-refuse.js";
 import { KEEPS_CLIENT, REPEATABLE, SPEAKS_1_1, WEBSOCKET } from "./exchanges.js";
+import { closeOwned } from "./owned.js";
 import { BAD_REQUEST, CLIENT_CLOSED, LIMIT_BODY, LIMIT_RATE, LOOP, NO_ROUTE, REJECTED } from "./reasons.js";
 import { answerAndClose } from "./refuse.js";
 import { noteRequest } from "./request-log.js";
@@ -88,6 +89,7 @@ export function routeRequest(core: Core, client: number): void {
 	if (core.upstreams.get(route.upstream)?.plan.pool === null) {
 		// An upstream of bytes: from this request on the session is relayed, and what was peeked goes with it.
 		table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
+		closeOwned(core, client);
 		dial(core, client);
 		return;
 	}

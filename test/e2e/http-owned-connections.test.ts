@@ -1,6 +1,7 @@
 /** NTLM and Negotiate authenticate a connection: it serves the client that did so alone, and ends with it. */
 import assert from "node:assert/strict";
-import { dial, type Peer } from "../support/peers.js";
+import { startGateway } from "../support/gateway.js";
+import { dial, type Peer, startUpstream } from "../support/peers.js";
 import { get, message, startRequests } from "../support/requests.js";
 import { scenario } from "../support/scenario.js";
 
@@ -63,3 +64,29 @@ for (const scheme of ["NTLM", "negotiate"])
 			}
 		},
 	);
+
+scenario("a client that asks for an upstream of bytes lets its own connections go", async (scenario) => {
+	const server = await startUpstream(scenario, serve("NTLM"));
+	const bytes = await startUpstream(scenario);
+	const gateway = await startGateway(
+		scenario,
+		`
+reactors: 1
+listeners:
+  - listen: 127.0.0.1:0
+    routes: [{ path: /bytes, to: b }, { to: a }]
+upstreams:
+  a: { http: "http://127.0.0.1:${server.port}" }
+  b: { addresses: "127.0.0.1:${bytes.port}" }
+`,
+	);
+	const client = await dial(scenario, gateway.port());
+	await client.send(get("/mail", "a.test", "Authorization: NTLM first\r\n"));
+	await message(client);
+	await client.send(get("/bytes", "a.test"));
+	const peer = await bytes.accepted();
+	await gateway.metricIs("sluice_pool_recycled_total", (count) => count === 1, { reason: "owned" });
+	peer.end();
+	client.end();
+	await client.rest();
+});
