@@ -27,13 +27,7 @@ const UNDECIDED = [
 ];
 
 /** These have begun as what has to go on. */
-const UNFINISHED = [
-	"\x16\x03",
-	"\x16\x03\x01\x00",
-	"GET /",
-	"GET / HTTP/1.1\r\nHo",
-	"PRI * HTTP/2.0\r\n",
-];
+const UNFINISHED = ["\x16\x03", "\x16\x03\x01\x00", "GET /", "GET / HTTP/1.1\r\nHo", "PRI * HTTP/2.0\r\n"];
 
 /** These are `other` for certain. */
 const DECIDED = ["hello", "\x16\x01", "\x16\x02\x00", "\x16GET", "\x00", "QUIT\r\n", "\rx"];
