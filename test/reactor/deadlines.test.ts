@@ -164,6 +164,25 @@ test("the response to a POST is waited for by its own deadline, not by that of i
 	assert.match(hear(harness, client, "\n"), /^HTTP\/1\.1 504 /);
 });
 
+test("who waits to be asked for a body has time for it; who says so in a field that is stripped has not", (t) => {
+	for (const [fields, status, limitMs] of [
+		["", 408, 10_000],
+		["Connection: Expect\r\nExpect: 100-continue\r\n", 408, 10_000],
+		["Expect: 100-continue\r\nConnection: close, expect; a\r\n", 408, 10_000],
+		["Expect: 100-continue\r\n", 504, 60_000],
+	] as const) {
+		const { harness, listening } = setUp(t, { responseHeadMs: 60_000 });
+		harness.readRequests();
+		const client = harness.client();
+		harness.send(client, `POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 4\r\n${fields}\r\n`);
+		hear(harness, accept(harness, listening), "\r\n\r\n");
+		harness.pass(limitMs - 1);
+		assert.equal(harness.receive(client), -EAGAIN, fields);
+		harness.pass(100);
+		assert.match(hear(harness, client, "\n"), new RegExp(`^HTTP/1\\.1 ${status} `), fields);
+	}
+});
+
 test("after an upgrade no deadline of requests holds, but that of silence", (t) => {
 	const { harness, listening } = setUp(t, {
 		idleMs: 60 * MINUTE_MS,
