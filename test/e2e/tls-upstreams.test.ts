@@ -250,9 +250,31 @@ scenario("an answer without a length that is cut looks cut to the client", async
 		} else {
 			wire.endToClient();
 			assert.equal(await client.over(), "ECONNRESET");
+			const { reason, tls_error: error } = await gateway.sessionOf(client);
+			assert.deepEqual([reason, error], ["tls_failed", "the upstream ended without close_notify"]);
 		}
 	}
 });
+
+scenario(
+	"an upstream that ends before it answers has closed, whether TLS said so or not",
+	async (scenario) => {
+		const own = identity(scenario, "api.test");
+		const server = await startTlsUpstream(scenario, own, () => {});
+		const wire = await startWire(scenario, server.port);
+		const gateway = await startHttps(scenario, `"https://127.0.0.1:${wire.port}"`, {
+			more: `, tls: { ca: "${own.certFile}", server_name: api.test }`,
+		});
+		const client = await dial(scenario, gateway.port());
+		await client.send(get("/", "a.test", "Connection: close\r\n"));
+		await head(await server.accepted());
+		wire.endToClient();
+		assert.match(await client.rest(), /^HTTP\/1\.1 502/);
+		client.end();
+		const { reason, tls_error: error } = await gateway.sessionOf(client);
+		assert.deepEqual([reason, error], ["upstream_closed", undefined]);
+	},
+);
 
 scenario(
 	"a client that leaves amid its upload does not look done to an upstream of TLS",
