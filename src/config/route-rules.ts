@@ -43,7 +43,8 @@ export function checkConditions(
 		);
 	};
 	if (passes) needs(outside, "tls");
-	else needs(inside[0], "http");
+	// Requests that come through TLS are both.
+	else if (protocol !== "tls" || !terminated.mayTake(route)) needs(inside[0], "http");
 }
 
 /** Protocols that are never requests of HTTP/1. */

@@ -57,6 +57,8 @@ interface Conditions {
 	/** Position in the file: the lower wins. */
 	readonly order: number;
 	readonly protocol: number;
+	/** `protocol: tls` beside what is asked of requests: those that came through TLS. */
+	readonly insideTls: boolean;
 	/** Beside a name in the hello: what the request inside is for, a name or, beginning with a dot, all that end so. */
 	readonly host: Uint8Array | null;
 	readonly alpn: Uint8Array | null;
@@ -142,6 +144,7 @@ export class Router {
 			const conditions = {
 				order,
 				protocol: protocolOf(route),
+				insideTls: route.protocol === "tls" && asksRequests(route),
 				host: route.sni === null || route.host === null ? null : hostBytes(route.host),
 				alpn: route.alpn === null ? null : ENCODER.encode(route.alpn),
 				source: route.source,
@@ -268,6 +271,7 @@ function firstMatch(list: readonly Conditions[], query: RouteQuery, best: number
 }
 
 function matches(conditions: Conditions, query: RouteQuery): boolean {
+	if (conditions.insideTls && !query.secured) return false;
 	if (conditions.protocol >= 0) {
 		const holds = conditions.protocol === query.protocol;
 		if (!holds && !(query.secured && conditions.protocol === PROTOCOL_TLS)) return false;
@@ -328,9 +332,13 @@ export function contains(block: Cidr, family: number, address: Uint8Array, offse
 }
 
 function protocolOf(route: RouteConfig): number {
+	// Beside what is asked of TLS: what it hides is looked at.
+	if (asksRequests(route) && (route.protocol === null || route.protocol === "tls")) return PROTOCOL_HTTP;
 	if (route.protocol !== null) return PROTOCOLS[route.protocol];
-	// Beside a name in the hello: what TLS hides is looked at.
-	if (route.host !== null || route.path !== null || route.subprotocol !== null) return PROTOCOL_HTTP;
 	if (route.sni !== null || route.alpn !== null) return PROTOCOL_TLS;
 	return RECOGNIZED;
+}
+
+function asksRequests({ host, path, subprotocol }: RouteConfig): boolean {
+	return host !== null || path !== null || subprotocol !== null;
 }

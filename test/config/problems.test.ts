@@ -557,8 +557,10 @@ cases("what the hello asks for and what is inside stand in one route where TLS i
 		["4:16", "write two routes, or add a certificate"],
 	],
 	[
-		terminating("a.b", "{ sni: a.b, host: a.b, protocol: tls, to: git }"),
-		["4:47", '"host" holds for http only'],
+		terminating(
+			"a.b",
+			"{ sni: a.b, host: a.b, protocol: tls, to: git }, { host: c.d, protocol: tls, to: git }",
+		),
 	],
 	[
 		terminating("a.b", "{ sni: a.b, to: git }, { sni: a.b, host: x.y, to: git }"),

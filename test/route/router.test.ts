@@ -211,6 +211,17 @@ test("behind TLS that is ours, routes may ask about the hello and about what is 
 	assert.equal(match({ ...CLIENT, kind: "http", name: "www.b" }), -1);
 });
 
+test("`protocol: tls` beside what is asked of requests takes those that come through TLS, and none in the open", () => {
+	const router = routerOf([route({ host: "www.b", protocol: "tls" }), route({ host: "www.b" })]);
+	const queries = new Queries();
+	const match = (client: Client) => router.match(queries.of(client));
+	assert.equal(match({ ...SECURED, name: "www.b" }), 0);
+	assert.equal(match({ ...CLIENT, kind: "http", name: "www.b" }), 1);
+	assert.equal(match({ ...SECURED, name: "www.c" }), -1);
+	assert.equal(match({ ...CLIENT, kind: "tls", name: "www.b" }), -1, "nothing of it is read");
+	assert.equal(match({ ...SECURED, kind: "ssh", name: "www.b" }), -1);
+});
+
 test("a terminated connection's bytes are waited for where an earlier route asks what they are", () => {
 	const queries = new Queries();
 	/** As after the handshake: what is inside is not known. */
