@@ -1,5 +1,6 @@
 /** Config plus what is known now (addresses, descriptors) to the plan that reactors run on. */
 import type { Config, Endpoint, ListenerConfig, UpstreamConfig } from "../config/config.js";
+import { hostFieldOf } from "../config/http-check.js";
 import { encodeInternet, encodeUnix } from "../kernel/sockaddr.js";
 import { parseIpv4, parseIpv6 } from "../protocol/index.js";
 import { type Counters, LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "../reactor/counters.js";
@@ -88,7 +89,7 @@ export class Registry {
 					proxyProtocol: upstream.proxyProtocol,
 					pool: poolOf(upstream),
 					host: bytesOf(upstream.http?.host ?? null),
-					authority: authorityOf(upstream.addresses),
+					authority: authorityOf(upstream),
 					trailers: upstream.http?.trailers ?? false,
 					ejectFailures: upstream.eject.failures,
 					ejectForMs: upstream.eject.forMs,
@@ -124,14 +125,13 @@ function distinct<T extends { readonly target: Target }>(targets: readonly T[]):
 	return [...new Map(targets.map((named) => [targetText(named.target), named])).values()];
 }
 
-/** What an upstream's certificate is for, unless the config says otherwise. */
-/** RFC 9110, 7.2: an IPv6 address stands in brackets. */
-function authorityOf([endpoint]: readonly Endpoint[]): Uint8Array {
-	if (endpoint === undefined || endpoint.kind === "unix") return new TextEncoder().encode("localhost");
-	const host = hostOf(endpoint);
-	return new TextEncoder().encode(`${host.includes(":") ? `[${host}]` : host}:${endpoint.port}`);
+/** For requests that name no host. */
+function authorityOf({ addresses: [endpoint], tls }: UpstreamConfig): Uint8Array {
+	const host = endpoint === undefined ? "localhost" : hostFieldOf({ endpoint, throughTls: tls !== null });
+	return new TextEncoder().encode(host);
 }
 
+/** What an upstream's certificate is for, unless the config says otherwise. */
 function hostOf(endpoint: Endpoint): string {
 	if (endpoint.kind === "unix") return "localhost";
 	return endpoint.kind === "ip" ? endpoint.address : endpoint.host.replace(/\.$/, "");

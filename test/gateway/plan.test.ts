@@ -362,3 +362,17 @@ upstreams: { web: { http: http://10.0.0.1, host: app.internal }, bytes: "10.0.0.
 		[null, undefined],
 	);
 });
+
+test("a request that names no host gets the first address as clients write it, without the port that its scheme implies", async () => {
+	const urls = ["http://10.0.0.1", "http://10.0.0.1:81", "https://[fd00::1]", "http+unix:/run/a.sock"];
+	const { resolve } = await registryWith();
+	const config = loadConfigText(`
+listeners: [{ listen: ":1", routes: [{ to: u0 }] }]
+upstreams:
+${urls.map((url, index) => `  u${index}: { http: "${url}" }`).join("\n")}
+`);
+	assert.deepEqual(
+		resolve(config).map(({ plan }) => Buffer.from(plan.authority).toString()),
+		["10.0.0.1", "10.0.0.1:81", "[fd00::1]", "localhost"],
+	);
+});
