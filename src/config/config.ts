@@ -269,8 +269,8 @@ export interface Config {
 	readonly file: string | null;
 	/** What can be followed, but not as it was meant: an upstream that leads back to the gateway, for one. */
 	readonly warnings: readonly Problem[];
-	/** `sluice.yaml:7:30` by the absolute path of each file that is named there. */
-	readonly places: ReadonlyMap<string, string>;
+	/** By what names files, `listeners.0.tls.1` or `upstreams.web`: `sluice.yaml:7:30` by the absolute path of each, and by `keyPlace` of it. */
+	readonly places: ReadonlyMap<string, ReadonlyMap<string, string>>;
 	/** `null`: no admin port. */
 	readonly admin: { readonly host: string; readonly port: number } | null;
 	/** Names that the admin port answers to, beside addresses and localhost; in lower case, without a trailing dot. */

@@ -104,23 +104,37 @@ function inOrder(problems: readonly Problem[]): readonly Problem[] {
 }
 
 /** Where the file names others, for whoever finds something wrong in those. */
-function placesOf(source: Source, baseDir: string): ReadonlyMap<string, string> {
-	const places = new Map<string, string>();
-	const visit = (value: unknown, keys: readonly string[], path: Path): void => {
+function placesOf(source: Source, baseDir: string): Config["places"] {
+	const places = new Map<string, ReadonlyMap<string, string>>();
+	const visit = (value: unknown, keys: readonly string[], path: Path, scope: string): void => {
+		const files = new Map<string, string>();
 		for (const key of keys) {
 			const name = mapping(value)[key];
 			if (typeof name !== "string") continue;
 			const file = resolve(baseDir, name);
-			if (!places.has(file)) places.set(file, placeOf(source.problem([...path, key], "")));
+			const place = placeOf(source.problem([...path, key], ""));
+			if (key === "key") files.set(keyPlace(file), place);
+			if (!files.has(file)) files.set(file, place);
 		}
+		if (files.size > 0) places.set(scope, files);
 	};
 	const { listeners, upstreams } = mapping(source.value);
 	for (const [index, listener] of list(listeners).entries())
 		for (const [entry, certificate] of list(mapping(listener)["tls"]).entries())
-			visit(certificate, ["cert", "key", "client_ca", "ocsp"], ["listeners", index, "tls", entry]);
+			visit(
+				certificate,
+				["cert", "client_ca", "ocsp", "key"],
+				["listeners", index, "tls", entry],
+				`listeners.${index}.tls.${entry}`,
+			);
 	for (const [name, upstream] of Object.entries(mapping(upstreams)))
-		visit(mapping(upstream)["tls"], ["ca", "cert", "key"], ["upstreams", name, "tls"]);
+		visit(mapping(upstream)["tls"], ["ca", "cert", "key"], ["upstreams", name, "tls"], `upstreams.${name}`);
 	return places;
+}
+
+/** Where a file is named as a private key: it may be named as something else as well, and be right there. */
+export function keyPlace(file: string): string {
+	return `key ${file}`;
 }
 
 /** A schema issue as problems at their place. `base` is where the issue's own path begins. */

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import type { CertificateConfig, Config, UpstreamTlsConfig } from "../config/config.js";
 import { HTTP_ALPN } from "../config/defaults.js";
+import { keyPlace } from "../config/load.js";
 import { readFileWithin } from "../config/read-file.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
 import {
@@ -83,28 +84,39 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 	const reader = new Reader();
 	const entries = new Map<string, readonly TlsEntryPlan[]>();
 	const clients = new Map<string, ClientTemplate>();
-	const warnings: string[] = [];
 	checkSubjectHeader(config);
-	if (!usesTls(config)) return { entries, clients, files: reader.files, expiries: [], warnings };
+	if (!usesTls(config)) return { entries, clients, files: reader.files, expiries: [], warnings: [] };
 	// Without OpenSSL, where `check` can run as well, what Node says of them must do.
 	const library = whyNoSystemCalls() === undefined ? openLibrary() : undefined;
-	const problems: string[] = [];
+	const unread = new Map<string, string>();
+	const problems = new Map<string, string>();
+	const warnings = new Map<string, string>();
+	/** A sentence of several is told once, with the place of the first; a file may be right in one and wrong in another. */
+	const note = (told: Map<string, string>, sentences: readonly string[], scope: string): void => {
+		for (const sentence of sentences)
+			if (!told.has(sentence)) told.set(sentence, placed(sentence, config.places.get(scope)));
+	};
 	/** What keeps OpenSSL from using it is a problem; what it would use all the same is a warning. */
-	const tryOut = (make: (library: Openssl) => void, findings: readonly string[]): void => {
+	const tryOut = (make: (library: Openssl) => void, findings: readonly string[], scope: string): void => {
+		note(unread, reader.problems.splice(0), scope);
 		try {
 			if (library !== undefined) make(library);
-			warnings.push(...findings);
+			note(warnings, findings, scope);
 		} catch (error) {
-			problems.push(...(findings.length > 0 ? findings : [(error as Error).message]));
+			note(problems, findings.length > 0 ? findings : [(error as Error).message], scope);
 		}
 	};
 	try {
-		for (const listener of config.listeners)
+		for (const [index, listener] of config.listeners.entries())
 			entries.set(
 				listener.name,
-				listener.certificates.map((entry) => {
+				listener.certificates.map((entry, position) => {
 					const server = serverOptions(entry, reader);
-					tryOut((openssl) => openssl.serverContext(server).free(), inspectServer(server, now));
+					tryOut(
+						(openssl) => openssl.serverContext(server).free(),
+						inspectServer(server, now),
+						`listeners.${index}.tls.${position}`,
+					);
 					return { names: entry.names, server, identity: identityOf([entry.names, server]) };
 				}),
 			);
@@ -114,16 +126,14 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 			tryOut(
 				(openssl) => openssl.clientContext({ ...options, serverName: "localhost" }).free(),
 				inspectClient(options, now),
+				`upstreams.${name}`,
 			);
 			clients.set(name, { options, identity: identityOf(options) });
 		}
 	} finally {
 		library?.dispose();
 	}
-	const told = (sentences: readonly string[]): string[] =>
-		[...new Set(sentences)].map((sentence) => placed(sentence, config));
-	if (reader.problems.length > 0) throw new CertificateError(told(reader.problems));
-	if (problems.length > 0) throw new CertificateError(told(problems));
+	for (const wrong of [unread, problems]) if (wrong.size > 0) throw new CertificateError([...wrong.values()]);
 	const shown = [
 		...[...entries.values()].flatMap((list) => list.map(({ server }) => server.cert)),
 		...[...clients.values()].flatMap(({ options }) => options.identity?.cert ?? []),
@@ -133,7 +143,7 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 		clients,
 		files: reader.files,
 		expiries: expiriesOf(shown),
-		warnings: told(warnings),
+		warnings: [...warnings.values()],
 	};
 }
 
@@ -147,8 +157,12 @@ function expiriesOf(chains: readonly PemFile[]): Certificates["expiries"] {
 }
 
 /** With where the configuration names the file that the sentence begins with. */
-function placed(sentence: string, { places }: Config): string {
-	for (const [file, place] of places) if (sentence.startsWith(`${file}: `)) return `${place}: ${sentence}`;
+function placed(sentence: string, places: ReadonlyMap<string, string> = new Map()): string {
+	for (const [file, place] of places) {
+		if (!sentence.startsWith(`${file}: `)) continue;
+		const isOfKey = /^: (holds no|the) private key/.test(sentence.slice(file.length));
+		return `${(isOfKey ? places.get(keyPlace(file)) : undefined) ?? place}: ${sentence}`;
+	}
 	return sentence;
 }
 

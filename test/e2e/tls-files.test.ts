@@ -59,6 +59,23 @@ scenario("what clients would refuse is told by check, and by the log at the star
 		assert.equal(await handshakeFate(scenario, gateway.port(index), "a.test"), "connected");
 });
 
+scenario("a file that is named twice is told where it is wrong", async (scenario) => {
+	const good = identity(scenario, "a.test");
+	const listener = (what: string) =>
+		`  - { listen: "127.0.0.1:0", routes: [{ to: reject }], tls: [{ ${what} }] }\n`;
+	const first = listener(`names: [a.test], cert: ${good.certFile}, key: ${good.keyFile}`);
+	for (const [what, wrong, said] of [
+		["names: [b.test]", `cert: ${good.certFile}, key: ${good.keyFile}`, /does not cover b\.test/],
+		["names: [a.test]", `cert: ${good.keyFile}, key: ${good.keyFile}`, /holds a private key where/],
+		["names: [a.test]", `key: ${good.certFile}, cert: ${good.certFile}`, /holds no private key in PEM/],
+	] as const) {
+		const second = listener(`${what}, ${wrong}`);
+		const { stderr } = await sluice(scenario, "check", `listeners:\n${first}${second}`);
+		assert.match(stderr, said);
+		assert.match(stderr, new RegExp(`sluice\\.yaml:3:${second.indexOf(wrong) + wrong.indexOf("/") + 1}: `));
+	}
+});
+
 /** What cannot be used. */
 function unusable(scenario: Scenario): readonly (readonly [Identity, RegExp])[] {
 	const good = identity(scenario, "a.test");
