@@ -34,9 +34,9 @@ const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
 	...["sec-websocket-key", "sec-websocket-version", "sec-websocket-accept"],
 ]);
 
-/** One spelling for all that servers take for one name: case does not count, and CGI makes `_` of `-`. */
+/** One spelling for all that servers take for one name: case does not count, and CGI makes `_` of `-`, some of `.` as well. */
 export function foldFieldName(name: string): string {
-	return name.toLowerCase().replaceAll("_", "-");
+	return name.toLowerCase().replace(/[^0-9a-z]/g, "-");
 }
 
 /** Why no route may set or remove the field; `null` when it may. */

@@ -26,7 +26,12 @@ test("names are judged as where they are prepared", () => {
 		"server",
 		"Sec-WebSocket-Protocol",
 	];
-	for (const name of [...known, ...known.map((each) => each.toUpperCase().replaceAll("-", "_")), ...others])
+	const spellings = known.flatMap((name) => [
+		name,
+		name.toUpperCase().replaceAll("-", "_"),
+		name.replaceAll("-", "."),
+	]);
+	for (const name of [...spellings, ...others])
 		assert.equal(whyReserved(name) === null, isPrepared(name), name);
 	for (let code = 0; code < 300; code++) {
 		const name = `X${String.fromCharCode(code)}`;

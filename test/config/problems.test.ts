@@ -339,7 +339,7 @@ cases("fields that a route may not touch, or that HTTP cannot carry, are refused
 	[requestRoutes("{ to: web, response_headers: { remove: X } }"), ["4:48", "a list such as"]],
 	[requestRoutes("{ to: web, response_headers: { sett: {} } }"), ["4:40", 'did you mean "set"?']],
 	[
-		requestRoutes("{ to: web, response_headers: { set: { X-A: a, x_a: b }, remove: [x-a] } }"),
+		requestRoutes("{ to: web, response_headers: { set: { X-A: a, x_a: b }, remove: [x.a] } }"),
 		["4:55", "named twice"],
 		["4:74", "named twice"],
 	],
