@@ -39,6 +39,7 @@ export function listenForSignals(): Signals {
 		SIGQUIT: end,
 		SIGHUP: () => {
 			if (attached === undefined) reloading = true;
+			else if (ending) attached.gateway.log.logger.warn("SIGHUP does nothing: the gateway is draining");
 			else attached.reload();
 		},
 		SIGUSR1: () => ignore("SIGUSR1"),

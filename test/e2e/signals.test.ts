@@ -8,12 +8,12 @@ import { dial, echo, startUpstream } from "../support/peers.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { eventually } from "../support/waiting.js";
 
-async function started(scenario: Scenario): Promise<Gateway> {
+async function started(scenario: Scenario, drain = "100ms"): Promise<Gateway> {
 	const upstream = await startUpstream(scenario, echo);
 	return startGateway(
 		scenario,
 		`
-timeouts: { drain: 100ms }
+timeouts: { drain: ${drain} }
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
 upstreams: { a: "${upstream.address}" }
 `,
@@ -55,16 +55,25 @@ scenario("SIGUSR1 and SIGUSR2 do nothing, the log says so, and no inspector list
 	await client.rest();
 });
 
-scenario("SIGQUIT drains as SIGTERM does", async (scenario) => {
-	const gateway = await started(scenario);
-	const client = await dial(scenario, gateway.port());
-	await client.send("hello");
-	await client.expect("hello");
-	gateway.child.signal("SIGQUIT");
-	await gateway.logged(({ message }) => message === "draining");
-	assert.equal((await gateway.onlySession()).reason, "drained");
-	assert.equal(await gateway.exit(), 0);
-});
+scenario(
+	"SIGQUIT drains as SIGTERM does, and other signals put an end neither to that nor to the gateway",
+	async (scenario) => {
+		const gateway = await started(scenario, "10s");
+		const client = await dial(scenario, gateway.port());
+		await client.send("hello");
+		await client.expect("hello");
+		gateway.child.signal("SIGQUIT");
+		await gateway.logged(({ message }) => message === "draining");
+		for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) {
+			gateway.child.signal(signal);
+			await gateway.logged(({ message }) => message.startsWith(`${signal} does nothing`));
+		}
+		client.end();
+		await client.rest();
+		assert.equal((await gateway.onlySession()).reason, "client_closed");
+		assert.equal(await gateway.exit(), 0);
+	},
+);
 
 /** Waits until a process hears a signal, which Node's own start does not. */
 function hears(pid: number, number: number): Promise<true> {
