@@ -4,6 +4,7 @@ import { besideBulk } from "./beside-bulk.js";
 import { bulk } from "./bulk.js";
 import { httpRequest64, httpRequest512 } from "./http-request.js";
 import { idleHttp, idleSession, idleTls, idleWebSocket } from "./idle-session.js";
+import { longestTurn } from "./longest-turn.js";
 import { relayedRequest64, relayedRequest512 } from "./relayed-request.js";
 import { sniSession } from "./sni-session.js";
 import { startToReady } from "./start-to-ready.js";
@@ -27,4 +28,5 @@ export const ROWS: readonly Row[] = [
 	tlsResumed,
 	addedLatency,
 	startToReady,
+	longestTurn,
 ];

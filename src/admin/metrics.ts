@@ -295,6 +295,22 @@ function resources(page: Page, view: AdminView): void {
 		"staleEvents",
 	);
 	scalar(page, view, "sluice_turns_total", "counter", "Turns of the reactors' loops.", "turns");
+	page.family(
+		"sluice_turn_seconds",
+		"histogram",
+		"How long turns of the reactors' loops take: others wait for their end.",
+	);
+	page.histogram(
+		"sluice_turn_seconds",
+		{},
+		addUp(view, (counters) => counters.turnSeconds()),
+	);
+	page.single(
+		"sluice_turn_longest_seconds",
+		"gauge",
+		"The longest turn since the start.",
+		Math.max(0, ...view.counters().map((counters) => counters.get("longestTurnMs"))) / 1000,
+	);
 	page.single(
 		"sluice_log_lines_dropped_total",
 		"counter",

@@ -23,7 +23,7 @@ import {
 	raiseDescriptorLimit,
 } from "../kernel/sockets.js";
 import { Owners } from "../reactor/owners.js";
-import type { Plan } from "../reactor/plan.js";
+import type { Plan, TurnClock } from "../reactor/plan.js";
 import { planCommands } from "../reactor/plan-parts.js";
 import { Board } from "../upstream/board.js";
 import { descriptorsWanted, pipesPerReactor, sessionLimit } from "./descriptors.js";
@@ -55,6 +55,11 @@ export interface GatewayOptions {
 	 * false, because a program that runs a gateway has descriptors of its own.
 	 */
 	readonly ownsProcess?: boolean;
+	/**
+	 * What `sluice_turn_seconds` measures turns of the reactors by: the time that passes, or the processor time of their
+	 * threads, which costs two more system calls a turn. Default: `wall`.
+	 */
+	readonly turnClock?: TurnClock;
 }
 
 /** A listener as it was really opened. */
@@ -72,6 +77,7 @@ export interface BoundListener {
  * await gateway.drain();
  */
 export class Gateway {
+	readonly #turnClock: TurnClock;
 	#config: Config;
 	/** What it runs with where only a restart changes that. */
 	readonly #started: Config;
@@ -102,7 +108,12 @@ export class Gateway {
 	/** The last reload, drain or stop asked for. */
 	#turn: Promise<void> = Promise.resolve();
 
-	private constructor(config: Config, log: Log, { ownsProcess = false, logFd = 1 }: GatewayOptions) {
+	private constructor(
+		config: Config,
+		log: Log,
+		{ ownsProcess = false, logFd = 1, turnClock = "wall" }: GatewayOptions,
+	) {
+		this.#turnClock = turnClock;
 		const { logger } = log;
 		this.#config = config;
 		this.#started = config;
@@ -218,6 +229,7 @@ export class Gateway {
 			sessions: this.#rows,
 			bufferedBytes: Math.floor(config.limits.bufferedBytes / reactors),
 			pipes: pipesPerReactor(this.#descriptors),
+			turnClock: this.#turnClock,
 		};
 		this.#reactors.start(reactors, share, this.#board, this.#owners);
 		this.#sessionLog = new SessionLog(

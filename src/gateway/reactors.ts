@@ -16,7 +16,7 @@ import { Journal } from "../reactor/journal.js";
 import { Loops } from "../reactor/loops.js";
 import type { Owners } from "../reactor/owners.js";
 import { pipeEndsBytes } from "../reactor/pipes.js";
-import type { Command, Notice, ReactorOptions, SharedByAll } from "../reactor/plan.js";
+import type { Command, Notice, ReactorOptions, SharedByAll, TurnClock } from "../reactor/plan.js";
 import { Sources, sourcePlaces } from "../reactor/sources.js";
 import { FREE, NONE, Table } from "../reactor/table.js";
 import type { Board } from "../upstream/board.js";
@@ -45,6 +45,7 @@ export interface ReactorShare {
 	readonly sessions: number;
 	readonly bufferedBytes: number;
 	readonly pipes: number;
+	readonly turnClock?: TurnClock;
 }
 
 export class Reactors {

@@ -13,6 +13,8 @@ export interface Kernel {
 
 	/** Milliseconds on a clock that never goes back, the same in all threads. */
 	now(): number;
+	/** Milliseconds of processor time that this thread has had. Costs a system call. */
+	threadCpu(): number;
 
 	/** Takes one connection from a listener's queue, and writes its `sockaddr` at `addressOffset` (28 bytes at most). */
 	accept(listener: number, addressOffset: number): number;

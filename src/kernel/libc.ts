@@ -68,6 +68,7 @@ export const fcntl = declare<[number, number, number]>("fcntl", ["int", "int", "
 export const ioctl = declare<[number, number, number]>("ioctl", ["int", "ulong", ADDRESS]);
 export const read = declare<[number, number, number]>("read", ["int", ADDRESS, "size_t"]);
 export const write = declare<[number, number, number]>("write", ["int", ADDRESS, "size_t"]);
+export const clockGettime = declare<[number, number]>("clock_gettime", ["int", "uintptr_t"]);
 export const eventfd = declare<[number, number]>("eventfd", ["uint", "int"]);
 export const epollCreate1 = declare<[number]>("epoll_create1", ["int"]);
 export const epollControl = declare<[number, number, number, number]>("epoll_ctl", [

@@ -44,6 +44,8 @@ const MEMINFO_WORDS = 9;
 /** SK_MEMINFO_RMEM_ALLOC, _FWD_ALLOC, _WMEM_QUEUED, _OPTMEM and _BACKLOG; the others are limits, or counted in these. */
 const MEMINFO_HELD = [0, 4, 5, 6, 7] as const;
 
+const CLOCK_THREAD_CPUTIME_ID = 3;
+
 const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
 export class LinuxKernel implements Kernel {
@@ -58,6 +60,9 @@ export class LinuxKernel implements Kernel {
 	readonly #words = new Int32Array(new ArrayBuffer(64));
 	readonly #wordsAt: number;
 	readonly #clockOffsetMs: number;
+	/** struct timespec */
+	readonly #time = new BigInt64Array(new ArrayBuffer(16));
+	readonly #timeAt = libc.addressOf(this.#time);
 
 	/** `epoll`: a descriptor that somebody else opened, and closes. */
 	constructor(arenaBytes: number, epoll?: number) {
@@ -72,6 +77,12 @@ export class LinuxKernel implements Kernel {
 
 	now(): number {
 		return performance.now() + this.#clockOffsetMs;
+	}
+
+	threadCpu(): number {
+		libc.clockGettime(CLOCK_THREAD_CPUTIME_ID, this.#timeAt);
+		const [seconds = 0n, nanoseconds = 0n] = this.#time;
+		return Number(seconds) * 1_000 + Number(nanoseconds) / 1e6;
 	}
 
 	accept(listener: number, addressOffset: number): number {

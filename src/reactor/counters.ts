@@ -54,6 +54,8 @@ const SCALARS = [
 	"poolIdle",
 	"ejections",
 	"turns",
+	/** Milliseconds that the longest of them took. */
+	"longestTurnMs",
 	"splicedBytes",
 	/** TLS sessions alive, and handshakes by how they ended. */
 	"tlsSessions",
@@ -95,7 +97,8 @@ const UPSTREAM_REQUESTS = REQUESTS_REFUSED + REASONS.length;
 const UPSTREAM_GATEWAY_STATUSES = UPSTREAM_REQUESTS + STATUS_CLASSES * UPSTREAM_SLOTS;
 const UPSTREAM_FAULTED = UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * UPSTREAM_SLOTS;
 const UPSTREAM_SECONDS = UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * UPSTREAM_SLOTS;
-const CELLS = UPSTREAM_SECONDS + HISTOGRAM_CELLS * UPSTREAM_SLOTS;
+const TURN_SECONDS = UPSTREAM_SECONDS + HISTOGRAM_CELLS * UPSTREAM_SLOTS;
+const CELLS = TURN_SECONDS + HISTOGRAM_CELLS;
 
 /** Bytes that came from clients, and bytes that went to them. */
 export const FROM_CLIENT = 0;
@@ -205,7 +208,16 @@ export class Counters {
 		return this.#cells.subarray(start, start + HISTOGRAM_CELLS);
 	}
 
+	turnSeconds(): Float64Array {
+		return this.#cells.subarray(TURN_SECONDS, TURN_SECONDS + HISTOGRAM_CELLS);
+	}
+
 	// What the reactor calls.
+
+	turnTook(ms: number): void {
+		this.#observe(TURN_SECONDS, ms / 1000);
+		if (ms > at(this.#cells, LONGEST_TURN_MS)) this.#cells[LONGEST_TURN_MS] = ms;
+	}
 
 	sessionOpened(listener: number): void {
 		this.add(LISTENER_ACCEPTED + listener, 1);
@@ -329,3 +341,5 @@ function classOf(status: number): number {
 export function scalarIndex(name: Scalar): number {
 	return SCALAR_INDEX.get(name) ?? 0;
 }
+
+const LONGEST_TURN_MS = scalarIndex("longestTurnMs");

@@ -156,6 +156,8 @@ export type Notice =
 	| { readonly kind: "log"; readonly level: "warn" | "error"; readonly message: string }
 	| { readonly kind: "stopped" };
 
+export type TurnClock = "wall" | "cpu";
+
 /** What a reactor's thread is started with. */
 export interface ReactorOptions extends SharedByAll, SharedWithMain {
 	readonly index: number;
@@ -167,6 +169,8 @@ export interface ReactorOptions extends SharedByAll, SharedWithMain {
 	/** Pipes this reactor may have open at once; each is two descriptors. */
 	readonly pipes: number;
 	readonly wakeFd: number;
+	/** What turns are measured by: the time that passes (default), or the processor time that the thread has, which costs more. */
+	readonly turnClock?: TurnClock;
 	/** What its thread waits at; opened and closed by the main thread, as `wakeFd` is. */
 	readonly epollFd: number;
 }

@@ -40,6 +40,7 @@ export class Reactor {
 	readonly core: Core;
 	readonly #kernel: Kernel;
 	readonly #wakeFd: number;
+	readonly #measuresCpu: boolean;
 	readonly #commands: Commands;
 	#stopped = false;
 
@@ -54,6 +55,7 @@ export class Reactor {
 		this.core = new Core(kernel, options, notify, openTls);
 		this.#kernel = kernel;
 		this.#wakeFd = options.wakeFd;
+		this.#measuresCpu = options.turnClock === "cpu";
 		this.#commands = new Commands(this.core, takeCommand);
 		const watched = kernel.readiness.add(options.wakeFd, EPOLLIN, WAKE_SLOT, 0);
 		if (watched < 0) throw new Error(`cannot watch for commands: errno ${-watched}`);
@@ -84,6 +86,14 @@ export class Reactor {
 		const count = this.#kernel.readiness.wait(this.#patienceMs());
 		if (count < 0) throw new Error(`waiting for events failed with errno ${-count}`);
 		core.nowMs = this.#kernel.now();
+		const beganMs = this.#measuresCpu ? this.#kernel.threadCpu() : core.nowMs;
+		this.#goOn(count);
+		core.counters.turnTook((this.#measuresCpu ? this.#kernel.threadCpu() : this.#kernel.now()) - beganMs);
+	}
+
+	/** What a turn does with its news, and besides. */
+	#goOn(count: number): void {
+		const { core } = this;
 		core.turn++;
 		core.counters.set(TURNS, core.turn);
 		core.turnBytes = TURN_BYTES;

@@ -29,6 +29,9 @@ export class FakeKernel implements Kernel {
 	now(): number {
 		return unexpected("now");
 	}
+	threadCpu(): number {
+		return unexpected("threadCpu");
+	}
 	accept(): number {
 		return unexpected("accept");
 	}

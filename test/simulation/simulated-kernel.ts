@@ -185,6 +185,10 @@ export class SimulatedKernel implements Kernel {
 		return this.nowMs;
 	}
 
+	threadCpu(): number {
+		return this.nowMs;
+	}
+
 	accept(fd: number, addressOffset: number): number {
 		const listener = this.#table[fd];
 		if (listener?.kind !== "listener") violated(`accept on descriptor ${fd}, which is no listener`);

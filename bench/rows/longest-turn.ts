@@ -1,0 +1,179 @@
+/**
+ * How long the turns of a reactor's loop are while much is asked of it: nobody else is served within one. Sluice alone:
+ * other systems do not say.
+ */
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { ownProcess, temporaryDirectory } from "../../src/drill/processes.js";
+import type { Bench, Row } from "../bench.js";
+import { Figure } from "../figure.js";
+
+const SESSIONS = 9_000;
+const ROUTES = 50_000;
+/** Sessions that are sent much and read nothing, until their memory is short. */
+const STUCK = 400;
+const BULK_BYTES = 1 << 20;
+const AT_ONCE = 200;
+const REQUESTS = 20_000;
+
+/** First bytes that are of no protocol which is looked for. */
+const ASK = "\x01ask";
+const POUR = "\x02pour";
+
+export const longestTurn: Row = {
+	id: "longest-turn",
+	describe: (quick) =>
+		`Sluice alone, one reactor; ${sessionsOf(quick)} sessions by a plan of ${ROUTES} routes, ${REQUESTS} requests over them, ` +
+		`${STUCK} sessions that read nothing until limits.memory is reached, a reload of all routes, and a drain; ` +
+		"turns by CLOCK_THREAD_CPUTIME_ID of the reactor's thread",
+
+	async run(bench: Bench): Promise<readonly Figure[]> {
+		const longest = new Figure({
+			...{ id: "longest-turn.cpu", title: "longest turn, its thread's CPU time", unit: "ms", digits: 2 },
+			target: { kind: "value", atMost: 5 },
+		});
+		const above = new Figure({
+			...{ id: "longest-turn.above", title: "… turns above 5 ms", unit: "", digits: 0 },
+			target: { kind: "value", exactly: 0 },
+		});
+		for (const system of bench.systems)
+			if (system.id !== "sluice")
+				for (const figure of [longest, above]) figure.markAbsent(system.id, "it does not say");
+		for (let round = 0; round < bench.rounds; round++) {
+			bench.progress("longest-turn", round, "sluice");
+			const turns = await measure(sessionsOf(bench.quick));
+			longest.record("sluice", turns.longestMs);
+			above.record("sluice", turns.above);
+		}
+		return [longest, above];
+	},
+};
+
+function sessionsOf(quick: boolean): number {
+	return quick ? 1_000 : SESSIONS;
+}
+
+interface Turns {
+	readonly longestMs: number;
+	/** Above 5 ms. */
+	readonly above: number;
+}
+
+async function measure(sessions: number): Promise<Turns> {
+	const upstream = await startUpstream();
+	const { port } = upstream.address() as { port: number };
+	const config = (revision: number): string => {
+		const file = join(temporaryDirectory(), `turns-${port}-${revision}.yaml`);
+		writeFileSync(file, configOf(port, revision));
+		return file;
+	};
+	const program = fileURLToPath(new URL("../turns/gateway.js", import.meta.url));
+	const owned = ownProcess(process.execPath, [program, config(0)], { stdio: ["pipe", "pipe", "ignore"] });
+	const { stdin, stdout } = owned.child;
+	if (stdin === null || stdout === null) throw new Error("pipes were asked for");
+	const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+	const said = async (): Promise<string> => {
+		const { done, value } = await lines.next();
+		if (done === true) throw new Error(`bench/turns/gateway.js ended: ${await owned.ended}`);
+		return value;
+	};
+	// What turns/gateway.ts says first.
+	const { listen, admin } = JSON.parse(await said()) as { listen: number; admin: number };
+	const clients: Socket[] = [];
+	try {
+		for (let open = 0; open < sessions - STUCK; open += AT_ONCE)
+			await openSome(listen, clients, ASK, AT_ONCE);
+		for (let asked = 0; asked < REQUESTS; asked += AT_ONCE)
+			await Promise.all(
+				Array.from({ length: AT_ONCE }, (_, i) => ask(clients[(asked + i) % clients.length])),
+			);
+		// They fill the kernel's buffers, and are closed for that, some at a time.
+		await openSome(listen, clients, POUR, STUCK);
+		await sleep(5_000);
+		const reload = config(1);
+		stdin.write(`${reload}\n`);
+		await said();
+		const turns = await readTurns(admin);
+		// The longest of a drain counts as well, as far as it is there to be asked.
+		stdin.write("drain\n");
+		let last = turns;
+		for (let asks = 0; asks < 10; asks++) last = await readTurns(admin).catch(() => last);
+		for (const client of clients) client.destroy();
+		await said();
+		return last;
+	} finally {
+		for (const client of clients) client.destroy();
+		upstream.close();
+		owned.child.kill("SIGKILL");
+		await owned.ended;
+	}
+}
+
+function configOf(port: number, revision: number): string {
+	const routes = Array.from(
+		{ length: ROUTES },
+		(_, i) => `      - { sni: name-${i}-${revision}.bench.test, to: up }\n`,
+	).join("");
+	return `
+admin: 127.0.0.1:0
+reactors: 1
+limits: { memory: 48MiB }
+log: { sessions: false }
+timeouts: { drain: 2s }
+listeners:
+  - listen: 127.0.0.1:0
+    backlog: 4096
+    routes:
+${routes}      - { to: up }
+upstreams: { up: "127.0.0.1:${port}" }
+`;
+}
+
+async function startUpstream(): Promise<Server> {
+	const server = createServer((socket) => {
+		socket.on("error", () => {});
+		socket.on("data", (bytes) => {
+			socket.write(bytes.toString("latin1").startsWith(POUR) ? Buffer.alloc(BULK_BYTES) : "answer");
+		});
+	});
+	server.listen({ host: "127.0.0.1", port: 0, backlog: 4_096 });
+	await once(server, "listening");
+	return server;
+}
+
+async function openSome(port: number, clients: Socket[], first: string, count: number): Promise<void> {
+	await Promise.all(
+		Array.from({ length: count }, async () => {
+			const socket = connect({ port, host: "127.0.0.1" });
+			socket.on("error", () => {});
+			await once(socket, "connect");
+			clients.push(socket);
+			if (first === POUR) socket.write(first);
+			else await ask(socket);
+		}),
+	);
+}
+
+/** One request and its answer; a client that was closed has none. */
+async function ask(socket: Socket | undefined): Promise<void> {
+	if (socket === undefined || socket.destroyed) return;
+	const answered = new Promise<void>((resolve) => {
+		socket.once("data", () => resolve());
+		socket.once("close", () => resolve());
+	});
+	socket.write(ASK);
+	await answered;
+}
+
+async function readTurns(admin: number): Promise<Turns> {
+	const text = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
+	const figure = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? Number.NaN);
+	const all = figure(/^sluice_turn_seconds_count (\S+)$/m);
+	const within = figure(/^sluice_turn_seconds_bucket\{le="0\.005"\} (\S+)$/m);
+	return { longestMs: figure(/^sluice_turn_longest_seconds (\S+)$/m) * 1_000, above: all - within };
+}
