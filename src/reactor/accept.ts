@@ -72,7 +72,7 @@ export function* giveUp(core: Core, listener: ReactorListener): Pieces {
 	listener.givenUp = true;
 	for (let left = GIVEN_UP_ACCEPTS; left > 0; left--) {
 		// Where this turn has made room already, the next one may make more.
-		if (!acceptOne(core, listener, true) && !core.room.hasLooked(core.turn)) break;
+		if (!acceptOne(core, listener, true) && !core.room.hasLooked(core.wait)) break;
 		yield;
 	}
 	core.kernel.readiness.remove(listener.plan.fd);
@@ -83,9 +83,9 @@ export function* giveUp(core: Core, listener: ReactorListener): Pieces {
 
 /** A listener has connections. What is left of them is reported again. */
 export function accept(core: Core, listener: ReactorListener): void {
-	const more = listener.acceptTurn === core.turn - 1;
+	const more = listener.acceptTurn === core.wait - 1;
 	listener.acceptsPerTurn = more ? Math.min(2 * listener.acceptsPerTurn, ACCEPTS_PER_TURN) : 1;
-	listener.acceptTurn = core.turn;
+	listener.acceptTurn = core.wait;
 	for (let count = 0; count < listener.acceptsPerTurn; count++)
 		if (!acceptOne(core, listener, count === 0)) return;
 }

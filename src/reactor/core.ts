@@ -136,9 +136,10 @@ export class Core {
 
 	/** Bytes that may still be moved before others have their turn. */
 	turnBytes = TURN_BYTES;
-	/** The clock as of this turn, and its number. */
+	/** The clock as of this turn. */
 	nowMs: number;
-	turn = 0;
+	/** The number of the last wait for news: a turn hears all that one reported, or a part of it. */
+	wait = 0;
 	/** Sessions alive over all reactors at LIVE_SESSIONS, and whether the process is ending at LIVE_ENDING. */
 	readonly live: Int32Array;
 	connectionsMax = 0;

@@ -50,6 +50,9 @@ import {
 /** Addresses dialled for a session at most: as many as `tried` has bits for. */
 const ATTEMPTS_MAX = 32;
 
+/** What it counts against what a turn may move: it takes the kernel about as long as copying so much. */
+const DIAL_COST_BYTES = 48 * 1024;
+
 /** A Unix socket whose backlog is full says so at once; TCP would let the client wait, so this does. */
 const BACKLOG_RETRY_MS = 20;
 
@@ -97,6 +100,7 @@ export function dial(core: Core, client: number, exhausted = UPSTREAM_DOWN): voi
 			return;
 		}
 		if (familyAt(address.sockaddr, 0) !== AF_UNIX) setFirstOptions(kernel, fd, core.policyOf(client));
+		core.turnBytes -= DIAL_COST_BYTES;
 		const result = kernel.connect(fd, address.sockaddr);
 		if (result === -EAGAIN) {
 			kernel.close(fd);

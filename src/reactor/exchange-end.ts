@@ -115,13 +115,14 @@ export function count(core: Core, client: number): void {
 }
 
 /**
- * Whether what a lent connection says now was said before it was asked, and is no answer: in the turn in which it was
- * lent, for all that a turn brings was there before anything was lent in it; and while it has heard nothing of the request.
+ * Whether what a lent connection says now was said before it was asked, and is no answer: when it is news of the wait behind
+ * which it was lent, for all that a wait reports was there before anything is lent behind it; and while it has heard nothing
+ * of the request.
  * What it says between the end of the wait and the sending of the request is not told apart (docs/reliability.md).
  */
 export function wasSaidBefore(core: Core, client: number, link: number): boolean {
 	const { table, exchanges } = core;
-	if (at(exchanges.lentTurn, link - table.sessions) === core.turn) return true;
+	if (at(exchanges.lentWait, link - table.sessions) === core.wait) return true;
 	return at(table.sent, link) === 0 && exchanges.has(client, REUSED);
 }
 

@@ -122,7 +122,7 @@ export class Exchanges {
 	/** How long its peer keeps it when nothing is asked, as far as it said so: then it is not lent any more. */
 	readonly keptMs: Float64Array;
 	/** The turn in which it was lent without being looked at. */
-	readonly lentTurn: Float64Array;
+	readonly lentWait: Float64Array;
 	readonly upstream: Int32Array;
 	readonly address: Int32Array;
 	/** The list of its address, or of its owner. */
@@ -147,7 +147,7 @@ export class Exchanges {
 		this.response = new Bodies(sessions);
 		this.openedMs = new Float64Array(sessions);
 		this.idleSinceMs = new Float64Array(sessions);
-		this.lentTurn = new Float64Array(sessions);
+		this.lentWait = new Float64Array(sessions);
 		this.uses = new Int32Array(sessions);
 		this.owner = new Int32Array(sessions);
 		this.keptMs = new Float64Array(sessions);
@@ -194,7 +194,7 @@ export class Exchanges {
 	opened(link: number, upstream: number, address: number, nowMs: number): void {
 		this.openedMs[link] = nowMs;
 		this.uses[link] = 0;
-		this.lentTurn[link] = 0;
+		this.lentWait[link] = 0;
 		this.owner[link] = NONE;
 		this.keptMs[link] = Number.POSITIVE_INFINITY;
 		this.upstream[link] = upstream;

@@ -171,6 +171,8 @@ export interface ReactorOptions extends SharedByAll, SharedWithMain {
 	readonly wakeFd: number;
 	/** What turns are measured by: the time that passes (default), or the processor time that the thread has, which costs more. */
 	readonly turnClock?: TurnClock;
+	/** News that is heard in a turn. Default: 64. */
+	readonly eventsPerTurn?: number;
 	/** What its thread waits at; opened and closed by the main thread, as `wakeFd` is. */
 	readonly epollFd: number;
 }

@@ -53,7 +53,7 @@ export class IdleLists {
  * An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `returnSpent`.
  *
  * It may have said something already that nobody asked for, or have ended, and that must not be taken for this request's
- * answer. Two ways to know. Usually the wait reported all news there was: then what is said in the turn of the lending was
+ * answer. Two ways to know. Usually the wait reported all news there was: then what that wait says of it was
  * there before (`wasSaidBefore`), which costs nothing. But where that wait may have left news unreported, or the request must
  * not be sent twice, the connection is looked at, which costs a system call.
  */
@@ -72,7 +72,7 @@ export function lend(core: Core, address: number, isRepeatable: boolean): number
 			continue;
 		}
 		if (isRepeatable && !core.kernel.readiness.mayHaveMore) {
-			core.exchanges.lentTurn[link - core.table.sessions] = core.turn;
+			core.exchanges.lentWait[link - core.table.sessions] = core.wait;
 			return link;
 		}
 		if (!hasBytes(core, link)) return link;

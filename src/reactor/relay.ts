@@ -7,7 +7,7 @@
  *
  * Readiness is edge-triggered: READABLE and BLOCKED remember what the edges said.
  */
-import { EAGAIN, EINTR, EINVAL, EPOLLERR, EPOLLOUT } from "../kernel/constants.js";
+import { EAGAIN, ECONNRESET, EINTR, EINVAL, EPOLLERR, EPOLLOUT } from "../kernel/constants.js";
 import { at } from "./at.js";
 import { close, closeFailed } from "./close.js";
 import { CHUNK_BYTES, type Core } from "./core.js";
@@ -101,7 +101,8 @@ export function relay(core: Core, slot: number, events: number): void {
 	const flags = noteNews(core, slot, events);
 	if ((events & EPOLLERR) !== 0 && ((flags & ENDED) !== 0 || (at(table.flags, peer) & BLOCKED) !== 0)) {
 		// Reading would not come upon the error: the end was read before, or the peer takes none of what is in front.
-		closeFailed(core, slot, takeError(core, slot));
+		// A goodbye through TLS may have met the error, and taken it.
+		closeFailed(core, slot, takeError(core, slot) || ECONNRESET);
 		return;
 	}
 	if ((events & EPOLLOUT) !== 0 && (flags & BLOCKED) !== 0) {

@@ -98,7 +98,7 @@ export function makeRoom(core: Core, reason: number, keep: number, unrecognizedO
 	const { room } = core;
 	// One look at all rows tells enough for a while: a flood must not buy one with each connection.
 	if (core.nowMs < room.nobodyUntilMs && (unrecognizedOnly || !room.nobodyWasUnrecognized)) return 0;
-	if (!room.mayLook(core.turn)) return LATER;
+	if (!room.mayLook(core.wait)) return LATER;
 	const askedAgoMs = core.nowMs - room.askedMs;
 	if (core.reactors > 1 && hasSinglesOnly(core, keep)) {
 		// Whoever holds a single connection is no crowd: that may be in another reactor.

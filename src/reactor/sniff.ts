@@ -49,6 +49,7 @@ import {
 	OURS,
 	PROXY_READ,
 	PROXY_REQUIRED,
+	QUEUED,
 	SECURED,
 	UNDECIDED,
 	URGENT,
@@ -280,6 +281,11 @@ function ended(core: Core, listener: ReactorListener, slot: number, protocol: nu
 export function sniffTimedOut(core: Core, slot: number): void {
 	const listener = core.listenerOf(slot);
 	const endsAtMs = handshakeEndsAt(core, slot);
+	if ((at(core.table.flags, slot) & QUEUED) !== 0 && core.nowMs < endsAtMs) {
+		// It has spoken, and waits for us.
+		core.wheel.arm(slot, endsAtMs);
+		return;
+	}
 	const isOver = core.nowMs >= endsAtMs;
 	const isUndecided = (at(core.table.flags, slot) & UNDECIDED) !== 0;
 	const protocol = isUndecided ? PROTOCOL_OTHER : PROTOCOL_UNKNOWN;

@@ -43,7 +43,7 @@ function callsByTurn(
 	const original = kernel[name].bind(kernel) as (...args: number[]) => number;
 	Object.assign(kernel, {
 		[name]: (...args: number[]) => {
-			calls.set(reactor.core.turn, (calls.get(reactor.core.turn) ?? 0) + 1);
+			calls.set(reactor.core.wait, (calls.get(reactor.core.wait) ?? 0) + 1);
 			return original(...args);
 		},
 	});

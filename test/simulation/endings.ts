@@ -162,7 +162,9 @@ function checkStalled(world: World, slot: number, record: SessionRecord, client:
 		const isWaiting = row >= 0 && (isBlocked(world, row) || (side !== undefined && side.queued > 0));
 		// An upstream that has taken no part of a request is not known to be its client's.
 		// Of a TLS record the kernel may have taken a part, which moves nothing that is counted.
-		if (!isWaiting || side === undefined || side.secured?.pending !== undefined) return isWaiting;
+		const { secured } = side ?? {};
+		const isAmid = secured !== undefined && (secured.pending !== undefined || secured.goodbyeLeft > 0);
+		if (!isWaiting || side === undefined || isAmid) return isWaiting;
 		return record.closedMs - Math.max(side.queuedSinceMs, side.acknowledgedMs) >= policy.stallMs;
 	};
 	if (!hasStalled(slot, client) && !hasStalled(link, upstream))

@@ -159,6 +159,8 @@ function checkLinks(world: World, slot: number, deadlineMs: number): void {
 function checkWheel(world: World, earliestMs: number): void {
 	const { core } = world.reactor;
 	const delay = core.wheel.delay(core.nowMs);
+	// Deadlines wait until all news that came before them is heard.
+	if (world.reactor.hasEvents) return;
 	if (earliestMs <= Math.floor(core.nowMs / TICK_MS) * TICK_MS) {
 		world.turnsBehind++;
 		if (delay !== 0 || world.turnsBehind > (2 * world.sessions) / EXPIRES_PER_TURN + 1)

@@ -156,6 +156,7 @@ export class World implements Surroundings {
 				reactors: index + 1,
 				sessions: this.sessions,
 				bufferedBytes: this.bufferedBytes,
+				eventsPerTurn: random.pick([1, 2, 64, 64]),
 				pipes,
 				wakeFd: this.operator.installWake(),
 				epollFd: -1,
@@ -169,7 +170,7 @@ export class World implements Surroundings {
 		// Written down where nobody reads it.
 		if (mutant === "lost_owner") core.owners = new Owners(DESCRIPTORS);
 		// Nothing that is written there stays.
-		if (mutant === "blind_lending") core.exchanges.lentTurn = new Float64Array(0);
+		if (mutant === "blind_lending") core.exchanges.lentWait = new Float64Array(0);
 		if (mutant === "swallowed_error")
 			core.inboxes.failure = new Proxy(core.inboxes.failure, { set: () => true });
 		this.operator.start();
@@ -297,7 +298,8 @@ export class World implements Surroundings {
 			kernel.readiness.hasNews ||
 			reactor.core.queued > 0 ||
 			operator.hasCommands ||
-			reactor.hasCommands
+			reactor.hasCommands ||
+			reactor.hasEvents
 		) {
 			if (++turns > SETTLE_TURNS_MAX) violated("the reactor does not come to rest although nothing happens");
 			this.#turn();
@@ -328,6 +330,8 @@ export class World implements Surroundings {
 				if (this.kernel.nowMs > endsAtMs) violated("sessions are left although every deadline has passed");
 				this.#turn();
 			} while (
+				reactor.hasEvents ||
+				operator.hasCommands ||
 				reactor.core.table.links > 0 ||
 				reactor.core.table.clients > 0 ||
 				(way !== 1 && operator.queued > 0)
@@ -342,6 +346,6 @@ export class World implements Surroundings {
 interface Replaceable {
 	sources: Sources;
 	owners: Owners;
-	exchanges: { lentTurn: Float64Array };
+	exchanges: { lentWait: Float64Array };
 	inboxes: { failure: Int32Array };
 }
