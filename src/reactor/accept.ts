@@ -71,8 +71,7 @@ const GIVEN_UP_ACCEPTS = 65_536;
 export function* giveUp(core: Core, listener: ReactorListener): Pieces {
 	listener.givenUp = true;
 	for (let left = GIVEN_UP_ACCEPTS; left > 0; left--) {
-		// Where this turn has made room already, the next one may make more.
-		if (!acceptOne(core, listener, true) && !core.room.hasLooked(core.wait)) break;
+		if (!acceptOne(core, listener, true) && !core.room.isPutOff(core.wait)) break;
 		yield;
 	}
 	core.kernel.readiness.remove(listener.plan.fd);

@@ -45,8 +45,8 @@ const ANSWER_MS = 1_000;
  * waits for it can take the kernel a fifth of a millisecond.
  */
 const CLOSED_AT_ONCE = 16;
-/** Looks at all rows in a turn, for connections that need room at once. Each is a quarter of a millisecond or so. */
-const LOOKS_PER_TURN = 3;
+/** Looks at all rows behind one wait, for connections that need room at once. Each is a quarter of a millisecond or so. */
+const LOOKS_PER_WAIT = 3;
 /** What such a look and its closings are worth. */
 const CLOSING_PIECES = 20;
 
@@ -57,7 +57,7 @@ export class Room {
 	/** Until then nobody is looked for again, at least not among the unrecognised. */
 	nobodyUntilMs = Number.NEGATIVE_INFINITY;
 	nobodyWasUnrecognized = false;
-	#lookedTurn = -1;
+	#lookedWait = -1;
 	#looks = 0;
 	/** The rest of a share that began to go. */
 	work: Pieces | undefined;
@@ -69,20 +69,20 @@ export class Room {
 		this.holders = new Int32Array(sessions);
 	}
 
-	/** All rows may be looked through once more in this turn. */
-	mayLook(turn: number): boolean {
-		if (this.#lookedTurn !== turn) this.#looks = 0;
-		this.#lookedTurn = turn;
-		return this.#looks++ < LOOKS_PER_TURN;
+	/** All rows may be looked through once more behind this wait. */
+	mayLook(wait: number): boolean {
+		if (this.#lookedWait !== wait) this.#looks = 0;
+		this.#lookedWait = wait;
+		return this.#looks++ < LOOKS_PER_WAIT;
 	}
 
-	/** In this turn they were. */
-	hasLooked(turn: number): boolean {
-		return this.#lookedTurn === turn;
+	/** Behind this wait somebody was told LATER: there may be room behind the next one. */
+	isPutOff(wait: number): boolean {
+		return this.#lookedWait === wait && this.#looks > LOOKS_PER_WAIT;
 	}
 }
 
-/** There may be somebody to close, in the next turn: this one has had its look at the rows. */
+/** There may be somebody to close, behind the next wait: this one has had its looks at the rows. */
 export const LATER = -1;
 
 /**

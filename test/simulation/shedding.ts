@@ -57,6 +57,7 @@ function isCaused(world: World, client: SimulatedSocket, reason: number): boolea
 		return (
 			kernel.lacksMemory ||
 			command?.kind === "shedMemory" ||
+			core.room.work !== undefined ||
 			lacksBuffers(world) ||
 			isInHead(world, client) ||
 			hasNoTlsUpstream(world)

@@ -331,6 +331,7 @@ export class World implements Surroundings {
 				this.#turn();
 			} while (
 				reactor.hasEvents ||
+				reactor.hasCommands ||
 				operator.hasCommands ||
 				reactor.core.table.links > 0 ||
 				reactor.core.table.clients > 0 ||
