@@ -344,7 +344,11 @@ export class Gateway {
 	/** `accepting`: at start, listeners that need not wait for the others. */
 	async #sendPlan(accepting = this.#config.listeners): Promise<void> {
 		const revision = ++this.#revision;
-		const plans = await this.#plans(revision, { ...this.#config, listeners: accepting });
+		await this.#send(revision, await this.#plans(revision, { ...this.#config, listeners: accepting }));
+	}
+
+	/** Rejects when a reactor has not said in time that it runs with its plan; it has that all the same. */
+	async #send(revision: number, plans: readonly Plan[]): Promise<void> {
 		const applied = this.#reactors.all((notice) => notice.kind === "applied" && notice.revision === revision);
 		for (const [index, plan] of plans.entries())
 			for (const command of planCommands(plan)) this.#reactors.tellOne(index, command);
@@ -428,8 +432,10 @@ export class Gateway {
 		this.#tls.certificates = certificates;
 		this.#connections = wanted;
 		await this.#upstreams.follow(config);
+		const revision = ++this.#revision;
+		let plans: Plan[];
 		try {
-			await this.#sendPlan();
+			plans = await this.#plans(revision, config);
 		} catch (error) {
 			// Too many of something at once. Nothing has been sent to the reactors yet.
 			this.#closeListeners(this.#listeners, before.listeners);
@@ -439,6 +445,13 @@ export class Gateway {
 			this.#tls.certificates = before.certificates;
 			this.#upstreams.resolve(before.config, before.certificates);
 			await this.#upstreams.follow(before.config);
+			throw error;
+		}
+		try {
+			await this.#send(revision, plans);
+		} catch (error) {
+			// They will take it later, and until then have what was before: a socket that was closed now could be another's then.
+			this.#listeners = new Map([...before.listeners, ...this.#listeners]);
 			throw error;
 		}
 		this.#tls.watch(config);

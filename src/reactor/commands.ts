@@ -19,6 +19,9 @@ import { FREE, REQUEST } from "./table.js";
 /** Measured: half a millisecond to two, as the machine is busy. Whoever has news waits no longer than for a few dozen others. */
 export const PIECES_PER_TURN = 8;
 
+/** Of these, what a command has although room is being made: half. */
+const COMMAND_PIECES_MIN = PIECES_PER_TURN / 2;
+
 /** Rows that are looked at in a piece. */
 const ROWS_PER_PIECE = 2_048;
 
@@ -72,8 +75,9 @@ export class Commands {
 	#run(): void {
 		let left = PIECES_PER_TURN;
 		const { room } = this.#core;
-		// Somebody waits for the places.
-		for (; room.work !== undefined && left > 0; left--)
+		// Somebody waits for the places; in a flood somebody always does, and a command still comes to its end.
+		const kept = this.#mayHaveMore || this.#running !== undefined ? COMMAND_PIECES_MIN : 0;
+		for (; room.work !== undefined && left > kept; left--)
 			if (room.work.next().done === true) room.work = undefined;
 		while (left > 0) {
 			if (this.#running === undefined) {

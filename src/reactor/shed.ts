@@ -62,6 +62,11 @@ export class Room {
 	/** The rest of a share that began to go. */
 	work: Pieces | undefined;
 	isForUnrecognizedOnly = false;
+	/** Clients whose unfinished heads are oldest, as one look has found them for the wait `headsWait`. */
+	heads: number[] = [];
+	/** There are no others. */
+	headsAreAll = false;
+	headsWait = -1;
 	/** Sessions that were found to hold memory: their generations, by client row, and one more, so that 0 is none. */
 	readonly holders: Int32Array;
 
@@ -220,22 +225,44 @@ function* findHolders(core: Core): Pieces {
  * goes, if that is a second or more. False when there is nobody.
  */
 export function makeHeadRoom(core: Core, keep: number): boolean {
-	const { table, exchanges, inboxes } = core;
-	let oldest = NONE;
-	let oldestMs = core.nowMs - HEAD_MIN_MS;
-	for (let slot = 0; slot < table.sessions; slot++) {
-		if (slot === keep || !inboxes.has(slot)) continue;
-		const state = at(table.state, slot);
-		if (state !== SNIFF && state !== REQUEST) continue;
-		const beganMs = state === SNIFF ? at(table.acceptedMs, slot) : at(exchanges.headMs, slot);
-		if (beganMs === 0 || beganMs > oldestMs) continue;
-		oldest = slot;
-		oldestMs = beganMs;
+	const { room } = core;
+	if (room.headsWait !== core.wait) {
+		room.headsWait = core.wait;
+		room.heads = [];
+		room.headsAreAll = false;
 	}
-	if (oldest === NONE) return false;
-	close(core, oldest, MEMORY_PRESSURE);
-	core.counters.add(SHED, 1);
-	return true;
+	for (;;) {
+		// One look is paid for by many that go, and a crowd for whom nobody goes has one look at all.
+		if (room.heads.length === 0) {
+			if (room.headsAreAll) return false;
+			room.heads = oldestHeads(core);
+			room.headsAreAll = room.heads.length < CLOSED_AT_ONCE;
+		}
+		const slot = room.heads.shift() ?? NONE;
+		// Since that look its head may have come whole, or its row may have become another's.
+		if (slot === NONE || slot === keep || headBeganMs(core, slot) > core.nowMs - HEAD_MIN_MS) continue;
+		close(core, slot, MEMORY_PRESSURE);
+		core.counters.add(SHED, 1);
+		return true;
+	}
+}
+
+function oldestHeads(core: Core): number[] {
+	const oldest = new Lowest(CLOSED_AT_ONCE);
+	for (let slot = 0; slot < core.table.sessions; slot++) {
+		if (!core.inboxes.has(slot)) continue;
+		const beganMs = headBeganMs(core, slot);
+		if (beganMs <= core.nowMs - HEAD_MIN_MS) oldest.offer(slot, beganMs, 0);
+	}
+	return oldest.slots;
+}
+
+/** Since when a client keeps a chunk for an unfinished head; Infinity: it does not. */
+function headBeganMs({ table, exchanges, inboxes }: Core, client: number): number {
+	const state = at(table.state, client);
+	if (!inboxes.has(client) || (state !== SNIFF && state !== REQUEST)) return Number.POSITIVE_INFINITY;
+	const beganMs = state === SNIFF ? at(table.acceptedMs, client) : at(exchanges.headMs, client);
+	return beganMs === 0 ? Number.POSITIVE_INFINITY : beganMs;
 }
 
 /** What the kernel's sockets, our chunks and our pipes hold for a session. */

@@ -164,3 +164,22 @@ test("the end closes a bounded number in a turn, and everybody as drained", (t) 
 	assert.deepEqual(new Set(harness.records().map(reasonOf)), new Set(["drained"]));
 	for (const client of clients) assert.notEqual(harness.receive(client), -EAGAIN);
 });
+
+test("a command comes to its end although a flood has room made without end", (t) => {
+	const harness = harnessWith(t, { sessions: 800 });
+	silent(harness, 800);
+	const { room } = harness.reactor.core;
+	let pieces = 0;
+	room.work = (function* () {
+		for (;;) {
+			pieces++;
+			yield;
+		}
+	})();
+	harness.command({ kind: "measure" });
+	let turns = 1;
+	for (; harness.notices.at(-1)?.kind !== "measured" && turns < 100; turns++) harness.turn();
+	assert.ok(turns < 100, "it was carried out");
+	assert.ok(pieces >= (turns * PIECES_PER_TURN) / 2, `${pieces} pieces of room in ${turns} turns`);
+	room.work = undefined;
+});
