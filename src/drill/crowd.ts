@@ -446,7 +446,14 @@ export class Crowd {
 		const sent = this.#sent[place] as number;
 		this.#kernel.memory.set(saying.subarray(sent, sent + length), 0);
 		// An empty socket has room for all of it. An error shows as an event.
-		this.#wire.send(place, this.#fds[place] as number, 0, Math.min(length, saying.length - sent));
+		const fd = this.#fds[place] as number;
+		const most = Math.min(length, saying.length - sent);
+		// TLS takes a record at a time.
+		for (let said = 0; said < most; ) {
+			const taken = this.#wire.send(place, fd, said, most - said);
+			if (taken <= 0) break;
+			said += taken;
+		}
 		this.#sent[place] = sent + length;
 	}
 
