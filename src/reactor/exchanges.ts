@@ -121,7 +121,7 @@ export class Exchanges {
 	readonly owner: Int32Array;
 	/** How long its peer keeps it when nothing is asked, as far as it said so: then it is not lent any more. */
 	readonly keptMs: Float64Array;
-	/** The turn in which it was lent without being looked at. */
+	/** The wait for news behind which it was lent without being looked at. */
 	readonly lentWait: Float64Array;
 	readonly upstream: Int32Array;
 	readonly address: Int32Array;
