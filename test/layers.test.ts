@@ -8,16 +8,17 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..", "src");
 
 /** Each folder may import from itself and from what is listed behind it. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
-	cli: ["gateway", "drill", "config", "kernel"],
-	gateway: ["admin", "reactor", "route", "upstream", "protocol", "config", "kernel"],
-	admin: ["reactor", "upstream", "protocol"],
-	reactor: ["route", "upstream", "protocol", "config", "kernel"],
+	cli: ["gateway", "drill", "config", "kernel", "parts"],
+	gateway: ["admin", "reactor", "route", "upstream", "protocol", "config", "kernel", "parts"],
+	admin: ["reactor", "upstream", "protocol", "parts"],
+	reactor: ["route", "upstream", "protocol", "config", "kernel", "parts"],
 	route: ["protocol", "config"],
 	upstream: ["config", "kernel"],
 	drill: ["protocol", "config", "kernel"],
 	protocol: [],
 	config: [],
 	kernel: [],
+	parts: [],
 };
 
 interface Import {

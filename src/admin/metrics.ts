@@ -1,9 +1,15 @@
 /** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
 import { readdirSync } from "node:fs";
 import { causeName, HTTP_CAUSES } from "../protocol/http/causes.js";
-import { type Counters, FROM_CLIENT, type Scalar, STATUS_CLASSES, TO_CLIENT } from "../reactor/counters.js";
-import { REASONS } from "../reactor/reasons.js";
-import { RECYCLE_REASONS } from "../reactor/recycle-reasons.js";
+import {
+	type Counters,
+	FROM_CLIENT,
+	type Scalar,
+	STATUS_CLASSES,
+	TO_CLIENT,
+} from "../reactor/records/counters.js";
+import { REASONS } from "../reactor/records/reasons.js";
+import { RECYCLE_REASONS } from "../reactor/records/recycle-reasons.js";
 import { Page } from "./page.js";
 import { addUp, scalar, sum } from "./sums.js";
 import { upstreams } from "./upstream-metrics.js";

@@ -1,5 +1,5 @@
 /** Prometheus text, exposition format 0.0.4. */
-import { HISTOGRAM_CELLS, SECONDS_BUCKETS } from "../reactor/counters.js";
+import { HISTOGRAM_CELLS, SECONDS_BUCKETS } from "../reactor/records/counters.js";
 
 type Labels = Readonly<Record<string, string>>;
 

@@ -1,5 +1,5 @@
 /** What all reactors counted, added up. */
-import { type Counters, HISTOGRAM_CELLS, type Scalar } from "../reactor/counters.js";
+import { type Counters, HISTOGRAM_CELLS, type Scalar } from "../reactor/records/counters.js";
 import type { Page } from "./page.js";
 import type { AdminView } from "./view.js";
 

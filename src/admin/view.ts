@@ -1,5 +1,5 @@
 /** What the admin port shows, and the gateway provides. */
-import type { Counters } from "../reactor/counters.js";
+import type { Counters } from "../reactor/records/counters.js";
 
 export interface Named {
 	readonly slot: number;

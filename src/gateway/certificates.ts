@@ -24,7 +24,7 @@ import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
 import { FieldEditError } from "../protocol/http/edits.js";
 import { RequestRewrite } from "../protocol/http/rewrite.js";
-import type { TlsEntryPlan } from "../reactor/plan.js";
+import type { TlsEntryPlan } from "../reactor/plan/plan.js";
 import { StartError } from "./errors.js";
 
 /** What a session with an upstream is opened with, but for the name of its address. */

@@ -22,9 +22,9 @@ import {
 	growDescriptorTable,
 	raiseDescriptorLimit,
 } from "../kernel/sockets.js";
-import { Owners } from "../reactor/owners.js";
-import type { Plan, TurnClock } from "../reactor/plan.js";
-import { planCommands } from "../reactor/plan-parts.js";
+import type { Plan, TurnClock } from "../reactor/plan/plan.js";
+import { planCommands } from "../reactor/plan/plan-parts.js";
+import { Owners } from "../reactor/records/owners.js";
 import { Board } from "../upstream/board.js";
 import { descriptorsWanted, pipesPerReactor, sessionLimit } from "./descriptors.js";
 import { StartError } from "./errors.js";

@@ -10,12 +10,13 @@ import { fstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import type { Server, Socket } from "node:net";
 import type { ControlKind, Count, Discrepancy, Kind, LedgerReport } from "../admin/view.js";
 import { isStreamSocket, peerPort } from "../kernel/sockets.js";
+import { at } from "../parts/at.js";
+import { NONE } from "../parts/none.js";
 import { formatAddress } from "../protocol/index.js";
-import { at } from "../reactor/at.js";
-import type { Counters } from "../reactor/counters.js";
-import type { Owner, Owners } from "../reactor/owners.js";
-import { REASONS } from "../reactor/reasons.js";
-import { FREE, NONE, SECURED, type Table } from "../reactor/table.js";
+import type { Counters } from "../reactor/records/counters.js";
+import type { Owner, Owners } from "../reactor/records/owners.js";
+import { REASONS } from "../reactor/records/reasons.js";
+import { FREE, SECURED, type Table } from "../reactor/table/table.js";
 import type { Logger } from "./log.js";
 
 /** Descriptors looked at before others have their turn on this thread: a millisecond or two. */

@@ -8,17 +8,18 @@ import {
 	stopListening,
 	wake,
 } from "../kernel/sockets.js";
-import { at } from "../reactor/at.js";
+import { at } from "../parts/at.js";
+import { NONE } from "../parts/none.js";
+import { Sources, sourcePlaces } from "../reactor/admission/sources.js";
 import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS, tableRows } from "../reactor/core.js";
-import { Counters } from "../reactor/counters.js";
 import type { HeldNumbers } from "../reactor/held.js";
-import { Journal } from "../reactor/journal.js";
-import { Loops } from "../reactor/loops.js";
-import type { Owners } from "../reactor/owners.js";
-import { pipeEndsBytes } from "../reactor/pipes.js";
-import type { Command, Notice, ReactorOptions, SharedByAll, TurnClock } from "../reactor/plan.js";
-import { Sources, sourcePlaces } from "../reactor/sources.js";
-import { FREE, NONE, Table } from "../reactor/table.js";
+import { Loops } from "../reactor/links/loops.js";
+import { pipeEndsBytes } from "../reactor/memory/pipes.js";
+import type { Command, Notice, ReactorOptions, SharedByAll, TurnClock } from "../reactor/plan/plan.js";
+import { Counters } from "../reactor/records/counters.js";
+import { Journal } from "../reactor/records/journal.js";
+import type { Owners } from "../reactor/records/owners.js";
+import { FREE, Table } from "../reactor/table/table.js";
 import type { Board } from "../upstream/board.js";
 import { StartError } from "./errors.js";
 import type { ReactorBooks } from "./ledger.js";

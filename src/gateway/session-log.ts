@@ -9,9 +9,9 @@ import {
 	REQUEST_REUSED,
 	type RequestRecord,
 	type SessionRecord,
-} from "../reactor/journal.js";
-import { REASONS } from "../reactor/reasons.js";
-import { readTlsFacts } from "../reactor/tls-facts.js";
+} from "../reactor/records/journal.js";
+import { REASONS } from "../reactor/records/reasons.js";
+import { readTlsFacts } from "../reactor/records/tls-facts.js";
 import type { Logger } from "./log.js";
 
 /**

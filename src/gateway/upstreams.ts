@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { Config } from "../config/config.js";
-import type { Counters } from "../reactor/counters.js";
+import type { Counters } from "../reactor/records/counters.js";
 import type { Board } from "../upstream/board.js";
 import { HealthChecks } from "../upstream/health.js";
 import type { UpstreamPlan } from "../upstream/plan.js";

@@ -8,11 +8,11 @@ import type { Pieces } from "../route/pieces.js";
 import { Router } from "../route/router.js";
 import { Balancer } from "../upstream/balance.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
-import { giveUp, watchListener } from "./accept.js";
+import { giveUp, watchListener } from "./admission/accept.js";
 import { type Core, LIVE_LISTENERS, type ReactorListener } from "./core.js";
-import type { ListenerPlan, Plan, RoutePlan } from "./plan.js";
-import { sweepPool } from "./pool.js";
-import { type RouteRules, rulesOfRoutes } from "./route-rules.js";
+import { sweepPool } from "./links/pool.js";
+import type { ListenerPlan, Plan, RoutePlan } from "./plan/plan.js";
+import { type RouteRules, rulesOfRoutes } from "./plan/route-rules.js";
 
 const UPSTREAMS_PER_PIECE = 16;
 

@@ -2,19 +2,20 @@
  * What the main thread asks, carried out one after the other and in pieces: a reload of fifty thousand routes, or a drain of
  * nine thousand sessions, must not make a small request wait for all of it.
  */
+
+import { at } from "../parts/at.js";
 import { type Pieces, worth } from "../route/pieces.js";
-import { giveUp } from "./accept.js";
+import { giveUp } from "./admission/accept.js";
+import { measureSockets, shedMemory, shedShare } from "./admission/room.js";
 import { applyPlan, replaceUpstream } from "./apply.js";
-import { at } from "./at.js";
-import { close } from "./close.js";
 import type { Core } from "./core.js";
-import { drainClient } from "./exchange.js";
+import { close } from "./end/close.js";
 import { heldNumbers } from "./held.js";
-import type { Command, ListenerPlan, Plan, PlanPart } from "./plan.js";
-import { closePool } from "./pool.js";
-import { DRAINED, FD_PRESSURE } from "./reasons.js";
-import { measureSockets, shedMemory, shedShare } from "./shed.js";
-import { FREE, REQUEST } from "./table.js";
+import { closePool } from "./links/pool.js";
+import { drainClient } from "./modes/http1/news.js";
+import type { Command, ListenerPlan, Plan, PlanPart } from "./plan/plan.js";
+import { DRAINED, FD_PRESSURE } from "./records/reasons.js";
+import { FREE, REQUEST } from "./table/table.js";
 
 /** Measured: half a millisecond to two, as the machine is busy. Whoever has news waits no longer than for a few dozen others. */
 export const PIECES_PER_TURN = 8;

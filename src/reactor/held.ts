@@ -2,12 +2,13 @@
  * Which numbers of listeners, routes, upstreams and addresses this reactor still uses: those of the plan it runs with, and
  * those that its rows carry from earlier ones. Why nobody needs to count them, see `gateway/slots.ts`.
  */
+
+import { at } from "../parts/at.js";
 import type { Pieces } from "../route/pieces.js";
 import { PLACES } from "../upstream/board.js";
-import { at } from "./at.js";
 import type { Core, ReactorListener } from "./core.js";
-import { LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "./counters.js";
-import { FREE } from "./table.js";
+import { LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "./records/counters.js";
+import { FREE } from "./table/table.js";
 
 const ROUTES_PER_PIECE = 2_048;
 const ROWS_PER_PIECE = 1_024;

@@ -2,26 +2,37 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN } from "../kernel/constants.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
-import { accept, listenerOfEventSlot, resumeListeners } from "./accept.js";
-import { at } from "./at.js";
-import { close } from "./close.js";
+import { at } from "../parts/at.js";
+import { accept, listenerOfEventSlot, resumeListeners } from "./admission/accept.js";
 import { Commands } from "./commands.js";
 import { Core, LIVE_ENDING, TURN_BYTES } from "./core.js";
-import { scalarIndex } from "./counters.js";
-import { connecting, dialTimedOut } from "./dial.js";
-import { exchangeNews, exchangeQueued, requestNews } from "./exchange.js";
-import { exchangeTimedOut, requestTimedOut } from "./exchange-deadlines.js";
-import { readRequest } from "./exchange-head.js";
-import { noteNews } from "./news.js";
-import type { Command, Notice, ReactorOptions } from "./plan.js";
-import { linkTimedOut, pooled } from "./pool.js";
-import { CLIENT_RESET } from "./reasons.js";
-import { refused } from "./refuse.js";
-import { relay, relayQueued, relayTimedOut } from "./relay.js";
-import { beginHandshake, handshake, handshakeTimedOut } from "./secure.js";
-import { sniff, sniffTimedOut } from "./sniff.js";
-import { CONNECTING, DIAL, EXCHANGE, FREE, POOLED, REFUSED, RELAY, REQUEST, SECURE, SNIFF } from "./table.js";
-import { newsOf } from "./transport.js";
+import { close } from "./end/close.js";
+import { linkTimedOut, pooled } from "./links/pool.js";
+import { exchangeTimedOut, requestTimedOut } from "./modes/http1/deadlines.js";
+import { exchangeNews, exchangeQueued, requestNews } from "./modes/http1/news.js";
+import { readRequest } from "./modes/http1/read-request.js";
+import { relay, relayQueued, relayTimedOut } from "./modes/relay/relay.js";
+import type { Command, Notice, ReactorOptions } from "./plan/plan.js";
+import { scalarIndex } from "./records/counters.js";
+import { CLIENT_RESET } from "./records/reasons.js";
+import { connecting, dialTimedOut } from "./steps/dial.js";
+import { refused } from "./steps/refuse.js";
+import { beginHandshake, handshake, handshakeTimedOut } from "./steps/secure.js";
+import { sniff, sniffTimedOut } from "./steps/sniff.js";
+import {
+	CONNECTING,
+	DIAL,
+	EXCHANGE,
+	FREE,
+	POOLED,
+	REFUSED,
+	RELAY,
+	REQUEST,
+	SECURE,
+	SNIFF,
+} from "./table/table.js";
+import { noteNews } from "./wire/news.js";
+import { newsOf } from "./wire/transport.js";
 
 function noTls(): never {
 	throw new Error("this reactor was started without a TLS library");

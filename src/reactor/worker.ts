@@ -4,7 +4,7 @@ import { LinuxKernel } from "../kernel/linux.js";
 import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
 import { arenaBytes } from "./core.js";
-import type { Command, Notice, ReactorOptions } from "./plan.js";
+import type { Command, Notice, ReactorOptions } from "./plan/plan.js";
 import { Reactor } from "./reactor.js";
 
 const port = parentPort;

@@ -10,7 +10,7 @@ import {
 	SECONDS_BUCKETS,
 	scalarIndex,
 	TO_CLIENT,
-} from "../../src/reactor/counters.js";
+} from "../../src/reactor/records/counters.js";
 import {
 	CLIENT_CLOSED,
 	FD_PRESSURE,
@@ -19,7 +19,7 @@ import {
 	RESPONSE_TIMEOUT,
 	UPSTREAM_CLOSED,
 	UPSTREAM_DOWN,
-} from "../../src/reactor/reasons.js";
+} from "../../src/reactor/records/reasons.js";
 import { type Family, type Labels, parseExposition } from "./exposition.js";
 import { viewOf } from "./view.js";
 

@@ -1,6 +1,6 @@
 /** An admin view over counters that a test fills in. */
 import type { AdminView } from "../../src/admin/view.js";
-import { Counters } from "../../src/reactor/counters.js";
+import { Counters } from "../../src/reactor/records/counters.js";
 
 const ZERO = { opened: 0, closed: 0 };
 const NONE = {

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FailingUpstreams } from "../../src/gateway/failing-upstreams.js";
-import { Counters } from "../../src/reactor/counters.js";
-import { BAD_RESPONSE, CONNECT_REFUSED, FD_PRESSURE, UPSTREAM_DOWN } from "../../src/reactor/reasons.js";
+import { Counters } from "../../src/reactor/records/counters.js";
+import {
+	BAD_RESPONSE,
+	CONNECT_REFUSED,
+	FD_PRESSURE,
+	UPSTREAM_DOWN,
+} from "../../src/reactor/records/reasons.js";
 import { type Line, linesLogger } from "../support/lines.js";
 
 const FAIL = "requests to an upstream fail";

@@ -11,14 +11,14 @@ import {
 	REQUEST_REUSED,
 	type RequestRecord,
 	type SessionRecord,
-} from "../../src/reactor/journal.js";
+} from "../../src/reactor/records/journal.js";
 import {
 	BAD_REQUEST,
 	CLIENT_CLOSED,
 	CLIENT_RESET,
 	HANDSHAKE_TIMEOUT,
 	REASONS,
-} from "../../src/reactor/reasons.js";
+} from "../../src/reactor/records/reasons.js";
 import { write, writeRequest } from "../reactor/journal-records.js";
 
 interface Line {

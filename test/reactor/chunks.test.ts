@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Chunks } from "../../src/reactor/chunks.js";
-import { NONE } from "../../src/reactor/table.js";
+import { Chunks } from "../../src/parts/chunks.js";
+import { NONE } from "../../src/parts/none.js";
 
 const COUNT = 7;
 const BYTES = 4096;

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { PIECES_PER_TURN } from "../../src/reactor/commands.js";
-import type { ListenerPlan, Plan, RoutePlan } from "../../src/reactor/plan.js";
-import { planCommands } from "../../src/reactor/plan-parts.js";
+import type { ListenerPlan, Plan, RoutePlan } from "../../src/reactor/plan/plan.js";
+import { planCommands } from "../../src/reactor/plan/plan-parts.js";
 import { Harness, type HarnessOptions, PEEKING, reasonOf } from "./harness.js";
 
 /** Calls of the kernel that one piece makes at most: two for each of eight sessions. */

@@ -14,8 +14,8 @@ import {
 	scalarIndex,
 	TO_CLIENT,
 	UPSTREAM_SLOTS,
-} from "../../src/reactor/counters.js";
-import { FD_PRESSURE, REASONS, UPSTREAM_FAULTS } from "../../src/reactor/reasons.js";
+} from "../../src/reactor/records/counters.js";
+import { FD_PRESSURE, REASONS, UPSTREAM_FAULTS } from "../../src/reactor/records/reasons.js";
 
 const SCALARS: readonly Scalar[] = [
 	"downstreamOpened",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
-import type { Policy } from "../../src/reactor/plan.js";
+import type { Policy } from "../../src/reactor/plan/plan.js";
 import { Harness, reasonOf } from "./harness.js";
 
 const MINUTE_MS = 60_000;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as exchanges from "../../src/reactor/exchanges.js";
+import * as exchanges from "../../src/reactor/modes/http1/columns.js";
 
 test("each flag of an exchange has a bit of its own, which its column holds", () => {
 	const flags = Object.entries(exchanges).filter(([, value]) => typeof value === "number");

@@ -1,9 +1,10 @@
 /** Chunks for heads that come in pieces: who gives one up, and how often all rows are looked through for that. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { at } from "../../src/reactor/at.js";
-import { makeHeadRoom } from "../../src/reactor/shed.js";
-import { AHEAD, NONE, SNIFF } from "../../src/reactor/table.js";
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
+import { makeHeadRoom } from "../../src/reactor/admission/room.js";
+import { AHEAD, SNIFF } from "../../src/reactor/table/table.js";
 import { Harness, PEEKING, reasonOf } from "./harness.js";
 
 const CLIENTS = 20;

@@ -1,6 +1,6 @@
 /** A reactor's end of the journal, in a thread of its own. It says when the reader must be told. */
 import { parentPort, workerData } from "node:worker_threads";
-import { Journal } from "../../src/reactor/journal.js";
+import { Journal } from "../../src/reactor/records/journal.js";
 import { recordOf, write } from "./journal-records.js";
 
 /** What the thread is started with. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import fc from "fast-check";
-import { Journal, type RequestRecord, type SessionRecord } from "../../src/reactor/journal.js";
+import { Journal, type RequestRecord, type SessionRecord } from "../../src/reactor/records/journal.js";
 import { recordOf, write, writeRequest } from "./journal-records.js";
 import type { WriterOptions } from "./journal-writer.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
-import { Loops } from "../../src/reactor/loops.js";
+import { Loops } from "../../src/reactor/links/loops.js";
 
 const ipv4 = (text: string) => Uint8Array.from(text.split(".").map(Number));
 

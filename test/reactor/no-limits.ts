@@ -1,5 +1,5 @@
 /** The part of a plan that says who is turned away: nobody. */
-import type { ListenerPlan, Plan } from "../../src/reactor/plan.js";
+import type { ListenerPlan, Plan } from "../../src/reactor/plan/plan.js";
 
 export const NO_LIMITS = {
 	resetsWhenFull: false,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Owner, Owners } from "../../src/reactor/owners.js";
+import { type Owner, Owners } from "../../src/reactor/records/owners.js";
 
 /** As many as a word has bits for: reactors as the configuration allows, rows of both sides of a million sessions. */
 const REACTORS = 256;

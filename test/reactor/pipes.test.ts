@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Pipes } from "../../src/reactor/pipes.js";
-import { NONE } from "../../src/reactor/table.js";
+import { NONE } from "../../src/parts/none.js";
+import { Pipes } from "../../src/reactor/memory/pipes.js";
 import { FakeKernel } from "./fake-kernel.js";
 
 test("a pipe that is given back empty is lent again instead of opening another", () => {

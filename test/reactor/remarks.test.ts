@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Notice } from "../../src/reactor/plan.js";
-import { Remarks } from "../../src/reactor/remarks.js";
+import type { Notice } from "../../src/reactor/plan/plan.js";
+import { Remarks } from "../../src/reactor/records/remarks.js";
 
 test("a flood of remarks passes ten a second, and the next one says how many were left out", () => {
 	const notices: Notice[] = [];

@@ -1,8 +1,8 @@
 /** What is kept of requests for the log is there while they are under way, and no longer; without the option, never. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { RequestRecord, SessionRecord } from "../../src/reactor/journal.js";
-import { SHARE_ALL } from "../../src/reactor/request-log.js";
+import { SHARE_ALL } from "../../src/reactor/modes/http1/log.js";
+import type { RequestRecord, SessionRecord } from "../../src/reactor/records/journal.js";
 import { Harness } from "./harness.js";
 
 const GET = "GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n";

@@ -1,13 +1,14 @@
 /** The memory that a single reactor shares with a test, which plays the main thread. */
+
+import { Sources } from "../../src/reactor/admission/sources.js";
 import { LIVE_BYTES, tableRows } from "../../src/reactor/core.js";
-import { Counters } from "../../src/reactor/counters.js";
-import { Journal } from "../../src/reactor/journal.js";
-import { Loops } from "../../src/reactor/loops.js";
-import { Owners } from "../../src/reactor/owners.js";
-import { pipeEndsBytes } from "../../src/reactor/pipes.js";
-import type { SharedByAll, SharedWithMain } from "../../src/reactor/plan.js";
-import { Sources } from "../../src/reactor/sources.js";
-import { Table } from "../../src/reactor/table.js";
+import { Loops } from "../../src/reactor/links/loops.js";
+import { pipeEndsBytes } from "../../src/reactor/memory/pipes.js";
+import type { SharedByAll, SharedWithMain } from "../../src/reactor/plan/plan.js";
+import { Counters } from "../../src/reactor/records/counters.js";
+import { Journal } from "../../src/reactor/records/journal.js";
+import { Owners } from "../../src/reactor/records/owners.js";
+import { Table } from "../../src/reactor/table/table.js";
 import { Board } from "../../src/upstream/board.js";
 
 export interface SharedMemory {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN, ECONNRESET, EMFILE, ENOMEM } from "../../src/kernel/constants.js";
-import type { Plan } from "../../src/reactor/plan.js";
-import { NONE } from "../../src/reactor/table.js";
+import { NONE } from "../../src/parts/none.js";
+import type { Plan } from "../../src/reactor/plan/plan.js";
 import { Harness, type HarnessOptions, PEEKING, reasonOf } from "./harness.js";
 
 /** So few sessions that one at a time is closed, and the order shows. */

@@ -24,8 +24,9 @@ import {
 import * as libc from "../../src/kernel/libc.js";
 import { encodeUnix } from "../../src/kernel/sockaddr.js";
 import { startListening } from "../../src/kernel/sockets.js";
-import type { Policy } from "../../src/reactor/plan.js";
-import { LASTING, NONE } from "../../src/reactor/table.js";
+import { NONE } from "../../src/parts/none.js";
+import type { Policy } from "../../src/reactor/plan/plan.js";
+import { LASTING } from "../../src/reactor/table/table.js";
 import { Harness, PEEKING } from "./harness.js";
 
 const POLICY: Partial<Policy> = {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
-import { REASONS } from "../../src/reactor/reasons.js";
-import { FREE } from "../../src/reactor/table.js";
+import { REASONS } from "../../src/reactor/records/reasons.js";
+import { FREE } from "../../src/reactor/table/table.js";
 import { Harness } from "./harness.js";
 
 test("while a session's sockets are being closed, rows and sums say the same", (t) => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import * as exported from "../../src/reactor/table.js";
-import { FREE, NONE, ROW_BYTES_MAX, SNIFF, Table } from "../../src/reactor/table.js";
+import { NONE } from "../../src/parts/none.js";
+import * as exported from "../../src/reactor/table/table.js";
+import { FREE, ROW_BYTES_MAX, SNIFF, Table } from "../../src/reactor/table/table.js";
 
 type Column = Float64Array | Int32Array | Uint16Array | Uint8Array;
 

@@ -1,7 +1,7 @@
 /** Heads of requests and answers in many records, one after another, and where no room is left for them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NONE } from "../../src/reactor/table.js";
+import { NONE } from "../../src/parts/none.js";
 import { reasonOf } from "./harness.js";
 import { NAME, Secured } from "./tls-peers.js";
 

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { controlContext } from "../../src/kernel/openssl/library.js";
-import { NONE } from "../../src/reactor/table.js";
+import { NONE } from "../../src/parts/none.js";
 import { seeded } from "../support/streams.js";
 import { reasonOf } from "./harness.js";
 import { type Peer, Secured } from "./tls-peers.js";

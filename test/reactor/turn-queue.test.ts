@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Table } from "../../src/reactor/table.js";
-import { TurnQueue } from "../../src/reactor/turn-queue.js";
+import { Table } from "../../src/reactor/table/table.js";
+import { TurnQueue } from "../../src/reactor/table/turn-queue.js";
 
 const ROWS = 6;
 

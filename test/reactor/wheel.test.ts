@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Table } from "../../src/reactor/table.js";
-import { TICK_MS, Wheel } from "../../src/reactor/wheel.js";
+import { TICK_MS, Wheel } from "../../src/parts/wheel.js";
+import { Table } from "../../src/reactor/table/table.js";
 
 const ROWS = 12;
 /** 4096 ticks: a deadline further away is passed over when its bucket comes round first. */

@@ -1,5 +1,5 @@
 /** What the reactor has taken from a connection before it had a use for it: it comes first when that is read again. */
-import { at } from "../../src/reactor/at.js";
+import { at } from "../../src/parts/at.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { World } from "./world.js";
 

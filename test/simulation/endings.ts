@@ -1,7 +1,7 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
-import { at } from "../../src/reactor/at.js";
+import { at } from "../../src/parts/at.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
-import type { RequestRecord, SessionRecord } from "../../src/reactor/journal.js";
+import type { RequestRecord, SessionRecord } from "../../src/reactor/records/journal.js";
 import {
 	BAD_REQUEST,
 	BAD_RESPONSE,
@@ -21,8 +21,8 @@ import {
 	TLS_FAILED,
 	UPSTREAM_CLOSED,
 	UPSTREAM_RESET,
-} from "../../src/reactor/reasons.js";
-import { HAD_REQUESTS } from "../../src/reactor/table.js";
+} from "../../src/reactor/records/reasons.js";
+import { HAD_REQUESTS } from "../../src/reactor/table/table.js";
 import { checkSource } from "./admission.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { HttpClient } from "./http-client.js";

@@ -2,9 +2,11 @@
  * What clients are sent in exchanges: to each of its requests, in their order, one whole answer, which an upstream
  * gave to that very request, or one of the gateway's own; and where one was cut, a reset.
  */
+
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
 import { CR, LF } from "../../src/protocol/http/grammar.js";
-import { at } from "../../src/reactor/at.js";
-import { CLOSING, EXCHANGES, NONE, REQUEST } from "../../src/reactor/table.js";
+import { CLOSING, EXCHANGES, REQUEST } from "../../src/reactor/table/table.js";
 import { usedOf } from "./ahead.js";
 import type { Chunks } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";

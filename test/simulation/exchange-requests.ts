@@ -1,6 +1,6 @@
 /** What upstreams are sent in exchanges: whole requests one after another, each what its client asked, and at most once. */
-import { at } from "../../src/reactor/at.js";
-import { NONE } from "../../src/reactor/table.js";
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
 import { aheadOf } from "./ahead.js";
 import type { Chunks, Form } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";

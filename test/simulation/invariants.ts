@@ -1,9 +1,11 @@
 /** What must hold after every turn. */
-import { at } from "../../src/reactor/at.js";
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
+import { TICK_MS } from "../../src/parts/wheel.js";
 import { CHUNK_BYTES } from "../../src/reactor/core.js";
-import { REQUEST_CUT } from "../../src/reactor/exchanges.js";
+import { REQUEST_CUT } from "../../src/reactor/modes/http1/columns.js";
 import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
-import { REASONS } from "../../src/reactor/reasons.js";
+import { REASONS } from "../../src/reactor/records/reasons.js";
 import {
 	AHEAD,
 	BLOCKED,
@@ -11,7 +13,6 @@ import {
 	DIAL,
 	EXCHANGE,
 	FREE,
-	NONE,
 	POOLED,
 	QUEUED,
 	REFUSED,
@@ -19,8 +20,7 @@ import {
 	REQUEST,
 	SECURE,
 	SNIFF,
-} from "../../src/reactor/table.js";
-import { TICK_MS } from "../../src/reactor/wheel.js";
+} from "../../src/reactor/table/table.js";
 import { aheadOf, usedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { heldFor, partnerOf } from "./onlooker.js";

@@ -1,17 +1,18 @@
 /** What the reactor sends is checked as it is sent, byte for byte. */
+
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
 import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
-import { at } from "../../src/reactor/at.js";
 import {
 	CONNECTING,
 	DIAL,
 	ENDED,
 	EXCHANGE,
 	HAD_REQUESTS,
-	NONE,
 	PROXY_REQUIRED,
 	RELAY,
 	type Table,
-} from "../../src/reactor/table.js";
+} from "../../src/reactor/table/table.js";
 import { unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkClosed } from "./endings.js";

@@ -10,8 +10,8 @@ import {
 	ETIMEDOUT,
 } from "../../src/kernel/constants.js";
 import { familyAt } from "../../src/kernel/sockaddr.js";
-import { at } from "../../src/reactor/at.js";
-import type { ListenerPlan } from "../../src/reactor/plan.js";
+import { at } from "../../src/parts/at.js";
+import type { ListenerPlan } from "../../src/reactor/plan/plan.js";
 import { type ClientAddress, NOWHERE, randomAddress } from "./addresses.js";
 import { type Fate, type SimulatedListener, SimulatedSocket, type Temper } from "./descriptors.js";
 import { HttpClient } from "./http-client.js";

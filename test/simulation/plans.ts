@@ -1,6 +1,7 @@
 /** Random configurations: small limits and short deadlines, so that every bound is met often. */
 import type { Balance, RouteConfig } from "../../src/config/config.js";
 import { encodeInternet, encodeUnix } from "../../src/kernel/sockaddr.js";
+import { SHARE_ALL } from "../../src/reactor/modes/http1/log.js";
 import type {
 	HttpPlan,
 	ListenerPlan,
@@ -8,8 +9,7 @@ import type {
 	Policy,
 	RoutePlan,
 	TlsEntryPlan,
-} from "../../src/reactor/plan.js";
-import { SHARE_ALL } from "../../src/reactor/request-log.js";
+} from "../../src/reactor/plan/plan.js";
 import type { AddressPlan, PoolPlan, UpstreamPlan } from "../../src/upstream/plan.js";
 import { NO_LIMITS, NO_REQUESTS } from "../reactor/no-limits.js";
 import type { Random } from "./random.js";

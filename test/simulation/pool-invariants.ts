@@ -1,6 +1,7 @@
 /** What must hold after every turn of upstream connections that outlive their requests, and of clients that have them. */
-import { at } from "../../src/reactor/at.js";
-import { BLOCKED, EXCHANGE, FREE, HAD_REQUESTS, NONE, POOLED, REQUEST } from "../../src/reactor/table.js";
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
+import { BLOCKED, EXCHANGE, FREE, HAD_REQUESTS, POOLED, REQUEST } from "../../src/reactor/table/table.js";
 import { aheadOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkBetween } from "./exchange-answers.js";

@@ -1,18 +1,19 @@
 /** What must hold when the reactor has come to rest, and at the end. */
+
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
 import { CHUNKS_OVER } from "../../src/protocol/http/chunked.js";
-import { at } from "../../src/reactor/at.js";
-import { ANSWERED, REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/exchanges.js";
+import { ANSWERED, REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
 import {
 	DIAL,
 	EXCHANGE,
 	FREE,
-	NONE,
 	REFUSED,
 	RELAY,
 	REQUEST,
 	SECURE,
 	SNIFF,
-} from "../../src/reactor/table.js";
+} from "../../src/reactor/table/table.js";
 import { aheadOf, unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkOwners, isBlocked } from "./invariants.js";

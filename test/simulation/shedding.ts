@@ -1,10 +1,11 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
-import { at } from "../../src/reactor/at.js";
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
+import { holdsMemory } from "../../src/reactor/admission/room.js";
 import { CHUNK_BYTES, LIVE_SESSIONS } from "../../src/reactor/core.js";
-import type { Command } from "../../src/reactor/plan.js";
-import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/reasons.js";
-import { holdsMemory } from "../../src/reactor/shed.js";
-import { BLOCKED, DIAL, FREE, NONE, REFUSED, REQUEST, SECURE, SNIFF } from "../../src/reactor/table.js";
+import type { Command } from "../../src/reactor/plan/plan.js";
+import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/records/reasons.js";
+import { BLOCKED, DIAL, FREE, REFUSED, REQUEST, SECURE, SNIFF } from "../../src/reactor/table/table.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { memoryOf } from "./simulated-kernel.js";
 import { violated } from "./trace.js";

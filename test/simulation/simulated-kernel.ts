@@ -23,7 +23,7 @@ import {
 } from "../../src/kernel/constants.js";
 import type { Kernel } from "../../src/kernel/kernel.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
-import { at } from "../../src/reactor/at.js";
+import { at } from "../../src/parts/at.js";
 import {
 	type Descriptor,
 	type SimulatedListener,

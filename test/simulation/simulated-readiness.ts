@@ -5,7 +5,7 @@
  */
 import { ENOMEM, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLOUT } from "../../src/kernel/constants.js";
 import type { Readiness } from "../../src/kernel/kernel.js";
-import { at } from "../../src/reactor/at.js";
+import { at } from "../../src/parts/at.js";
 import type { Watched } from "./descriptors.js";
 import type { Faults, Mutant } from "./faults.js";
 import type { Random } from "./random.js";

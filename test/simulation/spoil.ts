@@ -1,12 +1,14 @@
 /** Plays a reactor at fault, between its turns. */
+
+import { at } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
 import { METHOD_POST, METHOD_PUT } from "../../src/protocol/http/methods.js";
-import { at } from "../../src/reactor/at.js";
-import { close } from "../../src/reactor/close.js";
 import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
-import { scalarIndex } from "../../src/reactor/counters.js";
-import { REQUEST_SENT } from "../../src/reactor/exchanges.js";
-import { FD_PRESSURE } from "../../src/reactor/reasons.js";
-import { EXCHANGE, NONE, RELAY, REQUEST, SNIFF, UNDECIDED } from "../../src/reactor/table.js";
+import { close } from "../../src/reactor/end/close.js";
+import { REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
+import { scalarIndex } from "../../src/reactor/records/counters.js";
+import { FD_PRESSURE } from "../../src/reactor/records/reasons.js";
+import { EXCHANGE, RELAY, REQUEST, SNIFF, UNDECIDED } from "../../src/reactor/table/table.js";
 import { ADDRESS_COUNT } from "./plans.js";
 import type { World } from "./world.js";
 

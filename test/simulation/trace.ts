@@ -1,5 +1,5 @@
 /** The last calls and events of a run, kept as numbers so that keeping them costs next to nothing. */
-import { at } from "../../src/reactor/at.js";
+import { at } from "../../src/parts/at.js";
 
 const OPERATIONS = [
 	"turn",

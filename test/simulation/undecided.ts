@@ -1,8 +1,9 @@
 /** Clients whose words do not tell what they speak: their silence or their end decides, and a route that relays is taken. */
+
+import { at } from "../../src/parts/at.js";
 import { PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
-import { at } from "../../src/reactor/at.js";
-import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS } from "../../src/reactor/reasons.js";
-import { PROXY_READ, PROXY_REQUIRED, SNIFF } from "../../src/reactor/table.js";
+import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS } from "../../src/reactor/records/reasons.js";
+import { PROXY_READ, PROXY_REQUIRED, SNIFF } from "../../src/reactor/table/table.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";

@@ -3,7 +3,13 @@
  * set, and a limit that changes, make the exact number of tokens unknown: then there are two bounds of it. An
  * address that was let in must have had a token by the upper bound; one that was turned away, none by the lower.
  */
-import { NOT_COUNTED, type SourceLimits, Sources, TOO_FAST, TOO_MANY } from "../../src/reactor/sources.js";
+import {
+	NOT_COUNTED,
+	type SourceLimits,
+	Sources,
+	TOO_FAST,
+	TOO_MANY,
+} from "../../src/reactor/admission/sources.js";
 import { sourceKey } from "./addresses.js";
 import type { Mutant } from "./faults.js";
 import { violated } from "./trace.js";

@@ -2,14 +2,14 @@
  * One run: a reactor on a simulated kernel, everybody at the other ends, and the main thread. All of it follows
  * from the seed.
  */
-import { at } from "../../src/reactor/at.js";
+import { at } from "../../src/parts/at.js";
+import type { Sources } from "../../src/reactor/admission/sources.js";
 import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/core.js";
-import type { Counters } from "../../src/reactor/counters.js";
-import type { Journal } from "../../src/reactor/journal.js";
-import { Owners } from "../../src/reactor/owners.js";
 import { Reactor } from "../../src/reactor/reactor.js";
-import { REASONS } from "../../src/reactor/reasons.js";
-import type { Sources } from "../../src/reactor/sources.js";
+import type { Counters } from "../../src/reactor/records/counters.js";
+import type { Journal } from "../../src/reactor/records/journal.js";
+import { Owners } from "../../src/reactor/records/owners.js";
+import { REASONS } from "../../src/reactor/records/reasons.js";
 import type { Board } from "../../src/upstream/board.js";
 import { sharedMemory } from "../reactor/shared-memory.js";
 import { Admission } from "./admission.js";

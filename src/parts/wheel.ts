@@ -1,0 +1,155 @@
+/**
+ * Deadlines of many rows: a timing wheel threaded through columns that the caller has. Arming, renewing and
+ * cancelling are O(1) and allocate nothing.
+ *
+ *     bucket = tick mod 4096        each bucket is a list of rows, linked by the columns
+ *     ┌──┬──┬──┬──┬──┐              `next` and `previous`; `deadlineMs` (a whole tick) says
+ *     │  │ ●┼─●│  │ ●│ …            in which turn of the wheel a row is due, so a row further
+ *     └──┴──┴──┴──┴──┘              ahead than one turn is passed over until its time.
+ *
+ * A row has at most one deadline. Renewal by traffic does not touch the wheel: the reactor notes the
+ * time of the last byte, and when the wheel fires, asks whether the deadline still holds.
+ *
+ * Ticks are doubles, not 32-bit integers: those end after two years of uptime.
+ */
+
+import { at } from "./at.js";
+import { NONE } from "./none.js";
+
+/** Precision: a deadline fires within one tick (plus one turn of the loop, if that is not full) after it has passed. */
+export const TICK_MS = 32;
+const BUCKETS = 4096; // one turn = 131 s: a ten-minute deadline is passed over four times
+
+/** What the wheel keeps for each row; 0 in `deadlineMs` is a row that is not armed. */
+export interface WheelColumns {
+	/** When the wheel fires for the row, a multiple of its tick. */
+	readonly deadlineMs: Float64Array;
+	/** The row's neighbours in its bucket. */
+	readonly next: Int32Array;
+	readonly previous: Int32Array;
+}
+
+export class Wheel {
+	readonly #table: WheelColumns;
+	readonly #heads = new Int32Array(BUCKETS).fill(NONE);
+	/** One bit per bucket that is not empty, so that the next deadline is found by words. */
+	readonly #occupied = new Int32Array(BUCKETS / 32);
+	/** Everything due up to this tick has been fired. */
+	#doneTick: number;
+	/** No occupied bucket comes round before this tick. */
+	#nextTick = Number.POSITIVE_INFINITY;
+	/** Where the walk through a bucket goes on. */
+	#cursor = NONE;
+	/** Rows armed. */
+	armed = 0;
+
+	constructor(table: WheelColumns, nowMs: number) {
+		this.#table = table;
+		this.#doneTick = Math.floor(nowMs / TICK_MS);
+	}
+
+	/** Sets or replaces the deadline of a row. */
+	arm(slot: number, deadlineMs: number): void {
+		const { next, previous, deadlineMs: deadlines } = this.#table;
+		// The first tick that begins at or after the deadline, and never one already done.
+		const due = Math.max(Math.ceil(deadlineMs / TICK_MS), this.#doneTick + 1);
+		const dueMs = due * TICK_MS;
+		if (at(deadlines, slot) === dueMs) return;
+		if (at(deadlines, slot) !== 0) this.#unlink(slot);
+		else this.armed++;
+		deadlines[slot] = dueMs;
+		const bucket = due % BUCKETS;
+		const head = at(this.#heads, bucket);
+		next[slot] = head;
+		previous[slot] = NONE;
+		if (head !== NONE) previous[head] = slot;
+		this.#heads[bucket] = slot;
+		this.#occupied[bucket >> 5] = at(this.#occupied, bucket >> 5) | (1 << (bucket & 31));
+		if (due < this.#nextTick) this.#nextTick = due;
+	}
+
+	cancel(slot: number): void {
+		if (at(this.#table.deadlineMs, slot) === 0) return;
+		this.#unlink(slot);
+		this.#table.deadlineMs[slot] = 0;
+		this.armed--;
+	}
+
+	/**
+	 * Calls `fire` for rows whose deadline has passed, for `most` of them at most; the others are due at once then. The
+	 * row is disarmed before; `fire` may arm it again.
+	 */
+	expire(nowMs: number, fire: (slot: number) => void, most = Number.POSITIVE_INFINITY): void {
+		const nowTick = Math.floor(nowMs / TICK_MS);
+		if (nowTick <= this.#doneTick) return;
+		const first = Math.max(this.#doneTick + 1, this.#nextTick);
+		this.#doneTick = nowTick;
+		if (nowTick < first) return;
+		// After a long pause (a suspended machine) every bucket is visited once, not once per tick missed.
+		const count = Math.min(nowTick - first + 1, BUCKETS);
+		let left = most;
+		for (let i = 0; i < count; i++) {
+			left = this.#expireBucket((first + i) % BUCKETS, nowTick * TICK_MS, fire, left);
+			if (left > 0) continue;
+			this.#doneTick = first + i - 1;
+			this.#nextTick = first + i;
+			return;
+		}
+		this.#nextTick = this.#findNext(nowTick);
+	}
+
+	/** Milliseconds until something may be due; -1 when nothing is armed. */
+	delay(nowMs: number): number {
+		if (this.#nextTick === Number.POSITIVE_INFINITY) return -1;
+		return Math.max(0, Math.ceil(this.#nextTick * TICK_MS - nowMs));
+	}
+
+	/** Returns how many more may be fired. */
+	#expireBucket(bucket: number, nowMs: number, fire: (slot: number) => void, most: number): number {
+		const { deadlineMs, next } = this.#table;
+		let slot = at(this.#heads, bucket);
+		let left = most;
+		while (slot !== NONE && left > 0) {
+			this.#cursor = at(next, slot);
+			if (at(deadlineMs, slot) <= nowMs) {
+				this.cancel(slot);
+				fire(slot);
+				left--;
+			}
+			slot = this.#cursor;
+		}
+		return left;
+	}
+
+	/**
+	 * The next tick at which an occupied bucket comes round. What lies there may belong to a later turn
+	 * of the wheel; then the reactor wakes once for nothing.
+	 */
+	#findNext(nowTick: number): number {
+		if (this.armed === 0) return Number.POSITIVE_INFINITY;
+		const first = (nowTick + 1) % BUCKETS;
+		for (let passed = 0; passed < BUCKETS; ) {
+			const bucket = (first + passed) % BUCKETS;
+			const word = at(this.#occupied, bucket >> 5) >>> (bucket & 31);
+			if (word !== 0) return nowTick + 1 + passed + 31 - Math.clz32(word & -word);
+			passed += 32 - (bucket & 31);
+		}
+		return Number.POSITIVE_INFINITY;
+	}
+
+	#unlink(slot: number): void {
+		const { deadlineMs, next, previous } = this.#table;
+		const before = at(previous, slot);
+		const after = at(next, slot);
+		// The walk in #expireBucket goes on behind a row that `fire` closes.
+		if (slot === this.#cursor) this.#cursor = after;
+		if (after !== NONE) previous[after] = before;
+		if (before !== NONE) {
+			next[before] = after;
+			return;
+		}
+		const bucket = (at(deadlineMs, slot) / TICK_MS) % BUCKETS;
+		this.#heads[bucket] = after;
+		if (after === NONE) this.#occupied[bucket >> 5] = at(this.#occupied, bucket >> 5) & ~(1 << (bucket & 31));
+	}
+}

@@ -1,0 +1,43 @@
+/** Last step: what became of the session, for the log. Called by `close`, and only there. */
+import { at } from "../../parts/at.js";
+import { NONE } from "../../parts/none.js";
+import type { Core } from "../core.js";
+import { finalId } from "../modes/http1/log.js";
+import { writeTlsFacts } from "../records/tls-facts.js";
+import { HAD_REQUESTS, NAME_BYTES } from "../table/table.js";
+
+export function account(core: Core, client: number, reason: number): void {
+	if (core.logSessions) record(core, client, reason);
+}
+
+function record(core: Core, client: number, reason: number): void {
+	const { table, journal } = core;
+	const nameLength = at(table.nameLength, client);
+	const tls = writeTlsFacts(core, client);
+	const entry = journal.begin(nameLength, tls.length);
+	if (entry < 0) return; // the journal has counted it
+	const link = at(table.peer, client);
+	journal.integer(entry, 1, at(table.listener, client));
+	journal.integer(entry, 2, at(table.route, client));
+	journal.integer(entry, 3, at(table.upstream, client));
+	journal.integer(entry, 4, at(table.address, client));
+	journal.integer(entry, 5, reason | (at(table.protocol, client) << 8) | (at(table.family, client) << 16));
+	journal.integer(entry, 6, at(table.sourcePort, client));
+	journal.integer(entry, 7, nameLength | (tls.length << 8));
+	journal.double(entry, 0, finalId(core, client));
+	journal.double(entry, 1, at(table.acceptedMs, client));
+	journal.double(entry, 2, at(table.recognizedMs, client));
+	journal.double(entry, 3, at(table.connectedMs, client));
+	journal.double(entry, 4, core.nowMs);
+	const before = (at(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : at(core.exchanges.sentBefore, client);
+	// Below zero while a PROXY header of ours has not gone out.
+	const sent = link === NONE ? 0 : Math.max(0, at(table.sent, link));
+	journal.double(entry, 5, before + sent);
+	journal.double(entry, 6, at(table.sent, client));
+	journal.source(entry, table.source, client * 16);
+	const long = core.longNames.get(client);
+	if (long !== undefined) journal.name(entry, long, 0, nameLength);
+	else journal.name(entry, table.name, client * NAME_BYTES, nameLength);
+	if (tls !== "") journal.tlsText(entry, nameLength, tls);
+	if (journal.commit()) core.notify({ kind: "journal" });
+}

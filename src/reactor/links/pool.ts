@@ -1,0 +1,320 @@
+/**
+ * Upstream connections that outlive a request. A pool lends and gets back: what was borrowed and has not been
+ * returned is exactly what exchanges hold, at every moment.
+ *
+ *     opened ──► lent to an exchange ──► idle, in the list of its address ──► lent …
+ *                        │                       │
+ *                        └──── retired ◄─────────┘   by age, use, idleness, or because it ended
+ *
+ * One on which a client has authenticated itself is not given back: `owned.ts`.
+ *
+ * The last one given back is lent next: its peer is least likely to have given it up, and the others can expire.
+ */
+import { EAGAIN } from "../../kernel/constants.js";
+import { at } from "../../parts/at.js";
+import { fractionFor } from "../../parts/jitter.js";
+import { NONE } from "../../parts/none.js";
+import type { Pieces } from "../../route/pieces.js";
+import { PLACES } from "../../upstream/board.js";
+import type { PoolPlan } from "../../upstream/plan.js";
+import type { Core } from "../core.js";
+import { closeLink } from "../end/close.js";
+import { scalarIndex } from "../records/counters.js";
+import {
+	RECYCLED_AGE,
+	RECYCLED_IDLE,
+	RECYCLED_MADE_ROOM,
+	RECYCLED_NOT_WANTED,
+	RECYCLED_REQUESTS,
+	RECYCLED_STOPPED,
+	RECYCLED_UPSTREAM_CLOSED,
+	RECYCLED_UPSTREAM_SAID,
+} from "../records/recycle-reasons.js";
+import { EXCHANGE, POOLED, READABLE } from "../table/table.js";
+import { holdsPart, peek } from "../wire/transport.js";
+
+/** Connections that were opened together are not all replaced together: each may grow up to a quarter less old. */
+const AGE_JITTER = 0.25;
+
+/** Rows that are looked at in a piece. */
+const LINKS_PER_PIECE = 2_048;
+
+/** Heads of the lists of idle connections, by address. */
+export class IdleLists {
+	readonly heads = new Int32Array(PLACES).fill(NONE);
+	readonly lengths = new Int32Array(PLACES);
+	idle = 0;
+	/** Idle connections that belong to a client, over all clients. */
+	owned = 0;
+	/** Where the next connection is looked for that makes room for another. */
+	roomFrom = 0;
+}
+
+/**
+ * An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `returnSpent`.
+ *
+ * It may have said something already that nobody asked for, or have ended, and that must not be taken for this request's
+ * answer. Two ways to know. Usually the wait reported all news there was: then what that wait says of it was
+ * there before (`wasSaidBefore`), which costs nothing. But where that wait may have left news unreported, or the request must
+ * not be sent twice, the connection is looked at, which costs a system call.
+ */
+export function lend(core: Core, address: number, isRepeatable: boolean): number {
+	for (;;) {
+		const link = at(core.idleLists.heads, address);
+		if (link === NONE) return NONE;
+		unlink(core, link);
+		if (at(core.secures.manner, link - core.table.sessions) !== at(core.certificates.manners, address)) {
+			// A reload changed whether, or how, its peer is verified.
+			retire(core, link, RECYCLED_NOT_WANTED);
+			continue;
+		}
+		if (isGivenUp(core, link)) {
+			retire(core, link, RECYCLED_IDLE);
+			continue;
+		}
+		if (isRepeatable && !core.kernel.readiness.mayHaveMore) {
+			core.exchanges.lentWait[link - core.table.sessions] = core.wait;
+			return link;
+		}
+		if (!hasBytes(core, link)) return link;
+		retire(core, link, RECYCLED_UPSTREAM_CLOSED);
+	}
+}
+
+/** An exchange has got a connection, new or lent. */
+export function borrowed(core: Core, link: number): void {
+	const place = link - core.table.sessions;
+	core.exchanges.uses[place] = at(core.exchanges.uses, place) + 1;
+	core.counters.add(BORROWED, 1);
+}
+
+/** The exchange is over, and nothing of it is left on the connection. */
+export function giveBack(core: Core, link: number): void {
+	const { table, exchanges, idleLists, counters } = core;
+	const place = link - table.sessions;
+	counters.add(RETURNED, 1);
+	const plan = poolOf(core, place);
+	const address = at(exchanges.address, place);
+	// What is there before anybody has asked is not an answer.
+	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
+	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
+	else if (at(exchanges.keptMs, place) === 0) retire(core, link, RECYCLED_UPSTREAM_SAID);
+	else if (at(exchanges.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
+	else if (core.nowMs >= oldAtMs(core, plan, place)) retire(core, link, RECYCLED_AGE);
+	else if (core.draining) retire(core, link, RECYCLED_STOPPED);
+	else if (at(idleLists.lengths, address) >= plan.idleMax) retire(core, link, RECYCLED_IDLE);
+	else {
+		table.state[link] = POOLED;
+		table.peer[link] = NONE;
+		exchanges.idleSinceMs[place] = core.nowMs;
+		const head = at(idleLists.heads, address);
+		exchanges.next[place] = head;
+		exchanges.previous[place] = NONE;
+		if (head !== NONE) exchanges.previous[head - table.sessions] = link;
+		idleLists.heads[address] = link;
+		idleLists.lengths[address] = at(idleLists.lengths, address) + 1;
+		idleLists.idle++;
+		armIdle(core, link, plan);
+	}
+}
+
+/** The exchange is over, and the connection cannot be used again. */
+export function returnSpent(core: Core, link: number, why: number): void {
+	core.counters.add(RETURNED, 1);
+	retire(core, link, why);
+}
+
+/** Ends a connection that nobody has borrowed. */
+export function retire(core: Core, link: number, why: number): void {
+	core.counters.recycled(why);
+	closeLink(core, link);
+}
+
+/** It serves one client alone from now on, and is closed with its session. */
+export function takenOut(core: Core, why: number): void {
+	core.counters.add(RETURNED, 1);
+	core.counters.recycled(why);
+}
+
+/** News came that have not been read: bytes, or the end. */
+export function hasNews(core: Core, link: number): boolean {
+	const { flags } = core.table;
+	if ((at(flags, link) & READABLE) === 0) return false;
+	flags[link] = at(flags, link) & ~READABLE;
+	return hasBytes(core, link);
+}
+
+/**
+ * Bytes, the end or an error wait, and through TLS a part of a record: when the rest of it comes, nobody could tell it from
+ * an answer. The scratch space, where a head may lie, is left alone.
+ */
+export function hasBytes(core: Core, link: number): boolean {
+	return peek(core, link, core.addressAt, 1) !== -EAGAIN || holdsPart(core, link);
+}
+
+/** News of an idle connection: its peer ends it, or says what nobody asked for. */
+export function pooled(core: Core, link: number): void {
+	core.table.flags[link] = at(core.table.flags, link) | READABLE;
+	if (!hasNews(core, link)) return;
+	unlink(core, link);
+	retire(core, link, RECYCLED_UPSTREAM_CLOSED);
+}
+
+/** Its deadline passed: it may have been idle, or alive, for too long. */
+export function linkTimedOut(core: Core, link: number): void {
+	// Lent: it is armed again when it is given back.
+	if (at(core.table.state, link) !== POOLED) return;
+	const place = link - core.table.sessions;
+	const plan = poolOf(core, place);
+	if (plan !== undefined && core.nowMs < dueAtMs(core, plan, place)) {
+		armIdle(core, link, plan);
+		return;
+	}
+	unlink(core, link);
+	if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
+	else retire(core, link, core.nowMs >= oldAtMs(core, plan, place) ? RECYCLED_AGE : RECYCLED_IDLE);
+}
+
+/** A deadline that fires too soon is looked at again, and costs less than moving one with each request. */
+export function armIdle(core: Core, link: number, plan: PoolPlan): void {
+	const place = link - core.table.sessions;
+	const dueMs = dueAtMs(core, plan, place);
+	if (dueMs === Number.POSITIVE_INFINITY) return;
+	const armedMs = at(core.table.deadlineMs, link);
+	if (armedMs === 0 || armedMs > dueMs) core.wheel.arm(link, dueMs);
+}
+
+/** One that belongs to a client ends with it, and not before its peer gives it up: a handshake may be under way on it. */
+function dueAtMs(core: Core, plan: PoolPlan, place: number): number {
+	const givenUpMs = at(core.exchanges.idleSinceMs, place) + at(core.exchanges.keptMs, place);
+	if (at(core.exchanges.owner, place) !== NONE) return givenUpMs;
+	return Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place), givenUpMs);
+}
+
+/** The most of what its peer keeps it is over: a request would meet its end. */
+export function isGivenUp(core: Core, link: number): boolean {
+	const { exchanges } = core;
+	const place = link - core.table.sessions;
+	return core.nowMs - at(exchanges.idleSinceMs, place) >= at(exchanges.keptMs, place);
+}
+
+/** How much before its peer does so a connection is given up: half of a short time, so that some of it is left. */
+const GIVEN_UP_BEFORE_MS = 1_000;
+
+/** An answer says how long its connection is kept from here on (`Keep-Alive: timeout=`); -1: it does not. */
+export function noteKept(core: Core, link: number, seconds: number): void {
+	if (seconds < 0) return;
+	const ms = seconds * 1_000;
+	core.exchanges.keptMs[link - core.table.sessions] = ms - Math.min(GIVEN_UP_BEFORE_MS, ms / 2);
+}
+
+function oldAtMs(core: Core, plan: PoolPlan, place: number): number {
+	return at(core.exchanges.openedMs, place) + ageOf(plan, place);
+}
+
+function idleAtMs(core: Core, plan: PoolPlan, place: number): number {
+	return at(core.exchanges.idleSinceMs, place) + plan.idleMs;
+}
+
+/**
+ * After a reload, or when a name has other addresses: ends the idle connections that no upstream wants any more, and those
+ * that are kept for less long by now get their new deadlines. Until then none of these is lent, because only addresses in
+ * force are asked for.
+ */
+export function* sweepPool(core: Core): Pieces {
+	const { table, idleLists } = core;
+	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle + idleLists.owned > 0; link++) {
+		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
+		if (at(table.state, link) !== POOLED) continue;
+		const plan = poolOf(core, link - table.sessions);
+		if (plan !== undefined) {
+			armIdle(core, link, plan);
+			continue;
+		}
+		unlink(core, link);
+		retire(core, link, RECYCLED_NOT_WANTED);
+		yield;
+	}
+}
+
+/** The same where only such are left that belong to clients: whose it is would have to authenticate again. */
+function makeOwnedRoom(core: Core): boolean {
+	const { table, idleLists } = core;
+	if (idleLists.owned === 0) return false;
+	for (let link = table.sessions; link < 2 * table.sessions; link++) {
+		if (at(table.state, link) !== POOLED) continue;
+		unlink(core, link);
+		retire(core, link, RECYCLED_MADE_ROOM);
+		return true;
+	}
+	return false;
+}
+
+/** Ends an idle connection for the sake of one that is needed now. False when there is none. */
+export function makeLinkRoom(core: Core): boolean {
+	const { idleLists } = core;
+	if (idleLists.idle === 0) return makeOwnedRoom(core);
+	// Where the last one was, there are most likely more: a crowd does not buy a search through all lists with each connection.
+	while (at(idleLists.heads, idleLists.roomFrom) === NONE)
+		idleLists.roomFrom = (idleLists.roomFrom + 1) % PLACES;
+	const link = at(idleLists.heads, idleLists.roomFrom);
+	unlink(core, link);
+	retire(core, link, RECYCLED_MADE_ROOM);
+	return true;
+}
+
+/** Ends all idle connections; those that belong to clients end with these. */
+export function* closePool(core: Core): Pieces {
+	const { table, idleLists } = core;
+	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle > 0; link++) {
+		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
+		if (at(table.state, link) !== POOLED || isOwned(core, link)) continue;
+		unlink(core, link);
+		retire(core, link, RECYCLED_STOPPED);
+		yield;
+	}
+}
+
+export function isOwned(core: Core, link: number): boolean {
+	return at(core.exchanges.owner, link - core.table.sessions) !== NONE;
+}
+
+/** Takes a connection out of its list. */
+export function unlink(core: Core, link: number): void {
+	const { table, exchanges, idleLists } = core;
+	const place = link - table.sessions;
+	const owner = at(exchanges.owner, place);
+	const address = at(exchanges.address, place);
+	const next = at(exchanges.next, place);
+	const previous = at(exchanges.previous, place);
+	if (next !== NONE) exchanges.previous[next - table.sessions] = previous;
+	if (previous !== NONE) exchanges.next[previous - table.sessions] = next;
+	else if (owner !== NONE) exchanges.owned[owner] = next;
+	else idleLists.heads[address] = next;
+	if (owner !== NONE) idleLists.owned--;
+	else {
+		idleLists.lengths[address] = at(idleLists.lengths, address) - 1;
+		idleLists.idle--;
+	}
+	table.state[link] = EXCHANGE;
+}
+
+export function poolOf(core: Core, place: number): PoolPlan | undefined {
+	const balancer = core.upstreams.get(at(core.exchanges.upstream, place));
+	const address = at(core.exchanges.address, place);
+	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
+	if (at(core.secures.manner, place) !== at(core.certificates.manners, address)) return undefined;
+	return balancer?.has(address) === true ? (balancer.plan.pool ?? undefined) : undefined;
+}
+
+function ageOf(plan: PoolPlan, place: number): number {
+	return plan.ageMs * (1 - AGE_JITTER * fractionFor(place));
+}
+
+/** The exchange is over, and its connection is not lent to anybody else. */
+export function returned(core: Core): void {
+	core.counters.add(RETURNED, 1);
+}
+
+const BORROWED = scalarIndex("poolBorrowed");
+const RETURNED = scalarIndex("poolReturned");

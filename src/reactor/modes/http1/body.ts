@@ -1,0 +1,278 @@
+/**
+ * The body of a message, from one connection to its peer: where it ends is watched, so that nothing of what stands behind
+ * it goes with it, and chunks go on in their canonical form.
+ */
+import { EAGAIN } from "../../../kernel/constants.js";
+import { at } from "../../../parts/at.js";
+import { CHUNKS_OVER } from "../../../protocol/http/chunked.js";
+import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../../../protocol/http/framing.js";
+import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../../../protocol/index.js";
+import { CHUNK_BYTES, type Core } from "../../core.js";
+import { ENDING, READABLE } from "../../table/table.js";
+import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
+import { discard, emptied, gather, isSecured, peek, receive } from "../../wire/transport.js";
+import { type Bodies, KEEPS_UPSTREAM, SPOILT } from "./columns.js";
+import { OUT_AT } from "./send-request.js";
+
+/** Where heads and bodies are read, within the scratch space. */
+export const IN_AT = 0;
+
+// Manners of a chunked body.
+/** Its trailers go on, written anew; otherwise they are dropped. */
+export const KEEPS_TRAILERS = 1;
+/** Only what is in the chunks goes on. */
+export const DECODES = 2;
+
+export const BODY_MOVED = 0;
+/** Nothing to be had, or nothing taken, for now. */
+export const BODY_WAITS = 1;
+export const BODY_DONE = 2;
+/** The stream ended before the body. */
+export const BODY_ENDED = 3;
+export const BODY_MALFORMED = 4;
+export const BODY_READ_FAILED = 5;
+export const BODY_WRITE_FAILED = 6;
+/** More content than may come. The peer has not been sent what is too much. */
+export const BODY_TOO_LARGE = 7;
+
+export function moveBody(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+	const framing = at(bodies.framing, client);
+	if (framing === FRAMING_CHUNKED) {
+		return at(bodies.phase, client) === CHUNKS_OVER
+			? moveEnd(core, from, to, client, bodies)
+			: moveChunks(core, from, to, client, bodies);
+	}
+	const most = framing === FRAMING_LENGTH ? Math.min(CHUNK_BYTES, at(bodies.left, client)) : CHUNK_BYTES;
+	if (!mayKeep(core)) return moveByPeek(core, from, to, client, bodies, most);
+	const count = receive(core, from, IN_AT, most);
+	if (count <= 0) return nothingReceived(core, from, count);
+	if (count < most) emptied(core, from);
+	const verdict = goOn(client, bodies, count);
+	if (sendOrKeep(core, to, IN_AT, count) < 0) return BODY_WRITE_FAILED;
+	return verdict;
+}
+
+/** No chunk is left to keep what the peer does not take: that stays in the kernel. */
+function moveByPeek(
+	core: Core,
+	from: number,
+	to: number,
+	client: number,
+	bodies: Bodies,
+	most: number,
+): number {
+	const count = peek(core, from, IN_AT, most);
+	if (count <= 0) return nothingReceived(core, from, count);
+	const taken = send(core, to, IN_AT, count);
+	if (taken < 0) return BODY_WRITE_FAILED;
+	if (taken === 0) {
+		block(core, to);
+		return BODY_WAITS;
+	}
+	const verdict = goOn(client, bodies, taken);
+	discard(core, from, taken);
+	if (taken === count && count < most) emptied(core, from);
+	moved(core, to, taken);
+	if (taken < count) block(core, to);
+	return verdict;
+}
+
+/** Goes on by `count` bytes in a body that is no chunks. */
+function goOn(client: number, bodies: Bodies, count: number): number {
+	if (at(bodies.framing, client) === FRAMING_CLOSE) return BODY_MOVED;
+	bodies.left[client] = at(bodies.left, client) - count;
+	return at(bodies.left, client) === 0 ? BODY_DONE : BODY_MOVED;
+}
+
+/**
+ * Chunks are looked at before they are taken: behind them may stand what is not their own. What goes on of them lies at
+ * IN_AT then, with the end of the body behind it when all of that is there.
+ */
+function moveChunks(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+	const { chunkedScanner: scanner, kernel } = core;
+	const count = peek(core, from, IN_AT, CHUNK_BYTES);
+	if (count <= 0) return nothingReceived(core, from, count);
+	loadScanner(core, client, bodies);
+	const verdict = scanner.scan(kernel.memory, IN_AT, IN_AT + count);
+	if (verdict === MALFORMED) return malformed(core, scanner.cause);
+	if (scanner.dataBytes > at(bodies.room, client)) return BODY_TOO_LARGE;
+	if (!mayKeep(core)) return moveTaken(core, from, to, client, bodies, count);
+	storeScanner(core, client, bodies);
+	let length = scanner.keptBytes;
+	let taken = scanner.position - IN_AT;
+	let step = BODY_MOVED;
+	if (verdict === COMPLETE) {
+		const ends = readEnd(core, client, bodies, IN_AT + taken, IN_AT + count);
+		if (ends === MALFORMED) return BODY_MALFORMED;
+		const end = ends === COMPLETE ? writeEnd(core, client, bodies, OUT_AT) : 0;
+		if (ends === COMPLETE && length + end <= CHUNK_BYTES) {
+			kernel.memory.copyWithin(IN_AT + length, OUT_AT, OUT_AT + end);
+			length += end;
+			taken = core.trailers.position - IN_AT;
+			step = BODY_DONE;
+		}
+	}
+	discard(core, from, taken);
+	if (taken === count && count < CHUNK_BYTES) emptied(core, from);
+	if (length > 0 && sendOrKeep(core, to, IN_AT, length) < 0) return BODY_WRITE_FAILED;
+	return step;
+}
+
+/** No chunk is left to keep what the peer does not take: as many of the `count` bytes at hand are taken as go on. */
+function moveTaken(
+	core: Core,
+	from: number,
+	to: number,
+	client: number,
+	bodies: Bodies,
+	count: number,
+): number {
+	const { chunkedScanner: scanner, kernel } = core;
+	const length = scanner.keptBytes;
+	const sent = length === 0 ? 0 : send(core, to, IN_AT, length);
+	if (sent < 0) return BODY_WRITE_FAILED;
+	if (sent === 0 && length > 0) {
+		block(core, to);
+		return BODY_WAITS;
+	}
+	if (sent < length) {
+		// What stands there has been moved together: seen anew, it is walked up to what went.
+		const again = peek(core, from, IN_AT, count);
+		if (again <= 0) return nothingReceived(core, from, again);
+		loadScanner(core, client, bodies);
+		scanner.scan(kernel.memory, IN_AT, IN_AT + again, sent);
+	}
+	storeScanner(core, client, bodies);
+	const taken = scanner.position - IN_AT;
+	discard(core, from, taken);
+	if (taken === count && count < CHUNK_BYTES) emptied(core, from);
+	if (sent > 0) moved(core, to, sent);
+	if (sent < length) block(core, to);
+	return BODY_MOVED;
+}
+
+/** Behind the last chunk: the trailers stay where they are until all of them are there. */
+function moveEnd(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+	const count = peek(core, from, IN_AT, CHUNK_BYTES);
+	if (count <= 0) return nothingReceived(core, from, count);
+	const ends = readEnd(core, client, bodies, IN_AT, IN_AT + count);
+	if (ends === MALFORMED) return BODY_MALFORMED;
+	if (ends === NEED_MORE) return waitForEnd(core, from, count);
+	const gone = at(bodies.spent, client);
+	const rest = writeEnd(core, client, bodies, OUT_AT) - gone;
+	if (rest > 0 && mayKeep(core)) {
+		if (sendOrKeep(core, to, OUT_AT + gone, rest) < 0) return BODY_WRITE_FAILED;
+	} else if (rest > 0) {
+		const sent = send(core, to, OUT_AT + gone, rest);
+		if (sent < 0) return BODY_WRITE_FAILED;
+		if (sent > 0) moved(core, to, sent);
+		if (sent < rest) {
+			// As long as the trailers are there, it can be written again, to be sent from where it stopped.
+			bodies.spent[client] = gone + sent;
+			block(core, to);
+			return BODY_WAITS;
+		}
+	}
+	const taken = core.trailers.position - IN_AT;
+	discard(core, from, taken);
+	if (taken === count && count < CHUNK_BYTES) emptied(core, from);
+	return BODY_DONE;
+}
+
+function waitForEnd(core: Core, from: number, count: number): number {
+	const { flags } = core.table;
+	if (isSecured(core, from)) {
+		// It shows a record at a time.
+		const now = gather(core, from, count);
+		if (now > count) return BODY_MOVED;
+		if (now < 0) return nothingReceived(core, from, now);
+	}
+	if ((at(flags, from) & ENDING) !== 0) return BODY_ENDED;
+	flags[from] = at(flags, from) & ~READABLE;
+	return BODY_WAITS;
+}
+
+/** What becomes of all of a chunked body, and of its trailers, where the `count` bytes at `position` are all of it. */
+export function copyWholeChunks(
+	core: Core,
+	client: number,
+	position: number,
+	count: number,
+	target: number,
+): number {
+	const { kernel, chunkedScanner: scanner, exchanges } = core;
+	const bodies = exchanges.response;
+	kernel.memory.copyWithin(target, position, position + count);
+	loadScanner(core, client, bodies);
+	if (scanner.scan(kernel.memory, target, target + count) !== COMPLETE) return NOT_WHOLE;
+	const over = position + scanner.position - target;
+	if (readEnd(core, client, bodies, over, position + count) !== COMPLETE) return NOT_WHOLE;
+	core.walkedBytes = core.trailers.position - position;
+	return scanner.keptBytes + writeEnd(core, client, bodies, target + scanner.keptBytes);
+}
+
+export const NOT_WHOLE = -1;
+
+/**
+ * What the gateway sets or removes in heads does not come by way of trailers, which a server may merge into them. In
+ * answers no field tells of a client's certificate.
+ */
+function readEnd(core: Core, client: number, bodies: Bodies, start: number, end: number): Verdict {
+	const { kernel, trailers, exchanges, requestRewrite } = core;
+	const rules = core.rulesOf(client);
+	const isRequest = bodies === exchanges.request;
+	const edits = isRequest ? rules.request : rules.response;
+	const subject = isRequest ? requestRewrite.subjectName : undefined;
+	const verdict = trailers.read(kernel.memory, start, end, edits, subject);
+	if (verdict === MALFORMED) core.messageCause = trailers.cause;
+	return verdict;
+}
+
+/** The end of the body at hand, as its receiver is told. */
+function writeEnd(core: Core, client: number, bodies: Bodies, target: number): number {
+	const { kernel, trailers, exchanges } = core;
+	const manner = at(bodies.manner, client);
+	if ((manner & DECODES) !== 0) return 0;
+	const keeps = (manner & KEEPS_TRAILERS) !== 0;
+	// A server that does not read trailers takes them for its next request, whose answer must reach nobody.
+	if (keeps && trailers.count > 0 && bodies === exchanges.request) spoil(core, client);
+	return trailers.writeEnd(kernel.memory, keeps, kernel.memory, target);
+}
+
+/** The upstream's connection may have more to say than one answer: nobody is lent it any more. */
+export function spoil(core: Core, client: number): void {
+	core.exchanges.set(client, SPOILT);
+	core.exchanges.clear(client, KEEPS_UPSTREAM);
+}
+
+function malformed(core: Core, cause: number): number {
+	core.messageCause = cause;
+	return BODY_MALFORMED;
+}
+
+function loadScanner(core: Core, client: number, bodies: Bodies): void {
+	core.chunkedScanner.load(
+		at(bodies.phase, client),
+		at(bodies.left, client),
+		at(bodies.spent, client),
+		(at(bodies.manner, client) & DECODES) !== 0,
+	);
+}
+
+function storeScanner(core: Core, client: number, bodies: Bodies): void {
+	const { chunkedScanner: scanner } = core;
+	bodies.room[client] = at(bodies.room, client) - scanner.dataBytes;
+	bodies.phase[client] = scanner.phase;
+	bodies.left[client] = scanner.left;
+	bodies.spent[client] = scanner.spent;
+}
+
+function nothingReceived(core: Core, from: number, result: number): number {
+	if (result === 0) return BODY_ENDED;
+	if (result !== -EAGAIN) {
+		core.receiveErrno = -result;
+		return BODY_READ_FAILED;
+	}
+	core.table.flags[from] = at(core.table.flags, from) & ~READABLE;
+	return BODY_WAITS;
+}

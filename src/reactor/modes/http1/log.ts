@@ -1,0 +1,212 @@
+/**
+ * One record for the log per request, where the listener asks for it: for each, or for a share of them. A request's
+ * head is gone by the time of its answer, so what the record needs of it is noted when it is routed, for requests
+ * that will be logged and for no others.
+ */
+
+import { at } from "../../../parts/at.js";
+import { NONE } from "../../../parts/none.js";
+import { type RequestHead, TARGET_ASTERISK } from "../../../protocol/http/request.js";
+import type { Core, ReactorListener } from "../../core.js";
+import { REQUEST_ANSWERED_HERE, REQUEST_PATH_CUT, REQUEST_REUSED } from "../../records/journal.js";
+import { HAD_REQUESTS, NAME_BYTES } from "../../table/table.js";
+import { ANSWERED, REUSED } from "./columns.js";
+
+/** What is kept of a path: who needs more of it looks at the server's own log. */
+const PATH_MAX_BYTES = 256;
+
+/** Shares are counted in millionths: sums of fractions would drift. */
+export const SHARE_ALL = 1_000_000;
+
+/** What is known of a request that is under way and will be logged. */
+interface Note {
+	/** Method and path, one behind the other. */
+	readonly text: Uint8Array;
+	readonly methodLength: number;
+	readonly isPathCut: boolean;
+	/** Bytes that had gone to the client, and to upstreams, before. */
+	readonly toClientBefore: number;
+	readonly fromClientBefore: number;
+	/** Where it was sent last. */
+	address: number;
+}
+
+/** Beside the table, by client row: both are empty as long as nothing is logged. */
+export class RequestLog {
+	readonly notes = new Map<number, Note>();
+	/** Numbers of sessions that had to be given before they end. */
+	readonly ids = new Map<number, number>();
+}
+
+/** The request at hand has begun; its head is in `core.requestHead`. */
+export function noteRequest(core: Core, client: number, listener: ReactorListener): void {
+	if (listener.plan.logRequests === 0 || !isDue(listener)) return;
+	const { requestHead, kernel, table, exchanges, requestLog } = core;
+	const { methodStart, methodEnd } = requestHead;
+	const path = pathOf(kernel.memory, requestHead);
+	const isPathCut = path.length > PATH_MAX_BYTES;
+	const methodLength = methodEnd - methodStart;
+	const text = new Uint8Array(methodLength + Math.min(path.length, PATH_MAX_BYTES));
+	text.set(kernel.memory.subarray(methodStart, methodEnd));
+	text.set(path.subarray(0, PATH_MAX_BYTES), methodLength);
+	requestLog.notes.set(client, {
+		text,
+		methodLength,
+		isPathCut,
+		toClientBefore: at(table.sent, client),
+		fromClientBefore: at(exchanges.sentBefore, client),
+		address: NONE,
+	});
+}
+
+/** Without the query, which may hold what must not stand in logs. */
+function pathOf(memory: Uint8Array, { pathStart, pathEnd, targetForm }: RequestHead): Uint8Array {
+	const target = memory.subarray(pathStart, pathEnd);
+	const query = target.indexOf(QUESTION);
+	const path = query < 0 ? target : target.subarray(0, query);
+	if (path.length > 0) return path;
+	// `OPTIONS *`; or an absolute target that ends with its authority.
+	return targetForm === TARGET_ASTERISK ? ASTERISK : SLASH;
+}
+
+const QUESTION = 0x3f;
+const SLASH = Uint8Array.of(0x2f);
+const ASTERISK = Uint8Array.of(0x2a);
+
+/** Counted, not drawn: cheap, and the same each time. */
+function isDue(listener: ReactorListener): boolean {
+	listener.logDue += listener.plan.logRequests;
+	if (listener.logDue < SHARE_ALL) return false;
+	listener.logDue -= SHARE_ALL;
+	return true;
+}
+
+/** It goes to the address that the session has now; by the time it is over, the session may have none. */
+export function noteAddress(core: Core, client: number): void {
+	if (core.requestLog.notes.size === 0) return;
+	const note = core.requestLog.notes.get(client);
+	if (note !== undefined) note.address = at(core.table.address, client);
+}
+
+/** The upstream's answer is complete, or has made way for a WebSocket. */
+export function logAnswered(core: Core, client: number): void {
+	const note = takeNote(core, client);
+	if (note !== undefined) writeRouted(core, client, note, at(core.exchanges.status, client), NONE);
+}
+
+/** The session ends, and a request that was under way with it. */
+export function logCut(core: Core, client: number, reason: number): void {
+	const note = takeNote(core, client);
+	if (note === undefined) return;
+	const isAnswered =
+		(at(core.table.flags, client) & HAD_REQUESTS) !== 0 && core.exchanges.has(client, ANSWERED);
+	writeRouted(core, client, note, isAnswered ? at(core.exchanges.status, client) : 0, reason);
+}
+
+/** We answer ourselves, with so many bytes. `isRouted`: the request's head was whole, so that it was noted if it is due. */
+export function logOwnAnswer(
+	core: Core,
+	client: number,
+	isRouted: boolean,
+	status: number,
+	reason: number,
+	bytes: number,
+): void {
+	const note = takeNote(core, client);
+	if (note !== undefined) {
+		writeRouted(core, client, note, status, reason, bytes);
+		return;
+	}
+	const listener = core.listenerOf(client);
+	if (isRouted || listener.plan.logRequests === 0 || !isDue(listener)) return;
+	const entry = core.journal.beginRequest(0);
+	if (entry < 0) return;
+	const { table, exchanges, journal } = core;
+	const hadRequests = (at(table.flags, client) & HAD_REQUESTS) !== 0;
+	const headMs = hadRequests ? at(exchanges.headMs, client) : 0;
+	journal.integer(entry, 2, NONE);
+	journal.integer(entry, 3, NONE);
+	journal.integer(entry, 4, NONE);
+	journal.integer(entry, 5, status | ((reason + 1) << 16) | (REQUEST_ANSWERED_HERE << 24));
+	journal.integer(entry, 6, core.messageCause << 16);
+	journal.integer(entry, 7, 0);
+	journal.double(entry, 1, headMs > 0 ? headMs : at(table.acceptedMs, client));
+	journal.double(entry, 3, 0);
+	journal.double(entry, 4, bytes);
+	commit(core, client, entry);
+}
+
+function takeNote(core: Core, client: number): Note | undefined {
+	const { notes } = core.requestLog;
+	if (notes.size === 0) return undefined;
+	const note = notes.get(client);
+	notes.delete(client);
+	return note;
+}
+
+/** `ownBytes`: of an answer of ours, which is not counted with what is passed on. */
+function writeRouted(
+	core: Core,
+	client: number,
+	note: Note,
+	status: number,
+	reason: number,
+	ownBytes = -1,
+): void {
+	const { table, journal, exchanges } = core;
+	const hostLength = at(table.nameLength, client);
+	const entry = journal.beginRequest(note.text.length + hostLength);
+	if (entry < 0) return; // the journal has counted it
+	const link = at(table.peer, client);
+	const address = at(table.address, client);
+	let flags = ownBytes < 0 ? 0 : REQUEST_ANSWERED_HERE;
+	if (note.isPathCut) flags |= REQUEST_PATH_CUT;
+	if (exchanges.has(client, REUSED)) flags |= REQUEST_REUSED;
+	journal.integer(entry, 2, at(table.route, client));
+	journal.integer(entry, 3, at(table.upstream, client));
+	journal.integer(entry, 4, address === NONE ? note.address : address);
+	journal.integer(entry, 5, status | ((reason + 1) << 16) | (flags << 24));
+	journal.integer(entry, 6, note.methodLength | (core.messageCause << 16));
+	journal.integer(entry, 7, hostLength | ((note.text.length - note.methodLength) << 16));
+	journal.double(entry, 1, at(exchanges.startedMs, client));
+	const earlier = at(exchanges.sentBefore, client) - note.fromClientBefore;
+	// Below zero while a PROXY header of ours has not gone out.
+	const sent = link === NONE ? 0 : Math.max(0, at(table.sent, link));
+	journal.double(entry, 3, earlier + sent);
+	journal.double(entry, 4, ownBytes < 0 ? passedOn(core, client, note) : ownBytes);
+	journal.requestText(entry, 0, note.text, 0, note.text.length);
+	const long = core.longNames.get(client);
+	if (long !== undefined) journal.requestText(entry, note.text.length, long, 0, hostLength);
+	else journal.requestText(entry, note.text.length, table.name, client * NAME_BYTES, hostLength);
+	commit(core, client, entry);
+}
+
+/** Bytes of the answer: those that went, and the last ones, which may still wait for the client. */
+function passedOn(core: Core, client: number, note: Note): number {
+	const { table } = core;
+	const waiting =
+		at(table.chunk, client) === NONE ? 0 : at(table.chunkEnd, client) - at(table.chunkStart, client);
+	return at(table.sent, client) - note.toClientBefore + waiting;
+}
+
+function commit(core: Core, client: number, entry: number): void {
+	const { journal } = core;
+	journal.integer(entry, 1, at(core.table.listener, client));
+	journal.double(entry, 0, earlyId(core, client));
+	journal.double(entry, 2, core.nowMs);
+	if (journal.commit()) core.notify({ kind: "journal" });
+}
+
+/** The session's number, given before its end because a line of its requests names it. */
+function earlyId(core: Core, client: number): number {
+	const { ids } = core.requestLog;
+	const id = ids.get(client) ?? core.sessionId();
+	ids.set(client, id);
+	return id;
+}
+
+/** The session's number at its end, for its own line. */
+export function finalId(core: Core, client: number): number {
+	const { ids } = core.requestLog;
+	return (ids.size > 0 ? ids.get(client) : undefined) ?? core.sessionId();
+}

@@ -1,0 +1,192 @@
+/** A request whose head is whole: may it pass, and where does it go? */
+
+import { at } from "../../../parts/at.js";
+import { NONE } from "../../../parts/none.js";
+import { BAD_PATH, NO_CAUSE } from "../../../protocol/http/causes.js";
+import { FRAMING_LENGTH, FRAMING_NONE } from "../../../protocol/http/framing.js";
+import { mayDiffer } from "../../../protocol/http/path.js";
+import type { RequestHead } from "../../../protocol/http/request.js";
+import {
+	checkWebSocketRequest,
+	WEBSOCKET_MALFORMED,
+	WEBSOCKET_VALID,
+	WEBSOCKET_VERSION,
+} from "../../../protocol/http/upgrade.js";
+import { PROTOCOL_HTTP } from "../../../protocol/index.js";
+import { admitRequest } from "../../admission/admit.js";
+import type { Core } from "../../core.js";
+import { closeOwned } from "../../links/owned.js";
+import type { RouteRules } from "../../plan/route-rules.js";
+import {
+	BAD_REQUEST,
+	CLIENT_CLOSED,
+	LIMIT_BODY,
+	LIMIT_RATE,
+	LOOP,
+	NO_ROUTE,
+	REJECTED,
+} from "../../records/reasons.js";
+import { dial } from "../../steps/dial.js";
+import { answerAndClose } from "../../steps/refuse.js";
+import { describe, isMisdirected } from "../../steps/secure.js";
+import { EXCHANGES, NAME_BYTES, OURS, READABLE } from "../../table/table.js";
+import { answerRequest } from "./answer.js";
+import { KEEPS_CLIENT, REPEATABLE, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
+import { SAFE_METHODS } from "./finish.js";
+import { noteRequest } from "./log.js";
+
+/** The head at hand is whole: where does it go? */
+export function routeRequest(core: Core, client: number): void {
+	const { table, requestHead, exchanges, query } = core;
+	const listener = core.listenerOf(client);
+	const limits = listener.plan.http;
+	const { authority } = requestHead;
+	rememberRequest(core, client, limits.requestsPerConnection);
+	// What the connection's request before this one had.
+	core.tlsFailures.delete(client);
+	table.route[client] = NONE;
+	table.upstream[client] = NONE;
+	noteRequest(core, client, listener);
+	if (!admitRequest(core, client, limits)) {
+		answerRequest(core, client, 429, LIMIT_RATE);
+		return;
+	}
+
+	const webSocket = checkWebSocketRequest(core.kernel.memory, requestHead);
+	query.protocol = PROTOCOL_HTTP;
+	query.isWebSocket = webSocket === WEBSOCKET_VALID;
+	query.name = authority.host;
+	query.nameLength = authority.hostLength;
+	const isAmbiguous = tellPath(core, client);
+	query.family = at(table.family, client);
+	query.sourceOffset = client * 16;
+	describe(core, client, query);
+	if (isMisdirected(core, listener, client, authority.host, authority.hostLength)) {
+		answerAndClose(core, client, 421, BAD_REQUEST);
+		return;
+	}
+	const index = listener.router.match(query);
+	const route = listener.plan.routes[index];
+	if (route === undefined) {
+		answerRequest(core, client, 404, NO_ROUTE);
+		return;
+	}
+	if (isAmbiguous && route.upstream >= 0) {
+		// What the server takes it for may have another route, one that rejects it for instance.
+		core.counters.badRequest(BAD_PATH);
+		core.messageCause = BAD_PATH;
+		answerAndClose(core, client, 400, BAD_REQUEST);
+		return;
+	}
+	table.route[client] = route.slot;
+	core.counters.routed(route.slot);
+	if (route.upstream < 0) {
+		answerRequest(core, client, 403, REJECTED);
+		return;
+	}
+	if (requestHead.maxForwards === 0) {
+		answerRequest(core, client, 200, CLIENT_CLOSED);
+		return;
+	}
+	table.upstream[client] = route.upstream;
+	if ((at(table.flags, client) & OURS) !== 0) {
+		answerRequest(core, client, 508, LOOP);
+		return;
+	}
+	table.tried[client] = 0;
+	table.attempts[client] = 0;
+	table.dialledMs[client] = 0;
+	if (core.upstreams.get(route.upstream)?.plan.pool === null) {
+		// An upstream of bytes: from this request on the session is relayed, and what was peeked goes with it.
+		table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
+		closeOwned(core, client);
+		dial(core, client);
+		return;
+	}
+	const rules = listener.rules[index] as RouteRules; // one for each route
+	exchanges.rules[client] = rules;
+	const { bodyBytes } = rules;
+	if (requestHead.contentLength > bodyBytes) {
+		answerAndClose(core, client, 413, LIMIT_BODY);
+		return;
+	}
+	if (webSocket === WEBSOCKET_MALFORMED || webSocket === WEBSOCKET_VERSION) {
+		answerAndClose(core, client, webSocket === WEBSOCKET_VERSION ? 426 : 400, BAD_REQUEST);
+		return;
+	}
+	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
+	const framing = framingOf(requestHead);
+	exchanges.request.begin(client, framing, requestHead.contentLength, 0, bodyBytes);
+	if (framing === FRAMING_NONE && SAFE_METHODS.has(requestHead.method)) exchanges.set(client, REPEATABLE);
+	dial(core, client);
+}
+
+/**
+ * Reads the path at hand into `core.pathForm` where its form counts and may be another than was written. Returns why it
+ * is refused, or NO_CAUSE.
+ */
+export function readPath(core: Core, client: number): number {
+	const { router, plan } = core.listenerOf(client);
+	const { paths } = plan.http;
+	if (paths === "as_is" || (paths === "match" && !router.looksAtPaths) || !hasForm(core)) return NO_CAUSE;
+	const { pathForm, requestHead } = core;
+	pathForm.read(core.kernel.memory, requestHead.pathStart, requestHead.pathEnd);
+	const { hasNul, isMalformed, isNormal, isDoubtful } = pathForm;
+	// A request that goes on as it was written may be for a server that takes a lone `%` for itself.
+	const isRefused =
+		hasNul || (isMalformed && paths !== "match") || (paths === "strict" && (!isNormal || isDoubtful));
+	return isRefused ? BAD_PATH : NO_CAUSE;
+}
+
+/** Whether the path at hand is one that may differ from its normal form. */
+export function hasForm({ kernel, requestHead }: Core): boolean {
+	const { pathStart, pathEnd } = requestHead;
+	// `OPTIONS *` has none, and an absolute target may have a query alone.
+	return pathStart < pathEnd && mayDiffer(kernel.memory, pathStart, pathEnd);
+}
+
+/**
+ * What routes are matched against: the normal form, which was read just now, where it counts. True: the server is going
+ * to read the path as it was written, and may take a `..` in it for another path than is matched.
+ */
+function tellPath(core: Core, client: number): boolean {
+	const { query, requestHead, pathForm, kernel } = core;
+	const { router, plan } = core.listenerOf(client);
+	if (router.looksAtPaths && plan.http.paths !== "as_is" && hasForm(core)) {
+		query.path = pathForm.matched;
+		query.pathStart = 0;
+		query.pathEnd = pathForm.matchedLength;
+		return pathForm.isAmbiguous && plan.http.paths === "match";
+	}
+	query.path = kernel.memory;
+	query.pathStart = requestHead.pathStart;
+	query.pathEnd = requestHead.pathEnd;
+	return false;
+}
+
+/** What must be known of a request when its head is no longer at hand. */
+function rememberRequest(core: Core, client: number, requestsPerConnection: number): void {
+	const { exchanges, requestHead } = core;
+	exchanges.startedMs[client] = core.nowMs;
+	exchanges.method[client] = requestHead.method;
+	exchanges.requests[client] = at(exchanges.requests, client) + 1;
+	exchanges.headBytes[client] = framingOf(requestHead) === FRAMING_NONE ? requestHead.headLength : 0;
+	if (requestHead.versionMinor === 1) exchanges.set(client, SPEAKS_1_1);
+	const isLast = core.draining || at(exchanges.requests, client) >= requestsPerConnection;
+	if (requestHead.keepAlive && !isLast) exchanges.set(client, KEEPS_CLIENT);
+	keepName(core, client);
+}
+
+/** A body of no bytes is none. */
+function framingOf({ framing, contentLength }: RequestHead): number {
+	return framing === FRAMING_LENGTH && contentLength === 0 ? FRAMING_NONE : framing;
+}
+
+function keepName(core: Core, client: number): void {
+	const { table, requestHead } = core;
+	const { host, hostLength } = requestHead.authority;
+	table.nameLength[client] = hostLength;
+	core.longNames.delete(client);
+	if (hostLength > NAME_BYTES) core.longNames.set(client, host.slice(0, hostLength));
+	else for (let i = 0; i < hostLength; i++) table.name[client * NAME_BYTES + i] = at(host, i);
+}

@@ -1,0 +1,197 @@
+/** What the main thread sends a reactor: plain data, by message. A new plan never touches a live session. */
+import type { Cidr, PathMode, RouteConfig } from "../../config/config.js";
+import type { ServerOptions } from "../../kernel/openssl/server.js";
+import type { UpstreamPlan } from "../../upstream/plan.js";
+import type { HeldNumbers } from "../held.js";
+
+/** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
+export interface Policy {
+	readonly handshakeMs: number;
+	readonly connectMs: number;
+	readonly idleMs: number;
+	readonly stallMs: number;
+	readonly halfClosedMs: number;
+	/** Each session gets up to a tenth less. 0 = off. */
+	readonly lifetimeMs: number;
+	readonly silenceMs: number;
+	/** From a head's first byte to its last. */
+	readonly requestHeadMs: number;
+	/** From the end of a request to the beginning of its answer. */
+	readonly responseHeadMs: number;
+	/** Between two requests. */
+	readonly keepAliveMs: number;
+	/** A request's body comes at least so fast, where its route says nothing else; 0: it may pause. */
+	readonly bodyBytesPerSecond: number;
+	readonly keepaliveIdleSeconds: number;
+	readonly keepaliveIntervalSeconds: number;
+	readonly keepaliveProbes: number;
+	readonly userTimeoutMs: number;
+	readonly unsentBytes: number;
+	/** Sizes of an upstream socket's buffers; 0: the kernel tunes them. */
+	readonly sendBufferBytes: number;
+	readonly receiveBufferBytes: number;
+}
+
+export interface RoutePlan {
+	readonly conditions: RouteConfig;
+	/** Place in the counters; stable over reloads for a route that stays as it is. */
+	readonly slot: number;
+	/** Slot of the upstream, or -1: reject. */
+	readonly upstream: number;
+}
+
+export interface ListenerPlan {
+	/** Place in the counters; stable over reloads. */
+	readonly slot: number;
+	/** This reactor's listening socket. The main thread owns it, and closes it after `listenersClosed`. */
+	readonly fd: number;
+	/** Where it is bound. */
+	readonly port: number;
+	/** Sessions it may have, over all reactors. Infinity: no limit of its own. */
+	readonly connections: number;
+	readonly proxyRequired: boolean;
+	readonly trusted: readonly Cidr[];
+	readonly routes: readonly RoutePlan[];
+	/** Requests are read, because a route leads to an upstream that takes requests, or asks for what only a request has. */
+	readonly readsRequests: boolean;
+	/** How many of a million requests have a line in the log. */
+	readonly logRequests: number;
+	readonly http: HttpPlan;
+	/** Names that are terminated here; TLS of all others passes through. */
+	readonly tls: readonly TlsEntryPlan[];
+}
+
+/** A certificate and the names it is shown for. */
+export interface TlsEntryPlan {
+	/** Exact, `*.example.com` for one label, or `*` for whatever no other entry names, and for who names nothing. */
+	readonly names: readonly string[];
+	/** What is in the files. */
+	readonly server: ServerOptions;
+	/** Equal for equal contents: such an entry goes on over reloads. */
+	readonly identity: string;
+}
+
+/** What holds for requests. */
+export interface HttpPlan {
+	readonly requestsPerConnection: number;
+	/** Requests taken per second, of all clients and of one address; beyond, 429. Infinity: any number. */
+	readonly requestsPerSecond: number;
+	readonly requestsPerSecondPerSource: number;
+	/** Content that a request may have, where its route says nothing else; beyond, 413. Infinity: any amount. */
+	readonly requestBodyBytes: number;
+	/** Our name in Via; `null`: none is added. */
+	readonly via: Uint8Array | null;
+	/** Whose X-Forwarded-For is believed. */
+	readonly forwardedTrusted: readonly Cidr[];
+	readonly paths: PathMode;
+}
+
+export interface Plan {
+	readonly revision: number;
+	readonly policy: Policy;
+	/** Sessions over all reactors. */
+	readonly connections: number;
+	/** Connections beyond a limit that counts all clients are reset; otherwise they wait to be accepted. */
+	readonly resetsWhenFull: boolean;
+	/** `connections` is what the descriptors allow: then being full is pressure, and whoever has not said what it wants goes. */
+	readonly shedsWhenFull: boolean;
+	/** Per client address, and per second over all of them. Infinity: no limit. */
+	readonly connectionsPerSource: number;
+	readonly acceptsPerSecondPerSource: number;
+	readonly acceptsPerSecond: number;
+	/** Accepted descriptors from this number on say that only the reserve is left. */
+	readonly descriptorCeiling: number;
+	readonly logSessions: boolean;
+	/** Keys of TLS session tickets, the newest first; empty where nothing is terminated. */
+	readonly ticketKeys: readonly Uint8Array[];
+	/** The field that tells upstreams the subject of a client's certificate. */
+	readonly clientSubjectField: string | null;
+	readonly listeners: readonly ListenerPlan[];
+	readonly upstreams: readonly UpstreamPlan[];
+}
+
+/** Part of the plan that follows, which has too much of it for one message. */
+export interface PlanPart {
+	/** Slot of the listener whose routes and certificates these are; -1: of none. */
+	readonly listener: number;
+	readonly routes: readonly RoutePlan[];
+	readonly tls: readonly TlsEntryPlan[];
+	readonly upstreams: readonly UpstreamPlan[];
+}
+
+/** Main thread to reactor. Carried out in their order. */
+export type Command =
+	| { readonly kind: "part"; readonly part: PlanPart }
+	/** In force when the reactor says `applied`. */
+	| { readonly kind: "plan"; readonly plan: Plan }
+	/** A name was resolved anew. */
+	| { readonly kind: "upstream"; readonly upstream: UpstreamPlan }
+	/** Tickets are encrypted with another key from now on. */
+	| { readonly kind: "ticketKeys"; readonly keys: readonly Uint8Array[] }
+	/** Another reactor needs room and has nobody to close: close a share of those that have earned least. */
+	| { readonly kind: "makeRoom"; readonly unrecognizedOnly: boolean }
+	/** Close those that have earned least until so many bytes are free. */
+	| { readonly kind: "shedMemory"; readonly bytes: number }
+	/** Say, as `held`, which numbers this reactor still uses: some have run out. */
+	| { readonly kind: "held" }
+	/** Add up what the kernel holds for this reactor's sockets, and say `measured`. */
+	| { readonly kind: "measure" }
+	/** Stop accepting (what waits in the accept queues is still taken), and say when no session is left. */
+	| { readonly kind: "drain" }
+	/** Close what is left as `drained` and end. */
+	| { readonly kind: "stop" };
+
+/** Reactor to main thread. */
+export type Notice =
+	| { readonly kind: "applied"; readonly revision: number }
+	| { readonly kind: "listenersClosed" }
+	| { readonly kind: "drained" }
+	/** The journal has its first record after a quiet time, or is half full. */
+	| { readonly kind: "journal" }
+	/** Places or descriptors have run out, and this reactor has nobody to close for them. */
+	| { readonly kind: "pressure"; readonly unrecognizedOnly: boolean }
+	| { readonly kind: "measured" }
+	| { readonly kind: "held"; readonly numbers: HeldNumbers }
+	/** Something that an operator should read. */
+	| { readonly kind: "log"; readonly level: "warn" | "error"; readonly message: string }
+	| { readonly kind: "stopped" };
+
+export type TurnClock = "wall" | "cpu";
+
+/** What a reactor's thread is started with. */
+export interface ReactorOptions extends SharedByAll, SharedWithMain {
+	readonly index: number;
+	readonly reactors: number;
+	/** Sessions this reactor may have at once. */
+	readonly sessions: number;
+	/** This reactor's share of `limits.buffered_bytes`: what waits in chunks and pipes. */
+	readonly bufferedBytes: number;
+	/** Pipes this reactor may have open at once; each is two descriptors. */
+	readonly pipes: number;
+	readonly wakeFd: number;
+	/** What turns are measured by: the time that passes (default), or the processor time that the thread has, which costs more. */
+	readonly turnClock?: TurnClock;
+	/** News that is heard in a turn. Default: 64. */
+	readonly eventsPerTurn?: number;
+	/** What its thread waits at; opened and closed by the main thread, as `wakeFd` is. */
+	readonly epollFd: number;
+}
+
+/** Memory that all reactors share with each other and with the main thread. */
+export interface SharedByAll {
+	readonly board: SharedArrayBuffer;
+	/** Int32: sessions alive, 1 when the process is ending without having stopped them, sessions by listener. */
+	readonly live: SharedArrayBuffer;
+	readonly sources: { readonly places: number; readonly buffer: SharedArrayBuffer };
+	readonly owners: { readonly limit: number; readonly buffer: SharedArrayBuffer };
+	/** Upstream connections that may lead back here, of all reactors. */
+	readonly loops: SharedArrayBuffer;
+}
+
+/** Memory that one reactor writes and the main thread reads. */
+export interface SharedWithMain {
+	readonly counters: SharedArrayBuffer;
+	readonly journal: SharedArrayBuffer;
+	readonly table: SharedArrayBuffer;
+	readonly pipeEnds: SharedArrayBuffer;
+}

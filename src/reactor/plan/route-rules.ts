@@ -1,0 +1,45 @@
+/**
+ * What a route does with the requests that take it, prepared once for each plan. A request keeps the rules of the plan
+ * that routed it: a reload that leads its route elsewhere must not give one upstream's fields to another.
+ */
+import type { RouteRequests } from "../../config/config.js";
+import { FieldEdits, NO_EDITS } from "../../protocol/http/edits.js";
+import type { Pieces } from "../../route/pieces.js";
+import type { ListenerPlan } from "./plan.js";
+
+export class RouteRules {
+	readonly request: FieldEdits;
+	readonly response: FieldEdits;
+	/** Content that a request may have. */
+	readonly bodyBytes: number;
+	/** How fast it must come; 0: it may pause; `null`: as the session's policy has it. */
+	readonly bodyBytesPerSecond: number | null;
+	/** The name that goes into Via, in both directions; `null`: none does. */
+	readonly via: Uint8Array | null;
+
+	constructor(requests: RouteRequests | null, { requestBodyBytes, via }: ListenerPlan["http"]) {
+		this.via = via;
+		if (requests === null) {
+			this.request = NO_EDITS;
+			this.response = NO_EDITS;
+			this.bodyBytes = requestBodyBytes;
+			this.bodyBytesPerSecond = null;
+			return;
+		}
+		const { requestHeaders, responseHeaders, bodyBytes } = requests;
+		this.request = new FieldEdits(requestHeaders.set, requestHeaders.remove);
+		this.response = new FieldEdits(responseHeaders.set, responseHeaders.remove);
+		this.bodyBytes = bodyBytes ?? Number.POSITIVE_INFINITY;
+		this.bodyBytesPerSecond = requests.bodyBytesPerSecond;
+	}
+}
+
+const RULES_PER_PIECE = 64;
+
+/** Of all routes of a listener, in their order. */
+export function* rulesOfRoutes({ routes, http }: ListenerPlan): Pieces<RouteRules[]> {
+	const rules: RouteRules[] = [];
+	for (const { conditions } of routes)
+		if (rules.push(new RouteRules(conditions.requests, http)) % RULES_PER_PIECE === 0) yield;
+	return rules;
+}

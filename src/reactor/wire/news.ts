@@ -1,0 +1,22 @@
+/** What an event says about what can be read. Edges are told once, so flags of the row remember them. */
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLPRI, EPOLLRDHUP } from "../../kernel/constants.js";
+import { at } from "../../parts/at.js";
+import type { Core } from "../core.js";
+import { BULK, ENDING, READABLE, URGENT } from "../table/table.js";
+
+const ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
+/** Bytes, an end or an error. */
+export const SAYS_SOMETHING = EPOLLIN | EPOLLPRI | ENDS;
+
+/** Returns the row's flags with what the event says. */
+export function noteNews(core: Core, slot: number, events: number): number {
+	const { flags } = core.table;
+	let mine = at(flags, slot);
+	if ((events & SAYS_SOMETHING) === 0) return mine;
+	mine |= (events & ENDS) === 0 ? READABLE : READABLE | ENDING;
+	// A splice would stop at the mark.
+	if ((events & EPOLLPRI) !== 0) mine = (mine | URGENT) & ~BULK;
+	flags[slot] = mine;
+	return mine;
+}

@@ -1,0 +1,72 @@
+/**
+ * Options of upstream sockets, and the one of clients' that changes. Accepted sockets inherit theirs from the
+ * listener; one that connects must be given each by a call, so those that only lasting sessions need wait until a
+ * session lasts.
+ */
+import {
+	IPPROTO_TCP,
+	SO_KEEPALIVE,
+	SO_RCVBUF,
+	SO_RCVLOWAT,
+	SO_SNDBUF,
+	SOL_SOCKET,
+	TCP_KEEPCNT,
+	TCP_KEEPIDLE,
+	TCP_KEEPINTVL,
+	TCP_NODELAY,
+	TCP_NOTSENT_LOWAT,
+	TCP_USER_TIMEOUT,
+} from "../../kernel/constants.js";
+import type { Kernel } from "../../kernel/kernel.js";
+import { at } from "../../parts/at.js";
+import type { Core } from "../core.js";
+import type { Policy } from "../plan/plan.js";
+import { LOW_WATER } from "../table/table.js";
+
+/** The next byte is news again, however much a hello was waited for. A negative errno when the kernel refuses. */
+export function lowerWater(core: Core, client: number): number {
+	const { table, kernel } = core;
+	const flags = at(table.flags, client);
+	if ((flags & LOW_WATER) === 0) return 0;
+	table.flags[client] = flags & ~LOW_WATER;
+	return kernel.setOption(at(table.fd, client), SOL_SOCKET, SO_RCVLOWAT, 1);
+}
+
+/** Before it connects: what decides how it connects, and what its first bytes need. */
+export function setFirstOptions(kernel: Kernel, fd: number, policy: Policy): void {
+	kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (policy.sendBufferBytes > 0) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, policy.sendBufferBytes);
+	if (policy.receiveBufferBytes > 0) kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, policy.receiveBufferBytes);
+}
+
+/**
+ * For a session that lasts: dead peers are found, and what the kernel holds is bounded. A Unix socket refuses
+ * most of it, and needs none: its peer cannot vanish unseen.
+ */
+export function setLastingOptions(kernel: Kernel, fd: number, policy: Policy): void {
+	kernel.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, policy.keepaliveIdleSeconds);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, policy.keepaliveIntervalSeconds);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, policy.keepaliveProbes);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, policy.userTimeoutMs);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, policy.unsentBytes);
+}
+
+/** Room for a head beside what the kernel may still hold of the bytes before it. */
+const WINDOW_BYTES = 128 * 1024;
+
+/**
+ * Peeked bytes stay in the kernel, in buffers that they may share with bytes that were taken long ago: a few of them
+ * can keep the receive buffer full, and the window shut, so that the rest of their head could never come. The kernel
+ * grows the buffer of a socket that waits for more than it has; where a size was configured, it is told to.
+ */
+export function widenWindow(core: Core, slot: number): void {
+	const { kernel, table } = core;
+	const fd = at(table.fd, slot);
+	if (core.policyOf(table.clientOf(slot)).receiveBufferBytes > 0) {
+		kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, WINDOW_BYTES);
+		return;
+	}
+	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, WINDOW_BYTES);
+	kernel.setOption(fd, SOL_SOCKET, SO_RCVLOWAT, 1);
+}
