@@ -1,8 +1,8 @@
 /** What every row works with: the systems, the load, and how to put them into alternating rounds. */
 
-import { type CertificateFiles, makeCertificate } from "../src/drill/certificate.js";
-import { type CpuReading, cpuNs, readCpu } from "../src/drill/proc.js";
-import { temporaryDirectory } from "../src/drill/processes.js";
+import { type CertificateFiles, makeCertificate } from "../src/rig/certificate.js";
+import { type CpuReading, cpuNs, readCpu } from "../src/rig/proc.js";
+import { temporaryDirectory } from "../src/rig/processes.js";
 import type { Figure } from "./figure.js";
 import { type BackendPorts, Generator, startBackend } from "./load/driver.js";
 import { SNI_NAMES, TLS_NAME } from "./load/wire.js";

@@ -7,8 +7,8 @@
  * Everything happens on 127.0.0.1. Progress goes to standard error, the report to standard output.
  */
 import { writeFileSync } from "node:fs";
-import { endAll, installCleanup } from "../src/drill/processes.js";
 import { raiseDescriptorLimit } from "../src/kernel/sockets.js";
+import { endAll, installCleanup } from "../src/rig/processes.js";
 import { Bench } from "./bench.js";
 import type { Figure } from "./figure.js";
 import { readOptions, USAGE, UsageError } from "./options.js";

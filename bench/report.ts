@@ -1,6 +1,6 @@
 /** The results: as one value for machines, and from that as Markdown for people. */
 
-import { HAS_SCHEDSTAT } from "../src/drill/proc.js";
+import { HAS_SCHEDSTAT } from "../src/rig/proc.js";
 import type { Bench, Row } from "./bench.js";
 import { type Figure, median, type Target } from "./figure.js";
 import { describeMachine, type Machine } from "./machine.js";

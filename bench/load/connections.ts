@@ -1,8 +1,9 @@
 /** Opening and closing many connections to one port of 127.0.0.1. */
-import { startConnect } from "../../src/drill/connect.js";
+
 import { EPOLLIN, EPOLLOUT, errorName } from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
+import { startConnect } from "../../src/rig/connect.js";
 import { Deadline } from "./deadline.js";
 
 /** Handshakes in flight: well below every backlog here (4096), so that no SYN is dropped and retried a second later. */

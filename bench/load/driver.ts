@@ -1,7 +1,7 @@
 /** The bench's end of its two helpers: the backend and the generator, each a process. */
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type OwnedProcess, ownProcess } from "../../src/drill/processes.js";
+import { type OwnedProcess, ownProcess } from "../../src/rig/processes.js";
 import type { Answer, CommandName, Commands } from "./commands.js";
 
 export interface BackendPorts {

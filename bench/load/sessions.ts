@@ -5,9 +5,9 @@
  * neither the generator nor the proxies run out of ephemeral ports (28,000 here, 60 s each).
  */
 
-import { startConnect } from "../../src/drill/connect.js";
 import { EAGAIN, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, errorName } from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
+import { startConnect } from "../../src/rig/connect.js";
 import { loopback } from "./connections.js";
 import { Deadline } from "./deadline.js";
 import { ANSWER_BYTES } from "./wire.js";

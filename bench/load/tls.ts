@@ -2,13 +2,14 @@
  * TLS clients, by the OpenSSL that Node carries, on the generator's own loop: a fraction of what Node's streams
  * would cost, so that the two cores are left to the system under test.
  */
-import { startConnect } from "../../src/drill/connect.js";
+
 import { EPOLLIN, EPOLLOUT, errorName } from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
 import type { ClientContext } from "../../src/kernel/openssl/client.js";
 import { newTicketKey } from "../../src/kernel/openssl/tickets.js";
 import { FAILED, TRUNCATED, WANT_READ } from "../../src/kernel/openssl/tls.js";
 import { Openssl } from "../../src/kernel/openssl.js";
+import { startConnect } from "../../src/rig/connect.js";
 import { loopback } from "./connections.js";
 import { Deadline } from "./deadline.js";
 import { REQUEST_BYTES, RESPONSE_BYTES, request, TLS_AGREED, TLS_NAME } from "./wire.js";

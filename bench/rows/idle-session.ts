@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { countDescriptors, type Memory, readMemory } from "../../src/drill/proc.js";
+import { countDescriptors, type Memory, readMemory } from "../../src/rig/proc.js";
 import type { Bench, Row } from "../bench.js";
 import { Figure, type Target } from "../figure.js";
 import type { Generator } from "../load/driver.js";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { ownProcess, temporaryDirectory } from "../../src/drill/processes.js";
+import { ownProcess, temporaryDirectory } from "../../src/rig/processes.js";
 import type { Bench, Row } from "../bench.js";
 import { Figure } from "../figure.js";
 

@@ -1,4 +1,4 @@
-import { captureHello } from "../../src/drill/hello.js";
+import { captureHello } from "../../src/rig/hello.js";
 import type { Bench, Row } from "../bench.js";
 import { Figure } from "../figure.js";
 import { ANSWER_BYTES, SNI_NAMES } from "../load/wire.js";

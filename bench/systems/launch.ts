@@ -3,8 +3,8 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { family } from "../../src/drill/proc.js";
-import { ownProcess, stopProcess, temporaryDirectory } from "../../src/drill/processes.js";
+import { family } from "../../src/rig/proc.js";
+import { ownProcess, stopProcess, temporaryDirectory } from "../../src/rig/processes.js";
 import { RESPONSE_BYTES, request } from "../load/wire.js";
 import type { Assignment, Running, System } from "./system.js";
 

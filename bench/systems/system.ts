@@ -1,6 +1,6 @@
 /** A system under test: how to find it, start it and stop it. One file per system in this folder. */
 
-import type { CertificateFiles } from "../../src/drill/certificate.js";
+import type { CertificateFiles } from "../../src/rig/certificate.js";
 
 export type Role = "relay" | "sni" | "bulk" | "http" | "tls" | "tlsOnce";
 

@@ -5,8 +5,8 @@
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { cpuNs, readCpu, residentBytes } from "../../src/drill/proc.js";
-import { endAll, installCleanup, ownProcess } from "../../src/drill/processes.js";
+import { cpuNs, readCpu, residentBytes } from "../../src/rig/proc.js";
+import { endAll, installCleanup, ownProcess } from "../../src/rig/processes.js";
 import { upstreamsOf } from "../bench.js";
 import { median } from "../figure.js";
 import { startBackend } from "../load/driver.js";

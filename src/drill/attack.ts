@@ -1,5 +1,5 @@
 /** An attack, as data: the drill writes it, the attackers' process (crowd.ts) carries it out. */
-import type { Spread } from "./percentile.js";
+import type { Spread } from "../rig/percentile.js";
 
 export interface Attack {
 	/** Where to: IPv4. */

@@ -14,8 +14,9 @@ import {
 } from "../kernel/constants.js";
 import { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
+import { startConnect } from "../rig/connect.js";
+import { PlainWire, TlsWire, type Wire } from "../rig/wire.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
-import { startConnect } from "./connect.js";
 import { LATENESS } from "./lateness.js";
 import { parseIpv4 } from "./loopback.js";
 import {
@@ -28,7 +29,6 @@ import {
 } from "./messages.js";
 import { judgeResponse } from "./response.js";
 import { fromBase64 } from "./traffic.js";
-import { PlainWire, TlsWire, type Wire } from "./wire.js";
 
 /** A user would have given up by then. */
 const TIMEOUT_MS = 3000;

@@ -1,7 +1,7 @@
 /** Configurations of the gateways that drills attack, one for each kind of listener. */
-import { makeCertificate } from "./certificate.js";
+import { makeCertificate } from "../rig/certificate.js";
+import { temporaryDirectory } from "../rig/processes.js";
 import type { ListenerAddresses } from "./drill.js";
-import { temporaryDirectory } from "./processes.js";
 import { NAMES } from "./traffic.js";
 import type { DrillPorts } from "./upstream-ports.js";
 

@@ -19,15 +19,15 @@ import {
 } from "../kernel/constants.js";
 import type { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
+import { tryConnect } from "../rig/connect.js";
+import { spread } from "../rig/percentile.js";
+import { MixedWire, PlainWire, TlsWire, type Wire } from "../rig/wire.js";
 import type { Attack, AttackReport, AttackStatus, End } from "./attack.js";
-import { tryConnect } from "./connect.js";
 import { parseIpv4 } from "./loopback.js";
 import { mutate, seeded } from "./mutate.js";
 import { Part } from "./part.js";
-import { spread } from "./percentile.js";
 import { scriptOf } from "./script.js";
 import { fromBase64 } from "./traffic.js";
-import { MixedWire, PlainWire, TlsWire, type Wire } from "./wire.js";
 
 /** Edge-triggered, so that one epoll_ctl serves a connection: "established", then "ended". */
 const INTEREST = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;

@@ -2,7 +2,7 @@
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { INSPECTOR_FLAGS } from "../kernel/inspector-signal.js";
-import { isEnding, type OwnedProcess, ownProcess, stopProcess } from "./processes.js";
+import { isEnding, type OwnedProcess, ownProcess, stopProcess } from "../rig/processes.js";
 
 /** A helper answers at once; only a machine that stands still is slower. */
 const ANSWER_MS = 30_000;

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { print } from "../kernel/print.js";
 import { raiseDescriptorLimit } from "../kernel/sockets.js";
+import { endAll, installCleanup } from "../rig/processes.js";
 import { toSvg } from "./chart.js";
 import { DRILLS } from "./drills/index.js";
 import { Helper } from "./helper.js";
@@ -10,7 +11,6 @@ import { type MemoryGroup, makeMemoryGroup } from "./memory-group.js";
 import type { UpstreamOrder } from "./messages.js";
 import { type Link, makeLink } from "./network-namespace.js";
 import { type DrillArguments, type DrillOptions, DrillUsageError, readOptions } from "./options.js";
-import { endAll, installCleanup } from "./processes.js";
 import { pathOf } from "./programs.js";
 import { Progress } from "./progress.js";
 import { toText } from "./report.js";

@@ -1,7 +1,8 @@
 /** From what was seen to numbers: each has a name, by which thresholds call it. `null`: it could not be measured. */
+
+import { type Spread, spread } from "../rig/percentile.js";
 import { countLate } from "./lateness.js";
 import type { Attempt } from "./messages.js";
-import { type Spread, spread } from "./percentile.js";
 import type { Phase, PhaseName, Recording } from "./run.js";
 import type { Sample } from "./sampler.js";
 

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { atEnd } from "./processes.js";
+import { atEnd } from "../rig/processes.js";
 
 export interface MemoryGroup {
 	readonly limitBytes: number;

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { atEnd } from "./processes.js";
+import { atEnd } from "../rig/processes.js";
 
 export interface Link {
 	/** Address of the end on this side. */

@@ -9,11 +9,11 @@ import { EAGAIN, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } fr
 import { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
 import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
+import { tryConnect } from "../rig/connect.js";
+import { spread } from "../rig/percentile.js";
 import { Channel, ORDERS_SLOT } from "./channel.js";
-import { tryConnect } from "./connect.js";
 import { parseIpv4 } from "./loopback.js";
 import type { RelayNews, RelayOrder } from "./messages.js";
-import { spread } from "./percentile.js";
 
 const SCRATCH_BYTES = 64 * 1024;
 /** Small, so that what the target sends into the hole soon waits on the target's side. */

@@ -1,12 +1,12 @@
 /** What a drill came to: everything that --json prints, and what report and chart are made of. */
 import { cpus, release } from "node:os";
+import { percentile } from "../rig/percentile.js";
 import type { AttackReport } from "./attack.js";
 import { noiseInCalm } from "./calm.js";
 import type { ListenerKind } from "./drill.js";
 import { setting } from "./kernel-tables.js";
 import { type ClientFigures, clientFigures, type Measures, measure, samplesIn } from "./measures.js";
 import type { DrillOptions, Machine } from "./options.js";
-import { percentile } from "./percentile.js";
 import type { Phase, PhaseName, Recording } from "./run.js";
 import { SAMPLE_MS, type Sample } from "./sampler.js";
 import { type Judgement, judge, type Outcome, outcomeOf } from "./verdict.js";

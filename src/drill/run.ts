@@ -8,13 +8,13 @@
  * The good client and the sampler run from the first phase to the last.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { isAlive } from "../rig/proc.js";
 import type { Assault, AssaultReport, Scene } from "./assault.js";
 import type { AttackEnding, ListenerKind, Plan } from "./drill.js";
 import { Helper } from "./helper.js";
 import type { MemoryGroup, MemoryGroupFigures } from "./memory-group.js";
 import type { Attempt, ClientAsk, ClientNews, ClientOrder } from "./messages.js";
 import type { Link } from "./network-namespace.js";
-import { isAlive } from "./proc.js";
 import type { Progress } from "./progress.js";
 import { monotonicMs, type Sample, Sampler, takeSample } from "./sampler.js";
 import type { Target, TargetKind } from "./target.js";

@@ -1,8 +1,8 @@
 /** Looks at the target four times a second, from outside: it costs the target no descriptor of its own and hardly any time. */
 
+import { countDescriptors, type MachineCpu, readCpu, readMachineCpu, residentBytes } from "../rig/proc.js";
 import type { AttackStatus } from "./attack.js";
 import { listenQueue, tcpMemoryBytes } from "./kernel-tables.js";
-import { countDescriptors, type MachineCpu, readCpu, readMachineCpu, residentBytes } from "./proc.js";
 import type { Target, TargetMetrics } from "./target.js";
 
 export const SAMPLE_MS = 250;

@@ -2,9 +2,9 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { join } from "node:path";
+import { type OwnedProcess, ownProcess, stopProcess, temporaryDirectory } from "../rig/processes.js";
 import type { Assault, AssaultReport, Scene } from "./assault.js";
 import type { AttackStatus } from "./attack.js";
-import { type OwnedProcess, ownProcess, stopProcess, temporaryDirectory } from "./processes.js";
 import { pathOf } from "./programs.js";
 import { NAMES } from "./traffic.js";
 

@@ -1,7 +1,8 @@
 /** Several attacks at once, each in a process of its own, as one. */
+
+import type { Spread } from "../rig/percentile.js";
 import type { Assault, AssaultReport, Attackers } from "./assault.js";
 import type { AttackReport, AttackStatus, End } from "./attack.js";
-import type { Spread } from "./percentile.js";
 
 export interface NamedAttackers {
 	/** Before the measures of all who have it. */

@@ -2,7 +2,7 @@
  * What crosses the wire in a drill. Clients say a TLS hello or an HTTP request; the name in it chooses what the
  * upstream does with them.
  */
-import { captureHello } from "./hello.js";
+import { captureHello } from "../rig/hello.js";
 
 export const NAMES = {
 	/** Answered at once. */

@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { noiseInCalm } from "../../src/drill/calm.js";
 import type { Attempt } from "../../src/drill/messages.js";
 import { readOptions } from "../../src/drill/options.js";
-import { readMachineCpu } from "../../src/drill/proc.js";
 import { toText } from "../../src/drill/report.js";
 import { conclude } from "../../src/drill/result.js";
+import { readMachineCpu } from "../../src/rig/proc.js";
 import { recording } from "./recordings.js";
 
 /** Calm lasts from 10,000 to 11,000 ms, with 50 attempts. */

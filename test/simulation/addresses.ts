@@ -1,5 +1,5 @@
 /** Addresses that simulated clients come from, or that a PROXY header names: few, so that limits for one are met. */
-import type { Random } from "./random.js";
+import type { Random } from "../../src/rig/random.js";
 
 export interface ClientAddress {
 	/** As the kernel gives it: 4 or 16 bytes. */

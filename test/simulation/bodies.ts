@@ -1,6 +1,7 @@
 /** Bodies of scripted messages: they say again and again whose they are. */
+
+import type { Random } from "../../src/rig/random.js";
 import { Chunks } from "./chunks.js";
-import type { Random } from "./random.js";
 
 /** As a message's head announces it. */
 export type Framing = "none" | "length" | "chunked" | "close";

@@ -2,10 +2,10 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../../src/kernel/constants.js";
 import type { Policy } from "../../src/reactor/plan/plan.js";
 import { FREE } from "../../src/reactor/table/table.js";
+import type { Random } from "../../src/rig/random.js";
 import type { ClientAddress } from "./addresses.js";
 import type { HttpClient } from "./http-client.js";
 import type { HttpServer } from "./http-server.js";
-import type { Random } from "./random.js";
 import type { SimulatedSession } from "./simulated-tls.js";
 import type { Stream } from "./stream.js";
 

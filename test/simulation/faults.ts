@@ -1,5 +1,5 @@
 /** How the simulated kernel misbehaves: probabilities, each of something that a real one may do. */
-import type { Random } from "./random.js";
+import type { Random } from "../../src/rig/random.js";
 
 export interface Faults {
 	/** A call that may be interrupted is. */

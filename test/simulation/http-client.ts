@@ -1,6 +1,7 @@
 /** A client that sends requests, and what it knows of their answers: of each only what was sent to it. */
+
+import type { Random } from "../../src/rig/random.js";
 import { HeadReader } from "./heads.js";
-import type { Random } from "./random.js";
 import type { ScriptedRequest } from "./requests.js";
 import type { ScriptedResponse } from "./responses.js";
 

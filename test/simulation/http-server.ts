@@ -1,9 +1,9 @@
 /** An upstream connection that takes requests: what it was sent, and how it answers, if at all. */
 import { ECONNRESET } from "../../src/kernel/constants.js";
+import type { Random } from "../../src/rig/random.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { HeadReader } from "./heads.js";
 import type { HttpClient } from "./http-client.js";
-import type { Random } from "./random.js";
 import type { ScriptedRequest } from "./requests.js";
 import { interimResponse, randomResponse, type ScriptedResponse } from "./responses.js";
 import type { SimulatedKernel } from "./simulated-kernel.js";

@@ -12,13 +12,13 @@ import {
 import { familyAt } from "../../src/kernel/sockaddr.js";
 import { at } from "../../src/parts/at.js";
 import type { ListenerPlan } from "../../src/reactor/plan/plan.js";
+import type { Random } from "../../src/rig/random.js";
 import { type ClientAddress, NOWHERE, randomAddress } from "./addresses.js";
 import { type Fate, type SimulatedListener, SimulatedSocket, type Temper } from "./descriptors.js";
 import { HttpClient } from "./http-client.js";
 import { HttpServer, type Responses } from "./http-server.js";
 import { ADDRESS_COUNT, isTerminated, type Traits } from "./plans.js";
 import { choose, NOTHING, type Prologue, proxied, secured, withoutRequests } from "./prologues.js";
-import type { Random } from "./random.js";
 import { randomRequests } from "./requests.js";
 import type { OtherEnds, SimulatedKernel } from "./simulated-kernel.js";
 import { Stream } from "./stream.js";

@@ -10,9 +10,9 @@ import type {
 	RoutePlan,
 	TlsEntryPlan,
 } from "../../src/reactor/plan/plan.js";
+import type { Random } from "../../src/rig/random.js";
 import type { AddressPlan, PoolPlan, UpstreamPlan } from "../../src/upstream/plan.js";
 import { NO_LIMITS, NO_REQUESTS } from "../reactor/no-limits.js";
-import type { Random } from "./random.js";
 
 export const UPSTREAMS = 3;
 export const LISTENERS = 3;

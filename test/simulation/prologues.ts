@@ -1,8 +1,8 @@
 /** What simulated clients begin with: recorded hellos, whole, cut or broken, and what is no hello at all. */
 import { PROTOCOL_OTHER, PROTOCOL_UNKNOWN, writeProxyV1, writeProxyV2 } from "../../src/protocol/index.js";
+import type { Random } from "../../src/rig/random.js";
 import { latin1, sample, sampleNames } from "../protocol/samples.js";
 import { type ClientAddress, randomNamed } from "./addresses.js";
-import type { Random } from "./random.js";
 
 const HELLOS: readonly Uint8Array[] = ["tls-", "http-", "ssh-", "h2c-"].flatMap((prefix) =>
 	sampleNames(prefix).map(sample),

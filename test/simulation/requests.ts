@@ -1,8 +1,9 @@
 /** What scripted clients ask: each request says in a field and in its content which it is. */
+
+import type { Random } from "../../src/rig/random.js";
 import { chunked, content, type Framing, randomLength } from "./bodies.js";
 import type { Chunks } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";
-import type { Random } from "./random.js";
 
 export interface ScriptedRequest {
 	readonly id: string;

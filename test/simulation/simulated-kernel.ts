@@ -24,6 +24,7 @@ import {
 import type { Kernel } from "../../src/kernel/kernel.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { at } from "../../src/parts/at.js";
+import type { Random } from "../../src/rig/random.js";
 import {
 	type Descriptor,
 	type SimulatedListener,
@@ -34,7 +35,6 @@ import {
 } from "./descriptors.js";
 import type { Faults, Mutant } from "./faults.js";
 import { noteOption } from "./options.js";
-import type { Random } from "./random.js";
 import { SimulatedReadiness } from "./simulated-readiness.js";
 import type { Stream } from "./stream.js";
 import { operation, type Trace, violated } from "./trace.js";

@@ -6,9 +6,9 @@
 import { ENOMEM, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLOUT } from "../../src/kernel/constants.js";
 import type { Readiness } from "../../src/kernel/kernel.js";
 import { at } from "../../src/parts/at.js";
+import type { Random } from "../../src/rig/random.js";
 import type { Watched } from "./descriptors.js";
 import type { Faults, Mutant } from "./faults.js";
-import type { Random } from "./random.js";
 import { operation, type Trace, violated } from "./trace.js";
 
 /** The reactor begins with its wake-up; without it nothing could be tested. */

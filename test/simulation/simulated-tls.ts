@@ -21,8 +21,8 @@ import {
 	WANT_READ,
 	WANT_WRITE,
 } from "../../src/kernel/openssl/tls.js";
+import type { Random } from "../../src/rig/random.js";
 import type { SimulatedSocket } from "./descriptors.js";
-import type { Random } from "./random.js";
 import type { SimulatedKernel } from "./simulated-kernel.js";
 import { operation, type Trace, violated } from "./trace.js";
 

@@ -3,7 +3,7 @@
  * answers. What follows is never stored: a random pattern from a place of the stream's own, so that a byte that is
  * lost, doubled, moved or of another stream is a byte that differs.
  */
-import { Random } from "./random.js";
+import { Random } from "../../src/rig/random.js";
 
 const PATTERN_BYTES = 1 << 20;
 const PATTERN = pattern();

@@ -1,7 +1,7 @@
+import { captureHello } from "../../rig/hello.js";
 import { type AttackOnScene, attackersOf, type Scene } from "../assault.js";
 import { tlsConfig, webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
-import { captureHello } from "../hello.js";
 import { ATTACKERS_GONE, GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { Together } from "../together.js";
 import { keptRequest, NAMES, upload } from "../traffic.js";

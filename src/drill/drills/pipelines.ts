@@ -1,7 +1,7 @@
+import { captureHello } from "../../rig/hello.js";
 import { attackersOf } from "../assault.js";
 import { mixedConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
-import { captureHello } from "../hello.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { NAMES } from "../traffic.js";
 

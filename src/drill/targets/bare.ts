@@ -1,7 +1,7 @@
 /** The unprotected server of the comparison: what one writes first with Node's `net`, or its `http`. */
 import { fileURLToPath } from "node:url";
 import { INSPECTOR_FLAGS } from "../../kernel/inspector-signal.js";
-import { ownProcess, stopProcess } from "../processes.js";
+import { ownProcess, stopProcess } from "../../rig/processes.js";
 import type { Target } from "../target.js";
 import type { UpstreamPorts } from "../upstream-ports.js";
 import { Output, withLimit } from "./output.js";

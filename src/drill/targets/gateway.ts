@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { INSPECTOR_FLAGS } from "../../kernel/inspector-signal.js";
-import { ownProcess, stopProcess, temporaryDirectory } from "../processes.js";
+import { ownProcess, stopProcess, temporaryDirectory } from "../../rig/processes.js";
 import type { Target } from "../target.js";
 import { MetricsReader } from "./metrics.js";
 import { Output, withLimit } from "./output.js";

@@ -1,6 +1,6 @@
 /** What a target of the drill's own prints, and the wait for the line that says it is ready. */
 import { createInterface } from "node:readline";
-import { isEnding, type OwnedProcess } from "../processes.js";
+import { isEnding, type OwnedProcess } from "../../rig/processes.js";
 
 const READY_MS = 20_000;
 /** Lines kept for whoever reads about a failure. */

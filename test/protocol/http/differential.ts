@@ -15,7 +15,7 @@ import { parseRequest, RequestHead, refusalOfMethod } from "../../../src/protoco
 import { parseResponse, ResponseHead } from "../../../src/protocol/http/response.js";
 import { TrailerSection } from "../../../src/protocol/http/trailers.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../../../src/protocol/verdict.js";
-import { Random } from "../../simulation/random.js";
+import { Random } from "../../../src/rig/random.js";
 import { generate } from "./generator.js";
 import { Llhttp } from "./llhttp.js";
 

@@ -1,5 +1,5 @@
 /** Messages for the fuzzer: valid ones from the grammar, with what attackers write mixed in, then mutated. */
-import type { Random } from "../../simulation/random.js";
+import type { Random } from "../../../src/rig/random.js";
 
 const METHODS = ["GET", "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE"];
 const ODD_METHODS = [

@@ -14,7 +14,7 @@ import {
 	writeResponseHead,
 } from "../../../src/protocol/http/rewrite.js";
 import { COMPLETE } from "../../../src/protocol/index.js";
-import { Random } from "../../simulation/random.js";
+import { Random } from "../../../src/rig/random.js";
 import { latin1 } from "../samples.js";
 import { generate } from "./generator.js";
 import { Llhttp } from "./llhttp.js";

@@ -1,4 +1,4 @@
-/** A real ClientHello, as this Node's OpenSSL sends it. Nobody decrypts in drills and bench, so its first flight is all they need. */
+/** A real ClientHello, as this Node's OpenSSL sends it. Where nobody decrypts, its first flight is all that is needed. */
 import { Duplex } from "node:stream";
 import { connect } from "node:tls";
 

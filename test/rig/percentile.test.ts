@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { percentile, spread } from "../../src/drill/percentile.js";
+import { percentile, spread } from "../../src/rig/percentile.js";
 
 test("a percentile is a value that occurred, the smallest that the share does not exceed", () => {
 	const hundred = Array.from({ length: 100 }, (_, index) => index + 1);

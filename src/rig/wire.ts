@@ -1,4 +1,4 @@
-/** How attackers and the good client speak over an established connection: as it is, or within TLS. */
+/** How a client on an event loop speaks over an established connection: as it is, or within TLS. */
 import { EAGAIN, ECONNRESET } from "../kernel/constants.js";
 import type { LinuxKernel } from "../kernel/linux.js";
 import type { ClientContext } from "../kernel/openssl/client.js";
@@ -52,7 +52,7 @@ export class PlainWire implements Wire {
 	drop(): void {}
 }
 
-/** Each connection shakes hands anew: resuming would spare the target what an attack is to cost it. */
+/** Each connection shakes hands anew: resuming would spare the server what a handshake costs it. */
 export class TlsWire implements Wire {
 	readonly #kernel: LinuxKernel;
 	readonly #openssl: Openssl;

@@ -1,5 +1,5 @@
 /**
- * Every process and file that a drill (or the bench) makes belongs to it, and is gone when it ends: at the
+ * Every process and file that a program makes through this file belongs to it, and is gone when it ends: at the
  * end, on an error, and on a signal. Only processes started here, and their children, are ever signalled.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";

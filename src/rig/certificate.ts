@@ -1,4 +1,4 @@
-/** A certificate made for one run of a drill or the bench: nobody keeps it, and it expires in two days. */
+/** A certificate made for one run: nobody keeps it, and it expires in two days. */
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
