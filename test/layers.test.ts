@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -33,10 +33,45 @@ function imports(): Import[] {
 		if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
 		const path = join(entry.parentPath, entry.name);
 		const text = readFileSync(path, "utf8");
-		for (const match of text.matchAll(/(?:from|import\()\s*"([^"]+)"/g))
+		for (const match of text.matchAll(/(?:from|import|import\()\s*"([^"]+)"/g))
 			found.push({ file: relative(root, path), target: match[1] ?? "" });
 	}
 	return found;
+}
+
+/** Files by the files that they import, types included. */
+function importGraph(): Map<string, string[]> {
+	const graph = new Map<string, string[]>();
+	for (const { file, target } of imports()) {
+		if (!target.startsWith(".")) continue;
+		const to = relative(root, join(root, dirname(file), target)).replace(/\.js$/, ".ts");
+		graph.set(file, [...(graph.get(file) ?? []), to]);
+	}
+	return graph;
+}
+
+/** The files of a circle, the first one again at its end; `undefined` when there is none. */
+function findCircle(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+	const done = new Set<string>();
+	const path: string[] = [];
+	const follow = (file: string): string[] | undefined => {
+		const at = path.indexOf(file);
+		if (at >= 0) return [...path.slice(at), file];
+		if (done.has(file)) return undefined;
+		path.push(file);
+		for (const next of graph.get(file) ?? []) {
+			const circle = follow(next);
+			if (circle !== undefined) return circle;
+		}
+		path.pop();
+		done.add(file);
+		return undefined;
+	};
+	for (const file of graph.keys()) {
+		const circle = follow(file);
+		if (circle !== undefined) return circle;
+	}
+	return undefined;
 }
 
 function folderOf(file: string): string {
@@ -51,6 +86,35 @@ test("imports point downward only", () => {
 		if (to === from) continue;
 		assert.ok(BELOW[from]?.includes(to), `${file} imports ${target}: ${from} must not know ${to}`);
 	}
+});
+
+test("no file imports itself by way of others, types included", () => {
+	const graph = importGraph();
+	for (const [file, targets] of graph) {
+		assert.ok(
+			targets.every((target) => existsSync(join(root, target))),
+			`${file} imports what is not there`,
+		);
+		// The reactor's rooms are still being put in order.
+		if (folderOf(file) === "reactor")
+			graph.set(
+				file,
+				targets.filter((target) => folderOf(target) !== "reactor"),
+			);
+	}
+	assert.equal(findCircle(graph)?.join(" → "), undefined);
+});
+
+test("a circle is found wherever it is, and two ways to one file are none", () => {
+	const graph = new Map([
+		["a", ["b", "c"]],
+		["b", ["c"]],
+		["c", ["d"]],
+	]);
+	assert.equal(findCircle(graph), undefined);
+	graph.set("d", ["b"]);
+	assert.deepEqual(findCircle(graph), ["b", "c", "d", "b"]);
+	assert.deepEqual(findCircle(new Map([["a", ["a"]]])), ["a", "a"]);
 });
 
 test("only the two bindings, of libc and of OpenSSL, make system calls, and koffi is loaded in one place", () => {

@@ -14,12 +14,11 @@ import {
 	inspectAuthorities,
 	inspectCertificate,
 	inspectClientCertificate,
-	type PemFile,
 } from "../kernel/openssl/certificate.js";
-import type { ClientOptions } from "../kernel/openssl/client.js";
+
 import { OpensslMissing } from "../kernel/openssl/library.js";
 import { inspectStaple } from "../kernel/openssl/ocsp.js";
-import type { ServerOptions } from "../kernel/openssl/server.js";
+import type { ClientOptions, PemFile, ServerOptions } from "../kernel/openssl/options.js";
 import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
 import { FieldEditError } from "../protocol/http/edits.js";

@@ -6,7 +6,7 @@
  */
 import { EAGAIN, ENOBUFS, ENOMEM } from "./constants.js";
 import * as libc from "./libc.js";
-import { ClientContext, type ClientOptions, Roots } from "./openssl/client.js";
+import { ClientContext, Roots } from "./openssl/client.js";
 import type { Context } from "./openssl/context.js";
 import {
 	CERTIFICATE_VERIFY_FAILED,
@@ -17,7 +17,8 @@ import {
 	UNEXPECTED_EOF,
 } from "./openssl/errors.js";
 import * as ssl from "./openssl/library.js";
-import { ServerCallbacks, ServerContext, type ServerOptions } from "./openssl/server.js";
+import type { ClientOptions, ServerOptions } from "./openssl/options.js";
+import { ServerCallbacks, ServerContext } from "./openssl/server.js";
 import { inCMemory, Tickets } from "./openssl/tickets.js";
 import { FAILED, type TlsLibrary, TRUNCATED, WANT_READ, WANT_WRITE } from "./openssl/tls.js";
 

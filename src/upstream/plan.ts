@@ -1,6 +1,6 @@
 /** An upstream as a reactor sees it: names resolved, places on the board given. Plain data, sent by message. */
 import type { Balance } from "../config/config.js";
-import type { ClientOptions } from "../kernel/openssl/client.js";
+import type { ClientOptions } from "../kernel/openssl/options.js";
 
 export interface AddressPlan {
 	/** Place on the board. */

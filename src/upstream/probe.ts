@@ -7,8 +7,8 @@ import { connect, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
 import type { HealthConfig, HttpCheckConfig } from "../config/config.js";
 import { formatDuration } from "../config/units.js";
-import type { ClientOptions } from "../kernel/openssl/client.js";
 import { CIPHER_SUITES, CIPHERS, GROUPS, SIGNATURES } from "../kernel/openssl/offers.js";
+import type { ClientOptions } from "../kernel/openssl/options.js";
 import type { Target } from "./resolver.js";
 
 /** More than pages of health say. Whoever says more is reset amid it, and its status counts all the same. */

@@ -1,6 +1,6 @@
 /** Certificates for tests, good ones and every kind of bad one, written byte by byte (RFC 5280, section 4.1). */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
-import type { PemFile } from "../../src/kernel/openssl/certificate.js";
+import type { PemFile } from "../../src/kernel/openssl/options.js";
 
 export interface Issued {
 	readonly cert: PemFile;

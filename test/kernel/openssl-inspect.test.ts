@@ -5,8 +5,8 @@ import {
 	inspectAuthorities,
 	inspectCertificate,
 	inspectClientCertificate,
-	type PemFile,
 } from "../../src/kernel/openssl/certificate.js";
+import type { PemFile } from "../../src/kernel/openssl/options.js";
 import {
 	CLIENT_AUTH,
 	chainOf,

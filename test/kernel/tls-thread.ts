@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { EPOLLIN } from "../../src/kernel/constants.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
-import type { PemFile } from "../../src/kernel/openssl/certificate.js";
+import type { PemFile } from "../../src/kernel/openssl/options.js";
 import { WANT_READ } from "../../src/kernel/openssl/tls.js";
 import { Openssl } from "../../src/kernel/openssl.js";
 import { openListener } from "../../src/kernel/sockets.js";

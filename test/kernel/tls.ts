@@ -15,9 +15,10 @@ import {
 	TCP_NODELAY,
 } from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
-import type { ClientContext, ClientOptions } from "../../src/kernel/openssl/client.js";
+import type { ClientContext } from "../../src/kernel/openssl/client.js";
 import type { Context } from "../../src/kernel/openssl/context.js";
-import type { ServerContext, ServerOptions } from "../../src/kernel/openssl/server.js";
+import type { ClientOptions, ServerOptions } from "../../src/kernel/openssl/options.js";
+import type { ServerContext } from "../../src/kernel/openssl/server.js";
 import { newTicketKey } from "../../src/kernel/openssl/tickets.js";
 import { WANT_READ, WANT_WRITE } from "../../src/kernel/openssl/tls.js";
 import { Openssl } from "../../src/kernel/openssl.js";

@@ -3,12 +3,7 @@
  * most of what is found here and let the clients refuse it.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-
-/** What a file holds, and how its user names it. */
-export interface PemFile {
-	readonly file: string;
-	readonly text: string;
-}
+import type { PemFile } from "./options.js";
 
 /** What the CA/Browser Forum's baseline requirements (6.1.5) ask for, and browsers enforce. */
 const RSA_BITS_MIN = 2048;

@@ -2,24 +2,12 @@
 import { isIP } from "node:net";
 import { rootCertificates } from "node:tls";
 import * as libc from "../libc.js";
-import type { PemFile } from "./certificate.js";
+
 import { Context, encodeAlpn, refuse } from "./context.js";
 import * as ssl from "./library.js";
+import type { ClientOptions } from "./options.js";
 import { eachCertificate } from "./pem.js";
 import { inCMemory, TICKET_SECONDS } from "./tickets.js";
-
-export interface ClientOptions {
-	/** Host name or IP address: what the upstream's certificate must be for, and, unless it is an address, SNI. */
-	readonly serverName: string;
-	/** `false`: whoever answers is believed. */
-	readonly verify: boolean;
-	/** Trusted instead of the authorities that Node carries. */
-	readonly ca?: PemFile;
-	/** Shown to an upstream that asks for a certificate. */
-	readonly identity?: { readonly cert: PemFile; readonly key: PemFile };
-	/** Offered, the preferred one first. */
-	readonly alpn: readonly string[];
-}
 
 const CONTROL_HOST_NAME = 55;
 const NAME_TYPE_HOST = 0;

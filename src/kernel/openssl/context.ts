@@ -1,9 +1,10 @@
 /** What server and client contexts have in common: how sessions behave on a non-blocking descriptor. */
 import * as libc from "../libc.js";
-import type { PemFile } from "./certificate.js";
+
 import { clearErrors, reasonText, TlsConfigError, takeFirstError } from "./errors.js";
 import * as ssl from "./library.js";
 import { CIPHER_SUITES, CIPHERS, GROUPS, SIGNATURES } from "./offers.js";
+import type { PemFile } from "./options.js";
 import { eachCertificate, withPrivateKey } from "./pem.js";
 import { inCMemory } from "./tickets.js";
 import type { TlsContext } from "./tls.js";

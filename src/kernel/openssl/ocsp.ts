@@ -1,17 +1,11 @@
 /** OCSP responses that are stapled (RFC 6960): what OpenSSL reads in them, and what is wrong with them. */
 import { X509Certificate } from "node:crypto";
 import * as libc from "../libc.js";
-import type { PemFile } from "./certificate.js";
+
 import { clearErrors } from "./errors.js";
 import * as ssl from "./library.js";
+import type { PemFile, StapleFile } from "./options.js";
 import { inCMemory } from "./tickets.js";
-
-/** The file of an OCSP response, and what is in it. */
-export interface StapleFile {
-	readonly file: string;
-	/** DER */
-	readonly bytes: Uint8Array;
-}
 
 /** What a response says about one certificate. */
 interface Answer {

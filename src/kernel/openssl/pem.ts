@@ -1,7 +1,8 @@
 /** Certificates and keys from PEM to OpenSSL's objects. The caller frees what it gets. */
-import type { PemFile } from "./certificate.js";
+
 import { clearErrors, isNoStartLine, reasonText, TlsConfigError, takeFirstError } from "./errors.js";
 import * as ssl from "./library.js";
+import type { PemFile } from "./options.js";
 
 /** Calls `take` with each certificate of the file, in order; it is freed afterwards, so take a reference to keep it. */
 export function eachCertificate({ file, text }: PemFile, take: (certificate: number) => void): void {

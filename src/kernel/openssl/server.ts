@@ -1,26 +1,13 @@
 /** TLS towards clients: one context per certificate. Which one a session takes, SNI has said before it is opened. */
 import { createHash } from "node:crypto";
 import * as libc from "../libc.js";
-import type { PemFile } from "./certificate.js";
+
 import { Context, encodeAlpn } from "./context.js";
 import { TlsConfigError } from "./errors.js";
 import * as ssl from "./library.js";
-import { isSuccessful, type StapleFile, stapledUntilMs } from "./ocsp.js";
+import { isSuccessful, stapledUntilMs } from "./ocsp.js";
+import type { PemFile, ServerOptions } from "./options.js";
 import { inCMemory, TICKET_SECONDS } from "./tickets.js";
-
-export interface ServerOptions {
-	/** Names it is for. A ticket is good for the same names and the same `clientCa` only. */
-	readonly names: readonly string[];
-	/** The server's certificate, then the intermediate ones. */
-	readonly cert: PemFile;
-	readonly key: PemFile;
-	/** Protocols, the preferred one first. Empty: what clients offer is ignored. */
-	readonly alpn: readonly string[];
-	/** Clients must show a certificate issued by one of these. */
-	readonly clientCa?: PemFile;
-	/** An OCSP response in DER, given to clients that ask for one (RFC 6066, section 8). */
-	readonly staple?: StapleFile;
-}
 
 const CONTROL_STATUS_CALLBACK = 63;
 const CONTROL_STATUS_ARGUMENT = 64;

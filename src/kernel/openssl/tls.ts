@@ -6,8 +6,7 @@
  * After TRUNCATED or FAILED, or an errno of a handshake or a read, a session is good for `free` and nothing else. After an
  * errno of a write nothing more can be said, but what had come may still be read: an early answer, and then a reset, is common.
  */
-import type { ClientOptions } from "./client.js";
-import type { ServerOptions } from "./server.js";
+import type { ClientOptions, ServerOptions } from "./options.js";
 
 export interface Tls {
 	/** Sessions opened and not yet freed. */

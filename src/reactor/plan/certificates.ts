@@ -3,7 +3,7 @@
  * certificates would hold the start up for a second; the main thread has tried each of them before. A reload keeps
  * those that stay the same, and lets the others go: sessions that were opened with them keep what they need.
  */
-import type { ClientOptions } from "../../kernel/openssl/client.js";
+import type { ClientOptions } from "../../kernel/openssl/options.js";
 import type { TlsClientContext, TlsContext, TlsLibrary } from "../../kernel/openssl/tls.js";
 import { at } from "../../parts/at.js";
 import { CertificateNames } from "../../route/certificate-names.js";

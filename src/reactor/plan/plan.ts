@@ -1,6 +1,6 @@
 /** What the main thread sends a reactor: plain data, by message. A new plan never touches a live session. */
 import type { Cidr, PathMode, RouteConfig } from "../../config/config.js";
-import type { ServerOptions } from "../../kernel/openssl/server.js";
+import type { ServerOptions } from "../../kernel/openssl/options.js";
 import type { UpstreamPlan } from "../../upstream/plan.js";
 import type { HeldNumbers } from "../held.js";
 
