@@ -1,4 +1,5 @@
 /** One line of the report: a number per system and round, and what it must reach. */
+import { median } from "../src/rig/percentile.js";
 
 export interface FigureSpec {
 	/** `request-64.cpu`: the row's id, and which of its figures. */
@@ -74,13 +75,4 @@ export class Figure {
 		if ("atMost" in target) return value <= target.atMost;
 		return Number(value.toFixed(digits)) === target.exactly;
 	}
-}
-
-export function median(values: readonly number[]): number | null {
-	const sorted = [...values].sort((a, b) => a - b);
-	const middle = sorted.length >> 1;
-	const upper = sorted[middle];
-	if (upper === undefined) return null;
-	const lower = sorted[middle - 1];
-	return sorted.length % 2 === 0 && lower !== undefined ? (lower + upper) / 2 : upper;
 }

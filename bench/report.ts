@@ -1,8 +1,9 @@
 /** The results: as one value for machines, and from that as Markdown for people. */
 
+import { median } from "../src/rig/percentile.js";
 import { HAS_SCHEDSTAT } from "../src/rig/proc.js";
 import type { Bench, Row } from "./bench.js";
-import { type Figure, median, type Target } from "./figure.js";
+import type { Figure, Target } from "./figure.js";
 import { describeMachine, type Machine } from "./machine.js";
 import { REFERENCE, SUBJECT } from "./systems/index.js";
 import type { System } from "./systems/system.js";

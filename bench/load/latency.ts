@@ -9,6 +9,7 @@
  * run on caches that five others have just emptied.
  */
 import type { LinuxKernel } from "../../src/kernel/linux.js";
+import { spread } from "../../src/rig/percentile.js";
 import { closeConnections, openConnections } from "./connections.js";
 import { runOneRequest } from "./requests.js";
 
@@ -66,7 +67,7 @@ export function runLatencyFor(kernel: LinuxKernel, port: number, connections: nu
 	} finally {
 		closeConnections(kernel, fds);
 	}
-	return summary(Float64Array.from(samplesUs));
+	return summary(samplesUs);
 }
 
 interface Way {
@@ -84,15 +85,8 @@ function runBlock(kernel: LinuxKernel, way: Way): void {
 	}
 }
 
-function summary(samplesUs: Float64Array): Latency {
-	const sorted = samplesUs.toSorted();
-	return { p50Us: quantile(sorted, 0.5), p99Us: quantile(sorted, 0.99), maxUs: quantile(sorted, 1) };
-}
-
-/** The smallest sample that is not exceeded by that share of all samples. */
-function quantile(sorted: Float64Array, share: number): number {
-	const at = Math.max(0, Math.ceil(sorted.length * share) - 1);
-	const value = sorted[at];
-	if (value === undefined) throw new RangeError("a quantile of nothing");
-	return value;
+function summary(samplesUs: ArrayLike<number>): Latency {
+	const figures = spread(samplesUs);
+	if (figures === null) throw new RangeError("no request was counted");
+	return { p50Us: figures.p50, p99Us: figures.p99, maxUs: figures.max };
 }

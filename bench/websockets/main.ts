@@ -5,10 +5,10 @@
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { median } from "../../src/rig/percentile.js";
 import { cpuNs, readCpu, residentBytes } from "../../src/rig/proc.js";
 import { endAll, installCleanup, ownProcess } from "../../src/rig/processes.js";
 import { upstreamsOf } from "../bench.js";
-import { median } from "../figure.js";
 import { startBackend } from "../load/driver.js";
 import { describeMachine } from "../machine.js";
 import { SYSTEMS } from "../systems/index.js";

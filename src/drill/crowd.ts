@@ -21,10 +21,11 @@ import type { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
 import { tryConnect } from "../rig/connect.js";
 import { spread } from "../rig/percentile.js";
+import { Random } from "../rig/random.js";
 import { MixedWire, PlainWire, TlsWire, type Wire } from "../rig/wire.js";
 import type { Attack, AttackReport, AttackStatus, End } from "./attack.js";
 import { parseIpv4 } from "./loopback.js";
-import { mutate, seeded } from "./mutate.js";
+import { mutate } from "./mutate.js";
 import { Part } from "./part.js";
 import { scriptOf } from "./script.js";
 import { fromBase64 } from "./traffic.js";
@@ -70,7 +71,7 @@ export class Crowd {
 	readonly #attack: Attack;
 	readonly #address: Uint8Array;
 	readonly #sayings: readonly Uint8Array[];
-	readonly #random: () => number;
+	readonly #random: Random;
 	readonly #startedMs: number;
 
 	// One entry per place.
@@ -112,7 +113,7 @@ export class Crowd {
 			this.#mixed ?? (tls === undefined ? new PlainWire(kernel) : new TlsWire(kernel, connections, tls));
 		this.#address = encodeInternet(parseIpv4(attack.address), attack.port);
 		this.#sayings = attack.sayings.map(fromBase64);
-		this.#random = seeded(attack.mutationSeed ?? 1);
+		this.#random = new Random(attack.mutationSeed ?? 1);
 		this.#startedMs = kernel.now();
 		this.#lastEndMs = this.#startedMs;
 		const places = attack.connections;
@@ -254,7 +255,7 @@ export class Crowd {
 				this.#dueMs[place] = nowMs + this.#pause(behaviour.everyMsMin, behaviour.everyMsMax);
 				return;
 			case "reset":
-				this.#say(place, Math.floor(this.#random() * (this.#saying(place).length + 1)));
+				this.#say(place, this.#random.below(this.#saying(place).length + 1));
 				this.#dueMs[place] = nowMs + this.#pause(0, behaviour.afterMsMax);
 				return;
 			case "scripts":
@@ -469,7 +470,7 @@ export class Crowd {
 	}
 
 	#pause(msMin: number, msMax: number): number {
-		return msMin + this.#random() * (msMax - msMin);
+		return msMin + this.#random.fraction() * (msMax - msMin);
 	}
 }
 

@@ -6,7 +6,7 @@
  * The others are sieges: a crowd of hellos, and while they wait for their handshakes, whoever leaves work behind again
  * and again. A mix that were always the same would never fill one queue with what another kind leaves there.
  */
-import { seeded } from "./mutate.js";
+import { Random } from "../rig/random.js";
 import { latin1, NAMES, TLS_ANSWER } from "./traffic.js";
 
 export interface Script {
@@ -66,7 +66,7 @@ export interface Hellos {
 }
 
 /** A connection, and how often its kind comes in a wave on average. */
-const KINDS: readonly (readonly [number, (draw: Draw, number: number, hellos: Hellos) => Script])[] = [
+const KINDS: readonly (readonly [number, (draw: Random, number: number, hellos: Hellos) => Script])[] = [
 	[3, pipelineAnswered],
 	[3, pipelineImpatient],
 	[2, pipelineTimed],
@@ -79,13 +79,13 @@ const KINDS: readonly (readonly [number, (draw: Draw, number: number, hellos: He
 
 export function scriptOf(seed: number, number: number, hellos: Hellos): Script {
 	const wave = Math.floor(number / WAVE);
-	const draw = new Draw(mix(seed, number, 1));
+	const draw = new Random(mix(seed, number, 1));
 	if (wave % 2 === 0 || draw.chance(SIEGE_OTHERS)) return ofMood(moodOf(seed, wave), draw, number, hellos);
 	return number % WAVE < CROWD ? helloAndNoMore(draw, number, hellos) : pipelineAbandoned(draw);
 }
 
-function ofMood(weights: readonly number[], draw: Draw, number: number, hellos: Hellos): Script {
-	let left = draw.share() * weights.reduce((sum, weight) => sum + weight, 0);
+function ofMood(weights: readonly number[], draw: Random, number: number, hellos: Hellos): Script {
+	let left = draw.fraction() * weights.reduce((sum, weight) => sum + weight, 0);
 	for (const [index, [, make]] of KINDS.entries()) {
 		left -= weights[index] ?? 0;
 		if (left < 0) return make(draw, number, hellos);
@@ -95,8 +95,8 @@ function ofMood(weights: readonly number[], draw: Draw, number: number, hellos: 
 
 /** How much of each kind. The fourth power makes most waves consist of two or three kinds. */
 function moodOf(seed: number, wave: number): number[] {
-	const random = seeded(mix(seed, wave, 2));
-	return KINDS.map(([weight]) => weight * random() ** 4);
+	const random = new Random(mix(seed, wave, 2));
+	return KINDS.map(([weight]) => weight * random.fraction() ** 4);
 }
 
 /** One seed out of three numbers, so that neighbours have nothing in common. */
@@ -107,32 +107,15 @@ function mix(seed: number, number: number, purpose: number): number {
 	return (mixed ^ (mixed >>> 13)) >>> 0;
 }
 
-class Draw {
-	readonly share: () => number;
-
-	constructor(seed: number) {
-		this.share = seeded(seed);
-	}
-
-	/** A whole number from `min` to `max`. */
-	whole(min: number, max: number): number {
-		return min + Math.floor(this.share() * (max - min + 1));
-	}
-
-	chance(share: number): boolean {
-		return this.share() < share;
-	}
-}
-
 /** All of it is said and answered; the connection is ended by either side, or halved before the answers come. */
-function pipelineAnswered(draw: Draw, number: number): Script {
+function pipelineAnswered(draw: Random, number: number): Script {
 	const { text, answers, isLast } = pipeline(draw, number, true);
 	const leaves: Leaving = { when: "answered", halfCloses: !isLast && draw.chance(0.4) };
 	return inPieces(draw, { tls: false, says: latin1(text), answers, leaves });
 }
 
 /** The same within TLS. An end within TLS is both directions' end, so nobody halves it. */
-function withinTls(draw: Draw, number: number): Script {
+function withinTls(draw: Random, number: number): Script {
 	const { text, answers } = pipeline(draw, number, true);
 	return inPieces(draw, {
 		tls: true,
@@ -143,7 +126,7 @@ function withinTls(draw: Draw, number: number): Script {
 }
 
 /** Reset when some answers have come: the other requests wait for their turn, or are under way. */
-function pipelineImpatient(draw: Draw, number: number): Script {
+function pipelineImpatient(draw: Random, number: number): Script {
 	const { text, answers } = pipeline(draw, number, false);
 	return {
 		tls: false,
@@ -151,13 +134,13 @@ function pipelineImpatient(draw: Draw, number: number): Script {
 		pieceBytes: text.length,
 		pauseMs: 0,
 		answers,
-		leaves: { when: "impatient", afterAnswers: draw.whole(1, Math.max(1, answers.length - 1)) },
+		leaves: { when: "impatient", afterAnswers: draw.between(1, Math.max(1, answers.length - 1)) },
 	};
 }
 
 /** What costs the target next to nothing, so that many come: no upstream is asked. They leave with the first answer. */
-function pipelineAbandoned(draw: Draw): Script {
-	const text = UNROUTED_REQUEST.repeat(draw.whole(2, REQUESTS_MAX));
+function pipelineAbandoned(draw: Random): Script {
+	const text = UNROUTED_REQUEST.repeat(draw.between(2, REQUESTS_MAX));
 	return {
 		tls: false,
 		says: latin1(text),
@@ -172,7 +155,7 @@ function pipelineAbandoned(draw: Draw): Script {
  * Gone after some time, whatever has come; sometimes somebody is asked who never answers. Then it resets: an end may be a
  * half-close, and the target would keep the session for who may still wait.
  */
-function pipelineTimed(draw: Draw, number: number): Script {
+function pipelineTimed(draw: Random, number: number): Script {
 	const { text, answers } = pipeline(draw, number, false);
 	const silent = draw.chance(0.3);
 	return inPieces(draw, {
@@ -184,17 +167,17 @@ function pipelineTimed(draw: Draw, number: number): Script {
 }
 
 /** The first part of requests, or of their last one's body; then the end. */
-function requestCut(draw: Draw, number: number): Script {
+function requestCut(draw: Random, number: number): Script {
 	const { text } = pipeline(draw, number, false);
-	const says = latin1(text.slice(0, draw.whole(1, text.length - 1)));
+	const says = latin1(text.slice(0, draw.between(1, text.length - 1)));
 	return inPieces(draw, { tls: false, says, answers: [ANYTHING], leaves: timed(draw) });
 }
 
 /** The dearest that a client can ask for with one message: a handshake, which it then leaves alone. */
-function helloAndNoMore(draw: Draw, _number: number, { terminated }: Hellos): Script {
+function helloAndNoMore(draw: Random, _number: number, { terminated }: Hellos): Script {
 	const leaves: Leaving = draw.chance(0.7)
 		? { when: "impatient", afterAnswers: 0 }
-		: { ...timed(draw), afterMs: draw.whole(0, 10 * TIMED_MS_MAX) };
+		: { ...timed(draw), afterMs: draw.between(0, 10 * TIMED_MS_MAX) };
 	return {
 		tls: false,
 		says: terminated,
@@ -205,14 +188,14 @@ function helloAndNoMore(draw: Draw, _number: number, { terminated }: Hellos): Sc
 	};
 }
 
-function helloCut(draw: Draw, _number: number, { terminated, relayed }: Hellos): Script {
+function helloCut(draw: Random, _number: number, { terminated, relayed }: Hellos): Script {
 	const hello = draw.chance(0.5) ? terminated : relayed;
-	const says = hello.subarray(0, draw.whole(1, hello.length - 1));
+	const says = hello.subarray(0, draw.between(1, hello.length - 1));
 	return inPieces(draw, { tls: false, says, answers: [ANYTHING], leaves: timed(draw) });
 }
 
 /** Passed on without a look inside, on the same listener. */
-function helloRelayed(draw: Draw, _number: number, { relayed }: Hellos): Script {
+function helloRelayed(draw: Random, _number: number, { relayed }: Hellos): Script {
 	const leaves: Leaving = draw.chance(0.7) ? { when: "answered", halfCloses: draw.chance(0.5) } : timed(draw);
 	const answers: readonly Answer[] = [{ kind: "bytes", bytes: TLS_ANSWER }];
 	return inPieces(draw, { tls: false, says: relayed, answers, leaves });
@@ -220,14 +203,14 @@ function helloRelayed(draw: Draw, _number: number, { relayed }: Hellos): Script 
 
 const ANYTHING: Answer = { kind: "anything" };
 
-function timed(draw: Draw): Leaving & { when: "timed" } {
-	return { when: "timed", afterMs: draw.whole(0, TIMED_MS_MAX), resets: draw.chance(0.6) };
+function timed(draw: Random): Leaving & { when: "timed" } {
+	return { when: "timed", afterMs: draw.between(0, TIMED_MS_MAX), resets: draw.chance(0.6) };
 }
 
-function inPieces(draw: Draw, script: Omit<Script, "pieceBytes" | "pauseMs">): Script {
+function inPieces(draw: Random, script: Omit<Script, "pieceBytes" | "pauseMs">): Script {
 	const { length } = script.says;
-	const pieceBytes = draw.chance(0.3) ? draw.whole(Math.ceil(length / 4), length) : length;
-	return { ...script, pieceBytes, pauseMs: draw.whole(0, PAUSE_MS_MAX) };
+	const pieceBytes = draw.chance(0.3) ? draw.between(Math.ceil(length / 4), length) : length;
+	return { ...script, pieceBytes, pauseMs: draw.between(0, PAUSE_MS_MAX) };
 }
 
 interface Pipeline {
@@ -238,8 +221,8 @@ interface Pipeline {
 }
 
 /** Requests one behind the other. Each has its own word, which its answer must bring back. */
-function pipeline(draw: Draw, number: number, mayEnd: boolean): Pipeline {
-	const count = draw.whole(mayEnd ? 1 : 2, REQUESTS_MAX);
+function pipeline(draw: Random, number: number, mayEnd: boolean): Pipeline {
+	const count = draw.between(mayEnd ? 1 : 2, REQUESTS_MAX);
 	const answers: Answer[] = [];
 	let text = "";
 	let isLast = false;
@@ -258,22 +241,22 @@ interface Question {
 	readonly answer: Answer;
 }
 
-function question(draw: Draw, word: string, isLast: boolean): Question {
+function question(draw: Random, word: string, isLast: boolean): Question {
 	const close = isLast ? "Connection: close\r\n" : "";
 	const rest = `/echo/${word} HTTP/1.1\r\nHost: ${NAMES.echo}\r\n${close}`;
 	const answer: Answer = { kind: "response", status: 200, body: word, head: false };
-	switch (draw.whole(0, 6)) {
+	switch (draw.between(0, 6)) {
 		case 0:
 			return { request: `HEAD ${rest}\r\n`, answer: { ...answer, head: true } };
 		case 1: {
-			const body = "x".repeat(draw.whole(0, BODY_BYTES_MAX));
+			const body = "x".repeat(draw.between(0, BODY_BYTES_MAX));
 			return { request: `POST ${rest}Content-Length: ${body.length}\r\n\r\n${body}`, answer };
 		}
 		case 2: {
-			const size = draw.whole(1, BODY_BYTES_MAX);
+			const size = draw.between(1, BODY_BYTES_MAX);
 			const chunk = `${size.toString(16)}\r\n${"x".repeat(size)}\r\n`;
 			return {
-				request: `POST ${rest}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(draw.whole(1, 3))}0\r\n\r\n`,
+				request: `POST ${rest}Transfer-Encoding: chunked\r\n\r\n${chunk.repeat(draw.between(1, 3))}0\r\n\r\n`,
 				answer,
 			};
 		}
@@ -288,12 +271,12 @@ function question(draw: Draw, word: string, isLast: boolean): Question {
 }
 
 /** What RFC 9112 forbids; the connection ends with the answer. */
-function malformed(draw: Draw): Question {
+function malformed(draw: Random): Question {
 	const heads = [
 		"GET / HTTP/1.1\r\n\r\n",
 		`GET / HTTP/1.1\r\nHost: ${NAMES.echo}\r\nContent-Length: one\r\n\r\n`,
 		`POST / HTTP/1.1\r\nHost: ${NAMES.echo}\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n`,
 	];
-	const request = heads[draw.whole(0, heads.length - 1)] ?? "";
+	const request = heads[draw.between(0, heads.length - 1)] ?? "";
 	return { request, answer: { kind: "response", status: 400, body: null, head: false } };
 }

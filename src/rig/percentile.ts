@@ -21,3 +21,13 @@ export function spread(values: ArrayLike<number>): Spread | null {
 	const max = percentile(sorted, 1);
 	return p50 === null || p99 === null || max === null ? null : { count: sorted.length, p50, p99, max };
 }
+
+/** Half of the values are below it, half above: between two values when their number is even. `null` of nothing. */
+export function median(values: readonly number[]): number | null {
+	const sorted = [...values].sort((a, b) => a - b);
+	const middle = sorted.length >> 1;
+	const upper = sorted[middle];
+	if (upper === undefined) return null;
+	const lower = sorted[middle - 1];
+	return sorted.length % 2 === 0 && lower !== undefined ? (lower + upper) / 2 : upper;
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Figure, median, type Target } from "../../bench/figure.js";
+import { Figure, type Target } from "../../bench/figure.js";
 
 function figure(target: Target | null, values: Record<string, number[]>): Figure {
 	const made = new Figure({ id: "f", title: "a figure", unit: "µs", digits: 2, target });
@@ -8,12 +8,6 @@ function figure(target: Target | null, values: Record<string, number[]>): Figure
 		for (const value of rounds) made.record(system, value);
 	return made;
 }
-
-test("the median of an even number of values lies between the middle two", () => {
-	assert.equal(median([4, 1, 3, 2]), 2.5);
-	assert.equal(median([9, 1, 2]), 2);
-	assert.equal(median([]), null);
-});
 
 test("ratios pair values of the same round, so that a slow round of the machine cancels out", () => {
 	const made = figure(null, { sluice: [1, 10, 2], haproxy: [2, 20, 4] });

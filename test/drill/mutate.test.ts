@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mutate, seeded } from "../../src/drill/mutate.js";
+import { mutate } from "../../src/drill/mutate.js";
+import { Random } from "../../src/rig/random.js";
 
 const HELLO = Uint8Array.from({ length: 300 }, (_, index) => index & 0xff);
 
 test("the same seed does the same damage", () => {
-	const [one, other] = [seeded(7), seeded(7)];
+	const [one, other] = [new Random(7), new Random(7)];
 	for (let i = 0; i < 100; i++) assert.deepEqual(mutate(HELLO, one), mutate(HELLO, other));
 });
 
 test("nearly every copy differs, none is empty or much longer, and the original stays whole", () => {
-	const random = seeded(1);
+	const random = new Random(1);
 	const before = HELLO.slice();
 	let same = 0;
 	for (let i = 0; i < 5000; i++) {
@@ -23,6 +24,6 @@ test("nearly every copy differs, none is empty or much longer, and the original 
 });
 
 test("damage to a single byte leaves something to say", () => {
-	const random = seeded(3);
+	const random = new Random(3);
 	for (let i = 0; i < 1000; i++) assert.ok(mutate(Uint8Array.of(22), random).length > 0);
 });

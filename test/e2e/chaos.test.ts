@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Random } from "../../src/rig/random.js";
 import { startGateway } from "../support/gateway.js";
 import { startUpstream } from "../support/peers.js";
 import { scenario } from "../support/scenario.js";
-import { seeded } from "../support/streams.js";
 
 const SESSIONS = 600;
 const AT_ONCE = 40;
@@ -17,24 +17,24 @@ const AT_ONCE = 40;
 const REASONS = ["client_closed", "upstream_closed", "client_reset", "upstream_reset", "connect_refused"];
 
 /** Does a few random things with a connection, and ends it in one of the ways there are. */
-async function misbehave(socket: Socket, random: () => number): Promise<void> {
+async function misbehave(socket: Socket, random: Random): Promise<void> {
 	socket.on("error", () => {});
 	socket.on("data", () => {
-		if (random() > 0.1) return;
+		if (random.fraction() > 0.1) return;
 		socket.pause();
-		setTimeout(() => socket.resume(), random() * 20);
+		setTimeout(() => socket.resume(), random.fraction() * 20);
 	});
-	for (let step = Math.floor(random() * 5); step > 0 && !socket.destroyed; step--) {
-		const size = random() < 0.3 ? random() * 2_000_000 : random() * 3_000;
-		if (random() < 0.7 && socket.writable) socket.write(Buffer.alloc(Math.floor(size), "c"));
-		if (random() < 0.3) await sleep(random() * 10);
+	for (let step = random.below(5); step > 0 && !socket.destroyed; step--) {
+		const size = random.chance(0.3) ? random.fraction() * 2_000_000 : random.fraction() * 3_000;
+		if (random.chance(0.7) && socket.writable) socket.write(Buffer.alloc(Math.floor(size), "c"));
+		if (random.chance(0.3)) await sleep(random.fraction() * 10);
 	}
-	const way = random();
+	const way = random.fraction();
 	if (way < 0.25) socket.resetAndDestroy();
 	else if (way < 0.4) socket.destroy();
 	else socket.end();
 	// One that has ended waits for the other side, but not for ever.
-	const late = setTimeout(() => socket.destroy(), 300 + random() * 200);
+	const late = setTimeout(() => socket.destroy(), 300 + random.fraction() * 200);
 	if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
 	clearTimeout(late);
 }
@@ -44,7 +44,7 @@ scenario(
 	async (scenario) => {
 		const seed = Math.floor(Math.random() * 2 ** 31);
 		scenario.context.diagnostic(`seed ${seed}`);
-		const random = seeded(seed);
+		const random = new Random(seed);
 		const upstream = await startUpstream(scenario, ({ socket }) => void misbehave(socket, random));
 		const gateway = await startGateway(
 			scenario,
@@ -60,7 +60,7 @@ upstreams: { a: "${upstream.address}" }
 				const socket = connect({ port: gateway.port(), host: "127.0.0.1", allowHalfOpen: true });
 				scenario.defer(() => socket.destroy());
 				// Some leave before they have arrived.
-				if (random() < 0.9)
+				if (random.chance(0.9))
 					await new Promise((resolve) => socket.once("connect", resolve).once("error", resolve));
 				await misbehave(socket, random);
 			}

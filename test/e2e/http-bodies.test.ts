@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Agent, createServer, request } from "node:http";
+import { Random } from "../../src/rig/random.js";
 import { startGateway } from "../support/gateway.js";
 import { dial } from "../support/peers.js";
 import {
@@ -15,14 +16,13 @@ import {
 	startRequests,
 } from "../support/requests.js";
 import { type Scenario, scenario } from "../support/scenario.js";
-import { seeded } from "../support/streams.js";
 
 /** Around what the gateway reads at once, what it peeks, and what a socket takes. */
 const SIZES = [0, 1, 16_383, 16_384, 32_767, 32_768, 32_769, 65_536, 5_000_000];
 
 function noise(bytes: number): Buffer {
-	const random = seeded(bytes);
-	return Buffer.from(Array.from({ length: bytes }, () => Math.floor(random() * 256)));
+	const random = new Random(bytes);
+	return Buffer.from(Array.from({ length: bytes }, () => random.below(256)));
 }
 
 function hash(bytes: Buffer): string {

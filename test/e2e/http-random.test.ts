@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
+import { Random } from "../../src/rig/random.js";
 import { startGateway } from "../support/gateway.js";
 import { dial, type Peer } from "../support/peers.js";
 import { chunk, head, listening, requestsConfig } from "../support/requests.js";
 import { type Scenario, scenario } from "../support/scenario.js";
-import { seeded } from "../support/streams.js";
 
 const CLIENTS = 8;
 const REQUESTS = 25;
@@ -26,33 +26,29 @@ interface Asked {
 }
 
 /** Mostly small, sometimes about a buffer, rarely more than a socket takes. */
-function sizeFrom(random: () => number): number {
-	const kind = random();
-	if (kind < 0.6) return Math.floor(random() * 200);
-	if (kind < 0.9) return 32_768 - 400 + Math.floor(random() * 800);
-	return Math.floor(random() * 600_000);
+function sizeFrom(random: Random): number {
+	const kind = random.fraction();
+	if (kind < 0.6) return random.below(200);
+	if (kind < 0.9) return 32_768 - 400 + random.below(800);
+	return random.below(600_000);
 }
 
-function pick<T>(random: () => number, choices: readonly T[]): T {
-	return choices[Math.floor(random() * choices.length)] as T; // random() is below 1
-}
-
-function askedFrom(random: () => number, id: string): Asked {
-	const method = pick(random, ["GET", "HEAD", "POST", "POST"] as const);
-	const framing = method === "POST" ? pick(random, ["length", "chunked"]) : "none";
+function askedFrom(random: Random, id: string): Asked {
+	const method = random.pick(["GET", "HEAD", "POST", "POST"] as const);
+	const framing = method === "POST" ? random.pick(["length", "chunked"]) : "none";
 	const body = framing === "none" ? "" : "b".repeat(sizeFrom(random));
-	const frame = pick(random, ["length", "chunked", "none"]);
+	const frame = random.pick(["length", "chunked", "none"]);
 	return { id, method, body, framing, frame, filler: sizeFrom(random) };
 }
 
-function written({ id, method, body, framing, frame, filler }: Asked, random: () => number): string {
+function written({ id, method, body, framing, frame, filler }: Asked, random: Random): string {
 	const fields = `Host: a.test\r\nX-Id: ${id}\r\nX-Frame: ${frame}\r\nX-Filler: ${filler}\r\n`;
 	const start = `${method} /${id} HTTP/1.1\r\n${fields}`;
 	if (framing === "none") return `${start}\r\n`;
 	if (framing === "length") return `${start}Content-Length: ${body.length}\r\n\r\n${body}`;
 	let chunks = "";
 	for (let at = 0; at < body.length; ) {
-		const size = 1 + Math.floor(random() * 40_000);
+		const size = random.between(1, 40_000);
 		chunks += chunk(body.slice(at, at + size));
 		at += size;
 	}
@@ -66,7 +62,7 @@ function bodyOf({ id, body, filler }: Asked): string {
 
 /** Answers what was asked once it has all of the body, in writes of random sizes. */
 function startServer(scenario: Scenario, seed: number): Promise<string> {
-	const random = seeded(seed);
+	const random = new Random(seed);
 	return listening(
 		scenario,
 		createServer((incoming, response) => {
@@ -83,7 +79,7 @@ function startServer(scenario: Scenario, seed: number): Promise<string> {
 					return;
 				}
 				for (let at = 0; at < text.length; ) {
-					const size = 1 + Math.floor(random() * 50_000);
+					const size = random.between(1, 50_000);
 					response.write(text.slice(at, at + size));
 					at += size;
 				}
@@ -94,10 +90,10 @@ function startServer(scenario: Scenario, seed: number): Promise<string> {
 }
 
 /** Sends in pieces of random sizes, and stops reading now and then. */
-async function sendCut(client: Peer, text: string, random: () => number): Promise<void> {
+async function sendCut(client: Peer, text: string, random: Random): Promise<void> {
 	for (let at = 0; at < text.length; ) {
-		const size = random() < 0.5 ? 1 + Math.floor(random() * 100) : 1 + Math.floor(random() * 100_000);
-		if (random() < 0.1) client.socket.pause();
+		const size = random.chance(0.5) ? random.between(1, 100) : random.between(1, 100_000);
+		if (random.chance(0.1)) client.socket.pause();
 		await client.send(text.slice(at, at + size));
 		client.socket.resume();
 		at += size;
@@ -139,7 +135,7 @@ for (const [sections, seed] of [
 			const pool = "pool: { requests: 7 }";
 			const gateway = await startGateway(scenario, requestsConfig(address, { sections, pool }));
 			const talks = Array.from({ length: CLIENTS }, async (_, index) => {
-				const random = seeded(100 * seed + index);
+				const random = new Random(100 * seed + index);
 				const asked = Array.from({ length: REQUESTS }, (__, n) => askedFrom(random, `${index}-${n}`));
 				const client = await dial(scenario, gateway.port());
 				const sent = sendCut(client, asked.map((one) => written(one, random)).join(""), random);

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { EAGAIN, SOL_SOCKET } from "../../src/kernel/constants.js";
 import { FAILED, WANT_READ, WANT_WRITE } from "../../src/kernel/openssl/tls.js";
-import { seeded } from "../support/streams.js";
+import { Random } from "../../src/rig/random.js";
 import { AT, type End, isWaiting, settled, World } from "./tls.js";
 import { Wire } from "./wire.js";
 
@@ -34,10 +34,10 @@ class Sender {
 		return this.#sent === this.#bytes.length;
 	}
 
-	step(random: () => number): boolean {
+	step(random: Random): boolean {
 		if (this.done) return false;
 		const left = this.#bytes.length - this.#sent;
-		const length = Math.min(left, Math.max(this.#atLeast, Math.ceil(random() * 40_000)));
+		const length = Math.min(left, Math.max(this.#atLeast, Math.ceil(random.fraction() * 40_000)));
 		this.#turn = (this.#turn + 1) % 3;
 		const at = AT + this.#turn * 48 * 1024 + this.#turn;
 		this.#world.kernel.memory.set(this.#bytes.subarray(this.#sent, this.#sent + length), at);
@@ -65,8 +65,8 @@ class Receiver {
 		this.#end = end;
 	}
 
-	step(random: () => number): boolean {
-		const length = Math.ceil(random() * 20_000);
+	step(random: Random): boolean {
+		const length = Math.ceil(random.fraction() * 20_000);
 		const count = this.#end.read(length);
 		if (count === WANT_READ) return false;
 		assert.ok(count > 0 && count <= Math.min(length, RECORD_BYTES), `read: ${count}`);
@@ -90,7 +90,7 @@ for (const seed of [1, 2, 3, 4]) {
 		const { near, far } = world.connected(t, world.server(), world.client());
 		// A receive window that small would be opened by the kernel's timers only.
 		for (const { fd } of [near, far]) world.kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, 4_608);
-		const random = seeded(seed);
+		const random = new Random(seed);
 		const there = randomBytes(MIB);
 		const back = randomBytes(MIB);
 		const senders = [new Sender(world, near, there), new Sender(world, far, back)] as const;
@@ -98,7 +98,7 @@ for (const seed of [1, 2, 3, 4]) {
 		const all = [...senders, ...receivers];
 		const giveUpAtMs = performance.now() + PATIENCE_MS;
 		while (receivers.some(({ received }) => received < MIB)) {
-			const one = all[Math.floor(random() * all.length)];
+			const one = all[random.below(all.length)];
 			if (one?.step(random) !== true)
 				assert.ok(performance.now() < giveUpAtMs, `${receivers.map(({ received }) => received)} of ${MIB}`);
 		}
@@ -127,7 +127,7 @@ test("1 MiB each way with Node's client, byte by byte the same", async (t) => {
 	});
 	socket.write(there);
 	assert.equal(await settled(() => far.handshake()), 0);
-	const random = seeded(1);
+	const random = new Random(1);
 	const sender = new Sender(world, far, back);
 	const receiver = new Receiver(world, far);
 	await settled(() => {

@@ -1,7 +1,7 @@
 /** Requests and answers through TLS in records, pieces and pauses of all sizes: each request gets its answer, whole. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { seeded } from "../support/streams.js";
+import { Random } from "../../src/rig/random.js";
 import { NAME, type Peer, Secured } from "./tls-peers.js";
 
 const RUNS = Number(process.env["SLUICE_RUNS"] ?? 12);
@@ -10,15 +10,15 @@ const PATIENCE_MS = 8_000;
 const REQUESTS = 12;
 
 /** Single bytes, small pieces, and as much as there may be. */
-function sizeOf(random: () => number): number {
-	const kind = random();
+function sizeOf(random: Random): number {
+	const kind = random.fraction();
 	if (kind < 0.1) return 1;
-	if (kind < 0.5) return 1 + Math.floor(random() * 600);
-	return 1 + Math.floor(random() * 16_384);
+	if (kind < 0.5) return random.between(1, 600);
+	return random.between(1, 16_384);
 }
 
-function bodyOf(random: () => number): { fields: string; body: string } {
-	const kind = random();
+function bodyOf(random: Random): { fields: string; body: string } {
+	const kind = random.fraction();
 	if (kind < 0.3) return { fields: "Content-Length: 0\r\n", body: "" };
 	const text = "0123456789".repeat(Math.ceil(sizeOf(random) / (kind < 0.6 ? 10 : 2)));
 	if (kind < 0.7) return { fields: `Content-Length: ${text.length}\r\n`, body: text };
@@ -44,15 +44,15 @@ class Talker {
 		this.#rest += text;
 	}
 
-	step(random: () => number): void {
+	step(random: Random): void {
 		const { peer } = this;
-		if (this.#rest !== "" && peer.waiting < 50_000 && random() < 0.6) {
+		if (this.#rest !== "" && peer.waiting < 50_000 && random.chance(0.6)) {
 			const part = this.#rest.slice(0, sizeOf(random));
 			peer.say(part);
 			this.#rest = this.#rest.slice(part.length);
 		}
-		if (random() < 0.6) peer.push(sizeOf(random));
-		if (random() < 0.6) peer.pull(sizeOf(random));
+		if (random.chance(0.6)) peer.push(sizeOf(random));
+		if (random.chance(0.6)) peer.pull(sizeOf(random));
 		const more = peer.hear(sizeOf(random));
 		if (typeof more === "string") this.heard += more;
 		else assert.ok(more === -10_001 || more === -10_002, `read: ${more}`);
@@ -60,7 +60,7 @@ class Talker {
 }
 
 function run(t: TestContext, seed: number): void {
-	const random = seeded(seed);
+	const random = new Random(seed);
 	const secured = new Secured(t, { http: true, upstreamTls: {} });
 	const { harness } = secured;
 	const { chunks } = harness.reactor.core;
@@ -71,10 +71,10 @@ function run(t: TestContext, seed: number): void {
 	const answersOf: string[] = [];
 	for (let i = 0; i < REQUESTS; i++) {
 		const request = bodyOf(random);
-		const padding = "p".repeat(random() < 0.3 ? random() * 9_000 : 10);
+		const padding = "p".repeat(random.chance(0.3) ? random.fraction() * 9_000 : 10);
 		asked += `POST /${i} HTTP/1.1\r\nHost: ${NAME}\r\nX-Padding: ${padding}\r\n${request.fields}\r\n${request.body}`;
 		const answer = bodyOf(random);
-		const padded = "q".repeat(random() < 0.3 ? random() * 9_000 : 10);
+		const padded = "q".repeat(random.chance(0.3) ? random.fraction() * 9_000 : 10);
 		const text = `HTTP/1.1 200 OK\r\nX-Number: ${i}\r\nX-Padding: ${padded}\r\n${answer.fields}\r\n${answer.body}`;
 		answersOf.push(text);
 		answers += text;
@@ -87,9 +87,9 @@ function run(t: TestContext, seed: number): void {
 			assert.fail(
 				`${client.heard.length} of ${answers.length}, upstreams ${upstreams.map(({ talker }) => talker.heard.slice(-60))} ${JSON.stringify(harness.records())}`,
 			);
-		if (random() < 0.7) client.step(random);
+		if (random.chance(0.7)) client.step(random);
 		for (const upstream of upstreams) {
-			if (random() < 0.7) upstream.talker.step(random);
+			if (random.chance(0.7)) upstream.talker.step(random);
 			const match = /^POST \/(\d+) [\s\S]*?\r\n\r\n/.exec(upstream.talker.heard);
 			if (match === null) continue;
 			const [head, number] = match;
@@ -108,7 +108,7 @@ function run(t: TestContext, seed: number): void {
 			peer.shake();
 			upstreams.push({ talker: new Talker(peer) });
 		}
-		if (random() < 0.5) harness.turn();
+		if (random.chance(0.5)) harness.turn();
 	}
 	assert.ok(client.heard === answers, "another answer");
 	harness.reset(client.peer.fd);

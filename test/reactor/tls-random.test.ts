@@ -7,7 +7,7 @@ import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { controlContext } from "../../src/kernel/openssl/library.js";
 import { NONE } from "../../src/parts/none.js";
-import { seeded } from "../support/streams.js";
+import { Random } from "../../src/rig/random.js";
 import { reasonOf } from "./harness.js";
 import { type Peer, Secured } from "./tls-peers.js";
 
@@ -25,15 +25,15 @@ abstract class Side {
 	heard = 0;
 	ended = false;
 	hasEnded = false;
-	readonly #random: () => number;
+	readonly #random: Random;
 	readonly #seed: number;
 	readonly #theirs: number;
 
-	constructor(random: () => number, seed: number, theirs: number) {
+	constructor(random: Random, seed: number, theirs: number) {
 		this.#random = random;
 		this.#seed = seed;
 		this.#theirs = theirs;
-		this.total = Math.floor(random() < 0.3 ? random() * 100 : random() * 300_000);
+		this.total = Math.floor(random.chance(0.3) ? random.fraction() * 100 : random.fraction() * 300_000);
 	}
 
 	/** Up to so many of the next bytes. */
@@ -50,12 +50,12 @@ abstract class Side {
 
 	step(): void {
 		const random = this.#random;
-		if (random() < 0.5) this.speak(random);
-		if (random() < 0.5) this.listen(random);
+		if (random.chance(0.5)) this.speak(random);
+		if (random.chance(0.5)) this.listen(random);
 	}
 
-	protected abstract speak(random: () => number): void;
-	protected abstract listen(random: () => number): void;
+	protected abstract speak(random: Random): void;
+	protected abstract listen(random: Random): void;
 }
 
 function byteAt(seed: number, position: number): number {
@@ -66,13 +66,13 @@ class PlainSide extends Side {
 	readonly #secured: Secured;
 	readonly #fd: number;
 
-	constructor(secured: Secured, fd: number, random: () => number, seed: number, theirs: number) {
+	constructor(secured: Secured, fd: number, random: Random, seed: number, theirs: number) {
 		super(random, seed, theirs);
 		this.#secured = secured;
 		this.#fd = fd;
 	}
 
-	protected override speak(random: () => number): void {
+	protected override speak(random: Random): void {
 		const { outside } = this.#secured.harness;
 		if (this.hasEnded) return;
 		if (this.said === this.total) {
@@ -86,7 +86,7 @@ class PlainSide extends Side {
 		if (count > 0) this.said += count;
 	}
 
-	protected override listen(random: () => number): void {
+	protected override listen(random: Random): void {
 		const { outside } = this.#secured.harness;
 		const count = outside.receive(this.#fd, 0, sizeOf(random));
 		if (count === 0) this.ended = true;
@@ -103,17 +103,17 @@ class SecureSide extends Side {
 	readonly #updates: boolean;
 	#saidGoodbye = false;
 
-	constructor(peer: Peer, updates: boolean, random: () => number, seed: number, theirs: number) {
+	constructor(peer: Peer, updates: boolean, random: Random, seed: number, theirs: number) {
 		super(random, seed, theirs);
 		this.#updates = updates;
 		this.#peer = peer;
-		this.#waits = random() < 0.5;
+		this.#waits = random.chance(0.5);
 	}
 
-	protected override speak(random: () => number): void {
+	protected override speak(random: Random): void {
 		const peer = this.#peer;
 		if (this.said < this.total && peer.waiting < 50_000) {
-			if (this.#updates && random() < 0.05) peer.updateKey(random() < 0.5);
+			if (this.#updates && random.chance(0.05)) peer.updateKey(random.chance(0.5));
 			const bytes = this.next(Math.min(16_384, sizeOf(random)));
 			peer.say(bytes);
 			this.said += bytes.length;
@@ -128,7 +128,7 @@ class SecureSide extends Side {
 		this.hasEnded = true;
 	}
 
-	protected override listen(random: () => number): void {
+	protected override listen(random: Random): void {
 		this.#peer.pull(sizeOf(random));
 		const heard = this.#peer.hear(sizeOf(random));
 		if (typeof heard === "string") this.take(Buffer.from(heard, "latin1"));
@@ -138,17 +138,17 @@ class SecureSide extends Side {
 }
 
 /** Single bytes, small pieces, and as much as there may be. */
-function sizeOf(random: () => number): number {
-	const kind = random();
+function sizeOf(random: Random): number {
+	const kind = random.fraction();
 	if (kind < 0.1) return 1;
-	if (kind < 0.5) return 1 + Math.floor(random() * 600);
-	return 1 + Math.floor(random() * 32_768);
+	if (kind < 0.5) return random.between(1, 600);
+	return random.between(1, 32_768);
 }
 
 function run(t: TestContext, seed: number): void {
-	const random = seeded(seed);
-	const throughTls = random() < 0.8;
-	const upstreamTls = !throughTls || random() < 0.6;
+	const random = new Random(seed);
+	const throughTls = random.chance(0.8);
+	const upstreamTls = !throughTls || random.chance(0.6);
 	const secured = new Secured(t, {
 		...(throughTls ? {} : { entries: [] }),
 		...(upstreamTls ? { upstreamTls: {} } : {}),
@@ -157,7 +157,7 @@ function run(t: TestContext, seed: number): void {
 	const { chunks } = harness.reactor.core;
 	const clientContext = secured.clientContext();
 	const serverContext = secured.serverContext();
-	const isOld = random() < 0.3;
+	const isOld = random.chance(0.3);
 	if (isOld)
 		for (const { pointer } of [clientContext, serverContext])
 			controlContext(pointer, CONTROL_MAX_VERSION, TLS_1_2, 0);
@@ -183,7 +183,7 @@ function run(t: TestContext, seed: number): void {
 		for (const chunk of taken.splice(0)) chunks.give(chunk);
 	};
 	t.after(giveSome);
-	const runsOut = random() < 0.5;
+	const runsOut = random.chance(0.5);
 	const isDone = (): boolean =>
 		client.heard === upstream.total && upstream.heard === client.total && client.ended && upstream.ended;
 	const giveUpAtMs = performance.now() + PATIENCE_MS;
@@ -201,14 +201,14 @@ function run(t: TestContext, seed: number): void {
 	};
 	while (!isDone()) {
 		if (performance.now() > giveUpAtMs) assert.fail(where());
-		if (runsOut && random() < 0.02) takeSome();
-		if (random() < 0.02) giveSome();
-		if (random() < 0.7) step(client);
-		if (random() < 0.7) step(upstream);
+		if (runsOut && random.chance(0.02)) takeSome();
+		if (random.chance(0.02)) giveSome();
+		if (random.chance(0.7)) step(client);
+		if (random.chance(0.7)) step(upstream);
 		// Two kinds of pause: none of the peers' for a while, and none of the reactor's.
-		if (random() < 0.5) harness.turn();
-		else if (random() < 0.02) for (let i = 0; i < 30; i++) step(client);
-		else if (random() < 0.03) for (let i = 0; i < 30; i++) harness.turn();
+		if (random.chance(0.5)) harness.turn();
+		else if (random.chance(0.02)) for (let i = 0; i < 30; i++) step(client);
+		else if (random.chance(0.03)) for (let i = 0; i < 30; i++) harness.turn();
 	}
 	giveSome();
 	harness.turnUntil(() => {

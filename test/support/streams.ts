@@ -2,22 +2,12 @@
 import { createCipheriv, createHash, type Hash } from "node:crypto";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Random } from "../../src/rig/random.js";
 
 /** What a direction carried: how many bytes, and which. */
 export interface Carried {
 	readonly bytes: number;
 	readonly hash: string;
-}
-
-/** Numbers from a seed (mulberry32), so that a failing run can be repeated. */
-export function seeded(seed: number): () => number {
-	let state = seed >>> 0;
-	return () => {
-		state = (state + 0x6d2b79f5) >>> 0;
-		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-	};
 }
 
 /** Largest write; above every buffer of the gateway's, so that all its ways to move bytes are taken. */
@@ -28,7 +18,7 @@ const PAUSE_MAX_MS = 8;
 
 /** Sends so many bytes in writes of random sizes with random pauses, then ends the direction. */
 export async function sendRandomly(socket: Socket, bytes: number, seed: number): Promise<Carried> {
-	const random = seeded(seed);
+	const random = new Random(seed);
 	const key = Buffer.alloc(16);
 	key.writeUInt32BE(seed);
 	const noise = createCipheriv("aes-128-ctr", key, Buffer.alloc(16));
@@ -36,12 +26,14 @@ export async function sendRandomly(socket: Socket, bytes: number, seed: number):
 	const hash = createHash("sha256");
 	for (let left = bytes; left > 0; ) {
 		// Small writes are as common as large ones.
-		const wanted = random() < 0.5 ? 1 + random() * 1000 : 1 + random() * WRITE_MAX_BYTES;
+		const wanted = random.chance(0.5)
+			? 1 + random.fraction() * 1000
+			: 1 + random.fraction() * WRITE_MAX_BYTES;
 		const block = noise.update(zeros.subarray(0, Math.min(left, Math.floor(wanted))));
 		left -= block.length;
 		hash.update(block);
 		if (!socket.write(block)) await drained(socket);
-		if (random() * PAUSE_EVERY < 1) await sleep(random() * PAUSE_MAX_MS);
+		if (random.fraction() * PAUSE_EVERY < 1) await sleep(random.fraction() * PAUSE_MAX_MS);
 	}
 	socket.end();
 	return { bytes, hash: hash.digest("hex") };
@@ -61,16 +53,16 @@ function drained(socket: Socket): Promise<void> {
 
 /** Reads to the end with random pauses. Rejects when the connection is cut. */
 export function receiveRandomly(socket: Socket, seed: number): Promise<Carried> {
-	const random = seeded(seed);
+	const random = new Random(seed);
 	const hash: Hash = createHash("sha256");
 	let bytes = 0;
 	return new Promise((resolve, reject) => {
 		socket.on("data", (block: Buffer) => {
 			hash.update(block);
 			bytes += block.length;
-			if (random() * PAUSE_EVERY >= 1) return;
+			if (random.fraction() * PAUSE_EVERY >= 1) return;
 			socket.pause();
-			setTimeout(() => socket.resume(), random() * PAUSE_MAX_MS);
+			setTimeout(() => socket.resume(), random.fraction() * PAUSE_MAX_MS);
 		});
 		socket.once("end", () => resolve({ bytes, hash: hash.digest("hex") }));
 		socket.once("error", reject);
