@@ -6,7 +6,8 @@
  * - the bulk port: as many bytes as the request asks for;
  * - HTTP ports: 200 bytes for every request, however a proxy has rewritten it; a WebSocket is granted and then
  *   is a relay port's connection;
- * - the port `once`: 200 bytes for the first 100 that arrive, then the end.
+ * - the port `once`: 200 bytes for the first 100 that arrive, then the end;
+ * - a port per dialogue: the server's part of it, then the end.
  *
  * Prints its ports as one line of JSON and ends when its parent is gone.
  */
@@ -14,6 +15,7 @@ import { writeSync } from "node:fs";
 import { EAGAIN, EPOLLIN, EPOLLOUT } from "../../src/kernel/constants.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
 import { openListener, raiseDescriptorLimit } from "../../src/kernel/sockets.js";
+import { bytesOf, DIALOGUE_NAMES, DIALOGUES, type DialogueName, type Step } from "./dialogues.js";
 import type { BackendPorts } from "./driver.js";
 import {
 	ANSWER_BYTES,
@@ -37,7 +39,8 @@ const SCRATCH_BYTES = 64 * 1024;
 const RESPONSE_AT = SCRATCH_BYTES;
 const ANSWER_AT = RESPONSE_AT + 4096;
 const UPGRADE_AT = ANSWER_AT + 4096;
-const BULK_AT = UPGRADE_AT + 4096;
+const SPEECH_AT = UPGRADE_AT + 4096;
+const BULK_AT = SPEECH_AT + 4096;
 const BULK_BYTES = 256 * 1024;
 
 /** Connections taken from one queue, and blocks sent to one connection, before others have their turn. */
@@ -51,7 +54,11 @@ const SNI = 2;
 const BULK = 3;
 const HTTP = 4;
 const ONCE = 5;
+const DIALOGUE = 6;
 const LISTENER = 16;
+
+/** By the index of their ports. */
+const SCRIPTS = DIALOGUE_NAMES.map((name) => DIALOGUES[name]);
 
 const UPGRADE_RESPONSE = upgradeResponse();
 /** The path's second byte, by which the two requests that there are differ. */
@@ -64,7 +71,10 @@ const kernel = new LinuxKernel(BULK_AT + BULK_BYTES);
 const roles = new Uint8Array(descriptorLimit);
 const uses = new Int32Array(descriptorLimit);
 const received = new Int32Array(descriptorLimit);
-const sniIndex = new Uint8Array(descriptorLimit);
+/** Of the listening port among those of its role: which name, which dialogue. */
+const index = new Uint8Array(descriptorLimit);
+/** The step of its dialogue that a connection is at. */
+const steps = new Uint8Array(descriptorLimit);
 const bulkLeft = new Float64Array(descriptorLimit);
 
 kernel.memory.set(response(), RESPONSE_AT);
@@ -76,6 +86,11 @@ const ports: BackendPorts = {
 	bulk: listen(BULK, 0),
 	http: Array.from({ length: RELAY_PORTS }, () => listen(HTTP, 0)),
 	once: listen(ONCE, 0),
+	dialogues: {
+		smtp: listenForDialogue("smtp"),
+		mysql: listenForDialogue("mysql"),
+		postgres: listenForDialogue("postgres"),
+	},
 };
 writeSync(1, `${JSON.stringify(ports)}\n`);
 serve();
@@ -100,9 +115,14 @@ function handle(fd: number): void {
 	else if (role === BULK) bulk(fd);
 	else if (role === HTTP) http(fd);
 	else if (role === ONCE) once(fd);
+	else if (role === DIALOGUE) answerInDialogue(fd);
 }
 
-function listen(role: number, index: number): number {
+function listenForDialogue(name: DialogueName): number {
+	return listen(DIALOGUE, DIALOGUE_NAMES.indexOf(name));
+}
+
+function listen(role: number, which: number): number {
 	const { fds, port } = openListener(
 		{
 			address: new Uint8Array([127, 0, 0, 1]),
@@ -113,13 +133,14 @@ function listen(role: number, index: number): number {
 	);
 	const fd = fds[0];
 	if (fd === undefined) throw new Error("openListener gave no descriptor");
-	adopt(fd, role + LISTENER, index);
+	adopt(fd, role + LISTENER, which);
 	return port;
 }
 
-function adopt(fd: number, role: number, index: number): void {
+function adopt(fd: number, role: number, which: number): void {
 	roles[fd] = role;
-	sniIndex[fd] = index;
+	index[fd] = which;
+	steps[fd] = 0;
 	received[fd] = 0;
 	bulkLeft[fd] = 0;
 	kernel.readiness.add(fd, EPOLLIN, fd, uses[fd] as number);
@@ -135,7 +156,8 @@ function acceptAll(listener: number, role: number): void {
 	for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
 		const fd = kernel.accept(listener, SCRATCH_AT);
 		if (fd < 0) return;
-		adopt(fd, role, sniIndex[listener] as number);
+		adopt(fd, role, index[listener] as number);
+		if (role === DIALOGUE) speak(fd);
 	}
 }
 
@@ -183,6 +205,32 @@ function once(fd: number): void {
 	drop(fd);
 }
 
+function answerInDialogue(fd: number): void {
+	received[fd] = (received[fd] as number) + take(fd);
+	const step = stepOf(fd);
+	if (roles[fd] === NONE || step === undefined || (received[fd] as number) < bytesOf(step)) return;
+	received[fd] = 0;
+	steps[fd] = (steps[fd] as number) + 1;
+	speak(fd);
+}
+
+/** What the server says now, if it is its turn, and the end behind its last word. */
+function speak(fd: number): void {
+	const step = stepOf(fd);
+	if (step?.from !== "server") return;
+	for (const piece of step.writes) {
+		kernel.memory.set(piece, SPEECH_AT);
+		kernel.send(fd, SPEECH_AT, piece.length);
+	}
+	steps[fd] = (steps[fd] as number) + 1;
+	if (stepOf(fd) === undefined) drop(fd);
+}
+
+/** `undefined` behind the last. */
+function stepOf(fd: number): Step | undefined {
+	return SCRIPTS[index[fd] as number]?.[steps[fd] as number];
+}
+
 function answerHello(fd: number): void {
 	const count = take(fd);
 	if (count === 0) return;
@@ -195,7 +243,7 @@ function answerHello(fd: number): void {
 	// All of it is taken before closing: unread bytes would turn the end into a reset.
 	if ((received[fd] as number) < (bulkLeft[fd] as number)) return;
 	kernel.memory.fill(0x2e, ANSWER_AT, ANSWER_AT + ANSWER_BYTES);
-	kernel.memory[ANSWER_AT] = sniIndex[fd] as number;
+	kernel.memory[ANSWER_AT] = index[fd] as number;
 	kernel.send(fd, ANSWER_AT, ANSWER_BYTES);
 	drop(fd);
 }

@@ -1,4 +1,5 @@
 /** What the bench asks of its generator: one JSON line each way, over stdin and stdout. */
+import type { DialogueLatency, DialogueLoad } from "./dialogue.js";
 import type { Latency } from "./latency.js";
 
 /** By name: what is sent, and what comes back. */
@@ -37,6 +38,8 @@ export interface Commands {
 		ask: { ports: readonly number[]; connections: number; requests: number };
 		answer: { latencies: readonly Latency[] };
 	};
+	/** Dialogues with several ports. */
+	dialogues: { ask: DialogueLoad; answer: { latencies: readonly DialogueLatency[] } };
 	/** Paced requests to one port, for so long. */
 	latencyFor: { ask: { port: number; connections: number; ms: number }; answer: { latency: Latency } };
 }

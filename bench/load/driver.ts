@@ -3,6 +3,7 @@ import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type OwnedProcess, ownProcess } from "../../src/rig/processes.js";
 import type { Answer, CommandName, Commands } from "./commands.js";
+import type { DialogueName } from "./dialogues.js";
 
 export interface BackendPorts {
 	/** Equal to each other; every proxy started takes the next. */
@@ -13,6 +14,7 @@ export interface BackendPorts {
 	/** As `relay`. */
 	readonly http: readonly number[];
 	readonly once: number;
+	readonly dialogues: Readonly<Record<DialogueName, number>>;
 }
 
 export async function startBackend(): Promise<BackendPorts> {

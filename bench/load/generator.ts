@@ -7,6 +7,7 @@ import { LinuxKernel } from "../../src/kernel/linux.js";
 import { raiseDescriptorLimit } from "../../src/kernel/sockets.js";
 import type { Answer, Ask } from "./commands.js";
 import { closeConnections, openConnections } from "./connections.js";
+import { runDialogues } from "./dialogue.js";
 import { runDownload, runDownloadFor } from "./download.js";
 import { runLatency, runLatencyFor } from "./latency.js";
 import { runRequests } from "./requests.js";
@@ -76,6 +77,8 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 		}
 		case "latency":
 			return { latencies: runLatency(kernel, ask) };
+		case "dialogues":
+			return { latencies: runDialogues(kernel, ask) };
 		case "latencyFor":
 			return { latency: runLatencyFor(kernel, ask.port, ask.connections, ask.ms) };
 	}

@@ -50,7 +50,7 @@ export function runLatency(kernel: LinuxKernel, load: LatencyLoad): Latency[] {
 	} finally {
 		for (const way of ways) closeConnections(kernel, way.fds);
 	}
-	return ways.map(({ samplesUs, count }) => summary(samplesUs.subarray(0, count)));
+	return ways.map(({ samplesUs, count }) => summarize(samplesUs.subarray(0, count)));
 }
 
 /** The same pace, over connections to one port, for so long. */
@@ -67,7 +67,7 @@ export function runLatencyFor(kernel: LinuxKernel, port: number, connections: nu
 	} finally {
 		closeConnections(kernel, fds);
 	}
-	return summary(samplesUs);
+	return summarize(samplesUs);
 }
 
 interface Way {
@@ -85,7 +85,7 @@ function runBlock(kernel: LinuxKernel, way: Way): void {
 	}
 }
 
-function summary(samplesUs: ArrayLike<number>): Latency {
+export function summarize(samplesUs: ArrayLike<number>): Latency {
 	const figures = spread(samplesUs);
 	if (figures === null) throw new RangeError("no request was counted");
 	return { p50Us: figures.p50, p99Us: figures.p99, maxUs: figures.max };
