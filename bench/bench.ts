@@ -1,11 +1,13 @@
 /** What every row works with: the systems, the load, and how to put them into alternating rounds. */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { type CertificateFiles, makeCertificate } from "../src/rig/certificate.js";
 import { type CpuReading, cpuNs, readCpu } from "../src/rig/proc.js";
 import { temporaryDirectory } from "../src/rig/processes.js";
 import type { Figure } from "./figure.js";
 import { type BackendPorts, Generator, startBackend } from "./load/driver.js";
 import { SNI_NAMES, TLS_NAME } from "./load/wire.js";
+import { REFERENCE, REFERENCE_AGAIN } from "./systems/index.js";
 import { launch, type Upstreams } from "./systems/launch.js";
 import type { Running, System } from "./systems/system.js";
 
@@ -14,6 +16,27 @@ export interface Row {
 	/** What is done in one round, for the report's notes. `quick` rounds are smaller. */
 	describe(quick: boolean): string;
 	run(bench: Bench): Promise<readonly Figure[]>;
+}
+
+/**
+ * Rounds of systems by which nothing is judged: enough to see where they stand. They are the first ones, so that their
+ * pairs are those of the same rounds.
+ */
+const BYSTANDER_ROUNDS = 5;
+
+/** The column of the way without any system. */
+export const DIRECT = "direct";
+
+/** How a row takes its rounds. */
+export interface Turns {
+	/** Each system is measured once before, uncounted. */
+	readonly warmUp: boolean;
+	/** For rows whose rounds are long. */
+	readonly roundsMax?: number;
+	/** Nothing is judged by ratios: all but Sluice are bystanders. */
+	readonly alone?: true;
+	/** Why nobody but Sluice is measured. */
+	readonly onlySluice?: string;
 }
 
 /** One measurement of one system: a value for each of the row's figures, in their order. */
@@ -67,26 +90,23 @@ export class Bench {
 	}
 
 	/**
-	 * Runs `measure` for each able system, once uncounted if `warmUp`, then once per round. The order
-	 * rotates, so that none always runs in the wake of the same other.
+	 * Runs `measure` for each able system once per round. The order rotates and turns round, so that none always runs
+	 * in the wake of the same other.
 	 */
-	async alternate(
-		rowId: string,
-		figures: readonly Figure[],
-		warmUp: boolean,
-		measure: Measure,
-	): Promise<void> {
-		let systems = this.able(rowId, figures);
-		for (let round = warmUp ? -1 : 0; round < this.rounds; round++) {
-			for (const system of rotated(systems, round + 1)) {
-				this.progress(rowId, round, system.id);
+	async alternate(rowId: string, figures: readonly Figure[], turns: Turns, measure: Measure): Promise<void> {
+		let systems = this.able(rowId, figures).filter((system) => takesPart(system, figures, turns));
+		const rounds = this.roundsOf(turns);
+		for (let round = turns.warmUp ? -1 : 0; round < rounds; round++) {
+			if (round === BYSTANDER_ROUNDS)
+				systems = systems.filter((system) => isJudgedBy(system, figures, turns));
+			for (const system of inOrder(systems, round + 1)) {
+				this.progress(rowId, round, rounds, system.id);
 				try {
 					const values = await measure(system);
 					if (round < 0) continue;
 					for (const [i, figure] of figures.entries()) figure.record(system.id, values[i] ?? Number.NaN);
 				} catch (error) {
-					const reason = error instanceof Error ? error.message : String(error);
-					for (const figure of figures) figure.markAbsent(system.id, reason);
+					markAbsent(figures, system, error);
 					systems = systems.filter((other) => other !== system);
 					await this.discard(system);
 				}
@@ -94,11 +114,58 @@ export class Bench {
 		}
 	}
 
+	/**
+	 * As `alternate`, for loads that take turns between all systems and the way without any within a round. `measure` has
+	 * the ports of the systems that are able, behind it the one of the backend; it gives a value for each figure per port, and may leave the last one out.
+	 */
+	async together(
+		rowId: string,
+		figures: readonly Figure[],
+		ports: { readonly direct: number; of(running: Running): number },
+		measure: (ports: readonly number[]) => Promise<readonly (readonly number[])[]>,
+	): Promise<void> {
+		const systems: System[] = [];
+		const all: number[] = [];
+		for (const system of this.able(rowId, figures)) {
+			try {
+				all.push(ports.of(await this.running(system)));
+				systems.push(system);
+			} catch (error) {
+				markAbsent(figures, system, error);
+			}
+		}
+		all.push(ports.direct);
+		const ids = [...systems.map(({ id }) => id), DIRECT];
+		try {
+			// The round before the first is the warm-up.
+			for (let round = -1; round < this.rounds; round++) {
+				this.progress(rowId, round, this.rounds, "all");
+				const values = await measure(all);
+				if (round < 0) continue;
+				for (const [at, id] of ids.entries()) {
+					if (id === DIRECT && values[at] === undefined) continue;
+					for (const [i, figure] of figures.entries()) figure.record(id, values[at]?.[i] ?? Number.NaN);
+				}
+			}
+		} catch (error) {
+			for (const system of systems) markAbsent(figures, system, error);
+		}
+	}
+
+	roundsOf({ roundsMax = this.rounds }: Pick<Turns, "roundsMax">): number {
+		return Math.min(this.rounds, roundsMax);
+	}
+
 	/** Where requests reach the backend with nothing in between. */
 	get directPort(): number {
 		const port = this.#backend.relay[0];
 		if (port === undefined) throw new Error("the backend has no relay ports");
 		return port;
+	}
+
+	/** Where dialogues do. */
+	get dialogues(): BackendPorts["dialogues"] {
+		return this.#backend.dialogues;
 	}
 
 	/** A fresh instance, for the caller to stop. */
@@ -126,13 +193,18 @@ export class Bench {
 		for (const system of this.systems) await this.discard(system);
 	}
 
-	/** Runs a load and says what it cost that system, and how long it took. */
+	/**
+	 * Runs a load and says what it cost that system, and how long it took. `afterMs`: what a system does so much later
+	 * is of its cost, such as writing a log.
+	 */
 	async spend(
 		running: Running,
 		load: () => Promise<{ wallMs: number }>,
+		afterMs = 0,
 	): Promise<{ cpuNs: number; wallMs: number }> {
 		const before = readCpu(running.pids());
 		const { wallMs } = await load();
+		if (afterMs > 0) await sleep(afterMs);
 		const after = readCpu(running.pids());
 		this.#charge(running.system.id, before, after);
 		return { cpuNs: cpuNs(before, after), wallMs };
@@ -146,8 +218,8 @@ export class Bench {
 	}
 
 	/** A line for whoever waits; `round` -1 is the warm-up. */
-	progress(rowId: string, round: number, systemId: string): void {
-		const counted = round < 0 ? "warm-up" : `round ${round + 1} of ${this.rounds}`;
+	progress(rowId: string, round: number, rounds: number, systemId: string): void {
+		const counted = round < 0 ? "warm-up" : `round ${round + 1} of ${rounds}`;
 		process.stderr.write(`${rowId}: ${counted}: ${systemId}\n`);
 	}
 }
@@ -155,7 +227,10 @@ export class Bench {
 let certificate: CertificateFiles | null = null;
 
 /** Where the `turn`th system that is started shall send what comes to it. */
-export function upstreamsOf({ relay, sni, bulk, http, once }: BackendPorts, turn: number): Upstreams {
+export function upstreamsOf(
+	{ relay, sni, bulk, http, once, dialogues }: BackendPorts,
+	turn: number,
+): Upstreams {
 	const relayTo = relay[turn % relay.length];
 	const httpTo = http[turn % http.length];
 	if (relayTo === undefined || httpTo === undefined) throw new Error("the backend has no ports");
@@ -165,6 +240,7 @@ export function upstreamsOf({ relay, sni, bulk, http, once }: BackendPorts, turn
 		bulkTo: bulk,
 		httpTo,
 		onceTo: once,
+		dialogueTo: dialogues,
 		certificate,
 		sniTo: SNI_NAMES.map((name, i) => {
 			const port = sni[i];
@@ -182,7 +258,32 @@ function lacking(rowId: string, system: System): string | undefined {
 	return undefined;
 }
 
-function rotated<T>(items: readonly T[], by: number): T[] {
-	const at = items.length === 0 ? 0 : by % items.length;
-	return [...items.slice(at), ...items.slice(0, at)];
+function takesPart(system: System, figures: readonly Figure[], { alone, onlySluice }: Turns): boolean {
+	if (onlySluice !== undefined && system.dist === undefined) {
+		for (const figure of figures) figure.markAbsent(system.id, onlySluice);
+		return false;
+	}
+	return alone !== true || system.id !== REFERENCE_AGAIN;
+}
+
+/** Sluice, and those to which its ratios have targets. */
+function isJudgedBy(system: System, figures: readonly Figure[], { alone }: Turns): boolean {
+	if (system.dist !== undefined) return true;
+	if (alone === true) return false;
+	return (
+		system.id === REFERENCE ||
+		system.id === REFERENCE_AGAIN ||
+		figures.some(({ spec }) => spec.target !== null && spec.reference === system.id)
+	);
+}
+
+function markAbsent(figures: readonly Figure[], system: System, error: unknown): void {
+	const reason = error instanceof Error ? error.message : String(error);
+	for (const figure of figures) figure.markAbsent(system.id, reason);
+}
+
+function inOrder<T>(items: readonly T[], round: number): T[] {
+	const at = items.length === 0 ? 0 : round % items.length;
+	const order = [...items.slice(at), ...items.slice(0, at)];
+	return round % 2 === 0 ? order : order.reverse();
 }

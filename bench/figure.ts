@@ -1,5 +1,6 @@
 /** One line of the report: a number per system and round, and what it must reach. */
-import { median } from "../src/rig/percentile.js";
+
+import { type Estimate, estimate } from "./statistics.js";
 
 export interface FigureSpec {
 	/** `request-64.cpu`: the row's id, and which of its figures. */
@@ -9,15 +10,21 @@ export interface FigureSpec {
 	/** Digits behind the point in the report. */
 	readonly digits: number;
 	readonly target: Target | null;
+	/** The system that the target is for, where it is not Sluice. */
+	readonly subject?: string;
 	/** The system that ratios are to, where it is not HAProxy. */
 	readonly reference?: string;
+	/** For rates. */
+	readonly moreIsBetter?: true;
+	/** It repeats the values of the figure above for another subject or reference: the table of all systems has them once. */
+	readonly repeats?: true;
 }
 
-/** A bound for Sluice: on the median of its ratios to HAProxy in the same rounds, or on its own median. */
+/** A bound for the subject: on the median of its ratios to the reference in the same rounds, or on its own median. */
 export type Target =
 	| { readonly kind: "ratio"; readonly atMost: number }
 	| { readonly kind: "value"; readonly atMost: number }
-	| { readonly kind: "value"; readonly exactly: number };
+	| { readonly kind: "value"; readonly exactly: number; readonly tolerance?: number };
 
 export class Figure {
 	readonly spec: FigureSpec;
@@ -28,7 +35,10 @@ export class Figure {
 		this.spec = spec;
 	}
 
-	/** Values are recorded once per system and round, so that the n-th of two systems are a pair. */
+	/**
+	 * Values are recorded once per system and round, so that the n-th of two systems are a pair. A system that is only
+	 * in the first rounds has fewer.
+	 */
 	record(system: string, value: number): void {
 		const values = this.#values.get(system);
 		if (values === undefined) this.#values.set(system, [value]);
@@ -45,12 +55,17 @@ export class Figure {
 		return this.#absences;
 	}
 
+	/** Who has numbers. */
+	get systems(): string[] {
+		return [...this.#values.keys()];
+	}
+
 	valuesOf(system: string): readonly number[] {
 		return this.#values.get(system) ?? [];
 	}
 
-	median(system: string): number | null {
-		return median(this.valuesOf(system));
+	estimate(system: string): Estimate | null {
+		return estimate(this.valuesOf(system));
 	}
 
 	/** Ratios of the same rounds. Empty when either system has no numbers. */
@@ -62,17 +77,7 @@ export class Figure {
 		});
 	}
 
-	/** Whether `subject` reaches the target; `null` when there is none, or nothing to judge by. */
-	isMet(subject: string, reference: string): boolean | null {
-		const { target, digits } = this.spec;
-		if (target === null) return null;
-		if (target.kind === "ratio") {
-			const ratio = median(this.ratios(subject, reference));
-			return ratio === null ? null : ratio <= target.atMost;
-		}
-		const value = this.median(subject);
-		if (value === null) return null;
-		if ("atMost" in target) return value <= target.atMost;
-		return Number(value.toFixed(digits)) === target.exactly;
+	ratioEstimate(system: string, reference: string): Estimate | null {
+		return estimate(this.ratios(system, reference));
 	}
 }

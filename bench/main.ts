@@ -2,7 +2,8 @@
  * `npm run bench`: Sluice beside its peers, all under the same load in alternating rounds of one run.
  *
  *     generator ──► system under test ──► backend        rows/: what is done and measured
- *     (load/)       (systems/)            (load/)        report.ts: what it came to
+ *     (load/)       (systems/)            (load/)        statistics.ts, judge.ts: what may be said of it
+ *                                                        report.ts: what it came to
  *
  * Everything happens on 127.0.0.1. Progress goes to standard error, the report to standard output.
  */
@@ -12,7 +13,8 @@ import { endAll, installCleanup } from "../src/rig/processes.js";
 import { Bench } from "./bench.js";
 import type { Figure } from "./figure.js";
 import { readOptions, USAGE, UsageError } from "./options.js";
-import { buildReport, toMarkdown } from "./report.js";
+import { buildReport } from "./report.js";
+import { toMarkdown } from "./report-text.js";
 import type { System } from "./systems/system.js";
 
 /** 5,000 sessions through a proxy, and what the proxy needs besides. */
@@ -41,12 +43,14 @@ async function main(args: readonly string[]): Promise<void> {
 			`bench: the descriptor limit is ${descriptors}; 5,000 idle sessions need ${DESCRIPTORS_MIN} (ulimit -n)\n`,
 		);
 
+	const startedMs = performance.now();
 	const bench = await Bench.start(installed(options.systems), options.rounds, options.quick);
 	const figures: Figure[] = [];
 	for (const row of options.rows) figures.push(...(await row.run(bench)));
 	await bench.stop();
 
-	const report = buildReport(bench, options.rows, figures);
+	const minutes = (performance.now() - startedMs) / 60_000;
+	const report = buildReport(bench, options.rows, figures, minutes);
 	const json = `${JSON.stringify(report, null, "\t")}\n`;
 	if (options.json === "-") process.stdout.write(json);
 	else process.stdout.write(toMarkdown(report));

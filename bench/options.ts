@@ -1,20 +1,31 @@
 /** The command line. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Row } from "./bench.js";
 import { ROWS } from "./rows/index.js";
 import { SYSTEMS } from "./systems/index.js";
+import { mainOf, sluice, sluiceBefore, sluiceLogged } from "./systems/sluice.js";
 import type { System } from "./systems/system.js";
+
+/** Variants come with the one that they are variants of. */
+const CHOICES = SYSTEMS.filter((system) => system.variantOf === undefined);
 
 export const USAGE = `npm run bench -- [options]
 
-  --rounds N          counted rounds per row, after one warm-up (default 5)
+  --rounds N          counted rounds per row, after one warm-up (default 15; fewer than 6 judge nothing)
   --only ROW,…        rows: ${ROWS.map((row) => row.id).join(", ")}
-  --systems NAME,…    systems: ${SYSTEMS.map((system) => system.id).join(", ")}
+  --systems NAME,…    systems: ${CHOICES.map((system) => system.id).join(", ")}
                       (ratios need haproxy)
+  --against DIRECTORY another checkout of Sluice, built: it runs in every row as sluice-before, and it is judged
+                      whether this one is slower
   --json FILE         also writes all numbers there; "-": to standard output, instead of the table
   --quick             small rounds, to see that everything works; its numbers prove nothing
   --help              this text
 `;
+
+/** An interval of 95 % is then the middle nine of them. */
+const ROUNDS = 15;
 
 export interface Options {
 	readonly rounds: number;
@@ -35,7 +46,7 @@ export function readOptions(args: readonly string[]): Options {
 	return {
 		rounds: rounds(values.rounds),
 		rows: choose("row", ROWS, values.only),
-		systems: choose("system", SYSTEMS, values.systems),
+		systems: systems(values.systems, values.against),
 		json: values.json ?? null,
 		quick: values.quick,
 		help: values.help,
@@ -47,7 +58,8 @@ function parse(args: readonly string[]) {
 		return parseArgs({
 			args: [...args],
 			options: {
-				rounds: { type: "string", default: "5" },
+				rounds: { type: "string", default: String(ROUNDS) },
+				against: { type: "string" },
 				only: { type: "string" },
 				systems: { type: "string" },
 				json: { type: "string" },
@@ -65,6 +77,23 @@ function rounds(text: string): number {
 	if (!Number.isInteger(count) || count < 1)
 		throw new UsageError(`--rounds ${text}: not a positive whole number`);
 	return count;
+}
+
+function systems(list: string | undefined, against: string | undefined): System[] {
+	const chosen = choose("system", CHOICES, list);
+	const all = SYSTEMS.filter(
+		(system) => chosen.includes(system) || chosen.some(({ id }) => id === system.variantOf),
+	);
+	if (against === undefined) return all;
+	const dist = resolve(join(against, "dist"));
+	if (!existsSync(mainOf(dist)))
+		throw new UsageError(`--against ${against}: no built checkout of Sluice (npm run build there first)`);
+	const older = sluiceBefore(dist);
+	// Beside the ones that they are compared with.
+	return all.flatMap((system) => {
+		const at = [sluice, sluiceLogged].indexOf(system);
+		return older[at] === undefined ? [system] : [system, older[at]];
+	});
 }
 
 /** Those named, in the order of `all`; all of them when none is named. */

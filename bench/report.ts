@@ -1,19 +1,23 @@
-/** The results: as one value for machines, and from that as Markdown for people. */
+/** The results as one value, for machines; report-text.ts makes Markdown of it. */
 
-import { median } from "../src/rig/percentile.js";
 import { HAS_SCHEDSTAT } from "../src/rig/proc.js";
-import type { Bench, Row } from "./bench.js";
-import type { Figure, Target } from "./figure.js";
+import { type Bench, DIRECT, type Row } from "./bench.js";
+import type { Figure, FigureSpec } from "./figure.js";
+import { type Change, judgeChange, judgeTarget, type Verdict } from "./judge.js";
 import { describeMachine, type Machine } from "./machine.js";
-import { REFERENCE, SUBJECT } from "./systems/index.js";
+import type { Estimate } from "./statistics.js";
+import { REFERENCE, REFERENCE_AGAIN, SUBJECT } from "./systems/index.js";
+import { beforeOf } from "./systems/sluice.js";
 import type { System } from "./systems/system.js";
 
 export interface Report {
 	readonly machine: Machine;
 	readonly rounds: number;
 	readonly quick: boolean;
-	readonly reference: string;
+	readonly minutes: number;
 	readonly systems: readonly ReportedSystem[];
+	/** In the order of columns: the systems, and the way without any where it was measured. */
+	readonly columns: readonly string[];
 	readonly rows: readonly { readonly id: string; readonly load: string }[];
 	readonly figures: readonly ReportedFigure[];
 	/** Which of the kernel's clocks the CPU figures come from. */
@@ -28,15 +32,17 @@ export interface ReportedSystem {
 	readonly statRatio: number | null;
 }
 
-export interface ReportedFigure {
-	readonly id: string;
-	readonly title: string;
-	readonly unit: string;
-	readonly digits: number;
-	readonly target: Target | null;
-	readonly reference?: string;
-	/** `null`: no target, or nothing to judge by. */
-	readonly met: boolean | null;
+export interface ReportedFigure extends FigureSpec {
+	readonly subject: string;
+	readonly reference: string;
+	/** What the target is for: ratios of the subject to the reference, or its values. */
+	readonly judgedBy: Estimate | null;
+	/** Of the reference's second instance to its first. */
+	readonly self: Estimate | null;
+	/** `null`: there is no target. */
+	readonly verdict: Verdict | null;
+	/** Beside the older checkout. `null`: there is none in this figure. */
+	readonly against: { readonly ratios: Estimate; readonly change: Change } | null;
 	readonly results: Readonly<Record<string, Result>>;
 }
 
@@ -45,21 +51,28 @@ export type Result =
 			/** One per round. */
 			readonly values: readonly number[];
 			readonly median: number | null;
-			/** To HAProxy in the same round. */
+			/** To the reference in the same round. */
 			readonly ratios: readonly number[];
 			readonly ratio: number | null;
 	  }
 	| { readonly absent: string };
 
-export function buildReport(bench: Bench, rows: readonly Row[], figures: readonly Figure[]): Report {
+export function buildReport(
+	bench: Bench,
+	rows: readonly Row[],
+	figures: readonly Figure[],
+	minutes: number,
+): Report {
+	const measured = new Set(figures.flatMap((figure) => figure.systems));
 	return {
 		machine: describeMachine(),
 		rounds: bench.rounds,
 		quick: bench.quick,
-		reference: REFERENCE,
+		minutes,
 		systems: bench.systems.map((system) => reportSystem(bench, system)),
+		columns: [...bench.systems.map(({ id }) => id), DIRECT].filter((id) => measured.has(id)),
 		rows: rows.map((row) => ({ id: row.id, load: row.describe(bench.quick) })),
-		figures: figures.map((figure) => reportFigure(figure, bench.systems)),
+		figures: figures.map(reportFigure),
 		cpuClock: HAS_SCHEDSTAT ? "schedstat" : "stat",
 	};
 }
@@ -74,104 +87,40 @@ function reportSystem(bench: Bench, system: System): ReportedSystem {
 	};
 }
 
-function reportFigure(figure: Figure, systems: readonly System[]): ReportedFigure {
+export function reportFigure(figure: Figure): ReportedFigure {
+	const { spec } = figure;
+	const { subject = SUBJECT, reference = REFERENCE, target } = spec;
+	const isRatio = target === null || target.kind === "ratio";
+	const judgedBy = isRatio ? figure.ratioEstimate(subject, reference) : figure.estimate(subject);
+	const self = figure.ratioEstimate(REFERENCE_AGAIN, REFERENCE);
+	const ratios = isRepetition(spec) ? null : figure.ratioEstimate(subject, beforeOf(subject));
+	return {
+		...spec,
+		subject,
+		reference,
+		judgedBy,
+		self,
+		verdict: target === null ? null : judgeTarget(target, judgedBy, self),
+		against:
+			ratios === null ? null : { ratios, change: judgeChange(ratios, self, spec.moreIsBetter === true) },
+		results: resultsOf(figure, reference),
+	};
+}
+
+/** Beside another reference, it is as much slower or faster than it was before as the figure above. */
+function isRepetition({ repeats, subject }: FigureSpec): boolean {
+	return repeats === true && subject === undefined;
+}
+
+function resultsOf(figure: Figure, reference: string): Record<string, Result> {
 	const results: Record<string, Result> = {};
-	const reference = figure.spec.reference ?? REFERENCE;
-	for (const { id } of systems) {
-		const absent = figure.absences.get(id);
-		const ratios = figure.ratios(id, reference);
-		if (absent !== undefined) results[id] = { absent };
-		else if (figure.valuesOf(id).length > 0)
-			results[id] = { values: figure.valuesOf(id), median: figure.median(id), ratios, ratio: median(ratios) };
-	}
-	return { ...figure.spec, met: figure.isMet(SUBJECT, reference), results };
-}
-
-export function toMarkdown(report: Report): string {
-	const { machine } = report;
-	const lines = [
-		`## Benchmark, ${machine.date.slice(0, 10)}`,
-		"",
-		`${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB, ${machine.kernel}, Node ${machine.node}.`,
-		`Median of ${report.rounds} alternating rounds; in parentheses the median of the ratios to ${report.reference} in the same round.`,
-		`CPU is ${CLOCKS[report.cpuClock]}.`,
-		...(report.quick ? ["", "**A quick run: its numbers prove nothing.**"] : []),
-		"",
-		...table(report),
-		"",
-		"Loads, per system and round:",
-		"",
-		...report.rows.map((row) => `- \`${row.id}\`: ${row.load}`),
-		"",
-		"Systems:",
-		"",
-		...report.systems.map(
-			(system) => `- ${system.id} ${system.version}: ${system.note}${clockRemark(system)}`,
-		),
-		...absences(report),
-	];
-	return `${lines.join("\n")}\n`;
-}
-
-const CLOCKS = {
-	schedstat: "/proc/PID/task/*/schedstat (nanoseconds), all threads of all processes of a system",
-	stat: "utime + stime of /proc/PID/stat (10 ms steps), all threads of all processes of a system",
-} as const;
-
-/** The two clocks may differ by their resolution; more would mean that threads ended, and took their count along. */
-function clockRemark(system: ReportedSystem): string {
-	if (system.statRatio === null || Math.abs(system.statRatio - 1) < 0.03) return "";
-	return ` (/proc/PID/stat charges ${system.statRatio.toFixed(2)} times as much CPU)`;
-}
-
-function table(report: Report): string[] {
-	const systems = report.systems.map((system) => system.id);
-	const head = ["", ...systems, "target", "range of rounds", "reached"];
-	const align = ["---", ...systems.map(() => "---:"), "---", "---", "---"];
-	return [head, align, ...report.figures.map((figure) => figureCells(report, figure))].map(
-		(cells) => `| ${cells.join(" | ")} |`,
-	);
-}
-
-function figureCells(report: Report, figure: ReportedFigure): string[] {
-	const title = figure.unit === "" ? figure.title : `${figure.title} (${figure.unit})`;
-	const values = report.systems.map(({ id }) =>
-		resultCell(figure, figure.results[id], id === (figure.reference ?? report.reference)),
-	);
-	return [title, ...values, targetCell(figure.target), rangeCell(figure), verdictCell(figure.met)];
-}
-
-function resultCell(figure: ReportedFigure, result: Result | undefined, isReference: boolean): string {
-	if (result === undefined || "absent" in result || result.median === null) return "–";
-	const value = result.median.toFixed(figure.digits);
-	return isReference || result.ratio === null ? value : `${value} (${result.ratio.toFixed(2)}×)`;
-}
-
-function targetCell(target: Target | null): string {
-	if (target === null) return "";
-	if (target.kind === "ratio") return `≤ ${target.atMost.toFixed(2)}×`;
-	return "atMost" in target ? `≤ ${target.atMost}` : `= ${target.exactly}`;
-}
-
-/** How far the rounds of the subject lie apart, in the unit its target is in. */
-function rangeCell(figure: ReportedFigure): string {
-	const result = figure.results[SUBJECT];
-	if (result === undefined || "absent" in result) return "";
-	const inValues = figure.target?.kind === "value" || result.ratios.length === 0;
-	const numbers = inValues ? result.values : result.ratios;
-	const text = (value: number): string => (inValues ? value.toFixed(figure.digits) : `${value.toFixed(2)}×`);
-	return `${text(Math.min(...numbers))} … ${text(Math.max(...numbers))}`;
-}
-
-function verdictCell(met: boolean | null): string {
-	if (met === null) return "";
-	return met ? "met" : "**missed**";
-}
-
-function absences(report: Report): string[] {
-	const found: string[] = [];
-	for (const figure of report.figures)
-		for (const [id, result] of Object.entries(figure.results))
-			if ("absent" in result) found.push(`- ${figure.title}, ${id}: ${result.absent}`);
-	return found.length === 0 ? [] : ["", "No number (–):", "", ...found];
+	for (const [id, absent] of figure.absences) results[id] = { absent };
+	for (const id of figure.systems)
+		results[id] = {
+			values: figure.valuesOf(id),
+			median: figure.estimate(id)?.median ?? null,
+			ratios: figure.ratios(id, reference),
+			ratio: figure.ratioEstimate(id, reference)?.median ?? null,
+		};
+	return results;
 }

@@ -1,11 +1,11 @@
 import type { Bench, Row } from "../bench.js";
 import { Figure } from "../figure.js";
 
-const REQUESTS = 200_000;
-const REQUESTS_QUICK = 40_000;
+const REQUESTS = 60_000;
+const REQUESTS_QUICK = 20_000;
 
 export const relayedRequest64 = relayedRequest(64, 0.95);
-export const relayedRequest512 = relayedRequest(512, 0.9);
+export const relayedRequest512 = relayedRequest(512, 0.88);
 
 /** A small request and its response over connections that stay open. */
 function relayedRequest(connections: number, atMost: number): Row {
@@ -30,10 +30,11 @@ function relayedRequest(connections: number, atMost: number): Row {
 				unit: "1/s",
 				digits: 0,
 				target: null,
+				moreIsBetter: true,
 			});
 			const { generator } = bench;
 			const count = requests(bench.quick);
-			await bench.alternate(id, [cpu, rate], true, async (system) => {
+			await bench.alternate(id, [cpu, rate], { warmUp: true }, async (system) => {
 				const running = await bench.running(system);
 				await generator.ask("open", { port: running.listen.relay, connections });
 				// Connecting is not part of a request.

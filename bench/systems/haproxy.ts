@@ -5,12 +5,14 @@ import {
 	BACKLOG,
 	HTTP_ROWS,
 	type Launch,
+	RELAY_ROWS,
 	SESSIONS_MAX,
 	type System,
 	THREADS,
 } from "./system.js";
 import { versionOf } from "./version.js";
 
+/** Its upstreams learn of the client what sluice's learn. */
 const ALL_FORWARDED = `	http-request set-header X-Forwarded-For %[src]
 	http-request set-header X-Forwarded-Proto http
 	http-request set-header X-Forwarded-Host %[req.hdr(host)]
@@ -24,20 +26,32 @@ const common = {
 	version: () => versionOf("haproxy", ["-v"], /version (\S+)/),
 };
 
+/** It does the work that sluice does: looks at first bytes where sluice looks, and tells upstreams as much. */
 export const haproxy: System = {
 	...common,
 	id: "haproxy",
-	note: `mode tcp, nbthread ${THREADS}, no log, no splicing (the default); SNI: inspect-delay 5s and req.ssl_sni; HTTP: mode http, forwardfor, http-reuse always; TLS: mode tcp, its defaults but for version, cipher and curve`,
-	prepare: (assignment) => prepare(assignment, { sessionsMax: SESSIONS_MAX }),
+	note:
+		`mode tcp, nbthread ${THREADS}, no log, no splicing (the default); relayed requests: inspect-delay 5s and accept if HTTP; ` +
+		"SNI: inspect-delay 5s and req.ssl_sni; PostgreSQL: inspect-delay 5s and req.len; HTTP: mode http, http-reuse always, " +
+		"setting X-Forwarded-For, -Proto, -Host and Forwarded as sluice does; TLS: mode tcp, its defaults but for version, cipher and curve",
+	prepare: (assignment) => prepare(assignment, EQUAL_WORK),
 };
 
-/** Its upstreams learn of the client what sluice's learn: three fields more. */
-export const haproxyForwarded: System = {
+/** By the ratio of the two it is seen how much the rounds of a row can tell. */
+export const haproxyAgain: System = {
+	...haproxy,
+	id: "haproxy-again",
+	note: "a second instance of the same, to see how far the machine's weather alone moves a ratio",
+	variantOf: haproxy.id,
+};
+
+/** As it is set up where nobody asks for more: it looks at nothing that it relays, and tells upstreams one field. */
+export const haproxyPlain: System = {
 	...common,
-	id: "haproxy-forwarded",
-	note: "the same, setting X-Forwarded-For, -Proto, -Host and Forwarded as sluice does; in the HTTP rows only",
-	onlyRows: HTTP_ROWS,
-	prepare: (assignment) => prepare(assignment, { sessionsMax: SESSIONS_MAX, forwarded: ALL_FORWARDED }),
+	id: "haproxy-plain",
+	note: "the same without inspection of relayed requests, and with option forwardfor alone; in the rows of small requests only",
+	onlyRows: [...RELAY_ROWS, ...HTTP_ROWS],
+	prepare: (assignment) => prepare(assignment, { ...EQUAL_WORK, inspects: false, forwarded: FORWARDED_FOR }),
 };
 
 /**
@@ -52,6 +66,7 @@ export const haproxySplice: System = {
 	// It counts pipes into the descriptors it demands at start; the bulk rows have few sessions.
 	prepare: (assignment) =>
 		prepare(assignment, {
+			...EQUAL_WORK,
 			sessionsMax: 1000,
 			defaults: "\toption splice-request\n\toption splice-response",
 		}),
@@ -60,9 +75,28 @@ export const haproxySplice: System = {
 interface Settings {
 	readonly sessionsMax: number;
 	/** Lines of its section `defaults`. */
-	readonly defaults?: string;
+	readonly defaults: string;
+	/** Relayed requests are looked at before they go anywhere. */
+	readonly inspects: boolean;
 	/** Lines of its HTTP listener that say what upstreams are told of the client. */
-	readonly forwarded?: string;
+	readonly forwarded: string;
+}
+
+const FORWARDED_FOR = "	option forwardfor";
+
+const EQUAL_WORK: Settings = {
+	sessionsMax: SESSIONS_MAX,
+	defaults: "",
+	inspects: true,
+	forwarded: ALL_FORWARDED,
+};
+
+/** Lines of a listener that waits for first bytes, and takes those only. */
+function inspection(condition: string): string {
+	return `	tcp-request inspect-delay 5s
+	tcp-request content accept if ${condition}
+	tcp-request content reject
+`;
 }
 
 function prepare(assignment: Assignment, settings: Settings): Launch {
@@ -73,8 +107,8 @@ function prepare(assignment: Assignment, settings: Settings): Launch {
 }
 
 function configure(
-	{ listen, relayTo, bulkTo, httpTo, onceTo, certificate, sniTo }: Assignment,
-	{ sessionsMax, defaults = "", forwarded = "\toption forwardfor" }: Settings,
+	{ listen, relayTo, bulkTo, httpTo, onceTo, dialogueTo, certificate, sniTo }: Assignment,
+	{ sessionsMax, defaults, inspects, forwarded }: Settings,
 ): string {
 	const tls = `ssl crt ${certificate.bothFile} ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256 curves X25519`;
 	return `
@@ -93,7 +127,7 @@ ${defaults}
 
 listen relay
 	bind 127.0.0.1:${listen.relay}
-	server s 127.0.0.1:${relayTo}
+${inspects ? inspection("HTTP") : ""}	server s 127.0.0.1:${relayTo}
 
 listen bulk
 	bind 127.0.0.1:${listen.bulk}
@@ -114,6 +148,18 @@ listen tls
 listen tls-once
 	bind 127.0.0.1:${listen.tlsOnce} ${tls}
 	server s 127.0.0.1:${onceTo}
+
+listen smtp
+	bind 127.0.0.1:${listen.smtp}
+	server s 127.0.0.1:${dialogueTo.smtp}
+
+listen mysql
+	bind 127.0.0.1:${listen.mysql}
+	server s 127.0.0.1:${dialogueTo.mysql}
+
+listen postgres
+	bind 127.0.0.1:${listen.postgres}
+${inspection("{ req.len gt 0 }")}	server s 127.0.0.1:${dialogueTo.postgres}
 
 frontend sni
 	bind 127.0.0.1:${listen.sni}

@@ -1,5 +1,5 @@
 /** Starting a system: ports, directory, process, and the wait for its first answer. */
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,7 +20,7 @@ const LAST_PORT = 32_000;
 
 export type Upstreams = Pick<
 	Assignment,
-	"relayTo" | "bulkTo" | "httpTo" | "onceTo" | "certificate" | "sniTo"
+	"relayTo" | "bulkTo" | "httpTo" | "onceTo" | "dialogueTo" | "certificate" | "sniTo"
 >;
 
 let launches = 0;
@@ -37,16 +37,23 @@ export async function launch(system: System, upstreams: Upstreams): Promise<Runn
 		http: await freePort(),
 		tls: await freePort(),
 		tlsOnce: await freePort(),
+		smtp: await freePort(),
+		mysql: await freePort(),
+		postgres: await freePort(),
 	};
 	const { command, args } = system.prepare({ ...upstreams, listen, directory });
 
-	const logFile = join(directory, "output.log");
-	const log = openSync(logFile, "w");
+	const outputFile = join(directory, "output.log");
+	const output = openSync(outputFile, "w");
 	const started = performance.now();
-	const owned = ownProcess(command, args, { stdio: ["ignore", log, log] });
-	closeSync(log);
+	const owned = ownProcess(command, args, { stdio: ["ignore", output, output] });
+	closeSync(output);
 
-	const stop = (): Promise<void> => stopProcess(owned, STOP_GRACE_MS);
+	const stop = async (): Promise<void> => {
+		await stopProcess(owned, STOP_GRACE_MS);
+		// A log of half a million sessions is not kept until the run's end.
+		rmSync(directory, { recursive: true, force: true });
+	};
 	let failure: string | null = null;
 	void owned.ended.then((how) => {
 		failure = how;
@@ -55,10 +62,9 @@ export async function launch(system: System, upstreams: Upstreams): Promise<Runn
 		while (!(await attempt())) {
 			if (failure === null && performance.now() - started > READY_TIMEOUT_MS) failure = "not ready in time";
 			if (failure !== null) {
+				const said = readFileSync(outputFile, "utf8").slice(-2000);
 				await stop();
-				throw new Error(
-					`${system.id} did not start: ${failure}\n${readFileSync(logFile, "utf8").slice(-2000)}`,
-				);
+				throw new Error(`${system.id} did not start: ${failure}\n${said}`);
 			}
 			await sleep(RETRY_MS);
 		}
@@ -69,7 +75,7 @@ export async function launch(system: System, upstreams: Upstreams): Promise<Runn
 	await untilReady(() => accepts(listen.bulk));
 	if (system.readsRequests) await untilReady(() => accepts(listen.http));
 	if (system.terminatesTls) await untilReady(() => accepts(listen.tlsOnce));
-	return { system, listen, readyMs, pids: () => family(owned.pid), stop };
+	return { system, listen, readyMs, pids: () => family(owned.pid), outputFile, stop };
 }
 
 /** Whether a request to that port is answered in full. */

@@ -64,7 +64,7 @@ function hasStream(): boolean {
 }
 
 function configure(
-	{ listen, relayTo, bulkTo, httpTo, onceTo, certificate, sniTo, directory }: Assignment,
+	{ listen, relayTo, bulkTo, httpTo, onceTo, dialogueTo, certificate, sniTo, directory }: Assignment,
 	forwarded: string,
 ): string {
 	return `
@@ -110,6 +110,9 @@ ${sniTo.map(({ name }, i) => `		${name} sni${i};`).join("\n")}
 ${sniTo.map(({ port }, i) => `	upstream sni${i} { server 127.0.0.1:${port}; }`).join("\n")}
 
 	server { listen 127.0.0.1:${listen.relay} backlog=${BACKLOG}; proxy_pass 127.0.0.1:${relayTo}; }
+	server { listen 127.0.0.1:${listen.smtp} backlog=${BACKLOG}; proxy_pass 127.0.0.1:${dialogueTo.smtp}; }
+	server { listen 127.0.0.1:${listen.mysql} backlog=${BACKLOG}; proxy_pass 127.0.0.1:${dialogueTo.mysql}; }
+	server { listen 127.0.0.1:${listen.postgres} backlog=${BACKLOG}; proxy_pass 127.0.0.1:${dialogueTo.postgres}; }
 	ssl_certificate ${certificate.certFile};
 	ssl_certificate_key ${certificate.keyFile};
 	ssl_protocols TLSv1.3;

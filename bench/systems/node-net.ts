@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { DIALOGUE_NAMES } from "../load/dialogues.js";
 import type { Assignment, Launch, System } from "./system.js";
 
 const SCRIPT = fileURLToPath(new URL("../../src/drill/bare-server.js", import.meta.url));
@@ -12,10 +13,11 @@ export const nodeNet: System = {
 	terminatesTls: false,
 	version: () => process.version,
 
-	prepare({ listen, relayTo, bulkTo, sniTo }: Assignment): Launch {
+	prepare({ listen, relayTo, bulkTo, sniTo, dialogueTo }: Assignment): Launch {
 		// Something must listen on the third port as well; it is not measured.
 		const sni = sniTo[0]?.port ?? relayTo;
-		const pairs = [listen.relay, relayTo, listen.bulk, bulkTo, listen.sni, sni];
+		const dialogues = DIALOGUE_NAMES.flatMap((name) => [listen[name], dialogueTo[name]]);
+		const pairs = [listen.relay, relayTo, listen.bulk, bulkTo, listen.sni, sni, ...dialogues];
 		return { command: process.execPath, args: [SCRIPT, ...pairs.map(String)] };
 	},
 };

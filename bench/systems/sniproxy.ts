@@ -5,11 +5,13 @@ import { HOST } from "../load/wire.js";
 import type { Assignment, Launch, System } from "./system.js";
 import { versionOf } from "./version.js";
 
+const UNNAMED = "it routes by names only";
+
 export const sniproxy: System = {
 	id: "sniproxy",
 	note: "single-threaded; has no plain TCP mode, so outside the SNI row it routes by the Host of the first request",
 	install: "apt-get install sniproxy",
-	cannot: {},
+	cannot: { smtp: UNNAMED, mysql: UNNAMED, postgres: UNNAMED },
 	readsRequests: false,
 	terminatesTls: false,
 

@@ -1,8 +1,9 @@
 /** A system under test: how to find it, start it and stop it. One file per system in this folder. */
 
 import type { CertificateFiles } from "../../src/rig/certificate.js";
+import type { DialogueName } from "../load/dialogues.js";
 
-export type Role = "relay" | "sni" | "bulk" | "http" | "tls" | "tlsOnce";
+export type Role = "relay" | "sni" | "bulk" | "http" | "tls" | "tlsOnce" | DialogueName;
 
 /** Where a system listens, and where it must send what arrives there. All on 127.0.0.1. */
 export interface Assignment {
@@ -13,6 +14,8 @@ export interface Assignment {
 	readonly httpTo: number;
 	/** Answers once and ends; behind the listener `tlsOnce`. Behind `tls` is `relayTo`. */
 	readonly onceTo: number;
+	/** Behind the listener of each dialogue. */
+	readonly dialogueTo: Readonly<Record<DialogueName, number>>;
 	/** For those who terminate TLS. */
 	readonly certificate: CertificateFiles;
 	/** By SNI name; anything else is refused. */
@@ -42,6 +45,10 @@ export interface System {
 	readonly terminatesTls: boolean;
 	/** Only these rows, when it exists for their sake. */
 	readonly onlyRows?: readonly string[];
+	/** Whom it is a variant of: whoever chooses that one gets this one, too. */
+	readonly variantOf?: string;
+	/** The directory `dist` that it is run from, of Sluice. */
+	readonly dist?: string;
 	/** Writes its configuration and says how to start it, in the foreground. */
 	prepare(assignment: Assignment): Launch;
 }
@@ -54,11 +61,15 @@ export interface Running {
 	readonly readyMs: number;
 	/** All its processes, as of now. */
 	pids(): number[];
+	/** What it wrote to its standard output and error; removed by `stop`. */
+	readonly outputFile: string;
 	stop(): Promise<void>;
 }
 
 /** Rows in which small requests are read and rewritten. */
 export const HTTP_ROWS = ["http-64", "http-512"] as const;
+/** Rows in which they are relayed. */
+export const RELAY_ROWS = ["request-64", "request-512"] as const;
 
 /** Same for all: the kernel caps it at net.core.somaxconn. */
 export const BACKLOG = 4096;

@@ -71,19 +71,19 @@ export function cpuNs(before: CpuReading, after: CpuReading): number {
 export interface Memory {
 	/** Proportional set size: shared pages count in parts. */
 	readonly pssBytes: number;
-	/** Without file-backed pages, whose share changes when anybody else starts or ends the same program. */
-	readonly ownBytes: number;
+	/** Pages that belong to no file, so that their count is not changed by anybody else who starts or ends the same program. */
+	readonly anonymousBytes: number;
 }
 
 export function readMemory(pids: readonly number[]): Memory {
 	let pssBytes = 0;
-	let ownBytes = 0;
+	let anonymousBytes = 0;
 	for (const pid of pids) {
 		const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
 		pssBytes += kilobytes(text, "Pss");
-		ownBytes += kilobytes(text, "Pss_Anon") + kilobytes(text, "Pss_Shmem");
+		anonymousBytes += kilobytes(text, "Anonymous");
 	}
-	return { pssBytes, ownBytes };
+	return { pssBytes, anonymousBytes };
 }
 
 /** Open descriptors of all these processes. */

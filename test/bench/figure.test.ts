@@ -1,46 +1,55 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Figure, type Target } from "../../bench/figure.js";
+import { Figure } from "../../bench/figure.js";
+import { reportFigure } from "../../bench/report.js";
 
-function figure(target: Target | null, values: Record<string, number[]>): Figure {
-	const made = new Figure({ id: "f", title: "a figure", unit: "µs", digits: 2, target });
+function figure(values: Record<string, number[]>): Figure {
+	const made = new Figure({ id: "f", title: "a figure", unit: "µs", digits: 2, target: null });
 	for (const [system, rounds] of Object.entries(values))
 		for (const value of rounds) made.record(system, value);
 	return made;
 }
 
 test("ratios pair values of the same round, so that a slow round of the machine cancels out", () => {
-	const made = figure(null, { sluice: [1, 10, 2], haproxy: [2, 20, 4] });
+	const made = figure({ sluice: [1, 10, 2], haproxy: [2, 20, 4] });
 	assert.deepEqual(made.ratios("sluice", "haproxy"), [0.5, 0.5, 0.5]);
 });
 
+test("a system of the first rounds only is paired with those rounds", () => {
+	const made = figure({ nginx: [1, 2], haproxy: [2, 4, 100] });
+	assert.deepEqual(made.ratios("nginx", "haproxy"), [0.5, 0.5]);
+});
+
 test("a round in which the reference has nothing to divide by gives no ratio", () => {
-	const made = figure(null, { sluice: [1, 1], haproxy: [0, 2] });
+	const made = figure({ sluice: [1, 1], haproxy: [0, 2] });
 	assert.deepEqual(made.ratios("sluice", "haproxy"), [0.5]);
 });
 
-test("a target on the ratio is judged by the median of the ratios", () => {
-	const target: Target = { kind: "ratio", atMost: 0.95 };
-	assert.equal(
-		figure(target, { sluice: [9, 9.5, 30], haproxy: [10, 10, 10] }).isMet("sluice", "haproxy"),
-		true,
-	);
-	assert.equal(
-		figure(target, { sluice: [9, 9.6, 30], haproxy: [10, 10, 10] }).isMet("sluice", "haproxy"),
-		false,
-	);
-	assert.equal(figure(target, { sluice: [9] }).isMet("sluice", "haproxy"), null);
-});
-
-test("a target on the value needs no reference", () => {
-	assert.equal(figure({ kind: "value", atMost: 512 }, { sluice: [512] }).isMet("sluice", "haproxy"), true);
-	assert.equal(figure({ kind: "value", exactly: 2 }, { sluice: [2.001] }).isMet("sluice", "haproxy"), true);
-	assert.equal(figure({ kind: "value", exactly: 2 }, { sluice: [2.01] }).isMet("sluice", "haproxy"), false);
-});
-
 test("a system that fails in a later round has no numbers at all, because its pairs would not match", () => {
-	const made = figure(null, { nginx: [1, 2] });
+	const made = figure({ nginx: [1, 2] });
 	made.markAbsent("nginx", "it lost a byte");
 	assert.deepEqual(made.valuesOf("nginx"), []);
 	assert.equal(made.absences.get("nginx"), "it lost a byte");
+});
+
+test("a report judges the figure's subject, beside its own older version and by the reference's two instances", () => {
+	const rounds = (value: number): number[] => Array.from({ length: 15 }, () => value);
+	const made = new Figure({
+		...{ id: "f", title: "a figure", unit: "µs", digits: 2, subject: "sluice-logged" },
+		target: { kind: "ratio", atMost: 0.95 },
+	});
+	const values = {
+		sluice: 100,
+		"sluice-logged": 9,
+		"sluice-before-logged": 8,
+		haproxy: 10,
+		"haproxy-again": 10,
+	};
+	for (const [system, value] of Object.entries(values))
+		for (const one of rounds(value)) made.record(system, one);
+	const { judgedBy, self, verdict, against } = reportFigure(made);
+	assert.equal(judgedBy?.median, 0.9);
+	assert.equal(self?.median, 1);
+	assert.equal(verdict?.judged && verdict.met, true);
+	assert.deepEqual(against?.change, { judged: true, change: "worse" });
 });
