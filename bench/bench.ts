@@ -1,7 +1,9 @@
 /** What every row works with: the systems, the load, and how to put them into alternating rounds. */
 
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CertificateFiles, makeCertificate } from "../src/rig/certificate.js";
+import { type CertificateFiles, writeCertificate } from "../src/rig/certificate.js";
+import { issue } from "../src/rig/issue.js";
 import { type CpuReading, cpuNs, readCpu } from "../src/rig/proc.js";
 import { temporaryDirectory } from "../src/rig/processes.js";
 import type { Figure } from "./figure.js";
@@ -234,7 +236,7 @@ export function upstreamsOf(
 	const relayTo = relay[turn % relay.length];
 	const httpTo = http[turn % http.length];
 	if (relayTo === undefined || httpTo === undefined) throw new Error("the backend has no ports");
-	certificate ??= makeCertificate(temporaryDirectory(), TLS_NAME);
+	certificate ??= writeCertificate(join(temporaryDirectory(), TLS_NAME), issue({ commonName: TLS_NAME }));
 	return {
 		relayTo,
 		bulkTo: bulk,

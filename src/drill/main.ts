@@ -53,7 +53,7 @@ export async function drillAndExit(name: string, given: DrillArguments): Promise
 async function drill(name: string, given: DrillArguments): Promise<number> {
 	const machine = { descriptors: raiseDescriptorLimit(), ephemeralPorts: ephemeralPorts() };
 	const options = readOptions(name, given, machine);
-	const program = options.listener === "tls" ? "openssl" : options.drill.program;
+	const { program } = options.drill;
 	if (program !== undefined && pathOf(program) === undefined)
 		throw new DrillUsageError(`this drill needs ${program}: apt-get install ${program}`);
 	const progress = new Progress(options.drill.name, process.stderr);

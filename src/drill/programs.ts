@@ -3,7 +3,7 @@ import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** By the Debian packages that bring them. */
-export type DrillProgram = "openssl" | "slowhttptest";
+export type DrillProgram = "slowhttptest";
 
 /** Where a program lies; `undefined`: neither in PATH nor in `alsoIn`. */
 export function pathOf(program: string, alsoIn: readonly string[] = []): string | undefined {

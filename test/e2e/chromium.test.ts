@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { createSecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { makeCertificate } from "../support/certificates.js";
 import { startGateway } from "../support/gateway.js";
 import { run } from "../support/processes.js";
 import { scenario } from "../support/scenario.js";
+import { identity } from "../support/tls.js";
 
 const PAGE = `<!doctype html><title>before</title><body><script src="/script.js"></script></body>`;
 /** Runs while the page loads, so that the DOM is dumped after it: the request is synchronous. */
@@ -23,18 +23,21 @@ scenario(
 		const seen: string[] = [];
 		const start = async (name: string): Promise<string> => {
 			// A certificate for each: one for both would allow Chromium to ask for both over one connection.
-			const { cert, key } = await makeCertificate(scenario, `${name}.demo.test`);
-			const server = createSecureServer({ cert, key, allowHTTP1: true }, (request, response) => {
-				seen.push(`${name} ${request.url} HTTP/${request.httpVersion}`);
-				const [type, body] =
-					name === "api"
-						? ["text/plain", "42"]
-						: request.url === "/script.js"
-							? ["text/javascript", SCRIPT]
-							: ["text/html", PAGE];
-				response.writeHead(200, { "content-type": type, "access-control-allow-origin": "*" });
-				response.end(body);
-			});
+			const { cert, key } = identity(scenario, `${name}.demo.test`);
+			const server = createSecureServer(
+				{ cert: cert.text, key: key.text, allowHTTP1: true },
+				(request, response) => {
+					seen.push(`${name} ${request.url} HTTP/${request.httpVersion}`);
+					const [type, body] =
+						name === "api"
+							? ["text/plain", "42"]
+							: request.url === "/script.js"
+								? ["text/javascript", SCRIPT]
+								: ["text/html", PAGE];
+					response.writeHead(200, { "content-type": type, "access-control-allow-origin": "*" });
+					response.end(body);
+				},
+			);
 			const sessions = new Set<{ destroy(): void }>();
 			server.on("session", (session) => sessions.add(session));
 			await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -76,5 +79,5 @@ upstreams: { www: "${www}", api: "${api}" }
 			assert.equal(session.name, `${upstream}.demo.test`);
 		}
 	},
-	{ needs: ["chromium", "openssl"] },
+	{ needs: ["chromium"] },
 );

@@ -2,17 +2,17 @@
 import assert from "node:assert/strict";
 import { createSecureServer, type Http2SecureServer } from "node:http2";
 import type { AddressInfo } from "node:net";
-import { type Certificate, makeCertificate } from "../support/certificates.js";
 import { startGateway } from "../support/gateway.js";
 import { run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
+import { type Identity, identity } from "../support/tls.js";
 
-const needs = ["curl", "openssl"] as const;
+const needs = ["curl"] as const;
 const LARGE_BYTES = 8 * 1024 * 1024;
 
-async function startServer(scenario: Scenario, name: string, { cert, key }: Certificate): Promise<string> {
+async function startServer(scenario: Scenario, name: string, { cert, key }: Identity): Promise<string> {
 	const server: Http2SecureServer = createSecureServer(
-		{ cert, key, allowHTTP1: true },
+		{ cert: cert.text, key: key.text, allowHTTP1: true },
 		(request, response) => {
 			let received = 0;
 			request.on("data", (bytes: Buffer) => {
@@ -37,8 +37,8 @@ async function startServer(scenario: Scenario, name: string, { cert, key }: Cert
 scenario(
 	"curl speaks HTTP/1.1 and HTTP/2 through the gateway, and checks the upstream's own certificate",
 	async (scenario) => {
-		const blueCertificate = await makeCertificate(scenario, "blue.test");
-		const greenCertificate = await makeCertificate(scenario, "green.test");
+		const blueCertificate = identity(scenario, "blue.test");
+		const greenCertificate = identity(scenario, "green.test");
 		const blue = await startServer(scenario, "blue", blueCertificate);
 		const green = await startServer(scenario, "green", greenCertificate);
 		const gateway = await startGateway(
@@ -52,7 +52,7 @@ listeners:
 upstreams: { blue: "${blue}", green: "${green}" }
 `,
 		);
-		const curl = async (name: string, { certFile }: Certificate, ...args: string[]): Promise<string> => {
+		const curl = async (name: string, { certFile }: Identity, ...args: string[]): Promise<string> => {
 			const { status, stdout, output } = await run("curl", [
 				...["-q", "-sS", "--cacert", certFile],
 				...["--connect-to", `${name}:443:127.0.0.1:${gateway.port()}`],

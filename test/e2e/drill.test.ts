@@ -12,7 +12,6 @@ import { DRILLS } from "../../src/drill/drills/index.js";
 import type { DrillResult, TargetResult } from "../../src/drill/result.js";
 import { assertHeld, assertOnlyLate } from "../support/drills.js";
 import { MAIN } from "../support/gateway.js";
-import { notRunBecause } from "../support/needs.js";
 import { startUpstream } from "../support/peers.js";
 import { Child, type Outcome } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
@@ -47,8 +46,6 @@ const STATUS = { held: 0, "not held": 1, "too busy to judge": 3 } as const;
 const PLANS = DRILLS.flatMap(({ name, on }) =>
 	LISTENER_KINDS.filter((kind) => typeof on[kind] !== "string").map((kind) => [name, kind] as const),
 );
-
-const withoutTls = notRunBecause("drills of listeners that terminate TLS", ["openssl"]);
 
 /** Runs a drill whose temporary files and processes can be told from all others. */
 async function runDrill(scenario: Scenario, ...args: readonly string[]): Promise<Outcome> {
@@ -143,7 +140,6 @@ describe("drills", { concurrency: 6 }, () => {
 	for (const [name, listener] of PLANS) {
 		// It has a test of its own, with what it needs.
 		if (name === "slowhttptest") continue;
-		if ((listener === "tls" || name === "pipelines") && withoutTls !== undefined) continue;
 		const title = `${name} of a ${listener} listener, small: it attacks, measures, judges, and leaves nothing behind`;
 		scenario(title, async (scenario) => {
 			const svg = join(scenario.directory, "chart.svg");

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../../src/config/config.js";
 import { loadConfigFile } from "../../src/config/load.js";
-import { makeCertificate } from "../support/certificates.js";
 import { MAIN } from "../support/gateway.js";
 import { tellNotRun } from "../support/needs.js";
 import { Child, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
+import { identity } from "../support/tls.js";
 
 const directory = fileURLToPath(new URL("../../../examples", import.meta.url));
 // Alert rules and such stand there as well.
@@ -27,9 +27,9 @@ async function isFree(host: string, port: number): Promise<boolean> {
 }
 
 /** The files that it names, as the commands in it would make them. */
-async function makeCertificates(scenario: Scenario, { listeners }: Config): Promise<void> {
+function makeCertificates(scenario: Scenario, { listeners }: Config): void {
 	for (const { names, certFile, keyFile } of listeners.flatMap(({ certificates }) => certificates)) {
-		const made = await makeCertificate(scenario, ...names);
+		const made = identity(scenario, names[0] ?? "localhost", { names });
 		renameSync(made.certFile, certFile);
 		renameSync(made.keyFile, keyFile);
 	}
@@ -40,7 +40,7 @@ for (const name of examples) {
 	scenario(sentence, async (scenario) => {
 		const path = join(scenario.directory, name);
 		copyFileSync(join(directory, name), path);
-		await makeCertificates(scenario, loadConfigFile(path));
+		makeCertificates(scenario, loadConfigFile(path));
 		const checked = await run({ path: process.execPath }, [MAIN, "check", "-c", path]);
 		assert.equal(checked.status, 0, checked.output);
 

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { createServer } from "node:https";
 import { freeAddress } from "../support/addresses.js";
 import { openBlackhole } from "../support/blackhole.js";
-import { makeCertificate } from "../support/certificates.js";
 import { startGateway } from "../support/gateway.js";
 import { dial, echo, sayName, startUpstream } from "../support/peers.js";
 import { answering, get, listening, message, ok, targetOf } from "../support/requests.js";
 import { scenario } from "../support/scenario.js";
+import { identity } from "../support/tls.js";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: www.test\r\n\r\n";
 
@@ -142,9 +142,9 @@ upstreams:
 );
 
 scenario("an upstream that speaks TLS is asked for its health through TLS", async (scenario) => {
-	const certificate = await makeCertificate(scenario, "app.test");
+	const certificate = identity(scenario, "app.test");
 	let status = 503;
-	const server = createServer(certificate, (_, response) => {
+	const server = createServer({ cert: certificate.cert.text, key: certificate.key.text }, (_, response) => {
 		response.statusCode = status;
 		response.end("so it is");
 	});

@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FreeAddress, freeAddress } from "../support/addresses.js";
-import { makeCertificate } from "../support/certificates.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, echo, startUpstream } from "../support/peers.js";
 import { accepting, run, start } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
+import { identity } from "../support/tls.js";
 
 /** HAProxy with that configuration, listening there. */
 async function startHaproxy(
@@ -115,16 +115,14 @@ scenario(
 		await startReceiver(scenario, receiver);
 		const gateway = await startRequiring(scenario, receiver.text, "v2");
 		const sender = await freeAddress();
-		const { cert, key, certFile } = await makeCertificate(scenario, "www.test");
-		const both = join(scenario.directory, "both.pem");
-		writeFileSync(both, cert + key);
+		const { certFile, bothFile } = identity(scenario, "www.test");
 		await startHaproxy(
 			scenario,
 			sender,
 			`
 frontend sender
   mode tcp
-  bind ${sender.text} ssl crt ${both}
+  bind ${sender.text} ssl crt ${bothFile}
   default_backend gateway
 backend gateway
   mode tcp
@@ -143,7 +141,7 @@ backend gateway
 		assert.equal(status, 0, output);
 		assert.match(output, /^127\.0\.0\.1:\d+ to \S+ id {2}sni www\.test$/);
 	},
-	{ needs: ["haproxy", "curl", "openssl"] },
+	{ needs: ["haproxy", "curl"] },
 );
 
 scenario(

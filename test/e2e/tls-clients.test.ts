@@ -1,7 +1,7 @@
 /** Client certificates: asked for by name, before any route, and told to upstreams in a field that nobody can forge. */
 import assert from "node:assert/strict";
 import type { ConnectionOptions } from "node:tls";
-import { CLIENT_AUTH } from "../kernel/issue.js";
+import { CLIENT_AUTH } from "../../src/rig/issue.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, type Peer, startUpstream, type Upstream } from "../support/peers.js";
 import { answering, get, message, ok } from "../support/requests.js";

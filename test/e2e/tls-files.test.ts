@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { DAY_MS, type Issue, issue, rsaKeys } from "../kernel/issue.js";
+import { DAY_MS, type Issue, issue, rsaKeys } from "../../src/rig/issue.js";
 import { EMPTY_RESPONSE } from "../kernel/ocsp-response.js";
 import { MAIN, startGateway } from "../support/gateway.js";
 import { type Outcome, run } from "../support/processes.js";

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { Duplex } from "node:stream";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { helloWith, message, record, records, sni } from "../protocol/hello-builder.js";
-import { makeCertificate } from "../support/certificates.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
 import { type Scenario, scenario } from "../support/scenario.js";
+import { identity } from "../support/tls.js";
 
 const MESSAGE = message({ extensions: [sni("blue.test")] });
 const HELLO = record(MESSAGE);
@@ -129,42 +129,38 @@ scenario("a client that resets in the middle of its hello has reset", async (sce
 	assert.deepEqual([reason, upstream], ["client_reset", null]);
 });
 
-scenario(
-	"a real handshake survives a hello that arrives in segments of seven bytes",
-	async (scenario) => {
-		const { cert, key } = await makeCertificate(scenario, "blue.test");
-		const server = createTlsServer({ cert, key }, (socket) =>
-			socket.end(`you asked for ${String(socket.servername)}`),
-		);
-		await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-		scenario.defer(() => server.close());
-		const { port } = server.address() as { port: number };
-		const gateway = await startGateway(
-			scenario,
-			`
+scenario("a real handshake survives a hello that arrives in segments of seven bytes", async (scenario) => {
+	const { cert, key } = identity(scenario, "blue.test");
+	const server = createTlsServer({ cert: cert.text, key: key.text }, (socket) =>
+		socket.end(`you asked for ${String(socket.servername)}`),
+	);
+	await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+	scenario.defer(() => server.close());
+	const { port } = server.address() as { port: number };
+	const gateway = await startGateway(
+		scenario,
+		`
 listeners:
   - listen: 127.0.0.1:0
     routes: [{ sni: blue.test, to: blue }]
 upstreams: { blue: "127.0.0.1:${port}" }
 `,
-		);
-		const { socket } = await dial(scenario, gateway.port());
-		socket.setNoDelay(true);
-		const pieces = new Duplex({
-			read: () => {},
-			write: (bytes: Buffer, _, done) => {
-				for (let start = 0; start < bytes.length; start += 7) socket.write(bytes.subarray(start, start + 7));
-				done();
-			},
-		});
-		socket.on("data", (bytes) => pieces.push(bytes));
-		socket.on("end", () => pieces.push(null));
-		const tls = connectTls({ socket: pieces, servername: "blue.test", ca: cert });
-		let said = "";
-		for await (const text of tls.setEncoding("utf8")) said += text;
-		assert.equal(said, "you asked for blue.test");
-		socket.end();
-		assert.equal((await gateway.onlySession()).name, "blue.test");
-	},
-	{ needs: ["openssl"] },
-);
+	);
+	const { socket } = await dial(scenario, gateway.port());
+	socket.setNoDelay(true);
+	const pieces = new Duplex({
+		read: () => {},
+		write: (bytes: Buffer, _, done) => {
+			for (let start = 0; start < bytes.length; start += 7) socket.write(bytes.subarray(start, start + 7));
+			done();
+		},
+	});
+	socket.on("data", (bytes) => pieces.push(bytes));
+	socket.on("end", () => pieces.push(null));
+	const tls = connectTls({ socket: pieces, servername: "blue.test", ca: cert.text });
+	let said = "";
+	for await (const text of tls.setEncoding("utf8")) said += text;
+	assert.equal(said, "you asked for blue.test");
+	socket.end();
+	assert.equal((await gateway.onlySession()).name, "blue.test");
+});

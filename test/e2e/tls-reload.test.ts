@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { issue } from "../kernel/issue.js";
+import { rewriteCertificate } from "../../src/rig/certificate.js";
+import { issue } from "../../src/rig/issue.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { echo, startUpstream } from "../support/peers.js";
 import { type Scenario, scenario } from "../support/scenario.js";
-import { dialTls, entry, type Identity, identity, rewrite, type TlsPeer } from "../support/tls.js";
+import { dialTls, entry, type Identity, identity, type TlsPeer } from "../support/tls.js";
 import { eventually } from "../support/waiting.js";
 
 interface Options {
@@ -45,7 +46,7 @@ async function shownTo(scenario: Scenario, gateway: Gateway, more: object = {}):
 
 /** Puts a new certificate for the same name into its files. */
 function renew(certificate: Identity): void {
-	rewrite(certificate, issue({ commonName: "a.test" }));
+	rewriteCertificate(certificate, issue({ commonName: "a.test" }));
 }
 
 scenario("changed files are used for new connections, and live ones are left alone", async (scenario) => {

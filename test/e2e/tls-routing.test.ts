@@ -1,15 +1,15 @@
 /** OpenSSL's own client and servers through the gateway: routed by name and ALPN, decrypted by nobody in between. */
 import assert from "node:assert/strict";
-import { makeCertificate } from "../support/certificates.js";
 import { startGateway } from "../support/gateway.js";
 import { run, start } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
+import { identity } from "../support/tls.js";
 
 const needs = ["openssl"] as const;
 
 /** `openssl s_server` with a certificate for that name. It answers any HTTP request with a page about the handshake. */
 async function startTlsServer(scenario: Scenario, name: string, ...options: string[]): Promise<string> {
-	const { certFile, keyFile } = await makeCertificate(scenario, name);
+	const { certFile, keyFile } = identity(scenario, name);
 	const server = start(scenario, "openssl", [
 		...["s_server", "-accept", "127.0.0.1:0", "-cert", certFile, "-key", keyFile, "-www"],
 		...options,

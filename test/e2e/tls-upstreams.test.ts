@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer as createHttpsServer } from "node:https";
 import type { TLSSocket, TlsOptions } from "node:tls";
-import { CLIENT_AUTH, DAY_MS } from "../kernel/issue.js";
+import { CLIENT_AUTH, DAY_MS } from "../../src/rig/issue.js";
 import { type Gateway, type LogLine, startGateway } from "../support/gateway.js";
 import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
 import { answering, get, head, listening, message, ok } from "../support/requests.js";

@@ -1,6 +1,7 @@
 /** OCSP responses for tests, written byte by byte (RFC 6960, section 4.2.1). */
 import { createHash, sign, X509Certificate } from "node:crypto";
-import { DAY_MS, der, type Issued, identifier, SEQUENCE, signatureAlgorithm } from "./issue.js";
+import { der, identifier, SEQUENCE } from "../../src/rig/der.js";
+import { DAY_MS, type Issued, signatureAlgorithm } from "../../src/rig/issue.js";
 
 export interface Said {
 	readonly about: Issued;

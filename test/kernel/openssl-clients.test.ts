@@ -4,10 +4,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { FAILED } from "../../src/kernel/openssl/tls.js";
+import { issue } from "../../src/rig/issue.js";
 import { start } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { listen } from "./connection.js";
-import { issue } from "./issue.js";
 import { EMPTY_RESPONSE } from "./ocsp-response.js";
 import { NAME, PLAIN, settled, World } from "./tls.js";
 

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { ECONNRESET, EPIPE } from "../../src/kernel/constants.js";
 import * as ssl from "../../src/kernel/openssl/library.js";
 import { FAILED, TRUNCATED, WANT_READ, WANT_WRITE } from "../../src/kernel/openssl/tls.js";
-import { issue } from "./issue.js";
+import { issue } from "../../src/rig/issue.js";
 import { AT, isWaiting, settled, shake, World } from "./tls.js";
 import { type Tamper, Wire } from "./wire.js";
 

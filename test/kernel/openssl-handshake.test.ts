@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { ConnectionOptions } from "node:tls";
 import { requireOpenssl } from "../../src/kernel/openssl/library.js";
 import { FAILED, TRUNCATED, WANT_READ } from "../../src/kernel/openssl/tls.js";
-import { issue, rsaKeys } from "./issue.js";
+import { issue, rsaKeys } from "../../src/rig/issue.js";
 import { EMPTY_RESPONSE } from "./ocsp-response.js";
 import { NAME, PLAIN, settled, shake, World } from "./tls.js";
 

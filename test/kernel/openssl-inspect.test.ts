@@ -16,7 +16,7 @@ import {
 	issue,
 	rsaKeys,
 	SERVER_AUTH,
-} from "./issue.js";
+} from "../../src/rig/issue.js";
 
 const NAME = "www.example.com";
 const NOW = new Date();

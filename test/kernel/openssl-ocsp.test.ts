@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { test } from "node:test";
 import type { ConnectionOptions } from "node:tls";
 import { inspectStaple } from "../../src/kernel/openssl/ocsp.js";
-import { chainOf, DAY_MS, issue } from "./issue.js";
+import { chainOf, DAY_MS, issue } from "../../src/rig/issue.js";
 import { EMPTY_RESPONSE, ocspResponse } from "./ocsp-response.js";
 import { PLAIN, settled, World } from "./tls.js";
 

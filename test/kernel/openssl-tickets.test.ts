@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import type { SecureVersion } from "node:tls";
 import type { ServerContext } from "../../src/kernel/openssl/server.js";
 import { newTicketKey } from "../../src/kernel/openssl/tickets.js";
-import { issue } from "./issue.js";
+import { issue } from "../../src/rig/issue.js";
 import { NAME, PLAIN, settled, World } from "./tls.js";
 
 interface Visit {

@@ -6,7 +6,7 @@ import { RESUMPTION_MS } from "../../src/kernel/openssl/client.js";
 import { setSessionIdContext } from "../../src/kernel/openssl/library.js";
 import type { ClientOptions } from "../../src/kernel/openssl/options.js";
 import { FAILED } from "../../src/kernel/openssl/tls.js";
-import { CLIENT_AUTH, chainOf, curveKeys, type Issued, issue } from "./issue.js";
+import { CLIENT_AUTH, chainOf, curveKeys, type Issued, issue } from "../../src/rig/issue.js";
 import { AT, NAME, PLAIN, settled, shake, World } from "./tls.js";
 
 const authority = issue({ commonName: "Root", names: [], isAuthority: true });

@@ -24,8 +24,8 @@ import { WANT_READ, WANT_WRITE } from "../../src/kernel/openssl/tls.js";
 import { Openssl } from "../../src/kernel/openssl.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import type { Listener } from "../../src/kernel/sockets.js";
+import { type Issued, issue } from "../../src/rig/issue.js";
 import { LOOPBACK, listen, newKernel, waitFor } from "./connection.js";
-import { type Issued, issue } from "./issue.js";
 
 /** Where tests put and find bytes in the arena. */
 export const AT = 4_096;

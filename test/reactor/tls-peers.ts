@@ -12,8 +12,8 @@ import { WANT_READ, WANT_WRITE } from "../../src/kernel/openssl/tls.js";
 import { Openssl } from "../../src/kernel/openssl.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import type { ListenerPlan, Plan, TlsEntryPlan } from "../../src/reactor/plan/plan.js";
+import { type Issued, issue } from "../../src/rig/issue.js";
 import type { AddressPlan, UpstreamPlan } from "../../src/upstream/plan.js";
-import { type Issued, issue } from "../kernel/issue.js";
 import { Harness, type HarnessOptions } from "./harness.js";
 
 export const NAME = "www.example.com";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
-import { issue } from "../kernel/issue.js";
+import { issue } from "../../src/rig/issue.js";
 import { reasonOf } from "./harness.js";
 import { clientTls, entry, NAME, Secured } from "./tls-peers.js";
 

@@ -1,16 +1,13 @@
 /** Certificates in files, and both ends of TLS connections in a test's hand, by Node's own TLS. */
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ConnectionOptions, connect, createServer, type TLSSocket, type TlsOptions } from "node:tls";
-import { type Issue, type Issued, issue } from "../kernel/issue.js";
+import { type CertificateFiles, writeCertificate } from "../../src/rig/certificate.js";
+import { type Issue, type Issued, issue } from "../../src/rig/issue.js";
 import { LOOPBACK, Peer, startUpstream, type Upstream } from "./peers.js";
 import type { Scenario } from "./scenario.js";
 
 /** A certificate with its key, in files of the scenario's. */
-export interface Identity extends Issued {
-	readonly certFile: string;
-	readonly keyFile: string;
-}
+export interface Identity extends Issued, CertificateFiles {}
 
 let files = 0;
 
@@ -18,15 +15,7 @@ let files = 0;
 export function identity(scenario: Scenario, commonName: string, options: Partial<Issue> = {}): Identity {
 	const issued = issue({ commonName, ...options });
 	const path = join(scenario.directory, `${++files}-${commonName.replaceAll("*", "any")}`);
-	const written = { ...issued, certFile: `${path}.pem`, keyFile: `${path}.key` };
-	rewrite(written, issued);
-	return written;
-}
-
-/** Puts another certificate into the files of one. */
-export function rewrite({ certFile, keyFile }: Identity, { cert, key }: Issued): void {
-	writeFileSync(certFile, cert.text);
-	writeFileSync(keyFile, key.text);
+	return { ...issued, ...writeCertificate(path, issued) };
 }
 
 /** As an entry of a listener's `tls`. */

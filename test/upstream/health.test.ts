@@ -11,10 +11,10 @@ import { createServer as createTlsServer, type TLSSocket } from "node:tls";
 import fc from "fast-check";
 import type { HealthConfig } from "../../src/config/config.js";
 import { closeDescriptor, openListener } from "../../src/kernel/sockets.js";
+import { issue } from "../../src/rig/issue.js";
 import { type CheckedAddress, HealthChecks } from "../../src/upstream/health.js";
 import type { Target } from "../../src/upstream/resolver.js";
 import { freeAddress } from "../support/addresses.js";
-import { makeCertificate } from "../support/certificates.js";
 import { CONNECTION } from "../support/connection-options.js";
 import { scenario } from "../support/scenario.js";
 
@@ -432,10 +432,10 @@ test("a body without bound is not read to its end", async (t) => {
 });
 
 scenario("an HTTP check of an upstream that speaks TLS verifies what its sessions do", async (scenario) => {
-	const certificate = await makeCertificate(scenario, "app.test");
+	const { cert, key } = issue({ commonName: "app.test" });
 	const names: unknown[] = [];
 	const sockets = new Set<Socket>();
-	const server = createTlsServer(certificate, (socket) => {
+	const server = createTlsServer({ cert: cert.text, key: key.text }, (socket) => {
 		names.push((socket as TLSSocket & { servername: unknown }).servername);
 		sockets.add(socket);
 		socket.on("error", () => {});
@@ -448,7 +448,7 @@ scenario("an HTTP check of an upstream that speaks TLS verifies what its session
 	scenario.defer(() => void server.close());
 	const { port } = server.address() as AddressInfo;
 	const target: Target = { kind: "ip", address: "127.0.0.1", family: 4, port };
-	const ca = { file: "ca.pem", text: certificate.cert };
+	const ca = cert;
 	const alpn = ["http/1.1"];
 	for (const [tls, verdict] of [
 		[{ serverName: "app.test", verify: true, ca, alpn }, undefined],

@@ -38,7 +38,6 @@ export const pipelines: Drill = {
 		"pipelines, resets, half-closes, TLS and plain mixed on one listener, from a seed; each answer is checked",
 	defaults: { connections: 50_000, seconds: 10 },
 	connectionsInTurn: true,
-	program: "openssl",
 	ending: "done",
 	thresholds: [...GOOD_CLIENT_SERVED, AS_SCRIPTED, NO_LEAK, ...NOTHING_LEFT],
 

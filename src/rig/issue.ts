@@ -1,6 +1,10 @@
-/** Certificates for tests, good ones and every kind of bad one, written byte by byte (RFC 5280, section 4.1). */
+/**
+ * Certificates for one run, written byte by byte (RFC 5280, section 4.1): good ones, and for tests every kind of bad one.
+ * Nobody keeps them, and they are good for a day.
+ */
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
-import type { PemFile } from "../../src/kernel/openssl/options.js";
+import type { PemFile } from "../kernel/openssl/options.js";
+import { der, identifier, SEQUENCE } from "./der.js";
 
 export interface Issued {
 	readonly cert: PemFile;
@@ -32,9 +36,7 @@ export const DAY_MS = 86_400_000;
 export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
-export const SEQUENCE = 0x30;
 const SET = 0x31;
-const OBJECT_IDENTIFIER = 0x06;
 
 export function curveKeys(namedCurve = "prime256v1"): { publicKey: KeyObject; privateKey: KeyObject } {
 	return generateKeyPairSync("ec", { namedCurve });
@@ -44,6 +46,7 @@ export function rsaKeys(modulusLength: number): { publicKey: KeyObject; privateK
 	return generateKeyPairSync("rsa", { modulusLength });
 }
 
+/** Without options a self-signed certificate for that name: ECDSA P-256, from yesterday to tomorrow. */
 export function issue(options: Issue): Issued {
 	const { commonName, issuer, fromMs = Date.now() - DAY_MS, untilMs = Date.now() + DAY_MS } = options;
 	const { publicKey, privateKey } = options.keys ?? curveKeys();
@@ -123,24 +126,4 @@ export function signatureAlgorithm(key: KeyObject, hash: "sha256" | "sha1"): Uin
 function time(ms: number): Uint8Array {
 	const digits = new Date(ms).toISOString().replace(/[-:T]/g, "");
 	return der(0x17, Buffer.from(`${digits.slice(2, 14)}Z`));
-}
-
-export function identifier(text: string): Uint8Array {
-	const [first = 0, second = 0, ...rest] = text.split(".").map(Number);
-	const bytes = [first * 40 + second];
-	for (const part of rest) {
-		const septets = [part & 0x7f];
-		for (let left = Math.floor(part / 128); left > 0; left = Math.floor(left / 128))
-			septets.unshift((left & 0x7f) | 0x80);
-		bytes.push(...septets);
-	}
-	return der(OBJECT_IDENTIFIER, bytes);
-}
-
-export function der(tag: number, ...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
-	const content = Buffer.concat(parts.map((part) => Uint8Array.from(part)));
-	const { length } = content;
-	const lengthBytes =
-		length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-	return Buffer.concat([Uint8Array.from([tag, ...lengthBytes]), content]);
 }
