@@ -1,13 +1,18 @@
 #!/usr/bin/env node
-/** The `sluice` command. Signals first: everything else is loaded when they are heard. */
+/** The `sluice` command. Anew first, then signals: everything else is loaded when they are heard. */
 import { readFileSync, writeSync } from "node:fs";
 import { ignoreInspectorSignal } from "../kernel/inspector-signal.js";
 import { keepSignals } from "./early-signals.js";
 
 ignoreInspectorSignal();
-// The other commands have nothing to reload or to drain: a signal ends them.
-if (["run", "demo"].includes(process.argv[2] ?? "")) keepSignals();
 try {
+	// The other commands have nothing to reload or to drain, and end before memory can grow: a signal ends them.
+	if (["run", "demo"].includes(process.argv[2] ?? "")) {
+		const { executeAnew } = await import("./anew.js");
+		// Before signals are kept: those that came in between would be lost with the process's memory.
+		executeAnew(import.meta.url);
+		keepSignals();
+	}
 	await import("./program.js");
 } catch (error) {
 	if (!lackedDescriptors(error as NodeJS.ErrnoException)) throw error;

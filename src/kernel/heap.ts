@@ -18,3 +18,8 @@ export function limitArenas(): void {
 export function trimHeap(): void {
 	libc.mallocTrim?.(0);
 }
+
+/** The allocator keeps arenas: glibc's does, musl's does not. */
+export function hasArenas(): boolean {
+	return libc.mallopt !== undefined;
+}
