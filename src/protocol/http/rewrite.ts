@@ -25,7 +25,7 @@ import {
 	NOMINATED,
 } from "./field-names.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "./framing.js";
-import { COMMA, CR, IS_TOKEN, isSpellingOf, LF, QUESTION, QUOTE, SLASH, SP, ZERO } from "./grammar.js";
+import { COMMA, CR, IS_TOKEN, isSpellingOf, LF, QUESTION, SLASH, SP, ZERO } from "./grammar.js";
 import { METHOD_OPTIONS } from "./methods.js";
 import type { PathForm } from "./path.js";
 import { type RequestHead, TARGET_ABSOLUTE } from "./request.js";
@@ -36,20 +36,23 @@ import { Writer } from "./writer.js";
 export const NO_ROOM = -1;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
-const HTTP_1_1 = ascii("HTTP/1.1");
+// What stands together is written together: each piece costs a call, and its bytes little.
 const HTTP_1_1_SP = ascii("HTTP/1.1 ");
-const HOST = ascii("Host: ");
+const VERSION_AND_HOST = ascii(" HTTP/1.1\r\nHost: ");
 const X_FORWARDED_FOR = ascii("X-Forwarded-For: ");
-const X_FORWARDED_PROTO = ascii("X-Forwarded-Proto: ");
+const X_FORWARDED_PROTO = ascii("\r\nX-Forwarded-Proto: ");
 const X_FORWARDED_HOST = ascii("X-Forwarded-Host: ");
 const FORWARDED = ascii("Forwarded: ");
 const FOR = ascii("for=");
-const FOR_UNKNOWN = ascii("for=unknown");
-const PROTO = ascii(";proto=");
-const HOST_PARAMETER = ascii(";host=");
+const FOR_IPV6 = ascii('for="[');
+const IPV6_END = ascii(']"');
+const PROTO_HTTP = ascii(";proto=http");
+const PROTO_HTTPS = ascii(";proto=https");
+const HOST_PARAMETER = ascii(';host="');
+const HOST_PARAMETER_END = ascii('"\r\n');
 const UNKNOWN = ascii("unknown");
-const HTTP = ascii("http");
-const HTTPS = ascii("https");
+const HTTP_LINE = ascii("http\r\n");
+const HTTPS_LINE = ascii("https\r\n");
 const CONNECTION_CLOSE = ascii("Connection: close\r\n");
 const CONNECTION_KEEP_ALIVE = ascii("Connection: keep-alive\r\n");
 const CONNECTION_UPGRADE = ascii("Connection: upgrade\r\n");
@@ -174,14 +177,16 @@ export function writeRequestHead(
 	return finish(position);
 }
 
-/** An absolute target becomes what it means: path and query here, the authority in Host. */
+/** An absolute target becomes what it means: path and query here, the authority in Host. The version follows with Host. */
 function writeRequestLine(source: Uint8Array, head: RequestHead, path: PathForm | null): void {
+	if (path === null && head.targetForm !== TARGET_ABSOLUTE) {
+		writer.span(source, head.methodStart, head.targetEnd);
+		return;
+	}
 	writer.span(source, head.methodStart, head.methodEnd + 1);
 	if (path !== null) {
 		writer.span(path.bytes, 0, path.length);
 		writer.span(source, path.end, head.pathEnd);
-	} else if (head.targetForm !== TARGET_ABSOLUTE) {
-		writer.span(source, head.targetStart, head.targetEnd);
 	} else if (head.pathStart === head.pathEnd) {
 		// `OPTIONS http://host` asks about the server, not about its root (RFC 9112, 3.2.4).
 		writer.byte(head.method === METHOD_OPTIONS ? 0x2a : SLASH);
@@ -189,23 +194,16 @@ function writeRequestLine(source: Uint8Array, head: RequestHead, path: PathForm 
 		if (at(source, head.pathStart) === QUESTION) writer.byte(SLASH);
 		writer.span(source, head.pathStart, head.pathEnd);
 	}
-	writer.byte(SP);
-	writer.bytes(HTTP_1_1);
-	writeLineEnd();
 }
 
 /** First of all fields, where RFC 9110, 7.2 wants it. */
 function writeHost(source: Uint8Array, head: RequestHead, options: RequestRewrite): void {
-	if (options.host !== null) {
-		writer.bytes(HOST);
-		writer.bytes(options.host);
-	} else if (head.authority.hostLength > 0 || head.versionMinor === 1) {
-		writer.bytes(HOST);
-		writer.span(source, head.authority.start, head.authority.end);
-	} else {
-		writer.bytes(HOST);
-		writer.bytes(options.authority);
-	}
+	const { authority } = head;
+	writer.bytes(VERSION_AND_HOST);
+	if (options.host !== null) writer.bytes(options.host);
+	else if (authority.hostLength > 0 || head.versionMinor === 1)
+		writer.span(source, authority.start, authority.end);
+	else writer.bytes(options.authority);
 	writeLineEnd();
 }
 
@@ -213,6 +211,7 @@ function copyRequestFields(source: Uint8Array, head: RequestHead, options: Reque
 	const { fields } = head;
 	const { count, ids, spans } = fields;
 	const { edits, subjectName } = options;
+	run.begin();
 	for (let index = 0; index < count; index++) {
 		const id = at(ids, index);
 		if (id !== 0 && !passes(id, options)) continue;
@@ -220,10 +219,12 @@ function copyRequestFields(source: Uint8Array, head: RequestHead, options: Reque
 		const nameEnd = spans[index * 4 + 1] as number;
 		if (edits.dropped.length > 0 && edits.drops(source, nameStart, nameEnd)) continue;
 		if (subjectName !== undefined && isSpellingOf(source, nameStart, nameEnd, subjectName)) continue;
-		if (id === FIELD_MAX_FORWARDS && head.maxForwards >= 0)
+		if (id === FIELD_MAX_FORWARDS && head.maxForwards >= 0) {
+			run.write(source);
 			writeMaxForwards(Math.max(0, head.maxForwards - 1));
-		else copyField(source, spans, index);
+		} else copyField(source, spans, index);
 	}
+	run.write(source);
 	writeRequestFraming(head);
 }
 
@@ -258,6 +259,37 @@ function passes(id: number, options: RequestRewrite): boolean {
 	return id > FIELD_LAST_FRAMING && id !== FIELD_EXPECT;
 }
 
+/**
+ * Lines that stand one after the other as they are to be sent, and are copied at once: most of a message goes on as it
+ * came, and to move a long run costs hardly more than a short one.
+ */
+class Run {
+	#start = 0;
+	#end = 0;
+
+	begin(): void {
+		this.#start = 0;
+		this.#end = 0;
+	}
+
+	/** The bytes source[start, end) follow. */
+	add(source: Uint8Array, start: number, end: number): void {
+		if (start !== this.#end) {
+			this.write(source);
+			this.#start = start;
+		}
+		this.#end = end;
+	}
+
+	/** Whatever is written next stands behind them. */
+	write(source: Uint8Array): void {
+		if (this.#end > this.#start) writer.span(source, this.#start, this.#end);
+		this.#start = this.#end;
+	}
+}
+
+const run = new Run();
+
 /** Copies a line as it came, white space behind the value excepted. */
 function copyField(source: Uint8Array, spans: Int32Array, index: number): void {
 	const nameStart = spans[index * 4] as number;
@@ -265,9 +297,10 @@ function copyField(source: Uint8Array, spans: Int32Array, index: number): void {
 	const valueEnd = spans[index * 4 + 3] as number;
 	if (at(source, valueEnd) === CR && valueStart < valueEnd) {
 		// Nearly always: the line is whole as it stands, its end included.
-		writer.span(source, nameStart, valueEnd + 2);
+		run.add(source, nameStart, valueEnd + 2);
 		return;
 	}
+	run.write(source);
 	writer.span(source, nameStart, spans[index * 4 + 1] as number);
 	writer.bytes(COLON_SP);
 	writer.span(source, valueStart, valueEnd);
@@ -280,13 +313,10 @@ function writeXForwarded(source: Uint8Array, head: RequestHead, options: Request
 	if (options.isTrusted && joinValues(source, head, FIELD_X_FORWARDED_FOR)) writeComma();
 	if (options.peerFamily === 0) writer.bytes(UNKNOWN);
 	else writePeer(options);
-	writeLineEnd();
 
 	writer.bytes(X_FORWARDED_PROTO);
-	if (!options.isTrusted || !joinValues(source, head, FIELD_X_FORWARDED_PROTO)) {
-		writer.bytes(options.isSecure ? HTTPS : HTTP);
-	}
-	writeLineEnd();
+	if (options.isTrusted && joinValues(source, head, FIELD_X_FORWARDED_PROTO)) writeLineEnd();
+	else writer.bytes(options.isSecure ? HTTPS_LINE : HTTP_LINE);
 
 	const { authority } = head;
 	const hasHost = authority.end > authority.start;
@@ -303,31 +333,18 @@ function writeForwarded(source: Uint8Array, head: RequestHead, options: RequestR
 	writer.bytes(FORWARDED);
 	if (options.isTrusted && joinValues(source, head, FIELD_FORWARDED)) writeComma();
 	const isIpv6 = options.peerFamily === 6 && !isIpv4Mapped(options.peer, options.peerOffset);
-	if (options.peerFamily === 0) {
-		writer.bytes(FOR_UNKNOWN);
-	} else {
-		writer.bytes(FOR);
-		if (isIpv6) {
-			writer.byte(QUOTE);
-			writer.byte(0x5b);
-		}
-		writePeer(options);
-		if (isIpv6) {
-			writer.byte(0x5d);
-			writer.byte(QUOTE);
-		}
-	}
-	writer.bytes(PROTO);
-	writer.bytes(options.isSecure ? HTTPS : HTTP);
+	writer.bytes(isIpv6 ? FOR_IPV6 : FOR);
+	if (options.peerFamily === 0) writer.bytes(UNKNOWN);
+	else writePeer(options);
+	if (isIpv6) writer.bytes(IPV6_END);
+	writer.bytes(options.isSecure ? PROTO_HTTPS : PROTO_HTTP);
 	const { authority } = head;
 	if (authority.end > authority.start) {
 		writer.bytes(HOST_PARAMETER);
 		// A host was checked: it holds no quote and no backslash.
-		writer.byte(QUOTE);
 		writer.span(source, authority.start, authority.end);
-		writer.byte(QUOTE);
-	}
-	writeLineEnd();
+		writer.bytes(HOST_PARAMETER_END);
+	} else writeLineEnd();
 }
 
 /** An IPv4-mapped address is written as the IPv4 address it stands for. */
@@ -410,6 +427,7 @@ export function writeResponseHead(
 function copyResponseFields(source: Uint8Array, head: ResponseHead, options: ResponseRewrite): void {
 	const { count, ids, spans } = head.fields;
 	const { edits } = options;
+	run.begin();
 	for (let index = 0; index < count; index++) {
 		const id = at(ids, index);
 		if (id !== 0) {
@@ -418,6 +436,7 @@ function copyResponseFields(source: Uint8Array, head: ResponseHead, options: Res
 			} else if (id <= FIELD_LAST_DROPPED || id >= NOMINATED) {
 				continue;
 			} else if (id > FIELD_LAST_FORWARDING && id <= FIELD_LAST_FRAMING) {
+				run.write(source);
 				writeResponseFraming(id, head, options);
 				continue;
 			} else if (id === FIELD_TRAILER && isDecoded(head, options)) {
@@ -429,6 +448,7 @@ function copyResponseFields(source: Uint8Array, head: ResponseHead, options: Res
 		}
 		copyField(source, spans, index);
 	}
+	run.write(source);
 }
 
 /** Framing is said in our own words, in the place where theirs were (RFC 9112, 6.3). */
@@ -478,6 +498,5 @@ function writeLineEnd(): void {
 
 function finish(start: number): number {
 	writeLineEnd();
-	writer.end();
-	return writer.isFull ? NO_ROOM : writer.position - start;
+	return writer.end() ? writer.position - start : NO_ROOM;
 }
