@@ -49,7 +49,6 @@ import {
 	EQUALS,
 	HT,
 	IS_TOKEN,
-	IS_VALUE,
 	isSameIgnoringCase,
 	isSpace,
 	LF,
@@ -57,6 +56,8 @@ import {
 	SEMICOLON,
 	SP,
 	skip,
+	skipValue,
+	viewOf,
 	ZERO,
 } from "./grammar.js";
 
@@ -163,10 +164,11 @@ export class FieldSection {
 
 	#readLines(bytes: Uint8Array, start: number, limit: number, decides: boolean): number {
 		const { spans, ids } = this;
+		const view = viewOf(bytes);
 		let position = start;
 		for (let index = 0; ; index++) {
 			const nameStart = position;
-			while (position < limit && at(IS_TOKEN, at(bytes, position)) === 1) position++;
+			position = skip(bytes, position, limit, IS_TOKEN);
 			if (position >= limit) return INCOMPLETE;
 			if (at(bytes, position) !== COLON || position === nameStart) {
 				this.count = index;
@@ -177,7 +179,7 @@ export class FieldSection {
 			position++;
 			while (position < limit && isSpace(at(bytes, position))) position++;
 			const valueStart = position;
-			position = skip(bytes, position, limit, IS_VALUE);
+			position = skipValue(view, bytes, position, limit);
 			if (position + 1 >= limit || at(bytes, position) !== CR || at(bytes, position + 1) !== LF) {
 				return this.#readUnfinishedLine(bytes, position, limit);
 			}
