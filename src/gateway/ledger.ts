@@ -16,7 +16,9 @@ import { formatAddress } from "../protocol/index.js";
 import type { Counters } from "../reactor/records/counters.js";
 import type { Owner, Owners } from "../reactor/records/owners.js";
 import { REASONS } from "../reactor/records/reasons.js";
-import { FREE, SECURED, type Table } from "../reactor/table/table.js";
+import { SECURED } from "../reactor/table/marks.js";
+import { FREE } from "../reactor/table/states.js";
+import type { Table } from "../reactor/table/table.js";
 import type { Logger } from "./log.js";
 
 /** Descriptors looked at before others have their turn on this thread: a millisecond or two. */
@@ -283,7 +285,9 @@ export class Ledger {
 			kind: "connection",
 			slot,
 			word: 0,
-			sinceSeconds: own ? owner.sinceSeconds : Math.floor(at(table.acceptedMs, table.clientOf(slot)) / 1_000),
+			sinceSeconds: own
+				? owner.sinceSeconds
+				: Math.floor(at(table.acceptedMs, Math.max(0, table.sessionOf(slot))) / 1_000),
 		};
 		if (statsOf(fd) === undefined) found.set(`gone ${key}`, this.#discrepancy("gone", fd, row, ""));
 		else if (!own && owner !== undefined)

@@ -3,9 +3,8 @@ import type { Config, Endpoint, ListenerConfig, UpstreamConfig } from "../config
 import { hostFieldOf } from "../config/http-check.js";
 import { encodeInternet, encodeUnix } from "../kernel/sockaddr.js";
 import { parseIpv4, parseIpv6 } from "../protocol/index.js";
-import type { HeldNumbers } from "../reactor/held.js";
 import { SHARE_ALL } from "../reactor/modes/http1/log.js";
-import type { HttpPlan, ListenerPlan, Plan, Policy } from "../reactor/plan/plan.js";
+import type { HeldNumbers, HttpPlan, ListenerPlan, Plan, Policy } from "../reactor/plan/plan.js";
 import { type Counters, LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "../reactor/records/counters.js";
 import { type Board, PLACES } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";

@@ -10,16 +10,23 @@ import {
 } from "../kernel/sockets.js";
 import { at } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
-import { Sources, sourcePlaces } from "../reactor/admission/sources.js";
-import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS, tableRows } from "../reactor/core.js";
-import type { HeldNumbers } from "../reactor/held.js";
 import { Loops } from "../reactor/links/loops.js";
 import { pipeEndsBytes } from "../reactor/memory/pipes.js";
-import type { Command, Notice, ReactorOptions, SharedByAll, TurnClock } from "../reactor/plan/plan.js";
+import type {
+	Command,
+	HeldNumbers,
+	Notice,
+	ReactorOptions,
+	SharedByAll,
+	TurnClock,
+} from "../reactor/plan/plan.js";
 import { Counters } from "../reactor/records/counters.js";
 import { Journal } from "../reactor/records/journal.js";
 import type { Owners } from "../reactor/records/owners.js";
-import { FREE, Table } from "../reactor/table/table.js";
+import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS } from "../reactor/records/places.js";
+import { Sources, sourcePlaces } from "../reactor/records/sources.js";
+import { rowsOf } from "../reactor/rows.js";
+import { FREE } from "../reactor/table/states.js";
 import type { Board } from "../upstream/board.js";
 import { StartError } from "./errors.js";
 import type { ReactorBooks } from "./ledger.js";
@@ -202,7 +209,7 @@ export class Reactors {
 	#startOne(index: number, count: number, share: ReactorShare, shared: SharedByAll): void {
 		const counters = new Counters();
 		const journal = new Journal();
-		const table = new Table(tableRows(share.sessions));
+		const { table } = rowsOf(share.sessions);
 		const pipeEnds = new SharedArrayBuffer(pipeEndsBytes(share.pipes));
 		// Before its thread, which may fail before it has: a zero is a descriptor.
 		const ends = new Int32Array(pipeEnds).fill(NONE);

@@ -8,8 +8,10 @@ import type { Pieces } from "../route/pieces.js";
 import { Router } from "../route/router.js";
 import { Balancer } from "../upstream/balance.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
-import { giveUp, watchListener } from "./admission/accept.js";
-import { type Core, LIVE_LISTENERS, type ReactorListener } from "./core.js";
+import { giveUp } from "./admission/accept.js";
+import type { ReactorListener } from "./admission/listener.js";
+import { watchListener } from "./admission/listeners.js";
+import type { Core } from "./core.js";
 import { sweepPool } from "./links/pool.js";
 import type { ListenerPlan, Plan, RoutePlan } from "./plan/plan.js";
 import { type RouteRules, rulesOfRoutes } from "./plan/route-rules.js";
@@ -117,8 +119,6 @@ function switchTo(
 
 /** Those of the plan, and those that are in no plan any more and whose connections may still ask for names of theirs. */
 function listenersWithNames(core: Core): ListenerPlan[] {
-	const retired = [...core.retired.values()].filter(
-		({ plan }) => Atomics.load(core.live, LIVE_LISTENERS + plan.slot) > 0,
-	);
+	const retired = [...core.retired.values()].filter(({ plan }) => core.places.of(plan.slot) > 0);
 	return [...core.listeners.values(), ...retired].map(({ plan }) => plan);
 }

@@ -6,16 +6,17 @@
 import { at } from "../parts/at.js";
 import { type Pieces, worth } from "../route/pieces.js";
 import { giveUp } from "./admission/accept.js";
-import { measureSockets, shedMemory, shedShare } from "./admission/room.js";
+import { retire } from "./admission/listeners.js";
+import { measureSockets, shedMemory, shedShare } from "./admission/shed.js";
 import { applyPlan, replaceUpstream } from "./apply.js";
 import type { Core } from "./core.js";
-import { close } from "./end/close.js";
 import { heldNumbers } from "./held.js";
 import { closePool } from "./links/pool.js";
-import { drainClient } from "./modes/http1/news.js";
+import { letGo } from "./modes/http1/finish.js";
 import type { Command, ListenerPlan, Plan, PlanPart } from "./plan/plan.js";
 import { DRAINED, FD_PRESSURE } from "./records/reasons.js";
-import { FREE, REQUEST } from "./table/table.js";
+import { end } from "./table/next.js";
+import { FREE, REQUEST } from "./table/states.js";
 
 /** Measured: half a millisecond to two, as the machine is busy. Whoever has news waits no longer than for a few dozen others. */
 export const PIECES_PER_TURN = 8;
@@ -157,7 +158,7 @@ function* drain(core: Core): Pieces {
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (at(table.state, slot) !== REQUEST) continue;
-		drainClient(core, slot);
+		core.go(slot, letGo(core, slot));
 		yield;
 	}
 	core.notify({ kind: "listenersClosed" });
@@ -165,19 +166,14 @@ function* drain(core: Core): Pieces {
 }
 
 function* stop(core: Core): Pieces {
-	const { table, kernel } = core;
+	const { table } = core;
 	// Nobody is to be let in any more.
-	for (const [slot, listener] of core.listeners) {
-		kernel.readiness.remove(listener.plan.fd);
-		core.retired.set(slot, listener);
-	}
-	core.listeners.clear();
-	core.listenersChanged();
+	for (const listener of [...core.listeners.values()]) retire(core, listener);
 	core.draining = false; // "drained" has been said, or is no longer waited for
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (at(table.state, slot) === FREE) continue;
-		close(core, slot, DRAINED);
+		core.go(slot, end(DRAINED));
 		yield;
 	}
 	// Exchanges that ended meanwhile have given their connections back.

@@ -6,20 +6,14 @@
 import { at } from "../parts/at.js";
 import type { Pieces } from "../route/pieces.js";
 import { PLACES } from "../upstream/board.js";
-import type { Core, ReactorListener } from "./core.js";
+import type { ReactorListener } from "./admission/listener.js";
+import type { Core } from "./core.js";
+import type { HeldNumbers } from "./plan/plan.js";
 import { LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "./records/counters.js";
-import { FREE } from "./table/table.js";
+import { FREE } from "./table/states.js";
 
 const ROUTES_PER_PIECE = 2_048;
 const ROWS_PER_PIECE = 1_024;
-
-/** By number: 1 where it is held. */
-export interface HeldNumbers {
-	readonly listeners: Uint8Array;
-	readonly routes: Uint8Array;
-	readonly upstreams: Uint8Array;
-	readonly addresses: Uint8Array;
-}
 
 export function* heldNumbers(core: Core): Pieces<HeldNumbers> {
 	const held: HeldNumbers = {
@@ -53,7 +47,7 @@ function* holdListener(held: HeldNumbers, { plan }: ReactorListener): Pieces {
 	}
 }
 
-function* holdRows({ table, exchanges, secures }: Core, held: HeldNumbers): Pieces {
+function* holdRows({ table, links, secures }: Core, held: HeldNumbers): Pieces {
 	const { sessions } = table;
 	for (let client = 0; client < sessions; client++) {
 		if (client % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
@@ -67,8 +61,8 @@ function* holdRows({ table, exchanges, secures }: Core, held: HeldNumbers): Piec
 		if (link % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (at(table.state, sessions + link) === FREE) continue;
 		// What an earlier owner of the row has left there may be held as well, for as long as this one lives: never too little.
-		hold(held.upstreams, at(exchanges.upstream, link));
-		hold(held.addresses, at(exchanges.address, link));
+		hold(held.upstreams, at(links.upstream, link));
+		hold(held.addresses, at(links.address, link));
 		hold(held.addresses, at(secures.address, link));
 	}
 }

@@ -1,37 +1,15 @@
 /** One event loop: waits for news, hands each to the step its connection is at, then sees to deadlines. */
-import { EPOLLERR, EPOLLHUP, EPOLLIN } from "../kernel/constants.js";
+import { EPOLLIN } from "../kernel/constants.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { at } from "../parts/at.js";
-import { accept, listenerOfEventSlot, resumeListeners } from "./admission/accept.js";
+import { accept } from "./admission/accept.js";
+import { listenerOfEventSlot, resumeListeners } from "./admission/listeners.js";
 import { Commands } from "./commands.js";
-import { Core, LIVE_ENDING, TURN_BYTES } from "./core.js";
-import { close } from "./end/close.js";
-import { linkTimedOut, pooled } from "./links/pool.js";
-import { exchangeTimedOut, requestTimedOut } from "./modes/http1/deadlines.js";
-import { exchangeNews, exchangeQueued, requestNews } from "./modes/http1/news.js";
-import { readRequest } from "./modes/http1/read-request.js";
-import { relay, relayQueued, relayTimedOut } from "./modes/relay/relay.js";
+import { Core } from "./core.js";
 import type { Command, Notice, ReactorOptions } from "./plan/plan.js";
 import { scalarIndex } from "./records/counters.js";
-import { CLIENT_RESET } from "./records/reasons.js";
-import { connecting, dialTimedOut } from "./steps/dial.js";
-import { refused } from "./steps/refuse.js";
-import { beginHandshake, handshake, handshakeTimedOut } from "./steps/secure.js";
-import { sniff, sniffTimedOut } from "./steps/sniff.js";
-import {
-	CONNECTING,
-	DIAL,
-	EXCHANGE,
-	FREE,
-	POOLED,
-	REFUSED,
-	RELAY,
-	REQUEST,
-	SECURE,
-	SNIFF,
-} from "./table/table.js";
-import { noteNews } from "./wire/news.js";
+import { hadTurn, heard, timedOut } from "./road.js";
 import { newsOf } from "./wire/transport.js";
 
 function noTls(): never {
@@ -127,7 +105,7 @@ export class Reactor {
 	#goOn(): void {
 		const { core } = this;
 		core.counters.add(TURNS, 1);
-		core.turnBytes = TURN_BYTES;
+		core.budget.begin();
 		const end = Math.min(this.#events, this.#nextEvent + this.#eventsPerTurn);
 		while (this.#nextEvent < end) this.#dispatch(this.#nextEvent++);
 		if (this.#commands.pending) {
@@ -137,20 +115,20 @@ export class Reactor {
 				return;
 			}
 		}
-		core.runQueued(this.#runQueued);
+		this.#runQueue();
 		// News that has come is heard before deadlines that it may move.
 		if (!this.hasEvents) core.wheel.expire(core.nowMs, this.#expire, EXPIRES_PER_TURN);
-		if (core.nowMs >= core.resumeAtMs) resumeListeners(core);
+		if (core.nowMs >= core.places.resumeAtMs) resumeListeners(core);
 		core.publish();
 	}
 
 	/** How long to wait for events. */
 	#patienceMs(): number {
 		const { core } = this;
-		if (core.queued > 0 || this.#commands.pending) return 0;
+		if (core.queue.length > 0 || this.#commands.pending) return 0;
 		const delay = core.wheel.delay(core.nowMs);
-		if (core.resumeAtMs === Number.POSITIVE_INFINITY) return delay;
-		const resume = Math.max(0, Math.ceil(core.resumeAtMs - core.nowMs));
+		if (core.places.resumeAtMs === Number.POSITIVE_INFINITY) return delay;
+		const resume = Math.max(0, Math.ceil(core.places.resumeAtMs - core.nowMs));
 		return delay < 0 ? resume : Math.min(delay, resume);
 	}
 
@@ -166,47 +144,7 @@ export class Reactor {
 			core.counters.add(STALE_EVENTS, 1);
 			return;
 		}
-		const events = newsOf(core, slot, readiness.flagsOf(event));
-		switch (at(core.table.state, slot)) {
-			case RELAY:
-				relay(core, slot, events);
-				return;
-			case CONNECTING:
-				connecting(core, slot, events);
-				return;
-			case SNIFF:
-				noteNews(core, slot, events);
-				// To route and dial is dear: behind a crowd of first bytes nobody else waits for all of them.
-				if (core.turnBytes > 0) sniff(core, slot);
-				else core.enqueue(slot);
-				return;
-			case SECURE:
-				noteNews(core, slot, events);
-				handshake(core, slot);
-				return;
-			case DIAL:
-				// A client that ends its direction has said all it wants to; one that resets is gone.
-				noteNews(core, slot, events);
-				if ((events & (EPOLLERR | EPOLLHUP)) !== 0) close(core, slot, CLIENT_RESET);
-				return;
-			case REFUSED:
-				refused(core, slot, false);
-				return;
-			case EXCHANGE:
-				exchangeNews(core, slot, events);
-				return;
-			case REQUEST:
-				requestNews(core, slot, events);
-				return;
-			case POOLED:
-				pooled(core, slot);
-				return;
-			case FREE:
-				core.counters.add(STALE_EVENTS, 1);
-				return;
-			default:
-				throw new Error(`row ${slot} is in no known state`);
-		}
+		heard(core, slot, newsOf(core, slot, readiness.flagsOf(event)));
 	}
 
 	#dispatchSpecial(slot: number): void {
@@ -214,7 +152,7 @@ export class Reactor {
 		if (slot === WAKE_SLOT) {
 			this.#kernel.clearWake(this.#wakeFd);
 			// A process that just exits joins its threads, so they must not stay blocked in the kernel.
-			if (Atomics.load(core.live, LIVE_ENDING) === 1) this.#stopped = true;
+			if (core.places.isEnding) this.#stopped = true;
 			this.#commands.told();
 			return;
 		}
@@ -222,50 +160,17 @@ export class Reactor {
 		if (listener !== undefined && !listener.paused && !listener.givenUp) accept(core, listener);
 	}
 
-	readonly #runQueued = (slot: number): void => {
+	/** Runs what was queued before, as far as this turn may still move bytes. */
+	#runQueue(): void {
 		const { core } = this;
-		const state = at(core.table.state, slot);
-		if (state === RELAY) relayQueued(core, slot);
-		else if (state === EXCHANGE) exchangeQueued(core, slot);
-		else if (state === REQUEST) readRequest(core, slot);
-		else if (state === REFUSED) refused(core, slot, false);
-		else if (state === SNIFF) sniff(core, slot);
-		else if (state === SECURE) beginHandshake(core, slot);
-	};
+		if (core.queue.length === 0) return;
+		core.budget.begin();
+		core.queue.run(this.#hadTurn, this.#hasBytesLeft);
+	}
 
-	/** A deadline passed. A session's lies on its client's row; pooled connections have their own. */
-	readonly #expire = (slot: number): void => {
-		const { core } = this;
-		if (slot >= core.table.sessions) {
-			linkTimedOut(core, slot);
-			return;
-		}
-		switch (at(core.table.state, slot)) {
-			case SNIFF:
-				sniffTimedOut(core, slot);
-				return;
-			case SECURE:
-				handshakeTimedOut(core, slot);
-				return;
-			case DIAL:
-				dialTimedOut(core, slot);
-				return;
-			case RELAY:
-				relayTimedOut(core, slot);
-				return;
-			case REFUSED:
-				refused(core, slot, true);
-				return;
-			case REQUEST:
-				requestTimedOut(core, slot);
-				return;
-			case EXCHANGE:
-				exchangeTimedOut(core, slot);
-				return;
-			default:
-				throw new Error(`a deadline fired for row ${slot}, which has no step that sets one`);
-		}
-	};
+	readonly #hadTurn = (slot: number): void => hadTurn(this.core, slot);
+	readonly #hasBytesLeft = (): boolean => this.core.budget.turnBytes > 0;
+	readonly #expire = (slot: number): void => timedOut(this.core, slot);
 }
 
 const TURNS = scalarIndex("turns");

@@ -3,7 +3,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { LinuxKernel } from "../kernel/linux.js";
 import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
-import { arenaBytes } from "./core.js";
+import { arenaBytes } from "./memory/arena.js";
 import type { Command, Notice, ReactorOptions } from "./plan/plan.js";
 import { Reactor } from "./reactor.js";
 

@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { CONNECTIONS_MAX, REACTORS_MAX } from "../../src/config/bounds.js";
 import { loadConfigText } from "../../src/config/load.js";
 import { descriptorBudget, descriptorsWanted, pipesPerReactor } from "../../src/gateway/descriptors.js";
-import { tableRows } from "../../src/reactor/core.js";
 import { Owners } from "../../src/reactor/records/owners.js";
+import { tableRows } from "../../src/reactor/rows.js";
 
 const limit = fc.integer({ min: 1, max: 2_000_000 });
 const reserve = fc.nat(5_000);

@@ -9,7 +9,8 @@ import { Ledger } from "../../src/gateway/ledger.js";
 import { closeDescriptor } from "../../src/kernel/sockets.js";
 import { NONE } from "../../src/parts/none.js";
 import { scalarIndex } from "../../src/reactor/records/counters.js";
-import { FREE, Table } from "../../src/reactor/table/table.js";
+import { FREE } from "../../src/reactor/table/states.js";
+import { type Table, tableOf } from "../../src/reactor/table/table.js";
 import { Harness, PEEKING } from "../reactor/harness.js";
 import { dup2 } from "../support/dup.js";
 import { type Line, linesLogger } from "../support/lines.js";
@@ -37,7 +38,7 @@ class Bench {
 			upstreamPorts: [port],
 		});
 		const { counters, owners, pipeEnds, options } = this.harness.shared;
-		this.table = new Table(sessions + 1, options.table);
+		this.table = tableOf(sessions + 1, options.table);
 		const { logger, lines } = linesLogger();
 		this.lines = lines;
 		this.ledger = new Ledger({

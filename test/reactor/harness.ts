@@ -12,7 +12,7 @@ import { LinuxKernel } from "../../src/kernel/linux.js";
 import type { TlsLibrary } from "../../src/kernel/openssl/tls.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { closeDescriptor, openListener, openWake, wake } from "../../src/kernel/sockets.js";
-import { arenaBytes } from "../../src/reactor/core.js";
+import { arenaBytes } from "../../src/reactor/memory/arena.js";
 import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reactor/plan/plan.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import type { Counters } from "../../src/reactor/records/counters.js";
@@ -27,7 +27,7 @@ import { type SharedMemory, sharedMemory } from "./shared-memory.js";
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 const BUFFERED_BYTES = 1 << 20;
 const PIPES = 8;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 export const POLICY: Policy = {
 	handshakeMs: 5_000,

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
-import { makeHeadRoom } from "../../src/reactor/admission/room.js";
-import { AHEAD, SNIFF } from "../../src/reactor/table/table.js";
+import { makeHeadRoom } from "../../src/reactor/admission/head-room.js";
+import { AHEAD } from "../../src/reactor/table/marks.js";
+import { SNIFF } from "../../src/reactor/table/states.js";
 import { Harness, PEEKING, reasonOf } from "./harness.js";
 
 const CLIENTS = 20;
@@ -20,7 +21,7 @@ function holders(harness: Harness): number[] {
 	for (const [index, slot] of rows.entries()) {
 		const chunk = core.chunks.take();
 		assert.notEqual(chunk, NONE);
-		core.inboxes.open(slot, chunk);
+		core.inboxes.open(slot, chunk, core.nowMs - 5_000 + index);
 		core.table.flags[slot] = at(core.table.flags, slot) | AHEAD;
 		core.table.acceptedMs[slot] = core.nowMs - 5_000 + index;
 	}
@@ -61,7 +62,7 @@ test("heads that are oldest go first, all that are old, and one look is enough f
 test("where nobody's head is old, a crowd that wants chunks buys one look per wait", (t) => {
 	const harness = new Harness(t, { sessions: 1_000, routes: [PEEKING], upstreamPorts: [1] });
 	const { core } = harness.reactor;
-	for (const slot of holders(harness)) core.table.acceptedMs[slot] = core.nowMs;
+	for (const slot of holders(harness)) core.inboxes.sinceMs[slot] = core.nowMs;
 	const looks = countLooks(harness);
 	for (let count = 0; count < 100; count++) assert.equal(makeHeadRoom(core, NONE), false);
 	assert.ok(looks() < 2 * core.table.sessions, `${looks()} rows were looked at`);

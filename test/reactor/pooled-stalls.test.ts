@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
-import { EXCHANGE } from "../../src/reactor/table/table.js";
+import { EXCHANGE } from "../../src/reactor/table/states.js";
 import { Harness, POLICY } from "./harness.js";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n";

@@ -1,14 +1,14 @@
 /** The memory that a single reactor shares with a test, which plays the main thread. */
 
-import { Sources } from "../../src/reactor/admission/sources.js";
-import { LIVE_BYTES, tableRows } from "../../src/reactor/core.js";
 import { Loops } from "../../src/reactor/links/loops.js";
 import { pipeEndsBytes } from "../../src/reactor/memory/pipes.js";
 import type { SharedByAll, SharedWithMain } from "../../src/reactor/plan/plan.js";
 import { Counters } from "../../src/reactor/records/counters.js";
 import { Journal } from "../../src/reactor/records/journal.js";
 import { Owners } from "../../src/reactor/records/owners.js";
-import { Table } from "../../src/reactor/table/table.js";
+import { LIVE_BYTES } from "../../src/reactor/records/places.js";
+import { Sources } from "../../src/reactor/records/sources.js";
+import { rowsOf } from "../../src/reactor/rows.js";
 import { Board } from "../../src/upstream/board.js";
 
 export interface SharedMemory {
@@ -52,7 +52,7 @@ export function sharedMemory(
 			sources: { places, buffer: sources.buffer },
 			owners: { limit: descriptors, buffer: owners.buffer },
 			loops: new Loops(0).buffer,
-			table: new Table(tableRows(sessions)).buffer,
+			table: rowsOf(sessions).table.buffer,
 			pipeEnds,
 		},
 	};

@@ -26,7 +26,7 @@ import { encodeUnix } from "../../src/kernel/sockaddr.js";
 import { startListening } from "../../src/kernel/sockets.js";
 import { NONE } from "../../src/parts/none.js";
 import type { Policy } from "../../src/reactor/plan/plan.js";
-import { LASTING } from "../../src/reactor/table/table.js";
+import { LASTING } from "../../src/reactor/table/marks.js";
 import { Harness, PEEKING } from "./harness.js";
 
 const POLICY: Partial<Policy> = {

@@ -1,6 +1,6 @@
 /** A reactor's view of the sources, in a thread of its own: comes and goes as fast as it can. */
 import { workerData } from "node:worker_threads";
-import { Sources } from "../../src/reactor/admission/sources.js";
+import { Sources } from "../../src/reactor/records/sources.js";
 
 /** What the thread is started with. */
 export interface ThreadOptions {

@@ -10,7 +10,7 @@ import {
 	sourcePlaces,
 	TOO_FAST,
 	TOO_MANY,
-} from "../../src/reactor/admission/sources.js";
+} from "../../src/reactor/records/sources.js";
 import type { ThreadOptions } from "./sources-thread.js";
 
 const UNLIMITED: SourceLimits = {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { REASONS } from "../../src/reactor/records/reasons.js";
-import { FREE } from "../../src/reactor/table/table.js";
+import { FREE } from "../../src/reactor/table/states.js";
 import { Harness } from "./harness.js";
 
 test("while a session's sockets are being closed, rows and sums say the same", (t) => {

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { NONE } from "../../src/parts/none.js";
-import * as exported from "../../src/reactor/table/table.js";
-import { FREE, ROW_BYTES_MAX, SNIFF, Table } from "../../src/reactor/table/table.js";
+import * as marks from "../../src/reactor/table/marks.js";
+import * as states from "../../src/reactor/table/states.js";
+import { FREE, SNIFF } from "../../src/reactor/table/states.js";
+import { ROW_BYTES_MAX, type Table, tableOf } from "../../src/reactor/table/table.js";
 
 type Column = Float64Array | Int32Array | Uint16Array | Uint8Array;
 
@@ -13,10 +15,10 @@ function columnsOf(table: Table): Map<string, Column> {
 	);
 }
 
-test("a client's row takes at most 256 bytes, and the memory is no more than its rows", () => {
-	assert.equal(ROW_BYTES_MAX, 256);
+test("a client's row takes at most 264 bytes, and the memory is no more than its rows", () => {
+	assert.equal(ROW_BYTES_MAX, 264);
 	for (const sessions of [1, 3, 1_000, 9_999]) {
-		const table = new Table(sessions);
+		const table = tableOf(sessions);
 		assert.ok(table.rowBytes <= ROW_BYTES_MAX, `${table.rowBytes} bytes`);
 		assert.ok(table.linkBytes < table.rowBytes);
 		const gaps = table.buffer.byteLength - sessions * (table.rowBytes + table.linkBytes);
@@ -29,7 +31,7 @@ test("a client's row takes at most 256 bytes, and the memory is no more than its
 
 test("no column shares a byte with another", () => {
 	for (const sessions of [1, 2, 7]) {
-		const table = new Table(sessions);
+		const table = tableOf(sessions);
 		const columns = columnsOf(table);
 		for (const [name, column] of columns) {
 			new Uint8Array(column.buffer, column.byteOffset, column.byteLength).fill(0xff);
@@ -45,7 +47,7 @@ test("no column shares a byte with another", () => {
 });
 
 test("low slots are used first, of clients and of upstreams", () => {
-	const table = new Table(4);
+	const table = tableOf(4);
 	assert.deepEqual([table.takeClient(), table.takeClient(), table.takeClient()], [0, 1, 2]);
 	assert.deepEqual([table.takeLink(), table.takeLink()], [4, 5]);
 	table.state[1] = SNIFF;
@@ -55,7 +57,7 @@ test("low slots are used first, of clients and of upstreams", () => {
 });
 
 test("a full table gives NONE, and a released row again", () => {
-	const table = new Table(2);
+	const table = tableOf(2);
 	table.takeClient();
 	const last = table.takeClient();
 	assert.equal(table.takeClient(), NONE);
@@ -70,7 +72,7 @@ test("a full table gives NONE, and a released row again", () => {
 });
 
 test("a row released twice is a fault that shows at once", () => {
-	const table = new Table(2);
+	const table = tableOf(2);
 	const client = table.takeClient();
 	table.state[client] = SNIFF;
 	table.release(client);
@@ -80,7 +82,7 @@ test("a row released twice is a fault that shows at once", () => {
 });
 
 test("each owner of a slot has a generation of its own", () => {
-	const table = new Table(1);
+	const table = tableOf(1);
 	const seen = new Set<number>();
 	for (let owner = 0; owner < 100; owner++) {
 		const slot = table.takeClient();
@@ -94,7 +96,7 @@ test("each owner of a slot has a generation of its own", () => {
 });
 
 test("generations wrap where their column ends", () => {
-	const table = new Table(1);
+	const table = tableOf(1);
 	const slot = table.takeClient();
 	table.generation[slot] = 0x7fff_ffff;
 	table.state[slot] = SNIFF;
@@ -103,7 +105,7 @@ test("generations wrap where their column ends", () => {
 });
 
 test("a new owner finds nothing of the one before", () => {
-	const table = new Table(1);
+	const table = tableOf(1);
 	const dirty = (slot: number) => {
 		for (const [name, column] of columnsOf(table)) {
 			// Kept on purpose: the generation counts owners.
@@ -141,13 +143,17 @@ const FILLED_BY_THEIR_OWNER = new Set([
 ]);
 
 test("a session is named by either of its rows", () => {
-	const table = new Table(3);
+	const table = tableOf(3);
 	const client = table.takeClient();
 	const link = table.takeLink();
-	table.peer[link] = client;
-	table.peer[client] = link;
-	assert.equal(table.clientOf(client), client);
-	assert.equal(table.clientOf(link), client);
+	assert.equal(table.sessionOf(client), client);
+	assert.equal(table.sessionOf(link), NONE, "nobody's yet");
+	table.join(client, link);
+	assert.equal(table.sessionOf(link), client);
+	assert.deepEqual([table.peer[client], table.peer[link]], [link, client]);
+	table.part(client, link);
+	assert.equal(table.sessionOf(client), client);
+	assert.deepEqual([table.sessionOf(link), table.peer[client], table.peer[link]], [NONE, NONE, NONE]);
 });
 
 test("whatever is taken and released, no slot has two owners, and none is used while a lower one is free", () => {
@@ -158,7 +164,7 @@ test("whatever is taken and released, no slot has two owners, and none is used w
 	);
 	fc.assert(
 		fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-			const table = new Table(SESSIONS);
+			const table = tableOf(SESSIONS);
 			const taken = new Set<number>();
 			const touched = { client: -1, link: SESSIONS - 1 };
 			for (const step of steps) {
@@ -188,27 +194,10 @@ test("whatever is taken and released, no slot has two owners, and none is used w
 });
 
 test("no two flags share a bit, and no two states a number", () => {
-	const names = Object.entries(exported).filter((entry): entry is [string, number] =>
-		Number.isInteger(entry[1]),
-	);
-	const states = names.filter(([name]) => STATES.has(name));
-	const flags = names.filter(([name]) => !STATES.has(name) && !/^NONE$|_BYTES$|_MAX$/.test(name));
-	assert.equal(states.length, STATES.size);
-	assert.equal(new Set(states.map(([, value]) => value)).size, states.length);
+	const numbers = Object.values(states);
+	const flags = Object.entries(marks);
+	assert.equal(new Set(numbers).size, numbers.length);
 	assert.ok(flags.length >= 16);
 	assert.equal(new Set(flags.map(([, value]) => value)).size, flags.length);
 	for (const [name, value] of flags) assert.equal(value & (value - 1), 0, `${name} is one bit`);
 });
-
-const STATES = new Set([
-	"FREE",
-	"SNIFF",
-	"DIAL",
-	"CONNECTING",
-	"RELAY",
-	"REFUSED",
-	"REQUEST",
-	"EXCHANGE",
-	"POOLED",
-	"SECURE",
-]);

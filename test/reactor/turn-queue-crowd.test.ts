@@ -46,12 +46,12 @@ test("connections that were queued and reset leave nothing in the queue, however
 		waves.push(now);
 		if (waves.length > 2) for (const fd of waves.shift() ?? []) harness.reset(fd);
 		harness.turn();
-		most = Math.max(most, core.queued);
-		assert.ok(core.queued <= core.table.clients + core.table.links, `${core.queued} wait`);
+		most = Math.max(most, core.queue.length);
+		assert.ok(core.queue.length <= core.table.clients + core.table.links, `${core.queue.length} wait`);
 	}
 	assert.ok(most > 0, "nobody was queued");
 	for (const fd of waves.flat()) harness.reset(fd);
-	harness.turnUntil(() => core.queued === 0, "the end of the queue");
+	harness.turnUntil(() => core.queue.length === 0, "the end of the queue");
 });
 
 test("a client whose next request waits for its turn behind others is not idle", (t) => {
@@ -75,11 +75,11 @@ test("a client whose next request waits for its turn behind others is not idle",
 		}, `${count} answers`);
 	answers(1);
 	sendHellos(secured);
-	harness.turnUntil(() => core.queued > HELLOS / 2, "the crowd in the queue");
+	harness.turnUntil(() => core.queue.length > HELLOS / 2, "the crowd in the queue");
 	harness.send(client, PIPELINED);
 	answers(2);
 	assert.equal(heard.split("HTTP/1.1 404").length, 3, "both were answered at once");
-	assert.ok(core.queued > 10, `only ${core.queued} wait`);
+	assert.ok(core.queue.length > 10, `only ${core.queue.length} wait`);
 	harness.pass(1_100);
 	answers(3);
 	assert.ok(!harness.records().some((record) => reasonOf(record) === "idle_timeout"));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { Table } from "../../src/reactor/table/table.js";
+import { tableOf } from "../../src/reactor/table/table.js";
 import { TurnQueue } from "../../src/reactor/table/turn-queue.js";
 
 const ROWS = 6;
@@ -29,7 +29,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 test("it is a queue in which a row stands once, whatever is added and removed while it runs", () => {
 	fc.assert(
 		fc.property(steps, (all) => {
-			const table = new Table(ROWS);
+			const table = tableOf(ROWS);
 			const rows = Array.from({ length: ROWS }, () => table.takeClient());
 			const queue = new TurnQueue(table);
 			let model: number[] = [];

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { TICK_MS, Wheel } from "../../src/parts/wheel.js";
-import { Table } from "../../src/reactor/table/table.js";
+import { tableOf } from "../../src/reactor/table/table.js";
 
 const ROWS = 12;
 /** 4096 ticks: a deadline further away is passed over when its bucket comes round first. */
@@ -40,7 +40,7 @@ class Pair {
 	nowMs: number;
 
 	constructor(startMs: number, reactions: readonly Reaction[]) {
-		const table = new Table(ROWS);
+		const table = tableOf(ROWS);
 		this.#rows = Array.from({ length: ROWS }, () => table.takeClient());
 		this.#reactions = [...reactions];
 		this.nowMs = startMs;
@@ -211,7 +211,7 @@ test("a machine that has been up for years keeps its deadlines", () => {
 
 test("a deadline may fire, close every other row of its bucket, and none of them is walked to", () => {
 	for (const survivor of [0, 5, ROWS - 1]) {
-		const table = new Table(ROWS);
+		const table = tableOf(ROWS);
 		for (let i = 0; i < ROWS; i++) table.takeClient();
 		const wheel = new Wheel(table, 0);
 		for (let slot = 0; slot < ROWS; slot++) wheel.arm(slot, 100);
@@ -233,7 +233,7 @@ test("what is left for the next time is due at once, and all of it fires in the 
 			fc.integer({ min: 1, max: ROWS }),
 			fc.integer({ min: 0, max: 50 * TICK_MS }),
 			(deadlines, most, nowMs) => {
-				const table = new Table(ROWS);
+				const table = tableOf(ROWS);
 				const wheel = new Wheel(table, 0);
 				for (const deadlineMs of deadlines) wheel.arm(table.takeClient(), deadlineMs);
 				// The first tick that begins at or after it has begun; and none is due in the tick it was armed in.
@@ -257,7 +257,7 @@ test("what is left for the next time is due at once, and all of it fires in the 
 });
 
 test("with nothing armed there is nothing to wait for", () => {
-	const table = new Table(1);
+	const table = tableOf(1);
 	const slot = table.takeClient();
 	const wheel = new Wheel(table, 0);
 	assert.equal(wheel.delay(0), -1);

@@ -1,9 +1,11 @@
 /** Who was let in, held against the limits: after every turn, over all rows. */
 import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
-import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import type { Core } from "../../src/reactor/core.js";
+import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { LIMIT_CONNECTIONS, LIMIT_IP, LIMIT_RATE } from "../../src/reactor/records/reasons.js";
-import { FREE, PROXY_READ, PROXY_REQUIRED } from "../../src/reactor/table/table.js";
+import { PROXY_READ, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
+import { FREE } from "../../src/reactor/table/states.js";
 import { sourceKey } from "./addresses.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { LISTENERS } from "./plans.js";

@@ -1,7 +1,7 @@
 /** What a simulated descriptor number can stand for, and what Linux says of its readiness. */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../../src/kernel/constants.js";
 import type { Policy } from "../../src/reactor/plan/plan.js";
-import { FREE } from "../../src/reactor/table/table.js";
+import { FREE } from "../../src/reactor/table/states.js";
 import type { Random } from "../../src/rig/random.js";
 import type { ClientAddress } from "./addresses.js";
 import type { HttpClient } from "./http-client.js";

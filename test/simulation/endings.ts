@@ -1,7 +1,7 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
 import { at } from "../../src/parts/at.js";
-import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
 import type { RequestRecord, SessionRecord } from "../../src/reactor/records/journal.js";
+import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import {
 	BAD_REQUEST,
 	BAD_RESPONSE,
@@ -22,7 +22,7 @@ import {
 	UPSTREAM_CLOSED,
 	UPSTREAM_RESET,
 } from "../../src/reactor/records/reasons.js";
-import { HAD_REQUESTS } from "../../src/reactor/table/table.js";
+import { HAD_REQUESTS } from "../../src/reactor/table/marks.js";
 import { checkSource } from "./admission.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { HttpClient } from "./http-client.js";

@@ -6,7 +6,8 @@
 import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { CR, LF } from "../../src/protocol/http/grammar.js";
-import { CLOSING, EXCHANGES, REQUEST } from "../../src/reactor/table/table.js";
+import { EXCHANGES } from "../../src/reactor/table/marks.js";
+import { REQUEST } from "../../src/reactor/table/states.js";
 import { usedOf } from "./ahead.js";
 import type { Chunks } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";
@@ -269,8 +270,6 @@ export function checkBetween(world: World, slot: number, client: SimulatedSocket
 	const { table } = world.reactor.core;
 	if (asks === undefined || asks.confused || at(table.state, slot) !== REQUEST) return;
 	const flags = at(table.flags, slot);
-	// What it says behind its last request is nobody's.
-	if ((flags & CLOSING) !== 0) return;
 	if ((flags & EXCHANGES) === 0) violated(`client ${slot} is read, and its requests are not`);
 	// The last answer, or the end of it, may still wait for it.
 	const index = at(table.chunk, slot) === NONE ? asks.answered : asks.answered + 1;

@@ -2,25 +2,24 @@
 import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
-import { CHUNK_BYTES } from "../../src/reactor/core.js";
+import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { REQUEST_CUT } from "../../src/reactor/modes/http1/columns.js";
 import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
 import { REASONS } from "../../src/reactor/records/reasons.js";
+import { AHEAD, BLOCKED, QUEUED } from "../../src/reactor/table/marks.js";
 import {
-	AHEAD,
-	BLOCKED,
 	CONNECTING,
 	DIAL,
 	EXCHANGE,
+	FLUSH,
 	FREE,
+	LINGER,
 	POOLED,
-	QUEUED,
-	REFUSED,
 	RELAY,
 	REQUEST,
 	SECURE,
 	SNIFF,
-} from "../../src/reactor/table/table.js";
+} from "../../src/reactor/table/states.js";
 import { aheadOf, usedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { heldFor, partnerOf } from "./onlooker.js";
@@ -88,7 +87,7 @@ function checkRows(world: World): void {
 		const wasPooled = socket.serves !== undefined && state !== CONNECTING && state !== SECURE;
 		const may = isClient || wasPooled;
 		// One that belongs to a client ends with it.
-		const isOwned = !isClient && at(world.reactor.core.exchanges.owner, slot - table.sessions) !== NONE;
+		const isOwned = !isClient && at(world.reactor.core.links.owner, slot - table.sessions) !== NONE;
 		const must = isClient || (state === POOLED && !isOwned);
 		if ((must && deadlineMs === 0) || (!may && deadlineMs !== 0))
 			violated(`row ${slot} in state ${state} ${deadlineMs === 0 ? "has no deadline" : "has a deadline"}`);
@@ -120,7 +119,8 @@ function checkRows(world: World): void {
 	}
 	if (clients !== table.clients || links !== table.links)
 		violated(`${clients}+${links} rows are in use, and ${table.clients}+${table.links} are counted`);
-	if (queued !== core.queued) violated(`${queued} rows wait for a turn, and the queue counts ${core.queued}`);
+	if (queued !== core.queue.length)
+		violated(`${queued} rows wait for a turn, and the queue counts ${core.queue.length}`);
 	if (armed !== wheel.armed) violated(`${armed} rows have a deadline, and the wheel counts ${wheel.armed}`);
 	if (armed > 0 && !world.reactor.stopped) checkWheel(world, earliestMs);
 	if (chunks !== core.chunks.lent) violated(`${chunks} chunks are in use, and ${core.chunks.lent} are lent`);
@@ -220,7 +220,12 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 				violated(`client ${slot} has lived too long`);
 			return;
 		}
-		case REFUSED:
+		case LINGER:
+			return;
+		case FLUSH:
+			if (peer !== NONE) violated(`client ${slot} is to take what waits for it, and holds row ${peer}`);
+			if (!isBlocked(world, slot)) violated(`client ${slot} is to take what waits for it, and nothing does`);
+			checkStall(world, slot, policy.stallMs);
 			return;
 		case REQUEST:
 		case EXCHANGE:

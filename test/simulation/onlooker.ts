@@ -3,16 +3,9 @@
 import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
-import {
-	CONNECTING,
-	DIAL,
-	ENDED,
-	EXCHANGE,
-	HAD_REQUESTS,
-	PROXY_REQUIRED,
-	RELAY,
-	type Table,
-} from "../../src/reactor/table/table.js";
+import { ENDED, HAD_REQUESTS, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
+import { CONNECTING, DIAL, EXCHANGE, RELAY } from "../../src/reactor/table/states.js";
+import type { Table } from "../../src/reactor/table/table.js";
 import { unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkClosed } from "./endings.js";

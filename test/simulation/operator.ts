@@ -1,8 +1,8 @@
 /** The main thread: it sends plans and commands, answers what the reactor says, and is where other reactors are. */
 
-import { NOT_COUNTED } from "../../src/reactor/admission/sources.js";
-import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
 import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reactor/plan/plan.js";
+import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
+import { NOT_COUNTED } from "../../src/reactor/records/sources.js";
 import { randomAddress } from "./addresses.js";
 import { SimulatedListener, SimulatedWake } from "./descriptors.js";
 import {

@@ -1,7 +1,8 @@
 /** What must hold after every turn of upstream connections that outlive their requests, and of clients that have them. */
 import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
-import { BLOCKED, EXCHANGE, FREE, HAD_REQUESTS, POOLED, REQUEST } from "../../src/reactor/table/table.js";
+import { BLOCKED, HAD_REQUESTS } from "../../src/reactor/table/marks.js";
+import { EXCHANGE, FREE, POOLED, REQUEST } from "../../src/reactor/table/states.js";
 import { aheadOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkBetween } from "./exchange-answers.js";
@@ -12,7 +13,7 @@ import type { World } from "./world.js";
 /** What the pool lends and gets back, over all rows; and the lists of what it has. */
 export function checkPool(world: World): void {
 	const { core } = world.reactor;
-	const { table, exchanges, idleLists } = core;
+	const { table, links, idleLists } = core;
 	let exchanging = 0;
 	let pooled = 0;
 	let owned = 0;
@@ -20,7 +21,7 @@ export function checkPool(world: World): void {
 		const state = at(table.state, link);
 		if (state === EXCHANGE) exchanging++;
 		if (state !== POOLED) continue;
-		if (at(exchanges.owner, link - table.sessions) === NONE) pooled++;
+		if (at(links.owner, link - table.sessions) === NONE) pooled++;
 		else owned++;
 	}
 	const lent = world.counters.get("poolBorrowed") - world.counters.get("poolReturned");
@@ -30,14 +31,14 @@ export function checkPool(world: World): void {
 	for (let address = 0; address < ADDRESS_COUNT; address++) {
 		let length = 0;
 		let before = NONE;
-		for (let link = at(idleLists.heads, address); link !== NONE; ) {
-			const place = link - table.sessions;
+		for (let place = at(idleLists.heads, address); place !== NONE; ) {
+			const link = table.sessions + place;
 			if (++length > pooled) violated(`the list of address ${address} has no end`);
-			if (at(table.state, link) !== POOLED || at(exchanges.address, place) !== address)
+			if (at(table.state, link) !== POOLED || at(links.address, place) !== address)
 				violated(`row ${link} is in the list of address ${address}, and is not idle there`);
-			if (at(exchanges.previous, place) !== before) violated(`row ${link} has another before it in its list`);
-			before = link;
-			link = at(exchanges.next, place);
+			if (at(links.previous, place) !== before) violated(`row ${link} has another before it in its list`);
+			before = place;
+			place = at(links.next, place);
 		}
 		if (length !== at(idleLists.lengths, address))
 			violated(`${length} are idle at address ${address}, and ${at(idleLists.lengths, address)} are counted`);
@@ -46,17 +47,13 @@ export function checkPool(world: World): void {
 	for (let client = 0; client < table.sessions; client++) {
 		if ((at(table.flags, client) & HAD_REQUESTS) === 0 || at(table.state, client) === FREE) continue;
 		let before = NONE;
-		for (
-			let link = at(exchanges.owned, client);
-			link !== NONE;
-			link = at(exchanges.next, link - table.sessions)
-		) {
-			const place = link - table.sessions;
+		for (let place = at(links.owned, client); place !== NONE; place = at(links.next, place)) {
+			const link = table.sessions + place;
 			if (--owned < 0) violated(`the list of what client ${client} owns has no end`);
-			if (at(table.state, link) !== POOLED || at(exchanges.owner, place) !== client)
+			if (at(table.state, link) !== POOLED || at(links.owner, place) !== client)
 				violated(`row ${link} is in the list of client ${client}, and is not idle there`);
-			if (at(exchanges.previous, place) !== before) violated(`row ${link} has another before it in its list`);
-			before = link;
+			if (at(links.previous, place) !== before) violated(`row ${link} has another before it in its list`);
+			before = place;
 		}
 	}
 	if (owned !== 0) violated(`${owned} idle connections belong to clients that do not have them`);
@@ -85,7 +82,7 @@ export function checkPooled(world: World, link: number, socket: SimulatedSocket)
 /** A client whose requests are read: whom it has borrowed, and how long it may wait. */
 export function checkExchanging(world: World, slot: number, socket: SimulatedSocket): void {
 	const { core } = world.reactor;
-	const { table, exchanges } = core;
+	const { table, links } = core;
 	const peer = at(table.peer, slot);
 	if (at(table.state, slot) === REQUEST) {
 		if (peer !== NONE) violated(`client ${slot} is between requests, and holds row ${peer}`);
@@ -95,6 +92,6 @@ export function checkExchanging(world: World, slot: number, socket: SimulatedSoc
 	}
 	if (peer === NONE || at(table.state, peer) !== EXCHANGE)
 		violated(`client ${slot} is in the middle of an exchange, and has no connection for it`);
-	if (at(exchanges.address, peer - table.sessions) !== at(table.address, slot))
+	if (at(links.address, peer - table.sessions) !== at(table.address, slot))
 		violated(`client ${slot} is counted for another address than its connection leads to`);
 }

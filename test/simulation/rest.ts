@@ -8,12 +8,12 @@ import {
 	DIAL,
 	EXCHANGE,
 	FREE,
-	REFUSED,
+	LINGER,
 	RELAY,
 	REQUEST,
 	SECURE,
 	SNIFF,
-} from "../../src/reactor/table/table.js";
+} from "../../src/reactor/table/states.js";
 import { aheadOf, unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkOwners, isBlocked } from "./invariants.js";
@@ -41,7 +41,7 @@ export function checkSettled(world: World): void {
 		const link = peer === NONE ? undefined : world.kernel.socketAt(at(table.fd, peer));
 		if ((state === SNIFF || state === SECURE) && (client.finished || client.dead))
 			violated(`client ${slot} has ended, and is still looked at`);
-		if (state === REFUSED && (client.finished || client.dead || client.available >= client.lowWater))
+		if (state === LINGER && (client.finished || client.dead || client.available >= client.lowWater))
 			violated(`client ${slot} was refused, and is not listened to`);
 		if (state === DIAL && link !== undefined && !link.connecting && at(table.state, peer) !== SECURE)
 			violated(`the upstream of client ${slot} has answered, and nobody heard`);

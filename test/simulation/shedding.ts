@@ -1,11 +1,13 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
 import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
-import { holdsMemory } from "../../src/reactor/admission/room.js";
-import { CHUNK_BYTES, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import { holdsMemory } from "../../src/reactor/admission/shed.js";
+import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import type { Command } from "../../src/reactor/plan/plan.js";
+import { LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/records/reasons.js";
-import { BLOCKED, DIAL, FREE, REFUSED, REQUEST, SECURE, SNIFF } from "../../src/reactor/table/table.js";
+import { BLOCKED } from "../../src/reactor/table/marks.js";
+import { DIAL, FREE, LINGER, REQUEST, SECURE, SNIFF } from "../../src/reactor/table/states.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { memoryOf } from "./simulated-kernel.js";
 import { violated } from "./trace.js";
@@ -22,7 +24,7 @@ const ASK_AGAIN_MS = 100;
 export function checkShed(world: World, slot: number, client: SimulatedSocket, reason: number): void {
 	const { core } = world.reactor;
 	// It was told that nothing was left to dial with; what was short then may be there again.
-	if (at(core.table.state, slot) === REFUSED && at(core.table.reason, slot) === reason) return;
+	if (at(core.table.state, slot) === LINGER && at(core.table.reason, slot) === reason) return;
 	if (!isCaused(world, client, reason))
 		violated(`a session ended as ${REASONS[reason]}, and nothing was short`);
 	if (!isShed(world, slot, client, reason)) return;
@@ -101,9 +103,9 @@ function hasNoTlsUpstream({ closedLink }: World): boolean {
 
 /** What an upstream does not take of a PROXY header could not be kept. What was put back of its client is free by now. */
 function lacksBuffers({ reactor, closedAhead }: World): boolean {
-	const { chunks, bufferRoom } = reactor.core;
+	const { chunks, budget } = reactor.core;
 	const own = closedAhead > 0 ? 1 : 0;
-	return chunks.available - own <= 0 || bufferRoom - closedAhead < CHUNK_BYTES;
+	return chunks.available - own <= 0 || budget.room - closedAhead < CHUNK_BYTES;
 }
 
 /** The rest of an answer's head could not be kept: what could be by now is what its own session held. */
@@ -174,7 +176,7 @@ function hasEarnedLess(world: World, other: number, slot: number, memory: boolea
 
 function isUnrecognized(world: World, slot: number): boolean {
 	const state = at(world.reactor.core.table.state, slot);
-	return state === SNIFF || state === SECURE || state === REFUSED;
+	return state === SNIFF || state === SECURE || state === LINGER;
 }
 
 function isQuiet(world: World, slot: number): boolean {

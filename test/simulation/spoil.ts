@@ -3,12 +3,14 @@
 import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { METHOD_POST, METHOD_PUT } from "../../src/protocol/http/methods.js";
-import { type Core, LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/core.js";
+import type { Core } from "../../src/reactor/core.js";
 import { close } from "../../src/reactor/end/close.js";
 import { REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
 import { scalarIndex } from "../../src/reactor/records/counters.js";
+import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { FD_PRESSURE } from "../../src/reactor/records/reasons.js";
-import { EXCHANGE, RELAY, REQUEST, SNIFF, UNDECIDED } from "../../src/reactor/table/table.js";
+import { UNDECIDED } from "../../src/reactor/table/marks.js";
+import { EXCHANGE, RELAY, REQUEST, SNIFF } from "../../src/reactor/table/states.js";
 import { ADDRESS_COUNT } from "./plans.js";
 import type { World } from "./world.js";
 
@@ -68,14 +70,14 @@ function losePutBack(core: Core): void {
 	for (let slot = 0; slot < 2 * table.sessions; slot++) {
 		if (inboxes.length(slot) < 2) continue;
 		inboxes.end[slot] = at(inboxes.end, slot) - 1;
-		core.buffered(-1);
+		core.budget.buffered(-1);
 	}
 }
 
 function shedBusy(core: Core): void {
 	for (const client of clientsIn(core, RELAY)) {
 		if (core.nowMs - at(core.table.activeMs, client) >= 500) continue;
-		close(core, client, FD_PRESSURE);
+		close(core, client, FD_PRESSURE, false);
 		return;
 	}
 }

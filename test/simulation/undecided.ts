@@ -3,7 +3,8 @@
 import { at } from "../../src/parts/at.js";
 import { PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
 import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS } from "../../src/reactor/records/reasons.js";
-import { PROXY_READ, PROXY_REQUIRED, SNIFF } from "../../src/reactor/table/table.js";
+import { PROXY_READ, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
+import { SNIFF } from "../../src/reactor/table/states.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";

@@ -9,7 +9,7 @@ import {
 	Sources,
 	TOO_FAST,
 	TOO_MANY,
-} from "../../src/reactor/admission/sources.js";
+} from "../../src/reactor/records/sources.js";
 import { sourceKey } from "./addresses.js";
 import type { Mutant } from "./faults.js";
 import { violated } from "./trace.js";

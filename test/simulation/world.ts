@@ -3,13 +3,13 @@
  * from the seed.
  */
 import { at } from "../../src/parts/at.js";
-import type { Sources } from "../../src/reactor/admission/sources.js";
-import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/core.js";
+import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import type { Counters } from "../../src/reactor/records/counters.js";
 import type { Journal } from "../../src/reactor/records/journal.js";
 import { Owners } from "../../src/reactor/records/owners.js";
 import { REASONS } from "../../src/reactor/records/reasons.js";
+import type { Sources } from "../../src/reactor/records/sources.js";
 import { Random } from "../../src/rig/random.js";
 import type { Board } from "../../src/upstream/board.js";
 import { sharedMemory } from "../reactor/shared-memory.js";
@@ -170,7 +170,7 @@ export class World implements Surroundings {
 		// Written down where nobody reads it.
 		if (mutant === "lost_owner") core.owners = new Owners(DESCRIPTORS);
 		// Nothing that is written there stays.
-		if (mutant === "blind_lending") core.exchanges.lentWait = new Float64Array(0);
+		if (mutant === "blind_lending") core.links.lentWait = new Float64Array(0);
 		if (mutant === "swallowed_error")
 			core.inboxes.failure = new Proxy(core.inboxes.failure, { set: () => true });
 		this.operator.start();
@@ -296,7 +296,7 @@ export class World implements Surroundings {
 		let turns = 0;
 		while (
 			kernel.readiness.hasNews ||
-			reactor.core.queued > 0 ||
+			reactor.core.queue.length > 0 ||
 			operator.hasCommands ||
 			reactor.hasCommands ||
 			reactor.hasEvents
@@ -347,6 +347,6 @@ export class World implements Surroundings {
 interface Replaceable {
 	sources: Sources;
 	owners: Owners;
-	exchanges: { lentWait: Float64Array };
+	links: { lentWait: Float64Array };
 	inboxes: { failure: Int32Array };
 }

@@ -7,24 +7,22 @@ import {
 	ENOBUFS,
 	ENOMEM,
 	EPERM,
-	EPOLLET,
-	EPOLLIN,
-	EPOLLPRI,
-	EPOLLRDHUP,
 	EPROTO,
 } from "../../kernel/constants.js";
 import { copyAddress, portAt } from "../../kernel/sockaddr.js";
-import { at } from "../../parts/at.js";
+import { assert } from "../../parts/assert.js";
 import { NONE } from "../../parts/none.js";
 import type { Pieces } from "../../route/pieces.js";
-import { type Core, LIVE_LISTENERS, LIVE_SESSIONS, type ReactorListener } from "../core.js";
-import { close, leavePlace } from "../end/close.js";
+import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "../records/reasons.js";
-import { begin } from "../steps/sniff.js";
-import { PROXY_REQUIRED, SNIFF } from "../table/table.js";
-import { admit } from "./admit.js";
-import { LATER, makeRoom } from "./room.js";
+import { PROXY_REQUIRED } from "../table/marks.js";
+import { ARRIVED, end } from "../table/next.js";
+import { SNIFF } from "../table/states.js";
+import type { AdmissionContext } from "./context.js";
+import type { ReactorListener } from "./listener.js";
+import { FULL_PAUSE_MS, PAUSE_MS, pause, retire } from "./listeners.js";
+import { LATER, makeRoom } from "./shed.js";
 
 /**
  * Connections taken per listener and turn at most: enough for a burst, few enough that sessions are not kept
@@ -32,32 +30,6 @@ import { LATER, makeRoom } from "./room.js";
  * single client does not cost a second call that finds nothing.
  */
 const ACCEPTS_PER_TURN = 64;
-
-/** How long a listener rests when no descriptor was left. Level-triggered readiness would spin otherwise. */
-const PAUSE_MS = 100;
-/** How long it rests when all sessions are in use: one may end in another reactor at any time. */
-const FULL_PAUSE_MS = 20;
-
-/** A listening socket's slot in events: below every row's, and below the wake-up's. */
-export function listenerEventSlot(listener: number): number {
-	return -2 - listener;
-}
-
-export function listenerOfEventSlot(slot: number): number {
-	return -2 - slot;
-}
-
-/** Starts to watch a listener: level-triggered, so that what a turn leaves is reported again. */
-export function watchListener(core: Core, listener: ReactorListener): void {
-	// Without memory for it the listener is as one that is paused: it is tried again.
-	if (watch(core, listener) < 0) {
-		listener.paused = true;
-		core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs + PAUSE_MS);
-	}
-	core.listeners.set(listener.plan.slot, listener);
-	core.retired.delete(listener.plan.slot);
-	core.listenersChanged();
-}
 
 /**
  * Connections that are taken from a listener that is given up. Its queue holds no more (`net.core.somaxconn` ends at
@@ -69,20 +41,17 @@ const GIVEN_UP_ACCEPTS = 65_536;
  * Takes what has arrived, then stops watching: clients whose connection was established are not cut off, unless
  * there is no place or descriptor for them. Closing the listener resets those.
  */
-export function* giveUp(core: Core, listener: ReactorListener): Pieces {
+export function* giveUp(core: AdmissionContext, listener: ReactorListener): Pieces {
 	listener.givenUp = true;
 	for (let left = GIVEN_UP_ACCEPTS; left > 0; left--) {
 		if (!acceptOne(core, listener, true) && !core.room.isPutOff(core.wait)) break;
 		yield;
 	}
-	core.kernel.readiness.remove(listener.plan.fd);
-	core.listeners.delete(listener.plan.slot);
-	core.retired.set(listener.plan.slot, listener);
-	core.listenersChanged();
+	retire(core, listener);
 }
 
 /** A listener has connections. What is left of them is reported again. */
-export function accept(core: Core, listener: ReactorListener): void {
+export function accept(core: AdmissionContext, listener: ReactorListener): void {
 	const more = listener.acceptTurn === core.wait - 1;
 	listener.acceptsPerTurn = more ? Math.min(2 * listener.acceptsPerTurn, ACCEPTS_PER_TURN) : 1;
 	listener.acceptTurn = core.wait;
@@ -99,18 +68,18 @@ const NOT_NOW = -2;
  * Takes one connection. False when none is left for now, or none may be taken. `announced`: one is known to wait;
  * nobody is closed to make room for a connection that may not be there.
  */
-function acceptOne(core: Core, listener: ReactorListener, announced: boolean): boolean {
+function acceptOne(core: AdmissionContext, listener: ReactorListener, announced: boolean): boolean {
 	const refusal = takePlace(core, listener, announced);
 	if (refusal === NOT_NOW || (refusal !== ADMITTED && !core.resetsWhenFull)) {
-		leavePlace(core, listener.plan.slot);
+		core.places.leave(listener.plan.slot);
 		return false; // paused, or reported again if somebody waits
 	}
-	const fd = core.kernel.accept(listener.plan.fd, core.addressAt);
+	const fd = core.kernel.accept(listener.plan.fd, ADDRESS_AT);
 	if (fd >= 0) {
 		open(core, listener, fd, refusal);
 		return true;
 	}
-	leavePlace(core, listener.plan.slot);
+	core.places.leave(listener.plan.slot);
 	if (refusal === ADMITTED && core.acceptsPerSecond !== Number.POSITIVE_INFINITY && !listener.givenUp)
 		core.sources.giveToken();
 	switch (-fd) {
@@ -143,20 +112,19 @@ function acceptOne(core: Core, listener: ReactorListener, announced: boolean): b
 /**
  * Takes a place for one more session, before the connection, because other reactors are doing the same.
  * Returns ADMITTED, or the reason that forbids it; then the listener is paused, unless clients are reset; or
- * NOT_NOW. In all cases the place is taken: `leavePlace` gives it back.
+ * NOT_NOW. In all cases the place is taken: `Places.leave` gives it back.
  */
-function takePlace(core: Core, listener: ReactorListener, announced: boolean): number {
-	const { live, table } = core;
-	const listenerFull = Atomics.add(live, LIVE_LISTENERS + listener.plan.slot, 1) >= listener.plan.connections;
-	const full =
-		Atomics.add(live, LIVE_SESSIONS, 1) >= core.connectionsMax || table.clients >= table.sessions - 1;
+function takePlace(core: AdmissionContext, listener: ReactorListener, announced: boolean): number {
+	const { places, table } = core;
+	const listenerFull = places.takeOf(listener.plan.slot) >= listener.plan.connections;
+	const full = places.take() >= core.connectionsMax || table.clients >= table.sessions - 1;
 	if (full && !listenerFull && core.shedsWhenFull && !announced) return NOT_NOW;
 	const room = full && !listenerFull && core.shedsWhenFull ? makeRoom(core, FD_PRESSURE, NONE, true) : 0;
 	if (room === LATER) return NOT_NOW;
 	if (listenerFull || (full && room === 0)) {
 		if (!core.resetsWhenFull) {
 			core.counters.add(PAUSES_FULL, 1);
-			core.waitsForPlace = true;
+			places.isWaitedFor = true;
 			pause(core, listener, FULL_PAUSE_MS);
 		}
 		return LIMIT_CONNECTIONS;
@@ -172,62 +140,25 @@ function takePlace(core: Core, listener: ReactorListener, announced: boolean): n
 	return LIMIT_RATE;
 }
 
-function pause(core: Core, listener: ReactorListener, forMs: number): void {
-	// Modified, not removed: watching it again must not need memory that may be short then too.
-	core.kernel.readiness.modify(listener.plan.fd, 0, listenerEventSlot(listener.plan.slot), 0);
-	listener.paused = true;
-	core.resumeAtMs = Math.min(core.resumeAtMs, core.nowMs + forMs);
-}
-
-/** Watches paused listeners again. */
-export function resumeListeners(core: Core): void {
-	core.resumeAtMs = Number.POSITIVE_INFINITY;
-	core.waitsForPlace = false;
-	for (const listener of core.listeners.values()) {
-		if (!listener.paused) continue;
-		listener.paused = watch(core, listener) < 0;
-		if (listener.paused) core.resumeAtMs = core.nowMs + PAUSE_MS;
-	}
-}
-
-function watch(core: Core, listener: ReactorListener): number {
-	const { readiness } = core.kernel;
-	const slot = listenerEventSlot(listener.plan.slot);
-	const known = readiness.modify(listener.plan.fd, EPOLLIN, slot, 0);
-	return known < 0 ? readiness.add(listener.plan.fd, EPOLLIN, slot, 0) : known;
-}
-
 /** Gives a new connection its row, and sends it down the road. */
-function open(core: Core, listener: ReactorListener, fd: number, refusal: number): void {
+function open(core: AdmissionContext, listener: ReactorListener, fd: number, refusal: number): void {
 	const { table, kernel, counters } = core;
-	const slot = table.takeClient();
-	if (slot === NONE) throw new Error("no row, although there is one more than sessions may live");
+	const session = table.takeClient();
+	assert(session !== NONE, "there is a row more than sessions may live");
 	counters.add(DOWNSTREAM_OPENED, 1);
 	counters.sessionOpened(listener.plan.slot);
-	core.owners.connectionOpened(fd, core.index, slot, core.nowMs);
-	table.fd[slot] = fd;
-	table.state[slot] = SNIFF;
-	table.listener[slot] = listener.plan.slot;
-	table.acceptedMs[slot] = core.nowMs;
-	table.activeMs[slot] = core.nowMs;
-	table.policy[slot] = listener.policy;
+	core.owners.connectionOpened(fd, core.index, session, core.nowMs);
+	table.fd[session] = fd;
+	table.state[session] = SNIFF;
+	table.listener[session] = listener.plan.slot;
+	table.acceptedMs[session] = core.nowMs;
+	table.activeMs[session] = core.nowMs;
+	table.policy[session] = listener.policy;
 	core.policies.enter(listener.policy);
-	table.family[slot] = copyAddress(kernel.memory, core.addressAt, table.source, slot * 16);
-	table.sourcePort[slot] = portAt(kernel.memory, core.addressAt);
-	if (listener.plan.proxyRequired) table.flags[slot] = PROXY_REQUIRED;
-	if (refusal !== ADMITTED) {
-		close(core, slot, refusal);
-		return;
-	}
-	if (!admit(core, listener, slot)) return;
-	// Edge-triggered: peeked bytes stay in the kernel, and level-triggered readiness would report them for ever.
-	// Writability is not asked for until something blocks, because every new socket would report it at once.
-	const interest = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
-	if (kernel.readiness.add(fd, interest, slot, at(table.generation, slot)) < 0) {
-		close(core, slot, MEMORY_PRESSURE);
-		return;
-	}
-	begin(core, listener, slot);
+	table.family[session] = copyAddress(kernel.memory, ADDRESS_AT, table.source, session * 16);
+	table.sourcePort[session] = portAt(kernel.memory, ADDRESS_AT);
+	if (listener.plan.proxyRequired) table.flags[session] = PROXY_REQUIRED;
+	core.go(session, refusal === ADMITTED ? ARRIVED : end(refusal));
 }
 
 const PAUSES_FULL = scalarIndex("acceptPausesFull");

@@ -1,19 +1,20 @@
 /** Last step: what became of the session, for the log. Called by `close`, and only there. */
 import { at } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
-import type { Core } from "../core.js";
-import { finalId } from "../modes/http1/log.js";
-import { writeTlsFacts } from "../records/tls-facts.js";
-import { HAD_REQUESTS, NAME_BYTES } from "../table/table.js";
+import { TEXT_MAX, tlsFactsText } from "../records/tls-facts.js";
+import { HAD_REQUESTS } from "../table/marks.js";
+import { NAME_BYTES } from "../table/sessions.js";
+import { isSecured } from "../wire/tls.js";
+import type { EndContext } from "./context.js";
 
-export function account(core: Core, client: number, reason: number): void {
+export function account(core: EndContext, client: number, reason: number): void {
 	if (core.logSessions) record(core, client, reason);
 }
 
-function record(core: Core, client: number, reason: number): void {
+function record(core: EndContext, client: number, reason: number): void {
 	const { table, journal } = core;
 	const nameLength = at(table.nameLength, client);
-	const tls = writeTlsFacts(core, client);
+	const tls = tlsFactsOf(core, client);
 	const entry = journal.begin(nameLength, tls.length);
 	if (entry < 0) return; // the journal has counted it
 	const link = at(table.peer, client);
@@ -24,12 +25,12 @@ function record(core: Core, client: number, reason: number): void {
 	journal.integer(entry, 5, reason | (at(table.protocol, client) << 8) | (at(table.family, client) << 16));
 	journal.integer(entry, 6, at(table.sourcePort, client));
 	journal.integer(entry, 7, nameLength | (tls.length << 8));
-	journal.double(entry, 0, finalId(core, client));
+	journal.double(entry, 0, core.sessionNumbers.final(client));
 	journal.double(entry, 1, at(table.acceptedMs, client));
 	journal.double(entry, 2, at(table.recognizedMs, client));
 	journal.double(entry, 3, at(table.connectedMs, client));
 	journal.double(entry, 4, core.nowMs);
-	const before = (at(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : at(core.exchanges.sentBefore, client);
+	const before = (at(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : at(core.links.sentBefore, client);
 	// Below zero while a PROXY header of ours has not gone out.
 	const sent = link === NONE ? 0 : Math.max(0, at(table.sent, link));
 	journal.double(entry, 5, before + sent);
@@ -40,4 +41,22 @@ function record(core: Core, client: number, reason: number): void {
 	else journal.name(entry, table.name, client * NAME_BYTES, nameLength);
 	if (tls !== "") journal.tlsText(entry, nameLength, tls);
 	if (journal.commit()) core.notify({ kind: "journal" });
+}
+
+/** Empty when there is nothing to say. Asked before the session is freed. */
+function tlsFactsOf(core: EndContext, session: number): string {
+	const error = core.tlsFailures.get(session) ?? "";
+	const handle = isSecured(core, session) ? at(core.secures.session, session) : 0;
+	// None is chosen before the handshake is under way.
+	const cipher = handle === 0 ? "" : core.tls.cipher(handle);
+	if (cipher === "") return error === "" ? "" : tlsFactsText("", "", "", "", "", error);
+	const { tls } = core;
+	return tlsFactsText(
+		tls.version(handle),
+		cipher,
+		tls.resumed(handle) ? "1" : "0",
+		tls.alpn(handle),
+		tls.peerSubject(handle).slice(0, TEXT_MAX),
+		error,
+	);
 }

@@ -17,8 +17,7 @@ import { NONE } from "../../parts/none.js";
 import type { Pieces } from "../../route/pieces.js";
 import { PLACES } from "../../upstream/board.js";
 import type { PoolPlan } from "../../upstream/plan.js";
-import type { Core } from "../core.js";
-import { closeLink } from "../end/close.js";
+import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import {
 	RECYCLED_AGE,
@@ -30,25 +29,18 @@ import {
 	RECYCLED_UPSTREAM_CLOSED,
 	RECYCLED_UPSTREAM_SAID,
 } from "../records/recycle-reasons.js";
-import { EXCHANGE, POOLED, READABLE } from "../table/table.js";
-import { holdsPart, peek } from "../wire/transport.js";
+import { READABLE } from "../table/marks.js";
+import { EXCHANGE, POOLED } from "../table/states.js";
+import { holdsPart } from "../wire/tls.js";
+import { peek } from "../wire/transport.js";
+import { closeLink } from "./close-link.js";
+import type { LinksContext } from "./context.js";
 
 /** Connections that were opened together are not all replaced together: each may grow up to a quarter less old. */
 const AGE_JITTER = 0.25;
 
 /** Rows that are looked at in a piece. */
 const LINKS_PER_PIECE = 2_048;
-
-/** Heads of the lists of idle connections, by address. */
-export class IdleLists {
-	readonly heads = new Int32Array(PLACES).fill(NONE);
-	readonly lengths = new Int32Array(PLACES);
-	idle = 0;
-	/** Idle connections that belong to a client, over all clients. */
-	owned = 0;
-	/** Where the next connection is looked for that makes room for another. */
-	roomFrom = 0;
-}
 
 /**
  * An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `returnSpent`.
@@ -58,10 +50,11 @@ export class IdleLists {
  * there before (`wasSaidBefore`), which costs nothing. But where that wait may have left news unreported, or the request must
  * not be sent twice, the connection is looked at, which costs a system call.
  */
-export function lend(core: Core, address: number, isRepeatable: boolean): number {
+export function lend(core: LinksContext, address: number, isRepeatable: boolean): number {
 	for (;;) {
-		const link = at(core.idleLists.heads, address);
-		if (link === NONE) return NONE;
+		const place = at(core.idleLists.heads, address);
+		if (place === NONE) return NONE;
+		const link = core.table.sessions + place;
 		unlink(core, link);
 		if (at(core.secures.manner, link - core.table.sessions) !== at(core.certificates.manners, address)) {
 			// A reload changed whether, or how, its peer is verified.
@@ -73,7 +66,7 @@ export function lend(core: Core, address: number, isRepeatable: boolean): number
 			continue;
 		}
 		if (isRepeatable && !core.kernel.readiness.mayHaveMore) {
-			core.exchanges.lentWait[link - core.table.sessions] = core.wait;
+			core.links.lentWait[link - core.table.sessions] = core.wait;
 			return link;
 		}
 		if (!hasBytes(core, link)) return link;
@@ -82,62 +75,55 @@ export function lend(core: Core, address: number, isRepeatable: boolean): number
 }
 
 /** An exchange has got a connection, new or lent. */
-export function borrowed(core: Core, link: number): void {
+export function borrowed(core: LinksContext, link: number): void {
 	const place = link - core.table.sessions;
-	core.exchanges.uses[place] = at(core.exchanges.uses, place) + 1;
+	core.links.uses[place] = at(core.links.uses, place) + 1;
 	core.counters.add(BORROWED, 1);
 }
 
 /** The exchange is over, and nothing of it is left on the connection. */
-export function giveBack(core: Core, link: number): void {
-	const { table, exchanges, idleLists, counters } = core;
+export function giveBack(core: LinksContext, link: number): void {
+	const { table, links, idleLists, counters } = core;
 	const place = link - table.sessions;
 	counters.add(RETURNED, 1);
 	const plan = poolOf(core, place);
-	const address = at(exchanges.address, place);
+	const address = at(links.address, place);
 	// What is there before anybody has asked is not an answer.
 	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
 	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
-	else if (at(exchanges.keptMs, place) === 0) retire(core, link, RECYCLED_UPSTREAM_SAID);
-	else if (at(exchanges.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
+	else if (at(links.keptMs, place) === 0) retire(core, link, RECYCLED_UPSTREAM_SAID);
+	else if (at(links.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
 	else if (core.nowMs >= oldAtMs(core, plan, place)) retire(core, link, RECYCLED_AGE);
 	else if (core.draining) retire(core, link, RECYCLED_STOPPED);
 	else if (at(idleLists.lengths, address) >= plan.idleMax) retire(core, link, RECYCLED_IDLE);
 	else {
 		table.state[link] = POOLED;
-		table.peer[link] = NONE;
-		exchanges.idleSinceMs[place] = core.nowMs;
-		const head = at(idleLists.heads, address);
-		exchanges.next[place] = head;
-		exchanges.previous[place] = NONE;
-		if (head !== NONE) exchanges.previous[head - table.sessions] = link;
-		idleLists.heads[address] = link;
-		idleLists.lengths[address] = at(idleLists.lengths, address) + 1;
-		idleLists.idle++;
+		links.idleSinceMs[place] = core.nowMs;
+		idleLists.add(address, place);
 		armIdle(core, link, plan);
 	}
 }
 
 /** The exchange is over, and the connection cannot be used again. */
-export function returnSpent(core: Core, link: number, why: number): void {
+export function returnSpent(core: LinksContext, link: number, why: number): void {
 	core.counters.add(RETURNED, 1);
 	retire(core, link, why);
 }
 
 /** Ends a connection that nobody has borrowed. */
-export function retire(core: Core, link: number, why: number): void {
+export function retire(core: LinksContext, link: number, why: number): void {
 	core.counters.recycled(why);
 	closeLink(core, link);
 }
 
 /** It serves one client alone from now on, and is closed with its session. */
-export function takenOut(core: Core, why: number): void {
+export function takenOut(core: LinksContext, why: number): void {
 	core.counters.add(RETURNED, 1);
 	core.counters.recycled(why);
 }
 
 /** News came that have not been read: bytes, or the end. */
-export function hasNews(core: Core, link: number): boolean {
+export function hasNews(core: LinksContext, link: number): boolean {
 	const { flags } = core.table;
 	if ((at(flags, link) & READABLE) === 0) return false;
 	flags[link] = at(flags, link) & ~READABLE;
@@ -148,12 +134,12 @@ export function hasNews(core: Core, link: number): boolean {
  * Bytes, the end or an error wait, and through TLS a part of a record: when the rest of it comes, nobody could tell it from
  * an answer. The scratch space, where a head may lie, is left alone.
  */
-export function hasBytes(core: Core, link: number): boolean {
-	return peek(core, link, core.addressAt, 1) !== -EAGAIN || holdsPart(core, link);
+export function hasBytes(core: LinksContext, link: number): boolean {
+	return peek(core, link, ADDRESS_AT, 1) !== -EAGAIN || holdsPart(core, link);
 }
 
 /** News of an idle connection: its peer ends it, or says what nobody asked for. */
-export function pooled(core: Core, link: number): void {
+export function pooled(core: LinksContext, link: number): void {
 	core.table.flags[link] = at(core.table.flags, link) | READABLE;
 	if (!hasNews(core, link)) return;
 	unlink(core, link);
@@ -161,7 +147,7 @@ export function pooled(core: Core, link: number): void {
 }
 
 /** Its deadline passed: it may have been idle, or alive, for too long. */
-export function linkTimedOut(core: Core, link: number): void {
+export function linkTimedOut(core: LinksContext, link: number): void {
 	// Lent: it is armed again when it is given back.
 	if (at(core.table.state, link) !== POOLED) return;
 	const place = link - core.table.sessions;
@@ -176,7 +162,7 @@ export function linkTimedOut(core: Core, link: number): void {
 }
 
 /** A deadline that fires too soon is looked at again, and costs less than moving one with each request. */
-export function armIdle(core: Core, link: number, plan: PoolPlan): void {
+export function armIdle(core: LinksContext, link: number, plan: PoolPlan): void {
 	const place = link - core.table.sessions;
 	const dueMs = dueAtMs(core, plan, place);
 	if (dueMs === Number.POSITIVE_INFINITY) return;
@@ -185,35 +171,35 @@ export function armIdle(core: Core, link: number, plan: PoolPlan): void {
 }
 
 /** One that belongs to a client ends with it, and not before its peer gives it up: a handshake may be under way on it. */
-function dueAtMs(core: Core, plan: PoolPlan, place: number): number {
-	const givenUpMs = at(core.exchanges.idleSinceMs, place) + at(core.exchanges.keptMs, place);
-	if (at(core.exchanges.owner, place) !== NONE) return givenUpMs;
+function dueAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
+	const givenUpMs = at(core.links.idleSinceMs, place) + at(core.links.keptMs, place);
+	if (at(core.links.owner, place) !== NONE) return givenUpMs;
 	return Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place), givenUpMs);
 }
 
 /** The most of what its peer keeps it is over: a request would meet its end. */
-export function isGivenUp(core: Core, link: number): boolean {
-	const { exchanges } = core;
+export function isGivenUp(core: LinksContext, link: number): boolean {
+	const { links } = core;
 	const place = link - core.table.sessions;
-	return core.nowMs - at(exchanges.idleSinceMs, place) >= at(exchanges.keptMs, place);
+	return core.nowMs - at(links.idleSinceMs, place) >= at(links.keptMs, place);
 }
 
 /** How much before its peer does so a connection is given up: half of a short time, so that some of it is left. */
 const GIVEN_UP_BEFORE_MS = 1_000;
 
 /** An answer says how long its connection is kept from here on (`Keep-Alive: timeout=`); -1: it does not. */
-export function noteKept(core: Core, link: number, seconds: number): void {
+export function noteKept(core: LinksContext, link: number, seconds: number): void {
 	if (seconds < 0) return;
 	const ms = seconds * 1_000;
-	core.exchanges.keptMs[link - core.table.sessions] = ms - Math.min(GIVEN_UP_BEFORE_MS, ms / 2);
+	core.links.keptMs[link - core.table.sessions] = ms - Math.min(GIVEN_UP_BEFORE_MS, ms / 2);
 }
 
-function oldAtMs(core: Core, plan: PoolPlan, place: number): number {
-	return at(core.exchanges.openedMs, place) + ageOf(plan, place);
+function oldAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
+	return at(core.links.openedMs, place) + ageOf(plan, place);
 }
 
-function idleAtMs(core: Core, plan: PoolPlan, place: number): number {
-	return at(core.exchanges.idleSinceMs, place) + plan.idleMs;
+function idleAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
+	return at(core.links.idleSinceMs, place) + plan.idleMs;
 }
 
 /**
@@ -221,7 +207,7 @@ function idleAtMs(core: Core, plan: PoolPlan, place: number): number {
  * that are kept for less long by now get their new deadlines. Until then none of these is lent, because only addresses in
  * force are asked for.
  */
-export function* sweepPool(core: Core): Pieces {
+export function* sweepPool(core: LinksContext): Pieces {
 	const { table, idleLists } = core;
 	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle + idleLists.owned > 0; link++) {
 		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
@@ -238,7 +224,7 @@ export function* sweepPool(core: Core): Pieces {
 }
 
 /** The same where only such are left that belong to clients: whose it is would have to authenticate again. */
-function makeOwnedRoom(core: Core): boolean {
+function makeOwnedRoom(core: LinksContext): boolean {
 	const { table, idleLists } = core;
 	if (idleLists.owned === 0) return false;
 	for (let link = table.sessions; link < 2 * table.sessions; link++) {
@@ -251,20 +237,20 @@ function makeOwnedRoom(core: Core): boolean {
 }
 
 /** Ends an idle connection for the sake of one that is needed now. False when there is none. */
-export function makeLinkRoom(core: Core): boolean {
+export function makeLinkRoom(core: LinksContext): boolean {
 	const { idleLists } = core;
 	if (idleLists.idle === 0) return makeOwnedRoom(core);
 	// Where the last one was, there are most likely more: a crowd does not buy a search through all lists with each connection.
 	while (at(idleLists.heads, idleLists.roomFrom) === NONE)
 		idleLists.roomFrom = (idleLists.roomFrom + 1) % PLACES;
-	const link = at(idleLists.heads, idleLists.roomFrom);
+	const link = core.table.sessions + at(idleLists.heads, idleLists.roomFrom);
 	unlink(core, link);
 	retire(core, link, RECYCLED_MADE_ROOM);
 	return true;
 }
 
 /** Ends all idle connections; those that belong to clients end with these. */
-export function* closePool(core: Core): Pieces {
+export function* closePool(core: LinksContext): Pieces {
 	const { table, idleLists } = core;
 	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle > 0; link++) {
 		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
@@ -275,33 +261,19 @@ export function* closePool(core: Core): Pieces {
 	}
 }
 
-export function isOwned(core: Core, link: number): boolean {
-	return at(core.exchanges.owner, link - core.table.sessions) !== NONE;
+export function isOwned(core: LinksContext, link: number): boolean {
+	return at(core.links.owner, link - core.table.sessions) !== NONE;
 }
 
-/** Takes a connection out of its list. */
-export function unlink(core: Core, link: number): void {
-	const { table, exchanges, idleLists } = core;
-	const place = link - table.sessions;
-	const owner = at(exchanges.owner, place);
-	const address = at(exchanges.address, place);
-	const next = at(exchanges.next, place);
-	const previous = at(exchanges.previous, place);
-	if (next !== NONE) exchanges.previous[next - table.sessions] = previous;
-	if (previous !== NONE) exchanges.next[previous - table.sessions] = next;
-	else if (owner !== NONE) exchanges.owned[owner] = next;
-	else idleLists.heads[address] = next;
-	if (owner !== NONE) idleLists.owned--;
-	else {
-		idleLists.lengths[address] = at(idleLists.lengths, address) - 1;
-		idleLists.idle--;
-	}
-	table.state[link] = EXCHANGE;
+/** Takes an idle connection out of its list: it is about to be lent, or retired. */
+export function unlink(core: LinksContext, link: number): void {
+	core.idleLists.remove(link - core.table.sessions);
+	core.table.state[link] = EXCHANGE;
 }
 
-export function poolOf(core: Core, place: number): PoolPlan | undefined {
-	const balancer = core.upstreams.get(at(core.exchanges.upstream, place));
-	const address = at(core.exchanges.address, place);
+export function poolOf(core: LinksContext, place: number): PoolPlan | undefined {
+	const balancer = core.upstreams.get(at(core.links.upstream, place));
+	const address = at(core.links.address, place);
 	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
 	if (at(core.secures.manner, place) !== at(core.certificates.manners, address)) return undefined;
 	return balancer?.has(address) === true ? (balancer.plan.pool ?? undefined) : undefined;
@@ -312,7 +284,7 @@ function ageOf(plan: PoolPlan, place: number): number {
 }
 
 /** The exchange is over, and its connection is not lent to anybody else. */
-export function returned(core: Core): void {
+export function returned(core: LinksContext): void {
 	core.counters.add(RETURNED, 1);
 }
 

@@ -4,24 +4,18 @@
  * reads gets these first.
  */
 import { at } from "../../parts/at.js";
+import { CONNECTION, Columns } from "../../parts/columns.js";
 
-export class Inboxes {
-	// By row, clients' and upstreams'.
+export class Inboxes extends Columns {
 	/** The chunk's number plus one; 0: none. */
-	readonly chunk: Int32Array;
+	readonly chunk = this.i32(CONNECTION);
 	/** Where the bytes lie in it. */
-	readonly start: Int32Array;
-	readonly end: Int32Array;
+	readonly start = this.i32(CONNECTION);
+	readonly end = this.i32(CONNECTION);
 	/** The error that was met behind them, which the next read is told. Rows that are not ENDING have none. */
-	readonly failure: Int32Array;
-
-	constructor(sessions: number) {
-		const rows = 2 * sessions;
-		this.chunk = new Int32Array(rows);
-		this.start = new Int32Array(rows);
-		this.end = new Int32Array(rows);
-		this.failure = new Int32Array(rows);
-	}
+	readonly failure = this.i32(CONNECTION);
+	/** When the message began that they are the unfinished head of; 0: of none. */
+	readonly sinceMs = this.f64(CONNECTION);
 
 	has(slot: number): boolean {
 		return at(this.chunk, slot) !== 0;
@@ -32,8 +26,9 @@ export class Inboxes {
 		return this.has(slot) ? at(this.end, slot) - at(this.start, slot) : 0;
 	}
 
-	open(slot: number, chunk: number): void {
+	open(slot: number, chunk: number, sinceMs: number): void {
 		this.chunk[slot] = chunk + 1;
+		this.sinceMs[slot] = sinceMs;
 		this.start[slot] = 0;
 		this.end[slot] = 0;
 	}

@@ -2,7 +2,6 @@
 import type { Cidr, PathMode, RouteConfig } from "../../config/config.js";
 import type { ServerOptions } from "../../kernel/openssl/options.js";
 import type { UpstreamPlan } from "../../upstream/plan.js";
-import type { HeldNumbers } from "../held.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
 export interface Policy {
@@ -140,6 +139,14 @@ export type Command =
 	| { readonly kind: "drain" }
 	/** Close what is left as `drained` and end. */
 	| { readonly kind: "stop" };
+
+/** Of numbers that a reactor still uses. By number: 1 where it is held. */
+export interface HeldNumbers {
+	readonly listeners: Uint8Array;
+	readonly routes: Uint8Array;
+	readonly upstreams: Uint8Array;
+	readonly addresses: Uint8Array;
+}
 
 /** Reactor to main thread. */
 export type Notice =

@@ -1,7 +1,4 @@
 /** What a session's line in the log says about its TLS: written by the reactor, read by the main thread. */
-import { at } from "../../parts/at.js";
-import type { Core } from "../core.js";
-import { isSecured } from "../wire/transport.js";
 
 export interface TlsFacts {
 	/** `TLSv1.3`; null: no handshake of the client's was completed. */
@@ -20,27 +17,10 @@ export interface TlsFacts {
 const SEPARATOR = "\t";
 
 /** A subject may be as long as its owner likes. */
-const TEXT_MAX = 1_024;
+export const TEXT_MAX = 1_024;
 
-/** Empty when there is nothing to say. Asked before the session is freed. */
-export function writeTlsFacts(core: Core, client: number): string {
-	const error = core.tlsFailures.get(client) ?? "";
-	const session = isSecured(core, client) ? at(core.secures.session, client) : 0;
-	// None is chosen before the handshake is under way.
-	const cipher = session === 0 ? "" : core.tls.cipher(session);
-	if (cipher === "") return error === "" ? "" : facts("", "", "", "", "", error);
-	const { tls } = core;
-	return facts(
-		tls.version(session),
-		cipher,
-		tls.resumed(session) ? "1" : "0",
-		tls.alpn(session),
-		tls.peerSubject(session).slice(0, TEXT_MAX),
-		error,
-	);
-}
-
-function facts(...parts: readonly [string, string, string, string, string, string]): string {
+/** Empty parts: nothing to say of them. */
+export function tlsFactsText(...parts: readonly [string, string, string, string, string, string]): string {
 	return parts.map((part) => part.slice(0, TEXT_MAX)).join(SEPARATOR);
 }
 

@@ -10,7 +10,8 @@
  */
 import { at } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
-import { QUEUED, type Table } from "./table.js";
+import { QUEUED } from "./marks.js";
+import type { Table } from "./table.js";
 
 export class TurnQueue {
 	readonly #table: Table;

@@ -1,8 +1,8 @@
-/** What an event says about what can be read. Edges are told once, so flags of the row remember them. */
+/** What events and reads say about what can be read. Edges are told once, so flags of the row remember them. */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLPRI, EPOLLRDHUP } from "../../kernel/constants.js";
 import { at } from "../../parts/at.js";
-import type { Core } from "../core.js";
-import { BULK, ENDING, READABLE, URGENT } from "../table/table.js";
+import type { TableContext } from "../table/context.js";
+import { BULK, ENDING, READABLE, URGENT } from "../table/marks.js";
 
 const ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
@@ -10,7 +10,7 @@ const ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 export const SAYS_SOMETHING = EPOLLIN | EPOLLPRI | ENDS;
 
 /** Returns the row's flags with what the event says. */
-export function noteNews(core: Core, slot: number, events: number): number {
+export function noteNews(core: TableContext, slot: number, events: number): number {
 	const { flags } = core.table;
 	let mine = at(flags, slot);
 	if ((events & SAYS_SOMETHING) === 0) return mine;
@@ -19,4 +19,11 @@ export function noteNews(core: Core, slot: number, events: number): number {
 	if ((events & EPOLLPRI) !== 0) mine = (mine | URGENT) & ~BULK;
 	flags[slot] = mine;
 	return mine;
+}
+
+/** Nothing more is there, unless an end was announced, which can still follow, or urgent data hides what is behind it. */
+export function notReadable(core: TableContext, slot: number): void {
+	const { flags } = core.table;
+	const mine = at(flags, slot);
+	if ((mine & (ENDING | URGENT)) === 0) flags[slot] = mine & ~READABLE;
 }

@@ -3,7 +3,8 @@
  * connections touch, so plain ones do not pay for them.
  */
 import { at } from "../../parts/at.js";
-import { NAME_BYTES } from "../table/table.js";
+import { CONNECTION, Columns, type Layout, LINK, SESSION } from "../../parts/columns.js";
+import { NAME_BYTES } from "../table/sessions.js";
 
 // Phases of a session.
 export const NO_TLS = 0;
@@ -19,51 +20,39 @@ export const WANTED = 5;
 /** How much of what the session takes was there already: only a read that finds nothing tells. */
 export const NOT_KNOWN = Number.NEGATIVE_INFINITY;
 
-export class Secures {
-	// By row, clients' and upstreams'.
+export class Secures extends Columns {
 	/** The library's handle; 0: none. */
-	readonly session: Float64Array;
-	readonly phase: Uint8Array;
+	readonly session = this.f64(CONNECTION);
+	readonly phase = this.u8(CONNECTION);
 	/** Bytes that the session had taken from the kernel when that was known to have no more; or NOT_KNOWN. */
-	readonly takenWhenEmpty: Float64Array;
+	readonly takenWhenEmpty = this.f64(CONNECTION);
 	/** 1: a read has to write first, and waits for room. */
-	readonly readWaits: Uint8Array;
+	readonly readWaits = this.u8(CONNECTION);
 	/** 1: a record is on its way to the kernel, and has to go before anything else. */
-	readonly writeWaits: Uint8Array;
+	readonly writeWaits = this.u8(CONNECTION);
 
-	// By upstream row, counted from the first one.
 	/** Its address's place on the board. */
-	readonly address: Int32Array;
+	readonly address = this.i32(LINK);
 	/** How it is spoken to, of that address's `manners`: after a reload that may be another. */
-	readonly manner: Int32Array;
+	readonly manner = this.i32(LINK);
 
-	// By client row.
 	/** Which certificate it was shown; see `certificates.ts`. */
-	readonly entry: Int32Array;
+	readonly entry = this.i32(SESSION);
 	/** The protocol agreed on by ALPN: its place among the entry's, plus one; 0: none. */
-	readonly alpn: Uint8Array;
-	readonly nameLength: Uint8Array;
-	readonly #names: Uint8Array;
+	readonly alpn = this.u8(SESSION);
+	readonly nameLength = this.u8(SESSION);
+	readonly #names = this.u8(SESSION, NAME_BYTES);
 	readonly #longNames = new Map<number, Uint8Array>();
+	readonly #sessions: number;
 
-	constructor(sessions: number) {
-		const rows = 2 * sessions;
-		this.session = new Float64Array(rows);
-		this.phase = new Uint8Array(rows);
-		this.takenWhenEmpty = new Float64Array(rows);
-		this.readWaits = new Uint8Array(rows);
-		this.writeWaits = new Uint8Array(rows);
-		this.address = new Int32Array(sessions);
-		this.manner = new Int32Array(sessions);
-		this.entry = new Int32Array(sessions);
-		this.alpn = new Uint8Array(sessions);
-		this.nameLength = new Uint8Array(sessions);
-		this.#names = new Uint8Array(sessions * NAME_BYTES);
+	constructor(layout: Layout) {
+		super(layout);
+		this.#sessions = layout.sessions;
 	}
 
 	/** A connection to an upstream's address is being made. */
 	dialled(link: number, address: number, throughTls: boolean, manner: number): void {
-		const place = link - this.address.length;
+		const place = link - this.#sessions;
 		this.address[place] = address;
 		this.manner[place] = manner;
 		this.phase[link] = throughTls ? WANTED : NO_TLS;
@@ -83,7 +72,7 @@ export class Secures {
 	end(slot: number): void {
 		this.session[slot] = 0;
 		this.phase[slot] = NO_TLS;
-		if (slot < this.entry.length) this.entry[slot] = 0;
+		if (slot < this.#sessions) this.entry[slot] = 0;
 		this.#longNames.delete(slot);
 	}
 

@@ -19,12 +19,12 @@ import {
 } from "../../kernel/constants.js";
 import type { Kernel } from "../../kernel/kernel.js";
 import { at } from "../../parts/at.js";
-import type { Core } from "../core.js";
+import type { MemoryContext } from "../memory/context.js";
 import type { Policy } from "../plan/plan.js";
-import { LOW_WATER } from "../table/table.js";
+import { LOW_WATER } from "../table/marks.js";
 
 /** The next byte is news again, however much a hello was waited for. A negative errno when the kernel refuses. */
-export function lowerWater(core: Core, client: number): number {
+export function lowerWater(core: MemoryContext, client: number): number {
 	const { table, kernel } = core;
 	const flags = at(table.flags, client);
 	if ((flags & LOW_WATER) === 0) return 0;
@@ -60,10 +60,10 @@ const WINDOW_BYTES = 128 * 1024;
  * can keep the receive buffer full, and the window shut, so that the rest of their head could never come. The kernel
  * grows the buffer of a socket that waits for more than it has; where a size was configured, it is told to.
  */
-export function widenWindow(core: Core, slot: number): void {
+export function widenWindow(core: MemoryContext, slot: number): void {
 	const { kernel, table } = core;
 	const fd = at(table.fd, slot);
-	if (core.policyOf(table.clientOf(slot)).receiveBufferBytes > 0) {
+	if (core.policyOf(table.sessionOf(slot)).receiveBufferBytes > 0) {
 		kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, WINDOW_BYTES);
 		return;
 	}

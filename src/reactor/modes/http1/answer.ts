@@ -2,20 +2,22 @@
  * A request that the gateway answers itself. Its connection goes on where nothing on it is in doubt: the request
  * has been read to its end, or is a head that can be taken whole, and the client meant to send another.
  */
-
 import { at } from "../../../parts/at.js";
-import { type AnswerStatus, answer } from "../../../protocol/http/answers.js";
+import { NONE } from "../../../parts/none.js";
+import { type AnswerStatus, answer as prepared } from "../../../protocol/http/answers.js";
 import { METHOD_HEAD } from "../../../protocol/http/methods.js";
-import type { Core } from "../../core.js";
-import { closeFailed } from "../../end/close.js";
+import { tell } from "../../end/linger.js";
+import { OUT_AT } from "../../memory/arena.js";
 import { CLIENT_CLOSED, LIMIT_RATE, NO_ROUTE, REJECTED, UPSTREAM_FAULTS } from "../../records/reasons.js";
-import { answerAndClose, countAnswer } from "../../steps/refuse.js";
-import { REQUEST } from "../../table/table.js";
-import { mayKeep, sendOrKeep } from "../../wire/outbox.js";
+import { HAD_REQUESTS } from "../../table/marks.js";
+import { lastAnswer, type Next } from "../../table/next.js";
+import { REQUEST } from "../../table/states.js";
+import { isBlocked, mayKeep, sendOrKeep } from "../../wire/outbox.js";
 import { discard } from "../../wire/transport.js";
 import { KEEPS_CLIENT, REQUEST_SENT, SPEAKS_1_1 } from "./columns.js";
-import { isBlocked, nextRequest } from "./finish.js";
-import { OUT_AT } from "./send-request.js";
+import type { Http1Context } from "./context.js";
+import { clientFailed, nextRequest } from "./finish.js";
+import { logOwnAnswer } from "./log.js";
 
 /**
  * Nothing is at fault (with CLIENT_CLOSED), or not the client's connection. Under pressure it ends all the same: that
@@ -26,27 +28,65 @@ const GOES_ON: ReadonlySet<number> = new Set([
 	...UPSTREAM_FAULTS,
 ]);
 
-/** Answers the request at hand, whose upstream connection is given up already. Otherwise closes, as `reason`. */
-export function answerRequest(core: Core, client: number, status: AnswerStatus, reason: number): void {
+/** Answers the request at hand, whose upstream connection is given up already. Where the connection cannot go on, this is its last answer. */
+export function answerRequest(
+	core: Http1Context,
+	session: number,
+	status: AnswerStatus,
+	reason: number,
+	cause: number,
+): Next {
 	const { table, kernel, exchanges } = core;
-	if (!GOES_ON.has(reason) || !goesOn(core, client)) {
-		answerAndClose(core, client, status, reason);
-		return;
-	}
-	const head = at(exchanges.headBytes, client);
-	if (head > 0) discard(core, client, head);
-	table.state[client] = REQUEST;
-	const bytes = answer(status, false, at(exchanges.method, client) === METHOD_HEAD);
-	countAnswer(core, client, status, reason, bytes.length);
+	if (!GOES_ON.has(reason) || !goesOn(core, session)) return lastAnswer(status, reason, cause);
+	const head = at(exchanges.headBytes, session);
+	if (head > 0) discard(core, session, head);
+	table.state[session] = REQUEST;
+	const bytes = prepared(status, false, at(exchanges.method, session) === METHOD_HEAD);
+	countAnswer(core, session, status, reason, cause, bytes.length);
 	kernel.memory.set(bytes, OUT_AT);
-	const result = sendOrKeep(core, client, OUT_AT, bytes.length);
-	if (result < 0) closeFailed(core, client, -result);
-	else nextRequest(core, client);
+	const result = sendOrKeep(core, session, OUT_AT, bytes.length);
+	return result < 0 ? clientFailed(core, session, -result) : nextRequest(core, session);
 }
 
-function goesOn(core: Core, client: number): boolean {
+function goesOn(core: Http1Context, session: number): boolean {
 	const { exchanges } = core;
-	const wantsTo = exchanges.has(client, KEEPS_CLIENT) && exchanges.has(client, SPEAKS_1_1);
-	const isRead = at(exchanges.headBytes, client) > 0 || exchanges.has(client, REQUEST_SENT);
-	return wantsTo && isRead && !core.draining && !isBlocked(core, client) && mayKeep(core);
+	const wantsTo = exchanges.has(session, KEEPS_CLIENT) && exchanges.has(session, SPEAKS_1_1);
+	const isRead = at(exchanges.headBytes, session) > 0 || exchanges.has(session, REQUEST_SENT);
+	return wantsTo && isRead && !core.draining && !isBlocked(core, session) && mayKeep(core);
+}
+
+/** Answers a request with a status of our own, and ends the session once the client has heard. */
+export function answerAndEnd(
+	core: Http1Context,
+	session: number,
+	status: AnswerStatus,
+	reason: number,
+	cause: number,
+): Next {
+	// Only a session whose requests are read one by one has a method.
+	const hadRequests = (at(core.table.flags, session) & HAD_REQUESTS) !== 0;
+	const isHead = hadRequests && at(core.exchanges.method, session) === METHOD_HEAD;
+	const bytes = prepared(status, true, isHead);
+	if (core.listenerOf(session).plan.readsRequests)
+		countAnswer(core, session, status, reason, cause, bytes.length);
+	return tell(core, session, bytes, reason);
+}
+
+/** Counts an answer of our own, of so many bytes, and logs it if it is due. */
+function countAnswer(
+	core: Http1Context,
+	session: number,
+	status: number,
+	reason: number,
+	cause: number,
+	bytes: number,
+): void {
+	const { counters, table } = core;
+	const hadRequests = (at(table.flags, session) & HAD_REQUESTS) !== 0;
+	const isRouted = hadRequests && at(core.exchanges.startedMs, session) > 0;
+	counters.requestAnswered(isRouted ? at(table.route, session) : NONE, at(table.listener, session), status);
+	const isRefusal = status >= 400;
+	if (isRefusal) counters.requestRefused(reason);
+	if (isRouted) counters.upstreamFailed(at(table.upstream, session), status, reason);
+	logOwnAnswer(core, session, isRouted, status, isRefusal ? reason : NONE, cause, bytes);
 }

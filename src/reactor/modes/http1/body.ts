@@ -7,15 +7,14 @@ import { at } from "../../../parts/at.js";
 import { CHUNKS_OVER } from "../../../protocol/http/chunked.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../../../protocol/http/framing.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../../../protocol/index.js";
-import { CHUNK_BYTES, type Core } from "../../core.js";
-import { ENDING, READABLE } from "../../table/table.js";
+import { gatherHead } from "../../admission/head-room.js";
+import { CHUNK_BYTES, IN_AT, OUT_AT } from "../../memory/arena.js";
+import { ENDING, READABLE } from "../../table/marks.js";
 import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
-import { discard, emptied, gather, isSecured, peek, receive } from "../../wire/transport.js";
+import { isSecured } from "../../wire/tls.js";
+import { discard, emptied, peek, receive } from "../../wire/transport.js";
 import { type Bodies, KEEPS_UPSTREAM, SPOILT } from "./columns.js";
-import { OUT_AT } from "./send-request.js";
-
-/** Where heads and bodies are read, within the scratch space. */
-export const IN_AT = 0;
+import type { Http1Context } from "./context.js";
 
 // Manners of a chunked body.
 /** Its trailers go on, written anew; otherwise they are dropped. */
@@ -23,19 +22,52 @@ export const KEEPS_TRAILERS = 1;
 /** Only what is in the chunks goes on. */
 export const DECODES = 2;
 
+// How a step of a body ended: in the low bits, with an errno or a cause above them.
 export const BODY_MOVED = 0;
 /** Nothing to be had, or nothing taken, for now. */
 export const BODY_WAITS = 1;
 export const BODY_DONE = 2;
 /** The stream ended before the body. */
 export const BODY_ENDED = 3;
+/** Above it: the cause, of HTTP_CAUSES. */
 export const BODY_MALFORMED = 4;
+/** Above it: the errno. */
 export const BODY_READ_FAILED = 5;
+/** Above it: the errno. */
 export const BODY_WRITE_FAILED = 6;
 /** More content than may come. The peer has not been sent what is too much. */
 export const BODY_TOO_LARGE = 7;
 
-export function moveBody(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+const STEP_MASK = 7;
+const DETAIL_SHIFT = 3;
+
+/** One of the above. */
+export function stepOf(result: number): number {
+	return result & STEP_MASK;
+}
+
+/** Its cause, or its errno. */
+export function detailOf(result: number): number {
+	return result >> DETAIL_SHIFT;
+}
+
+function malformed(cause: number): number {
+	return BODY_MALFORMED | (cause << DETAIL_SHIFT);
+}
+
+/** `result`: a negative errno. */
+function writeFailed(result: number): number {
+	return BODY_WRITE_FAILED | (-result << DETAIL_SHIFT);
+}
+
+/** Moves the body of a session's message on. Returns how that ended. */
+export function moveBody(
+	core: Http1Context,
+	from: number,
+	to: number,
+	client: number,
+	bodies: Bodies,
+): number {
 	const framing = at(bodies.framing, client);
 	if (framing === FRAMING_CHUNKED) {
 		return at(bodies.phase, client) === CHUNKS_OVER
@@ -48,13 +80,13 @@ export function moveBody(core: Core, from: number, to: number, client: number, b
 	if (count <= 0) return nothingReceived(core, from, count);
 	if (count < most) emptied(core, from);
 	const verdict = goOn(client, bodies, count);
-	if (sendOrKeep(core, to, IN_AT, count) < 0) return BODY_WRITE_FAILED;
-	return verdict;
+	const sent = sendOrKeep(core, to, IN_AT, count);
+	return sent < 0 ? writeFailed(sent) : verdict;
 }
 
 /** No chunk is left to keep what the peer does not take: that stays in the kernel. */
 function moveByPeek(
-	core: Core,
+	core: Http1Context,
 	from: number,
 	to: number,
 	client: number,
@@ -64,7 +96,7 @@ function moveByPeek(
 	const count = peek(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, count);
 	const taken = send(core, to, IN_AT, count);
-	if (taken < 0) return BODY_WRITE_FAILED;
+	if (taken < 0) return writeFailed(taken);
 	if (taken === 0) {
 		block(core, to);
 		return BODY_WAITS;
@@ -88,13 +120,13 @@ function goOn(client: number, bodies: Bodies, count: number): number {
  * Chunks are looked at before they are taken: behind them may stand what is not their own. What goes on of them lies at
  * IN_AT then, with the end of the body behind it when all of that is there.
  */
-function moveChunks(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+function moveChunks(core: Http1Context, from: number, to: number, client: number, bodies: Bodies): number {
 	const { chunkedScanner: scanner, kernel } = core;
 	const count = peek(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, count);
 	loadScanner(core, client, bodies);
 	const verdict = scanner.scan(kernel.memory, IN_AT, IN_AT + count);
-	if (verdict === MALFORMED) return malformed(core, scanner.cause);
+	if (verdict === MALFORMED) return malformed(scanner.cause);
 	if (scanner.dataBytes > at(bodies.room, client)) return BODY_TOO_LARGE;
 	if (!mayKeep(core)) return moveTaken(core, from, to, client, bodies, count);
 	storeScanner(core, client, bodies);
@@ -103,7 +135,7 @@ function moveChunks(core: Core, from: number, to: number, client: number, bodies
 	let step = BODY_MOVED;
 	if (verdict === COMPLETE) {
 		const ends = readEnd(core, client, bodies, IN_AT + taken, IN_AT + count);
-		if (ends === MALFORMED) return BODY_MALFORMED;
+		if (ends === MALFORMED) return malformed(core.trailers.cause);
 		const end = ends === COMPLETE ? writeEnd(core, client, bodies, OUT_AT) : 0;
 		if (ends === COMPLETE && length + end <= CHUNK_BYTES) {
 			kernel.memory.copyWithin(IN_AT + length, OUT_AT, OUT_AT + end);
@@ -114,13 +146,13 @@ function moveChunks(core: Core, from: number, to: number, client: number, bodies
 	}
 	discard(core, from, taken);
 	if (taken === count && count < CHUNK_BYTES) emptied(core, from);
-	if (length > 0 && sendOrKeep(core, to, IN_AT, length) < 0) return BODY_WRITE_FAILED;
-	return step;
+	const sent = length > 0 ? sendOrKeep(core, to, IN_AT, length) : 0;
+	return sent < 0 ? writeFailed(sent) : step;
 }
 
 /** No chunk is left to keep what the peer does not take: as many of the `count` bytes at hand are taken as go on. */
 function moveTaken(
-	core: Core,
+	core: Http1Context,
 	from: number,
 	to: number,
 	client: number,
@@ -130,7 +162,7 @@ function moveTaken(
 	const { chunkedScanner: scanner, kernel } = core;
 	const length = scanner.keptBytes;
 	const sent = length === 0 ? 0 : send(core, to, IN_AT, length);
-	if (sent < 0) return BODY_WRITE_FAILED;
+	if (sent < 0) return writeFailed(sent);
 	if (sent === 0 && length > 0) {
 		block(core, to);
 		return BODY_WAITS;
@@ -152,19 +184,20 @@ function moveTaken(
 }
 
 /** Behind the last chunk: the trailers stay where they are until all of them are there. */
-function moveEnd(core: Core, from: number, to: number, client: number, bodies: Bodies): number {
+function moveEnd(core: Http1Context, from: number, to: number, client: number, bodies: Bodies): number {
 	const count = peek(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, count);
 	const ends = readEnd(core, client, bodies, IN_AT, IN_AT + count);
-	if (ends === MALFORMED) return BODY_MALFORMED;
+	if (ends === MALFORMED) return malformed(core.trailers.cause);
 	if (ends === NEED_MORE) return waitForEnd(core, from, count);
 	const gone = at(bodies.spent, client);
 	const rest = writeEnd(core, client, bodies, OUT_AT) - gone;
 	if (rest > 0 && mayKeep(core)) {
-		if (sendOrKeep(core, to, OUT_AT + gone, rest) < 0) return BODY_WRITE_FAILED;
+		const sent = sendOrKeep(core, to, OUT_AT + gone, rest);
+		if (sent < 0) return writeFailed(sent);
 	} else if (rest > 0) {
 		const sent = send(core, to, OUT_AT + gone, rest);
-		if (sent < 0) return BODY_WRITE_FAILED;
+		if (sent < 0) return writeFailed(sent);
 		if (sent > 0) moved(core, to, sent);
 		if (sent < rest) {
 			// As long as the trailers are there, it can be written again, to be sent from where it stopped.
@@ -179,11 +212,11 @@ function moveEnd(core: Core, from: number, to: number, client: number, bodies: B
 	return BODY_DONE;
 }
 
-function waitForEnd(core: Core, from: number, count: number): number {
+function waitForEnd(core: Http1Context, from: number, count: number): number {
 	const { flags } = core.table;
 	if (isSecured(core, from)) {
 		// It shows a record at a time.
-		const now = gather(core, from, count);
+		const now = gatherHead(core, from, count, 0);
 		if (now > count) return BODY_MOVED;
 		if (now < 0) return nothingReceived(core, from, now);
 	}
@@ -192,9 +225,12 @@ function waitForEnd(core: Core, from: number, count: number): number {
 	return BODY_WAITS;
 }
 
-/** What becomes of all of a chunked body, and of its trailers, where the `count` bytes at `position` are all of it. */
+/**
+ * What becomes of all of a chunked body, and of its trailers, where the `count` bytes at `position` are all of it: written at
+ * `target`. Returns how many bytes that are, or NOT_WHOLE; the body's own end at `core.trailers.position` then.
+ */
 export function copyWholeChunks(
-	core: Core,
+	core: Http1Context,
 	client: number,
 	position: number,
 	count: number,
@@ -207,7 +243,6 @@ export function copyWholeChunks(
 	if (scanner.scan(kernel.memory, target, target + count) !== COMPLETE) return NOT_WHOLE;
 	const over = position + scanner.position - target;
 	if (readEnd(core, client, bodies, over, position + count) !== COMPLETE) return NOT_WHOLE;
-	core.walkedBytes = core.trailers.position - position;
 	return scanner.keptBytes + writeEnd(core, client, bodies, target + scanner.keptBytes);
 }
 
@@ -217,19 +252,17 @@ export const NOT_WHOLE = -1;
  * What the gateway sets or removes in heads does not come by way of trailers, which a server may merge into them. In
  * answers no field tells of a client's certificate.
  */
-function readEnd(core: Core, client: number, bodies: Bodies, start: number, end: number): Verdict {
+function readEnd(core: Http1Context, client: number, bodies: Bodies, start: number, end: number): Verdict {
 	const { kernel, trailers, exchanges, requestRewrite } = core;
-	const rules = core.rulesOf(client);
+	const rules = exchanges.rulesOf(client);
 	const isRequest = bodies === exchanges.request;
 	const edits = isRequest ? rules.request : rules.response;
 	const subject = isRequest ? requestRewrite.subjectName : undefined;
-	const verdict = trailers.read(kernel.memory, start, end, edits, subject);
-	if (verdict === MALFORMED) core.messageCause = trailers.cause;
-	return verdict;
+	return trailers.read(kernel.memory, start, end, edits, subject);
 }
 
 /** The end of the body at hand, as its receiver is told. */
-function writeEnd(core: Core, client: number, bodies: Bodies, target: number): number {
+function writeEnd(core: Http1Context, client: number, bodies: Bodies, target: number): number {
 	const { kernel, trailers, exchanges } = core;
 	const manner = at(bodies.manner, client);
 	if ((manner & DECODES) !== 0) return 0;
@@ -240,17 +273,12 @@ function writeEnd(core: Core, client: number, bodies: Bodies, target: number): n
 }
 
 /** The upstream's connection may have more to say than one answer: nobody is lent it any more. */
-export function spoil(core: Core, client: number): void {
+export function spoil(core: Http1Context, client: number): void {
 	core.exchanges.set(client, SPOILT);
 	core.exchanges.clear(client, KEEPS_UPSTREAM);
 }
 
-function malformed(core: Core, cause: number): number {
-	core.messageCause = cause;
-	return BODY_MALFORMED;
-}
-
-function loadScanner(core: Core, client: number, bodies: Bodies): void {
+function loadScanner(core: Http1Context, client: number, bodies: Bodies): void {
 	core.chunkedScanner.load(
 		at(bodies.phase, client),
 		at(bodies.left, client),
@@ -259,7 +287,7 @@ function loadScanner(core: Core, client: number, bodies: Bodies): void {
 	);
 }
 
-function storeScanner(core: Core, client: number, bodies: Bodies): void {
+function storeScanner(core: Http1Context, client: number, bodies: Bodies): void {
 	const { chunkedScanner: scanner } = core;
 	bodies.room[client] = at(bodies.room, client) - scanner.dataBytes;
 	bodies.phase[client] = scanner.phase;
@@ -267,12 +295,9 @@ function storeScanner(core: Core, client: number, bodies: Bodies): void {
 	bodies.spent[client] = scanner.spent;
 }
 
-function nothingReceived(core: Core, from: number, result: number): number {
+function nothingReceived(core: Http1Context, from: number, result: number): number {
 	if (result === 0) return BODY_ENDED;
-	if (result !== -EAGAIN) {
-		core.receiveErrno = -result;
-		return BODY_READ_FAILED;
-	}
+	if (result !== -EAGAIN) return BODY_READ_FAILED | (-result << DETAIL_SHIFT);
 	core.table.flags[from] = at(core.table.flags, from) & ~READABLE;
 	return BODY_WAITS;
 }

@@ -2,10 +2,10 @@
  * How an exchange ends: its upstream connection goes back to the pool or is given up, and the client goes on to its
  * next request, is answered by us, or ends.
  */
-import { EPIPE } from "../../../kernel/constants.js";
+import { ECONNABORTED, EPIPE } from "../../../kernel/constants.js";
 import { at } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
-import type { AnswerStatus } from "../../../protocol/http/answers.js";
+import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_CLOSE } from "../../../protocol/http/framing.js";
 import {
 	METHOD_DELETE,
@@ -15,84 +15,96 @@ import {
 	METHOD_PUT,
 	METHOD_TRACE,
 } from "../../../protocol/http/methods.js";
-import type { Core } from "../../core.js";
-import { close } from "../../end/close.js";
+import { failed } from "../../end/failure.js";
+import { flushThenEnd, lingerThenEnd } from "../../end/linger.js";
 import { keepOwned } from "../../links/owned.js";
 import { giveBack, isOwned, returnSpent } from "../../links/pool.js";
-import { CLIENT_CLOSED, DRAINED, LIFETIME, RECYCLED, UPSTREAM_CLOSED } from "../../records/reasons.js";
+import { scalarIndex } from "../../records/counters.js";
+import {
+	CLIENT_CLOSED,
+	DRAINED,
+	LIFETIME,
+	RECYCLED,
+	UPSTREAM_CLOSED,
+	UPSTREAM_DOWN,
+} from "../../records/reasons.js";
 import { RECYCLED_CUT, RECYCLED_STALE, RECYCLED_UPSTREAM_SAID } from "../../records/recycle-reasons.js";
-import { dial } from "../../steps/dial.js";
-import { lingerThenClose } from "../../steps/refuse.js";
-import { BLOCKED, CLOSING, ENDING, READABLE, REQUEST } from "../../table/table.js";
-import { lifetimeDeadline } from "../../wire/outbox.js";
-import { answerRequest } from "./answer.js";
+import { AHEAD, BLOCKED, ENDING, ONLY_NEW, READABLE, REPEATABLE } from "../../table/marks.js";
+import { answer, DIAL_ON, end, type Next, READ_ANSWER, READ_ON, STAY, to } from "../../table/next.js";
+import { EXCHANGE, REQUEST } from "../../table/states.js";
+import { lifetimeDeadline } from "../../wire/liveness.js";
+import { isBlocked } from "../../wire/outbox.js";
 import {
 	ANSWERED,
 	KEEPS_CLIENT,
 	KEEPS_UPSTREAM,
 	REQUEST_CUT,
 	REQUEST_SENT,
-	RETRIED,
 	REUSED,
 	UPSTREAM_CUT,
 	WIDENED,
 } from "./columns.js";
+import type { Http1Context } from "./context.js";
 import { armExchange, armRequest } from "./deadlines.js";
-import { logAnswered } from "./log.js";
-import { drainClient } from "./news.js";
-import { readResponse } from "./read-response.js";
-import { requestOver } from "./send-request.js";
+import { logAnswered, logCut } from "./log.js";
 
 /** The answer is complete: the upstream's connection goes back, and the client's goes on or ends. */
-export function finish(core: Core, client: number, link: number): void {
+export function finish(core: Http1Context, client: number, link: number): Next {
 	const { table, exchanges } = core;
 	count(core, client);
 	const isWhole = exchanges.has(client, REQUEST_SENT) && (at(table.flags, link) & (BLOCKED | ENDING)) === 0;
 	release(core, client);
 	if (isWhole && exchanges.has(client, KEEPS_UPSTREAM)) {
-		if (isOwned(core, link)) keepOwned(core, client, link);
+		if (isOwned(core, link)) keepOwned(core, client, link, exchanges.has(client, KEEPS_CLIENT));
 		else giveBack(core, link);
 	} else returnSpent(core, link, isWhole ? RECYCLED_UPSTREAM_SAID : RECYCLED_CUT);
-	if (!exchanges.has(client, KEEPS_CLIENT) || !exchanges.has(client, REQUEST_SENT)) {
-		endClient(core, client);
-		return;
-	}
-	nextRequest(core, client);
+	const goesOn = exchanges.has(client, KEEPS_CLIENT) && exchanges.has(client, REQUEST_SENT);
+	return goesOn ? nextRequest(core, client) : endClient(core, client);
 }
 
-/** The client no longer holds an upstream connection: whoever closes it now has none to return. */
-function release(core: Core, client: number): void {
-	const { table, board, exchanges } = core;
+/** The session no longer holds an upstream connection: whoever ends it now has none to return. */
+function release(core: Http1Context, client: number): void {
+	const { table, board, links } = core;
+	const link = at(table.peer, client);
 	table.state[client] = REQUEST;
-	exchanges.sentBefore[client] = at(exchanges.sentBefore, client) + at(table.sent, at(table.peer, client));
+	links.sentBefore[client] = at(links.sentBefore, client) + at(table.sent, link);
 	board.leave(at(table.address, client));
 	table.address[client] = NONE;
-	table.peer[client] = NONE;
+	table.part(client, link);
 }
 
 /** The client's connection goes on: another request may come, or has come. */
-export function nextRequest(core: Core, client: number): void {
+export function nextRequest(core: Http1Context, client: number): Next {
 	const { table, exchanges } = core;
 	table.activeMs[client] = core.nowMs;
 	exchanges.nextRequest(client);
+	const flags = at(table.flags, client) & ~(ONLY_NEW | REPEATABLE);
+	table.flags[client] = flags;
+	// What is there of the next head has not been looked at.
+	if ((flags & AHEAD) !== 0) core.inboxes.sinceMs[client] = 0;
 	armRequest(core, client);
 	// Whoever pipelines has sent the next one; the others have their turn first.
-	if ((at(table.flags, client) & READABLE) !== 0) core.enqueue(client);
-	else if (core.draining) drainClient(core, client);
+	if ((flags & READABLE) !== 0) core.queue.add(client);
+	else if (core.draining) return letGo(core, client);
+	return STAY;
+}
+
+/**
+ * A drain has begun: whoever waits between requests is let go, unless its next one has come already, or an answer is
+ * still to be taken. The others hear it with their answer.
+ */
+export function letGo({ table }: Http1Context, client: number): Next {
+	table.flags[client] = at(table.flags, client) | READABLE;
+	return READ_ON;
 }
 
 /** The last answer of a connection: once it is taken, our direction ends, and the client has a second to follow. */
-function endClient(core: Core, client: number): void {
-	const { table } = core;
+function endClient(core: Http1Context, client: number): Next {
 	const reason = whyEnded(core, client);
-	if ((at(table.flags, client) & BLOCKED) !== 0) {
-		table.flags[client] = at(table.flags, client) | CLOSING;
-		table.reason[client] = reason;
-		armRequest(core, client);
-	} else lingerThenClose(core, client, reason);
+	return isBlocked(core, client) ? flushThenEnd(core, client, reason) : lingerThenEnd(core, client, reason);
 }
 
-function whyEnded(core: Core, client: number): number {
+function whyEnded(core: Http1Context, client: number): number {
 	const { exchanges } = core;
 	if (core.draining) return DRAINED;
 	if (lifetimeDeadline(core, client) <= core.nowMs) return LIFETIME;
@@ -104,7 +116,7 @@ function whyEnded(core: Core, client: number): number {
 }
 
 /** Counts and logs a request that was answered by its upstream. */
-export function count(core: Core, client: number): void {
+export function count(core: Http1Context, client: number): void {
 	logAnswered(core, client);
 	const { table, exchanges, counters } = core;
 	counters.requestServed(
@@ -121,44 +133,43 @@ export function count(core: Core, client: number): void {
  * of the request.
  * What it says between the end of the wait and the sending of the request is not told apart (docs/reliability.md).
  */
-export function wasSaidBefore(core: Core, client: number, link: number): boolean {
+export function wasSaidBefore(core: Http1Context, client: number, link: number): boolean {
 	const { table, exchanges } = core;
-	if (at(exchanges.lentWait, link - table.sessions) === core.wait) return true;
+	if (at(core.links.lentWait, link - table.sessions) === core.wait) return true;
 	return at(table.sent, link) === 0 && exchanges.has(client, REUSED);
 }
 
-/** The upstream takes nothing more. It has heard enough, and may have said why: an early answer, then a reset, is common. */
-export function upstreamBroke(core: Core, client: number, link: number): void {
+/**
+ * The upstream takes nothing more. It has heard enough, and may have said why: an early answer, then a reset, is common.
+ * `errno`: of the send that failed.
+ */
+export function upstreamBroke(core: Http1Context, client: number, link: number, errno: number): Next {
 	const { flags } = core.table;
-	if (wasSaidBefore(core, client, link)) {
-		upstreamFailed(core, client, link);
-		return;
-	}
-	requestOver(core, client, REQUEST_CUT);
+	if (wasSaidBefore(core, client, link)) return upstreamFailed(core, client, link);
+	core.exchanges.requestOver(client, REQUEST_CUT, core.nowMs);
 	// Behind an end of its stream a reset is a broken pipe, and what came before that end is whole.
-	if (core.sendErrno !== EPIPE) core.exchanges.set(client, UPSTREAM_CUT);
+	if (errno !== EPIPE) core.exchanges.set(client, UPSTREAM_CUT);
 	flags[link] = at(flags, link) | READABLE | ENDING;
 	armExchange(core, client);
-	readResponse(core, client, link);
+	return READ_ANSWER;
 }
 
 /** The upstream's connection broke, or ended, before it answered. */
-export function upstreamFailed(core: Core, client: number, link: number): void {
-	const { exchanges } = core;
+export function upstreamFailed(core: Http1Context, client: number, link: number): Next {
+	const { exchanges, table } = core;
 	const isKept = at(exchanges.headBytes, client) > 0;
 	const isSafe = SAFE_METHODS.has(at(exchanges.method, client));
-	if (isKept && isSafe && exchanges.has(client, REUSED) && !exchanges.has(client, RETRIED)) {
-		// It had been closed while it was idle, which is nobody's fault.
-		release(core, client);
-		returnSpent(core, link, RECYCLED_STALE);
-		exchanges.set(client, RETRIED);
-		exchanges.clear(client, REQUEST_SENT | REQUEST_CUT | UPSTREAM_CUT | WIDENED);
-		core.table.tried[client] = 0;
-		core.table.attempts[client] = 0;
-		dial(core, client);
-		return;
-	}
-	refuseAmid(core, client, link, 502, UPSTREAM_CLOSED);
+	const isFresh = (at(table.flags, client) & ONLY_NEW) !== 0;
+	if (!isKept || !isSafe || !exchanges.has(client, REUSED) || isFresh)
+		return refuseAmid(core, client, link, 502, UPSTREAM_CLOSED);
+	// It had been closed while it was idle, which is nobody's fault.
+	release(core, client);
+	returnSpent(core, link, RECYCLED_STALE);
+	table.flags[client] = at(table.flags, client) | ONLY_NEW;
+	exchanges.clear(client, REQUEST_SENT | REQUEST_CUT | UPSTREAM_CUT | WIDENED);
+	table.tried[client] = 0;
+	table.attempts[client] = 0;
+	return to(DIAL_ON, UPSTREAM_DOWN);
 }
 
 /** Requests that may be sent once more: RFC 9110, 9.2.2. */
@@ -172,29 +183,47 @@ export const SAFE_METHODS: ReadonlySet<number> = new Set([
 ]);
 
 /** Gives the upstream connection up before anything was sent on it. */
-export function abandon(core: Core, client: number, link: number): void {
+export function abandon(core: Http1Context, client: number, link: number): void {
 	release(core, client);
-	if (isOwned(core, link)) keepOwned(core, client, link);
+	if (isOwned(core, link)) keepOwned(core, client, link, core.exchanges.has(client, KEEPS_CLIENT));
 	else giveBack(core, link);
 }
 
 /** Ends an exchange with an answer of our own; or the session, with a reset when the upstream's has begun. */
 export function refuseAmid(
-	core: Core,
+	core: Http1Context,
 	client: number,
 	link: number,
-	status: AnswerStatus,
+	status: number,
 	reason: number,
-): void {
-	if (core.exchanges.has(core.table.clientOf(client), ANSWERED) || isBlocked(core, client)) {
-		close(core, client, reason);
-		return;
-	}
+	cause = NO_CAUSE,
+): Next {
+	if (core.exchanges.has(client, ANSWERED) || isBlocked(core, client)) return end(reason, cause);
 	release(core, client);
 	returnSpent(core, link, RECYCLED_CUT);
-	answerRequest(core, client, status, reason);
+	return answer(status, reason, cause);
 }
 
-export function isBlocked(core: Core, slot: number): boolean {
-	return (at(core.table.flags, slot) & BLOCKED) !== 0;
+/**
+ * The session ends, and a request that was under way with it: that is logged, and its upstream connection counted as not to be
+ * used again. True: its answer had begun.
+ */
+export function cutRequest(core: Http1Context, client: number, reason: number, cause: number): boolean {
+	logCut(core, client, reason, cause);
+	if (at(core.table.state, client) !== EXCHANGE) return false;
+	core.counters.add(POOL_RETURNED, 1);
+	core.counters.recycled(RECYCLED_CUT);
+	return core.exchanges.has(client, ANSWERED);
 }
+
+/** A system call on the client's connection failed. Where nothing was under way, that may be its end as any other. */
+export function clientFailed(core: Http1Context, client: number, errno: number): Next {
+	const isBetween =
+		errno === ECONNABORTED &&
+		at(core.table.state, client) === REQUEST &&
+		!isBlocked(core, client) &&
+		at(core.exchanges.headMs, client) === 0;
+	return failed(core, client, errno, isBetween);
+}
+
+const POOL_RETURNED = scalarIndex("poolReturned");

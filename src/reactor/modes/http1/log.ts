@@ -6,11 +6,15 @@
 
 import { at } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
+import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { type RequestHead, TARGET_ASTERISK } from "../../../protocol/http/request.js";
-import type { Core, ReactorListener } from "../../core.js";
+import type { ReactorListener } from "../../admission/listener.js";
 import { REQUEST_ANSWERED_HERE, REQUEST_PATH_CUT, REQUEST_REUSED } from "../../records/journal.js";
-import { HAD_REQUESTS, NAME_BYTES } from "../../table/table.js";
+import { HAD_REQUESTS } from "../../table/marks.js";
+import { NAME_BYTES } from "../../table/sessions.js";
 import { ANSWERED, REUSED } from "./columns.js";
+import type { Http1Context } from "./context.js";
+import type { Note } from "./request-notes.js";
 
 /** What is kept of a path: who needs more of it looks at the server's own log. */
 const PATH_MAX_BYTES = 256;
@@ -18,30 +22,11 @@ const PATH_MAX_BYTES = 256;
 /** Shares are counted in millionths: sums of fractions would drift. */
 export const SHARE_ALL = 1_000_000;
 
-/** What is known of a request that is under way and will be logged. */
-interface Note {
-	/** Method and path, one behind the other. */
-	readonly text: Uint8Array;
-	readonly methodLength: number;
-	readonly isPathCut: boolean;
-	/** Bytes that had gone to the client, and to upstreams, before. */
-	readonly toClientBefore: number;
-	readonly fromClientBefore: number;
-	/** Where it was sent last. */
-	address: number;
-}
-
-/** Beside the table, by client row: both are empty as long as nothing is logged. */
-export class RequestLog {
-	readonly notes = new Map<number, Note>();
-	/** Numbers of sessions that had to be given before they end. */
-	readonly ids = new Map<number, number>();
-}
-
-/** The request at hand has begun; its head is in `core.requestHead`. */
-export function noteRequest(core: Core, client: number, listener: ReactorListener): void {
+/** The request at hand has begun. */
+export function noteRequest(core: Http1Context, client: number, listener: ReactorListener): void {
 	if (listener.plan.logRequests === 0 || !isDue(listener)) return;
-	const { requestHead, kernel, table, exchanges, requestLog } = core;
+	const { kernel, table, links, requestLog } = core;
+	const requestHead = core.headAtHand.of(client);
 	const { methodStart, methodEnd } = requestHead;
 	const path = pathOf(kernel.memory, requestHead);
 	const isPathCut = path.length > PATH_MAX_BYTES;
@@ -54,7 +39,7 @@ export function noteRequest(core: Core, client: number, listener: ReactorListene
 		methodLength,
 		isPathCut,
 		toClientBefore: at(table.sent, client),
-		fromClientBefore: at(exchanges.sentBefore, client),
+		fromClientBefore: at(links.sentBefore, client),
 		address: NONE,
 	});
 }
@@ -82,39 +67,40 @@ function isDue(listener: ReactorListener): boolean {
 }
 
 /** It goes to the address that the session has now; by the time it is over, the session may have none. */
-export function noteAddress(core: Core, client: number): void {
+export function noteAddress(core: Http1Context, client: number): void {
 	if (core.requestLog.notes.size === 0) return;
 	const note = core.requestLog.notes.get(client);
 	if (note !== undefined) note.address = at(core.table.address, client);
 }
 
 /** The upstream's answer is complete, or has made way for a WebSocket. */
-export function logAnswered(core: Core, client: number): void {
+export function logAnswered(core: Http1Context, client: number): void {
 	const note = takeNote(core, client);
-	if (note !== undefined) writeRouted(core, client, note, at(core.exchanges.status, client), NONE);
+	if (note !== undefined) writeRouted(core, client, note, at(core.exchanges.status, client), NONE, NO_CAUSE);
 }
 
-/** The session ends, and a request that was under way with it. */
-export function logCut(core: Core, client: number, reason: number): void {
+/** The session ends, and a request that was under way with it. `cause`: what was wrong with its message. */
+export function logCut(core: Http1Context, client: number, reason: number, cause: number): void {
 	const note = takeNote(core, client);
 	if (note === undefined) return;
 	const isAnswered =
 		(at(core.table.flags, client) & HAD_REQUESTS) !== 0 && core.exchanges.has(client, ANSWERED);
-	writeRouted(core, client, note, isAnswered ? at(core.exchanges.status, client) : 0, reason);
+	writeRouted(core, client, note, isAnswered ? at(core.exchanges.status, client) : 0, reason, cause);
 }
 
 /** We answer ourselves, with so many bytes. `isRouted`: the request's head was whole, so that it was noted if it is due. */
 export function logOwnAnswer(
-	core: Core,
+	core: Http1Context,
 	client: number,
 	isRouted: boolean,
 	status: number,
 	reason: number,
+	cause: number,
 	bytes: number,
 ): void {
 	const note = takeNote(core, client);
 	if (note !== undefined) {
-		writeRouted(core, client, note, status, reason, bytes);
+		writeRouted(core, client, note, status, reason, cause, bytes);
 		return;
 	}
 	const listener = core.listenerOf(client);
@@ -128,7 +114,7 @@ export function logOwnAnswer(
 	journal.integer(entry, 3, NONE);
 	journal.integer(entry, 4, NONE);
 	journal.integer(entry, 5, status | ((reason + 1) << 16) | (REQUEST_ANSWERED_HERE << 24));
-	journal.integer(entry, 6, core.messageCause << 16);
+	journal.integer(entry, 6, cause << 16);
 	journal.integer(entry, 7, 0);
 	journal.double(entry, 1, headMs > 0 ? headMs : at(table.acceptedMs, client));
 	journal.double(entry, 3, 0);
@@ -136,7 +122,7 @@ export function logOwnAnswer(
 	commit(core, client, entry);
 }
 
-function takeNote(core: Core, client: number): Note | undefined {
+function takeNote(core: Http1Context, client: number): Note | undefined {
 	const { notes } = core.requestLog;
 	if (notes.size === 0) return undefined;
 	const note = notes.get(client);
@@ -146,11 +132,12 @@ function takeNote(core: Core, client: number): Note | undefined {
 
 /** `ownBytes`: of an answer of ours, which is not counted with what is passed on. */
 function writeRouted(
-	core: Core,
+	core: Http1Context,
 	client: number,
 	note: Note,
 	status: number,
 	reason: number,
+	cause: number,
 	ownBytes = -1,
 ): void {
 	const { table, journal, exchanges } = core;
@@ -166,10 +153,10 @@ function writeRouted(
 	journal.integer(entry, 3, at(table.upstream, client));
 	journal.integer(entry, 4, address === NONE ? note.address : address);
 	journal.integer(entry, 5, status | ((reason + 1) << 16) | (flags << 24));
-	journal.integer(entry, 6, note.methodLength | (core.messageCause << 16));
+	journal.integer(entry, 6, note.methodLength | (cause << 16));
 	journal.integer(entry, 7, hostLength | ((note.text.length - note.methodLength) << 16));
 	journal.double(entry, 1, at(exchanges.startedMs, client));
-	const earlier = at(exchanges.sentBefore, client) - note.fromClientBefore;
+	const earlier = at(core.links.sentBefore, client) - note.fromClientBefore;
 	// Below zero while a PROXY header of ours has not gone out.
 	const sent = link === NONE ? 0 : Math.max(0, at(table.sent, link));
 	journal.double(entry, 3, earlier + sent);
@@ -182,31 +169,17 @@ function writeRouted(
 }
 
 /** Bytes of the answer: those that went, and the last ones, which may still wait for the client. */
-function passedOn(core: Core, client: number, note: Note): number {
+function passedOn(core: Http1Context, client: number, note: Note): number {
 	const { table } = core;
 	const waiting =
 		at(table.chunk, client) === NONE ? 0 : at(table.chunkEnd, client) - at(table.chunkStart, client);
 	return at(table.sent, client) - note.toClientBefore + waiting;
 }
 
-function commit(core: Core, client: number, entry: number): void {
+function commit(core: Http1Context, client: number, entry: number): void {
 	const { journal } = core;
 	journal.integer(entry, 1, at(core.table.listener, client));
-	journal.double(entry, 0, earlyId(core, client));
+	journal.double(entry, 0, core.sessionNumbers.early(client));
 	journal.double(entry, 2, core.nowMs);
 	if (journal.commit()) core.notify({ kind: "journal" });
-}
-
-/** The session's number, given before its end because a line of its requests names it. */
-function earlyId(core: Core, client: number): number {
-	const { ids } = core.requestLog;
-	const id = ids.get(client) ?? core.sessionId();
-	ids.set(client, id);
-	return id;
-}
-
-/** The session's number at its end, for its own line. */
-export function finalId(core: Core, client: number): number {
-	const { ids } = core.requestLog;
-	return (ids.size > 0 ? ids.get(client) : undefined) ?? core.sessionId();
 }

@@ -10,129 +10,59 @@
  */
 import { ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../../kernel/constants.js";
 import { at } from "../../../parts/at.js";
-import { COMPLETE, NEED_MORE, type Verdict } from "../../../protocol/index.js";
-import type { Core } from "../../core.js";
-import { close, closeFailed } from "../../end/close.js";
-import { CLIENT_RESET, INTERNAL } from "../../records/reasons.js";
-import { takeProxyHeader } from "../../steps/proxy-header.js";
-import { lingerThenClose } from "../../steps/refuse.js";
-import { CLOSING, ENDING, EXCHANGE, EXCHANGES, HAD_REQUESTS, READABLE, REQUEST } from "../../table/table.js";
+import { CLIENT_RESET } from "../../records/reasons.js";
+import { ENDING } from "../../table/marks.js";
+import { end, type Next, STAY } from "../../table/next.js";
+import { EXCHANGE } from "../../table/states.js";
 import { noteNews, SAYS_SOMETHING } from "../../wire/news.js";
-import { EMPTIED, flushOutbox } from "../../wire/outbox.js";
-import { lowerWater } from "../../wire/socket-options.js";
+import { EMPTIED, flushOutbox, isBlocked } from "../../wire/outbox.js";
 import { takeError } from "../../wire/transport.js";
+import type { Http1Context } from "./context.js";
 import { armExchange, armRequest } from "./deadlines.js";
-import { isBlocked, upstreamBroke, upstreamFailed, wasSaidBefore } from "./finish.js";
-import { noteRead, readRequest, takeHead } from "./read-request.js";
+import { clientFailed, upstreamBroke, upstreamFailed, wasSaidBefore } from "./finish.js";
+import { readRequest } from "./read-request.js";
 import { readResponse } from "./read-response.js";
 import { sendBody } from "./send-request.js";
 
-/**
- * A connection on a listener that reads requests. `headMs`: when its first head began to come; 0: nothing has come yet.
- * `verdict` is what its head was found to be, in the first `count` bytes of its stream; NEED_MORE: nothing was looked at.
- */
-export function beginExchanges(
-	core: Core,
-	client: number,
-	headMs: number,
-	verdict: Verdict,
-	count: number,
-): void {
-	const { table, exchanges } = core;
-	takeProxyHeader(core, client);
-	// What comes next may be shorter than the rest of the first head was.
-	if (lowerWater(core, client) < 0) {
-		close(core, client, INTERNAL);
-		return;
-	}
-	table.state[client] = REQUEST;
-	table.flags[client] = at(table.flags, client) | EXCHANGES | HAD_REQUESTS | READABLE;
-	table.recognizedMs[client] = core.nowMs;
-	exchanges.begin(client);
-	exchanges.headMs[client] = headMs;
-	core.counters.handshakeTook(at(table.listener, client), core.nowMs - at(table.acceptedMs, client));
-	armRequest(core, client);
-	if (verdict === NEED_MORE) {
-		readRequest(core, client);
-		return;
-	}
-	if (verdict === COMPLETE) noteRead(core, client, count, true);
-	takeHead(core, client, verdict);
-}
-
 /** Of a client between requests. */
-export function requestNews(core: Core, client: number, events: number): void {
+export function requestNews(core: Http1Context, client: number, events: number): Next {
 	noteNews(core, client, events);
-	if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
+	if ((events & (EPOLLERR | EPOLLHUP)) !== 0)
 		// Both sides have ended it, and no error says how.
-		closeFailed(core, client, takeError(core, client) || ECONNRESET);
-		return;
-	}
+		return clientFailed(core, client, takeError(core, client) || ECONNRESET);
 	if ((events & EPOLLOUT) !== 0 && isBlocked(core, client)) {
 		const result = flushOutbox(core, client);
-		if (result < 0) {
-			closeFailed(core, client, -result);
-			return;
-		}
-		if (result !== EMPTIED) return;
+		if (result < 0) return clientFailed(core, client, -result);
+		if (result !== EMPTIED) return STAY;
 		armRequest(core, client);
-		if ((at(core.table.flags, client) & CLOSING) !== 0) {
-			lingerThenClose(core, client, at(core.table.reason, client));
-			return;
-		}
 	}
-	if ((at(core.table.flags, client) & CLOSING) === 0) readRequest(core, client);
+	return readRequest(core, client);
 }
 
-/** Of either side of an exchange. */
-export function exchangeNews(core: Core, slot: number, events: number): void {
+/** Of either side of an exchange; `events` is 0 for one that had more than its share of an earlier turn. */
+export function exchangeNews(core: Http1Context, slot: number, events: number): Next {
 	const { table } = core;
 	const hadEnded = (at(table.flags, slot) & ENDING) !== 0;
 	noteNews(core, slot, events);
-	const client = table.clientOf(slot);
+	const client = table.sessionOf(slot);
 	const link = at(table.peer, client);
 	if (slot === client && !hadEnded && (at(table.flags, client) & ENDING) !== 0) {
 		// It may still want its answer, or have left. Its end was heard just now: it has its whole time from here.
 		table.activeMs[client] = core.nowMs;
 		armExchange(core, client);
 	}
-	if (slot === link && (events & SAYS_SOMETHING) !== 0 && wasSaidBefore(core, client, link)) {
-		upstreamFailed(core, client, link);
-		return;
-	}
-	const generation = at(table.generation, client);
-	if (slot === client && (events & (EPOLLERR | EPOLLHUP)) !== 0) {
-		close(core, client, CLIENT_RESET);
-		return;
-	}
+	if (slot === link && (events & SAYS_SOMETHING) !== 0 && wasSaidBefore(core, client, link))
+		return upstreamFailed(core, client, link);
+	if (slot === client && (events & (EPOLLERR | EPOLLHUP)) !== 0) return end(CLIENT_RESET);
 	if ((events & EPOLLOUT) !== 0 && isBlocked(core, slot)) {
 		const result = flushOutbox(core, slot);
-		if (result < 0) {
-			if (slot === client) closeFailed(core, client, -result);
-			else upstreamBroke(core, client, link);
-			return;
-		}
+		if (result < 0)
+			return slot === client
+				? clientFailed(core, client, -result)
+				: upstreamBroke(core, client, link, -result);
 	}
-	if (slot === link) readResponse(core, client, link);
-	// Each step may end the session, or the exchange.
-	if (at(table.generation, client) !== generation || at(table.state, client) !== EXCHANGE) return;
-	if (slot === client) readResponse(core, client, link);
-	if (at(table.generation, client) !== generation || at(table.state, client) !== EXCHANGE) return;
-	sendBody(core, client, link);
-}
-
-/** A row that had more than its share of an earlier turn. */
-export function exchangeQueued(core: Core, slot: number): void {
-	exchangeNews(core, slot, 0);
-}
-
-/**
- * A drain begins: whoever waits between requests is let go, unless its next one has come already, or an answer is
- * still to be taken. The others hear it with their answer.
- */
-export function drainClient(core: Core, client: number): void {
-	const { flags } = core.table;
-	if ((at(flags, client) & CLOSING) !== 0) return;
-	flags[client] = at(flags, client) | READABLE;
-	readRequest(core, client);
+	const next = readResponse(core, client);
+	// The exchange may be over.
+	if (next !== STAY || at(table.state, client) !== EXCHANGE) return next;
+	return sendBody(core, client, link);
 }

@@ -1,116 +1,134 @@
 /** How an exchange begins: the head of a request is read, as it comes. */
 import { EAGAIN, ENOBUFS } from "../../../kernel/constants.js";
 import { at } from "../../../parts/at.js";
-import type { AnswerStatus } from "../../../protocol/http/answers.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { HALF_A_LINE, HEAD_LIMIT_BYTES, headEnd, strayLines } from "../../../protocol/http/head-end.js";
 import { parseRequest, refusalOfMethod } from "../../../protocol/http/request.js";
 import { COMPLETE, NEED_MORE, type Verdict } from "../../../protocol/index.js";
-import { CHUNK_BYTES, type Core } from "../../core.js";
-import { close, closeFailed } from "../../end/close.js";
-import { BAD_REQUEST, CLIENT_CLOSED, DRAINED, MEMORY_PRESSURE } from "../../records/reasons.js";
-import { answerAndClose, lingerThenClose } from "../../steps/refuse.js";
-import { AHEAD, BLOCKED, ENDING, READABLE, SECURED, WHOLE_HEADS } from "../../table/table.js";
-import { widenWindow } from "../../wire/socket-options.js";
+import { gatherHead } from "../../admission/head-room.js";
+import { lingerThenEnd } from "../../end/linger.js";
+import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
+import { BAD_REQUEST, CLIENT_CLOSED, DRAINED, INTERNAL, MEMORY_PRESSURE } from "../../records/reasons.js";
 import {
-	discard,
-	emptied,
-	gather,
-	isSecured,
-	peek,
-	putBack,
-	receive,
-	takeError,
-} from "../../wire/transport.js";
-import { IN_AT } from "./body.js";
+	AHEAD,
+	BLOCKED,
+	ENDING,
+	EXCHANGES,
+	HAD_REQUESTS,
+	READABLE,
+	SECURED,
+	WHOLE_HEADS,
+} from "../../table/marks.js";
+import { end, FIRST_HEAD, lastAnswer, type Next, READ_ON, STAY } from "../../table/next.js";
+import { REQUEST } from "../../table/states.js";
+import { putBack } from "../../wire/ahead.js";
+import { lowerWater, widenWindow } from "../../wire/socket-options.js";
+import { isSecured } from "../../wire/tls.js";
+import { discard, emptied, peek, receive, takeError } from "../../wire/transport.js";
+import type { Http1Context } from "./context.js";
 import { armRequest } from "./deadlines.js";
+import { clientFailed } from "./finish.js";
 import { readPath, routeRequest } from "./route-request.js";
 
 /** What is looked at of a request or a response at once: the longest head, and as much of a body. */
 export const PEEK_BYTES = 2 * HEAD_LIMIT_BYTES;
 
+/**
+ * A connection on a listener that reads requests. `isAtHand`: FIRST_HEAD when its first head was recognised, and is at hand; 0 when
+ * nothing was looked at.
+ */
+export function beginRequests(core: Http1Context, client: number, isAtHand: number): Next {
+	const { table, exchanges } = core;
+	// What comes next may be shorter than the rest of the first head was.
+	if (lowerWater(core, client) < 0) return end(INTERNAL);
+	table.state[client] = REQUEST;
+	table.flags[client] = at(table.flags, client) | EXCHANGES | HAD_REQUESTS | READABLE;
+	table.recognizedMs[client] = core.nowMs;
+	core.links.begin(client);
+	exchanges.begin(client);
+	// Its head began with the connection, as far as anybody knows.
+	if (isAtHand === FIRST_HEAD) exchanges.headMs[client] = at(table.acceptedMs, client);
+	core.counters.handshakeTook(at(table.listener, client), core.nowMs - at(table.acceptedMs, client));
+	armRequest(core, client);
+	if (isAtHand !== FIRST_HEAD) return readRequest(core, client);
+	const { verdict, count } = core.headAtHand;
+	if (verdict === COMPLETE) noteRead(core, client, count, true);
+	return takeHead(core, client, verdict);
+}
+
 /** Looks at what the client has sent. */
-export function readRequest(core: Core, client: number): void {
-	const { kernel, table, exchanges, requestHead } = core;
+export function readRequest(core: Http1Context, client: number): Next {
+	const { kernel, table, exchanges, headAtHand } = core;
+	const requestHead = headAtHand.head;
 	// Answers go out in order: the next request waits until the last answer is taken.
-	if ((at(table.flags, client) & (BLOCKED | READABLE)) !== READABLE) return;
+	if ((at(table.flags, client) & (BLOCKED | READABLE)) !== READABLE) return STAY;
 	const isTaken = mayTake(core, client);
 	const count = isTaken ? receive(core, client, IN_AT, PEEK_BYTES) : peek(core, client, IN_AT, PEEK_BYTES);
 	if (count === -EAGAIN) {
 		table.flags[client] = at(table.flags, client) & ~READABLE;
-		if (core.draining) lingerThenClose(core, client, DRAINED);
-		return;
+		return core.draining ? lingerThenEnd(core, client, DRAINED) : STAY;
 	}
-	if (count < 0) {
-		closeFailed(core, client, -count);
-		return;
-	}
-	if (count === 0) {
-		close(core, client, CLIENT_CLOSED);
-		return;
-	}
+	if (count < 0) return clientFailed(core, client, -count);
+	if (count === 0) return end(CLIENT_CLOSED);
 	const isFirst = at(exchanges.headMs, client) === 0;
 	// Only where a head begins, and only behind another request: a first one is known by how it begins.
 	const stray =
 		isFirst && at(exchanges.requests, client) > 0 ? strayLines(kernel.memory, IN_AT, IN_AT + count) : 0;
-	if (stray !== 0) {
-		passOver(core, client, count, stray, isTaken);
-		return;
-	}
+	if (stray !== 0) return passOver(core, client, count, stray, isTaken);
 	if (isFirst) {
 		exchanges.headMs[client] = core.nowMs;
 		armRequest(core, client);
 	}
 	const scanned = at(exchanges.scanned, client);
 	if (scanned > 0) {
-		const end = headEnd(kernel.memory, IN_AT, IN_AT + count, scanned);
-		if (end < 0) {
-			waitForHead(core, client, count, ~end);
-			return;
-		}
+		const headEndsAt = headEnd(kernel.memory, IN_AT, IN_AT + count, scanned);
+		if (headEndsAt < 0) return waitForHead(core, client, count, ~headEndsAt);
 	}
 	const verdict = parseRequest(kernel.memory, IN_AT, IN_AT + count, requestHead);
+	headAtHand.found(client, verdict, count);
 	if (verdict === COMPLETE) noteRead(core, client, count, scanned === 0);
-	if (isTaken) putBack(core, client, IN_AT, count);
-	if (verdict === NEED_MORE) waitForHead(core, client, count, requestHead.scanFrom);
-	else takeHead(core, client, verdict);
+	if (isTaken) putBack(core, client, IN_AT, count, at(exchanges.headMs, client));
+	if (verdict === NEED_MORE) return waitForHead(core, client, count, requestHead.scanFrom);
+	return takeHead(core, client, verdict);
 }
 
 /**
  * Empty lines behind a request, which some clients send after a body, are not the next one (RFC 9112, 2.2): they are
  * taken, so that nobody waits for the rest of a head which has not begun, and a client that then stays silent is idle.
  */
-function passOver(core: Core, client: number, count: number, stray: number, isTaken: boolean): void {
+function passOver(core: Http1Context, client: number, count: number, stray: number, isTaken: boolean): Next {
 	const { table } = core;
 	if (stray === HALF_A_LINE) {
 		if (isTaken) putBack(core, client, IN_AT, count);
 		// More of it is announced. An end need not be, and nothing can follow that.
-		if ((at(table.flags, client) & ENDING) !== 0) close(core, client, CLIENT_CLOSED);
-		else if (core.draining) lingerThenClose(core, client, DRAINED);
-		else table.flags[client] = at(table.flags, client) & ~READABLE;
-		return;
+		if ((at(table.flags, client) & ENDING) !== 0) return end(CLIENT_CLOSED);
+		if (core.draining) return lingerThenEnd(core, client, DRAINED);
+		table.flags[client] = at(table.flags, client) & ~READABLE;
+		return STAY;
 	}
-	core.turnBytes -= stray;
+	core.budget.turnBytes -= stray;
 	if (!isTaken) discard(core, client, stray);
 	else if (stray < count) putBack(core, client, IN_AT + stray, count - stray);
-	if (core.turnBytes > 0) readRequest(core, client);
-	else core.enqueue(client);
+	return readOn(core, client);
+}
+
+/** Looks once more at what has come, in this turn if it has bytes left. */
+function readOn(core: Http1Context, client: number): Next {
+	if (core.budget.turnBytes > 0) return READ_ON;
+	core.queue.add(client);
+	return STAY;
 }
 
 /** The head at hand, COMPLETE or MALFORMED, is routed or refused. */
-export function takeHead(core: Core, client: number, verdict: Verdict): void {
-	const { requestHead } = core;
+function takeHead(core: Http1Context, client: number, verdict: Verdict): Next {
+	const requestHead = core.headAtHand.of(client);
 	if (verdict === COMPLETE) {
 		requestHead.cause = refusalOfMethod(requestHead.method);
 		if (requestHead.cause === NO_CAUSE) requestHead.cause = readPath(core, client);
 	}
-	if (requestHead.cause === NO_CAUSE) {
-		routeRequest(core, client);
-		return;
-	}
+	if (requestHead.cause === NO_CAUSE) return routeRequest(core, client);
 	core.counters.badRequest(requestHead.cause);
-	core.messageCause = requestHead.cause;
-	answerAndClose(core, client, requestHead.status as AnswerStatus, BAD_REQUEST); // of HTTP_CAUSES
+	return lastAnswer(requestHead.status, BAD_REQUEST, requestHead.cause);
 }
 
 /**
@@ -118,50 +136,47 @@ export function takeHead(core: Core, client: number, verdict: Verdict): void {
  * later. Only from clients whose last head was whole when it came, so that slow ones hold nothing but their row; and
  * only while most chunks are free.
  */
-function mayTake(core: Core, client: number): boolean {
+function mayTake(core: Http1Context, client: number): boolean {
 	if ((at(core.table.flags, client) & (WHOLE_HEADS | SECURED | AHEAD)) !== WHOLE_HEADS) return false;
-	return 2 * core.chunks.available > core.chunks.count && core.bufferRoom >= CHUNK_BYTES;
+	return 2 * core.chunks.available > core.chunks.count && core.budget.room >= CHUNK_BYTES;
 }
 
-function waitForHead(core: Core, client: number, count: number, scanFrom: number): void {
-	if (isSecured(core, client)) {
-		waitForRecords(core, client, count, scanFrom);
-		return;
-	}
-	if (at(core.exchanges.scanned, client) === 0) widenWindow(core, client);
+function waitForHead(core: Http1Context, client: number, count: number, scanFrom: number): Next {
 	const { flags } = core.table;
+	const { scanned } = core.exchanges;
+	if (isSecured(core, client)) return waitForRecords(core, client, count, scanFrom);
+	if (at(scanned, client) === 0) widenWindow(core, client);
 	flags[client] = at(flags, client) & ~WHOLE_HEADS;
-	core.exchanges.scanned[client] = scanFrom;
-	if ((at(flags, client) & ENDING) !== 0) closeWithin(core, client);
-	else flags[client] = at(flags, client) & ~READABLE;
-}
-
-/** The client ended, or was reset, within a head: it will never be whole. */
-function closeWithin(core: Core, client: number): void {
-	const error = takeError(core, client);
-	if (error === 0) close(core, client, CLIENT_CLOSED);
-	else closeFailed(core, client, error);
+	scanned[client] = scanFrom;
+	return waitForNews(core, client);
 }
 
 /** Through TLS a peek shows one record at a time: what there is beyond it is read ahead, and looked at again. */
-function waitForRecords(core: Core, client: number, count: number, scanFrom: number): void {
+function waitForRecords(core: Http1Context, client: number, count: number, scanFrom: number): Next {
 	core.exchanges.scanned[client] = scanFrom;
-	const now = gather(core, client, count);
-	if (now > count) {
-		if (core.turnBytes > 0) readRequest(core, client);
-		else core.enqueue(client);
-	} else if (now === -ENOBUFS) close(core, client, MEMORY_PRESSURE);
-	else if (now < 0) closeFailed(core, client, -now);
-	else if ((at(core.table.flags, client) & ENDING) !== 0) closeWithin(core, client);
-	else core.table.flags[client] = at(core.table.flags, client) & ~READABLE;
+	const now = gatherHead(core, client, count, at(core.exchanges.headMs, client));
+	if (now > count) return readOn(core, client);
+	if (now === -ENOBUFS) return end(MEMORY_PRESSURE);
+	return now < 0 ? clientFailed(core, client, -now) : waitForNews(core, client);
+}
+
+/** The rest of the head is still to come, unless the client has ended, or was reset, within it. */
+function waitForNews(core: Http1Context, client: number): Next {
+	const { flags } = core.table;
+	if ((at(flags, client) & ENDING) !== 0) {
+		const error = takeError(core, client);
+		return error === 0 ? end(CLIENT_CLOSED) : clientFailed(core, client, error);
+	}
+	flags[client] = at(flags, client) & ~READABLE;
+	return STAY;
 }
 
 /**
  * A head that is all there is leaves nothing to be read when it is taken; an end that was announced can still
  * follow. What stands behind it, the next request for one, is not announced again.
  */
-export function noteRead(core: Core, client: number, count: number, isWhole: boolean): void {
+export function noteRead(core: Http1Context, client: number, count: number, isWhole: boolean): void {
 	const { flags } = core.table;
 	if (isWhole) flags[client] = at(flags, client) | WHOLE_HEADS;
-	if (count === core.requestHead.headLength) emptied(core, client);
+	if (count === core.headAtHand.of(client).headLength) emptied(core, client);
 }

@@ -12,17 +12,20 @@ import { parseResponse, STATUS_CONTINUE } from "../../../protocol/http/response.
 import { isDecoded, NO_ROOM, writeResponseHead } from "../../../protocol/http/rewrite.js";
 import { isWebSocketResponse } from "../../../protocol/http/upgrade.js";
 import { COMPLETE, MALFORMED, NEED_MORE } from "../../../protocol/index.js";
-import { CHUNK_BYTES, type Core } from "../../core.js";
-import { close, closeFailed } from "../../end/close.js";
+import { gatherHead } from "../../admission/head-room.js";
+import { failed } from "../../end/failure.js";
 import { closeOwned, own } from "../../links/owned.js";
 import { noteKept, takenOut } from "../../links/pool.js";
+import { CHUNK_BYTES, IN_AT, OUT_AT } from "../../memory/arena.js";
 import { BAD_RESPONSE, MEMORY_PRESSURE, UPSTREAM_CLOSED, UPSTREAM_RESET } from "../../records/reasons.js";
 import { RECYCLED_UPGRADED } from "../../records/recycle-reasons.js";
-import { AHEAD, BLOCKED, ENDING, EXCHANGE, EXCHANGES, READABLE, SECURED } from "../../table/table.js";
-import { block, mayKeep } from "../../wire/outbox.js";
+import { AHEAD, BLOCKED, ENDING, EXCHANGES, READABLE, SECURED } from "../../table/marks.js";
+import { end, type Next, RELAY_ON, STAY, to } from "../../table/next.js";
+import { putBack } from "../../wire/ahead.js";
+import { block, mayKeep, NOT_TAKEN, sendWhole } from "../../wire/outbox.js";
 import { widenWindow } from "../../wire/socket-options.js";
-import { discard, emptied, gather, isSecured, peek, putBack, receive } from "../../wire/transport.js";
-import { beginRelay } from "../relay/relay.js";
+import { isSecured } from "../../wire/tls.js";
+import { discard, emptied, peek, receive } from "../../wire/transport.js";
 import {
 	BODY_DONE,
 	BODY_ENDED,
@@ -33,11 +36,12 @@ import {
 	BODY_WRITE_FAILED,
 	copyWholeChunks,
 	DECODES,
-	IN_AT,
+	detailOf,
 	KEEPS_TRAILERS,
 	moveBody,
 	NOT_WHOLE,
 	spoil,
+	stepOf,
 } from "./body.js";
 import {
 	ANSWERED,
@@ -53,69 +57,75 @@ import {
 	WEBSOCKET,
 	WIDENED,
 } from "./columns.js";
-import { count, finish, refuseAmid, upstreamFailed } from "./finish.js";
+import type { Http1Context } from "./context.js";
+import { beginRate } from "./deadlines.js";
+import { count as countServed, finish, refuseAmid, upstreamFailed } from "./finish.js";
 import { PEEK_BYTES } from "./read-request.js";
-import { beginRate, NOT_TAKEN, OUT_AT, ROUNDS_PER_TURN, sendHeadBytes } from "./send-request.js";
+import { ROUNDS_PER_TURN } from "./send-request.js";
+
+/** A head was passed on, and there may be more to read. */
+const MORE = -1;
 
 /** What the upstream has said: interim heads, the final head, then its body. */
-export function readResponse(core: Core, client: number, link: number): void {
+export function readResponse(core: Http1Context, client: number): Next {
 	const { table, exchanges } = core;
-	const generation = at(table.generation, client);
+	const link = at(table.peer, client);
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
-		if ((at(table.flags, link) & READABLE) === 0 || (at(table.flags, client) & BLOCKED) !== 0) return;
+		if ((at(table.flags, link) & READABLE) === 0 || (at(table.flags, client) & BLOCKED) !== 0) return STAY;
+		const isAnswered = exchanges.has(client, ANSWERED);
 		// A head is little, and often all there is.
-		if (core.turnBytes <= 0 && exchanges.has(client, ANSWERED)) break;
-		if (!exchanges.has(client, ANSWERED)) {
-			if (!readResponseHead(core, client, link)) return;
-			continue;
-		}
-		const step = moveBody(core, link, client, client, exchanges.response);
-		if (step === BODY_WAITS) return;
-		if (step === BODY_DONE) {
-			finish(core, client, link);
-			return;
-		}
-		const endsSo = at(exchanges.response.framing, client) === FRAMING_CLOSE;
-		if (step === BODY_ENDED && endsSo && !exchanges.has(client, UPSTREAM_CUT)) {
-			finish(core, client, link);
-			return;
-		}
-		if (step === BODY_MOVED) continue;
-		if (step === BODY_READ_FAILED) closeFailed(core, link, core.receiveErrno);
-		else if (step === BODY_WRITE_FAILED) closeFailed(core, client, core.sendErrno);
-		else if (step === BODY_MALFORMED) {
-			core.counters.badResponse(core.messageCause);
-			close(core, client, BAD_RESPONSE);
-		} else close(core, client, exchanges.has(client, UPSTREAM_CUT) ? UPSTREAM_RESET : UPSTREAM_CLOSED);
-		return;
+		if (core.budget.turnBytes <= 0 && isAnswered) break;
+		const next = isAnswered ? readBody(core, client, link) : readHead(core, client, link);
+		if (next !== MORE) return next;
 	}
-	if (at(table.generation, client) === generation) core.enqueue(link);
+	core.queue.add(link);
+	return STAY;
 }
 
-/** False when there is none yet, or the session has gone on or ended. */
-function readResponseHead(core: Core, client: number, link: number): boolean {
+function readBody(core: Http1Context, client: number, link: number): Next {
+	const { exchanges } = core;
+	const result = moveBody(core, link, client, client, exchanges.response);
+	if (result === BODY_MOVED) return MORE;
+	switch (stepOf(result)) {
+		case BODY_WAITS:
+			return STAY;
+		case BODY_DONE:
+			return finish(core, client, link);
+		case BODY_ENDED: {
+			if (exchanges.has(client, UPSTREAM_CUT)) return end(UPSTREAM_RESET);
+			const endsSo = at(exchanges.response.framing, client) === FRAMING_CLOSE;
+			return endsSo ? finish(core, client, link) : end(UPSTREAM_CLOSED);
+		}
+		case BODY_READ_FAILED:
+			return failed(core, link, detailOf(result));
+		case BODY_WRITE_FAILED:
+			return failed(core, client, detailOf(result));
+		case BODY_MALFORMED:
+			core.counters.badResponse(detailOf(result));
+			return end(BAD_RESPONSE, detailOf(result));
+		default:
+			throw new Error(`a body's step ended as nothing that is known: ${result}`);
+	}
+}
+
+/** MORE: it was passed on. STAY: there is none yet. */
+function readHead(core: Http1Context, client: number, link: number): Next {
 	const { kernel, table, exchanges, responseHead, responseRewrite } = core;
 	const isTaken = mayTake(core, link);
 	const count = isTaken ? receive(core, link, IN_AT, PEEK_BYTES) : peek(core, link, IN_AT, PEEK_BYTES);
 	if (count === -EAGAIN) {
 		table.flags[link] = at(table.flags, link) & ~READABLE;
-		return false;
+		return STAY;
 	}
-	if (count <= 0) {
-		upstreamFailed(core, client, link);
-		return false;
-	}
+	if (count <= 0) return upstreamFailed(core, client, link);
 	const minor = exchanges.has(client, SPEAKS_1_1) ? 1 : 0;
 	const method = at(exchanges.method, client);
 	const verdict = parseResponse(kernel.memory, IN_AT, IN_AT + count, method, responseHead);
 	if (isTaken && (verdict !== COMPLETE || responseHead.isInterim)) putBack(core, link, IN_AT, count);
 	if (verdict === NEED_MORE && isSecured(core, link)) {
-		const now = gather(core, link, count);
-		if (now > count) return true;
-		if (now === -ENOBUFS) {
-			refuseAmid(core, client, link, 503, MEMORY_PRESSURE);
-			return false;
-		}
+		const now = gatherHead(core, link, count, 0);
+		if (now > count) return MORE;
+		if (now === -ENOBUFS) return refuseAmid(core, client, link, 503, MEMORY_PRESSURE);
 	}
 	if (verdict === NEED_MORE && (at(table.flags, link) & ENDING) === 0) {
 		table.flags[link] = at(table.flags, link) & ~READABLE;
@@ -124,17 +134,12 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 			exchanges.set(client, WIDENED);
 			widenWindow(core, link);
 		}
-		return false;
+		return STAY;
 	}
-	if (verdict !== COMPLETE) {
-		refuseResponse(core, client, link, verdict === MALFORMED ? responseHead.cause : HEAD_INCOMPLETE);
-		return false;
-	}
+	if (verdict !== COMPLETE)
+		return refuseResponse(core, client, link, verdict === MALFORMED ? responseHead.cause : HEAD_INCOMPLETE);
 	const isWebSocket = exchanges.has(client, WEBSOCKET) && isWebSocketResponse(kernel.memory, responseHead);
-	if (responseHead.isUpgrade && !isWebSocket) {
-		refuseResponse(core, client, link, UNEXPECTED_UPGRADE);
-		return false;
-	}
+	if (responseHead.isUpgrade && !isWebSocket) return refuseResponse(core, client, link, UNEXPECTED_UPGRADE);
 	const { headLength, fields } = responseHead;
 	if (fields.bindsConnection) own(core, client, link);
 	noteKept(core, link, fields.keepAliveSeconds);
@@ -142,28 +147,24 @@ function readResponseHead(core: Core, client: number, link: number): boolean {
 	if (responseHead.isInterim && !responseHead.keepAlive) spoil(core, client);
 	if (responseHead.isInterim && minor === 0) {
 		discard(core, link, headLength);
-		return true;
+		return MORE;
 	}
 	const keeps = responseHead.isInterim || keepsClient(core, client);
-	const rules = core.rulesOf(client);
+	const rules = exchanges.rulesOf(client);
 	responseRewrite.via = rules.via;
 	responseRewrite.edits = rules.response;
 	responseRewrite.requestMinor = minor;
 	responseRewrite.closes = !keeps;
 	const length = writeResponseHead(kernel.memory, responseHead, responseRewrite, kernel.memory, OUT_AT);
-	if (length === NO_ROOM || length > CHUNK_BYTES) {
-		refuseResponse(core, client, link, HEAD_TOO_LARGE);
-		return false;
-	}
+	if (length === NO_ROOM || length > CHUNK_BYTES) return refuseResponse(core, client, link, HEAD_TOO_LARGE);
 	const isOut = isTaken && !responseHead.isInterim;
-	return passResponseHead(core, client, link, length, count, isOut, keeps);
+	return passHead(core, client, link, length, count, isOut, keeps);
 }
 
 /** The upstream broke a rule of HTTP, which the log names. */
-function refuseResponse(core: Core, client: number, link: number, cause: number): void {
+function refuseResponse(core: Http1Context, client: number, link: number, cause: number): Next {
 	core.counters.badResponse(cause);
-	core.messageCause = cause;
-	refuseAmid(core, client, link, 502, BAD_RESPONSE);
+	return refuseAmid(core, client, link, 502, BAD_RESPONSE, cause);
 }
 
 /**
@@ -171,16 +172,16 @@ function refuseResponse(core: Core, client: number, link: number, cause: number)
  * proves to be otherwise is put back, so there must be room for that, and for what the client does not take. TLS shows
  * what it has decrypted without a call.
  */
-function mayTake(core: Core, link: number): boolean {
+function mayTake(core: Http1Context, link: number): boolean {
 	if ((at(core.table.flags, link) & (SECURED | AHEAD)) !== 0) return false;
-	return core.chunks.available >= 2 && core.bufferRoom >= 2 * CHUNK_BYTES;
+	return core.chunks.available >= 2 && core.budget.room >= 2 * CHUNK_BYTES;
 }
 
 /**
  * Whether the client's connection goes on, decided once: when the answer could not be sent at first, TLS may have
  * encrypted it as it was.
  */
-function keepsClient(core: Core, client: number): boolean {
+function keepsClient(core: Http1Context, client: number): boolean {
 	const { exchanges } = core;
 	if (exchanges.has(client, HEAD_WRITTEN)) return exchanges.has(client, KEEPS_CLIENT);
 	const keeps = exchanges.has(client, KEEPS_CLIENT) && exchanges.has(client, REQUEST_SENT) && !core.draining;
@@ -189,34 +190,32 @@ function keepsClient(core: Core, client: number): boolean {
 }
 
 /** Sends the head, together with what is there of a short body. `isOut`: what is at hand was taken, not peeked. */
-function passResponseHead(
-	core: Core,
+function passHead(
+	core: Http1Context,
 	client: number,
 	link: number,
 	length: number,
 	count: number,
 	isOut: boolean,
 	keeps: boolean,
-): boolean {
-	const { table, exchanges, responseHead } = core;
+): Next {
+	const { exchanges, responseHead } = core;
 	const { headLength, framing, contentLength, isInterim, statusCode } = responseHead;
 	const manner = isDecoded(responseHead, core.responseRewrite) ? DECODES : KEEPS_TRAILERS;
 	if (!isInterim) exchanges.response.begin(client, framing, contentLength, manner);
 	// Most answers are short: one call for all of it.
 	const added = mayKeep(core) ? copyBodyAtHand(core, client, count, length) : 0;
-	const part = added === 0 ? 0 : core.walkedBytes;
-	const result = sendHeadBytes(core, client, length + added);
+	// Of the upstream's bytes: what goes on of chunks may be more than they were, or less.
+	const isWritten = added > 0 && framing === FRAMING_CHUNKED;
+	const part = isWritten ? core.trailers.position - IN_AT - headLength : added;
+	const result = sendWhole(core, client, OUT_AT, length + added);
 	if (result === NOT_TAKEN) {
 		// The answer before this one fills its socket. This one stays where it is.
 		if (!isInterim) exchanges.set(client, HEAD_WRITTEN);
 		block(core, client);
-		return false;
+		return STAY;
 	}
-	if (result < 0) {
-		if (result === -EAGAIN) close(core, client, MEMORY_PRESSURE);
-		else closeFailed(core, client, -result);
-		return false;
-	}
+	if (result < 0) return result === -EAGAIN ? end(MEMORY_PRESSURE) : failed(core, client, -result);
 	const rest = count - headLength - part;
 	if (!isOut) discard(core, link, headLength + part);
 	else if (rest > 0) putBack(core, link, IN_AT + headLength + part, rest);
@@ -224,27 +223,23 @@ function passResponseHead(
 	if (isInterim) {
 		if (statusCode === STATUS_CONTINUE && exchanges.has(client, AWAITS_CONTINUE))
 			beginRate(core, client, link);
-		return true;
+		return MORE;
 	}
 	answered(core, client, keeps);
 	if (framing === FRAMING_LENGTH) exchanges.response.left[client] = contentLength - part;
-	if (responseHead.isUpgrade) {
-		becomeRelay(core, client, link);
-		return false;
-	}
+	if (responseHead.isUpgrade) return becomeRelay(core, client, link);
 	const isDone =
 		framing === FRAMING_NONE ||
 		(framing === FRAMING_LENGTH && at(exchanges.response.left, client) === 0) ||
 		(framing === FRAMING_CHUNKED && part > 0);
-	if (isDone) finish(core, client, link);
-	return !isDone && at(table.state, client) === EXCHANGE;
+	return isDone ? finish(core, client, link) : MORE;
 }
 
 /**
  * Writes what may go of the body with the head, of `length` bytes, behind it: of chunks all of them or nothing,
- * otherwise what is there. Returns how many bytes that are; `walkedBytes`: how many of the upstream's.
+ * otherwise what is there. Returns how many bytes that are.
  */
-function copyBodyAtHand(core: Core, client: number, count: number, length: number): number {
+function copyBodyAtHand(core: Http1Context, client: number, count: number, length: number): number {
 	const { responseHead, kernel } = core;
 	const { headLength, framing, contentLength } = responseHead;
 	const room = CHUNK_BYTES - length;
@@ -254,7 +249,6 @@ function copyBodyAtHand(core: Core, client: number, count: number, length: numbe
 	if (framing === FRAMING_LENGTH || framing === FRAMING_CLOSE) {
 		const part = framing === FRAMING_LENGTH ? Math.min(contentLength, available) : available;
 		kernel.memory.copyWithin(OUT_AT + length, start, start + part);
-		core.walkedBytes = part;
 		return part;
 	}
 	if (framing !== FRAMING_CHUNKED) return 0;
@@ -264,7 +258,7 @@ function copyBodyAtHand(core: Core, client: number, count: number, length: numbe
 }
 
 /** The head of the answer has gone: the request need not be sent again. */
-function answered(core: Core, client: number, keeps: boolean): void {
+function answered(core: Http1Context, client: number, keeps: boolean): void {
 	const { exchanges, responseHead } = core;
 	const kept = at(exchanges.headBytes, client);
 	if (kept > 0) discard(core, client, kept);
@@ -279,12 +273,12 @@ function answered(core: Core, client: number, keeps: boolean): void {
 }
 
 /** 101: what follows is no HTTP. The session goes on as a relayed one, on the same descriptors. */
-function becomeRelay(core: Core, client: number, link: number): void {
+function becomeRelay(core: Http1Context, client: number, link: number): Next {
 	const { table } = core;
-	count(core, client);
+	countServed(core, client);
 	takenOut(core, RECYCLED_UPGRADED);
 	closeOwned(core, client);
 	table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
 	table.flags[link] = at(table.flags, link) | READABLE;
-	beginRelay(core, client, link, EPOLLIN);
+	return to(RELAY_ON, EPOLLIN);
 }

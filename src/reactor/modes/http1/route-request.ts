@@ -14,7 +14,6 @@ import {
 } from "../../../protocol/http/upgrade.js";
 import { PROTOCOL_HTTP } from "../../../protocol/index.js";
 import { admitRequest } from "../../admission/admit.js";
-import type { Core } from "../../core.js";
 import { closeOwned } from "../../links/owned.js";
 import type { RouteRules } from "../../plan/route-rules.js";
 import {
@@ -25,19 +24,22 @@ import {
 	LOOP,
 	NO_ROUTE,
 	REJECTED,
+	UPSTREAM_DOWN,
 } from "../../records/reasons.js";
-import { dial } from "../../steps/dial.js";
-import { answerAndClose } from "../../steps/refuse.js";
-import { describe, isMisdirected } from "../../steps/secure.js";
-import { EXCHANGES, NAME_BYTES, OURS, READABLE } from "../../table/table.js";
-import { answerRequest } from "./answer.js";
-import { KEEPS_CLIENT, REPEATABLE, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
+import { isMisdirected } from "../../routing/misdirected.js";
+import { describe } from "../../routing/query.js";
+import { EXCHANGES, OURS, READABLE, REPEATABLE } from "../../table/marks.js";
+import { answer, DIAL_ON, lastAnswer, type Next, to } from "../../table/next.js";
+import { NAME_BYTES } from "../../table/sessions.js";
+import { KEEPS_CLIENT, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
+import type { Http1Context } from "./context.js";
 import { SAFE_METHODS } from "./finish.js";
 import { noteRequest } from "./log.js";
 
 /** The head at hand is whole: where does it go? */
-export function routeRequest(core: Core, client: number): void {
-	const { table, requestHead, exchanges, query } = core;
+export function routeRequest(core: Http1Context, client: number): Next {
+	const { table, exchanges, query } = core;
+	const requestHead = core.headAtHand.of(client);
 	const listener = core.listenerOf(client);
 	const limits = listener.plan.http;
 	const { authority } = requestHead;
@@ -47,10 +49,7 @@ export function routeRequest(core: Core, client: number): void {
 	table.route[client] = NONE;
 	table.upstream[client] = NONE;
 	noteRequest(core, client, listener);
-	if (!admitRequest(core, client, limits)) {
-		answerRequest(core, client, 429, LIMIT_RATE);
-		return;
-	}
+	if (!admitRequest(core, client, limits)) return answer(429, LIMIT_RATE);
 
 	const webSocket = checkWebSocketRequest(core.kernel.memory, requestHead);
 	query.protocol = PROTOCOL_HTTP;
@@ -61,38 +60,22 @@ export function routeRequest(core: Core, client: number): void {
 	query.family = at(table.family, client);
 	query.sourceOffset = client * 16;
 	describe(core, client, query);
-	if (isMisdirected(core, listener, client, authority.host, authority.hostLength)) {
-		answerAndClose(core, client, 421, BAD_REQUEST);
-		return;
-	}
+	if (isMisdirected(core, listener, client, authority.host, authority.hostLength))
+		return lastAnswer(421, BAD_REQUEST);
 	const index = listener.router.match(query);
 	const route = listener.plan.routes[index];
-	if (route === undefined) {
-		answerRequest(core, client, 404, NO_ROUTE);
-		return;
-	}
+	if (route === undefined) return answer(404, NO_ROUTE);
 	if (isAmbiguous && route.upstream >= 0) {
 		// What the server takes it for may have another route, one that rejects it for instance.
 		core.counters.badRequest(BAD_PATH);
-		core.messageCause = BAD_PATH;
-		answerAndClose(core, client, 400, BAD_REQUEST);
-		return;
+		return lastAnswer(400, BAD_REQUEST, BAD_PATH);
 	}
 	table.route[client] = route.slot;
 	core.counters.routed(route.slot);
-	if (route.upstream < 0) {
-		answerRequest(core, client, 403, REJECTED);
-		return;
-	}
-	if (requestHead.maxForwards === 0) {
-		answerRequest(core, client, 200, CLIENT_CLOSED);
-		return;
-	}
+	if (route.upstream < 0) return answer(403, REJECTED);
+	if (requestHead.maxForwards === 0) return answer(200, CLIENT_CLOSED);
 	table.upstream[client] = route.upstream;
-	if ((at(table.flags, client) & OURS) !== 0) {
-		answerRequest(core, client, 508, LOOP);
-		return;
-	}
+	if ((at(table.flags, client) & OURS) !== 0) return answer(508, LOOP);
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
 	table.dialledMs[client] = 0;
@@ -100,36 +83,33 @@ export function routeRequest(core: Core, client: number): void {
 		// An upstream of bytes: from this request on the session is relayed, and what was peeked goes with it.
 		table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
 		closeOwned(core, client);
-		dial(core, client);
-		return;
+		return to(DIAL_ON, UPSTREAM_DOWN);
 	}
 	const rules = listener.rules[index] as RouteRules; // one for each route
 	exchanges.rules[client] = rules;
 	const { bodyBytes } = rules;
-	if (requestHead.contentLength > bodyBytes) {
-		answerAndClose(core, client, 413, LIMIT_BODY);
-		return;
-	}
-	if (webSocket === WEBSOCKET_MALFORMED || webSocket === WEBSOCKET_VERSION) {
-		answerAndClose(core, client, webSocket === WEBSOCKET_VERSION ? 426 : 400, BAD_REQUEST);
-		return;
-	}
+	if (requestHead.contentLength > bodyBytes) return lastAnswer(413, LIMIT_BODY);
+	if (webSocket === WEBSOCKET_VERSION) return lastAnswer(426, BAD_REQUEST);
+	if (webSocket === WEBSOCKET_MALFORMED) return lastAnswer(400, BAD_REQUEST);
 	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
 	const framing = framingOf(requestHead);
 	exchanges.request.begin(client, framing, requestHead.contentLength, 0, bodyBytes);
-	if (framing === FRAMING_NONE && SAFE_METHODS.has(requestHead.method)) exchanges.set(client, REPEATABLE);
-	dial(core, client);
+	if (framing === FRAMING_NONE && SAFE_METHODS.has(requestHead.method))
+		table.flags[client] = at(table.flags, client) | REPEATABLE;
+	return to(DIAL_ON, UPSTREAM_DOWN);
 }
 
 /**
- * Reads the path at hand into `core.pathForm` where its form counts and may be another than was written. Returns why it
+ * Reads the path of the head at hand into `core.pathForm` where its form counts and may be another than was written. Returns why it
  * is refused, or NO_CAUSE.
  */
-export function readPath(core: Core, client: number): number {
+export function readPath(core: Http1Context, client: number): number {
 	const { router, plan } = core.listenerOf(client);
 	const { paths } = plan.http;
-	if (paths === "as_is" || (paths === "match" && !router.looksAtPaths) || !hasForm(core)) return NO_CAUSE;
-	const { pathForm, requestHead } = core;
+	if (paths === "as_is" || (paths === "match" && !router.looksAtPaths) || !hasForm(core, client))
+		return NO_CAUSE;
+	const { pathForm } = core;
+	const requestHead = core.headAtHand.of(client);
 	pathForm.read(core.kernel.memory, requestHead.pathStart, requestHead.pathEnd);
 	const { hasNul, isMalformed, isNormal, isDoubtful } = pathForm;
 	// A request that goes on as it was written may be for a server that takes a lone `%` for itself.
@@ -139,20 +119,21 @@ export function readPath(core: Core, client: number): number {
 }
 
 /** Whether the path at hand is one that may differ from its normal form. */
-export function hasForm({ kernel, requestHead }: Core): boolean {
-	const { pathStart, pathEnd } = requestHead;
+export function hasForm(core: Http1Context, client: number): boolean {
+	const { pathStart, pathEnd } = core.headAtHand.of(client);
 	// `OPTIONS *` has none, and an absolute target may have a query alone.
-	return pathStart < pathEnd && mayDiffer(kernel.memory, pathStart, pathEnd);
+	return pathStart < pathEnd && mayDiffer(core.kernel.memory, pathStart, pathEnd);
 }
 
 /**
  * What routes are matched against: the normal form, which was read just now, where it counts. True: the server is going
  * to read the path as it was written, and may take a `..` in it for another path than is matched.
  */
-function tellPath(core: Core, client: number): boolean {
-	const { query, requestHead, pathForm, kernel } = core;
+function tellPath(core: Http1Context, client: number): boolean {
+	const { query, pathForm, kernel } = core;
+	const requestHead = core.headAtHand.of(client);
 	const { router, plan } = core.listenerOf(client);
-	if (router.looksAtPaths && plan.http.paths !== "as_is" && hasForm(core)) {
+	if (router.looksAtPaths && plan.http.paths !== "as_is" && hasForm(core, client)) {
 		query.path = pathForm.matched;
 		query.pathStart = 0;
 		query.pathEnd = pathForm.matchedLength;
@@ -165,8 +146,9 @@ function tellPath(core: Core, client: number): boolean {
 }
 
 /** What must be known of a request when its head is no longer at hand. */
-function rememberRequest(core: Core, client: number, requestsPerConnection: number): void {
-	const { exchanges, requestHead } = core;
+function rememberRequest(core: Http1Context, client: number, requestsPerConnection: number): void {
+	const { exchanges } = core;
+	const requestHead = core.headAtHand.of(client);
 	exchanges.startedMs[client] = core.nowMs;
 	exchanges.method[client] = requestHead.method;
 	exchanges.requests[client] = at(exchanges.requests, client) + 1;
@@ -182,9 +164,9 @@ function framingOf({ framing, contentLength }: RequestHead): number {
 	return framing === FRAMING_LENGTH && contentLength === 0 ? FRAMING_NONE : framing;
 }
 
-function keepName(core: Core, client: number): void {
-	const { table, requestHead } = core;
-	const { host, hostLength } = requestHead.authority;
+function keepName(core: Http1Context, client: number): void {
+	const { table } = core;
+	const { host, hostLength } = core.headAtHand.of(client).authority;
 	table.nameLength[client] = hostLength;
 	core.longNames.delete(client);
 	if (hostLength > NAME_BYTES) core.longNames.set(client, host.slice(0, hostLength));

@@ -1,0 +1,9 @@
+/**
+ * Checks at the boundary of a part: what must hold however wrong the outside is. A failed one is a fault of Sluice itself, and
+ * ends the reactor, which is better than going on with state that nobody understands.
+ */
+
+/** `what`: what should have held, in words. */
+export function assert(holds: boolean, what: string): asserts holds {
+	if (!holds) throw new Error(`this must hold, and does not: ${what}`);
+}

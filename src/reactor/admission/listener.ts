@@ -1,0 +1,24 @@
+/** What a reactor knows of one listening socket. */
+import type { CertificateNames } from "../../route/certificate-names.js";
+import type { Router } from "../../route/router.js";
+import type { ListenerPlan } from "../plan/plan.js";
+import type { RouteRules } from "../plan/route-rules.js";
+
+/** A listening socket of this reactor and what it needs to know for each connection. */
+export interface ReactorListener {
+	plan: ListenerPlan;
+	router: Router;
+	/** By the routes' order in the plan. */
+	rules: readonly RouteRules[];
+	/** Whom of its clients' names it terminates. */
+	certificates: CertificateNames;
+	policy: number;
+	paused: boolean;
+	/** It is about to be closed. */
+	givenUp: boolean;
+	/** Connections that a turn takes from it at most, and the last turn in which it had any. */
+	acceptsPerTurn: number;
+	acceptTurn: number;
+	/** How much of the next line of a request is due, in millionths. */
+	logDue: number;
+}

@@ -1,0 +1,68 @@
+/**
+ * The listening sockets of this reactor: watched, paused while there is no place or descriptor for whoever waits, and given up
+ * after a reload or a drain.
+ */
+import { EPOLLIN } from "../../kernel/constants.js";
+import type { AdmissionContext } from "./context.js";
+import type { ReactorListener } from "./listener.js";
+
+/** How long a listener rests when no descriptor was left. Level-triggered readiness would spin otherwise. */
+export const PAUSE_MS = 100;
+/** How long it rests when all sessions are in use: one may end in another reactor at any time. */
+export const FULL_PAUSE_MS = 20;
+
+/** A listening socket's slot in events: below every row's, and below the wake-up's. */
+export function listenerEventSlot(listener: number): number {
+	return -2 - listener;
+}
+
+export function listenerOfEventSlot(slot: number): number {
+	return -2 - slot;
+}
+
+/** Starts to watch a listener: level-triggered, so that what a turn leaves is reported again. */
+export function watchListener(core: AdmissionContext, listener: ReactorListener): void {
+	// Without memory for it the listener is as one that is paused: it is tried again.
+	if (watch(core, listener) < 0) {
+		listener.paused = true;
+		core.places.resumeBy(core.nowMs + PAUSE_MS);
+	}
+	core.listeners.set(listener.plan.slot, listener);
+	core.retired.delete(listener.plan.slot);
+	core.listenersChanged();
+}
+
+/** It is no listener of the plan any more; connections that it accepted still find their routes. */
+export function retire(core: AdmissionContext, listener: ReactorListener): void {
+	core.kernel.readiness.remove(listener.plan.fd);
+	core.listeners.delete(listener.plan.slot);
+	core.retired.set(listener.plan.slot, listener);
+	core.listenersChanged();
+}
+
+/** It is watched again after so long. */
+export function pause(core: AdmissionContext, listener: ReactorListener, forMs: number): void {
+	// Modified, not removed: watching it again must not need memory that may be short then too.
+	core.kernel.readiness.modify(listener.plan.fd, 0, listenerEventSlot(listener.plan.slot), 0);
+	listener.paused = true;
+	core.places.resumeBy(core.nowMs + forMs);
+}
+
+/** Watches paused listeners again. */
+export function resumeListeners(core: AdmissionContext): void {
+	const { places } = core;
+	places.resumeAtMs = Number.POSITIVE_INFINITY;
+	places.isWaitedFor = false;
+	for (const listener of core.listeners.values()) {
+		if (!listener.paused) continue;
+		listener.paused = watch(core, listener) < 0;
+		if (listener.paused) places.resumeAtMs = core.nowMs + PAUSE_MS;
+	}
+}
+
+function watch(core: AdmissionContext, listener: ReactorListener): number {
+	const { readiness } = core.kernel;
+	const slot = listenerEventSlot(listener.plan.slot);
+	const known = readiness.modify(listener.plan.fd, EPOLLIN, slot, 0);
+	return known < 0 ? readiness.add(listener.plan.fd, EPOLLIN, slot, 0) : known;
+}

@@ -1,0 +1,74 @@
+/** A system call on one of a session's descriptors failed: the errno tells who ended it. */
+import {
+	ECONNABORTED,
+	ECONNREFUSED,
+	ECONNRESET,
+	EHOSTDOWN,
+	EHOSTUNREACH,
+	ENETDOWN,
+	ENETUNREACH,
+	ENOBUFS,
+	ENONET,
+	EPIPE,
+	EPROTO,
+	ETIMEDOUT,
+} from "../../kernel/constants.js";
+import { at } from "../../parts/at.js";
+import {
+	CLIENT_CLOSED,
+	CLIENT_RESET,
+	INTERNAL,
+	KEEPALIVE_LOST,
+	MEMORY_PRESSURE,
+	TLS_FAILED,
+	UPSTREAM_RESET,
+} from "../records/reasons.js";
+import { end, type Next } from "../table/next.js";
+import { SNIFF } from "../table/states.js";
+import { isSecured } from "../wire/tls.js";
+import type { EndContext } from "./context.js";
+
+/** `slot`: the connection, a client's or an upstream's. `isBetween`: nothing was under way on it. */
+export function failed(core: EndContext, slot: number, errno: number, isBetween = false): Next {
+	switch (errno) {
+		case ECONNABORTED:
+			// Of the kernel itself where there is no TLS: somebody has destroyed the socket (`ss -K`).
+			return isSecured(core, slot) ? cut(core, slot, isBetween) : wasReset(core, slot);
+		case ECONNRESET:
+		case EPIPE:
+			return wasReset(core, slot);
+		case ENOBUFS:
+			return end(MEMORY_PRESSURE);
+		case EPROTO:
+			return end(TLS_FAILED);
+		case ECONNREFUSED:
+		case EHOSTDOWN:
+		case ENETDOWN:
+		case ENONET:
+		case ETIMEDOUT:
+		case EHOSTUNREACH:
+		case ENETUNREACH:
+			return end(KEEPALIVE_LOST);
+		default:
+			core.remark("error", `a session failed with errno ${errno}`);
+			return end(INTERNAL);
+	}
+}
+
+function wasReset({ table }: EndContext, slot: number): Next {
+	return end(table.isClient(slot) ? CLIENT_RESET : UPSTREAM_RESET);
+}
+
+/**
+ * The stream ended, and TLS had not said so (`close_notify`). Many clients end so when nothing is under way: that is their
+ * end as any other. Amid something nobody knows whether that was all, for whoever is on the path can forge such an end.
+ */
+function cut({ table, tlsFailures }: EndContext, slot: number, isBetween: boolean): Next {
+	const isClient = table.isClient(slot);
+	if (isClient && (isBetween || at(table.state, slot) === SNIFF)) return end(CLIENT_CLOSED);
+	tlsFailures.set(
+		table.sessionOf(slot),
+		`the ${isClient ? "client" : "upstream"} ended without close_notify`,
+	);
+	return end(TLS_FAILED);
+}

@@ -1,0 +1,16 @@
+/** How an upstream connection ends for itself: its dial failed, or nobody has borrowed it. */
+
+import { hangUp, releaseRow } from "../wire/hang-up.js";
+import type { LinksContext } from "./context.js";
+
+/** Gives back all that it holds, and its row. */
+export function closeLink(core: LinksContext, link: number): void {
+	endLink(core, link, false);
+	releaseRow(core, link);
+}
+
+/** The same but for its row, which its session still needs. */
+export function endLink(core: LinksContext, link: number, reset: boolean): void {
+	core.loops.closed(link - core.table.sessions);
+	hangUp(core, link, reset);
+}

@@ -1,0 +1,44 @@
+/** What is known of upstream connections that may outlive a request; those of relayed sessions never touch it. By place. */
+import { Columns, LINK, SESSION } from "../../parts/columns.js";
+import { NONE } from "../../parts/none.js";
+
+export class LinkColumns extends Columns {
+	readonly openedMs = this.f64(LINK);
+	readonly idleSinceMs = this.f64(LINK);
+	readonly uses = this.i32(LINK);
+	/** The session that it is authenticated for; NONE: it may be lent to any. */
+	readonly owner = this.i32(LINK);
+	/** How long its peer keeps it when nothing is asked, as far as it said so: then it is not lent any more. */
+	readonly keptMs = this.f64(LINK);
+	/** The wait for news behind which it was lent without being looked at. */
+	readonly lentWait = this.f64(LINK);
+	readonly upstream = this.i32(LINK);
+	readonly address = this.i32(LINK);
+	/** The list of its address, or of its owner. */
+	readonly next = this.i32(LINK);
+	readonly previous = this.i32(LINK);
+
+	/** The first idle connection that belongs to this session alone (its place); NONE. See `owned.ts`. */
+	readonly owned = this.i32(SESSION);
+	/** Bytes of a session whose requests are read that went to upstream connections which it no longer has. */
+	readonly sentBefore = this.f64(SESSION);
+
+	/** A connection to an upstream was made. */
+	opened(place: number, upstream: number, address: number, nowMs: number): void {
+		this.openedMs[place] = nowMs;
+		this.uses[place] = 0;
+		this.lentWait[place] = 0;
+		this.owner[place] = NONE;
+		this.keptMs[place] = Number.POSITIVE_INFINITY;
+		this.upstream[place] = upstream;
+		this.address[place] = address;
+		this.next[place] = NONE;
+		this.previous[place] = NONE;
+	}
+
+	/** A session's first request is about to be read. */
+	begin(session: number): void {
+		this.owned[session] = NONE;
+		this.sentBefore[session] = 0;
+	}
+}

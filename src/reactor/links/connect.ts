@@ -1,0 +1,85 @@
+/** How an upstream connection is made: a socket, its first options, a connect that is under way, a row. */
+import { AF_UNIX, EINPROGRESS } from "../../kernel/constants.js";
+import { familyAt, portAt } from "../../kernel/sockaddr.js";
+import { assert } from "../../parts/assert.js";
+import { at } from "../../parts/at.js";
+import { NONE } from "../../parts/none.js";
+import type { AddressPlan } from "../../upstream/plan.js";
+import { ADDRESS_AT } from "../memory/arena.js";
+import { scalarIndex } from "../records/counters.js";
+import { CONNECTING } from "../table/states.js";
+import { watchConnecting } from "../wire/interest.js";
+import { setFirstOptions } from "../wire/socket-options.js";
+import { closeLink } from "./close-link.js";
+import type { LinksContext } from "./context.js";
+import { makeLinkRoom } from "./pool.js";
+
+/** What it counts against what a turn may move: it takes the kernel about as long as copying so much. */
+const DIAL_COST_BYTES = 48 * 1024;
+
+/**
+ * Connects a fresh socket. Returns 0 when that is under way; otherwise the socket is closed, and the errno, negative, says why.
+ */
+export function beginConnect(
+	core: LinksContext,
+	session: number,
+	fd: number,
+	{ sockaddr }: AddressPlan,
+): number {
+	const { kernel, budget } = core;
+	if (familyAt(sockaddr, 0) !== AF_UNIX) setFirstOptions(kernel, fd, core.policyOf(session));
+	budget.turnBytes -= DIAL_COST_BYTES;
+	const result = kernel.connect(fd, sockaddr);
+	if (result >= 0 || result === -EINPROGRESS) return 0;
+	kernel.close(fd);
+	return result;
+}
+
+/**
+ * Gives a connection that is being made its row, and the session it. Its news is heard from here on. A negative errno: there is
+ * no memory to watch it; the connection is the session's all the same.
+ */
+export function openLink(
+	core: LinksContext,
+	session: number,
+	fd: number,
+	{ board, sockaddr, tls }: AddressPlan,
+): number {
+	const { table, counters } = core;
+	let link = table.takeLink();
+	// Idle pooled connections have rows, too.
+	if (link === NONE && makeLinkRoom(core)) link = table.takeLink();
+	assert(link !== NONE, "there is an upstream row for every client row");
+	counters.add(UPSTREAM_OPENED, 1);
+	core.owners.connectionOpened(fd, core.index, link, core.nowMs);
+	table.fd[link] = fd;
+	table.state[link] = CONNECTING;
+	table.join(session, link);
+	table.address[session] = board;
+	table.dialledMs[session] = core.nowMs;
+	core.board.enter(board);
+	noteLoop(core, link, sockaddr);
+	core.secures.dialled(link, board, tls !== undefined, at(core.certificates.manners, board));
+	return watchConnecting(core, link);
+}
+
+/** The session no longer holds an upstream connection, nor an address. */
+export function giveUpLink(core: LinksContext, session: number, link: number): void {
+	const { table, board } = core;
+	board.leave(at(table.address, session));
+	table.address[session] = NONE;
+	table.dialledMs[session] = 0;
+	table.part(session, link);
+	closeLink(core, link);
+}
+
+/** It may be one of our listeners that was dialled: who comes from there is then known by its ends. */
+function noteLoop(core: LinksContext, link: number, sockaddr: Uint8Array): void {
+	const { table, kernel, loops } = core;
+	if (familyAt(sockaddr, 0) === AF_UNIX) return;
+	if (!loops.mayLeadHere(portAt(sockaddr, 0))) return;
+	if (kernel.localAddress(at(table.fd, link), ADDRESS_AT) < 0) return;
+	loops.opened(link - table.sessions, portAt(kernel.memory, ADDRESS_AT), sockaddr);
+}
+
+const UPSTREAM_OPENED = scalarIndex("upstreamOpened");

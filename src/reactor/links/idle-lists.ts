@@ -1,0 +1,51 @@
+/** Idle upstream connections, by address: lists of places, threaded through the link columns. */
+import { at } from "../../parts/at.js";
+import { pushFront, removeFrom } from "../../parts/linked-lists.js";
+import { NONE } from "../../parts/none.js";
+import { PLACES } from "../../upstream/board.js";
+import type { LinkColumns } from "./columns.js";
+
+export class IdleLists {
+	/** The first place of each list. */
+	readonly heads = new Int32Array(PLACES).fill(NONE);
+	readonly lengths = new Int32Array(PLACES);
+	/** Idle connections in all of these lists. */
+	idle = 0;
+	/** Idle connections that belong to a session, over all sessions: these are in their owners' lists. */
+	owned = 0;
+	/** Where the next connection is looked for that makes room for another. */
+	roomFrom = 0;
+	readonly #links: LinkColumns;
+
+	constructor(links: LinkColumns) {
+		this.#links = links;
+	}
+
+	/** It waits for whoever needs its address. */
+	add(address: number, place: number): void {
+		pushFront(this.#links, this.heads, address, place);
+		this.lengths[address] = at(this.lengths, address) + 1;
+		this.idle++;
+	}
+
+	/** It waits for the next request of the session that it belongs to. */
+	addOwned(session: number, place: number): void {
+		pushFront(this.#links, this.#links.owned, session, place);
+		this.owned++;
+	}
+
+	/** Takes a place out of the list that it is in. */
+	remove(place: number): void {
+		const links = this.#links;
+		const owner = at(links.owner, place);
+		if (owner !== NONE) {
+			removeFrom(links, links.owned, owner, place);
+			this.owned--;
+			return;
+		}
+		const address = at(links.address, place);
+		removeFrom(links, this.heads, address, place);
+		this.lengths[address] = at(this.lengths, address) - 1;
+		this.idle--;
+	}
+}

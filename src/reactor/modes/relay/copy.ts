@@ -1,0 +1,65 @@
+/**
+ * Bytes are received into scratch memory and sent at once; what the peer does not take waits in one chunk, and nothing more is
+ * read until it is gone.
+ */
+import { at } from "../../../parts/at.js";
+import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
+import { BULK, SECURED, URGENT } from "../../table/marks.js";
+import { type Next, STAY } from "../../table/next.js";
+import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
+import { discard, emptied, peek, receive } from "../../wire/transport.js";
+import type { RelayContext } from "./context.js";
+import { MORE, nothingReceived, passed, writeFailed } from "./direction.js";
+
+/** Reads in a row that fill the buffer: then the direction is bulk, and worth a pipe. */
+const BULK_READS = 4;
+
+export function moveByCopy(core: RelayContext, from: number, to: number): Next {
+	if (!mayKeep(core)) return moveByPeek(core, from, to);
+	const count = receive(core, from, IN_AT, CHUNK_BYTES);
+	if (count <= 0) return nothingReceived(core, from, to, count);
+	noteRead(core, from, count);
+	return passed(core, from, to, sendOrKeep(core, to, IN_AT, count));
+}
+
+/**
+ * No chunk is left to hold what the peer might not take. Then bytes stay in the kernel until they are
+ * sent: one call more, and nothing held.
+ */
+function moveByPeek(core: RelayContext, from: number, to: number): Next {
+	const count = peek(core, from, IN_AT, CHUNK_BYTES);
+	if (count <= 0) return nothingReceived(core, from, to, count);
+	const sent = send(core, to, IN_AT, count);
+	if (sent < 0) return writeFailed(core, to, from, -sent);
+	if (sent > 0) {
+		discard(core, from, sent);
+		moved(core, to, sent);
+	}
+	if (sent < count) {
+		block(core, to);
+		return STAY;
+	}
+	noteRead(core, from, count);
+	return MORE;
+}
+
+function noteRead(core: RelayContext, from: number, count: number): void {
+	const { flags, fullReads, peer } = core.table;
+	const mine = at(flags, from);
+	if (((mine | at(flags, at(peer, from))) & SECURED) !== 0 || (mine & URGENT) !== 0) {
+		// It cannot be spliced, however much it is. Through TLS a count does not tell whether that was all.
+		fullReads[from] = count === CHUNK_BYTES ? 1 : 0;
+		if ((mine & SECURED) !== 0 || count < CHUNK_BYTES) emptied(core, from);
+		return;
+	}
+	if (count === CHUNK_BYTES) {
+		const reads = at(fullReads, from) + 1;
+		if (reads >= BULK_READS) {
+			flags[from] = at(flags, from) | BULK;
+			fullReads[from] = 0;
+		} else fullReads[from] = reads;
+		return;
+	}
+	fullReads[from] = 0;
+	emptied(core, from);
+}

@@ -1,0 +1,54 @@
+/** Until when a relayed session may go on. Traffic does not touch the wheel: when that fires, what holds now is asked. */
+import { at } from "../../../parts/at.js";
+import { HALF_CLOSED_TIMEOUT, IDLE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../../records/reasons.js";
+import { LASTING } from "../../table/marks.js";
+import { end, type Next, STAY } from "../../table/next.js";
+import { lifetimeDeadline, lookAtBoth, stallDeadline, unlessQueued } from "../../wire/liveness.js";
+import { setLastingOptions } from "../../wire/socket-options.js";
+import type { RelayContext } from "./context.js";
+
+/**
+ * A session that has lived so long gets the socket options that only lasting ones need. Most sessions of a
+ * busy gateway end before, and six system calls are a fifth of what a short one costs.
+ */
+const LASTING_MS = 1_000;
+
+/** Relaying begins. */
+export function armRelay(core: RelayContext, session: number): void {
+	core.wheel.arm(session, Math.min(earliestDeadline(core, session), core.nowMs + LASTING_MS));
+}
+
+export function relayTimedOut(core: RelayContext, session: number): Next {
+	const { table } = core;
+	const link = at(table.peer, session);
+	if ((at(table.flags, link) & LASTING) === 0) {
+		table.flags[link] = at(table.flags, link) | LASTING;
+		setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(session));
+	}
+	const lookAgainMs = lookAtBoth(core, session);
+	const deadlineMs = earliestDeadline(core, session);
+	if (deadlineMs <= core.nowMs) return end(overdueReason(core, session));
+	core.wheel.arm(session, Math.min(deadlineMs, lookAgainMs));
+	return STAY;
+}
+
+function earliestDeadline(core: RelayContext, session: number): number {
+	return Math.min(
+		silenceDeadline(core, session),
+		stallDeadline(core, session),
+		lifetimeDeadline(core, session),
+	);
+}
+
+function overdueReason(core: RelayContext, session: number): number {
+	if (lifetimeDeadline(core, session) <= core.nowMs) return LIFETIME;
+	if (stallDeadline(core, session) <= core.nowMs) return STALL_TIMEOUT;
+	return at(core.table.firstEnd, session) !== 0 ? HALF_CLOSED_TIMEOUT : IDLE_TIMEOUT;
+}
+
+/** No byte in either direction; sooner when one direction has ended. */
+function silenceDeadline(core: RelayContext, session: number): number {
+	const { idleMs, halfClosedMs } = core.policyOf(session);
+	const silentMs = at(core.table.firstEnd, session) !== 0 ? halfClosedMs : idleMs;
+	return unlessQueued(core, session, at(core.table.activeMs, session) + silentMs);
+}

@@ -1,0 +1,97 @@
+/**
+ * What is the same for both ways to move bytes *from* a connection *to* its peer: what a read that brought nothing says, what
+ * becomes of bytes that were sent, and how the end of a stream is carried on.
+ *
+ * Results: MORE, or where the session goes: STAY when this direction is done for now.
+ */
+import { EAGAIN, EINTR } from "../../../kernel/constants.js";
+import { at } from "../../../parts/at.js";
+import { failed } from "../../end/failure.js";
+import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
+import { CLIENT_CLOSED, UPSTREAM_CLOSED } from "../../records/reasons.js";
+import { BLOCKED, ENDED, READABLE, SHUT } from "../../table/marks.js";
+import { end, type Next, STAY } from "../../table/next.js";
+import { EMPTIED, flushOutbox, leave, moved, send } from "../../wire/outbox.js";
+import { receive } from "../../wire/transport.js";
+import type { RelayContext } from "./context.js";
+
+/** Bytes were moved, and there may be more of them. */
+export const MORE = -1;
+
+/** Buffers that a direction may still fetch from a connection that is about to be closed. */
+const LAST_ROUNDS = 16;
+
+export const CLIENT_ENDED_FIRST = 1;
+export const UPSTREAM_ENDED_FIRST = 2;
+
+/** A read brought nothing: `result` is what it said. */
+export function nothingReceived(core: RelayContext, from: number, to: number, result: number): Next {
+	const { flags } = core.table;
+	if (result === 0) return ended(core, from, to);
+	// A splice that was interrupted; receiving and peeking try again themselves.
+	if (result === -EINTR) return MORE;
+	if (result !== -EAGAIN) return failed(core, from, -result);
+	flags[from] = at(flags, from) & ~READABLE;
+	return STAY;
+}
+
+/** What became of bytes for `to`. */
+export function passed(core: RelayContext, from: number, to: number, result: number): Next {
+	if (result < 0) return writeFailed(core, to, from, -result);
+	return result === EMPTIED ? MORE : STAY;
+}
+
+/** Sends what waits for `to`. When nothing is left, `from` may be read again, or its end is carried on. */
+export function flush(core: RelayContext, to: number, from: number): Next {
+	const result = flushOutbox(core, to);
+	if (result < 0) return writeFailed(core, to, from, -result);
+	if (result === EMPTIED && (at(core.table.flags, from) & ENDED) !== 0) return endDirection(core, to);
+	return STAY;
+}
+
+/** The end of a stream was read. */
+function ended(core: RelayContext, from: number, to: number): Next {
+	const { table, wheel } = core;
+	table.flags[from] = (at(table.flags, from) & ~READABLE) | ENDED;
+	const session = table.sessionOf(from);
+	// The end itself was heard just now: the other side has its whole time from here.
+	table.activeMs[session] = core.nowMs;
+	if (at(table.firstEnd, session) === 0)
+		table.firstEnd[session] = table.isClient(from) ? CLIENT_ENDED_FIRST : UPSTREAM_ENDED_FIRST;
+	const closesAtMs = core.nowMs + core.policyOf(session).halfClosedMs;
+	if (closesAtMs < at(table.deadlineMs, session)) wheel.arm(session, closesAtMs);
+	return (at(table.flags, to) & BLOCKED) === 0 ? endDirection(core, to) : STAY;
+}
+
+/** Everything from the peer has been sent to `to`: carry the end on, or end the session when both directions have ended. */
+function endDirection(core: RelayContext, to: number): Next {
+	const { table, kernel } = core;
+	const from = at(table.peer, to);
+	// Flushing comes back here when it has been said.
+	if (!leave(core, to)) return STAY;
+	if ((at(table.flags, to) & ENDED) !== 0 && (at(table.flags, from) & BLOCKED) === 0) {
+		const wasClient = at(table.firstEnd, table.sessionOf(to)) === CLIENT_ENDED_FIRST;
+		return end(wasClient ? CLIENT_CLOSED : UPSTREAM_CLOSED);
+	}
+	table.flags[to] = at(table.flags, to) | SHUT;
+	kernel.shutdownWrite(at(table.fd, to));
+	return STAY;
+}
+
+/**
+ * `to` takes nothing more, for good. What it said before (an early answer, then a reset, is common) still
+ * belongs to its peer.
+ */
+export function writeFailed(core: RelayContext, to: number, from: number, errno: number): Next {
+	const { table } = core;
+	if ((at(table.flags, from) & (BLOCKED | SHUT)) === 0) {
+		for (let round = 0; round < LAST_ROUNDS; round++) {
+			const count = receive(core, to, IN_AT, CHUNK_BYTES);
+			if (count <= 0) break;
+			const sent = send(core, from, IN_AT, count);
+			if (sent > 0) moved(core, from, sent);
+			if (sent < count) break;
+		}
+	}
+	return failed(core, to, errno);
+}

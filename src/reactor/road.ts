@@ -1,0 +1,291 @@
+/**
+ * A connection's life is a straight road, and this file is its map: the only one that knows all steps and modes, and what follows
+ * what. Steps and modes know nothing of each other: each returns where its session goes next.
+ *
+ *     accept ─► admit ─► sniff ─► route ─► dial ─► PROXY header ─► (secure) ─► relay
+ *                         ▲ │                                        │
+ *                         │ └► secure ─► inside: sniff, route, …     └► requests: read ─► route ─► dial or lend ─► exchange ─► read …
+ *                         └──────┘
+ *     from anywhere: refuse, answer ─► linger ─► close
+ */
+
+import { assert } from "../parts/assert.js";
+import { at } from "../parts/at.js";
+import { NONE } from "../parts/none.js";
+import type { AnswerStatus } from "../protocol/http/answers.js";
+import { admit } from "./admission/admit.js";
+import { close } from "./end/close.js";
+import { flushing, flushTimedOut, lingering, lingerTimedOut } from "./end/linger.js";
+import { linkTimedOut, pooled } from "./links/pool.js";
+import { answerAndEnd, answerRequest } from "./modes/http1/answer.js";
+import type { Http1Context } from "./modes/http1/context.js";
+import { cutRequest } from "./modes/http1/finish.js";
+import { exchangeNews, requestNews } from "./modes/http1/news.js";
+import { beginRequests, readRequest } from "./modes/http1/read-request.js";
+import { readResponse } from "./modes/http1/read-response.js";
+import { sendRequest } from "./modes/http1/send-request.js";
+import { exchangeTimedOut, requestTimedOut } from "./modes/http1/timeouts.js";
+import { relayTimedOut } from "./modes/relay/deadlines.js";
+import { beginRelay, relaying, relayQueued } from "./modes/relay/relay.js";
+import { scalarIndex } from "./records/counters.js";
+import { MEMORY_PRESSURE } from "./records/reasons.js";
+import { connecting, dialElsewhere, dialling, dialTimedOut, ready, redial } from "./steps/dial.js";
+import { passProxyHeaderOn, takeProxyHeader } from "./steps/proxy-header.js";
+import { refuseInItsWords } from "./steps/refuse.js";
+import { route } from "./steps/route.js";
+import {
+	beginHandshake,
+	handshake,
+	handshakeTimedOut,
+	secureClient,
+	secureUpstream,
+} from "./steps/secure.js";
+import { begin, sniff, sniffInside, sniffing, sniffTimedOut } from "./steps/sniff.js";
+import { EXCHANGES, HAD_REQUESTS } from "./table/marks.js";
+import {
+	ANSWER,
+	ARRIVED,
+	argumentOf,
+	CONNECTED,
+	causeOf,
+	DIAL_ON,
+	END,
+	end,
+	INSIDE,
+	LAST_ANSWER,
+	type Next,
+	READ_ANSWER,
+	READ_ON,
+	READ_REQUESTS,
+	READY,
+	REDIAL,
+	REFUSE,
+	RELAY_ON,
+	ROUTE,
+	reasonOf,
+	SECURE_CLIENT,
+	SECURE_UPSTREAM,
+	SEND_REQUEST,
+	SNIFF_ON,
+	STAY,
+	statusOf,
+	to,
+	whereOf,
+} from "./table/next.js";
+import {
+	CONNECTING,
+	DIAL,
+	EXCHANGE,
+	FLUSH,
+	FREE,
+	LINGER,
+	POOLED,
+	RELAY,
+	REQUEST,
+	SECURE,
+	SNIFF,
+} from "./table/states.js";
+import { watch } from "./wire/interest.js";
+import { WANTED } from "./wire/secures.js";
+
+/** What the road knows of a reactor: all that its steps and modes do. */
+export type RoadContext = Http1Context;
+
+/**
+ * Steps that follow each other without news in between, at most. The longest way goes over every address of an upstream that
+ * fails at once, and from record to record of TLS; the turn's bytes end that long before.
+ */
+const HOPS_MAX = 10_000;
+
+/** Sends a session on until it stays somewhere, or is over. */
+export function go(core: RoadContext, session: number, next: Next): void {
+	for (let hops = 0; next !== STAY; hops++) {
+		assert(hops < HOPS_MAX, "a session comes to rest");
+		next = follow(core, session, next);
+	}
+}
+
+/** What follows. */
+function follow(core: RoadContext, session: number, next: Next): Next {
+	switch (whereOf(next)) {
+		case READ_ANSWER:
+			return readResponse(core, session);
+		case SEND_REQUEST:
+			return sendRequest(core, session, argumentOf(next));
+		case DIAL_ON:
+			return dialElsewhere(core, session, argumentOf(next));
+		case READ_ON:
+			return readRequest(core, session);
+		case RELAY_ON:
+			return beginRelay(core, session, argumentOf(next));
+		case CONNECTED:
+			return connected(core, session, argumentOf(next));
+		case READY:
+			return ready(core, session, argumentOf(next));
+		case ROUTE:
+			return route(core, session, argumentOf(next));
+		case ARRIVED:
+			return arrived(core, session);
+		case SNIFF_ON:
+			return sniff(core, session);
+		case READ_REQUESTS:
+			takeProxyHeader(core, session);
+			return beginRequests(core, session, argumentOf(next));
+		case SECURE_CLIENT:
+			takeProxyHeader(core, session);
+			return secureClient(core, session);
+		case INSIDE:
+			return sniffInside(core, session);
+		case SECURE_UPSTREAM:
+			return secureUpstream(core, session);
+		case REDIAL:
+			return redial(core, session, argumentOf(next));
+		case REFUSE:
+			return refuseInItsWords(core, session, reasonOf(next));
+		case ANSWER:
+			return answerRequest(core, session, statusOf(next) as AnswerStatus, reasonOf(next), causeOf(next));
+		case LAST_ANSWER:
+			return answerAndEnd(core, session, statusOf(next) as AnswerStatus, reasonOf(next), causeOf(next));
+		case END:
+			over(core, session, reasonOf(next), causeOf(next));
+			return STAY;
+		default:
+			throw new Error(`a session was sent to where there is nothing: ${next}`);
+	}
+}
+
+/** The one place where a session ends. */
+function over(core: RoadContext, session: number, reason: number, cause: number): void {
+	const hadRequests = (at(core.table.flags, session) & HAD_REQUESTS) !== 0;
+	close(core, session, reason, hadRequests && cutRequest(core, session, reason, cause));
+}
+
+/** A connection has been accepted: may it stay, and does a route look at its bytes? */
+function arrived(core: RoadContext, session: number): Next {
+	const listener = core.listenerOf(session);
+	const turnedAway = admit(core, listener, session);
+	if (turnedAway !== STAY) return turnedAway;
+	if (watch(core, session) < 0) return end(MEMORY_PRESSURE);
+	return begin(core, listener, session);
+}
+
+/** Its upstream connection is there. In the open, whatever follows, comes the PROXY header; requests bring theirs in a field. */
+function connected(core: RoadContext, session: number, events: number): Next {
+	const { table, secures } = core;
+	if ((at(table.flags, session) & EXCHANGES) === 0) {
+		const next = passProxyHeaderOn(core, session);
+		if (next !== STAY) return next;
+	}
+	return at(secures.phase, at(table.peer, session)) === WANTED ? SECURE_UPSTREAM : to(READY, events);
+}
+
+/** News of a connection. */
+export function heard(core: RoadContext, slot: number, events: number): void {
+	const { table } = core;
+	const state = at(table.state, slot);
+	// Its session, while it has one: by the end of the step it may be another's.
+	const session = table.sessionOf(slot);
+	const next =
+		state === RELAY ? relaying(core, slot, events) : heardElsewhere(core, slot, session, state, events);
+	if (next !== STAY) go(core, session, next);
+}
+
+function heardElsewhere(
+	core: RoadContext,
+	slot: number,
+	session: number,
+	state: number,
+	events: number,
+): Next {
+	switch (state) {
+		case EXCHANGE:
+			return exchangeNews(core, slot, events);
+		case REQUEST:
+			return requestNews(core, session, events);
+		case CONNECTING:
+			return connecting(core, slot, events);
+		case SNIFF:
+			return sniffing(core, session, events);
+		case SECURE:
+			return handshake(core, slot, events);
+		case DIAL:
+			return dialling(core, session, events);
+		case LINGER:
+			return lingering(core, session);
+		case FLUSH:
+			return flushing(core, session, events);
+		case POOLED:
+			pooled(core, slot);
+			return STAY;
+		case FREE:
+			core.counters.add(STALE_EVENTS, 1);
+			return STAY;
+		default:
+			throw new Error(`row ${slot} is in no known state: ${state}`);
+	}
+}
+
+/** A connection that waited in the queue has its turn. */
+export function hadTurn(core: RoadContext, slot: number): void {
+	const { table } = core;
+	const session = table.sessionOf(slot);
+	const next = goOn(core, slot, session, at(table.state, slot));
+	if (next !== STAY) go(core, session, next);
+}
+
+function goOn(core: RoadContext, slot: number, session: number, state: number): Next {
+	switch (state) {
+		case RELAY:
+			return relayQueued(core, slot);
+		case EXCHANGE:
+			return exchangeNews(core, slot, 0);
+		case REQUEST:
+			return readRequest(core, session);
+		case LINGER:
+			return lingering(core, session);
+		case SNIFF:
+			return sniff(core, session);
+		case SECURE:
+			return beginHandshake(core, slot);
+		default:
+			return STAY;
+	}
+}
+
+/** A deadline passed. A session's lies on its client's row; pooled connections have their own. */
+export function timedOut(core: RoadContext, slot: number): void {
+	const { table } = core;
+	if (!table.isClient(slot)) {
+		linkTimedOut(core, slot);
+		return;
+	}
+	const session = table.sessionOf(slot);
+	assert(session !== NONE, "a deadline is a session's");
+	const next = overdue(core, session, at(table.state, session));
+	if (next !== STAY) go(core, session, next);
+}
+
+function overdue(core: RoadContext, session: number, state: number): Next {
+	switch (state) {
+		case SNIFF:
+			return sniffTimedOut(core, session);
+		case SECURE:
+			return handshakeTimedOut(core);
+		case DIAL:
+			return dialTimedOut(core, session);
+		case RELAY:
+			return relayTimedOut(core, session);
+		case LINGER:
+			return lingerTimedOut(core, session);
+		case FLUSH:
+			return flushTimedOut(core, session);
+		case REQUEST:
+			return requestTimedOut(core, session);
+		case EXCHANGE:
+			return exchangeTimedOut(core, session);
+		default:
+			throw new Error(`a deadline fired for row ${session}, which has no step that sets one`);
+	}
+}
+
+const STALE_EVENTS = scalarIndex("staleEvents");

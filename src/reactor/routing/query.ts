@@ -1,0 +1,71 @@
+/** How routes are asked: what is known of a session is put into the query that all sessions share. */
+import { at } from "../../parts/at.js";
+import { PROTOCOL_UNKNOWN } from "../../protocol/index.js";
+import type { RouteQuery } from "../../route/router.js";
+import type { ReactorListener } from "../admission/listener.js";
+import { isSecured } from "../wire/tls.js";
+import type { RoutingContext } from "./context.js";
+
+/** The route of a client that was sniffed, as its place in the plan; below 0: none. `protocol`: what it is taken for. */
+export function matchSniffed(
+	core: RoutingContext,
+	listener: ReactorListener,
+	session: number,
+	protocol: number,
+): number {
+	const isNamed = protocol !== PROTOCOL_UNKNOWN && listener.router.peeks && core.recognized.is(session);
+	return match(core, listener, session, protocol, isNamed ? core.recognition.nameLength : 0);
+}
+
+/** The same for a client that names nobody. */
+export function matchNameless(
+	core: RoutingContext,
+	listener: ReactorListener,
+	session: number,
+	protocol: number,
+): number {
+	return match(core, listener, session, protocol, 0);
+}
+
+function match(
+	core: RoutingContext,
+	listener: ReactorListener,
+	session: number,
+	protocol: number,
+	nameLength: number,
+): number {
+	askSniffed(core, session, protocol, nameLength);
+	return listener.router.match(core.query);
+}
+
+/** Puts into the query what is known of a client that was sniffed. */
+export function askSniffed(
+	core: RoutingContext,
+	session: number,
+	protocol: number,
+	nameLength: number,
+): void {
+	const { query, table } = core;
+	query.protocol = protocol;
+	query.nameLength = nameLength;
+	query.name = core.recognition.name;
+	query.family = at(table.family, session);
+	query.sourceOffset = session * 16;
+	query.pathEnd = query.pathStart;
+	query.isWebSocket = false;
+	describe(core, session, query);
+}
+
+/** What routes may ask about a connection's TLS. */
+export function describe(core: RoutingContext, session: number, query: RouteQuery): void {
+	const { secures } = core;
+	query.secured = isSecured(core, session);
+	if (!query.secured) return;
+	query.serverName = secures.nameBytes(session);
+	query.serverNameStart = secures.nameOffset(session);
+	query.serverNameLength = at(secures.nameLength, session);
+	const entry = core.certificates.entry(at(secures.entry, session));
+	query.alpn = entry.protocols[at(secures.alpn, session) - 1] ?? NO_PROTOCOL;
+}
+
+const NO_PROTOCOL = new Uint8Array(0);

@@ -1,0 +1,42 @@
+/** Where does a connection go whose protocol, and name if it has one, is known? */
+import { at } from "../../parts/at.js";
+import { PROTOCOL_TLS } from "../../protocol/index.js";
+import {
+	BAD_REQUEST,
+	INTERNAL,
+	LOOP,
+	NO_CERTIFICATE,
+	NO_ROUTE,
+	REJECTED,
+	UPSTREAM_DOWN,
+} from "../records/reasons.js";
+import type { RoutingContext } from "../routing/context.js";
+import { matchSniffed } from "../routing/query.js";
+import { OURS } from "../table/marks.js";
+import { DIAL_ON, end, type Next, refuse, to } from "../table/next.js";
+import { lowerWater } from "../wire/socket-options.js";
+
+/** `protocol`: what it is taken for. */
+export function route(core: RoutingContext, session: number, protocol: number): Next {
+	const { table } = core;
+	const listener = core.listenerOf(session);
+	table.recognizedMs[session] = core.nowMs;
+	const found = listener.plan.routes[matchSniffed(core, listener, session, protocol)];
+	if (found === undefined) return refuse(NO_ROUTE);
+	table.route[session] = found.slot;
+	core.counters.routed(found.slot);
+	if (found.upstream < 0) return refuse(REJECTED);
+	core.counters.handshakeTook(listener.plan.slot, core.nowMs - at(table.acceptedMs, session));
+	if (lowerWater(core, session) < 0) return end(INTERNAL);
+	table.upstream[session] = found.upstream;
+	if ((at(table.flags, session) & OURS) !== 0) return refuse(LOOP);
+	if (core.upstreams.get(found.upstream)?.plan.pool == null) return to(DIAL_ON, UPSTREAM_DOWN);
+	// Its upstream takes requests, and this is none.
+	if (protocol !== PROTOCOL_TLS) return refuse(BAD_REQUEST);
+	core.tlsFailures.set(session, NOT_TERMINATED);
+	return refuse(NO_CERTIFICATE);
+}
+
+/** Beside the name, for the log. */
+const NOT_TERMINATED =
+	"its route leads to an upstream of requests, and no certificate of the listener is for this name";

@@ -1,0 +1,33 @@
+/**
+ * Whose it is what lies in memory that all sessions share: what was recognised last, or the head that was read last. Whoever
+ * writes marks it, and whoever reads asks.
+ */
+import { at } from "../../parts/at.js";
+import { NONE } from "../../parts/none.js";
+import type { Table } from "./table.js";
+
+export class Tag {
+	readonly #table: Table;
+	#slot = NONE;
+	#generation = 0;
+
+	constructor(table: Table) {
+		this.#table = table;
+	}
+
+	/** It is this row's from now on. */
+	mark(slot: number): void {
+		this.#slot = slot;
+		this.#generation = at(this.#table.generation, slot);
+	}
+
+	/** It is nobody's. */
+	clear(): void {
+		this.#slot = NONE;
+	}
+
+	/** It is this row's, and of its present owner. */
+	is(slot: number): boolean {
+		return slot === this.#slot && at(this.#table.generation, slot) === this.#generation;
+	}
+}

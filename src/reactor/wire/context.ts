@@ -1,0 +1,13 @@
+/** What connections are spoken to with. */
+import type { TlsLibrary } from "../../kernel/openssl/tls.js";
+import type { MemoryContext } from "../memory/context.js";
+import type { Certificates } from "../plan/certificates.js";
+import type { Secures } from "./secures.js";
+
+export interface WireContext extends MemoryContext {
+	/** What is known of connections that speak TLS with us. */
+	readonly secures: Secures;
+	readonly certificates: Certificates;
+	/** The TLS library of this thread, opened when it is asked for: do not, for connections that have no use for it. */
+	readonly tls: TlsLibrary;
+}

@@ -1,0 +1,58 @@
+/** How a connection ends: what it holds is given back, its descriptor last. Whoever it was of has been told before. */
+
+import { assert } from "../../parts/assert.js";
+import { at } from "../../parts/at.js";
+import { NONE } from "../../parts/none.js";
+import { scalarIndex } from "../records/counters.js";
+import { AHEAD, BLOCKED, ENDING, SECURED } from "../table/marks.js";
+import { FREE } from "../table/states.js";
+import { dropAhead } from "./ahead.js";
+import type { WireContext } from "./context.js";
+import { freeSession } from "./tls.js";
+import { goodbye } from "./transport.js";
+
+/** Gives back all that a connection holds, and closes it; with a reset, what the kernel holds for it is dropped, too. */
+export function hangUp(core: WireContext, slot: number, reset: boolean): void {
+	const { table, kernel } = core;
+	assert(at(table.state, slot) !== FREE, "a connection is closed once");
+	core.wheel.cancel(slot);
+	core.queue.remove(slot);
+	const chunk = at(table.chunk, slot);
+	if (chunk !== NONE) {
+		core.budget.buffered(at(table.chunkStart, slot) - at(table.chunkEnd, slot));
+		core.chunks.give(chunk);
+	}
+	const pipe = at(table.pipe, slot);
+	if (pipe !== NONE) {
+		core.budget.buffered(-at(table.pipeBytes, slot));
+		core.pipes.discard(pipe);
+	}
+	const fd = at(table.fd, slot);
+	// What the peer has not been told by now, it is told as well as the socket's room allows.
+	if (!reset && (at(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);
+	endTransport(core, slot);
+	if (reset) kernel.reset(fd);
+	else kernel.close(fd);
+}
+
+/** Gives the library's session and what was read ahead back; the descriptor stays. */
+function endTransport(core: WireContext, slot: number): void {
+	const flags = at(core.table.flags, slot);
+	if ((flags & ENDING) !== 0) core.inboxes.failure[slot] = 0;
+	if ((flags & (SECURED | AHEAD)) === 0) return;
+	dropAhead(core, slot, core.inboxes.length(slot));
+	if ((flags & SECURED) !== 0) freeSession(core, slot);
+}
+
+/**
+ * The row is free, and counted as closed. There is no system call from here to there: the ledger looks from another
+ * thread, and a call may keep this one, on a busy machine, for as long as the ledger looks.
+ */
+export function releaseRow(core: WireContext, slot: number): void {
+	const { table, counters } = core;
+	counters.add(table.isClient(slot) ? DOWNSTREAM_CLOSED : UPSTREAM_CLOSED, 1);
+	table.release(slot);
+}
+
+const DOWNSTREAM_CLOSED = scalarIndex("downstreamClosed");
+const UPSTREAM_CLOSED = scalarIndex("upstreamClosed");

@@ -1,0 +1,132 @@
+/**
+ * Whether a connection is alive: who moved bytes, whose bytes are acknowledged, and until when a session may go on. Nothing here
+ * closes anything; deadlines ask, and decide.
+ */
+import { at } from "../../parts/at.js";
+import { fractionFor } from "../../parts/jitter.js";
+import { NONE } from "../../parts/none.js";
+import { LOOKED_AFTER, QUEUED } from "../table/marks.js";
+import type { WireContext } from "./context.js";
+import { sentBytes } from "./transport.js";
+
+/**
+ * How often a session of which one side takes no more is asked whether that side acknowledges anything: a reader
+ * that stops is closed so much later than `stall` at most. Where both still take, a quarter of `stall` is enough:
+ * what is under way to a peer that is gone fills its buffer, or is found then.
+ */
+const LOOK_MS = 250;
+
+/** Sessions that were opened together do not end together: each lives up to this part less. */
+const LIFETIME_JITTER = 0.1;
+
+/** Whoever moved bytes within this time is in the middle of something. */
+const BUSY_MS = 1_000;
+
+export function isBusy(core: WireContext, client: number): boolean {
+	return core.nowMs - at(core.table.activeMs, client) < BUSY_MS;
+}
+
+/** A session that was quiet moves bytes again: is their arrival acknowledged? */
+export function lookAfter(core: WireContext, client: number): void {
+	const { table, wheel } = core;
+	table.flags[client] = at(table.flags, client) | LOOKED_AFTER;
+	const looksAtMs = core.nowMs + lookEvery(core, client);
+	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+}
+
+export function lookEvery(core: WireContext, client: number): number {
+	const { blockedAtMs, peer } = core.table;
+	const everyMs = core.policyOf(client).stallMs / 4;
+	const link = at(peer, client);
+	const isBlocked = at(blockedAtMs, client) !== 0 || (link !== NONE && at(blockedAtMs, link) !== 0);
+	return isBlocked ? Math.min(LOOK_MS, everyMs) : everyMs;
+}
+
+/** When a session that is looked after is looked at next; Infinity for others. */
+export function nextLook(core: WireContext, client: number): number {
+	const isLookedAfter = (at(core.table.flags, client) & LOOKED_AFTER) !== 0;
+	return isLookedAfter ? core.nowMs + lookEvery(core, client) : Number.POSITIVE_INFINITY;
+}
+
+/** Looks at both sides. Returns when to look again: Infinity when nothing is under way, and nothing was. */
+export function lookAtBoth(core: WireContext, client: number): number {
+	const { table } = core;
+	const link = at(table.peer, client);
+	const clientWaits = look(core, client);
+	const upstreamWaits = link !== NONE && look(core, link);
+	const everyMs = lookEvery(core, client);
+	const wasActive = core.nowMs - at(table.activeMs, client) < everyMs;
+	if (clientWaits || upstreamWaits || wasActive) return core.nowMs + everyMs;
+	// Quiet: the next byte that is sent has it looked after again.
+	table.flags[client] = at(table.flags, client) & ~LOOKED_AFTER;
+	return Number.POSITIVE_INFINITY;
+}
+
+/**
+ * A side has stalled when its peer acknowledges nothing while bytes are under way. Writability does not tell: the
+ * kernel reports room only when a good part of a send buffer is free, for which a slow reader may need minutes,
+ * and until that buffer is full a peer that is gone takes everything. True while bytes wait.
+ */
+function look(core: WireContext, slot: number): boolean {
+	const { table, kernel } = core;
+	const undelivered = kernel.undelivered(at(table.fd, slot));
+	if (undelivered < 0) return false;
+	const isBlocked = at(table.blockedAtMs, slot) !== 0;
+	const acknowledged = acknowledgedOf(core, slot, undelivered);
+	if (undelivered === 0 && !isBlocked) table.unheardSinceMs[slot] = 0;
+	else if (acknowledged !== at(table.acknowledged, slot)) {
+		table.unheardSinceMs[slot] = core.nowMs;
+		if (isBlocked) {
+			table.blockedAtMs[slot] = core.nowMs;
+			table.activeMs[table.sessionOf(slot)] = core.nowMs;
+		}
+	} else if (at(table.unheardSinceMs, slot) === 0) table.unheardSinceMs[slot] = core.nowMs;
+	table.acknowledged[slot] = acknowledged;
+	return undelivered > 0 || isBlocked;
+}
+
+export function acknowledgedBy(core: WireContext, slot: number): number {
+	return acknowledgedOf(core, slot, core.kernel.undelivered(at(core.table.fd, slot)));
+}
+
+function acknowledgedOf(core: WireContext, slot: number, undelivered: number): number {
+	return (sentBytes(core, slot) - undelivered) | 0;
+}
+
+/** When a side that takes nothing has stalled: the earlier of the two. */
+export function stallDeadline(core: WireContext, client: number): number {
+	const { table } = core;
+	const { stallMs } = core.policyOf(client);
+	const link = at(table.peer, client);
+	const theirs = link === NONE ? Number.POSITIVE_INFINITY : waitsSince(core, link);
+	return Math.min(waitsSince(core, client), theirs) + stallMs;
+}
+
+/** Whoever waits for our turn is looked at again so soon. */
+const TURN_AGAIN_MS = 1_000;
+
+/**
+ * A deadline of who is silent or slow. It is not due while the connection waits for its turn with us: what it has sent
+ * lies unread, so nobody knows yet whether it was silent.
+ */
+export function unlessQueued(core: WireContext, client: number, deadlineMs: number): number {
+	const { flags, peer } = core.table;
+	const link = at(peer, client);
+	const both = at(flags, client) | (link === NONE ? 0 : at(flags, link));
+	return (both & QUEUED) === 0 ? deadlineMs : Math.max(deadlineMs, core.nowMs + TURN_AGAIN_MS);
+}
+
+/** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */
+export function waitsSince(core: WireContext, slot: number): number {
+	const { blockedAtMs, unheardSinceMs } = core.table;
+	const blocked = at(blockedAtMs, slot);
+	const unheard = at(unheardSinceMs, slot);
+	if (blocked !== 0) return blocked;
+	return unheard === 0 ? Number.POSITIVE_INFINITY : unheard;
+}
+
+export function lifetimeDeadline(core: WireContext, client: number): number {
+	const { lifetimeMs } = core.policyOf(client);
+	if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
+	return at(core.table.acceptedMs, client) + lifetimeMs * (1 - LIFETIME_JITTER * fractionFor(client));
+}
