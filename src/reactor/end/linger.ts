@@ -69,8 +69,8 @@ export function lingerThenEnd(core: EndContext, session: number, reason: number)
 
 function linger(core: EndContext, session: number, reason: number, hasMore: boolean): Next {
 	if (!leave(core, session)) return flushThenEnd(core, session, reason);
-	if (core.kernel.shutdownWrite(at(core.table.fd, session)) < 0) return end(reason);
 	wasTold(core, session, reason);
+	if (core.kernel.shutdownWrite(at(core.table.fd, session)) < 0) return end(reason);
 	core.wheel.arm(session, core.nowMs + LINGER_MS);
 	if (hasMore) core.queue.add(session);
 	return STAY;
