@@ -187,3 +187,15 @@ test("protocol, config and kernel know nothing of the rest", () => {
 		assert.equal(folderOf(to), folderOf(file), `${file} imports ${target}`);
 	}
 });
+
+test("every file and room that the map names is there", () => {
+	const map = readFileSync(join(root, "..", "docs/architecture.md"), "utf8");
+	const rooms = ["", "reactor", "reactor/modes/http1", "reactor/modes/relay"];
+	for (const [, name = ""] of map.matchAll(/`((?:\.\.\/|[a-z0-9-]+\/)*[a-z0-9-]+(?:\.ts|\/))`/g))
+		assert.ok(
+			["", "src", ...rooms.map((room) => join("src", room))].some((base) =>
+				existsSync(join(root, "..", base, name)),
+			),
+			`docs/architecture.md names ${name}`,
+		);
+});
