@@ -3,7 +3,14 @@ import { at } from "../../../parts/at.js";
 import { ENDING } from "../../table/marks.js";
 import { lifetimeDeadline, nextLook, stallDeadline, unlessQueued, waitsSince } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
-import { ANSWERED, AWAITS_CONTINUE, KEEPS_CLIENT, REQUEST_CUT, REQUEST_SENT } from "./columns.js";
+import {
+	ANSWERED,
+	AWAITS_CONTINUE,
+	HEAD_WRITTEN,
+	KEEPS_CLIENT,
+	REQUEST_CUT,
+	REQUEST_SENT,
+} from "./columns.js";
 import type { Http1Context } from "./context.js";
 
 /** A request body is measured over so long. */
@@ -56,7 +63,7 @@ export function exchangeDeadline(core: Http1Context, client: number): number {
 		answerDeadline(core, client),
 		silenceDeadline(core, client),
 		exchangeStall(core, client),
-		lastDeadline(core, client, !core.exchanges.has(client, KEEPS_CLIENT)),
+		lastDeadline(core, client, isLastAnswer(core, client)),
 	);
 }
 
@@ -80,6 +87,14 @@ export function exchangeStall(core: Http1Context, client: number): number {
 /** Nobody is cut in the middle of an answer: from its lifetime on that is the last, and has `stall` to come to its end. */
 function lastDeadline(core: Http1Context, client: number, isLast: boolean): number {
 	return lifetimeDeadline(core, client) + (isLast ? core.policyOf(client).stallMs : 0);
+}
+
+/**
+ * Its answer is the last, or may be as far as its lifetime goes: what was offered of its head stays as it was, for TLS may have
+ * encrypted it.
+ */
+export function isLastAnswer({ exchanges }: Http1Context, client: number): boolean {
+	return !exchanges.has(client, KEEPS_CLIENT) || exchanges.has(client, HEAD_WRITTEN);
 }
 
 /** While the request's body comes: when its rate is judged next. */

@@ -264,6 +264,7 @@ function answered(core: Http1Context, client: number, keeps: boolean): void {
 	if (kept > 0) discard(core, client, kept);
 	exchanges.headBytes[client] = 0;
 	exchanges.set(client, ANSWERED);
+	exchanges.clear(client, HEAD_WRITTEN);
 	exchanges.status[client] = responseHead.statusCode;
 	const tookMs = core.nowMs - at(exchanges.startedMs, client);
 	core.counters.upstreamAnswered(at(core.table.upstream, client), responseHead.statusCode, tookMs);

@@ -22,6 +22,7 @@ import {
 	exchangeDeadline,
 	exchangeStall,
 	hasEnded,
+	isLastAnswer,
 	renewBodyRate,
 	requestDeadline,
 } from "./deadlines.js";
@@ -61,7 +62,7 @@ export function exchangeTimedOut(core: Http1Context, session: number): Next {
 	if (exchangeStall(core, session) <= core.nowMs) return end(STALL_TIMEOUT);
 	if (lifetimeDeadline(core, session) > core.nowMs)
 		return end(hasEnded(core, session) ? HALF_CLOSED_TIMEOUT : IDLE_TIMEOUT);
-	if (!exchanges.has(session, KEEPS_CLIENT)) return end(LIFETIME);
+	if (isLastAnswer(core, session)) return end(LIFETIME);
 	exchanges.clear(session, KEEPS_CLIENT);
 	armExchange(core, session);
 	return STAY;
