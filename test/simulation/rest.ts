@@ -88,9 +88,9 @@ function checkWaiting(
 	const linkWaits = isBlocked(world, peer) && !exchanges.has(slot, REQUEST_CUT);
 	if (linkWaits && link.writable) violated(`row ${peer} waits for room that is there`);
 	const isSent = exchanges.has(slot, REQUEST_SENT | REQUEST_CUT);
-	// Trailers are taken when all of them are there.
+	// Trailers are taken when all of them are there; through TLS, in whole records.
 	const hasChunks = at(exchanges.request.phase, slot) === CHUNKS_OVER;
-	const isThere = client.urgentAt < 0 && client.incoming.arrived >= (client.asks?.current?.end ?? 0);
+	const isThere = client.urgentAt < 0 && client.taken + client.available >= (client.asks?.current?.end ?? 0);
 	const waitsForTrailers = hasChunks && !isThere;
 	const isUnused = unusedOf(world, client) > 0 && !waitsForTrailers;
 	if (!isSent && !linkWaits && (isUnused || client.finished))
