@@ -1,8 +1,6 @@
 /** The bench's end of its two helpers: the backend and the generator, each a process. */
-import { createInterface, type Interface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { type OwnedProcess, ownProcess } from "../../src/rig/processes.js";
-import type { Answer, CommandName, Commands } from "./commands.js";
+import { Helper } from "../../src/rig/helper.js";
+import type { Answer, Ask, CommandName, Commands } from "./commands.js";
 import type { DialogueName } from "./dialogues.js";
 
 export interface BackendPorts {
@@ -17,10 +15,9 @@ export interface BackendPorts {
 	readonly dialogues: Readonly<Record<DialogueName, number>>;
 }
 
-export async function startBackend(): Promise<BackendPorts> {
-	const helper = startHelper("backend.js");
-	// backend.ts writes exactly this type.
-	return JSON.parse(await helper.line()) as BackendPorts;
+/** It ends with this process. */
+export function startBackend(): Promise<BackendPorts> {
+	return new Helper<never, BackendPorts>(new URL("backend.js", import.meta.url)).next();
 }
 
 /** A generator that did not do what it was asked: the proxy under test lost, cut or misrouted something. */
@@ -29,41 +26,17 @@ export class LoadError extends Error {
 }
 
 export class Generator {
-	readonly #helper = startHelper("generator.js");
+	/** Loads have bounds of their own. */
+	readonly #helper = new Helper<Ask, Answer>(new URL("generator.js", import.meta.url), { answerMs: null });
 
 	/** One command at a time. Throws a LoadError when the load could not be completed. */
 	async ask<Name extends CommandName>(
 		name: Name,
 		ask: Commands[Name]["ask"],
 	): Promise<Commands[Name]["answer"]> {
-		this.#helper.send(JSON.stringify({ name, ...ask }));
-		const answer = JSON.parse(await this.#helper.line()) as Answer;
+		this.#helper.order({ name, ...ask } as Ask); // by name, as Commands has it
+		const answer = await this.#helper.next();
 		if ("error" in answer) throw new LoadError(answer.error);
 		return answer.answer as Commands[Name]["answer"]; // generator.ts answers each command with its type
 	}
-}
-
-interface Helper {
-	send(line: string): void;
-	line(): Promise<string>;
-}
-
-function startHelper(file: string): Helper {
-	const path = fileURLToPath(new URL(file, import.meta.url));
-	const owned: OwnedProcess = ownProcess(process.execPath, [path], { stdio: ["pipe", "pipe", "inherit"] });
-	const { stdin, stdout } = owned.child;
-	if (stdin === null || stdout === null) throw new Error("pipes were asked for");
-	const reader: Interface = createInterface({ input: stdout });
-	return {
-		send: (line) => {
-			stdin.write(`${line}\n`);
-		},
-		line: () =>
-			Promise.race([
-				new Promise<string>((resolve) => reader.once("line", resolve)),
-				owned.ended.then((how) => {
-					throw new Error(`bench/load/${file} ended: ${how}`);
-				}),
-			]),
-	};
 }

@@ -2,9 +2,10 @@
  * The load generator: a process of its own, so that its CPU is nobody's. It reads a command, does it
  * to the end and answers; in between it sleeps in a blocking read, and it ends with its parent.
  */
-import { readSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { LinuxKernel } from "../../src/kernel/linux.js";
 import { raiseDescriptorLimit } from "../../src/kernel/sockets.js";
+import { linesOf } from "../../src/rig/lines.js";
 import type { Answer, Ask } from "./commands.js";
 import { closeConnections, openConnections } from "./connections.js";
 import { runDialogues } from "./dialogue.js";
@@ -22,7 +23,7 @@ const tls = new TlsClient(kernel);
 let held: Int32Array = new Int32Array(0);
 
 raiseDescriptorLimit();
-for (const line of lines(0)) {
+for (const line of linesOf(0)) {
 	// The lines come from bench/load/driver.ts, which builds them from the same type.
 	writeSync(1, `${JSON.stringify(answerTo(JSON.parse(line) as Ask))}\n`);
 }
@@ -88,17 +89,4 @@ function release(): void {
 	closeConnections(kernel, held);
 	held = new Int32Array(0);
 	tls.close();
-}
-
-/** Lines of a descriptor, read blocking; ends at the end of the file. */
-function* lines(fd: number): Generator<string> {
-	const buffer = Buffer.alloc(64 * 1024);
-	let pending = "";
-	for (;;) {
-		const count = readSync(fd, buffer);
-		if (count === 0) return;
-		const parts = (pending + buffer.toString("utf8", 0, count)).split("\n");
-		pending = parts.pop() ?? "";
-		yield* parts;
-	}
 }

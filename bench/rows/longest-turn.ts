@@ -6,12 +6,12 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { ownProcess, temporaryDirectory } from "../../src/rig/processes.js";
+import { Helper } from "../../src/rig/helper.js";
+import { temporaryDirectory } from "../../src/rig/processes.js";
 import type { Bench, Row } from "../bench.js";
 import { Figure } from "../figure.js";
+import type { TurnsNews, TurnsOrder } from "../turns/gateway.js";
 
 const SESSIONS = 9_000;
 const ROUTES = 50_000;
@@ -72,20 +72,12 @@ async function measure(dist: string, sessions: number): Promise<Turns> {
 		writeFileSync(file, configOf(port, revision));
 		return file;
 	};
-	const program = fileURLToPath(new URL("../turns/gateway.js", import.meta.url));
-	const owned = ownProcess(process.execPath, [program, dist, config(0)], {
-		stdio: ["pipe", "pipe", "ignore"],
+	const gateway = new Helper<TurnsOrder, TurnsNews>(new URL("../turns/gateway.js", import.meta.url), {
+		args: [dist, config(0)],
+		stderr: "ignore",
+		answerMs: null,
 	});
-	const { stdin, stdout } = owned.child;
-	if (stdin === null || stdout === null) throw new Error("pipes were asked for");
-	const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
-	const said = async (): Promise<string> => {
-		const { done, value } = await lines.next();
-		if (done === true) throw new Error(`bench/turns/gateway.js ended: ${await owned.ended}`);
-		return value;
-	};
-	// What turns/gateway.ts says first.
-	const { listen, admin } = JSON.parse(await said()) as { listen: number; admin: number };
+	const { listen, admin } = await gateway.answer((news) => news.news === "ready");
 	const clients: Socket[] = [];
 	try {
 		for (let open = 0; open < sessions - STUCK; open += AT_ONCE)
@@ -97,22 +89,20 @@ async function measure(dist: string, sessions: number): Promise<Turns> {
 		// They fill the kernel's buffers, and are closed for that, some at a time.
 		await openSome(listen, clients, POUR, STUCK);
 		await sleep(5_000);
-		const reload = config(1);
-		stdin.write(`${reload}\n`);
-		await said();
+		gateway.order({ do: "reload", file: config(1) });
+		await gateway.answer((news) => news.news === "reloaded");
 		const turns = await readTurns(admin);
 		// The longest of a drain counts as well, as far as it is there to be asked.
-		stdin.write("drain\n");
+		gateway.order({ do: "drain" });
 		let last = turns;
 		for (let asks = 0; asks < 10; asks++) last = await readTurns(admin).catch(() => last);
 		for (const client of clients) client.destroy();
-		await said();
+		await gateway.answer((news) => news.news === "drained");
 		return last;
 	} finally {
 		for (const client of clients) client.destroy();
 		upstream.close();
-		owned.child.kill("SIGKILL");
-		await owned.ended;
+		await gateway.stop();
 	}
 }
 

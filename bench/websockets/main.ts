@@ -2,12 +2,11 @@
  * WebSocket users who stay: `npm run bench:websockets -- --users 50 --seconds 600`. Prints a line per minute, and
  * ends with 0 when nobody was cut and the memory of the system under test has not grown.
  */
-import { createInterface, type Interface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { Helper } from "../../src/rig/helper.js";
 import { median } from "../../src/rig/percentile.js";
 import { cpuNs, readCpu, residentBytes } from "../../src/rig/proc.js";
-import { endAll, installCleanup, ownProcess } from "../../src/rig/processes.js";
+import { endAll, installCleanup } from "../../src/rig/processes.js";
 import { upstreamsOf } from "../bench.js";
 import { startBackend } from "../load/driver.js";
 import { describeMachine } from "../machine.js";
@@ -21,6 +20,9 @@ const DRIFT_BYTES_MAX = 2 * 1024 * 1024;
 /** Of the run: what is set up once has been set up by then. */
 const WARM_UP_SHARE = 0.1;
 const LINES_PER_RUN = 10;
+
+/** For Node 20; later ones have the client without the flag, and take it. */
+const FLAGS = ["--experimental-websocket", "--no-warnings"];
 
 interface Sample extends UsersReport {
 	readonly atSeconds: number;
@@ -51,8 +53,7 @@ async function main(): Promise<number> {
 	const system = SYSTEMS.find(({ id }) => id === values.system);
 	if (system === undefined || !system.readsRequests || system.version() === null)
 		throw new Error(`--system ${values.system}: not one that is here and reads requests`);
-	const server = start("server.js", []);
-	const httpTo = Number(await server.line());
+	const httpTo = await new Helper<never, number>(new URL("server.js", import.meta.url)).next();
 	const running = await launch(system, { ...upstreamsOf(await startBackend(), 0), httpTo });
 	// A line per minute; of shorter runs, ten lines.
 	const everyMs = Math.min(60_000, Math.ceil((seconds * 1000) / LINES_PER_RUN));
@@ -72,14 +73,18 @@ async function main(): Promise<number> {
 }
 
 async function watch(running: Running, args: readonly string[], seconds: number): Promise<Sample[]> {
-	const helper = start("users.js", args);
+	// users.ts writes exactly this type, once a minute at the latest.
+	const helper = new Helper<never, UsersReport>(new URL("users.js", import.meta.url), {
+		args,
+		flags: FLAGS,
+		answerMs: null,
+	});
 	const samples: Sample[] = [];
 	const startedMs = performance.now();
 	let cpu = readCpu(running.pids());
 	let atSeconds = 0;
 	while (atSeconds < seconds - 0.5) {
-		// users.ts writes exactly this type.
-		const report = JSON.parse(await helper.line()) as UsersReport;
+		const report = await helper.next();
 		const now = (performance.now() - startedMs) / 1000;
 		const after = readCpu(running.pids());
 		const cores = cpuNs(cpu, after) / 1e9 / (now - atSeconds);
@@ -131,24 +136,4 @@ function whole(option: string, text: string, max: number): number {
 	if (!Number.isInteger(value) || value < 1 || value > max)
 		throw new Error(`${option} ${text}: not a whole number from 1 to ${max}`);
 	return value;
-}
-
-function start(file: string, args: readonly string[]): { line(): Promise<string> } {
-	const path = fileURLToPath(new URL(file, import.meta.url));
-	// The flag is for Node 20; later ones have the client without it, and take the flag.
-	const flags = ["--experimental-websocket", "--no-warnings"];
-	const owned = ownProcess(process.execPath, [...flags, path, ...args], {
-		stdio: ["pipe", "pipe", "inherit"],
-	});
-	if (owned.child.stdout === null) throw new Error("pipes were asked for");
-	const reader: Interface = createInterface({ input: owned.child.stdout });
-	return {
-		line: () =>
-			Promise.race([
-				new Promise<string>((resolve) => reader.once("line", resolve)),
-				owned.ended.then((how) => {
-					throw new Error(`bench/websockets/${file} ended: ${how}`);
-				}),
-			]),
-	};
 }

@@ -1,7 +1,7 @@
 /** Who attacks, as the run sees it: something that starts, tells how it goes, and ends with a report. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { Helper } from "../rig/helper.js";
 import type { Attack, AttackReport, AttackStatus, Behaviour } from "./attack.js";
-import { Helper } from "./helper.js";
 import type { AttackNews, AttackOrder } from "./messages.js";
 import type { Link } from "./network-namespace.js";
 import type { Target } from "./target.js";
@@ -60,7 +60,7 @@ export class Attackers implements Assault {
 
 	constructor(attack: Attack, through: readonly string[] = []) {
 		this.#attack = attack;
-		this.#helper = new Helper("attacker.js", [], through);
+		this.#helper = new Helper(new URL("attacker.js", import.meta.url), { through });
 		let begun: () => void;
 		this.#begun = new Promise((resolve) => {
 			begun = resolve;

@@ -2,7 +2,7 @@
 import { setPriority } from "node:os";
 import { LinuxKernel } from "../kernel/linux.js";
 import { raiseDescriptorLimit } from "../kernel/sockets.js";
-import { Channel, ORDERS_SLOT } from "./channel.js";
+import { Channel, ORDERS_SLOT } from "../rig/channel.js";
 import { CROWD_ARENA_BYTES, Crowd } from "./crowd.js";
 import type { AttackNews, AttackOrder } from "./messages.js";
 

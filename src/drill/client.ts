@@ -14,9 +14,9 @@ import {
 } from "../kernel/constants.js";
 import { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
+import { Channel, ORDERS_SLOT } from "../rig/channel.js";
 import { startConnect } from "../rig/connect.js";
 import { PlainWire, TlsWire, type Wire } from "../rig/wire.js";
-import { Channel, ORDERS_SLOT } from "./channel.js";
 import { LATENESS } from "./lateness.js";
 import { parseIpv4 } from "./loopback.js";
 import {

@@ -1,5 +1,6 @@
 /** What the kernel's network tables say: /proc/net/tcp, sockstat, netstat. */
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { linesOf } from "../rig/lines.js";
 
 /** Columns of /proc/net/tcp. */
 const LOCAL = 1;
@@ -102,8 +103,6 @@ export function ephemeralPorts(): { first: number; last: number } {
 	return { first, last };
 }
 
-const BLOCK_BYTES = 64 * 1024;
-
 /** The fields of each row, read piece by piece, so that whoever stops early does not pay for the rest. */
 function* rows(file: string): Generator<string[]> {
 	let fd: number;
@@ -113,17 +112,10 @@ function* rows(file: string): Generator<string[]> {
 		return; // no IPv6 here
 	}
 	try {
-		const buffer = Buffer.alloc(BLOCK_BYTES);
-		let rest = "";
-		for (let first = true; ; ) {
-			const count = readSync(fd, buffer);
-			if (count === 0) return;
-			const lines = (rest + buffer.toString("latin1", 0, count)).split("\n");
-			rest = lines.pop() ?? "";
-			for (const line of lines) {
-				if (!first) yield line.trim().split(/\s+/);
-				first = false;
-			}
+		let isHead = true;
+		for (const line of linesOf(fd)) {
+			if (!isHead) yield line.trim().split(/\s+/);
+			isHead = false;
 		}
 	} finally {
 		closeSync(fd);

@@ -2,10 +2,10 @@
 import { writeFileSync } from "node:fs";
 import { print } from "../kernel/print.js";
 import { raiseDescriptorLimit } from "../kernel/sockets.js";
+import { Helper } from "../rig/helper.js";
 import { endAll, installCleanup } from "../rig/processes.js";
 import { toSvg } from "./chart.js";
 import { DRILLS } from "./drills/index.js";
-import { Helper } from "./helper.js";
 import { ephemeralPorts, listenQueue } from "./kernel-tables.js";
 import { type MemoryGroup, makeMemoryGroup } from "./memory-group.js";
 import type { UpstreamOrder } from "./messages.js";
@@ -118,7 +118,7 @@ function guarded(start: Start, guard: UpstreamHelper): Start {
 }
 
 async function startUpstream(): Promise<{ helper: UpstreamHelper; ports: UpstreamPorts }> {
-	const helper: UpstreamHelper = new Helper("upstream.js");
+	const helper: UpstreamHelper = new Helper(new URL("upstream.js", import.meta.url));
 	return { helper, ports: await helper.answer((news): news is UpstreamPorts => news.any > 0) };
 }
 

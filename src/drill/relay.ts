@@ -9,9 +9,9 @@ import { EAGAIN, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } fr
 import { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
 import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
+import { Channel, ORDERS_SLOT } from "../rig/channel.js";
 import { tryConnect } from "../rig/connect.js";
 import { spread } from "../rig/percentile.js";
-import { Channel, ORDERS_SLOT } from "./channel.js";
 import { parseIpv4 } from "./loopback.js";
 import type { RelayNews, RelayOrder } from "./messages.js";
 

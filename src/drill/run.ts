@@ -8,10 +8,10 @@
  * The good client and the sampler run from the first phase to the last.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { Helper } from "../rig/helper.js";
 import { isAlive } from "../rig/proc.js";
 import type { Assault, AssaultReport, Scene } from "./assault.js";
 import type { AttackEnding, ListenerKind, Plan } from "./drill.js";
-import { Helper } from "./helper.js";
 import type { MemoryGroup, MemoryGroupFigures } from "./memory-group.js";
 import type { Attempt, ClientAsk, ClientNews, ClientOrder } from "./messages.js";
 import type { Link } from "./network-namespace.js";
@@ -109,7 +109,7 @@ export async function runDrill(target: Target, options: RunOptions): Promise<Rec
 	const reasonsBefore = first?.closedByReason ?? {};
 	const before = await takeSample(target, NOBODY);
 
-	const client = new Helper<ClientOrder, ClientNews>("client.js");
+	const client = new Helper<ClientOrder, ClientNews>(new URL("client.js", import.meta.url));
 	client.listen((news) => attempts.push(...news.attempts));
 	let assault: Assault | null = null;
 	let sampler: Sampler | null = null;

@@ -14,7 +14,7 @@ import {
 } from "../kernel/constants.js";
 import { LinuxKernel } from "../kernel/linux.js";
 import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
-import { Channel, ORDERS_SLOT } from "./channel.js";
+import { Channel, ORDERS_SLOT } from "../rig/channel.js";
 import type { UpstreamOrder } from "./messages.js";
 import {
 	ENDLESS_HEAD,

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Helper } from "../../rig/helper.js";
 import { type Assault, type AssaultReport, Attackers, type Scene } from "../assault.js";
 import type { Attack, AttackStatus } from "../attack.js";
 import type { Drill, Threshold } from "../drill.js";
-import { Helper } from "../helper.js";
 import type { RelayNews, RelayOrder } from "../messages.js";
 import type { Link } from "../network-namespace.js";
 import { monotonicMs } from "../sampler.js";
@@ -125,7 +125,9 @@ class VanishingAssault implements Assault {
 
 	static async prepare(scene: Scene): Promise<VanishingAssault> {
 		const { target, connections, link } = scene;
-		const relay = new Helper<RelayOrder, RelayNews>("relay.js", [target.address, String(target.port)]);
+		const relay = new Helper<RelayOrder, RelayNews>(new URL("../relay.js", import.meta.url), {
+			args: [target.address, String(target.port)],
+		});
 		const { port } = await relay.answer((news) => news.news === "listening");
 		const overLink =
 			typeof link === "string" || target.linkPort === null ? 0 : Math.ceil(connections * LINK_SHARE);

@@ -1,18 +1,19 @@
 /**
- * A helper's end of the pipes to its drill: orders come in as lines on standard input, which is watched beside
- * the sockets, and news goes out on standard output. When the drill is gone, so is the helper.
+ * A helper's end of the pipes to whoever started it: orders come in as lines on standard input, which is watched beside
+ * the sockets, and news goes out on standard output. When that process is gone, so is the helper.
  */
 import { readSync, writeSync } from "node:fs";
 import { EPOLLIN } from "../kernel/constants.js";
 import { ignoreInspectorSignal } from "../kernel/inspector-signal.js";
 import type { LinuxKernel } from "../kernel/linux.js";
+import { LineSplitter } from "./lines.js";
 
 /** The slot of standard input among the events. Sockets have slots from 0. */
 export const ORDERS_SLOT = -1;
 
 export class Channel<Order, News> {
 	readonly #buffer = Buffer.alloc(64 * 1024);
-	#rest = "";
+	readonly #lines = new LineSplitter();
 
 	constructor(kernel: LinuxKernel) {
 		ignoreInspectorSignal();
@@ -23,17 +24,15 @@ export class Channel<Order, News> {
 	take(): Order[] {
 		const count = readSync(0, this.#buffer);
 		if (count === 0) process.exit(0);
-		const lines = (this.#rest + this.#buffer.toString("utf8", 0, count)).split("\n");
-		this.#rest = lines.pop() ?? "";
 		// The other end builds them from the same type.
-		return lines.map((line) => JSON.parse(line) as Order);
+		return this.#lines.take(this.#buffer.subarray(0, count)).map((line) => JSON.parse(line) as Order);
 	}
 
 	tell(news: News): void {
 		try {
 			writeSync(1, `${JSON.stringify(news)}\n`);
 		} catch {
-			// The drill has gone; standard input says so as well.
+			// Whoever started us has gone; standard input says so as well.
 			process.exit(0);
 		}
 	}
