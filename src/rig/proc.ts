@@ -132,11 +132,20 @@ function statField(pid: number, field: number): number | null {
 /** Nanoseconds on a CPU, all threads. /proc/PID/schedstat alone would be the main thread's. */
 function schedstat(pid: number): number {
 	let sum = 0;
-	for (const task of readdirSync(`/proc/${pid}/task`)) {
+	for (const task of tasksOf(pid)) {
 		const text = readOrNull(`/proc/${pid}/task/${task}/schedstat`);
 		if (text !== null) sum += Number(text.split(" ")[0]);
 	}
 	return sum;
+}
+
+/** Its threads; none when it has ended, which it may do between two looks. */
+function tasksOf(pid: number): string[] {
+	try {
+		return readdirSync(`/proc/${pid}/task`);
+	} catch {
+		return [];
+	}
 }
 
 function readOrNull(path: string): string | null {
