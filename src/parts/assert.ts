@@ -3,6 +3,12 @@
  * ends the reactor, which is better than going on with state that nobody understands.
  */
 
+/**
+ * Checks that cost more than what they check (a walk through a list, a look at other rows) are made where this is on: in the
+ * simulation, and in tests.
+ */
+export const thorough = { isOn: false };
+
 /** `what`: what should have held, in words. */
 export function assert(holds: boolean, what: string): asserts holds {
 	if (!holds) throw new Error(`this must hold, and does not: ${what}`);

@@ -13,11 +13,14 @@
  * Ticks are doubles, not 32-bit integers: those end after two years of uptime.
  */
 
+import { assert } from "./assert.js";
 import { at } from "./at.js";
 import { NONE } from "./none.js";
 
 /** Precision: a deadline fires within one tick (plus one turn of the loop, if that is not full) after it has passed. */
 export const TICK_MS = 32;
+/** Beyond it there is no time: whoever has no deadline is not armed. */
+const DEADLINE_MAX_MS = 2 ** 52;
 const BUCKETS = 4096; // one turn = 131 s: a ten-minute deadline is passed over four times
 
 /** What the wheel keeps for each row; 0 in `deadlineMs` is a row that is not armed. */
@@ -50,6 +53,7 @@ export class Wheel {
 
 	/** Sets or replaces the deadline of a row. */
 	arm(slot: number, deadlineMs: number): void {
+		assert(deadlineMs < DEADLINE_MAX_MS, "a deadline is a time");
 		const { next, previous, deadlineMs: deadlines } = this.#table;
 		// The first tick that begins at or after the deadline, and never one already done.
 		const due = Math.max(Math.ceil(deadlineMs / TICK_MS), this.#doneTick + 1);

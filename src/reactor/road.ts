@@ -13,6 +13,7 @@ import { assert } from "../parts/assert.js";
 import { at } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
+import { HTTP_CAUSES } from "../protocol/http/causes.js";
 import { admit } from "./admission/admit.js";
 import { close } from "./end/close.js";
 import { flushing, flushTimedOut, lingering, lingerTimedOut } from "./end/linger.js";
@@ -28,7 +29,7 @@ import { exchangeTimedOut, requestTimedOut } from "./modes/http1/timeouts.js";
 import { relayTimedOut } from "./modes/relay/deadlines.js";
 import { beginRelay, relaying, relayQueued } from "./modes/relay/relay.js";
 import { scalarIndex } from "./records/counters.js";
-import { MEMORY_PRESSURE } from "./records/reasons.js";
+import { MEMORY_PRESSURE, REASONS } from "./records/reasons.js";
 import { connecting, dialElsewhere, dialling, dialTimedOut, ready, redial } from "./steps/dial.js";
 import { passProxyHeaderOn, takeProxyHeader } from "./steps/proxy-header.js";
 import { refuseInItsWords } from "./steps/refuse.js";
@@ -46,6 +47,7 @@ import {
 	ANSWER,
 	ARRIVED,
 	argumentOf,
+	CAUSES_MAX,
 	CONNECTED,
 	causeOf,
 	DIAL_ON,
@@ -58,6 +60,7 @@ import {
 	READ_ON,
 	READ_REQUESTS,
 	READY,
+	REASONS_MAX,
 	REDIAL,
 	REFUSE,
 	RELAY_ON,
@@ -97,8 +100,14 @@ export type RoadContext = Http1Context;
  */
 const HOPS_MAX = 10_000;
 
+assert(
+	REASONS.length <= REASONS_MAX && HTTP_CAUSES.length <= CAUSES_MAX,
+	"every reason and cause fits into Next",
+);
+
 /** Sends a session on until it stays somewhere, or is over. */
 export function go(core: RoadContext, session: number, next: Next): void {
+	assert(session !== NONE, "what goes on is a session");
 	for (let hops = 0; next !== STAY; hops++) {
 		assert(hops < HOPS_MAX, "a session comes to rest");
 		next = follow(core, session, next);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { at } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import * as marks from "../../src/reactor/table/marks.js";
+import { QUEUED } from "../../src/reactor/table/marks.js";
 import * as states from "../../src/reactor/table/states.js";
 import { FREE, SNIFF } from "../../src/reactor/table/states.js";
 import { ROW_BYTES_MAX, type Table, tableOf } from "../../src/reactor/table/table.js";
@@ -81,6 +83,30 @@ test("a row released twice is a fault that shows at once", () => {
 	assert.equal(table.clients, 0);
 });
 
+test("what a row still holds when it is released is a fault that shows at once", () => {
+	const holds: [string, (table: Table, slot: number) => void][] = [
+		[
+			"deadline",
+			(table, slot) => {
+				table.deadlineMs[slot] = 64;
+			},
+		],
+		[
+			"turn",
+			(table, slot) => {
+				table.flags[slot] = QUEUED;
+			},
+		],
+	];
+	for (const [what, hold] of holds) {
+		const table = tableOf(1);
+		const slot = table.takeClient();
+		table.state[slot] = SNIFF;
+		hold(table, slot);
+		assert.throws(() => table.release(slot), new RegExp(what));
+	}
+});
+
 test("each owner of a slot has a generation of its own", () => {
 	const table = tableOf(1);
 	const seen = new Set<number>();
@@ -121,6 +147,9 @@ test("a new owner finds nothing of the one before", () => {
 	const before = [read(client), read(link)];
 	for (const slot of [client, link]) {
 		dirty(slot);
+		// What must have been given back before.
+		table.deadlineMs[slot] = 0;
+		table.flags[slot] = at(table.flags, slot) & ~QUEUED;
 		table.release(slot);
 	}
 	assert.deepEqual([table.takeClient(), table.takeLink()], [client, link]);

@@ -2,6 +2,7 @@
  * One run: a reactor on a simulated kernel, everybody at the other ends, and the main thread. All of it follows
  * from the seed.
  */
+import { thorough } from "../../src/parts/assert.js";
 import { at } from "../../src/parts/at.js";
 import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { Reactor } from "../../src/reactor/reactor.js";
@@ -46,6 +47,9 @@ export interface RunOptions {
 	readonly turns: number;
 	readonly mutant?: Mutant;
 }
+
+// What is too expensive to be checked at every turn of a gateway is checked here.
+thorough.isOn = true;
 
 export class World implements Surroundings {
 	readonly random: Random;

@@ -1,4 +1,5 @@
 /** Idle upstream connections, by address: lists of places, threaded through the link columns. */
+import { assert, thorough } from "../../parts/assert.js";
 import { at } from "../../parts/at.js";
 import { pushFront, removeFrom } from "../../parts/linked-lists.js";
 import { NONE } from "../../parts/none.js";
@@ -23,6 +24,7 @@ export class IdleLists {
 
 	/** It waits for whoever needs its address. */
 	add(address: number, place: number): void {
+		this.#check(place);
 		pushFront(this.#links, this.heads, address, place);
 		this.lengths[address] = at(this.lengths, address) + 1;
 		this.idle++;
@@ -30,6 +32,7 @@ export class IdleLists {
 
 	/** It waits for the next request of the session that it belongs to. */
 	addOwned(session: number, place: number): void {
+		this.#check(place);
 		pushFront(this.#links, this.#links.owned, session, place);
 		this.owned++;
 	}
@@ -47,5 +50,14 @@ export class IdleLists {
 		removeFrom(links, this.heads, address, place);
 		this.lengths[address] = at(this.lengths, address) - 1;
 		this.idle--;
+		assert(this.idle >= 0 && at(this.lengths, address) >= 0, "no more are taken out than were put in");
+	}
+
+	/** It is in no list yet. */
+	#check(place: number): void {
+		if (!thorough.isOn) return;
+		for (const head of this.heads)
+			for (let other = head; other !== NONE; other = at(this.#links.next, other))
+				assert(other !== place, "a connection waits in one list");
 	}
 }

@@ -1,4 +1,5 @@
 /** How much a reactor may hold, and how much it may move before others have their turn. */
+import { assert } from "../../parts/assert.js";
 import { type Counters, scalarIndex } from "../records/counters.js";
 
 /**
@@ -29,6 +30,7 @@ export class Budget {
 	/** Bytes in chunks and pipes changed. */
 	buffered(delta: number): void {
 		this.#now += delta;
+		assert(this.#now >= 0, "no more bytes are given back than were taken");
 		this.#counters.set(BUFFERED_BYTES, this.#now);
 	}
 

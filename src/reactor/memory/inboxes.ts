@@ -3,6 +3,7 @@
  * answer is taken whole before it is known to be whole. Each connection has one chunk for them at most, and whoever
  * reads gets these first.
  */
+import { assert } from "../../parts/assert.js";
 import { at } from "../../parts/at.js";
 import { CONNECTION, Columns } from "../../parts/columns.js";
 
@@ -27,6 +28,7 @@ export class Inboxes extends Columns {
 	}
 
 	open(slot: number, chunk: number, sinceMs: number): void {
+		assert(!this.has(slot), "a connection has one inbox");
 		this.chunk[slot] = chunk + 1;
 		this.sinceMs[slot] = sinceMs;
 		this.start[slot] = 0;

@@ -3,6 +3,7 @@
  * empty. A pipe is two descriptors, so an idle session must not hold one.
  */
 import type { Kernel } from "../../kernel/kernel.js";
+import { assert } from "../../parts/assert.js";
 import { at } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 
@@ -72,6 +73,7 @@ export class Pipes {
 
 	/** Takes back an empty pipe. */
 	giveBack(pipe: number): void {
+		assert(at(this.#readEnds, pipe) !== NONE && this.lent > 0, "a pipe that is given back was lent");
 		this.lent--;
 		if (this.#idleCount < IDLE_MAX) this.#idle[this.#idleCount++] = pipe;
 		else this.#close(pipe);
@@ -79,6 +81,7 @@ export class Pipes {
 
 	/** Takes back a pipe that still holds bytes of a session that ended: nobody may ever read them. */
 	discard(pipe: number): void {
+		assert(at(this.#readEnds, pipe) !== NONE && this.lent > 0, "a pipe that is discarded was lent");
 		this.lent--;
 		this.#close(pipe);
 	}

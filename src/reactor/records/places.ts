@@ -2,6 +2,7 @@
  * Places of sessions, counted over all reactors in shared memory: a reactor takes one before it accepts, because the others
  * are doing the same; and when a listener was paused because none was left, one that comes free wakes it.
  */
+import { assert } from "../../parts/assert.js";
 import { LISTENER_SLOTS } from "./counters.js";
 
 // Cells of the shared counts.
@@ -35,8 +36,11 @@ export class Places {
 
 	/** Gives both back. */
 	leave(listener: number): void {
-		Atomics.sub(this.live, LIVE_LISTENERS + listener, 1);
-		Atomics.sub(this.live, LIVE_SESSIONS, 1);
+		const before = Atomics.sub(this.live, LIVE_LISTENERS + listener, 1);
+		assert(
+			before > 0 && Atomics.sub(this.live, LIVE_SESSIONS, 1) > 0,
+			"a place that is given back was taken",
+		);
 	}
 
 	/** Sessions that a listener has, over all reactors. */

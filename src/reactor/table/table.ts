@@ -8,9 +8,11 @@
  * A row's memory is touched when it is first used, and low slots are used first, so an idle gateway
  * sized for a million sessions costs what its busiest moment needed.
  */
+import { assert } from "../../parts/assert.js";
 import { at } from "../../parts/at.js";
 import { type Layout, place } from "../../parts/columns.js";
 import { NONE } from "../../parts/none.js";
+import { QUEUED } from "./marks.js";
 import { Sessions } from "./sessions.js";
 import { FREE } from "./states.js";
 
@@ -83,6 +85,8 @@ export class Table extends Sessions {
 	/** Gives a row back. Its generation moves on, so what is still under way for it is stale. */
 	release(slot: number): void {
 		if (at(this.state, slot) === FREE) throw new Error(`row ${slot} released twice`);
+		assert(at(this.deadlineMs, slot) === 0, "a row that is released has no deadline");
+		assert((at(this.flags, slot) & QUEUED) === 0, "a row that is released waits for no turn");
 		this.state[slot] = FREE;
 		this.generation[slot] = (at(this.generation, slot) + 1) | 0;
 		this.fd[slot] = NONE;
@@ -108,6 +112,7 @@ export class Table extends Sessions {
 
 	/** An upstream connection is a session's from now on. */
 	join(session: number, link: number): void {
+		assert(at(this.peer, session) === NONE && at(this.session, link) === NONE, "each is free for the other");
 		this.peer[session] = link;
 		this.peer[link] = session;
 		this.session[link] = session;
@@ -115,6 +120,7 @@ export class Table extends Sessions {
 
 	/** It is nobody's any more. */
 	part(session: number, link: number): void {
+		assert(at(this.peer, session) === link && at(this.peer, link) === session, "they belong to each other");
 		this.peer[session] = NONE;
 		this.peer[link] = NONE;
 		this.session[link] = NONE;

@@ -25,6 +25,7 @@ export const WAITS = 1;
  * one. Returns EMPTIED, WAITS, or a negative errno.
  */
 export function sendOrKeep(core: WireContext, to: number, offset: number, length: number): number {
+	assert(length > 0 && !isBlocked(core, to), "there is something to send, and nothing waits before it");
 	const sent = send(core, to, offset, length);
 	if (sent < 0) return sent;
 	moved(core, to, sent);
