@@ -10,7 +10,7 @@ import { fstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import type { Server, Socket } from "node:net";
 import type { ControlKind, Count, Discrepancy, Kind, LedgerReport } from "../admin/view.js";
 import { isStreamSocket, peerPort } from "../kernel/sockets.js";
-import { at } from "../parts/at.js";
+import { f64, i32, u8, u16 } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
 import { formatAddress } from "../protocol/index.js";
 import type { Counters } from "../reactor/records/counters.js";
@@ -214,7 +214,7 @@ export class Ledger {
 		this.#descriptors = count;
 		for (const [reactor, { table }] of this.#options.books().entries()) {
 			for (let slot = 0; slot < 2 * table.sessions; slot++) {
-				if (at(table.state, slot) === FREE) continue;
+				if (u8(table.state, slot) === FREE) continue;
 				if (++sinceTurn % SLICE === 0) await turn();
 				this.#lookAtRow(reactor, table, slot, found);
 			}
@@ -253,7 +253,7 @@ export class Ledger {
 			const half = books.pipeEnds.length / 2;
 			return books.pipeEnds[owner.slot] === fd || books.pipeEnds[half + owner.slot] === fd;
 		}
-		return at(books.table.state, owner.slot) !== FREE && at(books.table.fd, owner.slot) === fd;
+		return u8(books.table.state, owner.slot) !== FREE && i32(books.table.fd, owner.slot) === fd;
 	}
 
 	#compareInode(owner: Owner, fd: number, stats: Stats, found: Map<string, Discrepancy>): void {
@@ -261,11 +261,11 @@ export class Ledger {
 		if (owner.kind === "pipe") return;
 		const table = this.#options.books()[owner.reactor]?.table;
 		if (table === undefined) return;
-		const generation = at(table.generation, owner.slot);
+		const generation = i32(table.generation, owner.slot);
 		if (this.#seen.knows(fd, owner.word, generation, stats.ino)) return;
 		// The row may have got the number after its inode was read. What is read now is this owner's if it still has it.
 		const inode = statsOf(fd)?.ino;
-		if (inode === undefined || !this.#owns(owner, fd) || at(table.generation, owner.slot) !== generation)
+		if (inode === undefined || !this.#owns(owner, fd) || i32(table.generation, owner.slot) !== generation)
 			return;
 		const first = this.#seen.first(fd, owner.word, generation, inode);
 		if (first === inode) return;
@@ -275,11 +275,11 @@ export class Ledger {
 
 	/** A row in use: is its descriptor there, and its own? */
 	#lookAtRow(reactor: number, table: Table, slot: number, found: Map<string, Discrepancy>): void {
-		const fd = at(table.fd, slot);
+		const fd = i32(table.fd, slot);
 		if (fd === NONE) return; // it is just being taken or released
 		const owner = this.#options.owners.of(fd);
 		const own = owner?.kind === "connection" && owner.reactor === reactor && owner.slot === slot;
-		const key = `${fd} ${reactor} ${slot} ${at(table.generation, slot)}`;
+		const key = `${fd} ${reactor} ${slot} ${i32(table.generation, slot)}`;
 		const row: Owner = {
 			reactor,
 			kind: "connection",
@@ -287,7 +287,7 @@ export class Ledger {
 			word: 0,
 			sinceSeconds: own
 				? owner.sinceSeconds
-				: Math.floor(at(table.acceptedMs, Math.max(0, table.sessionOf(slot))) / 1_000),
+				: Math.floor(f64(table.acceptedMs, Math.max(0, table.sessionOf(slot))) / 1_000),
 		};
 		if (statsOf(fd) === undefined) found.set(`gone ${key}`, this.#discrepancy("gone", fd, row, ""));
 		else if (!own && owner !== undefined)
@@ -368,13 +368,13 @@ export class Ledger {
 		const place = `${owner.kind === "pipe" ? "pipe" : "row"} ${owner.slot} of reactor ${owner.reactor}`;
 		const table = this.#options.books()[owner.reactor]?.table;
 		if (table === undefined || owner.kind === "pipe") return place;
-		const client = owner.slot < table.sessions ? owner.slot : at(table.peer, owner.slot);
+		const client = owner.slot < table.sessions ? owner.slot : i32(table.peer, owner.slot);
 		// A released row keeps its columns until it is taken again; then its client is somebody else.
-		const acceptedSeconds = client < 0 ? 0 : Math.floor(at(table.acceptedMs, client) / 1_000);
+		const acceptedSeconds = client < 0 ? 0 : Math.floor(f64(table.acceptedMs, client) / 1_000);
 		if (client < 0 || (owner.slot < table.sessions && acceptedSeconds !== owner.sinceSeconds)) return place;
 		if (this.#owns(owner, fd) || owner.slot < table.sessions) {
-			const address = formatAddress(table.source, client * 16, at(table.family, client));
-			return `${place}, client ${address} port ${at(table.sourcePort, client)}`;
+			const address = formatAddress(table.source, client * 16, u8(table.family, client));
+			return `${place}, client ${address} port ${u16(table.sourcePort, client)}`;
 		}
 		return place;
 	}
@@ -410,7 +410,7 @@ class Seen {
 
 	/** The inode that was there when this owner was seen with the descriptor first; `inode` if that is now. */
 	first(fd: number, owner: number, generation: number, inode: number): number {
-		if (this.#owners[fd] === owner + 1 && this.#generations[fd] === generation) return at(this.#inodes, fd);
+		if (this.#owners[fd] === owner + 1 && this.#generations[fd] === generation) return f64(this.#inodes, fd);
 		this.#owners[fd] = owner + 1;
 		this.#generations[fd] = generation;
 		this.#inodes[fd] = inode;
@@ -419,14 +419,14 @@ class Seen {
 
 	/** The inode that the last owner seen had. */
 	inodeOf(fd: number): number {
-		return at(this.#inodes, fd);
+		return f64(this.#inodes, fd);
 	}
 }
 
 /** Of one side: clients' rows begin at 0, upstreams' behind them. */
 function rowsInUse(table: Table, first: number): number {
 	let rows = 0;
-	for (let slot = first; slot < first + table.sessions; slot++) if (at(table.state, slot) !== FREE) rows++;
+	for (let slot = first; slot < first + table.sessions; slot++) if (u8(table.state, slot) !== FREE) rows++;
 	return rows;
 }
 
@@ -434,7 +434,7 @@ function rowsInUse(table: Table, first: number): number {
 function rowsThroughTls(table: Table): number {
 	let rows = 0;
 	for (let slot = 0; slot < 2 * table.sessions; slot++)
-		if (at(table.state, slot) !== FREE && (at(table.flags, slot) & SECURED) !== 0) rows++;
+		if (u8(table.state, slot) !== FREE && (i32(table.flags, slot) & SECURED) !== 0) rows++;
 	return rows;
 }
 

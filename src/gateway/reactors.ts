@@ -8,7 +8,7 @@ import {
 	stopListening,
 	wake,
 } from "../kernel/sockets.js";
-import { at } from "../parts/at.js";
+import { i32, u8 } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
 import { Loops } from "../reactor/links/loops.js";
 import { pipeEndsBytes } from "../reactor/memory/pipes.js";
@@ -263,8 +263,8 @@ export class Reactors {
 		if (books === undefined) return;
 		const { table, pipeEnds } = books;
 		for (let slot = 0; slot < 2 * table.sessions; slot++) {
-			const fd = at(table.fd, slot);
-			if (at(table.state, slot) === FREE || fd < 0) continue;
+			const fd = i32(table.fd, slot);
+			if (u8(table.state, slot) === FREE || fd < 0) continue;
 			resetDescriptor(fd);
 			table.state[slot] = FREE;
 		}

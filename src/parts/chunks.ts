@@ -3,7 +3,7 @@
  * lent and given back. Their number bounds what the reactor can hold.
  */
 
-import { at } from "./at.js";
+import { i32 } from "./at.js";
 import { NONE } from "./none.js";
 
 export class Chunks {
@@ -33,7 +33,7 @@ export class Chunks {
 	/** A chunk, or NONE. */
 	take(): number {
 		let chunk = NONE;
-		if (this.#freeCount > 0) chunk = at(this.#free, --this.#freeCount);
+		if (this.#freeCount > 0) chunk = i32(this.#free, --this.#freeCount);
 		else if (this.#top < this.count) chunk = this.#top++;
 		else return NONE;
 		this.lent++;

@@ -4,7 +4,7 @@
  *
  *     head ──► place ──► place ──► NONE        `next` leads on, `previous` leads back
  */
-import { at } from "./at.js";
+import { i32 } from "./at.js";
 import { NONE } from "./none.js";
 
 export interface ListColumns {
@@ -19,7 +19,7 @@ export function pushFront(
 	list: number,
 	place: number,
 ): void {
-	const head = at(heads, list);
+	const head = i32(heads, list);
 	next[place] = head;
 	previous[place] = NONE;
 	if (head !== NONE) previous[head] = place;
@@ -33,8 +33,8 @@ export function removeFrom(
 	list: number,
 	place: number,
 ): void {
-	const after = at(next, place);
-	const before = at(previous, place);
+	const after = i32(next, place);
+	const before = i32(previous, place);
 	if (after !== NONE) previous[after] = before;
 	if (before !== NONE) next[before] = after;
 	else heads[list] = after;

@@ -14,7 +14,7 @@
  */
 
 import { assert } from "./assert.js";
-import { at } from "./at.js";
+import { f64, i32 } from "./at.js";
 import { NONE } from "./none.js";
 
 /** Precision: a deadline fires within one tick (plus one turn of the loop, if that is not full) after it has passed. */
@@ -58,22 +58,22 @@ export class Wheel {
 		// The first tick that begins at or after the deadline, and never one already done.
 		const due = Math.max(Math.ceil(deadlineMs / TICK_MS), this.#doneTick + 1);
 		const dueMs = due * TICK_MS;
-		if (at(deadlines, slot) === dueMs) return;
-		if (at(deadlines, slot) !== 0) this.#unlink(slot);
+		if (f64(deadlines, slot) === dueMs) return;
+		if (f64(deadlines, slot) !== 0) this.#unlink(slot);
 		else this.armed++;
 		deadlines[slot] = dueMs;
 		const bucket = due % BUCKETS;
-		const head = at(this.#heads, bucket);
+		const head = i32(this.#heads, bucket);
 		next[slot] = head;
 		previous[slot] = NONE;
 		if (head !== NONE) previous[head] = slot;
 		this.#heads[bucket] = slot;
-		this.#occupied[bucket >> 5] = at(this.#occupied, bucket >> 5) | (1 << (bucket & 31));
+		this.#occupied[bucket >> 5] = i32(this.#occupied, bucket >> 5) | (1 << (bucket & 31));
 		if (due < this.#nextTick) this.#nextTick = due;
 	}
 
 	cancel(slot: number): void {
-		if (at(this.#table.deadlineMs, slot) === 0) return;
+		if (f64(this.#table.deadlineMs, slot) === 0) return;
 		this.#unlink(slot);
 		this.#table.deadlineMs[slot] = 0;
 		this.armed--;
@@ -111,11 +111,11 @@ export class Wheel {
 	/** Returns how many more may be fired. */
 	#expireBucket(bucket: number, nowMs: number, fire: (slot: number) => void, most: number): number {
 		const { deadlineMs, next } = this.#table;
-		let slot = at(this.#heads, bucket);
+		let slot = i32(this.#heads, bucket);
 		let left = most;
 		while (slot !== NONE && left > 0) {
-			this.#cursor = at(next, slot);
-			if (at(deadlineMs, slot) <= nowMs) {
+			this.#cursor = i32(next, slot);
+			if (f64(deadlineMs, slot) <= nowMs) {
 				this.cancel(slot);
 				fire(slot);
 				left--;
@@ -134,7 +134,7 @@ export class Wheel {
 		const first = (nowTick + 1) % BUCKETS;
 		for (let passed = 0; passed < BUCKETS; ) {
 			const bucket = (first + passed) % BUCKETS;
-			const word = at(this.#occupied, bucket >> 5) >>> (bucket & 31);
+			const word = i32(this.#occupied, bucket >> 5) >>> (bucket & 31);
 			if (word !== 0) return nowTick + 1 + passed + 31 - Math.clz32(word & -word);
 			passed += 32 - (bucket & 31);
 		}
@@ -143,8 +143,8 @@ export class Wheel {
 
 	#unlink(slot: number): void {
 		const { deadlineMs, next, previous } = this.#table;
-		const before = at(previous, slot);
-		const after = at(next, slot);
+		const before = i32(previous, slot);
+		const after = i32(next, slot);
 		// The walk in #expireBucket goes on behind a row that `fire` closes.
 		if (slot === this.#cursor) this.#cursor = after;
 		if (after !== NONE) previous[after] = before;
@@ -152,8 +152,9 @@ export class Wheel {
 			next[before] = after;
 			return;
 		}
-		const bucket = (at(deadlineMs, slot) / TICK_MS) % BUCKETS;
+		const bucket = (f64(deadlineMs, slot) / TICK_MS) % BUCKETS;
 		this.#heads[bucket] = after;
-		if (after === NONE) this.#occupied[bucket >> 5] = at(this.#occupied, bucket >> 5) & ~(1 << (bucket & 31));
+		if (after === NONE)
+			this.#occupied[bucket >> 5] = i32(this.#occupied, bucket >> 5) & ~(1 << (bucket & 31));
 	}
 }

@@ -3,7 +3,7 @@
  * nine thousand sessions, must not make a small request wait for all of it.
  */
 
-import { at } from "../parts/at.js";
+import { u8 } from "../parts/at.js";
 import { type Pieces, worth } from "../route/pieces.js";
 import { giveUp } from "./admission/accept.js";
 import { retire } from "./admission/listeners.js";
@@ -157,7 +157,7 @@ function* drain(core: Core): Pieces {
 	yield* closePool(core);
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
-		if (at(table.state, slot) !== REQUEST) continue;
+		if (u8(table.state, slot) !== REQUEST) continue;
 		core.go(slot, letGo(core, slot));
 		yield;
 	}
@@ -172,7 +172,7 @@ function* stop(core: Core): Pieces {
 	core.draining = false; // "drained" has been said, or is no longer waited for
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
-		if (at(table.state, slot) === FREE) continue;
+		if (u8(table.state, slot) === FREE) continue;
 		core.go(slot, end(DRAINED));
 		yield;
 	}

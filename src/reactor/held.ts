@@ -3,7 +3,7 @@
  * those that its rows carry from earlier ones. Why nobody needs to count them, see `gateway/slots.ts`.
  */
 
-import { at } from "../parts/at.js";
+import { i32, u8 } from "../parts/at.js";
 import type { Pieces } from "../route/pieces.js";
 import { PLACES } from "../upstream/board.js";
 import type { ReactorListener } from "./admission/listener.js";
@@ -31,7 +31,7 @@ export function* heldNumbers(core: Core): Pieces<HeldNumbers> {
 	for (const note of core.requestLog.notes.values()) hold(held.addresses, note.address);
 	for (const [slot, listener] of core.retired) {
 		// Its sessions may still take any of its routes, and its routes lead to upstreams.
-		if (at(held.listeners, slot) === 1) yield* holdListener(held, listener);
+		if (u8(held.listeners, slot) === 1) yield* holdListener(held, listener);
 		else core.retired.delete(slot);
 	}
 	core.listenersChanged();
@@ -51,19 +51,19 @@ function* holdRows({ table, links, secures }: Core, held: HeldNumbers): Pieces {
 	const { sessions } = table;
 	for (let client = 0; client < sessions; client++) {
 		if (client % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
-		if (at(table.state, client) === FREE) continue;
-		held.listeners[at(table.listener, client)] = 1;
-		hold(held.routes, at(table.route, client));
-		hold(held.upstreams, at(table.upstream, client));
-		hold(held.addresses, at(table.address, client));
+		if (u8(table.state, client) === FREE) continue;
+		held.listeners[i32(table.listener, client)] = 1;
+		hold(held.routes, i32(table.route, client));
+		hold(held.upstreams, i32(table.upstream, client));
+		hold(held.addresses, i32(table.address, client));
 	}
 	for (let link = 0; link < sessions; link++) {
 		if (link % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
-		if (at(table.state, sessions + link) === FREE) continue;
+		if (u8(table.state, sessions + link) === FREE) continue;
 		// What an earlier owner of the row has left there may be held as well, for as long as this one lives: never too little.
-		hold(held.upstreams, at(links.upstream, link));
-		hold(held.addresses, at(links.address, link));
-		hold(held.addresses, at(secures.address, link));
+		hold(held.upstreams, i32(links.upstream, link));
+		hold(held.addresses, i32(links.address, link));
+		hold(held.addresses, i32(secures.address, link));
 	}
 }
 

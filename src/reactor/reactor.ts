@@ -2,7 +2,7 @@
 import { EPOLLIN } from "../kernel/constants.js";
 import type { Kernel } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
-import { at } from "../parts/at.js";
+import { i32 } from "../parts/at.js";
 import { accept } from "./admission/accept.js";
 import { listenerOfEventSlot, resumeListeners } from "./admission/listeners.js";
 import { Commands } from "./commands.js";
@@ -140,7 +140,7 @@ export class Reactor {
 			this.#dispatchSpecial(slot);
 			return;
 		}
-		if (readiness.generationOf(event) !== at(core.table.generation, slot)) {
+		if (readiness.generationOf(event) !== i32(core.table.generation, slot)) {
 			core.counters.add(STALE_EVENTS, 1);
 			return;
 		}

@@ -10,7 +10,7 @@
  */
 
 import { assert } from "../parts/assert.js";
-import { at } from "../parts/at.js";
+import { i32, u8 } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
 import { HTTP_CAUSES } from "../protocol/http/causes.js";
@@ -165,7 +165,7 @@ function follow(core: RoadContext, session: number, next: Next): Next {
 
 /** The one place where a session ends. */
 function over(core: RoadContext, session: number, reason: number, cause: number): void {
-	const hadRequests = (at(core.table.flags, session) & HAD_REQUESTS) !== 0;
+	const hadRequests = (i32(core.table.flags, session) & HAD_REQUESTS) !== 0;
 	close(core, session, reason, hadRequests && cutRequest(core, session, reason, cause));
 }
 
@@ -181,17 +181,17 @@ function arrived(core: RoadContext, session: number): Next {
 /** Its upstream connection is there. In the open, whatever follows, comes the PROXY header; requests bring theirs in a field. */
 function connected(core: RoadContext, session: number, events: number): Next {
 	const { table, secures } = core;
-	if ((at(table.flags, session) & EXCHANGES) === 0) {
+	if ((i32(table.flags, session) & EXCHANGES) === 0) {
 		const next = passProxyHeaderOn(core, session);
 		if (next !== STAY) return next;
 	}
-	return at(secures.phase, at(table.peer, session)) === WANTED ? SECURE_UPSTREAM : to(READY, events);
+	return u8(secures.phase, i32(table.peer, session)) === WANTED ? SECURE_UPSTREAM : to(READY, events);
 }
 
 /** News of a connection. */
 export function heard(core: RoadContext, slot: number, events: number): void {
 	const { table } = core;
-	const state = at(table.state, slot);
+	const state = u8(table.state, slot);
 	// Its session, while it has one: by the end of the step it may be another's.
 	const session = table.sessionOf(slot);
 	const next =
@@ -238,7 +238,7 @@ function heardElsewhere(
 export function hadTurn(core: RoadContext, slot: number): void {
 	const { table } = core;
 	const session = table.sessionOf(slot);
-	const next = goOn(core, slot, session, at(table.state, slot));
+	const next = goOn(core, slot, session, u8(table.state, slot));
 	if (next !== STAY) go(core, session, next);
 }
 
@@ -270,7 +270,7 @@ export function timedOut(core: RoadContext, slot: number): void {
 	}
 	const session = table.sessionOf(slot);
 	assert(session !== NONE, "a deadline is a session's");
-	const next = overdue(core, session, at(table.state, session));
+	const next = overdue(core, session, u8(table.state, session));
 	if (next !== STAY) go(core, session, next);
 }
 

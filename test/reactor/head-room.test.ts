@@ -1,7 +1,7 @@
 /** Chunks for heads that come in pieces: who gives one up, and how often all rows are looked through for that. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { at } from "../../src/parts/at.js";
+import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { makeHeadRoom } from "../../src/reactor/admission/head-room.js";
 import { AHEAD } from "../../src/reactor/table/marks.js";
@@ -16,13 +16,13 @@ function holders(harness: Harness): number[] {
 	for (let count = 0; count < CLIENTS; count++) harness.client(2 + count);
 	harness.turnUntil(() => harness.live === CLIENTS, "all clients");
 	const rows = Array.from({ length: core.table.sessions }, (_, slot) => slot).filter(
-		(slot) => at(core.table.state, slot) === SNIFF,
+		(slot) => u8(core.table.state, slot) === SNIFF,
 	);
 	for (const [index, slot] of rows.entries()) {
 		const chunk = core.chunks.take();
 		assert.notEqual(chunk, NONE);
 		core.inboxes.open(slot, chunk, core.nowMs - 5_000 + index);
-		core.table.flags[slot] = at(core.table.flags, slot) | AHEAD;
+		core.table.flags[slot] = i32(core.table.flags, slot) | AHEAD;
 		core.table.acceptedMs[slot] = core.nowMs - 5_000 + index;
 	}
 	return rows;
@@ -50,11 +50,11 @@ test("heads that are oldest go first, all that are old, and one look is enough f
 	for (const slot of rows) {
 		if (slot === rows[7]) continue;
 		assert.equal(makeHeadRoom(core, rows[7] ?? NONE), true);
-		assert.notEqual(at(core.table.state, slot), SNIFF, `row ${slot} is the oldest`);
+		assert.notEqual(u8(core.table.state, slot), SNIFF, `row ${slot} is the oldest`);
 	}
 	assert.ok(looks() < 4 * core.table.sessions, `${looks()} rows were looked at`);
 	assert.equal(makeHeadRoom(core, rows[7] ?? NONE), false);
-	assert.equal(at(core.table.state, rows[7] ?? NONE), SNIFF);
+	assert.equal(u8(core.table.state, rows[7] ?? NONE), SNIFF);
 	harness.turn();
 	assert.deepEqual(new Set(harness.records().map(reasonOf)), new Set(["memory_pressure"]));
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { at } from "../../src/parts/at.js";
+import { i32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import * as marks from "../../src/reactor/table/marks.js";
 import { QUEUED } from "../../src/reactor/table/marks.js";
@@ -149,7 +149,7 @@ test("a new owner finds nothing of the one before", () => {
 		dirty(slot);
 		// What must have been given back before.
 		table.deadlineMs[slot] = 0;
-		table.flags[slot] = at(table.flags, slot) & ~QUEUED;
+		table.flags[slot] = i32(table.flags, slot) & ~QUEUED;
 		table.release(slot);
 	}
 	assert.deepEqual([table.takeClient(), table.takeLink()], [client, link]);

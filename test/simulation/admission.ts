@@ -1,5 +1,5 @@
 /** Who was let in, held against the limits: after every turn, over all rows. */
-import { at } from "../../src/parts/at.js";
+import { f64, i32, u8, u16 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import type { Core } from "../../src/reactor/core.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
@@ -48,19 +48,19 @@ export class Admission {
 		this.#fresh.fill(0);
 		this.#uncounted = 0;
 		for (let slot = 0; slot < table.sessions; slot++) {
-			if (at(table.state, slot) === FREE) continue;
-			const listener = at(table.listener, slot);
-			this.#rows[listener] = at(this.#rows, listener) + 1;
-			const place = at(table.sourcePlace, slot);
+			if (u8(table.state, slot) === FREE) continue;
+			const listener = i32(table.listener, slot);
+			this.#rows[listener] = i32(this.#rows, listener) + 1;
+			const place = i32(table.sourcePlace, slot);
 			if (place === NONE) this.#uncounted++;
-			else this.#held[place] = at(this.#held, place) + 1;
+			else this.#held[place] = i32(this.#held, place) + 1;
 			if (world.accepted === 0) continue;
-			if (world.kernel.socketAt(at(table.fd, slot))?.acceptedTurn !== world.turns) continue;
-			this.#fresh[listener] = at(this.#fresh, listener) + 1;
-			if (at(table.fd, slot) >= world.reactor.core.descriptorCeiling) this.#checkCeiling(world);
+			if (world.kernel.socketAt(i32(table.fd, slot))?.acceptedTurn !== world.turns) continue;
+			this.#fresh[listener] = i32(this.#fresh, listener) + 1;
+			if (i32(table.fd, slot) >= world.reactor.core.descriptorCeiling) this.#checkCeiling(world);
 		}
 		for (const { place } of world.operator.others)
-			if (place >= 0) this.#held[place] = at(this.#held, place) + 1;
+			if (place >= 0) this.#held[place] = i32(this.#held, place) + 1;
 	}
 
 	/** Only the reserve was left: then somebody else has gone. */
@@ -77,7 +77,7 @@ export class Admission {
 	#checkSources(world: World): void {
 		const { sources } = world;
 		for (let place = 0; place < world.places; place++) {
-			const held = at(this.#held, place);
+			const held = i32(this.#held, place);
 			if (sources.heldAt(place) !== held)
 				violated(
 					`the address at place ${place} counts ${sources.heldAt(place)} connections, and has ${held}`,
@@ -93,19 +93,19 @@ export class Admission {
 	#checkLive(world: World): void {
 		const { live, operator, accepted, reactor } = world;
 		const { core } = reactor;
-		const all = at(live, LIVE_SESSIONS);
+		const all = i32(live, LIVE_SESSIONS);
 		if (all !== core.table.clients + operator.others.length)
 			violated(`${all} sessions live, and there are ${core.table.clients}+${operator.others.length}`);
 		const most = Math.max(core.connectionsMax, this.#limitBefore);
 		// Where somebody is closed for each that comes, a limit that was lowered is not reached at once.
 		const replaces = core.shedsWhenFull && core.table.clients <= this.#clientsBefore;
 		for (let slot = 0; slot < LISTENERS; slot++) {
-			const count = at(live, LIVE_LISTENERS + slot);
-			const expected = at(this.#rows, slot) + operator.othersAt(slot);
+			const count = i32(live, LIVE_LISTENERS + slot);
+			const expected = i32(this.#rows, slot) + operator.othersAt(slot);
 			if (count !== expected) violated(`listener ${slot} counts ${count} sessions, and has ${expected}`);
 			const limit = limitOf(core, slot);
-			if (accepted > 0 && at(this.#fresh, slot) > 0) {
-				if (count > Math.max(limit, at(this.#limitsBefore, slot)))
+			if (accepted > 0 && i32(this.#fresh, slot) > 0) {
+				if (count > Math.max(limit, f64(this.#limitsBefore, slot)))
 					violated(`listener ${slot} has ${count} sessions, beyond its limit`);
 				// Two plans within a turn may have raised the limit and lowered it again.
 				const knows = !operator.given.has("plan");
@@ -126,7 +126,7 @@ export class Admission {
 		this.#bucket.refill(acceptsPerSecond, nowMs);
 		// Within this turn another rate may have held, or none, for a listener that is given up: then nobody knows.
 		if (world.operator.given.has("plan") || world.operator.given.has("drain")) return;
-		const refused = at(closedBy, LIMIT_CONNECTIONS) + at(closedBy, LIMIT_RATE) - sources.tooFast;
+		const refused = i32(closedBy, LIMIT_CONNECTIONS) + i32(closedBy, LIMIT_RATE) - sources.tooFast;
 		if (accepted > refused) this.#bucket.take(accepted - refused, "everybody");
 		if (sources.tokens !== accepted - refused)
 			violated(`${accepted - refused} clients were let in, and ${sources.tokens} tokens are gone`);
@@ -138,8 +138,8 @@ function countUnplaced(world: World): number {
 	const { table } = world.reactor.core;
 	let unplaced = 0;
 	for (let slot = 0; slot < table.sessions; slot++) {
-		if (at(table.state, slot) === FREE || at(table.sourcePlace, slot) !== NONE) continue;
-		const waits = (at(table.flags, slot) & (PROXY_REQUIRED | PROXY_READ)) === PROXY_REQUIRED;
+		if (u8(table.state, slot) === FREE || i32(table.sourcePlace, slot) !== NONE) continue;
+		const waits = (i32(table.flags, slot) & (PROXY_REQUIRED | PROXY_READ)) === PROXY_REQUIRED;
 		if (!waits) unplaced++;
 	}
 	return unplaced;
@@ -147,12 +147,14 @@ function countUnplaced(world: World): number {
 
 /** Whom the sources forbid is closed for that, in the same turn. */
 function checkTurnedAway({ closedBy, sources }: World): void {
-	if (at(closedBy, LIMIT_IP) !== sources.tooMany)
+	if (i32(closedBy, LIMIT_IP) !== sources.tooMany)
 		violated(
-			`${sources.tooMany} addresses had too many, and ${at(closedBy, LIMIT_IP)} sessions ended for it`,
+			`${sources.tooMany} addresses had too many, and ${i32(closedBy, LIMIT_IP)} sessions ended for it`,
 		);
-	if (at(closedBy, LIMIT_RATE) < sources.tooFast)
-		violated(`${sources.tooFast} addresses came too fast, and ${at(closedBy, LIMIT_RATE)} sessions ended so`);
+	if (i32(closedBy, LIMIT_RATE) < sources.tooFast)
+		violated(
+			`${sources.tooFast} addresses came too fast, and ${i32(closedBy, LIMIT_RATE)} sessions ended so`,
+		);
 }
 
 function limitOf(core: Core, listener: number): number {
@@ -162,14 +164,14 @@ function limitOf(core: Core, listener: number): number {
 /** The address that a session is counted for, and that its record names, is its client's, or whom that one named. */
 export function checkSource(world: World, slot: number, client: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	const hasHeader = (at(table.flags, slot) & PROXY_READ) !== 0;
+	const hasHeader = (i32(table.flags, slot) & PROXY_READ) !== 0;
 	const { family, unmapped } = (hasHeader ? client.named : undefined) ?? client.address;
-	if (at(table.family, slot) !== family) violated(`row ${slot} has an address of another family`);
+	if (u8(table.family, slot) !== family) violated(`row ${slot} has an address of another family`);
 	for (let i = 0; i < unmapped.length; i++)
-		if (at(table.source, slot * 16 + i) !== unmapped[i]) violated(`row ${slot} has another client's address`);
-	if (at(table.sourcePort, slot) !== (hasHeader && client.namedPort >= 0 ? client.namedPort : client.port))
+		if (u8(table.source, slot * 16 + i) !== unmapped[i]) violated(`row ${slot} has another client's address`);
+	if (u16(table.sourcePort, slot) !== (hasHeader && client.namedPort >= 0 ? client.namedPort : client.port))
 		violated(`row ${slot} has another client's port`);
-	const place = at(table.sourcePlace, slot);
+	const place = i32(table.sourcePlace, slot);
 	if (place !== NONE && world.sources.tenants[place]?.key !== sourceKey(family, unmapped, 0))
 		violated(`row ${slot} is counted for another client's address`);
 }

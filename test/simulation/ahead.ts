@@ -1,5 +1,5 @@
 /** What the reactor has taken from a connection before it had a use for it: it comes first when that is read again. */
-import { at } from "../../src/parts/at.js";
+import { i32 } from "../../src/parts/at.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { World } from "./world.js";
 
@@ -8,7 +8,7 @@ export function aheadOf(world: World, socket: SimulatedSocket): number {
 	const { table, inboxes } = world.reactor.core;
 	const { slot, generation, registered } = socket;
 	// Of one that is closed the row is somebody else's.
-	if (!registered || at(table.generation, slot) !== generation) return 0;
+	if (!registered || i32(table.generation, slot) !== generation) return 0;
 	return inboxes.length(slot);
 }
 

@@ -1,5 +1,5 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
-import { at } from "../../src/parts/at.js";
+import { i32 } from "../../src/parts/at.js";
 import type { RequestRecord, SessionRecord } from "../../src/reactor/records/journal.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import {
@@ -38,13 +38,13 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 	const slot = world.owners.of(client.fd)?.slot ?? -1;
 	if (world.reactor.core.table.fd[slot] !== client.fd)
 		violated(`descriptor ${client.fd} is written down as row ${slot}'s, and is not`);
-	const hadRequests = (at(world.reactor.core.table.flags, slot) & HAD_REQUESTS) !== 0;
+	const hadRequests = (i32(world.reactor.core.table.flags, slot) & HAD_REQUESTS) !== 0;
 	let records = 0;
 	const takeSession = (record: SessionRecord) => {
 		records++;
 		// Whoever asks too fast was let in before.
 		const isRequests = record.reason === LIMIT_RATE && client.asks !== undefined && hadRequests;
-		if (!isRequests) world.closedBy[record.reason] = at(world.closedBy, record.reason) + 1;
+		if (!isRequests) world.closedBy[record.reason] = i32(world.closedBy, record.reason) + 1;
 		// In the open, where every name is terminated.
 		const isTerminated = world.traits.terminates[record.listener] === true;
 		checkRecord(record, client, hadRequests, isTerminated && client.secured === undefined);
@@ -96,10 +96,10 @@ function checkTurnedAway(
 ): void {
 	const { core } = world.reactor;
 	if (reason === LIMIT_CONNECTIONS) {
-		const listener = at(core.table.listener, slot);
+		const listener = i32(core.table.listener, slot);
 		// This one itself is counted.
-		const all = at(world.live, LIVE_SESSIONS) - 1;
-		const mine = at(world.live, LIVE_LISTENERS + listener) - 1;
+		const all = i32(world.live, LIVE_SESSIONS) - 1;
+		const mine = i32(world.live, LIVE_LISTENERS + listener) - 1;
 		const full =
 			all >= core.connectionsMax ||
 			mine >= core.listenerOf(slot).plan.connections ||
@@ -156,7 +156,7 @@ function checkRecord(
 function checkStalled(world: World, slot: number, record: SessionRecord, client: SimulatedSocket): void {
 	const { policy, partner } = client;
 	if (record.reason !== STALL_TIMEOUT || policy === undefined) return;
-	const link = at(world.reactor.core.table.peer, slot);
+	const link = i32(world.reactor.core.table.peer, slot);
 	const upstream = partner ?? client.asks?.current?.links.at(-1);
 	const hasStalled = (row: number, side: SimulatedSocket | undefined): boolean => {
 		const isWaiting = row >= 0 && (isBlocked(world, row) || (side !== undefined && side.queued > 0));

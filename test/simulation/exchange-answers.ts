@@ -3,7 +3,7 @@
  * gave to that very request, or one of the gateway's own; and where one was cut, a reset.
  */
 
-import { at } from "../../src/parts/at.js";
+import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { CR, LF } from "../../src/protocol/http/grammar.js";
 import { EXCHANGES } from "../../src/reactor/table/marks.js";
@@ -177,8 +177,8 @@ function checkOrigin(
 /** The upstream connection that a client has borrowed. */
 function linkOf(world: World, client: SimulatedSocket): SimulatedSocket | undefined {
 	const { table } = world.reactor.core;
-	const link = at(table.peer, client.slot);
-	return link === NONE ? undefined : world.kernel.socketAt(at(table.fd, link));
+	const link = i32(table.peer, client.slot);
+	return link === NONE ? undefined : world.kernel.socketAt(i32(table.fd, link));
 }
 
 function checkAnswer(request: ScriptedRequest, response: ScriptedResponse, head: Head, status: number): void {
@@ -268,11 +268,11 @@ export function checkUncut(client: SimulatedSocket, asks: HttpClient): void {
 export function checkBetween(world: World, slot: number, client: SimulatedSocket): void {
 	const { asks } = client;
 	const { table } = world.reactor.core;
-	if (asks === undefined || asks.confused || at(table.state, slot) !== REQUEST) return;
-	const flags = at(table.flags, slot);
+	if (asks === undefined || asks.confused || u8(table.state, slot) !== REQUEST) return;
+	const flags = i32(table.flags, slot);
 	if ((flags & EXCHANGES) === 0) violated(`client ${slot} is read, and its requests are not`);
 	// The last answer, or the end of it, may still wait for it.
-	const index = at(table.chunk, slot) === NONE ? asks.answered : asks.answered + 1;
+	const index = i32(table.chunk, slot) === NONE ? asks.answered : asks.answered + 1;
 	const start = asks.requests[index]?.start ?? asks.scripted;
 	const used = usedOf(world, client);
 	// What it says behind its last request may begin with empty lines, which are passed over.

@@ -1,5 +1,5 @@
 /** What must hold after every turn. */
-import { at } from "../../src/parts/at.js";
+import { f64, i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
@@ -65,38 +65,38 @@ function checkRows(world: World): void {
 	let pipes = 0;
 	let buffered = 0;
 	for (let slot = 0; slot < 2 * table.sessions; slot++) {
-		const state = at(table.state, slot);
+		const state = u8(table.state, slot);
 		if (state === FREE) continue;
 		const isClient = slot < table.sessions;
 		if (isClient) clients++;
 		else links++;
-		if ((at(table.flags, slot) & QUEUED) !== 0) {
+		if ((i32(table.flags, slot) & QUEUED) !== 0) {
 			queued++;
 			checkQueued(world, slot);
 		}
-		const deadlineMs = at(table.deadlineMs, slot);
+		const deadlineMs = f64(table.deadlineMs, slot);
 		if (deadlineMs !== 0) {
 			armed++;
 			if (deadlineMs < earliestMs) earliestMs = deadlineMs;
 			checkLinks(world, slot, deadlineMs);
 		}
-		const socket = world.kernel.socketAt(at(table.fd, slot));
+		const socket = world.kernel.socketAt(i32(table.fd, slot));
 		if (socket === undefined)
-			violated(`row ${slot} holds descriptor ${at(table.fd, slot)}, which is not open`);
+			violated(`row ${slot} holds descriptor ${i32(table.fd, slot)}, which is not open`);
 		// The deadline of an idle connection stays while it is lent.
 		const wasPooled = socket.serves !== undefined && state !== CONNECTING && state !== SECURE;
 		const may = isClient || wasPooled;
 		// One that belongs to a client ends with it.
-		const isOwned = !isClient && at(world.reactor.core.links.owner, slot - table.sessions) !== NONE;
+		const isOwned = !isClient && i32(world.reactor.core.links.owner, slot - table.sessions) !== NONE;
 		const must = isClient || (state === POOLED && !isOwned);
 		if ((must && deadlineMs === 0) || (!may && deadlineMs !== 0))
 			violated(`row ${slot} in state ${state} ${deadlineMs === 0 ? "has no deadline" : "has a deadline"}`);
-		if (socket.slot !== slot || socket.generation !== at(table.generation, slot) || !socket.registered)
+		if (socket.slot !== slot || socket.generation !== i32(table.generation, slot) || !socket.registered)
 			violated(`descriptor ${socket.fd} of row ${slot} is not watched as that`);
-		const chunk = at(table.chunk, slot);
+		const chunk = i32(table.chunk, slot);
 		if (chunk !== NONE) {
 			chunks++;
-			const bytes = at(table.chunkEnd, slot) - at(table.chunkStart, slot);
+			const bytes = i32(table.chunkEnd, slot) - i32(table.chunkStart, slot);
 			if (bytes <= 0 || bytes > CHUNK_BYTES) violated(`row ${slot} has ${bytes} bytes in a chunk`);
 			buffered += bytes;
 		}
@@ -107,13 +107,13 @@ function checkRows(world: World): void {
 			if (ahead <= 0 || ahead > CHUNK_BYTES) violated(`row ${slot} has ${ahead} bytes in its inbox`);
 			buffered += ahead;
 		}
-		if (core.inboxes.has(slot) !== ((at(table.flags, slot) & AHEAD) !== 0))
+		if (core.inboxes.has(slot) !== ((i32(table.flags, slot) & AHEAD) !== 0))
 			violated(`row ${slot} says that it has read ahead, or does not, and the inbox says otherwise`);
-		if (at(table.pipe, slot) !== NONE) {
+		if (i32(table.pipe, slot) !== NONE) {
 			pipes++;
-			if (at(table.pipeBytes, slot) <= 0) violated(`row ${slot} holds an empty pipe`);
-			buffered += at(table.pipeBytes, slot);
-		} else if (at(table.pipeBytes, slot) !== 0) violated(`row ${slot} counts bytes of no pipe`);
+			if (i32(table.pipeBytes, slot) <= 0) violated(`row ${slot} holds an empty pipe`);
+			buffered += i32(table.pipeBytes, slot);
+		} else if (i32(table.pipeBytes, slot) !== 0) violated(`row ${slot} counts bytes of no pipe`);
 		if (isClient) checkClient(world, slot, state, socket);
 		else checkLink(world, slot, state, socket);
 	}
@@ -134,21 +134,22 @@ function checkRows(world: World): void {
 /** The queue's list around a row that waits in it. */
 function checkQueued(world: World, slot: number): void {
 	const { queueNext, queuePrevious } = world.reactor.core.table;
-	const after = at(queueNext, slot);
-	const before = at(queuePrevious, slot);
-	if (after !== NONE && at(queuePrevious, after) !== slot) violated(`the queue is broken behind row ${slot}`);
-	if (before !== NONE && at(queueNext, before) !== slot) violated(`the queue is broken before row ${slot}`);
+	const after = i32(queueNext, slot);
+	const before = i32(queuePrevious, slot);
+	if (after !== NONE && i32(queuePrevious, after) !== slot)
+		violated(`the queue is broken behind row ${slot}`);
+	if (before !== NONE && i32(queueNext, before) !== slot) violated(`the queue is broken before row ${slot}`);
 }
 
 /** The wheel's list around an armed row. */
 function checkLinks(world: World, slot: number, deadlineMs: number): void {
 	const { table } = world.reactor.core;
 	if (deadlineMs % TICK_MS !== 0) violated(`row ${slot} has a deadline between ticks`);
-	const after = at(table.next, slot);
-	const before = at(table.previous, slot);
-	if (after !== NONE && at(table.previous, after) !== slot)
+	const after = i32(table.next, slot);
+	const before = i32(table.previous, slot);
+	if (after !== NONE && i32(table.previous, after) !== slot)
 		violated(`row ${slot}'s list is broken behind it`);
-	if (before !== NONE && at(table.next, before) !== slot) violated(`row ${slot}'s list is broken before it`);
+	if (before !== NONE && i32(table.next, before) !== slot) violated(`row ${slot}'s list is broken before it`);
 	if (after === slot || before === slot) violated(`row ${slot} is in a list with itself`);
 }
 
@@ -179,8 +180,8 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 	if (socket.role !== "client") violated(`row ${slot} holds an upstream's descriptor`);
 	const policy = core.policyOf(slot);
 	socket.policy = policy;
-	const peer = at(table.peer, slot);
-	if (peer !== NONE && at(table.peer, peer) !== slot) violated(`row ${slot} and its peer disagree`);
+	const peer = i32(table.peer, slot);
+	if (peer !== NONE && i32(table.peer, peer) !== slot) violated(`row ${slot} and its peer disagree`);
 	const nowMs = actedUponMs(world);
 	switch (state) {
 		case SNIFF:
@@ -189,30 +190,30 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			return;
 		case DIAL: {
 			socket.usedAtDial = usedOf(world, socket);
-			const link = peer === NONE ? undefined : world.kernel.socketAt(at(table.fd, peer));
+			const link = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 			// A handshake has as long as the connect had.
-			const sinceMs = isShaking(world, peer) ? at(table.connectedMs, slot) : link?.dialledMs;
+			const sinceMs = isShaking(world, peer) ? f64(table.connectedMs, slot) : link?.dialledMs;
 			if (sinceMs !== undefined && nowMs >= sinceMs + policy.connectMs)
 				violated(`client ${slot} is dialled for too long`);
 			return;
 		}
 		case RELAY: {
 			const partner = partnerOf(world, socket);
-			if (partner === undefined || world.kernel.socketAt(at(table.fd, peer)) !== partner)
+			if (partner === undefined || world.kernel.socketAt(i32(table.fd, peer)) !== partner)
 				violated(`client ${slot} has changed its partner`);
 			checkHeld(world, peer, partner, socket);
 			checkHeld(world, slot, socket, partner);
 			checkStall(world, slot, policy.stallMs);
 			checkStall(world, peer, policy.stallMs);
 			// Dialling counts neither as activity nor as silence.
-			const sinceMs = Math.max(socket.activeMs, at(table.connectedMs, slot));
-			const silenceMs = at(table.firstEnd, slot) !== 0 ? policy.halfClosedMs : policy.idleMs;
+			const sinceMs = Math.max(socket.activeMs, f64(table.connectedMs, slot));
+			const silenceMs = u8(table.firstEnd, slot) !== 0 ? policy.halfClosedMs : policy.idleMs;
 			// A side that slowly takes what waits for it is not silent.
 			if (!isBlocked(world, slot) && !isBlocked(world, peer) && nowMs >= sinceMs + silenceMs)
-				if (nowMs >= Math.max(at(table.activeMs, slot), sinceMs) + silenceMs)
+				if (nowMs >= Math.max(f64(table.activeMs, slot), sinceMs) + silenceMs)
 					violated(`client ${slot} has been silent for too long`);
 			const relayedMs = Math.max(
-				at(table.connectedMs, slot),
+				f64(table.connectedMs, slot),
 				partner.secured?.openedMs ?? 0,
 				socket.upgradedMs,
 			);
@@ -239,7 +240,7 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 }
 
 function isShaking(world: World, link: number): boolean {
-	return link !== NONE && at(world.reactor.core.table.state, link) === SECURE;
+	return link !== NONE && u8(world.reactor.core.table.state, link) === SECURE;
 }
 
 /** Deadlines from before this have been acted upon; when a turn has left some to the next, none needs to be. */
@@ -249,28 +250,28 @@ function actedUponMs(world: World): number {
 }
 
 export function isBlocked(world: World, slot: number): boolean {
-	return (at(world.reactor.core.table.flags, slot) & BLOCKED) !== 0;
+	return (i32(world.reactor.core.table.flags, slot) & BLOCKED) !== 0;
 }
 
 /** What the reactor took and has not sent is what it holds, and never more than one buffer. */
 function checkHeld(world: World, slot: number, to: SimulatedSocket, from: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	const chunk = at(table.chunk, slot);
-	const inChunk = chunk === NONE ? 0 : at(table.chunkEnd, slot) - at(table.chunkStart, slot);
-	const holds = inChunk + at(table.pipeBytes, slot);
+	const chunk = i32(table.chunk, slot);
+	const inChunk = chunk === NONE ? 0 : i32(table.chunkEnd, slot) - i32(table.chunkStart, slot);
+	const holds = inChunk + i32(table.pipeBytes, slot);
 	const ahead = aheadOf(world, from);
 	if (to.sentBefore >= 0 && holds + ahead !== heldFor(to, from))
 		violated(`row ${slot} holds ${holds}+${ahead} bytes, and ${heldFor(to, from)} were taken and not sent`);
-	if (chunk !== NONE && at(table.pipe, slot) !== NONE) violated(`row ${slot} holds a chunk and a pipe`);
+	if (chunk !== NONE && i32(table.pipe, slot) !== NONE) violated(`row ${slot} holds a chunk and a pipe`);
 	if (holds > 0 && !isBlocked(world, slot)) violated(`row ${slot} holds bytes, and does not wait`);
-	if (isBlocked(world, slot) !== (at(table.blockedAtMs, slot) !== 0) && world.kernel.nowMs !== 0)
-		violated(`row ${slot} is blocked since ${at(table.blockedAtMs, slot)}`);
+	if (isBlocked(world, slot) !== (f64(table.blockedAtMs, slot) !== 0) && world.kernel.nowMs !== 0)
+		violated(`row ${slot} is blocked since ${f64(table.blockedAtMs, slot)}`);
 }
 
 /** A side that takes nothing has `stall` from when that was noticed. */
 function checkStall(world: World, slot: number, stallMs: number): void {
 	const { table } = world.reactor.core;
-	if (isBlocked(world, slot) && actedUponMs(world) >= at(table.blockedAtMs, slot) + stallMs)
+	if (isBlocked(world, slot) && actedUponMs(world) >= f64(table.blockedAtMs, slot) + stallMs)
 		violated(`row ${slot} has been stalled for too long`);
 }
 
@@ -281,16 +282,16 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 		checkPooled(world, slot, socket);
 		return;
 	}
-	const client = at(table.peer, slot);
-	if (client === NONE || at(table.peer, client) !== slot) violated(`upstream row ${slot} has no client`);
+	const client = i32(table.peer, slot);
+	if (client === NONE || i32(table.peer, client) !== slot) violated(`upstream row ${slot} has no client`);
 	const expected = state === CONNECTING || state === SECURE ? DIAL : state;
 	if (
 		(state !== CONNECTING && state !== SECURE && state !== RELAY && state !== EXCHANGE) ||
-		at(table.state, client) !== expected
+		u8(table.state, client) !== expected
 	)
-		violated(`upstream row ${slot} is in state ${state}, its client in ${at(table.state, client)}`);
+		violated(`upstream row ${slot} is in state ${state}, its client in ${u8(table.state, client)}`);
 	// That none is set twice, the kernel sees.
-	const sinceMs = Math.max(at(table.connectedMs, client), socket.secured?.openedMs ?? 0);
+	const sinceMs = Math.max(f64(table.connectedMs, client), socket.secured?.openedMs ?? 0);
 	if (state === RELAY && actedUponMs(world) >= sinceMs + LASTING_MS)
 		if ((socket.optionsSet & LASTING_OPTIONS) !== LASTING_OPTIONS)
 			violated(`upstream row ${slot} has lasted, and was not given the options for that`);
@@ -341,10 +342,10 @@ export function checkOwners(world: World): void {
 			violated(`descriptor ${fd} of ${kind} ${slot} is written down as ${owner?.kind} ${owner?.slot}'s`);
 	};
 	for (let slot = 0; slot < 2 * table.sessions; slot++)
-		if (at(table.state, slot) !== FREE) check(at(table.fd, slot), "connection", slot);
+		if (u8(table.state, slot) !== FREE) check(i32(table.fd, slot), "connection", slot);
 	const { pipeEnds } = world;
 	// Reading ends, then writing ends.
 	const pipes = pipeEnds.length / 2;
 	for (let i = 0; i < pipeEnds.length; i++)
-		if (at(pipeEnds, i) !== NONE) check(at(pipeEnds, i), "pipe", i % pipes);
+		if (i32(pipeEnds, i) !== NONE) check(i32(pipeEnds, i), "pipe", i % pipes);
 }

@@ -1,6 +1,6 @@
 /** What the reactor sends is checked as it is sent, byte for byte. */
 
-import { at } from "../../src/parts/at.js";
+import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
 import { ENDED, HAD_REQUESTS, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
@@ -41,9 +41,9 @@ export class Onlooker implements Witness {
 		world.peers.forget(socket);
 		if (socket.role === "upstream") {
 			world.closedLink = socket;
-			const client = at(this.#table.peer, socket.slot);
+			const client = i32(this.#table.peer, socket.slot);
 			// Its handshake has failed: another address is dialled.
-			if (socket.partner !== undefined && at(this.#table.state, socket.partner.slot) === DIAL)
+			if (socket.partner !== undefined && u8(this.#table.state, socket.partner.slot) === DIAL)
 				socket.partner.partner = undefined;
 			if (client === NONE) world.madeRoom = true;
 			else world.closedAhead = world.reactor.core.inboxes.length(client);
@@ -69,7 +69,7 @@ export class Onlooker implements Witness {
 	/** The reactor is about to send. */
 	trying(socket: SimulatedSocket): void {
 		// What is sent to an upstream before relaying begins is a PROXY header.
-		if (socket.role === "upstream" && at(this.#table.state, socket.slot) === CONNECTING)
+		if (socket.role === "upstream" && u8(this.#table.state, socket.slot) === CONNECTING)
 			socket.sentBefore = -1;
 	}
 
@@ -77,14 +77,14 @@ export class Onlooker implements Witness {
 	dying(socket: SimulatedSocket): void {
 		if (!socket.open || !socket.registered) return;
 		const { state, flags } = this.#table;
-		socket.diedIn = at(state, socket.slot);
-		socket.diedEnded = (at(flags, socket.slot) & ENDED) !== 0;
+		socket.diedIn = u8(state, socket.slot);
+		socket.diedEnded = (i32(flags, socket.slot) & ENDED) !== 0;
 	}
 
 	/** The reactor sends `length` bytes that lie in memory. */
 	sending(socket: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void {
 		if (socket.role === "client") this.#toClient(socket, memory, offset, length);
-		else if (at(this.#table.state, socket.slot) === EXCHANGE)
+		else if (u8(this.#table.state, socket.slot) === EXCHANGE)
 			this.#moved(socket, sendingRequest(this.#world, socket, memory, offset, length));
 		else this.#toUpstream(socket, memory, offset, length);
 	}
@@ -112,7 +112,7 @@ export class Onlooker implements Witness {
 
 	/** What a client asks whose requests are read. */
 	#asksOf({ slot, asks }: SimulatedSocket): HttpClient | undefined {
-		if ((at(this.#table.flags, slot) & HAD_REQUESTS) === 0) return undefined;
+		if ((i32(this.#table.flags, slot) & HAD_REQUESTS) === 0) return undefined;
 		if (asks === undefined) violated(`requests of client ${slot} are read, and it sends none`);
 		return asks;
 	}
@@ -186,20 +186,20 @@ export function partnerOf(world: World, socket: SimulatedSocket): SimulatedSocke
 	if (socket.partner !== undefined) return socket.partner;
 	const { table } = world.reactor.core;
 	const { slot } = socket;
-	if (at(table.generation, slot) !== socket.generation || at(table.fd, slot) !== socket.fd)
+	if (i32(table.generation, slot) !== socket.generation || i32(table.fd, slot) !== socket.fd)
 		violated(`row ${slot} does not belong to descriptor ${socket.fd}, which it was watched for`);
-	if (socket.role === "client" && at(table.state, slot) !== RELAY) return undefined;
-	const peer = at(table.peer, slot);
-	const partner = peer === NONE ? undefined : world.kernel.socketAt(at(table.fd, peer));
+	if (socket.role === "client" && u8(table.state, slot) !== RELAY) return undefined;
+	const peer = i32(table.peer, slot);
+	const partner = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 	if (partner === undefined) violated(`descriptor ${socket.fd} is relayed to nobody`);
 	if (partner.partner !== undefined) violated(`descriptor ${partner.fd} has two partners`);
 	if (partner.role === socket.role) violated(`descriptor ${socket.fd} is relayed to one of its own kind`);
 	socket.partner = partner;
 	partner.partner = socket;
 	const client = socket.role === "client" ? socket : partner;
-	if ((at(table.flags, client.slot) & HAD_REQUESTS) !== 0)
+	if ((i32(table.flags, client.slot) & HAD_REQUESTS) !== 0)
 		endRequests(world, client, client === socket ? partner : socket);
-	else if ((at(table.flags, client.slot) & PROXY_REQUIRED) === 0) {
+	else if ((i32(table.flags, client.slot) & PROXY_REQUIRED) === 0) {
 		// A header that nobody asked for is a client's own bytes.
 		if (!client.isOpenTls) client.takenBefore = 0;
 		client.namedPort = -1;
@@ -232,7 +232,7 @@ function endRequests(world: World, client: SimulatedSocket, link: SimulatedSocke
 
 /** A client that is refused is told so, in its protocol. */
 function telling(client: SimulatedSocket, memory: Uint8Array, offset: number): void {
-	const first = at(memory, offset);
+	const first = u8(memory, offset);
 	if (client.sent > 0 || (first !== 0x15 && first !== 0x48))
 		violated(`client ${client.fd} is sent what is neither an alert nor a response`);
 	client.told = true;
@@ -248,7 +248,7 @@ function sendingHeader(
 ): number {
 	const { headerOut } = link;
 	const before = headerOut.length;
-	for (let i = 0; i < length; i++) headerOut.push(at(memory, offset + i));
+	for (let i = 0; i < length; i++) headerOut.push(u8(memory, offset + i));
 	const bytes = Uint8Array.from(headerOut);
 	const verdict = parseProxyHeader(bytes, 0, bytes.length, HEADER);
 	if (verdict === MALFORMED) violated(`a PROXY header is malformed: ${HEADER.cause}`);

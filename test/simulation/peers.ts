@@ -10,7 +10,7 @@ import {
 	ETIMEDOUT,
 } from "../../src/kernel/constants.js";
 import { familyAt } from "../../src/kernel/sockaddr.js";
-import { at } from "../../src/parts/at.js";
+import { u8 } from "../../src/parts/at.js";
 import type { ListenerPlan } from "../../src/reactor/plan/plan.js";
 import type { Random } from "../../src/rig/random.js";
 import { type ClientAddress, NOWHERE, randomAddress } from "./addresses.js";
@@ -170,7 +170,7 @@ export class Peers implements OtherEnds {
 		const random = this.#random;
 		const unix = familyAt(address, 0) === AF_UNIX;
 		const calm = this.mode === "cooperative";
-		const board = unix ? Number(String.fromCharCode(...address.subarray(3, -1))) : at(address, 7);
+		const board = unix ? Number(String.fromCharCode(...address.subarray(3, -1))) : u8(address, 7);
 		socket.fate = calm ? "accepted" : (this.#fates[board] ?? "accepted");
 		if (!calm && random.chance(this.#patient ? 0.02 : 0.1)) socket.fate = random.pick(FATES);
 		const manner = this.#manner(board);

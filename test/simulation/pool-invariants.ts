@@ -1,5 +1,5 @@
 /** What must hold after every turn of upstream connections that outlive their requests, and of clients that have them. */
-import { at } from "../../src/parts/at.js";
+import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { BLOCKED, HAD_REQUESTS } from "../../src/reactor/table/marks.js";
 import { EXCHANGE, FREE, POOLED, REQUEST } from "../../src/reactor/table/states.js";
@@ -18,10 +18,10 @@ export function checkPool(world: World): void {
 	let pooled = 0;
 	let owned = 0;
 	for (let link = table.sessions; link < 2 * table.sessions; link++) {
-		const state = at(table.state, link);
+		const state = u8(table.state, link);
 		if (state === EXCHANGE) exchanging++;
 		if (state !== POOLED) continue;
-		if (at(links.owner, link - table.sessions) === NONE) pooled++;
+		if (i32(links.owner, link - table.sessions) === NONE) pooled++;
 		else owned++;
 	}
 	const lent = world.counters.get("poolBorrowed") - world.counters.get("poolReturned");
@@ -31,28 +31,30 @@ export function checkPool(world: World): void {
 	for (let address = 0; address < ADDRESS_COUNT; address++) {
 		let length = 0;
 		let before = NONE;
-		for (let place = at(idleLists.heads, address); place !== NONE; ) {
+		for (let place = i32(idleLists.heads, address); place !== NONE; ) {
 			const link = table.sessions + place;
 			if (++length > pooled) violated(`the list of address ${address} has no end`);
-			if (at(table.state, link) !== POOLED || at(links.address, place) !== address)
+			if (u8(table.state, link) !== POOLED || i32(links.address, place) !== address)
 				violated(`row ${link} is in the list of address ${address}, and is not idle there`);
-			if (at(links.previous, place) !== before) violated(`row ${link} has another before it in its list`);
+			if (i32(links.previous, place) !== before) violated(`row ${link} has another before it in its list`);
 			before = place;
-			place = at(links.next, place);
+			place = i32(links.next, place);
 		}
-		if (length !== at(idleLists.lengths, address))
-			violated(`${length} are idle at address ${address}, and ${at(idleLists.lengths, address)} are counted`);
+		if (length !== i32(idleLists.lengths, address))
+			violated(
+				`${length} are idle at address ${address}, and ${i32(idleLists.lengths, address)} are counted`,
+			);
 		listed += length;
 	}
 	for (let client = 0; client < table.sessions; client++) {
-		if ((at(table.flags, client) & HAD_REQUESTS) === 0 || at(table.state, client) === FREE) continue;
+		if ((i32(table.flags, client) & HAD_REQUESTS) === 0 || u8(table.state, client) === FREE) continue;
 		let before = NONE;
-		for (let place = at(links.owned, client); place !== NONE; place = at(links.next, place)) {
+		for (let place = i32(links.owned, client); place !== NONE; place = i32(links.next, place)) {
 			const link = table.sessions + place;
 			if (--owned < 0) violated(`the list of what client ${client} owns has no end`);
-			if (at(table.state, link) !== POOLED || at(links.owner, place) !== client)
+			if (u8(table.state, link) !== POOLED || i32(links.owner, place) !== client)
 				violated(`row ${link} is in the list of client ${client}, and is not idle there`);
-			if (at(links.previous, place) !== before) violated(`row ${link} has another before it in its list`);
+			if (i32(links.previous, place) !== before) violated(`row ${link} has another before it in its list`);
 			before = place;
 		}
 	}
@@ -64,10 +66,10 @@ export function checkPool(world: World): void {
 /** A connection that nobody has: it was sent whole requests, and all of an answer to each was taken. */
 export function checkPooled(world: World, link: number, socket: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	if (at(table.peer, link) !== NONE) violated(`row ${link} is idle, and has a client`);
-	if (at(table.chunk, link) !== NONE || at(table.pipe, link) !== NONE)
+	if (i32(table.peer, link) !== NONE) violated(`row ${link} is idle, and has a client`);
+	if (i32(table.chunk, link) !== NONE || i32(table.pipe, link) !== NONE)
 		violated(`row ${link} is idle, and has something to send`);
-	if ((at(table.flags, link) & BLOCKED) !== 0) violated(`row ${link} is idle, and takes nothing`);
+	if ((i32(table.flags, link) & BLOCKED) !== 0) violated(`row ${link} is idle, and takes nothing`);
 	if (aheadOf(world, socket) > 0) violated(`row ${link} is idle, and bytes of it were put back`);
 	const { serves } = socket;
 	if (serves === undefined) violated(`row ${link} is idle, and never had a request`);
@@ -83,15 +85,15 @@ export function checkPooled(world: World, link: number, socket: SimulatedSocket)
 export function checkExchanging(world: World, slot: number, socket: SimulatedSocket): void {
 	const { core } = world.reactor;
 	const { table, links } = core;
-	const peer = at(table.peer, slot);
-	if (at(table.state, slot) === REQUEST) {
+	const peer = i32(table.peer, slot);
+	if (u8(table.state, slot) === REQUEST) {
 		if (peer !== NONE) violated(`client ${slot} is between requests, and holds row ${peer}`);
-		if (at(table.address, slot) !== NONE) violated(`client ${slot} is between requests, and has an address`);
+		if (i32(table.address, slot) !== NONE) violated(`client ${slot} is between requests, and has an address`);
 		checkBetween(world, slot, socket);
 		return;
 	}
-	if (peer === NONE || at(table.state, peer) !== EXCHANGE)
+	if (peer === NONE || u8(table.state, peer) !== EXCHANGE)
 		violated(`client ${slot} is in the middle of an exchange, and has no connection for it`);
-	if (at(links.address, peer - table.sessions) !== at(table.address, slot))
+	if (i32(links.address, peer - table.sessions) !== i32(table.address, slot))
 		violated(`client ${slot} is counted for another address than its connection leads to`);
 }

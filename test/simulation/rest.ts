@@ -1,6 +1,6 @@
 /** What must hold when the reactor has come to rest, and at the end. */
 
-import { at } from "../../src/parts/at.js";
+import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { CHUNKS_OVER } from "../../src/protocol/http/chunked.js";
 import { ANSWERED, REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
@@ -33,17 +33,17 @@ export function checkSettled(world: World): void {
 	const { table } = world.reactor.core;
 	checkOwners(world);
 	for (let slot = 0; slot < table.sessions; slot++) {
-		const state = at(table.state, slot);
+		const state = u8(table.state, slot);
 		if (state === FREE) continue;
-		const client = world.kernel.socketAt(at(table.fd, slot));
+		const client = world.kernel.socketAt(i32(table.fd, slot));
 		if (client === undefined) violated(`row ${slot} has no socket`);
-		const peer = at(table.peer, slot);
-		const link = peer === NONE ? undefined : world.kernel.socketAt(at(table.fd, peer));
+		const peer = i32(table.peer, slot);
+		const link = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 		if ((state === SNIFF || state === SECURE) && (client.finished || client.dead))
 			violated(`client ${slot} has ended, and is still looked at`);
 		if (state === LINGER && (client.finished || client.dead || client.available >= client.lowWater))
 			violated(`client ${slot} was refused, and is not listened to`);
-		if (state === DIAL && link !== undefined && !link.connecting && at(table.state, peer) !== SECURE)
+		if (state === DIAL && link !== undefined && !link.connecting && u8(table.state, peer) !== SECURE)
 			violated(`the upstream of client ${slot} has answered, and nobody heard`);
 		// One that was gone when its hello was looked at is dialled for: what it said is still delivered.
 		if (state === DIAL && client.diedIn === DIAL)
@@ -82,14 +82,14 @@ function checkWaiting(
 			violated(`client ${slot} has sent a request, and nobody reads it`);
 		return;
 	}
-	const peer = at(table.peer, slot);
+	const peer = i32(table.peer, slot);
 	const { exchanges } = world.reactor.core;
 	// A broken one takes nothing any more.
 	const linkWaits = isBlocked(world, peer) && !exchanges.has(slot, REQUEST_CUT);
 	if (linkWaits && link.writable) violated(`row ${peer} waits for room that is there`);
 	const isSent = exchanges.has(slot, REQUEST_SENT | REQUEST_CUT);
 	// Trailers are taken when all of them are there; through TLS, in whole records.
-	const hasChunks = at(exchanges.request.phase, slot) === CHUNKS_OVER;
+	const hasChunks = u8(exchanges.request.phase, slot) === CHUNKS_OVER;
 	const isThere = client.urgentAt < 0 && client.taken + client.available >= (client.asks?.current?.end ?? 0);
 	const waitsForTrailers = hasChunks && !isThere;
 	const isUnused = unusedOf(world, client) > 0 && !waitsForTrailers;
@@ -106,7 +106,7 @@ function checkWaiting(
 	if (isKnown && answer !== undefined && !exchanges.has(slot, ANSWERED) && link.known >= answer.headEnd)
 		violated(`${answer.id} is there for client ${slot}, and is not passed on`);
 	const lacksTrailers =
-		at(exchanges.response.phase, slot) === CHUNKS_OVER && link.incoming.arrived < (answer?.end ?? 0);
+		u8(exchanges.response.phase, slot) === CHUNKS_OVER && link.incoming.arrived < (answer?.end ?? 0);
 	if (exchanges.has(slot, ANSWERED) && aheadOf(world, link) > 0 && !lacksTrailers)
 		violated(`the upstream of client ${slot} has answered, and what was put back of it stays`);
 }
@@ -114,7 +114,7 @@ function checkWaiting(
 /** One direction of a relayed session, at rest. */
 function checkStuck(world: World, from: number, source: SimulatedSocket, target: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	const to = at(table.peer, from);
+	const to = i32(table.peer, from);
 	const waits = isBlocked(world, to);
 	if (owesAnswer(source)) return;
 	// A reset that comes with an end shows with the next write or with a deadline; one behind bytes, when those are sent on.

@@ -1,5 +1,5 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
-import { at } from "../../src/parts/at.js";
+import { f64, i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { holdsMemory } from "../../src/reactor/admission/shed.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
@@ -24,7 +24,7 @@ const ASK_AGAIN_MS = 100;
 export function checkShed(world: World, slot: number, client: SimulatedSocket, reason: number): void {
 	const { core } = world.reactor;
 	// It was told that nothing was left to dial with; what was short then may be there again.
-	if (at(core.table.state, slot) === LINGER && at(core.table.reason, slot) === reason) return;
+	if (u8(core.table.state, slot) === LINGER && u8(core.table.reason, slot) === reason) return;
 	if (!isCaused(world, client, reason))
 		violated(`a session ended as ${REASONS[reason]}, and nothing was short`);
 	if (!isShed(world, slot, client, reason)) return;
@@ -77,7 +77,7 @@ function isCaused(world: World, client: SimulatedSocket, reason: number): boolea
 /** Some place was not there: the one that somebody is let in for is taken by now, and some may be free again. */
 function isFull(world: World): boolean {
 	const { connectionsMax, table } = world.reactor.core;
-	const live = at(world.live, LIVE_SESSIONS) + world.closed;
+	const live = i32(world.live, LIVE_SESSIONS) + world.closed;
 	return live > connectionsMax || table.clients + world.closed > world.sessions;
 }
 
@@ -87,10 +87,10 @@ function isShed(world: World, slot: number, client: SimulatedSocket, reason: num
 	const { table } = core;
 	if (!client.registered) return false; // it was just accepted
 	if (reason === MEMORY_PRESSURE && (client.hasNoTls || hasNoTlsUpstream(world))) return false;
-	const peer = at(table.peer, slot);
+	const peer = i32(table.peer, slot);
 	if (isUnderWay(world, slot)) return false;
 	if (reason === MEMORY_PRESSURE && isInHead(world, client)) return false;
-	if (at(table.state, slot) !== DIAL) return true;
+	if (u8(table.state, slot) !== DIAL) return true;
 	// Its upstream could not be watched, or its header not be kept.
 	return !(reason === MEMORY_PRESSURE && (peer === NONE || world.kernel.lacksMemory || lacksBuffers(world)));
 }
@@ -119,17 +119,17 @@ function isInHead({ closedLink, turns }: World, client: SimulatedSocket): boolea
 /** Its step of the road is not finished: it is being dialled for, at this moment. */
 function isUnderWay(world: World, slot: number): boolean {
 	const { table } = world.reactor.core;
-	const state = at(table.state, slot);
+	const state = u8(table.state, slot);
 	return (
-		((state === SNIFF || state === SECURE) && at(table.upstream, slot) !== NONE) ||
-		(state === DIAL && at(table.peer, slot) === NONE) ||
+		((state === SNIFF || state === SECURE) && i32(table.upstream, slot) !== NONE) ||
+		(state === DIAL && i32(table.peer, slot) === NONE) ||
 		(state === REQUEST && isRequesting(world, slot))
 	);
 }
 
 /** Its request has been read, so it may be dialled for. */
 function isRequesting(world: World, slot: number): boolean {
-	const client = world.kernel.socketAt(at(world.reactor.core.table.fd, slot)) ?? world.closing;
+	const client = world.kernel.socketAt(i32(world.reactor.core.table.fd, slot)) ?? world.closing;
 	const request = client?.asks?.current;
 	return client !== undefined && request !== undefined && client.known >= request.headEnd;
 }
@@ -149,8 +149,8 @@ function isForUnrecognizedOnly(world: World): boolean {
 
 function mayBeShed(world: World, slot: number): boolean {
 	const { table } = world.reactor.core;
-	if (at(table.state, slot) === FREE || isUnderWay(world, slot)) return false;
-	if (world.kernel.socketAt(at(table.fd, slot))?.registered !== true) return false; // just accepted
+	if (u8(table.state, slot) === FREE || isUnderWay(world, slot)) return false;
+	if (world.kernel.socketAt(i32(table.fd, slot))?.registered !== true) return false; // just accepted
 	return isUnrecognized(world, slot) || isQuiet(world, slot);
 }
 
@@ -161,45 +161,45 @@ function hasEarnedLess(world: World, other: number, slot: number, memory: boolea
 	const theirs = isUnrecognized(world, other);
 	if (mine !== theirs) return theirs;
 	if (mine) {
-		const place = at(table.sourcePlace, slot);
-		const otherPlace = at(table.sourcePlace, other);
+		const place = i32(table.sourcePlace, slot);
+		const otherPlace = i32(table.sourcePlace, other);
 		const held = sources.heldAt(place);
 		const heldByOther = sources.heldAt(otherPlace);
 		if (held !== heldByOther) return heldByOther > held;
-		return at(table.acceptedMs, other) < at(table.acceptedMs, slot);
+		return f64(table.acceptedMs, other) < f64(table.acceptedMs, slot);
 	}
 	const stalled = memory && isBlocked(world, slot);
 	const otherStalled = memory && isBlocked(world, other);
 	if (stalled !== otherStalled) return otherStalled;
-	return at(table.activeMs, other) < at(table.activeMs, slot);
+	return f64(table.activeMs, other) < f64(table.activeMs, slot);
 }
 
 function isUnrecognized(world: World, slot: number): boolean {
-	const state = at(world.reactor.core.table.state, slot);
+	const state = u8(world.reactor.core.table.state, slot);
 	return state === SNIFF || state === SECURE || state === LINGER;
 }
 
 function isQuiet(world: World, slot: number): boolean {
 	const { core } = world.reactor;
-	return core.nowMs - at(core.table.activeMs, slot) >= BUSY_MS;
+	return core.nowMs - f64(core.table.activeMs, slot) >= BUSY_MS;
 }
 
 function isBlocked(world: World, slot: number): boolean {
 	const { flags, peer } = world.reactor.core.table;
-	const link = at(peer, slot);
-	return ((at(flags, slot) | (link === NONE ? 0 : at(flags, link))) & BLOCKED) !== 0;
+	const link = i32(peer, slot);
+	return ((i32(flags, slot) | (link === NONE ? 0 : i32(flags, link))) & BLOCKED) !== 0;
 }
 
 /** Bytes of sockets, chunks and pipes. Of a session that is being closed, as of the reactor's last question. */
 function heldBy(world: World, client: number, isClosing = false): number {
 	const { table, inboxes } = world.reactor.core;
 	let bytes = 0;
-	for (const slot of [client, at(table.peer, client)]) {
+	for (const slot of [client, i32(table.peer, client)]) {
 		if (slot === NONE) continue;
 		// Of a session that is being closed, the upstream's socket is gone already.
-		const socket = world.kernel.socketAt(at(table.fd, slot)) ?? world.closedLink;
+		const socket = world.kernel.socketAt(i32(table.fd, slot)) ?? world.closedLink;
 		bytes += socket === undefined ? 0 : memoryOf(socket);
-		bytes += at(table.pipeBytes, slot) + (at(table.chunk, slot) === NONE ? 0 : CHUNK_BYTES);
+		bytes += i32(table.pipeBytes, slot) + (i32(table.chunk, slot) === NONE ? 0 : CHUNK_BYTES);
 		// So is what was put back of it.
 		if (isClosing ? world.hadAhead[slot] === true : inboxes.has(slot)) bytes += CHUNK_BYTES;
 	}
@@ -212,7 +212,7 @@ function hasSinglesOnly(world: World): boolean {
 	let has = false;
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (!isUnrecognized(world, slot) || isUnderWay(world, slot)) continue;
-		if (sources.heldAt(at(table.sourcePlace, slot)) > 1) return false;
+		if (sources.heldAt(i32(table.sourcePlace, slot)) > 1) return false;
 		has = true;
 	}
 	return has;

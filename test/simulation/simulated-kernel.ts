@@ -23,7 +23,7 @@ import {
 } from "../../src/kernel/constants.js";
 import type { Kernel } from "../../src/kernel/kernel.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
-import { at } from "../../src/parts/at.js";
+import { u8 } from "../../src/parts/at.js";
 import type { Random } from "../../src/rig/random.js";
 import {
 	type Descriptor,
@@ -240,7 +240,7 @@ export class SimulatedKernel implements Kernel {
 		const result = this.others?.connect(socket, address) ?? -ECONNREFUSED;
 		socket.dialledMs = this.nowMs;
 		if (result !== -EINPROGRESS) socket.connecting = false;
-		this.#trace.note(CONNECT, fd, at(address, 0) === AF_UNIX ? AF_UNIX : AF_INET, result);
+		this.#trace.note(CONNECT, fd, u8(address, 0) === AF_UNIX ? AF_UNIX : AF_INET, result);
 		return result;
 	}
 
@@ -415,7 +415,7 @@ export class SimulatedKernel implements Kernel {
 	}
 
 	#spoil(offset: number, count: number): void {
-		if (this.#spoils("changed_byte")) this.memory[offset] = at(this.memory, offset) ^ 1;
+		if (this.#spoils("changed_byte")) this.memory[offset] = u8(this.memory, offset) ^ 1;
 		if (this.#spoils("doubled_byte")) this.memory.copyWithin(offset + 1, offset, offset + count - 1);
 		if (this.#spoils("lost_byte")) this.memory.copyWithin(offset, offset + 1, offset + count);
 	}

@@ -5,7 +5,7 @@
  */
 import { ENOMEM, EPOLLERR, EPOLLET, EPOLLHUP, EPOLLOUT } from "../../src/kernel/constants.js";
 import type { Readiness } from "../../src/kernel/kernel.js";
-import { at } from "../../src/parts/at.js";
+import { i32 } from "../../src/parts/at.js";
 import type { Random } from "../../src/rig/random.js";
 import type { Watched } from "./descriptors.js";
 import type { Faults, Mutant } from "./faults.js";
@@ -211,19 +211,19 @@ export class SimulatedReadiness implements Readiness {
 	/** The reactor asks for this only when it acts on the event, so the event must still be about what it was. */
 	flagsOf(event: number): number {
 		const watched = this.#sources[event];
-		if (watched === undefined || watched.registration !== at(this.#registrations, event))
-			violated(`an event for slot ${at(this.#slots, event)} is acted on, but its descriptor was closed`);
-		return at(this.#flags, event);
+		if (watched === undefined || watched.registration !== i32(this.#registrations, event))
+			violated(`an event for slot ${i32(this.#slots, event)} is acted on, but its descriptor was closed`);
+		return i32(this.#flags, event);
 	}
 
 	slotOf(event: number): number {
-		return at(this.#slots, event);
+		return i32(this.#slots, event);
 	}
 
 	generationOf(event: number): number {
 		if (this.mutant === "blind_generation")
-			return this.surroundings?.generationNow(this.slotOf(event)) ?? at(this.#generations, event);
-		return at(this.#generations, event);
+			return this.surroundings?.generationNow(this.slotOf(event)) ?? i32(this.#generations, event);
+		return i32(this.#generations, event);
 	}
 }
 

@@ -1,6 +1,6 @@
 /** Plays a reactor at fault, between its turns. */
 
-import { at } from "../../src/parts/at.js";
+import { f64, i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { METHOD_POST, METHOD_PUT } from "../../src/protocol/http/methods.js";
 import type { Core } from "../../src/reactor/core.js";
@@ -48,7 +48,7 @@ export function spoil(world: World): void {
 			return;
 		case "repeated_post":
 			for (const client of clientsIn(core, EXCHANGE))
-				if (at(core.exchanges.method, client) === METHOD_POST) core.exchanges.method[client] = METHOD_PUT;
+				if (u8(core.exchanges.method, client) === METHOD_POST) core.exchanges.method[client] = METHOD_PUT;
 			return;
 		case "crossed_exchanges":
 			cross(core);
@@ -61,7 +61,7 @@ export function spoil(world: World): void {
 			return;
 		case "lost_undecided":
 			for (const client of clientsIn(core, SNIFF))
-				core.table.flags[client] = at(core.table.flags, client) & ~UNDECIDED;
+				core.table.flags[client] = i32(core.table.flags, client) & ~UNDECIDED;
 	}
 }
 
@@ -69,14 +69,14 @@ function losePutBack(core: Core): void {
 	const { inboxes, table } = core;
 	for (let slot = 0; slot < 2 * table.sessions; slot++) {
 		if (inboxes.length(slot) < 2) continue;
-		inboxes.end[slot] = at(inboxes.end, slot) - 1;
+		inboxes.end[slot] = i32(inboxes.end, slot) - 1;
 		core.budget.buffered(-1);
 	}
 }
 
 function shedBusy(core: Core): void {
 	for (const client of clientsIn(core, RELAY)) {
-		if (core.nowMs - at(core.table.activeMs, client) >= 500) continue;
+		if (core.nowMs - f64(core.table.activeMs, client) >= 500) continue;
 		close(core, client, FD_PRESSURE, false);
 		return;
 	}
@@ -84,7 +84,7 @@ function shedBusy(core: Core): void {
 
 function clientsIn({ table }: Core, state: number): number[] {
 	const clients: number[] = [];
-	for (let slot = 0; slot < table.sessions; slot++) if (at(table.state, slot) === state) clients.push(slot);
+	for (let slot = 0; slot < table.sessions; slot++) if (u8(table.state, slot) === state) clients.push(slot);
 	return clients;
 }
 
@@ -92,12 +92,12 @@ function cross(core: Core): void {
 	const { peer, address } = core.table;
 	const [one, other] = clientsIn(core, EXCHANGE);
 	if (one === undefined || other === undefined) return;
-	const link = at(peer, one);
-	const place = at(address, one);
-	peer[one] = at(peer, other);
-	address[one] = at(address, other);
+	const link = i32(peer, one);
+	const place = i32(address, one);
+	peer[one] = i32(peer, other);
+	address[one] = i32(address, other);
 	peer[other] = link;
 	address[other] = place;
-	peer[at(peer, one)] = one;
-	peer[at(peer, other)] = other;
+	peer[i32(peer, one)] = one;
+	peer[i32(peer, other)] = other;
 }

@@ -1,5 +1,5 @@
 /** The last calls and events of a run, kept as numbers so that keeping them costs next to nothing. */
-import { at } from "../../src/parts/at.js";
+import { f64 } from "../../src/parts/at.js";
 
 const OPERATIONS = [
 	"turn",
@@ -69,7 +69,7 @@ export class Trace {
 		const lines: string[] = [];
 		for (let entry = Math.max(0, this.#count - ENTRIES); entry < this.#count; entry++) {
 			const start = (entry % ENTRIES) * CELLS;
-			const name = OPERATIONS[at(this.#cells, start)] ?? "?";
+			const name = OPERATIONS[f64(this.#cells, start)] ?? "?";
 			const [descriptor, argument, result] = this.#cells.subarray(start + 1, start + 4);
 			lines.push(`${name.padEnd(20)} fd ${descriptor}  ${argument} → ${result}`);
 		}

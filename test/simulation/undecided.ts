@@ -1,6 +1,6 @@
 /** Clients whose words do not tell what they speak: their silence or their end decides, and a route that relays is taken. */
 
-import { at } from "../../src/parts/at.js";
+import { i32, u8 } from "../../src/parts/at.js";
 import { PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
 import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS } from "../../src/reactor/records/reasons.js";
 import { PROXY_READ, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
@@ -13,12 +13,12 @@ import type { World } from "./world.js";
 export function checkDecided(world: World, slot: number, client: SimulatedSocket, reason: number): void {
 	const { table } = world.reactor.core;
 	const { speaks, incoming } = client;
-	if (speaks < 0 || at(table.state, slot) !== SNIFF || client.dead) return;
+	if (speaks < 0 || u8(table.state, slot) !== SNIFF || client.dead) return;
 	// When a clock leaps, the silence of who has said nothing is over together with its handshake.
 	const isUnheard = reason === HANDSHAKE_TIMEOUT && speaks !== PROTOCOL_UNKNOWN;
 	if (reason !== CLIENT_CLOSED && !isUnheard) return;
 	// A reload may ask for a PROXY header of who has come without one.
-	if ((at(table.flags, slot) & (PROXY_REQUIRED | PROXY_READ)) === PROXY_REQUIRED) return;
+	if ((i32(table.flags, slot) & (PROXY_REQUIRED | PROXY_READ)) === PROXY_REQUIRED) return;
 	if (client.known < incoming.scripted || !relays(world, slot, speaks)) return;
 	violated(`client ${slot} ended as ${REASONS[reason]}, and a route would have relayed what it said`);
 }
@@ -28,7 +28,7 @@ function relays(world: World, slot: number, protocol: number): boolean {
 	const { core } = world.reactor;
 	const { plan, router } = core.listenerOf(slot);
 	const { family } = core.table;
-	const query = { ...core.query, protocol, nameLength: 0, family: at(family, slot), sourceOffset: slot * 16 };
+	const query = { ...core.query, protocol, nameLength: 0, family: u8(family, slot), sourceOffset: slot * 16 };
 	const upstream = plan.routes[router.match(query)]?.upstream ?? -1;
 	return upstream >= 0 && core.upstreams.get(upstream)?.plan.pool == null;
 }

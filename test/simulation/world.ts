@@ -3,7 +3,7 @@
  * from the seed.
  */
 import { thorough } from "../../src/parts/assert.js";
-import { at } from "../../src/parts/at.js";
+import { i32 } from "../../src/parts/at.js";
 import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import type { Counters } from "../../src/reactor/records/counters.js";
@@ -277,7 +277,7 @@ export class World implements Surroundings {
 	}
 
 	generationNow(slot: number): number {
-		return at(this.reactor.core.table.generation, slot);
+		return i32(this.reactor.core.table.generation, slot);
 	}
 
 	anyone(): Watched | undefined {

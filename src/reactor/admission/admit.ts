@@ -3,7 +3,7 @@
  * address that a PROXY header names.
  */
 
-import { at } from "../../parts/at.js";
+import { i32, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { contains } from "../../route/router.js";
 import type { HttpPlan } from "../plan/plan.js";
@@ -19,12 +19,12 @@ import { makeRoom } from "./shed.js";
 export function admit(core: AdmissionContext, listener: ReactorListener, session: number): Next {
 	const { table } = core;
 	// The kernel gives the lowest number that is free, so this one says that all below are in use.
-	if (at(table.fd, session) >= core.descriptorCeiling && makeRoom(core, FD_PRESSURE, session) <= 0)
+	if (i32(table.fd, session) >= core.descriptorCeiling && makeRoom(core, FD_PRESSURE, session) <= 0)
 		return end(FD_PRESSURE);
 	const { proxyRequired, trusted } = listener.plan;
 	// Behind a PROXY header stands somebody else, whose address is not known yet.
 	if (!proxyRequired) return admitSource(core, session);
-	const family = at(table.family, session);
+	const family = u8(table.family, session);
 	for (const block of trusted) if (contains(block, family, table.source, session * 16)) return STAY;
 	return end(PROXY_HEADER);
 }
@@ -32,7 +32,7 @@ export function admit(core: AdmissionContext, listener: ReactorListener, session
 /** The client's address is known: what may it have? STAY: what it asks for. */
 export function admitSource(core: AdmissionContext, session: number): Next {
 	const { table, sources } = core;
-	const family = at(table.family, session);
+	const family = u8(table.family, session);
 	const place = sources.enter(family, table.source, session * 16, core.sourceLimits, core.nowMs);
 	if (place === TOO_MANY) return end(LIMIT_IP);
 	if (place === TOO_FAST) return end(LIMIT_RATE);
@@ -44,7 +44,7 @@ export function admitSource(core: AdmissionContext, session: number): Next {
 /** A request has come: may it be served now? Of an address that asks too fast, nothing is taken from the others. */
 export function admitRequest(core: AdmissionContext, session: number, http: HttpPlan): boolean {
 	const { requestsPerSecond, requestsPerSecondPerSource } = http;
-	const place = at(core.table.sourcePlace, session);
+	const place = i32(core.table.sourcePlace, session);
 	if (requestsPerSecondPerSource !== Number.POSITIVE_INFINITY && place !== NONE) {
 		if (!core.sources.takeRequest(place, requestsPerSecondPerSource, core.nowMs)) return false;
 	}

@@ -3,7 +3,7 @@
  * longest for a head that does not come to its end goes.
  */
 import { ENOBUFS } from "../../kernel/constants.js";
-import { at } from "../../parts/at.js";
+import { f64, u8 } from "../../parts/at.js";
 import { Lowest } from "../../parts/lowest.js";
 import { NONE } from "../../parts/none.js";
 import { scalarIndex } from "../records/counters.js";
@@ -65,9 +65,9 @@ function oldestHeads(core: AdmissionContext): number[] {
 
 /** Since when a client keeps a chunk for an unfinished head; Infinity: it does not. */
 function headBeganMs({ table, inboxes }: AdmissionContext, client: number): number {
-	const state = at(table.state, client);
+	const state = u8(table.state, client);
 	if (!inboxes.has(client) || (state !== SNIFF && state !== REQUEST)) return Number.POSITIVE_INFINITY;
-	const beganMs = at(inboxes.sinceMs, client);
+	const beganMs = f64(inboxes.sinceMs, client);
 	return beganMs === 0 ? Number.POSITIVE_INFINITY : beganMs;
 }
 

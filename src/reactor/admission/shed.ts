@@ -12,7 +12,7 @@
  * one look at all rows is paid for by many that go.
  */
 
-import { at } from "../../parts/at.js";
+import { f64, i32, u8 } from "../../parts/at.js";
 import { Lowest } from "../../parts/lowest.js";
 import { NONE } from "../../parts/none.js";
 import { type Pieces, worth } from "../../route/pieces.js";
@@ -101,7 +101,7 @@ function hasSinglesOnly(core: AdmissionContext, keep: number): boolean {
 	let has = false;
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot === keep || !isUnrecognized(core, slot)) continue;
-		if (sources.heldAt(at(table.sourcePlace, slot)) > 1) return false;
+		if (sources.heldAt(i32(table.sourcePlace, slot)) > 1) return false;
 		has = true;
 	}
 	return has;
@@ -176,8 +176,8 @@ function* findHolders(core: AdmissionContext): Pieces {
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		room.holders[slot] = 0;
-		if (at(table.state, slot) === FREE) continue;
-		if (memoryOf(core, slot) > HELD_MIN_BYTES) room.holders[slot] = at(table.generation, slot) + 1;
+		if (u8(table.state, slot) === FREE) continue;
+		if (memoryOf(core, slot) > HELD_MIN_BYTES) room.holders[slot] = i32(table.generation, slot) + 1;
 		if (++asked % SESSIONS_PER_PIECE === 0) yield;
 	}
 }
@@ -186,10 +186,10 @@ function* findHolders(core: AdmissionContext): Pieces {
 function memoryOf(core: AdmissionContext, client: number): number {
 	const { table, kernel } = core;
 	let bytes = 0;
-	for (const slot of [client, at(table.peer, client)]) {
+	for (const slot of [client, i32(table.peer, client)]) {
 		if (slot === NONE) continue;
-		bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot))) + at(table.pipeBytes, slot);
-		if (at(table.chunk, slot) !== NONE) bytes += core.chunks.bytes;
+		bytes += Math.max(0, kernel.socketMemory(i32(table.fd, slot))) + i32(table.pipeBytes, slot);
+		if (i32(table.chunk, slot) !== NONE) bytes += core.chunks.bytes;
 		if (core.inboxes.has(slot)) bytes += core.chunks.bytes;
 	}
 	return bytes;
@@ -198,7 +198,7 @@ function memoryOf(core: AdmissionContext, client: number): number {
 /** It did when it was asked last. */
 export function holdsMemory({ room, table }: AdmissionContext, client: number): boolean {
 	return (
-		at(room.holders, client) === ((at(table.generation, client) + 1) | 0) && at(room.holders, client) !== 0
+		i32(room.holders, client) === ((i32(table.generation, client) + 1) | 0) && i32(room.holders, client) !== 0
 	);
 }
 
@@ -210,8 +210,8 @@ export function* measureSockets(core: AdmissionContext): Pieces {
 	// Upstream connections that nobody has borrowed are among them.
 	for (let slot = 0; slot < 2 * table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
-		if (at(table.state, slot) === FREE) continue;
-		bytes += Math.max(0, kernel.socketMemory(at(table.fd, slot)));
+		if (u8(table.state, slot) === FREE) continue;
+		bytes += Math.max(0, kernel.socketMemory(i32(table.fd, slot)));
 		if (++asked % (2 * SESSIONS_PER_PIECE) === 0) yield;
 	}
 	core.counters.set(SOCKET_BYTES, bytes);
@@ -236,8 +236,8 @@ function unrecognized(
 	const crowds = new Map<number, Lowest>();
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot === keep || !isUnrecognized(core, slot) || !isWanted(core, slot)) continue;
-		const place = at(table.sourcePlace, slot);
-		const acceptedMs = at(table.acceptedMs, slot);
+		const place = i32(table.sourcePlace, slot);
+		const acceptedMs = f64(table.acceptedMs, slot);
 		const other = single.get(place);
 		if (place === NONE) first.offer(slot, -sources.heldAt(place), acceptedMs);
 		else if (other === undefined) single.set(place, slot);
@@ -245,7 +245,7 @@ function unrecognized(
 			let crowd = crowds.get(place);
 			if (crowd === undefined) {
 				crowd = new Lowest(most);
-				crowd.offer(other, at(table.acceptedMs, other), 0);
+				crowd.offer(other, f64(table.acceptedMs, other), 0);
 				crowds.set(place, crowd);
 			}
 			crowd.offer(slot, acceptedMs, 0);
@@ -255,7 +255,7 @@ function unrecognized(
 		const held = sources.heldAt(place);
 		const crowd = crowds.get(place)?.slots ?? [slot];
 		for (const [before, each] of crowd.entries())
-			first.offer(each, before - held, at(table.acceptedMs, each));
+			first.offer(each, before - held, f64(table.acceptedMs, each));
 	}
 	return first.slots;
 }
@@ -271,7 +271,7 @@ function stalled(
 
 function silent(core: AdmissionContext, keep: number, most: number, isWanted: Condition = anybody): number[] {
 	const { table } = core;
-	return bySilence(core, keep, most, (slot) => at(table.state, slot) !== SNIFF && isWanted(core, slot));
+	return bySilence(core, keep, most, (slot) => u8(table.state, slot) !== SNIFF && isWanted(core, slot));
 }
 
 /** Whoever was silent for longest first, and nobody who is busy. */
@@ -284,8 +284,8 @@ function bySilence(
 	const { table } = core;
 	const first = new Lowest(most);
 	for (let slot = 0; slot < table.sessions; slot++)
-		if (slot !== keep && at(table.state, slot) !== FREE && !isBusy(core, slot) && holds(slot))
-			first.offer(slot, at(table.activeMs, slot), 0);
+		if (slot !== keep && u8(table.state, slot) !== FREE && !isBusy(core, slot) && holds(slot))
+			first.offer(slot, f64(table.activeMs, slot), 0);
 	return first.slots;
 }
 
@@ -295,14 +295,14 @@ type Condition = (core: AdmissionContext, client: number) => boolean;
 const anybody: Condition = () => true;
 
 function isUnrecognized(core: AdmissionContext, client: number): boolean {
-	const state = at(core.table.state, client);
+	const state = u8(core.table.state, client);
 	return state === SNIFF || state === SECURE || state === LINGER;
 }
 
 function isBlocked(core: AdmissionContext, client: number): boolean {
 	const { flags, peer } = core.table;
-	const link = at(peer, client);
-	return ((at(flags, client) | (link === NONE ? 0 : at(flags, link))) & BLOCKED) !== 0;
+	const link = i32(peer, client);
+	return ((i32(flags, client) | (link === NONE ? 0 : i32(flags, link))) & BLOCKED) !== 0;
 }
 
 const SHED = scalarIndex("shed");

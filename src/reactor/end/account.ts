@@ -1,5 +1,5 @@
 /** Last step: what became of the session, for the log. Called by `close`, and only there. */
-import { at } from "../../parts/at.js";
+import { f64, i32, u8, u16 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { TEXT_MAX, tlsFactsText } from "../records/tls-facts.js";
 import { HAD_REQUESTS } from "../table/marks.js";
@@ -13,28 +13,28 @@ export function account(core: EndContext, client: number, reason: number): void 
 
 function record(core: EndContext, client: number, reason: number): void {
 	const { table, journal } = core;
-	const nameLength = at(table.nameLength, client);
+	const nameLength = u8(table.nameLength, client);
 	const tls = tlsFactsOf(core, client);
 	const entry = journal.begin(nameLength, tls.length);
 	if (entry < 0) return; // the journal has counted it
-	const link = at(table.peer, client);
-	journal.integer(entry, 1, at(table.listener, client));
-	journal.integer(entry, 2, at(table.route, client));
-	journal.integer(entry, 3, at(table.upstream, client));
-	journal.integer(entry, 4, at(table.address, client));
-	journal.integer(entry, 5, reason | (at(table.protocol, client) << 8) | (at(table.family, client) << 16));
-	journal.integer(entry, 6, at(table.sourcePort, client));
+	const link = i32(table.peer, client);
+	journal.integer(entry, 1, i32(table.listener, client));
+	journal.integer(entry, 2, i32(table.route, client));
+	journal.integer(entry, 3, i32(table.upstream, client));
+	journal.integer(entry, 4, i32(table.address, client));
+	journal.integer(entry, 5, reason | (u8(table.protocol, client) << 8) | (u8(table.family, client) << 16));
+	journal.integer(entry, 6, u16(table.sourcePort, client));
 	journal.integer(entry, 7, nameLength | (tls.length << 8));
 	journal.double(entry, 0, core.sessionNumbers.final(client));
-	journal.double(entry, 1, at(table.acceptedMs, client));
-	journal.double(entry, 2, at(table.recognizedMs, client));
-	journal.double(entry, 3, at(table.connectedMs, client));
+	journal.double(entry, 1, f64(table.acceptedMs, client));
+	journal.double(entry, 2, f64(table.recognizedMs, client));
+	journal.double(entry, 3, f64(table.connectedMs, client));
 	journal.double(entry, 4, core.nowMs);
-	const before = (at(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : at(core.links.sentBefore, client);
+	const before = (i32(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : f64(core.links.sentBefore, client);
 	// Below zero while a PROXY header of ours has not gone out.
-	const sent = link === NONE ? 0 : Math.max(0, at(table.sent, link));
+	const sent = link === NONE ? 0 : Math.max(0, f64(table.sent, link));
 	journal.double(entry, 5, before + sent);
-	journal.double(entry, 6, at(table.sent, client));
+	journal.double(entry, 6, f64(table.sent, client));
 	journal.source(entry, table.source, client * 16);
 	const long = core.longNames.get(client);
 	if (long !== undefined) journal.name(entry, long, 0, nameLength);
@@ -46,7 +46,7 @@ function record(core: EndContext, client: number, reason: number): void {
 /** Empty when there is nothing to say. Asked before the session is freed. */
 function tlsFactsOf(core: EndContext, session: number): string {
 	const error = core.tlsFailures.get(session) ?? "";
-	const handle = isSecured(core, session) ? at(core.secures.session, session) : 0;
+	const handle = isSecured(core, session) ? f64(core.secures.session, session) : 0;
 	// None is chosen before the handshake is under way.
 	const cipher = handle === 0 ? "" : core.tls.cipher(handle);
 	if (cipher === "") return error === "" ? "" : tlsFactsText("", "", "", "", "", error);

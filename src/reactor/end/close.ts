@@ -3,7 +3,7 @@
  */
 
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { i32, u8, u16 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { endLink } from "../links/close-link.js";
 import { closeOwned } from "../links/owned.js";
@@ -31,23 +31,23 @@ import type { EndContext } from "./context.js";
 /** Ends a session. `isAmid`: an answer has begun of which the rest will never come. Only the road calls this. */
 export function close(core: EndContext, session: number, reason: number, isAmid: boolean): void {
 	const { table, places } = core;
-	assert(at(table.state, session) !== FREE, "a session ends once");
+	assert(u8(table.state, session) !== FREE, "a session ends once");
 	account(core, session, reason);
-	const link = at(table.peer, session);
+	const link = i32(table.peer, session);
 	const reset = isCut(core, session, link, reason, isAmid);
 	core.tlsFailures.delete(session);
-	if ((at(table.flags, session) & HAD_REQUESTS) !== 0) closeOwned(core, session);
+	if ((i32(table.flags, session) & HAD_REQUESTS) !== 0) closeOwned(core, session);
 	if (link !== NONE) endLink(core, link, reset);
 	hangUp(core, session, reset);
-	const address = at(table.address, session);
+	const address = i32(table.address, session);
 	if (address !== NONE) core.board.leave(address);
-	const source = at(table.sourcePlace, session);
+	const source = i32(table.sourcePlace, session);
 	if (source !== NONE) core.sources.leave(source);
 	core.longNames.delete(session);
 	core.proxyHeaders.delete(session);
 	core.sessionNumbers.forget(session);
-	core.policies.leave(at(table.policy, session));
-	const listener = at(table.listener, session);
+	core.policies.leave(u16(table.policy, session));
+	const listener = i32(table.listener, session);
 	if (link !== NONE) releaseRow(core, link);
 	core.counters.sessionClosed(listener, reason);
 	releaseRow(core, session);
@@ -78,15 +78,15 @@ const RESETS: ReadonlySet<number> = new Set([
  */
 function isCut(core: EndContext, session: number, link: number, reason: number, isAmid: boolean): boolean {
 	const { flags, state } = core.table;
-	const mine = at(state, session);
+	const mine = u8(state, session);
 	if (RESETS.has(reason)) {
 		// Don't reset after an error answer: the reset would discard it.
-		return !(mine === LINGER && at(core.table.reason, session) === reason);
+		return !(mine === LINGER && u8(core.table.reason, session) === reason);
 	}
 	// Whatever had broken it, neither side has said that it was done. Before, in a handshake, nothing is under way.
 	if (reason === TLS_FAILED && (mine === RELAY || mine === EXCHANGE)) return true;
 	if (isAmid) return true;
 	const ours = reason === DRAINED || reason === LIFETIME || reason === INTERNAL;
 	if (ours && mine === RELAY && isBusy(core, session)) return true;
-	return (at(flags, session) & BLOCKED) !== 0 || (link !== NONE && (at(flags, link) & BLOCKED) !== 0);
+	return (i32(flags, session) & BLOCKED) !== 0 || (link !== NONE && (i32(flags, link) & BLOCKED) !== 0);
 }

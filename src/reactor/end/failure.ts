@@ -13,7 +13,7 @@ import {
 	EPROTO,
 	ETIMEDOUT,
 } from "../../kernel/constants.js";
-import { at } from "../../parts/at.js";
+import { u8 } from "../../parts/at.js";
 import {
 	CLIENT_CLOSED,
 	CLIENT_RESET,
@@ -65,7 +65,7 @@ function wasReset({ table }: EndContext, slot: number): Next {
  */
 function cut({ table, tlsFailures }: EndContext, slot: number, isBetween: boolean): Next {
 	const isClient = table.isClient(slot);
-	if (isClient && (isBetween || at(table.state, slot) === SNIFF)) return end(CLIENT_CLOSED);
+	if (isClient && (isBetween || u8(table.state, slot) === SNIFF)) return end(CLIENT_CLOSED);
 	tlsFailures.set(
 		table.sessionOf(slot),
 		`the ${isClient ? "client" : "upstream"} ended without close_notify`,

@@ -8,7 +8,7 @@
  */
 import { EAGAIN, ECONNRESET, EINTR, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { i32, u8 } from "../../parts/at.js";
 import { SCRATCH_BYTES } from "../memory/arena.js";
 import { HANDSHAKE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../records/reasons.js";
 import { BLOCKED } from "../table/marks.js";
@@ -51,7 +51,7 @@ export function tell(core: EndContext, session: number, words: Uint8Array, reaso
 /** Nothing more is heard from the client: it ends when it has taken what waits for it. */
 export function flushThenEnd(core: EndContext, session: number, reason: number): Next {
 	const { table, wheel } = core;
-	assert((at(table.flags, session) & BLOCKED) !== 0, "something waits for the client");
+	assert((i32(table.flags, session) & BLOCKED) !== 0, "something waits for the client");
 	table.state[session] = FLUSH;
 	table.reason[session] = reason;
 	wheel.arm(session, Math.min(flushDeadline(core, session), nextLook(core, session)));
@@ -70,7 +70,7 @@ export function lingerThenEnd(core: EndContext, session: number, reason: number)
 function linger(core: EndContext, session: number, reason: number, hasMore: boolean): Next {
 	if (!leave(core, session)) return flushThenEnd(core, session, reason);
 	wasTold(core, session, reason);
-	if (core.kernel.shutdownWrite(at(core.table.fd, session)) < 0) return end(reason);
+	if (core.kernel.shutdownWrite(i32(core.table.fd, session)) < 0) return end(reason);
 	core.wheel.arm(session, core.nowMs + LINGER_MS);
 	if (hasMore) core.queue.add(session);
 	return STAY;
@@ -92,7 +92,7 @@ export function flushing(core: EndContext, session: number, events: number): Nex
 	if ((events & EPOLLOUT) === 0) return STAY;
 	const result = flushOutbox(core, session);
 	if (result < 0) return failed(core, session, -result);
-	return result === EMPTIED ? lingerThenEnd(core, session, at(core.table.reason, session)) : STAY;
+	return result === EMPTIED ? lingerThenEnd(core, session, u8(core.table.reason, session)) : STAY;
 }
 
 export function flushTimedOut(core: EndContext, session: number): Next {
@@ -115,7 +115,7 @@ function flushDeadline(core: EndContext, session: number): number {
 /** A client that was told goes on, or ends. */
 export function lingering(core: EndContext, session: number): Next {
 	const found = emptySocket(core, session);
-	if (found === ENDED) return end(at(core.table.reason, session));
+	if (found === ENDED) return end(u8(core.table.reason, session));
 	if (found === MORE) core.queue.add(session);
 	return STAY;
 }
@@ -127,8 +127,8 @@ export function lingering(core: EndContext, session: number): Next {
  */
 export function lingerTimedOut(core: EndContext, session: number): Next {
 	const isTaking =
-		core.kernel.undelivered(at(core.table.fd, session)) > 0 && lifetimeDeadline(core, session) > core.nowMs;
-	if (!isTaking) return end(at(core.table.reason, session));
+		core.kernel.undelivered(i32(core.table.fd, session)) > 0 && lifetimeDeadline(core, session) > core.nowMs;
+	if (!isTaking) return end(u8(core.table.reason, session));
 	lookAtBoth(core, session);
 	if (stallDeadline(core, session) <= core.nowMs) return end(STALL_TIMEOUT);
 	core.wheel.arm(session, core.nowMs + LINGER_MS);
@@ -141,7 +141,7 @@ const ENDED = 2;
 
 /** Throws away what has come: all of it, a turn's share, or up to the client's end. */
 function emptySocket(core: EndContext, session: number): number {
-	const fd = at(core.table.fd, session);
+	const fd = i32(core.table.fd, session);
 	for (let read = 0; read < READS_PER_TURN; read++) {
 		const count = core.kernel.discard(fd, SCRATCH_BYTES);
 		if (count === -EAGAIN) return EMPTY;

@@ -2,7 +2,7 @@
 import { AF_UNIX, EINPROGRESS } from "../../kernel/constants.js";
 import { familyAt, portAt } from "../../kernel/sockaddr.js";
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import type { AddressPlan } from "../../upstream/plan.js";
 import { ADDRESS_AT } from "../memory/arena.js";
@@ -59,14 +59,14 @@ export function openLink(
 	table.dialledMs[session] = core.nowMs;
 	core.board.enter(board);
 	noteLoop(core, link, sockaddr);
-	core.secures.dialled(link, board, tls !== undefined, at(core.certificates.manners, board));
+	core.secures.dialled(link, board, tls !== undefined, i32(core.certificates.manners, board));
 	return watchConnecting(core, link);
 }
 
 /** The session no longer holds an upstream connection, nor an address. */
 export function giveUpLink(core: LinksContext, session: number, link: number): void {
 	const { table, board } = core;
-	board.leave(at(table.address, session));
+	board.leave(i32(table.address, session));
 	table.address[session] = NONE;
 	table.dialledMs[session] = 0;
 	table.part(session, link);
@@ -78,7 +78,7 @@ function noteLoop(core: LinksContext, link: number, sockaddr: Uint8Array): void 
 	const { table, kernel, loops } = core;
 	if (familyAt(sockaddr, 0) === AF_UNIX) return;
 	if (!loops.mayLeadHere(portAt(sockaddr, 0))) return;
-	if (kernel.localAddress(at(table.fd, link), ADDRESS_AT) < 0) return;
+	if (kernel.localAddress(i32(table.fd, link), ADDRESS_AT) < 0) return;
 	loops.opened(link - table.sessions, portAt(kernel.memory, ADDRESS_AT), sockaddr);
 }
 

@@ -1,6 +1,6 @@
 /** Idle upstream connections, by address: lists of places, threaded through the link columns. */
 import { assert, thorough } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { pushFront, removeFrom } from "../../parts/linked-lists.js";
 import { NONE } from "../../parts/none.js";
 import { PLACES } from "../../upstream/board.js";
@@ -26,7 +26,7 @@ export class IdleLists {
 	add(address: number, place: number): void {
 		this.#check(place);
 		pushFront(this.#links, this.heads, address, place);
-		this.lengths[address] = at(this.lengths, address) + 1;
+		this.lengths[address] = i32(this.lengths, address) + 1;
 		this.idle++;
 	}
 
@@ -40,24 +40,24 @@ export class IdleLists {
 	/** Takes a place out of the list that it is in. */
 	remove(place: number): void {
 		const links = this.#links;
-		const owner = at(links.owner, place);
+		const owner = i32(links.owner, place);
 		if (owner !== NONE) {
 			removeFrom(links, links.owned, owner, place);
 			this.owned--;
 			return;
 		}
-		const address = at(links.address, place);
+		const address = i32(links.address, place);
 		removeFrom(links, this.heads, address, place);
-		this.lengths[address] = at(this.lengths, address) - 1;
+		this.lengths[address] = i32(this.lengths, address) - 1;
 		this.idle--;
-		assert(this.idle >= 0 && at(this.lengths, address) >= 0, "no more are taken out than were put in");
+		assert(this.idle >= 0 && i32(this.lengths, address) >= 0, "no more are taken out than were put in");
 	}
 
 	/** It is in no list yet. */
 	#check(place: number): void {
 		if (!thorough.isOn) return;
 		for (const head of this.heads)
-			for (let other = head; other !== NONE; other = at(this.#links.next, other))
+			for (let other = head; other !== NONE; other = i32(this.#links.next, other))
 				assert(other !== place, "a connection waits in one list");
 	}
 }

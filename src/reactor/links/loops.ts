@@ -8,7 +8,7 @@
  * port, to two listeners, the later counts.
  */
 import { copyAddress, portAt } from "../../kernel/sockaddr.js";
-import { at } from "../../parts/at.js";
+import { u8, u16, u32 } from "../../parts/at.js";
 
 const PORTS = 65_536;
 
@@ -39,7 +39,7 @@ export class Loops {
 
 	/** What connects to that port may reach us. */
 	mayLeadHere(port: number): boolean {
-		return at(this.#listening, port) !== 0;
+		return u8(this.#listening, port) !== 0;
 	}
 
 	/** An upstream connection that may lead here, by its row: its local port, and the `sockaddr` it was made with. */
@@ -51,9 +51,9 @@ export class Loops {
 	}
 
 	closed(link: number): void {
-		const port = at(this.#ports, link);
+		const port = u16(this.#ports, link);
 		if (port === 0) return;
-		Atomics.compareExchange(this.#dialled, port, at(this.#words, link), 0);
+		Atomics.compareExchange(this.#dialled, port, u32(this.#words, link), 0);
 		this.#ports[link] = 0;
 	}
 
@@ -72,7 +72,7 @@ export class Loops {
 	): boolean {
 		if (Atomics.load(this.#dialled, sourcePort) !== this.#wordOf(memory, localAt)) return false;
 		const length = copyAddress(memory, localAt, this.#address, 0) === 4 ? 4 : 16;
-		if (length === 4 && at(source, start) === 127) return true;
+		if (length === 4 && u8(source, start) === 127) return true;
 		for (let i = 0; i < length; i++) if (this.#address[i] !== source[start + i]) return false;
 		return true;
 	}
@@ -82,7 +82,7 @@ export class Loops {
 		let isWildcard = true;
 		let fold = 0;
 		for (let i = 0; i < length; i++) {
-			const byte = at(this.#address, i);
+			const byte = u8(this.#address, i);
 			if (byte !== 0) isWildcard = false;
 			fold = (Math.imul(fold, 31) + byte) & 0xffff;
 		}

@@ -4,7 +4,7 @@
  * alone, for all of its requests to that upstream, since the handshake takes several on one connection; and ends with it.
  */
 
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import type { Balancer } from "../../upstream/balance.js";
 import {
@@ -46,8 +46,8 @@ export function keepOwned(core: LinksContext, session: number, link: number, may
 /** Ends the one that has waited longest, when there are too many. */
 function keepFew(core: LinksContext, session: number): void {
 	const { table, links } = core;
-	let place = at(links.owned, session);
-	for (let count = 0; count < OWNED_MAX && place !== NONE; count++) place = at(links.next, place);
+	let place = i32(links.owned, session);
+	for (let count = 0; count < OWNED_MAX && place !== NONE; count++) place = i32(links.next, place);
 	if (place === NONE) return;
 	unlink(core, table.sessions + place);
 	retire(core, table.sessions + place, RECYCLED_OWNED);
@@ -56,15 +56,15 @@ function keepFew(core: LinksContext, session: number): void {
 /** The session's own connection to this upstream, or NONE. It is the exchange's until `keepOwned` or `returnSpent`. */
 export function lendOwned(core: LinksContext, session: number, balancer: Balancer): number {
 	const { table, links, secures, certificates } = core;
-	let place = at(links.owned, session);
+	let place = i32(links.owned, session);
 	while (place !== NONE) {
 		const link = table.sessions + place;
-		const next = at(links.next, place);
-		const address = at(links.address, place);
+		const next = i32(links.next, place);
+		const address = i32(links.address, place);
 		if (balancer.has(address)) {
 			unlink(core, link);
 			// A reload changed whether, or how, its peer is verified.
-			if (at(secures.manner, place) !== at(certificates.manners, address))
+			if (i32(secures.manner, place) !== i32(certificates.manners, address))
 				retire(core, link, RECYCLED_NOT_WANTED);
 			else if (isGivenUp(core, link)) retire(core, link, RECYCLED_IDLE);
 			else if (hasBytes(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
@@ -78,7 +78,7 @@ export function lendOwned(core: LinksContext, session: number, balancer: Balance
 /** Their session ends, or asks for nothing more. */
 export function closeOwned(core: LinksContext, session: number): void {
 	const { table, links } = core;
-	for (let place = at(links.owned, session); place !== NONE; place = at(links.owned, session)) {
+	for (let place = i32(links.owned, session); place !== NONE; place = i32(links.owned, session)) {
 		unlink(core, table.sessions + place);
 		retire(core, table.sessions + place, RECYCLED_OWNED);
 	}

@@ -11,7 +11,7 @@
  * The last one given back is lent next: its peer is least likely to have given it up, and the others can expire.
  */
 import { EAGAIN } from "../../kernel/constants.js";
-import { at } from "../../parts/at.js";
+import { f64, i32, u8 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
 import { NONE } from "../../parts/none.js";
 import type { Pieces } from "../../route/pieces.js";
@@ -52,11 +52,11 @@ const LINKS_PER_PIECE = 2_048;
  */
 export function lend(core: LinksContext, address: number, isRepeatable: boolean): number {
 	for (;;) {
-		const place = at(core.idleLists.heads, address);
+		const place = i32(core.idleLists.heads, address);
 		if (place === NONE) return NONE;
 		const link = core.table.sessions + place;
 		unlink(core, link);
-		if (at(core.secures.manner, link - core.table.sessions) !== at(core.certificates.manners, address)) {
+		if (i32(core.secures.manner, link - core.table.sessions) !== i32(core.certificates.manners, address)) {
 			// A reload changed whether, or how, its peer is verified.
 			retire(core, link, RECYCLED_NOT_WANTED);
 			continue;
@@ -77,7 +77,7 @@ export function lend(core: LinksContext, address: number, isRepeatable: boolean)
 /** An exchange has got a connection, new or lent. */
 export function borrowed(core: LinksContext, link: number): void {
 	const place = link - core.table.sessions;
-	core.links.uses[place] = at(core.links.uses, place) + 1;
+	core.links.uses[place] = i32(core.links.uses, place) + 1;
 	core.counters.add(BORROWED, 1);
 }
 
@@ -87,15 +87,15 @@ export function giveBack(core: LinksContext, link: number): void {
 	const place = link - table.sessions;
 	counters.add(RETURNED, 1);
 	const plan = poolOf(core, place);
-	const address = at(links.address, place);
+	const address = i32(links.address, place);
 	// What is there before anybody has asked is not an answer.
 	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
 	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
-	else if (at(links.keptMs, place) === 0) retire(core, link, RECYCLED_UPSTREAM_SAID);
-	else if (at(links.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
+	else if (f64(links.keptMs, place) === 0) retire(core, link, RECYCLED_UPSTREAM_SAID);
+	else if (i32(links.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
 	else if (core.nowMs >= oldAtMs(core, plan, place)) retire(core, link, RECYCLED_AGE);
 	else if (core.draining) retire(core, link, RECYCLED_STOPPED);
-	else if (at(idleLists.lengths, address) >= plan.idleMax) retire(core, link, RECYCLED_IDLE);
+	else if (i32(idleLists.lengths, address) >= plan.idleMax) retire(core, link, RECYCLED_IDLE);
 	else {
 		table.state[link] = POOLED;
 		links.idleSinceMs[place] = core.nowMs;
@@ -125,8 +125,8 @@ export function takenOut(core: LinksContext, why: number): void {
 /** News came that have not been read: bytes, or the end. */
 export function hasNews(core: LinksContext, link: number): boolean {
 	const { flags } = core.table;
-	if ((at(flags, link) & READABLE) === 0) return false;
-	flags[link] = at(flags, link) & ~READABLE;
+	if ((i32(flags, link) & READABLE) === 0) return false;
+	flags[link] = i32(flags, link) & ~READABLE;
 	return hasBytes(core, link);
 }
 
@@ -140,7 +140,7 @@ export function hasBytes(core: LinksContext, link: number): boolean {
 
 /** News of an idle connection: its peer ends it, or says what nobody asked for. */
 export function pooled(core: LinksContext, link: number): void {
-	core.table.flags[link] = at(core.table.flags, link) | READABLE;
+	core.table.flags[link] = i32(core.table.flags, link) | READABLE;
 	if (!hasNews(core, link)) return;
 	unlink(core, link);
 	retire(core, link, RECYCLED_UPSTREAM_CLOSED);
@@ -149,7 +149,7 @@ export function pooled(core: LinksContext, link: number): void {
 /** Its deadline passed: it may have been idle, or alive, for too long. */
 export function linkTimedOut(core: LinksContext, link: number): void {
 	// Lent: it is armed again when it is given back.
-	if (at(core.table.state, link) !== POOLED) return;
+	if (u8(core.table.state, link) !== POOLED) return;
 	const place = link - core.table.sessions;
 	const plan = poolOf(core, place);
 	if (plan !== undefined && core.nowMs < dueAtMs(core, plan, place)) {
@@ -166,14 +166,14 @@ export function armIdle(core: LinksContext, link: number, plan: PoolPlan): void 
 	const place = link - core.table.sessions;
 	const dueMs = dueAtMs(core, plan, place);
 	if (dueMs === Number.POSITIVE_INFINITY) return;
-	const armedMs = at(core.table.deadlineMs, link);
+	const armedMs = f64(core.table.deadlineMs, link);
 	if (armedMs === 0 || armedMs > dueMs) core.wheel.arm(link, dueMs);
 }
 
 /** One that belongs to a client ends with it, and not before its peer gives it up: a handshake may be under way on it. */
 function dueAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
-	const givenUpMs = at(core.links.idleSinceMs, place) + at(core.links.keptMs, place);
-	if (at(core.links.owner, place) !== NONE) return givenUpMs;
+	const givenUpMs = f64(core.links.idleSinceMs, place) + f64(core.links.keptMs, place);
+	if (i32(core.links.owner, place) !== NONE) return givenUpMs;
 	return Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place), givenUpMs);
 }
 
@@ -181,7 +181,7 @@ function dueAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
 export function isGivenUp(core: LinksContext, link: number): boolean {
 	const { links } = core;
 	const place = link - core.table.sessions;
-	return core.nowMs - at(links.idleSinceMs, place) >= at(links.keptMs, place);
+	return core.nowMs - f64(links.idleSinceMs, place) >= f64(links.keptMs, place);
 }
 
 /** How much before its peer does so a connection is given up: half of a short time, so that some of it is left. */
@@ -195,11 +195,11 @@ export function noteKept(core: LinksContext, link: number, seconds: number): voi
 }
 
 function oldAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
-	return at(core.links.openedMs, place) + ageOf(plan, place);
+	return f64(core.links.openedMs, place) + ageOf(plan, place);
 }
 
 function idleAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
-	return at(core.links.idleSinceMs, place) + plan.idleMs;
+	return f64(core.links.idleSinceMs, place) + plan.idleMs;
 }
 
 /**
@@ -211,7 +211,7 @@ export function* sweepPool(core: LinksContext): Pieces {
 	const { table, idleLists } = core;
 	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle + idleLists.owned > 0; link++) {
 		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
-		if (at(table.state, link) !== POOLED) continue;
+		if (u8(table.state, link) !== POOLED) continue;
 		const plan = poolOf(core, link - table.sessions);
 		if (plan !== undefined) {
 			armIdle(core, link, plan);
@@ -228,7 +228,7 @@ function makeOwnedRoom(core: LinksContext): boolean {
 	const { table, idleLists } = core;
 	if (idleLists.owned === 0) return false;
 	for (let link = table.sessions; link < 2 * table.sessions; link++) {
-		if (at(table.state, link) !== POOLED) continue;
+		if (u8(table.state, link) !== POOLED) continue;
 		unlink(core, link);
 		retire(core, link, RECYCLED_MADE_ROOM);
 		return true;
@@ -241,9 +241,9 @@ export function makeLinkRoom(core: LinksContext): boolean {
 	const { idleLists } = core;
 	if (idleLists.idle === 0) return makeOwnedRoom(core);
 	// Where the last one was, there are most likely more: a crowd does not buy a search through all lists with each connection.
-	while (at(idleLists.heads, idleLists.roomFrom) === NONE)
+	while (i32(idleLists.heads, idleLists.roomFrom) === NONE)
 		idleLists.roomFrom = (idleLists.roomFrom + 1) % PLACES;
-	const link = core.table.sessions + at(idleLists.heads, idleLists.roomFrom);
+	const link = core.table.sessions + i32(idleLists.heads, idleLists.roomFrom);
 	unlink(core, link);
 	retire(core, link, RECYCLED_MADE_ROOM);
 	return true;
@@ -254,7 +254,7 @@ export function* closePool(core: LinksContext): Pieces {
 	const { table, idleLists } = core;
 	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle > 0; link++) {
 		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
-		if (at(table.state, link) !== POOLED || isOwned(core, link)) continue;
+		if (u8(table.state, link) !== POOLED || isOwned(core, link)) continue;
 		unlink(core, link);
 		retire(core, link, RECYCLED_STOPPED);
 		yield;
@@ -262,7 +262,7 @@ export function* closePool(core: LinksContext): Pieces {
 }
 
 export function isOwned(core: LinksContext, link: number): boolean {
-	return at(core.links.owner, link - core.table.sessions) !== NONE;
+	return i32(core.links.owner, link - core.table.sessions) !== NONE;
 }
 
 /** Takes an idle connection out of its list: it is about to be lent, or retired. */
@@ -272,10 +272,10 @@ export function unlink(core: LinksContext, link: number): void {
 }
 
 export function poolOf(core: LinksContext, place: number): PoolPlan | undefined {
-	const balancer = core.upstreams.get(at(core.links.upstream, place));
-	const address = at(core.links.address, place);
+	const balancer = core.upstreams.get(i32(core.links.upstream, place));
+	const address = i32(core.links.address, place);
 	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
-	if (at(core.secures.manner, place) !== at(core.certificates.manners, address)) return undefined;
+	if (i32(core.secures.manner, place) !== i32(core.certificates.manners, address)) return undefined;
 	return balancer?.has(address) === true ? (balancer.plan.pool ?? undefined) : undefined;
 }
 

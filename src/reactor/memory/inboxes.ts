@@ -4,7 +4,7 @@
  * reads gets these first.
  */
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { CONNECTION, Columns } from "../../parts/columns.js";
 
 export class Inboxes extends Columns {
@@ -19,12 +19,12 @@ export class Inboxes extends Columns {
 	readonly sinceMs = this.f64(CONNECTION);
 
 	has(slot: number): boolean {
-		return at(this.chunk, slot) !== 0;
+		return i32(this.chunk, slot) !== 0;
 	}
 
 	/** Bytes in it. */
 	length(slot: number): number {
-		return this.has(slot) ? at(this.end, slot) - at(this.start, slot) : 0;
+		return this.has(slot) ? i32(this.end, slot) - i32(this.start, slot) : 0;
 	}
 
 	open(slot: number, chunk: number, sinceMs: number): void {

@@ -4,7 +4,7 @@
  */
 import type { Kernel } from "../../kernel/kernel.js";
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 
 /** Empty pipes kept open for the next borrower. */
@@ -55,12 +55,12 @@ export class Pipes {
 	borrow(): number {
 		if (this.#idleCount > 0) {
 			this.lent++;
-			return at(this.#idle, --this.#idleCount);
+			return i32(this.#idle, --this.#idleCount);
 		}
 		if (this.#unusedCount === 0) return NONE;
 		const readEnd = this.#kernel.openPipe();
 		if (readEnd < 0) return NONE;
-		const pipe = at(this.#unused, --this.#unusedCount);
+		const pipe = i32(this.#unused, --this.#unusedCount);
 		this.#readEnds[pipe] = readEnd;
 		this.#writeEnds[pipe] = this.#kernel.pipeWriteEnd;
 		this.open++;
@@ -73,7 +73,7 @@ export class Pipes {
 
 	/** Takes back an empty pipe. */
 	giveBack(pipe: number): void {
-		assert(at(this.#readEnds, pipe) !== NONE && this.lent > 0, "a pipe that is given back was lent");
+		assert(i32(this.#readEnds, pipe) !== NONE && this.lent > 0, "a pipe that is given back was lent");
 		this.lent--;
 		if (this.#idleCount < IDLE_MAX) this.#idle[this.#idleCount++] = pipe;
 		else this.#close(pipe);
@@ -81,27 +81,27 @@ export class Pipes {
 
 	/** Takes back a pipe that still holds bytes of a session that ended: nobody may ever read them. */
 	discard(pipe: number): void {
-		assert(at(this.#readEnds, pipe) !== NONE && this.lent > 0, "a pipe that is discarded was lent");
+		assert(i32(this.#readEnds, pipe) !== NONE && this.lent > 0, "a pipe that is discarded was lent");
 		this.lent--;
 		this.#close(pipe);
 	}
 
 	readEnd(pipe: number): number {
-		return at(this.#readEnds, pipe);
+		return i32(this.#readEnds, pipe);
 	}
 
 	writeEnd(pipe: number): number {
-		return at(this.#writeEnds, pipe);
+		return i32(this.#writeEnds, pipe);
 	}
 
 	/** Closes the pipes that nobody has borrowed. */
 	closeIdle(): void {
-		while (this.#idleCount > 0) this.#close(at(this.#idle, --this.#idleCount));
+		while (this.#idleCount > 0) this.#close(i32(this.#idle, --this.#idleCount));
 	}
 
 	#close(pipe: number): void {
-		this.#kernel.close(at(this.#readEnds, pipe));
-		this.#kernel.close(at(this.#writeEnds, pipe));
+		this.#kernel.close(i32(this.#readEnds, pipe));
+		this.#kernel.close(i32(this.#writeEnds, pipe));
 		this.#readEnds[pipe] = NONE;
 		this.#writeEnds[pipe] = NONE;
 		this.#unused[this.#unusedCount++] = pipe;

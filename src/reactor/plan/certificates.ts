@@ -5,7 +5,7 @@
  */
 import type { ClientOptions } from "../../kernel/openssl/options.js";
 import type { TlsClientContext, TlsContext, TlsLibrary } from "../../kernel/openssl/tls.js";
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { CertificateNames } from "../../route/certificate-names.js";
 import { type Pieces, worth } from "../../route/pieces.js";
 import { PLACES } from "../../upstream/board.js";
@@ -86,7 +86,7 @@ export class Certificates {
 		const known = new Set<number>();
 		for (let row = 0; row < rows.length; row++) {
 			if (row % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
-			if (rows[row] !== 0) known.add(at(rows, row));
+			if (rows[row] !== 0) known.add(i32(rows, row));
 		}
 		for (const [id, entry] of this.#entries)
 			if (this.#current.get(entry.plan.identity) !== entry && !known.has(id)) this.#entries.delete(id);

@@ -1,5 +1,5 @@
 /** Deadlines and options by the number that a session carries. Old ones stay while sessions use them. */
-import { at } from "../../parts/at.js";
+import { cell } from "../../parts/at.js";
 import type { Policy } from "./plan.js";
 
 /** A row's column has 16 bits for the number. */
@@ -44,11 +44,11 @@ export class Policies {
 	}
 
 	enter(number: number): void {
-		this.#sessions[number] = at(this.#sessions, number) + 1;
+		this.#sessions[number] = cell(this.#sessions, number) + 1;
 	}
 
 	leave(number: number): void {
-		this.#sessions[number] = at(this.#sessions, number) - 1;
+		this.#sessions[number] = cell(this.#sessions, number) - 1;
 	}
 
 	/** One that no session carries and no listener gives out, or a new one. */

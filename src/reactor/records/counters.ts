@@ -3,7 +3,7 @@
  * reactors counted when somebody asks. Cells are doubles, aligned, so a reader never sees half of one.
  */
 import { ADDRESSES_MAX, LISTENERS_MAX, ROUTES_MAX } from "../../config/bounds.js";
-import { at } from "../../parts/at.js";
+import { f64 } from "../../parts/at.js";
 import { HTTP_CAUSES } from "../../protocol/http/causes.js";
 import { REASONS, UPSTREAM_FAULTS } from "./reasons.js";
 import { RECYCLE_REASONS } from "./recycle-reasons.js";
@@ -115,11 +115,11 @@ export class Counters {
 	}
 
 	get(name: Scalar): number {
-		return at(this.#cells, scalarIndex(name));
+		return f64(this.#cells, scalarIndex(name));
 	}
 
 	add(index: number, amount: number): void {
-		this.#cells[index] = at(this.#cells, index) + amount;
+		this.#cells[index] = f64(this.#cells, index) + amount;
 	}
 
 	set(index: number, value: number): void {
@@ -127,23 +127,23 @@ export class Counters {
 	}
 
 	accepted(listener: number): number {
-		return at(this.#cells, LISTENER_ACCEPTED + listener);
+		return f64(this.#cells, LISTENER_ACCEPTED + listener);
 	}
 
 	active(listener: number): number {
-		return at(this.#cells, LISTENER_ACTIVE + listener);
+		return f64(this.#cells, LISTENER_ACTIVE + listener);
 	}
 
 	bytes(listener: number, direction: number): number {
-		return at(this.#cells, LISTENER_BYTES + 2 * listener + direction);
+		return f64(this.#cells, LISTENER_BYTES + 2 * listener + direction);
 	}
 
 	closed(listener: number, reason: number): number {
-		return at(this.#cells, LISTENER_CLOSED + REASONS.length * listener + reason);
+		return f64(this.#cells, LISTENER_CLOSED + REASONS.length * listener + reason);
 	}
 
 	routeSessions(route: number): number {
-		return at(this.#cells, ROUTE_SESSIONS + route);
+		return f64(this.#cells, ROUTE_SESSIONS + route);
 	}
 
 	handshakes(listener: number): Float64Array {
@@ -158,12 +158,12 @@ export class Counters {
 
 	/** Requests by route and class of status, 0 for 1xx to 4 for 5xx. */
 	routeRequests(route: number, group: number): number {
-		return at(this.#cells, ROUTE_REQUESTS + STATUS_CLASSES * route + group);
+		return f64(this.#cells, ROUTE_REQUESTS + STATUS_CLASSES * route + group);
 	}
 
 	/** The same for requests that took no route, by listener. */
 	unroutedRequests(listener: number, group: number): number {
-		return at(this.#cells, LISTENER_UNROUTED + STATUS_CLASSES * listener + group);
+		return f64(this.#cells, LISTENER_UNROUTED + STATUS_CLASSES * listener + group);
 	}
 
 	requests(listener: number): Float64Array {
@@ -172,34 +172,34 @@ export class Counters {
 	}
 
 	poolRecycled(reason: number): number {
-		return at(this.#cells, POOL_RECYCLED + reason);
+		return f64(this.#cells, POOL_RECYCLED + reason);
 	}
 
 	badRequests(cause: number): number {
-		return at(this.#cells, BAD_REQUESTS + cause);
+		return f64(this.#cells, BAD_REQUESTS + cause);
 	}
 
 	badResponses(cause: number): number {
-		return at(this.#cells, BAD_RESPONSES + cause);
+		return f64(this.#cells, BAD_RESPONSES + cause);
 	}
 
 	requestsRefused(reason: number): number {
-		return at(this.#cells, REQUESTS_REFUSED + reason);
+		return f64(this.#cells, REQUESTS_REFUSED + reason);
 	}
 
 	/** Requests for an upstream, by class of the status that was answered, by it or in its place. */
 	upstreamRequests(upstream: number, group: number): number {
-		return at(this.#cells, UPSTREAM_REQUESTS + STATUS_CLASSES * upstream + group);
+		return f64(this.#cells, UPSTREAM_REQUESTS + STATUS_CLASSES * upstream + group);
 	}
 
 	/** Of these, those that the upstream itself answered with a status of GATEWAY_STATUSES. */
 	upstreamGatewayStatuses(upstream: number, index: number): number {
-		return at(this.#cells, UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * upstream + index);
+		return f64(this.#cells, UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * upstream + index);
 	}
 
 	/** And those that we answered in its place, by the reason among UPSTREAM_FAULTS. */
 	upstreamFaults(upstream: number, index: number): number {
-		return at(this.#cells, UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * upstream + index);
+		return f64(this.#cells, UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * upstream + index);
 	}
 
 	/** How long the heads of its answers took. */
@@ -216,7 +216,7 @@ export class Counters {
 
 	turnTook(ms: number): void {
 		this.#observe(TURN_SECONDS, ms / 1000);
-		if (ms > at(this.#cells, LONGEST_TURN_MS)) this.#cells[LONGEST_TURN_MS] = ms;
+		if (ms > f64(this.#cells, LONGEST_TURN_MS)) this.#cells[LONGEST_TURN_MS] = ms;
 	}
 
 	sessionOpened(listener: number): void {
@@ -297,7 +297,7 @@ export class Counters {
 	forgetListener(listener: number): void {
 		const closed = LISTENER_CLOSED + REASONS.length * listener;
 		for (let reason = 0; reason < REASONS.length; reason++)
-			this.add(scalarIndex("closedForgotten"), at(this.#cells, closed + reason));
+			this.add(scalarIndex("closedForgotten"), f64(this.#cells, closed + reason));
 		this.#clear(LISTENER_ACCEPTED + listener, 1);
 		this.#clear(LISTENER_ACTIVE + listener, 1);
 		this.#clear(LISTENER_BYTES + 2 * listener, 2);

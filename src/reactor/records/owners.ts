@@ -2,7 +2,7 @@
  * Who a descriptor was given to last, by its number: a word each, in shared memory. Whoever opens one writes
  * it down here; nothing is erased, so that of a descriptor that nobody owns it can be said whose it was.
  */
-import { at } from "../../parts/at.js";
+import { i32, u32 } from "../../parts/at.js";
 
 // One word: reactor (8 bits), pipe or connection (1), and the slot of the row or pipe (22).
 const SLOT_BITS = 22;
@@ -49,13 +49,13 @@ export class Owners {
 	/** `undefined` for a descriptor that no reactor ever had. */
 	of(fd: number): Owner | undefined {
 		if (fd >= this.#words.length || this.#words[fd] === 0) return undefined;
-		const word = at(this.#words, fd) - 1;
+		const word = i32(this.#words, fd) - 1;
 		return {
 			word,
 			reactor: word >>> REACTOR_SHIFT,
 			kind: (word & PIPE) !== 0 ? "pipe" : "connection",
 			slot: word & SLOT_MASK,
-			sinceSeconds: at(this.#since, fd),
+			sinceSeconds: u32(this.#since, fd),
 		};
 	}
 }

@@ -12,7 +12,7 @@
  * being counted: turning it away would let strangers who happen to share its set shut it out, and the other
  * limits still bound it. It takes eight times the usual crowd in one set, which the seeded hash makes rare.
  */
-import { at } from "../../parts/at.js";
+import { f64, i32, u8 } from "../../parts/at.js";
 
 const WAYS = 8;
 /** Places per session: with a quarter of them in use, one set in some thousands is full. */
@@ -127,14 +127,14 @@ export class Sources {
 			this.#requestTokens[place] = Number.POSITIVE_INFINITY;
 			this.#requestedMs[place] = nowMs;
 		}
-		if (at(this.#held, place) >= limits.connections) return TOO_MANY;
+		if (i32(this.#held, place) >= limits.connections) return TOO_MANY;
 		if (limits.perSecond !== Number.POSITIVE_INFINITY) {
-			const tokens = refilled(at(this.#tokens, place), at(this.#countedMs, place), limits.perSecond, nowMs);
+			const tokens = refilled(f64(this.#tokens, place), f64(this.#countedMs, place), limits.perSecond, nowMs);
 			this.#tokens[place] = tokens < 1 ? tokens : tokens - 1;
 			this.#countedMs[place] = nowMs;
 			if (tokens < 1) return TOO_FAST;
 		}
-		this.#held[place] = at(this.#held, place) + 1;
+		this.#held[place] = i32(this.#held, place) + 1;
 		return place;
 	}
 
@@ -142,7 +142,7 @@ export class Sources {
 	leave(place: number): void {
 		const set = Math.floor(place / WAYS);
 		lock(this.#locks, set);
-		this.#held[place] = at(this.#held, place) - 1;
+		this.#held[place] = i32(this.#held, place) - 1;
 		unlock(this.#locks, set);
 	}
 
@@ -150,8 +150,8 @@ export class Sources {
 	takeRequest(place: number, perSecond: number, nowMs: number): boolean {
 		const set = Math.floor(place / WAYS);
 		lock(this.#locks, set);
-		const before = at(this.#requestTokens, place);
-		const tokens = refilled(before, at(this.#requestedMs, place), perSecond, nowMs);
+		const before = f64(this.#requestTokens, place);
+		const tokens = refilled(before, f64(this.#requestedMs, place), perSecond, nowMs);
 		this.#requestTokens[place] = tokens < 1 ? tokens : tokens - 1;
 		this.#requestedMs[place] = nowMs;
 		unlock(this.#locks, set);
@@ -160,7 +160,7 @@ export class Sources {
 
 	/** Connections that the address at a place holds now, over all reactors. */
 	heldAt(place: number): number {
-		return place < 0 ? 1 : at(this.#held, place);
+		return place < 0 ? 1 : i32(this.#held, place);
 	}
 
 	/** Addresses that hold connections, and the most that one holds. */
@@ -186,8 +186,8 @@ export class Sources {
 
 	#takeFrom(bucket: Float64Array, perSecond: number, nowMs: number): number {
 		lock(this.#header, 0);
-		const counted = at(bucket, 1);
-		const before = counted === 0 ? perSecond : at(bucket, 0);
+		const counted = f64(bucket, 1);
+		const before = counted === 0 ? perSecond : f64(bucket, 0);
 		const tokens = refilled(before, counted, perSecond, nowMs);
 		bucket[0] = tokens < 1 ? tokens : tokens - 1;
 		bucket[1] = nowMs;
@@ -198,12 +198,12 @@ export class Sources {
 	/** Gives back a token that was taken for a connection that was not there. */
 	giveToken(): void {
 		lock(this.#header, 0);
-		this.#bucket[0] = at(this.#bucket, 0) + 1;
+		this.#bucket[0] = f64(this.#bucket, 0) + 1;
 		unlock(this.#header, 0);
 	}
 
 	#setOf(family: number, high: number, low: number): number {
-		let hash = at(this.#header, 1) ^ family;
+		let hash = i32(this.#header, 1) ^ family;
 		for (const word of [high, low]) {
 			// Two rounds of murmur3's mixing.
 			hash = Math.imul(hash ^ word, 0x85ebca6b);
@@ -217,9 +217,9 @@ export class Sources {
 		const first = set * WAYS;
 		for (let place = first; place < first + WAYS; place++)
 			if (
-				at(this.#high, place) === high &&
-				at(this.#low, place) === low &&
-				at(this.#family, place) === family
+				i32(this.#high, place) === high &&
+				i32(this.#low, place) === low &&
+				u8(this.#family, place) === family
 			)
 				return place;
 		return -1;
@@ -230,24 +230,24 @@ export class Sources {
 		const first = set * WAYS;
 		let best = -1;
 		for (let place = first; place < first + WAYS; place++) {
-			if (at(this.#held, place) > 0) continue;
-			if (at(this.#family, place) === 0) return place;
+			if (i32(this.#held, place) > 0) continue;
+			if (u8(this.#family, place) === 0) return place;
 			if (best < 0 || this.#seenMs(place) < this.#seenMs(best)) best = place;
 		}
 		return best;
 	}
 
 	#seenMs(place: number): number {
-		return Math.max(at(this.#countedMs, place), at(this.#requestedMs, place));
+		return Math.max(f64(this.#countedMs, place), f64(this.#requestedMs, place));
 	}
 }
 
 function wordAt(bytes: Uint8Array, offset: number): number {
 	return (
-		(at(bytes, offset) << 24) |
-		(at(bytes, offset + 1) << 16) |
-		(at(bytes, offset + 2) << 8) |
-		at(bytes, offset + 3)
+		(u8(bytes, offset) << 24) |
+		(u8(bytes, offset + 1) << 16) |
+		(u8(bytes, offset + 2) << 8) |
+		u8(bytes, offset + 3)
 	);
 }
 

@@ -1,5 +1,5 @@
 /** Requests that came on a connection which is not for their name. */
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import type { ReactorListener } from "../admission/listener.js";
 import type { Entry } from "../plan/certificates.js";
 import { isSecured } from "../wire/tls.js";
@@ -22,7 +22,7 @@ export function isMisdirected(
 	if (!isSecured(core, client)) return true;
 	const asked = clientCaOf(core.certificates.entry(wanted));
 	if (asked === undefined) return false;
-	const own = core.certificates.entry(at(core.secures.entry, client));
+	const own = core.certificates.entry(i32(core.secures.entry, client));
 	const shown = clientCaOf(own);
 	if (shown === undefined) return true;
 	return asked !== shown && !isEarlier(own, core.certificates.entry(wanted));

@@ -1,5 +1,5 @@
 /** How routes are asked: what is known of a session is put into the query that all sessions share. */
-import { at } from "../../parts/at.js";
+import { i32, u8 } from "../../parts/at.js";
 import { PROTOCOL_UNKNOWN } from "../../protocol/index.js";
 import type { RouteQuery } from "../../route/router.js";
 import type { ReactorListener } from "../admission/listener.js";
@@ -49,7 +49,7 @@ export function askSniffed(
 	query.protocol = protocol;
 	query.nameLength = nameLength;
 	query.name = core.recognition.name;
-	query.family = at(table.family, session);
+	query.family = u8(table.family, session);
 	query.sourceOffset = session * 16;
 	query.pathEnd = query.pathStart;
 	query.isWebSocket = false;
@@ -63,9 +63,9 @@ export function describe(core: RoutingContext, session: number, query: RouteQuer
 	if (!query.secured) return;
 	query.serverName = secures.nameBytes(session);
 	query.serverNameStart = secures.nameOffset(session);
-	query.serverNameLength = at(secures.nameLength, session);
-	const entry = core.certificates.entry(at(secures.entry, session));
-	query.alpn = entry.protocols[at(secures.alpn, session) - 1] ?? NO_PROTOCOL;
+	query.serverNameLength = u8(secures.nameLength, session);
+	const entry = core.certificates.entry(i32(secures.entry, session));
+	query.alpn = entry.protocols[u8(secures.alpn, session) - 1] ?? NO_PROTOCOL;
 }
 
 const NO_PROTOCOL = new Uint8Array(0);

@@ -13,7 +13,7 @@ import {
 	ETIMEDOUT,
 } from "../../kernel/constants.js";
 import { familyAt } from "../../kernel/sockaddr.js";
-import { at } from "../../parts/at.js";
+import { f64, i32, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import type { Balancer } from "../../upstream/balance.js";
 import type { AddressPlan } from "../../upstream/plan.js";
@@ -58,20 +58,20 @@ const BACKLOG_RETRY_MS = 20;
 /** Dials the next address of the session's upstream; refuses it with `exhausted` when none is left. */
 export function dial(core: RoutingContext, session: number, exhausted: number): Next {
 	const { table } = core;
-	const balancer = core.upstreams.get(at(table.upstream, session));
+	const balancer = core.upstreams.get(i32(table.upstream, session));
 	if (balancer === undefined) return refuse(UPSTREAM_DOWN);
-	const isRequest = (at(table.flags, session) & EXCHANGES) !== 0;
+	const isRequest = (i32(table.flags, session) & EXCHANGES) !== 0;
 	if (isRequest && mayLend(core, session)) {
 		const link = lendOwned(core, session, balancer);
 		if (link !== NONE) return lent(core, session, link);
 	}
 	let reason = exhausted;
-	while (at(table.attempts, session) < ATTEMPTS_MAX) {
-		const tried = at(table.tried, session);
+	while (u8(table.attempts, session) < ATTEMPTS_MAX) {
+		const tried = i32(table.tried, session);
 		const address = nextAddress(core, session, balancer);
 		if (address === undefined) break;
 		if (isRequest && mayLend(core, session)) {
-			const link = lend(core, address.board, (at(table.flags, session) & REPEATABLE) !== 0);
+			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
 		}
 		const fd = openSocket(core, session, familyAt(address.sockaddr, 0));
@@ -80,7 +80,7 @@ export function dial(core: RoutingContext, session: number, exhausted: number): 
 		if (result === 0) return connectingTo(core, session, fd, address, isRequest);
 		if (result === -EAGAIN) {
 			if (waitsForBacklog(core, session)) {
-				table.attempts[session] = at(table.attempts, session) - 1;
+				table.attempts[session] = u8(table.attempts, session) - 1;
 				table.tried[session] = tried;
 				return STAY;
 			}
@@ -99,15 +99,15 @@ export function dial(core: RoutingContext, session: number, exhausted: number): 
 /** The address to dial, which counts as tried. Undefined: none is left. */
 function nextAddress(core: RoutingContext, session: number, balancer: Balancer): AddressPlan | undefined {
 	const { table } = core;
-	const tried = at(table.tried, session);
-	const sourceBytes = at(table.family, session) === 4 ? 4 : 16;
+	const tried = i32(table.tried, session);
+	const sourceBytes = u8(table.family, session) === 4 ? 4 : 16;
 	const index = balancer.choose(tried, table.source, session * 16, sourceBytes, core.nowMs);
 	const address = balancer.plan.addresses[index];
 	if (address === undefined) return undefined;
 	// Not again for each look at a backlog.
-	if (at(table.attempts, session) > 0 && at(table.dialledMs, session) === 0)
+	if (u8(table.attempts, session) > 0 && f64(table.dialledMs, session) === 0)
 		core.counters.add(DIAL_RETRIES, 1);
-	table.attempts[session] = at(table.attempts, session) + 1;
+	table.attempts[session] = u8(table.attempts, session) + 1;
 	// An address beyond the bits shares one, so that it is not the first choice again.
 	table.tried[session] = tried | (1 << (index % ATTEMPTS_MAX));
 	return address;
@@ -115,13 +115,13 @@ function nextAddress(core: RoutingContext, session: number, balancer: Balancer):
 
 /** A pooled connection will do: not for a request that met a stale one. */
 function mayLend({ table }: RoutingContext, session: number): boolean {
-	return (at(table.flags, session) & ONLY_NEW) === 0;
+	return (i32(table.flags, session) & ONLY_NEW) === 0;
 }
 
 /** The request goes out on a connection that was there. */
 function lent(core: RoutingContext, session: number, link: number): Next {
 	const { table, links, board } = core;
-	const address = at(links.address, link - table.sessions);
+	const address = i32(links.address, link - table.sessions);
 	board.enter(address);
 	table.address[session] = address;
 	table.join(session, link);
@@ -132,8 +132,8 @@ function lent(core: RoutingContext, session: number, link: number): Next {
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */
 function waitsForBacklog(core: RoutingContext, session: number): boolean {
 	const { table, wheel } = core;
-	if (at(table.dialledMs, session) === 0) table.dialledMs[session] = core.nowMs;
-	if (core.nowMs - at(table.dialledMs, session) >= core.policyOf(session).connectMs) return false;
+	if (f64(table.dialledMs, session) === 0) table.dialledMs[session] = core.nowMs;
+	if (core.nowMs - f64(table.dialledMs, session) >= core.policyOf(session).connectMs) return false;
 	table.state[session] = DIAL;
 	wheel.arm(session, core.nowMs + BACKLOG_RETRY_MS);
 	return true;
@@ -151,9 +151,9 @@ function connectingTo(
 	table.state[session] = DIAL;
 	const watched = openLink(core, session, fd, address);
 	wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
-	const link = at(table.peer, session);
+	const link = i32(table.peer, session);
 	if (isRequest)
-		core.links.opened(link - table.sessions, at(table.upstream, session), address.board, core.nowMs);
+		core.links.opened(link - table.sessions, i32(table.upstream, session), address.board, core.nowMs);
 	if (watched >= 0) return STAY;
 	giveUpLink(core, session, link);
 	return refuse(MEMORY_PRESSURE);
@@ -163,7 +163,7 @@ function connectingTo(
 export function connecting(core: RoutingContext, link: number, events: number): Next {
 	const { table, kernel } = core;
 	if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
-		const error = kernel.takeError(at(table.fd, link));
+		const error = kernel.takeError(i32(table.fd, link));
 		// A Unix peer that has answered and gone already hangs up without an error: that connect was good.
 		if (error !== 0 || (events & EPOLLOUT) === 0)
 			return to(REDIAL, error === ETIMEDOUT ? CONNECT_TIMEOUT : CONNECT_REFUSED);
@@ -171,9 +171,9 @@ export function connecting(core: RoutingContext, link: number, events: number): 
 	if ((events & EPOLLOUT) === 0) return STAY;
 	const session = table.sessionOf(link);
 	table.connectedMs[session] = core.nowMs;
-	core.counters.connectTook(at(table.upstream, session), core.nowMs - at(table.dialledMs, session));
+	core.counters.connectTook(i32(table.upstream, session), core.nowMs - f64(table.dialledMs, session));
 	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) !== 0)
-		table.flags[link] = at(table.flags, link) | READABLE | ENDING;
+		table.flags[link] = i32(table.flags, link) | READABLE | ENDING;
 	return to(CONNECTED, events);
 }
 
@@ -186,40 +186,40 @@ export function dialling(core: RoutingContext, session: number, events: number):
 
 /** The connect deadline passed, or that of a handshake with the upstream. */
 export function dialTimedOut({ table }: RoutingContext, session: number): Next {
-	return at(table.peer, session) === NONE ? to(DIAL_ON, CONNECT_REFUSED) : to(REDIAL, CONNECT_TIMEOUT);
+	return i32(table.peer, session) === NONE ? to(DIAL_ON, CONNECT_REFUSED) : to(REDIAL, CONNECT_TIMEOUT);
 }
 
 /** The upstream can be spoken to. `events`: what came with that, of the connection. */
 export function ready(core: RoutingContext, session: number, events: number): Next {
 	const { table, board } = core;
-	board.connected(at(table.address, session));
-	if ((at(table.flags, session) & EXCHANGES) === 0) return to(RELAY_ON, events);
+	board.connected(i32(table.address, session));
+	if ((i32(table.flags, session) & EXCHANGES) === 0) return to(RELAY_ON, events);
 	// It is to outlive this session.
-	const link = at(table.peer, session);
-	table.flags[link] = at(table.flags, link) | LASTING;
-	setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(session));
+	const link = i32(table.peer, session);
+	table.flags[link] = i32(table.flags, link) | LASTING;
+	setLastingOptions(core.kernel, i32(table.fd, link), core.policyOf(session));
 	return to(SEND_REQUEST, NEW_LINK);
 }
 
 /** Its address did not work out, which counts against the address: another may. */
 export function redial(core: RoutingContext, session: number, reason: number): Next {
 	const { table } = core;
-	const address = at(table.address, session);
-	giveUpLink(core, session, at(table.peer, session));
+	const address = i32(table.address, session);
+	giveUpLink(core, session, i32(table.peer, session));
 	blame(core, session, address);
 	return dial(core, session, reason);
 }
 
 /** Gives up the connection that the session has, if it has one, for no fault of its address, and dials another. */
 export function dialElsewhere(core: RoutingContext, session: number, exhausted: number): Next {
-	const link = at(core.table.peer, session);
+	const link = i32(core.table.peer, session);
 	if (link !== NONE) giveUpLink(core, session, link);
 	return dial(core, session, exhausted);
 }
 
 /** A failure of that address, of which some in a row eject it. */
 function blame(core: RoutingContext, session: number, address: number): void {
-	const upstream = core.upstreams.get(at(core.table.upstream, session));
+	const upstream = core.upstreams.get(i32(core.table.upstream, session));
 	if (upstream === undefined) return;
 	const { ejectFailures, ejectForMs } = upstream.plan;
 	if (core.board.failed(address, ejectFailures, ejectForMs, core.nowMs)) core.counters.add(EJECTIONS, 1);

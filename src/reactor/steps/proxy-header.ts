@@ -4,7 +4,7 @@
  */
 import { ECONNRESET } from "../../kernel/constants.js";
 import { copyAddress, copyUnmapped, portAt } from "../../kernel/sockaddr.js";
-import { at } from "../../parts/at.js";
+import { i32, u8, u16 } from "../../parts/at.js";
 import { parseProxyHeader, writeProxyV1, writeProxyV2 } from "../../protocol/index.js";
 import { failed } from "../end/failure.js";
 import { ADDRESS_AT, IN_AT, OUT_AT } from "../memory/arena.js";
@@ -17,7 +17,7 @@ import { WANTED } from "../wire/secures.js";
 /** TLS or requests stand behind it, and are read before anybody is dialled: it is kept for whoever has to be told. */
 export function takeProxyHeader(core: RoutingContext, client: number): void {
 	// The scratch space, where what stands behind it may lie by now, is left alone when it was taken before.
-	if (at(core.table.proxyHeaderBytes, client) > 0) readHeader(core, client, core.saysProxyHeaders);
+	if (u16(core.table.proxyHeaderBytes, client) > 0) readHeader(core, client, core.saysProxyHeaders);
 }
 
 /**
@@ -31,11 +31,11 @@ function readHeader(core: RoutingContext, client: number, isKept: boolean): numb
 		kernel.memory.set(before, IN_AT);
 		return before.length;
 	}
-	const length = at(table.proxyHeaderBytes, client);
+	const length = u16(table.proxyHeaderBytes, client);
 	if (length === 0) return 0;
 	table.proxyHeaderBytes[client] = 0;
 	// It was peeked whole before, so it is there whole now, unless the connection was reset.
-	const count = kernel.receive(at(table.fd, client), IN_AT, length);
+	const count = kernel.receive(i32(table.fd, client), IN_AT, length);
 	if (count !== length) return count < 0 ? count : -ECONNRESET;
 	if (isKept) core.proxyHeaders.set(client, kernel.memory.slice(IN_AT, IN_AT + length));
 	return length;
@@ -47,12 +47,12 @@ function readHeader(core: RoutingContext, client: number, isKept: boolean): numb
  */
 export function passProxyHeaderOn(core: RoutingContext, session: number): Next {
 	const { table, kernel, proxyHeader } = core;
-	const link = at(table.peer, session);
+	const link = i32(table.peer, session);
 	// Behind a failed TLS handshake another address is dialled, and told the same.
-	const received = readHeader(core, session, at(core.secures.phase, link) === WANTED);
+	const received = readHeader(core, session, u8(core.secures.phase, link) === WANTED);
 	if (received < 0) return failed(core, session, -received);
 	if (received > 0) parseProxyHeader(kernel.memory, IN_AT, IN_AT + received, proxyHeader);
-	const balancer = core.upstreams.get(at(table.upstream, session));
+	const balancer = core.upstreams.get(i32(table.upstream, session));
 	// It went with a reload, and whether it expects a header with it.
 	if (balancer === undefined) return end(UPSTREAM_DOWN);
 	const version = balancer.plan.proxyProtocol;
@@ -63,16 +63,16 @@ export function passProxyHeaderOn(core: RoutingContext, session: number): Next {
 
 function writeHeader(core: RoutingContext, client: number, version: "v1" | "v2", received: boolean): number {
 	const { table, kernel, proxyHeader } = core;
-	const family = at(table.family, client) as 4 | 6; // written by accept and by the PROXY header, nothing else
+	const family = u8(table.family, client) as 4 | 6; // written by accept and by the PROXY header, nothing else
 	const source = table.source.subarray(client * 16, client * 16 + 16);
-	const sourcePort = at(table.sourcePort, client);
+	const sourcePort = u16(table.sourcePort, client);
 	const destination = DESTINATION;
 	let destinationPort = 0;
 	let destinationFamily: 0 | 4 | 6 = 0;
 	if (received && !proxyHeader.isLocal && proxyHeader.family !== 0) {
 		destinationFamily = copyUnmapped(proxyHeader.family, proxyHeader.destinationAddress, destination, 0);
 		destinationPort = proxyHeader.destinationPort;
-	} else if (kernel.localAddress(at(table.fd, client), ADDRESS_AT) >= 0) {
+	} else if (kernel.localAddress(i32(table.fd, client), ADDRESS_AT) >= 0) {
 		destinationFamily = copyAddress(kernel.memory, ADDRESS_AT, destination, 0);
 		destinationPort = portAt(kernel.memory, ADDRESS_AT);
 	}

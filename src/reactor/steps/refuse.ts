@@ -2,7 +2,7 @@
  * A client that is refused before anything was relayed is told why, in its own protocol: a TLS alert
  * (RFC 8446, section 6) or a short HTTP response (RFC 9110, section 15).
  */
-import { at } from "../../parts/at.js";
+import { i32, u8 } from "../../parts/at.js";
 import type { AnswerStatus } from "../../protocol/http/answers.js";
 import {
 	tlsAlert as alert,
@@ -33,10 +33,10 @@ import { isSecured } from "../wire/tls.js";
 
 /** Tells the client why it is refused, if there is a way to; it ends once it has heard, or may ask for something else. */
 export function refuseInItsWords(core: RoutingContext, session: number, reason: number): Next {
-	const protocol = at(core.table.protocol, session);
+	const protocol = u8(core.table.protocol, session);
 	const status = protocol === PROTOCOL_HTTP ? STATUSES.get(reason) : undefined;
 	if (status !== undefined) {
-		const isRequest = (at(core.table.flags, session) & EXCHANGES) !== 0;
+		const isRequest = (i32(core.table.flags, session) & EXCHANGES) !== 0;
 		return isRequest ? answer(status, reason) : lastAnswer(status, reason);
 	}
 	// Where requests are read, what is none is told so; a client of HTTP/2 in its own words, for it reads no others.

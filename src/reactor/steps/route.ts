@@ -1,5 +1,5 @@
 /** Where does a connection go whose protocol, and name if it has one, is known? */
-import { at } from "../../parts/at.js";
+import { f64, i32 } from "../../parts/at.js";
 import { PROTOCOL_TLS } from "../../protocol/index.js";
 import {
 	BAD_REQUEST,
@@ -26,10 +26,10 @@ export function route(core: RoutingContext, session: number, protocol: number): 
 	table.route[session] = found.slot;
 	core.counters.routed(found.slot);
 	if (found.upstream < 0) return refuse(REJECTED);
-	core.counters.handshakeTook(listener.plan.slot, core.nowMs - at(table.acceptedMs, session));
+	core.counters.handshakeTook(listener.plan.slot, core.nowMs - f64(table.acceptedMs, session));
 	if (lowerWater(core, session) < 0) return end(INTERNAL);
 	table.upstream[session] = found.upstream;
-	if ((at(table.flags, session) & OURS) !== 0) return refuse(LOOP);
+	if ((i32(table.flags, session) & OURS) !== 0) return refuse(LOOP);
 	if (core.upstreams.get(found.upstream)?.plan.pool == null) return to(DIAL_ON, UPSTREAM_DOWN);
 	// Its upstream takes requests, and this is none.
 	if (protocol !== PROTOCOL_TLS) return refuse(BAD_REQUEST);

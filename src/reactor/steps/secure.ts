@@ -6,7 +6,7 @@
 import { ENOMEM } from "../../kernel/constants.js";
 import { FAILED, type TlsContext, TRUNCATED, WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { f64, i32 } from "../../parts/at.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../../protocol/index.js";
 import { lingerThenEnd } from "../end/linger.js";
 import { TURN_BYTES } from "../memory/budget.js";
@@ -54,7 +54,7 @@ export function secureClient(core: RoutingContext, session: number): Next {
 	const { secures, certificates, recognition } = core;
 	assert(core.recognized.is(session), "the hello that was recognised last is the session's own");
 	if (lowerWater(core, session) < 0) return end(INTERNAL);
-	const entry = certificates.entry(at(secures.entry, session));
+	const entry = certificates.entry(i32(secures.entry, session));
 	const next = open(core, session, () => certificates.contextOf(entry));
 	if (next !== STAY) {
 		secures.entry[session] = 0;
@@ -63,17 +63,17 @@ export function secureClient(core: RoutingContext, session: number): Next {
 	secures.alpn[session] = 0;
 	secures.keepName(session, recognition.name, recognition.nameLength);
 	core.recognized.clear();
-	core.wheel.arm(session, at(core.table.acceptedMs, session) + core.policyOf(session).handshakeMs);
+	core.wheel.arm(session, f64(core.table.acceptedMs, session) + core.policyOf(session).handshakeMs);
 	return beginInTurn(core, session);
 }
 
 /** The session's upstream is connected, and is spoken to through TLS. The client's deadline is the handshake's. */
 export function secureUpstream(core: RoutingContext, session: number): Next {
 	const { table, wheel, certificates } = core;
-	const link = at(table.peer, session);
-	const address = at(table.address, session);
+	const link = i32(table.peer, session);
+	const address = i32(table.address, session);
 	// A fresh socket that takes no PROXY header: the kernel is at its end.
-	if ((at(table.flags, link) & BLOCKED) !== 0) return end(MEMORY_PRESSURE);
+	if ((i32(table.flags, link) & BLOCKED) !== 0) return end(MEMORY_PRESSURE);
 	wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
 	const next = open(core, link, () => certificates.clientContext(address));
 	return next === STAY ? beginInTurn(core, link) : next;
@@ -92,10 +92,10 @@ function open(core: RoutingContext, slot: number, contextOf: () => TlsContext | 
 	}
 	// Its address went with a reload, and how to speak to it with that: another of the same upstream may be there.
 	if (context === undefined) return to(DIAL_ON, UPSTREAM_DOWN);
-	const session = tls.open(context, at(table.fd, slot));
+	const session = tls.open(context, i32(table.fd, slot));
 	if (session < 0) return end(session === -ENOMEM ? MEMORY_PRESSURE : INTERNAL);
 	table.state[slot] = SECURE;
-	table.flags[slot] = at(table.flags, slot) | SECURED | READABLE;
+	table.flags[slot] = i32(table.flags, slot) | SECURED | READABLE;
 	secures.begin(slot, session);
 	counters.set(TLS_SESSIONS, tls.live);
 	return STAY;
@@ -122,7 +122,7 @@ export function beginHandshake(core: RoutingContext, slot: number): Next {
 export function handshake(core: RoutingContext, slot: number, events: number): Next {
 	noteNews(core, slot, events);
 	// It has not had its first step, or waits for this one.
-	if ((at(core.table.flags, slot) & QUEUED) !== 0) return STAY;
+	if ((i32(core.table.flags, slot) & QUEUED) !== 0) return STAY;
 	if (core.budget.turnBytes <= -TURN_BYTES) {
 		core.queue.add(slot);
 		return STAY;
@@ -133,7 +133,7 @@ export function handshake(core: RoutingContext, slot: number, events: number): N
 
 function goOn(core: RoutingContext, slot: number): Next {
 	const { tls, secures } = core;
-	const result = tls.handshake(at(secures.session, slot));
+	const result = tls.handshake(f64(secures.session, slot));
 	if (result === 0) return established(core, slot);
 	if (result === WANT_WRITE) watchOut(core, slot);
 	else if (result !== WANT_READ) return failed(core, slot, result);
@@ -142,7 +142,7 @@ function goOn(core: RoutingContext, slot: number): Next {
 
 function established(core: RoutingContext, slot: number): Next {
 	const { tls, secures, table, counters } = core;
-	const handle = at(secures.session, slot);
+	const handle = f64(secures.session, slot);
 	secures.phase[slot] = OPEN;
 	const resumed = tls.resumed(handle);
 	if (!table.isClient(slot)) {
@@ -151,7 +151,7 @@ function established(core: RoutingContext, slot: number): Next {
 		return READY;
 	}
 	counters.add(resumed ? RESUMED : FULL, 1);
-	const { alpn } = core.certificates.entry(at(secures.entry, slot)).plan.server;
+	const { alpn } = core.certificates.entry(i32(secures.entry, slot)).plan.server;
 	if (alpn.length > 0) secures.alpn[slot] = 1 + alpn.indexOf(tls.alpn(handle));
 	return routeSecured(core, slot);
 }
@@ -176,8 +176,8 @@ function failed(core: RoutingContext, slot: number, result: number): Next {
 	counters.add(isClient ? FAILURES : UPSTREAM_FAILURES, 1);
 	if (result === FAILED && !isClient)
 		core.certificates.handshakeFailed(
-			at(core.secures.address, slot - table.sessions),
-			at(core.secures.session, slot),
+			i32(core.secures.address, slot - table.sessions),
+			f64(core.secures.session, slot),
 		);
 	if (result === FAILED) noteFailure(core, slot, core.tls.lastReason());
 	else noteFailure(core, slot, result === TRUNCATED ? "ended in the handshake" : "reset in the handshake");

@@ -4,7 +4,7 @@
  */
 import { EAGAIN, ENOBUFS, SO_RCVLOWAT, SOL_SOCKET } from "../../kernel/constants.js";
 import { copyUnmapped } from "../../kernel/sockaddr.js";
-import { at } from "../../parts/at.js";
+import { f64, i32, u8, u16 } from "../../parts/at.js";
 import {
 	ALERT_PROTOCOL_VERSION,
 	alertForHello,
@@ -78,7 +78,7 @@ const HALF_SAID = -1;
 
 /** A new connection: routed at once where no route looks at its bytes, else given its handshake deadline. */
 export function begin(core: RoutingContext, listener: ReactorListener, session: number): Next {
-	const proxyRequired = (at(core.table.flags, session) & PROXY_REQUIRED) !== 0;
+	const proxyRequired = (i32(core.table.flags, session) & PROXY_REQUIRED) !== 0;
 	if (!listener.router.peeks && !proxyRequired) {
 		noteOurs(core, listener, session);
 		// Nothing was asked, so the protocol stays unknown; `other` is what an unconditional route takes.
@@ -91,7 +91,7 @@ export function begin(core: RoutingContext, listener: ReactorListener, session: 
 
 /** The handshake deadline counts from accept, and nothing renews it. */
 export function handshakeEndsAt(core: RoutingContext, slot: number): number {
-	return at(core.table.acceptedMs, slot) + core.policyOf(slot).handshakeMs;
+	return f64(core.table.acceptedMs, slot) + core.policyOf(slot).handshakeMs;
 }
 
 /** When a client that says nothing from now on may take the route for such. */
@@ -123,7 +123,7 @@ export function sniff(core: RoutingContext, session: number): Next {
 	if (count < 0) return failed(core, session, -count);
 	const listener = core.listenerOf(session);
 	if (count === 0) {
-		const owesHeader = (at(core.table.flags, session) & PROXY_REQUIRED) !== 0;
+		const owesHeader = (i32(core.table.flags, session) & PROXY_REQUIRED) !== 0;
 		return ended(core, listener, session, owesHeader ? HALF_SAID : PROTOCOL_UNKNOWN);
 	}
 	return look(core, listener, session, count);
@@ -131,16 +131,16 @@ export function sniff(core: RoutingContext, session: number): Next {
 
 function look(core: RoutingContext, listener: ReactorListener, session: number, count: number): Next {
 	const { kernel, table, recognition } = core;
-	const proxy = at(table.flags, session) & (PROXY_REQUIRED | PROXY_READ);
+	const proxy = i32(table.flags, session) & (PROXY_REQUIRED | PROXY_READ);
 	// Its address may be another's from then on.
 	if ((proxy & PROXY_READ) === 0) noteOurs(core, listener, session);
 	if (proxy === PROXY_REQUIRED) {
 		const next = passProxyHeader(core, session, count);
 		if (next !== STAY) return next;
 		// Not all of it is there.
-		if ((at(table.flags, session) & PROXY_READ) === 0) return STAY;
+		if ((i32(table.flags, session) & PROXY_READ) === 0) return STAY;
 	}
-	const start = at(table.proxyHeaderBytes, session);
+	const start = u16(table.proxyHeaderBytes, session);
 	if (!listener.router.peeks) return to(ROUTE, PROTOCOL_OTHER);
 	if (start === count) return waitForFirstByte(core, listener, session);
 	const verdict = recognize(kernel.memory, start, count, recognition);
@@ -165,7 +165,7 @@ function look(core: RoutingContext, listener: ReactorListener, session: number, 
 	) {
 		const isSsl2 = seeSsl2(core, listener, session, start, count);
 		if (isSsl2 === MAY_BE) {
-			table.flags[session] = at(table.flags, session) | UNDECIDED;
+			table.flags[session] = i32(table.flags, session) | UNDECIDED;
 			return waitForMore(core, listener, session, count, count + 1);
 		}
 		if (isSsl2 === YES) {
@@ -175,7 +175,7 @@ function look(core: RoutingContext, listener: ReactorListener, session: number, 
 	}
 	if (verdict === NEED_MORE) {
 		const isUndecided = recognition.protocol === PROTOCOL_UNKNOWN;
-		const flags = at(table.flags, session);
+		const flags = i32(table.flags, session);
 		table.flags[session] = isUndecided ? flags | UNDECIDED : flags & ~UNDECIDED;
 		return waitForMore(core, listener, session, count, start + recognition.needBytes);
 	}
@@ -222,7 +222,7 @@ function seeSsl2(
 	const { memory } = core.kernel;
 	const verdict = recognizeSsl2Hello(memory, start, count);
 	if (verdict === NEED_MORE) return MAY_BE;
-	if (!beginsSsl2Record(at(memory, start))) return NO;
+	if (!beginsSsl2Record(u8(memory, start))) return NO;
 	const route = namelessRoute(core, listener, session, PROTOCOL_OTHER);
 	return verdict !== COMPLETE && route !== undefined && isRelayed(core, route) ? NO : YES;
 }
@@ -234,11 +234,11 @@ function seeSsl2(
  */
 function noteOurs(core: RoutingContext, listener: ReactorListener, session: number): void {
 	const { table, kernel, loops } = core;
-	const port = at(table.sourcePort, session);
+	const port = u16(table.sourcePort, session);
 	if (!loops.maybeOurs(port, listener.plan.port)) return;
-	if (kernel.localAddress(at(table.fd, session), ADDRESS_AT) < 0) return;
+	if (kernel.localAddress(i32(table.fd, session), ADDRESS_AT) < 0) return;
 	if (loops.isOurs(port, kernel.memory, ADDRESS_AT, table.source, session * 16))
-		table.flags[session] = at(table.flags, session) | OURS;
+		table.flags[session] = i32(table.flags, session) | OURS;
 }
 
 /**
@@ -251,7 +251,7 @@ function passProxyHeader(core: RoutingContext, session: number, count: number): 
 	if (verdict === NEED_MORE)
 		return waitForMore(core, core.listenerOf(session), session, count, proxyHeader.needBytes);
 	if (verdict !== COMPLETE) return end(PROXY_HEADER);
-	table.flags[session] = at(table.flags, session) | PROXY_READ;
+	table.flags[session] = i32(table.flags, session) | PROXY_READ;
 	table.proxyHeaderBytes[session] = proxyHeader.headerLength;
 	if (!proxyHeader.isLocal && proxyHeader.family !== 0) {
 		const { family, sourceAddress } = proxyHeader;
@@ -264,7 +264,8 @@ function passProxyHeader(core: RoutingContext, session: number, count: number): 
 
 /** The PROXY header came, and nothing of the client's own yet: that client is silent, whoever stands before it. */
 function waitForFirstByte(core: RoutingContext, listener: ReactorListener, session: number): Next {
-	if ((at(core.table.flags, session) & ENDING) !== 0) return ended(core, listener, session, PROTOCOL_UNKNOWN);
+	if ((i32(core.table.flags, session) & ENDING) !== 0)
+		return ended(core, listener, session, PROTOCOL_UNKNOWN);
 	armFirstByte(core, listener, session);
 	return STAY;
 }
@@ -286,7 +287,7 @@ function waitForMore(
 ): Next {
 	const { kernel, table } = core;
 	if (isSecured(core, session)) {
-		const now = gatherHead(core, session, count, at(table.acceptedMs, session));
+		const now = gatherHead(core, session, count, f64(table.acceptedMs, session));
 		if (now < 0) return now === -ENOBUFS ? end(MEMORY_PRESSURE) : failed(core, session, -now);
 		if (now > count) {
 			if (core.budget.turnBytes > 0) return SNIFF_ON;
@@ -298,7 +299,7 @@ function waitForMore(
 		const { receiveBufferBytes } = core.policyOf(session);
 		if (receiveBufferBytes > 0 && 2 * count >= receiveBufferBytes) widenWindow(core, session);
 	}
-	const flags = at(table.flags, session);
+	const flags = i32(table.flags, session);
 	const isUndecided = (flags & UNDECIDED) !== 0;
 	// It will never be complete.
 	if ((flags & ENDING) !== 0) return ended(core, listener, session, isUndecided ? PROTOCOL_OTHER : HALF_SAID);
@@ -307,7 +308,7 @@ function waitForMore(
 	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it. Urgent data
 	// counts towards the mark but hides what lies behind it from a peek: raising the mark would wake us for ever.
 	if ((flags & (URGENT | SECURED)) === 0 && (needed > count + 1 || (flags & LOW_WATER) !== 0)) {
-		kernel.setOption(at(table.fd, session), SOL_SOCKET, SO_RCVLOWAT, Math.max(1, needed));
+		kernel.setOption(i32(table.fd, session), SOL_SOCKET, SO_RCVLOWAT, Math.max(1, needed));
 		table.flags[session] = flags | LOW_WATER;
 	}
 	return STAY;
@@ -328,13 +329,13 @@ function ended(core: RoutingContext, listener: ReactorListener, session: number,
 export function sniffTimedOut(core: RoutingContext, session: number): Next {
 	const listener = core.listenerOf(session);
 	const endsAtMs = handshakeEndsAt(core, session);
-	if ((at(core.table.flags, session) & QUEUED) !== 0 && core.nowMs < endsAtMs) {
+	if ((i32(core.table.flags, session) & QUEUED) !== 0 && core.nowMs < endsAtMs) {
 		// It has spoken, and waits for us.
 		core.wheel.arm(session, endsAtMs);
 		return STAY;
 	}
 	const isOver = core.nowMs >= endsAtMs;
-	const isUndecided = (at(core.table.flags, session) & UNDECIDED) !== 0;
+	const isUndecided = (i32(core.table.flags, session) & UNDECIDED) !== 0;
 	const protocol = isUndecided ? PROTOCOL_OTHER : PROTOCOL_UNKNOWN;
 	// A client that has sent part of a hello has until the handshake deadline, so what fires before is silence.
 	if (isUndecided || !isOver) {
@@ -388,5 +389,5 @@ function keepName(core: RoutingContext, session: number): void {
 	const { name, nameLength } = recognition;
 	table.nameLength[session] = nameLength;
 	if (nameLength > NAME_BYTES) core.longNames.set(session, name.slice(0, nameLength));
-	else for (let i = 0; i < nameLength; i++) table.name[session * NAME_BYTES + i] = at(name, i);
+	else for (let i = 0; i < nameLength; i++) table.name[session * NAME_BYTES + i] = u8(name, i);
 }

@@ -9,7 +9,7 @@
  * sized for a million sessions costs what its busiest moment needed.
  */
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { f64, i32, u8 } from "../../parts/at.js";
 import { type Layout, place } from "../../parts/columns.js";
 import { NONE } from "../../parts/none.js";
 import { QUEUED } from "./marks.js";
@@ -48,7 +48,7 @@ export class Table extends Sessions {
 	/** A free client row, cleared, or NONE when all are in use. */
 	takeClient(): number {
 		let slot = this.#clientFree;
-		if (slot !== NONE) this.#clientFree = at(this.next, slot);
+		if (slot !== NONE) this.#clientFree = i32(this.next, slot);
 		else if (this.#clientTop < this.sessions) slot = this.#clientTop++;
 		else return NONE;
 		this.clients++;
@@ -74,7 +74,7 @@ export class Table extends Sessions {
 	/** A free upstream row, cleared, or NONE. There is one for every client row, so NONE means a fault. */
 	takeLink(): number {
 		let slot = this.#linkFree;
-		if (slot !== NONE) this.#linkFree = at(this.next, slot);
+		if (slot !== NONE) this.#linkFree = i32(this.next, slot);
 		else if (this.#linkTop < 2 * this.sessions) slot = this.#linkTop++;
 		else return NONE;
 		this.links++;
@@ -84,11 +84,11 @@ export class Table extends Sessions {
 
 	/** Gives a row back. Its generation moves on, so what is still under way for it is stale. */
 	release(slot: number): void {
-		if (at(this.state, slot) === FREE) throw new Error(`row ${slot} released twice`);
-		assert(at(this.deadlineMs, slot) === 0, "a row that is released has no deadline");
-		assert((at(this.flags, slot) & QUEUED) === 0, "a row that is released waits for no turn");
+		if (u8(this.state, slot) === FREE) throw new Error(`row ${slot} released twice`);
+		assert(f64(this.deadlineMs, slot) === 0, "a row that is released has no deadline");
+		assert((i32(this.flags, slot) & QUEUED) === 0, "a row that is released waits for no turn");
 		this.state[slot] = FREE;
-		this.generation[slot] = (at(this.generation, slot) + 1) | 0;
+		this.generation[slot] = (i32(this.generation, slot) + 1) | 0;
 		this.fd[slot] = NONE;
 		if (slot < this.sessions) {
 			this.next[slot] = this.#clientFree;
@@ -103,7 +103,7 @@ export class Table extends Sessions {
 
 	/** The session that a connection belongs to, or NONE. */
 	sessionOf(slot: number): number {
-		return at(this.session, slot);
+		return i32(this.session, slot);
 	}
 
 	isClient(slot: number): boolean {
@@ -112,7 +112,10 @@ export class Table extends Sessions {
 
 	/** An upstream connection is a session's from now on. */
 	join(session: number, link: number): void {
-		assert(at(this.peer, session) === NONE && at(this.session, link) === NONE, "each is free for the other");
+		assert(
+			i32(this.peer, session) === NONE && i32(this.session, link) === NONE,
+			"each is free for the other",
+		);
 		this.peer[session] = link;
 		this.peer[link] = session;
 		this.session[link] = session;
@@ -120,7 +123,7 @@ export class Table extends Sessions {
 
 	/** It is nobody's any more. */
 	part(session: number, link: number): void {
-		assert(at(this.peer, session) === link && at(this.peer, link) === session, "they belong to each other");
+		assert(i32(this.peer, session) === link && i32(this.peer, link) === session, "they belong to each other");
 		this.peer[session] = NONE;
 		this.peer[link] = NONE;
 		this.session[link] = NONE;

@@ -2,7 +2,7 @@
  * Whose it is what lies in memory that all sessions share: what was recognised last, or the head that was read last. Whoever
  * writes marks it, and whoever reads asks.
  */
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import type { Table } from "./table.js";
 
@@ -18,7 +18,7 @@ export class Tag {
 	/** It is this row's from now on. */
 	mark(slot: number): void {
 		this.#slot = slot;
-		this.#generation = at(this.#table.generation, slot);
+		this.#generation = i32(this.#table.generation, slot);
 	}
 
 	/** It is nobody's. */
@@ -28,6 +28,6 @@ export class Tag {
 
 	/** It is this row's, and of its present owner. */
 	is(slot: number): boolean {
-		return slot === this.#slot && at(this.#table.generation, slot) === this.#generation;
+		return slot === this.#slot && i32(this.#table.generation, slot) === this.#generation;
 	}
 }

@@ -8,7 +8,7 @@
  *                       ▲                        under way, and wait for the next one
  *                    #later
  */
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { QUEUED } from "./marks.js";
 import type { Table } from "./table.js";
@@ -30,8 +30,8 @@ export class TurnQueue {
 	/** Gives a connection another turn after the others have had theirs. One that waits already keeps its place. */
 	add(slot: number): void {
 		const { flags, queueNext, queuePrevious } = this.#table;
-		if ((at(flags, slot) & QUEUED) !== 0) return;
-		flags[slot] = at(flags, slot) | QUEUED;
+		if ((i32(flags, slot) & QUEUED) !== 0) return;
+		flags[slot] = i32(flags, slot) | QUEUED;
 		queueNext[slot] = NONE;
 		queuePrevious[slot] = this.#tail;
 		if (this.#tail === NONE) this.#head = slot;
@@ -44,10 +44,10 @@ export class TurnQueue {
 	/** Its connection is about to be closed. */
 	remove(slot: number): void {
 		const { flags, queueNext, queuePrevious } = this.#table;
-		if ((at(flags, slot) & QUEUED) === 0) return;
-		flags[slot] = at(flags, slot) & ~QUEUED;
-		const next = at(queueNext, slot);
-		const previous = at(queuePrevious, slot);
+		if ((i32(flags, slot) & QUEUED) === 0) return;
+		flags[slot] = i32(flags, slot) & ~QUEUED;
+		const next = i32(queueNext, slot);
+		const previous = i32(queuePrevious, slot);
 		if (next === NONE) this.#tail = previous;
 		else queuePrevious[next] = previous;
 		if (previous === NONE) this.#head = next;

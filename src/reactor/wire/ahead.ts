@@ -3,7 +3,7 @@
  */
 import { EAGAIN } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import type { MemoryContext } from "../memory/context.js";
 import { AHEAD, ENDING } from "../table/marks.js";
@@ -26,7 +26,7 @@ export function putBack(
 	inboxes.end[slot] = length;
 	kernel.memory.copyWithin(chunks.offsetOf(chunk), offset, offset + length);
 	core.budget.buffered(length);
-	table.flags[slot] = at(table.flags, slot) | AHEAD;
+	table.flags[slot] = i32(table.flags, slot) | AHEAD;
 }
 
 /**
@@ -42,7 +42,7 @@ export function behind(core: MemoryContext, slot: number, ahead: number, count: 
 export function copyAhead(core: MemoryContext, slot: number, offset: number, length: number): number {
 	const { inboxes, chunks, kernel } = core;
 	const count = Math.min(length, inboxes.length(slot));
-	const start = chunks.offsetOf(at(inboxes.chunk, slot) - 1) + at(inboxes.start, slot);
+	const start = chunks.offsetOf(i32(inboxes.chunk, slot) - 1) + i32(inboxes.start, slot);
 	kernel.memory.copyWithin(offset, start, start + count);
 	return count;
 }
@@ -55,12 +55,12 @@ export function takeAhead(core: MemoryContext, slot: number, offset: number, len
 export function dropAhead(core: MemoryContext, slot: number, length: number): number {
 	const { inboxes, chunks, table } = core;
 	const count = Math.min(length, inboxes.length(slot));
-	inboxes.start[slot] = at(inboxes.start, slot) + count;
+	inboxes.start[slot] = i32(inboxes.start, slot) + count;
 	core.budget.buffered(-count);
 	if (inboxes.has(slot) && inboxes.length(slot) === 0) {
-		chunks.give(at(inboxes.chunk, slot) - 1);
+		chunks.give(i32(inboxes.chunk, slot) - 1);
 		inboxes.chunk[slot] = 0;
-		table.flags[slot] = at(table.flags, slot) & ~AHEAD;
+		table.flags[slot] = i32(table.flags, slot) & ~AHEAD;
 	}
 	return count;
 }
@@ -68,10 +68,10 @@ export function dropAhead(core: MemoryContext, slot: number, length: number): nu
 /** What was taken from the inbox leaves its room to what is still to come. */
 export function moveToFront(core: MemoryContext, slot: number): void {
 	const { inboxes, kernel, chunks } = core;
-	const start = at(inboxes.start, slot);
+	const start = i32(inboxes.start, slot);
 	if (start === 0) return;
-	const end = at(inboxes.end, slot);
-	const place = chunks.offsetOf(at(inboxes.chunk, slot) - 1);
+	const end = i32(inboxes.end, slot);
+	const place = chunks.offsetOf(i32(inboxes.chunk, slot) - 1);
 	kernel.memory.copyWithin(place, place + start, place + end);
 	inboxes.start[slot] = 0;
 	inboxes.end[slot] = end - start;
@@ -81,7 +81,7 @@ export function moveToFront(core: MemoryContext, slot: number): void {
 export function noteEnd(core: MemoryContext, slot: number, result: number): void {
 	const { inboxes, table } = core;
 	if (result < 0) inboxes.failure[slot] = result;
-	table.flags[slot] = at(table.flags, slot) | ENDING;
+	table.flags[slot] = i32(table.flags, slot) | ENDING;
 }
 
 export function takeChunk(core: MemoryContext): number {

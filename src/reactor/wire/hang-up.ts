@@ -1,7 +1,7 @@
 /** How a connection ends: what it holds is given back, its descriptor last. Whoever it was of has been told before. */
 
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { i32, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { scalarIndex } from "../records/counters.js";
 import { AHEAD, BLOCKED, ENDING, SECURED } from "../table/marks.js";
@@ -14,22 +14,22 @@ import { goodbye } from "./transport.js";
 /** Gives back all that a connection holds, and closes it; with a reset, what the kernel holds for it is dropped, too. */
 export function hangUp(core: WireContext, slot: number, reset: boolean): void {
 	const { table, kernel } = core;
-	assert(at(table.state, slot) !== FREE, "a connection is closed once");
+	assert(u8(table.state, slot) !== FREE, "a connection is closed once");
 	core.wheel.cancel(slot);
 	core.queue.remove(slot);
-	const chunk = at(table.chunk, slot);
+	const chunk = i32(table.chunk, slot);
 	if (chunk !== NONE) {
-		core.budget.buffered(at(table.chunkStart, slot) - at(table.chunkEnd, slot));
+		core.budget.buffered(i32(table.chunkStart, slot) - i32(table.chunkEnd, slot));
 		core.chunks.give(chunk);
 	}
-	const pipe = at(table.pipe, slot);
+	const pipe = i32(table.pipe, slot);
 	if (pipe !== NONE) {
-		core.budget.buffered(-at(table.pipeBytes, slot));
+		core.budget.buffered(-i32(table.pipeBytes, slot));
 		core.pipes.discard(pipe);
 	}
-	const fd = at(table.fd, slot);
+	const fd = i32(table.fd, slot);
 	// What the peer has not been told by now, it is told as well as the socket's room allows.
-	if (!reset && (at(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);
+	if (!reset && (i32(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);
 	endTransport(core, slot);
 	if (reset) kernel.reset(fd);
 	else kernel.close(fd);
@@ -37,7 +37,7 @@ export function hangUp(core: WireContext, slot: number, reset: boolean): void {
 
 /** Gives the library's session and what was read ahead back; the descriptor stays. */
 function endTransport(core: WireContext, slot: number): void {
-	const flags = at(core.table.flags, slot);
+	const flags = i32(core.table.flags, slot);
 	if ((flags & ENDING) !== 0) core.inboxes.failure[slot] = 0;
 	if ((flags & (SECURED | AHEAD)) === 0) return;
 	dropAhead(core, slot, core.inboxes.length(slot));

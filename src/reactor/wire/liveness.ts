@@ -2,7 +2,7 @@
  * Whether a connection is alive: who moved bytes, whose bytes are acknowledged, and until when a session may go on. Nothing here
  * closes anything; deadlines ask, and decide.
  */
-import { at } from "../../parts/at.js";
+import { f64, i32 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
 import { NONE } from "../../parts/none.js";
 import { LOOKED_AFTER, QUEUED } from "../table/marks.js";
@@ -23,42 +23,42 @@ const LIFETIME_JITTER = 0.1;
 const BUSY_MS = 1_000;
 
 export function isBusy(core: WireContext, client: number): boolean {
-	return core.nowMs - at(core.table.activeMs, client) < BUSY_MS;
+	return core.nowMs - f64(core.table.activeMs, client) < BUSY_MS;
 }
 
 /** A session that was quiet moves bytes again: is their arrival acknowledged? */
 export function lookAfter(core: WireContext, client: number): void {
 	const { table, wheel } = core;
-	table.flags[client] = at(table.flags, client) | LOOKED_AFTER;
+	table.flags[client] = i32(table.flags, client) | LOOKED_AFTER;
 	const looksAtMs = core.nowMs + lookEvery(core, client);
-	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+	if (looksAtMs < f64(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
 }
 
 export function lookEvery(core: WireContext, client: number): number {
 	const { blockedAtMs, peer } = core.table;
 	const everyMs = core.policyOf(client).stallMs / 4;
-	const link = at(peer, client);
-	const isBlocked = at(blockedAtMs, client) !== 0 || (link !== NONE && at(blockedAtMs, link) !== 0);
+	const link = i32(peer, client);
+	const isBlocked = f64(blockedAtMs, client) !== 0 || (link !== NONE && f64(blockedAtMs, link) !== 0);
 	return isBlocked ? Math.min(LOOK_MS, everyMs) : everyMs;
 }
 
 /** When a session that is looked after is looked at next; Infinity for others. */
 export function nextLook(core: WireContext, client: number): number {
-	const isLookedAfter = (at(core.table.flags, client) & LOOKED_AFTER) !== 0;
+	const isLookedAfter = (i32(core.table.flags, client) & LOOKED_AFTER) !== 0;
 	return isLookedAfter ? core.nowMs + lookEvery(core, client) : Number.POSITIVE_INFINITY;
 }
 
 /** Looks at both sides. Returns when to look again: Infinity when nothing is under way, and nothing was. */
 export function lookAtBoth(core: WireContext, client: number): number {
 	const { table } = core;
-	const link = at(table.peer, client);
+	const link = i32(table.peer, client);
 	const clientWaits = look(core, client);
 	const upstreamWaits = link !== NONE && look(core, link);
 	const everyMs = lookEvery(core, client);
-	const wasActive = core.nowMs - at(table.activeMs, client) < everyMs;
+	const wasActive = core.nowMs - f64(table.activeMs, client) < everyMs;
 	if (clientWaits || upstreamWaits || wasActive) return core.nowMs + everyMs;
 	// Quiet: the next byte that is sent has it looked after again.
-	table.flags[client] = at(table.flags, client) & ~LOOKED_AFTER;
+	table.flags[client] = i32(table.flags, client) & ~LOOKED_AFTER;
 	return Number.POSITIVE_INFINITY;
 }
 
@@ -69,24 +69,24 @@ export function lookAtBoth(core: WireContext, client: number): number {
  */
 function look(core: WireContext, slot: number): boolean {
 	const { table, kernel } = core;
-	const undelivered = kernel.undelivered(at(table.fd, slot));
+	const undelivered = kernel.undelivered(i32(table.fd, slot));
 	if (undelivered < 0) return false;
-	const isBlocked = at(table.blockedAtMs, slot) !== 0;
+	const isBlocked = f64(table.blockedAtMs, slot) !== 0;
 	const acknowledged = acknowledgedOf(core, slot, undelivered);
 	if (undelivered === 0 && !isBlocked) table.unheardSinceMs[slot] = 0;
-	else if (acknowledged !== at(table.acknowledged, slot)) {
+	else if (acknowledged !== i32(table.acknowledged, slot)) {
 		table.unheardSinceMs[slot] = core.nowMs;
 		if (isBlocked) {
 			table.blockedAtMs[slot] = core.nowMs;
 			table.activeMs[table.sessionOf(slot)] = core.nowMs;
 		}
-	} else if (at(table.unheardSinceMs, slot) === 0) table.unheardSinceMs[slot] = core.nowMs;
+	} else if (f64(table.unheardSinceMs, slot) === 0) table.unheardSinceMs[slot] = core.nowMs;
 	table.acknowledged[slot] = acknowledged;
 	return undelivered > 0 || isBlocked;
 }
 
 export function acknowledgedBy(core: WireContext, slot: number): number {
-	return acknowledgedOf(core, slot, core.kernel.undelivered(at(core.table.fd, slot)));
+	return acknowledgedOf(core, slot, core.kernel.undelivered(i32(core.table.fd, slot)));
 }
 
 function acknowledgedOf(core: WireContext, slot: number, undelivered: number): number {
@@ -97,7 +97,7 @@ function acknowledgedOf(core: WireContext, slot: number, undelivered: number): n
 export function stallDeadline(core: WireContext, client: number): number {
 	const { table } = core;
 	const { stallMs } = core.policyOf(client);
-	const link = at(table.peer, client);
+	const link = i32(table.peer, client);
 	const theirs = link === NONE ? Number.POSITIVE_INFINITY : waitsSince(core, link);
 	return Math.min(waitsSince(core, client), theirs) + stallMs;
 }
@@ -111,16 +111,16 @@ const TURN_AGAIN_MS = 1_000;
  */
 export function unlessQueued(core: WireContext, client: number, deadlineMs: number): number {
 	const { flags, peer } = core.table;
-	const link = at(peer, client);
-	const both = at(flags, client) | (link === NONE ? 0 : at(flags, link));
+	const link = i32(peer, client);
+	const both = i32(flags, client) | (link === NONE ? 0 : i32(flags, link));
 	return (both & QUEUED) === 0 ? deadlineMs : Math.max(deadlineMs, core.nowMs + TURN_AGAIN_MS);
 }
 
 /** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */
 export function waitsSince(core: WireContext, slot: number): number {
 	const { blockedAtMs, unheardSinceMs } = core.table;
-	const blocked = at(blockedAtMs, slot);
-	const unheard = at(unheardSinceMs, slot);
+	const blocked = f64(blockedAtMs, slot);
+	const unheard = f64(unheardSinceMs, slot);
 	if (blocked !== 0) return blocked;
 	return unheard === 0 ? Number.POSITIVE_INFINITY : unheard;
 }
@@ -128,5 +128,5 @@ export function waitsSince(core: WireContext, slot: number): number {
 export function lifetimeDeadline(core: WireContext, client: number): number {
 	const { lifetimeMs } = core.policyOf(client);
 	if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
-	return at(core.table.acceptedMs, client) + lifetimeMs * (1 - LIFETIME_JITTER * fractionFor(client));
+	return f64(core.table.acceptedMs, client) + lifetimeMs * (1 - LIFETIME_JITTER * fractionFor(client));
 }

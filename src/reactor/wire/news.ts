@@ -1,6 +1,6 @@
 /** What events and reads say about what can be read. Edges are told once, so flags of the row remember them. */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLPRI, EPOLLRDHUP } from "../../kernel/constants.js";
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import type { TableContext } from "../table/context.js";
 import { BULK, ENDING, READABLE, URGENT } from "../table/marks.js";
 
@@ -12,7 +12,7 @@ export const SAYS_SOMETHING = EPOLLIN | EPOLLPRI | ENDS;
 /** Returns the row's flags with what the event says. */
 export function noteNews(core: TableContext, slot: number, events: number): number {
 	const { flags } = core.table;
-	let mine = at(flags, slot);
+	let mine = i32(flags, slot);
 	if ((events & SAYS_SOMETHING) === 0) return mine;
 	mine |= (events & ENDS) === 0 ? READABLE : READABLE | ENDING;
 	// A splice would stop at the mark.
@@ -24,6 +24,6 @@ export function noteNews(core: TableContext, slot: number, events: number): numb
 /** Nothing more is there, unless an end was announced, which can still follow, or urgent data hides what is behind it. */
 export function notReadable(core: TableContext, slot: number): void {
 	const { flags } = core.table;
-	const mine = at(flags, slot);
+	const mine = i32(flags, slot);
 	if ((mine & (ENDING | URGENT)) === 0) flags[slot] = mine & ~READABLE;
 }

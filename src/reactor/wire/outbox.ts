@@ -6,7 +6,7 @@
  */
 import { EAGAIN, EINTR } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
-import { at } from "../../parts/at.js";
+import { f64, i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "../records/counters.js";
 import { BLOCKED, LEAVING, LOOKED_AFTER } from "../table/marks.js";
@@ -37,7 +37,7 @@ export function sendOrKeep(core: WireContext, to: number, offset: number, length
 
 /** It takes no more for now. */
 export function isBlocked({ table }: WireContext, slot: number): boolean {
-	return (at(table.flags, slot) & BLOCKED) !== 0;
+	return (i32(table.flags, slot) & BLOCKED) !== 0;
 }
 
 /** A chunk is there for whatever a receiver does not take. */
@@ -82,7 +82,7 @@ export function keep(core: WireContext, to: number, offset: number, length: numb
 	const { table, chunks, kernel } = core;
 	const chunk = chunks.take();
 	assert(
-		chunk !== NONE && at(table.chunk, to) === NONE,
+		chunk !== NONE && i32(table.chunk, to) === NONE,
 		"a chunk is free, and nothing waits for this connection",
 	);
 	kernel.memory.copyWithin(chunks.offsetOf(chunk), offset, offset + length);
@@ -97,7 +97,7 @@ export function drainPipe(core: WireContext, to: number, pipe: number, bytes: nu
 	const { table, kernel, pipes } = core;
 	let left = bytes;
 	while (left > 0) {
-		const count = kernel.splice(pipes.readEnd(pipe), at(table.fd, to), left);
+		const count = kernel.splice(pipes.readEnd(pipe), i32(table.fd, to), left);
 		if (count >= 0) left -= count;
 		else if (count === -EAGAIN) break;
 		else if (count !== -EINTR) {
@@ -127,16 +127,16 @@ function spliced(core: WireContext, to: number, count: number): void {
 /** Sends what waits for `to`. EMPTIED, WAITS, or a negative errno. */
 export function flushOutbox(core: WireContext, to: number): number {
 	const { table } = core;
-	if (at(table.chunk, to) !== NONE) {
+	if (i32(table.chunk, to) !== NONE) {
 		const result = flushChunk(core, to);
 		if (result !== EMPTIED) return result;
 	}
-	if (at(table.pipe, to) !== NONE) {
+	if (i32(table.pipe, to) !== NONE) {
 		const result = flushPipe(core, to);
 		if (result !== EMPTIED) return result;
 	}
-	if ((at(table.flags, to) & LEAVING) !== 0 && !goodbye(core, to)) return WAITS;
-	table.flags[to] = at(table.flags, to) & ~(BLOCKED | LEAVING);
+	if ((i32(table.flags, to) & LEAVING) !== 0 && !goodbye(core, to)) return WAITS;
+	table.flags[to] = i32(table.flags, to) & ~(BLOCKED | LEAVING);
 	table.blockedAtMs[to] = 0;
 	table.unheardSinceMs[to] = 0;
 	return EMPTIED;
@@ -148,16 +148,16 @@ export function flushOutbox(core: WireContext, to: number): number {
  */
 export function leave(core: WireContext, to: number): boolean {
 	if (goodbye(core, to)) return true;
-	core.table.flags[to] = at(core.table.flags, to) | LEAVING;
+	core.table.flags[to] = i32(core.table.flags, to) | LEAVING;
 	block(core, to);
 	return false;
 }
 
 function flushChunk(core: WireContext, to: number): number {
 	const { table, chunks } = core;
-	const chunk = at(table.chunk, to);
-	const start = at(table.chunkStart, to);
-	const length = at(table.chunkEnd, to) - start;
+	const chunk = i32(table.chunk, to);
+	const start = i32(table.chunkStart, to);
+	const length = i32(table.chunkEnd, to) - start;
 	const sent = send(core, to, chunks.offsetOf(chunk) + start, length);
 	if (sent < 0) return sent;
 	if (sent > 0) {
@@ -177,8 +177,8 @@ function flushChunk(core: WireContext, to: number): number {
 
 function flushPipe(core: WireContext, to: number): number {
 	const { table } = core;
-	const pipe = at(table.pipe, to);
-	const bytes = at(table.pipeBytes, to);
+	const pipe = i32(table.pipe, to);
+	const bytes = i32(table.pipeBytes, to);
 	table.pipe[to] = NONE;
 	table.pipeBytes[to] = 0;
 	core.budget.buffered(-bytes);
@@ -188,24 +188,24 @@ function flushPipe(core: WireContext, to: number): number {
 /** The peer takes no more for now: watch for room, and give it `stall` to take something. */
 export function block(core: WireContext, to: number): void {
 	const { table, wheel } = core;
-	table.flags[to] = at(table.flags, to) | BLOCKED;
+	table.flags[to] = i32(table.flags, to) | BLOCKED;
 	table.blockedAtMs[to] = core.nowMs;
 	table.acknowledged[to] = acknowledgedBy(core, to);
 	watchOut(core, to);
 	const client = table.sessionOf(to);
 	const looksAtMs = core.nowMs + lookEvery(core, client);
-	if (looksAtMs < at(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+	if (looksAtMs < f64(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
 }
 
 /** The kernel took `count` bytes for `to`. */
 export function moved(core: WireContext, to: number, count: number): void {
 	const { table, counters } = core;
 	const client = table.sessionOf(to);
-	table.sent[to] = at(table.sent, to) + count;
+	table.sent[to] = f64(table.sent, to) + count;
 	table.activeMs[client] = core.nowMs;
 	core.budget.turnBytes -= count;
-	if ((at(table.flags, client) & LOOKED_AFTER) === 0) lookAfter(core, client);
-	counters.moved(at(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
+	if ((i32(table.flags, client) & LOOKED_AFTER) === 0) lookAfter(core, client);
+	counters.moved(i32(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
 }
 
 /**
@@ -228,7 +228,7 @@ export function sendFirst(core: WireContext, link: number, offset: number, lengt
 	// Pipes may hold what is left of the share although a chunk is free.
 	if (sent < length && (core.chunks.available === 0 || core.budget.room < length - sent)) return false;
 	core.table.sent[link] = sent - length;
-	core.counters.moved(at(core.table.listener, core.table.sessionOf(link)), FROM_CLIENT, sent - length);
+	core.counters.moved(i32(core.table.listener, core.table.sessionOf(link)), FROM_CLIENT, sent - length);
 	if (sent === length) return true;
 	keep(core, link, offset + sent, length - sent);
 	block(core, link);

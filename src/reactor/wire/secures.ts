@@ -2,7 +2,7 @@
  * What is known of connections that speak TLS with us, beside their rows of the table: columns that only such
  * connections touch, so plain ones do not pay for them.
  */
-import { at } from "../../parts/at.js";
+import { u8 } from "../../parts/at.js";
 import { CONNECTION, Columns, type Layout, LINK, SESSION } from "../../parts/columns.js";
 import { NAME_BYTES } from "../table/sessions.js";
 
@@ -80,12 +80,12 @@ export class Secures extends Columns {
 	keepName(client: number, name: Uint8Array, length: number): void {
 		this.nameLength[client] = length;
 		if (length > NAME_BYTES) this.#longNames.set(client, name.slice(0, length));
-		else for (let i = 0; i < length; i++) this.#names[client * NAME_BYTES + i] = at(name, i);
+		else for (let i = 0; i < length; i++) this.#names[client * NAME_BYTES + i] = u8(name, i);
 	}
 
 	/** Where that name begins in {@link nameBytes}. */
 	nameOffset(client: number): number {
-		return at(this.nameLength, client) > NAME_BYTES ? 0 : client * NAME_BYTES;
+		return u8(this.nameLength, client) > NAME_BYTES ? 0 : client * NAME_BYTES;
 	}
 
 	nameBytes(client: number): Uint8Array {

@@ -18,7 +18,7 @@ import {
 	TCP_USER_TIMEOUT,
 } from "../../kernel/constants.js";
 import type { Kernel } from "../../kernel/kernel.js";
-import { at } from "../../parts/at.js";
+import { i32 } from "../../parts/at.js";
 import type { MemoryContext } from "../memory/context.js";
 import type { Policy } from "../plan/plan.js";
 import { LOW_WATER } from "../table/marks.js";
@@ -26,10 +26,10 @@ import { LOW_WATER } from "../table/marks.js";
 /** The next byte is news again, however much a hello was waited for. A negative errno when the kernel refuses. */
 export function lowerWater(core: MemoryContext, client: number): number {
 	const { table, kernel } = core;
-	const flags = at(table.flags, client);
+	const flags = i32(table.flags, client);
 	if ((flags & LOW_WATER) === 0) return 0;
 	table.flags[client] = flags & ~LOW_WATER;
-	return kernel.setOption(at(table.fd, client), SOL_SOCKET, SO_RCVLOWAT, 1);
+	return kernel.setOption(i32(table.fd, client), SOL_SOCKET, SO_RCVLOWAT, 1);
 }
 
 /** Before it connects: what decides how it connects, and what its first bytes need. */
@@ -62,7 +62,7 @@ const WINDOW_BYTES = 128 * 1024;
  */
 export function widenWindow(core: MemoryContext, slot: number): void {
 	const { kernel, table } = core;
-	const fd = at(table.fd, slot);
+	const fd = i32(table.fd, slot);
 	if (core.policyOf(table.sessionOf(slot)).receiveBufferBytes > 0) {
 		kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, WINDOW_BYTES);
 		return;

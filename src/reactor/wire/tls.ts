@@ -4,7 +4,7 @@
  */
 import { EAGAIN, ECONNABORTED, EPIPE, EPROTO } from "../../kernel/constants.js";
 import { FAILED, READ_AHEAD_BYTES, TRUNCATED, WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
-import { at } from "../../parts/at.js";
+import { f64, i32, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { scalarIndex } from "../records/counters.js";
 import { READABLE, SECURED } from "../table/marks.js";
@@ -15,7 +15,7 @@ import { notReadable } from "./news.js";
 import { BROKEN, NOT_KNOWN, OPEN, SAID_GOODBYE } from "./secures.js";
 
 export function isSecured(core: WireContext, slot: number): boolean {
-	return (at(core.table.flags, slot) & SECURED) !== 0;
+	return (i32(core.table.flags, slot) & SECURED) !== 0;
 }
 
 export function peekSecured(core: WireContext, slot: number, offset: number, length: number): number {
@@ -24,9 +24,9 @@ export function peekSecured(core: WireContext, slot: number, offset: number, len
 		const count = fillInbox(core, slot);
 		return count > 0 ? copyAhead(core, slot, offset, length) : count;
 	}
-	const failure = at(inboxes.failure, slot);
+	const failure = i32(inboxes.failure, slot);
 	if (failure !== 0) return failure;
-	const count = core.tls.peek(at(secures.session, slot), offset, length);
+	const count = core.tls.peek(f64(secures.session, slot), offset, length);
 	return count > 0 ? count : outcome(core, slot, count);
 }
 
@@ -44,13 +44,13 @@ const MORE = 1;
  */
 export function fillInbox(core: WireContext, slot: number): number {
 	const { secures, inboxes, tls, chunks } = core;
-	const place = chunks.offsetOf(at(inboxes.chunk, slot) - 1);
-	const before = at(inboxes.end, slot);
+	const place = chunks.offsetOf(i32(inboxes.chunk, slot) - 1);
+	const before = i32(inboxes.end, slot);
 	let end = before;
-	let result = at(inboxes.failure, slot) || MORE;
+	let result = i32(inboxes.failure, slot) || MORE;
 	for (let record = 0; result > 0 && end < chunks.bytes && record < RECORDS_MAX; record++) {
 		core.budget.turnBytes -= RECORD_COST_BYTES;
-		result = tls.read(at(secures.session, slot), place + end, chunks.bytes - end);
+		result = tls.read(f64(secures.session, slot), place + end, chunks.bytes - end);
 		if (result > 0) end += result;
 		else result = outcome(core, slot, result);
 	}
@@ -73,9 +73,9 @@ export function receiveSecured(
 ): number {
 	const { secures, tls } = core;
 	if (core.inboxes.has(slot)) return takeAhead(core, slot, offset, length);
-	const failure = at(core.inboxes.failure, slot);
+	const failure = i32(core.inboxes.failure, slot);
 	if (failure !== 0) return failure;
-	const session = at(secures.session, slot);
+	const session = f64(secures.session, slot);
 	let count = 0;
 	for (let record = 0; count < length && record < RECORDS_MAX; record++) {
 		core.budget.turnBytes -= RECORD_COST_BYTES;
@@ -100,11 +100,11 @@ export function receiveSecured(
 /** Nothing waits in the session, nor, as the size of its last read from there says, in the kernel. */
 export function isDrained(core: WireContext, slot: number): boolean {
 	const { secures, tls } = core;
-	if ((at(core.table.flags, slot) & READABLE) === 0) return true;
-	const session = at(secures.session, slot);
-	if (at(core.inboxes.failure, slot) !== 0 || tls.holds(session)) return false;
+	if ((i32(core.table.flags, slot) & READABLE) === 0) return true;
+	const session = f64(secures.session, slot);
+	if (i32(core.inboxes.failure, slot) !== 0 || tls.holds(session)) return false;
 	const taken = tls.taken(session);
-	const since = taken - at(secures.takenWhenEmpty, slot);
+	const since = taken - f64(secures.takenWhenEmpty, slot);
 	// None: what was announced since has not been asked for.
 	if (since === 0 || since >= READ_AHEAD_BYTES) return false;
 	secures.takenWhenEmpty[slot] = taken;
@@ -114,7 +114,7 @@ export function isDrained(core: WireContext, slot: number): boolean {
 /** What a read that brought nothing says, in the kernel's words. */
 function outcome(core: WireContext, slot: number, result: number): number {
 	const { secures, tls } = core;
-	const session = at(secures.session, slot);
+	const session = f64(secures.session, slot);
 	switch (result) {
 		case 0:
 			return 0;
@@ -153,8 +153,8 @@ export function noteFailure(core: WireContext, slot: number, reason: string): vo
 export function sendSecured(core: WireContext, slot: number, offset: number, length: number): number {
 	const { secures, tls } = core;
 	// A read has found it cut, and says how; or a write its peer gone.
-	if (at(secures.phase, slot) === BROKEN) return at(core.inboxes.failure, slot) || -EPIPE;
-	const result = tls.write(at(secures.session, slot), offset, length);
+	if (u8(secures.phase, slot) === BROKEN) return i32(core.inboxes.failure, slot) || -EPIPE;
+	const result = tls.write(f64(secures.session, slot), offset, length);
 	const waits = result === WANT_WRITE || result === WANT_READ;
 	secures.writeWaits[slot] = waits ? 1 : 0;
 	if (result > 0) return result;
@@ -166,19 +166,19 @@ export function sendSecured(core: WireContext, slot: number, offset: number, len
 
 /** Part of a TLS record has been taken from the kernel, and none of it can be shown yet. */
 export function holdsPart(core: WireContext, slot: number): boolean {
-	return isSecured(core, slot) && core.tls.holds(at(core.secures.session, slot));
+	return isSecured(core, slot) && core.tls.holds(f64(core.secures.session, slot));
 }
 
 /** Says that nothing more follows. False: there is no room for that yet, and it is to be asked again. */
 export function goodbyeSecured(core: WireContext, slot: number): boolean {
-	if (at(core.secures.phase, slot) !== OPEN) return true;
+	if (u8(core.secures.phase, slot) !== OPEN) return true;
 	const { secures, tls } = core;
-	if (at(secures.writeWaits, slot) !== 0) {
+	if (u8(secures.writeWaits, slot) !== 0) {
 		// Within a record nothing can be said: its peer sees that the stream was cut.
 		secures.phase[slot] = BROKEN;
 		return true;
 	}
-	const result = tls.shutdown(at(secures.session, slot));
+	const result = tls.shutdown(f64(secures.session, slot));
 	if (result === WANT_WRITE) return false;
 	secures.phase[slot] = result === 0 ? SAID_GOODBYE : BROKEN;
 	return true;
@@ -186,12 +186,12 @@ export function goodbyeSecured(core: WireContext, slot: number): boolean {
 
 export function freeSession(core: WireContext, slot: number): void {
 	const { secures, tls, counters, table } = core;
-	table.flags[slot] = at(table.flags, slot) & ~SECURED;
-	const session = at(secures.session, slot);
+	table.flags[slot] = i32(table.flags, slot) & ~SECURED;
+	const session = f64(secures.session, slot);
 	const place = slot - table.sessions;
-	const phase = at(secures.phase, slot);
+	const phase = u8(secures.phase, slot);
 	if (place >= 0 && (phase === OPEN || phase === SAID_GOODBYE))
-		core.certificates.remember(at(secures.address, place), session);
+		core.certificates.remember(i32(secures.address, place), session);
 	tls.free(session);
 	secures.end(slot);
 	// At once, and not with the gauges of a turn's end: the ledger holds it against the rows at any moment.

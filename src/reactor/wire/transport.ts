@@ -15,7 +15,7 @@
  * is none: ECONNABORTED, for whoever is on the path can forge it. EPROTO: TLS failed, `tlsFailures` says why.
  */
 import { EINTR, ENOBUFS, EPOLLIN, EPOLLOUT } from "../../kernel/constants.js";
-import { at } from "../../parts/at.js";
+import { f64, i32, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { SCRAP_AT, SCRAP_BYTES } from "../memory/arena.js";
 import { AHEAD, ENDING, READABLE, SECURED } from "../table/marks.js";
@@ -38,26 +38,26 @@ export { putBack } from "./ahead.js";
 export { holdsPart, isSecured, noteFailure } from "./tls.js";
 
 export function peek(core: WireContext, slot: number, offset: number, length: number): number {
-	const flags = at(core.table.flags, slot);
+	const flags = i32(core.table.flags, slot);
 	if ((flags & SECURED) !== 0) return peekSecured(core, slot, offset, length);
 	const ahead = (flags & AHEAD) !== 0 ? copyAhead(core, slot, offset, length) : 0;
 	if (ahead === length) return ahead;
-	const failure = (flags & ENDING) === 0 ? 0 : at(core.inboxes.failure, slot);
+	const failure = (flags & ENDING) === 0 ? 0 : i32(core.inboxes.failure, slot);
 	if (failure !== 0) return ahead === 0 ? failure : ahead;
-	const fd = at(core.table.fd, slot);
+	const fd = i32(core.table.fd, slot);
 	let count = core.kernel.peek(fd, offset + ahead, length - ahead);
 	while (count === -EINTR) count = core.kernel.peek(fd, offset + ahead, length - ahead);
 	return ahead === 0 ? count : behind(core, slot, ahead, count);
 }
 
 export function receive(core: WireContext, slot: number, offset: number, length: number): number {
-	const flags = at(core.table.flags, slot);
+	const flags = i32(core.table.flags, slot);
 	if ((flags & SECURED) !== 0) return receiveSecured(core, slot, offset, length);
 	const ahead = (flags & AHEAD) !== 0 ? takeAhead(core, slot, offset, length) : 0;
 	if (ahead === length) return ahead;
-	const failure = (flags & ENDING) === 0 ? 0 : at(core.inboxes.failure, slot);
+	const failure = (flags & ENDING) === 0 ? 0 : i32(core.inboxes.failure, slot);
 	if (failure !== 0) return ahead === 0 ? failure : ahead;
-	const fd = at(core.table.fd, slot);
+	const fd = i32(core.table.fd, slot);
 	let count = core.kernel.receive(fd, offset + ahead, length - ahead);
 	while (count === -EINTR) count = core.kernel.receive(fd, offset + ahead, length - ahead);
 	return ahead === 0 ? count : behind(core, slot, ahead, count);
@@ -65,15 +65,15 @@ export function receive(core: WireContext, slot: number, offset: number, length:
 
 /** The error that an event has announced: the kernel's, or one that a read has taken note of, of TLS too. */
 export function takeError(core: WireContext, slot: number): number {
-	const isNoted = (at(core.table.flags, slot) & ENDING) !== 0;
-	const failure = isNoted ? at(core.inboxes.failure, slot) : 0;
-	return failure === 0 ? core.kernel.takeError(at(core.table.fd, slot)) : -failure;
+	const isNoted = (i32(core.table.flags, slot) & ENDING) !== 0;
+	const failure = isNoted ? i32(core.inboxes.failure, slot) : 0;
+	return failure === 0 ? core.kernel.takeError(i32(core.table.fd, slot)) : -failure;
 }
 
 /** Takes bytes that were peeked. */
 export function discard(core: WireContext, slot: number, length: number): void {
-	const flags = at(core.table.flags, slot);
-	const fd = at(core.table.fd, slot);
+	const flags = i32(core.table.flags, slot);
+	const fd = i32(core.table.fd, slot);
 	let left = length;
 	if ((flags & AHEAD) !== 0) left -= dropAhead(core, slot, left);
 	while (left > 0) {
@@ -89,7 +89,7 @@ export function discard(core: WireContext, slot: number, length: number): void {
 /** Sends what the kernel takes at once: up to `length` bytes. */
 export function transmit(core: WireContext, slot: number, offset: number, length: number): number {
 	if (isSecured(core, slot)) return sendSecured(core, slot, offset, length);
-	const fd = at(core.table.fd, slot);
+	const fd = i32(core.table.fd, slot);
 	let count = core.kernel.send(fd, offset, length);
 	while (count === -EINTR) count = core.kernel.send(fd, offset, length);
 	return count;
@@ -100,7 +100,7 @@ export function transmit(core: WireContext, slot: number, offset: number, length
  * follow, and urgent data hides what is behind it.
  */
 export function emptied(core: WireContext, slot: number): void {
-	const flags = at(core.table.flags, slot);
+	const flags = i32(core.table.flags, slot);
 	if ((flags & AHEAD) !== 0) return;
 	// Through TLS a count says nothing.
 	if ((flags & SECURED) !== 0 && !isDrained(core, slot)) return;
@@ -118,7 +118,7 @@ export function gather(core: WireContext, slot: number, seen: number, sinceMs: n
 		const chunk = takeChunk(core);
 		if (chunk === NONE) return -ENOBUFS;
 		inboxes.open(slot, chunk, sinceMs);
-		table.flags[slot] = at(table.flags, slot) | AHEAD;
+		table.flags[slot] = i32(table.flags, slot) | AHEAD;
 	} else {
 		inboxes.sinceMs[slot] = sinceMs;
 		moveToFront(core, slot);
@@ -133,25 +133,25 @@ export function goodbye(core: WireContext, slot: number): boolean {
 
 /** Bytes that have gone to the kernel, as they travel: what its acknowledgements count. */
 export function sentBytes(core: WireContext, slot: number): number {
-	if (isSecured(core, slot)) return core.tls.written(at(core.secures.session, slot));
-	return at(core.table.sent, slot);
+	if (isSecured(core, slot)) return core.tls.written(f64(core.secures.session, slot));
+	return f64(core.table.sent, slot);
 }
 
 /** What an event means through TLS: a read may have had to write first, and what was known of the kernel is of before. */
 export function newsOf(core: WireContext, slot: number, events: number): number {
-	const flags = at(core.table.flags, slot);
+	const flags = i32(core.table.flags, slot);
 	if ((flags & SECURED) === 0) return events;
 	// Nothing may have been read since the earlier news; so what is taken from here on may have been there before these.
 	if ((flags & READABLE) !== 0 && (events & EPOLLIN) !== 0) core.secures.takenWhenEmpty[slot] = NOT_KNOWN;
 	if ((events & EPOLLOUT) === 0) return events;
-	if (at(core.secures.readWaits, slot) === 0) return events;
+	if (u8(core.secures.readWaits, slot) === 0) return events;
 	core.secures.readWaits[slot] = 0;
 	return events | EPOLLIN;
 }
 
 /** Gives the library's session and what was read ahead back; the descriptor stays. */
 export function endTransport(core: WireContext, slot: number): void {
-	const flags = at(core.table.flags, slot);
+	const flags = i32(core.table.flags, slot);
 	if ((flags & ENDING) !== 0) core.inboxes.failure[slot] = 0;
 	if ((flags & (SECURED | AHEAD)) === 0) return;
 	dropAhead(core, slot, core.inboxes.length(slot));

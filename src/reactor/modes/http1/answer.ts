@@ -2,7 +2,7 @@
  * A request that the gateway answers itself. Its connection goes on where nothing on it is in doubt: the request
  * has been read to its end, or is a head that can be taken whole, and the client meant to send another.
  */
-import { at } from "../../../parts/at.js";
+import { f64, i32, u8 } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
 import { type AnswerStatus, answer as prepared } from "../../../protocol/http/answers.js";
 import { METHOD_HEAD } from "../../../protocol/http/methods.js";
@@ -38,10 +38,10 @@ export function answerRequest(
 ): Next {
 	const { table, kernel, exchanges } = core;
 	if (!GOES_ON.has(reason) || !goesOn(core, session)) return lastAnswer(status, reason, cause);
-	const head = at(exchanges.headBytes, session);
+	const head = i32(exchanges.headBytes, session);
 	if (head > 0) discard(core, session, head);
 	table.state[session] = REQUEST;
-	const bytes = prepared(status, false, at(exchanges.method, session) === METHOD_HEAD);
+	const bytes = prepared(status, false, u8(exchanges.method, session) === METHOD_HEAD);
 	countAnswer(core, session, status, reason, cause, bytes.length);
 	kernel.memory.set(bytes, OUT_AT);
 	const result = sendOrKeep(core, session, OUT_AT, bytes.length);
@@ -51,7 +51,7 @@ export function answerRequest(
 function goesOn(core: Http1Context, session: number): boolean {
 	const { exchanges } = core;
 	const wantsTo = exchanges.has(session, KEEPS_CLIENT) && exchanges.has(session, SPEAKS_1_1);
-	const isRead = at(exchanges.headBytes, session) > 0 || exchanges.has(session, REQUEST_SENT);
+	const isRead = i32(exchanges.headBytes, session) > 0 || exchanges.has(session, REQUEST_SENT);
 	return wantsTo && isRead && !core.draining && !isBlocked(core, session) && mayKeep(core);
 }
 
@@ -64,8 +64,8 @@ export function answerAndEnd(
 	cause: number,
 ): Next {
 	// Only a session whose requests are read one by one has a method.
-	const hadRequests = (at(core.table.flags, session) & HAD_REQUESTS) !== 0;
-	const isHead = hadRequests && at(core.exchanges.method, session) === METHOD_HEAD;
+	const hadRequests = (i32(core.table.flags, session) & HAD_REQUESTS) !== 0;
+	const isHead = hadRequests && u8(core.exchanges.method, session) === METHOD_HEAD;
 	const bytes = prepared(status, true, isHead);
 	if (core.listenerOf(session).plan.readsRequests)
 		countAnswer(core, session, status, reason, cause, bytes.length);
@@ -82,11 +82,11 @@ function countAnswer(
 	bytes: number,
 ): void {
 	const { counters, table } = core;
-	const hadRequests = (at(table.flags, session) & HAD_REQUESTS) !== 0;
-	const isRouted = hadRequests && at(core.exchanges.startedMs, session) > 0;
-	counters.requestAnswered(isRouted ? at(table.route, session) : NONE, at(table.listener, session), status);
+	const hadRequests = (i32(table.flags, session) & HAD_REQUESTS) !== 0;
+	const isRouted = hadRequests && f64(core.exchanges.startedMs, session) > 0;
+	counters.requestAnswered(isRouted ? i32(table.route, session) : NONE, i32(table.listener, session), status);
 	const isRefusal = status >= 400;
 	if (isRefusal) counters.requestRefused(reason);
-	if (isRouted) counters.upstreamFailed(at(table.upstream, session), status, reason);
+	if (isRouted) counters.upstreamFailed(i32(table.upstream, session), status, reason);
 	logOwnAnswer(core, session, isRouted, status, isRefusal ? reason : NONE, cause, bytes);
 }

@@ -3,7 +3,7 @@
  * it goes with it, and chunks go on in their canonical form.
  */
 import { EAGAIN } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { f64, i32, u8, u16 } from "../../../parts/at.js";
 import { CHUNKS_OVER } from "../../../protocol/http/chunked.js";
 import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../../../protocol/http/framing.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../../../protocol/index.js";
@@ -68,13 +68,13 @@ export function moveBody(
 	client: number,
 	bodies: Bodies,
 ): number {
-	const framing = at(bodies.framing, client);
+	const framing = u8(bodies.framing, client);
 	if (framing === FRAMING_CHUNKED) {
-		return at(bodies.phase, client) === CHUNKS_OVER
+		return u8(bodies.phase, client) === CHUNKS_OVER
 			? moveEnd(core, from, to, client, bodies)
 			: moveChunks(core, from, to, client, bodies);
 	}
-	const most = framing === FRAMING_LENGTH ? Math.min(CHUNK_BYTES, at(bodies.left, client)) : CHUNK_BYTES;
+	const most = framing === FRAMING_LENGTH ? Math.min(CHUNK_BYTES, f64(bodies.left, client)) : CHUNK_BYTES;
 	if (!mayKeep(core)) return moveByPeek(core, from, to, client, bodies, most);
 	const count = receive(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, count);
@@ -111,9 +111,9 @@ function moveByPeek(
 
 /** Goes on by `count` bytes in a body that is no chunks. */
 function goOn(client: number, bodies: Bodies, count: number): number {
-	if (at(bodies.framing, client) === FRAMING_CLOSE) return BODY_MOVED;
-	bodies.left[client] = at(bodies.left, client) - count;
-	return at(bodies.left, client) === 0 ? BODY_DONE : BODY_MOVED;
+	if (u8(bodies.framing, client) === FRAMING_CLOSE) return BODY_MOVED;
+	bodies.left[client] = f64(bodies.left, client) - count;
+	return f64(bodies.left, client) === 0 ? BODY_DONE : BODY_MOVED;
 }
 
 /**
@@ -127,7 +127,7 @@ function moveChunks(core: Http1Context, from: number, to: number, client: number
 	loadScanner(core, client, bodies);
 	const verdict = scanner.scan(kernel.memory, IN_AT, IN_AT + count);
 	if (verdict === MALFORMED) return malformed(scanner.cause);
-	if (scanner.dataBytes > at(bodies.room, client)) return BODY_TOO_LARGE;
+	if (scanner.dataBytes > f64(bodies.room, client)) return BODY_TOO_LARGE;
 	if (!mayKeep(core)) return moveTaken(core, from, to, client, bodies, count);
 	storeScanner(core, client, bodies);
 	let length = scanner.keptBytes;
@@ -190,7 +190,7 @@ function moveEnd(core: Http1Context, from: number, to: number, client: number, b
 	const ends = readEnd(core, client, bodies, IN_AT, IN_AT + count);
 	if (ends === MALFORMED) return malformed(core.trailers.cause);
 	if (ends === NEED_MORE) return waitForEnd(core, from, count);
-	const gone = at(bodies.spent, client);
+	const gone = u16(bodies.spent, client);
 	const rest = writeEnd(core, client, bodies, OUT_AT) - gone;
 	if (rest > 0 && mayKeep(core)) {
 		const sent = sendOrKeep(core, to, OUT_AT + gone, rest);
@@ -220,8 +220,8 @@ function waitForEnd(core: Http1Context, from: number, count: number): number {
 		if (now > count) return BODY_MOVED;
 		if (now < 0) return nothingReceived(core, from, now);
 	}
-	if ((at(flags, from) & ENDING) !== 0) return BODY_ENDED;
-	flags[from] = at(flags, from) & ~READABLE;
+	if ((i32(flags, from) & ENDING) !== 0) return BODY_ENDED;
+	flags[from] = i32(flags, from) & ~READABLE;
 	return BODY_WAITS;
 }
 
@@ -264,7 +264,7 @@ function readEnd(core: Http1Context, client: number, bodies: Bodies, start: numb
 /** The end of the body at hand, as its receiver is told. */
 function writeEnd(core: Http1Context, client: number, bodies: Bodies, target: number): number {
 	const { kernel, trailers, exchanges } = core;
-	const manner = at(bodies.manner, client);
+	const manner = u8(bodies.manner, client);
 	if ((manner & DECODES) !== 0) return 0;
 	const keeps = (manner & KEEPS_TRAILERS) !== 0;
 	// A server that does not read trailers takes them for its next request, whose answer must reach nobody.
@@ -280,16 +280,16 @@ export function spoil(core: Http1Context, client: number): void {
 
 function loadScanner(core: Http1Context, client: number, bodies: Bodies): void {
 	core.chunkedScanner.load(
-		at(bodies.phase, client),
-		at(bodies.left, client),
-		at(bodies.spent, client),
-		(at(bodies.manner, client) & DECODES) !== 0,
+		u8(bodies.phase, client),
+		f64(bodies.left, client),
+		u16(bodies.spent, client),
+		(u8(bodies.manner, client) & DECODES) !== 0,
 	);
 }
 
 function storeScanner(core: Http1Context, client: number, bodies: Bodies): void {
 	const { chunkedScanner: scanner } = core;
-	bodies.room[client] = at(bodies.room, client) - scanner.dataBytes;
+	bodies.room[client] = f64(bodies.room, client) - scanner.dataBytes;
 	bodies.phase[client] = scanner.phase;
 	bodies.left[client] = scanner.left;
 	bodies.spent[client] = scanner.spent;
@@ -298,6 +298,6 @@ function storeScanner(core: Http1Context, client: number, bodies: Bodies): void 
 function nothingReceived(core: Http1Context, from: number, result: number): number {
 	if (result === 0) return BODY_ENDED;
 	if (result !== -EAGAIN) return BODY_READ_FAILED | (-result << DETAIL_SHIFT);
-	core.table.flags[from] = at(core.table.flags, from) & ~READABLE;
+	core.table.flags[from] = i32(core.table.flags, from) & ~READABLE;
 	return BODY_WAITS;
 }

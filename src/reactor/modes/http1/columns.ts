@@ -2,7 +2,7 @@
  * What the mode of requests knows of each session, beside its row of the table: columns that only sessions in that mode touch,
  * so relayed ones do not pay for them.
  */
-import { at } from "../../../parts/at.js";
+import { u16 } from "../../../parts/at.js";
 import { Columns, type Layout, SESSION } from "../../../parts/columns.js";
 import { METHOD_OTHER } from "../../../protocol/http/methods.js";
 import type { RouteRules } from "../../plan/route-rules.js";
@@ -131,14 +131,14 @@ export class Http1Columns extends Columns {
 	}
 
 	has(session: number, flag: number): boolean {
-		return (at(this.flags, session) & flag) !== 0;
+		return (u16(this.flags, session) & flag) !== 0;
 	}
 
 	set(session: number, flag: number): void {
-		this.flags[session] = at(this.flags, session) | flag;
+		this.flags[session] = u16(this.flags, session) | flag;
 	}
 
 	clear(session: number, flag: number): void {
-		this.flags[session] = at(this.flags, session) & ~flag;
+		this.flags[session] = u16(this.flags, session) & ~flag;
 	}
 }

@@ -1,5 +1,5 @@
 /** Until when a client that is read request by request may take its time: what is due, and when the wheel is to fire for it. */
-import { at } from "../../../parts/at.js";
+import { f64, i32 } from "../../../parts/at.js";
 import { ENDING } from "../../table/marks.js";
 import { lifetimeDeadline, nextLook, stallDeadline, unlessQueued, waitsSince } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
@@ -21,7 +21,7 @@ const RATE_WINDOW_MS = 10_000;
  * already stays, unless something may be due before it. Stall arms for itself, when a side takes no more.
  */
 function isArmedBefore(core: Http1Context, client: number, dueMs: number): boolean {
-	const armedMs = at(core.table.deadlineMs, client);
+	const armedMs = f64(core.table.deadlineMs, client);
 	return armedMs !== 0 && armedMs <= Math.min(dueMs, lifetimeDeadline(core, client));
 }
 
@@ -51,9 +51,9 @@ function headDeadline(core: Http1Context, client: number): number {
 	const policy = core.policyOf(client);
 	// Who has not got the last answer yet is not idle, and no head is waited for.
 	if (isBlocked(core, client)) return Number.POSITIVE_INFINITY;
-	if (at(exchanges.requests, client) === 0) return at(table.acceptedMs, client) + policy.handshakeMs;
-	const headMs = at(exchanges.headMs, client);
-	const dueMs = headMs > 0 ? headMs + policy.requestHeadMs : at(table.activeMs, client) + policy.keepAliveMs;
+	if (i32(exchanges.requests, client) === 0) return f64(table.acceptedMs, client) + policy.handshakeMs;
+	const headMs = f64(exchanges.headMs, client);
+	const dueMs = headMs > 0 ? headMs + policy.requestHeadMs : f64(table.activeMs, client) + policy.keepAliveMs;
 	return unlessQueued(core, client, dueMs);
 }
 
@@ -71,11 +71,11 @@ export function exchangeDeadline(core: Http1Context, client: number): number {
 function silenceDeadline(core: Http1Context, client: number): number {
 	const { idleMs, halfClosedMs } = core.policyOf(client);
 	const silentMs = hasEnded(core, client) ? halfClosedMs : idleMs;
-	return unlessQueued(core, client, at(core.table.activeMs, client) + silentMs);
+	return unlessQueued(core, client, f64(core.table.activeMs, client) + silentMs);
 }
 
 export function hasEnded(core: Http1Context, client: number): boolean {
-	return (at(core.table.flags, client) & ENDING) !== 0;
+	return (i32(core.table.flags, client) & ENDING) !== 0;
 }
 
 /** An upstream that is broken takes nothing more, which is no stall: what it said before is still passed on. */
@@ -103,7 +103,7 @@ export function bodyDeadline(core: Http1Context, client: number): number {
 	const isOver = REQUEST_SENT | REQUEST_CUT | ANSWERED;
 	if (exchanges.has(client, isOver | AWAITS_CONTINUE)) return Number.POSITIVE_INFINITY;
 	if (bodyRate(core, client) === 0) return Number.POSITIVE_INFINITY;
-	return unlessQueued(core, client, at(exchanges.rateMs, client) + RATE_WINDOW_MS);
+	return unlessQueued(core, client, f64(exchanges.rateMs, client) + RATE_WINDOW_MS);
 }
 
 /** Bytes per second; 0: the body may pause. */
@@ -116,7 +116,7 @@ export function answerDeadline(core: Http1Context, client: number): number {
 	const { exchanges } = core;
 	const waits = REQUEST_SENT | REQUEST_CUT | AWAITS_CONTINUE;
 	if (exchanges.has(client, ANSWERED) || !exchanges.has(client, waits)) return Number.POSITIVE_INFINITY;
-	return at(exchanges.sentMs, client) + core.policyOf(client).responseHeadMs;
+	return f64(exchanges.sentMs, client) + core.policyOf(client).responseHeadMs;
 }
 
 /** From now on, bytes of the request's body are expected. */
@@ -124,16 +124,16 @@ export function beginRate(core: Http1Context, client: number, link: number): voi
 	const { exchanges } = core;
 	exchanges.clear(client, AWAITS_CONTINUE);
 	exchanges.rateMs[client] = core.nowMs;
-	exchanges.rateSent[client] = at(core.table.sent, link);
+	exchanges.rateSent[client] = f64(core.table.sent, link);
 	armExchange(core, client);
 }
 
 /** Whether enough of the body came since it was judged last. An upstream that does not take it is not the client's fault. */
 export function renewBodyRate(core: Http1Context, client: number, link: number): boolean {
 	const { table, exchanges } = core;
-	const sent = at(table.sent, link);
-	const wanted = (bodyRate(core, client) * (core.nowMs - at(exchanges.rateMs, client))) / 1_000;
-	const isEnough = sent - at(exchanges.rateSent, client) >= wanted || isBlocked(core, link);
+	const sent = f64(table.sent, link);
+	const wanted = (bodyRate(core, client) * (core.nowMs - f64(exchanges.rateMs, client))) / 1_000;
+	const isEnough = sent - f64(exchanges.rateSent, client) >= wanted || isBlocked(core, link);
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = sent;
 	return isEnough;

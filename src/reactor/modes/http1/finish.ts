@@ -3,7 +3,7 @@
  * next request, is answered by us, or ends.
  */
 import { ECONNABORTED, EPIPE } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { f64, i32, u8, u16 } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_CLOSE } from "../../../protocol/http/framing.js";
@@ -52,7 +52,7 @@ import { logAnswered, logCut } from "./log.js";
 export function finish(core: Http1Context, client: number, link: number): Next {
 	const { table, exchanges } = core;
 	count(core, client);
-	const isWhole = exchanges.has(client, REQUEST_SENT) && (at(table.flags, link) & (BLOCKED | ENDING)) === 0;
+	const isWhole = exchanges.has(client, REQUEST_SENT) && (i32(table.flags, link) & (BLOCKED | ENDING)) === 0;
 	release(core, client);
 	if (isWhole && exchanges.has(client, KEEPS_UPSTREAM)) {
 		if (isOwned(core, link)) keepOwned(core, client, link, exchanges.has(client, KEEPS_CLIENT));
@@ -65,10 +65,10 @@ export function finish(core: Http1Context, client: number, link: number): Next {
 /** The session no longer holds an upstream connection: whoever ends it now has none to return. */
 function release(core: Http1Context, client: number): void {
 	const { table, board, links } = core;
-	const link = at(table.peer, client);
+	const link = i32(table.peer, client);
 	table.state[client] = REQUEST;
-	links.sentBefore[client] = at(links.sentBefore, client) + at(table.sent, link);
-	board.leave(at(table.address, client));
+	links.sentBefore[client] = f64(links.sentBefore, client) + f64(table.sent, link);
+	board.leave(i32(table.address, client));
 	table.address[client] = NONE;
 	table.part(client, link);
 }
@@ -78,7 +78,7 @@ export function nextRequest(core: Http1Context, client: number): Next {
 	const { table, exchanges } = core;
 	table.activeMs[client] = core.nowMs;
 	exchanges.nextRequest(client);
-	const flags = at(table.flags, client) & ~(ONLY_NEW | REPEATABLE);
+	const flags = i32(table.flags, client) & ~(ONLY_NEW | REPEATABLE);
 	table.flags[client] = flags;
 	// What is there of the next head has not been looked at.
 	if ((flags & AHEAD) !== 0) core.inboxes.sinceMs[client] = 0;
@@ -94,7 +94,7 @@ export function nextRequest(core: Http1Context, client: number): Next {
  * still to be taken. The others hear it with their answer.
  */
 export function letGo({ table }: Http1Context, client: number): Next {
-	table.flags[client] = at(table.flags, client) | READABLE;
+	table.flags[client] = i32(table.flags, client) | READABLE;
 	return READ_ON;
 }
 
@@ -110,9 +110,9 @@ function whyEnded(core: Http1Context, client: number): number {
 	if (lifetimeDeadline(core, client) <= core.nowMs) return LIFETIME;
 	// Answered before all of it was sent: what is left of it may come or not, so nothing can follow.
 	const isEarly = !exchanges.has(client, REQUEST_SENT);
-	if (isEarly || at(exchanges.response.framing, client) === FRAMING_CLOSE) return UPSTREAM_CLOSED;
+	if (isEarly || u8(exchanges.response.framing, client) === FRAMING_CLOSE) return UPSTREAM_CLOSED;
 	const { requestsPerConnection } = core.listenerOf(client).plan.http;
-	return at(exchanges.requests, client) >= requestsPerConnection ? RECYCLED : CLIENT_CLOSED;
+	return i32(exchanges.requests, client) >= requestsPerConnection ? RECYCLED : CLIENT_CLOSED;
 }
 
 /** Counts and logs a request that was answered by its upstream. */
@@ -120,10 +120,10 @@ export function count(core: Http1Context, client: number): void {
 	logAnswered(core, client);
 	const { table, exchanges, counters } = core;
 	counters.requestServed(
-		at(table.route, client),
-		at(table.listener, client),
-		at(exchanges.status, client),
-		core.nowMs - at(exchanges.startedMs, client),
+		i32(table.route, client),
+		i32(table.listener, client),
+		u16(exchanges.status, client),
+		core.nowMs - f64(exchanges.startedMs, client),
 	);
 }
 
@@ -135,8 +135,8 @@ export function count(core: Http1Context, client: number): void {
  */
 export function wasSaidBefore(core: Http1Context, client: number, link: number): boolean {
 	const { table, exchanges } = core;
-	if (at(core.links.lentWait, link - table.sessions) === core.wait) return true;
-	return at(table.sent, link) === 0 && exchanges.has(client, REUSED);
+	if (f64(core.links.lentWait, link - table.sessions) === core.wait) return true;
+	return f64(table.sent, link) === 0 && exchanges.has(client, REUSED);
 }
 
 /**
@@ -149,7 +149,7 @@ export function upstreamBroke(core: Http1Context, client: number, link: number, 
 	core.exchanges.requestOver(client, REQUEST_CUT, core.nowMs);
 	// Behind an end of its stream a reset is a broken pipe, and what came before that end is whole.
 	if (errno !== EPIPE) core.exchanges.set(client, UPSTREAM_CUT);
-	flags[link] = at(flags, link) | READABLE | ENDING;
+	flags[link] = i32(flags, link) | READABLE | ENDING;
 	armExchange(core, client);
 	return READ_ANSWER;
 }
@@ -157,15 +157,15 @@ export function upstreamBroke(core: Http1Context, client: number, link: number, 
 /** The upstream's connection broke, or ended, before it answered. */
 export function upstreamFailed(core: Http1Context, client: number, link: number): Next {
 	const { exchanges, table } = core;
-	const isKept = at(exchanges.headBytes, client) > 0;
-	const isSafe = SAFE_METHODS.has(at(exchanges.method, client));
-	const isFresh = (at(table.flags, client) & ONLY_NEW) !== 0;
+	const isKept = i32(exchanges.headBytes, client) > 0;
+	const isSafe = SAFE_METHODS.has(u8(exchanges.method, client));
+	const isFresh = (i32(table.flags, client) & ONLY_NEW) !== 0;
 	if (!isKept || !isSafe || !exchanges.has(client, REUSED) || isFresh)
 		return refuseAmid(core, client, link, 502, UPSTREAM_CLOSED);
 	// It had been closed while it was idle, which is nobody's fault.
 	release(core, client);
 	returnSpent(core, link, RECYCLED_STALE);
-	table.flags[client] = at(table.flags, client) | ONLY_NEW;
+	table.flags[client] = i32(table.flags, client) | ONLY_NEW;
 	exchanges.clear(client, REQUEST_SENT | REQUEST_CUT | UPSTREAM_CUT | WIDENED);
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
@@ -210,7 +210,7 @@ export function refuseAmid(
  */
 export function cutRequest(core: Http1Context, client: number, reason: number, cause: number): boolean {
 	logCut(core, client, reason, cause);
-	if (at(core.table.state, client) !== EXCHANGE) return false;
+	if (u8(core.table.state, client) !== EXCHANGE) return false;
 	core.counters.add(POOL_RETURNED, 1);
 	core.counters.recycled(RECYCLED_CUT);
 	return core.exchanges.has(client, ANSWERED);
@@ -220,9 +220,9 @@ export function cutRequest(core: Http1Context, client: number, reason: number, c
 export function clientFailed(core: Http1Context, client: number, errno: number): Next {
 	const isBetween =
 		errno === ECONNABORTED &&
-		at(core.table.state, client) === REQUEST &&
+		u8(core.table.state, client) === REQUEST &&
 		!isBlocked(core, client) &&
-		at(core.exchanges.headMs, client) === 0;
+		f64(core.exchanges.headMs, client) === 0;
 	return failed(core, client, errno, isBetween);
 }
 

@@ -4,7 +4,7 @@
  * that will be logged and for no others.
  */
 
-import { at } from "../../../parts/at.js";
+import { f64, i32, u8, u16 } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { type RequestHead, TARGET_ASTERISK } from "../../../protocol/http/request.js";
@@ -38,8 +38,8 @@ export function noteRequest(core: Http1Context, client: number, listener: Reacto
 		text,
 		methodLength,
 		isPathCut,
-		toClientBefore: at(table.sent, client),
-		fromClientBefore: at(links.sentBefore, client),
+		toClientBefore: f64(table.sent, client),
+		fromClientBefore: f64(links.sentBefore, client),
 		address: NONE,
 	});
 }
@@ -70,13 +70,13 @@ function isDue(listener: ReactorListener): boolean {
 export function noteAddress(core: Http1Context, client: number): void {
 	if (core.requestLog.notes.size === 0) return;
 	const note = core.requestLog.notes.get(client);
-	if (note !== undefined) note.address = at(core.table.address, client);
+	if (note !== undefined) note.address = i32(core.table.address, client);
 }
 
 /** The upstream's answer is complete, or has made way for a WebSocket. */
 export function logAnswered(core: Http1Context, client: number): void {
 	const note = takeNote(core, client);
-	if (note !== undefined) writeRouted(core, client, note, at(core.exchanges.status, client), NONE, NO_CAUSE);
+	if (note !== undefined) writeRouted(core, client, note, u16(core.exchanges.status, client), NONE, NO_CAUSE);
 }
 
 /** The session ends, and a request that was under way with it. `cause`: what was wrong with its message. */
@@ -84,8 +84,8 @@ export function logCut(core: Http1Context, client: number, reason: number, cause
 	const note = takeNote(core, client);
 	if (note === undefined) return;
 	const isAnswered =
-		(at(core.table.flags, client) & HAD_REQUESTS) !== 0 && core.exchanges.has(client, ANSWERED);
-	writeRouted(core, client, note, isAnswered ? at(core.exchanges.status, client) : 0, reason, cause);
+		(i32(core.table.flags, client) & HAD_REQUESTS) !== 0 && core.exchanges.has(client, ANSWERED);
+	writeRouted(core, client, note, isAnswered ? u16(core.exchanges.status, client) : 0, reason, cause);
 }
 
 /** We answer ourselves, with so many bytes. `isRouted`: the request's head was whole, so that it was noted if it is due. */
@@ -108,15 +108,15 @@ export function logOwnAnswer(
 	const entry = core.journal.beginRequest(0);
 	if (entry < 0) return;
 	const { table, exchanges, journal } = core;
-	const hadRequests = (at(table.flags, client) & HAD_REQUESTS) !== 0;
-	const headMs = hadRequests ? at(exchanges.headMs, client) : 0;
+	const hadRequests = (i32(table.flags, client) & HAD_REQUESTS) !== 0;
+	const headMs = hadRequests ? f64(exchanges.headMs, client) : 0;
 	journal.integer(entry, 2, NONE);
 	journal.integer(entry, 3, NONE);
 	journal.integer(entry, 4, NONE);
 	journal.integer(entry, 5, status | ((reason + 1) << 16) | (REQUEST_ANSWERED_HERE << 24));
 	journal.integer(entry, 6, cause << 16);
 	journal.integer(entry, 7, 0);
-	journal.double(entry, 1, headMs > 0 ? headMs : at(table.acceptedMs, client));
+	journal.double(entry, 1, headMs > 0 ? headMs : f64(table.acceptedMs, client));
 	journal.double(entry, 3, 0);
 	journal.double(entry, 4, bytes);
 	commit(core, client, entry);
@@ -141,24 +141,24 @@ function writeRouted(
 	ownBytes = -1,
 ): void {
 	const { table, journal, exchanges } = core;
-	const hostLength = at(table.nameLength, client);
+	const hostLength = u8(table.nameLength, client);
 	const entry = journal.beginRequest(note.text.length + hostLength);
 	if (entry < 0) return; // the journal has counted it
-	const link = at(table.peer, client);
-	const address = at(table.address, client);
+	const link = i32(table.peer, client);
+	const address = i32(table.address, client);
 	let flags = ownBytes < 0 ? 0 : REQUEST_ANSWERED_HERE;
 	if (note.isPathCut) flags |= REQUEST_PATH_CUT;
 	if (exchanges.has(client, REUSED)) flags |= REQUEST_REUSED;
-	journal.integer(entry, 2, at(table.route, client));
-	journal.integer(entry, 3, at(table.upstream, client));
+	journal.integer(entry, 2, i32(table.route, client));
+	journal.integer(entry, 3, i32(table.upstream, client));
 	journal.integer(entry, 4, address === NONE ? note.address : address);
 	journal.integer(entry, 5, status | ((reason + 1) << 16) | (flags << 24));
 	journal.integer(entry, 6, note.methodLength | (cause << 16));
 	journal.integer(entry, 7, hostLength | ((note.text.length - note.methodLength) << 16));
-	journal.double(entry, 1, at(exchanges.startedMs, client));
-	const earlier = at(core.links.sentBefore, client) - note.fromClientBefore;
+	journal.double(entry, 1, f64(exchanges.startedMs, client));
+	const earlier = f64(core.links.sentBefore, client) - note.fromClientBefore;
 	// Below zero while a PROXY header of ours has not gone out.
-	const sent = link === NONE ? 0 : Math.max(0, at(table.sent, link));
+	const sent = link === NONE ? 0 : Math.max(0, f64(table.sent, link));
 	journal.double(entry, 3, earlier + sent);
 	journal.double(entry, 4, ownBytes < 0 ? passedOn(core, client, note) : ownBytes);
 	journal.requestText(entry, 0, note.text, 0, note.text.length);
@@ -172,13 +172,13 @@ function writeRouted(
 function passedOn(core: Http1Context, client: number, note: Note): number {
 	const { table } = core;
 	const waiting =
-		at(table.chunk, client) === NONE ? 0 : at(table.chunkEnd, client) - at(table.chunkStart, client);
-	return at(table.sent, client) - note.toClientBefore + waiting;
+		i32(table.chunk, client) === NONE ? 0 : i32(table.chunkEnd, client) - i32(table.chunkStart, client);
+	return f64(table.sent, client) - note.toClientBefore + waiting;
 }
 
 function commit(core: Http1Context, client: number, entry: number): void {
 	const { journal } = core;
-	journal.integer(entry, 1, at(core.table.listener, client));
+	journal.integer(entry, 1, i32(core.table.listener, client));
 	journal.double(entry, 0, core.sessionNumbers.early(client));
 	journal.double(entry, 2, core.nowMs);
 	if (journal.commit()) core.notify({ kind: "journal" });

@@ -9,7 +9,7 @@
  * it is simply read once more.
  */
 import { ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { i32, u8 } from "../../../parts/at.js";
 import { CLIENT_RESET } from "../../records/reasons.js";
 import { ENDING } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
@@ -42,11 +42,11 @@ export function requestNews(core: Http1Context, client: number, events: number):
 /** Of either side of an exchange; `events` is 0 for one that had more than its share of an earlier turn. */
 export function exchangeNews(core: Http1Context, slot: number, events: number): Next {
 	const { table } = core;
-	const hadEnded = (at(table.flags, slot) & ENDING) !== 0;
+	const hadEnded = (i32(table.flags, slot) & ENDING) !== 0;
 	noteNews(core, slot, events);
 	const client = table.sessionOf(slot);
-	const link = at(table.peer, client);
-	if (slot === client && !hadEnded && (at(table.flags, client) & ENDING) !== 0) {
+	const link = i32(table.peer, client);
+	if (slot === client && !hadEnded && (i32(table.flags, client) & ENDING) !== 0) {
 		// It may still want its answer, or have left. Its end was heard just now: it has its whole time from here.
 		table.activeMs[client] = core.nowMs;
 		armExchange(core, client);
@@ -63,6 +63,6 @@ export function exchangeNews(core: Http1Context, slot: number, events: number): 
 	}
 	const next = readResponse(core, client);
 	// The exchange may be over.
-	if (next !== STAY || at(table.state, client) !== EXCHANGE) return next;
+	if (next !== STAY || u8(table.state, client) !== EXCHANGE) return next;
 	return sendBody(core, client, link);
 }

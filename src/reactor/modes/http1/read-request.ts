@@ -1,6 +1,6 @@
 /** How an exchange begins: the head of a request is read, as it comes. */
 import { EAGAIN, ENOBUFS } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { f64, i32 } from "../../../parts/at.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { HALF_A_LINE, HEAD_LIMIT_BYTES, headEnd, strayLines } from "../../../protocol/http/head-end.js";
 import { parseRequest, refusalOfMethod } from "../../../protocol/http/request.js";
@@ -42,13 +42,13 @@ export function beginRequests(core: Http1Context, client: number, isAtHand: numb
 	// What comes next may be shorter than the rest of the first head was.
 	if (lowerWater(core, client) < 0) return end(INTERNAL);
 	table.state[client] = REQUEST;
-	table.flags[client] = at(table.flags, client) | EXCHANGES | HAD_REQUESTS | READABLE;
+	table.flags[client] = i32(table.flags, client) | EXCHANGES | HAD_REQUESTS | READABLE;
 	table.recognizedMs[client] = core.nowMs;
 	core.links.begin(client);
 	exchanges.begin(client);
 	// Its head began with the connection, as far as anybody knows.
-	if (isAtHand === FIRST_HEAD) exchanges.headMs[client] = at(table.acceptedMs, client);
-	core.counters.handshakeTook(at(table.listener, client), core.nowMs - at(table.acceptedMs, client));
+	if (isAtHand === FIRST_HEAD) exchanges.headMs[client] = f64(table.acceptedMs, client);
+	core.counters.handshakeTook(i32(table.listener, client), core.nowMs - f64(table.acceptedMs, client));
 	armRequest(core, client);
 	if (isAtHand !== FIRST_HEAD) return readRequest(core, client);
 	const { verdict, count } = core.headAtHand;
@@ -61,25 +61,25 @@ export function readRequest(core: Http1Context, client: number): Next {
 	const { kernel, table, exchanges, headAtHand } = core;
 	const requestHead = headAtHand.head;
 	// Answers go out in order: the next request waits until the last answer is taken.
-	if ((at(table.flags, client) & (BLOCKED | READABLE)) !== READABLE) return STAY;
+	if ((i32(table.flags, client) & (BLOCKED | READABLE)) !== READABLE) return STAY;
 	const isTaken = mayTake(core, client);
 	const count = isTaken ? receive(core, client, IN_AT, PEEK_BYTES) : peek(core, client, IN_AT, PEEK_BYTES);
 	if (count === -EAGAIN) {
-		table.flags[client] = at(table.flags, client) & ~READABLE;
+		table.flags[client] = i32(table.flags, client) & ~READABLE;
 		return core.draining ? lingerThenEnd(core, client, DRAINED) : STAY;
 	}
 	if (count < 0) return clientFailed(core, client, -count);
 	if (count === 0) return end(CLIENT_CLOSED);
-	const isFirst = at(exchanges.headMs, client) === 0;
+	const isFirst = f64(exchanges.headMs, client) === 0;
 	// Only where a head begins, and only behind another request: a first one is known by how it begins.
 	const stray =
-		isFirst && at(exchanges.requests, client) > 0 ? strayLines(kernel.memory, IN_AT, IN_AT + count) : 0;
+		isFirst && i32(exchanges.requests, client) > 0 ? strayLines(kernel.memory, IN_AT, IN_AT + count) : 0;
 	if (stray !== 0) return passOver(core, client, count, stray, isTaken);
 	if (isFirst) {
 		exchanges.headMs[client] = core.nowMs;
 		armRequest(core, client);
 	}
-	const scanned = at(exchanges.scanned, client);
+	const scanned = i32(exchanges.scanned, client);
 	if (scanned > 0) {
 		const headEndsAt = headEnd(kernel.memory, IN_AT, IN_AT + count, scanned);
 		if (headEndsAt < 0) return waitForHead(core, client, count, ~headEndsAt);
@@ -87,7 +87,7 @@ export function readRequest(core: Http1Context, client: number): Next {
 	const verdict = parseRequest(kernel.memory, IN_AT, IN_AT + count, requestHead);
 	headAtHand.found(client, verdict, count);
 	if (verdict === COMPLETE) noteRead(core, client, count, scanned === 0);
-	if (isTaken) putBack(core, client, IN_AT, count, at(exchanges.headMs, client));
+	if (isTaken) putBack(core, client, IN_AT, count, f64(exchanges.headMs, client));
 	if (verdict === NEED_MORE) return waitForHead(core, client, count, requestHead.scanFrom);
 	return takeHead(core, client, verdict);
 }
@@ -101,9 +101,9 @@ function passOver(core: Http1Context, client: number, count: number, stray: numb
 	if (stray === HALF_A_LINE) {
 		if (isTaken) putBack(core, client, IN_AT, count);
 		// More of it is announced. An end need not be, and nothing can follow that.
-		if ((at(table.flags, client) & ENDING) !== 0) return end(CLIENT_CLOSED);
+		if ((i32(table.flags, client) & ENDING) !== 0) return end(CLIENT_CLOSED);
 		if (core.draining) return lingerThenEnd(core, client, DRAINED);
-		table.flags[client] = at(table.flags, client) & ~READABLE;
+		table.flags[client] = i32(table.flags, client) & ~READABLE;
 		return STAY;
 	}
 	core.budget.turnBytes -= stray;
@@ -137,7 +137,7 @@ function takeHead(core: Http1Context, client: number, verdict: Verdict): Next {
  * only while most chunks are free.
  */
 function mayTake(core: Http1Context, client: number): boolean {
-	if ((at(core.table.flags, client) & (WHOLE_HEADS | SECURED | AHEAD)) !== WHOLE_HEADS) return false;
+	if ((i32(core.table.flags, client) & (WHOLE_HEADS | SECURED | AHEAD)) !== WHOLE_HEADS) return false;
 	return 2 * core.chunks.available > core.chunks.count && core.budget.room >= CHUNK_BYTES;
 }
 
@@ -145,8 +145,8 @@ function waitForHead(core: Http1Context, client: number, count: number, scanFrom
 	const { flags } = core.table;
 	const { scanned } = core.exchanges;
 	if (isSecured(core, client)) return waitForRecords(core, client, count, scanFrom);
-	if (at(scanned, client) === 0) widenWindow(core, client);
-	flags[client] = at(flags, client) & ~WHOLE_HEADS;
+	if (i32(scanned, client) === 0) widenWindow(core, client);
+	flags[client] = i32(flags, client) & ~WHOLE_HEADS;
 	scanned[client] = scanFrom;
 	return waitForNews(core, client);
 }
@@ -154,7 +154,7 @@ function waitForHead(core: Http1Context, client: number, count: number, scanFrom
 /** Through TLS a peek shows one record at a time: what there is beyond it is read ahead, and looked at again. */
 function waitForRecords(core: Http1Context, client: number, count: number, scanFrom: number): Next {
 	core.exchanges.scanned[client] = scanFrom;
-	const now = gatherHead(core, client, count, at(core.exchanges.headMs, client));
+	const now = gatherHead(core, client, count, f64(core.exchanges.headMs, client));
 	if (now > count) return readOn(core, client);
 	if (now === -ENOBUFS) return end(MEMORY_PRESSURE);
 	return now < 0 ? clientFailed(core, client, -now) : waitForNews(core, client);
@@ -163,11 +163,11 @@ function waitForRecords(core: Http1Context, client: number, count: number, scanF
 /** The rest of the head is still to come, unless the client has ended, or was reset, within it. */
 function waitForNews(core: Http1Context, client: number): Next {
 	const { flags } = core.table;
-	if ((at(flags, client) & ENDING) !== 0) {
+	if ((i32(flags, client) & ENDING) !== 0) {
 		const error = takeError(core, client);
 		return error === 0 ? end(CLIENT_CLOSED) : clientFailed(core, client, error);
 	}
-	flags[client] = at(flags, client) & ~READABLE;
+	flags[client] = i32(flags, client) & ~READABLE;
 	return STAY;
 }
 
@@ -177,6 +177,6 @@ function waitForNews(core: Http1Context, client: number): Next {
  */
 export function noteRead(core: Http1Context, client: number, count: number, isWhole: boolean): void {
 	const { flags } = core.table;
-	if (isWhole) flags[client] = at(flags, client) | WHOLE_HEADS;
+	if (isWhole) flags[client] = i32(flags, client) | WHOLE_HEADS;
 	if (count === core.headAtHand.of(client).headLength) emptied(core, client);
 }

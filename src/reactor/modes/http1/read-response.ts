@@ -1,6 +1,6 @@
 /** The second half of an exchange: the upstream's answer is passed on, its interim heads, its head, its body. */
 import { EAGAIN, ENOBUFS, EPOLLIN } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { f64, i32, u8 } from "../../../parts/at.js";
 import { HEAD_INCOMPLETE, HEAD_TOO_LARGE, UNEXPECTED_UPGRADE } from "../../../protocol/http/causes.js";
 import {
 	FRAMING_CHUNKED,
@@ -69,9 +69,9 @@ const MORE = -1;
 /** What the upstream has said: interim heads, the final head, then its body. */
 export function readResponse(core: Http1Context, client: number): Next {
 	const { table, exchanges } = core;
-	const link = at(table.peer, client);
+	const link = i32(table.peer, client);
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
-		if ((at(table.flags, link) & READABLE) === 0 || (at(table.flags, client) & BLOCKED) !== 0) return STAY;
+		if ((i32(table.flags, link) & READABLE) === 0 || (i32(table.flags, client) & BLOCKED) !== 0) return STAY;
 		const isAnswered = exchanges.has(client, ANSWERED);
 		// A head is little, and often all there is.
 		if (core.budget.turnBytes <= 0 && isAnswered) break;
@@ -93,7 +93,7 @@ function readBody(core: Http1Context, client: number, link: number): Next {
 			return finish(core, client, link);
 		case BODY_ENDED: {
 			if (exchanges.has(client, UPSTREAM_CUT)) return end(UPSTREAM_RESET);
-			const endsSo = at(exchanges.response.framing, client) === FRAMING_CLOSE;
+			const endsSo = u8(exchanges.response.framing, client) === FRAMING_CLOSE;
 			return endsSo ? finish(core, client, link) : end(UPSTREAM_CLOSED);
 		}
 		case BODY_READ_FAILED:
@@ -114,12 +114,12 @@ function readHead(core: Http1Context, client: number, link: number): Next {
 	const isTaken = mayTake(core, link);
 	const count = isTaken ? receive(core, link, IN_AT, PEEK_BYTES) : peek(core, link, IN_AT, PEEK_BYTES);
 	if (count === -EAGAIN) {
-		table.flags[link] = at(table.flags, link) & ~READABLE;
+		table.flags[link] = i32(table.flags, link) & ~READABLE;
 		return STAY;
 	}
 	if (count <= 0) return upstreamFailed(core, client, link);
 	const minor = exchanges.has(client, SPEAKS_1_1) ? 1 : 0;
-	const method = at(exchanges.method, client);
+	const method = u8(exchanges.method, client);
 	const verdict = parseResponse(kernel.memory, IN_AT, IN_AT + count, method, responseHead);
 	if (isTaken && (verdict !== COMPLETE || responseHead.isInterim)) putBack(core, link, IN_AT, count);
 	if (verdict === NEED_MORE && isSecured(core, link)) {
@@ -127,8 +127,8 @@ function readHead(core: Http1Context, client: number, link: number): Next {
 		if (now > count) return MORE;
 		if (now === -ENOBUFS) return refuseAmid(core, client, link, 503, MEMORY_PRESSURE);
 	}
-	if (verdict === NEED_MORE && (at(table.flags, link) & ENDING) === 0) {
-		table.flags[link] = at(table.flags, link) & ~READABLE;
+	if (verdict === NEED_MORE && (i32(table.flags, link) & ENDING) === 0) {
+		table.flags[link] = i32(table.flags, link) & ~READABLE;
 		// Once: each time, the kernel tells anew of what is there.
 		if (!exchanges.has(client, WIDENED)) {
 			exchanges.set(client, WIDENED);
@@ -173,7 +173,7 @@ function refuseResponse(core: Http1Context, client: number, link: number, cause:
  * what it has decrypted without a call.
  */
 function mayTake(core: Http1Context, link: number): boolean {
-	if ((at(core.table.flags, link) & (SECURED | AHEAD)) !== 0) return false;
+	if ((i32(core.table.flags, link) & (SECURED | AHEAD)) !== 0) return false;
 	return core.chunks.available >= 2 && core.budget.room >= 2 * CHUNK_BYTES;
 }
 
@@ -230,7 +230,7 @@ function passHead(
 	if (responseHead.isUpgrade) return becomeRelay(core, client, link);
 	const isDone =
 		framing === FRAMING_NONE ||
-		(framing === FRAMING_LENGTH && at(exchanges.response.left, client) === 0) ||
+		(framing === FRAMING_LENGTH && f64(exchanges.response.left, client) === 0) ||
 		(framing === FRAMING_CHUNKED && part > 0);
 	return isDone ? finish(core, client, link) : MORE;
 }
@@ -260,14 +260,14 @@ function copyBodyAtHand(core: Http1Context, client: number, count: number, lengt
 /** The head of the answer has gone: the request need not be sent again. */
 function answered(core: Http1Context, client: number, keeps: boolean): void {
 	const { exchanges, responseHead } = core;
-	const kept = at(exchanges.headBytes, client);
+	const kept = i32(exchanges.headBytes, client);
 	if (kept > 0) discard(core, client, kept);
 	exchanges.headBytes[client] = 0;
 	exchanges.set(client, ANSWERED);
 	exchanges.clear(client, HEAD_WRITTEN);
 	exchanges.status[client] = responseHead.statusCode;
-	const tookMs = core.nowMs - at(exchanges.startedMs, client);
-	core.counters.upstreamAnswered(at(core.table.upstream, client), responseHead.statusCode, tookMs);
+	const tookMs = core.nowMs - f64(exchanges.startedMs, client);
+	core.counters.upstreamAnswered(i32(core.table.upstream, client), responseHead.statusCode, tookMs);
 	const endsItself = responseHead.framing === FRAMING_CLOSE || isDecoded(responseHead, core.responseRewrite);
 	if (!keeps || endsItself) exchanges.clear(client, KEEPS_CLIENT);
 	if (responseHead.keepAlive && !exchanges.has(client, HASTY | SPOILT)) exchanges.set(client, KEEPS_UPSTREAM);
@@ -279,7 +279,7 @@ function becomeRelay(core: Http1Context, client: number, link: number): Next {
 	countServed(core, client);
 	takenOut(core, RECYCLED_UPGRADED);
 	closeOwned(core, client);
-	table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
-	table.flags[link] = at(table.flags, link) | READABLE;
+	table.flags[client] = (i32(table.flags, client) & ~EXCHANGES) | READABLE;
+	table.flags[link] = i32(table.flags, link) | READABLE;
 	return to(RELAY_ON, EPOLLIN);
 }

@@ -1,6 +1,6 @@
 /** A request whose head is whole: may it pass, and where does it go? */
 
-import { at } from "../../../parts/at.js";
+import { i32, u8 } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
 import { BAD_PATH, NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_LENGTH, FRAMING_NONE } from "../../../protocol/http/framing.js";
@@ -57,7 +57,7 @@ export function routeRequest(core: Http1Context, client: number): Next {
 	query.name = authority.host;
 	query.nameLength = authority.hostLength;
 	const isAmbiguous = tellPath(core, client);
-	query.family = at(table.family, client);
+	query.family = u8(table.family, client);
 	query.sourceOffset = client * 16;
 	describe(core, client, query);
 	if (isMisdirected(core, listener, client, authority.host, authority.hostLength))
@@ -75,13 +75,13 @@ export function routeRequest(core: Http1Context, client: number): Next {
 	if (route.upstream < 0) return answer(403, REJECTED);
 	if (requestHead.maxForwards === 0) return answer(200, CLIENT_CLOSED);
 	table.upstream[client] = route.upstream;
-	if ((at(table.flags, client) & OURS) !== 0) return answer(508, LOOP);
+	if ((i32(table.flags, client) & OURS) !== 0) return answer(508, LOOP);
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
 	table.dialledMs[client] = 0;
 	if (core.upstreams.get(route.upstream)?.plan.pool === null) {
 		// An upstream of bytes: from this request on the session is relayed, and what was peeked goes with it.
-		table.flags[client] = (at(table.flags, client) & ~EXCHANGES) | READABLE;
+		table.flags[client] = (i32(table.flags, client) & ~EXCHANGES) | READABLE;
 		closeOwned(core, client);
 		return to(DIAL_ON, UPSTREAM_DOWN);
 	}
@@ -95,7 +95,7 @@ export function routeRequest(core: Http1Context, client: number): Next {
 	const framing = framingOf(requestHead);
 	exchanges.request.begin(client, framing, requestHead.contentLength, 0, bodyBytes);
 	if (framing === FRAMING_NONE && SAFE_METHODS.has(requestHead.method))
-		table.flags[client] = at(table.flags, client) | REPEATABLE;
+		table.flags[client] = i32(table.flags, client) | REPEATABLE;
 	return to(DIAL_ON, UPSTREAM_DOWN);
 }
 
@@ -151,10 +151,10 @@ function rememberRequest(core: Http1Context, client: number, requestsPerConnecti
 	const requestHead = core.headAtHand.of(client);
 	exchanges.startedMs[client] = core.nowMs;
 	exchanges.method[client] = requestHead.method;
-	exchanges.requests[client] = at(exchanges.requests, client) + 1;
+	exchanges.requests[client] = i32(exchanges.requests, client) + 1;
 	exchanges.headBytes[client] = framingOf(requestHead) === FRAMING_NONE ? requestHead.headLength : 0;
 	if (requestHead.versionMinor === 1) exchanges.set(client, SPEAKS_1_1);
-	const isLast = core.draining || at(exchanges.requests, client) >= requestsPerConnection;
+	const isLast = core.draining || i32(exchanges.requests, client) >= requestsPerConnection;
 	if (requestHead.keepAlive && !isLast) exchanges.set(client, KEEPS_CLIENT);
 	keepName(core, client);
 }
@@ -170,5 +170,5 @@ function keepName(core: Http1Context, client: number): void {
 	table.nameLength[client] = hostLength;
 	core.longNames.delete(client);
 	if (hostLength > NAME_BYTES) core.longNames.set(client, host.slice(0, hostLength));
-	else for (let i = 0; i < hostLength; i++) table.name[client * NAME_BYTES + i] = at(host, i);
+	else for (let i = 0; i < hostLength; i++) table.name[client * NAME_BYTES + i] = u8(host, i);
 }

@@ -1,6 +1,6 @@
 /** The first half of an exchange: a request is sent, its head and its body. */
 import { EAGAIN } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { f64, i32, u8 } from "../../../parts/at.js";
 import { statusOf } from "../../../protocol/http/causes.js";
 import { FRAMING_NONE } from "../../../protocol/http/framing.js";
 import { parseRequest } from "../../../protocol/http/request.js";
@@ -61,10 +61,10 @@ export const ROUNDS_PER_TURN = 16;
 /** The request's upstream connection is there: NEW_LINK, or 0 for one that the pool has lent. */
 export function sendRequest(core: Http1Context, client: number, how: number): Next {
 	const { table, exchanges } = core;
-	const link = at(table.peer, client);
+	const link = i32(table.peer, client);
 	const isNew = how === NEW_LINK;
 	// While it was dialled for, other heads lay where this one was, also when the pool has one for it in the end.
-	const isAtHand = at(table.state, client) === REQUEST;
+	const isAtHand = u8(table.state, client) === REQUEST;
 	table.state[client] = EXCHANGE;
 	table.state[link] = EXCHANGE;
 	table.activeMs[client] = core.nowMs;
@@ -77,7 +77,7 @@ export function sendRequest(core: Http1Context, client: number, how: number): Ne
 	if (!isAtHand && !readAgain(core, client)) return end(CLIENT_RESET);
 	if (isNew && hasBytes(core, link)) {
 		// Such as a refusal by one that is full. It came with the news of the connection, and is not announced again.
-		table.flags[link] = at(table.flags, link) | READABLE;
+		table.flags[link] = i32(table.flags, link) | READABLE;
 		exchanges.set(client, HASTY);
 	} else exchanges.clear(client, HASTY);
 	exchanges.clear(client, SPOILT);
@@ -100,7 +100,7 @@ function sendHead(core: Http1Context, client: number, link: number): Next {
 	const { table, kernel, exchanges, requestRewrite } = core;
 	const requestHead = core.headAtHand.of(client);
 	const listener = core.listenerOf(client);
-	const upstream = core.upstreams.get(at(table.upstream, client));
+	const upstream = core.upstreams.get(i32(table.upstream, client));
 	if (upstream === undefined) {
 		// It went with a reload, and what it was to be told as Host with it.
 		abandon(core, client, link);
@@ -121,7 +121,7 @@ function sendHead(core: Http1Context, client: number, link: number): Next {
 	exchanges.request.manner[client] = upstream.plan.trailers ? KEEPS_TRAILERS : 0;
 	requestRewrite.keepsUpgrade = exchanges.has(client, WEBSOCKET);
 	requestRewrite.isTrusted = isTrusted(core, listener, client);
-	requestRewrite.peerFamily = at(table.family, client) as 4 | 6; // written by accept and by PROXY headers
+	requestRewrite.peerFamily = u8(table.family, client) as 4 | 6; // written by accept and by PROXY headers
 	requestRewrite.peer = table.source;
 	requestRewrite.peerOffset = client * 16;
 	requestRewrite.isSecure = isSecured(core, client);
@@ -133,7 +133,7 @@ function sendHead(core: Http1Context, client: number, link: number): Next {
 		return lastAnswer(431, BAD_REQUEST);
 	}
 	const { headLength } = requestHead;
-	const hasBody = at(exchanges.request.framing, client) !== FRAMING_NONE;
+	const hasBody = u8(exchanges.request.framing, client) !== FRAMING_NONE;
 	if (!hasBody) {
 		exchanges.headBytes[client] = headLength;
 		exchanges.requestOver(client, REQUEST_SENT, core.nowMs);
@@ -143,13 +143,13 @@ function sendHead(core: Http1Context, client: number, link: number): Next {
 		if (requestHead.expectContinue) exchanges.set(client, AWAITS_CONTINUE);
 		discard(core, client, headLength);
 		// There may be more than the head in what was peeked.
-		table.flags[client] = at(table.flags, client) | READABLE;
+		table.flags[client] = i32(table.flags, client) | READABLE;
 	}
 	const result = sendWhole(core, link, OUT_AT, length);
 	if (result === NOT_TAKEN || result === -EAGAIN) return upstreamFailed(core, client, link);
 	if (result < 0) return upstreamBroke(core, client, link, -result);
 	exchanges.rateMs[client] = core.nowMs;
-	exchanges.rateSent[client] = at(table.sent, link);
+	exchanges.rateSent[client] = f64(table.sent, link);
 	armExchange(core, client);
 	if (exchanges.has(client, HASTY)) core.queue.add(link);
 	return hasBody ? sendBody(core, client, link) : STAY;
@@ -161,7 +161,7 @@ function tellSubject(core: Http1Context, client: number): void {
 	requestRewrite.subjectEnd = 0;
 	if (requestRewrite.subjectName === undefined || !requestRewrite.isSecure) return;
 	// Not sooner: asking for the library loads it, and a machine that needs no TLS may have none.
-	const length = core.tls.copyPeerSubject(at(secures.session, client), SUBJECT_AT, SUBJECT_BYTES);
+	const length = core.tls.copyPeerSubject(f64(secures.session, client), SUBJECT_AT, SUBJECT_BYTES);
 	requestRewrite.subject = kernel.memory;
 	requestRewrite.subjectStart = SUBJECT_AT;
 	// One that is too long is told as none: whoever decides by it then refuses.
@@ -171,7 +171,7 @@ function tellSubject(core: Http1Context, client: number): void {
 function isTrusted(core: Http1Context, listener: ReactorListener, client: number): boolean {
 	const { forwardedTrusted } = listener.plan.http;
 	if (forwardedTrusted.length === 0) return false;
-	const family = at(core.table.family, client);
+	const family = u8(core.table.family, client);
 	for (const block of forwardedTrusted)
 		if (contains(block, family, core.table.source, client * 16)) return true;
 	return false;
@@ -182,7 +182,7 @@ export function sendBody(core: Http1Context, client: number, link: number): Next
 	const { table, exchanges } = core;
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT)) return STAY;
-		if ((at(table.flags, client) & READABLE) === 0 || (at(table.flags, link) & BLOCKED) !== 0) return STAY;
+		if ((i32(table.flags, client) & READABLE) === 0 || (i32(table.flags, link) & BLOCKED) !== 0) return STAY;
 		if (core.budget.turnBytes <= 0) break;
 		const result = moveBody(core, client, link, client, exchanges.request);
 		if (result === BODY_WAITS) return STAY;

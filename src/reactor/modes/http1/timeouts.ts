@@ -1,5 +1,5 @@
 /** A deadline of a client that is read request by request has passed. Traffic does not touch the wheel: what holds now is asked. */
-import { at } from "../../../parts/at.js";
+import { f64, i32 } from "../../../parts/at.js";
 import { lingerThenEnd } from "../../end/linger.js";
 import {
 	HALF_CLOSED_TIMEOUT,
@@ -38,17 +38,17 @@ export function requestTimedOut(core: Http1Context, session: number): Next {
 	}
 	if (stallDeadline(core, session) <= core.nowMs) return end(STALL_TIMEOUT);
 	if (isBlocked(core, session)) return end(LIFETIME);
-	if (at(core.exchanges.headMs, session) > 0) return lastAnswer(408, REQUEST_TIMEOUT);
+	if (f64(core.exchanges.headMs, session) > 0) return lastAnswer(408, REQUEST_TIMEOUT);
 	if (lifetimeDeadline(core, session) <= core.nowMs) return lingerThenEnd(core, session, LIFETIME);
 	// Behind TLS, whose handshake was all that it ever said.
-	if (at(core.exchanges.requests, session) === 0) return end(HANDSHAKE_TIMEOUT);
+	if (i32(core.exchanges.requests, session) === 0) return end(HANDSHAKE_TIMEOUT);
 	return lingerThenEnd(core, session, IDLE_TIMEOUT);
 }
 
 /** Of an exchange. */
 export function exchangeTimedOut(core: Http1Context, session: number): Next {
 	const { table, exchanges } = core;
-	const link = at(table.peer, session);
+	const link = i32(table.peer, session);
 	const lookAgainMs = lookAtBoth(core, session);
 	if (bodyDeadline(core, session) <= core.nowMs && !renewBodyRate(core, session, link))
 		return refuseAmid(core, session, link, 408, REQUEST_TIMEOUT);

@@ -2,7 +2,7 @@
  * Bytes are received into scratch memory and sent at once; what the peer does not take waits in one chunk, and nothing more is
  * read until it is gone.
  */
-import { at } from "../../../parts/at.js";
+import { i32, u8 } from "../../../parts/at.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
 import { BULK, SECURED, URGENT } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
@@ -45,17 +45,17 @@ function moveByPeek(core: RelayContext, from: number, to: number): Next {
 
 function noteRead(core: RelayContext, from: number, count: number): void {
 	const { flags, fullReads, peer } = core.table;
-	const mine = at(flags, from);
-	if (((mine | at(flags, at(peer, from))) & SECURED) !== 0 || (mine & URGENT) !== 0) {
+	const mine = i32(flags, from);
+	if (((mine | i32(flags, i32(peer, from))) & SECURED) !== 0 || (mine & URGENT) !== 0) {
 		// It cannot be spliced, however much it is. Through TLS a count does not tell whether that was all.
 		fullReads[from] = count === CHUNK_BYTES ? 1 : 0;
 		if ((mine & SECURED) !== 0 || count < CHUNK_BYTES) emptied(core, from);
 		return;
 	}
 	if (count === CHUNK_BYTES) {
-		const reads = at(fullReads, from) + 1;
+		const reads = u8(fullReads, from) + 1;
 		if (reads >= BULK_READS) {
-			flags[from] = at(flags, from) | BULK;
+			flags[from] = i32(flags, from) | BULK;
 			fullReads[from] = 0;
 		} else fullReads[from] = reads;
 		return;

@@ -1,5 +1,5 @@
 /** Until when a relayed session may go on. Traffic does not touch the wheel: when that fires, what holds now is asked. */
-import { at } from "../../../parts/at.js";
+import { f64, i32, u8 } from "../../../parts/at.js";
 import { HALF_CLOSED_TIMEOUT, IDLE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../../records/reasons.js";
 import { LASTING } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
@@ -20,10 +20,10 @@ export function armRelay(core: RelayContext, session: number): void {
 
 export function relayTimedOut(core: RelayContext, session: number): Next {
 	const { table } = core;
-	const link = at(table.peer, session);
-	if ((at(table.flags, link) & LASTING) === 0) {
-		table.flags[link] = at(table.flags, link) | LASTING;
-		setLastingOptions(core.kernel, at(table.fd, link), core.policyOf(session));
+	const link = i32(table.peer, session);
+	if ((i32(table.flags, link) & LASTING) === 0) {
+		table.flags[link] = i32(table.flags, link) | LASTING;
+		setLastingOptions(core.kernel, i32(table.fd, link), core.policyOf(session));
 	}
 	const lookAgainMs = lookAtBoth(core, session);
 	const deadlineMs = earliestDeadline(core, session);
@@ -43,12 +43,12 @@ function earliestDeadline(core: RelayContext, session: number): number {
 function overdueReason(core: RelayContext, session: number): number {
 	if (lifetimeDeadline(core, session) <= core.nowMs) return LIFETIME;
 	if (stallDeadline(core, session) <= core.nowMs) return STALL_TIMEOUT;
-	return at(core.table.firstEnd, session) !== 0 ? HALF_CLOSED_TIMEOUT : IDLE_TIMEOUT;
+	return u8(core.table.firstEnd, session) !== 0 ? HALF_CLOSED_TIMEOUT : IDLE_TIMEOUT;
 }
 
 /** No byte in either direction; sooner when one direction has ended. */
 function silenceDeadline(core: RelayContext, session: number): number {
 	const { idleMs, halfClosedMs } = core.policyOf(session);
-	const silentMs = at(core.table.firstEnd, session) !== 0 ? halfClosedMs : idleMs;
-	return unlessQueued(core, session, at(core.table.activeMs, session) + silentMs);
+	const silentMs = u8(core.table.firstEnd, session) !== 0 ? halfClosedMs : idleMs;
+	return unlessQueued(core, session, f64(core.table.activeMs, session) + silentMs);
 }

@@ -5,7 +5,7 @@
  * Results: MORE, or where the session goes: STAY when this direction is done for now.
  */
 import { EAGAIN, EINTR } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { f64, i32, u8 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
 import { CLIENT_CLOSED, UPSTREAM_CLOSED } from "../../records/reasons.js";
@@ -31,7 +31,7 @@ export function nothingReceived(core: RelayContext, from: number, to: number, re
 	// A splice that was interrupted; receiving and peeking try again themselves.
 	if (result === -EINTR) return MORE;
 	if (result !== -EAGAIN) return failed(core, from, -result);
-	flags[from] = at(flags, from) & ~READABLE;
+	flags[from] = i32(flags, from) & ~READABLE;
 	return STAY;
 }
 
@@ -45,36 +45,36 @@ export function passed(core: RelayContext, from: number, to: number, result: num
 export function flush(core: RelayContext, to: number, from: number): Next {
 	const result = flushOutbox(core, to);
 	if (result < 0) return writeFailed(core, to, from, -result);
-	if (result === EMPTIED && (at(core.table.flags, from) & ENDED) !== 0) return endDirection(core, to);
+	if (result === EMPTIED && (i32(core.table.flags, from) & ENDED) !== 0) return endDirection(core, to);
 	return STAY;
 }
 
 /** The end of a stream was read. */
 function ended(core: RelayContext, from: number, to: number): Next {
 	const { table, wheel } = core;
-	table.flags[from] = (at(table.flags, from) & ~READABLE) | ENDED;
+	table.flags[from] = (i32(table.flags, from) & ~READABLE) | ENDED;
 	const session = table.sessionOf(from);
 	// The end itself was heard just now: the other side has its whole time from here.
 	table.activeMs[session] = core.nowMs;
-	if (at(table.firstEnd, session) === 0)
+	if (u8(table.firstEnd, session) === 0)
 		table.firstEnd[session] = table.isClient(from) ? CLIENT_ENDED_FIRST : UPSTREAM_ENDED_FIRST;
 	const closesAtMs = core.nowMs + core.policyOf(session).halfClosedMs;
-	if (closesAtMs < at(table.deadlineMs, session)) wheel.arm(session, closesAtMs);
-	return (at(table.flags, to) & BLOCKED) === 0 ? endDirection(core, to) : STAY;
+	if (closesAtMs < f64(table.deadlineMs, session)) wheel.arm(session, closesAtMs);
+	return (i32(table.flags, to) & BLOCKED) === 0 ? endDirection(core, to) : STAY;
 }
 
 /** Everything from the peer has been sent to `to`: carry the end on, or end the session when both directions have ended. */
 function endDirection(core: RelayContext, to: number): Next {
 	const { table, kernel } = core;
-	const from = at(table.peer, to);
+	const from = i32(table.peer, to);
 	// Flushing comes back here when it has been said.
 	if (!leave(core, to)) return STAY;
-	if ((at(table.flags, to) & ENDED) !== 0 && (at(table.flags, from) & BLOCKED) === 0) {
-		const wasClient = at(table.firstEnd, table.sessionOf(to)) === CLIENT_ENDED_FIRST;
+	if ((i32(table.flags, to) & ENDED) !== 0 && (i32(table.flags, from) & BLOCKED) === 0) {
+		const wasClient = u8(table.firstEnd, table.sessionOf(to)) === CLIENT_ENDED_FIRST;
 		return end(wasClient ? CLIENT_CLOSED : UPSTREAM_CLOSED);
 	}
-	table.flags[to] = at(table.flags, to) | SHUT;
-	kernel.shutdownWrite(at(table.fd, to));
+	table.flags[to] = i32(table.flags, to) | SHUT;
+	kernel.shutdownWrite(i32(table.fd, to));
 	return STAY;
 }
 
@@ -84,7 +84,7 @@ function endDirection(core: RelayContext, to: number): Next {
  */
 export function writeFailed(core: RelayContext, to: number, from: number, errno: number): Next {
 	const { table } = core;
-	if ((at(table.flags, from) & (BLOCKED | SHUT)) === 0) {
+	if ((i32(table.flags, from) & (BLOCKED | SHUT)) === 0) {
 		for (let round = 0; round < LAST_ROUNDS; round++) {
 			const count = receive(core, to, IN_AT, CHUNK_BYTES);
 			if (count <= 0) break;

@@ -8,7 +8,7 @@
  * Readiness is edge-triggered: READABLE and BLOCKED remember what the edges said.
  */
 import { ECONNRESET, EPOLLERR, EPOLLOUT } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { i32, u8 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
 import { BLOCKED, BULK, ENDED, LOOKED_AFTER, READABLE } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
@@ -29,11 +29,11 @@ const ROUNDS_PER_SPLICE = 8;
 /** The upstream is connected: bytes begin to pass, first those that were only peeked. `events`: of the upstream's connection. */
 export function beginRelay(core: RelayContext, session: number, events: number): Next {
 	const { table } = core;
-	const link = at(table.peer, session);
+	const link = i32(table.peer, session);
 	table.state[session] = RELAY;
 	table.state[link] = RELAY;
 	table.activeMs[session] = core.nowMs;
-	table.flags[session] = at(table.flags, session) | LOOKED_AFTER;
+	table.flags[session] = i32(table.flags, session) | LOOKED_AFTER;
 	armRelay(core, session);
 	// READABLE has been kept since the client's first bytes: they were peeked, or not looked at while dialling.
 	const next = relaying(core, link, events | EPOLLOUT);
@@ -43,9 +43,9 @@ export function beginRelay(core: RelayContext, session: number, events: number):
 /** News of either side. */
 export function relaying(core: RelayContext, slot: number, events: number): Next {
 	const { table } = core;
-	const peer = at(table.peer, slot);
+	const peer = i32(table.peer, slot);
 	const flags = noteNews(core, slot, events);
-	if ((events & EPOLLERR) !== 0 && ((flags & ENDED) !== 0 || (at(table.flags, peer) & BLOCKED) !== 0))
+	if ((events & EPOLLERR) !== 0 && ((flags & ENDED) !== 0 || (i32(table.flags, peer) & BLOCKED) !== 0))
 		// Reading would not come upon the error: the end was read before, or the peer takes none of what is in front.
 		// A goodbye through TLS may have met the error, and taken it.
 		return failed(core, slot, takeError(core, slot) || ECONNRESET);
@@ -60,14 +60,14 @@ export function relaying(core: RelayContext, slot: number, events: number): Next
 
 /** The connection had more than its share of an earlier turn. */
 export function relayQueued(core: RelayContext, slot: number): Next {
-	return pump(core, slot, at(core.table.peer, slot));
+	return pump(core, slot, i32(core.table.peer, slot));
 }
 
 function pump(core: RelayContext, from: number, to: number): Next {
 	const { flags } = core.table;
 	for (let round = 0; ; ) {
-		const mine = at(flags, from);
-		if ((mine & (READABLE | ENDED)) !== READABLE || (at(flags, to) & BLOCKED) !== 0) return STAY;
+		const mine = i32(flags, from);
+		if ((mine & (READABLE | ENDED)) !== READABLE || (i32(flags, to) & BLOCKED) !== 0) return STAY;
 		if (round >= ROUNDS_PER_TURN || (core.budget.turnBytes <= 0 && (round > 0 || isMuch(core, from)))) break;
 		const bulk = (mine & BULK) !== 0;
 		const next = bulk ? moveBySplice(core, from, to) : moveByCopy(core, from, to);
@@ -83,5 +83,5 @@ function pump(core: RelayContext, from: number, to: number): Next {
  * bytes are spent, it gets its one buffer all the same.
  */
 function isMuch({ table }: RelayContext, from: number): boolean {
-	return (at(table.flags, from) & BULK) !== 0 || at(table.fullReads, from) > 0;
+	return (i32(table.flags, from) & BULK) !== 0 || u8(table.fullReads, from) > 0;
 }

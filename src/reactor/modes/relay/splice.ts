@@ -1,6 +1,6 @@
 /** Bulk goes from socket to pipe to socket, inside the kernel; what the peer does not take waits in that one pipe. */
 import { EINVAL } from "../../../kernel/constants.js";
-import { at } from "../../../parts/at.js";
+import { i32 } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
 import { CHUNK_BYTES } from "../../memory/arena.js";
 import { BULK } from "../../table/marks.js";
@@ -21,15 +21,15 @@ export function moveBySplice(core: RelayContext, from: number, to: number): Next
 	const room = Math.min(core.budget.room, SPLICE_BYTES);
 	const pipe = room < CHUNK_BYTES ? NONE : pipes.borrow();
 	if (pipe === NONE) return moveByCopy(core, from, to);
-	const count = kernel.splice(at(table.fd, from), pipes.writeEnd(pipe), room);
+	const count = kernel.splice(i32(table.fd, from), pipes.writeEnd(pipe), room);
 	if (count <= 0) {
 		pipes.giveBack(pipe);
 		if (count !== -EINVAL && count !== 0) return nothingReceived(core, from, to, count);
 		// A kind of socket that cannot be spliced; or an end, which a splice also reports before an urgent mark:
 		// a receive tells them apart.
-		table.flags[from] = at(table.flags, from) & ~BULK;
+		table.flags[from] = i32(table.flags, from) & ~BULK;
 		return MORE;
 	}
-	if (count < BULK_MIN_BYTES) table.flags[from] = at(table.flags, from) & ~BULK;
+	if (count < BULK_MIN_BYTES) table.flags[from] = i32(table.flags, from) & ~BULK;
 	return passed(core, from, to, drainPipe(core, to, pipe, count));
 }
