@@ -4,8 +4,8 @@ import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { MAIN } from "../../src/rig/gateway.js";
 import { descriptorsOf } from "../support/descriptors.js";
-import { MAIN } from "../support/gateway.js";
 import { run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { Changes, eventually } from "../support/waiting.js";

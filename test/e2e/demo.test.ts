@@ -1,6 +1,6 @@
 /** `sluice demo`: every command that it prints is run, and must show what the page says it shows. */
 import assert from "node:assert/strict";
-import { MAIN } from "../support/gateway.js";
+import { MAIN } from "../../src/rig/gateway.js";
 import { Child, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Config } from "../../src/config/config.js";
 import { loadConfigFile } from "../../src/config/load.js";
-import { MAIN } from "../support/gateway.js";
+import { MAIN } from "../../src/rig/gateway.js";
 import { tellNotRun } from "../support/needs.js";
 import { Child, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";

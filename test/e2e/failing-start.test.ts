@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { MAIN } from "../support/gateway.js";
+import { MAIN } from "../../src/rig/gateway.js";
 import { run } from "../support/processes.js";
 import { scenario } from "../support/scenario.js";
 

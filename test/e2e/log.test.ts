@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { MAIN } from "../../src/rig/gateway.js";
 import { freeAddress } from "../support/addresses.js";
-import { MAIN, startGateway } from "../support/gateway.js";
+import { startGateway } from "../support/gateway.js";
 import { dial, echo, sayName, startUpstream } from "../support/peers.js";
 import { Child } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { MAIN } from "../../src/rig/gateway.js";
 import { DAY_MS, type Issue, issue, rsaKeys } from "../../src/rig/issue.js";
 import { EMPTY_RESPONSE } from "../kernel/ocsp-response.js";
-import { MAIN, startGateway } from "../support/gateway.js";
+import { startGateway } from "../support/gateway.js";
 import { type Outcome, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { entry, handshakeFate, type Identity, identity } from "../support/tls.js";

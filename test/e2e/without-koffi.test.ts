@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { MAIN } from "../support/gateway.js";
+import { MAIN } from "../../src/rig/gateway.js";
 import { type Outcome, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 

@@ -3,15 +3,12 @@ import { writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { MAIN, portIn } from "../../src/rig/gateway.js";
 import { descriptorsOf, difference } from "./descriptors.js";
 import { Metrics } from "./metrics.js";
 import { Child } from "./processes.js";
 import type { Scenario } from "./scenario.js";
 import { Changes, eventually } from "./waiting.js";
-
-/** The compiled command. */
-export const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
 export interface LogLine {
 	readonly level: string;
@@ -128,10 +125,8 @@ export class Gateway {
 	/** Waits for the line that says so, and learns the ports from it. */
 	async ready(): Promise<void> {
 		const line = await this.logged((candidate) => candidate.message === "ready");
-		this.#ports = (line.listeners ?? []).map((text) =>
-			Number(/\(port (\d+)\)$|:(\d+)$/.exec(text)?.slice(1).find(Boolean)),
-		);
-		this.#admin = Number(/:(\d+)$/.exec(String(line.admin))?.[1]);
+		this.#ports = (line.listeners ?? []).map(portIn);
+		this.#admin = portIn(String(line.admin));
 		this.#baseline = this.descriptors();
 	}
 

@@ -1,14 +1,12 @@
 /** A gateway as operators run it: a process of its own, started by the command line. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { INSPECTOR_FLAGS } from "../../kernel/inspector-signal.js";
+import { MAIN, portIn } from "../../rig/gateway.js";
 import { ownProcess, stopProcess, temporaryDirectory } from "../../rig/processes.js";
 import type { Target } from "../target.js";
 import { MetricsReader } from "./metrics.js";
 import { Output, withLimit } from "./output.js";
-
-const MAIN = fileURLToPath(new URL("../../cli/main.js", import.meta.url));
 
 /** Sessions that are still there get this long (`timeouts.drain` of the drills), and the process a little more. */
 const STOP_GRACE_MS = 4000;
@@ -73,9 +71,4 @@ export async function startGateway(options: GatewayOptions): Promise<Target> {
 			await stopProcess(owned, STOP_GRACE_MS);
 		},
 	};
-}
-
-/** `127.0.0.1:0 (port 40123)` or `127.0.0.1:40123`. */
-function portIn(text: string): number {
-	return Number(/\(port (\d+)\)$|:(\d+)$/.exec(text)?.slice(1).find(Boolean));
 }
