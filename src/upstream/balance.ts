@@ -56,6 +56,8 @@ export class Balancer {
 	): number {
 		const { addresses, balance } = this.plan;
 		const count = addresses.length;
+		// Of one there is nothing to choose.
+		if (count === 1) return this.#isUsable(0, tried, nowMs, lastResort) ? 0 : -1;
 		const usable = this.#countUsable(tried, nowMs, lastResort);
 		if (usable === 0) return -1;
 		// The turn counts usable addresses only: the neighbour of one that is down does not get its share.

@@ -4,6 +4,7 @@
 
 import { assert } from "../../parts/assert.js";
 import { i32, u8, u16 } from "../../parts/at.js";
+import { forget } from "../../parts/forget.js";
 import { NONE } from "../../parts/none.js";
 import { endLink } from "../links/close-link.js";
 import { closeOwned } from "../links/owned.js";
@@ -35,7 +36,7 @@ export function close(core: EndContext, session: number, reason: number, isAmid:
 	account(core, session, reason);
 	const link = i32(table.peer, session);
 	const reset = isCut(core, session, link, reason, isAmid);
-	core.tlsFailures.delete(session);
+	forget(core.tlsFailures, session);
 	if ((i32(table.flags, session) & HAD_REQUESTS) !== 0) closeOwned(core, session);
 	if (link !== NONE) endLink(core, link, reset);
 	hangUp(core, session, reset);
@@ -43,8 +44,8 @@ export function close(core: EndContext, session: number, reason: number, isAmid:
 	if (address !== NONE) core.board.leave(address);
 	const source = i32(table.sourcePlace, session);
 	if (source !== NONE) core.sources.leave(source);
-	core.longNames.delete(session);
-	core.proxyHeaders.delete(session);
+	forget(core.longNames, session);
+	forget(core.proxyHeaders, session);
 	core.sessionNumbers.forget(session);
 	core.policies.leave(u16(table.policy, session));
 	const listener = i32(table.listener, session);

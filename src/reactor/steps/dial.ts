@@ -1,4 +1,5 @@
 /** An address of the upstream is dialled; another when that one refuses or is silent. */
+
 import {
 	EADDRNOTAVAIL,
 	EAGAIN,
@@ -14,6 +15,7 @@ import {
 } from "../../kernel/constants.js";
 import { familyAt } from "../../kernel/sockaddr.js";
 import { f64, i32, u8 } from "../../parts/at.js";
+import { forget } from "../../parts/forget.js";
 import { NONE } from "../../parts/none.js";
 import type { Balancer } from "../../upstream/balance.js";
 import type { AddressPlan } from "../../upstream/plan.js";
@@ -125,7 +127,7 @@ function lent(core: RoutingContext, session: number, link: number): Next {
 	board.enter(address);
 	table.address[session] = address;
 	table.join(session, link);
-	core.tlsFailures.delete(session); // another address's
+	forget(core.tlsFailures, session); // another address's
 	return SEND_REQUEST;
 }
 

@@ -3,10 +3,12 @@
  * here; behind the handshake its route is looked for, or its first bytes are sniffed once more, decrypted. An
  * upstream's: it is connected, and what it is to be told goes through TLS.
  */
+
 import { ENOMEM } from "../../kernel/constants.js";
 import { FAILED, type TlsContext, TRUNCATED, WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
 import { assert } from "../../parts/assert.js";
 import { f64, i32 } from "../../parts/at.js";
+import { forget } from "../../parts/forget.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../../protocol/index.js";
 import { lingerThenEnd } from "../end/linger.js";
 import { TURN_BYTES } from "../memory/budget.js";
@@ -147,7 +149,7 @@ function established(core: RoutingContext, slot: number): Next {
 	const resumed = tls.resumed(handle);
 	if (!table.isClient(slot)) {
 		counters.add(resumed ? UPSTREAM_RESUMED : UPSTREAM_FULL, 1);
-		core.tlsFailures.delete(table.sessionOf(slot)); // another address's
+		forget(core.tlsFailures, table.sessionOf(slot)); // another address's
 		return READY;
 	}
 	counters.add(resumed ? RESUMED : FULL, 1);

@@ -158,7 +158,7 @@ export function upstreamBroke(core: Http1Context, client: number, link: number, 
 export function upstreamFailed(core: Http1Context, client: number, link: number): Next {
 	const { exchanges, table } = core;
 	const isKept = i32(exchanges.headBytes, client) > 0;
-	const isSafe = SAFE_METHODS.has(u8(exchanges.method, client));
+	const isSafe = isSafeMethod(u8(exchanges.method, client));
 	const isFresh = (i32(table.flags, client) & ONLY_NEW) !== 0;
 	if (!isKept || !isSafe || !exchanges.has(client, REUSED) || isFresh)
 		return refuseAmid(core, client, link, 502, UPSTREAM_CLOSED);
@@ -173,14 +173,19 @@ export function upstreamFailed(core: Http1Context, client: number, link: number)
 }
 
 /** Requests that may be sent once more: RFC 9110, 9.2.2. */
-export const SAFE_METHODS: ReadonlySet<number> = new Set([
+export function isSafeMethod(method: number): boolean {
+	return method >= 0 && ((SAFE_METHODS >> method) & 1) !== 0;
+}
+
+/** A bit for each. */
+const SAFE_METHODS = [
 	METHOD_GET,
 	METHOD_HEAD,
 	METHOD_OPTIONS,
 	METHOD_TRACE,
 	METHOD_PUT,
 	METHOD_DELETE,
-]);
+].reduce((bits, method) => bits | (1 << method), 0);
 
 /** Gives the upstream connection up before anything was sent on it. */
 export function abandon(core: Http1Context, client: number, link: number): void {

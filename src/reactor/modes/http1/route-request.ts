@@ -1,6 +1,7 @@
 /** A request whose head is whole: may it pass, and where does it go? */
 
 import { i32, u8 } from "../../../parts/at.js";
+import { forget } from "../../../parts/forget.js";
 import { NONE } from "../../../parts/none.js";
 import { BAD_PATH, NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_LENGTH, FRAMING_NONE } from "../../../protocol/http/framing.js";
@@ -33,7 +34,7 @@ import { answer, DIAL_ON, lastAnswer, type Next, to } from "../../table/next.js"
 import { NAME_BYTES } from "../../table/sessions.js";
 import { KEEPS_CLIENT, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
 import type { Http1Context } from "./context.js";
-import { SAFE_METHODS } from "./finish.js";
+import { isSafeMethod } from "./finish.js";
 import { noteRequest } from "./log.js";
 
 /** The head at hand is whole: where does it go? */
@@ -45,7 +46,7 @@ export function routeRequest(core: Http1Context, client: number): Next {
 	const { authority } = requestHead;
 	rememberRequest(core, client, limits.requestsPerConnection);
 	// What the connection's request before this one had.
-	core.tlsFailures.delete(client);
+	forget(core.tlsFailures, client);
 	table.route[client] = NONE;
 	table.upstream[client] = NONE;
 	noteRequest(core, client, listener);
@@ -94,7 +95,7 @@ export function routeRequest(core: Http1Context, client: number): Next {
 	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
 	const framing = framingOf(requestHead);
 	exchanges.request.begin(client, framing, requestHead.contentLength, 0, bodyBytes);
-	if (framing === FRAMING_NONE && SAFE_METHODS.has(requestHead.method))
+	if (framing === FRAMING_NONE && isSafeMethod(requestHead.method))
 		table.flags[client] = i32(table.flags, client) | REPEATABLE;
 	return to(DIAL_ON, UPSTREAM_DOWN);
 }
@@ -168,7 +169,7 @@ function keepName(core: Http1Context, client: number): void {
 	const { table } = core;
 	const { host, hostLength } = core.headAtHand.of(client).authority;
 	table.nameLength[client] = hostLength;
-	core.longNames.delete(client);
+	forget(core.longNames, client);
 	if (hostLength > NAME_BYTES) core.longNames.set(client, host.slice(0, hostLength));
 	else for (let i = 0; i < hostLength; i++) table.name[client * NAME_BYTES + i] = u8(host, i);
 }
