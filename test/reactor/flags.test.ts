@@ -3,7 +3,10 @@ import { test } from "node:test";
 import * as exchanges from "../../src/reactor/modes/http1/columns.js";
 
 test("each flag of an exchange has a bit of its own, which its column holds", () => {
-	const flags = Object.entries(exchanges).filter(([, value]) => typeof value === "number");
+	const states = new Set(["UNANSWERED", "OFFERED", "ANSWERED"]);
+	const flags = Object.entries(exchanges).filter(
+		([name, value]) => typeof value === "number" && !states.has(name),
+	);
 	assert.ok(flags.length > 10);
 	const names = new Map<unknown, string>();
 	for (const [name, flag] of flags) {

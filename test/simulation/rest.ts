@@ -3,7 +3,7 @@
 import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { CHUNKS_OVER } from "../../src/protocol/http/chunked.js";
-import { ANSWERED, REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
+import { REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
 import {
 	DIAL,
 	EXCHANGE,
@@ -103,11 +103,11 @@ function checkWaiting(
 	const answer = responses[asked.length - 1];
 	// Its next request may have the same connection, and not have gone out yet.
 	const isKnown = !confused && client.asks?.confused === false && client.asks.current === asked.at(-1);
-	if (isKnown && answer !== undefined && !exchanges.has(slot, ANSWERED) && link.known >= answer.headEnd)
+	if (isKnown && answer !== undefined && !exchanges.isAnswered(slot) && link.known >= answer.headEnd)
 		violated(`${answer.id} is there for client ${slot}, and is not passed on`);
 	const lacksTrailers =
 		u8(exchanges.response.phase, slot) === CHUNKS_OVER && link.incoming.arrived < (answer?.end ?? 0);
-	if (exchanges.has(slot, ANSWERED) && aheadOf(world, link) > 0 && !lacksTrailers)
+	if (exchanges.isAnswered(slot) && aheadOf(world, link) > 0 && !lacksTrailers)
 		violated(`the upstream of client ${slot} has answered, and what was put back of it stays`);
 }
 

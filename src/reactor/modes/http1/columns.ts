@@ -2,16 +2,14 @@
  * What the mode of requests knows of each session, beside its row of the table: columns that only sessions in that mode touch,
  * so relayed ones do not pay for them.
  */
-import { u16 } from "../../../parts/at.js";
+import { u8, u16 } from "../../../parts/at.js";
 import { Columns, type Layout, SESSION } from "../../../parts/columns.js";
 import { METHOD_OTHER } from "../../../protocol/http/methods.js";
 import type { RouteRules } from "../../plan/route-rules.js";
 
-// Flags of an exchange.
+// What may be true of an exchange: one bit each, and any of them together.
 /** The request has been sent to its end. */
 export const REQUEST_SENT = 1;
-/** The final response's head has been passed on. */
-export const ANSWERED = 2;
 /** The client's connection goes on after this exchange. */
 export const KEEPS_CLIENT = 4;
 /** The upstream's does. */
@@ -33,11 +31,16 @@ export const HASTY = 1024;
 export const WIDENED = 4096;
 /** The upstream's connection was reset, which the failed send has taken note of: a read would report an end. */
 export const UPSTREAM_CUT = 8192;
-/** Its answer's head was offered to the client, and may have to be offered again: as it was. */
-export const HEAD_WRITTEN = 16_384;
-
 /** The upstream's connection may have more to say than this answer: it is not to be lent again. */
 export const SPOILT = 32_768;
+
+// How far the answer of an exchange has come: it is at one of these at a time.
+/** Nothing of it has gone to the client, but for interim heads. */
+export const UNANSWERED = 0;
+/** Its head was offered to the client, which took none of it, and is offered again as it was: TLS may have encrypted it. */
+export const OFFERED = 1;
+/** Its head has been passed on. */
+export const ANSWERED = 2;
 
 /** One direction's body: how it is framed, and where in it we are. */
 export class Bodies extends Columns {
@@ -72,6 +75,8 @@ export class Bodies extends Columns {
 
 export class Http1Columns extends Columns {
 	readonly flags = this.u16(SESSION);
+	/** How far its answer has come. */
+	readonly answer = this.u8(SESSION);
 	readonly method = this.u8(SESSION);
 	readonly status = this.u16(SESSION);
 	/** Requests that this connection has had. */
@@ -110,6 +115,7 @@ export class Http1Columns extends Columns {
 	/** So is its next one. */
 	nextRequest(session: number): void {
 		this.flags[session] = 0;
+		this.answer[session] = UNANSWERED;
 		this.method[session] = METHOD_OTHER;
 		this.status[session] = 0;
 		this.headBytes[session] = 0;
@@ -128,6 +134,11 @@ export class Http1Columns extends Columns {
 	requestOver(session: number, how: number, nowMs: number): void {
 		this.set(session, how);
 		this.sentMs[session] = nowMs;
+	}
+
+	/** The head of its answer has been passed on. */
+	isAnswered(session: number): boolean {
+		return u8(this.answer, session) === ANSWERED;
 	}
 
 	has(session: number, flag: number): boolean {

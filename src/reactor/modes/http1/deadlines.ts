@@ -1,16 +1,9 @@
 /** Until when a client that is read request by request may take its time: what is due, and when the wheel is to fire for it. */
-import { f64, i32 } from "../../../parts/at.js";
+import { f64, i32, u8 } from "../../../parts/at.js";
 import { ENDING } from "../../table/marks.js";
 import { lifetimeDeadline, nextLook, stallDeadline, unlessQueued, waitsSince } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
-import {
-	ANSWERED,
-	AWAITS_CONTINUE,
-	HEAD_WRITTEN,
-	KEEPS_CLIENT,
-	REQUEST_CUT,
-	REQUEST_SENT,
-} from "./columns.js";
+import { AWAITS_CONTINUE, KEEPS_CLIENT, OFFERED, REQUEST_CUT, REQUEST_SENT } from "./columns.js";
 import type { Http1Context } from "./context.js";
 
 /** A request body is measured over so long. */
@@ -94,14 +87,14 @@ function lastDeadline(core: Http1Context, client: number, isLast: boolean): numb
  * encrypted it.
  */
 export function isLastAnswer({ exchanges }: Http1Context, client: number): boolean {
-	return !exchanges.has(client, KEEPS_CLIENT) || exchanges.has(client, HEAD_WRITTEN);
+	return !exchanges.has(client, KEEPS_CLIENT) || u8(exchanges.answer, client) === OFFERED;
 }
 
 /** While the request's body comes: when its rate is judged next. */
 export function bodyDeadline(core: Http1Context, client: number): number {
 	const { exchanges } = core;
-	const isOver = REQUEST_SENT | REQUEST_CUT | ANSWERED;
-	if (exchanges.has(client, isOver | AWAITS_CONTINUE)) return Number.POSITIVE_INFINITY;
+	if (exchanges.isAnswered(client)) return Number.POSITIVE_INFINITY;
+	if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT | AWAITS_CONTINUE)) return Number.POSITIVE_INFINITY;
 	if (bodyRate(core, client) === 0) return Number.POSITIVE_INFINITY;
 	return unlessQueued(core, client, f64(exchanges.rateMs, client) + RATE_WINDOW_MS);
 }
@@ -115,7 +108,7 @@ function bodyRate(core: Http1Context, client: number): number {
 export function answerDeadline(core: Http1Context, client: number): number {
 	const { exchanges } = core;
 	const waits = REQUEST_SENT | REQUEST_CUT | AWAITS_CONTINUE;
-	if (exchanges.has(client, ANSWERED) || !exchanges.has(client, waits)) return Number.POSITIVE_INFINITY;
+	if (exchanges.isAnswered(client) || !exchanges.has(client, waits)) return Number.POSITIVE_INFINITY;
 	return f64(exchanges.sentMs, client) + core.policyOf(client).responseHeadMs;
 }
 

@@ -35,7 +35,6 @@ import { EXCHANGE, REQUEST } from "../../table/states.js";
 import { lifetimeDeadline } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
 import {
-	ANSWERED,
 	KEEPS_CLIENT,
 	KEEPS_UPSTREAM,
 	REQUEST_CUT,
@@ -203,7 +202,7 @@ export function refuseAmid(
 	reason: number,
 	cause = NO_CAUSE,
 ): Next {
-	if (core.exchanges.has(client, ANSWERED) || isBlocked(core, client)) return end(reason, cause);
+	if (core.exchanges.isAnswered(client) || isBlocked(core, client)) return end(reason, cause);
 	release(core, client);
 	returnSpent(core, link, RECYCLED_CUT);
 	return answer(status, reason, cause);
@@ -218,7 +217,7 @@ export function cutRequest(core: Http1Context, client: number, reason: number, c
 	if (u8(core.table.state, client) !== EXCHANGE) return false;
 	core.counters.add(POOL_RETURNED, 1);
 	core.counters.recycled(RECYCLED_CUT);
-	return core.exchanges.has(client, ANSWERED);
+	return core.exchanges.isAnswered(client);
 }
 
 /** A system call on the client's connection failed. Where nothing was under way, that may be its end as any other. */

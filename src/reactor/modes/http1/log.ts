@@ -12,7 +12,7 @@ import type { ReactorListener } from "../../admission/listener.js";
 import { REQUEST_ANSWERED_HERE, REQUEST_PATH_CUT, REQUEST_REUSED } from "../../records/journal.js";
 import { HAD_REQUESTS } from "../../table/marks.js";
 import { NAME_BYTES } from "../../table/sessions.js";
-import { ANSWERED, REUSED } from "./columns.js";
+import { REUSED } from "./columns.js";
 import type { Http1Context } from "./context.js";
 import type { Note } from "./request-notes.js";
 
@@ -84,7 +84,7 @@ export function logCut(core: Http1Context, client: number, reason: number, cause
 	const note = takeNote(core, client);
 	if (note === undefined) return;
 	const isAnswered =
-		(i32(core.table.flags, client) & HAD_REQUESTS) !== 0 && core.exchanges.has(client, ANSWERED);
+		(i32(core.table.flags, client) & HAD_REQUESTS) !== 0 && core.exchanges.isAnswered(client);
 	writeRouted(core, client, note, isAnswered ? u16(core.exchanges.status, client) : 0, reason, cause);
 }
 

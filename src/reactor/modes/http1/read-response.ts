@@ -47,9 +47,9 @@ import {
 	ANSWERED,
 	AWAITS_CONTINUE,
 	HASTY,
-	HEAD_WRITTEN,
 	KEEPS_CLIENT,
 	KEEPS_UPSTREAM,
+	OFFERED,
 	REQUEST_SENT,
 	SPEAKS_1_1,
 	SPOILT,
@@ -72,7 +72,7 @@ export function readResponse(core: Http1Context, client: number): Next {
 	const link = i32(table.peer, client);
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if ((i32(table.flags, link) & READABLE) === 0 || (i32(table.flags, client) & BLOCKED) !== 0) return STAY;
-		const isAnswered = exchanges.has(client, ANSWERED);
+		const isAnswered = exchanges.isAnswered(client);
 		// A head is little, and often all there is.
 		if (core.budget.turnBytes <= 0 && isAnswered) break;
 		const next = isAnswered ? readBody(core, client, link) : readHead(core, client, link);
@@ -183,7 +183,7 @@ function mayTake(core: Http1Context, link: number): boolean {
  */
 function keepsClient(core: Http1Context, client: number): boolean {
 	const { exchanges } = core;
-	if (exchanges.has(client, HEAD_WRITTEN)) return exchanges.has(client, KEEPS_CLIENT);
+	if (u8(exchanges.answer, client) === OFFERED) return exchanges.has(client, KEEPS_CLIENT);
 	const keeps = exchanges.has(client, KEEPS_CLIENT) && exchanges.has(client, REQUEST_SENT) && !core.draining;
 	if (!keeps) exchanges.clear(client, KEEPS_CLIENT);
 	return keeps;
@@ -211,7 +211,7 @@ function passHead(
 	const result = sendWhole(core, client, OUT_AT, length + added);
 	if (result === NOT_TAKEN) {
 		// The answer before this one fills its socket. This one stays where it is.
-		if (!isInterim) exchanges.set(client, HEAD_WRITTEN);
+		if (!isInterim) exchanges.answer[client] = OFFERED;
 		block(core, client);
 		return STAY;
 	}
@@ -263,8 +263,7 @@ function answered(core: Http1Context, client: number, keeps: boolean): void {
 	const kept = i32(exchanges.headBytes, client);
 	if (kept > 0) discard(core, client, kept);
 	exchanges.headBytes[client] = 0;
-	exchanges.set(client, ANSWERED);
-	exchanges.clear(client, HEAD_WRITTEN);
+	exchanges.answer[client] = ANSWERED;
 	exchanges.status[client] = responseHead.statusCode;
 	const tookMs = core.nowMs - f64(exchanges.startedMs, client);
 	core.counters.upstreamAnswered(i32(core.table.upstream, client), responseHead.statusCode, tookMs);

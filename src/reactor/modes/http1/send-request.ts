@@ -38,16 +38,7 @@ import {
 	moveBody,
 	stepOf,
 } from "./body.js";
-import {
-	ANSWERED,
-	AWAITS_CONTINUE,
-	HASTY,
-	REQUEST_CUT,
-	REQUEST_SENT,
-	REUSED,
-	SPOILT,
-	WEBSOCKET,
-} from "./columns.js";
+import { AWAITS_CONTINUE, HASTY, REQUEST_CUT, REQUEST_SENT, REUSED, SPOILT, WEBSOCKET } from "./columns.js";
 import type { Http1Context } from "./context.js";
 import { armExchange, beginRate } from "./deadlines.js";
 import { abandon, refuseAmid, upstreamBroke, upstreamFailed } from "./finish.js";
@@ -208,7 +199,7 @@ function bodyOver(core: Http1Context, client: number, link: number, result: numb
 			return upstreamBroke(core, client, link, detail);
 		case BODY_ENDED:
 			// It ended before its own length: what was sent of it must not pass for a whole request.
-			if (!exchanges.has(client, ANSWERED)) return end(CLIENT_CLOSED);
+			if (!exchanges.isAnswered(client)) return end(CLIENT_CLOSED);
 			// It has heard enough itself; the rest of its answer is still to come.
 			exchanges.requestOver(client, REQUEST_CUT, core.nowMs);
 			return STAY;
