@@ -39,8 +39,11 @@ export interface Kernel {
 	receive(fd: number, offset: number, length: number): number;
 	/** Throws away `length` bytes that were peeked. */
 	discard(fd: number, length: number): number;
-	/** Sends up to `length` bytes; never raises SIGPIPE. */
-	send(fd: number, offset: number, length: number): number;
+	/**
+	 * Sends up to `length` bytes; never raises SIGPIPE. `more`: a further send, a shutdown or a close follows at once. When all of
+	 * them are taken, TCP may hold them until then, so that they travel together.
+	 */
+	send(fd: number, offset: number, length: number, more?: boolean): number;
 	/** Bytes sent that the peer has not acknowledged yet, or a negative errno. */
 	undelivered(fd: number): number;
 	/** Bytes of kernel memory that a socket's buffers hold now, or a negative errno. */

@@ -7,6 +7,7 @@ import {
 	EPOLL_CTL_MOD,
 	F_SETPIPE_SZ,
 	MSG_DONTWAIT,
+	MSG_MORE,
 	MSG_NOSIGNAL,
 	MSG_PEEK,
 	MSG_TRUNC,
@@ -45,6 +46,8 @@ const MEMINFO_WORDS = 9;
 const MEMINFO_HELD = [0, 4, 5, 6, 7] as const;
 
 const CLOCK_THREAD_CPUTIME_ID = 3;
+
+const SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT;
 
 const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 
@@ -140,8 +143,9 @@ export class LinuxKernel implements Kernel {
 		return count < 0 ? -libc.errno() : count;
 	}
 
-	send(fd: number, offset: number, length: number): number {
-		const count = libc.send(fd, this.#base + offset, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	send(fd: number, offset: number, length: number, more = false): number {
+		const flags = more ? SEND_FLAGS | MSG_MORE : SEND_FLAGS;
+		const count = libc.send(fd, this.#base + offset, length, flags);
 		return count < 0 ? -libc.errno() : count;
 	}
 

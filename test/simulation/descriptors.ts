@@ -146,6 +146,8 @@ export class SimulatedSocket extends Watched {
 	/** Bytes accepted from the reactor, and how many of them the peer has not acknowledged. */
 	sent = 0;
 	queued = 0;
+	/** The last of them, which the kernel keeps until more follows (MSG_MORE). */
+	held = 0;
 	/** Since when some of them are unacknowledged, and when the peer acknowledged any last. */
 	queuedSinceMs = 0;
 	acknowledgedMs = 0;

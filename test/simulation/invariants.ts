@@ -93,6 +93,8 @@ function checkRows(world: World): void {
 			violated(`row ${slot} in state ${state} ${deadlineMs === 0 ? "has no deadline" : "has a deadline"}`);
 		if (socket.slot !== slot || socket.generation !== i32(table.generation, slot) || !socket.registered)
 			violated(`descriptor ${socket.fd} of row ${slot} is not watched as that`);
+		if (socket.held > 0)
+			violated(`${socket.held} bytes are held for more to be sent to row ${slot}, and nothing followed`);
 		const chunk = i32(table.chunk, slot);
 		if (chunk !== NONE) {
 			chunks++;

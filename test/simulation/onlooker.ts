@@ -38,6 +38,9 @@ export class Onlooker implements Witness {
 	closed(socket: SimulatedSocket, reset: boolean): void {
 		const world = this.#world;
 		socket.wasReset = reset;
+		if (reset && socket.held > 0)
+			violated(`descriptor ${socket.fd} is reset, and bytes for it are held that an end was to follow`);
+		if (socket.held > 0) world.meet("ends that travel with bytes");
 		world.peers.forget(socket);
 		if (socket.role === "upstream") {
 			world.closedLink = socket;
@@ -166,6 +169,7 @@ export class Onlooker implements Witness {
 		const { secured } = socket;
 		if (secured?.phase === "open" && !secured.saidGoodbye && secured.pending === undefined)
 			violated(`descriptor ${socket.fd} is ended, and its peer was not told through TLS`);
+		if (socket.held > 0) this.#world.meet("ends that travel with bytes");
 		if (socket.role === "client" && socket.told) return;
 		const partner = partnerOf(this.#world, socket);
 		if (partner === undefined) {

@@ -400,7 +400,7 @@ export class SimulatedKernel implements Kernel {
 		return socket.dead ? 0 : -EAGAIN;
 	}
 
-	send(fd: number, offset: number, length: number): number {
+	send(fd: number, offset: number, length: number, more = false): number {
 		const socket = this.#beneathNothing(fd, "send");
 		this.#range(offset, length, "send");
 		this.witness?.trying(socket);
@@ -409,8 +409,11 @@ export class SimulatedKernel implements Kernel {
 			this.#spoil(offset, count);
 			this.witness?.sending(socket, this.memory, offset, count);
 			this.#sent(socket, count);
+			// tcp_sendmsg pushes what it has when no room is left for the rest, whatever the flags say.
+			if (count === length && (more || this.#spoils("left_corked"))) socket.held += count;
+			else socket.held = 0;
 		}
-		this.#trace.note(SEND, fd, length, count);
+		this.#trace.note(more ? SEND_MORE : SEND, fd, length, count);
 		return count;
 	}
 
@@ -490,6 +493,7 @@ export class SimulatedKernel implements Kernel {
 		const result = socket.dead ? -ENOTCONN : 0;
 		if (!socket.dead) this.witness?.shuttingDown(socket);
 		socket.shut = true;
+		socket.held = 0;
 		this.#trace.note(SHUTDOWN, fd, 0, result);
 		// The state has changed, and that wakes everybody.
 		this.readiness.changed(socket, 0);
@@ -576,6 +580,7 @@ export class SimulatedKernel implements Kernel {
 			const part = Math.min(left, stretch.length);
 			this.witness?.splicing(socket, stretch.stream, stretch.position, part);
 			this.#sent(socket, part);
+			socket.held = 0;
 			stretch.position += part;
 			stretch.length -= part;
 			left -= part;
@@ -651,6 +656,7 @@ export class SimulatedKernel implements Kernel {
 		// tcp_reset: behind an end it is a broken pipe.
 		socket.error = errno === ECONNRESET && socket.finished && !refused ? EPIPE : errno;
 		socket.queued = 0;
+		socket.held = 0;
 		this.#trace.note(PEER_RESETS, socket.fd, errno, 0);
 		this.readiness.changed(socket, 0);
 	}
@@ -662,9 +668,10 @@ export class SimulatedKernel implements Kernel {
 		this.readiness.changed(socket, 0);
 	}
 
-	/** The peer acknowledges bytes. */
-	acknowledge(socket: SimulatedSocket, count: number): void {
-		if (count === 0) return;
+	/** The peer acknowledges bytes, of those that have gone to it. */
+	acknowledge(socket: SimulatedSocket, wanted: number): void {
+		const count = Math.min(wanted, socket.queued - socket.held);
+		if (count <= 0) return;
 		socket.queued -= count;
 		socket.acknowledgedMs = this.nowMs;
 		this.#trace.note(PEER_READS, socket.fd, count, socket.queued);
@@ -711,6 +718,7 @@ const PEEK = operation("peek");
 const RECEIVE = operation("receive");
 const DISCARD = operation("discard");
 const SEND = operation("send");
+const SEND_MORE = operation("send, more follows");
 const SHUTDOWN = operation("shutdown");
 const CLOSE = operation("close");
 const RESET = operation("reset");

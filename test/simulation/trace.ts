@@ -14,6 +14,7 @@ const OPERATIONS = [
 	"receive",
 	"discard",
 	"send",
+	"send, more follows",
 	"undelivered",
 	"shutdown",
 	"close",

@@ -48,3 +48,5 @@ export const PROXY_READ = 1 << 20;
 export const UNDECIDED = 1 << 21;
 /** Client: it is a connection of our own to an upstream that leads back here. */
 export const OURS = 1 << 22;
+/** The peer has ended its direction, and not by a reset: behind the bytes that are readable now is the end, whatever else follows. */
+export const END_NEXT = 1 << 24;

@@ -2,7 +2,7 @@
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLPRI, EPOLLRDHUP } from "../../kernel/constants.js";
 import { i32 } from "../../parts/at.js";
 import type { TableContext } from "../table/context.js";
-import { BULK, ENDING, READABLE, URGENT } from "../table/marks.js";
+import { BULK, END_NEXT, ENDING, READABLE, URGENT } from "../table/marks.js";
 
 const ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
@@ -14,7 +14,10 @@ export function noteNews(core: TableContext, slot: number, events: number): numb
 	const { flags } = core.table;
 	let mine = i32(flags, slot);
 	if ((events & SAYS_SOMETHING) === 0) return mine;
-	mine |= (events & ENDS) === 0 ? READABLE : READABLE | ENDING;
+	const ends = events & ENDS;
+	if (ends === 0) mine |= READABLE;
+	// A reset shuts both directions, and leaves an error: that is no end to be carried on.
+	else mine |= ends === EPOLLRDHUP ? READABLE | ENDING | END_NEXT : READABLE | ENDING;
 	// A splice would stop at the mark.
 	if ((events & EPOLLPRI) !== 0) mine = (mine | URGENT) & ~BULK;
 	flags[slot] = mine;

@@ -22,11 +22,17 @@ export const WAITS = 1;
 
 /**
  * Sends `length` bytes; what the peer does not take waits in a chunk. Whoever calls this has seen that there is
- * one. Returns EMPTIED, WAITS, or a negative errno.
+ * one. Returns EMPTIED, WAITS, or a negative errno. `more`: as for `send`.
  */
-export function sendOrKeep(core: WireContext, to: number, offset: number, length: number): number {
+export function sendOrKeep(
+	core: WireContext,
+	to: number,
+	offset: number,
+	length: number,
+	more = false,
+): number {
 	assert(length > 0 && !isBlocked(core, to), "there is something to send, and nothing waits before it");
-	const sent = send(core, to, offset, length);
+	const sent = send(core, to, offset, length, more);
 	if (sent < 0) return sent;
 	moved(core, to, sent);
 	if (sent === length) return EMPTIED;
@@ -62,11 +68,14 @@ export function sendWhole(core: WireContext, to: number, offset: number, length:
 	return sent === length ? EMPTIED : -EAGAIN;
 }
 
-/** Sends until the kernel takes no more. Returns how much it took, or a negative errno when it took nothing for another reason. */
-export function send(core: WireContext, to: number, offset: number, length: number): number {
+/**
+ * Sends until the kernel takes no more. Returns how much it took, or a negative errno when it took nothing for another reason.
+ * `more`: when it takes all, a further send, a shutdown or a close follows in this turn, and the bytes may wait for that.
+ */
+export function send(core: WireContext, to: number, offset: number, length: number, more = false): number {
 	let sent = 0;
 	while (sent < length) {
-		const count = transmit(core, to, offset + sent, length - sent);
+		const count = transmit(core, to, offset + sent, length - sent, more);
 		if (count >= 0) sent += count;
 		else if (count === -EAGAIN) break;
 		else {

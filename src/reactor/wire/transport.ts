@@ -86,12 +86,21 @@ export function discard(core: WireContext, slot: number, length: number): void {
 	}
 }
 
-/** Sends what the kernel takes at once: up to `length` bytes. */
-export function transmit(core: WireContext, slot: number, offset: number, length: number): number {
+/**
+ * Sends what the kernel takes at once: up to `length` bytes. `more`: a further send, a shutdown or a close follows in this turn;
+ * until then the kernel may hold them.
+ */
+export function transmit(
+	core: WireContext,
+	slot: number,
+	offset: number,
+	length: number,
+	more = false,
+): number {
 	if (isSecured(core, slot)) return sendSecured(core, slot, offset, length);
 	const fd = i32(core.table.fd, slot);
-	let count = core.kernel.send(fd, offset, length);
-	while (count === -EINTR) count = core.kernel.send(fd, offset, length);
+	let count = core.kernel.send(fd, offset, length, more);
+	while (count === -EINTR) count = core.kernel.send(fd, offset, length, more);
 	return count;
 }
 

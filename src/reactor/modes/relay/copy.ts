@@ -4,12 +4,12 @@
  */
 import { i32, u8 } from "../../../parts/at.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
-import { BULK, SECURED, URGENT } from "../../table/marks.js";
+import { AHEAD, BULK, END_NEXT, SECURED, URGENT } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
 import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
 import { discard, emptied, peek, receive } from "../../wire/transport.js";
 import type { RelayContext } from "./context.js";
-import { MORE, nothingReceived, passed, writeFailed } from "./direction.js";
+import { MORE, nothingReceived, passed, passedLast, writeFailed } from "./direction.js";
 
 /** Reads in a row that fill the buffer: then the direction is bulk, and worth a pipe. */
 const BULK_READS = 4;
@@ -18,8 +18,21 @@ export function moveByCopy(core: RelayContext, from: number, to: number): Next {
 	if (!mayKeep(core)) return moveByPeek(core, from, to);
 	const count = receive(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, to, count);
+	// One packet for the peer, one call and one wake-up less for it: the end travels with the bytes before it.
+	if (isLast(core, from, to, count))
+		return passedLast(core, from, to, sendOrKeep(core, to, IN_AT, count, true));
 	noteRead(core, from, count);
 	return passed(core, from, to, sendOrKeep(core, to, IN_AT, count));
+}
+
+/**
+ * `count` bytes were received, and that was all, for the end has been announced and the buffer is not full. Not where a read may
+ * stop early: before urgent data, or within what was put back. Through TLS the end is said in a record of its own.
+ */
+function isLast({ table }: RelayContext, from: number, to: number, count: number): boolean {
+	const mine = i32(table.flags, from);
+	if ((mine & (END_NEXT | URGENT | SECURED | AHEAD)) !== END_NEXT || count === CHUNK_BYTES) return false;
+	return (i32(table.flags, to) & SECURED) === 0;
 }
 
 /**

@@ -49,6 +49,12 @@ export function flush(core: RelayContext, to: number, from: number): Next {
 	return STAY;
 }
 
+/** The last bytes of `from` are with `to` as `result` says, and behind them is the end, which need not be read. */
+export function passedLast(core: RelayContext, from: number, to: number, result: number): Next {
+	if (result < 0) return writeFailed(core, to, from, -result);
+	return ended(core, from, to);
+}
+
 /** The end of a stream was read. */
 function ended(core: RelayContext, from: number, to: number): Next {
 	const { table, wheel } = core;
