@@ -235,15 +235,17 @@ export class Gateway {
 			turnClock: this.#turnClock,
 		};
 		this.#reactors.start(reactors, share, this.#board, this.#owners);
+		const { listeners, routes, upstreams, addresses } = this.#registry;
 		this.#sessionLog = new SessionLog(
 			this.#reactors.journals,
 			{
-				listener: (slot) => this.#registry.listeners.nameOf(slot),
-				route: (slot) => splitKey(this.#registry.routes.nameOf(slot))[1],
-				upstream: (slot) => this.#registry.upstreams.nameOf(slot),
-				address: (slot) => splitKey(this.#registry.addresses.nameOf(slot))[1],
+				listener: { of: (slot) => listeners.nameOf(slot) },
+				route: { of: (slot) => routes.nameOf(slot), shown: (key) => splitKey(key)[1] },
+				upstream: { of: (slot) => upstreams.nameOf(slot) },
+				address: { of: (slot) => addresses.nameOf(slot), shown: (key) => splitKey(key)[1] },
 			},
 			this.#log.logger,
+			this.#log.lines,
 		);
 		// Addresses wait for no name, which may be silent.
 		const nameless = listenersWithoutNames(config);

@@ -1,14 +1,23 @@
 /**
  * Lines to a descriptor that must never hold the gateway: its disk may be full, its reader gone or asleep. Lines wait
  * in a bounded buffer; what finds no room there, and what the kernel refuses, is counted, and nothing waits for it.
+ *
+ * They wait as bytes, in blocks, where they were made, and are written from there:
+ *
+ *     ┌────────────────────────────┐ ┌────────────────────────────┐
+ *     │ written │ batch │ lines    │ │ lines             │ free   │   the first block is written, the last one
+ *     └─────────▲───────▲──────────┘ └───────────────────▲────────┘   filled; mostly, both are the same
+ *             from  batchEnd                            end
+ *
+ * A line stands in one block. A block that has been written is used again: while the reader keeps up, two are enough.
  */
 import { write } from "node:fs";
 
 /** Lines waiting for a slow reader; beyond that they are lost. */
 const WAITING_MAX_BYTES = 16 * 1024 * 1024;
 
-/** What Docker's log driver takes at once: a line within it is not cut in two. A longer line is written alone. */
-const BATCH_BYTES = 16 * 1024;
+/** The lines of some 500 sessions, and the most that is written at once. A longer line has a block of its own. */
+const BLOCK_BYTES = 256 * 1024;
 
 /** A non-blocking pipe that is full is tried again after so long. */
 const FULL_PIPE_MS = 50;
@@ -19,8 +28,20 @@ const REFUSED_MS = 250;
 /** The end of the process is not put off for longer by a reader that takes nothing. */
 const FLUSH_MS = 1_000;
 
-const NOTHING = Buffer.alloc(0);
 const NEWLINE = 10;
+
+/** Takes lines as bytes, from whoever makes them in place. */
+export interface LineSink {
+	/** Makes room for a line of so many bytes at most. False: there is none, and the line is counted as lost. */
+	begin(maxBytes: number): boolean;
+	/** Where the line that was begun is written, and from which byte on. */
+	readonly bytes: Uint8Array;
+	readonly start: number;
+	/** The line ends there, its newline included. */
+	end(end: number): void;
+	/** What has ended may be written now. */
+	send(): void;
+}
 
 /** Lines lost since this was told last. */
 export interface LostLines {
@@ -32,15 +53,33 @@ export interface LostLines {
 	readonly error: string | undefined;
 }
 
-export class LogWriter {
+/** Whole lines. Its first byte is a newline, so that there is one before each line: see `LogWriter.#takeBatch`. */
+class Block {
+	readonly bytes: Buffer;
+	/** From there on it still has to be written. */
+	from = 1;
+	end = 1;
+	/** Filled after this one. */
+	next: Block | undefined;
+
+	constructor(size: number) {
+		this.bytes = Buffer.allocUnsafeSlow(size);
+		this.bytes[0] = NEWLINE;
+	}
+}
+
+export class LogWriter implements LineSink {
 	readonly #fd: number;
 	readonly #recovered: (lost: LostLines) => void;
-	#waiting: string[] = [];
-	/** Those before it have been taken. */
-	#next = 0;
+	/** The one that is written, and by `next` those behind it. */
+	#first = new Block(BLOCK_BYTES);
+	/** The one that is filled. */
+	#last = this.#first;
+	#spare: Block | undefined;
+	/** Of lines that are in no batch yet. */
 	#waitingBytes = 0;
-	/** What is being written, from where on it still has to be. */
-	#batch: Buffer = NOTHING;
+	/** What is being written, of the first block; 0: nothing. */
+	#batchEnd = 0;
 	#isWriting = false;
 	#timer: NodeJS.Timeout | undefined;
 	/** The last line that was written lacks its end: the next must not begin on it. */
@@ -64,13 +103,37 @@ export class LogWriter {
 
 	/** A whole line, its end included. */
 	write(line: string): void {
-		const bytes = Buffer.byteLength(line);
-		if (this.#waitingBytes + bytes > WAITING_MAX_BYTES) {
+		if (!this.begin(Buffer.byteLength(line))) return;
+		const { bytes, end } = this.#last;
+		this.end(end + bytes.write(line, end));
+		this.send();
+	}
+
+	begin(maxBytes: number): boolean {
+		if (this.#waitingBytes + maxBytes > WAITING_MAX_BYTES) {
 			this.#tooSlow++;
-			return;
+			return false;
 		}
-		this.#waiting.push(line);
-		this.#waitingBytes += bytes;
+		const { bytes, end } = this.#last;
+		if (end + maxBytes > bytes.length) this.#addBlock(1 + maxBytes);
+		return true;
+	}
+
+	get bytes(): Buffer {
+		return this.#last.bytes;
+	}
+
+	get start(): number {
+		return this.#last.end;
+	}
+
+	end(end: number): void {
+		const block = this.#last;
+		this.#waitingBytes += end - block.end;
+		block.end = end;
+	}
+
+	send(): void {
 		if (!this.#isWriting && this.#timer === undefined) this.#step();
 	}
 
@@ -88,43 +151,58 @@ export class LogWriter {
 		});
 	}
 
+	#addBlock(bytes: number): void {
+		let block = this.#spare;
+		if (block === undefined || block.bytes.length < bytes) block = new Block(Math.max(bytes, BLOCK_BYTES));
+		else this.#spare = undefined;
+		this.#last.next = block;
+		this.#last = block;
+	}
+
 	#step(): void {
 		this.#timer = undefined;
-		if (this.#batch.length === 0) this.#takeBatch();
-		if (this.#batch.length === 0) {
+		if (this.#batchEnd === 0) this.#takeBatch();
+		if (this.#batchEnd === 0) {
 			this.#tellFlushed();
 			return;
 		}
+		const { bytes, from } = this.#first;
 		this.#isWriting = true;
-		write(this.#fd, this.#batch, this.#written);
+		write(this.#fd, bytes, from, this.#batchEnd - from, null, this.#written);
 	}
 
 	#takeBatch(): void {
-		const first = this.#next;
-		let bytes = 0;
-		while (this.#next < this.#waiting.length) {
-			const length = Buffer.byteLength(this.#waiting[this.#next] ?? "");
-			if (bytes > 0 && bytes + length > BATCH_BYTES) break;
-			bytes += length;
-			this.#next++;
+		const block = this.#nextBlock();
+		if (block.from === block.end) return;
+		this.#batchEnd = block.end;
+		this.#waitingBytes -= this.#batchEnd - block.from;
+		// The end of the line before, or of none in a new block: now it ends the one that was cut.
+		if (this.#isTorn) block.from--;
+	}
+
+	/** The oldest block that has something to write, or the only one. */
+	#nextBlock(): Block {
+		for (;;) {
+			const block = this.#first;
+			if (block.from < block.end) return block;
+			block.from = 1;
+			block.end = 1;
+			if (block.next === undefined) return block;
+			this.#first = block.next;
+			block.next = undefined;
+			// One of an unusual line's size is given back.
+			if (block.bytes.length === BLOCK_BYTES) this.#spare = block;
 		}
-		if (bytes === 0) return;
-		const text = this.#waiting.slice(first, this.#next).join("");
-		this.#waitingBytes -= bytes;
-		// Lines that were taken are let go in bulk: moving all others for each would be quadratic.
-		if (this.#next * 2 >= this.#waiting.length) {
-			this.#waiting = this.#waiting.slice(this.#next);
-			this.#next = 0;
-		}
-		this.#batch = Buffer.from(this.#isTorn ? `\n${text}` : text);
 	}
 
 	readonly #written = (error: NodeJS.ErrnoException | null, count: number): void => {
 		this.#isWriting = false;
 		if (error === null && count > 0) {
-			this.#isTorn = this.#batch[count - 1] !== NEWLINE;
-			this.#batch = this.#batch.subarray(count);
-			const isWhole = this.#batch.length === 0;
+			const block = this.#first;
+			block.from += count;
+			this.#isTorn = block.bytes[block.from - 1] !== NEWLINE;
+			const isWhole = block.from === this.#batchEnd;
+			if (isWhole) this.#batchEnd = 0;
 			this.#step();
 			// Behind the step: what is told is a line itself.
 			if (isWhole) this.#tellLost();
@@ -140,11 +218,14 @@ export class LogWriter {
 
 	/** The rest of the batch is given up, a line that was written in part included. */
 	#refuse(error: NodeJS.ErrnoException): void {
-		for (const byte of this.#batch) if (byte === NEWLINE) this.#refused++;
-		// It ends a line that has been written, or was counted before.
-		if (this.#batch[0] === NEWLINE) this.#refused--;
+		const block = this.#first;
+		const end = this.#batchEnd;
+		// A newline at its beginning ends a line that has been written, or was counted before.
+		const first = block.bytes[block.from] === NEWLINE ? block.from + 1 : block.from;
+		for (let at = first; at < end; at++) if (block.bytes[at] === NEWLINE) this.#refused++;
 		this.#error = error.code ?? error.message;
-		this.#batch = NOTHING;
+		block.from = end;
+		this.#batchEnd = 0;
 		this.#tellFlushed();
 	}
 

@@ -2,12 +2,14 @@
 import { isatty } from "node:tty";
 import pino, { type Logger } from "pino";
 import type { LogConfig } from "../config/config.js";
-import { LogWriter } from "./log-writer.js";
+import { type LineSink, LogWriter } from "./log-writer.js";
 
 export type { Logger };
 
 export interface Log {
 	readonly logger: Logger;
+	/** Takes the lines of sessions and requests, in JSON; `undefined` where the level leaves them out. */
+	readonly lines: LineSink | undefined;
 	/** Lines lost: whoever reads the log is too slow, or they could not be written. */
 	readonly dropped: () => number;
 	/** Resolves when what waits has been written, and after a second at the latest: see `LogWriter`. */
@@ -32,7 +34,36 @@ export function openLog(config: LogConfig, fd = 1): Log {
 		},
 		{ write: (line: string) => writer.write(pretty ? readable(line) : line) },
 	);
-	return { logger, dropped: () => writer.lost, flush: () => writer.flush() };
+	const lines = pretty ? new ReadableLines(writer) : writer;
+	return {
+		logger,
+		lines: logger.isLevelEnabled("info") ? lines : undefined,
+		dropped: () => writer.lost,
+		flush: () => writer.flush(),
+	};
+}
+
+/** For people, who read few: each line is made into text and written in another form. */
+class ReadableLines implements LineSink {
+	readonly #writer: LogWriter;
+	bytes = Buffer.alloc(0);
+	readonly start = 0;
+
+	constructor(writer: LogWriter) {
+		this.#writer = writer;
+	}
+
+	begin(maxBytes: number): boolean {
+		if (this.bytes.length < maxBytes) this.bytes = Buffer.alloc(maxBytes);
+		return true;
+	}
+
+	end(end: number): void {
+		this.#writer.write(readable(this.bytes.toString("utf8", 0, end)));
+	}
+
+	/** Each line was sent when it ended. */
+	send(): void {}
 }
 
 /** `12:03:44.120 warn  git 10.0.0.5:443 is down  error=ECONNREFUSED` */

@@ -34,14 +34,32 @@ export function parseIpv6(text: string): Uint8Array | undefined {
  * `"unknown"`.
  */
 export function formatAddress(bytes: Uint8Array, offset: number, family: number): string {
-	if (family !== 4 && family !== 6) return "unknown";
-	const isMapped = family === 6 && isIpv4Mapped(bytes, offset);
 	const text = new Uint8Array(ADDRESS_TEXT_LIMIT_BYTES);
-	const length = isMapped
-		? writeAddressText(text, 0, 4, bytes, offset + 12)
-		: writeAddressText(text, 0, family, bytes, offset);
-	return textOf(text, 0, length);
+	return textOf(text, 0, writeShownAddress(text, 0, family, bytes, offset));
 }
+
+/**
+ * Writes what {@link formatAddress} gives at `offset` of `out`, and returns how many bytes were written (at most
+ * {@link ADDRESS_TEXT_LIMIT_BYTES}).
+ */
+export function writeShownAddress(
+	out: Uint8Array,
+	offset: number,
+	family: number,
+	address: Uint8Array,
+	addressOffset: number,
+): number {
+	if (family === 4) return writeIpv4Text(out, offset, address, addressOffset);
+	if (family !== 6) {
+		out.set(UNKNOWN, offset);
+		return UNKNOWN.length;
+	}
+	return isIpv4Mapped(address, addressOffset)
+		? writeIpv4Text(out, offset, address, addressOffset + 12)
+		: writeIpv6Text(out, offset, address, addressOffset);
+}
+
+const UNKNOWN = ascii("unknown");
 
 /** `::ffff:0:0/96` (RFC 4291, 2.5.5.2): what a dual-stack socket reports for an IPv4 peer. */
 export function isIpv4Mapped(bytes: Uint8Array, offset: number): boolean {

@@ -16,11 +16,18 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import fc from "fast-check";
 import type { LogConfig } from "../../src/config/config.js";
 import { openLog } from "../../src/gateway/log.js";
+import type { Names } from "../../src/gateway/log-lines.js";
+import { SessionLog } from "../../src/gateway/session-log.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
+import { Journal } from "../../src/reactor/records/journal.js";
+import { recordOf, write, writeRequest } from "../reactor/journal-records.js";
+import type { RequestRecord, SessionRecord } from "../support/read-journal.js";
 import { Changes, eventually } from "../support/waiting.js";
 import type { PipeReaderOptions } from "./pipe-reader.js";
+import { requestFields, sessionFields } from "./reference-lines.js";
 
 const JSON_LOG: LogConfig = { level: "info", format: "json", sessions: true };
 
@@ -89,6 +96,64 @@ test("pretty: time, level and message first, then the fields that say something"
 		text,
 		/^\d\d:\d\d:\d\d\.\d{3} warn {2}git is down {2}error=ECONNREFUSED {2}zero=0 {2}list=\[1,2\]\n\d\d:\d\d:\d\d\.\d{3} error alone\n$/,
 	);
+});
+
+const NAMES: Names = {
+	listener: { of: (slot) => `listener ${slot}` },
+	route: { of: (slot) => `route ${slot}` },
+	upstream: { of: (slot) => `upstream ${slot}` },
+	address: { of: (slot) => `address ${slot}` },
+};
+
+const SESSION: SessionRecord = { ...recordOf(300), reason: 0, protocol: 1, family: 6, tls: "\t\t\t\t\twhy" };
+const REQUEST: RequestRecord = {
+	...recordOf(300),
+	status: 200,
+	reason: -1,
+	cause: 0,
+	flags: 0,
+	method: "GET",
+	path: '/"a"',
+	host: "app.test",
+	startedMs: 1_000,
+	endedMs: 2_500,
+};
+
+/** A session log whose lines go into a log, and the journal that it reads. */
+function sessionLogInto(log: ReturnType<typeof openLog>): { sessions: SessionLog; journal: Journal } {
+	const journal = new Journal();
+	return { sessions: new SessionLog([journal], NAMES, log.logger, log.lines), journal };
+}
+
+test("lines of sessions and requests stand among all others in their order, and look like them, in both formats", async (t) => {
+	for (const format of ["json", "pretty"] as const) {
+		// The kernel's clock is the wall's here, give or take what passes meanwhile: times are compared elsewhere.
+		const clock = { nowMs: 0, kernelMs: 0 };
+		const text = await written(t, { ...JSON_LOG, format }, (log) => {
+			const { sessions, journal } = sessionLogInto(log);
+			log.logger.info("before");
+			write(journal, SESSION);
+			writeRequest(journal, REQUEST);
+			sessions.close();
+			log.logger.info(sessionFields(SESSION, NAMES, clock), "session");
+			log.logger.info(requestFields(REQUEST, NAMES, clock), "request");
+		});
+		const lines = text
+			.replace(/"?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"?/g, "(time)")
+			.replace(/^\d\d:\d\d:\d\d\.\d{3} /gm, "(time) ")
+			.split("\n");
+		assert.equal(lines.length, 6);
+		assert.match(lines[0] ?? "", /before/);
+		assert.match(lines[1] ?? "", /why/);
+		assert.match(lines[2] ?? "", /app\.test/);
+		assert.deepEqual(lines.slice(1, 3), lines.slice(3, 5));
+	}
+});
+
+test("where the level leaves info out, lines of sessions have nowhere to go", () => {
+	for (const level of ["debug", "info"] as const) assert.ok(openLog({ ...JSON_LOG, level }).lines, level);
+	for (const level of ["warn", "error", "silent"] as const)
+		assert.equal(openLog({ ...JSON_LOG, level }).lines, undefined, level);
 });
 
 test("lines below the level are not written, and silent writes none", async (t) => {
@@ -191,6 +256,69 @@ test("a pipe that nobody reads blocks nobody: lines wait, then are dropped and c
 	);
 	assert.equal(log.dropped(), dropped);
 	await log.flush();
+});
+
+test("sessions whose lines a full pipe does not take are counted, and the others' lines arrive whole among messages", async (t) => {
+	const pipe = piped();
+	const { log } = pipe;
+	const { sessions, journal } = sessionLogInto(log);
+	t.after(() => sessions.close());
+	let written = 0;
+	let messages = 0;
+	while (log.dropped() < 100) {
+		while (journal.fill < 0.5) assert.ok(write(journal, recordOf(written++)));
+		sessions.drain();
+		log.logger.info({ message_id: messages++ }, "a message");
+		// Lets the pipe fill.
+		await setImmediate();
+	}
+	const dropped = log.dropped();
+	const reader = openReader(t, pipe);
+	await reader.until(ROOM_CHARACTERS);
+	log.logger.info("there is room again");
+	const lines = parse(await reader.until(0, "there is room again"));
+	const idsOf = (key: string) => lines.flatMap(({ [key]: id }) => (typeof id === "number" ? [id] : []));
+	const ids = idsOf("id");
+	const others = idsOf("message_id");
+	for (const each of [ids, others])
+		assert.ok(
+			each.every((id, index) => index === 0 || id > (each[index - 1] ?? id)),
+			"in their order, each once",
+		);
+	assert.equal(written - ids.length + (messages - others.length), dropped);
+	for (const line of lines)
+		if (line["message"] === "session")
+			assert.equal(line["listener"], `listener ${(Number(line["id"]) * 7) % 256}`);
+	await log.flush();
+});
+
+test("lines of any lengths arrive whole and in their order, while they are written and while they wait", async (t) => {
+	const pipe = piped();
+	const { log } = pipe;
+	const reader = openReader(t, pipe);
+	let expected = 0;
+	const lengths = fc.oneof(
+		{ weight: 20, arbitrary: fc.nat(1_000) },
+		{ weight: 3, arbitrary: fc.nat(70_000) },
+		// About a block, and more than one.
+		{ weight: 1, arbitrary: fc.integer({ min: 261_900, max: 262_200 }) },
+		{ weight: 1, arbitrary: fc.nat(700_000) },
+	);
+	await fc.assert(
+		fc.asyncProperty(fc.array(fc.tuple(lengths, fc.boolean()), { maxLength: 60 }), async (lines) => {
+			for (const [length, rests] of lines) {
+				log.logger.info({ id: expected++, padding: "é".repeat(length >> 1) }, "a line");
+				if (rests) await setImmediate();
+			}
+			log.logger.info({ id: expected++ }, `last ${expected}`);
+			await reader.until(0, `"last ${expected}"`);
+		}),
+		{ numRuns: 12 },
+	);
+	const ids = parse(await reader.until(0)).map(({ id }) => id);
+	assert.deepEqual(ids, [...ids.keys()]);
+	assert.equal(ids.length, expected);
+	assert.equal(log.dropped(), 0);
 });
 
 test("lines that were dropped are told when there is room again", async (t) => {
@@ -304,6 +432,22 @@ test("a full disk holds no flush", async (t) => {
 	log.logger.info("one more");
 	await log.flush();
 	assert.ok(log.dropped() >= 2);
+});
+
+test("of sessions on a full disk, each lost line is counted once, and nothing waits for them", async (t) => {
+	const fd = openSync("/dev/full", "w");
+	t.after(() => closeSync(fd));
+	const log = openLog(JSON_LOG, fd);
+	const { sessions, journal } = sessionLogInto(log);
+	let written = 0;
+	for (; written < 3_000; written++) assert.ok(write(journal, recordOf(written)));
+	sessions.close();
+	await eventually(
+		() => (log.dropped() >= written ? true : undefined),
+		() => `${log.dropped()} of ${written} lines counted`,
+	);
+	assert.equal(log.dropped(), written);
+	await log.flush();
 });
 
 test("the lines that the documents explain are written somewhere", () => {

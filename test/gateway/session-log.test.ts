@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, type TestContext, test } from "node:test";
 import type { Logger } from "../../src/gateway/log.js";
+import type { LineSink } from "../../src/gateway/log-writer.js";
 import { SessionLog } from "../../src/gateway/session-log.js";
 import { HOST_MISSING, NO_CAUSE } from "../../src/protocol/http/causes.js";
 import { PROTOCOL_TLS, PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
@@ -9,8 +10,6 @@ import {
 	REQUEST_ANSWERED_HERE,
 	REQUEST_PATH_CUT,
 	REQUEST_REUSED,
-	type RequestRecord,
-	type SessionRecord,
 } from "../../src/reactor/records/journal.js";
 import {
 	BAD_REQUEST,
@@ -20,6 +19,7 @@ import {
 	REASONS,
 } from "../../src/reactor/records/reasons.js";
 import { write, writeRequest } from "../reactor/journal-records.js";
+import type { RequestRecord, SessionRecord } from "../support/read-journal.js";
 
 interface Line {
 	readonly level: "info" | "warn";
@@ -27,29 +27,60 @@ interface Line {
 	readonly message: string;
 }
 
-function setUp(t: TestContext, journals: readonly Journal[]): { log: SessionLog; lines: Line[] } {
+/** Takes lines into memory. */
+class Sink implements LineSink {
+	readonly #lines: Line[];
+	bytes = Buffer.alloc(0);
+	readonly start = 0;
+	/** Lines that have ended and were not sent. */
+	unsent = 0;
+
+	constructor(lines: Line[]) {
+		this.#lines = lines;
+	}
+
+	begin(maxBytes: number): boolean {
+		this.bytes = Buffer.alloc(maxBytes);
+		return true;
+	}
+
+	end(end: number): void {
+		const line = this.bytes.toString("utf8", 0, end);
+		assert.ok(line.endsWith("}\n"));
+		const { level, time, message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+		assert.ok(Math.abs(Date.now() - Date.parse(String(time))) < 60_000);
+		this.#lines.push({ level: level as Line["level"], fields, message: String(message) });
+		this.unsent++;
+	}
+
+	send(): void {
+		this.unsent = 0;
+	}
+}
+
+function setUp(t: TestContext, journals: readonly Journal[]): { log: SessionLog; lines: Line[]; sink: Sink } {
 	mock.timers.enable({ apis: ["setTimeout"] });
 	const lines: Line[] = [];
-	const note = (level: Line["level"]) => (fields: Line["fields"], message: string) => {
-		lines.push({ level, fields, message });
-	};
-	// The two calls that the session log makes, of a logger that has many more.
-	const logger = { info: note("info"), warn: note("warn") } as unknown as Logger;
-	const log = new SessionLog(
-		journals,
-		{
-			listener: (slot) => `listener ${slot}`,
-			route: (slot) => `route ${slot}`,
-			upstream: (slot) => `upstream ${slot}`,
-			address: (slot) => `address ${slot}`,
-		},
-		logger,
-	);
+	const sink = new Sink(lines);
+	const log = new SessionLog(journals, NAMES, warnings(lines), sink);
 	t.after(() => {
 		log.close();
 		mock.timers.reset();
 	});
-	return { log, lines };
+	return { log, lines, sink };
+}
+
+const NAMES = {
+	listener: { of: (slot: number) => `listener ${slot}` },
+	route: { of: (slot: number) => `route ${slot}` },
+	upstream: { of: (slot: number) => `upstream ${slot}` },
+	address: { of: (slot: number) => `address ${slot}` },
+};
+
+/** The one call that the session log makes, of a logger that has many more. */
+function warnings(lines: Line[]): Logger {
+	const warn = (fields: Line["fields"], message: string) => lines.push({ level: "warn", fields, message });
+	return { warn } as unknown as Logger;
 }
 
 /** Now, on the kernel's clock. */
@@ -84,10 +115,11 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
 
 test("a session's line says who came, where it went, when, how much, and why it ended", (t) => {
 	const journal = new Journal();
-	const { log, lines } = setUp(t, [journal]);
+	const { log, lines, sink } = setUp(t, [journal]);
 	write(journal, record());
 	log.drain();
 	assert.equal(lines.length, 1);
+	assert.equal(sink.unsent, 0);
 	const { fields, message, level } = lines[0] ?? {};
 	assert.deepEqual([message, level], ["session", "info"]);
 	const { accepted, recognized, connected, closed, ...rest } = fields ?? {};
@@ -322,4 +354,18 @@ test("what there is to say about TLS stands in the line, and nothing where there
 	assert.ok(!("tls_error" in (first ?? {})));
 	assert.deepEqual([second?.["tls"], second?.["tls_error"]], [null, "no shared cipher"]);
 	assert.ok(!("tls" in (third ?? {})) && !("tls_error" in (third ?? {})));
+});
+
+test("lines that the log's level leaves out are taken from the journals all the same", (t) => {
+	const journal = new Journal();
+	const lines: Line[] = [];
+	const log = new SessionLog([journal], NAMES, warnings(lines), undefined);
+	t.after(() => log.close());
+	while (write(journal, record()));
+	log.drain();
+	assert.equal(journal.fill, 0);
+	assert.deepEqual(
+		lines.map(({ fields }) => fields["lines"]),
+		[1],
+	);
 });

@@ -16,10 +16,11 @@ import { arenaBytes } from "../../src/reactor/memory/arena.js";
 import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reactor/plan/plan.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import type { Counters } from "../../src/reactor/records/counters.js";
-import type { Journal, SessionRecord } from "../../src/reactor/records/journal.js";
+import type { Journal } from "../../src/reactor/records/journal.js";
 import { REASONS } from "../../src/reactor/records/reasons.js";
 import type { Board } from "../../src/upstream/board.js";
 import { CONNECTION } from "../support/connection-options.js";
+import { readJournal, type SessionRecord } from "../support/read-journal.js";
 import { BentKernel } from "./bent-kernel.js";
 import { NO_LIMITS, NO_REQUESTS } from "./no-limits.js";
 import { type SharedMemory, sharedMemory } from "./shared-memory.js";
@@ -303,7 +304,7 @@ export class Harness {
 
 	records(): SessionRecord[] {
 		const records: SessionRecord[] = [];
-		this.journal.drain((record) => records.push(record));
+		readJournal(this.journal, (record) => records.push(record));
 		return records;
 	}
 

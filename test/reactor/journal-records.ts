@@ -1,5 +1,6 @@
 /** Session records for the journal: random ones, and ones that follow from a number alone (so that two threads agree). */
-import type { Journal, RequestRecord, SessionRecord } from "../../src/reactor/records/journal.js";
+import type { Journal } from "../../src/reactor/records/journal.js";
+import type { RequestRecord, SessionRecord } from "../support/read-journal.js";
 
 /** Writes a record as `account` does, and calls `tell` when the reader must be told. False when there was no room. */
 export function write(journal: Journal, record: SessionRecord, tell: () => void = () => {}): boolean {

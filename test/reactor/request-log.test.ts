@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SHARE_ALL } from "../../src/reactor/modes/http1/log.js";
-import type { RequestRecord, SessionRecord } from "../../src/reactor/records/journal.js";
+import { type RequestRecord, readJournal, type SessionRecord } from "../support/read-journal.js";
 import { Harness } from "./harness.js";
 
 const GET = "GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n";
@@ -39,7 +39,8 @@ function received(harness: Harness, fd: number): string {
 function drained(harness: Harness): { sessions: SessionRecord[]; requests: RequestRecord[] } {
 	const sessions: SessionRecord[] = [];
 	const requests: RequestRecord[] = [];
-	harness.journal.drain(
+	readJournal(
+		harness.journal,
 		(session) => sessions.push(session),
 		(request) => requests.push(request),
 	);

@@ -1,6 +1,5 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
 import { i32 } from "../../src/parts/at.js";
-import type { RequestRecord, SessionRecord } from "../../src/reactor/records/journal.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import {
 	BAD_REQUEST,
@@ -23,6 +22,7 @@ import {
 	UPSTREAM_RESET,
 } from "../../src/reactor/records/reasons.js";
 import { HAD_REQUESTS } from "../../src/reactor/table/marks.js";
+import { type RequestRecord, readJournal, type SessionRecord } from "../support/read-journal.js";
 import { checkSource } from "./admission.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { HttpClient } from "./http-client.js";
@@ -55,7 +55,7 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 		checkDecided(world, slot, client, record.reason);
 		if (isPressure(record.reason)) checkShed(world, slot, client, record.reason);
 	};
-	world.journal.drain(takeSession, (record) => checkRequest(world, record));
+	readJournal(world.journal, takeSession, (record) => checkRequest(world, record));
 	if (records !== 1) violated(`a session ended, and has ${records} records`);
 	world.sessionsEnded++;
 }

@@ -6,6 +6,7 @@ import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/pr
 import { ENDED, HAD_REQUESTS, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
 import { CONNECTING, DIAL, EXCHANGE, RELAY } from "../../src/reactor/table/states.js";
 import type { Table } from "../../src/reactor/table/table.js";
+import { readJournal } from "../support/read-journal.js";
 import { unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkClosed } from "./endings.js";
@@ -57,7 +58,7 @@ export class Onlooker implements Witness {
 		if (asks !== undefined && socket.partner === undefined && !reset && !socket.dead)
 			checkUncut(socket, asks);
 		world.closed++;
-		if (world.mutant === "lost_record" && world.closed > 1) world.journal.drain(() => {});
+		if (world.mutant === "lost_record" && world.closed > 1) readJournal(world.journal, () => {});
 		checkClosed(world, socket);
 		world.closedLink = undefined;
 		world.closedAhead = 0;

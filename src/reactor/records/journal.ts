@@ -8,7 +8,7 @@
  *     └────────┴────────▲───────────────────────▲────────┘   and never go back; the place in the
  *                    written                   read          ring is the position modulo its size
  */
-import { f64, i32, u8 } from "../../parts/at.js";
+import { i32, u8 } from "../../parts/at.js";
 
 /** 1 MiB: some 7,000 sessions, a fifth of a second at the highest rate measured. */
 const RING_WORDS = 131_072;
@@ -29,10 +29,47 @@ const LENGTH_MASK = 0xff_ffff;
 const KIND_SESSION = 0;
 const KIND_REQUEST = 1 << 24;
 
+// What the integers hold. The first ones say the same of a session and of a request; -1 is none.
+export const LISTENER = 1;
+export const ROUTE = 2;
+export const UPSTREAM = 3;
+export const ADDRESS = 4;
+/** Of a session: its reason; above 8 bits its protocol, above 16 the family of its client's address. */
+export const SESSION_KINDS = 5;
+export const SESSION_PORT = 6;
+/** The name's length, and above 8 bits that of the text about TLS. */
+export const SESSION_LENGTHS = 7;
+/**
+ * Of a request: its status, 0 when nobody answered; above 16 bits one more than the reason why it was not answered by its
+ * upstream, or not to the end; above 24 its flags.
+ */
+export const REQUEST_OUTCOME = 5;
+/** The method's length, and above 16 bits what was wrong with a head that was not understood, of HTTP_CAUSES. */
+export const REQUEST_CAUSE = 6;
+/** The host's length, and above 16 bits the path's. */
+export const REQUEST_LENGTHS = 7;
+
+/** The doubles follow the integers. */
+const DOUBLES = 4;
+// What they hold, as places in `words` behind a record's first. Times are milliseconds on the kernel's clock.
+export const ID = DOUBLES;
+/** 0, as of the next two: the session did not get that far. */
+export const SESSION_ACCEPTED = DOUBLES + 1;
+export const SESSION_RECOGNIZED = DOUBLES + 2;
+export const SESSION_CONNECTED = DOUBLES + 3;
+export const SESSION_CLOSED = DOUBLES + 4;
+export const SESSION_FROM_CLIENT = DOUBLES + 5;
+export const SESSION_TO_CLIENT = DOUBLES + 6;
+export const REQUEST_STARTED = DOUBLES + 1;
+export const REQUEST_ENDED = DOUBLES + 2;
+export const REQUEST_FROM_CLIENT = DOUBLES + 3;
+export const REQUEST_TO_CLIENT = DOUBLES + 4;
+
+const SOURCE_WORDS = DOUBLES + 7;
 /** A session's record before its name and its text about TLS: 8 integers, 7 doubles, 16 bytes of address. */
-const FIXED_WORDS = 4 + 7 + 2;
+const FIXED_WORDS = SOURCE_WORDS + 2;
 /** A request's record before its method, path and host: 8 integers, 5 doubles. */
-const REQUEST_WORDS = 4 + 5;
+const REQUEST_WORDS = DOUBLES + 5;
 
 // Flags of a request's record.
 export const REQUEST_ANSWERED_HERE = 1;
@@ -44,67 +81,23 @@ export const REQUEST_PATH_CUT = 4;
 /** Instead of a record's length: the rest of the ring is too short for the next record, go on at its start. */
 const WRAP = -1;
 
-export interface SessionRecord {
-	id: number;
-	listener: number;
-	route: number;
-	upstream: number;
-	address: number;
-	reason: number;
-	protocol: number;
-	family: number;
-	sourcePort: number;
-	source: Uint8Array;
-	name: string;
-	/** Milliseconds on the kernel's clock; 0 = the session did not get that far. */
-	acceptedMs: number;
-	recognizedMs: number;
-	connectedMs: number;
-	closedMs: number;
-	bytesFromClient: number;
-	bytesToClient: number;
-	/** What there is to say about its TLS, as `tls-facts.ts` writes it; empty: nothing. */
-	tls: string;
-}
-
-export interface RequestRecord {
-	/** Of the session. */
-	id: number;
-	listener: number;
-	route: number;
-	upstream: number;
-	address: number;
-	/** 0: nobody answered. */
-	status: number;
-	/** Why it was not answered by its upstream, or not to the end; -1: it was. */
-	reason: number;
-	/** Of HTTP_CAUSES: what was wrong with a head that was not understood. */
-	cause: number;
-	/** REQUEST_… */
-	flags: number;
-	/** Empty, as path and host are, for one whose head was not understood or not whole. */
-	method: string;
-	path: string;
-	host: string;
-	startedMs: number;
-	endedMs: number;
-	bytesFromClient: number;
-	bytesToClient: number;
-}
+/** A record that was read, by its first word. */
+export type TakeRecord = (journal: Journal, record: number) => void;
 
 export class Journal {
 	readonly buffer: SharedArrayBuffer;
 	readonly #positions: Int32Array;
-	readonly #words: Float64Array;
-	readonly #integers: Int32Array;
-	readonly #bytes: Uint8Array;
+	/** The ring three times. Read by whom `drain` calls, and written by nobody else than this class. */
+	readonly words: Float64Array;
+	readonly integers: Int32Array;
+	readonly bytes: Uint8Array;
 
 	constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer((HEADER_WORDS + RING_WORDS) * 8)) {
 		this.buffer = buffer;
 		this.#positions = new Int32Array(buffer, 0, 4);
-		this.#words = new Float64Array(buffer, HEADER_WORDS * 8);
-		this.#integers = new Int32Array(buffer, HEADER_WORDS * 8);
-		this.#bytes = new Uint8Array(buffer, HEADER_WORDS * 8);
+		this.words = new Float64Array(buffer, HEADER_WORDS * 8);
+		this.integers = new Int32Array(buffer, HEADER_WORDS * 8);
+		this.bytes = new Uint8Array(buffer, HEADER_WORDS * 8);
 	}
 
 	/** Records that found no room. */
@@ -146,13 +139,13 @@ export class Journal {
 			return -1;
 		}
 		if (wraps) {
-			this.#integers[start * 2] = WRAP;
+			this.integers[start * 2] = WRAP;
 			written = (written + RING_WORDS - start) | 0;
 			// Published together with the record, in `commit`: the reader sees both or neither.
 			this.#pending = written;
 			start = 0;
 		} else this.#pending = written;
-		this.#integers[start * 2] = length | kind;
+		this.integers[start * 2] = length | kind;
 		this.#pending = (this.#pending + length) | 0;
 		return start;
 	}
@@ -161,34 +154,34 @@ export class Journal {
 
 	/** Integers 1 to 7 of a record (0 is its length). */
 	integer(record: number, index: number, value: number): void {
-		this.#integers[record * 2 + index] = value;
+		this.integers[record * 2 + index] = value;
 	}
 
 	/** Doubles 0 to 6 of a record. */
 	double(record: number, index: number, value: number): void {
-		this.#words[record + 4 + index] = value;
+		this.words[record + DOUBLES + index] = value;
 	}
 
 	source(record: number, from: Uint8Array, offset: number): void {
-		const start = (record + 11) * 8;
-		for (let i = 0; i < 16; i++) this.#bytes[start + i] = u8(from, offset + i);
+		const start = sourceOf(record);
+		for (let i = 0; i < 16; i++) this.bytes[start + i] = u8(from, offset + i);
 	}
 
 	name(record: number, from: Uint8Array, offset: number, length: number): void {
-		const start = (record + FIXED_WORDS) * 8;
-		for (let i = 0; i < length; i++) this.#bytes[start + i] = u8(from, offset + i);
+		const start = sessionTextOf(record);
+		for (let i = 0; i < length; i++) this.bytes[start + i] = u8(from, offset + i);
 	}
 
 	/** The text about TLS, behind a name of `nameLength` bytes. */
 	tlsText(record: number, nameLength: number, text: string): void {
-		const start = (record + FIXED_WORDS) * 8 + nameLength;
-		for (let i = 0; i < text.length; i++) this.#bytes[start + i] = text.charCodeAt(i);
+		const start = sessionTextOf(record) + nameLength;
+		for (let i = 0; i < text.length; i++) this.bytes[start + i] = text.charCodeAt(i);
 	}
 
 	/** Part of a request's text, from its byte `position` on. */
 	requestText(record: number, position: number, from: Uint8Array, offset: number, length: number): void {
-		const start = (record + REQUEST_WORDS) * 8 + position;
-		for (let i = 0; i < length; i++) this.#bytes[start + i] = u8(from, offset + i);
+		const start = requestTextOf(record) + position;
+		for (let i = 0; i < length; i++) this.bytes[start + i] = u8(from, offset + i);
 	}
 
 	/** Publishes the record. True when the reader must be told, because it sleeps or is about to fall behind. */
@@ -205,87 +198,44 @@ export class Journal {
 		return this.fill === 0;
 	}
 
-	/** Calls `takeSession` or `takeRequest` for each record, oldest first. The record and its `source` are the caller's. */
-	drain(
-		takeSession: (record: SessionRecord) => void,
-		takeRequest: (record: RequestRecord) => void = () => {},
-	): void {
+	/**
+	 * Calls `takeSession` or `takeRequest` with the first word of each record, oldest first. The record is there until the
+	 * call returns; then its room is the writer's again.
+	 */
+	drain(takeSession: TakeRecord, takeRequest: TakeRecord): void {
 		const written = Atomics.load(this.#positions, WRITTEN);
 		let read = Atomics.load(this.#positions, READ);
 		while (read !== written) {
 			const start = read & MASK;
-			const first = i32(this.#integers, start * 2);
+			const first = i32(this.integers, start * 2);
 			if (first === WRAP) {
 				read = (read + RING_WORDS - start) | 0;
 				continue;
 			}
-			if ((first & KIND_REQUEST) === 0) takeSession(this.#decode(start));
-			else takeRequest(this.#decodeRequest(start));
+			if ((first & KIND_REQUEST) === 0) takeSession(this, start);
+			else takeRequest(this, start);
 			read = (read + (first & LENGTH_MASK)) | 0;
 			Atomics.store(this.#positions, READ, read);
 		}
 	}
-
-	#decode(start: number): SessionRecord {
-		const integer = (index: number) => i32(this.#integers, start * 2 + index);
-		const double = (index: number) => f64(this.#words, start + 4 + index);
-		const kinds = integer(5);
-		const nameStart = (start + FIXED_WORDS) * 8;
-		const nameLength = integer(7) & 0xff;
-		const sourceStart = (start + 11) * 8;
-		return {
-			listener: integer(1),
-			route: integer(2),
-			upstream: integer(3),
-			address: integer(4),
-			reason: kinds & 0xff,
-			protocol: (kinds >> 8) & 0xff,
-			family: (kinds >> 16) & 0xff,
-			sourcePort: integer(6),
-			id: double(0),
-			acceptedMs: double(1),
-			recognizedMs: double(2),
-			connectedMs: double(3),
-			closedMs: double(4),
-			bytesFromClient: double(5),
-			bytesToClient: double(6),
-			source: this.#bytes.slice(sourceStart, sourceStart + 16),
-			name: latin1(this.#bytes, nameStart, nameLength),
-			tls: latin1(this.#bytes, nameStart + nameLength, integer(7) >>> 8),
-		};
-	}
-
-	#decodeRequest(start: number): RequestRecord {
-		const integer = (index: number) => i32(this.#integers, start * 2 + index);
-		const double = (index: number) => f64(this.#words, start + 4 + index);
-		const outcome = integer(5);
-		const methodStart = (start + REQUEST_WORDS) * 8;
-		const pathStart = methodStart + (integer(6) & 0xffff);
-		const hostStart = pathStart + (integer(7) >>> 16);
-		return {
-			listener: integer(1),
-			route: integer(2),
-			upstream: integer(3),
-			address: integer(4),
-			status: outcome & 0xffff,
-			reason: ((outcome >> 16) & 0xff) - 1,
-			cause: integer(6) >>> 16,
-			flags: outcome >>> 24,
-			method: latin1(this.#bytes, methodStart, pathStart - methodStart),
-			path: latin1(this.#bytes, pathStart, hostStart - pathStart),
-			host: latin1(this.#bytes, hostStart, integer(7) & 0xffff),
-			id: double(0),
-			startedMs: double(1),
-			endedMs: double(2),
-			bytesFromClient: double(3),
-			bytesToClient: double(4),
-		};
-	}
 }
 
-/** Names, methods and paths are ASCII by the time they are recognised. */
-function latin1(bytes: Uint8Array, start: number, length: number): string {
-	let text = "";
-	for (let i = 0; i < length; i++) text += String.fromCharCode(u8(bytes, start + i));
-	return text;
+/** What `integers` holds of a record. */
+export function integerOf(journal: Journal, record: number, index: number): number {
+	return i32(journal.integers, record * 2 + index);
+}
+
+/** Where in `bytes` the 16 of a session's client's address begin. */
+export function sourceOf(record: number): number {
+	return (record + SOURCE_WORDS) * 8;
+}
+
+/** Where in `bytes` a session's name begins; its text about TLS follows. */
+export function sessionTextOf(record: number): number {
+	return (record + FIXED_WORDS) * 8;
+}
+
+/** Where in `bytes` a request's method begins; its path and its host follow. */
+export function requestTextOf(record: number): number {
+	return (record + REQUEST_WORDS) * 8;
 }
