@@ -6,10 +6,12 @@
  * descriptors and `memory`, named by offset, so that no call allocates. All descriptors
  * are non-blocking.
  */
-export interface Kernel {
+export interface Kernel extends KernelControl, KernelBytes {}
+
+/** Time, memory, and how descriptors come into being, are set up and go. */
+export interface KernelControl {
 	/** The reactor's arena: scratch space and chunks. Offsets below point into it. */
 	readonly memory: Uint8Array;
-	readonly readiness: Readiness;
 
 	/** Milliseconds on a clock that never goes back, the same in all threads. */
 	now(): number;
@@ -25,6 +27,22 @@ export interface Kernel {
 	/** The local `sockaddr` of a connection, written at `addressOffset`. Returns its length. */
 	localAddress(fd: number, addressOffset: number): number;
 	setOption(fd: number, level: number, option: number, value: number): number;
+	/** Gives the descriptor back; what is queued is still delivered. */
+	close(fd: number): number;
+
+	/** Opens a pipe: its reading end is returned, the writing end is `pipeWriteEnd`. */
+	openPipe(): number;
+	/** The writing end of the pipe that `openPipe` made last. */
+	readonly pipeWriteEnd: number;
+
+	/** Empties the wake-up descriptor (an eventfd). */
+	clearWake(fd: number): void;
+}
+
+/** News of descriptors, and the bytes of connections. The reactor has these by way of its engine (`reactor/wire/engine.ts`) only. */
+export interface KernelBytes {
+	readonly readiness: Readiness;
+
 	/** Takes the pending error of a socket: 0 or a positive errno. */
 	takeError(fd: number): number;
 
@@ -50,20 +68,10 @@ export interface Kernel {
 	socketMemory(fd: number): number;
 	/** Ends our direction of the connection. */
 	shutdownWrite(fd: number): number;
-	/** Gives the descriptor back; what is queued is still delivered. */
-	close(fd: number): number;
 	/** Gives the descriptor back with a reset; what is queued is dropped, and its memory freed at once. */
 	reset(fd: number): number;
-
-	/** Opens a pipe: its reading end is returned, the writing end is `pipeWriteEnd`. */
-	openPipe(): number;
-	/** The writing end of the pipe that `openPipe` made last. */
-	readonly pipeWriteEnd: number;
 	/** Moves bytes between a socket and a pipe inside the kernel. */
 	splice(from: number, to: number, length: number): number;
-
-	/** Empties the wake-up descriptor (an eventfd). */
-	clearWake(fd: number): void;
 }
 
 /**

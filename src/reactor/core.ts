@@ -2,7 +2,7 @@
  * All state of one reactor, put together. Nothing is decided here: each folder declares the slice of it that it needs
  * (`context.ts`), and this class satisfies all of them. Only the loop and what carries out commands import it.
  */
-import type { Kernel } from "../kernel/kernel.js";
+import type { KernelControl } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { assert } from "../parts/assert.js";
 import { i32, u16 } from "../parts/at.js";
@@ -45,6 +45,7 @@ import type { Next } from "./table/next.js";
 import type { Table } from "./table/table.js";
 import { Tag } from "./table/tag.js";
 import { TurnQueue } from "./table/turn-queue.js";
+import type { Engine, OpenEngine } from "./wire/engine.js";
 import type { Secures } from "./wire/secures.js";
 
 /** Sum of a listener's or the gateway's figures that may be without limit. */
@@ -53,7 +54,8 @@ const UNLIMITED = Number.POSITIVE_INFINITY;
 const NO_BYTES = new Uint8Array(0);
 
 export class Core implements RoadContext {
-	readonly kernel: Kernel;
+	readonly kernel: KernelControl;
+	readonly engine: Engine;
 	readonly index: number;
 	readonly reactors: number;
 
@@ -129,10 +131,11 @@ export class Core implements RoadContext {
 	#lastListener: ReactorListener | undefined;
 
 	constructor(
-		kernel: Kernel,
+		kernel: KernelControl,
 		options: ReactorOptions,
 		notify: (notice: Notice) => void,
 		openTls: (memory: Uint8Array) => TlsLibrary,
+		openEngine: OpenEngine,
 	) {
 		this.kernel = kernel;
 		this.index = options.index;
@@ -147,6 +150,7 @@ export class Core implements RoadContext {
 		this.secures = secures;
 		this.links = links;
 		this.exchanges = exchanges;
+		this.engine = openEngine(table);
 		this.wheel = new Wheel(table, this.nowMs);
 		this.queue = new TurnQueue(table);
 

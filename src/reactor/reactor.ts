@@ -1,6 +1,6 @@
 /** One event loop: waits for news, hands each to the step its connection is at, then sees to deadlines. */
 import { EPOLLIN } from "../kernel/constants.js";
-import type { Kernel } from "../kernel/kernel.js";
+import type { Kernel, Readiness } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { i32 } from "../parts/at.js";
 import { accept } from "./admission/accept.js";
@@ -10,6 +10,8 @@ import { Core } from "./core.js";
 import type { Command, Notice, ReactorOptions } from "./plan/plan.js";
 import { scalarIndex } from "./records/counters.js";
 import { hadTurn, heard, timedOut } from "./road.js";
+import type { OpenEngine } from "./wire/engine.js";
+import { EpollEngine } from "./wire/epoll-engine.js";
 import { newsOf } from "./wire/transport.js";
 
 function noTls(): never {
@@ -31,6 +33,7 @@ const WAKE_SLOT = -1;
 export class Reactor {
 	readonly core: Core;
 	readonly #kernel: Kernel;
+	readonly #readiness: Readiness;
 	readonly #wakeFd: number;
 	readonly #measuresCpu: boolean;
 	readonly #eventsPerTurn: number;
@@ -40,21 +43,26 @@ export class Reactor {
 	readonly #commands: Commands;
 	#stopped = false;
 
-	/** `takeCommand` gives the next of what the main thread has sent; `openTls` is asked when TLS is needed. */
+	/**
+	 * `takeCommand` gives the next of what the main thread has sent; `openTls` is asked when TLS is needed; `openEngine` makes what
+	 * moves the bytes of its rows.
+	 */
 	constructor(
 		kernel: Kernel,
 		options: ReactorOptions,
 		notify: (notice: Notice) => void,
 		takeCommand: () => Command | undefined,
 		openTls: (memory: Uint8Array) => TlsLibrary = noTls,
+		openEngine: OpenEngine = (rows) => new EpollEngine(kernel, rows),
 	) {
-		this.core = new Core(kernel, options, notify, openTls);
+		this.core = new Core(kernel, options, notify, openTls, openEngine);
 		this.#kernel = kernel;
+		this.#readiness = this.core.engine.readiness;
 		this.#wakeFd = options.wakeFd;
 		this.#measuresCpu = options.turnClock === "cpu";
 		this.#eventsPerTurn = options.eventsPerTurn ?? EVENTS_PER_TURN;
 		this.#commands = new Commands(this.core, takeCommand);
-		const watched = kernel.readiness.add(options.wakeFd, EPOLLIN, WAKE_SLOT, 0);
+		const watched = this.#readiness.add(options.wakeFd, EPOLLIN, WAKE_SLOT, 0);
 		if (watched < 0) throw new Error(`cannot watch for commands: errno ${-watched}`);
 	}
 
@@ -94,7 +102,7 @@ export class Reactor {
 
 	#wait(): void {
 		const { core } = this;
-		const count = this.#kernel.readiness.wait(this.#patienceMs());
+		const count = this.#readiness.wait(this.#patienceMs());
 		if (count < 0) throw new Error(`waiting for events failed with errno ${-count}`);
 		this.#events = count;
 		this.#nextEvent = 0;
@@ -134,7 +142,7 @@ export class Reactor {
 
 	#dispatch(event: number): void {
 		const { core } = this;
-		const { readiness } = this.#kernel;
+		const readiness = this.#readiness;
 		const slot = readiness.slotOf(event);
 		if (slot < 0) {
 			this.#dispatchSpecial(slot);

@@ -34,7 +34,7 @@ export function watchListener(core: AdmissionContext, listener: ReactorListener)
 
 /** It is no listener of the plan any more; connections that it accepted still find their routes. */
 export function retire(core: AdmissionContext, listener: ReactorListener): void {
-	core.kernel.readiness.remove(listener.plan.fd);
+	core.engine.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
 	core.retired.set(listener.plan.slot, listener);
 	core.listenersChanged();
@@ -43,7 +43,7 @@ export function retire(core: AdmissionContext, listener: ReactorListener): void 
 /** It is watched again after so long. */
 export function pause(core: AdmissionContext, listener: ReactorListener, forMs: number): void {
 	// Modified, not removed: watching it again must not need memory that may be short then too.
-	core.kernel.readiness.modify(listener.plan.fd, 0, listenerEventSlot(listener.plan.slot), 0);
+	core.engine.readiness.modify(listener.plan.fd, 0, listenerEventSlot(listener.plan.slot), 0);
 	listener.paused = true;
 	core.places.resumeBy(core.nowMs + forMs);
 }
@@ -61,7 +61,7 @@ export function resumeListeners(core: AdmissionContext): void {
 }
 
 function watch(core: AdmissionContext, listener: ReactorListener): number {
-	const { readiness } = core.kernel;
+	const { readiness } = core.engine;
 	const slot = listenerEventSlot(listener.plan.slot);
 	const known = readiness.modify(listener.plan.fd, EPOLLIN, slot, 0);
 	return known < 0 ? readiness.add(listener.plan.fd, EPOLLIN, slot, 0) : known;

@@ -184,11 +184,11 @@ function* findHolders(core: AdmissionContext): Pieces {
 
 /** What the kernel's sockets, our chunks and our pipes hold for a session. */
 function memoryOf(core: AdmissionContext, client: number): number {
-	const { table, kernel } = core;
+	const { table, engine } = core;
 	let bytes = 0;
 	for (const slot of [client, i32(table.peer, client)]) {
 		if (slot === NONE) continue;
-		bytes += Math.max(0, kernel.socketMemory(i32(table.fd, slot))) + i32(table.pipeBytes, slot);
+		bytes += Math.max(0, engine.socketMemory(slot)) + i32(table.pipeBytes, slot);
 		if (i32(table.chunk, slot) !== NONE) bytes += core.chunks.bytes;
 		if (core.inboxes.has(slot)) bytes += core.chunks.bytes;
 	}
@@ -204,14 +204,14 @@ export function holdsMemory({ room, table }: AdmissionContext, client: number): 
 
 /** Adds up what the kernel holds for all sockets of this reactor. */
 export function* measureSockets(core: AdmissionContext): Pieces {
-	const { table, kernel } = core;
+	const { table, engine } = core;
 	let bytes = 0;
 	let asked = 0;
 	// Upstream connections that nobody has borrowed are among them.
 	for (let slot = 0; slot < 2 * table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (u8(table.state, slot) === FREE) continue;
-		bytes += Math.max(0, kernel.socketMemory(i32(table.fd, slot)));
+		bytes += Math.max(0, engine.socketMemory(slot));
 		if (++asked % (2 * SESSIONS_PER_PIECE) === 0) yield;
 	}
 	core.counters.set(SOCKET_BYTES, bytes);

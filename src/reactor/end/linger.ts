@@ -6,7 +6,7 @@
  *
  * Closing at once would answer the client's next byte with a reset, and a reset destroys the answer before it is read.
  */
-import { EAGAIN, ECONNRESET, EINTR, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/constants.js";
+import { EAGAIN, ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
 import { i32, u8 } from "../../parts/at.js";
 import { SCRATCH_BYTES } from "../memory/arena.js";
@@ -70,7 +70,7 @@ export function lingerThenEnd(core: EndContext, session: number, reason: number)
 function linger(core: EndContext, session: number, reason: number, hasMore: boolean): Next {
 	if (!leave(core, session)) return flushThenEnd(core, session, reason);
 	wasTold(core, session, reason);
-	if (core.kernel.shutdownWrite(i32(core.table.fd, session)) < 0) return end(reason);
+	if (core.engine.shutdownWrite(session) < 0) return end(reason);
 	core.wheel.arm(session, core.nowMs + LINGER_MS);
 	if (hasMore) core.queue.add(session);
 	return STAY;
@@ -126,8 +126,7 @@ export function lingering(core: EndContext, session: number): Next {
  * reset (RFC 9112, 9.6).
  */
 export function lingerTimedOut(core: EndContext, session: number): Next {
-	const isTaking =
-		core.kernel.undelivered(i32(core.table.fd, session)) > 0 && lifetimeDeadline(core, session) > core.nowMs;
+	const isTaking = core.engine.undelivered(session) > 0 && lifetimeDeadline(core, session) > core.nowMs;
 	if (!isTaking) return end(u8(core.table.reason, session));
 	lookAtBoth(core, session);
 	if (stallDeadline(core, session) <= core.nowMs) return end(STALL_TIMEOUT);
@@ -141,11 +140,10 @@ const ENDED = 2;
 
 /** Throws away what has come: all of it, a turn's share, or up to the client's end. */
 function emptySocket(core: EndContext, session: number): number {
-	const fd = i32(core.table.fd, session);
 	for (let read = 0; read < READS_PER_TURN; read++) {
-		const count = core.kernel.discard(fd, SCRATCH_BYTES);
+		const count = core.engine.discard(session, SCRATCH_BYTES);
 		if (count === -EAGAIN) return EMPTY;
-		if (count <= 0 && count !== -EINTR) return ENDED;
+		if (count <= 0) return ENDED;
 	}
 	return MORE;
 }

@@ -65,7 +65,7 @@ export function lend(core: LinksContext, address: number, isRepeatable: boolean)
 			retire(core, link, RECYCLED_IDLE);
 			continue;
 		}
-		if (isRepeatable && !core.kernel.readiness.mayHaveMore) {
+		if (isRepeatable && !core.engine.readiness.mayHaveMore) {
 			core.links.lentWait[link - core.table.sessions] = core.wait;
 			return link;
 		}

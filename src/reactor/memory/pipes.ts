@@ -2,7 +2,7 @@
  * Pipes for splicing, lent to a direction while bytes of it lie in one, and taken back as soon as it is
  * empty. A pipe is two descriptors, so an idle session must not hold one.
  */
-import type { Kernel } from "../../kernel/kernel.js";
+import type { KernelControl } from "../../kernel/kernel.js";
 import { assert } from "../../parts/assert.js";
 import { i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
@@ -16,7 +16,7 @@ export function pipeEndsBytes(max: number): number {
 }
 
 export class Pipes {
-	readonly #kernel: Kernel;
+	readonly #kernel: KernelControl;
 	readonly #opened: (fd: number, pipe: number) => void;
 	/** In shared memory, so that the ledger can be held against the kernel's table. NONE: no pipe. */
 	readonly #readEnds: Int32Array;
@@ -37,7 +37,7 @@ export class Pipes {
 	 * `opened` is told of each descriptor.
 	 */
 	constructor(
-		kernel: Kernel,
+		kernel: KernelControl,
 		max: number,
 		ends = new SharedArrayBuffer(pipeEndsBytes(max)),
 		opened: (fd: number, pipe: number) => void = () => {},

@@ -163,9 +163,9 @@ function connectingTo(
 
 /** News of an upstream connection that is being made. */
 export function connecting(core: RoutingContext, link: number, events: number): Next {
-	const { table, kernel } = core;
+	const { table, engine } = core;
 	if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
-		const error = kernel.takeError(i32(table.fd, link));
+		const error = engine.takeError(link);
 		// A Unix peer that has answered and gone already hangs up without an error: that connect was good.
 		if (error !== 0 || (events & EPOLLOUT) === 0)
 			return to(REDIAL, error === ETIMEDOUT ? CONNECT_TIMEOUT : CONNECT_REFUSED);

@@ -13,6 +13,7 @@ import type { RoutingContext } from "../routing/context.js";
 import { end, type Next, STAY } from "../table/next.js";
 import { sendFirst } from "../wire/outbox.js";
 import { WANTED } from "../wire/secures.js";
+import { receive } from "../wire/transport.js";
 
 /** TLS or requests stand behind it, and are read before anybody is dialled: it is kept for whoever has to be told. */
 export function takeProxyHeader(core: RoutingContext, client: number): void {
@@ -35,7 +36,7 @@ function readHeader(core: RoutingContext, client: number, isKept: boolean): numb
 	if (length === 0) return 0;
 	table.proxyHeaderBytes[client] = 0;
 	// It was peeked whole before, so it is there whole now, unless the connection was reset.
-	const count = kernel.receive(i32(table.fd, client), IN_AT, length);
+	const count = receive(core, client, IN_AT, length);
 	if (count !== length) return count < 0 ? count : -ECONNRESET;
 	if (isKept) core.proxyHeaders.set(client, kernel.memory.slice(IN_AT, IN_AT + length));
 	return length;

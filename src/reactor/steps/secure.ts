@@ -84,6 +84,7 @@ export function secureUpstream(core: RoutingContext, session: number): Next {
 /** STAY: the library's session is open. */
 function open(core: RoutingContext, slot: number, contextOf: () => TlsContext | undefined): Next {
 	const { table, tls, secures, counters } = core;
+	assert(core.engine.sharesDescriptors, "the library may use the descriptor beside the engine");
 	let context: TlsContext | undefined;
 	try {
 		context = contextOf();

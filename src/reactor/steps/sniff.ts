@@ -2,7 +2,7 @@
  * What is this connection? Bytes are peeked, never taken, so an unfinished hello costs a row and nothing else, and whoever is
  * dialled finds every byte still there.
  */
-import { EAGAIN, ENOBUFS, SO_RCVLOWAT, SOL_SOCKET } from "../../kernel/constants.js";
+import { EAGAIN, ENOBUFS } from "../../kernel/constants.js";
 import { copyUnmapped } from "../../kernel/sockaddr.js";
 import { f64, i32, u8, u16 } from "../../parts/at.js";
 import {
@@ -285,7 +285,7 @@ function waitForMore(
 	count: number,
 	needed: number,
 ): Next {
-	const { kernel, table } = core;
+	const { engine, table } = core;
 	if (isSecured(core, session)) {
 		const now = gatherHead(core, session, count, f64(table.acceptedMs, session));
 		if (now < 0) return now === -ENOBUFS ? end(MEMORY_PRESSURE) : failed(core, session, -now);
@@ -308,7 +308,7 @@ function waitForMore(
 	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it. Urgent data
 	// counts towards the mark but hides what lies behind it from a peek: raising the mark would wake us for ever.
 	if ((flags & (URGENT | SECURED)) === 0 && (needed > count + 1 || (flags & LOW_WATER) !== 0)) {
-		kernel.setOption(i32(table.fd, session), SOL_SOCKET, SO_RCVLOWAT, Math.max(1, needed));
+		engine.awaitBytes(session, Math.max(1, needed));
 		table.flags[session] = flags | LOW_WATER;
 	}
 	return STAY;

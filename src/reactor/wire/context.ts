@@ -2,9 +2,12 @@
 import type { TlsLibrary } from "../../kernel/openssl/tls.js";
 import type { MemoryContext } from "../memory/context.js";
 import type { Certificates } from "../plan/certificates.js";
+import type { Engine } from "./engine.js";
 import type { Secures } from "./secures.js";
 
 export interface WireContext extends MemoryContext {
+	/** What moves their bytes, and tells their news. */
+	readonly engine: Engine;
 	/** What is known of connections that speak TLS with us. */
 	readonly secures: Secures;
 	readonly certificates: Certificates;

@@ -13,7 +13,7 @@ import { goodbye } from "./transport.js";
 
 /** Gives back all that a connection holds, and closes it; with a reset, what the kernel holds for it is dropped, too. */
 export function hangUp(core: WireContext, slot: number, reset: boolean): void {
-	const { table, kernel } = core;
+	const { table, engine } = core;
 	assert(u8(table.state, slot) !== FREE, "a connection is closed once");
 	core.wheel.cancel(slot);
 	core.queue.remove(slot);
@@ -27,12 +27,11 @@ export function hangUp(core: WireContext, slot: number, reset: boolean): void {
 		core.budget.buffered(-i32(table.pipeBytes, slot));
 		core.pipes.discard(pipe);
 	}
-	const fd = i32(table.fd, slot);
 	// What the peer has not been told by now, it is told as well as the socket's room allows.
 	if (!reset && (i32(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);
 	endTransport(core, slot);
-	if (reset) kernel.reset(fd);
-	else kernel.close(fd);
+	if (reset) engine.reset(slot);
+	else engine.close(slot);
 }
 
 /** Gives the library's session and what was read ahead back; the descriptor stays. */

@@ -68,8 +68,8 @@ export function lookAtBoth(core: WireContext, client: number): number {
  * and until that buffer is full a peer that is gone takes everything. True while bytes wait.
  */
 function look(core: WireContext, slot: number): boolean {
-	const { table, kernel } = core;
-	const undelivered = kernel.undelivered(i32(table.fd, slot));
+	const { table, engine } = core;
+	const undelivered = engine.undelivered(slot);
 	if (undelivered < 0) return false;
 	const isBlocked = f64(table.blockedAtMs, slot) !== 0;
 	const acknowledged = acknowledgedOf(core, slot, undelivered);
@@ -86,7 +86,7 @@ function look(core: WireContext, slot: number): boolean {
 }
 
 export function acknowledgedBy(core: WireContext, slot: number): number {
-	return acknowledgedOf(core, slot, core.kernel.undelivered(i32(core.table.fd, slot)));
+	return acknowledgedOf(core, slot, core.engine.undelivered(slot));
 }
 
 function acknowledgedOf(core: WireContext, slot: number, undelivered: number): number {

@@ -4,7 +4,7 @@
  *
  * Results of sending: how much the kernel took, or a negative errno.
  */
-import { EAGAIN, EINTR } from "../../kernel/constants.js";
+import { EAGAIN } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
 import { f64, i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
@@ -103,13 +103,13 @@ export function keep(core: WireContext, to: number, offset: number, length: numb
 
 /** Moves what is in a pipe on to the peer; a pipe that is not empty afterwards stays with it. */
 export function drainPipe(core: WireContext, to: number, pipe: number, bytes: number): number {
-	const { table, kernel, pipes } = core;
+	const { table, engine, pipes } = core;
 	let left = bytes;
 	while (left > 0) {
-		const count = kernel.splice(pipes.readEnd(pipe), i32(table.fd, to), left);
+		const count = engine.drainPipe(to, pipes.readEnd(pipe), left);
 		if (count >= 0) left -= count;
 		else if (count === -EAGAIN) break;
-		else if (count !== -EINTR) {
+		else {
 			// What went before the error did go.
 			if (bytes > left) spliced(core, to, bytes - left);
 			pipes.discard(pipe);

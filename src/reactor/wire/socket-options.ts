@@ -17,23 +17,23 @@ import {
 	TCP_NOTSENT_LOWAT,
 	TCP_USER_TIMEOUT,
 } from "../../kernel/constants.js";
-import type { Kernel } from "../../kernel/kernel.js";
+import type { KernelControl } from "../../kernel/kernel.js";
 import { i32 } from "../../parts/at.js";
-import type { MemoryContext } from "../memory/context.js";
 import type { Policy } from "../plan/plan.js";
 import { LOW_WATER } from "../table/marks.js";
+import type { WireContext } from "./context.js";
 
 /** The next byte is news again, however much a hello was waited for. A negative errno when the kernel refuses. */
-export function lowerWater(core: MemoryContext, client: number): number {
-	const { table, kernel } = core;
+export function lowerWater(core: WireContext, client: number): number {
+	const { table, engine } = core;
 	const flags = i32(table.flags, client);
 	if ((flags & LOW_WATER) === 0) return 0;
 	table.flags[client] = flags & ~LOW_WATER;
-	return kernel.setOption(i32(table.fd, client), SOL_SOCKET, SO_RCVLOWAT, 1);
+	return engine.awaitBytes(client, 1);
 }
 
 /** Before it connects: what decides how it connects, and what its first bytes need. */
-export function setFirstOptions(kernel: Kernel, fd: number, policy: Policy): void {
+export function setFirstOptions(kernel: KernelControl, fd: number, policy: Policy): void {
 	kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (policy.sendBufferBytes > 0) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, policy.sendBufferBytes);
 	if (policy.receiveBufferBytes > 0) kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, policy.receiveBufferBytes);
@@ -43,7 +43,7 @@ export function setFirstOptions(kernel: Kernel, fd: number, policy: Policy): voi
  * For a session that lasts: dead peers are found, and what the kernel holds is bounded. A Unix socket refuses
  * most of it, and needs none: its peer cannot vanish unseen.
  */
-export function setLastingOptions(kernel: Kernel, fd: number, policy: Policy): void {
+export function setLastingOptions(kernel: KernelControl, fd: number, policy: Policy): void {
 	kernel.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, policy.keepaliveIdleSeconds);
 	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, policy.keepaliveIntervalSeconds);
@@ -60,7 +60,7 @@ const WINDOW_BYTES = 128 * 1024;
  * can keep the receive buffer full, and the window shut, so that the rest of their head could never come. The kernel
  * grows the buffer of a socket that waits for more than it has; where a size was configured, it is told to.
  */
-export function widenWindow(core: MemoryContext, slot: number): void {
+export function widenWindow(core: WireContext, slot: number): void {
 	const { kernel, table } = core;
 	const fd = i32(table.fd, slot);
 	if (core.policyOf(table.sessionOf(slot)).receiveBufferBytes > 0) {

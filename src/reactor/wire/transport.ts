@@ -1,5 +1,5 @@
 /**
- * How bytes come and go on a connection: plain, from and to the kernel; or through TLS, by a session of the library
+ * How bytes come and go on a connection: plain, from and to the engine; or through TLS, by a session of the library
  * over the same descriptor. Whoever sniffs, relays or exchanges sees no difference:
  *
  *     peek      shows what has come, and leaves it there
@@ -8,13 +8,13 @@
  *     receive   takes it
  *     putBack   what was taken has no use yet
  *     discard   takes what a peek showed
- *     transmit  sends what the kernel takes at once
+ *     transmit  sends what is taken at once
  *     goodbye   nothing more follows
  *
  * Results are the kernel's: a count, 0 at the end of the stream, a negative errno. An end that nobody said by TLS
  * is none: ECONNABORTED, for whoever is on the path can forge it. EPROTO: TLS failed, `tlsFailures` says why.
  */
-import { EINTR, ENOBUFS, EPOLLIN, EPOLLOUT } from "../../kernel/constants.js";
+import { ENOBUFS, EPOLLIN, EPOLLOUT } from "../../kernel/constants.js";
 import { f64, i32, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { SCRAP_AT, SCRAP_BYTES } from "../memory/arena.js";
@@ -44,9 +44,7 @@ export function peek(core: WireContext, slot: number, offset: number, length: nu
 	if (ahead === length) return ahead;
 	const failure = (flags & ENDING) === 0 ? 0 : i32(core.inboxes.failure, slot);
 	if (failure !== 0) return ahead === 0 ? failure : ahead;
-	const fd = i32(core.table.fd, slot);
-	let count = core.kernel.peek(fd, offset + ahead, length - ahead);
-	while (count === -EINTR) count = core.kernel.peek(fd, offset + ahead, length - ahead);
+	const count = core.engine.peek(slot, offset + ahead, length - ahead);
 	return ahead === 0 ? count : behind(core, slot, ahead, count);
 }
 
@@ -57,9 +55,7 @@ export function receive(core: WireContext, slot: number, offset: number, length:
 	if (ahead === length) return ahead;
 	const failure = (flags & ENDING) === 0 ? 0 : i32(core.inboxes.failure, slot);
 	if (failure !== 0) return ahead === 0 ? failure : ahead;
-	const fd = i32(core.table.fd, slot);
-	let count = core.kernel.receive(fd, offset + ahead, length - ahead);
-	while (count === -EINTR) count = core.kernel.receive(fd, offset + ahead, length - ahead);
+	const count = core.engine.receive(slot, offset + ahead, length - ahead);
 	return ahead === 0 ? count : behind(core, slot, ahead, count);
 }
 
@@ -67,28 +63,27 @@ export function receive(core: WireContext, slot: number, offset: number, length:
 export function takeError(core: WireContext, slot: number): number {
 	const isNoted = (i32(core.table.flags, slot) & ENDING) !== 0;
 	const failure = isNoted ? i32(core.inboxes.failure, slot) : 0;
-	return failure === 0 ? core.kernel.takeError(i32(core.table.fd, slot)) : -failure;
+	return failure === 0 ? core.engine.takeError(slot) : -failure;
 }
 
 /** Takes bytes that were peeked. */
 export function discard(core: WireContext, slot: number, length: number): void {
 	const flags = i32(core.table.flags, slot);
-	const fd = i32(core.table.fd, slot);
 	let left = length;
 	if ((flags & AHEAD) !== 0) left -= dropAhead(core, slot, left);
 	while (left > 0) {
 		const count =
 			(flags & SECURED) !== 0
 				? receiveSecured(core, slot, SCRAP_AT, Math.min(left, SCRAP_BYTES), true)
-				: core.kernel.discard(fd, left);
-		if (count > 0) left -= count;
-		else if (count !== -EINTR) return; // it was reset meanwhile, which the next read tells
+				: core.engine.discard(slot, left);
+		if (count <= 0) return; // it was reset meanwhile, which the next read tells
+		left -= count;
 	}
 }
 
 /**
- * Sends what the kernel takes at once: up to `length` bytes. `more`: a further send, a shutdown or a close follows in this turn;
- * until then the kernel may hold them.
+ * Sends what is taken at once: up to `length` bytes. `more`: a further send, a shutdown or a close follows in this turn; until
+ * then they may be held.
  */
 export function transmit(
 	core: WireContext,
@@ -98,10 +93,7 @@ export function transmit(
 	more = false,
 ): number {
 	if (isSecured(core, slot)) return sendSecured(core, slot, offset, length);
-	const fd = i32(core.table.fd, slot);
-	let count = core.kernel.send(fd, offset, length, more);
-	while (count === -EINTR) count = core.kernel.send(fd, offset, length, more);
-	return count;
+	return core.engine.send(slot, offset, length, more);
 }
 
 /**
@@ -135,12 +127,12 @@ export function gather(core: WireContext, slot: number, seen: number, sinceMs: n
 	return fillInbox(core, slot);
 }
 
-/** Says that nothing more follows. False: there is no room for that yet, and it is to be asked again. */
+/** Says that nothing more follows. False: there is no room for that yet, or bytes are in front of it; then it is to be asked again. */
 export function goodbye(core: WireContext, slot: number): boolean {
-	return !isSecured(core, slot) || goodbyeSecured(core, slot);
+	return isSecured(core, slot) ? goodbyeSecured(core, slot) : core.engine.isFlushed(slot);
 }
 
-/** Bytes that have gone to the kernel, as they travel: what its acknowledgements count. */
+/** Bytes that were taken for sending, as they travel: what acknowledgements count. */
 export function sentBytes(core: WireContext, slot: number): number {
 	if (isSecured(core, slot)) return core.tls.written(f64(core.secures.session, slot));
 	return f64(core.table.sent, slot);

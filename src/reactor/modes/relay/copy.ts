@@ -67,7 +67,7 @@ function noteRead(core: RelayContext, from: number, count: number): void {
 	}
 	if (count === CHUNK_BYTES) {
 		const reads = u8(fullReads, from) + 1;
-		if (reads >= BULK_READS) {
+		if (reads >= BULK_READS && core.engine.sharesDescriptors) {
 			flags[from] = i32(flags, from) | BULK;
 			fullReads[from] = 0;
 		} else fullReads[from] = reads;

@@ -4,7 +4,7 @@
  *
  * Results: MORE, or where the session goes: STAY when this direction is done for now.
  */
-import { EAGAIN, EINTR } from "../../../kernel/constants.js";
+import { EAGAIN } from "../../../kernel/constants.js";
 import { f64, i32, u8 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
@@ -28,8 +28,6 @@ export const UPSTREAM_ENDED_FIRST = 2;
 export function nothingReceived(core: RelayContext, from: number, to: number, result: number): Next {
 	const { flags } = core.table;
 	if (result === 0) return ended(core, from, to);
-	// A splice that was interrupted; receiving and peeking try again themselves.
-	if (result === -EINTR) return MORE;
 	if (result !== -EAGAIN) return failed(core, from, -result);
 	flags[from] = i32(flags, from) & ~READABLE;
 	return STAY;
@@ -71,7 +69,7 @@ function ended(core: RelayContext, from: number, to: number): Next {
 
 /** Everything from the peer has been sent to `to`: carry the end on, or end the session when both directions have ended. */
 function endDirection(core: RelayContext, to: number): Next {
-	const { table, kernel } = core;
+	const { table, engine } = core;
 	const from = i32(table.peer, to);
 	// Flushing comes back here when it has been said.
 	if (!leave(core, to)) return STAY;
@@ -80,7 +78,7 @@ function endDirection(core: RelayContext, to: number): Next {
 		return end(wasClient ? CLIENT_CLOSED : UPSTREAM_CLOSED);
 	}
 	table.flags[to] = i32(table.flags, to) | SHUT;
-	kernel.shutdownWrite(i32(table.fd, to));
+	engine.shutdownWrite(to);
 	return STAY;
 }
 

@@ -17,11 +17,11 @@ const SPLICE_BYTES = 1 << 20;
 const BULK_MIN_BYTES = 4096;
 
 export function moveBySplice(core: RelayContext, from: number, to: number): Next {
-	const { table, kernel, pipes } = core;
+	const { table, engine, pipes } = core;
 	const room = Math.min(core.budget.room, SPLICE_BYTES);
 	const pipe = room < CHUNK_BYTES ? NONE : pipes.borrow();
 	if (pipe === NONE) return moveByCopy(core, from, to);
-	const count = kernel.splice(i32(table.fd, from), pipes.writeEnd(pipe), room);
+	const count = engine.fillPipe(from, pipes.writeEnd(pipe), room);
 	if (count <= 0) {
 		pipes.giveBack(pipe);
 		if (count !== -EINVAL && count !== 0) return nothingReceived(core, from, to, count);
