@@ -1,6 +1,6 @@
 /**
  * A plan comes into force: what it needs is prepared beside what is in force, in pieces, then all of it changes at once,
- * between two events; and what nobody uses any more is cleared away, in pieces again.
+ * between two events; and what is no longer used is cleared away, in pieces again.
  */
 import type { RouteConfig } from "../config/config.js";
 import type { CertificateNames } from "../route/certificate-names.js";
@@ -117,7 +117,7 @@ function switchTo(
 	return { added, removed: [...removed.values()] };
 }
 
-/** Those of the plan, and those that are in no plan any more and whose connections may still ask for names of theirs. */
+/** The plan's listeners, and removed ones that still have connections, which may ask for their names. */
 function listenersWithNames(core: Core): ListenerPlan[] {
 	const retired = [...core.retired.values()].filter(({ plan }) => core.places.of(plan.slot) > 0);
 	return [...core.listeners.values(), ...retired].map(({ plan }) => plan);

@@ -18,7 +18,7 @@ import { DRAINED, FD_PRESSURE } from "./records/reasons.js";
 import { end } from "./table/next.js";
 import { FREE, REQUEST } from "./table/states.js";
 
-/** Measured: half a millisecond to two, as the machine is busy. Whoever has news waits no longer than for a few dozen others. */
+/** Measured: half a millisecond to two, as the machine is busy. News waits behind it no longer than behind a few dozen relayed requests. */
 export const PIECES_PER_TURN = 8;
 
 /** Of these, what a command has although room is being made: half. */
@@ -77,7 +77,7 @@ export class Commands {
 	#run(): void {
 		let left = PIECES_PER_TURN;
 		const { room } = this.#core;
-		// Somebody waits for the places; in a flood somebody always does, and a command still comes to its end.
+		// Clients wait for the room that is being made; in a flood they always do, so a command keeps a part of the pieces.
 		const kept = this.#mayHaveMore || this.#running !== undefined ? COMMAND_PIECES_MIN : 0;
 		for (; room.work !== undefined && left > kept; left--)
 			if (room.work.next().done === true) room.work = undefined;
@@ -167,7 +167,7 @@ function* drain(core: Core): Pieces {
 
 function* stop(core: Core): Pieces {
 	const { table } = core;
-	// Nobody is to be let in any more.
+	// No client is let in any more.
 	for (const listener of [...core.listeners.values()]) retire(core, listener);
 	core.draining = false; // "drained" has been said, or is no longer waited for
 	for (let slot = 0; slot < table.sessions; slot++) {

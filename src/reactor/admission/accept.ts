@@ -61,12 +61,12 @@ export function accept(core: AdmissionContext, listener: ReactorListener): void 
 
 /** A connection may be taken. */
 const ADMITTED = -1;
-/** One may be taken once it is known to be there, in the next turn: then somebody is closed for it. */
+/** A connection may be taken in the next turn, when it is known to be there: then a session is closed to make room for it. */
 const NOT_NOW = -2;
 
 /**
  * Takes one connection. False when none is left for now, or none may be taken. `announced`: one is known to wait;
- * nobody is closed to make room for a connection that may not be there.
+ * no session is closed to make room for a connection that may not be there.
  */
 function acceptOne(core: AdmissionContext, listener: ReactorListener, announced: boolean): boolean {
 	const refusal = takePlace(core, listener, announced);

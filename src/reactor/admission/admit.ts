@@ -22,7 +22,7 @@ export function admit(core: AdmissionContext, listener: ReactorListener, session
 	if (i32(table.fd, session) >= core.descriptorCeiling && makeRoom(core, FD_PRESSURE, session) <= 0)
 		return end(FD_PRESSURE);
 	const { proxyRequired, trusted } = listener.plan;
-	// Behind a PROXY header stands somebody else, whose address is not known yet.
+	// The client is the one that the PROXY header will name; its address is not known yet.
 	if (!proxyRequired) return admitSource(core, session);
 	const family = u8(table.family, session);
 	for (const block of trusted) if (contains(block, family, table.source, session * 16)) return STAY;

@@ -1,6 +1,6 @@
 /**
- * Heads that come in many records of TLS are gathered in a chunk each. When none is free for a newer one, whoever has kept one
- * longest for a head that does not come to its end goes.
+ * Heads that come in many records of TLS are gathered in a chunk each. When no chunk is free for a newer head, the client that
+ * has kept one longest, for a head that it does not finish, is closed.
  */
 import { ENOBUFS } from "../../kernel/constants.js";
 import { f64, u8 } from "../../parts/at.js";
@@ -18,8 +18,8 @@ import { CLOSED_AT_ONCE } from "./room.js";
 const HEAD_MIN_MS = 1_000;
 
 /**
- * No chunk is left to read a client's head on: whoever has kept one longest for a head that does not come to its end
- * goes, if that is a second or more. False when there is nobody.
+ * Closes the client that has kept a chunk for an unfinished head for longest, if that is a second or more. False when there
+ * is none.
  */
 export function makeHeadRoom(core: AdmissionContext, keep: number): boolean {
 	const { room } = core;
@@ -29,7 +29,7 @@ export function makeHeadRoom(core: AdmissionContext, keep: number): boolean {
 		room.headsAreAll = false;
 	}
 	for (;;) {
-		// One look is paid for by many that go, and a crowd for whom nobody goes has one look at all.
+		// One look finds several clients to close. When it found none, no further look is made behind this wait.
 		if (room.heads.length === 0) {
 			if (room.headsAreAll) return false;
 			room.heads = oldestHeads(core);
@@ -45,8 +45,8 @@ export function makeHeadRoom(core: AdmissionContext, keep: number): boolean {
 }
 
 /**
- * As `gather` of the transport. Where no chunk is free for a head that comes in many records, whoever has kept one longest makes
- * room.
+ * As `gather` of the transport. Where no chunk is free for a head that comes in many records, the client that has kept one longest is closed
+ * for it.
  */
 export function gatherHead(core: AdmissionContext, slot: number, seen: number, sinceMs: number): number {
 	const now = gather(core, slot, seen, sinceMs);

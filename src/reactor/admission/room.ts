@@ -13,7 +13,7 @@ const LOOKS_PER_WAIT = 3;
 export class Room {
 	/** When the other reactors were asked last. */
 	askedMs = Number.NEGATIVE_INFINITY;
-	/** Until then nobody is looked for again, at least not among the unrecognised. */
+	/** Until then no further look is made, at least not among sessions that are not routed yet. */
 	nobodyUntilMs = Number.NEGATIVE_INFINITY;
 	nobodyWasUnrecognized = false;
 	#lookedWait = -1;
@@ -40,7 +40,7 @@ export class Room {
 		return this.#looks++ < LOOKS_PER_WAIT;
 	}
 
-	/** Behind this wait somebody was told LATER: there may be room behind the next one. */
+	/** LATER was returned behind this wait: there may be room behind the next one. */
 	isPutOff(wait: number): boolean {
 		return this.#lookedWait === wait && this.#looks > LOOKS_PER_WAIT;
 	}

@@ -1,9 +1,9 @@
 /**
- * Under pressure, those who have earned least go first:
+ * Under pressure the gateway closes sessions to make room. Those that it has the least reason to keep go first:
  *
- *     1. who has not said what it wants (or not to the end of its TLS handshake), oldest first, of the address that holds most;
- *     2. (memory only) who has let bytes wait for a second or more, taking none: they hold the memory;
- *     3. who has been silent longest, and for a second at least.
+ *     1. sessions that are not routed yet, or are within their TLS handshake: of the address that holds most, the oldest first;
+ *     2. (for memory only) sessions whose peer has taken none of its bytes for a second or more: these bytes hold the memory;
+ *     3. sessions without traffic for a second or more, the longest silence first.
  *
  * Chunks that unfinished heads within TLS hold have a rule of their own (`head-room.ts`).
  *
@@ -30,7 +30,7 @@ import { CLOSED_AT_ONCE } from "./room.js";
 const ROWS_PER_PIECE = 2_048;
 const SESSIONS_PER_PIECE = 8;
 
-/** An idle pair of sockets keeps a page each. Closing whoever holds no more would not help. */
+/** An idle pair of sockets keeps a page each. Closing a session that holds no more would not help. */
 const HELD_MIN_BYTES = 8_192;
 
 /** The part of all sessions that goes at once: from the high mark down to the low one. */
@@ -38,18 +38,18 @@ const SHARE = 1 / 64;
 
 /** The others are asked again, and the own rows looked through again, after this. */
 const ASK_AGAIN_MS = 100;
-/** Whoever was asked so long ago had nobody to close either. */
+/** No reply by now: those reactors had nothing to close. */
 const ANSWER_MS = 1_000;
 
 /** What such a look and its closings are worth. */
 const CLOSING_PIECES = 20;
 
-/** There may be somebody to close, behind the next wait: this one has had its looks at the rows. */
+/** Ask again after the next wait for news: all looks at the rows that one wait may buy are used up. */
 export const LATER = -1;
 
 /**
  * Places or descriptors have run out: closes some that have earned least, and goes on with the share in the turns that
- * follow. Returns how many are closed now, or LATER; when there is nobody to close here, the other reactors are asked.
+ * follow. Returns how many are closed now, or LATER; when no session here may be closed, the other reactors are asked.
  *
  * `keep`: a row that must stay, because its step of the road is under way. `unrecognizedOnly`: sessions that
  * said what they want stay, too.
@@ -60,7 +60,7 @@ export function makeRoom(
 	keep: number,
 	unrecognizedOnly = false,
 ): number {
-	// Nobody misses an idle upstream connection; but it has no session's place to give.
+	// Closing an idle upstream connection harms no client; but it frees a descriptor only, not the place of a session.
 	if (!unrecognizedOnly && makeLinkRoom(core)) return 1;
 	const { room } = core;
 	// One look at all rows tells enough for a while: a flood must not buy one with each connection.
@@ -68,7 +68,7 @@ export function makeRoom(
 	if (!room.mayLook(core.wait)) return LATER;
 	const askedAgoMs = core.nowMs - room.askedMs;
 	if (core.reactors > 1 && hasSinglesOnly(core, keep)) {
-		// Whoever holds a single connection is no crowd: that may be in another reactor.
+		// Each address here holds one connection only. The address that holds most may be in another reactor.
 		if (askedAgoMs < ASK_AGAIN_MS) return 0;
 		if (askedAgoMs > ANSWER_MS) {
 			ask(core, unrecognizedOnly);
@@ -274,7 +274,7 @@ function silent(core: AdmissionContext, keep: number, most: number, isWanted: Co
 	return bySilence(core, keep, most, (slot) => u8(table.state, slot) !== SNIFF && isWanted(core, slot));
 }
 
-/** Whoever was silent for longest first, and nobody who is busy. */
+/** Those that have been silent for longest first, and none that moved bytes within the last second. */
 function bySilence(
 	core: AdmissionContext,
 	keep: number,

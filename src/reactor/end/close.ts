@@ -53,13 +53,13 @@ export function close(core: EndContext, session: number, reason: number, isAmid:
 	core.counters.sessionClosed(listener, reason);
 	releaseRow(core, session);
 	places.leave(listener);
-	// Somebody may be waiting in an accept queue for this place.
+	// A client may be waiting in an accept queue for this place.
 	if (places.isWaitedFor) places.resumeBy(core.nowMs);
 	if (core.draining && table.clients === 0) core.notify({ kind: "drained" });
 }
 
 /**
- * Ends that are resets: the peers' own, and those of whoever is turned away or closed to make room, which
+ * Ends that are resets: the peers' own, and those of clients that are turned away or closed to make room, which
  * frees what the kernel holds at once, and leaves no TIME_WAIT behind.
  */
 const RESETS: ReadonlySet<number> = new Set([

@@ -32,7 +32,7 @@ import type { EndContext } from "./context.js";
 export function failed(core: EndContext, slot: number, errno: number, isBetween = false): Next {
 	switch (errno) {
 		case ECONNABORTED:
-			// Of the kernel itself where there is no TLS: somebody has destroyed the socket (`ss -K`).
+			// Without TLS the kernel says this itself: an operator has destroyed the socket (`ss -K`).
 			return isSecured(core, slot) ? cut(core, slot, isBetween) : wasReset(core, slot);
 		case ECONNRESET:
 		case EPIPE:
@@ -60,8 +60,8 @@ function wasReset({ table }: EndContext, slot: number): Next {
 }
 
 /**
- * The stream ended, and TLS had not said so (`close_notify`). Many clients end so when nothing is under way: that is their
- * end as any other. Amid something nobody knows whether that was all, for whoever is on the path can forge such an end.
+ * The stream ended without TLS's close_notify. Many clients end so when nothing is under way: that is a normal end. While a
+ * message is under way it is not known whether it was complete, because anybody on the path can forge such an end.
  */
 function cut({ table, tlsFailures }: EndContext, slot: number, isBetween: boolean): Next {
 	const isClient = table.isClient(slot);

@@ -33,7 +33,7 @@ export function tell(core: EndContext, session: number, words: Uint8Array, reaso
 	lowerWater(core, session);
 	const found = emptySocket(core, session);
 	core.kernel.memory.set(words, 0);
-	// A socket that has nothing to send takes it whole; if it is gone already, nobody is left to tell.
+	// A socket with an empty send buffer takes it whole. If the client is gone already, it cannot be told.
 	const sent = send(core, session, 0, words.length);
 	if (sent > 0) moved(core, session, sent);
 	if (sent >= 0 && sent < words.length && found !== ENDED && mayKeep(core)) {
@@ -43,7 +43,7 @@ export function tell(core: EndContext, session: number, words: Uint8Array, reaso
 		return flushThenEnd(core, session, reason);
 	}
 	wasTold(core, session, reason);
-	// Whoever never came to ask for anything has had its time.
+	// A client that never asked for anything does not get a further second.
 	if (reason === HANDSHAKE_TIMEOUT || found === ENDED) return end(reason);
 	return linger(core, session, reason, found === MORE);
 }
@@ -104,7 +104,7 @@ export function flushTimedOut(core: EndContext, session: number): Next {
 	return STAY;
 }
 
-/** Nobody is cut in the middle of an answer: from its lifetime on it has `stall` to take the last one. */
+/** The lifetime does not cut an answer: from then on the client has `stall` to take the last one. */
 function flushDeadline(core: EndContext, session: number): number {
 	const lastMs = lifetimeDeadline(core, session) + core.policyOf(session).stallMs;
 	return Math.min(stallDeadline(core, session), lastMs);

@@ -1,4 +1,4 @@
-/** How an upstream connection ends for itself: its dial failed, or nobody has borrowed it. */
+/** How an upstream connection ends without its session: its dial failed, or it is not lent. */
 
 import { hangUp, releaseRow } from "../wire/hang-up.js";
 import type { LinksContext } from "./context.js";

@@ -22,7 +22,7 @@ export class IdleLists {
 		this.#links = links;
 	}
 
-	/** It waits for whoever needs its address. */
+	/** It waits for the next request to its address. */
 	add(address: number, place: number): void {
 		this.#check(place);
 		pushFront(this.#links, this.heads, address, place);

@@ -1,7 +1,7 @@
 /**
  * Connections of the gateway's own that come back to it. An upstream's port that is also one of our listeners' may
- * lead here: of such a connection both ends are written down for all reactors, and whoever comes with the same ends is
- * ourselves. Other connections cost a look at one array.
+ * lead here: both ends of such a connection are written down for all reactors, and an accepted connection with the same ends
+ * is our own. Other connections cost a look at one array.
  *
  * One word for each local port: the port that was dialled from there, and 16 bits of the address. A port alone may be
  * another program's as well, which connects to us while we connect elsewhere. Of two connections of ours from one

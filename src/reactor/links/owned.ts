@@ -1,7 +1,8 @@
 /**
- * Upstream connections that belong to one client: NTLM and Negotiate (RFC 4559) authenticate the connection, so that whoever
- * is lent it next would be taken for that client. From the first such challenge or credentials on it serves this client
- * alone, for all of its requests to that upstream, since the handshake takes several on one connection; and ends with it.
+ * Upstream connections that belong to one client: NTLM and Negotiate (RFC 4559) authenticate the connection and not the
+ * request, so another client's request on it would be taken for the first client's. From the first such challenge or
+ * credentials on, the connection serves this client alone, for all of its requests to that upstream (the handshake takes
+ * several of them), and is closed with it.
  */
 
 import { i32 } from "../../parts/at.js";

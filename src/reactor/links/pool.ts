@@ -110,7 +110,7 @@ export function returnSpent(core: LinksContext, link: number, why: number): void
 	retire(core, link, why);
 }
 
-/** Ends a connection that nobody has borrowed. */
+/** Ends a connection that is not lent. */
 export function retire(core: LinksContext, link: number, why: number): void {
 	core.counters.recycled(why);
 	closeLink(core, link);
@@ -138,7 +138,7 @@ export function hasBytes(core: LinksContext, link: number): boolean {
 	return peek(core, link, ADDRESS_AT, 1) !== -EAGAIN || holdsPart(core, link);
 }
 
-/** News of an idle connection: its peer ends it, or says what nobody asked for. */
+/** News of an idle connection: its peer ends it, or sends bytes that no request asked for. */
 export function pooled(core: LinksContext, link: number): void {
 	core.table.flags[link] = i32(core.table.flags, link) | READABLE;
 	if (!hasNews(core, link)) return;
@@ -223,7 +223,7 @@ export function* sweepPool(core: LinksContext): Pieces {
 	}
 }
 
-/** The same where only such are left that belong to clients: whose it is would have to authenticate again. */
+/** The same where only connections are left that belong to clients. Their client will have to authenticate again. */
 function makeOwnedRoom(core: LinksContext): boolean {
 	const { table, idleLists } = core;
 	if (idleLists.owned === 0) return false;

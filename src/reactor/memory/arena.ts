@@ -16,7 +16,7 @@ export const IN_AT = 0;
 /** Where what is to be sent is written, while what was read may still be needed. */
 export const OUT_AT = 32 * 1024;
 
-/** Where bytes go that nobody wants, when they must go somewhere; scratch may hold what is still to be sent. */
+/** Where unwanted bytes are received, when they cannot be discarded otherwise; scratch may hold what is still to be sent. */
 export const SCRAP_AT = SCRATCH_BYTES;
 export const SCRAP_BYTES = 16 * 1024;
 

@@ -4,7 +4,7 @@ import { type Counters, scalarIndex } from "../records/counters.js";
 
 /**
  * What connections move in a turn, all together, for news and once more for those that wait in the queue: a quarter
- * of a millisecond of copying each. The rest waits for the next turn, behind whoever has just come: a thousand bulk
+ * of a millisecond of copying each. The rest waits for the next turn, behind news that has just come: a thousand bulk
  * transfers that begin at once must not make a small request wait for all of them.
  */
 export const TURN_BYTES = 512 << 10;

@@ -79,7 +79,7 @@ export class Pipes {
 		else this.#close(pipe);
 	}
 
-	/** Takes back a pipe that still holds bytes of a session that ended: nobody may ever read them. */
+	/** Takes back a pipe that still holds bytes of a session that ended. It is closed, so that no other session reads them. */
 	discard(pipe: number): void {
 		assert(i32(this.#readEnds, pipe) !== NONE && this.lent > 0, "a pipe that is discarded was lent");
 		this.lent--;
@@ -94,7 +94,7 @@ export class Pipes {
 		return i32(this.#writeEnds, pipe);
 	}
 
-	/** Closes the pipes that nobody has borrowed. */
+	/** Closes the pipes that are not lent. */
 	closeIdle(): void {
 		while (this.#idleCount > 0) this.#close(i32(this.#idle, --this.#idleCount));
 	}
