@@ -1,27 +1,51 @@
 /**
- * Runs the tests (`npm test`): every dist/test/**\/*.test.js in a process of its own, two at a time.
+ * Runs the tests (`npm test`): every dist/test/**\/*.test.js in a process of its own, several at a time. Files named
+ * `*.long.test.js`, such as soaks and whole drills, are for `npm run test:long`, which is this with `--long`.
  * Arguments narrow it to files whose path contains one of them: `node dist/test/run.js e2e/relay`.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
 
-/** The tests of the whole road are mostly waiting; more would only make them wait for each other. */
-const CONCURRENCY = 2;
+/** One more than the two cores on which this must pass: the tests of the whole road are mostly waiting. */
+const CONCURRENCY = 3;
 
-/** The slowest file takes a third of a minute; one that waits for ever must not keep the others' results back. */
-const FILE_TIMEOUT_MS = 300_000;
+/** One that waits for ever must not keep the others' results back. */
+const FILE_TIMEOUT_MS = { short: 300_000, long: 900_000 } as const;
+
+/** What a run tells about its slowest files. */
+const SLOWEST = 10;
+
+/**
+ * They are started first, in this order, so that none of them is left to run alone at the end. The list of the slowest
+ * files at the end of a run shows what belongs here.
+ */
+const FIRST = [
+	"simulation/simulation",
+	"e2e/tls-upstreams",
+	"e2e/failover",
+	"e2e/http-refusals",
+	"e2e/tls-termination",
+	"e2e/tls-files",
+	"e2e/slowhttptest",
+	"e2e/drill",
+	"e2e/tls-requests",
+	"e2e/http-bodies",
+	"e2e/tls-handshakes",
+	"e2e/drain",
+];
 
 const directory = fileURLToPath(new URL(".", import.meta.url));
-const filters = process.argv.slice(2);
-const files = readdirSync(directory, { recursive: true, encoding: "utf8" })
+const { long, filters } = readArguments(process.argv.slice(2));
+const all = readdirSync(directory, { recursive: true, encoding: "utf8" })
 	.filter((path) => path.endsWith(".test.js"))
 	.filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
-	.sort()
-	.map((path) => join(directory, path));
+	.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+const files = all.filter((path) => isLong(path) === long).map((path) => join(directory, path));
+const left = long ? 0 : all.length - files.length;
 
 const scratch = mkdtempSync(join(tmpdir(), "sluice-tests-"));
 const notRunFile = join(scratch, "not-run");
@@ -32,17 +56,48 @@ Reflect.deleteProperty(process.env, "NODE_TEST_CONTEXT");
 
 let ran = 0;
 let failed = 0;
-const stream = run({ files, concurrency: CONCURRENCY, timeout: FILE_TIMEOUT_MS });
-stream.on("test:pass", ({ skip, file, name }) => {
-	// A file reports itself as well, under its path.
-	if (skip === undefined && name !== file) ran++;
-});
-stream.on("test:fail", () => {
-	failed++;
-});
-const report = stream.compose(new spec());
-report.pipe(process.stdout);
-report.once("end", finish);
+/** Of each file that has ended. */
+const durations: { readonly file: string; readonly ms: number }[] = [];
+const startedMs = performance.now();
+// Without files run() would look for some itself, and find the long ones.
+if (files.length === 0) finish();
+else {
+	const timeout = FILE_TIMEOUT_MS[long ? "long" : "short"];
+	const stream = run({ files, concurrency: CONCURRENCY, timeout });
+	stream.on("test:pass", ({ skip, file, name }) => {
+		// A file reports itself as well, under its path.
+		if (skip === undefined && name !== file) ran++;
+	});
+	stream.on("test:fail", () => {
+		failed++;
+	});
+	stream.on("test:complete", ({ name, details }) => {
+		const file = resolve(name);
+		if (files.includes(file)) durations.push({ file: relative(directory, file), ms: details.duration_ms });
+	});
+	const report = stream.compose(new spec());
+	report.pipe(process.stdout);
+	report.once("end", finish);
+}
+
+function readArguments(args: readonly string[]): { long: boolean; filters: readonly string[] } {
+	const filters = args.filter((arg) => !arg.startsWith("-"));
+	const unknown = args.find((arg) => arg.startsWith("-") && arg !== "--long");
+	if (unknown !== undefined) {
+		console.error(`${unknown}: not an option; there is only --long, and parts of paths`);
+		process.exit(2);
+	}
+	return { long: args.includes("--long"), filters };
+}
+
+function isLong(path: string): boolean {
+	return path.endsWith(".long.test.js");
+}
+
+function rank(path: string): number {
+	const place = FIRST.indexOf(path.replace(/\.test\.js$/, ""));
+	return place < 0 ? FIRST.length : place;
+}
 
 function finish(): void {
 	const notRun = readFileSync(notRunFile, "utf8");
@@ -50,11 +105,23 @@ function finish(): void {
 	// The reporter's last line has no end.
 	console.log();
 	for (const line of notRun.split("\n")) if (line !== "") console.log(`not run here: ${line}`);
+	tellDurations();
+	if (left > 0)
+		console.log(`${left} ${left === 1 ? "file" : "files"} of long tests not run: npm run test:long`);
 	if (ran + failed === 0) {
 		const where = relative(process.cwd(), directory);
+		const kind = long ? "long test" : "test";
 		console.error(
-			`no test ran${filters.length === 0 ? "" : ` that matches ${filters.join(" ")}`} in ${where}`,
+			`no ${kind} ran${filters.length === 0 ? "" : ` that matches ${filters.join(" ")}`} in ${where}`,
 		);
 	}
 	process.exitCode = failed > 0 || ran === 0 ? 1 : 0;
+}
+
+function tellDurations(): void {
+	const slowest = durations.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST);
+	if (slowest.length === 0) return;
+	const seconds = (ms: number): string => (ms / 1000).toFixed(1).padStart(7);
+	console.log(`${seconds(performance.now() - startedMs)} s in all; the slowest files:`);
+	for (const { file, ms } of slowest) console.log(`${seconds(ms)} s ${file}`);
 }

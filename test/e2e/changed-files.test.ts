@@ -17,6 +17,7 @@ scenario(
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
 upstreams: { a: "${upstream.address}" }
 `,
+			{ own: "its file is replaced" },
 		);
 		const file = join(scenario.directory, "sluice.yaml");
 		for (const [become, problem] of [

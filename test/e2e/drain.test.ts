@@ -13,6 +13,7 @@ timeouts: { drain: ${drain} }
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
 upstreams: { a: "${upstream.address}" }
 `,
+		{ own: "it is ended" },
 	);
 }
 

@@ -58,7 +58,7 @@ upstreams: { a: "${upstream.address}" }
 	return {
 		child,
 		...listener,
-		metric: async (name) => new Metrics((await ask("/metrics")) ?? "").sum(name),
+		metric: async (name) => Metrics.parse((await ask("/metrics")) ?? "").sum(name),
 	};
 }
 

@@ -126,7 +126,7 @@ scenario(
 			assert.doesNotMatch((await message(client)).head, /theirs|secret|keep-alive/i);
 			client.end();
 			await client.rest();
-			await gateway.stop();
+			await gateway.release();
 		}
 	},
 );

@@ -131,7 +131,7 @@ scenario(
 			assert.match(await ask(scenario, gateway.port(), LAST), /^HTTP\/1\.1 502 [\s\S]*\r\n\r\n.+\n$/, said);
 			assert.equal((await gateway.onlySession()).reason, reason, said);
 			await gateway.metricIs("sluice_pool_active", (count) => count === 0);
-			await gateway.stop();
+			await gateway.release();
 		}
 	},
 );

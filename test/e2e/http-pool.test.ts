@@ -209,7 +209,7 @@ scenario(
 			await recycled(gateway, reason);
 			client.end();
 			await client.rest();
-			await gateway.stop();
+			await gateway.release();
 		}
 	},
 );

@@ -106,8 +106,7 @@ upstreams: { a: "${upstream.address}" }
 	client.end("?");
 	await client.rest();
 	await gateway.metricIs("sluice_sessions_closed_total", (closed) => closed === 1);
-	await gateway.settled();
-	await gateway.stop();
+	await gateway.release();
 	assert.deepEqual(
 		gateway.log.map(({ message }) => message),
 		["descriptors", "listening", "ready", "draining"],

@@ -43,14 +43,14 @@ upstreams: { a: "${upstream.address}" }
 		await client.send("before");
 		await client.expect("before");
 		const rich = await ask("/metrics");
-		assert.ok(new Metrics(rich.body).sum("process_open_fds") > 0);
-		const { value: most = 0 } = new Metrics(rich.body).find("process_max_fds")[0] ?? {};
+		assert.ok(Metrics.parse(rich.body).sum("process_open_fds") > 0);
+		const { value: most = 0 } = Metrics.parse(rich.body).find("process_max_fds")[0] ?? {};
 
 		// Below what it has open already: nothing can be opened any more.
 		await limit(3);
 		const poor = await ask("/metrics");
 		assert.deepEqual([poor.status, poor.reused], [200, true], poor.body);
-		const metrics = new Metrics(poor.body);
+		const metrics = Metrics.parse(poor.body);
 		assert.equal(metrics.sum("sluice_connections_active"), 1);
 		assert.equal(metrics.find("process_open_fds").length, 0);
 		assert.equal((await ask("/readyz")).body, "ready\n");
@@ -62,7 +62,7 @@ upstreams: { a: "${upstream.address}" }
 		await waiting.send("later");
 		await limit(most);
 		await waiting.expect("later");
-		assert.ok(new Metrics((await ask("/metrics")).body).sum("process_open_fds") > 0);
+		assert.ok(Metrics.parse((await ask("/metrics")).body).sum("process_open_fds") > 0);
 		for (const peer of [client, waiting]) {
 			peer.end();
 			await peer.rest();

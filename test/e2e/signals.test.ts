@@ -17,6 +17,7 @@ timeouts: { drain: ${drain} }
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
 upstreams: { a: "${upstream.address}" }
 `,
+		{ own: "signals are what is tried" },
 	);
 }
 

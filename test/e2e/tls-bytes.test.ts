@@ -149,8 +149,7 @@ scenario("an end that the client did not say by TLS is a cut, for the upstream, 
 			"tls_failed",
 			"the client ended without close_notify",
 		]);
-		await gateway.settled();
-		await gateway.stop();
+		await gateway.release();
 	}
 });
 
@@ -171,8 +170,7 @@ scenario("an end that the upstream did not say by TLS is a cut, for the client, 
 			"tls_failed",
 			"the upstream ended without close_notify",
 		]);
-		await gateway.settled();
-		await gateway.stop();
+		await gateway.release();
 	}
 });
 
@@ -204,8 +202,7 @@ scenario("a record that was bent on its way cuts the session on both sides", asy
 			assert.equal(await client.over(), "ECONNRESET");
 		}
 		assert.equal((await gateway.onlySession()).reason, "tls_failed");
-		await gateway.settled();
-		await gateway.stop();
+		await gateway.release();
 	}
 });
 

@@ -103,11 +103,13 @@ function unusable(scenario: Scenario): readonly (readonly [Identity, RegExp])[] 
 }
 
 scenario("files that cannot be used keep it from starting, each told with its reason", async (scenario) => {
-	for (const [certificate, said] of unusable(scenario)) {
+	for (const [index, [certificate, said]] of unusable(scenario).entries()) {
 		const yaml = configFor(certificate);
 		const checked = await sluice(scenario, "check", yaml);
 		assert.equal(checked.status, 2, `${said}: ${checked.output}`);
 		assert.match(checked.stderr, said);
+		// The same is tried at a start and by `check`, so two starts show that it is.
+		if (index > 1) continue;
 		const started = await sluice(scenario, "run", yaml);
 		assert.notEqual(started.status, 0);
 		assert.match(started.output, said);

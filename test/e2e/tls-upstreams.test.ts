@@ -83,8 +83,7 @@ scenario(
 				more: `, tls: { ca: "${own.certFile}" }`,
 			});
 			assert.ok((await asked(gateway, scenario)).startsWith(expected), `${host} ${expected}`);
-			await gateway.settled();
-			await gateway.stop();
+			await gateway.release();
 		}
 	},
 );
@@ -111,13 +110,13 @@ scenario("a certificate that is not good is not spoken to: 502, tls_failed", asy
 		);
 		// Whoever wants it otherwise must say so.
 		gateway.write(`
+reactors: 1
 listeners: [{ listen: "127.0.0.1:0", routes: [{ to: a }] }]
 upstreams: { a: { http: "https://${server.address}", tls: { verify: false } } }
 `);
 		await gateway.hangUp();
 		assert.equal(await asked(gateway, scenario), "200 api /", what);
-		await gateway.settled();
-		await gateway.stop();
+		await gateway.release();
 	}
 });
 
@@ -167,6 +166,7 @@ scenario("who is asked for a client certificate shows the one it has", async (sc
 	});
 	assert.equal(await asked(gateway, scenario), "200 hello gateway");
 	gateway.write(`
+reactors: 1
 listeners: [{ listen: "127.0.0.1:0", routes: [{ to: a }] }]
 upstreams: { a: { http: "https://${server.address}", tls: { ${tls} } } }
 `);
@@ -368,7 +368,7 @@ scenario("health checks believe whom sessions believe, and speak what they speak
 	const isRefused = ({ message, error }: LogLine): boolean =>
 		message === "an upstream address is down" && !/no answer within/.test(String(error));
 	assert.deepEqual(gateway.log.filter(isRefused), []);
-	await gateway.stop();
+	await gateway.release();
 
 	// Nothing that sessions would agree on.
 	const old = await startServer(scenario, "old", own, {

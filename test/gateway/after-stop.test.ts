@@ -14,7 +14,7 @@ listeners: [{ listen: 127.0.0.1:0, routes: [{ to: reject }] }]
 `),
 	);
 	await gateway.stop();
-	const metrics = new Metrics(gateway.metrics());
+	const metrics = Metrics.parse(gateway.metrics());
 	assert.equal(metrics.sum("sluice_connections_active"), 0);
 	assert.equal(metrics.sum("sluice_memory_pressure"), 0);
 });

@@ -88,7 +88,7 @@ scenario("a discrepancy shows in the metrics for as long as there is one", async
 	// Of the four sockets that came, the gateway's are those that have an owner: it says which when one is replaced.
 	const other = createServer().listen(0, "127.0.0.1");
 	scenario.defer(() => other.close());
-	const discrepancy = () => new Metrics(gateway.metrics()).sum("sluice_ledger_discrepancy");
+	const discrepancy = () => Metrics.parse(gateway.metrics()).sum("sluice_ledger_discrepancy");
 	assert.equal(discrepancy(), 0);
 	const came = [...sockets()].filter(([target]) => !before.has(target) && target.startsWith("socket:"));
 	const owned = came.map(([, fd]) => fd).filter((fd) => !ownedByNode(fd, client));

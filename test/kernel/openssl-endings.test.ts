@@ -119,7 +119,7 @@ test("an end that finds no room waits for it, like a write", (t) => {
 	while (!isWaiting(result)) result = world.tls.write(near.session, AT, 16_384);
 	while (far.drain() === WANT_READ && isWaiting(world.tls.write(near.session, AT, 16_384)));
 	// The queue is filled to the brim beside the session, so that not even an alert fits.
-	while (world.kernel.send(near.fd, AT, 1) > 0);
+	for (const bytes of [16_384, 1]) while (world.kernel.send(near.fd, AT, bytes) > 0);
 	assert.equal(near.shutdown(), WANT_WRITE);
 });
 

@@ -1,7 +1,66 @@
-/** What a drill's result must say on any machine, also on one that stands still now and then. */
+/** Drills as operators run them, through the command line with JSON, and what their results must say on any machine. */
 import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ListenerKind } from "../../src/drill/drill.js";
 import { countLate } from "../../src/drill/lateness.js";
-import type { TargetResult } from "../../src/drill/result.js";
+import type { DrillResult, TargetResult } from "../../src/drill/result.js";
+import { MAIN } from "../../src/rig/gateway.js";
+import { Child, type Outcome } from "./processes.js";
+import { type Scenario, scenario } from "./scenario.js";
+import { eventually } from "./waiting.js";
+
+/** Marks all processes of one drill: they inherit the environment. */
+const MARK = "SLUICE_DRILL_TEST";
+
+/** Small enough for a test, and still an attack. */
+const SMALL: Readonly<Record<string, readonly string[]>> = {
+	slowloris: ["--connections", "60"],
+	hold: ["--connections", "60"],
+	// Three times what its target has descriptors for, and few enough to be there within the second on a slow machine.
+	exhaust: ["--connections", "200"],
+	burst: ["--connections", "300"],
+	"slow-body": ["--connections", "40"],
+	"slow-reader": ["--connections", "20"],
+	memory: ["--connections", "80"],
+	"half-open": ["--connections", "40"],
+	"reset-storm": ["--connections", "20"],
+	pipelines: ["--connections", "400"],
+	garbage: ["--connections", "40"],
+	churn: ["--connections", "3000"],
+	"accept-queue": ["--connections", "50"],
+};
+
+/** What `npm test` runs of them: one that waits, one that loses packets, one in the kernel. */
+export const QUICK = [
+	["hold", "relay"],
+	["half-open", "relay"],
+	["accept-queue", "relay"],
+] as const satisfies readonly (readonly [string, ListenerKind])[];
+
+/** Exit statuses that docs/drills.md promises. */
+const STATUS = { held: 0, "not held": 1, "too busy to judge": 3 } as const;
+
+/** One drill, small. Whether a busy machine answers in time is not judged. */
+export function drillSmall(name: string, listener: ListenerKind): void {
+	const title = `${name} of a ${listener} listener, small: it attacks, measures, judges, and leaves nothing behind`;
+	scenario(title, async (scenario) => {
+		const svg = join(scenario.directory, "chart.svg");
+		const comparison = name === "burst" && listener !== "tls" ? ["--bare"] : [];
+		const small = [...(SMALL[name] ?? []), ...comparison, "--seconds", "1", "--listener", listener];
+		const args = [...small, "--json", "--svg", svg];
+		const outcome = await runDrill(scenario, name, ...args);
+		const result = parse(outcome);
+		check(name, result);
+		assert.equal(outcome.status, STATUS[result.outcome]);
+		assert.match(readFileSync(svg, "utf8"), /^<svg [\s\S]*<\/svg>\n$/);
+		await leavesNothing(scenario, ["chart.svg"]);
+		if (comparison.length > 0) comparesWithBare(result);
+		if (name === "half-open") accountsForTheLink(result);
+		if (name === "memory") accountsForTheGroup(result);
+		if (name === "accept-queue") knowsTheKernel(result);
+	});
+}
 
 /** Everything held but what only the clock says. */
 export function assertHeld({ verdict, phases }: TargetResult): void {
@@ -19,4 +78,126 @@ export function assertOnlyLate({ phases }: TargetResult): void {
 		const failed = Object.values(client.failures).reduce((sum, count) => sum + count, 0);
 		assert.equal(failed, countLate(client.failures), `${name}: ${JSON.stringify(client.failures)}`);
 	}
+}
+
+/** Runs a drill whose temporary files and processes can be told from all others. */
+export async function runDrill(scenario: Scenario, ...args: readonly string[]): Promise<Outcome> {
+	const child = new Child(process.execPath, [MAIN, "drill", ...args], { env: markOf(scenario) });
+	scenario.defer(() => child.stop());
+	const status = await child.exited;
+	const { stdout, stderr, output } = child;
+	return { status, stdout, stderr, output };
+}
+
+export function markOf({ directory }: Scenario): Record<string, string> {
+	return { TMPDIR: directory, [MARK]: directory };
+}
+
+/** Nothing of it is there any more. */
+export async function leavesNothing(scenario: Scenario, allowed: readonly string[] = []): Promise<void> {
+	await eventually(
+		() => (marked(scenario).length === 0 ? true : undefined),
+		() => `processes are left: ${marked(scenario).join(" ")}`,
+	);
+	assert.deepEqual(
+		readdirSync(scenario.directory).filter((name) => !allowed.includes(name)),
+		[],
+	);
+	// Namespaces carry the pid of their drill, and every drill of this file has ended or still has its process.
+	const orphans = namespaces().filter((name) => {
+		const pid = /^sluice-drill-(\d+)$/.exec(name)?.[1];
+		return pid !== undefined && !existsSync(`/proc/${pid}`);
+	});
+	assert.deepEqual(orphans, []);
+}
+
+export function marked({ directory }: Scenario): string[] {
+	return readdirSync("/proc").filter((pid) => {
+		if (!/^\d+$/.test(pid)) return false;
+		try {
+			return readFileSync(`/proc/${pid}/environ`, "utf8").includes(`${MARK}=${directory}\0`);
+		} catch {
+			return false; // it has ended, or it is not ours
+		}
+	});
+}
+
+/** Network namespaces that there are. */
+export function namespaces(): string[] {
+	try {
+		return readdirSync("/run/netns");
+	} catch {
+		return []; // none was ever made here
+	}
+}
+
+export function parse({ stdout, stderr }: Outcome): DrillResult {
+	assert.equal(stderr, "");
+	return JSON.parse(stdout) as DrillResult;
+}
+
+function gatewayOf(result: DrillResult): TargetResult {
+	const found = result.targets.find(({ kind }) => kind === "gateway");
+	assert.ok(found !== undefined);
+	return found;
+}
+
+function check(name: string, result: DrillResult): void {
+	assert.equal(result.drill, name);
+	for (const target of result.targets) {
+		assert.deepEqual(
+			target.phases.map((phase) => phase.name),
+			["calm", "attack", "after"],
+		);
+		for (const { client, toMs, fromMs } of target.phases) {
+			assert.ok(toMs > fromMs);
+			const failed = Object.values(client.failures).reduce((sum, count) => sum + count, 0);
+			assert.equal(client.succeeded + failed, client.attempts);
+		}
+		assert.ok(target.attackers.opened > 0);
+		assert.ok(target.series.length > 4);
+		assert.ok(target.series.some(({ descriptors }) => descriptors !== null && descriptors > 0));
+		assert.ok(target.series.some(({ p50Ms }) => p50Ms !== null && p50Ms > 0));
+		const failed = target.verdict.some(({ held }) => held === false);
+		assert.equal(target.outcome, failed ? "not held" : target.noise === null ? "held" : "too busy to judge");
+	}
+	const gateway = gatewayOf(result);
+	assertHeld(gateway);
+	// While it has no descriptor left, it may turn away anybody.
+	if (name !== "exhaust") assertOnlyLate(gateway);
+	assert.ok(Object.values(gateway.closedByReason).some((count) => count > 0));
+}
+
+/** The same attack on both, side by side. */
+function comparesWithBare({ targets }: DrillResult): void {
+	assert.deepEqual(
+		targets.map(({ kind }) => kind),
+		["gateway", "bare"],
+	);
+	for (const { attackers } of targets) assert.equal(attackers.ends["answered"], 300);
+}
+
+/** Where the rights are missing, the report says so. */
+function accountsForTheLink(result: DrillResult): void {
+	const lost = gatewayOf(result).measures["link.lost"];
+	if (result.notRun.length > 0) assert.match(result.notRun.join(), /link that goes down/);
+	else assert.equal(lost, 1);
+}
+
+/** Where the rights are missing, or the kernel's control groups, the report says so. */
+function accountsForTheGroup(result: DrillResult): void {
+	const { measures } = gatewayOf(result);
+	if (result.notRun.length > 0) assert.match(result.notRun.join(), /gateway in a memory control group: /);
+	else {
+		assert.equal(measures["group.oomKills"], 0);
+		assert.equal(measures["group.limitBytes"], 256 * 1024 * 1024);
+	}
+}
+
+/** FACTS of this kernel: one more than the backlog is established, the others retry. */
+function knowsTheKernel(result: DrillResult): void {
+	const { measures } = gatewayOf(result);
+	assert.equal(measures["kernel.backlog"], 32);
+	assert.equal(measures["kernel.established"], 33);
+	assert.equal(measures["kernel.retrying"], 17);
 }

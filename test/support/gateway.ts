@@ -1,8 +1,15 @@
-/** A gateway as operators run it: a process of its own, started by the command line, observed from outside. */
-import { writeFileSync } from "node:fs";
+/**
+ * Gateways as operators run them: processes of their own, started by the command line, observed from outside.
+ *
+ * To start and end one costs a second of CPU. So the scenarios of a file use one gateway after each other where they
+ * can: it gets the next scenario's configuration by a reload.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import { MAIN, portIn } from "../../src/rig/gateway.js";
 import { descriptorsOf, difference } from "./descriptors.js";
 import { Metrics } from "./metrics.js";
@@ -46,11 +53,14 @@ export interface SessionLine {
 export interface GatewayOptions {
 	/** A command that runs the one behind it, such as `sh -c 'ulimit -n 300; exec "$@"' -`. */
 	readonly through?: readonly string[];
+	/** Why it has to be a process that no other scenario has used or will use: what is looked at lasts over reloads. */
+	readonly own?: string;
 }
 
 /**
- * Starts a gateway and waits for its "ready" line. At the end of the scenario it must hold exactly the
- * descriptors that it held when it was ready, and end with status 0 on SIGTERM.
+ * Starts a gateway and waits for its "ready" line, or takes one that an earlier scenario of the file has left and
+ * reloads it. At the end of the scenario it must hold exactly the descriptors that it held when it was ready, and at
+ * its own end, with the scenario or the file, leave with status 0 on SIGTERM.
  *
  * `yaml` is its configuration; an admin port is added unless it names one.
  */
@@ -59,24 +69,77 @@ export async function startGateway(
 	yaml: string,
 	options: GatewayOptions = {},
 ): Promise<Gateway> {
-	const gateway = new Gateway(join(scenario.directory, "sluice.yaml"), yaml, options);
+	const kind = options.own === undefined && options.through === undefined ? kindOf(yaml) : undefined;
+	const gateway =
+		idle.get(kind)?.pop() ??
+		new Gateway(kind === undefined ? join(scenario.directory, "sluice.yaml") : lastingFile(), yaml, options);
+	gateway.isReleased = false;
+	const release = async (): Promise<void> => {
+		gateway.isReleased = true;
+		try {
+			await gateway.settled();
+			if (kind === undefined || gateway.rebased || kind !== kindOf(gateway.yaml)) await gateway.stop();
+			else {
+				await gateway.logIsWhole();
+				leaveIdle(kind, gateway);
+			}
+		} catch (error) {
+			await gateway.child.stop("SIGKILL");
+			throw error;
+		}
+	};
+	gateway.release = release;
 	scenario.defer(async () => {
+		if (gateway.release !== release || gateway.isReleased) return;
 		if (scenario.failed) {
 			for (const line of gateway.tail()) scenario.context.diagnostic(line);
 			await gateway.child.stop("SIGKILL");
-		} else if (!gateway.exitWaitedFor) {
-			try {
-				await gateway.settled();
-				await gateway.stop();
-			} catch (error) {
-				await gateway.child.stop("SIGKILL");
-				throw error;
-			}
-		}
+		} else if (!gateway.exitWaitedFor) await release();
 	});
-	await gateway.ready();
+	await (gateway.isReady ? gateway.renew(yaml) : gateway.ready());
 	return gateway;
 }
+
+/**
+ * What a scenario's configurations leave as it is: their listeners, what only a start can change, and files that are
+ * watched, which takes a descriptor.
+ */
+const FIXED =
+	/\blisten: *[^\s,}]+|^ *(?:reactors|watch):.*|\b(?:connections|buffered_bytes|memory): *[^\s,}]+/gm;
+
+/** Gateways of the same kind take each other's configurations; `undefined`: this one takes none. */
+function kindOf(yaml: string): string | undefined {
+	// Log options change what is waited for below, a relative path is the scenario's, and a port that was chosen is
+	// one that somebody else will have, too.
+	if (/^log:|^admin:|\bunix:(?!\/)|\blisten: *(?!["*[\]\w.:]*:0"?[\s,}])\S/m.test(yaml)) return undefined;
+	return [...(yaml.match(FIXED) ?? []), /\b(?:cert|ca|client_ca):/.test(yaml) ? "files" : ""].join("\n");
+}
+
+/** Gateways of this test file that are between two scenarios. */
+const idle = new Map<string | undefined, Gateway[]>();
+
+function leaveIdle(kind: string, gateway: Gateway): void {
+	const others = idle.get(kind);
+	if (others === undefined) idle.set(kind, [gateway]);
+	else others.push(gateway);
+}
+
+const directories: string[] = [];
+
+/** For the configuration of a gateway that outlives its first scenario. */
+function lastingFile(): string {
+	const directory = mkdtempSync(join(tmpdir(), "sluice-e2e-"));
+	directories.push(directory);
+	return join(directory, "sluice.yaml");
+}
+
+after(async () => {
+	const gateways = [...idle.values()].flat();
+	idle.clear();
+	const ends = await Promise.allSettled(gateways.map((gateway) => gateway.stop()));
+	for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+	for (const end of ends) if (end.status === "rejected") throw end.reason;
+});
 
 export class Gateway {
 	readonly child: Child;
@@ -87,6 +150,23 @@ export class Gateway {
 	#admin = 0;
 	#ports: number[] = [];
 	#baseline: readonly string[] = [];
+	#checksHealth = false;
+	#before = new Metrics([], new Map());
+	/** Lines of sessions, those of earlier scenarios included. */
+	#sessionLines = 0;
+
+	/** Ends its use, as the end of the scenario does, for a scenario that needs many gateways one after the other. */
+	release: () => Promise<void> = () => this.stop();
+	isReleased = false;
+
+	/** What its file holds. */
+	yaml = "";
+
+	/** Its "ready" line has been read. */
+	isReady = false;
+
+	/** Its listeners are no longer those that it started with. */
+	rebased = false;
 
 	/** The test has waited for its end itself. */
 	exitWaitedFor = false;
@@ -118,7 +198,11 @@ export class Gateway {
 	#take(text: string): void {
 		const lines = (this.#rest + text).split("\n");
 		this.#rest = lines.pop() ?? "";
-		for (const line of lines) this.log.push(JSON.parse(line) as LogLine);
+		for (const text of lines) {
+			const line = JSON.parse(text) as LogLine;
+			if (line.message === "session") this.#sessionLines++;
+			this.log.push(line);
+		}
 		this.#changes.announce();
 	}
 
@@ -127,7 +211,56 @@ export class Gateway {
 		const line = await this.logged((candidate) => candidate.message === "ready");
 		this.#ports = (line.listeners ?? []).map(portIn);
 		this.#admin = portIn(String(line.admin));
-		this.#baseline = this.descriptors();
+		this.#baseline = this.#checksHealth ? await this.#descriptorsBetweenChecks() : this.descriptors();
+		this.isReady = true;
+	}
+
+	/**
+	 * Makes it the gateway of another scenario: with another configuration, an empty log, and counters that start at 0.
+	 * It must hold the descriptors that it held in the first scenario, each the same file.
+	 */
+	async renew(yaml: string): Promise<void> {
+		const earlier = this.log.length;
+		this.write(yaml);
+		const { message } = await this.hangUp();
+		if (message !== "reloaded")
+			throw new Error(`the next scenario's configuration: ${message}\n${this.#said()}`);
+		const warning = this.log.find((line) => line.message === "this setting changes only with a restart");
+		if (warning !== undefined) throw new Error(`kindOf() overlooks a setting:\n${JSON.stringify(warning)}`);
+		await this.settled();
+		this.#before = await this.#sinceStart();
+		// What the new configuration has led to by now is the scenario's.
+		const lines = this.log.slice(earlier).filter((line) => line.message !== "reloaded");
+		this.log.splice(0, Number.POSITIVE_INFINITY, ...lines);
+	}
+
+	/** Waits until each session that has ended has its line. */
+	async logIsWhole(): Promise<void> {
+		const ended = (await this.#sinceStart()).sum("sluice_sessions_closed_total");
+		await this.#changes.until(
+			() => (this.#sessionLines >= ended ? true : undefined),
+			() => `${ended} sessions have ended, and ${this.#sessionLines} have a line`,
+		);
+	}
+
+	/** Its descriptors at a moment at which no check of an upstream's health has one. */
+	#descriptorsBetweenChecks(): Promise<string[]> {
+		const checks = async (): Promise<[opened: number, closed: number]> => {
+			const metrics = await this.#sinceStart();
+			const [opened, closed] = ["opened", "closed"].map((what) =>
+				metrics.sum(`sluice_descriptors_${what}_total`, { kind: "check" }),
+			);
+			return [opened ?? 0, closed ?? 0];
+		};
+		return eventually(
+			async () => {
+				const [before, closed] = await checks();
+				const descriptors = this.descriptors();
+				const [after] = before === closed ? await checks() : [];
+				return before === after ? descriptors : undefined;
+			},
+			() => `checks of upstreams hold descriptors all the time\n${this.#said()}`,
+		);
 	}
 
 	/** Waits for a line of the log, of those from `from` on. */
@@ -193,8 +326,13 @@ export class Gateway {
 		);
 	}
 
+	/** Its metrics; what counts, counts from the scenario's start. */
 	async metrics(): Promise<Metrics> {
-		return new Metrics((await this.admin("/metrics")).body);
+		return (await this.#sinceStart()).since(this.#before);
+	}
+
+	async #sinceStart(): Promise<Metrics> {
+		return Metrics.parse((await this.admin("/metrics")).body);
 	}
 
 	/** Waits until a figure, summed over its labels, is as it should be. */
@@ -229,6 +367,8 @@ export class Gateway {
 
 	/** Replaces the configuration file; the gateway learns of it by `hangUp`. */
 	write(yaml: string): void {
+		this.yaml = yaml;
+		this.#checksHealth ||= /\bhealth:/.test(yaml);
 		writeFileSync(this.#file, /^admin:/m.test(yaml) ? yaml : `admin: 127.0.0.1:0\n${yaml}`);
 	}
 
@@ -247,6 +387,7 @@ export class Gateway {
 	/** From now on, the descriptors that it holds now count as its own: listeners came or went by a reload. */
 	rebase(): void {
 		this.#baseline = this.descriptors();
+		this.rebased = true;
 	}
 
 	/**
@@ -256,7 +397,7 @@ export class Gateway {
 	 * is one, no more and no fewer. Whatever was borrowed has been returned by then, and no TLS session is left but
 	 * those of pooled connections.
 	 */
-	async settled(): Promise<void> {
+	async settled(patienceMs = 10_000): Promise<void> {
 		let problem = "";
 		await eventually(
 			async () => {
@@ -271,7 +412,7 @@ export class Gateway {
 				return problem === "" ? true : undefined;
 			},
 			() => `descriptors are not what they were: ${problem}\n${this.#said()}`,
-			10_000,
+			patienceMs,
 		);
 	}
 

@@ -11,7 +11,12 @@ export class Metrics {
 	/** Family name to its type: counter, gauge, histogram. */
 	readonly types: ReadonlyMap<string, string>;
 
-	constructor(text: string) {
+	constructor(samples: readonly Sample[], types: ReadonlyMap<string, string>) {
+		this.samples = samples;
+		this.types = types;
+	}
+
+	static parse(text: string): Metrics {
 		const samples: Sample[] = [];
 		const types = new Map<string, string>();
 		for (const line of text.split("\n")) {
@@ -21,8 +26,23 @@ export class Metrics {
 			if (line.startsWith("#")) continue;
 			samples.push(parseSample(line));
 		}
-		this.samples = samples;
-		this.types = types;
+		return new Metrics(samples, types);
+	}
+
+	/** The same with counters and histograms as if they had been 0 at `before`. */
+	since(before: Metrics): Metrics {
+		const values = new Map(before.samples.map((sample) => [identity(sample), sample.value]));
+		const samples = this.samples.map((sample) =>
+			this.#counts(sample.name)
+				? { ...sample, value: sample.value - (values.get(identity(sample)) ?? 0) }
+				: sample,
+		);
+		return new Metrics(samples, this.types);
+	}
+
+	#counts(name: string): boolean {
+		const type = this.types.get(name) ?? this.types.get(name.replace(/_(?:bucket|count|sum)$/, ""));
+		return type === "counter" || type === "histogram";
 	}
 
 	/** All samples of that name that carry at least these labels. */
@@ -48,4 +68,9 @@ function parseSample(line: string): Sample {
 	const value = match[3] === "+Inf" ? Number.POSITIVE_INFINITY : Number(match[3]);
 	if (Number.isNaN(value)) throw new Error(`not a number: ${line}`);
 	return { name: match[1] ?? "", labels, value };
+}
+
+/** Of a sample among all others: its name with its labels. */
+function identity({ name, labels }: Sample): string {
+	return JSON.stringify([name, Object.entries(labels).sort()]);
 }

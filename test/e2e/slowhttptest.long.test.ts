@@ -1,8 +1,7 @@
 /** Attacks that others have written: the good client, beside them, notices nothing. */
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe } from "node:test";
 import type { DrillResult } from "../../src/drill/result.js";
-import { readSeconds } from "../../src/drill/slow-http-test.js";
 import { MAIN } from "../../src/rig/gateway.js";
 import { assertHeld, assertOnlyLate } from "../support/drills.js";
 import { notRunBecause } from "../support/needs.js";
@@ -31,12 +30,4 @@ describe("slowhttptest", { skip: skip ?? false }, () => {
 		for (const mode of ["headers", "body", "range", "read"])
 			assert.ok((gateway.measures[`${mode}.unavailableSeconds`] ?? MODE_SECONDS) < MODE_SECONDS, mode);
 	});
-});
-
-test("what slowhttptest writes about its seconds is read", () => {
-	const csv = "Seconds,Closed,Pending,Connected,Service Available\n0,0,1,0,50\n1,3,0,47,0\n";
-	assert.deepEqual(readSeconds(csv), [
-		{ closed: 0, connected: 0, available: true },
-		{ closed: 3, connected: 47, available: false },
-	]);
 });
