@@ -11,7 +11,7 @@ import { Owners } from "../../src/reactor/records/owners.js";
 import { Board } from "../../src/upstream/board.js";
 import { POLICY } from "../reactor/harness.js";
 import { NO_LIMITS, NO_REQUESTS } from "../reactor/no-limits.js";
-import { descriptorsOf } from "../support/descriptors.js";
+import { descriptorsOf, openSpare } from "../support/descriptors.js";
 import { eventually } from "../support/waiting.js";
 
 const CLIENTS = 20;
@@ -23,6 +23,7 @@ async function reset(client: Socket): Promise<string | undefined> {
 }
 
 test("a reactor that failed leaves no session and no descriptor open", async (t) => {
+	await openSpare();
 	const before = descriptorsOf(process.pid);
 	const log = openLog({ level: "silent", format: "json", sessions: false });
 	const reactors = new Reactors(log.logger, () => {});

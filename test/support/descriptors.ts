@@ -1,5 +1,7 @@
 /** A process's descriptors, as the kernel lists them. */
+import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 
 /** What each of them is: `socket:[81223]`, `anon_inode:[eventpoll]`, sorted. */
@@ -14,6 +16,18 @@ export function descriptorsOf(pid: number): string[] {
 		}
 	}
 	return links.sort();
+}
+
+/**
+ * Has Node open what it opens once and keeps: with the first stream of a thread, `/dev/null` as a spare. Who compares
+ * this process's descriptors and uses its sockets begins with it. Whether there is a stream by then already depends on
+ * what standard output is.
+ */
+export async function openSpare(): Promise<void> {
+	const server = createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	server.close();
+	await once(server, "close");
 }
 
 /** Empty when `now` is `before` plus exactly so many ends of new pipes, and so many new sockets. */
