@@ -106,7 +106,7 @@ export function place<Made>(
 	);
 }
 
-/** The columns of an object by their names, for whoever looks at all that is known of a row. */
+/** The columns of an object by their names, for tools that look at all that is known of a row. */
 export function columnsOf(columns: Columns): Map<string, ArrayLike<number>> {
 	const found = new Map<string, ArrayLike<number>>();
 	for (const [name, value] of Object.entries(columns))

@@ -1,4 +1,4 @@
-/** The few lowest of many rows, by two keys, found in one pass: nobody sorts nine thousand rows to close sixteen. */
+/** The few lowest of many rows, by two keys, found in one pass, without sorting nine thousand rows to close sixteen. */
 import { cell } from "./at.js";
 
 export class Lowest {

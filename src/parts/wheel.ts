@@ -19,7 +19,7 @@ import { NONE } from "./none.js";
 
 /** Precision: a deadline fires within one tick (plus one turn of the loop, if that is not full) after it has passed. */
 export const TICK_MS = 32;
-/** Beyond it there is no time: whoever has no deadline is not armed. */
+/** No deadline lies beyond this: a row without a deadline is not armed. */
 const DEADLINE_MAX_MS = 2 ** 52;
 const BUCKETS = 4096; // one turn = 131 s: a ten-minute deadline is passed over four times
 

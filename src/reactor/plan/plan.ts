@@ -62,7 +62,7 @@ export interface ListenerPlan {
 
 /** A certificate and the names it is shown for. */
 export interface TlsEntryPlan {
-	/** Exact, `*.example.com` for one label, or `*` for whatever no other entry names, and for who names nothing. */
+	/** Exact, `*.example.com` for one label, or `*` for names of no other entry, and for clients that give no name. */
 	readonly names: readonly string[];
 	/** What is in the files. */
 	readonly server: ServerOptions;
@@ -92,7 +92,7 @@ export interface Plan {
 	readonly connections: number;
 	/** Connections beyond a limit that counts all clients are reset; otherwise they wait to be accepted. */
 	readonly resetsWhenFull: boolean;
-	/** `connections` is what the descriptors allow: then being full is pressure, and whoever has not said what it wants goes. */
+	/** `connections` is what the descriptors allow: then being full is pressure, and clients that are not routed yet are closed. */
 	readonly shedsWhenFull: boolean;
 	/** Per client address, and per second over all of them. Infinity: no limit. */
 	readonly connectionsPerSource: number;
@@ -127,7 +127,7 @@ export type Command =
 	| { readonly kind: "upstream"; readonly upstream: UpstreamPlan }
 	/** Tickets are encrypted with another key from now on. */
 	| { readonly kind: "ticketKeys"; readonly keys: readonly Uint8Array[] }
-	/** Another reactor needs room and has nobody to close: close a share of those that have earned least. */
+	/** Another reactor needs room and has no session to close: close a share of those here that have earned least. */
 	| { readonly kind: "makeRoom"; readonly unrecognizedOnly: boolean }
 	/** Close those that have earned least until so many bytes are free. */
 	| { readonly kind: "shedMemory"; readonly bytes: number }
@@ -155,7 +155,7 @@ export type Notice =
 	| { readonly kind: "drained" }
 	/** The journal has its first record after a quiet time, or is half full. */
 	| { readonly kind: "journal" }
-	/** Places or descriptors have run out, and this reactor has nobody to close for them. */
+	/** Places or descriptors have run out, and this reactor has no session to close for them. */
 	| { readonly kind: "pressure"; readonly unrecognizedOnly: boolean }
 	| { readonly kind: "measured" }
 	| { readonly kind: "held"; readonly numbers: HeldNumbers }

@@ -1,6 +1,6 @@
 /**
  * What one reactor counts, in shared memory: only the reactor writes, the main thread adds up what all
- * reactors counted when somebody asks. Cells are doubles, aligned, so a reader never sees half of one.
+ * reactors counted when metrics are asked for. Cells are doubles, aligned, so a reader never sees half of one.
  */
 import { ADDRESSES_MAX, LISTENERS_MAX, ROUTES_MAX } from "../../config/bounds.js";
 import { f64 } from "../../parts/at.js";
@@ -46,7 +46,7 @@ const SCALARS = [
 	"socketBytes",
 	/** Connections gone between their arrival and accept. */
 	"acceptAborted",
-	/** Events for rows that belong to somebody else by now. */
+	/** Events for rows that have another owner by now. */
 	"staleEvents",
 	"dialRetries",
 	"poolBorrowed",

@@ -1,6 +1,6 @@
 /**
- * Who a descriptor was given to last, by its number: a word each, in shared memory. Whoever opens one writes
- * it down here; nothing is erased, so that of a descriptor that nobody owns it can be said whose it was.
+ * To which row or pipe a descriptor was given last, by its number: a word each, in shared memory. Opening a descriptor writes
+ * it down here. Entries are never erased, so the last owner of a leaked descriptor is known.
  */
 import { i32, u32 } from "../../parts/at.js";
 

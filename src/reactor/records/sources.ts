@@ -4,7 +4,7 @@
  * customer gets (RFC 6177).
  *
  *     set = hash(address)          Eight places each: an address is looked for in one set only, so
- *     ┌──┬──┬──┬──┬──┬──┬──┬──┐    every step is O(1), and the table never grows, whoever comes.
+ *     ┌──┬──┬──┬──┬──┬──┬──┬──┐    every step is O(1), and the table never grows.
  *     │  │ A│  │ B│  │  │ C│  │    A place without connections is only remembered for its rate, and
  *     └──┴──┴──┴──┴──┴──┴──┴──┘    is given to the next address that needs one.
  *
@@ -89,7 +89,7 @@ export class Sources {
 		this.#held = new Int32Array(this.buffer, heldAt, places);
 		this.#locks = new Int32Array(this.buffer, locksAt, sets);
 		this.#family = new Uint8Array(this.buffer, familyAt, places);
-		// Nobody outside can choose addresses that share a set.
+		// A secret in the hash: clients cannot choose addresses that share a set.
 		if (buffer === undefined) this.#header[1] = (Math.random() * 2 ** 32) | 0;
 	}
 

@@ -17,7 +17,7 @@ export function matchSniffed(
 	return match(core, listener, session, protocol, isNamed ? core.recognition.nameLength : 0);
 }
 
-/** The same for a client that names nobody. */
+/** The same for a client that gives no name. */
 export function matchNameless(
 	core: RoutingContext,
 	listener: ReactorListener,

@@ -227,7 +227,7 @@ function blame(core: RoutingContext, session: number, address: number): void {
 	if (core.board.failed(address, ejectFailures, ejectForMs, core.nowMs)) core.counters.add(EJECTIONS, 1);
 }
 
-/** A socket; when none is left, whoever has earned less than this client makes room for it. */
+/** A socket; when no descriptor is left, a session that has earned less than this one is closed for it. */
 function openSocket(core: RoutingContext, session: number, family: number): number {
 	const fd = core.kernel.socket(family);
 	const pressure = fd < 0 ? pressureOf(-fd) : undefined;

@@ -15,7 +15,7 @@ import { sendFirst } from "../wire/outbox.js";
 import { WANTED } from "../wire/secures.js";
 import { receive } from "../wire/transport.js";
 
-/** TLS or requests stand behind it, and are read before anybody is dialled: it is kept for whoever has to be told. */
+/** TLS or requests stand behind the header and are read before an upstream is dialled: it is taken off, and kept if an upstream may have to be told. */
 export function takeProxyHeader(core: RoutingContext, client: number): void {
 	// The scratch space, where what stands behind it may lie by now, is left alone when it was taken before.
 	if (u16(core.table.proxyHeaderBytes, client) > 0) readHeader(core, client, core.saysProxyHeaders);

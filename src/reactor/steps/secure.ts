@@ -44,7 +44,7 @@ import { noteFailure } from "../wire/tls.js";
 
 /**
  * What the first step of a handshake counts against what a turn may move: a signature and a key exchange take as long as
- * copying so much does. The rest of a burst of hellos waits for the next turn, behind whoever has just come.
+ * copying so much does. The rest of a burst of hellos waits for the next turn, behind connections that have just come.
  */
 const HANDSHAKE_COST_BYTES = 256 * 1024;
 

@@ -73,7 +73,7 @@ import { peek, takeError } from "../wire/transport.js";
 /** The most that is ever looked at: a PROXY header and a whole hello. Fits the scratch space. */
 const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
 
-/** In the place of a protocol: what has begun as TLS, HTTP or a PROXY header and stays unfinished is nobody else's. */
+/** In the place of a protocol: what has begun as TLS, HTTP or a PROXY header and stays unfinished is taken for nothing else. */
 const HALF_SAID = -1;
 
 /** A new connection: routed at once where no route looks at its bytes, else given its handshake deadline. */
@@ -102,7 +102,7 @@ function silenceEndsAt(core: RoutingContext, slot: number): number {
 /** News of a client that is being sniffed. */
 export function sniffing(core: RoutingContext, session: number, events: number): Next {
 	noteNews(core, session, events);
-	// To route and dial is expensive: behind a crowd of first bytes nobody else waits for all of them.
+	// To route and dial is expensive: a crowd of first bytes is spread over turns, so that relayed bytes do not wait for all of it.
 	if (core.budget.turnBytes > 0) return sniff(core, session);
 	core.queue.add(session);
 	return STAY;
@@ -180,7 +180,7 @@ function look(core: RoutingContext, listener: ReactorListener, session: number, 
 		return waitForMore(core, listener, session, count, start + recognition.needBytes);
 	}
 	if (listener.plan.readsRequests && recognition.protocol === PROTOCOL_HTTP) {
-		// Malformed or not: who reads requests knows what to answer.
+		// Malformed or not: the mode of requests knows what to answer.
 		core.headAtHand.found(session, verdict, count - start);
 		return to(READ_REQUESTS, FIRST_HEAD);
 	}
@@ -199,7 +199,7 @@ function look(core: RoutingContext, listener: ReactorListener, session: number, 
 	return refuse(BAD_REQUEST);
 }
 
-/** Tells a client that begins TLS as nobody can go on with it why that is, by an alert. */
+/** Tells a client whose hello cannot be gone on with why, by an alert. */
 function refuseHello(core: RoutingContext, session: number, alert: Uint8Array): Next {
 	return tell(core, session, alert, UNRECOGNIZED);
 }
@@ -262,7 +262,7 @@ function passProxyHeader(core: RoutingContext, session: number, count: number): 
 	return admitSource(core, session);
 }
 
-/** The PROXY header came, and nothing of the client's own yet: that client is silent, whoever stands before it. */
+/** The PROXY header came, and nothing of the client's own yet: the client is silent, though its balancer was not. */
 function waitForFirstByte(core: RoutingContext, listener: ReactorListener, session: number): Next {
 	if ((i32(core.table.flags, session) & ENDING) !== 0)
 		return ended(core, listener, session, PROTOCOL_UNKNOWN);
@@ -325,7 +325,7 @@ function ended(core: RoutingContext, listener: ReactorListener, session: number,
 	return route === STAY ? end(CLIENT_CLOSED) : route;
 }
 
-/** The deadline of this step passed: who said nothing, or nothing clear, may take the route for such; others are closed. */
+/** The deadline of this step passed: a client that sent nothing, or nothing clear, may take a route for that; others are closed. */
 export function sniffTimedOut(core: RoutingContext, session: number): Next {
 	const listener = core.listenerOf(session);
 	const endsAtMs = handshakeEndsAt(core, session);
@@ -368,7 +368,7 @@ function takeUndecided(
 	return to(ROUTE, protocol);
 }
 
-/** The route of a client that speaks this protocol, and names nobody. */
+/** The route of a client that speaks this protocol, and gives no name. */
 function namelessRoute(
 	core: RoutingContext,
 	listener: ReactorListener,

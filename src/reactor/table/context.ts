@@ -8,7 +8,7 @@ import type { TurnQueue } from "./turn-queue.js";
 export interface TableContext {
 	readonly table: Table;
 	readonly wheel: Wheel;
-	/** Who waits for another turn. */
+	/** Connections that wait for another turn. */
 	readonly queue: TurnQueue;
 	/** The clock as of this turn. */
 	readonly nowMs: number;

@@ -15,7 +15,7 @@ export const LINGER = 5;
 export const REQUEST = 6;
 /** Both: a request is sent and answered. */
 export const EXCHANGE = 7;
-/** Upstream: idle, and nobody's. */
+/** Upstream: idle in the pool, of no session. */
 export const POOLED = 8;
 /** Either: its TLS handshake is under way; a client's session is sniffed once more behind it. */
 export const SECURE = 9;

@@ -121,7 +121,7 @@ export class Table extends Sessions {
 		this.session[link] = session;
 	}
 
-	/** It is nobody's any more. */
+	/** It is no session's any more. */
 	part(session: number, link: number): void {
 		assert(i32(this.peer, session) === link && i32(this.peer, link) === session, "they belong to each other");
 		this.peer[session] = NONE;

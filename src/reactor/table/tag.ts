@@ -1,6 +1,6 @@
 /**
- * Whose it is what lies in memory that all sessions share: what was recognised last, or the head that was read last. Whoever
- * writes marks it, and whoever reads asks.
+ * To which session belongs what lies in memory that all sessions share: what was recognised last, or the head that was read
+ * last. Writing marks it, and reading checks the mark.
  */
 import { i32 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
@@ -21,7 +21,7 @@ export class Tag {
 		this.#generation = i32(this.#table.generation, slot);
 	}
 
-	/** It is nobody's. */
+	/** It belongs to no session. */
 	clear(): void {
 		this.#slot = NONE;
 	}

@@ -31,7 +31,7 @@ export function putBack(
 
 /**
  * What the kernel said behind bytes that were put back. An error it says once: behind a reset it would report an
- * end, so it is kept for whoever reads next.
+ * end, so it is kept for the next read.
  */
 export function behind(core: MemoryContext, slot: number, ahead: number, count: number): number {
 	if (count >= 0) return ahead + count;
@@ -77,7 +77,7 @@ export function moveToFront(core: MemoryContext, slot: number): void {
 	inboxes.end[slot] = end - start;
 }
 
-/** The end or an error stands behind bytes: whoever waits for more of them need not, and nothing else announces it. */
+/** The end or an error stands behind bytes. It is noted, because nothing else announces it, and no more bytes are to be waited for. */
 export function noteEnd(core: MemoryContext, slot: number, result: number): void {
 	const { inboxes, table } = core;
 	if (result < 0) inboxes.failure[slot] = result;

@@ -1,4 +1,4 @@
-/** How a connection ends: what it holds is given back, its descriptor last. Whoever it was of has been told before. */
+/** How a connection ends: what it holds is given back, its descriptor last. Its session or the pool has let go of it before. */
 
 import { assert } from "../../parts/assert.js";
 import { i32, u8 } from "../../parts/at.js";

@@ -19,7 +19,7 @@ const LOOK_MS = 250;
 /** Sessions that were opened together do not end together: each lives up to this part less. */
 const LIFETIME_JITTER = 0.1;
 
-/** Whoever moved bytes within this time is in the middle of something. */
+/** A session that moved bytes within this time is busy. */
 const BUSY_MS = 1_000;
 
 export function isBusy(core: WireContext, client: number): boolean {
@@ -102,12 +102,12 @@ export function stallDeadline(core: WireContext, client: number): number {
 	return Math.min(waitsSince(core, client), theirs) + stallMs;
 }
 
-/** Whoever waits for our turn is looked at again so soon. */
+/** A connection that waits for its turn is looked at again so soon. */
 const TURN_AGAIN_MS = 1_000;
 
 /**
- * A deadline of who is silent or slow. It is not due while the connection waits for its turn with us: what it has sent
- * lies unread, so nobody knows yet whether it was silent.
+ * A deadline for a silent or slow peer. It is not due while the connection waits for its turn with us: what the peer has sent
+ * lies unread, so it is not known yet whether it was silent.
  */
 export function unlessQueued(core: WireContext, client: number, deadlineMs: number): number {
 	const { flags, peer } = core.table;

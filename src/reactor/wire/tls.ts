@@ -135,7 +135,7 @@ function outcome(core: WireContext, slot: number, result: number): number {
 	}
 }
 
-/** The session must not be read again: whoever reads next is told the same. */
+/** The session must not be read again: the next read is told the same. */
 function broke(core: WireContext, slot: number, failure: number): number {
 	core.secures.phase[slot] = BROKEN;
 	noteEnd(core, slot, failure);
@@ -146,7 +146,7 @@ function broke(core: WireContext, slot: number, failure: number): number {
 export function noteFailure(core: WireContext, slot: number, reason: string): void {
 	core.secures.phase[slot] = BROKEN;
 	const session = core.table.sessionOf(slot);
-	// A pooled connection is nobody's.
+	// A pooled connection has no session.
 	if (session !== NONE) core.tlsFailures.set(session, reason);
 }
 

@@ -1,6 +1,6 @@
 /**
  * How bytes come and go on a connection: plain, from and to the engine; or through TLS, by a session of the library
- * over the same descriptor. Whoever sniffs, relays or exchanges sees no difference:
+ * over the same descriptor. Steps and modes see no difference:
  *
  *     peek      shows what has come, and leaves it there
  *     gather    what a peek showed is not enough: TLS shows one record at a time. When there is more, look again,

@@ -267,12 +267,12 @@ function writeEnd(core: Http1Context, client: number, bodies: Bodies, target: nu
 	const manner = u8(bodies.manner, client);
 	if ((manner & DECODES) !== 0) return 0;
 	const keeps = (manner & KEEPS_TRAILERS) !== 0;
-	// A server that does not read trailers takes them for its next request, whose answer must reach nobody.
+	// A server that does not read trailers takes them for its next request; the answer to that must reach no client.
 	if (keeps && trailers.count > 0 && bodies === exchanges.request) spoil(core, client);
 	return trailers.writeEnd(kernel.memory, keeps, kernel.memory, target);
 }
 
-/** The upstream's connection may have more to say than one answer: nobody is lent it any more. */
+/** The upstream may send more than one answer on this connection: it is not lent again. */
 export function spoil(core: Http1Context, client: number): void {
 	core.exchanges.set(client, SPOILT);
 	core.exchanges.clear(client, KEEPS_UPSTREAM);

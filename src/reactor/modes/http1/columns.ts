@@ -24,7 +24,7 @@ export const WEBSOCKET = 128;
 export const REQUEST_CUT = 256;
 /** The client sends the body when it has been asked to (RFC 9110, 10.1.1), and has not been. */
 export const AWAITS_CONTINUE = 512;
-/** The upstream spoke before it was asked: what it says next may belong to nobody. */
+/** The upstream sent bytes before the request: what follows may not be the answer to it. */
 export const HASTY = 1024;
 
 /** The upstream's window was widened for the head of its answer. */

@@ -42,7 +42,7 @@ export function requestDeadline(core: Http1Context, client: number): number {
 function headDeadline(core: Http1Context, client: number): number {
 	const { table, exchanges } = core;
 	const policy = core.policyOf(client);
-	// Who has not got the last answer yet is not idle, and no head is waited for.
+	// A client that has not taken the last answer yet is not idle, and no head is waited for.
 	if (isBlocked(core, client)) return Number.POSITIVE_INFINITY;
 	if (i32(exchanges.requests, client) === 0) return f64(table.acceptedMs, client) + policy.handshakeMs;
 	const headMs = f64(exchanges.headMs, client);
@@ -77,7 +77,7 @@ export function exchangeStall(core: Http1Context, client: number): number {
 	return isCut ? waitsSince(core, client) + core.policyOf(client).stallMs : stallDeadline(core, client);
 }
 
-/** Nobody is cut in the middle of an answer: from its lifetime on that is the last, and has `stall` to come to its end. */
+/** The lifetime does not cut an answer: the one that is under way then is the last, and has `stall` to end. */
 function lastDeadline(core: Http1Context, client: number, isLast: boolean): number {
 	return lifetimeDeadline(core, client) + (isLast ? core.policyOf(client).stallMs : 0);
 }

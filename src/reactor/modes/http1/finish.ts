@@ -61,7 +61,7 @@ export function finish(core: Http1Context, client: number, link: number): Next {
 	return goesOn ? nextRequest(core, client) : endClient(core, client);
 }
 
-/** The session no longer holds an upstream connection: whoever ends it now has none to return. */
+/** The session no longer holds an upstream connection: when it ends from here on, there is none to return. */
 function release(core: Http1Context, client: number): void {
 	const { table, board, links } = core;
 	const link = i32(table.peer, client);
@@ -82,14 +82,14 @@ export function nextRequest(core: Http1Context, client: number): Next {
 	// What is there of the next head has not been looked at.
 	if ((flags & AHEAD) !== 0) core.inboxes.sinceMs[client] = 0;
 	armRequest(core, client);
-	// Whoever pipelines has sent the next one; the others have their turn first.
+	// A client that pipelines has sent its next request; other connections have their turn first.
 	if ((flags & READABLE) !== 0) core.queue.add(client);
 	else if (core.draining) return letGo(core, client);
 	return STAY;
 }
 
 /**
- * A drain has begun: whoever waits between requests is let go, unless its next one has come already, or an answer is
+ * A drain has begun: a client between requests is closed, unless its next request has come already, or an answer is
  * still to be taken. The others hear it with their answer.
  */
 export function letGo({ table }: Http1Context, client: number): Next {
@@ -161,7 +161,7 @@ export function upstreamFailed(core: Http1Context, client: number, link: number)
 	const isFresh = (i32(table.flags, client) & ONLY_NEW) !== 0;
 	if (!isKept || !isSafe || !exchanges.has(client, REUSED) || isFresh)
 		return refuseAmid(core, client, link, 502, UPSTREAM_CLOSED);
-	// It had been closed while it was idle, which is nobody's fault.
+	// The upstream had closed it while it was idle: that is no failure of its address.
 	release(core, client);
 	returnSpent(core, link, RECYCLED_STALE);
 	table.flags[client] = i32(table.flags, client) | ONLY_NEW;

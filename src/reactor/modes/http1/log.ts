@@ -16,7 +16,7 @@ import { REUSED } from "./columns.js";
 import type { Http1Context } from "./context.js";
 import type { Note } from "./request-notes.js";
 
-/** What is kept of a path: who needs more of it looks at the server's own log. */
+/** What is kept of a path. The server's own log has the rest. */
 const PATH_MAX_BYTES = 256;
 
 /** Shares are counted in millionths: sums of fractions would drift. */

@@ -46,7 +46,7 @@ export function beginRequests(core: Http1Context, client: number, isAtHand: numb
 	table.recognizedMs[client] = core.nowMs;
 	core.links.begin(client);
 	exchanges.begin(client);
-	// Its head began with the connection, as far as anybody knows.
+	// When the head began is not known: at the latest when the connection was accepted.
 	if (isAtHand === FIRST_HEAD) exchanges.headMs[client] = f64(table.acceptedMs, client);
 	core.counters.handshakeTook(i32(table.listener, client), core.nowMs - f64(table.acceptedMs, client));
 	armRequest(core, client);
@@ -94,7 +94,7 @@ export function readRequest(core: Http1Context, client: number): Next {
 
 /**
  * Empty lines behind a request, which some clients send after a body, are not the next one (RFC 9112, 2.2): they are
- * taken, so that nobody waits for the rest of a head which has not begun, and a client that then stays silent is idle.
+ * taken. So the rest of a head that has not begun is not waited for, and a client that then stays silent is idle.
  */
 function passOver(core: Http1Context, client: number, count: number, stray: number, isTaken: boolean): Next {
 	const { table } = core;

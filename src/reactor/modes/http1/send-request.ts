@@ -146,7 +146,7 @@ function sendHead(core: Http1Context, client: number, link: number): Next {
 	return hasBody ? sendBody(core, client, link) : STAY;
 }
 
-/** Whose certificate the client has shown; nobody else's name goes on in that field. */
+/** Puts the subject of the client's certificate into its field; what the client itself put there does not go on. */
 function tellSubject(core: Http1Context, client: number): void {
 	const { requestRewrite, kernel, secures } = core;
 	requestRewrite.subjectEnd = 0;
@@ -155,7 +155,7 @@ function tellSubject(core: Http1Context, client: number): void {
 	const length = core.tls.copyPeerSubject(f64(secures.session, client), SUBJECT_AT, SUBJECT_BYTES);
 	requestRewrite.subject = kernel.memory;
 	requestRewrite.subjectStart = SUBJECT_AT;
-	// One that is too long is told as none: whoever decides by it then refuses.
+	// A subject that is too long is told as none, so a server that decides by it refuses the request.
 	requestRewrite.subjectEnd = SUBJECT_AT + Math.max(0, length);
 }
 

@@ -79,7 +79,7 @@ function pump(core: RelayContext, from: number, to: number): Next {
 }
 
 /**
- * The last read of it filled the buffer. Whoever says little does not wait behind those who say much: when the turn's
+ * The last read of it filled the buffer. A connection with little to say does not wait behind bulk: when the turn's
  * bytes are spent, it gets its one buffer all the same.
  */
 function isMuch({ table }: RelayContext, from: number): boolean {
