@@ -368,7 +368,7 @@ export class Ledger {
 		const place = `${owner.kind === "pipe" ? "pipe" : "row"} ${owner.slot} of reactor ${owner.reactor}`;
 		const table = this.#options.books()[owner.reactor]?.table;
 		if (table === undefined || owner.kind === "pipe") return place;
-		const client = owner.slot < table.sessions ? owner.slot : i32(table.peer, owner.slot);
+		const client = owner.slot < table.sessions ? owner.slot : table.peerOf(owner.slot);
 		// A released row keeps its columns until it is taken again; then its client is somebody else.
 		const acceptedSeconds = client < 0 ? 0 : Math.floor(f64(table.acceptedMs, client) / 1_000);
 		if (client < 0 || (owner.slot < table.sessions && acceptedSeconds !== owner.sinceSeconds)) return place;

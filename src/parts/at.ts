@@ -31,3 +31,27 @@ export function u16(column: Uint16Array, index: number): number {
 export function cell(column: readonly number[], index: number): number {
 	return column[index] as number;
 }
+
+declare const isReferences: unique symbol;
+
+/**
+ * A column of numbers that count from 0 on, or NONE. They are kept one higher, so that a cell which nobody has written
+ * says NONE, and a row that has none of something does not touch the column's memory. Nothing but `ref` and `setRef` reads and
+ * writes it: to the compiler it is no typed array.
+ */
+export interface References {
+	readonly [isReferences]: true;
+	readonly length: number;
+}
+
+export function references(column: Int32Array): References {
+	return column as unknown as References;
+}
+
+export function ref(column: References, index: number): number {
+	return ((column as unknown as Int32Array)[index] as number) - 1;
+}
+
+export function setRef(column: References, index: number, to: number): void {
+	(column as unknown as Int32Array)[index] = to + 1;
+}

@@ -15,6 +15,7 @@
  *
  * Every thread that makes the same classes in the same order over one buffer sees the same cells.
  */
+import { type References, references } from "./at.js";
 
 /** The rows that a column has cells for. */
 export type Rows = typeof CONNECTION | typeof SESSION | typeof LINK;
@@ -74,6 +75,11 @@ export class Columns {
 	protected i32(rows: Rows): Int32Array {
 		const { offset, cells } = this.#layout.take(rows, 4, 1);
 		return new Int32Array(this.#layout.buffer, offset, cells);
+	}
+
+	/** Numbers of other things, or NONE, which is what a new row says. */
+	protected references(rows: Rows): References {
+		return references(this.i32(rows));
 	}
 
 	protected u32(rows: Rows): Uint32Array {

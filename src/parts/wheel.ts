@@ -3,18 +3,19 @@
  * cancelling are O(1) and allocate nothing.
  *
  *     bucket = tick mod 4096        each bucket is a list of rows, linked by the columns
- *     ┌──┬──┬──┬──┬──┐              `next` and `previous`; `deadlineMs` (a whole tick) says
+ *     ┌──┬──┬──┬──┬──┐              `next` and `previous`; `due`, a number of a tick, says
  *     │  │ ●┼─●│  │ ●│ …            in which turn of the wheel a row is due, so a row further
  *     └──┴──┴──┴──┴──┘              ahead than one turn is passed over until its time.
  *
  * A row has at most one deadline. Renewal by traffic does not touch the wheel: the reactor notes the
  * time of the last byte, and when the wheel fires, asks whether the deadline still holds.
  *
- * Ticks are doubles, not 32-bit integers: those end after two years of uptime.
+ * A row's tick is kept modulo 2^32, which comes round after 4.4 years of uptime: ticks are compared by their difference,
+ * and no deadline is further away than `AHEAD_MAX`. The wheel's own ticks are doubles.
  */
 
 import { assert } from "./assert.js";
-import { f64, i32 } from "./at.js";
+import { i32, u32 } from "./at.js";
 import { NONE } from "./none.js";
 
 /** Precision: a deadline fires within one tick (plus one turn of the loop, if that is not full) after it has passed. */
@@ -22,11 +23,13 @@ export const TICK_MS = 32;
 /** No deadline lies beyond this: a row without a deadline is not armed. */
 const DEADLINE_MAX_MS = 2 ** 52;
 const BUCKETS = 4096; // one turn = 131 s: a ten-minute deadline is passed over four times
+/** A deadline that is further ahead, by a year, fires so soon; whoever is called looks whether it holds. */
+const AHEAD_MAX = 2 ** 30;
 
-/** What the wheel keeps for each row; 0 in `deadlineMs` is a row that is not armed. */
+/** What the wheel keeps for each row. */
 export interface WheelColumns {
-	/** When the wheel fires for the row, a multiple of its tick. */
-	readonly deadlineMs: Float64Array;
+	/** The tick in which the wheel fires for the row, modulo 2^32; 0: it is not armed. */
+	readonly due: Uint32Array;
 	/** The row's neighbours in its bucket. */
 	readonly next: Int32Array;
 	readonly previous: Int32Array;
@@ -54,29 +57,37 @@ export class Wheel {
 	/** Sets or replaces the deadline of a row. */
 	arm(slot: number, deadlineMs: number): void {
 		assert(deadlineMs < DEADLINE_MAX_MS, "a deadline is a time");
-		const { next, previous, deadlineMs: deadlines } = this.#table;
+		const { next, previous, due } = this.#table;
 		// The first tick that begins at or after the deadline, and never one already done.
-		const due = Math.max(Math.ceil(deadlineMs / TICK_MS), this.#doneTick + 1);
-		const dueMs = due * TICK_MS;
-		if (f64(deadlines, slot) === dueMs) return;
-		if (f64(deadlines, slot) !== 0) this.#unlink(slot);
+		let tick = Math.max(Math.ceil(deadlineMs / TICK_MS), this.#doneTick + 1);
+		tick = Math.min(tick, this.#doneTick + AHEAD_MAX);
+		// That is what a row says which is not armed: once in 4.4 years a deadline is a tick late.
+		if (tick >>> 0 === 0) tick++;
+		if (u32(due, slot) === tick >>> 0) return;
+		if (u32(due, slot) !== 0) this.#unlink(slot);
 		else this.armed++;
-		deadlines[slot] = dueMs;
-		const bucket = due % BUCKETS;
+		due[slot] = tick;
+		const bucket = tick % BUCKETS;
 		const head = i32(this.#heads, bucket);
 		next[slot] = head;
 		previous[slot] = NONE;
 		if (head !== NONE) previous[head] = slot;
 		this.#heads[bucket] = slot;
 		this.#occupied[bucket >> 5] = i32(this.#occupied, bucket >> 5) | (1 << (bucket & 31));
-		if (due < this.#nextTick) this.#nextTick = due;
+		if (tick < this.#nextTick) this.#nextTick = tick;
 	}
 
 	cancel(slot: number): void {
-		if (f64(this.#table.deadlineMs, slot) === 0) return;
+		if (u32(this.#table.due, slot) === 0) return;
 		this.#unlink(slot);
-		this.#table.deadlineMs[slot] = 0;
+		this.#table.due[slot] = 0;
 		this.armed--;
+	}
+
+	/** When the wheel fires for a row, a multiple of its tick; 0: it is not armed. */
+	deadlineOf(slot: number): number {
+		const due = u32(this.#table.due, slot);
+		return due === 0 ? 0 : (this.#doneTick + ((due - this.#doneTick) | 0)) * TICK_MS;
 	}
 
 	/**
@@ -93,7 +104,7 @@ export class Wheel {
 		const count = Math.min(nowTick - first + 1, BUCKETS);
 		let left = most;
 		for (let i = 0; i < count; i++) {
-			left = this.#expireBucket((first + i) % BUCKETS, nowTick * TICK_MS, fire, left);
+			left = this.#expireBucket((first + i) % BUCKETS, nowTick, fire, left);
 			if (left > 0) continue;
 			this.#doneTick = first + i - 1;
 			this.#nextTick = first + i;
@@ -109,13 +120,13 @@ export class Wheel {
 	}
 
 	/** Returns how many more may be fired. */
-	#expireBucket(bucket: number, nowMs: number, fire: (slot: number) => void, most: number): number {
-		const { deadlineMs, next } = this.#table;
+	#expireBucket(bucket: number, nowTick: number, fire: (slot: number) => void, most: number): number {
+		const { due, next } = this.#table;
 		let slot = i32(this.#heads, bucket);
 		let left = most;
 		while (slot !== NONE && left > 0) {
 			this.#cursor = i32(next, slot);
-			if (f64(deadlineMs, slot) <= nowMs) {
+			if (((u32(due, slot) - nowTick) | 0) <= 0) {
 				this.cancel(slot);
 				fire(slot);
 				left--;
@@ -142,7 +153,7 @@ export class Wheel {
 	}
 
 	#unlink(slot: number): void {
-		const { deadlineMs, next, previous } = this.#table;
+		const { due, next, previous } = this.#table;
 		const before = i32(previous, slot);
 		const after = i32(next, slot);
 		// The walk in #expireBucket goes on behind a row that `fire` closes.
@@ -152,7 +163,7 @@ export class Wheel {
 			next[before] = after;
 			return;
 		}
-		const bucket = (f64(deadlineMs, slot) / TICK_MS) % BUCKETS;
+		const bucket = u32(due, slot) % BUCKETS;
 		this.#heads[bucket] = after;
 		if (after === NONE)
 			this.#occupied[bucket >> 5] = i32(this.#occupied, bucket >> 5) & ~(1 << (bucket & 31));

@@ -5,7 +5,7 @@
 import type { KernelControl } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { assert } from "../parts/assert.js";
-import { i32, u16 } from "../parts/at.js";
+import { u16 } from "../parts/at.js";
 import { Chunks } from "../parts/chunks.js";
 import { Wheel } from "../parts/wheel.js";
 import { ChunkedScanner } from "../protocol/http/chunked.js";
@@ -213,7 +213,7 @@ export class Core implements RoadContext {
 	}
 
 	listenerOf(session: number): ReactorListener {
-		const slot = i32(this.table.listener, session);
+		const slot = u16(this.table.listener, session);
 		// Asked several times for a request, and mostly for the same listener as before.
 		if (slot === this.#lastSlot && this.#lastListener !== undefined) return this.#lastListener;
 		const listener = this.listeners.get(slot) ?? this.retired.get(slot);

@@ -3,7 +3,7 @@
  * those that its rows carry from earlier ones. Why nobody needs to count them, see `gateway/slots.ts`.
  */
 
-import { i32, u8 } from "../parts/at.js";
+import { i32, ref, u8, u16 } from "../parts/at.js";
 import type { Pieces } from "../route/pieces.js";
 import { PLACES } from "../upstream/board.js";
 import type { ReactorListener } from "./admission/listener.js";
@@ -52,10 +52,10 @@ function* holdRows({ table, links, secures }: Core, held: HeldNumbers): Pieces {
 	for (let client = 0; client < sessions; client++) {
 		if (client % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (u8(table.state, client) === FREE) continue;
-		held.listeners[i32(table.listener, client)] = 1;
-		hold(held.routes, i32(table.route, client));
-		hold(held.upstreams, i32(table.upstream, client));
-		hold(held.addresses, i32(table.address, client));
+		held.listeners[u16(table.listener, client)] = 1;
+		hold(held.routes, ref(table.route, client));
+		hold(held.upstreams, ref(table.upstream, client));
+		hold(held.addresses, ref(table.address, client));
 	}
 	for (let link = 0; link < sessions; link++) {
 		if (link % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;

@@ -185,7 +185,7 @@ function connected(core: RoadContext, session: number, events: number): Next {
 		const next = passProxyHeaderOn(core, session);
 		if (next !== STAY) return next;
 	}
-	return u8(secures.phase, i32(table.peer, session)) === WANTED ? SECURE_UPSTREAM : to(READY, events);
+	return u8(secures.phase, table.linkOf(session)) === WANTED ? SECURE_UPSTREAM : to(READY, events);
 }
 
 /** News of a connection. */

@@ -67,12 +67,12 @@ class Bench {
 				slot < table.sessions && fd !== NONE && this.#isLater(slot, latest) ? slot : latest,
 			NONE,
 		);
-		this.harness.turnUntil(() => (table.connectedMs[row] ?? 0) > 0, "the upstream");
+		this.harness.turnUntil(() => (table.connected[row] ?? 0) > 0, "the upstream");
 		return {
 			client,
 			row,
 			downstream: table.fd[row] ?? NONE,
-			upstream: table.fd[table.peer[row] ?? NONE] ?? NONE,
+			upstream: table.fd[table.linkOf(row)] ?? NONE,
 		};
 	}
 

@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { EAGAIN, ECONNRESET, EMFILE, ENOMEM } from "../../src/kernel/constants.js";
 import { NONE } from "../../src/parts/none.js";
 import type { Plan } from "../../src/reactor/plan/plan.js";
+import { BLOCKED } from "../../src/reactor/table/marks.js";
 import { Harness, type HarnessOptions, PEEKING, reasonOf } from "./harness.js";
 
 /** So few sessions that one at a time is closed, and the order shows. */
@@ -333,7 +334,7 @@ function fill(bench: Bench, upstream: number): void {
 	}, "a full road");
 	const { table } = harness.reactor.core;
 	assert.ok(
-		table.blockedAtMs.some((atMs) => atMs > 0),
+		table.flags.some((flags) => (flags & BLOCKED) !== 0),
 		"its client is blocked",
 	);
 }

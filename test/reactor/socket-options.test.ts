@@ -71,7 +71,7 @@ test("an upstream connection is given keepalive, user timeout and unsent when it
 		const opened = harness.counters.get("upstreamOpened");
 		harness.client();
 		harness.turnUntil(() => harness.counters.get("upstreamOpened") > opened, "the dial");
-		harness.turnUntil(() => table.connectedMs.filter((ms) => ms > 0).length > opened, "the upstream");
+		harness.turnUntil(() => table.connected.filter((offset) => offset > 0).length > opened, "the upstream");
 		return table.fd[table.sessions + opened] ?? NONE;
 	};
 	const first = dialled();
@@ -129,7 +129,7 @@ test("a lasting session to a Unix socket takes no harm from options that such a 
 	harness.adopt(upstream);
 	const { table } = harness.reactor.core;
 	const isLasting = (): boolean => ((table.flags[table.sessions] ?? 0) & LASTING) !== 0;
-	harness.turnUntil(() => table.connectedMs.some((ms) => ms > 0), "the upstream");
+	harness.turnUntil(() => table.connected.some((offset) => offset > 0), "the upstream");
 	assert.equal(isLasting(), false);
 	harness.pass(2_000);
 	harness.turnUntil(isLasting, "its second");
@@ -172,7 +172,7 @@ test("a Unix socket whose backlog stays full for `connect` has failed, and anoth
 	for (let host = 1; host <= count; host++) harness.client(host);
 	harness.turnUntil(() => harness.live === count, "the clients");
 	const { table } = harness.reactor.core;
-	const dialled = (): number => table.connectedMs.filter((ms) => ms > 0).length;
+	const dialled = (): number => table.connected.filter((offset) => offset > 0).length;
 	harness.turn();
 	const atOnce = dialled();
 	assert.ok(atOnce > 0 && atOnce < count, `${atOnce} of ${count} were for the free one`);

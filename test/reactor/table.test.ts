@@ -3,13 +3,16 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { i32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
+import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
+import { FLOW, FULL_READS, KIND, PARKED, SOCKET } from "../../src/reactor/table/fields.js";
 import * as marks from "../../src/reactor/table/marks.js";
 import { QUEUED } from "../../src/reactor/table/marks.js";
 import * as states from "../../src/reactor/table/states.js";
 import { FREE, SNIFF } from "../../src/reactor/table/states.js";
-import { ROW_BYTES_MAX, type Table, tableOf } from "../../src/reactor/table/table.js";
+import { LINK_BYTES_MAX, ROW_BYTES_MAX, type Table, tableOf } from "../../src/reactor/table/table.js";
+import { offset, stamp } from "../../src/reactor/table/times.js";
 
-type Column = Float64Array | Int32Array | Uint16Array | Uint8Array;
+type Column = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
 
 function columnsOf(table: Table): Map<string, Column> {
 	return new Map(
@@ -17,12 +20,12 @@ function columnsOf(table: Table): Map<string, Column> {
 	);
 }
 
-test("a client's row takes at most 264 bytes, and the memory is no more than its rows", () => {
-	assert.equal(ROW_BYTES_MAX, 264);
+test("a client's row takes at most 168 bytes, an upstream's 64, and the memory is no more than its rows", () => {
+	assert.deepEqual([ROW_BYTES_MAX, LINK_BYTES_MAX], [168, 64]);
 	for (const sessions of [1, 3, 1_000, 9_999]) {
 		const table = tableOf(sessions);
 		assert.ok(table.rowBytes <= ROW_BYTES_MAX, `${table.rowBytes} bytes`);
-		assert.ok(table.linkBytes < table.rowBytes);
+		assert.ok(table.linkBytes <= LINK_BYTES_MAX, `${table.linkBytes} bytes`);
 		const gaps = table.buffer.byteLength - sessions * (table.rowBytes + table.linkBytes);
 		assert.ok(gaps >= 0 && gaps < 8 * columnsOf(table).size, `${gaps} bytes are in no row`);
 		let bytes = 0;
@@ -88,7 +91,7 @@ test("what a row still holds when it is released is a fault that shows at once",
 		[
 			"deadline",
 			(table, slot) => {
-				table.deadlineMs[slot] = 64;
+				table.due[slot] = 64;
 			},
 		],
 		[
@@ -148,7 +151,7 @@ test("a new owner finds nothing of the one before", () => {
 	for (const slot of [client, link]) {
 		dirty(slot);
 		// What must have been given back before.
-		table.deadlineMs[slot] = 0;
+		table.due[slot] = 0;
 		table.flags[slot] = i32(table.flags, slot) & ~QUEUED;
 		table.release(slot);
 	}
@@ -160,16 +163,70 @@ test("a new owner finds nothing of the one before", () => {
 const FILLED_BY_THEIR_OWNER = new Set([
 	"generation",
 	"acceptedMs",
-	"activeMs",
+	"active",
 	"listener",
 	"policy",
 	"family",
 	"source",
 	"sourcePort",
 	"name",
-	"chunkStart",
-	"chunkEnd",
+	"heldWhere",
+	"next",
+	"previous",
+	"queueNext",
+	"queuePrevious",
 ]);
+
+test("a row that was just taken has written its descriptor's cell, a client's also whose session it is, and nothing else", () => {
+	const table = tableOf(3);
+	table.takeClient();
+	table.takeLink();
+	for (const slot of [table.takeClient(), table.takeLink()]) {
+		const written = [...columnsOf(table)].filter(([, column]) => (column[slot] ?? 0) !== 0);
+		const names = written.map(([name]) => name).sort();
+		assert.deepEqual(names, table.isClient(slot) ? ["fd", "session"] : ["fd"]);
+	}
+});
+
+test("what waits for a connection is in a chunk or in a pipe, and never in both", () => {
+	const table = tableOf(2);
+	const slot = table.takeClient();
+	assert.deepEqual([table.chunkOf(slot), table.pipeOf(slot), table.heldBytes(slot)], [NONE, NONE, 0]);
+	table.holdChunk(slot, 0, 0, CHUNK_BYTES);
+	assert.deepEqual([table.chunkOf(slot), table.pipeOf(slot)], [0, NONE]);
+	assert.deepEqual([table.chunkStart(slot), table.heldBytes(slot)], [0, CHUNK_BYTES]);
+	assert.throws(() => table.holdPipe(slot, 0, 5), /a chunk or a pipe/);
+	assert.throws(() => table.holdChunk(slot, 1, 0, 5), /a chunk or a pipe/);
+	table.holdChunk(slot, 0, CHUNK_BYTES - 1, 1);
+	assert.deepEqual([table.chunkStart(slot), table.heldBytes(slot)], [CHUNK_BYTES - 1, 1]);
+	table.holdNothing(slot);
+	assert.deepEqual([table.chunkOf(slot), table.pipeOf(slot), table.heldBytes(slot)], [NONE, NONE, 0]);
+	table.holdPipe(slot, 0, 1 << 20);
+	assert.deepEqual([table.chunkOf(slot), table.pipeOf(slot), table.heldBytes(slot)], [NONE, 0, 1 << 20]);
+	assert.throws(() => table.holdChunk(slot, 0, 0, 5), /a chunk or a pipe/);
+});
+
+test("a row's time of waiting and a client's of its last byte are told as they were, and none where there is none", () => {
+	const table = tableOf(1);
+	const slot = table.takeClient();
+	const acceptedMs = 5 * 2 ** 32 - 10;
+	table.acceptedMs[slot] = acceptedMs;
+	assert.deepEqual(
+		[table.sinceMs(slot, 9e9), table.dialledMs(slot, 9e9), table.recognizedMs(slot), table.connectedMs(slot)],
+		[0, 0, 0, 0],
+	);
+	table.since[slot] = stamp(acceptedMs + 4);
+	table.dialled[slot] = stamp(acceptedMs + 5);
+	table.active[slot] = stamp(acceptedMs + 6);
+	table.recognized[slot] = offset(acceptedMs, acceptedMs + 7);
+	table.connected[slot] = offset(acceptedMs, acceptedMs + 8);
+	const nowMs = acceptedMs + 2_000_000_000;
+	assert.deepEqual(
+		[table.sinceMs(slot, nowMs), table.dialledMs(slot, nowMs), table.activeMs(slot, nowMs)],
+		[acceptedMs + 4, acceptedMs + 5, acceptedMs + 6],
+	);
+	assert.deepEqual([table.recognizedMs(slot), table.connectedMs(slot)], [acceptedMs + 7, acceptedMs + 8]);
+});
 
 test("a session is named by either of its rows", () => {
 	const table = tableOf(3);
@@ -179,10 +236,10 @@ test("a session is named by either of its rows", () => {
 	assert.equal(table.sessionOf(link), NONE, "nobody's yet");
 	table.join(client, link);
 	assert.equal(table.sessionOf(link), client);
-	assert.deepEqual([table.peer[client], table.peer[link]], [link, client]);
+	assert.deepEqual([table.peerOf(client), table.peerOf(link), table.linkOf(client)], [link, client, link]);
 	table.part(client, link);
 	assert.equal(table.sessionOf(client), client);
-	assert.deepEqual([table.sessionOf(link), table.peer[client], table.peer[link]], [NONE, NONE, NONE]);
+	assert.deepEqual([table.sessionOf(link), table.peerOf(client), table.peerOf(link)], [NONE, NONE, NONE]);
 });
 
 test("whatever is taken and released, no slot has two owners, and none is used while a lower one is free", () => {
@@ -228,5 +285,10 @@ test("no two flags share a bit, and no two states a number", () => {
 	assert.equal(new Set(numbers).size, numbers.length);
 	assert.ok(flags.length >= 16);
 	assert.equal(new Set(flags.map(([, value]) => value)).size, flags.length);
-	for (const [name, value] of flags) assert.equal(value & (value - 1), 0, `${name} is one bit`);
+	for (const [name, value] of flags) {
+		assert.equal(value & (value - 1), 0, `${name} is one bit`);
+		assert.equal(value & (FULL_READS | KIND), 0, `${name} is no bit of a number`);
+	}
+	assert.equal(FULL_READS & KIND, 0);
+	for (const kind of [SOCKET, FLOW, PARKED]) assert.equal(kind & KIND, kind);
 });

@@ -8,6 +8,8 @@ const ROWS = 12;
 /** 4096 ticks: a deadline further away is passed over when its bucket comes round first. */
 const TURN_MS = 4096 * TICK_MS;
 const HOUR_MS = 3_600_000;
+/** Rows keep their ticks in 32 bits. */
+const TICKS = 2 ** 32;
 
 interface Armed {
 	readonly deadlineMs: number;
@@ -63,7 +65,10 @@ class Pair {
 
 	/** A deadline fires in the tick after it, and a timeout is a whole number of milliseconds. */
 	latestMs({ deadlineMs, sinceMs }: Armed): number {
-		return Math.max(deadlineMs, sinceMs) + TICK_MS;
+		const lastMs = Math.max(deadlineMs, sinceMs) + TICK_MS;
+		// No row is due in tick 0, nor in those that look like it.
+		const tick = Math.floor(lastMs / TICK_MS) % TICKS;
+		return tick === 0 || tick === TICKS - 1 ? lastMs + TICK_MS : lastMs;
 	}
 
 	#arm(row: number, inMs: number): void {
@@ -137,7 +142,13 @@ const short = advance(
 /** No more than one turn at a time, as long as something happens in the process every two minutes. */
 const withinTurn = advance(fc.integer({ min: 0, max: TURN_MS - TICK_MS }));
 const hours = advance(fc.integer({ min: 0, max: 6 * HOUR_MS }));
-const start = fc.double({ min: 0, max: 30 * 24 * HOUR_MS, noNaN: true });
+/** Some shortly before ticks need another bit, the 32nd or the 33rd. */
+const start = fc.oneof(
+	fc.double({ min: 0, max: 30 * 24 * HOUR_MS, noNaN: true }),
+	fc
+		.tuple(fc.integer({ min: 1, max: 4 }), fc.double({ min: 0, max: 12 * HOUR_MS, noNaN: true }))
+		.map(([halves, beforeMs]) => (halves * TICKS * TICK_MS) / 2 - beforeMs),
+);
 const steps = (...kinds: fc.Arbitrary<Step>[]) => fc.array(fc.oneof(...kinds), { maxLength: 60 });
 
 function agrees(all: fc.Arbitrary<Step[]>, runs: number): void {
@@ -207,6 +218,39 @@ test("a machine that has been up for years keeps its deadlines", () => {
 		pair.take({ kind: "advance", ms: 2_000 });
 		assert.deepEqual(pair.fired, [0, 1], `after ${years} years`);
 	}
+});
+
+test("a deadline that is further away than ticks can tell fires too soon, by years, and never too late", () => {
+	const YEAR_MS = 365 * 24 * HOUR_MS;
+	for (const startMs of [0, 3 * YEAR_MS, 6 * YEAR_MS]) {
+		const table = tableOf(1);
+		const slot = table.takeClient();
+		const wheel = new Wheel(table, startMs);
+		wheel.arm(slot, startMs + 100 * YEAR_MS);
+		let fired = 0;
+		for (let day = 1; day <= 390; day++) {
+			assert.equal(fired, 0, `after ${day} days`);
+			wheel.expire(startMs + day * 24 * HOUR_MS, () => fired++);
+		}
+		wheel.expire(startMs + 1.1 * YEAR_MS, () => fired++);
+		assert.equal(fired, 1);
+	}
+});
+
+test("whoever asks is told the tick of a row's deadline, in any year, and 0 where there is none", () => {
+	fc.assert(
+		fc.property(start, fc.integer({ min: -1_000, max: 12 * HOUR_MS }), (startMs, inMs) => {
+			const table = tableOf(1);
+			const slot = table.takeClient();
+			const wheel = new Wheel(table, startMs);
+			assert.equal(wheel.deadlineOf(slot), 0);
+			wheel.arm(slot, startMs + inMs);
+			const lateMs = wheel.deadlineOf(slot) - Math.max(startMs + inMs, startMs);
+			assert.ok(lateMs >= 0 && lateMs <= 2 * TICK_MS, `${lateMs} ms late`);
+			wheel.cancel(slot);
+			assert.equal(wheel.deadlineOf(slot), 0);
+		}),
+	);
 });
 
 test("a deadline may fire, close every other row of its bucket, and none of them is walked to", () => {

@@ -1,5 +1,5 @@
 /** Who was let in, held against the limits: after every turn, over all rows. */
-import { f64, i32, u8, u16 } from "../../src/parts/at.js";
+import { f64, i32, ref, u8, u16 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import type { Core } from "../../src/reactor/core.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
@@ -49,9 +49,9 @@ export class Admission {
 		this.#uncounted = 0;
 		for (let slot = 0; slot < table.sessions; slot++) {
 			if (u8(table.state, slot) === FREE) continue;
-			const listener = i32(table.listener, slot);
+			const listener = u16(table.listener, slot);
 			this.#rows[listener] = i32(this.#rows, listener) + 1;
-			const place = i32(table.sourcePlace, slot);
+			const place = ref(table.sourcePlace, slot);
 			if (place === NONE) this.#uncounted++;
 			else this.#held[place] = i32(this.#held, place) + 1;
 			if (world.accepted === 0) continue;
@@ -138,7 +138,7 @@ function countUnplaced(world: World): number {
 	const { table } = world.reactor.core;
 	let unplaced = 0;
 	for (let slot = 0; slot < table.sessions; slot++) {
-		if (u8(table.state, slot) === FREE || i32(table.sourcePlace, slot) !== NONE) continue;
+		if (u8(table.state, slot) === FREE || ref(table.sourcePlace, slot) !== NONE) continue;
 		const waits = (i32(table.flags, slot) & (PROXY_REQUIRED | PROXY_READ)) === PROXY_REQUIRED;
 		if (!waits) unplaced++;
 	}
@@ -171,7 +171,7 @@ export function checkSource(world: World, slot: number, client: SimulatedSocket)
 		if (u8(table.source, slot * 16 + i) !== unmapped[i]) violated(`row ${slot} has another client's address`);
 	if (u16(table.sourcePort, slot) !== (hasHeader && client.namedPort >= 0 ? client.namedPort : client.port))
 		violated(`row ${slot} has another client's port`);
-	const place = i32(table.sourcePlace, slot);
+	const place = ref(table.sourcePlace, slot);
 	if (place !== NONE && world.sources.tenants[place]?.key !== sourceKey(family, unmapped, 0))
 		violated(`row ${slot} is counted for another client's address`);
 }

@@ -1,5 +1,5 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
-import { i32 } from "../../src/parts/at.js";
+import { i32, u16 } from "../../src/parts/at.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import {
 	BAD_REQUEST,
@@ -96,7 +96,7 @@ function checkTurnedAway(
 ): void {
 	const { core } = world.reactor;
 	if (reason === LIMIT_CONNECTIONS) {
-		const listener = i32(core.table.listener, slot);
+		const listener = u16(core.table.listener, slot);
 		// This one itself is counted.
 		const all = i32(world.live, LIVE_SESSIONS) - 1;
 		const mine = i32(world.live, LIVE_LISTENERS + listener) - 1;
@@ -156,7 +156,7 @@ function checkRecord(
 function checkStalled(world: World, slot: number, record: SessionRecord, client: SimulatedSocket): void {
 	const { policy, partner } = client;
 	if (record.reason !== STALL_TIMEOUT || policy === undefined) return;
-	const link = i32(world.reactor.core.table.peer, slot);
+	const link = world.reactor.core.table.peerOf(slot);
 	const upstream = partner ?? client.asks?.current?.links.at(-1);
 	const hasStalled = (row: number, side: SimulatedSocket | undefined): boolean => {
 		const isWaiting = row >= 0 && (isBlocked(world, row) || (side !== undefined && side.queued > 0));

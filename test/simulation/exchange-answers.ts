@@ -177,7 +177,7 @@ function checkOrigin(
 /** The upstream connection that a client has borrowed. */
 function linkOf(world: World, client: SimulatedSocket): SimulatedSocket | undefined {
 	const { table } = world.reactor.core;
-	const link = i32(table.peer, client.slot);
+	const link = table.linkOf(client.slot);
 	return link === NONE ? undefined : world.kernel.socketAt(i32(table.fd, link));
 }
 
@@ -272,7 +272,7 @@ export function checkBetween(world: World, slot: number, client: SimulatedSocket
 	const flags = i32(table.flags, slot);
 	if ((flags & EXCHANGES) === 0) violated(`client ${slot} is read, and its requests are not`);
 	// The last answer, or the end of it, may still wait for it.
-	const index = i32(table.chunk, slot) === NONE ? asks.answered : asks.answered + 1;
+	const index = table.chunkOf(slot) === NONE ? asks.answered : asks.answered + 1;
 	const start = asks.requests[index]?.start ?? asks.scripted;
 	const used = usedOf(world, client);
 	// What it says behind its last request may begin with empty lines, which are passed over.

@@ -1,5 +1,5 @@
 /** What upstreams are sent in exchanges: whole requests one after another, each what its client asked, and at most once. */
-import { i32 } from "../../src/parts/at.js";
+import { i32, ref } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { aheadOf } from "./ahead.js";
 import type { Chunks, Form } from "./chunks.js";
@@ -57,7 +57,7 @@ function serverOf(world: World, link: SimulatedSocket): HttpServer {
 
 function clientOf(world: World, link: SimulatedSocket): SimulatedSocket {
 	const { table } = world.reactor.core;
-	const slot = i32(table.peer, link.slot);
+	const slot = table.peerOf(link.slot);
 	const client = slot === NONE ? undefined : world.kernel.socketAt(i32(table.fd, slot));
 	if (client === undefined) violated(`descriptor ${link.fd} is sent a request, and nobody has borrowed it`);
 	return client;
@@ -102,7 +102,7 @@ function begin(
 	server.hasHead = false;
 	server.isWhole = false;
 	const { table, upstreams } = world.reactor.core;
-	server.keepsTrailers = upstreams.get(i32(table.upstream, client.slot))?.plan.trailers === true;
+	server.keepsTrailers = upstreams.get(ref(table.upstream, client.slot))?.plan.trailers === true;
 }
 
 /** A request goes out once more only when the first time was on a connection that may have been closed already. */

@@ -1,5 +1,5 @@
 /** What must hold after every turn. */
-import { f64, i32, u8 } from "../../src/parts/at.js";
+import { i32, u8, u32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
@@ -74,7 +74,7 @@ function checkRows(world: World): void {
 			queued++;
 			checkQueued(world, slot);
 		}
-		const deadlineMs = f64(table.deadlineMs, slot);
+		const deadlineMs = wheel.deadlineOf(slot);
 		if (deadlineMs !== 0) {
 			armed++;
 			if (deadlineMs < earliestMs) earliestMs = deadlineMs;
@@ -95,10 +95,9 @@ function checkRows(world: World): void {
 			violated(`descriptor ${socket.fd} of row ${slot} is not watched as that`);
 		if (socket.held > 0)
 			violated(`${socket.held} bytes are held for more to be sent to row ${slot}, and nothing followed`);
-		const chunk = i32(table.chunk, slot);
-		if (chunk !== NONE) {
+		const bytes = table.heldBytes(slot);
+		if (table.chunkOf(slot) !== NONE) {
 			chunks++;
-			const bytes = i32(table.chunkEnd, slot) - i32(table.chunkStart, slot);
 			if (bytes <= 0 || bytes > CHUNK_BYTES) violated(`row ${slot} has ${bytes} bytes in a chunk`);
 			buffered += bytes;
 		}
@@ -111,11 +110,11 @@ function checkRows(world: World): void {
 		}
 		if (core.inboxes.has(slot) !== ((i32(table.flags, slot) & AHEAD) !== 0))
 			violated(`row ${slot} says that it has read ahead, or does not, and the inbox says otherwise`);
-		if (i32(table.pipe, slot) !== NONE) {
+		if (table.pipeOf(slot) !== NONE) {
 			pipes++;
-			if (i32(table.pipeBytes, slot) <= 0) violated(`row ${slot} holds an empty pipe`);
-			buffered += i32(table.pipeBytes, slot);
-		} else if (i32(table.pipeBytes, slot) !== 0) violated(`row ${slot} counts bytes of no pipe`);
+			if (bytes <= 0) violated(`row ${slot} holds an empty pipe`);
+			buffered += bytes;
+		}
 		if (isClient) checkClient(world, slot, state, socket);
 		else checkLink(world, slot, state, socket);
 	}
@@ -182,8 +181,8 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 	if (socket.role !== "client") violated(`row ${slot} holds an upstream's descriptor`);
 	const policy = core.policyOf(slot);
 	socket.policy = policy;
-	const peer = i32(table.peer, slot);
-	if (peer !== NONE && i32(table.peer, peer) !== slot) violated(`row ${slot} and its peer disagree`);
+	const peer = table.peerOf(slot);
+	if (peer !== NONE && table.peerOf(peer) !== slot) violated(`row ${slot} and its peer disagree`);
 	const nowMs = actedUponMs(world);
 	switch (state) {
 		case SNIFF:
@@ -194,7 +193,7 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			socket.usedAtDial = usedOf(world, socket);
 			const link = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 			// A handshake has as long as the connect had.
-			const sinceMs = isShaking(world, peer) ? f64(table.connectedMs, slot) : link?.dialledMs;
+			const sinceMs = isShaking(world, peer) ? table.connectedMs(slot) : link?.dialledMs;
 			if (sinceMs !== undefined && nowMs >= sinceMs + policy.connectMs)
 				violated(`client ${slot} is dialled for too long`);
 			return;
@@ -208,17 +207,13 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			checkStall(world, slot, policy.stallMs);
 			checkStall(world, peer, policy.stallMs);
 			// Dialling counts neither as activity nor as silence.
-			const sinceMs = Math.max(socket.activeMs, f64(table.connectedMs, slot));
+			const sinceMs = Math.max(socket.activeMs, table.connectedMs(slot));
 			const silenceMs = u8(table.firstEnd, slot) !== 0 ? policy.halfClosedMs : policy.idleMs;
 			// A side that slowly takes what waits for it is not silent.
 			if (!isBlocked(world, slot) && !isBlocked(world, peer) && nowMs >= sinceMs + silenceMs)
-				if (nowMs >= Math.max(f64(table.activeMs, slot), sinceMs) + silenceMs)
+				if (nowMs >= Math.max(table.activeMs(slot, core.nowMs), sinceMs) + silenceMs)
 					violated(`client ${slot} has been silent for too long`);
-			const relayedMs = Math.max(
-				f64(table.connectedMs, slot),
-				partner.secured?.openedMs ?? 0,
-				socket.upgradedMs,
-			);
+			const relayedMs = Math.max(table.connectedMs(slot), partner.secured?.openedMs ?? 0, socket.upgradedMs);
 			if (policy.lifetimeMs > 0 && nowMs >= Math.max(socket.acceptedMs + policy.lifetimeMs, relayedMs))
 				violated(`client ${slot} has lived too long`);
 			return;
@@ -258,22 +253,19 @@ export function isBlocked(world: World, slot: number): boolean {
 /** What the reactor took and has not sent is what it holds, and never more than one buffer. */
 function checkHeld(world: World, slot: number, to: SimulatedSocket, from: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	const chunk = i32(table.chunk, slot);
-	const inChunk = chunk === NONE ? 0 : i32(table.chunkEnd, slot) - i32(table.chunkStart, slot);
-	const holds = inChunk + i32(table.pipeBytes, slot);
+	const holds = table.heldBytes(slot);
 	const ahead = aheadOf(world, from);
 	if (to.sentBefore >= 0 && holds + ahead !== heldFor(to, from))
 		violated(`row ${slot} holds ${holds}+${ahead} bytes, and ${heldFor(to, from)} were taken and not sent`);
-	if (chunk !== NONE && i32(table.pipe, slot) !== NONE) violated(`row ${slot} holds a chunk and a pipe`);
 	if (holds > 0 && !isBlocked(world, slot)) violated(`row ${slot} holds bytes, and does not wait`);
-	if (isBlocked(world, slot) !== (f64(table.blockedAtMs, slot) !== 0) && world.kernel.nowMs !== 0)
-		violated(`row ${slot} is blocked since ${f64(table.blockedAtMs, slot)}`);
+	if (isBlocked(world, slot) && u32(table.since, slot) === 0)
+		violated(`row ${slot} is blocked, and nothing says since when`);
 }
 
 /** A side that takes nothing has `stall` from when that was noticed. */
 function checkStall(world: World, slot: number, stallMs: number): void {
 	const { table } = world.reactor.core;
-	if (isBlocked(world, slot) && actedUponMs(world) >= f64(table.blockedAtMs, slot) + stallMs)
+	if (isBlocked(world, slot) && actedUponMs(world) >= table.sinceMs(slot, world.reactor.core.nowMs) + stallMs)
 		violated(`row ${slot} has been stalled for too long`);
 }
 
@@ -284,8 +276,8 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 		checkPooled(world, slot, socket);
 		return;
 	}
-	const client = i32(table.peer, slot);
-	if (client === NONE || i32(table.peer, client) !== slot) violated(`upstream row ${slot} has no client`);
+	const client = table.peerOf(slot);
+	if (client === NONE || table.linkOf(client) !== slot) violated(`upstream row ${slot} has no client`);
 	const expected = state === CONNECTING || state === SECURE ? DIAL : state;
 	if (
 		(state !== CONNECTING && state !== SECURE && state !== RELAY && state !== EXCHANGE) ||
@@ -293,7 +285,7 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 	)
 		violated(`upstream row ${slot} is in state ${state}, its client in ${u8(table.state, client)}`);
 	// That none is set twice, the kernel sees.
-	const sinceMs = Math.max(f64(table.connectedMs, client), socket.secured?.openedMs ?? 0);
+	const sinceMs = Math.max(table.connectedMs(client), socket.secured?.openedMs ?? 0);
 	if (state === RELAY && actedUponMs(world) >= sinceMs + LASTING_MS)
 		if ((socket.optionsSet & LASTING_OPTIONS) !== LASTING_OPTIONS)
 			violated(`upstream row ${slot} has lasted, and was not given the options for that`);

@@ -45,7 +45,7 @@ export class Onlooker implements Witness {
 		world.peers.forget(socket);
 		if (socket.role === "upstream") {
 			world.closedLink = socket;
-			const client = i32(this.#table.peer, socket.slot);
+			const client = this.#table.peerOf(socket.slot);
 			// Its handshake has failed: another address is dialled.
 			if (socket.partner !== undefined && u8(this.#table.state, socket.partner.slot) === DIAL)
 				socket.partner.partner = undefined;
@@ -194,7 +194,7 @@ export function partnerOf(world: World, socket: SimulatedSocket): SimulatedSocke
 	if (i32(table.generation, slot) !== socket.generation || i32(table.fd, slot) !== socket.fd)
 		violated(`row ${slot} does not belong to descriptor ${socket.fd}, which it was watched for`);
 	if (socket.role === "client" && u8(table.state, slot) !== RELAY) return undefined;
-	const peer = i32(table.peer, slot);
+	const peer = table.peerOf(slot);
 	const partner = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 	if (partner === undefined) violated(`descriptor ${socket.fd} is relayed to nobody`);
 	if (partner.partner !== undefined) violated(`descriptor ${partner.fd} has two partners`);

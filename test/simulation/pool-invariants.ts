@@ -1,5 +1,5 @@
 /** What must hold after every turn of upstream connections that outlive their requests, and of clients that have them. */
-import { i32, u8 } from "../../src/parts/at.js";
+import { i32, ref, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { BLOCKED, HAD_REQUESTS } from "../../src/reactor/table/marks.js";
 import { EXCHANGE, FREE, POOLED, REQUEST } from "../../src/reactor/table/states.js";
@@ -66,9 +66,8 @@ export function checkPool(world: World): void {
 /** A connection that nobody has: it was sent whole requests, and all of an answer to each was taken. */
 export function checkPooled(world: World, link: number, socket: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	if (i32(table.peer, link) !== NONE) violated(`row ${link} is idle, and has a client`);
-	if (i32(table.chunk, link) !== NONE || i32(table.pipe, link) !== NONE)
-		violated(`row ${link} is idle, and has something to send`);
+	if (table.peerOf(link) !== NONE) violated(`row ${link} is idle, and has a client`);
+	if (i32(table.held, link) !== 0) violated(`row ${link} is idle, and has something to send`);
 	if ((i32(table.flags, link) & BLOCKED) !== 0) violated(`row ${link} is idle, and takes nothing`);
 	if (aheadOf(world, socket) > 0) violated(`row ${link} is idle, and bytes of it were put back`);
 	const { serves } = socket;
@@ -85,15 +84,15 @@ export function checkPooled(world: World, link: number, socket: SimulatedSocket)
 export function checkExchanging(world: World, slot: number, socket: SimulatedSocket): void {
 	const { core } = world.reactor;
 	const { table, links } = core;
-	const peer = i32(table.peer, slot);
+	const peer = table.peerOf(slot);
 	if (u8(table.state, slot) === REQUEST) {
 		if (peer !== NONE) violated(`client ${slot} is between requests, and holds row ${peer}`);
-		if (i32(table.address, slot) !== NONE) violated(`client ${slot} is between requests, and has an address`);
+		if (ref(table.address, slot) !== NONE) violated(`client ${slot} is between requests, and has an address`);
 		checkBetween(world, slot, socket);
 		return;
 	}
 	if (peer === NONE || u8(table.state, peer) !== EXCHANGE)
 		violated(`client ${slot} is in the middle of an exchange, and has no connection for it`);
-	if (i32(links.address, peer - table.sessions) !== i32(table.address, slot))
+	if (i32(links.address, peer - table.sessions) !== ref(table.address, slot))
 		violated(`client ${slot} is counted for another address than its connection leads to`);
 }

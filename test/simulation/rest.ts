@@ -37,7 +37,7 @@ export function checkSettled(world: World): void {
 		if (state === FREE) continue;
 		const client = world.kernel.socketAt(i32(table.fd, slot));
 		if (client === undefined) violated(`row ${slot} has no socket`);
-		const peer = i32(table.peer, slot);
+		const peer = table.peerOf(slot);
 		const link = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 		if ((state === SNIFF || state === SECURE) && (client.finished || client.dead))
 			violated(`client ${slot} has ended, and is still looked at`);
@@ -82,7 +82,7 @@ function checkWaiting(
 			violated(`client ${slot} has sent a request, and nobody reads it`);
 		return;
 	}
-	const peer = i32(table.peer, slot);
+	const peer = table.peerOf(slot);
 	const { exchanges } = world.reactor.core;
 	// A broken one takes nothing any more.
 	const linkWaits = isBlocked(world, peer) && !exchanges.has(slot, REQUEST_CUT);
@@ -114,7 +114,7 @@ function checkWaiting(
 /** One direction of a relayed session, at rest. */
 function checkStuck(world: World, from: number, source: SimulatedSocket, target: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	const to = i32(table.peer, from);
+	const to = table.peerOf(from);
 	const waits = isBlocked(world, to);
 	if (owesAnswer(source)) return;
 	// A reset that comes with an end shows with the next write or with a deadline; one behind bytes, when those are sent on.

@@ -1,5 +1,5 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
-import { f64, i32, u8 } from "../../src/parts/at.js";
+import { f64, i32, ref, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { holdsMemory } from "../../src/reactor/admission/shed.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
@@ -87,7 +87,7 @@ function isShed(world: World, slot: number, client: SimulatedSocket, reason: num
 	const { table } = core;
 	if (!client.registered) return false; // it was just accepted
 	if (reason === MEMORY_PRESSURE && (client.hasNoTls || hasNoTlsUpstream(world))) return false;
-	const peer = i32(table.peer, slot);
+	const peer = table.peerOf(slot);
 	if (isUnderWay(world, slot)) return false;
 	if (reason === MEMORY_PRESSURE && isInHead(world, client)) return false;
 	if (u8(table.state, slot) !== DIAL) return true;
@@ -121,8 +121,8 @@ function isUnderWay(world: World, slot: number): boolean {
 	const { table } = world.reactor.core;
 	const state = u8(table.state, slot);
 	return (
-		((state === SNIFF || state === SECURE) && i32(table.upstream, slot) !== NONE) ||
-		(state === DIAL && i32(table.peer, slot) === NONE) ||
+		((state === SNIFF || state === SECURE) && ref(table.upstream, slot) !== NONE) ||
+		(state === DIAL && table.peerOf(slot) === NONE) ||
 		(state === REQUEST && isRequesting(world, slot))
 	);
 }
@@ -156,13 +156,14 @@ function mayBeShed(world: World, slot: number): boolean {
 
 function hasEarnedLess(world: World, other: number, slot: number, memory: boolean): boolean {
 	const { sources } = world;
-	const { table } = world.reactor.core;
+	const { core } = world.reactor;
+	const { table } = core;
 	const mine = isUnrecognized(world, slot);
 	const theirs = isUnrecognized(world, other);
 	if (mine !== theirs) return theirs;
 	if (mine) {
-		const place = i32(table.sourcePlace, slot);
-		const otherPlace = i32(table.sourcePlace, other);
+		const place = ref(table.sourcePlace, slot);
+		const otherPlace = ref(table.sourcePlace, other);
 		const held = sources.heldAt(place);
 		const heldByOther = sources.heldAt(otherPlace);
 		if (held !== heldByOther) return heldByOther > held;
@@ -171,7 +172,7 @@ function hasEarnedLess(world: World, other: number, slot: number, memory: boolea
 	const stalled = memory && isBlocked(world, slot);
 	const otherStalled = memory && isBlocked(world, other);
 	if (stalled !== otherStalled) return otherStalled;
-	return f64(table.activeMs, other) < f64(table.activeMs, slot);
+	return table.activeMs(other, core.nowMs) < table.activeMs(slot, core.nowMs);
 }
 
 function isUnrecognized(world: World, slot: number): boolean {
@@ -181,12 +182,13 @@ function isUnrecognized(world: World, slot: number): boolean {
 
 function isQuiet(world: World, slot: number): boolean {
 	const { core } = world.reactor;
-	return core.nowMs - f64(core.table.activeMs, slot) >= BUSY_MS;
+	return core.nowMs - core.table.activeMs(slot, core.nowMs) >= BUSY_MS;
 }
 
 function isBlocked(world: World, slot: number): boolean {
-	const { flags, peer } = world.reactor.core.table;
-	const link = i32(peer, slot);
+	const { table } = world.reactor.core;
+	const { flags } = table;
+	const link = table.linkOf(slot);
 	return ((i32(flags, slot) | (link === NONE ? 0 : i32(flags, link))) & BLOCKED) !== 0;
 }
 
@@ -194,12 +196,12 @@ function isBlocked(world: World, slot: number): boolean {
 function heldBy(world: World, client: number, isClosing = false): number {
 	const { table, inboxes } = world.reactor.core;
 	let bytes = 0;
-	for (const slot of [client, i32(table.peer, client)]) {
+	for (const slot of [client, table.linkOf(client)]) {
 		if (slot === NONE) continue;
 		// Of a session that is being closed, the upstream's socket is gone already.
 		const socket = world.kernel.socketAt(i32(table.fd, slot)) ?? world.closedLink;
 		bytes += socket === undefined ? 0 : memoryOf(socket);
-		bytes += i32(table.pipeBytes, slot) + (i32(table.chunk, slot) === NONE ? 0 : CHUNK_BYTES);
+		bytes += table.chunkOf(slot) === NONE ? table.heldBytes(slot) : CHUNK_BYTES;
 		// So is what was put back of it.
 		if (isClosing ? world.hadAhead[slot] === true : inboxes.has(slot)) bytes += CHUNK_BYTES;
 	}
@@ -212,7 +214,7 @@ function hasSinglesOnly(world: World): boolean {
 	let has = false;
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (!isUnrecognized(world, slot) || isUnderWay(world, slot)) continue;
-		if (sources.heldAt(i32(table.sourcePlace, slot)) > 1) return false;
+		if (sources.heldAt(ref(table.sourcePlace, slot)) > 1) return false;
 		has = true;
 	}
 	return has;

@@ -1,6 +1,6 @@
 /** Plays a reactor at fault, between its turns. */
 
-import { f64, i32, u8 } from "../../src/parts/at.js";
+import { i32, ref, setRef, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { METHOD_POST, METHOD_PUT } from "../../src/protocol/http/methods.js";
 import type { Core } from "../../src/reactor/core.js";
@@ -76,7 +76,7 @@ function losePutBack(core: Core): void {
 
 function shedBusy(core: Core): void {
 	for (const client of clientsIn(core, RELAY)) {
-		if (core.nowMs - f64(core.table.activeMs, client) >= 500) continue;
+		if (core.nowMs - core.table.activeMs(client, core.nowMs) >= 500) continue;
 		close(core, client, FD_PRESSURE, false);
 		return;
 	}
@@ -89,15 +89,15 @@ function clientsIn({ table }: Core, state: number): number[] {
 }
 
 function cross(core: Core): void {
-	const { peer, address } = core.table;
+	const { table } = core;
 	const [one, other] = clientsIn(core, EXCHANGE);
 	if (one === undefined || other === undefined) return;
-	const link = i32(peer, one);
-	const place = i32(address, one);
-	peer[one] = i32(peer, other);
-	address[one] = i32(address, other);
-	peer[other] = link;
-	address[other] = place;
-	peer[i32(peer, one)] = one;
-	peer[i32(peer, other)] = other;
+	const link = table.linkOf(one);
+	const place = ref(table.address, one);
+	setRef(table.link, one, table.linkOf(other));
+	setRef(table.address, one, ref(table.address, other));
+	setRef(table.link, other, link);
+	setRef(table.address, other, place);
+	setRef(table.session, table.linkOf(one), one);
+	setRef(table.session, table.linkOf(other), other);
 }

@@ -19,6 +19,7 @@ import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "../
 import { PROXY_REQUIRED } from "../table/marks.js";
 import { ARRIVED, end } from "../table/next.js";
 import { SNIFF } from "../table/states.js";
+import { stamp } from "../table/times.js";
 import type { AdmissionContext } from "./context.js";
 import type { ReactorListener } from "./listener.js";
 import { FULL_PAUSE_MS, PAUSE_MS, pause, retire } from "./listeners.js";
@@ -152,7 +153,7 @@ function open(core: AdmissionContext, listener: ReactorListener, fd: number, ref
 	table.state[session] = SNIFF;
 	table.listener[session] = listener.plan.slot;
 	table.acceptedMs[session] = core.nowMs;
-	table.activeMs[session] = core.nowMs;
+	table.active[session] = stamp(core.nowMs);
 	table.policy[session] = listener.policy;
 	core.policies.enter(listener.policy);
 	table.family[session] = copyAddress(kernel.memory, ADDRESS_AT, table.source, session * 16);

@@ -3,7 +3,7 @@
  * address that a PROXY header names.
  */
 
-import { i32, u8 } from "../../parts/at.js";
+import { i32, ref, setRef, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { contains } from "../../route/router.js";
 import type { HttpPlan } from "../plan/plan.js";
@@ -37,14 +37,14 @@ export function admitSource(core: AdmissionContext, session: number): Next {
 	if (place === TOO_MANY) return end(LIMIT_IP);
 	if (place === TOO_FAST) return end(LIMIT_RATE);
 	if (place === NOT_COUNTED) core.counters.add(SOURCES_NOT_COUNTED, 1);
-	else table.sourcePlace[session] = place;
+	else setRef(table.sourcePlace, session, place);
 	return STAY;
 }
 
 /** A request has come: may it be served now? Of an address that asks too fast, nothing is taken from the others. */
 export function admitRequest(core: AdmissionContext, session: number, http: HttpPlan): boolean {
 	const { requestsPerSecond, requestsPerSecondPerSource } = http;
-	const place = i32(core.table.sourcePlace, session);
+	const place = ref(core.table.sourcePlace, session);
 	if (requestsPerSecondPerSource !== Number.POSITIVE_INFINITY && place !== NONE) {
 		if (!core.sources.takeRequest(place, requestsPerSecondPerSource, core.nowMs)) return false;
 	}

@@ -12,7 +12,7 @@
  * one look at all rows is paid for by many that go.
  */
 
-import { f64, i32, u8 } from "../../parts/at.js";
+import { f64, i32, ref, u8 } from "../../parts/at.js";
 import { Lowest } from "../../parts/lowest.js";
 import { NONE } from "../../parts/none.js";
 import { type Pieces, worth } from "../../route/pieces.js";
@@ -101,7 +101,7 @@ function hasSinglesOnly(core: AdmissionContext, keep: number): boolean {
 	let has = false;
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot === keep || !isUnrecognized(core, slot)) continue;
-		if (sources.heldAt(i32(table.sourcePlace, slot)) > 1) return false;
+		if (sources.heldAt(ref(table.sourcePlace, slot)) > 1) return false;
 		has = true;
 	}
 	return has;
@@ -186,10 +186,10 @@ function* findHolders(core: AdmissionContext): Pieces {
 function memoryOf(core: AdmissionContext, client: number): number {
 	const { table, engine } = core;
 	let bytes = 0;
-	for (const slot of [client, i32(table.peer, client)]) {
+	for (const slot of [client, table.linkOf(client)]) {
 		if (slot === NONE) continue;
-		bytes += Math.max(0, engine.socketMemory(slot)) + i32(table.pipeBytes, slot);
-		if (i32(table.chunk, slot) !== NONE) bytes += core.chunks.bytes;
+		bytes += Math.max(0, engine.socketMemory(slot));
+		bytes += table.chunkOf(slot) === NONE ? table.heldBytes(slot) : core.chunks.bytes;
 		if (core.inboxes.has(slot)) bytes += core.chunks.bytes;
 	}
 	return bytes;
@@ -236,7 +236,7 @@ function unrecognized(
 	const crowds = new Map<number, Lowest>();
 	for (let slot = 0; slot < table.sessions; slot++) {
 		if (slot === keep || !isUnrecognized(core, slot) || !isWanted(core, slot)) continue;
-		const place = i32(table.sourcePlace, slot);
+		const place = ref(table.sourcePlace, slot);
 		const acceptedMs = f64(table.acceptedMs, slot);
 		const other = single.get(place);
 		if (place === NONE) first.offer(slot, -sources.heldAt(place), acceptedMs);
@@ -285,7 +285,7 @@ function bySilence(
 	const first = new Lowest(most);
 	for (let slot = 0; slot < table.sessions; slot++)
 		if (slot !== keep && u8(table.state, slot) !== FREE && !isBusy(core, slot) && holds(slot))
-			first.offer(slot, f64(table.activeMs, slot), 0);
+			first.offer(slot, table.activeMs(slot, core.nowMs), 0);
 	return first.slots;
 }
 
@@ -300,8 +300,9 @@ function isUnrecognized(core: AdmissionContext, client: number): boolean {
 }
 
 function isBlocked(core: AdmissionContext, client: number): boolean {
-	const { flags, peer } = core.table;
-	const link = i32(peer, client);
+	const { table } = core;
+	const { flags } = table;
+	const link = table.linkOf(client);
 	return ((i32(flags, client) | (link === NONE ? 0 : i32(flags, link))) & BLOCKED) !== 0;
 }
 

@@ -1,5 +1,5 @@
 /** Last step: what became of the session, for the log. Called by `close`, and only there. */
-import { f64, i32, u8, u16 } from "../../parts/at.js";
+import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { TEXT_MAX, tlsFactsText } from "../records/tls-facts.js";
 import { HAD_REQUESTS } from "../table/marks.js";
@@ -17,18 +17,18 @@ function record(core: EndContext, client: number, reason: number): void {
 	const tls = tlsFactsOf(core, client);
 	const entry = journal.begin(nameLength, tls.length);
 	if (entry < 0) return; // the journal has counted it
-	const link = i32(table.peer, client);
-	journal.integer(entry, 1, i32(table.listener, client));
-	journal.integer(entry, 2, i32(table.route, client));
-	journal.integer(entry, 3, i32(table.upstream, client));
-	journal.integer(entry, 4, i32(table.address, client));
+	const link = table.linkOf(client);
+	journal.integer(entry, 1, u16(table.listener, client));
+	journal.integer(entry, 2, ref(table.route, client));
+	journal.integer(entry, 3, ref(table.upstream, client));
+	journal.integer(entry, 4, ref(table.address, client));
 	journal.integer(entry, 5, reason | (u8(table.protocol, client) << 8) | (u8(table.family, client) << 16));
 	journal.integer(entry, 6, u16(table.sourcePort, client));
 	journal.integer(entry, 7, nameLength | (tls.length << 8));
 	journal.double(entry, 0, core.sessionNumbers.final(client));
 	journal.double(entry, 1, f64(table.acceptedMs, client));
-	journal.double(entry, 2, f64(table.recognizedMs, client));
-	journal.double(entry, 3, f64(table.connectedMs, client));
+	journal.double(entry, 2, table.recognizedMs(client));
+	journal.double(entry, 3, table.connectedMs(client));
 	journal.double(entry, 4, core.nowMs);
 	const before = (i32(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : f64(core.links.sentBefore, client);
 	// Below zero while a PROXY header of ours has not gone out.

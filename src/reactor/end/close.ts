@@ -3,7 +3,7 @@
  */
 
 import { assert } from "../../parts/assert.js";
-import { i32, u8, u16 } from "../../parts/at.js";
+import { i32, ref, u8, u16 } from "../../parts/at.js";
 import { forget } from "../../parts/forget.js";
 import { NONE } from "../../parts/none.js";
 import { endLink } from "../links/close-link.js";
@@ -34,21 +34,21 @@ export function close(core: EndContext, session: number, reason: number, isAmid:
 	const { table, places } = core;
 	assert(u8(table.state, session) !== FREE, "a session ends once");
 	account(core, session, reason);
-	const link = i32(table.peer, session);
+	const link = table.linkOf(session);
 	const reset = isCut(core, session, link, reason, isAmid);
 	forget(core.tlsFailures, session);
 	if ((i32(table.flags, session) & HAD_REQUESTS) !== 0) closeOwned(core, session);
 	if (link !== NONE) endLink(core, link, reset);
 	hangUp(core, session, reset);
-	const address = i32(table.address, session);
+	const address = ref(table.address, session);
 	if (address !== NONE) core.board.leave(address);
-	const source = i32(table.sourcePlace, session);
+	const source = ref(table.sourcePlace, session);
 	if (source !== NONE) core.sources.leave(source);
 	forget(core.longNames, session);
 	forget(core.proxyHeaders, session);
 	core.sessionNumbers.forget(session);
 	core.policies.leave(u16(table.policy, session));
-	const listener = i32(table.listener, session);
+	const listener = u16(table.listener, session);
 	if (link !== NONE) releaseRow(core, link);
 	core.counters.sessionClosed(listener, reason);
 	releaseRow(core, session);

@@ -2,12 +2,14 @@
 import { AF_UNIX, EINPROGRESS } from "../../kernel/constants.js";
 import { familyAt, portAt } from "../../kernel/sockaddr.js";
 import { assert } from "../../parts/assert.js";
-import { i32 } from "../../parts/at.js";
+import { i32, ref, setRef } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import type { AddressPlan } from "../../upstream/plan.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
+import { EXCHANGES } from "../table/marks.js";
 import { CONNECTING } from "../table/states.js";
+import { stamp } from "../table/times.js";
 import { watchConnecting } from "../wire/interest.js";
 import { setFirstOptions } from "../wire/socket-options.js";
 import { closeLink } from "./close-link.js";
@@ -55,20 +57,22 @@ export function openLink(
 	table.fd[link] = fd;
 	table.state[link] = CONNECTING;
 	table.join(session, link);
-	table.address[session] = board;
-	table.dialledMs[session] = core.nowMs;
+	setRef(table.address, session, board);
+	table.dialled[session] = stamp(core.nowMs);
 	core.board.enter(board);
 	noteLoop(core, link, sockaddr);
-	core.secures.dialled(link, board, tls !== undefined, i32(core.certificates.manners, board));
+	const isForRequests = (i32(table.flags, session) & EXCHANGES) !== 0;
+	const manner = i32(core.certificates.manners, board);
+	core.secures.dialled(link, board, tls !== undefined, isForRequests, manner);
 	return watchConnecting(core, link);
 }
 
 /** The session no longer holds an upstream connection, nor an address. */
 export function giveUpLink(core: LinksContext, session: number, link: number): void {
 	const { table, board } = core;
-	board.leave(i32(table.address, session));
-	table.address[session] = NONE;
-	table.dialledMs[session] = 0;
+	board.leave(ref(table.address, session));
+	setRef(table.address, session, NONE);
+	table.dialled[session] = 0;
 	table.part(session, link);
 	closeLink(core, link);
 }

@@ -166,7 +166,7 @@ export function armIdle(core: LinksContext, link: number, plan: PoolPlan): void 
 	const place = link - core.table.sessions;
 	const dueMs = dueAtMs(core, plan, place);
 	if (dueMs === Number.POSITIVE_INFINITY) return;
-	const armedMs = f64(core.table.deadlineMs, link);
+	const armedMs = core.wheel.deadlineOf(link);
 	if (armedMs === 0 || armedMs > dueMs) core.wheel.arm(link, dueMs);
 }
 

@@ -14,7 +14,7 @@ import {
 	ETIMEDOUT,
 } from "../../kernel/constants.js";
 import { familyAt } from "../../kernel/sockaddr.js";
-import { f64, i32, u8 } from "../../parts/at.js";
+import { f64, i32, ref, setRef, u8 } from "../../parts/at.js";
 import { forget } from "../../parts/forget.js";
 import { NONE } from "../../parts/none.js";
 import type { Balancer } from "../../upstream/balance.js";
@@ -48,6 +48,7 @@ import {
 	to,
 } from "../table/next.js";
 import { DIAL } from "../table/states.js";
+import { offset, stamp } from "../table/times.js";
 import { noteNews } from "../wire/news.js";
 import { setLastingOptions } from "../wire/socket-options.js";
 
@@ -60,7 +61,7 @@ const BACKLOG_RETRY_MS = 20;
 /** Dials the next address of the session's upstream; refuses it with `exhausted` when none is left. */
 export function dial(core: RoutingContext, session: number, exhausted: number): Next {
 	const { table } = core;
-	const balancer = core.upstreams.get(i32(table.upstream, session));
+	const balancer = core.upstreams.get(ref(table.upstream, session));
 	if (balancer === undefined) return refuse(UPSTREAM_DOWN);
 	const isRequest = (i32(table.flags, session) & EXCHANGES) !== 0;
 	if (isRequest && mayLend(core, session)) {
@@ -86,7 +87,7 @@ export function dial(core: RoutingContext, session: number, exhausted: number): 
 				table.tried[session] = tried;
 				return STAY;
 			}
-			table.dialledMs[session] = 0;
+			table.dialled[session] = 0;
 			blame(core, session, address.board);
 			reason = CONNECT_TIMEOUT;
 			continue;
@@ -107,7 +108,7 @@ function nextAddress(core: RoutingContext, session: number, balancer: Balancer):
 	const address = balancer.plan.addresses[index];
 	if (address === undefined) return undefined;
 	// Not again for each look at a backlog.
-	if (u8(table.attempts, session) > 0 && f64(table.dialledMs, session) === 0)
+	if (u8(table.attempts, session) > 0 && table.dialledMs(session, core.nowMs) === 0)
 		core.counters.add(DIAL_RETRIES, 1);
 	table.attempts[session] = u8(table.attempts, session) + 1;
 	// An address beyond the bits shares one, so that it is not the first choice again.
@@ -125,7 +126,7 @@ function lent(core: RoutingContext, session: number, link: number): Next {
 	const { table, links, board } = core;
 	const address = i32(links.address, link - table.sessions);
 	board.enter(address);
-	table.address[session] = address;
+	setRef(table.address, session, address);
 	table.join(session, link);
 	forget(core.tlsFailures, session); // another address's
 	return SEND_REQUEST;
@@ -134,8 +135,8 @@ function lent(core: RoutingContext, session: number, link: number): Next {
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */
 function waitsForBacklog(core: RoutingContext, session: number): boolean {
 	const { table, wheel } = core;
-	if (f64(table.dialledMs, session) === 0) table.dialledMs[session] = core.nowMs;
-	if (core.nowMs - f64(table.dialledMs, session) >= core.policyOf(session).connectMs) return false;
+	if (table.dialledMs(session, core.nowMs) === 0) table.dialled[session] = stamp(core.nowMs);
+	if (core.nowMs - table.dialledMs(session, core.nowMs) >= core.policyOf(session).connectMs) return false;
 	table.state[session] = DIAL;
 	wheel.arm(session, core.nowMs + BACKLOG_RETRY_MS);
 	return true;
@@ -153,9 +154,9 @@ function connectingTo(
 	table.state[session] = DIAL;
 	const watched = openLink(core, session, fd, address);
 	wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
-	const link = i32(table.peer, session);
+	const link = table.linkOf(session);
 	if (isRequest)
-		core.links.opened(link - table.sessions, i32(table.upstream, session), address.board, core.nowMs);
+		core.links.opened(link - table.sessions, ref(table.upstream, session), address.board, core.nowMs);
 	if (watched >= 0) return STAY;
 	giveUpLink(core, session, link);
 	return refuse(MEMORY_PRESSURE);
@@ -172,8 +173,8 @@ export function connecting(core: RoutingContext, link: number, events: number): 
 	}
 	if ((events & EPOLLOUT) === 0) return STAY;
 	const session = table.sessionOf(link);
-	table.connectedMs[session] = core.nowMs;
-	core.counters.connectTook(i32(table.upstream, session), core.nowMs - f64(table.dialledMs, session));
+	table.connected[session] = offset(f64(table.acceptedMs, session), core.nowMs);
+	core.counters.connectTook(ref(table.upstream, session), core.nowMs - table.dialledMs(session, core.nowMs));
 	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) !== 0)
 		table.flags[link] = i32(table.flags, link) | READABLE | ENDING;
 	return to(CONNECTED, events);
@@ -188,16 +189,16 @@ export function dialling(core: RoutingContext, session: number, events: number):
 
 /** The connect deadline passed, or that of a handshake with the upstream. */
 export function dialTimedOut({ table }: RoutingContext, session: number): Next {
-	return i32(table.peer, session) === NONE ? to(DIAL_ON, CONNECT_REFUSED) : to(REDIAL, CONNECT_TIMEOUT);
+	return table.linkOf(session) === NONE ? to(DIAL_ON, CONNECT_REFUSED) : to(REDIAL, CONNECT_TIMEOUT);
 }
 
 /** The upstream can be spoken to. `events`: what came with that, of the connection. */
 export function ready(core: RoutingContext, session: number, events: number): Next {
 	const { table, board } = core;
-	board.connected(i32(table.address, session));
+	board.connected(ref(table.address, session));
 	if ((i32(table.flags, session) & EXCHANGES) === 0) return to(RELAY_ON, events);
 	// It is to outlive this session.
-	const link = i32(table.peer, session);
+	const link = table.linkOf(session);
 	table.flags[link] = i32(table.flags, link) | LASTING;
 	setLastingOptions(core.kernel, i32(table.fd, link), core.policyOf(session));
 	return to(SEND_REQUEST, NEW_LINK);
@@ -206,22 +207,22 @@ export function ready(core: RoutingContext, session: number, events: number): Ne
 /** Its address did not work out, which counts against the address: another may. */
 export function redial(core: RoutingContext, session: number, reason: number): Next {
 	const { table } = core;
-	const address = i32(table.address, session);
-	giveUpLink(core, session, i32(table.peer, session));
+	const address = ref(table.address, session);
+	giveUpLink(core, session, table.linkOf(session));
 	blame(core, session, address);
 	return dial(core, session, reason);
 }
 
 /** Gives up the connection that the session has, if it has one, for no fault of its address, and dials another. */
 export function dialElsewhere(core: RoutingContext, session: number, exhausted: number): Next {
-	const link = i32(core.table.peer, session);
+	const link = core.table.linkOf(session);
 	if (link !== NONE) giveUpLink(core, session, link);
 	return dial(core, session, exhausted);
 }
 
 /** A failure of that address, of which some in a row eject it. */
 function blame(core: RoutingContext, session: number, address: number): void {
-	const upstream = core.upstreams.get(i32(core.table.upstream, session));
+	const upstream = core.upstreams.get(ref(core.table.upstream, session));
 	if (upstream === undefined) return;
 	const { ejectFailures, ejectForMs } = upstream.plan;
 	if (core.board.failed(address, ejectFailures, ejectForMs, core.nowMs)) core.counters.add(EJECTIONS, 1);

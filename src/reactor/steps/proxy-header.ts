@@ -4,7 +4,7 @@
  */
 import { ECONNRESET } from "../../kernel/constants.js";
 import { copyAddress, copyUnmapped, portAt } from "../../kernel/sockaddr.js";
-import { i32, u8, u16 } from "../../parts/at.js";
+import { i32, ref, u8, u16 } from "../../parts/at.js";
 import { parseProxyHeader, writeProxyV1, writeProxyV2 } from "../../protocol/index.js";
 import { failed } from "../end/failure.js";
 import { ADDRESS_AT, IN_AT, OUT_AT } from "../memory/arena.js";
@@ -48,12 +48,12 @@ function readHeader(core: RoutingContext, client: number, isKept: boolean): numb
  */
 export function passProxyHeaderOn(core: RoutingContext, session: number): Next {
 	const { table, kernel, proxyHeader } = core;
-	const link = i32(table.peer, session);
+	const link = table.linkOf(session);
 	// Behind a failed TLS handshake another address is dialled, and told the same.
 	const received = readHeader(core, session, u8(core.secures.phase, link) === WANTED);
 	if (received < 0) return failed(core, session, -received);
 	if (received > 0) parseProxyHeader(kernel.memory, IN_AT, IN_AT + received, proxyHeader);
-	const balancer = core.upstreams.get(i32(table.upstream, session));
+	const balancer = core.upstreams.get(ref(table.upstream, session));
 	// It went with a reload, and whether it expects a header with it.
 	if (balancer === undefined) return end(UPSTREAM_DOWN);
 	const version = balancer.plan.proxyProtocol;

@@ -1,5 +1,5 @@
 /** Where does a connection go whose protocol, and name if it has one, is known? */
-import { f64, i32 } from "../../parts/at.js";
+import { f64, i32, setRef } from "../../parts/at.js";
 import { PROTOCOL_TLS } from "../../protocol/index.js";
 import {
 	BAD_REQUEST,
@@ -14,21 +14,22 @@ import type { RoutingContext } from "../routing/context.js";
 import { matchSniffed } from "../routing/query.js";
 import { OURS } from "../table/marks.js";
 import { DIAL_ON, end, type Next, refuse, to } from "../table/next.js";
+import { offset } from "../table/times.js";
 import { lowerWater } from "../wire/socket-options.js";
 
 /** `protocol`: what it is taken for. */
 export function route(core: RoutingContext, session: number, protocol: number): Next {
 	const { table } = core;
 	const listener = core.listenerOf(session);
-	table.recognizedMs[session] = core.nowMs;
+	table.recognized[session] = offset(f64(table.acceptedMs, session), core.nowMs);
 	const found = listener.plan.routes[matchSniffed(core, listener, session, protocol)];
 	if (found === undefined) return refuse(NO_ROUTE);
-	table.route[session] = found.slot;
+	setRef(table.route, session, found.slot);
 	core.counters.routed(found.slot);
 	if (found.upstream < 0) return refuse(REJECTED);
 	core.counters.handshakeTook(listener.plan.slot, core.nowMs - f64(table.acceptedMs, session));
 	if (lowerWater(core, session) < 0) return end(INTERNAL);
-	table.upstream[session] = found.upstream;
+	setRef(table.upstream, session, found.upstream);
 	if ((i32(table.flags, session) & OURS) !== 0) return refuse(LOOP);
 	if (core.upstreams.get(found.upstream)?.plan.pool == null) return to(DIAL_ON, UPSTREAM_DOWN);
 	// Its upstream takes requests, and this is none.

@@ -7,7 +7,7 @@
 import { ENOMEM } from "../../kernel/constants.js";
 import { FAILED, type TlsContext, TRUNCATED, WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
 import { assert } from "../../parts/assert.js";
-import { f64, i32 } from "../../parts/at.js";
+import { f64, i32, ref } from "../../parts/at.js";
 import { forget } from "../../parts/forget.js";
 import { PROTOCOL_HTTP, PROTOCOL_TLS } from "../../protocol/index.js";
 import { lingerThenEnd } from "../end/linger.js";
@@ -72,8 +72,8 @@ export function secureClient(core: RoutingContext, session: number): Next {
 /** The session's upstream is connected, and is spoken to through TLS. The client's deadline is the handshake's. */
 export function secureUpstream(core: RoutingContext, session: number): Next {
 	const { table, wheel, certificates } = core;
-	const link = i32(table.peer, session);
-	const address = i32(table.address, session);
+	const link = table.linkOf(session);
+	const address = ref(table.address, session);
 	// A fresh socket that takes no PROXY header: the kernel is at its end.
 	if ((i32(table.flags, link) & BLOCKED) !== 0) return end(MEMORY_PRESSURE);
 	wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);

@@ -2,24 +2,30 @@
  * What is known of a session beside its connections. A relayed session, and one whose requests are read, is known by the row of
  * its client's connection.
  */
+import { f64, u32 } from "../../parts/at.js";
 import { SESSION } from "../../parts/columns.js";
 import { Connections } from "./connections.js";
+import { timeAfter, timeOf } from "./times.js";
 
 /** Names longer than this are kept on the heap beside the table: longer ones are legal, up to 253, and rare. */
-export const NAME_BYTES = 72;
+export const NAME_BYTES = 28;
 
 export class Sessions extends Connections {
+	/** Its upstream's connection, or NONE. */
+	readonly link = this.references(SESSION);
 	readonly acceptedMs = this.f64(SESSION);
-	readonly recognizedMs = this.f64(SESSION);
-	readonly dialledMs = this.f64(SESSION);
-	readonly connectedMs = this.f64(SESSION);
-	/** When it moved bytes last. */
-	readonly activeMs = this.f64(SESSION);
-	readonly listener = this.i32(SESSION);
-	readonly route = this.i32(SESSION);
+	/** When it moved bytes last, a stamp (`times.ts`). */
+	readonly active = this.u32(SESSION);
+	/** When its dial began that is under way, or led to where it is: a stamp; 0: none did. */
+	readonly dialled = this.u32(SESSION);
+	/** When it was known what it speaks, and when its upstream's connection was made: offsets from `acceptedMs`; 0: not yet. */
+	readonly recognized = this.u32(SESSION);
+	readonly connected = this.u32(SESSION);
+	readonly listener = this.u16(SESSION);
+	readonly route = this.references(SESSION);
 	/** Index of the upstream in the reactor's plan, and of the chosen address in the board. */
-	readonly upstream = this.i32(SESSION);
-	readonly address = this.i32(SESSION);
+	readonly upstream = this.references(SESSION);
+	readonly address = this.references(SESSION);
 	/** Addresses of the upstream already tried, one bit for each of the first 32. */
 	readonly tried = this.i32(SESSION);
 	readonly proxyHeaderBytes = this.u16(SESSION);
@@ -29,7 +35,7 @@ export class Sessions extends Connections {
 	/** 4 or 6. */
 	readonly family = this.u8(SESSION);
 	/** Place of the client's address among the sources; NONE while it is not counted there. */
-	readonly sourcePlace = this.i32(SESSION);
+	readonly sourcePlace = this.references(SESSION);
 	readonly firstEnd = this.u8(SESSION);
 	readonly nameLength = this.u8(SESSION);
 	/** Addresses dialled for this session. */
@@ -40,4 +46,29 @@ export class Sessions extends Connections {
 	readonly source = this.u8(SESSION, 16);
 	/** NAME_BYTES per session. */
 	readonly name = this.u8(SESSION, NAME_BYTES);
+
+	/** When it moved bytes last. */
+	activeMs(session: number, nowMs: number): number {
+		return timeOf(u32(this.active, session), nowMs);
+	}
+
+	/** When its dial began; 0: it did not. */
+	dialledMs(session: number, nowMs: number): number {
+		const dialled = u32(this.dialled, session);
+		return dialled === 0 ? 0 : timeOf(dialled, nowMs);
+	}
+
+	/** When it was known what it speaks; 0: not yet. */
+	recognizedMs(session: number): number {
+		return this.#timeAfter(session, u32(this.recognized, session));
+	}
+
+	/** When its upstream's connection was made; 0: not yet. */
+	connectedMs(session: number): number {
+		return this.#timeAfter(session, u32(this.connected, session));
+	}
+
+	#timeAfter(session: number, offset: number): number {
+		return offset === 0 ? 0 : timeAfter(f64(this.acceptedMs, session), offset);
+	}
 }

@@ -9,15 +9,16 @@
  * sized for a million sessions costs what its busiest moment needed.
  */
 import { assert } from "../../parts/assert.js";
-import { f64, i32, u8 } from "../../parts/at.js";
+import { f64, i32, ref, setRef, u8, u16, u32 } from "../../parts/at.js";
 import { type Layout, place } from "../../parts/columns.js";
 import { NONE } from "../../parts/none.js";
 import { QUEUED } from "./marks.js";
 import { Sessions } from "./sessions.js";
 import { FREE } from "./states.js";
 
-/** Bytes a client's row takes at most: connection columns and session columns together. */
-export const ROW_BYTES_MAX = 264;
+/** Bytes that a client's row takes at most, connection columns and session columns together; and an upstream's. */
+export const ROW_BYTES_MAX = 168;
+export const LINK_BYTES_MAX = 64;
 
 export class Table extends Sessions {
 	readonly sessions: number;
@@ -52,22 +53,8 @@ export class Table extends Sessions {
 		else if (this.#clientTop < this.sessions) slot = this.#clientTop++;
 		else return NONE;
 		this.clients++;
-		this.#clearConnection(slot);
-		this.session[slot] = slot;
-		this.recognizedMs[slot] = 0;
-		this.dialledMs[slot] = 0;
-		this.connectedMs[slot] = 0;
-		this.route[slot] = NONE;
-		this.upstream[slot] = NONE;
-		this.address[slot] = NONE;
-		this.tried[slot] = 0;
-		this.sourcePlace[slot] = NONE;
-		this.proxyHeaderBytes[slot] = 0;
-		this.protocol[slot] = 0;
-		this.firstEnd[slot] = 0;
-		this.nameLength[slot] = 0;
-		this.attempts[slot] = 0;
-		this.reason[slot] = 0;
+		this.fd[slot] = NONE;
+		setRef(this.session, slot, slot);
 		return slot;
 	}
 
@@ -78,19 +65,21 @@ export class Table extends Sessions {
 		else if (this.#linkTop < 2 * this.sessions) slot = this.#linkTop++;
 		else return NONE;
 		this.links++;
-		this.#clearConnection(slot);
+		this.fd[slot] = NONE;
 		return slot;
 	}
 
-	/** Gives a row back. Its generation moves on, so what is still under way for it is stale. */
+	/** Gives a row back, cleared for the next. Its generation moves on, so what is still under way for it is stale. */
 	release(slot: number): void {
 		if (u8(this.state, slot) === FREE) throw new Error(`row ${slot} released twice`);
-		assert(f64(this.deadlineMs, slot) === 0, "a row that is released has no deadline");
+		assert(u32(this.due, slot) === 0, "a row that is released has no deadline");
 		assert((i32(this.flags, slot) & QUEUED) === 0, "a row that is released waits for no turn");
 		this.state[slot] = FREE;
 		this.generation[slot] = (i32(this.generation, slot) + 1) | 0;
 		this.fd[slot] = NONE;
+		this.#clearConnection(slot);
 		if (slot < this.sessions) {
+			this.#clearSession(slot);
 			this.next[slot] = this.#clientFree;
 			this.#clientFree = slot;
 			this.clients--;
@@ -103,7 +92,17 @@ export class Table extends Sessions {
 
 	/** The session that a connection belongs to, or NONE. */
 	sessionOf(slot: number): number {
-		return i32(this.session, slot);
+		return ref(this.session, slot);
+	}
+
+	/** A session's upstream connection, or NONE. */
+	linkOf(session: number): number {
+		return ref(this.link, session);
+	}
+
+	/** The connection at the other end of its session, an upstream's for a client's, and back; or NONE. */
+	peerOf(slot: number): number {
+		return slot < this.sessions ? ref(this.link, slot) : ref(this.session, slot);
 	}
 
 	isClient(slot: number): boolean {
@@ -112,41 +111,45 @@ export class Table extends Sessions {
 
 	/** An upstream connection is a session's from now on. */
 	join(session: number, link: number): void {
-		assert(
-			i32(this.peer, session) === NONE && i32(this.session, link) === NONE,
-			"each is free for the other",
-		);
-		this.peer[session] = link;
-		this.peer[link] = session;
-		this.session[link] = session;
+		assert(this.linkOf(session) === NONE && this.sessionOf(link) === NONE, "each is free for the other");
+		setRef(this.link, session, link);
+		setRef(this.session, link, session);
 	}
 
 	/** It is no session's any more. */
 	part(session: number, link: number): void {
-		assert(i32(this.peer, session) === link && i32(this.peer, link) === session, "they belong to each other");
-		this.peer[session] = NONE;
-		this.peer[link] = NONE;
-		this.session[link] = NONE;
+		assert(this.linkOf(session) === link && this.sessionOf(link) === session, "they belong to each other");
+		setRef(this.link, session, NONE);
+		setRef(this.session, link, NONE);
 	}
 
+	/** Only what differs is written: most of it was never touched. */
 	#clearConnection(slot: number): void {
-		this.fd[slot] = NONE;
-		this.peer[slot] = NONE;
-		this.session[slot] = NONE;
-		this.next[slot] = NONE;
-		this.previous[slot] = NONE;
-		this.queueNext[slot] = NONE;
-		this.queuePrevious[slot] = NONE;
-		this.chunk[slot] = NONE;
-		this.pipe[slot] = NONE;
-		this.pipeBytes[slot] = 0;
-		this.flags[slot] = 0;
-		this.fullReads[slot] = 0;
-		this.sent[slot] = 0;
-		this.blockedAtMs[slot] = 0;
-		this.unheardSinceMs[slot] = 0;
-		this.acknowledged[slot] = 0;
-		this.deadlineMs[slot] = 0;
+		if (u32(this.since, slot) !== 0) this.since[slot] = 0;
+		if (f64(this.sent, slot) !== 0) this.sent[slot] = 0;
+		if (ref(this.session, slot) !== NONE) setRef(this.session, slot, NONE);
+		if (i32(this.acknowledged, slot) !== 0) this.acknowledged[slot] = 0;
+		if (i32(this.flags, slot) !== 0) this.flags[slot] = 0;
+		if (i32(this.held, slot) !== 0) this.held[slot] = 0;
+	}
+
+	/** What whoever takes the row writes in any case stays: an address, the times. */
+	#clearSession(slot: number): void {
+		if (ref(this.link, slot) !== NONE) setRef(this.link, slot, NONE);
+		if (u32(this.dialled, slot) !== 0) this.dialled[slot] = 0;
+		if (u32(this.recognized, slot) !== 0) this.recognized[slot] = 0;
+		if (u32(this.connected, slot) !== 0) this.connected[slot] = 0;
+		if (ref(this.route, slot) !== NONE) setRef(this.route, slot, NONE);
+		if (ref(this.upstream, slot) !== NONE) setRef(this.upstream, slot, NONE);
+		if (ref(this.address, slot) !== NONE) setRef(this.address, slot, NONE);
+		if (i32(this.tried, slot) !== 0) this.tried[slot] = 0;
+		if (ref(this.sourcePlace, slot) !== NONE) setRef(this.sourcePlace, slot, NONE);
+		if (u16(this.proxyHeaderBytes, slot) !== 0) this.proxyHeaderBytes[slot] = 0;
+		if (u8(this.protocol, slot) !== 0) this.protocol[slot] = 0;
+		if (u8(this.firstEnd, slot) !== 0) this.firstEnd[slot] = 0;
+		if (u8(this.nameLength, slot) !== 0) this.nameLength[slot] = 0;
+		if (u8(this.attempts, slot) !== 0) this.attempts[slot] = 0;
+		if (u8(this.reason, slot) !== 0) this.reason[slot] = 0;
 	}
 }
 

@@ -17,16 +17,11 @@ export function hangUp(core: WireContext, slot: number, reset: boolean): void {
 	assert(u8(table.state, slot) !== FREE, "a connection is closed once");
 	core.wheel.cancel(slot);
 	core.queue.remove(slot);
-	const chunk = i32(table.chunk, slot);
-	if (chunk !== NONE) {
-		core.budget.buffered(i32(table.chunkStart, slot) - i32(table.chunkEnd, slot));
-		core.chunks.give(chunk);
-	}
-	const pipe = i32(table.pipe, slot);
-	if (pipe !== NONE) {
-		core.budget.buffered(-i32(table.pipeBytes, slot));
-		core.pipes.discard(pipe);
-	}
+	const chunk = table.chunkOf(slot);
+	if (chunk !== NONE) core.chunks.give(chunk);
+	const pipe = table.pipeOf(slot);
+	if (pipe !== NONE) core.pipes.discard(pipe);
+	core.budget.buffered(-table.heldBytes(slot));
 	// What the peer has not been told by now, it is told as well as the socket's room allows.
 	if (!reset && (i32(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);
 	endTransport(core, slot);

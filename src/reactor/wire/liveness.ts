@@ -2,10 +2,11 @@
  * Whether a connection is alive: who moved bytes, whose bytes are acknowledged, and until when a session may go on. Nothing here
  * closes anything; deadlines ask, and decide.
  */
-import { f64, i32 } from "../../parts/at.js";
+import { f64, i32, u32 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
 import { NONE } from "../../parts/none.js";
-import { LOOKED_AFTER, QUEUED } from "../table/marks.js";
+import { BLOCKED, LOOKED_AFTER, QUEUED } from "../table/marks.js";
+import { stamp } from "../table/times.js";
 import type { WireContext } from "./context.js";
 import { sentBytes } from "./transport.js";
 
@@ -23,7 +24,7 @@ const LIFETIME_JITTER = 0.1;
 const BUSY_MS = 1_000;
 
 export function isBusy(core: WireContext, client: number): boolean {
-	return core.nowMs - f64(core.table.activeMs, client) < BUSY_MS;
+	return core.nowMs - core.table.activeMs(client, core.nowMs) < BUSY_MS;
 }
 
 /** A session that was quiet moves bytes again: is their arrival acknowledged? */
@@ -31,15 +32,17 @@ export function lookAfter(core: WireContext, client: number): void {
 	const { table, wheel } = core;
 	table.flags[client] = i32(table.flags, client) | LOOKED_AFTER;
 	const looksAtMs = core.nowMs + lookEvery(core, client);
-	if (looksAtMs < f64(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+	if (looksAtMs < wheel.deadlineOf(client)) wheel.arm(client, looksAtMs);
 }
 
 export function lookEvery(core: WireContext, client: number): number {
-	const { blockedAtMs, peer } = core.table;
 	const everyMs = core.policyOf(client).stallMs / 4;
-	const link = i32(peer, client);
-	const isBlocked = f64(blockedAtMs, client) !== 0 || (link !== NONE && f64(blockedAtMs, link) !== 0);
-	return isBlocked ? Math.min(LOOK_MS, everyMs) : everyMs;
+	return (flagsOfBoth(core, client) & BLOCKED) !== 0 ? Math.min(LOOK_MS, everyMs) : everyMs;
+}
+
+function flagsOfBoth({ table }: WireContext, client: number): number {
+	const link = table.linkOf(client);
+	return i32(table.flags, client) | (link === NONE ? 0 : i32(table.flags, link));
 }
 
 /** When a session that is looked after is looked at next; Infinity for others. */
@@ -51,11 +54,11 @@ export function nextLook(core: WireContext, client: number): number {
 /** Looks at both sides. Returns when to look again: Infinity when nothing is under way, and nothing was. */
 export function lookAtBoth(core: WireContext, client: number): number {
 	const { table } = core;
-	const link = i32(table.peer, client);
+	const link = table.linkOf(client);
 	const clientWaits = look(core, client);
 	const upstreamWaits = link !== NONE && look(core, link);
 	const everyMs = lookEvery(core, client);
-	const wasActive = core.nowMs - f64(table.activeMs, client) < everyMs;
+	const wasActive = core.nowMs - table.activeMs(client, core.nowMs) < everyMs;
 	if (clientWaits || upstreamWaits || wasActive) return core.nowMs + everyMs;
 	// Quiet: the next byte that is sent has it looked after again.
 	table.flags[client] = i32(table.flags, client) & ~LOOKED_AFTER;
@@ -71,16 +74,13 @@ function look(core: WireContext, slot: number): boolean {
 	const { table, engine } = core;
 	const undelivered = engine.undelivered(slot);
 	if (undelivered < 0) return false;
-	const isBlocked = f64(table.blockedAtMs, slot) !== 0;
+	const isBlocked = (i32(table.flags, slot) & BLOCKED) !== 0;
 	const acknowledged = acknowledgedOf(core, slot, undelivered);
-	if (undelivered === 0 && !isBlocked) table.unheardSinceMs[slot] = 0;
+	if (undelivered === 0 && !isBlocked) table.since[slot] = 0;
 	else if (acknowledged !== i32(table.acknowledged, slot)) {
-		table.unheardSinceMs[slot] = core.nowMs;
-		if (isBlocked) {
-			table.blockedAtMs[slot] = core.nowMs;
-			table.activeMs[table.sessionOf(slot)] = core.nowMs;
-		}
-	} else if (f64(table.unheardSinceMs, slot) === 0) table.unheardSinceMs[slot] = core.nowMs;
+		table.since[slot] = stamp(core.nowMs);
+		if (isBlocked) table.active[table.sessionOf(slot)] = stamp(core.nowMs);
+	} else if (u32(table.since, slot) === 0) table.since[slot] = stamp(core.nowMs);
 	table.acknowledged[slot] = acknowledged;
 	return undelivered > 0 || isBlocked;
 }
@@ -97,7 +97,7 @@ function acknowledgedOf(core: WireContext, slot: number, undelivered: number): n
 export function stallDeadline(core: WireContext, client: number): number {
 	const { table } = core;
 	const { stallMs } = core.policyOf(client);
-	const link = i32(table.peer, client);
+	const link = table.linkOf(client);
 	const theirs = link === NONE ? Number.POSITIVE_INFINITY : waitsSince(core, link);
 	return Math.min(waitsSince(core, client), theirs) + stallMs;
 }
@@ -110,19 +110,15 @@ const TURN_AGAIN_MS = 1_000;
  * lies unread, so it is not known yet whether it was silent.
  */
 export function unlessQueued(core: WireContext, client: number, deadlineMs: number): number {
-	const { flags, peer } = core.table;
-	const link = i32(peer, client);
-	const both = i32(flags, client) | (link === NONE ? 0 : i32(flags, link));
-	return (both & QUEUED) === 0 ? deadlineMs : Math.max(deadlineMs, core.nowMs + TURN_AGAIN_MS);
+	return (flagsOfBoth(core, client) & QUEUED) === 0
+		? deadlineMs
+		: Math.max(deadlineMs, core.nowMs + TURN_AGAIN_MS);
 }
 
 /** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */
 export function waitsSince(core: WireContext, slot: number): number {
-	const { blockedAtMs, unheardSinceMs } = core.table;
-	const blocked = f64(blockedAtMs, slot);
-	const unheard = f64(unheardSinceMs, slot);
-	if (blocked !== 0) return blocked;
-	return unheard === 0 ? Number.POSITIVE_INFINITY : unheard;
+	const sinceMs = core.table.sinceMs(slot, core.nowMs);
+	return sinceMs === 0 ? Number.POSITIVE_INFINITY : sinceMs;
 }
 
 export function lifetimeDeadline(core: WireContext, client: number): number {

@@ -6,10 +6,11 @@
  */
 import { EAGAIN } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
-import { f64, i32 } from "../../parts/at.js";
+import { f64, i32, u16 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "../records/counters.js";
 import { BLOCKED, LEAVING, LOOKED_AFTER } from "../table/marks.js";
+import { stamp } from "../table/times.js";
 import type { WireContext } from "./context.js";
 import { watchOut } from "./interest.js";
 import { acknowledgedBy, lookAfter, lookEvery } from "./liveness.js";
@@ -91,13 +92,11 @@ export function keep(core: WireContext, to: number, offset: number, length: numb
 	const { table, chunks, kernel } = core;
 	const chunk = chunks.take();
 	assert(
-		chunk !== NONE && i32(table.chunk, to) === NONE,
+		chunk !== NONE && table.heldBytes(to) === 0,
 		"a chunk is free, and nothing waits for this connection",
 	);
 	kernel.memory.copyWithin(chunks.offsetOf(chunk), offset, offset + length);
-	table.chunk[to] = chunk;
-	table.chunkStart[to] = 0;
-	table.chunkEnd[to] = length;
+	table.holdChunk(to, chunk, 0, length);
 	core.budget.buffered(length);
 }
 
@@ -121,8 +120,7 @@ export function drainPipe(core: WireContext, to: number, pipe: number, bytes: nu
 		pipes.giveBack(pipe);
 		return EMPTIED;
 	}
-	table.pipe[to] = pipe;
-	table.pipeBytes[to] = left;
+	table.holdPipe(to, pipe, left);
 	core.budget.buffered(left);
 	block(core, to);
 	return WAITS;
@@ -136,18 +134,13 @@ function spliced(core: WireContext, to: number, count: number): void {
 /** Sends what waits for `to`. EMPTIED, WAITS, or a negative errno. */
 export function flushOutbox(core: WireContext, to: number): number {
 	const { table } = core;
-	if (i32(table.chunk, to) !== NONE) {
-		const result = flushChunk(core, to);
-		if (result !== EMPTIED) return result;
-	}
-	if (i32(table.pipe, to) !== NONE) {
-		const result = flushPipe(core, to);
+	if (i32(table.held, to) !== 0) {
+		const result = table.chunkOf(to) !== NONE ? flushChunk(core, to) : flushPipe(core, to);
 		if (result !== EMPTIED) return result;
 	}
 	if ((i32(table.flags, to) & LEAVING) !== 0 && !goodbye(core, to)) return WAITS;
 	table.flags[to] = i32(table.flags, to) & ~(BLOCKED | LEAVING);
-	table.blockedAtMs[to] = 0;
-	table.unheardSinceMs[to] = 0;
+	table.since[to] = 0;
 	return EMPTIED;
 }
 
@@ -164,32 +157,31 @@ export function leave(core: WireContext, to: number): boolean {
 
 function flushChunk(core: WireContext, to: number): number {
 	const { table, chunks } = core;
-	const chunk = i32(table.chunk, to);
-	const start = i32(table.chunkStart, to);
-	const length = i32(table.chunkEnd, to) - start;
+	const chunk = table.chunkOf(to);
+	const start = table.chunkStart(to);
+	const length = table.heldBytes(to);
 	const sent = send(core, to, chunks.offsetOf(chunk) + start, length);
 	if (sent < 0) return sent;
 	if (sent > 0) {
 		moved(core, to, sent);
 		core.budget.buffered(-sent);
 		// It takes some, so it has not stalled.
-		table.blockedAtMs[to] = core.nowMs;
+		table.since[to] = stamp(core.nowMs);
 	}
 	if (sent < length) {
-		table.chunkStart[to] = start + sent;
+		table.holdChunk(to, chunk, start + sent, length - sent);
 		return WAITS;
 	}
-	table.chunk[to] = NONE;
+	table.holdNothing(to);
 	chunks.give(chunk);
 	return EMPTIED;
 }
 
 function flushPipe(core: WireContext, to: number): number {
 	const { table } = core;
-	const pipe = i32(table.pipe, to);
-	const bytes = i32(table.pipeBytes, to);
-	table.pipe[to] = NONE;
-	table.pipeBytes[to] = 0;
+	const pipe = table.pipeOf(to);
+	const bytes = table.heldBytes(to);
+	table.holdNothing(to);
 	core.budget.buffered(-bytes);
 	return drainPipe(core, to, pipe, bytes);
 }
@@ -198,12 +190,12 @@ function flushPipe(core: WireContext, to: number): number {
 export function block(core: WireContext, to: number): void {
 	const { table, wheel } = core;
 	table.flags[to] = i32(table.flags, to) | BLOCKED;
-	table.blockedAtMs[to] = core.nowMs;
+	table.since[to] = stamp(core.nowMs);
 	table.acknowledged[to] = acknowledgedBy(core, to);
 	watchOut(core, to);
 	const client = table.sessionOf(to);
 	const looksAtMs = core.nowMs + lookEvery(core, client);
-	if (looksAtMs < f64(table.deadlineMs, client)) wheel.arm(client, looksAtMs);
+	if (looksAtMs < wheel.deadlineOf(client)) wheel.arm(client, looksAtMs);
 }
 
 /** The kernel took `count` bytes for `to`. */
@@ -211,10 +203,10 @@ export function moved(core: WireContext, to: number, count: number): void {
 	const { table, counters } = core;
 	const client = table.sessionOf(to);
 	table.sent[to] = f64(table.sent, to) + count;
-	table.activeMs[client] = core.nowMs;
+	table.active[client] = stamp(core.nowMs);
 	core.budget.turnBytes -= count;
 	if ((i32(table.flags, client) & LOOKED_AFTER) === 0) lookAfter(core, client);
-	counters.moved(i32(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
+	counters.moved(u16(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
 }
 
 /**
@@ -222,10 +214,11 @@ export function moved(core: WireContext, to: number, count: number): void {
  * of other bytes: kept, it would make one that waited in the pool for a while look as if it had stalled all the time.
  */
 export function countAnew(core: WireContext, slot: number): void {
-	const { sent, acknowledged, unheardSinceMs } = core.table;
+	const { sent, acknowledged, since } = core.table;
+	assert(!isBlocked(core, slot), "nothing waits for it any more");
 	sent[slot] = 0;
 	acknowledged[slot] = 0;
-	unheardSinceMs[slot] = 0;
+	since[slot] = 0;
 }
 
 /**
@@ -237,7 +230,7 @@ export function sendFirst(core: WireContext, link: number, offset: number, lengt
 	// Pipes may hold what is left of the share although a chunk is free.
 	if (sent < length && (core.chunks.available === 0 || core.budget.room < length - sent)) return false;
 	core.table.sent[link] = sent - length;
-	core.counters.moved(i32(core.table.listener, core.table.sessionOf(link)), FROM_CLIENT, sent - length);
+	core.counters.moved(u16(core.table.listener, core.table.sessionOf(link)), FROM_CLIENT, sent - length);
 	if (sent === length) return true;
 	keep(core, link, offset + sent, length - sent);
 	block(core, link);

@@ -4,7 +4,9 @@
  */
 import { u8 } from "../../parts/at.js";
 import { CONNECTION, Columns, type Layout, LINK, SESSION } from "../../parts/columns.js";
-import { NAME_BYTES } from "../table/sessions.js";
+
+/** Names in hellos that are longer are kept on the heap: here rows are only touched by sessions through TLS. */
+const NAME_BYTES = 72;
 
 // Phases of a session.
 export const NO_TLS = 0;
@@ -50,12 +52,14 @@ export class Secures extends Columns {
 		this.#sessions = layout.sessions;
 	}
 
-	/** A connection to an upstream's address is being made. */
-	dialled(link: number, address: number, throughTls: boolean, manner: number): void {
+	/** A connection to an upstream's address is being made. What a plain one for bytes has nobody asks for, and it writes nothing. */
+	dialled(link: number, address: number, throughTls: boolean, isForRequests: boolean, manner: number): void {
+		const phase = throughTls ? WANTED : NO_TLS;
+		if (u8(this.phase, link) !== phase) this.phase[link] = phase;
+		if (!throughTls && !isForRequests) return;
 		const place = link - this.#sessions;
 		this.address[place] = address;
 		this.manner[place] = manner;
-		this.phase[link] = throughTls ? WANTED : NO_TLS;
 	}
 
 	/** A session was opened over a row's descriptor. */

@@ -2,7 +2,7 @@
  * A request that the gateway answers itself. Its connection goes on where nothing on it is in doubt: the request
  * has been read to its end, or is a head that can be taken whole, and the client meant to send another.
  */
-import { f64, i32, u8 } from "../../../parts/at.js";
+import { f64, i32, ref, u8, u16 } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
 import { type AnswerStatus, answer as prepared } from "../../../protocol/http/answers.js";
 import { METHOD_HEAD } from "../../../protocol/http/methods.js";
@@ -84,9 +84,9 @@ function countAnswer(
 	const { counters, table } = core;
 	const hadRequests = (i32(table.flags, session) & HAD_REQUESTS) !== 0;
 	const isRouted = hadRequests && f64(core.exchanges.startedMs, session) > 0;
-	counters.requestAnswered(isRouted ? i32(table.route, session) : NONE, i32(table.listener, session), status);
+	counters.requestAnswered(isRouted ? ref(table.route, session) : NONE, u16(table.listener, session), status);
 	const isRefusal = status >= 400;
 	if (isRefusal) counters.requestRefused(reason);
-	if (isRouted) counters.upstreamFailed(i32(table.upstream, session), status, reason);
+	if (isRouted) counters.upstreamFailed(ref(table.upstream, session), status, reason);
 	logOwnAnswer(core, session, isRouted, status, isRefusal ? reason : NONE, cause, bytes);
 }

@@ -14,7 +14,7 @@ const RATE_WINDOW_MS = 10_000;
  * already stays, unless something may be due before it. Stall arms for itself, when a side takes no more.
  */
 function isArmedBefore(core: Http1Context, client: number, dueMs: number): boolean {
-	const armedMs = f64(core.table.deadlineMs, client);
+	const armedMs = core.wheel.deadlineOf(client);
 	return armedMs !== 0 && armedMs <= Math.min(dueMs, lifetimeDeadline(core, client));
 }
 
@@ -46,7 +46,8 @@ function headDeadline(core: Http1Context, client: number): number {
 	if (isBlocked(core, client)) return Number.POSITIVE_INFINITY;
 	if (i32(exchanges.requests, client) === 0) return f64(table.acceptedMs, client) + policy.handshakeMs;
 	const headMs = f64(exchanges.headMs, client);
-	const dueMs = headMs > 0 ? headMs + policy.requestHeadMs : f64(table.activeMs, client) + policy.keepAliveMs;
+	const dueMs =
+		headMs > 0 ? headMs + policy.requestHeadMs : table.activeMs(client, core.nowMs) + policy.keepAliveMs;
 	return unlessQueued(core, client, dueMs);
 }
 
@@ -64,7 +65,7 @@ export function exchangeDeadline(core: Http1Context, client: number): number {
 function silenceDeadline(core: Http1Context, client: number): number {
 	const { idleMs, halfClosedMs } = core.policyOf(client);
 	const silentMs = hasEnded(core, client) ? halfClosedMs : idleMs;
-	return unlessQueued(core, client, f64(core.table.activeMs, client) + silentMs);
+	return unlessQueued(core, client, core.table.activeMs(client, core.nowMs) + silentMs);
 }
 
 export function hasEnded(core: Http1Context, client: number): boolean {

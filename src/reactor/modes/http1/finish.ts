@@ -3,7 +3,7 @@
  * next request, is answered by us, or ends.
  */
 import { ECONNABORTED, EPIPE } from "../../../kernel/constants.js";
-import { f64, i32, u8, u16 } from "../../../parts/at.js";
+import { f64, i32, ref, setRef, u8, u16 } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_CLOSE } from "../../../protocol/http/framing.js";
@@ -32,6 +32,7 @@ import { RECYCLED_CUT, RECYCLED_STALE, RECYCLED_UPSTREAM_SAID } from "../../reco
 import { AHEAD, BLOCKED, ENDING, ONLY_NEW, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, end, type Next, READ_ANSWER, READ_ON, STAY, to } from "../../table/next.js";
 import { EXCHANGE, REQUEST } from "../../table/states.js";
+import { stamp } from "../../table/times.js";
 import { lifetimeDeadline } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
 import {
@@ -64,18 +65,18 @@ export function finish(core: Http1Context, client: number, link: number): Next {
 /** The session no longer holds an upstream connection: when it ends from here on, there is none to return. */
 function release(core: Http1Context, client: number): void {
 	const { table, board, links } = core;
-	const link = i32(table.peer, client);
+	const link = table.linkOf(client);
 	table.state[client] = REQUEST;
 	links.sentBefore[client] = f64(links.sentBefore, client) + f64(table.sent, link);
-	board.leave(i32(table.address, client));
-	table.address[client] = NONE;
+	board.leave(ref(table.address, client));
+	setRef(table.address, client, NONE);
 	table.part(client, link);
 }
 
 /** The client's connection goes on: another request may come, or has come. */
 export function nextRequest(core: Http1Context, client: number): Next {
 	const { table, exchanges } = core;
-	table.activeMs[client] = core.nowMs;
+	table.active[client] = stamp(core.nowMs);
 	exchanges.nextRequest(client);
 	const flags = i32(table.flags, client) & ~(ONLY_NEW | REPEATABLE);
 	table.flags[client] = flags;
@@ -119,8 +120,8 @@ export function count(core: Http1Context, client: number): void {
 	logAnswered(core, client);
 	const { table, exchanges, counters } = core;
 	counters.requestServed(
-		i32(table.route, client),
-		i32(table.listener, client),
+		ref(table.route, client),
+		u16(table.listener, client),
 		u16(exchanges.status, client),
 		core.nowMs - f64(exchanges.startedMs, client),
 	);

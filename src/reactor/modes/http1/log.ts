@@ -4,7 +4,7 @@
  * that will be logged and for no others.
  */
 
-import { f64, i32, u8, u16 } from "../../../parts/at.js";
+import { f64, i32, ref, u8, u16 } from "../../../parts/at.js";
 import { NONE } from "../../../parts/none.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { type RequestHead, TARGET_ASTERISK } from "../../../protocol/http/request.js";
@@ -70,7 +70,7 @@ function isDue(listener: ReactorListener): boolean {
 export function noteAddress(core: Http1Context, client: number): void {
 	if (core.requestLog.notes.size === 0) return;
 	const note = core.requestLog.notes.get(client);
-	if (note !== undefined) note.address = i32(core.table.address, client);
+	if (note !== undefined) note.address = ref(core.table.address, client);
 }
 
 /** The upstream's answer is complete, or has made way for a WebSocket. */
@@ -144,13 +144,13 @@ function writeRouted(
 	const hostLength = u8(table.nameLength, client);
 	const entry = journal.beginRequest(note.text.length + hostLength);
 	if (entry < 0) return; // the journal has counted it
-	const link = i32(table.peer, client);
-	const address = i32(table.address, client);
+	const link = table.linkOf(client);
+	const address = ref(table.address, client);
 	let flags = ownBytes < 0 ? 0 : REQUEST_ANSWERED_HERE;
 	if (note.isPathCut) flags |= REQUEST_PATH_CUT;
 	if (exchanges.has(client, REUSED)) flags |= REQUEST_REUSED;
-	journal.integer(entry, 2, i32(table.route, client));
-	journal.integer(entry, 3, i32(table.upstream, client));
+	journal.integer(entry, 2, ref(table.route, client));
+	journal.integer(entry, 3, ref(table.upstream, client));
 	journal.integer(entry, 4, address === NONE ? note.address : address);
 	journal.integer(entry, 5, status | ((reason + 1) << 16) | (flags << 24));
 	journal.integer(entry, 6, note.methodLength | (cause << 16));
@@ -171,14 +171,12 @@ function writeRouted(
 /** Bytes of the answer: those that went, and the last ones, which may still wait for the client. */
 function passedOn(core: Http1Context, client: number, note: Note): number {
 	const { table } = core;
-	const waiting =
-		i32(table.chunk, client) === NONE ? 0 : i32(table.chunkEnd, client) - i32(table.chunkStart, client);
-	return f64(table.sent, client) - note.toClientBefore + waiting;
+	return f64(table.sent, client) - note.toClientBefore + table.heldBytes(client);
 }
 
 function commit(core: Http1Context, client: number, entry: number): void {
 	const { journal } = core;
-	journal.integer(entry, 1, i32(core.table.listener, client));
+	journal.integer(entry, 1, u16(core.table.listener, client));
 	journal.double(entry, 0, core.sessionNumbers.early(client));
 	journal.double(entry, 2, core.nowMs);
 	if (journal.commit()) core.notify({ kind: "journal" });

@@ -14,6 +14,7 @@ import { CLIENT_RESET } from "../../records/reasons.js";
 import { ENDING } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
 import { EXCHANGE } from "../../table/states.js";
+import { stamp } from "../../table/times.js";
 import { noteNews, SAYS_SOMETHING } from "../../wire/news.js";
 import { EMPTIED, flushOutbox, isBlocked } from "../../wire/outbox.js";
 import { takeError } from "../../wire/transport.js";
@@ -45,10 +46,10 @@ export function exchangeNews(core: Http1Context, slot: number, events: number): 
 	const hadEnded = (i32(table.flags, slot) & ENDING) !== 0;
 	noteNews(core, slot, events);
 	const client = table.sessionOf(slot);
-	const link = i32(table.peer, client);
+	const link = table.linkOf(client);
 	if (slot === client && !hadEnded && (i32(table.flags, client) & ENDING) !== 0) {
 		// It may still want its answer, or have left. Its end was heard just now: it has its whole time from here.
-		table.activeMs[client] = core.nowMs;
+		table.active[client] = stamp(core.nowMs);
 		armExchange(core, client);
 	}
 	if (slot === link && (events & SAYS_SOMETHING) !== 0 && wasSaidBefore(core, client, link))

@@ -1,6 +1,6 @@
 /** How an exchange begins: the head of a request is read, as it comes. */
 import { EAGAIN, ENOBUFS } from "../../../kernel/constants.js";
-import { f64, i32 } from "../../../parts/at.js";
+import { f64, i32, u16 } from "../../../parts/at.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { HALF_A_LINE, HEAD_LIMIT_BYTES, headEnd, strayLines } from "../../../protocol/http/head-end.js";
 import { parseRequest, refusalOfMethod } from "../../../protocol/http/request.js";
@@ -21,6 +21,7 @@ import {
 } from "../../table/marks.js";
 import { end, FIRST_HEAD, lastAnswer, type Next, READ_ON, STAY } from "../../table/next.js";
 import { REQUEST } from "../../table/states.js";
+import { offset } from "../../table/times.js";
 import { putBack } from "../../wire/ahead.js";
 import { lowerWater, widenWindow } from "../../wire/socket-options.js";
 import { isSecured } from "../../wire/tls.js";
@@ -43,12 +44,12 @@ export function beginRequests(core: Http1Context, client: number, isAtHand: numb
 	if (lowerWater(core, client) < 0) return end(INTERNAL);
 	table.state[client] = REQUEST;
 	table.flags[client] = i32(table.flags, client) | EXCHANGES | HAD_REQUESTS | READABLE;
-	table.recognizedMs[client] = core.nowMs;
+	table.recognized[client] = offset(f64(table.acceptedMs, client), core.nowMs);
 	core.links.begin(client);
 	exchanges.begin(client);
 	// When the head began is not known: at the latest when the connection was accepted.
 	if (isAtHand === FIRST_HEAD) exchanges.headMs[client] = f64(table.acceptedMs, client);
-	core.counters.handshakeTook(i32(table.listener, client), core.nowMs - f64(table.acceptedMs, client));
+	core.counters.handshakeTook(u16(table.listener, client), core.nowMs - f64(table.acceptedMs, client));
 	armRequest(core, client);
 	if (isAtHand !== FIRST_HEAD) return readRequest(core, client);
 	const { verdict, count } = core.headAtHand;

@@ -1,6 +1,6 @@
 /** The second half of an exchange: the upstream's answer is passed on, its interim heads, its head, its body. */
 import { EAGAIN, ENOBUFS, EPOLLIN } from "../../../kernel/constants.js";
-import { f64, i32, u8 } from "../../../parts/at.js";
+import { f64, i32, ref, u8 } from "../../../parts/at.js";
 import { HEAD_INCOMPLETE, HEAD_TOO_LARGE, UNEXPECTED_UPGRADE } from "../../../protocol/http/causes.js";
 import {
 	FRAMING_CHUNKED,
@@ -69,7 +69,7 @@ const MORE = -1;
 /** What the upstream has said: interim heads, the final head, then its body. */
 export function readResponse(core: Http1Context, client: number): Next {
 	const { table, exchanges } = core;
-	const link = i32(table.peer, client);
+	const link = table.linkOf(client);
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if ((i32(table.flags, link) & READABLE) === 0 || (i32(table.flags, client) & BLOCKED) !== 0) return STAY;
 		const isAnswered = exchanges.isAnswered(client);
@@ -266,7 +266,7 @@ function answered(core: Http1Context, client: number, keeps: boolean): void {
 	exchanges.answer[client] = ANSWERED;
 	exchanges.status[client] = responseHead.statusCode;
 	const tookMs = core.nowMs - f64(exchanges.startedMs, client);
-	core.counters.upstreamAnswered(i32(core.table.upstream, client), responseHead.statusCode, tookMs);
+	core.counters.upstreamAnswered(ref(core.table.upstream, client), responseHead.statusCode, tookMs);
 	const endsItself = responseHead.framing === FRAMING_CLOSE || isDecoded(responseHead, core.responseRewrite);
 	if (!keeps || endsItself) exchanges.clear(client, KEEPS_CLIENT);
 	if (responseHead.keepAlive && !exchanges.has(client, HASTY | SPOILT)) exchanges.set(client, KEEPS_UPSTREAM);

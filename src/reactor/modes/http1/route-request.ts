@@ -1,6 +1,6 @@
 /** A request whose head is whole: may it pass, and where does it go? */
 
-import { i32, u8 } from "../../../parts/at.js";
+import { i32, setRef, u8 } from "../../../parts/at.js";
 import { forget } from "../../../parts/forget.js";
 import { NONE } from "../../../parts/none.js";
 import { BAD_PATH, NO_CAUSE } from "../../../protocol/http/causes.js";
@@ -47,8 +47,8 @@ export function routeRequest(core: Http1Context, client: number): Next {
 	rememberRequest(core, client, limits.requestsPerConnection);
 	// What the connection's request before this one had.
 	forget(core.tlsFailures, client);
-	table.route[client] = NONE;
-	table.upstream[client] = NONE;
+	setRef(table.route, client, NONE);
+	setRef(table.upstream, client, NONE);
 	noteRequest(core, client, listener);
 	if (!admitRequest(core, client, limits)) return answer(429, LIMIT_RATE);
 
@@ -71,15 +71,15 @@ export function routeRequest(core: Http1Context, client: number): Next {
 		core.counters.badRequest(BAD_PATH);
 		return lastAnswer(400, BAD_REQUEST, BAD_PATH);
 	}
-	table.route[client] = route.slot;
+	setRef(table.route, client, route.slot);
 	core.counters.routed(route.slot);
 	if (route.upstream < 0) return answer(403, REJECTED);
 	if (requestHead.maxForwards === 0) return answer(200, CLIENT_CLOSED);
-	table.upstream[client] = route.upstream;
+	setRef(table.upstream, client, route.upstream);
 	if ((i32(table.flags, client) & OURS) !== 0) return answer(508, LOOP);
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
-	table.dialledMs[client] = 0;
+	table.dialled[client] = 0;
 	if (core.upstreams.get(route.upstream)?.plan.pool === null) {
 		// An upstream of bytes: from this request on the session is relayed, and what was peeked goes with it.
 		table.flags[client] = (i32(table.flags, client) & ~EXCHANGES) | READABLE;

@@ -1,6 +1,6 @@
 /** The first half of an exchange: a request is sent, its head and its body. */
 import { EAGAIN } from "../../../kernel/constants.js";
-import { f64, i32, u8 } from "../../../parts/at.js";
+import { f64, i32, ref, u8 } from "../../../parts/at.js";
 import { statusOf } from "../../../protocol/http/causes.js";
 import { FRAMING_NONE } from "../../../protocol/http/framing.js";
 import { parseRequest } from "../../../protocol/http/request.js";
@@ -22,6 +22,7 @@ import {
 import { BLOCKED, READABLE } from "../../table/marks.js";
 import { answer, end, lastAnswer, NEW_LINK, type Next, STAY } from "../../table/next.js";
 import { EXCHANGE, REQUEST } from "../../table/states.js";
+import { stamp } from "../../table/times.js";
 import { countAnew, NOT_TAKEN, sendWhole } from "../../wire/outbox.js";
 import { isSecured } from "../../wire/tls.js";
 import { discard, peek } from "../../wire/transport.js";
@@ -52,13 +53,13 @@ export const ROUNDS_PER_TURN = 16;
 /** The request's upstream connection is there: NEW_LINK, or 0 for one that the pool has lent. */
 export function sendRequest(core: Http1Context, client: number, how: number): Next {
 	const { table, exchanges } = core;
-	const link = i32(table.peer, client);
+	const link = table.linkOf(client);
 	const isNew = how === NEW_LINK;
 	// While it was dialled for, other heads lay where this one was, also when the pool has one for it in the end.
 	const isAtHand = u8(table.state, client) === REQUEST;
 	table.state[client] = EXCHANGE;
 	table.state[link] = EXCHANGE;
-	table.activeMs[client] = core.nowMs;
+	table.active[client] = stamp(core.nowMs);
 	countAnew(core, link);
 	if (isNew) exchanges.clear(client, REUSED);
 	else exchanges.set(client, REUSED);
@@ -91,7 +92,7 @@ function sendHead(core: Http1Context, client: number, link: number): Next {
 	const { table, kernel, exchanges, requestRewrite } = core;
 	const requestHead = core.headAtHand.of(client);
 	const listener = core.listenerOf(client);
-	const upstream = core.upstreams.get(i32(table.upstream, client));
+	const upstream = core.upstreams.get(ref(table.upstream, client));
 	if (upstream === undefined) {
 		// It went with a reload, and what it was to be told as Host with it.
 		abandon(core, client, link);

@@ -48,7 +48,7 @@ export function requestTimedOut(core: Http1Context, session: number): Next {
 /** Of an exchange. */
 export function exchangeTimedOut(core: Http1Context, session: number): Next {
 	const { table, exchanges } = core;
-	const link = i32(table.peer, session);
+	const link = table.linkOf(session);
 	const lookAgainMs = lookAtBoth(core, session);
 	if (bodyDeadline(core, session) <= core.nowMs && !renewBodyRate(core, session, link))
 		return refuseAmid(core, session, link, 408, REQUEST_TIMEOUT);

@@ -2,8 +2,9 @@
  * Bytes are received into scratch memory and sent at once; what the peer does not take waits in one chunk, and nothing more is
  * read until it is gone.
  */
-import { i32, u8 } from "../../../parts/at.js";
+import { i32 } from "../../../parts/at.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
+import { FULL_READS, ONE_FULL_READ } from "../../table/fields.js";
 import { AHEAD, BULK, END_NEXT, SECURED, URGENT } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
 import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
@@ -11,7 +12,7 @@ import { discard, emptied, peek, receive } from "../../wire/transport.js";
 import type { RelayContext } from "./context.js";
 import { MORE, nothingReceived, passed, passedLast, writeFailed } from "./direction.js";
 
-/** Reads in a row that fill the buffer: then the direction is bulk, and worth a pipe. */
+/** Reads in a row that fill the buffer, as many as `FULL_READS` can count and one more: then the direction is bulk, and worth a pipe. */
 const BULK_READS = 4;
 
 export function moveByCopy(core: RelayContext, from: number, to: number): Next {
@@ -57,22 +58,27 @@ function moveByPeek(core: RelayContext, from: number, to: number): Next {
 }
 
 function noteRead(core: RelayContext, from: number, count: number): void {
-	const { flags, fullReads, peer } = core.table;
+	const { table } = core;
+	const { flags } = table;
 	const mine = i32(flags, from);
-	if (((mine | i32(flags, i32(peer, from))) & SECURED) !== 0 || (mine & URGENT) !== 0) {
+	if (((mine | i32(flags, table.peerOf(from))) & SECURED) !== 0 || (mine & URGENT) !== 0) {
 		// It cannot be spliced, however much it is. Through TLS a count does not tell whether that was all.
-		fullReads[from] = count === CHUNK_BYTES ? 1 : 0;
+		setFullReads(core, from, count === CHUNK_BYTES ? 1 : 0);
 		if ((mine & SECURED) !== 0 || count < CHUNK_BYTES) emptied(core, from);
 		return;
 	}
 	if (count === CHUNK_BYTES) {
-		const reads = u8(fullReads, from) + 1;
-		if (reads >= BULK_READS && core.engine.sharesDescriptors) {
-			flags[from] = i32(flags, from) | BULK;
-			fullReads[from] = 0;
-		} else fullReads[from] = reads;
+		const reads = (mine & FULL_READS) / ONE_FULL_READ + 1;
+		if (reads < BULK_READS) setFullReads(core, from, reads);
+		else if (core.engine.sharesDescriptors) flags[from] = (mine & ~FULL_READS) | BULK;
 		return;
 	}
-	fullReads[from] = 0;
+	setFullReads(core, from, 0);
 	emptied(core, from);
+}
+
+function setFullReads({ table }: RelayContext, from: number, reads: number): void {
+	const mine = i32(table.flags, from);
+	if ((mine & FULL_READS) !== reads * ONE_FULL_READ)
+		table.flags[from] = (mine & ~FULL_READS) | (reads * ONE_FULL_READ);
 }

@@ -1,5 +1,5 @@
 /** Until when a relayed session may go on. Traffic does not touch the wheel: when that fires, what holds now is asked. */
-import { f64, i32, u8 } from "../../../parts/at.js";
+import { i32, u8 } from "../../../parts/at.js";
 import { HALF_CLOSED_TIMEOUT, IDLE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../../records/reasons.js";
 import { LASTING } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
@@ -20,7 +20,7 @@ export function armRelay(core: RelayContext, session: number): void {
 
 export function relayTimedOut(core: RelayContext, session: number): Next {
 	const { table } = core;
-	const link = i32(table.peer, session);
+	const link = table.linkOf(session);
 	if ((i32(table.flags, link) & LASTING) === 0) {
 		table.flags[link] = i32(table.flags, link) | LASTING;
 		setLastingOptions(core.kernel, i32(table.fd, link), core.policyOf(session));
@@ -50,5 +50,5 @@ function overdueReason(core: RelayContext, session: number): number {
 function silenceDeadline(core: RelayContext, session: number): number {
 	const { idleMs, halfClosedMs } = core.policyOf(session);
 	const silentMs = u8(core.table.firstEnd, session) !== 0 ? halfClosedMs : idleMs;
-	return unlessQueued(core, session, f64(core.table.activeMs, session) + silentMs);
+	return unlessQueued(core, session, core.table.activeMs(session, core.nowMs) + silentMs);
 }

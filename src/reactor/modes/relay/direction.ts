@@ -5,12 +5,13 @@
  * Results: MORE, or where the session goes: STAY when this direction is done for now.
  */
 import { EAGAIN } from "../../../kernel/constants.js";
-import { f64, i32, u8 } from "../../../parts/at.js";
+import { i32, u8 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
 import { CLIENT_CLOSED, UPSTREAM_CLOSED } from "../../records/reasons.js";
 import { BLOCKED, ENDED, READABLE, SHUT } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
+import { stamp } from "../../table/times.js";
 import { EMPTIED, flushOutbox, leave, moved, send } from "../../wire/outbox.js";
 import { receive } from "../../wire/transport.js";
 import type { RelayContext } from "./context.js";
@@ -59,18 +60,18 @@ function ended(core: RelayContext, from: number, to: number): Next {
 	table.flags[from] = (i32(table.flags, from) & ~READABLE) | ENDED;
 	const session = table.sessionOf(from);
 	// The end itself was heard just now: the other side has its whole time from here.
-	table.activeMs[session] = core.nowMs;
+	table.active[session] = stamp(core.nowMs);
 	if (u8(table.firstEnd, session) === 0)
 		table.firstEnd[session] = table.isClient(from) ? CLIENT_ENDED_FIRST : UPSTREAM_ENDED_FIRST;
 	const closesAtMs = core.nowMs + core.policyOf(session).halfClosedMs;
-	if (closesAtMs < f64(table.deadlineMs, session)) wheel.arm(session, closesAtMs);
+	if (closesAtMs < wheel.deadlineOf(session)) wheel.arm(session, closesAtMs);
 	return (i32(table.flags, to) & BLOCKED) === 0 ? endDirection(core, to) : STAY;
 }
 
 /** Everything from the peer has been sent to `to`: carry the end on, or end the session when both directions have ended. */
 function endDirection(core: RelayContext, to: number): Next {
 	const { table, engine } = core;
-	const from = i32(table.peer, to);
+	const from = table.peerOf(to);
 	// Flushing comes back here when it has been said.
 	if (!leave(core, to)) return STAY;
 	if ((i32(table.flags, to) & ENDED) !== 0 && (i32(table.flags, from) & BLOCKED) === 0) {

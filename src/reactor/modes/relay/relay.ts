@@ -8,11 +8,13 @@
  * Readiness is edge-triggered: READABLE and BLOCKED remember what the edges said.
  */
 import { ECONNRESET, EPOLLERR, EPOLLOUT } from "../../../kernel/constants.js";
-import { i32, u8 } from "../../../parts/at.js";
+import { i32 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
+import { FULL_READS } from "../../table/fields.js";
 import { BLOCKED, BULK, ENDED, LOOKED_AFTER, READABLE } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
 import { RELAY } from "../../table/states.js";
+import { stamp } from "../../table/times.js";
 import { noteNews } from "../../wire/news.js";
 import { takeError } from "../../wire/transport.js";
 import type { RelayContext } from "./context.js";
@@ -29,10 +31,10 @@ const ROUNDS_PER_SPLICE = 8;
 /** The upstream is connected: bytes begin to pass, first those that were only peeked. `events`: of the upstream's connection. */
 export function beginRelay(core: RelayContext, session: number, events: number): Next {
 	const { table } = core;
-	const link = i32(table.peer, session);
+	const link = table.linkOf(session);
 	table.state[session] = RELAY;
 	table.state[link] = RELAY;
-	table.activeMs[session] = core.nowMs;
+	table.active[session] = stamp(core.nowMs);
 	table.flags[session] = i32(table.flags, session) | LOOKED_AFTER;
 	armRelay(core, session);
 	// READABLE has been kept since the client's first bytes: they were peeked, or not looked at while dialling.
@@ -43,7 +45,7 @@ export function beginRelay(core: RelayContext, session: number, events: number):
 /** News of either side. */
 export function relaying(core: RelayContext, slot: number, events: number): Next {
 	const { table } = core;
-	const peer = i32(table.peer, slot);
+	const peer = table.peerOf(slot);
 	const flags = noteNews(core, slot, events);
 	if ((events & EPOLLERR) !== 0 && ((flags & ENDED) !== 0 || (i32(table.flags, peer) & BLOCKED) !== 0))
 		// Reading would not come upon the error: the end was read before, or the peer takes none of what is in front.
@@ -60,7 +62,7 @@ export function relaying(core: RelayContext, slot: number, events: number): Next
 
 /** The connection had more than its share of an earlier turn. */
 export function relayQueued(core: RelayContext, slot: number): Next {
-	return pump(core, slot, i32(core.table.peer, slot));
+	return pump(core, slot, core.table.peerOf(slot));
 }
 
 function pump(core: RelayContext, from: number, to: number): Next {
@@ -83,5 +85,5 @@ function pump(core: RelayContext, from: number, to: number): Next {
  * bytes are spent, it gets its one buffer all the same.
  */
 function isMuch({ table }: RelayContext, from: number): boolean {
-	return (i32(table.flags, from) & BULK) !== 0 || u8(table.fullReads, from) > 0;
+	return (i32(table.flags, from) & (BULK | FULL_READS)) !== 0;
 }
