@@ -14,6 +14,21 @@ export class BentKernel extends LinuxKernel {
 	/** What `undelivered` says, instead of the truth. */
 	undeliveredBytes: number | undefined;
 
+	/** Called when bytes have been taken from a connection. */
+	whenTaken: (() => void) | undefined;
+
+	override receive(fd: number, offset: number, length: number): number {
+		const count = super.receive(fd, offset, length);
+		if (count > 0) this.whenTaken?.();
+		return count;
+	}
+
+	override discard(fd: number, length: number): number {
+		const count = super.discard(fd, length);
+		if (count > 0) this.whenTaken?.();
+		return count;
+	}
+
 	override undelivered(fd: number): number {
 		return this.undeliveredBytes ?? super.undelivered(fd);
 	}

@@ -35,6 +35,12 @@ import { readPath, routeRequest } from "./route-request.js";
 export const PEEK_BYTES = 2 * HEAD_LIMIT_BYTES;
 
 /**
+ * What a look at empty lines counts against what a turn may move, at least: it takes as long as copying so much does. A client
+ * that sends the next line as fast as one is taken would otherwise be looked at again and again in one turn.
+ */
+const LOOK_COST_BYTES = 1_024;
+
+/**
  * A connection on a listener that reads requests. `isAtHand`: FIRST_HEAD when its first head was recognised, and is at hand; 0 when
  * nothing was looked at.
  */
@@ -107,7 +113,7 @@ function passOver(core: Http1Context, client: number, count: number, stray: numb
 		table.flags[client] = i32(table.flags, client) & ~READABLE;
 		return STAY;
 	}
-	core.budget.turnBytes -= stray;
+	core.budget.turnBytes -= Math.max(stray, LOOK_COST_BYTES);
 	if (!isTaken) discard(core, client, stray);
 	else if (stray < count) putBack(core, client, IN_AT + stray, count - stray);
 	return readOn(core, client);
