@@ -14,7 +14,8 @@
 import { writeSync } from "node:fs";
 import { EAGAIN, EPOLLIN, EPOLLOUT } from "../../src/kernel/constants.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
-import { openListener, raiseDescriptorLimit } from "../../src/kernel/sockets.js";
+import { NO_ROLE, Served } from "../../src/rig/served.js";
+import { turn } from "../../src/rig/turn.js";
 import { bytesOf, DIALOGUE_NAMES, DIALOGUES, type DialogueName, type Step } from "./dialogues.js";
 import type { BackendPorts } from "./driver.js";
 import {
@@ -47,15 +48,13 @@ const BULK_BYTES = 256 * 1024;
 const ACCEPTS_PER_TURN = 64;
 const BLOCKS_PER_TURN = 4;
 
-/** Roles of descriptors; a listener has the role of its connections plus LISTENER. */
-const NONE = 0;
+/** Roles of connections. */
 const RELAY = 1;
 const SNI = 2;
 const BULK = 3;
 const HTTP = 4;
 const ONCE = 5;
 const DIALOGUE = 6;
-const LISTENER = 16;
 
 /** By the index of their ports. */
 const SCRIPTS = DIALOGUE_NAMES.map((name) => DIALOGUES[name]);
@@ -65,17 +64,20 @@ const UPGRADE_RESPONSE = upgradeResponse();
 const UPGRADE_MARK_AT = SCRATCH_AT + "GET /".length;
 const UPGRADE_MARK = UPGRADE_PATH.charCodeAt(1);
 
-const descriptorLimit = raiseDescriptorLimit();
 const kernel = new LinuxKernel(BULK_AT + BULK_BYTES);
-// All indexed by descriptor. `uses` tells an event for an earlier owner of the number.
-const roles = new Uint8Array(descriptorLimit);
-const uses = new Int32Array(descriptorLimit);
-const received = new Int32Array(descriptorLimit);
+const served = new Served(kernel, {
+	backlog: 4096,
+	acceptsPerTurn: ACCEPTS_PER_TURN,
+	scratchBytes: SCRATCH_BYTES,
+	accepted: welcome,
+});
+// By descriptor.
+const received = new Int32Array(served.limit);
 /** Of the listening port among those of its role: which name, which dialogue. */
-const index = new Uint8Array(descriptorLimit);
+const index = new Uint8Array(served.limit);
 /** The step of its dialogue that a connection is at. */
-const steps = new Uint8Array(descriptorLimit);
-const bulkLeft = new Float64Array(descriptorLimit);
+const steps = new Uint8Array(served.limit);
+const bulkLeft = new Float64Array(served.limit);
 
 kernel.memory.set(response(), RESPONSE_AT);
 kernel.memory.set(UPGRADE_RESPONSE, UPGRADE_AT);
@@ -98,18 +100,14 @@ serve();
 function serve(): never {
 	const parent = process.ppid;
 	for (;;) {
-		const events = kernel.readiness.wait(500);
+		const events = turn(kernel, 500, served, handle);
 		if (events === 0 && process.ppid !== parent) process.exit(0);
-		for (let event = 0; event < events; event++) {
-			const fd = kernel.readiness.slotOf(event);
-			if (kernel.readiness.generationOf(event) === uses[fd]) handle(fd);
-		}
 	}
 }
 
 function handle(fd: number): void {
-	const role = roles[fd] as number;
-	if (role >= LISTENER) acceptAll(fd, role - LISTENER);
+	const role = served.role(fd);
+	if (served.isListener(fd)) served.accept(fd);
 	else if (role === RELAY) relay(fd);
 	else if (role === SNI) answerHello(fd);
 	else if (role === BULK) bulk(fd);
@@ -123,58 +121,25 @@ function listenForDialogue(name: DialogueName): number {
 }
 
 function listen(role: number, which: number): number {
-	const { fds, port } = openListener(
-		{
-			address: new Uint8Array([127, 0, 0, 1]),
-			port: 0,
-			backlog: 4096,
-		},
-		1,
-	);
-	const fd = fds[0];
-	if (fd === undefined) throw new Error("openListener gave no descriptor");
-	adopt(fd, role + LISTENER, which);
+	const { fd, port } = served.listen(role);
+	index[fd] = which;
 	return port;
 }
 
-function adopt(fd: number, role: number, which: number): void {
-	roles[fd] = role;
-	index[fd] = which;
+function welcome(fd: number, listener: number): void {
+	index[fd] = index[listener] as number;
 	steps[fd] = 0;
 	received[fd] = 0;
 	bulkLeft[fd] = 0;
-	kernel.readiness.add(fd, EPOLLIN, fd, uses[fd] as number);
-}
-
-function drop(fd: number): void {
-	roles[fd] = NONE;
-	uses[fd] = (uses[fd] as number) + 1;
-	kernel.close(fd);
-}
-
-function acceptAll(listener: number, role: number): void {
-	for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
-		const fd = kernel.accept(listener, SCRATCH_AT);
-		if (fd < 0) return;
-		adopt(fd, role, index[listener] as number);
-		if (role === DIALOGUE) speak(fd);
-	}
-}
-
-/** Takes what waits: its length, 0 when nothing does. The connection is dropped at its end. */
-function take(fd: number): number {
-	const count = kernel.receive(fd, SCRATCH_AT, SCRATCH_BYTES);
-	if (count > 0) return count;
-	if (count !== -EAGAIN) drop(fd);
-	return 0;
+	if (served.role(fd) === DIALOGUE) speak(fd);
 }
 
 function relay(fd: number): void {
-	let total = (received[fd] as number) + take(fd);
+	let total = (received[fd] as number) + served.take(fd);
 	for (; total >= REQUEST_BYTES; total -= REQUEST_BYTES) {
 		// The generator does not pipeline, so there is room; a client that breaks this rule loses.
 		if (kernel.send(fd, RESPONSE_AT, RESPONSE_BYTES) !== RESPONSE_BYTES) {
-			drop(fd);
+			served.drop(fd);
 			return;
 		}
 	}
@@ -183,32 +148,32 @@ function relay(fd: number): void {
 
 /** Requests have no body, and proxies send them in one piece: each ends with an empty line. */
 function http(fd: number): void {
-	const end = SCRATCH_AT + take(fd);
+	const end = SCRATCH_AT + served.take(fd);
 	if (end > UPGRADE_MARK_AT && kernel.memory[UPGRADE_MARK_AT] === UPGRADE_MARK) {
-		roles[fd] = RELAY;
+		served.become(fd, RELAY);
 		kernel.send(fd, UPGRADE_AT, UPGRADE_RESPONSE.length);
 		return;
 	}
 	for (let i = SCRATCH_AT + 3; i < end; i++) {
 		if (kernel.memory[i] !== 0x0a || kernel.memory[i - 2] !== 0x0a) continue;
 		if (kernel.send(fd, RESPONSE_AT, RESPONSE_BYTES) !== RESPONSE_BYTES) {
-			drop(fd);
+			served.drop(fd);
 			return;
 		}
 	}
 }
 
 function once(fd: number): void {
-	received[fd] = (received[fd] as number) + take(fd);
+	received[fd] = (received[fd] as number) + served.take(fd);
 	if ((received[fd] as number) < REQUEST_BYTES) return;
 	kernel.send(fd, RESPONSE_AT, RESPONSE_BYTES);
-	drop(fd);
+	served.drop(fd);
 }
 
 function answerInDialogue(fd: number): void {
-	received[fd] = (received[fd] as number) + take(fd);
+	received[fd] = (received[fd] as number) + served.take(fd);
 	const step = stepOf(fd);
-	if (roles[fd] === NONE || step === undefined || (received[fd] as number) < bytesOf(step)) return;
+	if (served.role(fd) === NO_ROLE || step === undefined || (received[fd] as number) < bytesOf(step)) return;
 	received[fd] = 0;
 	steps[fd] = (steps[fd] as number) + 1;
 	speak(fd);
@@ -223,7 +188,7 @@ function speak(fd: number): void {
 		kernel.send(fd, SPEECH_AT, piece.length);
 	}
 	steps[fd] = (steps[fd] as number) + 1;
-	if (stepOf(fd) === undefined) drop(fd);
+	if (stepOf(fd) === undefined) served.drop(fd);
 }
 
 /** `undefined` behind the last. */
@@ -232,7 +197,7 @@ function stepOf(fd: number): Step | undefined {
 }
 
 function answerHello(fd: number): void {
-	const count = take(fd);
+	const count = served.take(fd);
 	if (count === 0) return;
 	const before = received[fd] as number;
 	// A TLS record: type, version (2), length (2). Proxies send the hello in one piece, or at least its head.
@@ -245,27 +210,27 @@ function answerHello(fd: number): void {
 	kernel.memory.fill(0x2e, ANSWER_AT, ANSWER_AT + ANSWER_BYTES);
 	kernel.memory[ANSWER_AT] = index[fd] as number;
 	kernel.send(fd, ANSWER_AT, ANSWER_BYTES);
-	drop(fd);
+	served.drop(fd);
 }
 
 function bulk(fd: number): void {
 	if (bulkLeft[fd] === 0) {
 		// Requests are 100 bytes, sent at once on an empty connection: they arrive in one piece.
-		if (take(fd) === 0) return;
+		if (served.take(fd) === 0) return;
 		bulkLeft[fd] = bulkBytes(kernel.memory.subarray(SCRATCH_AT, SCRATCH_AT + REQUEST_BYTES));
-		kernel.readiness.modify(fd, EPOLLOUT, fd, uses[fd] as number);
+		served.watch(fd, EPOLLOUT);
 	}
 	for (let block = 0; block < BLOCKS_PER_TURN; block++) {
 		const left = bulkLeft[fd] as number;
 		const count = kernel.send(fd, BULK_AT, Math.min(left, BULK_BYTES));
 		if (count === -EAGAIN) return;
 		if (count < 0) {
-			drop(fd);
+			served.drop(fd);
 			return;
 		}
 		bulkLeft[fd] = left - count;
 		if (left === count) {
-			kernel.readiness.modify(fd, EPOLLIN, fd, uses[fd] as number);
+			served.watch(fd, EPOLLIN);
 			return;
 		}
 	}

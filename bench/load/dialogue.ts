@@ -16,9 +16,10 @@ import {
 	TCP_NODELAY,
 } from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
-import { startConnect } from "../../src/rig/connect.js";
-import { loopback } from "./connections.js";
-import { Deadline } from "./deadline.js";
+import { loopback } from "../../src/rig/connect.js";
+import { Deadline } from "../../src/rig/deadline.js";
+import { Places } from "../../src/rig/places.js";
+import { turn } from "../../src/rig/turn.js";
 import { bytesOf, DIALOGUES, type DialogueName, type Step } from "./dialogues.js";
 import { type Latency, summarize } from "./latency.js";
 
@@ -52,12 +53,13 @@ export interface DialogueLatency {
 export function runDialogues(kernel: LinuxKernel, load: DialogueLoad): DialogueLatency[] {
 	const steps = DIALOGUES[load.dialogue];
 	const blocks = Math.ceil(load.count / BLOCK);
+	const places = new Places(kernel, 1);
 	const ways = load.ports.map((port) => ({ address: loopback(port), moments: [] as Moments[] }));
 	for (let block = 0; block < blocks; block++)
 		for (let i = 0; i < ways.length; i++) {
 			const way = ways[(i + block) % ways.length] as (typeof ways)[number];
 			for (let n = -SKIPPED; n < BLOCK; n++) {
-				const moments = hold(kernel, way.address, steps);
+				const moments = hold(kernel, places, way.address, steps);
 				if (n >= 0) way.moments.push(moments);
 			}
 		}
@@ -78,56 +80,54 @@ interface Moments {
 	wholeMs: number;
 }
 
-/** Tells news of this dialogue's connection from what is left of the one before. */
-let serial = 0;
-
-function hold(kernel: LinuxKernel, address: Uint8Array, steps: readonly Step[]): Moments {
+/** A dialogue over a connection of its own, at the only place. */
+function hold(kernel: LinuxKernel, places: Places, address: Uint8Array, steps: readonly Step[]): Moments {
 	const deadline = new Deadline("a dialogue", TIMEOUT_MS);
 	const moments: Moments = { firstMs: Number.NaN, answerMs: Number.NaN, wholeMs: Number.NaN };
 	const start = performance.now();
-	const fd = startConnect(kernel, address, INTEREST, 0, ++serial);
+	places.open(0, address, INTEREST);
 	try {
 		// As clients of such protocols do.
-		kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+		kernel.setOption(places.fd(0), IPPROTO_TCP, TCP_NODELAY, 1);
 		let hasAsked = false;
 		for (const [at, step] of steps.entries()) {
 			if (step.from === "client") {
-				for (const piece of step.writes) say(kernel, fd, piece, deadline);
+				for (const piece of step.writes) say(kernel, places, piece, deadline);
 				hasAsked = true;
 				continue;
 			}
-			hear(kernel, fd, step, deadline);
+			hear(kernel, places, step, deadline);
 			const ms = performance.now() - start;
 			if (Number.isNaN(moments.firstMs)) moments.firstMs = ms;
 			if (hasAsked && Number.isNaN(moments.answerMs)) moments.answerMs = ms;
 			if (at === steps.length - 1) moments.wholeMs = ms;
 		}
-		hearEnd(kernel, fd, deadline);
+		hearEnd(kernel, places, deadline);
 		return moments;
 	} finally {
-		kernel.close(fd);
+		places.close(0);
 	}
 }
 
-function say(kernel: LinuxKernel, fd: number, piece: Uint8Array, deadline: Deadline): void {
+function say(kernel: LinuxKernel, places: Places, piece: Uint8Array, deadline: Deadline): void {
 	kernel.memory.set(piece, 0);
 	for (;;) {
-		const count = kernel.send(fd, 0, piece.length);
+		const count = kernel.send(places.fd(0), 0, piece.length);
 		if (count === piece.length) return;
 		// Not connected yet.
-		if (count === -EAGAIN) waitForNews(kernel, deadline);
+		if (count === -EAGAIN) waitForNews(kernel, places, deadline);
 		else throw new Error(`saying ${piece.length} bytes: ${count < 0 ? errorName(-count) : `${count} sent`}`);
 	}
 }
 
 /** Exactly what the server says in this step. */
-function hear(kernel: LinuxKernel, fd: number, step: Step, deadline: Deadline): void {
+function hear(kernel: LinuxKernel, places: Places, step: Step, deadline: Deadline): void {
 	const expected = bytesOf(step);
 	let received = 0;
 	while (received < expected) {
-		const count = kernel.receive(fd, SCRATCH_AT + received, SCRATCH_BYTES - received);
+		const count = kernel.receive(places.fd(0), SCRATCH_AT + received, SCRATCH_BYTES - received);
 		if (count === -EAGAIN) {
-			waitForNews(kernel, deadline);
+			waitForNews(kernel, places, deadline);
 			continue;
 		}
 		if (count <= 0)
@@ -140,19 +140,23 @@ function hear(kernel: LinuxKernel, fd: number, step: Step, deadline: Deadline): 
 }
 
 /** The server ends the connection, so that TIME_WAIT stays with its port. */
-function hearEnd(kernel: LinuxKernel, fd: number, deadline: Deadline): void {
+function hearEnd(kernel: LinuxKernel, places: Places, deadline: Deadline): void {
 	for (;;) {
-		const count = kernel.receive(fd, SCRATCH_AT, SCRATCH_BYTES);
+		const count = kernel.receive(places.fd(0), SCRATCH_AT, SCRATCH_BYTES);
 		if (count === 0) return;
 		if (count !== -EAGAIN) throw new Error("the server says more than its dialogue, or its end was a reset");
-		waitForNews(kernel, deadline);
+		waitForNews(kernel, places, deadline);
 	}
 }
 
-function waitForNews(kernel: LinuxKernel, deadline: Deadline): void {
+function waitForNews(kernel: LinuxKernel, places: Places, deadline: Deadline): void {
+	let heard = false;
+	const hear = (): void => {
+		heard = true;
+	};
 	for (;;) {
-		const events = kernel.readiness.wait(1_000);
-		for (let event = 0; event < events; event++) if (kernel.readiness.generationOf(event) === serial) return;
+		turn(kernel, 1_000, places, hear);
+		if (heard) return;
 		deadline.check("nothing comes");
 	}
 }

@@ -6,8 +6,9 @@ import { writeSync } from "node:fs";
 import { LinuxKernel } from "../../src/kernel/linux.js";
 import { raiseDescriptorLimit } from "../../src/kernel/sockets.js";
 import { linesOf } from "../../src/rig/lines.js";
+import { Places } from "../../src/rig/places.js";
 import type { Answer, Ask } from "./commands.js";
-import { closeConnections, openConnections } from "./connections.js";
+import { openConnections } from "./connections.js";
 import { runDialogues } from "./dialogue.js";
 import { runDownload, runDownloadFor } from "./download.js";
 import { runLatency, runLatencyFor } from "./latency.js";
@@ -20,7 +21,7 @@ const ARENA_BYTES = 1 << 20;
 
 const kernel = new LinuxKernel(ARENA_BYTES);
 const tls = new TlsClient(kernel);
-let held: Int32Array = new Int32Array(0);
+let held = new Places(kernel, 0);
 
 raiseDescriptorLimit();
 for (const line of linesOf(0)) {
@@ -41,9 +42,10 @@ function answerTo(ask: Ask): Answer {
 function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 	switch (ask.name) {
 		case "open": {
-			if (held.length > 0) throw new Error("connections are held already; close them first");
+			if (held.count > 0) throw new Error("connections are held already; close them first");
 			const start = performance.now();
-			held = openConnections(kernel, ask.port, ask.connections);
+			held = new Places(kernel, ask.connections);
+			openConnections(kernel, held, ask.port);
 			return { wallMs: performance.now() - start };
 		}
 		case "requests":
@@ -86,7 +88,7 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 }
 
 function release(): void {
-	closeConnections(kernel, held);
-	held = new Int32Array(0);
+	held.closeAll();
+	held = new Places(kernel, 0);
 	tls.close();
 }

@@ -10,7 +10,8 @@
  */
 import type { LinuxKernel } from "../../src/kernel/linux.js";
 import { spread } from "../../src/rig/percentile.js";
-import { closeConnections, openConnections } from "./connections.js";
+import { Places } from "../../src/rig/places.js";
+import { openConnections } from "./connections.js";
 import { runOneRequest } from "./requests.js";
 
 const BLOCK = 250;
@@ -37,41 +38,43 @@ export interface Latency {
 /** One result per port, in their order. */
 export function runLatency(kernel: LinuxKernel, load: LatencyLoad): Latency[] {
 	const blocks = Math.ceil(load.requests / BLOCK);
+	const places = new Places(kernel, load.ports.length * load.connections);
 	const ways: Way[] = [];
 	try {
-		for (const port of load.ports)
-			ways.push({
-				fds: openConnections(kernel, port, load.connections, ways.length * load.connections),
-				samplesUs: new Float64Array(blocks * BLOCK),
-				count: 0,
-			});
+		for (const port of load.ports) {
+			const first = ways.length * load.connections;
+			openConnections(kernel, places, port, first, first + load.connections);
+			const fds = Array.from({ length: load.connections }, (_, i) => places.fd(first + i));
+			ways.push({ fds, samplesUs: new Float64Array(blocks * BLOCK), count: 0 });
+		}
 		for (let block = 0; block < blocks; block++)
 			for (let i = 0; i < ways.length; i++) runBlock(kernel, ways[(i + block) % ways.length] as Way);
 	} finally {
-		for (const way of ways) closeConnections(kernel, way.fds);
+		places.closeAll();
 	}
 	return ways.map(({ samplesUs, count }) => summarize(samplesUs.subarray(0, count)));
 }
 
 /** The same pace, over connections to one port, for so long. */
 export function runLatencyFor(kernel: LinuxKernel, port: number, connections: number, ms: number): Latency {
-	const fds = openConnections(kernel, port, connections);
+	const places = new Places(kernel, connections);
 	const samplesUs: number[] = [];
 	try {
+		openConnections(kernel, places, port);
 		const endMs = performance.now() + ms;
 		for (let i = -SKIPPED; performance.now() < endMs; i++) {
-			const took = runOneRequest(kernel, fds[(i + SKIPPED) % fds.length] as number);
+			const took = runOneRequest(kernel, places.fd((i + SKIPPED) % connections));
 			if (i >= 0) samplesUs.push(took * 1000);
 			if (i % BURST === 0) kernel.readiness.wait(PAUSE_MS);
 		}
 	} finally {
-		closeConnections(kernel, fds);
+		places.closeAll();
 	}
 	return summarize(samplesUs);
 }
 
 interface Way {
-	readonly fds: Int32Array;
+	readonly fds: readonly number[];
 	readonly samplesUs: Float64Array;
 	count: number;
 }

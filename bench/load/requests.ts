@@ -1,7 +1,10 @@
 /** Closed loop over connections that stay open: each sends its next request when the response to the last is complete. */
-import { EAGAIN, errorName } from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
-import { Deadline } from "./deadline.js";
+import { i32 } from "../../src/parts/at.js";
+import { Deadline } from "../../src/rig/deadline.js";
+import type { Places } from "../../src/rig/places.js";
+import { turnUntilOver } from "../../src/rig/turn.js";
+import { received, sendWhole } from "./transfer.js";
 import { REQUEST_BYTES, RESPONSE_BYTES, request } from "./wire.js";
 
 const REQUEST_AT = 0;
@@ -11,39 +14,34 @@ const SCRATCH_BYTES = 4096;
 
 const TIMEOUT_MS = 120_000;
 
-/** Sends `count` requests over `fds`, whose slots are their indices. Returns the wall time in ms. */
-export function runRequests(kernel: LinuxKernel, fds: Int32Array, count: number, learns: boolean): number {
+/** Sends `count` requests over all connections of `places`. Returns the wall time in ms. */
+export function runRequests(kernel: LinuxKernel, places: Places, count: number, learns: boolean): number {
 	kernel.memory.set(request("/"), REQUEST_AT);
-	const responseBytes = learns ? learnLength(kernel, fds[0] as number) : RESPONSE_BYTES;
-	const received = new Int32Array(fds.length);
-	const deadline = new Deadline(`${count} requests over ${fds.length} connections`, TIMEOUT_MS);
-	const start = performance.now();
+	const responseBytes = learns ? learnLength(kernel, places.fd(0)) : RESPONSE_BYTES;
+	const totals = new Int32Array(places.count);
 	let sent = 0;
 	let done = 0;
-
-	for (; sent < count && sent < fds.length; sent++) sendRequest(kernel, fds[sent] as number);
-	while (done < count) {
-		const events = kernel.readiness.wait(1000);
-		if (events === 0) deadline.check(`${done} are answered`);
-		for (let event = 0; event < events; event++) {
-			const slot = kernel.readiness.slotOf(event);
-			const fd = fds[slot] as number;
-			const bytes = takeBytes(kernel, fd);
-			const total = (received[slot] as number) + bytes;
+	for (; sent < count && sent < places.count; sent++) sendRequest(kernel, places.fd(sent));
+	return turnUntilOver(kernel, places, {
+		what: `${count} requests over ${places.count} connections`,
+		timeoutMs: TIMEOUT_MS,
+		isOver: () => done === count,
+		progress: () => `${done} are answered`,
+		hear(place) {
+			const fd = places.fd(place);
+			const total = i32(totals, place) + takeBytes(kernel, fd);
 			if (total > responseBytes) throw new Error(`a response of ${total} bytes instead of ${responseBytes}`);
 			if (total < responseBytes) {
-				received[slot] = total;
-				continue;
+				totals[place] = total;
+				return;
 			}
-			received[slot] = 0;
+			totals[place] = 0;
 			done++;
-			if (sent < count) {
-				sendRequest(kernel, fd);
-				sent++;
-			}
-		}
-	}
-	return performance.now() - start;
+			if (sent === count) return;
+			sendRequest(kernel, fd);
+			sent++;
+		},
+	});
 }
 
 /** One request on one connection, waiting for its response. Returns the time in between in ms. */
@@ -52,11 +50,11 @@ export function runOneRequest(kernel: LinuxKernel, fd: number): number {
 	const deadline = new Deadline("one request", 10_000);
 	const start = performance.now();
 	sendRequest(kernel, fd);
-	let received = 0;
+	let total = 0;
 	for (;;) {
-		if (kernel.readiness.wait(1000) === 0) deadline.check(`${received} bytes received`);
-		received += takeBytes(kernel, fd);
-		if (received >= RESPONSE_BYTES) return performance.now() - start;
+		if (kernel.readiness.wait(1000) === 0) deadline.check(`${total} bytes received`);
+		total += takeBytes(kernel, fd);
+		if (total >= RESPONSE_BYTES) return performance.now() - start;
 	}
 }
 
@@ -77,16 +75,9 @@ function learnLength(kernel: LinuxKernel, fd: number): number {
 }
 
 function sendRequest(kernel: LinuxKernel, fd: number): void {
-	const count = kernel.send(fd, REQUEST_AT, REQUEST_BYTES);
-	if (count < 0) throw new Error(`sending a request: ${errorName(-count)}`);
-	// An idle socket's buffer always has room for 100 bytes.
-	if (count !== REQUEST_BYTES) throw new Error(`sent ${count} bytes of a request of ${REQUEST_BYTES}`);
+	sendWhole(kernel, fd, REQUEST_AT, REQUEST_BYTES, "a request");
 }
 
 function takeBytes(kernel: LinuxKernel, fd: number): number {
-	const count = kernel.receive(fd, SCRATCH_AT, SCRATCH_BYTES);
-	if (count === -EAGAIN) return 0;
-	if (count < 0) throw new Error(`receiving a response: ${errorName(-count)}`);
-	if (count === 0) throw new Error("the connection ended before the response");
-	return count;
+	return received(kernel.receive(fd, SCRATCH_AT, SCRATCH_BYTES), "a response");
 }

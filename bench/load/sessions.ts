@@ -7,9 +7,10 @@
 
 import { EAGAIN, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, errorName } from "../../src/kernel/constants.js";
 import type { LinuxKernel } from "../../src/kernel/linux.js";
-import { startConnect } from "../../src/rig/connect.js";
-import { loopback } from "./connections.js";
-import { Deadline } from "./deadline.js";
+import { i32 } from "../../src/parts/at.js";
+import { loopback } from "../../src/rig/connect.js";
+import { Places } from "../../src/rig/places.js";
+import { turnUntilOver } from "../../src/rig/turn.js";
 import { ANSWER_BYTES } from "./wire.js";
 
 const SCRATCH_BYTES = 4096;
@@ -43,9 +44,10 @@ class SessionRunner {
 	readonly #helloAt: number[] = [];
 	readonly #helloBytes: number[] = [];
 	readonly #scratchAt: number;
-	// One place per session in flight.
-	readonly #fds: Int32Array;
-	readonly #serials: Int32Array;
+	/** One per session in flight. */
+	readonly #places: Places;
+	/** Which session of all, by place. */
+	readonly #numbers: Int32Array;
 	readonly #received: Int32Array;
 	readonly #asked: Uint8Array;
 	#started = 0;
@@ -63,45 +65,37 @@ class SessionRunner {
 			offset += hello.length;
 		}
 		this.#scratchAt = offset;
-		this.#fds = new Int32Array(load.concurrency).fill(-1);
-		this.#serials = new Int32Array(load.concurrency);
+		this.#places = new Places(kernel, load.concurrency);
+		this.#numbers = new Int32Array(load.concurrency);
 		this.#received = new Int32Array(load.concurrency);
 		this.#asked = new Uint8Array(load.concurrency);
 	}
 
 	run(): number {
 		const { count, concurrency } = this.#load;
-		const deadline = new Deadline(`${count} sessions`, TIMEOUT_MS);
-		const readiness = this.#kernel.readiness;
-		const start = performance.now();
 		for (let place = 0; place < Math.min(count, concurrency); place++) this.#start(place);
-		while (this.#done < count) {
-			const events = readiness.wait(1000);
-			if (events === 0) deadline.check(`${this.#done} are done`);
-			for (let event = 0; event < events; event++) {
-				const place = readiness.slotOf(event);
-				// News of the session that had this place before.
-				if (readiness.generationOf(event) !== this.#serials[place]) continue;
-				this.#advance(place);
-			}
-		}
-		return performance.now() - start;
+		return turnUntilOver(this.#kernel, this.#places, {
+			what: `${count} sessions`,
+			timeoutMs: TIMEOUT_MS,
+			isOver: () => this.#done === count,
+			progress: () => `${this.#done} are done`,
+			hear: (place) => this.#advance(place),
+		});
 	}
 
 	closeAll(): void {
-		for (const fd of this.#fds) if (fd >= 0) this.#kernel.close(fd);
+		this.#places.closeAll();
 	}
 
 	#start(place: number): void {
-		this.#serials[place] = this.#started;
+		this.#numbers[place] = this.#started++;
 		this.#received[place] = 0;
 		this.#asked[place] = 0;
-		this.#fds[place] = startConnect(this.#kernel, this.#address, INTEREST, place, this.#started);
-		this.#started++;
+		this.#places.open(place, this.#address, INTEREST);
 	}
 
 	#advance(place: number): void {
-		const fd = this.#fds[place] as number;
+		const fd = this.#places.fd(place);
 		if (this.#asked[place] === 0) this.#sendHello(place, fd);
 		else this.#readAnswer(place, fd);
 	}
@@ -128,8 +122,7 @@ class SessionRunner {
 		const received = this.#received[place];
 		if (received !== ANSWER_BYTES)
 			throw new Error(`an answer of ${received} bytes instead of ${ANSWER_BYTES}`);
-		this.#kernel.close(fd);
-		this.#fds[place] = -1;
+		this.#places.close(place);
 		this.#done++;
 		if (this.#started < this.#load.count) this.#start(place);
 	}
@@ -143,6 +136,6 @@ class SessionRunner {
 	}
 
 	#backendOf(place: number): number {
-		return (this.#serials[place] as number) % this.#load.hellos.length;
+		return i32(this.#numbers, place) % this.#load.hellos.length;
 	}
 }

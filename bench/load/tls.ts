@@ -9,9 +9,9 @@ import type { ClientContext } from "../../src/kernel/openssl/client.js";
 import { newTicketKey } from "../../src/kernel/openssl/tickets.js";
 import { FAILED, TRUNCATED, WANT_READ } from "../../src/kernel/openssl/tls.js";
 import { Openssl } from "../../src/kernel/openssl.js";
-import { startConnect } from "../../src/rig/connect.js";
-import { loopback } from "./connections.js";
-import { Deadline } from "./deadline.js";
+import { loopback } from "../../src/rig/connect.js";
+import { Places } from "../../src/rig/places.js";
+import { turnUntilOver } from "../../src/rig/turn.js";
 import { REQUEST_BYTES, RESPONSE_BYTES, request, TLS_AGREED, TLS_NAME } from "./wire.js";
 
 const REQUEST_AT = 0;
@@ -39,8 +39,8 @@ export class TlsClient {
 	#openssl: Openssl | null = null;
 	#context: ClientContext | null = null;
 	#address: Uint8Array = new Uint8Array(0);
-	// One place per connection.
-	#fds = new Int32Array(0);
+	#places: Places;
+	// By place.
 	/** Handles are pointers: 48 bits. */
 	#sessions = new Float64Array(0);
 	#states = new Uint8Array(0);
@@ -48,6 +48,7 @@ export class TlsClient {
 
 	constructor(kernel: LinuxKernel) {
 		this.#kernel = kernel;
+		this.#places = new Places(kernel, 0);
 	}
 
 	/** Opens connections, shakes hands, and holds them. Returns the wall time in ms. */
@@ -57,6 +58,7 @@ export class TlsClient {
 		let done = 0;
 		return this.#loop(
 			`opening ${count} connections with TLS`,
+			() => `${done} are open`,
 			() => {
 				while (started < count && started - done < OPENING_MAX) this.#connect(started++);
 				return done === count;
@@ -72,9 +74,10 @@ export class TlsClient {
 	requests(count: number): number {
 		let sent = 0;
 		let done = 0;
-		for (; sent < count && sent < this.#fds.length; sent++) this.#ask(sent);
+		for (; sent < count && sent < this.#places.count; sent++) this.#ask(sent);
 		return this.#loop(
 			`${count} requests with TLS`,
+			() => `${done} are answered`,
 			() => done === count,
 			(place) => {
 				if (!this.#answered(place)) return;
@@ -96,6 +99,7 @@ export class TlsClient {
 		for (let place = 0; place < Math.min(count, concurrency); place++) next(place);
 		const took = this.#loop(
 			`${count} sessions with TLS`,
+			() => `${done} are done`,
 			() => done === count,
 			(place) => {
 				if (this.#states[place] !== OPEN) {
@@ -120,6 +124,7 @@ export class TlsClient {
 		this.#connect(0);
 		this.#loop(
 			"a session to be resumed",
+			() => "it is not over",
 			() => over,
 			(place) => {
 				if (this.#states[place] !== OPEN) {
@@ -137,22 +142,22 @@ export class TlsClient {
 
 	close(): number {
 		const start = performance.now();
-		for (let place = 0; place < this.#fds.length; place++) {
+		for (let place = 0; place < this.#places.count; place++) {
 			if (this.#states[place] === OPEN) this.#openssl?.shutdown(this.#sessions[place] as number);
 			this.#drop(place);
 		}
-		this.#fds = new Int32Array(0);
+		this.#places = new Places(this.#kernel, 0);
 		this.#context?.free();
 		this.#context = null;
 		return performance.now() - start;
 	}
 
 	#prepare(port: number, places: number): void {
-		if (this.#fds.length > 0) throw new Error("connections with TLS are held already; close them first");
+		if (this.#places.count > 0) throw new Error("connections with TLS are held already; close them first");
 		this.#openssl ??= new Openssl(this.#kernel.memory, [newTicketKey()]);
 		this.#context = this.#openssl.clientContext({ serverName: TLS_NAME, verify: false, alpn: [] });
 		this.#address = loopback(port);
-		this.#fds = new Int32Array(places).fill(-1);
+		this.#places = new Places(this.#kernel, places);
 		this.#sessions = new Float64Array(places);
 		this.#states = new Uint8Array(places);
 		this.#received = new Int32Array(places);
@@ -164,38 +169,26 @@ export class TlsClient {
 		return this.#openssl;
 	}
 
-	#loop(what: string, isOver: () => boolean, handle: (place: number) => void): number {
-		const { readiness } = this.#kernel;
-		const deadline = new Deadline(what, TIMEOUT_MS);
-		const start = performance.now();
-		while (!isOver()) {
-			const events = readiness.wait(1000);
-			if (events === 0) deadline.check("nothing happens");
-			for (let event = 0; event < events; event++) {
-				const place = readiness.slotOf(event);
-				// Its descriptor may have been closed and opened again since.
-				if (readiness.generationOf(event) === this.#fds[place]) handle(place);
-			}
-		}
-		return performance.now() - start;
+	#loop(what: string, progress: () => string, isOver: () => boolean, hear: (place: number) => void): number {
+		return turnUntilOver(this.#kernel, this.#places, {
+			...{ what, timeoutMs: TIMEOUT_MS },
+			...{ isOver, progress, hear },
+		});
 	}
 
 	#connect(place: number): void {
-		// The descriptor is not known before: watched anew below, with itself as the generation.
-		const fd = startConnect(this.#kernel, this.#address, 0, place, -1);
-		this.#kernel.readiness.modify(fd, EPOLLOUT, place, fd);
-		this.#fds[place] = fd;
+		this.#places.open(place, this.#address, EPOLLOUT);
 		this.#states[place] = CONNECTING;
 		this.#received[place] = 0;
 	}
 
 	/** Goes on with connecting and shaking hands; true when that is done. */
 	#advance(place: number): boolean {
-		const fd = this.#fds[place] as number;
+		const fd = this.#places.fd(place);
 		if (this.#states[place] === CONNECTING) {
 			const error = this.#kernel.takeError(fd);
 			if (error !== 0) throw new Error(`connecting: ${errorName(error)}`);
-			this.#kernel.readiness.modify(fd, EPOLLIN, place, fd);
+			this.#places.watch(place, EPOLLIN);
 			if (this.#context === null) throw new Error("no context");
 			this.#sessions[place] = this.#library.open(this.#context, fd);
 			this.#states[place] = SHAKING;
@@ -256,8 +249,7 @@ export class TlsClient {
 	#drop(place: number): void {
 		const state = this.#states[place];
 		if (state === SHAKING || state === OPEN) this.#library.free(this.#sessions[place] as number);
-		if ((this.#fds[place] as number) >= 0) this.#kernel.close(this.#fds[place] as number);
-		this.#fds[place] = -1;
+		if (this.#places.isTaken(place)) this.#places.close(place);
 		this.#states[place] = FREE;
 	}
 

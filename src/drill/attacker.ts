@@ -2,7 +2,8 @@
 import { setPriority } from "node:os";
 import { LinuxKernel } from "../kernel/linux.js";
 import { raiseDescriptorLimit } from "../kernel/sockets.js";
-import { Channel, ORDERS_SLOT } from "../rig/channel.js";
+import { Channel } from "../rig/channel.js";
+import { type Row, turn } from "../rig/turn.js";
 import { CROWD_ARENA_BYTES, Crowd } from "./crowd.js";
 import type { AttackNews, AttackOrder } from "./messages.js";
 
@@ -16,22 +17,20 @@ const NICE = 5;
 setPriority(NICE);
 raiseDescriptorLimit();
 const kernel = new LinuxKernel(CROWD_ARENA_BYTES);
-const channel = new Channel<AttackOrder, AttackNews>(kernel);
+const channel = new Channel<AttackOrder, AttackNews>(kernel, obey);
 let crowd: Crowd | null = null;
 let statusDueMs = 0;
 let toldDone = false;
 let turnDueMs = 0;
 
+/** Between attacks. */
+const NOBODY: Row = { serials: new Int32Array(0) };
+
 serve();
 
 function serve(): never {
 	for (;;) {
-		const events = kernel.readiness.wait(crowd === null ? -1 : TURN_MS);
-		for (let event = 0; event < events; event++) {
-			const slot = kernel.readiness.slotOf(event);
-			if (slot === ORDERS_SLOT) for (const order of channel.take()) obey(order);
-			else crowd?.event(slot, kernel.readiness.generationOf(event), kernel.readiness.flagsOf(event));
-		}
+		turn(kernel, crowd === null ? -1 : TURN_MS, crowd?.row ?? NOBODY, hear, channel);
 		const nowMs = kernel.now();
 		// Thousands of places are looked through: not after every event.
 		if (crowd !== null && nowMs >= turnDueMs) {
@@ -48,6 +47,10 @@ function serve(): never {
 			channel.tell({ news: "done" });
 		}
 	}
+}
+
+function hear(place: number, flags: number): void {
+	crowd?.event(place, flags);
 }
 
 function obey(order: AttackOrder): void {

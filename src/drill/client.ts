@@ -14,8 +14,9 @@ import {
 } from "../kernel/constants.js";
 import { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
-import { Channel, ORDERS_SLOT } from "../rig/channel.js";
-import { startConnect } from "../rig/connect.js";
+import { Channel } from "../rig/channel.js";
+import { Places } from "../rig/places.js";
+import { turn } from "../rig/turn.js";
 import { PlainWire, TlsWire, type Wire } from "../rig/wire.js";
 import { LATENESS } from "./lateness.js";
 import { parseIpv4 } from "./loopback.js";
@@ -33,7 +34,7 @@ import { fromBase64 } from "./traffic.js";
 /** A user would have given up by then. */
 const TIMEOUT_MS = 3000;
 /** Attempts in flight: all that can be before the first of them times out, and some more. */
-const PLACES = 256;
+const PLACES_MAX = 256;
 const NEWS_MS = 100;
 
 /** Connections that are kept: asked in turn, each is used every second, as a browser's would be. */
@@ -66,17 +67,16 @@ interface Ask {
 }
 
 const kernel = new LinuxKernel(SCRATCH_BYTES * 2);
-const channel = new Channel<ClientOrder, ClientNews>(kernel);
-const fds = new Int32Array(PLACES).fill(-1);
-const serials = new Int32Array(PLACES);
-const startedMs = new Float64Array(PLACES);
-const states = new Uint8Array(PLACES);
-const received = new Int32Array(PLACES);
+const channel = new Channel<ClientOrder, ClientNews>(kernel, obey);
+const places = new Places(kernel, PLACES_MAX);
+const startedMs = new Float64Array(PLACES_MAX);
+const states = new Uint8Array(PLACES_MAX);
+const received = new Int32Array(PLACES_MAX);
 /** What has come of a response. */
-const texts = new Array<string>(PLACES).fill("");
+const texts = new Array<string>(PLACES_MAX).fill("");
 /** Places of connections that are kept, the longest idle first. */
 const idle: number[] = [];
-const asksOf: (Ask | undefined)[] = new Array<Ask | undefined>(PLACES).fill(undefined);
+const asksOf: (Ask | undefined)[] = new Array<Ask | undefined>(PLACES_MAX).fill(undefined);
 
 let wire: Wire = new PlainWire(kernel);
 let asks: Ask[] = [];
@@ -95,14 +95,8 @@ for (;;) {
 		: Number.isFinite(nextMs)
 			? Math.max(0, Math.min(CLIENT_EVERY_MS, Math.ceil(nextMs - nowMs)))
 			: -1;
-	const events = kernel.readiness.wait(waitMs);
-	for (let event = 0; event < events; event++) {
-		const place = kernel.readiness.slotOf(event);
-		if (place === ORDERS_SLOT) for (const order of channel.take()) obey(order);
-		else if (serials[place] === kernel.readiness.generationOf(event) && (fds[place] as number) >= 0)
-			advance(place, kernel.readiness.flagsOf(event));
-	}
-	turn(kernel.now());
+	turn(kernel, waitMs, places, advance, channel);
+	doWhatIsDue(kernel.now());
 }
 
 function obey(order: ClientOrder): void {
@@ -115,7 +109,7 @@ function obey(order: ClientOrder): void {
 }
 
 function start(order: ClientStart): void {
-	if (order.tls !== null) wire = new TlsWire(kernel, PLACES, order.tls);
+	if (order.tls !== null) wire = new TlsWire(kernel, PLACES_MAX, order.tls);
 	let at = ASK_AT;
 	asks = order.asks.map(({ say, expect, kept }) => {
 		const said = fromBase64(say);
@@ -130,7 +124,7 @@ function start(order: ClientStart): void {
 	nextMs = kernel.now();
 }
 
-function turn(nowMs: number): void {
+function doWhatIsDue(nowMs: number): void {
 	if (nowMs >= nextMs) {
 		next(nowMs);
 		// When the machine stood still, the beats that were missed are not made up for.
@@ -138,18 +132,18 @@ function turn(nowMs: number): void {
 	}
 	if (nowMs < newsDueMs) return;
 	newsDueMs = nowMs + NEWS_MS;
-	for (let place = 0; place < PLACES; place++)
+	for (let place = 0; place < places.count; place++)
 		if (isAsking(place) && nowMs - (startedMs[place] as number) > TIMEOUT_MS)
 			finish(place, LATE[states[place] as number] ?? "");
 	if (finishing) for (const place of idle.splice(0)) drop(place);
-	const finished = finishing && fds.every((fd) => fd < 0);
+	const finished = finishing && places.taken === 0;
 	if (news.length > 0 || finished) channel.tell({ attempts: news, finished });
 	news = [];
 	if (finished) finishing = false;
 }
 
 function isAsking(place: number): boolean {
-	return (fds[place] as number) >= 0 && states[place] !== IDLE;
+	return places.isTaken(place) && states[place] !== IDLE;
 }
 
 function next(nowMs: number): void {
@@ -167,21 +161,17 @@ function next(nowMs: number): void {
 
 /** The one that has been idle longest, once there are as many as there shall be. */
 function keptPlace(): number | undefined {
-	const kept = asksOf.filter((ask, place) => ask?.kept === true && (fds[place] as number) >= 0).length;
+	const kept = asksOf.filter((ask, place) => ask?.kept === true && places.isTaken(place)).length;
 	return kept < KEPT ? undefined : idle.shift();
 }
 
 function connect(nowMs: number, ask: Ask): void {
-	const place = fds.indexOf(-1);
-	if (place < 0) return;
-	serials[place] = count;
+	const place = places.firstFree();
+	if (place === undefined) return;
 	begin(place, nowMs, ask);
 	states[place] = CONNECTING;
-	try {
-		fds[place] = startConnect(kernel, address, INTEREST, place, count, options);
-	} catch (error) {
-		news.push([nowMs, kernel.now() - nowMs, (error as Error).message]);
-	}
+	const result = places.tryOpen(place, address, INTEREST, options);
+	if (result < 0) news.push([nowMs, kernel.now() - nowMs, `connect: ${errorName(-result)}`]);
 }
 
 function begin(place: number, nowMs: number, ask: Ask): void {
@@ -193,13 +183,13 @@ function begin(place: number, nowMs: number, ask: Ask): void {
 
 function say(place: number, ask: Ask): void {
 	states[place] = ASKED;
-	const sent = wire.send(place, fds[place] as number, ask.at, ask.length);
+	const sent = wire.send(place, places.fd(place), ask.at, ask.length);
 	if (sent === ask.length) return;
 	finish(place, sent < 0 ? `send: ${errorName(-sent)}` : "send: only a part was taken");
 }
 
 function advance(place: number, flags: number): void {
-	const fd = fds[place] as number;
+	const fd = places.fd(place);
 	const ask = asksOf[place];
 	if (ask === undefined) return;
 	if (states[place] === CONNECTING) {
@@ -271,6 +261,5 @@ function finish(place: number, failure: string | null): void {
 
 function drop(place: number): void {
 	wire.drop(place);
-	kernel.close(fds[place] as number);
-	fds[place] = -1;
+	places.close(place);
 }

@@ -19,9 +19,11 @@ import {
 } from "../kernel/constants.js";
 import type { LinuxKernel } from "../kernel/linux.js";
 import { encodeInternet } from "../kernel/sockaddr.js";
-import { tryConnect } from "../rig/connect.js";
+import { i32 } from "../parts/at.js";
 import { spread } from "../rig/percentile.js";
+import { Places } from "../rig/places.js";
 import { Random } from "../rig/random.js";
+import type { Row } from "../rig/turn.js";
 import { MixedWire, PlainWire, TlsWire, type Wire } from "../rig/wire.js";
 import type { Attack, AttackReport, AttackStatus, End } from "./attack.js";
 import { parseIpv4 } from "./loopback.js";
@@ -74,9 +76,8 @@ export class Crowd {
 	readonly #random: Random;
 	readonly #startedMs: number;
 
+	readonly #places: Places;
 	// One entry per place.
-	readonly #fds: Int32Array;
-	readonly #serials: Int32Array;
 	readonly #states: Uint8Array;
 	readonly #clockMs: Float64Array;
 	readonly #dueMs: Float64Array;
@@ -96,7 +97,6 @@ export class Crowd {
 	#comeNoMore = false;
 	#opened = 0;
 	#established = 0;
-	#alive = 0;
 	#alivePeak = 0;
 	#ended = 0;
 	#lastEndMs: number;
@@ -117,8 +117,7 @@ export class Crowd {
 		this.#startedMs = kernel.now();
 		this.#lastEndMs = this.#startedMs;
 		const places = attack.connections;
-		this.#fds = new Int32Array(places).fill(-1);
-		this.#serials = new Int32Array(places);
+		this.#places = new Places(kernel, places);
 		this.#states = new Uint8Array(places);
 		this.#clockMs = new Float64Array(places).fill(Number.NaN);
 		this.#dueMs = new Float64Array(places).fill(Number.POSITIVE_INFINITY);
@@ -132,7 +131,7 @@ export class Crowd {
 
 	/** All that a counted attack had to do is done. */
 	get done(): boolean {
-		return this.#attack.total !== null && this.#opened >= this.#attack.total && this.#alive === 0;
+		return this.#attack.total !== null && this.#opened >= this.#attack.total && this.#places.taken === 0;
 	}
 
 	get status(): AttackStatus {
@@ -140,26 +139,28 @@ export class Crowd {
 			atMs: this.#kernel.now(),
 			opened: this.#opened,
 			established: this.#established,
-			alive: this.#alive,
+			alive: this.#places.taken,
 			ended: this.#ended,
 		};
 	}
 
 	/** Opens what may be opened, and does what is due. */
 	turn(nowMs: number): void {
-		const places = this.#fds.length;
-		for (let place = 0; place < places; place++)
+		for (let place = 0; place < this.#places.count; place++)
 			if ((this.#dueMs[place] as number) <= nowMs) this.#act(place, nowMs);
 		this.#open(nowMs);
 	}
 
-	/** An event with that slot and generation. */
-	event(place: number, serial: number, flags: number): void {
-		// News of the connection that had this place before.
-		if (this.#serials[place] !== serial || this.#states[place] === FREE) return;
+	/** Whose news `event` is for. */
+	get row(): Row {
+		return this.#places;
+	}
+
+	/** News of a place. */
+	event(place: number, flags: number): void {
 		if (this.#states[place] === CONNECTING) {
 			if ((flags & (EPOLLERR | EPOLLHUP)) !== 0) {
-				this.#failed(place, this.#kernel.takeError(this.#fds[place] as number));
+				this.#failed(place, this.#kernel.takeError(this.#places.fd(place)));
 				return;
 			}
 			this.#states[place] = SHAKING;
@@ -176,8 +177,8 @@ export class Crowd {
 	/** Everybody leaves. */
 	release(): AttackReport {
 		this.stop();
-		for (let place = 0; place < this.#fds.length; place++)
-			if (this.#states[place] !== FREE) this.#end(place, "given up");
+		for (let place = 0; place < this.#places.count; place++)
+			if (this.#places.isTaken(place)) this.#end(place, "given up");
 		return {
 			opened: this.#opened,
 			established: this.#established,
@@ -199,7 +200,7 @@ export class Crowd {
 				: Math.floor((elapsedMs / 1000) * opensPerSecond) - this.#opened;
 		const left = total === null ? Number.POSITIVE_INFINITY : total - this.#opened;
 		// All at once means that all have come before the first of them says anything.
-		const most = opensPerSecond === null ? this.#fds.length : OPENS_PER_TURN;
+		const most = opensPerSecond === null ? this.#places.count : OPENS_PER_TURN;
 		const count = Math.min(allowed, left, this.#freeCount, most);
 		for (let i = 0; i < count; i++) if (!this.#connect(nowMs)) return;
 	}
@@ -207,34 +208,30 @@ export class Crowd {
 	/** `false`: this machine has no port or descriptor now. */
 	#connect(nowMs: number): boolean {
 		const place = this.#free[this.#freeFirst] as number;
-		const serial = (this.#serials[place] as number) + 1;
 		const { behaviour } = this.#attack;
 		const options =
 			behaviour.kind === "stop-reading"
 				? { receiveBufferBytes: behaviour.receiveBufferBytes, segmentBytes: STUCK_SEGMENT_BYTES }
 				: {};
-		const fd = tryConnect(this.#kernel, this.#address, INTEREST, place, serial, options);
-		if (fd < 0) {
+		const result = this.#places.tryOpen(place, this.#address, INTEREST, options);
+		if (result < 0) {
 			this.#notBeforeMs = nowMs + RETRY_MS;
 			// Of a counted attack it is one; of the others it comes again.
-			if (fd !== -EADDRNOTAVAIL && fd !== -EMFILE && this.#attack.total !== null) this.#opened++;
+			if (result !== -EADDRNOTAVAIL && result !== -EMFILE && this.#attack.total !== null) this.#opened++;
 			this.#count("could not start");
 			return false;
 		}
 		this.#freeFirst = (this.#freeFirst + 1) % this.#free.length;
 		this.#freeCount--;
-		this.#serials[place] = serial;
-		this.#fds[place] = fd;
 		this.#states[place] = CONNECTING;
 		if (behaviour.kind === "scripts") this.#cast(place, behaviour.seed, nowMs);
 		this.#opened++;
-		this.#alive++;
-		this.#alivePeak = Math.max(this.#alivePeak, this.#alive);
+		this.#alivePeak = Math.max(this.#alivePeak, this.#places.taken);
 		return true;
 	}
 
 	#shake(place: number): void {
-		const result = this.#wire.shake(place, this.#fds[place] as number);
+		const result = this.#wire.shake(place, this.#places.fd(place));
 		if (result === 0) this.#begin(place);
 		else if (result !== -EAGAIN) this.#endedByTarget(place, "reset by the target");
 	}
@@ -288,7 +285,7 @@ export class Crowd {
 				this.#dueMs[place] = nowMs + pauseMs;
 				return;
 			}
-			if (leaves.when === "answered" && leaves.halfCloses) this.#wire.end(place, this.#fds[place] as number);
+			if (leaves.when === "answered" && leaves.halfCloses) this.#wire.end(place, this.#places.fd(place));
 			this.#dueMs[place] = nowMs + (leaves.when === "timed" ? leaves.afterMs : PATIENCE_MS);
 			return;
 		}
@@ -298,7 +295,7 @@ export class Crowd {
 
 	/** What a script is answered. */
 	#hear(place: number, part: Part): void {
-		const fd = this.#fds[place] as number;
+		const fd = this.#places.fd(place);
 		for (;;) {
 			const count = this.#wire.receive(place, fd, 0, CROWD_ARENA_BYTES);
 			if (count === -EAGAIN) return;
@@ -323,7 +320,7 @@ export class Crowd {
 			return;
 		}
 		this.#wire.drop(place);
-		this.#kernel.reset(this.#fds[place] as number);
+		this.#places.reset(place);
 		this.#leave(place, "as scripted");
 	}
 
@@ -342,7 +339,7 @@ export class Crowd {
 			this.#dueMs[place] = nowMs + this.#pause(behaviour.everyMsMin, behaviour.everyMsMax);
 		} else if (behaviour.kind === "reset") {
 			this.#wire.drop(place);
-			this.#kernel.reset(this.#fds[place] as number);
+			this.#places.reset(place);
 			this.#leave(place, "reset by the attacker");
 		} else if (behaviour.kind === "scripts") {
 			if (this.#states[place] === OPEN) this.#playOn(place, nowMs);
@@ -353,7 +350,7 @@ export class Crowd {
 	/** What the socket has to tell. */
 	#look(place: number, flags: number): void {
 		const { behaviour } = this.#attack;
-		const fd = this.#fds[place] as number;
+		const fd = this.#places.fd(place);
 		const part = this.#parts[place];
 		if (part !== undefined) {
 			this.#hear(place, part);
@@ -419,19 +416,17 @@ export class Crowd {
 
 	#end(place: number, how: End): void {
 		this.#wire.drop(place);
-		this.#kernel.close(this.#fds[place] as number);
+		this.#places.close(place);
 		this.#leave(place, how);
 	}
 
 	/** The descriptor is closed; the place is free. */
 	#leave(place: number, how: End): void {
-		this.#fds[place] = -1;
 		this.#states[place] = FREE;
 		this.#parts[place] = undefined;
 		this.#dueMs[place] = Number.POSITIVE_INFINITY;
 		this.#free[(this.#freeFirst + this.#freeCount) % this.#free.length] = place;
 		this.#freeCount++;
-		this.#alive--;
 		this.#ended++;
 		this.#lastEndMs = this.#kernel.now();
 		this.#count(how);
@@ -447,7 +442,7 @@ export class Crowd {
 		const sent = this.#sent[place] as number;
 		this.#kernel.memory.set(saying.subarray(sent, sent + length), 0);
 		// An empty socket has room for all of it. An error shows as an event.
-		const fd = this.#fds[place] as number;
+		const fd = this.#places.fd(place);
 		const most = Math.min(length, saying.length - sent);
 		// TLS takes a record at a time.
 		for (let said = 0; said < most; ) {
@@ -466,7 +461,7 @@ export class Crowd {
 	#plainSaying(place: number): Uint8Array {
 		const { length } = this.#sayings;
 		if (length === 0) return NOTHING;
-		return this.#sayings[(place + (this.#serials[place] as number)) % length] ?? NOTHING;
+		return this.#sayings[(place + i32(this.#places.serials, place)) % length] ?? NOTHING;
 	}
 
 	#pause(msMin: number, msMax: number): number {

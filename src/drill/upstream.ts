@@ -13,8 +13,9 @@ import {
 	SOL_SOCKET,
 } from "../kernel/constants.js";
 import { LinuxKernel } from "../kernel/linux.js";
-import { openListener, raiseDescriptorLimit } from "../kernel/sockets.js";
-import { Channel, ORDERS_SLOT } from "../rig/channel.js";
+import { Channel } from "../rig/channel.js";
+import { Served } from "../rig/served.js";
+import { turn } from "../rig/turn.js";
 import type { UpstreamOrder } from "./messages.js";
 import {
 	ENDLESS_HEAD,
@@ -47,8 +48,7 @@ const CHATTER_BYTES = 8 * 1024;
 /** Connections taken from one queue before others have their turn. */
 const ACCEPTS_PER_TURN = 256;
 
-/** Roles of descriptors; a listener has the role of its connections plus LISTENER. */
-const NONE = 0;
+/** Roles of connections. */
 const TLS = 1;
 const HTTP = 2;
 const BULK = 3;
@@ -59,7 +59,6 @@ const ANY = 6;
 const ENDING = 7;
 /** Takes requests over a connection that is kept; their hosts say what it becomes. */
 const WEB = 8;
-const LISTENER = 16;
 
 /** Names that ask for something else than an answer. */
 const SPOKEN_NAMES: readonly (readonly [string, number])[] = [
@@ -68,12 +67,15 @@ const SPOKEN_NAMES: readonly (readonly [string, number])[] = [
 	[NAMES.chatter, CHATTER],
 ];
 
-const limit = raiseDescriptorLimit();
 const kernel = new LinuxKernel(BULK_AT + BULK_BYTES);
-const channel = new Channel<UpstreamOrder, never>(kernel);
-// Indexed by descriptor. `uses` tells an event for an earlier owner of the number.
-const roles = new Uint8Array(limit);
-const uses = new Int32Array(limit);
+const channel = new Channel<UpstreamOrder, never>(kernel, obey);
+const served = new Served(kernel, {
+	backlog: 65_535,
+	acceptsPerTurn: ACCEPTS_PER_TURN,
+	scratchBytes: SCRATCH_BYTES,
+	interestOf: (role) => (role === ANY ? EPOLLIN | EPOLLRDHUP | EPOLLET : EPOLLIN),
+	dropped: forget,
+});
 const chatting = new Set<number>();
 /** Requests that have not come whole. */
 const partial = new Map<number, string>();
@@ -107,20 +109,15 @@ serve();
 
 function serve(): never {
 	let chatDueMs = 0;
-	let turn = 0;
+	let step = 0;
 	for (;;) {
-		const events = kernel.readiness.wait(chatting.size > 0 ? CHATTER_STEP_MS : -1);
-		for (let event = 0; event < events; event++) {
-			const fd = kernel.readiness.slotOf(event);
-			if (fd === ORDERS_SLOT) for (const order of channel.take()) obey(order);
-			else if (kernel.readiness.generationOf(event) === uses[fd]) handle(fd, kernel.readiness.flagsOf(event));
-		}
+		turn(kernel, chatting.size > 0 ? CHATTER_STEP_MS : -1, served, handle, channel);
 		const nowMs = kernel.now();
 		if (nowMs < chatDueMs) continue;
 		chatDueMs = nowMs + CHATTER_STEP_MS;
-		turn = (turn + 1) % CHATTER_STEPS;
+		step = (step + 1) % CHATTER_STEPS;
 		// A full socket takes nothing, and that is what it is for.
-		for (const fd of chatting) if (fd % CHATTER_STEPS === turn) kernel.send(fd, BULK_AT, CHATTER_BYTES);
+		for (const fd of chatting) if (fd % CHATTER_STEPS === step) kernel.send(fd, BULK_AT, CHATTER_BYTES);
 	}
 }
 
@@ -130,60 +127,26 @@ function obey(order: UpstreamOrder): void {
 }
 
 function listen(role: number): number {
-	const { fds, port } = openListener(
-		{
-			address: new Uint8Array([127, 0, 0, 1]),
-			port: 0,
-			backlog: 65_535,
-		},
-		1,
-	);
-	const fd = fds[0];
-	if (fd === undefined) throw new Error("openListener gave no descriptor");
+	const { fd, port } = served.listen(role);
 	if (role === BULK) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
-	adopt(fd, role + LISTENER);
 	return port;
 }
 
-function adopt(fd: number, role: number): void {
-	roles[fd] = role;
-	kernel.readiness.add(fd, role === ANY ? EPOLLIN | EPOLLRDHUP | EPOLLET : EPOLLIN, fd, uses[fd] as number);
-}
-
-function drop(fd: number): void {
-	roles[fd] = NONE;
-	uses[fd] = (uses[fd] as number) + 1;
+function forget(fd: number): void {
 	chatting.delete(fd);
 	partial.delete(fd);
-	kernel.close(fd);
 }
 
 function handle(fd: number, flags: number): void {
-	const role = roles[fd] as number;
-	if (role >= LISTENER) acceptAll(fd, role - LISTENER);
+	const role = served.role(fd);
+	if (served.isListener(fd)) served.accept(fd);
 	else if (role === TLS) answer(fd, TLS_AT, TLS_ANSWER.length);
 	else if (role === HTTP) answer(fd, HTTP_AT, HTTP_ANSWER.length);
 	else if (role === BULK) sendBulk(fd);
 	else if (role === CHATTER) chat(fd);
 	else if (role === ANY) listenFor(fd, flags);
 	else if (role === WEB) answerRequests(fd);
-	else take(fd);
-}
-
-function acceptAll(listener: number, role: number): void {
-	for (let i = 0; i < ACCEPTS_PER_TURN; i++) {
-		const fd = kernel.accept(listener, 0);
-		if (fd < 0) return;
-		adopt(fd, role);
-	}
-}
-
-/** Takes what waits: how much, 0 when nothing does. The connection is dropped at its end. */
-function take(fd: number): number {
-	const count = kernel.receive(fd, 0, SCRATCH_BYTES);
-	if (count > 0) return count;
-	if (count !== -EAGAIN) drop(fd);
-	return 0;
+	else served.take(fd);
 }
 
 /**
@@ -191,26 +154,26 @@ function take(fd: number): number {
  * nobody runs out of others. It then takes what may still come: an end with unread bytes would be a reset.
  */
 function answer(fd: number, at: number, length: number): void {
-	if (take(fd) === 0) return;
+	if (served.take(fd) === 0) return;
 	kernel.send(fd, at, length);
 	kernel.shutdownWrite(fd);
-	roles[fd] = ENDING;
+	served.become(fd, ENDING);
 }
 
 function sendBulk(fd: number): void {
-	if (take(fd) > 0) kernel.readiness.modify(fd, EPOLLIN | EPOLLOUT, fd, uses[fd] as number);
-	if (roles[fd] !== BULK) return;
+	if (served.take(fd) > 0) served.watch(fd, EPOLLIN | EPOLLOUT);
+	if (served.role(fd) !== BULK) return;
 	const count = kernel.send(fd, BULK_AT, BULK_BYTES);
-	if (count < 0 && count !== -EAGAIN) drop(fd);
+	if (count < 0 && count !== -EAGAIN) served.drop(fd);
 }
 
 function chat(fd: number): void {
-	if (take(fd) > 0) chatting.add(fd);
+	if (served.take(fd) > 0) chatting.add(fd);
 }
 
 /** Requests one after the other, each answered when it has come whole. */
 function answerRequests(fd: number): void {
-	const count = take(fd);
+	const count = served.take(fd);
 	if (count === 0) return;
 	let said = (partial.get(fd) ?? "") + Buffer.from(kernel.memory.buffer, 0, count).toString("latin1");
 	for (;;) {
@@ -263,13 +226,13 @@ function roleOf(head: string): number | undefined {
 
 /** This request is the connection's last. */
 function become(fd: number, role: number): void {
-	roles[fd] = role;
+	served.become(fd, role);
 	if (role === SILENT) return;
 	kernel.send(fd, ENDLESS_AT, ENDLESS_HEAD.length);
 	if (role === CHATTER) chatting.add(fd);
 	if (role !== BULK) return;
 	kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
-	kernel.readiness.modify(fd, EPOLLIN | EPOLLOUT, fd, uses[fd] as number);
+	served.watch(fd, EPOLLIN | EPOLLOUT);
 }
 
 /**
@@ -280,19 +243,19 @@ function listenFor(fd: number, flags: number): void {
 	const count = kernel.peek(fd, 0, SCRATCH_BYTES);
 	if (count === -EAGAIN) return;
 	if (count <= 0) {
-		drop(fd);
+		served.drop(fd);
 		return;
 	}
 	const said = Buffer.from(kernel.memory.buffer, 0, count);
 	const tls = said[0] === TLS_HANDSHAKE;
 	if (tls ? count < 5 || count < 5 + said.readUInt16BE(3) : !said.includes("\r\n\r\n")) {
 		// The end behind peeked bytes shows nowhere else.
-		if ((flags & EPOLLRDHUP) !== 0) drop(fd);
+		if ((flags & EPOLLRDHUP) !== 0) served.drop(fd);
 		return;
 	}
 	const role = SPOKEN_NAMES.find(([name]) => said.includes(name))?.[1] ?? (tls ? TLS : HTTP);
-	roles[fd] = role;
+	served.become(fd, role);
 	if (role === BULK) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, BULK_SEND_BUFFER_BYTES);
-	kernel.readiness.modify(fd, EPOLLIN, fd, uses[fd] as number);
+	served.watch(fd, EPOLLIN);
 	handle(fd, flags);
 }

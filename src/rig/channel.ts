@@ -15,17 +15,21 @@ export class Channel<Order, News> {
 	readonly #buffer = Buffer.alloc(64 * 1024);
 	readonly #lines = new LineSplitter();
 
-	constructor(kernel: LinuxKernel) {
+	readonly #obey: (order: Order) => void;
+
+	constructor(kernel: LinuxKernel, obey: (order: Order) => void) {
+		this.#obey = obey;
 		ignoreInspectorSignal();
 		kernel.readiness.add(0, EPOLLIN, ORDERS_SLOT, 0);
 	}
 
-	/** Reads what has come. Call it when ORDERS_SLOT has news, and only then: it would block. */
-	take(): Order[] {
+	/** Reads what has come, and obeys it. Call it when ORDERS_SLOT has news, and only then: it would block. */
+	take(): void {
 		const count = readSync(0, this.#buffer);
 		if (count === 0) process.exit(0);
 		// The other end builds them from the same type.
-		return this.#lines.take(this.#buffer.subarray(0, count)).map((line) => JSON.parse(line) as Order);
+		for (const line of this.#lines.take(this.#buffer.subarray(0, count)))
+			this.#obey(JSON.parse(line) as Order);
 	}
 
 	tell(news: News): void {
