@@ -212,17 +212,17 @@ test("a row's time of waiting and a client's of its last byte are told as they w
 	const acceptedMs = 5 * 2 ** 32 - 10;
 	table.acceptedMs[slot] = acceptedMs;
 	assert.deepEqual(
-		[table.sinceMs(slot, 9e9), table.dialledMs(slot, 9e9), table.recognizedMs(slot), table.connectedMs(slot)],
+		[table.sinceMs(slot, 9e9), table.dialledMs(slot), table.recognizedMs(slot), table.connectedMs(slot)],
 		[0, 0, 0, 0],
 	);
 	table.since[slot] = stamp(acceptedMs + 4);
-	table.dialled[slot] = stamp(acceptedMs + 5);
+	table.dialled[slot] = offset(acceptedMs, acceptedMs + 5);
 	table.active[slot] = stamp(acceptedMs + 6);
 	table.recognized[slot] = offset(acceptedMs, acceptedMs + 7);
 	table.connected[slot] = offset(acceptedMs, acceptedMs + 8);
 	const nowMs = acceptedMs + 2_000_000_000;
 	assert.deepEqual(
-		[table.sinceMs(slot, nowMs), table.dialledMs(slot, nowMs), table.activeMs(slot, nowMs)],
+		[table.sinceMs(slot, nowMs), table.dialledMs(slot), table.activeMs(slot, nowMs)],
 		[acceptedMs + 4, acceptedMs + 5, acceptedMs + 6],
 	);
 	assert.deepEqual([table.recognizedMs(slot), table.connectedMs(slot)], [acceptedMs + 7, acceptedMs + 8]);

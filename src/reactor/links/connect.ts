@@ -2,14 +2,14 @@
 import { AF_UNIX, EINPROGRESS } from "../../kernel/constants.js";
 import { familyAt, portAt } from "../../kernel/sockaddr.js";
 import { assert } from "../../parts/assert.js";
-import { i32, ref, setRef } from "../../parts/at.js";
+import { f64, i32, ref, setRef } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import type { AddressPlan } from "../../upstream/plan.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import { EXCHANGES } from "../table/marks.js";
 import { CONNECTING } from "../table/states.js";
-import { stamp } from "../table/times.js";
+import { offset } from "../table/times.js";
 import { watchConnecting } from "../wire/interest.js";
 import { setFirstOptions } from "../wire/socket-options.js";
 import { closeLink } from "./close-link.js";
@@ -58,7 +58,7 @@ export function openLink(
 	table.state[link] = CONNECTING;
 	table.join(session, link);
 	setRef(table.address, session, board);
-	table.dialled[session] = stamp(core.nowMs);
+	table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);
 	core.board.enter(board);
 	noteLoop(core, link, sockaddr);
 	const isForRequests = (i32(table.flags, session) & EXCHANGES) !== 0;

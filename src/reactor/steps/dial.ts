@@ -48,7 +48,7 @@ import {
 	to,
 } from "../table/next.js";
 import { DIAL } from "../table/states.js";
-import { offset, stamp } from "../table/times.js";
+import { offset } from "../table/times.js";
 import { noteNews } from "../wire/news.js";
 import { setLastingOptions } from "../wire/socket-options.js";
 
@@ -108,8 +108,7 @@ function nextAddress(core: RoutingContext, session: number, balancer: Balancer):
 	const address = balancer.plan.addresses[index];
 	if (address === undefined) return undefined;
 	// Not again for each look at a backlog.
-	if (u8(table.attempts, session) > 0 && table.dialledMs(session, core.nowMs) === 0)
-		core.counters.add(DIAL_RETRIES, 1);
+	if (u8(table.attempts, session) > 0 && table.dialledMs(session) === 0) core.counters.add(DIAL_RETRIES, 1);
 	table.attempts[session] = u8(table.attempts, session) + 1;
 	// An address beyond the bits shares one, so that it is not the first choice again.
 	table.tried[session] = tried | (1 << (index % ATTEMPTS_MAX));
@@ -135,8 +134,9 @@ function lent(core: RoutingContext, session: number, link: number): Next {
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */
 function waitsForBacklog(core: RoutingContext, session: number): boolean {
 	const { table, wheel } = core;
-	if (table.dialledMs(session, core.nowMs) === 0) table.dialled[session] = stamp(core.nowMs);
-	if (core.nowMs - table.dialledMs(session, core.nowMs) >= core.policyOf(session).connectMs) return false;
+	if (table.dialledMs(session) === 0)
+		table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);
+	if (core.nowMs - table.dialledMs(session) >= core.policyOf(session).connectMs) return false;
 	table.state[session] = DIAL;
 	wheel.arm(session, core.nowMs + BACKLOG_RETRY_MS);
 	return true;
@@ -174,7 +174,7 @@ export function connecting(core: RoutingContext, link: number, events: number): 
 	if ((events & EPOLLOUT) === 0) return STAY;
 	const session = table.sessionOf(link);
 	table.connected[session] = offset(f64(table.acceptedMs, session), core.nowMs);
-	core.counters.connectTook(ref(table.upstream, session), core.nowMs - table.dialledMs(session, core.nowMs));
+	core.counters.connectTook(ref(table.upstream, session), core.nowMs - table.dialledMs(session));
 	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) !== 0)
 		table.flags[link] = i32(table.flags, link) | READABLE | ENDING;
 	return to(CONNECTED, events);

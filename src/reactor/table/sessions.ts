@@ -16,9 +16,12 @@ export class Sessions extends Connections {
 	readonly acceptedMs = this.f64(SESSION);
 	/** When it moved bytes last, a stamp (`times.ts`). */
 	readonly active = this.u32(SESSION);
-	/** When its dial began that is under way, or led to where it is: a stamp; 0: none did. */
+	/**
+	 * When its dial began that is under way, or led to where it is; when it was known what it speaks; and when its upstream's
+	 * connection was made: offsets from `acceptedMs`; 0: not yet. No stamp for the dial, because connects are measured, and
+	 * most of them are over within a millisecond.
+	 */
 	readonly dialled = this.u32(SESSION);
-	/** When it was known what it speaks, and when its upstream's connection was made: offsets from `acceptedMs`; 0: not yet. */
 	readonly recognized = this.u32(SESSION);
 	readonly connected = this.u32(SESSION);
 	readonly listener = this.u16(SESSION);
@@ -53,9 +56,8 @@ export class Sessions extends Connections {
 	}
 
 	/** When its dial began; 0: it did not. */
-	dialledMs(session: number, nowMs: number): number {
-		const dialled = u32(this.dialled, session);
-		return dialled === 0 ? 0 : timeOf(dialled, nowMs);
+	dialledMs(session: number): number {
+		return this.#timeAfter(session, u32(this.dialled, session));
 	}
 
 	/** When it was known what it speaks; 0: not yet. */
