@@ -59,6 +59,8 @@ export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
 export const TCP_INFO = 11;
+/** 0 before a connect: its last acknowledgement waits for the first bytes, which carry it. */
+export const TCP_QUICKACK = 12;
 /** A state that TCP_INFO tells. */
 export const TCP_SYN_SENT = 2;
 export const TCP_USER_TIMEOUT = 18;

@@ -1,21 +1,9 @@
 /** An end that is known before the last bytes are sent on travels with them; what the kernel does not take keeps its end behind it. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { EAGAIN, IPPROTO_TCP, TCP_INFO } from "../../src/kernel/constants.js";
-import * as libc from "../../src/kernel/libc.js";
+import { EAGAIN } from "../../src/kernel/constants.js";
 import { Harness, reasonOf } from "./harness.js";
-
-/** `tcpi_segs_in` of struct tcp_info (include/uapi/linux/tcp.h). */
-const SEGMENTS_IN_AT = 140;
-
-/** Segments that have come in to a socket. */
-function segmentsIn(fd: number): number {
-	const info = new DataView(new ArrayBuffer(256));
-	const length = new Int32Array([256]);
-	const result = libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, libc.addressOf(info), libc.addressOf(length));
-	assert.equal(result, 0);
-	return info.getUint32(SEGMENTS_IN_AT, true);
-}
+import { segmentsIn } from "./segments.js";
 
 /** A session that has said "hello" to its upstream, which has it. */
 function connected(t: TestContext): { harness: Harness; client: number; upstream: number } {

@@ -28,6 +28,7 @@ import { NONE } from "../../src/parts/none.js";
 import type { Policy } from "../../src/reactor/plan/plan.js";
 import { LASTING } from "../../src/reactor/table/marks.js";
 import { Harness, PEEKING } from "./harness.js";
+import { segmentsIn } from "./segments.js";
 
 const POLICY: Partial<Policy> = {
 	keepaliveIdleSeconds: 41,
@@ -93,6 +94,55 @@ test("an upstream connection is given keepalive, user timeout and unsent when it
 	harness.pass(60_000);
 	assert.deepEqual(lasting(second), [1, 41, 7, 5, 76_000, 65_536]);
 	assert.equal(harness.live, 2);
+});
+
+test("bytes that wait for a connect end its handshake; a second send waits for no acknowledgement", (t) => {
+	const { fd: listening, port } = new Harness(t, { sessions: 1, routes: [PEEKING] }).upstream();
+	const harness = new Harness(t, {
+		sessions: 4,
+		routes: [PEEKING, { protocol: "any" }],
+		upstreamPorts: [port],
+	});
+	const { table } = harness.reactor.core;
+	harness.kernel.stopClock();
+	const delays = (session: number): boolean =>
+		option(table.fd[table.sessions + session] ?? NONE, IPPROTO_TCP, TCP_NODELAY) === 0;
+	const accepted = (): number => {
+		let upstream = NONE;
+		harness.turnUntil(() => {
+			upstream = harness.outside.accept(listening, 0);
+			return upstream >= 0;
+		}, "the dial");
+		return harness.adopt(upstream);
+	};
+	// Nobody knows what this one has to say, if anything; the upstream may be the first to speak.
+	const silent = harness.client();
+	harness.turnUntil(() => harness.live === 1, "the client");
+	harness.pass(1_000);
+	const server = accepted();
+	assert.equal(delays(0), false);
+	harness.send(silent, "first");
+	harness.turnUntil(() => harness.receive(server) === "first", "bytes");
+	assert.equal(segmentsIn(server), 3, "SYN, the acknowledgement that ends the handshake, bytes");
+
+	const client = harness.client();
+	harness.send(client, "first");
+	const upstream = accepted();
+	harness.turnUntil(() => harness.receive(upstream) === "first", "bytes");
+	assert.equal(segmentsIn(upstream), 2, "SYN, and bytes that acknowledge");
+	assert.equal(delays(1), true);
+	harness.send(client, "second");
+	harness.turnUntil(() => harness.receive(upstream) === "second", "more");
+	assert.equal(delays(1), false);
+
+	// One that has sent once is given it with the other options of those that last.
+	const lasting = harness.client();
+	harness.send(lasting, "first");
+	const other = accepted();
+	harness.turnUntil(() => harness.receive(other) === "first", "bytes");
+	assert.equal(delays(2), true);
+	harness.pass(1_100);
+	assert.equal(delays(2), false);
 });
 
 test("a lasting session to a Unix socket takes no harm from options that such a socket refuses", (t) => {

@@ -122,6 +122,8 @@ export class SimulatedSocket extends Watched {
 
 	/** Options that are set once at most: a bit for each that was. */
 	optionsSet = 0;
+	/** The turn in which the reactor sent first. */
+	firstSentTurn = 0;
 	/** A Unix socket. */
 	unix = false;
 	/** SO_SNDBUF and SO_RCVBUF as asked for; 0: the kernel tunes them. */

@@ -64,6 +64,8 @@ export const MUTANTS = [
 	"blind_generation",
 	/** A session loses its deadline. */
 	"lost_deadline",
+	/** Nagle's algorithm stays on. */
+	"lost_nodelay",
 	/** Bytes are held for more that does not follow. */
 	"left_corked",
 	/** An end is not carried on. */

@@ -23,7 +23,7 @@ import {
 import { aheadOf, usedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { heldFor, partnerOf } from "./onlooker.js";
-import { LASTING_OPTIONS } from "./options.js";
+import { isGivenAll, owesBytes } from "./options.js";
 import { ADDRESS_COUNT, LISTENERS } from "./plans.js";
 import { checkExchanging, checkPool, checkPooled } from "./pool-invariants.js";
 import { checkShedCount } from "./shedding.js";
@@ -284,10 +284,12 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 		u8(table.state, client) !== expected
 	)
 		violated(`upstream row ${slot} is in state ${state}, its client in ${u8(table.state, client)}`);
+	if (state === RELAY && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
+		violated(`upstream row ${slot} is connected, and does not hear of it before bytes come`);
 	// That none is set twice, the kernel sees.
 	const sinceMs = Math.max(table.connectedMs(client), socket.secured?.openedMs ?? 0);
 	if (state === RELAY && actedUponMs(world) >= sinceMs + LASTING_MS)
-		if ((socket.optionsSet & LASTING_OPTIONS) !== LASTING_OPTIONS)
+		if (!isGivenAll(socket))
 			violated(`upstream row ${slot} has lasted, and was not given the options for that`);
 	const { sendBufferBytes, receiveBufferBytes } = core.policyOf(client);
 	// One that was lent was opened for another client.

@@ -13,6 +13,7 @@ import { checkClosed } from "./endings.js";
 import { checkUncut, sendingAnswer } from "./exchange-answers.js";
 import { sendingRequest } from "./exchange-requests.js";
 import type { HttpClient } from "./http-client.js";
+import { checkNagle } from "./options.js";
 import type { Witness } from "./simulated-kernel.js";
 import type { Stream } from "./stream.js";
 import { violated } from "./trace.js";
@@ -72,6 +73,7 @@ export class Onlooker implements Witness {
 
 	/** The reactor is about to send. */
 	trying(socket: SimulatedSocket): void {
+		checkNagle(socket, this.#world.turns);
 		// What is sent to an upstream before relaying begins is a PROXY header.
 		if (socket.role === "upstream" && u8(this.#table.state, socket.slot) === CONNECTING)
 			socket.sentBefore = -1;

@@ -20,6 +20,7 @@ import {
 	EPOLLRDHUP,
 	SO_RCVLOWAT,
 	SOL_SOCKET,
+	TCP_NODELAY,
 } from "../../src/kernel/constants.js";
 import type { Kernel } from "../../src/kernel/kernel.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
@@ -264,6 +265,7 @@ export class SimulatedKernel implements Kernel {
 			if (socket.waiting >= socket.lowWater || socket.finished) this.readiness.changed(socket, EPOLLIN);
 			return 0;
 		}
+		if (option === TCP_NODELAY && this.#spoils("lost_nodelay")) return 0;
 		noteOption(socket, level, option, value);
 		this.#trace.note(SET_OPTION, fd, option, value);
 		return 0;

@@ -7,7 +7,7 @@ import { NONE } from "../../parts/none.js";
 import type { AddressPlan } from "../../upstream/plan.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
-import { EXCHANGES } from "../table/marks.js";
+import { EXCHANGES, NAGLED } from "../table/marks.js";
 import { CONNECTING } from "../table/states.js";
 import { offset } from "../table/times.js";
 import { watchConnecting } from "../wire/interest.js";
@@ -21,15 +21,17 @@ const DIAL_COST_BYTES = 48 * 1024;
 
 /**
  * Connects a fresh socket. Returns 0 when that is under way; otherwise the socket is closed, and the errno, negative, says why.
+ * `speaksAtOnce`: bytes are there to be sent as soon as it is connected.
  */
 export function beginConnect(
 	core: LinksContext,
 	session: number,
 	fd: number,
 	{ sockaddr }: AddressPlan,
+	speaksAtOnce: boolean,
 ): number {
 	const { kernel, budget } = core;
-	if (familyAt(sockaddr, 0) !== AF_UNIX) setFirstOptions(kernel, fd, core.policyOf(session));
+	if (familyAt(sockaddr, 0) !== AF_UNIX) setFirstOptions(kernel, fd, core.policyOf(session), speaksAtOnce);
 	budget.turnBytes -= DIAL_COST_BYTES;
 	const result = kernel.connect(fd, sockaddr);
 	if (result >= 0 || result === -EINPROGRESS) return 0;
@@ -46,6 +48,7 @@ export function openLink(
 	session: number,
 	fd: number,
 	{ board, sockaddr, tls }: AddressPlan,
+	speaksAtOnce: boolean,
 ): number {
 	const { table, counters } = core;
 	let link = table.takeLink();
@@ -56,6 +59,7 @@ export function openLink(
 	core.owners.connectionOpened(fd, core.index, link, core.nowMs);
 	table.fd[link] = fd;
 	table.state[link] = CONNECTING;
+	if (speaksAtOnce && familyAt(sockaddr, 0) !== AF_UNIX) table.flags[link] = NAGLED;
 	table.join(session, link);
 	setRef(table.address, session, board);
 	table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);

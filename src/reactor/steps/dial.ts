@@ -14,7 +14,7 @@ import {
 	ETIMEDOUT,
 } from "../../kernel/constants.js";
 import { familyAt } from "../../kernel/sockaddr.js";
-import { f64, i32, ref, setRef, u8 } from "../../parts/at.js";
+import { f64, i32, ref, setRef, u8, u16 } from "../../parts/at.js";
 import { forget } from "../../parts/forget.js";
 import { NONE } from "../../parts/none.js";
 import type { Balancer } from "../../upstream/balance.js";
@@ -33,7 +33,16 @@ import {
 	UPSTREAM_DOWN,
 } from "../records/reasons.js";
 import type { RoutingContext } from "../routing/context.js";
-import { ENDING, EXCHANGES, LASTING, ONLY_NEW, READABLE, REPEATABLE } from "../table/marks.js";
+import {
+	ENDING,
+	EXCHANGES,
+	LASTING,
+	ONLY_NEW,
+	READABLE,
+	REPEATABLE,
+	SECURED,
+	URGENT,
+} from "../table/marks.js";
 import {
 	CONNECTED,
 	DIAL_ON,
@@ -79,8 +88,9 @@ export function dial(core: RoutingContext, session: number, exhausted: number): 
 		}
 		const fd = openSocket(core, session, familyAt(address.sockaddr, 0));
 		if (fd < 0) return refuse(pressureOf(-fd) ?? CONNECT_REFUSED);
-		const result = beginConnect(core, session, fd, address);
-		if (result === 0) return connectingTo(core, session, fd, address, isRequest);
+		const speaksAtOnce = mayBegin(core, session, balancer, address);
+		const result = beginConnect(core, session, fd, address, speaksAtOnce);
+		if (result === 0) return connectingTo(core, session, fd, address, speaksAtOnce);
 		if (result === -EAGAIN) {
 			if (waitsForBacklog(core, session)) {
 				table.attempts[session] = u8(table.attempts, session) - 1;
@@ -97,6 +107,21 @@ export function dial(core: RoutingContext, session: number, exhausted: number): 
 		reason = CONNECT_REFUSED;
 	}
 	return refuse(reason);
+}
+
+/**
+ * Bytes of the client are there, and the first that the upstream is sent. Not behind an end, which may be all that there is;
+ * through TLS it is not known what waits.
+ */
+function mayBegin(
+	{ table }: RoutingContext,
+	session: number,
+	{ plan }: Balancer,
+	{ tls }: AddressPlan,
+): boolean {
+	const mine = i32(table.flags, session);
+	if ((mine & (READABLE | ENDING | URGENT | SECURED | EXCHANGES)) !== READABLE) return false;
+	return plan.proxyProtocol === "off" && tls === undefined && u16(table.proxyHeaderBytes, session) === 0;
 }
 
 /** The address to dial, which counts as tried. Undefined: none is left. */
@@ -148,14 +173,14 @@ function connectingTo(
 	session: number,
 	fd: number,
 	address: AddressPlan,
-	isRequest: boolean,
+	speaksAtOnce: boolean,
 ): Next {
 	const { table, wheel } = core;
 	table.state[session] = DIAL;
-	const watched = openLink(core, session, fd, address);
+	const watched = openLink(core, session, fd, address, speaksAtOnce);
 	wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
 	const link = table.linkOf(session);
-	if (isRequest)
+	if ((i32(table.flags, session) & EXCHANGES) !== 0)
 		core.links.opened(link - table.sessions, ref(table.upstream, session), address.board, core.nowMs);
 	if (watched >= 0) return STAY;
 	giveUpLink(core, session, link);

@@ -65,7 +65,7 @@ import {
 } from "../table/next.js";
 import { NAME_BYTES } from "../table/sessions.js";
 import { SNIFF } from "../table/states.js";
-import { noteNews } from "../wire/news.js";
+import { noteNews, notReadable } from "../wire/news.js";
 import { widenWindow } from "../wire/socket-options.js";
 import { isSecured } from "../wire/tls.js";
 import { peek, takeError } from "../wire/transport.js";
@@ -119,7 +119,10 @@ export function sniffInside(core: RoutingContext, session: number): Next {
 /** Looks at what has come, if anything has. */
 export function sniff(core: RoutingContext, session: number): Next {
 	const count = peek(core, session, 0, PEEK_BYTES);
-	if (count === -EAGAIN) return STAY;
+	if (count === -EAGAIN) {
+		notReadable(core, session);
+		return STAY;
+	}
 	if (count < 0) return failed(core, session, -count);
 	const listener = core.listenerOf(session);
 	if (count === 0) {

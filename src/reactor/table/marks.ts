@@ -50,3 +50,5 @@ export const UNDECIDED = 1 << 21;
 export const OURS = 1 << 22;
 /** The peer has ended its direction, and not by a reset: behind the bytes that are readable now is the end, whatever else follows. */
 export const END_NEXT = 1 << 24;
+/** Upstream: Nagle's algorithm is still on, which would hold back a second send; it is turned off before that. */
+export const NAGLED = 1 << 25;

@@ -15,12 +15,13 @@ import {
 	TCP_KEEPINTVL,
 	TCP_NODELAY,
 	TCP_NOTSENT_LOWAT,
+	TCP_QUICKACK,
 	TCP_USER_TIMEOUT,
 } from "../../kernel/constants.js";
 import type { KernelControl } from "../../kernel/kernel.js";
 import { i32 } from "../../parts/at.js";
 import type { Policy } from "../plan/plan.js";
-import { LOW_WATER } from "../table/marks.js";
+import { LOW_WATER, NAGLED } from "../table/marks.js";
 import type { WireContext } from "./context.js";
 
 /** The next byte is news again, however much a hello was waited for. A negative errno when the kernel refuses. */
@@ -32,11 +33,25 @@ export function lowerWater(core: WireContext, client: number): number {
 	return engine.awaitBytes(client, 1);
 }
 
-/** Before it connects: what decides how it connects, and what its first bytes need. */
-export function setFirstOptions(kernel: KernelControl, fd: number, policy: Policy): void {
-	kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+/**
+ * Before it connects: what decides how it connects, and what its first bytes need. `speaksAtOnce`: bytes go out as soon as it is
+ * connected. They carry the acknowledgement that ends the handshake, so none goes before them, and nothing holds back a first
+ * send: `endNagle` comes before the second. Where nothing is to be sent the acknowledgement must go by itself, for the
+ * upstream does not hear of the connection before.
+ */
+export function setFirstOptions(kernel: KernelControl, fd: number, policy: Policy, speaksAtOnce: boolean): void {
+	if (speaksAtOnce) kernel.setOption(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+	else kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (policy.sendBufferBytes > 0) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, policy.sendBufferBytes);
 	if (policy.receiveBufferBytes > 0) kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, policy.receiveBufferBytes);
+}
+
+/** What is sent from now on goes at once, whatever is not acknowledged yet. */
+export function endNagle({ kernel, table }: WireContext, link: number): void {
+	const flags = i32(table.flags, link);
+	if ((flags & NAGLED) === 0) return;
+	table.flags[link] = flags & ~NAGLED;
+	kernel.setOption(i32(table.fd, link), IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 /**

@@ -18,11 +18,12 @@ import { ENOBUFS, EPOLLIN, EPOLLOUT } from "../../kernel/constants.js";
 import { f64, i32, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { SCRAP_AT, SCRAP_BYTES } from "../memory/arena.js";
-import { AHEAD, ENDING, READABLE, SECURED } from "../table/marks.js";
+import { AHEAD, ENDING, NAGLED, READABLE, SECURED } from "../table/marks.js";
 import { behind, copyAhead, dropAhead, moveToFront, takeAhead, takeChunk } from "./ahead.js";
 import type { WireContext } from "./context.js";
 import { notReadable } from "./news.js";
 import { NOT_KNOWN } from "./secures.js";
+import { endNagle } from "./socket-options.js";
 import {
 	fillInbox,
 	freeSession,
@@ -92,7 +93,10 @@ export function transmit(
 	length: number,
 	more = false,
 ): number {
-	if (isSecured(core, slot)) return sendSecured(core, slot, offset, length);
+	const { table } = core;
+	const flags = i32(table.flags, slot);
+	if ((flags & SECURED) !== 0) return sendSecured(core, slot, offset, length);
+	if ((flags & NAGLED) !== 0 && f64(table.sent, slot) > 0) endNagle(core, slot);
 	return core.engine.send(slot, offset, length, more);
 }
 

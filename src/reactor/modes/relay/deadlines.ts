@@ -4,7 +4,7 @@ import { HALF_CLOSED_TIMEOUT, IDLE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../.
 import { LASTING } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
 import { lifetimeDeadline, lookAtBoth, stallDeadline, unlessQueued } from "../../wire/liveness.js";
-import { setLastingOptions } from "../../wire/socket-options.js";
+import { endNagle, setLastingOptions } from "../../wire/socket-options.js";
 import type { RelayContext } from "./context.js";
 
 /**
@@ -23,6 +23,7 @@ export function relayTimedOut(core: RelayContext, session: number): Next {
 	const link = table.linkOf(session);
 	if ((i32(table.flags, link) & LASTING) === 0) {
 		table.flags[link] = i32(table.flags, link) | LASTING;
+		endNagle(core, link);
 		setLastingOptions(core.kernel, i32(table.fd, link), core.policyOf(session));
 	}
 	const lookAgainMs = lookAtBoth(core, session);
