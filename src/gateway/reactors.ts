@@ -230,6 +230,8 @@ export class Reactors {
 		const worker = new Worker(new URL("../reactor/worker.js", import.meta.url), {
 			workerData: options,
 			name: `reactor ${index}`,
+			// Flags are for the program's own files: with `--input-type` among them Node refuses to load this one.
+			execArgv: [],
 			// The reactor allocates next to nothing; a small young generation keeps its memory what it needs.
 			resourceLimits: { maxYoungGenerationSizeMb: 4 },
 			trackUnmanagedFds: false,
