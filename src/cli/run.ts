@@ -4,7 +4,8 @@ import { basename, dirname, resolve } from "node:path";
 import type { Config } from "../config/config.js";
 import { ConfigError, headline } from "../config/errors.js";
 import { loadConfigFile, reloadConfigFile } from "../config/load.js";
-import { Gateway } from "../gateway/gateway.js";
+import type { Gateway } from "../gateway/gateway.js";
+import { prepareThreads } from "../gateway/threads.js";
 import { endOnFailure, endOnFault, endUnstarted } from "./end.js";
 import { listenForSignals } from "./signals.js";
 
@@ -29,6 +30,9 @@ async function start(file: string, changes: FileChanges): Promise<Gateway> {
 		const config = loadConfigFile(file);
 		// Before the gateway is ready, so that no change in between goes unseen.
 		if (config.watch) changes.watch(file);
+		// Two things at once: the reactors' threads load their files, and this one loads the gateway's.
+		prepareThreads(config);
+		const { Gateway } = await import("../gateway/gateway.js");
 		return await Gateway.start(config, { ownsProcess: true });
 	} catch (error) {
 		return endUnstarted(error);

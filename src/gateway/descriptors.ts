@@ -33,13 +33,24 @@ export interface SessionLimit {
 	readonly arithmetic: string;
 }
 
+/** Descriptors that this process has open. */
+export function openDescriptors(): number {
+	return readdirSync("/proc/self/fd").length;
+}
+
 /**
- * Sessions that the process may hold at once: as configured, or as many as the descriptor limit allows.
+ * Sessions that the process may hold at once: as configured, or as many as the descriptor limit allows. `present`: descriptors that
+ * are open without those of the reactors.
  *
  * @throws StartError when that allows fewer than were asked for, or none
  */
-export function sessionLimit({ limits, listeners }: Config, limit: number, reactors: number): SessionLimit {
-	const budget = descriptorBudget(limit, limits.fdReserve, reactors, listeners.length);
+export function sessionLimit(
+	{ limits, listeners }: Config,
+	limit: number,
+	reactors: number,
+	present: number,
+): SessionLimit {
+	const budget = descriptorBudget(limit, limits.fdReserve, reactors, listeners.length, present);
 	const { sessions, descriptors, arithmetic } = budget;
 	const wanted = limits.connections;
 	if (wanted !== null && wanted > sessions)
@@ -59,8 +70,8 @@ export function descriptorBudget(
 	reserve: number,
 	reactors: number,
 	listeners: number,
+	present = openDescriptors(),
 ): SessionLimit {
-	const present = readdirSync("/proc/self/fd").length;
 	const fixed = present + reactors * (PER_REACTOR + listeners) + MAIN_SPARE;
 	const pipes = 2 * pipesPerReactor(limit) * reactors;
 	const left = limit - reserve - fixed - pipes;

@@ -4,12 +4,10 @@
  */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { availableParallelism } from "node:os";
 import { performance } from "node:perf_hooks";
 import { renderMetrics } from "../admin/metrics.js";
 import { openAdmin } from "../admin/server.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
-import { REACTORS_MAX } from "../config/bounds.js";
 import type { Config, ListenerConfig } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { headline } from "../config/errors.js";
@@ -37,6 +35,7 @@ import { Reactors } from "./reactors.js";
 import { Reloads } from "./reloads.js";
 import { SessionLog } from "./session-log.js";
 import { OutOfSlots } from "./slots.js";
+import { openWithoutThreads, reactorCount } from "./threads.js";
 import { Tls } from "./tls.js";
 import { Upstreams } from "./upstreams.js";
 import { packageVersion } from "./version.js";
@@ -210,11 +209,16 @@ export class Gateway {
 	async #start(): Promise<void> {
 		const started = performance.now();
 		const config = this.#config;
-		const reactors = config.reactors ?? Math.min(availableParallelism(), REACTORS_MAX);
+		const reactors = reactorCount(config);
 		limitArenas();
 		this.#tls.certificates = this.#tls.read(config);
 		this.#warnAboutConfig(config);
-		const { sessions, descriptors, arithmetic } = sessionLimit(config, this.#descriptors, reactors);
+		const { sessions, descriptors, arithmetic } = sessionLimit(
+			config,
+			this.#descriptors,
+			reactors,
+			openWithoutThreads(),
+		);
 		const { hard } = descriptorLimits();
 		if (hard > this.#descriptors && config.limits.connections === null)
 			this.#log.logger.info(

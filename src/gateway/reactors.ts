@@ -1,5 +1,5 @@
 /** The reactors' threads: started, told, listened to and ended together. */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import {
 	closeDescriptor,
 	openEpoll,
@@ -31,6 +31,7 @@ import type { Board } from "../upstream/board.js";
 import { StartError } from "./errors.js";
 import type { ReactorBooks } from "./ledger.js";
 import type { Logger } from "./log.js";
+import { takeThread } from "./threads.js";
 
 /** Reactors end within a turn; one that does not is a fault, and the process must not wait for it. */
 const STOP_MS = 2_000;
@@ -227,15 +228,7 @@ export class Reactors {
 			table: table.buffer,
 			pipeEnds,
 		};
-		const worker = new Worker(new URL("../reactor/worker.js", import.meta.url), {
-			workerData: options,
-			name: `reactor ${index}`,
-			// Flags are for the program's own files: with `--input-type` among them Node refuses to load this one.
-			execArgv: [],
-			// The reactor allocates next to nothing; a small young generation keeps its memory what it needs.
-			resourceLimits: { maxYoungGenerationSizeMb: 4 },
-			trackUnmanagedFds: false,
-		});
+		const worker = takeThread(options);
 		const reactor: Reactor = { worker, wakeFd, epollFd, listening: [], ended: false };
 		worker.on("message", (notice: Notice) => this.#take(index, notice));
 		worker.on("error", (error) => this.#failedOne(index, error as Error));

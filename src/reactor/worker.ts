@@ -1,5 +1,6 @@
 /** A reactor's thread. Blocked in the kernel most of the time: messages are read when the wake-up descriptor says so. */
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { once } from "node:events";
+import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { LinuxKernel } from "../kernel/linux.js";
 import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
@@ -10,7 +11,8 @@ import { Reactor } from "./reactor.js";
 const port = parentPort;
 if (port === null) throw new Error("reactor/worker.js is started by the gateway, as a worker thread");
 
-const options = workerData as ReactorOptions;
+// All files are loaded by now; the gateway may still be loading its own.
+const [options] = (await once(port, "message")) as [ReactorOptions];
 const kernel = new LinuxKernel(arenaBytes(options.bufferedBytes), options.epollFd);
 
 /** One at a time: each is read from its message when it is its turn. */
