@@ -16,6 +16,7 @@ import { formatAddress } from "../protocol/index.js";
 import type { Counters } from "../reactor/records/counters.js";
 import type { Owner, Owners } from "../reactor/records/owners.js";
 import { REASONS } from "../reactor/records/reasons.js";
+import { KIND, SOCKET } from "../reactor/table/fields.js";
 import { SECURED } from "../reactor/table/marks.js";
 import { FREE } from "../reactor/table/states.js";
 import type { Table } from "../reactor/table/table.js";
@@ -277,6 +278,7 @@ export class Ledger {
 	#lookAtRow(reactor: number, table: Table, slot: number, found: Map<string, Discrepancy>): void {
 		const fd = i32(table.fd, slot);
 		if (fd === NONE) return; // it is just being taken or released
+		if ((i32(table.flags, slot) & KIND) !== SOCKET) return; // the descriptor is another row's
 		const owner = this.#options.owners.of(fd);
 		const own = owner?.kind === "connection" && owner.reactor === reactor && owner.slot === slot;
 		const key = `${fd} ${reactor} ${slot} ${i32(table.generation, slot)}`;

@@ -4,6 +4,7 @@ import { assert } from "../../parts/assert.js";
 import { i32, u8 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { scalarIndex } from "../records/counters.js";
+import { KIND, SOCKET } from "../table/fields.js";
 import { AHEAD, BLOCKED, ENDING, SECURED } from "../table/marks.js";
 import { FREE } from "../table/states.js";
 import { dropAhead } from "./ahead.js";
@@ -11,7 +12,10 @@ import type { WireContext } from "./context.js";
 import { freeSession } from "./tls.js";
 import { goodbye } from "./transport.js";
 
-/** Gives back all that a connection holds, and closes it; with a reset, what the kernel holds for it is dropped, too. */
+/**
+ * Gives back all that a connection holds, and closes it; with a reset, what the kernel holds for it is dropped, too. What is not a
+ * socket has no descriptor of its own: others may live on the one that its row names.
+ */
 export function hangUp(core: WireContext, slot: number, reset: boolean): void {
 	const { table, engine } = core;
 	assert(u8(table.state, slot) !== FREE, "a connection is closed once");
@@ -25,6 +29,7 @@ export function hangUp(core: WireContext, slot: number, reset: boolean): void {
 	// What the peer has not been told by now, it is told as well as the socket's room allows.
 	if (!reset && (i32(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);
 	endTransport(core, slot);
+	if ((i32(table.flags, slot) & KIND) !== SOCKET) return;
 	if (reset) engine.reset(slot);
 	else engine.close(slot);
 }
