@@ -61,6 +61,6 @@ export const sniSession: Row = {
 
 /** One for each of the names. */
 export async function capturedHellos(): Promise<string[]> {
-	const hellos = await Promise.all(SNI_NAMES.map(captureHello));
+	const hellos = await Promise.all(SNI_NAMES.map((name) => captureHello(name)));
 	return hellos.map((hello) => Buffer.from(hello).toString("base64"));
 }

@@ -1,9 +1,9 @@
 /** A real ClientHello, as this Node's OpenSSL sends it. Where nobody decrypts, its first flight is all that is needed. */
 import { Duplex } from "node:stream";
-import { connect } from "node:tls";
+import { connect, type SecureVersion } from "node:tls";
 
 /** The bytes of the first flight of a TLS client that asks for `serverName`. */
-export function captureHello(serverName: string): Promise<Uint8Array> {
+export function captureHello(serverName: string, maxVersion: SecureVersion = "TLSv1.3"): Promise<Uint8Array> {
 	return new Promise((resolve, reject) => {
 		const wire = new Duplex({
 			read() {},
@@ -13,7 +13,7 @@ export function captureHello(serverName: string): Promise<Uint8Array> {
 			},
 		});
 		// The hello is written before connect() returns; nothing else will ever happen here.
-		connect({ socket: wire, servername: serverName, ALPNProtocols: ["h2", "http/1.1"] })
+		connect({ socket: wire, servername: serverName, maxVersion, ALPNProtocols: ["h2", "http/1.1"] })
 			.on("error", reject)
 			.destroy();
 	});

@@ -6,10 +6,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { ConfigFileError } from "../../src/config/errors.js";
 import { reloadConfigFile } from "../../src/config/load.js";
 import { readFileWithin } from "../../src/config/read-file.js";
+import { MAIN } from "../../src/rig/gateway.js";
 
 const directory = mkdtempSync(join(tmpdir(), "sluice-read-"));
 after(() => rmSync(directory, { recursive: true }));
@@ -56,10 +56,9 @@ test("a pipe is read where one may be, and a device that never ends is too large
 });
 
 test("check reads what a command writes into a pipe, also when that takes a moment", async () => {
-	const main = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 	// Not a pipe of Node's, which would be a socket.
 	const script = `(echo 'listeners: [{ listen: ":1", routes: [{ to: a }] }]'; sleep 0.05; echo 'upstreams: { a: "x:1" }') | "$@"`;
-	const child = spawn("sh", ["-c", script, "-", process.execPath, main, "check", "-c", "/dev/stdin"]);
+	const child = spawn("sh", ["-c", script, "-", process.execPath, MAIN, "check", "-c", "/dev/stdin"]);
 	let said = "";
 	child.stdout.setEncoding("utf8").on("data", (text: string) => {
 		said += text;

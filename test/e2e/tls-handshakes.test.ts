@@ -1,6 +1,7 @@
 /** Handshakes that do not come to their end: held, broken, left; nothing of them stays. */
 import assert from "node:assert/strict";
-import { connect, type TLSSocket } from "node:tls";
+import { connect, type SecureVersion, type TLSSocket } from "node:tls";
+import { captureHello } from "../../src/rig/hello.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, echo, LOOPBACK, type Peer, startUpstream } from "../support/peers.js";
 import { type Scenario, scenario } from "../support/scenario.js";
@@ -25,28 +26,24 @@ upstreams: { a: "${upstream.address}" }
 }
 
 /** A client that begins a handshake over a wire, however it ends. */
-function begin(scenario: Scenario, wire: Wire, servername = "a.test", maxVersion = "TLSv1.3"): TLSSocket {
+function begin(
+	scenario: Scenario,
+	wire: Wire,
+	servername = "a.test",
+	maxVersion: SecureVersion = "TLSv1.3",
+): TLSSocket {
 	const client = connect({
 		...{ host: LOOPBACK, port: wire.port, servername, rejectUnauthorized: false },
-		maxVersion: maxVersion as "TLSv1.3",
+		maxVersion,
 	});
 	client.on("error", () => {});
 	scenario.defer(() => client.destroy());
 	return client;
 }
 
-/** A hello as a client sends it. */
-async function helloOf(scenario: Scenario, maxVersion = "TLSv1.3"): Promise<Buffer> {
-	const sink = await startUpstream(scenario);
-	begin(scenario, { port: sink.port } as Wire, "a.test", maxVersion);
-	const peer = await sink.accepted();
-	const head = await peer.take(5);
-	return Buffer.concat([head, await peer.take(head.readUInt16BE(3))]);
-}
-
 scenario("the whole handshake has timeouts.handshake, wherever it stops", async (scenario) => {
 	const gateway = await startEcho(scenario, "timeouts: { handshake: 3s }");
-	const hello = await helloOf(scenario);
+	const hello = Buffer.from(await captureHello("a.test"));
 	// Half a hello; a whole one, and nothing behind it; and one that comes drop by drop.
 	const half = await dial(scenario, gateway.port());
 	await half.send(hello.subarray(0, 100));
@@ -111,10 +108,10 @@ const RUBBISH: readonly (readonly [string, Buffer])[] = [
 scenario("rubbish behind a good hello ends that connection, and no other learns of it", async (scenario) => {
 	const gateway = await startEcho(scenario);
 	const neighbour = await dialTls(scenario, gateway.port(), "a.test");
-	for (const maxVersion of ["TLSv1.2", "TLSv1.3"])
+	for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const)
 		for (const [what, rubbish] of RUBBISH) {
 			const client = await dial(scenario, gateway.port());
-			await client.send(Buffer.concat([await helloOf(scenario, maxVersion), rubbish]));
+			await client.send(Buffer.concat([await captureHello("a.test", maxVersion), rubbish]));
 			assert.match(await client.over(), /ended|ECONNRESET/, what);
 			client.socket.destroy();
 			assert.equal((await gateway.sessionOf(client)).reason, "tls_failed", what);
@@ -132,7 +129,7 @@ scenario("rubbish behind a good hello ends that connection, and no other learns 
 
 scenario("a hello that OpenSSL refuses is answered with an alert", async (scenario) => {
 	const gateway = await startEcho(scenario);
-	const hello = await helloOf(scenario, "TLSv1.2");
+	const hello = Buffer.from(await captureHello("a.test", "TLSv1.2"));
 	// The session's id, the ciphers' length and the first ciphers: one that nobody has, 0x0000, many times.
 	const ciphersAt = 44 + (hello[43] ?? 0);
 	const length = hello.readUInt16BE(ciphersAt);
@@ -155,7 +152,7 @@ const WAYS: readonly (readonly [string, (peer: Peer) => void])[] = [
 for (const [how, leave] of WAYS)
 	scenario(`a client that ${how} in any part of its handshake leaves nothing behind`, async (scenario) => {
 		const gateway = await startEcho(scenario);
-		const hello = await helloOf(scenario);
+		const hello = Buffer.from(await captureHello("a.test"));
 		const clients: Peer[] = [];
 		for (const bytes of [0, 1, 5, 43, hello.length - 1, hello.length]) {
 			const client = await dial(scenario, gateway.port());
@@ -174,7 +171,7 @@ scenario(
 	"a wire that dies within a handshake, after each record of it, leaves nothing behind",
 	async (scenario) => {
 		const gateway = await startEcho(scenario);
-		for (const maxVersion of ["TLSv1.2", "TLSv1.3"])
+		for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const)
 			for (const dies of ["reset", "end"] as const) {
 				const wire = await startWire(scenario, gateway.port());
 				const before = gateway.ended.length;

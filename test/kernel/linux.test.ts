@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,6 +27,7 @@ import {
 } from "../../src/kernel/constants.js";
 import { copyAddress, encodeInternet, encodeUnix, familyAt, portAt } from "../../src/kernel/sockaddr.js";
 import { closeDescriptor, openWake, wake } from "../../src/kernel/sockets.js";
+import { countDescriptors } from "../../src/rig/proc.js";
 import { freeAddress } from "../support/addresses.js";
 import { notRunBecause } from "../support/needs.js";
 import { eventually } from "../support/waiting.js";
@@ -433,7 +434,7 @@ test("the clock does not go back, and is the machine's monotonic one", (t) => {
 });
 
 test("a kernel's own descriptors go with it", (t) => {
-	const open = () => readdirSync("/proc/self/fd").length;
+	const open = () => countDescriptors([process.pid]);
 	newKernel(t);
 	const before = open();
 	const kernel = newKernel(t);
