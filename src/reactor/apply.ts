@@ -111,6 +111,7 @@ function switchTo(
 				givenUp: false,
 				acceptsPerTurn: 1,
 				acceptTurn: -1,
+				peeksFor: 0,
 				logDue: 0,
 			});
 	}

@@ -40,6 +40,7 @@ import { SessionNumbers } from "./records/session-numbers.js";
 import { Sources } from "./records/sources.js";
 import { go, type RoadContext } from "./road.js";
 import { HeadAtHand } from "./routing/head-at-hand.js";
+import { Unfinished } from "./routing/unfinished.js";
 import { rowsOf } from "./rows.js";
 import type { Next } from "./table/next.js";
 import type { Table } from "./table/table.js";
@@ -117,6 +118,7 @@ export class Core implements RoadContext {
 	readonly recognition = new Recognition();
 	readonly recognized: Tag;
 	readonly headAtHand: HeadAtHand;
+	readonly unfinished = new Unfinished();
 	readonly proxyHeader = new ProxyHeader();
 	readonly query: RouteQuery;
 	readonly pathForm = new PathForm();

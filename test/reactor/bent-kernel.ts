@@ -1,4 +1,5 @@
 /** The real kernel, except for what a test bends: its clock, and calls that fail or forget. */
+import { EAGAIN } from "../../src/kernel/constants.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
 
 export class BentKernel extends LinuxKernel {
@@ -10,6 +11,14 @@ export class BentKernel extends LinuxKernel {
 	socketFailures = 0;
 	/** Descriptors that `close` leaves open: a leak. */
 	readonly forgets = new Set<number>();
+
+	/** So many sends find that their connection is still being made. */
+	unconnectedSends = 0;
+	override send(fd: number, offset: number, length: number, more?: boolean): number {
+		if (this.unconnectedSends === 0) return super.send(fd, offset, length, more);
+		this.unconnectedSends--;
+		return -EAGAIN;
+	}
 
 	/** What `undelivered` says, instead of the truth. */
 	undeliveredBytes: number | undefined;

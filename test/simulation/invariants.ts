@@ -39,6 +39,9 @@ const SLACK_MS = TICK_MS;
 /** A session that has lived so long is given the options of one that lasts. */
 const LASTING_MS = 1_000;
 
+/** Clients that keep what was taken of a hello that is not whole, at most. */
+const UNFINISHED_MAX = 4;
+
 /** Turns between two looks at who has each descriptor: only opening one changes that. */
 const OWNERS_EVERY_TURNS = 16;
 
@@ -64,6 +67,7 @@ function checkRows(world: World): void {
 	let chunks = 0;
 	let pipes = 0;
 	let buffered = 0;
+	let unfinished = 0;
 	for (let slot = 0; slot < 2 * table.sessions; slot++) {
 		const state = u8(table.state, slot);
 		if (state === FREE) continue;
@@ -105,6 +109,7 @@ function checkRows(world: World): void {
 		if (core.inboxes.has(slot)) {
 			chunks++;
 			socket.aheadTurn = world.turns;
+			if (state === SNIFF && socket.secured === undefined) unfinished++;
 			if (ahead <= 0 || ahead > CHUNK_BYTES) violated(`row ${slot} has ${ahead} bytes in its inbox`);
 			buffered += ahead;
 		}
@@ -120,6 +125,9 @@ function checkRows(world: World): void {
 	}
 	if (clients !== table.clients || links !== table.links)
 		violated(`${clients}+${links} rows are in use, and ${table.clients}+${table.links} are counted`);
+	if (unfinished > UNFINISHED_MAX)
+		violated(`${unfinished} clients keep a chunk for a hello that is not whole`);
+	if (unfinished > 0) world.meet("hellos that are not whole and kept");
 	if (queued !== core.queue.length)
 		violated(`${queued} rows wait for a turn, and the queue counts ${core.queue.length}`);
 	if (armed !== wheel.armed) violated(`${armed} rows have a deadline, and the wheel counts ${wheel.armed}`);
@@ -284,7 +292,9 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 		u8(table.state, client) !== expected
 	)
 		violated(`upstream row ${slot} is in state ${state}, its client in ${u8(table.state, client)}`);
-	if (state === RELAY && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
+	// Bytes that were announced may hide from the first read, until somebody has seen them.
+	const hasSeen = (world.kernel.socketAt(i32(table.fd, client))?.seen ?? 0) > 0;
+	if (state === RELAY && hasSeen && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
 		violated(`upstream row ${slot} is connected, and does not hear of it before bytes come`);
 	// That none is set twice, the kernel sees.
 	const sinceMs = Math.max(table.connectedMs(client), socket.secured?.openedMs ?? 0);

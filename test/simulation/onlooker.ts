@@ -1,6 +1,6 @@
 /** What the reactor sends is checked as it is sent, byte for byte. */
 
-import { i32, u8 } from "../../src/parts/at.js";
+import { i32, ref, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
 import { ENDED, HAD_REQUESTS, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
@@ -74,9 +74,16 @@ export class Onlooker implements Witness {
 	/** The reactor is about to send. */
 	trying(socket: SimulatedSocket): void {
 		checkNagle(socket, this.#world.turns);
-		// What is sent to an upstream before relaying begins is a PROXY header.
-		if (socket.role === "upstream" && u8(this.#table.state, socket.slot) === CONNECTING)
-			socket.sentBefore = -1;
+		// What is sent to an upstream before relaying begins is a PROXY header, or what was taken of its client.
+		if (socket.role !== "upstream" || u8(this.#table.state, socket.slot) !== CONNECTING) return;
+		const { core } = this.#world.reactor;
+		const client = this.#table.sessionOf(socket.slot);
+		const plan = core.upstreams.get(ref(this.#table.upstream, client))?.plan;
+		if (plan?.proxyProtocol !== "off") socket.sentBefore = -1;
+		else
+			this.#world.meet(
+				socket.connecting ? "first bytes that wait for their connect" : "first bytes sent at once",
+			);
 	}
 
 	/** The connection is about to be lost. */

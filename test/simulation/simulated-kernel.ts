@@ -433,7 +433,8 @@ export class SimulatedKernel implements Kernel {
 
 	#roomFor(socket: SimulatedSocket, length: number): number {
 		const random = this.#random;
-		if (socket.connecting) violated(`a send on descriptor ${socket.fd}, which is still connecting`);
+		// tcp_sendmsg: there would be something to wait for.
+		if (socket.connecting) return -EAGAIN;
 		if (socket.shut) violated(`a send on descriptor ${socket.fd} after its direction was ended`);
 		if (socket.dead) {
 			const error = socket.error === 0 ? EPIPE : socket.error;

@@ -14,6 +14,7 @@ import { HANDSHAKE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../records/reasons.j
 import { BLOCKED } from "../table/marks.js";
 import { end, type Next, STAY } from "../table/next.js";
 import { FLUSH, LINGER } from "../table/states.js";
+import { dropAhead } from "../wire/ahead.js";
 import { lifetimeDeadline, lookAtBoth, nextLook, stallDeadline } from "../wire/liveness.js";
 import { noteNews } from "../wire/news.js";
 import { block, EMPTIED, flushOutbox, keep, leave, mayKeep, moved, send } from "../wire/outbox.js";
@@ -140,6 +141,7 @@ const ENDED = 2;
 
 /** Throws away what has come: all of it, a turn's share, or up to the client's end. */
 function emptySocket(core: EndContext, session: number): number {
+	dropAhead(core, session, core.inboxes.length(session));
 	for (let read = 0; read < READS_PER_TURN; read++) {
 		const count = core.engine.discard(session, SCRATCH_BYTES);
 		if (count === -EAGAIN) return EMPTY;

@@ -10,7 +10,6 @@ import { scalarIndex } from "../records/counters.js";
 import { EXCHANGES, NAGLED } from "../table/marks.js";
 import { CONNECTING } from "../table/states.js";
 import { offset } from "../table/times.js";
-import { watchConnecting } from "../wire/interest.js";
 import { setFirstOptions } from "../wire/socket-options.js";
 import { closeLink } from "./close-link.js";
 import type { LinksContext } from "./context.js";
@@ -39,10 +38,7 @@ export function beginConnect(
 	return result;
 }
 
-/**
- * Gives a connection that is being made its row, and the session it. Its news is heard from here on. A negative errno: there is
- * no memory to watch it; the connection is the session's all the same.
- */
+/** Gives a connection that is being made its row, and the session it. It is still to be watched. */
 export function openLink(
 	core: LinksContext,
 	session: number,
@@ -68,7 +64,7 @@ export function openLink(
 	const isForRequests = (i32(table.flags, session) & EXCHANGES) !== 0;
 	const manner = i32(core.certificates.manners, board);
 	core.secures.dialled(link, board, tls !== undefined, isForRequests, manner);
-	return watchConnecting(core, link);
+	return link;
 }
 
 /** The session no longer holds an upstream connection, nor an address. */

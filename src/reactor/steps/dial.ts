@@ -7,6 +7,7 @@ import {
 	ENFILE,
 	ENOBUFS,
 	ENOMEM,
+	EPIPE,
 	EPOLLERR,
 	EPOLLHUP,
 	EPOLLOUT,
@@ -33,7 +34,9 @@ import {
 	UPSTREAM_DOWN,
 } from "../records/reasons.js";
 import type { RoutingContext } from "../routing/context.js";
+import { hadToWait } from "../routing/first-bytes.js";
 import {
+	AHEAD,
 	ENDING,
 	EXCHANGES,
 	LASTING,
@@ -49,6 +52,7 @@ import {
 	end,
 	NEW_LINK,
 	type Next,
+	READY,
 	REDIAL,
 	RELAY_ON,
 	refuse,
@@ -58,7 +62,9 @@ import {
 } from "../table/next.js";
 import { DIAL } from "../table/states.js";
 import { offset } from "../table/times.js";
+import { watch, watchConnecting, watchOut } from "../wire/interest.js";
 import { noteNews } from "../wire/news.js";
+import { sendAhead } from "../wire/outbox.js";
 import { setLastingOptions } from "../wire/socket-options.js";
 
 /** Addresses dialled for a session at most: as many as `tried` has bits for. */
@@ -120,7 +126,8 @@ function mayBegin(
 	{ tls }: AddressPlan,
 ): boolean {
 	const mine = i32(table.flags, session);
-	if ((mine & (READABLE | ENDING | URGENT | SECURED | EXCHANGES)) !== READABLE) return false;
+	if ((mine & (READABLE | AHEAD)) === 0 || (mine & (ENDING | URGENT | SECURED | EXCHANGES)) !== 0)
+		return false;
 	return plan.proxyProtocol === "off" && tls === undefined && u16(table.proxyHeaderBytes, session) === 0;
 }
 
@@ -177,14 +184,31 @@ function connectingTo(
 ): Next {
 	const { table, wheel } = core;
 	table.state[session] = DIAL;
-	const watched = openLink(core, session, fd, address, speaksAtOnce);
+	const link = openLink(core, session, fd, address, speaksAtOnce);
 	wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
-	const link = table.linkOf(session);
 	if ((i32(table.flags, session) & EXCHANGES) !== 0)
 		core.links.opened(link - table.sessions, ref(table.upstream, session), address.board, core.nowMs);
-	if (watched >= 0) return STAY;
+	// A completion engine would begin to receive from what is not connected yet.
+	const speaksNow =
+		speaksAtOnce && core.engine.sharesDescriptors && (i32(table.flags, session) & AHEAD) !== 0;
+	const watched = speaksNow ? watch(core, link) : watchConnecting(core, link);
+	if (watched >= 0) return speaksNow ? speak(core, session, link) : STAY;
 	giveUpLink(core, session, link);
 	return refuse(MEMORY_PRESSURE);
+}
+
+/** Sends the client's first bytes without asking whether the upstream is connected: on the same machine it is when connect() returns. */
+function speak(core: RoutingContext, session: number, link: number): Next {
+	const sent = sendAhead(core, session, link);
+	// EPIPE: the connect was good, and its peer has gone already; what it said before that is read as ever.
+	if (sent === 0 || sent === -EPIPE) {
+		if (sent === 0) hadToWait(core, session);
+		watchOut(core, link);
+		return STAY;
+	}
+	if (sent < 0) return to(REDIAL, sent === -ETIMEDOUT ? CONNECT_TIMEOUT : CONNECT_REFUSED);
+	noteConnected(core, session);
+	return to(READY, 0);
 }
 
 /** News of an upstream connection that is being made. */
@@ -198,11 +222,15 @@ export function connecting(core: RoutingContext, link: number, events: number): 
 	}
 	if ((events & EPOLLOUT) === 0) return STAY;
 	const session = table.sessionOf(link);
-	table.connected[session] = offset(f64(table.acceptedMs, session), core.nowMs);
-	core.counters.connectTook(ref(table.upstream, session), core.nowMs - table.dialledMs(session));
+	noteConnected(core, session);
 	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) !== 0)
 		table.flags[link] = i32(table.flags, link) | READABLE | ENDING;
 	return to(CONNECTED, events);
+}
+
+function noteConnected({ table, counters, nowMs }: RoutingContext, session: number): void {
+	table.connected[session] = offset(f64(table.acceptedMs, session), nowMs);
+	counters.connectTook(ref(table.upstream, session), nowMs - table.dialledMs(session));
 }
 
 /** News of a client whose upstream is being dialled. */

@@ -1,6 +1,6 @@
 /**
- * What is this connection? Bytes are peeked, never taken, so an unfinished hello costs a row and nothing else, and whoever is
- * dialled finds every byte still there.
+ * What is this connection? Its bytes stay in the kernel, so that an unfinished hello costs a row and nothing else, and every byte is
+ * still there for whoever is dialled. Where `routing/first-bytes.ts` takes them, they are ahead of the session.
  */
 import { EAGAIN, ENOBUFS } from "../../kernel/constants.js";
 import { copyUnmapped } from "../../kernel/sockaddr.js";
@@ -26,7 +26,7 @@ import { gatherHead } from "../admission/head-room.js";
 import type { ReactorListener } from "../admission/listener.js";
 import { failed } from "../end/failure.js";
 import { tell } from "../end/linger.js";
-import { ADDRESS_AT } from "../memory/arena.js";
+import { ADDRESS_AT, IN_AT } from "../memory/arena.js";
 import type { RoutePlan } from "../plan/plan.js";
 import {
 	BAD_REQUEST,
@@ -34,12 +34,15 @@ import {
 	HANDSHAKE_TIMEOUT,
 	MEMORY_PRESSURE,
 	PROXY_HEADER,
+	TLS_FAILED,
 	UNRECOGNIZED,
 } from "../records/reasons.js";
 import type { RoutingContext } from "../routing/context.js";
+import { mayTake, takeFirst } from "../routing/first-bytes.js";
 import { isMisdirected } from "../routing/misdirected.js";
 import { matchNameless } from "../routing/query.js";
 import {
+	AHEAD,
 	ENDING,
 	LOW_WATER,
 	OURS,
@@ -118,18 +121,21 @@ export function sniffInside(core: RoutingContext, session: number): Next {
 
 /** Looks at what has come, if anything has. */
 export function sniff(core: RoutingContext, session: number): Next {
-	const count = peek(core, session, 0, PEEK_BYTES);
+	const listener = core.listenerOf(session);
+	const takes = mayTake(core, listener, session);
+	const count = takes ? takeFirst(core, session) : peek(core, session, IN_AT, PEEK_BYTES);
 	if (count === -EAGAIN) {
 		notReadable(core, session);
 		return STAY;
 	}
 	if (count < 0) return failed(core, session, -count);
-	const listener = core.listenerOf(session);
 	if (count === 0) {
 		const owesHeader = (i32(core.table.flags, session) & PROXY_REQUIRED) !== 0;
 		return ended(core, listener, session, owesHeader ? HALF_SAID : PROTOCOL_UNKNOWN);
 	}
-	return look(core, listener, session, count);
+	const next = look(core, listener, session, count);
+	if (takes && next === STAY) core.unfinished.note(session);
+	return next;
 }
 
 function look(core: RoutingContext, listener: ReactorListener, session: number, count: number): Next {
@@ -156,6 +162,10 @@ function look(core: RoutingContext, listener: ReactorListener, session: number, 
 		const entry = listener.certificates.find(name, nameLength);
 		if (entry >= 0) {
 			keepName(core, session);
+			if ((i32(table.flags, session) & AHEAD) !== 0) {
+				core.tlsFailures.set(session, TERMINATED_SINCE);
+				return end(TLS_FAILED);
+			}
 			core.secures.entry[session] = entry;
 			return SECURE_CLIENT;
 		}
@@ -201,6 +211,10 @@ function look(core: RoutingContext, listener: ReactorListener, session: number, 
 		return refuseHello(core, session, alertForHello(recognition.cause));
 	return refuse(BAD_REQUEST);
 }
+
+/** Beside the name, for the log: the TLS library would not find what was taken before. */
+const TERMINATED_SINCE =
+	"its name is terminated here since a reload that came between two parts of its hello";
 
 /** Tells a client whose hello cannot be gone on with why, by an alert. */
 function refuseHello(core: RoutingContext, session: number, alert: Uint8Array): Next {
@@ -289,6 +303,7 @@ function waitForMore(
 	needed: number,
 ): Next {
 	const { engine, table } = core;
+	const ahead = core.inboxes.length(session);
 	if (isSecured(core, session)) {
 		const now = gatherHead(core, session, count, f64(table.acceptedMs, session));
 		if (now < 0) return now === -ENOBUFS ? end(MEMORY_PRESSURE) : failed(core, session, -now);
@@ -300,7 +315,7 @@ function waitForMore(
 	} else {
 		// A window that was configured to be small shuts over what is peeked.
 		const { receiveBufferBytes } = core.policyOf(session);
-		if (receiveBufferBytes > 0 && 2 * count >= receiveBufferBytes) widenWindow(core, session);
+		if (receiveBufferBytes > 0 && 2 * (count - ahead) >= receiveBufferBytes) widenWindow(core, session);
 	}
 	const flags = i32(table.flags, session);
 	const isUndecided = (flags & UNDECIDED) !== 0;
@@ -311,7 +326,7 @@ function waitForMore(
 	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it. Urgent data
 	// counts towards the mark but hides what lies behind it from a peek: raising the mark would wake us for ever.
 	if ((flags & (URGENT | SECURED)) === 0 && (needed > count + 1 || (flags & LOW_WATER) !== 0)) {
-		engine.awaitBytes(session, Math.max(1, needed));
+		engine.awaitBytes(session, Math.max(1, needed - ahead));
 		table.flags[session] = flags | LOW_WATER;
 	}
 	return STAY;

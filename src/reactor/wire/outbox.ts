@@ -11,6 +11,7 @@ import { NONE } from "../../parts/none.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "../records/counters.js";
 import { BLOCKED, LEAVING, LOOKED_AFTER } from "../table/marks.js";
 import { stamp } from "../table/times.js";
+import { dropAhead } from "./ahead.js";
 import type { WireContext } from "./context.js";
 import { watchOut } from "./interest.js";
 import { acknowledgedBy, lookAfter, lookEvery } from "./liveness.js";
@@ -219,6 +220,20 @@ export function countAnew(core: WireContext, slot: number): void {
 	sent[slot] = 0;
 	acknowledged[slot] = 0;
 	since[slot] = 0;
+}
+
+/**
+ * Sends what lies ahead of `from`, in one call. Returns how much of it went, 0 when none of it could yet, or a negative errno; what
+ * did not go stays ahead.
+ */
+export function sendAhead(core: WireContext, from: number, to: number): number {
+	const { inboxes, chunks } = core;
+	const offset = chunks.offsetOf(i32(inboxes.chunk, from) - 1) + i32(inboxes.start, from);
+	const sent = transmit(core, to, offset, inboxes.length(from));
+	if (sent <= 0) return sent === -EAGAIN ? 0 : sent;
+	moved(core, to, sent);
+	dropAhead(core, from, sent);
+	return sent;
 }
 
 /**

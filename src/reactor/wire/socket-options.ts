@@ -39,7 +39,12 @@ export function lowerWater(core: WireContext, client: number): number {
  * send: `endNagle` comes before the second. Where nothing is to be sent the acknowledgement must go by itself, for the
  * upstream does not hear of the connection before.
  */
-export function setFirstOptions(kernel: KernelControl, fd: number, policy: Policy, speaksAtOnce: boolean): void {
+export function setFirstOptions(
+	kernel: KernelControl,
+	fd: number,
+	policy: Policy,
+	speaksAtOnce: boolean,
+): void {
 	if (speaksAtOnce) kernel.setOption(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 	else kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (policy.sendBufferBytes > 0) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, policy.sendBufferBytes);

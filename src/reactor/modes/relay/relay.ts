@@ -11,7 +11,7 @@ import { ECONNRESET, EPOLLERR, EPOLLOUT } from "../../../kernel/constants.js";
 import { i32 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
 import { FULL_READS } from "../../table/fields.js";
-import { BLOCKED, BULK, ENDED, LOOKED_AFTER, READABLE } from "../../table/marks.js";
+import { AHEAD, BLOCKED, BULK, ENDED, LOOKED_AFTER, READABLE } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
 import { RELAY } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
@@ -37,7 +37,8 @@ export function beginRelay(core: RelayContext, session: number, events: number):
 	table.active[session] = stamp(core.nowMs);
 	table.flags[session] = i32(table.flags, session) | LOOKED_AFTER;
 	armRelay(core, session);
-	// READABLE has been kept since the client's first bytes: they were peeked, or not looked at while dialling.
+	// READABLE has been kept since the client's first bytes: they were peeked, or not looked at while dialling. Or they were taken.
+	if ((i32(table.flags, session) & AHEAD) !== 0) table.flags[session] = i32(table.flags, session) | READABLE;
 	const next = relaying(core, link, events | EPOLLOUT);
 	return next === STAY ? pump(core, session, link) : next;
 }
