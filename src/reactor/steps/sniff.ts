@@ -5,6 +5,7 @@
 import { EAGAIN, ENOBUFS } from "../../kernel/constants.js";
 import { copyUnmapped } from "../../kernel/sockaddr.js";
 import { f64, i32, u8, u16 } from "../../parts/at.js";
+import { forget } from "../../parts/forget.js";
 import {
 	ALERT_PROTOCOL_VERSION,
 	alertForHello,
@@ -406,6 +407,8 @@ function keepName(core: RoutingContext, session: number): void {
 	const { table, recognition } = core;
 	const { name, nameLength } = recognition;
 	table.nameLength[session] = nameLength;
+	// That of its hello, when this is the one that it has said inside.
+	forget(core.longNames, session);
 	if (nameLength > NAME_BYTES) core.longNames.set(session, name.slice(0, nameLength));
 	else for (let i = 0; i < nameLength; i++) table.name[session * NAME_BYTES + i] = u8(name, i);
 }
