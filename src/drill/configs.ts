@@ -12,7 +12,8 @@ type Timeouts = Readonly<Record<string, string>>;
 
 const TIMEOUTS: Timeouts = {
 	handshake: "5s",
-	connect: "2s",
+	// Longer than the good client waits: on a busy machine it is late, and nothing else.
+	connect: "5s",
 	idle: "10s",
 	stall: "3s",
 	half_closed: "3s",
@@ -21,6 +22,17 @@ const TIMEOUTS: Timeouts = {
 
 /** The same as `handshake`, so that one deadline says when an attacker must be gone. */
 const REQUEST_TIMEOUTS: Timeouts = { request_head: "5s", keep_alive: "5s" };
+
+/** Where attackers do all that they should: no deadline is so short that a busy machine would meet it. */
+export const PATIENT: Timeouts = {
+	handshake: "1m",
+	connect: "1m",
+	idle: "1m",
+	stall: "1m",
+	half_closed: "1m",
+	request_head: "1m",
+	keep_alive: "1m",
+};
 
 /** Signing with RSA is ten times as dear to the gateway as with ECDSA. */
 const RSA_BITS = 2048;
@@ -79,10 +91,7 @@ export function tlsConfig(ports: DrillPorts, listeners: ListenerAddresses, chang
 	return webConfig(ports, listeners, changed, { listenerLines });
 }
 
-/**
- * On one listener: requests in the open, TLS that is terminated, and hellos that are passed on. No deadline is so short
- * that a busy machine would meet it; whoever is late then is so by a fault.
- */
+/** On one listener: requests in the open, TLS that is terminated, and hellos that are passed on. */
 export function mixedConfig(
 	{ web, webForAttackers, any }: DrillPorts,
 	{ main }: ListenerAddresses,
@@ -93,7 +102,7 @@ export function mixedConfig(
 # One reactor, so that all of them meet in its queues.
 reactors: 1
 limits: { connections: ${connections} }
-${timeoutsLine({ ...TIMEOUTS, handshake: "60s", connect: "10s", idle: "60s", stall: "60s", half_closed: "60s", request_head: "60s", keep_alive: "60s" })}
+${timeoutsLine({ ...TIMEOUTS, ...PATIENT })}
 listeners:
   - listen: ${main}
     backlog: 4096

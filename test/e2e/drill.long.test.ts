@@ -4,7 +4,7 @@ import { describe } from "node:test";
 import { fileURLToPath } from "node:url";
 import { LISTENER_KINDS } from "../../src/drill/drill.js";
 import { DRILLS } from "../../src/drill/drills/index.js";
-import { drillSmall, leavesNothing, parse, QUICK, runDrill } from "../support/drills.js";
+import { assertOnlyLate, drillSmall, leavesNothing, parse, QUICK, runDrill } from "../support/drills.js";
 import { startUpstream } from "../support/peers.js";
 import { Child } from "../support/processes.js";
 import { scenario } from "../support/scenario.js";
@@ -50,7 +50,8 @@ describe("drills", { concurrency: 6 }, () => {
 		const judged = (measure: string) => target.verdict.find((each) => each.measure === measure);
 		assert.equal(judged("neverGone")?.value, 30);
 		assert.equal(judged("neverGone")?.held, false);
-		assert.ok(target.phases.some(({ client }) => client.succeeded > 0));
+		assertOnlyLate(target);
+		assert.ok(target.noise !== null || target.phases.some(({ client }) => client.succeeded > 0));
 		// Its process was found by the port it listens on.
 		assert.ok((target.phases[1]?.descriptorsMax ?? 0) >= 60);
 		await leavesNothing(scenario);

@@ -63,11 +63,12 @@ export function drillSmall(name: string, listener: ListenerKind): void {
 }
 
 /** Everything held but what only the clock says. */
-export function assertHeld({ verdict, phases }: TargetResult): void {
+export function assertHeld({ verdict, phases, noise }: TargetResult): void {
 	for (const { measure, held, value, byClock } of verdict)
 		if (!byClock) assert.notEqual(held, false, `${measure} is ${String(value)}`);
+	// On a machine that was busy already all of its answers may be late.
 	assert.ok(
-		phases.some(({ client }) => client.succeeded > 0),
+		noise !== null || phases.some(({ client }) => client.succeeded > 0),
 		"the good client was never answered",
 	);
 }
@@ -157,7 +158,7 @@ function check(name: string, result: DrillResult): void {
 		assert.ok(target.attackers.opened > 0);
 		assert.ok(target.series.length > 4);
 		assert.ok(target.series.some(({ descriptors }) => descriptors !== null && descriptors > 0));
-		assert.ok(target.series.some(({ p50Ms }) => p50Ms !== null && p50Ms > 0));
+		assert.ok(target.noise !== null || target.series.some(({ p50Ms }) => p50Ms !== null && p50Ms > 0));
 		const failed = target.verdict.some(({ held }) => held === false);
 		assert.equal(target.outcome, failed ? "not held" : target.noise === null ? "held" : "too busy to judge");
 	}
@@ -179,9 +180,13 @@ function comparesWithBare({ targets }: DrillResult): void {
 
 /** Where the rights are missing, the report says so. */
 function accountsForTheLink(result: DrillResult): void {
-	const lost = gatewayOf(result).measures["link.lost"];
+	const { measures, noise, closedByReason } = gatewayOf(result);
 	if (result.notRun.length > 0) assert.match(result.notRun.join(), /link that goes down/);
-	else assert.equal(lost, 1);
+	else if (noise === null) assert.equal(measures["link.lost"], 1);
+	else {
+		const { keepalive_lost: lost = 0, idle_timeout: idle = 0 } = closedByReason;
+		assert.ok(lost + idle >= (measures["link.sessions"] ?? Number.POSITIVE_INFINITY), `${lost}, ${idle}`);
+	}
 }
 
 /** Where the rights are missing, or the kernel's control groups, the report says so. */

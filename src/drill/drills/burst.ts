@@ -1,6 +1,6 @@
 import { requestSessions } from "../answer.js";
 import { attackersOf } from "../assault.js";
-import { relayConfig, tlsConfig, webConfig } from "../configs.js";
+import { PATIENT, relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { sayings, TLS_ANSWER } from "../traffic.js";
@@ -22,7 +22,7 @@ export const burst: Drill = {
 		relay: {
 			deadline: null,
 
-			configure: (ports, listeners) => relayConfig(ports, listeners, { connect: "5s" }),
+			configure: (ports, listeners) => relayConfig(ports, listeners, PATIENT),
 
 			async attack(scene) {
 				const { hello } = await sayings("good");
@@ -36,7 +36,7 @@ export const burst: Drill = {
 		},
 		http: {
 			deadline: null,
-			configure: webConfig,
+			configure: (ports, listeners) => webConfig(ports, listeners, PATIENT),
 
 			async attack(scene) {
 				return attackersOf(scene, await requestSessions(scene));
@@ -44,7 +44,7 @@ export const burst: Drill = {
 		},
 		tls: {
 			deadline: null,
-			configure: tlsConfig,
+			configure: (ports, listeners) => tlsConfig(ports, listeners, PATIENT),
 
 			async attack(scene) {
 				return attackersOf(scene, await requestSessions(scene, true));

@@ -1,6 +1,6 @@
 import { requestSessions } from "../answer.js";
 import { attackersOf } from "../assault.js";
-import { relayConfig, tlsConfig, webConfig } from "../configs.js";
+import { PATIENT, relayConfig, tlsConfig, webConfig } from "../configs.js";
 import type { Drill, Threshold } from "../drill.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { sayings, TLS_ANSWER } from "../traffic.js";
@@ -33,7 +33,7 @@ export const churn: Drill = {
 		relay: {
 			deadline: null,
 
-			configure: relayConfig,
+			configure: (ports, listeners) => relayConfig(ports, listeners, PATIENT),
 
 			async attack(scene) {
 				const { hello } = await sayings("good");
@@ -48,7 +48,7 @@ export const churn: Drill = {
 		},
 		http: {
 			deadline: null,
-			configure: webConfig,
+			configure: (ports, listeners) => webConfig(ports, listeners, PATIENT),
 
 			async attack(scene) {
 				const connections = Math.min(AT_ONCE, scene.connections);
@@ -57,7 +57,7 @@ export const churn: Drill = {
 		},
 		tls: {
 			deadline: null,
-			configure: tlsConfig,
+			configure: (ports, listeners) => tlsConfig(ports, listeners, PATIENT),
 
 			async attack(scene) {
 				const connections = Math.min(AT_ONCE, scene.connections);

@@ -49,6 +49,8 @@ const LINK: readonly Threshold[] = [
 		title: "over the link that went down: sessions ended as keepalive_lost, of all",
 		unit: "share",
 		bound: { exactly: 1 },
+		// Where they took seconds to come, `idle` may end them first.
+		byClock: true,
 		optional: true,
 	},
 	{
