@@ -39,6 +39,12 @@ export function readCpu(pids: readonly number[]): CpuReading {
 	return { statNs, schedstatNs: HAS_SCHEDSTAT ? schedstatNs : null };
 }
 
+/** CPU of a process and of all its descendants that have ended. Each counts from when its parent has noticed its end. */
+export function cpuWithEndedNs(pid: number): number {
+	const fields = [STAT_UTIME, STAT_STIME, STAT_CHILDREN_UTIME, STAT_CHILDREN_STIME];
+	return fields.reduce((sum, field) => sum + (statField(pid, field) ?? 0), 0) * TICK_NS;
+}
+
 /** Time of all cores of this machine since it started, in ticks. */
 export interface MachineCpu {
 	/** Programs ran that do not make way for others. */
@@ -119,6 +125,8 @@ function kilobytes(text: string, field: string): number {
 const STAT_PARENT = 1;
 const STAT_UTIME = 11;
 const STAT_STIME = 12;
+const STAT_CHILDREN_UTIME = 13;
+const STAT_CHILDREN_STIME = 14;
 
 /** `null`: the process has ended. */
 function statField(pid: number, field: number): number | null {

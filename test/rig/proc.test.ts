@@ -6,6 +6,7 @@ import { test } from "node:test";
 import {
 	countDescriptors,
 	cpuNs,
+	cpuWithEndedNs,
 	family,
 	isAlive,
 	readCpu,
@@ -29,6 +30,17 @@ test("a process is seen with its children for as long as they live, and nothing 
 	assert.equal(residentBytes(pid), 0);
 	assert.equal(readCpu([pid]).statNs, 0);
 	assert.equal(readCpu([pid]).schedstatNs ?? 0, 0);
+});
+
+test("what children and theirs have used counts when they have ended", async () => {
+	const before = cpuWithEndedNs(process.pid);
+	const own = readCpu([process.pid]).statNs;
+	const worker = `const until = process.cpuUsage().user + 300_000; while (process.cpuUsage().user < until);`;
+	const parent = `require("child_process").spawnSync(process.execPath, ["-e", ${JSON.stringify(worker)}]);`;
+	const child = spawn(process.execPath, ["-e", parent], { stdio: "ignore" });
+	await once(child, "exit");
+	const after = cpuWithEndedNs(process.pid);
+	assert.ok(after - before - (readCpu([process.pid]).statNs - own) >= 290e6);
 });
 
 test("CPU that was used is charged, and not less than the process itself says", () => {
