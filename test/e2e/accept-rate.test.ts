@@ -61,12 +61,10 @@ upstreams: { a: "${upstream.address}" }
 	const startedMs = performance.now();
 	const clients = Array.from({ length: 60 }, () => fate(scenario, gateway.port()));
 	await gateway.sessions(60 - Math.floor(most(RATE, performance.now() - startedMs)) - RATE);
-	const ended = gateway.ended.filter(({ reason }) => reason !== "limit_rate");
-	assert.deepEqual(ended, [], "nobody was turned away for anything else");
-	const active = (await gateway.metrics()).sum("sluice_connections_active");
-	assert.ok(active >= RATE, `${active} were let in`);
-	assert.equal((await gateway.metrics()).sum("sluice_accept_pauses_total"), 0);
 	// Who was let in says nothing, and goes when its time is up.
+	const others = gateway.ended.filter(({ reason }) => !/^(limit_rate|handshake_timeout)$/.test(reason));
+	assert.deepEqual(others, [], "nobody was turned away for anything else");
+	assert.equal((await gateway.metrics()).sum("sluice_accept_pauses_total"), 0);
 	const fates = await Promise.all(clients);
 	const admitted = fates.filter((each) => each === "ended").length;
 	const tookMs = performance.now() - startedMs;

@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { loadConfigText } from "../../src/config/load.js";
 import { Gateway } from "../../src/gateway/gateway.js";
 import { Metrics } from "../support/metrics.js";
+import { TEST_MS } from "../support/waiting.js";
 
-test("a gateway that was stopped still tells its metrics", { timeout: 60_000 }, async () => {
+test("a gateway that was stopped still tells its metrics", { timeout: TEST_MS }, async () => {
 	const gateway = await Gateway.start(
 		loadConfigText(`
 reactors: 1

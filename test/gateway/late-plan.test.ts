@@ -8,6 +8,7 @@ import type { Config } from "../../src/config/config.js";
 import { loadConfigText } from "../../src/config/load.js";
 import { Gateway } from "../../src/gateway/gateway.js";
 import { freeAddress } from "../support/addresses.js";
+import { TEST_MS } from "../support/waiting.js";
 
 const FIRST = await freeAddress();
 const SECOND = await freeAddress();
@@ -31,7 +32,7 @@ async function greeting({ host, port }: { host: string; port: number }): Promise
 }
 
 test("listeners of a plan that a reactor takes late stay open for it, and the next reload closes what it drops", {
-	timeout: 30_000,
+	timeout: TEST_MS,
 }, async (t) => {
 	const upstream = createServer((socket) => socket.end("hello")).listen(0, "127.0.0.1");
 	await once(upstream, "listening");

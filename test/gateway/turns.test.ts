@@ -8,7 +8,7 @@ import { StartError } from "../../src/gateway/errors.js";
 import { Gateway } from "../../src/gateway/gateway.js";
 import { freeAddress } from "../support/addresses.js";
 import { descriptorsOf } from "../support/descriptors.js";
-import { eventually } from "../support/waiting.js";
+import { eventually, TEST_MS } from "../support/waiting.js";
 
 const places = [await freeAddress(), await freeAddress(), await freeAddress()];
 
@@ -34,13 +34,12 @@ async function nothingStays(before: number): Promise<void> {
 			return now <= before ? true : undefined;
 		},
 		() => `${before} descriptors before, ${now} after`,
-		5_000,
 	);
 }
 
 for (const ending of ["stop", "drain"] as const) {
 	test(`two reloads and a ${ending} at once all settle, and nothing stays open`, {
-		timeout: 60_000,
+		timeout: TEST_MS,
 	}, async () => {
 		// What Node opens once and keeps is open from here on.
 		await (await Gateway.start(configOf(1))).stop();
@@ -62,7 +61,7 @@ for (const ending of ["stop", "drain"] as const) {
 }
 
 test("two reloads at once are carried out one after the other, and the last one holds", {
-	timeout: 60_000,
+	timeout: TEST_MS,
 }, async (t) => {
 	const gateway = await Gateway.start(configOf(1));
 	t.after(() => gateway.stop());
@@ -73,7 +72,7 @@ test("two reloads at once are carried out one after the other, and the last one 
 });
 
 test("a stop during a reload does not wait for its names, and nothing stays open", {
-	timeout: 60_000,
+	timeout: TEST_MS,
 }, async (t) => {
 	const { prototype } = dns.Resolver;
 	const { resolve4 } = prototype;
@@ -94,14 +93,14 @@ test("a stop during a reload does not wait for its names, and nothing stays open
 	await nothingStays(before);
 });
 
-test("stopping twice settles, also while it drains", { timeout: 60_000 }, async () => {
+test("stopping twice settles, also while it drains", { timeout: TEST_MS }, async () => {
 	const stopped = await Gateway.start(configOf(1));
 	await Promise.all([stopped.stop(), stopped.stop()]);
 	const drained = await Gateway.start(configOf(1));
 	await Promise.all([drained.drain(), drained.stop()]);
 });
 
-test("draining what is drained or stopped already settles", { timeout: 60_000 }, async () => {
+test("draining what is drained or stopped already settles", { timeout: TEST_MS }, async () => {
 	const stopped = await Gateway.start(configOf(1));
 	await Promise.all([stopped.stop(), stopped.drain()]);
 	const drained = await Gateway.start(configOf(1));

@@ -11,10 +11,10 @@ import {
 	openListener,
 } from "../../src/kernel/sockets.js";
 import { CONNECTION } from "../support/connection-options.js";
+import { PATIENCE_MS } from "../support/waiting.js";
 
 export const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 const ARENA_BYTES = 1 << 20;
-const PATIENCE_MS = 20_000;
 
 export function newKernel(t: TestContext): LinuxKernel {
 	const kernel = new LinuxKernel(ARENA_BYTES);

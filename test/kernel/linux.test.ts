@@ -429,8 +429,10 @@ test("the clock does not go back, and is the machine's monotonic one", (t) => {
 		assert.ok(now >= last);
 		last = now;
 	}
-	// A kernel's own offset is taken with two readings; between them a busy machine may do other things.
-	assert.ok(Math.abs(kernel.now() - monotonic()) < 250);
+	// A kernel's own offset is taken with two readings, and between them, as between the two here, a busy machine may do
+	// other things. One kernel of several shows that the clocks are the same.
+	const apart = Array.from({ length: 10 }, () => Math.abs(newKernel(t).now() - monotonic()));
+	assert.ok(Math.min(...apart) < 250, apart.join(" "));
 });
 
 test("a kernel's own descriptors go with it", (t) => {

@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { EAGAIN, SOL_SOCKET } from "../../src/kernel/constants.js";
 import { FAILED, WANT_READ, WANT_WRITE } from "../../src/kernel/openssl/tls.js";
 import { Random } from "../../src/rig/random.js";
+import { PATIENCE_MS } from "../support/waiting.js";
 import { AT, type End, isWaiting, settled, World } from "./tls.js";
 import { Wire } from "./wire.js";
 
 const SO_SNDBUF = 7;
 const MIB = 1 << 20;
-const PATIENCE_MS = 20_000;
 /** The largest record, RFC 8446, section 5.1. */
 const RECORD_BYTES = 16_384;
 

@@ -25,13 +25,12 @@ import { Openssl } from "../../src/kernel/openssl.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import type { Listener } from "../../src/kernel/sockets.js";
 import { type Issued, issue } from "../../src/rig/issue.js";
+import { PATIENCE_MS } from "../support/waiting.js";
 import { LOOPBACK, listen, newKernel, waitFor } from "./connection.js";
 
 /** Where tests put and find bytes in the arena. */
 export const AT = 4_096;
 export const NAME = "www.example.com";
-
-const PATIENCE_MS = 20_000;
 
 /** One certificate for all tests of a file that do not care which. */
 export const PLAIN = issue({ commonName: NAME });

@@ -21,6 +21,7 @@ import { REASONS } from "../../src/reactor/records/reasons.js";
 import type { Board } from "../../src/upstream/board.js";
 import { CONNECTION } from "../support/connection-options.js";
 import { readJournal, type SessionRecord } from "../support/read-journal.js";
+import { PATIENCE_MS } from "../support/waiting.js";
 import { BentKernel } from "./bent-kernel.js";
 import { NO_LIMITS, NO_REQUESTS } from "./no-limits.js";
 import { type SharedMemory, sharedMemory } from "./shared-memory.js";
@@ -28,7 +29,6 @@ import { type SharedMemory, sharedMemory } from "./shared-memory.js";
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 const BUFFERED_BYTES = 1 << 20;
 const PIPES = 8;
-const PATIENCE_MS = 60_000;
 
 export const POLICY: Policy = {
 	handshakeMs: 5_000,

@@ -14,6 +14,7 @@ import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import type { ListenerPlan, Plan, TlsEntryPlan } from "../../src/reactor/plan/plan.js";
 import { type Issued, issue } from "../../src/rig/issue.js";
 import type { AddressPlan, UpstreamPlan } from "../../src/upstream/plan.js";
+import { PATIENCE_MS } from "../support/waiting.js";
 import { Harness, type HarnessOptions } from "./harness.js";
 
 export const NAME = "www.example.com";
@@ -28,8 +29,6 @@ const updateKey = koffi.load(null).func("SSL_key_update", "int", ["uintptr_t", "
 const AT = 0;
 const CARRIED_AT = 64 * 1024;
 const CARRIED_MAX = 32 * 1024;
-
-const PATIENCE_MS = 10_000;
 
 export const POOL = { idleMs: 60_000, ageMs: 60_000, requests: 1_000, idleMax: 10 };
 

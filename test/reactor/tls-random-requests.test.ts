@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Random } from "../../src/rig/random.js";
+import { PATIENCE_MS } from "../support/waiting.js";
 import { NAME, type Peer, Secured } from "./tls-peers.js";
 
 const RUNS = Number(process.env["SLUICE_RUNS"] ?? 12);
 const FIRST_SEED = Number(process.env["SLUICE_SEED"] ?? 1);
-const PATIENCE_MS = 8_000;
 const REQUESTS = 12;
 
 /** Single bytes, small pieces, and as much as there may be. */

@@ -8,12 +8,12 @@ import { EAGAIN } from "../../src/kernel/constants.js";
 import { controlContext } from "../../src/kernel/openssl/library.js";
 import { NONE } from "../../src/parts/none.js";
 import { Random } from "../../src/rig/random.js";
+import { PATIENCE_MS } from "../support/waiting.js";
 import { reasonOf } from "./harness.js";
 import { type Peer, Secured } from "./tls-peers.js";
 
 const RUNS = Number(process.env["SLUICE_RUNS"] ?? 24);
 const FIRST_SEED = Number(process.env["SLUICE_SEED"] ?? 1);
-const PATIENCE_MS = 8_000;
 
 const CONTROL_MAX_VERSION = 124;
 const TLS_1_2 = 0x0303;

@@ -5,9 +5,6 @@ import { type Program, pathOf } from "./needs.js";
 import type { Scenario } from "./scenario.js";
 import { Changes, eventually, PATIENCE_MS } from "./waiting.js";
 
-/** What a client program may take at most. */
-const RUN_MS = 30_000;
-
 export interface SpawnOptions {
 	readonly env?: Readonly<Record<string, string>>;
 	readonly directory?: string;
@@ -86,7 +83,7 @@ export class Child {
 	async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
 		if (this.ended) return;
 		this.signal(signal);
-		const late = setTimeout(() => this.signal("SIGKILL"), PATIENCE_MS / 4);
+		const late = setTimeout(() => this.signal("SIGKILL"), PATIENCE_MS / 2);
 		await this.exited.catch(() => {});
 		clearTimeout(late);
 	}
@@ -117,10 +114,10 @@ export async function run(
 	const timer = setTimeout(() => {
 		overdue = true;
 		child.signal("SIGKILL");
-	}, RUN_MS);
+	}, PATIENCE_MS);
 	const status = await child.exited.finally(() => clearTimeout(timer));
 	const { stdout, stderr, output } = child;
-	if (overdue) throw new Error(`${path} ${args.join(" ")} took longer than ${RUN_MS} ms:\n${output}`);
+	if (overdue) throw new Error(`${path} ${args.join(" ")} took longer than ${PATIENCE_MS} ms:\n${output}`);
 	return { status, stdout, stderr, output };
 }
 

@@ -4,9 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Need, notRunBecause } from "./needs.js";
-
-/** No scenario takes so long unless it hangs. */
-const TIMEOUT_MS = 120_000;
+import { TEST_MS } from "./waiting.js";
 
 export class Scenario {
 	readonly context: TestContext;
@@ -61,7 +59,7 @@ export function scenario(
 	{ needs = [] }: ScenarioOptions = {},
 ): void {
 	const skip = notRunBecause(sentence, needs);
-	test(sentence, { timeout: TIMEOUT_MS, skip: skip ?? false }, async (context) => {
+	test(sentence, { timeout: TEST_MS, skip: skip ?? false }, async (context) => {
 		const running = new Scenario(context);
 		// Node calls this also after a timeout, when the body below never returns.
 		context.after(() => running.close());
