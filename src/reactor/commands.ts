@@ -40,6 +40,7 @@ export class Commands {
 	#parts: PlanPart[] = [];
 	#stopped = false;
 	#isAtWork = false;
+	#isMakingRoom = false;
 
 	/** `take`: the next command, if there is one. */
 	constructor(core: Core, take: () => Command | undefined) {
@@ -67,6 +68,11 @@ export class Commands {
 		return this.#isAtWork;
 	}
 
+	/** It is a piece of what makes room. */
+	get isMakingRoom(): boolean {
+		return this.#isMakingRoom;
+	}
+
 	/** Does a turn's share. */
 	run(): void {
 		this.#isAtWork = true;
@@ -79,8 +85,10 @@ export class Commands {
 		const { room } = this.#core;
 		// Clients wait for the room that is being made; in a flood they always do, so a command keeps a part of the pieces.
 		const kept = this.#mayHaveMore || this.#running !== undefined ? COMMAND_PIECES_MIN : 0;
+		this.#isMakingRoom = true;
 		for (; room.work !== undefined && left > kept; left--)
 			if (room.work.next().done === true) room.work = undefined;
+		this.#isMakingRoom = false;
 		while (left > 0) {
 			if (this.#running === undefined) {
 				const command = this.#take();

@@ -80,6 +80,11 @@ export class Reactor {
 		return this.#commands.isAtWork;
 	}
 
+	/** It is the doing of what makes room, which commands may follow in the same turn. */
+	get isMakingRoom(): boolean {
+		return this.#commands.isMakingRoom;
+	}
+
 	/** Commands that have been taken, or pieces of them, are left for the next turn. */
 	get hasCommands(): boolean {
 		return this.#commands.pending;

@@ -144,6 +144,12 @@ export class SimulatedSocket extends Watched {
 	/** SO_RCVLOWAT */
 	lowWater = 1;
 
+	// What a completion engine has of it.
+	/** Bytes that it has received, and the reactor has not taken. */
+	ahead = 0;
+	/** Bytes that it has taken for sending, and the kernel has not. */
+	sending = 0;
+
 	// What goes out.
 	/** Bytes accepted from the reactor, and how many of them the peer has not acknowledged. */
 	sent = 0;
@@ -256,7 +262,7 @@ export class SimulatedSocket extends Watched {
 	/** Bytes that wait in the kernel. */
 	get waiting(): number {
 		const { arrived } = this.incoming;
-		if (!this.isOpenTls) return arrived - this.taken;
+		if (!this.isOpenTls) return arrived - this.taken - this.ahead;
 		return arrived - this.#fetchedContent + this.#readEnds + this.#recordEnds.length - this.#fetchedEnds;
 	}
 

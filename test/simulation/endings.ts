@@ -159,7 +159,8 @@ function checkStalled(world: World, slot: number, record: SessionRecord, client:
 	const link = world.reactor.core.table.peerOf(slot);
 	const upstream = partner ?? client.asks?.current?.links.at(-1);
 	const hasStalled = (row: number, side: SimulatedSocket | undefined): boolean => {
-		const isWaiting = row >= 0 && (isBlocked(world, row) || (side !== undefined && side.queued > 0));
+		const isWaiting =
+			row >= 0 && (isBlocked(world, row) || (side !== undefined && side.queued + side.sending > 0));
 		// An upstream that has taken no part of a request is not known to be its client's.
 		// Of a TLS record the kernel may have taken a part, which moves nothing that is counted.
 		const { secured } = side ?? {};

@@ -119,6 +119,26 @@ export const MUTANTS = [
 	"lost_undecided",
 ] as const;
 
+/** The same for a completion kernel and its engine, in runs with them. */
+export const COMPLETION_MUTANTS = [
+	/** A buffer is used again before its send is completed. */
+	"reused_buffer",
+	/** What a cancelled send has not sent is forgotten, and the end looks as one. */
+	"lost_at_cancellation",
+	/** A completion is taken for whoever has the row now. */
+	"blind_completion",
+	/** More is received of a connection that nobody reads. */
+	"greedy_receive",
+	/** An end is told while bytes before it are still to be received. */
+	"early_end",
+	/** Ours overtakes bytes that are still to be sent. */
+	"overtaking_end",
+	/** A buffer stays with a connection that is closed. */
+	"kept_buffer",
+	/** Bytes were received, and nobody is told. */
+	"untold_completion",
+] as const;
+
 /** `calm`: how likely it is that nothing goes wrong. */
 export function randomFaults(random: Random, calm: number): Faults {
 	if (random.chance(calm)) return CALM;
@@ -139,4 +159,4 @@ export function randomFaults(random: Random, calm: number): Faults {
 	};
 }
 
-export type Mutant = (typeof MUTANTS)[number] | "none";
+export type Mutant = (typeof MUTANTS)[number] | (typeof COMPLETION_MUTANTS)[number] | "none";

@@ -49,6 +49,7 @@ export function checkTurn(world: World): void {
 	checkRows(world);
 	checkLedger(world);
 	checkPool(world);
+	world.completions?.check();
 	world.admission.check(world);
 	world.rests.check();
 	if (world.closed > 0) checkReasons(world);
@@ -313,15 +314,17 @@ function checkLedger(world: World): void {
 	const { kernel, counters, board, reactor } = world;
 	const { table, pipes } = reactor.core;
 	const downstream = counters.get("downstreamOpened") - counters.get("downstreamClosed");
-	if (downstream !== table.clients || kernel.openClients !== table.clients)
+	const leaving = world.completions?.closing("client") ?? 0;
+	if (downstream !== table.clients || kernel.openClients !== table.clients + leaving)
 		violated(`${kernel.openClients} clients' sockets, ${table.clients} rows, ${downstream} in the ledger`);
 	const upstream = counters.get("upstreamOpened") - counters.get("upstreamClosed");
-	if (upstream !== table.links || kernel.openUpstreams !== table.links)
+	const left = world.completions?.closing("upstream") ?? 0;
+	if (upstream !== table.links || kernel.openUpstreams !== table.links + left)
 		violated(`${kernel.openUpstreams} upstreams' sockets, ${table.links} rows, ${upstream} in the ledger`);
 	if (kernel.openPipeEnds !== 2 * pipes.open || counters.get("pipesOpen") !== pipes.open)
 		violated(`${kernel.openPipeEnds} pipe ends are open, and ${pipes.open} pipes are counted`);
 	if (pipes.open - pipes.lent > IDLE_PIPES_MAX) violated(`${pipes.open - pipes.lent} empty pipes are kept`);
-	const open = world.operator.foreign + table.clients + table.links + 2 * pipes.open;
+	const open = world.operator.foreign + table.clients + leaving + table.links + left + 2 * pipes.open;
 	if (kernel.openCount !== open) violated(`${kernel.openCount} descriptors are open instead of ${open}`);
 	let active = 0;
 	for (let address = 0; address < ADDRESS_COUNT; address++) active += board.active(address);

@@ -1,10 +1,10 @@
 /**
  * Runs the reactor on the simulated kernel:
  *
- *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going]
+ *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going] [--completes]
  *
  * Runs one seed after another, from `--seed` on (default: the clock's), and stops at the first that fails;
- * with `--keep-going` it goes on, and tells each kind of failure once.
+ * with `--keep-going` it goes on, and tells each kind of failure once. `--completes`: on a kernel with completions.
  */
 import { parseArgs } from "node:util";
 import { simulate } from "./simulate.js";
@@ -15,6 +15,7 @@ const { values } = parseArgs({
 		turns: { type: "string" },
 		seed: { type: "string" },
 		"keep-going": { type: "boolean", default: false },
+		completes: { type: "boolean", default: false },
 	},
 });
 const seeds = count("seeds", values.seeds, 100);
@@ -33,7 +34,7 @@ const met = new Map<string, number>();
 const kinds = new Map<string, number>();
 
 for (let seed = first; seed < first + seeds; seed++) {
-	const result = simulate({ seed, turns });
+	const result = simulate({ seed, turns, completes: values.completes });
 	total += result.turns;
 	sessions += result.sessions;
 	for (const [name, times] of result.met) met.set(name, (met.get(name) ?? 0) + times);

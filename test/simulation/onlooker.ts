@@ -14,7 +14,7 @@ import { checkUncut, sendingAnswer } from "./exchange-answers.js";
 import { sendingRequest } from "./exchange-requests.js";
 import type { HttpClient } from "./http-client.js";
 import { checkNagle } from "./options.js";
-import type { Witness } from "./simulated-kernel.js";
+import type { Witness } from "./simulated-network.js";
 import type { Stream } from "./stream.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";

@@ -209,13 +209,12 @@ export class Operator {
 				this.#askedForRoom = true;
 				return;
 			case "measured": {
-				const { counters, kernel } = this.#world;
+				const { counters, kernel, completions } = this.#world;
+				const bytes = completions?.socketBytes ?? kernel.socketBytes;
 				// Over several turns sockets go on filling and emptying.
 				if (this.#world.turns > this.#begunTurn) return;
-				if (counters.get("socketBytes") !== kernel.socketBytes)
-					violated(
-						`${counters.get("socketBytes")} bytes are measured, and sockets hold ${kernel.socketBytes}`,
-					);
+				if (counters.get("socketBytes") !== bytes)
+					violated(`${counters.get("socketBytes")} bytes are measured, and sockets hold ${bytes}`);
 				return;
 			}
 			case "log":

@@ -20,7 +20,8 @@ import { HttpServer, type Responses } from "./http-server.js";
 import { ADDRESS_COUNT, isTerminated, type Traits } from "./plans.js";
 import { choose, NOTHING, type Prologue, proxied, secured, withoutRequests } from "./prologues.js";
 import { randomRequests } from "./requests.js";
-import type { OtherEnds, SimulatedKernel } from "./simulated-kernel.js";
+import type { SimulatedKernel } from "./simulated-kernel.js";
+import type { OtherEnds } from "./simulated-network.js";
 import { Stream } from "./stream.js";
 
 /** What the kernel holds for one connection before its sender must wait. */

@@ -144,6 +144,7 @@ export function longestEndMs(world: World): number {
 
 /** Everything is over: everything has been given back. */
 export function checkEnd(world: World): void {
+	world.completions?.checkEnd();
 	const { table, wheel, chunks, pipes, loops } = world.reactor.core;
 	if (new Uint16Array(loops.buffer).some((port) => port !== 0))
 		violated("ports of upstream connections that are over are still written down");

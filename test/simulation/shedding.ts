@@ -9,7 +9,7 @@ import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/records
 import { BLOCKED } from "../../src/reactor/table/marks.js";
 import { DIAL, FREE, LINGER, REQUEST, SECURE, SNIFF } from "../../src/reactor/table/states.js";
 import type { SimulatedSocket } from "./descriptors.js";
-import { memoryOf } from "./simulated-kernel.js";
+import { memoryOf } from "./simulated-sockets.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";
 
@@ -48,7 +48,7 @@ export function checkShed(world: World, slot: number, client: SimulatedSocket, r
 
 /** The command of which a piece is done at this moment. */
 function commandAtWork({ reactor, operator }: World): Command | undefined {
-	return reactor.isAtWork && reactor.core.room.work === undefined ? operator.current : undefined;
+	return reactor.isAtWork && !reactor.isMakingRoom ? operator.current : undefined;
 }
 
 /** There was a reason to close sessions for room in this turn. */
@@ -138,8 +138,7 @@ function isRequesting(world: World, slot: number): boolean {
 function isForUnrecognizedOnly(world: World): boolean {
 	const { kernel, reactor } = world;
 	const current = commandAtWork(world);
-	if (reactor.isAtWork && reactor.core.room.work !== undefined)
-		return reactor.core.room.isForUnrecognizedOnly;
+	if (reactor.isMakingRoom) return reactor.core.room.isForUnrecognizedOnly;
 	if (current?.kind === "makeRoom") return current.unrecognizedOnly;
 	if (current?.kind === "shedMemory") return false;
 	return (
@@ -200,7 +199,7 @@ function heldBy(world: World, client: number, isClosing = false): number {
 		if (slot === NONE) continue;
 		// Of a session that is being closed, the upstream's socket is gone already.
 		const socket = world.kernel.socketAt(i32(table.fd, slot)) ?? world.closedLink;
-		bytes += socket === undefined ? 0 : memoryOf(socket);
+		bytes += socket === undefined ? 0 : (world.completions?.memoryOf(socket) ?? memoryOf(socket));
 		bytes += table.chunkOf(slot) === NONE ? table.heldBytes(slot) : CHUNK_BYTES;
 		// So is what was put back of it.
 		if (isClosing ? world.hadAhead[slot] === true : inboxes.has(slot)) bytes += CHUNK_BYTES;

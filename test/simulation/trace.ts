@@ -40,6 +40,11 @@ const OPERATIONS = [
 	"tls read",
 	"tls write",
 	"tls shutdown",
+	"submit receive",
+	"submit send",
+	"cancel",
+	"received",
+	"sent",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

@@ -11,10 +11,12 @@ import type { Journal } from "../../src/reactor/records/journal.js";
 import { Owners } from "../../src/reactor/records/owners.js";
 import { REASONS } from "../../src/reactor/records/reasons.js";
 import type { Sources } from "../../src/reactor/records/sources.js";
+import { EpollEngine } from "../../src/reactor/wire/epoll-engine.js";
 import { Random } from "../../src/rig/random.js";
 import type { Board } from "../../src/upstream/board.js";
 import { sharedMemory } from "../reactor/shared-memory.js";
 import { Admission } from "./admission.js";
+import { Completions } from "./completion/completions.js";
 import { SimulatedListener, type SimulatedSocket, type Watched } from "./descriptors.js";
 import { CALM, type Faults, type Mutant, randomFaults } from "./faults.js";
 import { checkTurn } from "./invariants.js";
@@ -46,6 +48,8 @@ export interface RunOptions {
 	readonly seed: number;
 	readonly turns: number;
 	readonly mutant?: Mutant;
+	/** Bytes come and go by operations that are completed later, and not by calls. Sessions are relayed, in the open. */
+	readonly completes?: boolean;
 }
 
 // What is too expensive to be checked at every turn of a gateway is checked here.
@@ -62,6 +66,8 @@ export class World implements Surroundings {
 	readonly peers: Peers;
 	readonly operator: Operator;
 	readonly rests: Rests;
+	/** In runs with a completion engine. */
+	readonly completions: Completions | undefined;
 	readonly admission = new Admission();
 	readonly counters: Counters;
 	readonly journal: Journal;
@@ -115,10 +121,10 @@ export class World implements Surroundings {
 	/** How often memory or others' places run short. */
 	readonly #pressure: number;
 
-	constructor({ seed, mutant = "none" }: RunOptions) {
+	constructor({ seed, mutant = "none", completes = false }: RunOptions) {
 		const random = new Random(seed);
 		this.random = random;
-		this.traits = randomTraits(random);
+		this.traits = completes ? relayedInTheOpen(randomTraits(random)) : randomTraits(random);
 		this.trace = new Trace();
 		this.mutant = mutant;
 		this.sessions = random.pick(this.traits.patient ? [4, 8, 16] : [1, 2, 4, 8, 16, 24]);
@@ -138,7 +144,8 @@ export class World implements Surroundings {
 		this.operator = new Operator(this);
 		this.rests = new Rests(this);
 		this.kernel.others = this.peers;
-		this.kernel.witness = new Onlooker(this);
+		const onlooker = new Onlooker(this);
+		this.kernel.witness = onlooker;
 		this.kernel.readiness.surroundings = this;
 		const pipes = random.pick([0, 1, 2, 8, 32]);
 		const shared = sharedMemory(this.sessions, pipes, this.places, DESCRIPTORS);
@@ -152,6 +159,7 @@ export class World implements Surroundings {
 		this.pipeEnds = shared.pipeEnds;
 		this.sources = new WatchedSources(this.places, shared.sources.buffer, mutant);
 		const index = random.pick(INDEXES);
+		let completions: Completions | undefined;
 		this.reactor = new Reactor(
 			this.kernel,
 			{
@@ -168,7 +176,14 @@ export class World implements Surroundings {
 			(notice) => this.operator.noticed(notice),
 			() => this.operator.take(),
 			() => this.tls,
+			(rows) => {
+				if (!completes) return new EpollEngine(this.kernel, rows);
+				completions = new Completions(this.kernel, random, this.trace, rows, onlooker, mutant);
+				return completions.engine;
+			},
 		);
+		this.completions = completions;
+		if (completions !== undefined) completions.faults = this.#faults;
 		const { core }: { core: Replaceable } = this.reactor;
 		core.sources = this.sources;
 		// Written down where nobody reads it.
@@ -296,10 +311,10 @@ export class World implements Surroundings {
 		const { kernel, reactor, peers, operator } = this;
 		const { mode } = peers;
 		peers.mode = "frozen";
-		kernel.setFaults(CALM);
+		this.#setFaults(CALM);
 		let turns = 0;
 		while (
-			kernel.readiness.hasNews ||
+			(this.completions?.hasNews ?? kernel.readiness.hasNews) ||
 			reactor.core.queue.length > 0 ||
 			operator.hasCommands ||
 			reactor.hasCommands ||
@@ -310,7 +325,12 @@ export class World implements Surroundings {
 		}
 		checkSettled(this);
 		peers.mode = mode;
-		kernel.setFaults(this.#faults);
+		this.#setFaults(this.#faults);
+	}
+
+	#setFaults(faults: Faults): void {
+		this.kernel.setFaults(faults);
+		if (this.completions !== undefined) this.completions.faults = faults;
 	}
 
 	#end(): void {
@@ -318,7 +338,7 @@ export class World implements Surroundings {
 		const way = random.below(3);
 		this.kernel.limit = 1 << 16;
 		peers.mode = "cooperative";
-		this.kernel.setFaults(CALM);
+		this.#setFaults(CALM);
 		operator.othersBecome(0);
 		if (way === 0) {
 			operator.command({ kind: "stop" });
@@ -345,6 +365,11 @@ export class World implements Surroundings {
 		}
 		checkEnd(this);
 	}
+}
+
+function relayedInTheOpen(traits: Traits): Traits {
+	const none = traits.readsRequests.map(() => false);
+	return { ...traits, readsRequests: none, requests: 0, patient: false, terminates: none, upstreamTls: 0 };
 }
 
 /** What a run puts in the place of the reactor's own. */

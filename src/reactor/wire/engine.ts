@@ -75,7 +75,8 @@ export interface Engine {
 	/**
 	 * Takes up to `length` bytes for sending; EAGAIN: none, for now. They are sent in order, and nobody has to ask for that. Whether
 	 * their peer has them, `undelivered` says; that they could not be sent is told as EPOLLERR, and to whoever sends next. `more`: a
-	 * further send, a shutdown or a close follows in this turn, and the bytes may wait for that.
+	 * further send, a shutdown or a close follows in this turn, and the bytes may wait for that. While a connection is being made, before it is
+	 * watched too, an engine may take nothing.
 	 */
 	send(slot: number, offset: number, length: number, more: boolean): number;
 

@@ -26,8 +26,8 @@ export function hangUp(core: WireContext, slot: number, reset: boolean): void {
 	const pipe = table.pipeOf(slot);
 	if (pipe !== NONE) core.pipes.discard(pipe);
 	core.budget.buffered(-table.heldBytes(slot));
-	// What the peer has not been told by now, it is told as well as the socket's room allows.
-	if (!reset && (i32(table.flags, slot) & BLOCKED) === 0) goodbye(core, slot);
+	// What the peer has not been told by TLS so far, it is told as well as the socket's room allows.
+	if (!reset && (i32(table.flags, slot) & (BLOCKED | SECURED)) === SECURED) goodbye(core, slot);
 	endTransport(core, slot);
 	if ((i32(table.flags, slot) & KIND) !== SOCKET) return;
 	if (reset) engine.reset(slot);
