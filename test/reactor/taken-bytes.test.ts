@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
-import { AHEAD, WATCHES_OUT } from "../../src/reactor/table/marks.js";
+import { AHEAD, NAGLED, WATCHES_OUT } from "../../src/reactor/table/marks.js";
 import { RELAY } from "../../src/reactor/table/states.js";
 import { Harness, PEEKING, reasonOf } from "./harness.js";
 
@@ -143,4 +143,33 @@ test("an upstream that refuses within the call is blamed, and the bytes reach an
 	}
 	assert.equal(harness.counters.get("ejections"), 1);
 	assert.equal(harness.counters.get("dialRetries"), 1);
+});
+
+test("a PROXY header that a reload asks for while the upstream is dialled does not hold the client's bytes back", (t) => {
+	const { harness, accept } = listening(t);
+	const { table } = harness.reactor.core;
+	const client = harness.client();
+	harness.turnUntil(() => harness.live === 1, "the client");
+	harness.send(client, "hello");
+	harness.kernel.unconnectedSends = 1;
+	// Events are heard before commands: this one finds the upstream dialled.
+	harness.command({
+		kind: "plan",
+		plan: {
+			...harness.plan,
+			revision: 2,
+			upstreams: harness.plan.upstreams.map((upstream) => ({ ...upstream, proxyProtocol: "v1" })),
+		},
+	});
+	const link = table.sessions;
+	assert.notEqual((table.flags[link] ?? 0) & NAGLED, 0, "bytes were to be sent at once");
+	const upstream = accept();
+	let heard = "";
+	harness.turnUntil(() => {
+		const more = harness.receive(upstream);
+		if (typeof more === "string") heard += more;
+		return heard.endsWith("hello");
+	}, "the header and the bytes");
+	assert.match(heard, /^PROXY TCP4 .*\r\nhello$/);
+	assert.equal((table.flags[link] ?? 0) & NAGLED, 0);
 });

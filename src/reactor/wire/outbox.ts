@@ -15,6 +15,7 @@ import { dropAhead } from "./ahead.js";
 import type { WireContext } from "./context.js";
 import { watchOut } from "./interest.js";
 import { acknowledgedBy, lookAfter, lookEvery } from "./liveness.js";
+import { endNagle } from "./socket-options.js";
 import { goodbye, transmit } from "./transport.js";
 
 /** Nothing waits any more. */
@@ -241,6 +242,8 @@ export function sendAhead(core: WireContext, from: number, to: number): number {
  * False when they can neither be sent nor kept.
  */
 export function sendFirst(core: WireContext, link: number, offset: number, length: number): boolean {
+	// The client's bytes follow at once. What is sent here does not count as sent, so that would not end it.
+	endNagle(core, link);
 	const sent = Math.max(0, send(core, link, offset, length));
 	// Pipes may hold what is left of the share although a chunk is free.
 	if (sent < length && (core.chunks.available === 0 || core.budget.room < length - sent)) return false;
