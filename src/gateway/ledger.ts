@@ -6,6 +6,7 @@
  * Reactors open and close while this thread looks, so what does not fit is looked at again a second later, and
  * counts only when it is still the same: the same descriptor, the same inode, the same owner of the row.
  */
+
 import { fstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import type { Server, Socket } from "node:net";
 import type { ControlKind, Count, Discrepancy, Kind, LedgerReport } from "../admin/view.js";
@@ -18,6 +19,7 @@ import type { Owner, Owners } from "../reactor/records/owners.js";
 import { REASONS } from "../reactor/records/reasons.js";
 import { KIND, SOCKET } from "../reactor/table/fields.js";
 import { SECURED } from "../reactor/table/marks.js";
+import type { Slot } from "../reactor/table/numbers.js";
 import { FREE } from "../reactor/table/states.js";
 import type { Table } from "../reactor/table/table.js";
 import type { Logger } from "./log.js";
@@ -289,7 +291,7 @@ export class Ledger {
 			word: 0,
 			sinceSeconds: own
 				? owner.sinceSeconds
-				: Math.floor(f64(table.acceptedMs, Math.max(0, table.sessionOf(slot))) / 1_000),
+				: Math.floor(f64(table.acceptedMs, Math.max(0, table.sessionOf(slot as Slot))) / 1_000),
 		};
 		if (statsOf(fd) === undefined) found.set(`gone ${key}`, this.#discrepancy("gone", fd, row, ""));
 		else if (!own && owner !== undefined)
@@ -370,7 +372,7 @@ export class Ledger {
 		const place = `${owner.kind === "pipe" ? "pipe" : "row"} ${owner.slot} of reactor ${owner.reactor}`;
 		const table = this.#options.books()[owner.reactor]?.table;
 		if (table === undefined || owner.kind === "pipe") return place;
-		const client = owner.slot < table.sessions ? owner.slot : table.peerOf(owner.slot);
+		const client = owner.slot < table.sessions ? owner.slot : table.peerOf(owner.slot as Slot);
 		// A released row keeps its columns until it is taken again; then its client is somebody else.
 		const acceptedSeconds = client < 0 ? 0 : Math.floor(f64(table.acceptedMs, client) / 1_000);
 		if (client < 0 || (owner.slot < table.sessions && acceptedSeconds !== owner.sinceSeconds)) return place;

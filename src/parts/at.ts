@@ -7,8 +7,11 @@
  * its callers: one function that reads more than four kinds is megamorphic, also where it is inlined, and each
  * of its reads is then a call and a search (measured: a third of all that an HTTP exchange takes in user mode).
  */
-export function i32(column: Int32Array, index: number): number {
-	return column[index] as number;
+/** A column of numbers of one kind: what is read from it is of that kind, and nothing else may be written to it. */
+export type Cells<Cell extends number> = Int32Array & { [index: number]: Cell };
+
+export function i32<Cell extends number>(column: Cells<Cell>, index: number): Cell {
+	return column[index] as Cell;
 }
 
 export function u32(column: Uint32Array, index: number): number {
@@ -39,19 +42,23 @@ declare const isReferences: unique symbol;
  * says NONE, and a row that has none of something does not touch the column's memory. Nothing but `ref` and `setRef` reads and
  * writes it: to the compiler it is no typed array.
  */
-export interface References {
-	readonly [isReferences]: true;
+export interface References<Cell extends number = number> {
+	readonly [isReferences]: Cell;
 	readonly length: number;
 }
 
-export function references(column: Int32Array): References {
-	return column as unknown as References;
+export function references<Cell extends number>(column: Int32Array): References<Cell> {
+	return column as unknown as References<Cell>;
 }
 
-export function ref(column: References, index: number): number {
-	return ((column as unknown as Int32Array)[index] as number) - 1;
+export function ref<Cell extends number>(column: References<Cell>, index: number): Cell {
+	return (((column as unknown as Int32Array)[index] as number) - 1) as Cell;
 }
 
-export function setRef(column: References, index: number, to: number): void {
+export function setRef<Cell extends number>(
+	column: References<Cell>,
+	index: number,
+	to: NoInfer<Cell>,
+): void {
 	(column as unknown as Int32Array)[index] = to + 1;
 }

@@ -15,7 +15,7 @@
  *
  * Every thread that makes the same classes in the same order over one buffer sees the same cells.
  */
-import { type References, references } from "./at.js";
+import { type Cells, type References, references } from "./at.js";
 
 /** The rows that a column has cells for. */
 export type Rows = typeof CONNECTION | typeof SESSION | typeof LINK;
@@ -72,14 +72,14 @@ export class Columns {
 		return new Float64Array(this.#layout.buffer, offset, cells);
 	}
 
-	protected i32(rows: Rows): Int32Array {
+	protected i32<Cell extends number = number>(rows: Rows): Cells<Cell> {
 		const { offset, cells } = this.#layout.take(rows, 4, 1);
-		return new Int32Array(this.#layout.buffer, offset, cells);
+		return new Int32Array(this.#layout.buffer, offset, cells) as Cells<Cell>;
 	}
 
 	/** Numbers of other things, or NONE, which is what a new row says. */
-	protected references(rows: Rows): References {
-		return references(this.i32(rows));
+	protected references<Cell extends number = number>(rows: Rows): References<Cell> {
+		return references<Cell>(this.i32(rows));
 	}
 
 	protected u32(rows: Rows): Uint32Array {

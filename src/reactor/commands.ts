@@ -16,6 +16,7 @@ import { letGo } from "./modes/http1/finish.js";
 import type { Command, ListenerPlan, Plan, PlanPart } from "./plan/plan.js";
 import { DRAINED, FD_PRESSURE } from "./records/reasons.js";
 import { end } from "./table/next.js";
+import type { Session } from "./table/numbers.js";
 import { FREE, REQUEST } from "./table/states.js";
 
 /** Measured: half a millisecond to two, as the machine is busy. News waits behind it no longer than behind a few dozen relayed requests. */
@@ -163,7 +164,7 @@ function* drain(core: Core): Pieces {
 	for (const listener of [...core.listeners.values()]) yield* giveUp(core, listener);
 	core.draining = true;
 	yield* closePool(core);
-	for (let slot = 0; slot < table.sessions; slot++) {
+	for (let slot = 0 as Session; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (u8(table.state, slot) !== REQUEST) continue;
 		core.go(slot, letGo(core, slot));
@@ -178,7 +179,7 @@ function* stop(core: Core): Pieces {
 	// No client is let in any more.
 	for (const listener of [...core.listeners.values()]) retire(core, listener);
 	core.draining = false; // "drained" has been said, or is no longer waited for
-	for (let slot = 0; slot < table.sessions; slot++) {
+	for (let slot = 0 as Session; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (u8(table.state, slot) === FREE) continue;
 		core.go(slot, end(DRAINED));

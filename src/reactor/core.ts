@@ -43,6 +43,7 @@ import { HeadAtHand } from "./routing/head-at-hand.js";
 import { Unfinished } from "./routing/unfinished.js";
 import { rowsOf } from "./rows.js";
 import type { Next } from "./table/next.js";
+import type { Session } from "./table/numbers.js";
 import type { Table } from "./table/table.js";
 import { Tag } from "./table/tag.js";
 import { TurnQueue } from "./table/turn-queue.js";
@@ -196,7 +197,7 @@ export class Core implements RoadContext {
 			pathStart: 0,
 			pathEnd: 0,
 			secured: false,
-			serverName: secures.nameBytes(0),
+			serverName: secures.nameBytes(0 as Session),
 			serverNameStart: 0,
 			serverNameLength: 0,
 			alpn: NO_BYTES,
@@ -206,7 +207,7 @@ export class Core implements RoadContext {
 		};
 	}
 
-	go(session: number, next: Next): void {
+	go(session: Session, next: Next): void {
 		go(this, session, next);
 	}
 
@@ -214,7 +215,7 @@ export class Core implements RoadContext {
 		return this.certificates.library;
 	}
 
-	listenerOf(session: number): ReactorListener {
+	listenerOf(session: Session): ReactorListener {
 		const slot = u16(this.table.listener, session);
 		// Asked several times for a request, and mostly for the same listener as before.
 		if (slot === this.#lastSlot && this.#lastListener !== undefined) return this.#lastListener;
@@ -229,7 +230,7 @@ export class Core implements RoadContext {
 		this.#lastListener = undefined;
 	}
 
-	policyOf(session: number): Policy {
+	policyOf(session: Session): Policy {
 		return this.policies.of(u16(this.table.policy, session));
 	}
 

@@ -1,4 +1,5 @@
 /** One event loop: waits for news, hands each to the step its connection is at, then sees to deadlines. */
+
 import { EPOLLIN } from "../kernel/constants.js";
 import type { Kernel, Readiness } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
@@ -10,6 +11,7 @@ import { Core } from "./core.js";
 import type { Command, Notice, ReactorOptions } from "./plan/plan.js";
 import { scalarIndex } from "./records/counters.js";
 import { hadTurn, heard, timedOut } from "./road.js";
+import type { Slot } from "./table/numbers.js";
 import type { OpenEngine } from "./wire/engine.js";
 import { EpollEngine } from "./wire/epoll-engine.js";
 import { newsOf } from "./wire/transport.js";
@@ -148,11 +150,12 @@ export class Reactor {
 	#dispatch(event: number): void {
 		const { core } = this;
 		const readiness = this.#readiness;
-		const slot = readiness.slotOf(event);
-		if (slot < 0) {
-			this.#dispatchSpecial(slot);
+		const number = readiness.slotOf(event);
+		if (number < 0) {
+			this.#dispatchSpecial(number);
 			return;
 		}
+		const slot = number as Slot;
 		if (readiness.generationOf(event) !== i32(core.table.generation, slot)) {
 			core.counters.add(STALE_EVENTS, 1);
 			return;
@@ -181,9 +184,9 @@ export class Reactor {
 		core.queue.run(this.#hadTurn, this.#hasBytesLeft);
 	}
 
-	readonly #hadTurn = (slot: number): void => hadTurn(this.core, slot);
+	readonly #hadTurn = (slot: Slot): void => hadTurn(this.core, slot);
 	readonly #hasBytesLeft = (): boolean => this.core.budget.turnBytes > 0;
-	readonly #expire = (slot: number): void => timedOut(this.core, slot);
+	readonly #expire = (row: number): void => timedOut(this.core, row as Slot);
 }
 
 const TURNS = scalarIndex("turns");

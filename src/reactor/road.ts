@@ -11,7 +11,6 @@
 
 import { assert } from "../parts/assert.js";
 import { i32, u8 } from "../parts/at.js";
-import { NONE } from "../parts/none.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
 import { HTTP_CAUSES } from "../protocol/http/causes.js";
 import { admit } from "./admission/admit.js";
@@ -75,6 +74,8 @@ import {
 	to,
 	whereOf,
 } from "./table/next.js";
+import type { Link, Session, Slot } from "./table/numbers.js";
+import { NONE } from "./table/numbers.js";
 import {
 	CONNECTING,
 	DIAL,
@@ -106,7 +107,7 @@ assert(
 );
 
 /** Sends a session on until it stays somewhere, or is over. */
-export function go(core: RoadContext, session: number, next: Next): void {
+export function go(core: RoadContext, session: Session, next: Next): void {
 	assert(session !== NONE, "what goes on is a session");
 	for (let hops = 0; next !== STAY; hops++) {
 		assert(hops < HOPS_MAX, "a session comes to rest");
@@ -115,7 +116,7 @@ export function go(core: RoadContext, session: number, next: Next): void {
 }
 
 /** What follows. */
-function follow(core: RoadContext, session: number, next: Next): Next {
+function follow(core: RoadContext, session: Session, next: Next): Next {
 	switch (whereOf(next)) {
 		case READ_ANSWER:
 			return readResponse(core, session);
@@ -164,13 +165,13 @@ function follow(core: RoadContext, session: number, next: Next): Next {
 }
 
 /** The one place where a session ends. */
-function over(core: RoadContext, session: number, reason: number, cause: number): void {
+function over(core: RoadContext, session: Session, reason: number, cause: number): void {
 	const hadRequests = (i32(core.table.flags, session) & HAD_REQUESTS) !== 0;
 	close(core, session, reason, hadRequests && cutRequest(core, session, reason, cause));
 }
 
 /** A connection has been accepted: may it stay, and does a route look at its bytes? */
-function arrived(core: RoadContext, session: number): Next {
+function arrived(core: RoadContext, session: Session): Next {
 	const listener = core.listenerOf(session);
 	const turnedAway = admit(core, listener, session);
 	if (turnedAway !== STAY) return turnedAway;
@@ -179,7 +180,7 @@ function arrived(core: RoadContext, session: number): Next {
 }
 
 /** Its upstream connection is there. In the open, whatever follows, comes the PROXY header; requests bring theirs in a field. */
-function connected(core: RoadContext, session: number, events: number): Next {
+function connected(core: RoadContext, session: Session, events: number): Next {
 	const { table, secures } = core;
 	if ((i32(table.flags, session) & EXCHANGES) === 0) {
 		const next = passProxyHeaderOn(core, session);
@@ -189,7 +190,7 @@ function connected(core: RoadContext, session: number, events: number): Next {
 }
 
 /** News of a connection. */
-export function heard(core: RoadContext, slot: number, events: number): void {
+export function heard(core: RoadContext, slot: Slot, events: number): void {
 	const { table } = core;
 	const state = u8(table.state, slot);
 	// Its session, while it has one: by the end of the step it may be another's.
@@ -201,8 +202,8 @@ export function heard(core: RoadContext, slot: number, events: number): void {
 
 function heardElsewhere(
 	core: RoadContext,
-	slot: number,
-	session: number,
+	slot: Slot,
+	session: Session,
 	state: number,
 	events: number,
 ): Next {
@@ -212,7 +213,7 @@ function heardElsewhere(
 		case REQUEST:
 			return requestNews(core, session, events);
 		case CONNECTING:
-			return connecting(core, slot, events);
+			return connecting(core, slot as Link, events);
 		case SNIFF:
 			return sniffing(core, session, events);
 		case SECURE:
@@ -224,7 +225,7 @@ function heardElsewhere(
 		case FLUSH:
 			return flushing(core, session, events);
 		case POOLED:
-			pooled(core, slot);
+			pooled(core, slot as Link);
 			return STAY;
 		case FREE:
 			core.counters.add(STALE_EVENTS, 1);
@@ -235,14 +236,14 @@ function heardElsewhere(
 }
 
 /** A connection that waited in the queue has its turn. */
-export function hadTurn(core: RoadContext, slot: number): void {
+export function hadTurn(core: RoadContext, slot: Slot): void {
 	const { table } = core;
 	const session = table.sessionOf(slot);
 	const next = goOn(core, slot, session, u8(table.state, slot));
 	if (next !== STAY) go(core, session, next);
 }
 
-function goOn(core: RoadContext, slot: number, session: number, state: number): Next {
+function goOn(core: RoadContext, slot: Slot, session: Session, state: number): Next {
 	switch (state) {
 		case RELAY:
 			return relayQueued(core, slot);
@@ -262,10 +263,10 @@ function goOn(core: RoadContext, slot: number, session: number, state: number): 
 }
 
 /** A deadline passed. A session's lies on its client's row; pooled connections have their own. */
-export function timedOut(core: RoadContext, slot: number): void {
+export function timedOut(core: RoadContext, slot: Slot): void {
 	const { table } = core;
 	if (!table.isClient(slot)) {
-		linkTimedOut(core, slot);
+		linkTimedOut(core, slot as Link);
 		return;
 	}
 	const session = table.sessionOf(slot);
@@ -274,7 +275,7 @@ export function timedOut(core: RoadContext, slot: number): void {
 	if (next !== STAY) go(core, session, next);
 }
 
-function overdue(core: RoadContext, session: number, state: number): Next {
+function overdue(core: RoadContext, session: Session, state: number): Next {
 	switch (state) {
 		case SNIFF:
 			return sniffTimedOut(core, session);

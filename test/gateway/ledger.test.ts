@@ -1,4 +1,5 @@
 /** Leaks that a test plants are found, named, told once, and forgotten when they are healed. */
+
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readlinkSync } from "node:fs";
@@ -9,6 +10,7 @@ import { Ledger } from "../../src/gateway/ledger.js";
 import { closeDescriptor } from "../../src/kernel/sockets.js";
 import { NONE } from "../../src/parts/none.js";
 import { scalarIndex } from "../../src/reactor/records/counters.js";
+import type { Fd, Session } from "../../src/reactor/table/numbers.js";
 import { FREE } from "../../src/reactor/table/states.js";
 import { type Table, tableOf } from "../../src/reactor/table/table.js";
 import { Harness, PEEKING } from "../reactor/harness.js";
@@ -72,7 +74,7 @@ class Bench {
 			client,
 			row,
 			downstream: table.fd[row] ?? NONE,
-			upstream: table.fd[table.linkOf(row)] ?? NONE,
+			upstream: table.fd[table.linkOf(row as Session)] ?? NONE,
 		};
 	}
 
@@ -287,7 +289,7 @@ test("two rows with one descriptor: the one that had it first is told as replace
 	const first = bench.session();
 	const second = bench.session();
 	assert.deepEqual(await bench.found(), []);
-	bench.table.fd[first.row] = second.downstream;
+	bench.table.fd[first.row] = second.downstream as Fd;
 	assert.deepEqual(
 		(await bench.found())
 			.map(({ problem, descriptor }) => [problem, descriptor])
@@ -297,7 +299,7 @@ test("two rows with one descriptor: the one that had it first is told as replace
 			["unowned", first.downstream],
 		],
 	);
-	bench.table.fd[first.row] = first.downstream;
+	bench.table.fd[first.row] = first.downstream as Fd;
 	assert.deepEqual(await bench.found(), []);
 });
 

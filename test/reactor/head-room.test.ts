@@ -1,10 +1,12 @@
 /** Chunks for heads that come in pieces: who gives one up, and how often all rows are looked through for that. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { makeHeadRoom } from "../../src/reactor/admission/head-room.js";
 import { AHEAD } from "../../src/reactor/table/marks.js";
+import type { Slot } from "../../src/reactor/table/numbers.js";
 import { SNIFF } from "../../src/reactor/table/states.js";
 import { Harness, PEEKING, reasonOf } from "./harness.js";
 
@@ -21,7 +23,7 @@ function holders(harness: Harness): number[] {
 	for (const [index, slot] of rows.entries()) {
 		const chunk = core.chunks.take();
 		assert.notEqual(chunk, NONE);
-		core.inboxes.open(slot, chunk, core.nowMs - 5_000 + index);
+		core.inboxes.open(slot as Slot, chunk, core.nowMs - 5_000 + index);
 		core.table.flags[slot] = i32(core.table.flags, slot) | AHEAD;
 		core.table.acceptedMs[slot] = core.nowMs - 5_000 + index;
 	}
@@ -36,7 +38,7 @@ function countLooks(harness: Harness): () => number {
 	Object.assign(inboxes, {
 		has: (slot: number) => {
 			asked++;
-			return has(slot);
+			return has(slot as Slot);
 		},
 	});
 	return () => asked;

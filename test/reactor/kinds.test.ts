@@ -1,10 +1,12 @@
 /** What becomes of descriptors when connections of different kinds end. */
+
 import assert from "node:assert/strict";
 import { fstatSync } from "node:fs";
 import { test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
-import { NONE } from "../../src/parts/none.js";
+import { i32 } from "../../src/parts/at.js";
 import { FLOW, PARKED, SOCKET } from "../../src/reactor/table/fields.js";
+import type { Session } from "../../src/reactor/table/numbers.js";
 import { RELAY } from "../../src/reactor/table/states.js";
 import { hangUp } from "../../src/reactor/wire/hang-up.js";
 import { Harness } from "./harness.js";
@@ -23,7 +25,7 @@ for (const reset of [false, true]) {
 			if (upstream < 0) upstream = harness.outside.accept(listening.fd, 0);
 			return upstream >= 0 && table.state.includes(RELAY);
 		}, "the upstream");
-		const socket = table.fd[table.linkOf(0)] ?? NONE;
+		const socket = i32(table.fd, table.linkOf(0 as Session));
 		for (const kind of [FLOW, PARKED]) {
 			const row = table.takeLink();
 			table.fd[row] = socket;

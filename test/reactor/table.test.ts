@@ -7,6 +7,7 @@ import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { FLOW, FULL_READS, KIND, PARKED, SOCKET } from "../../src/reactor/table/fields.js";
 import * as marks from "../../src/reactor/table/marks.js";
 import { QUEUED } from "../../src/reactor/table/marks.js";
+import type { Slot } from "../../src/reactor/table/numbers.js";
 import * as states from "../../src/reactor/table/states.js";
 import { FREE, SNIFF } from "../../src/reactor/table/states.js";
 import { LINK_BYTES_MAX, ROW_BYTES_MAX, type Table, tableOf } from "../../src/reactor/table/table.js";
@@ -56,7 +57,7 @@ test("low slots are used first, of clients and of upstreams", () => {
 	assert.deepEqual([table.takeClient(), table.takeClient(), table.takeClient()], [0, 1, 2]);
 	assert.deepEqual([table.takeLink(), table.takeLink()], [4, 5]);
 	table.state[1] = SNIFF;
-	table.release(1);
+	table.release(1 as Slot);
 	assert.equal(table.takeClient(), 1, "a slot that was used before comes before one that never was");
 	assert.equal(table.takeClient(), 3);
 });
@@ -82,7 +83,7 @@ test("a row released twice is a fault that shows at once", () => {
 	table.state[client] = SNIFF;
 	table.release(client);
 	assert.throws(() => table.release(client), /released twice/);
-	assert.throws(() => table.release(1), /released twice/, "one that was never taken");
+	assert.throws(() => table.release(1 as Slot), /released twice/, "one that was never taken");
 	assert.equal(table.clients, 0);
 });
 
@@ -268,10 +269,10 @@ test("whatever is taken and released, no slot has two owners, and none is used w
 						table.state[slot] = SNIFF;
 					}
 				} else if (taken.delete(step.release)) {
-					table.release(step.release);
+					table.release(step.release as Slot);
 					assert.equal(table.state[step.release], FREE);
 					assert.equal(table.fd[step.release], NONE);
-				} else assert.throws(() => table.release(step.release));
+				} else assert.throws(() => table.release(step.release as Slot));
 				assert.equal(table.clients, [...taken].filter((slot) => slot < SESSIONS).length);
 				assert.equal(table.links, [...taken].filter((slot) => slot >= SESSIONS).length);
 			}

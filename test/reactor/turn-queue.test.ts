@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { Slot } from "../../src/reactor/table/numbers.js";
 import { tableOf } from "../../src/reactor/table/table.js";
 import { TurnQueue } from "../../src/reactor/table/turn-queue.js";
 
@@ -34,11 +35,11 @@ test("it is a queue in which a row stands once, whatever is added and removed wh
 			const queue = new TurnQueue(table);
 			let model: number[] = [];
 			const add = (slot: number) => {
-				queue.add(slot);
+				queue.add(slot as Slot);
 				if (!model.includes(slot)) model.push(slot);
 			};
 			const remove = (slot: number) => {
-				queue.remove(slot);
+				queue.remove(slot as Slot);
 				model = model.filter((other) => other !== slot);
 			};
 			for (const step of all) {

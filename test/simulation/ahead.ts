@@ -1,5 +1,7 @@
 /** What the reactor has taken from a connection before it had a use for it: it comes first when that is read again. */
+
 import { i32 } from "../../src/parts/at.js";
+import type { Slot } from "../../src/reactor/table/numbers.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import type { World } from "./world.js";
 
@@ -9,7 +11,7 @@ export function aheadOf(world: World, socket: SimulatedSocket): number {
 	const { slot, generation, registered } = socket;
 	// Of one that is closed the row is somebody else's.
 	if (!registered || i32(table.generation, slot) !== generation) return 0;
-	return inboxes.length(slot);
+	return inboxes.length(slot as Slot);
 }
 
 /** Bytes that have come and have not been used, in the kernel or in the inbox. */

@@ -1,4 +1,5 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
+
 import { i32, u16 } from "../../src/parts/at.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import {
@@ -22,6 +23,7 @@ import {
 	UPSTREAM_RESET,
 } from "../../src/reactor/records/reasons.js";
 import { HAD_REQUESTS } from "../../src/reactor/table/marks.js";
+import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import { type RequestRecord, readJournal, type SessionRecord } from "../support/read-journal.js";
 import { checkSource } from "./admission.js";
 import type { SimulatedSocket } from "./descriptors.js";
@@ -102,7 +104,7 @@ function checkTurnedAway(
 		const mine = i32(world.live, LIVE_LISTENERS + listener) - 1;
 		const full =
 			all >= core.connectionsMax ||
-			mine >= core.listenerOf(slot).plan.connections ||
+			mine >= core.listenerOf(slot as Session).plan.connections ||
 			core.table.clients > world.sessions;
 		if (!core.resetsWhenFull || !full) violated("a client was reset although there is room, or it may wait");
 	}
@@ -156,7 +158,7 @@ function checkRecord(
 function checkStalled(world: World, slot: number, record: SessionRecord, client: SimulatedSocket): void {
 	const { policy, partner } = client;
 	if (record.reason !== STALL_TIMEOUT || policy === undefined) return;
-	const link = world.reactor.core.table.peerOf(slot);
+	const link = world.reactor.core.table.peerOf(slot as Slot);
 	const upstream = partner ?? client.asks?.current?.links.at(-1);
 	const hasStalled = (row: number, side: SimulatedSocket | undefined): boolean => {
 		const isWaiting =

@@ -7,6 +7,7 @@ import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { CR, LF } from "../../src/protocol/http/grammar.js";
 import { EXCHANGES } from "../../src/reactor/table/marks.js";
+import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import { REQUEST } from "../../src/reactor/table/states.js";
 import { usedOf } from "./ahead.js";
 import type { Chunks } from "./chunks.js";
@@ -177,7 +178,7 @@ function checkOrigin(
 /** The upstream connection that a client has borrowed. */
 function linkOf(world: World, client: SimulatedSocket): SimulatedSocket | undefined {
 	const { table } = world.reactor.core;
-	const link = table.linkOf(client.slot);
+	const link = table.linkOf(client.slot as Session);
 	return link === NONE ? undefined : world.kernel.socketAt(i32(table.fd, link));
 }
 
@@ -272,7 +273,7 @@ export function checkBetween(world: World, slot: number, client: SimulatedSocket
 	const flags = i32(table.flags, slot);
 	if ((flags & EXCHANGES) === 0) violated(`client ${slot} is read, and its requests are not`);
 	// The last answer, or the end of it, may still wait for it.
-	const index = table.chunkOf(slot) === NONE ? asks.answered : asks.answered + 1;
+	const index = table.chunkOf(slot as Slot) === NONE ? asks.answered : asks.answered + 1;
 	const start = asks.requests[index]?.start ?? asks.scripted;
 	const used = usedOf(world, client);
 	// What it says behind its last request may begin with empty lines, which are passed over.

@@ -1,6 +1,8 @@
 /** What upstreams are sent in exchanges: whole requests one after another, each what its client asked, and at most once. */
+
 import { i32, ref } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
+import type { Slot } from "../../src/reactor/table/numbers.js";
 import { aheadOf } from "./ahead.js";
 import type { Chunks, Form } from "./chunks.js";
 import type { SimulatedSocket } from "./descriptors.js";
@@ -57,7 +59,7 @@ function serverOf(world: World, link: SimulatedSocket): HttpServer {
 
 function clientOf(world: World, link: SimulatedSocket): SimulatedSocket {
 	const { table } = world.reactor.core;
-	const slot = table.peerOf(link.slot);
+	const slot = table.peerOf(link.slot as Slot);
 	const client = slot === NONE ? undefined : world.kernel.socketAt(i32(table.fd, slot));
 	if (client === undefined) violated(`descriptor ${link.fd} is sent a request, and nobody has borrowed it`);
 	return client;

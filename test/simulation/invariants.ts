@@ -1,4 +1,5 @@
 /** What must hold after every turn. */
+
 import { i32, u8, u32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
@@ -7,6 +8,7 @@ import { REQUEST_CUT } from "../../src/reactor/modes/http1/columns.js";
 import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
 import { REASONS } from "../../src/reactor/records/reasons.js";
 import { AHEAD, BLOCKED, QUEUED } from "../../src/reactor/table/marks.js";
+import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import {
 	CONNECTING,
 	DIAL,
@@ -100,23 +102,23 @@ function checkRows(world: World): void {
 			violated(`descriptor ${socket.fd} of row ${slot} is not watched as that`);
 		if (socket.held > 0)
 			violated(`${socket.held} bytes are held for more to be sent to row ${slot}, and nothing followed`);
-		const bytes = table.heldBytes(slot);
-		if (table.chunkOf(slot) !== NONE) {
+		const bytes = table.heldBytes(slot as Slot);
+		if (table.chunkOf(slot as Slot) !== NONE) {
 			chunks++;
 			if (bytes <= 0 || bytes > CHUNK_BYTES) violated(`row ${slot} has ${bytes} bytes in a chunk`);
 			buffered += bytes;
 		}
-		const ahead = core.inboxes.length(slot);
-		if (core.inboxes.has(slot)) {
+		const ahead = core.inboxes.length(slot as Slot);
+		if (core.inboxes.has(slot as Slot)) {
 			chunks++;
 			socket.aheadTurn = world.turns;
 			if (state === SNIFF && socket.secured === undefined) unfinished++;
 			if (ahead <= 0 || ahead > CHUNK_BYTES) violated(`row ${slot} has ${ahead} bytes in its inbox`);
 			buffered += ahead;
 		}
-		if (core.inboxes.has(slot) !== ((i32(table.flags, slot) & AHEAD) !== 0))
+		if (core.inboxes.has(slot as Slot) !== ((i32(table.flags, slot) & AHEAD) !== 0))
 			violated(`row ${slot} says that it has read ahead, or does not, and the inbox says otherwise`);
-		if (table.pipeOf(slot) !== NONE) {
+		if (table.pipeOf(slot as Slot) !== NONE) {
 			pipes++;
 			if (bytes <= 0) violated(`row ${slot} holds an empty pipe`);
 			buffered += bytes;
@@ -188,9 +190,9 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 	const { core } = world.reactor;
 	const { table } = core;
 	if (socket.role !== "client") violated(`row ${slot} holds an upstream's descriptor`);
-	const policy = core.policyOf(slot);
+	const policy = core.policyOf(slot as Session);
 	socket.policy = policy;
-	const peer = table.peerOf(slot);
+	const peer = table.peerOf(slot as Slot);
 	if (peer !== NONE && table.peerOf(peer) !== slot) violated(`row ${slot} and its peer disagree`);
 	const nowMs = actedUponMs(world);
 	switch (state) {
@@ -202,7 +204,7 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			socket.usedAtDial = usedOf(world, socket);
 			const link = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 			// A handshake has as long as the connect had.
-			const sinceMs = isShaking(world, peer) ? table.connectedMs(slot) : link?.dialledMs;
+			const sinceMs = isShaking(world, peer) ? table.connectedMs(slot as Session) : link?.dialledMs;
 			if (sinceMs !== undefined && nowMs >= sinceMs + policy.connectMs)
 				violated(`client ${slot} is dialled for too long`);
 			return;
@@ -216,13 +218,17 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			checkStall(world, slot, policy.stallMs);
 			checkStall(world, peer, policy.stallMs);
 			// Dialling counts neither as activity nor as silence.
-			const sinceMs = Math.max(socket.activeMs, table.connectedMs(slot));
+			const sinceMs = Math.max(socket.activeMs, table.connectedMs(slot as Session));
 			const silenceMs = u8(table.firstEnd, slot) !== 0 ? policy.halfClosedMs : policy.idleMs;
 			// A side that slowly takes what waits for it is not silent.
 			if (!isBlocked(world, slot) && !isBlocked(world, peer) && nowMs >= sinceMs + silenceMs)
-				if (nowMs >= Math.max(table.activeMs(slot, core.nowMs), sinceMs) + silenceMs)
+				if (nowMs >= Math.max(table.activeMs(slot as Session, core.nowMs), sinceMs) + silenceMs)
 					violated(`client ${slot} has been silent for too long`);
-			const relayedMs = Math.max(table.connectedMs(slot), partner.secured?.openedMs ?? 0, socket.upgradedMs);
+			const relayedMs = Math.max(
+				table.connectedMs(slot as Session),
+				partner.secured?.openedMs ?? 0,
+				socket.upgradedMs,
+			);
 			if (policy.lifetimeMs > 0 && nowMs >= Math.max(socket.acceptedMs + policy.lifetimeMs, relayedMs))
 				violated(`client ${slot} has lived too long`);
 			return;
@@ -238,7 +244,8 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 		case EXCHANGE:
 			checkExchanging(world, slot, socket);
 			checkStall(world, slot, policy.stallMs);
-			if (peer !== NONE && !core.exchanges.has(slot, REQUEST_CUT)) checkStall(world, peer, policy.stallMs);
+			if (peer !== NONE && !core.exchanges.has(slot as Session, REQUEST_CUT))
+				checkStall(world, peer, policy.stallMs);
 			return;
 		default:
 			violated(`client ${slot} is in state ${state}`);
@@ -262,7 +269,7 @@ export function isBlocked(world: World, slot: number): boolean {
 /** What the reactor took and has not sent is what it holds, and never more than one buffer. */
 function checkHeld(world: World, slot: number, to: SimulatedSocket, from: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	const holds = table.heldBytes(slot);
+	const holds = table.heldBytes(slot as Slot);
 	const ahead = aheadOf(world, from);
 	if (to.sentBefore >= 0 && holds + ahead !== heldFor(to, from))
 		violated(`row ${slot} holds ${holds}+${ahead} bytes, and ${heldFor(to, from)} were taken and not sent`);
@@ -274,7 +281,10 @@ function checkHeld(world: World, slot: number, to: SimulatedSocket, from: Simula
 /** A side that takes nothing has `stall` from when that was noticed. */
 function checkStall(world: World, slot: number, stallMs: number): void {
 	const { table } = world.reactor.core;
-	if (isBlocked(world, slot) && actedUponMs(world) >= table.sinceMs(slot, world.reactor.core.nowMs) + stallMs)
+	if (
+		isBlocked(world, slot) &&
+		actedUponMs(world) >= table.sinceMs(slot as Slot, world.reactor.core.nowMs) + stallMs
+	)
 		violated(`row ${slot} has been stalled for too long`);
 }
 
@@ -285,8 +295,9 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 		checkPooled(world, slot, socket);
 		return;
 	}
-	const client = table.peerOf(slot);
-	if (client === NONE || table.linkOf(client) !== slot) violated(`upstream row ${slot} has no client`);
+	const client = table.peerOf(slot as Slot);
+	if (client === NONE || table.linkOf(client as Session) !== slot)
+		violated(`upstream row ${slot} has no client`);
 	const expected = state === CONNECTING || state === SECURE ? DIAL : state;
 	if (
 		(state !== CONNECTING && state !== SECURE && state !== RELAY && state !== EXCHANGE) ||
@@ -298,11 +309,11 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 	if (state === RELAY && hasSeen && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
 		violated(`upstream row ${slot} is connected, and does not hear of it before bytes come`);
 	// That none is set twice, the kernel sees.
-	const sinceMs = Math.max(table.connectedMs(client), socket.secured?.openedMs ?? 0);
+	const sinceMs = Math.max(table.connectedMs(client as Session), socket.secured?.openedMs ?? 0);
 	if (state === RELAY && actedUponMs(world) >= sinceMs + LASTING_MS)
 		if (!isGivenAll(socket))
 			violated(`upstream row ${slot} has lasted, and was not given the options for that`);
-	const { sendBufferBytes, receiveBufferBytes } = core.policyOf(client);
+	const { sendBufferBytes, receiveBufferBytes } = core.policyOf(client as Session);
 	// One that was lent was opened for another client.
 	if (!socket.unix && socket.serves === undefined)
 		if (socket.sendBufferBytes !== sendBufferBytes || socket.receiveBufferBytes !== receiveBufferBytes)

@@ -4,6 +4,7 @@ import { i32, ref, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
 import { ENDED, HAD_REQUESTS, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
+import type { Slot } from "../../src/reactor/table/numbers.js";
 import { CONNECTING, DIAL, EXCHANGE, RELAY } from "../../src/reactor/table/states.js";
 import type { Table } from "../../src/reactor/table/table.js";
 import { readJournal } from "../support/read-journal.js";
@@ -46,7 +47,7 @@ export class Onlooker implements Witness {
 		world.peers.forget(socket);
 		if (socket.role === "upstream") {
 			world.closedLink = socket;
-			const client = this.#table.peerOf(socket.slot);
+			const client = this.#table.peerOf(socket.slot as Slot);
 			// Its handshake has failed: another address is dialled.
 			if (socket.partner !== undefined && u8(this.#table.state, socket.partner.slot) === DIAL)
 				socket.partner.partner = undefined;
@@ -68,7 +69,7 @@ export class Onlooker implements Witness {
 
 	measured({ registered, slot }: SimulatedSocket): void {
 		const { hadAhead, reactor } = this.#world;
-		if (registered) hadAhead[slot] = reactor.core.inboxes.has(slot);
+		if (registered) hadAhead[slot] = reactor.core.inboxes.has(slot as Slot);
 	}
 
 	/** The reactor is about to send. */
@@ -77,7 +78,7 @@ export class Onlooker implements Witness {
 		// What is sent to an upstream before relaying begins is a PROXY header, or what was taken of its client.
 		if (socket.role !== "upstream" || u8(this.#table.state, socket.slot) !== CONNECTING) return;
 		const { core } = this.#world.reactor;
-		const client = this.#table.sessionOf(socket.slot);
+		const client = this.#table.sessionOf(socket.slot as Slot);
 		const plan = core.upstreams.get(ref(this.#table.upstream, client))?.plan;
 		if (plan?.proxyProtocol !== "off") socket.sentBefore = -1;
 		else
@@ -203,7 +204,7 @@ export function partnerOf(world: World, socket: SimulatedSocket): SimulatedSocke
 	if (i32(table.generation, slot) !== socket.generation || i32(table.fd, slot) !== socket.fd)
 		violated(`row ${slot} does not belong to descriptor ${socket.fd}, which it was watched for`);
 	if (socket.role === "client" && u8(table.state, slot) !== RELAY) return undefined;
-	const peer = table.peerOf(slot);
+	const peer = table.peerOf(slot as Slot);
 	const partner = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 	if (partner === undefined) violated(`descriptor ${socket.fd} is relayed to nobody`);
 	if (partner.partner !== undefined) violated(`descriptor ${partner.fd} has two partners`);

@@ -1,7 +1,9 @@
 /** What must hold after every turn of upstream connections that outlive their requests, and of clients that have them. */
+
 import { i32, ref, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { BLOCKED, HAD_REQUESTS } from "../../src/reactor/table/marks.js";
+import type { Slot } from "../../src/reactor/table/numbers.js";
 import { EXCHANGE, FREE, POOLED, REQUEST } from "../../src/reactor/table/states.js";
 import { aheadOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
@@ -66,7 +68,7 @@ export function checkPool(world: World): void {
 /** A connection that nobody has: it was sent whole requests, and all of an answer to each was taken. */
 export function checkPooled(world: World, link: number, socket: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	if (table.peerOf(link) !== NONE) violated(`row ${link} is idle, and has a client`);
+	if (table.peerOf(link as Slot) !== NONE) violated(`row ${link} is idle, and has a client`);
 	if (i32(table.held, link) !== 0) violated(`row ${link} is idle, and has something to send`);
 	if ((i32(table.flags, link) & BLOCKED) !== 0) violated(`row ${link} is idle, and takes nothing`);
 	if (aheadOf(world, socket) > 0) violated(`row ${link} is idle, and bytes of it were put back`);
@@ -84,7 +86,7 @@ export function checkPooled(world: World, link: number, socket: SimulatedSocket)
 export function checkExchanging(world: World, slot: number, socket: SimulatedSocket): void {
 	const { core } = world.reactor;
 	const { table, links } = core;
-	const peer = table.peerOf(slot);
+	const peer = table.peerOf(slot as Slot);
 	if (u8(table.state, slot) === REQUEST) {
 		if (peer !== NONE) violated(`client ${slot} is between requests, and holds row ${peer}`);
 		if (ref(table.address, slot) !== NONE) violated(`client ${slot} is between requests, and has an address`);

@@ -4,6 +4,7 @@ import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { CHUNKS_OVER } from "../../src/protocol/http/chunked.js";
 import { REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
+import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import {
 	DIAL,
 	EXCHANGE,
@@ -37,7 +38,7 @@ export function checkSettled(world: World): void {
 		if (state === FREE) continue;
 		const client = world.kernel.socketAt(i32(table.fd, slot));
 		if (client === undefined) violated(`row ${slot} has no socket`);
-		const peer = table.peerOf(slot);
+		const peer = table.peerOf(slot as Slot);
 		const link = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 		if ((state === SNIFF || state === SECURE) && (client.finished || client.dead))
 			violated(`client ${slot} has ended, and is still looked at`);
@@ -82,12 +83,12 @@ function checkWaiting(
 			violated(`client ${slot} has sent a request, and nobody reads it`);
 		return;
 	}
-	const peer = table.peerOf(slot);
+	const peer = table.peerOf(slot as Slot);
 	const { exchanges } = world.reactor.core;
 	// A broken one takes nothing any more.
-	const linkWaits = isBlocked(world, peer) && !exchanges.has(slot, REQUEST_CUT);
+	const linkWaits = isBlocked(world, peer) && !exchanges.has(slot as Session, REQUEST_CUT);
 	if (linkWaits && link.writable) violated(`row ${peer} waits for room that is there`);
-	const isSent = exchanges.has(slot, REQUEST_SENT | REQUEST_CUT);
+	const isSent = exchanges.has(slot as Session, REQUEST_SENT | REQUEST_CUT);
 	// Trailers are taken when all of them are there; through TLS, in whole records.
 	const hasChunks = u8(exchanges.request.phase, slot) === CHUNKS_OVER;
 	const isThere = client.urgentAt < 0 && client.taken + client.available >= (client.asks?.current?.end ?? 0);
@@ -103,18 +104,23 @@ function checkWaiting(
 	const answer = responses[asked.length - 1];
 	// Its next request may have the same connection, and not have gone out yet.
 	const isKnown = !confused && client.asks?.confused === false && client.asks.current === asked.at(-1);
-	if (isKnown && answer !== undefined && !exchanges.isAnswered(slot) && link.known >= answer.headEnd)
+	if (
+		isKnown &&
+		answer !== undefined &&
+		!exchanges.isAnswered(slot as Session) &&
+		link.known >= answer.headEnd
+	)
 		violated(`${answer.id} is there for client ${slot}, and is not passed on`);
 	const lacksTrailers =
 		u8(exchanges.response.phase, slot) === CHUNKS_OVER && link.incoming.arrived < (answer?.end ?? 0);
-	if (exchanges.isAnswered(slot) && aheadOf(world, link) > 0 && !lacksTrailers)
+	if (exchanges.isAnswered(slot as Session) && aheadOf(world, link) > 0 && !lacksTrailers)
 		violated(`the upstream of client ${slot} has answered, and what was put back of it stays`);
 }
 
 /** One direction of a relayed session, at rest. */
 function checkStuck(world: World, from: number, source: SimulatedSocket, target: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	const to = table.peerOf(from);
+	const to = table.peerOf(from as Slot);
 	const waits = isBlocked(world, to);
 	if (owesAnswer(source)) return;
 	// A reset that comes with an end shows with the next write or with a deadline; one behind bytes, when those are sent on.

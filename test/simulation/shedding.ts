@@ -1,4 +1,5 @@
 /** Who is closed to make room: those that have earned least, and nobody else. */
+
 import { f64, i32, ref, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { holdsMemory } from "../../src/reactor/admission/shed.js";
@@ -7,6 +8,7 @@ import type { Command } from "../../src/reactor/plan/plan.js";
 import { LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/records/reasons.js";
 import { BLOCKED } from "../../src/reactor/table/marks.js";
+import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import { DIAL, FREE, LINGER, REQUEST, SECURE, SNIFF } from "../../src/reactor/table/states.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { memoryOf } from "./simulated-sockets.js";
@@ -40,7 +42,7 @@ export function checkShed(world: World, slot: number, client: SimulatedSocket, r
 	for (let other = 0; other < core.table.sessions; other++) {
 		if (other === slot || !mayBeShed(world, other)) continue;
 		// Who came to hold memory while the others were asked is not looked for again.
-		if (memory && (!holdsMemory(core, other) || heldBy(world, other) <= HELD_MIN_BYTES)) continue;
+		if (memory && (!holdsMemory(core, other as Session) || heldBy(world, other) <= HELD_MIN_BYTES)) continue;
 		if (hasEarnedLess(world, other, slot, memory))
 			violated(`row ${slot} was closed for room, and row ${other}, which earned less, stays`);
 	}
@@ -87,7 +89,7 @@ function isShed(world: World, slot: number, client: SimulatedSocket, reason: num
 	const { table } = core;
 	if (!client.registered) return false; // it was just accepted
 	if (reason === MEMORY_PRESSURE && (client.hasNoTls || hasNoTlsUpstream(world))) return false;
-	const peer = table.peerOf(slot);
+	const peer = table.peerOf(slot as Slot);
 	if (isUnderWay(world, slot)) return false;
 	if (reason === MEMORY_PRESSURE && isInHead(world, client)) return false;
 	if (u8(table.state, slot) !== DIAL) return true;
@@ -122,7 +124,7 @@ function isUnderWay(world: World, slot: number): boolean {
 	const state = u8(table.state, slot);
 	return (
 		((state === SNIFF || state === SECURE) && ref(table.upstream, slot) !== NONE) ||
-		(state === DIAL && table.peerOf(slot) === NONE) ||
+		(state === DIAL && table.peerOf(slot as Slot) === NONE) ||
 		(state === REQUEST && isRequesting(world, slot))
 	);
 }
@@ -171,7 +173,7 @@ function hasEarnedLess(world: World, other: number, slot: number, memory: boolea
 	const stalled = memory && isBlocked(world, slot);
 	const otherStalled = memory && isBlocked(world, other);
 	if (stalled !== otherStalled) return otherStalled;
-	return table.activeMs(other, core.nowMs) < table.activeMs(slot, core.nowMs);
+	return table.activeMs(other as Session, core.nowMs) < table.activeMs(slot as Session, core.nowMs);
 }
 
 function isUnrecognized(world: World, slot: number): boolean {
@@ -181,13 +183,13 @@ function isUnrecognized(world: World, slot: number): boolean {
 
 function isQuiet(world: World, slot: number): boolean {
 	const { core } = world.reactor;
-	return core.nowMs - core.table.activeMs(slot, core.nowMs) >= BUSY_MS;
+	return core.nowMs - core.table.activeMs(slot as Session, core.nowMs) >= BUSY_MS;
 }
 
 function isBlocked(world: World, slot: number): boolean {
 	const { table } = world.reactor.core;
 	const { flags } = table;
-	const link = table.linkOf(slot);
+	const link = table.linkOf(slot as Session);
 	return ((i32(flags, slot) | (link === NONE ? 0 : i32(flags, link))) & BLOCKED) !== 0;
 }
 
@@ -195,14 +197,14 @@ function isBlocked(world: World, slot: number): boolean {
 function heldBy(world: World, client: number, isClosing = false): number {
 	const { table, inboxes } = world.reactor.core;
 	let bytes = 0;
-	for (const slot of [client, table.linkOf(client)]) {
+	for (const slot of [client, table.linkOf(client as Session)]) {
 		if (slot === NONE) continue;
 		// Of a session that is being closed, the upstream's socket is gone already.
 		const socket = world.kernel.socketAt(i32(table.fd, slot)) ?? world.closedLink;
 		bytes += socket === undefined ? 0 : (world.completions?.memoryOf(socket) ?? memoryOf(socket));
-		bytes += table.chunkOf(slot) === NONE ? table.heldBytes(slot) : CHUNK_BYTES;
+		bytes += table.chunkOf(slot as Slot) === NONE ? table.heldBytes(slot as Slot) : CHUNK_BYTES;
 		// So is what was put back of it.
-		if (isClosing ? world.hadAhead[slot] === true : inboxes.has(slot)) bytes += CHUNK_BYTES;
+		if (isClosing ? world.hadAhead[slot] === true : inboxes.has(slot as Slot)) bytes += CHUNK_BYTES;
 	}
 	return bytes;
 }

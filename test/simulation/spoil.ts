@@ -10,6 +10,7 @@ import { scalarIndex } from "../../src/reactor/records/counters.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { FD_PRESSURE } from "../../src/reactor/records/reasons.js";
 import { UNDECIDED } from "../../src/reactor/table/marks.js";
+import type { Place, Session, Slot } from "../../src/reactor/table/numbers.js";
 import { EXCHANGE, RELAY, REQUEST, SNIFF } from "../../src/reactor/table/states.js";
 import { ADDRESS_COUNT } from "./plans.js";
 import type { World } from "./world.js";
@@ -22,7 +23,7 @@ export function spoil(world: World): void {
 			core.wheel.cancel(0);
 			return;
 		case "lost_turn":
-			for (let slot = 0; slot < 2 * core.table.sessions; slot++) core.queue.remove(slot);
+			for (let slot = 0; slot < 2 * core.table.sessions; slot++) core.queue.remove(slot as Slot);
 			return;
 		case "kept_session":
 			if (closed > 0) Atomics.add(live, LIVE_SESSIONS, 1);
@@ -41,10 +42,10 @@ export function spoil(world: World): void {
 			return;
 		case "kept_head":
 			for (const client of clientsIn(core, EXCHANGE))
-				if (core.inboxes.has(client)) core.exchanges.headBytes[client] = 0;
+				if (core.inboxes.has(client as Slot)) core.exchanges.headBytes[client] = 0;
 			return;
 		case "cut_request":
-			for (const client of clientsIn(core, EXCHANGE)) core.exchanges.set(client, REQUEST_SENT);
+			for (const client of clientsIn(core, EXCHANGE)) core.exchanges.set(client as Session, REQUEST_SENT);
 			return;
 		case "repeated_post":
 			for (const client of clientsIn(core, EXCHANGE))
@@ -54,7 +55,7 @@ export function spoil(world: World): void {
 			cross(core);
 			return;
 		case "lost_idle":
-			for (let address = 0; address < ADDRESS_COUNT; address++) core.idleLists.heads[address] = NONE;
+			for (let address = 0; address < ADDRESS_COUNT; address++) core.idleLists.heads[address] = NONE as Place;
 			return;
 		case "lost_request_deadline":
 			for (const client of clientsIn(core, REQUEST)) core.wheel.cancel(client);
@@ -68,7 +69,7 @@ export function spoil(world: World): void {
 function losePutBack(core: Core): void {
 	const { inboxes, table } = core;
 	for (let slot = 0; slot < 2 * table.sessions; slot++) {
-		if (inboxes.length(slot) < 2) continue;
+		if (inboxes.length(slot as Slot) < 2) continue;
 		inboxes.end[slot] = i32(inboxes.end, slot) - 1;
 		core.budget.buffered(-1);
 	}
@@ -76,8 +77,8 @@ function losePutBack(core: Core): void {
 
 function shedBusy(core: Core): void {
 	for (const client of clientsIn(core, RELAY)) {
-		if (core.nowMs - core.table.activeMs(client, core.nowMs) >= 500) continue;
-		close(core, client, FD_PRESSURE, false);
+		if (core.nowMs - core.table.activeMs(client as Session, core.nowMs) >= 500) continue;
+		close(core, client as Session, FD_PRESSURE, false);
 		return;
 	}
 }
@@ -92,12 +93,12 @@ function cross(core: Core): void {
 	const { table } = core;
 	const [one, other] = clientsIn(core, EXCHANGE);
 	if (one === undefined || other === undefined) return;
-	const link = table.linkOf(one);
+	const link = table.linkOf(one as Session);
 	const place = ref(table.address, one);
-	setRef(table.link, one, table.linkOf(other));
+	setRef(table.link, one, table.linkOf(other as Session));
 	setRef(table.address, one, ref(table.address, other));
 	setRef(table.link, other, link);
 	setRef(table.address, other, place);
-	setRef(table.session, table.linkOf(one), one);
-	setRef(table.session, table.linkOf(other), other);
+	setRef(table.session, table.linkOf(one as Session), one as Session);
+	setRef(table.session, table.linkOf(other as Session), other as Session);
 }

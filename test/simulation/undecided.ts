@@ -4,6 +4,7 @@ import { i32, u8 } from "../../src/parts/at.js";
 import { PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
 import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS } from "../../src/reactor/records/reasons.js";
 import { PROXY_READ, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
+import type { Session } from "../../src/reactor/table/numbers.js";
 import { SNIFF } from "../../src/reactor/table/states.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { violated } from "./trace.js";
@@ -26,7 +27,7 @@ export function checkDecided(world: World, slot: number, client: SimulatedSocket
 /** Whether the first route for this protocol, without a name, leads to an upstream of bytes. */
 function relays(world: World, slot: number, protocol: number): boolean {
 	const { core } = world.reactor;
-	const { plan, router } = core.listenerOf(slot);
+	const { plan, router } = core.listenerOf(slot as Session);
 	const { family } = core.table;
 	const query = { ...core.query, protocol, nameLength: 0, family: u8(family, slot), sourceOffset: slot * 16 };
 	const upstream = plan.routes[router.match(query)]?.upstream ?? -1;

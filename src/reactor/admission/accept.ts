@@ -1,4 +1,5 @@
 /** First step: connections leave the kernel's accept queue. Nothing here waits for anybody. */
+
 import {
 	ECONNABORTED,
 	EINTR,
@@ -11,13 +12,14 @@ import {
 } from "../../kernel/constants.js";
 import { copyAddress, portAt } from "../../kernel/sockaddr.js";
 import { assert } from "../../parts/assert.js";
-import { NONE } from "../../parts/none.js";
 import type { Pieces } from "../../route/pieces.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "../records/reasons.js";
 import { PROXY_REQUIRED } from "../table/marks.js";
 import { ARRIVED, end } from "../table/next.js";
+import type { Fd } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { SNIFF } from "../table/states.js";
 import { stamp } from "../table/times.js";
 import type { AdmissionContext } from "./context.js";
@@ -77,7 +79,7 @@ function acceptOne(core: AdmissionContext, listener: ReactorListener, announced:
 	}
 	const fd = core.kernel.accept(listener.plan.fd, ADDRESS_AT);
 	if (fd >= 0) {
-		open(core, listener, fd, refusal);
+		open(core, listener, fd as Fd, refusal);
 		return true;
 	}
 	core.places.leave(listener.plan.slot);
@@ -142,7 +144,7 @@ function takePlace(core: AdmissionContext, listener: ReactorListener, announced:
 }
 
 /** Gives a new connection its row, and sends it down the road. */
-function open(core: AdmissionContext, listener: ReactorListener, fd: number, refusal: number): void {
+function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal: number): void {
 	const { table, kernel, counters } = core;
 	const session = table.takeClient();
 	assert(session !== NONE, "there is a row more than sessions may live");

@@ -4,19 +4,20 @@
  */
 
 import { i32, ref, setRef, u8 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import { contains } from "../../route/router.js";
 import type { HttpPlan } from "../plan/plan.js";
 import { scalarIndex } from "../records/counters.js";
 import { FD_PRESSURE, LIMIT_IP, LIMIT_RATE, PROXY_HEADER } from "../records/reasons.js";
 import { NOT_COUNTED, TOO_FAST, TOO_MANY } from "../records/sources.js";
 import { end, type Next, STAY } from "../table/next.js";
+import type { Session } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import type { AdmissionContext } from "./context.js";
 import type { ReactorListener } from "./listener.js";
 import { makeRoom } from "./shed.js";
 
 /** STAY: it may. */
-export function admit(core: AdmissionContext, listener: ReactorListener, session: number): Next {
+export function admit(core: AdmissionContext, listener: ReactorListener, session: Session): Next {
 	const { table } = core;
 	// The kernel gives the lowest number that is free, so this one says that all below are in use.
 	if (i32(table.fd, session) >= core.descriptorCeiling && makeRoom(core, FD_PRESSURE, session) <= 0)
@@ -30,7 +31,7 @@ export function admit(core: AdmissionContext, listener: ReactorListener, session
 }
 
 /** The client's address is known: what may it have? STAY: what it asks for. */
-export function admitSource(core: AdmissionContext, session: number): Next {
+export function admitSource(core: AdmissionContext, session: Session): Next {
 	const { table, sources } = core;
 	const family = u8(table.family, session);
 	const place = sources.enter(family, table.source, session * 16, core.sourceLimits, core.nowMs);
@@ -42,7 +43,7 @@ export function admitSource(core: AdmissionContext, session: number): Next {
 }
 
 /** A request has come: may it be served now? Of an address that asks too fast, nothing is taken from the others. */
-export function admitRequest(core: AdmissionContext, session: number, http: HttpPlan): boolean {
+export function admitRequest(core: AdmissionContext, session: Session, http: HttpPlan): boolean {
 	const { requestsPerSecond, requestsPerSecondPerSource } = http;
 	const place = ref(core.table.sourcePlace, session);
 	if (requestsPerSecondPerSource !== Number.POSITIVE_INFINITY && place !== NONE) {

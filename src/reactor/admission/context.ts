@@ -1,6 +1,8 @@
 /** Who may come in, and who has to go for them. */
+
 import type { EndContext } from "../end/context.js";
 import type { Next } from "../table/next.js";
+import type { Session } from "../table/numbers.js";
 import type { ReactorListener } from "./listener.js";
 import type { Room } from "./room.js";
 
@@ -20,9 +22,9 @@ export interface AdmissionContext extends EndContext {
 	readonly descriptorCeiling: number;
 
 	/** The listener that accepted a connection. */
-	listenerOf(session: number): ReactorListener;
+	listenerOf(session: Session): ReactorListener;
 	/** A slot has another listener from now on. */
 	listenersChanged(): void;
 	/** Sends a session down the road: one that has just come, or one that has to go for another's sake. */
-	go(session: number, next: Next): void;
+	go(session: Session, next: Next): void;
 }

@@ -2,13 +2,15 @@
  * Heads that come in many records of TLS are gathered in a chunk each. When no chunk is free for a newer head, the client that
  * has kept one longest, for a head that it does not finish, is closed.
  */
+
 import { ENOBUFS } from "../../kernel/constants.js";
 import { f64, u8 } from "../../parts/at.js";
 import { Lowest } from "../../parts/lowest.js";
-import { NONE } from "../../parts/none.js";
 import { scalarIndex } from "../records/counters.js";
 import { MEMORY_PRESSURE } from "../records/reasons.js";
 import { end } from "../table/next.js";
+import type { Session, Slot } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { REQUEST, SNIFF } from "../table/states.js";
 import { gather } from "../wire/transport.js";
 import type { AdmissionContext } from "./context.js";
@@ -48,14 +50,14 @@ export function makeHeadRoom(core: AdmissionContext, keep: number): boolean {
  * As `gather` of the transport. Where no chunk is free for a head that comes in many records, the client that has kept one longest is closed
  * for it.
  */
-export function gatherHead(core: AdmissionContext, slot: number, seen: number, sinceMs: number): number {
+export function gatherHead(core: AdmissionContext, slot: Slot, seen: number, sinceMs: number): number {
 	const now = gather(core, slot, seen, sinceMs);
 	return now === -ENOBUFS && makeHeadRoom(core, slot) ? gather(core, slot, seen, sinceMs) : now;
 }
 
-function oldestHeads(core: AdmissionContext): number[] {
-	const oldest = new Lowest(CLOSED_AT_ONCE);
-	for (let slot = 0; slot < core.table.sessions; slot++) {
+function oldestHeads(core: AdmissionContext): Session[] {
+	const oldest = new Lowest<Session>(CLOSED_AT_ONCE);
+	for (let slot = 0 as Session; slot < core.table.sessions; slot++) {
 		if (!core.inboxes.has(slot)) continue;
 		const beganMs = headBeganMs(core, slot);
 		if (beganMs <= core.nowMs - HEAD_MIN_MS) oldest.offer(slot, beganMs, 0);
@@ -64,7 +66,7 @@ function oldestHeads(core: AdmissionContext): number[] {
 }
 
 /** Since when a client keeps a chunk for an unfinished head; Infinity: it does not. */
-function headBeganMs({ table, inboxes }: AdmissionContext, client: number): number {
+function headBeganMs({ table, inboxes }: AdmissionContext, client: Session): number {
 	const state = u8(table.state, client);
 	if (!inboxes.has(client) || (state !== SNIFF && state !== REQUEST)) return Number.POSITIVE_INFINITY;
 	const beganMs = f64(inboxes.sinceMs, client);

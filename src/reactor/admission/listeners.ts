@@ -2,6 +2,7 @@
  * The listening sockets of this reactor: watched, paused while there is no place or descriptor for whoever waits, and given up
  * after a reload or a drain.
  */
+
 import { EPOLLIN } from "../../kernel/constants.js";
 import type { AdmissionContext } from "./context.js";
 import type { ReactorListener } from "./listener.js";

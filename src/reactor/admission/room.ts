@@ -1,5 +1,7 @@
 /** What a reactor remembers of its search for room, so that a flood does not buy a look at all rows with each connection. */
+
 import type { Pieces } from "../../route/pieces.js";
+import type { Session } from "../table/numbers.js";
 
 /**
  * Sessions that are closed after one look at the rows, and for one turn's sake: closing one whose peer never took what
@@ -22,7 +24,7 @@ export class Room {
 	work: Pieces | undefined;
 	isForUnrecognizedOnly = false;
 	/** Clients whose unfinished heads are oldest, as one look has found them for the wait `headsWait`. */
-	heads: number[] = [];
+	heads: Session[] = [];
 	/** There are no others. */
 	headsAreAll = false;
 	headsWait = -1;

@@ -14,13 +14,14 @@
 
 import { f64, i32, ref, u8 } from "../../parts/at.js";
 import { Lowest } from "../../parts/lowest.js";
-import { NONE } from "../../parts/none.js";
 import { type Pieces, worth } from "../../route/pieces.js";
 import { makeLinkRoom } from "../links/pool.js";
 import { scalarIndex } from "../records/counters.js";
 import { MEMORY_PRESSURE } from "../records/reasons.js";
 import { BLOCKED } from "../table/marks.js";
 import { end } from "../table/next.js";
+import type { Session, Slot } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { FREE, LINGER, SECURE, SNIFF } from "../table/states.js";
 import { isBusy } from "../wire/liveness.js";
 import type { AdmissionContext } from "./context.js";
@@ -57,7 +58,7 @@ export const LATER = -1;
 export function makeRoom(
 	core: AdmissionContext,
 	reason: number,
-	keep: number,
+	keep: Slot,
 	unrecognizedOnly = false,
 ): number {
 	// Closing an idle upstream connection harms no client; but it frees a descriptor only, not the place of a session.
@@ -96,10 +97,10 @@ function ask(core: AdmissionContext, unrecognizedOnly: boolean): void {
 }
 
 /** There are unrecognised connections here, and each is its address's only one. */
-function hasSinglesOnly(core: AdmissionContext, keep: number): boolean {
+function hasSinglesOnly(core: AdmissionContext, keep: Slot): boolean {
 	const { table, sources } = core;
 	let has = false;
-	for (let slot = 0; slot < table.sessions; slot++) {
+	for (let slot = 0 as Session; slot < table.sessions; slot++) {
 		if (slot === keep || !isUnrecognized(core, slot)) continue;
 		if (sources.heldAt(ref(table.sourcePlace, slot)) > 1) return false;
 		has = true;
@@ -132,7 +133,7 @@ function closeSome(
 	reason: number,
 	unrecognizedOnly: boolean,
 	most: number,
-	keep: number,
+	keep: Slot,
 ): number {
 	const goal = Math.min(most, CLOSED_AT_ONCE);
 	let closed = 0;
@@ -173,7 +174,7 @@ export function* shedMemory(core: AdmissionContext, bytes: number): Pieces {
 function* findHolders(core: AdmissionContext): Pieces {
 	const { table, room } = core;
 	let asked = 0;
-	for (let slot = 0; slot < table.sessions; slot++) {
+	for (let slot = 0 as Session; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		room.holders[slot] = 0;
 		if (u8(table.state, slot) === FREE) continue;
@@ -183,7 +184,7 @@ function* findHolders(core: AdmissionContext): Pieces {
 }
 
 /** What the kernel's sockets, our chunks and our pipes hold for a session. */
-function memoryOf(core: AdmissionContext, client: number): number {
+function memoryOf(core: AdmissionContext, client: Session): number {
 	const { table, engine } = core;
 	let bytes = 0;
 	for (const slot of [client, table.linkOf(client)]) {
@@ -196,7 +197,7 @@ function memoryOf(core: AdmissionContext, client: number): number {
 }
 
 /** It did when it was asked last. */
-export function holdsMemory({ room, table }: AdmissionContext, client: number): boolean {
+export function holdsMemory({ room, table }: AdmissionContext, client: Session): boolean {
 	return (
 		i32(room.holders, client) === ((i32(table.generation, client) + 1) | 0) && i32(room.holders, client) !== 0
 	);
@@ -208,7 +209,7 @@ export function* measureSockets(core: AdmissionContext): Pieces {
 	let bytes = 0;
 	let asked = 0;
 	// Upstream connections that nobody has borrowed are among them.
-	for (let slot = 0; slot < 2 * table.sessions; slot++) {
+	for (let slot = 0 as Session; slot < 2 * table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
 		if (u8(table.state, slot) === FREE) continue;
 		bytes += Math.max(0, engine.socketMemory(slot));
@@ -225,16 +226,16 @@ export function* measureSockets(core: AdmissionContext): Pieces {
  */
 function unrecognized(
 	core: AdmissionContext,
-	keep: number,
+	keep: Slot,
 	most: number,
 	isWanted: Condition = anybody,
-): number[] {
+): Session[] {
 	const { table, sources } = core;
-	const first = new Lowest(most);
+	const first = new Lowest<Session>(most);
 	// The oldest of each address; further ones of those that have several.
-	const single = new Map<number, number>();
-	const crowds = new Map<number, Lowest>();
-	for (let slot = 0; slot < table.sessions; slot++) {
+	const single = new Map<number, Session>();
+	const crowds = new Map<number, Lowest<Session>>();
+	for (let slot = 0 as Session; slot < table.sessions; slot++) {
 		if (slot === keep || !isUnrecognized(core, slot) || !isWanted(core, slot)) continue;
 		const place = ref(table.sourcePlace, slot);
 		const acceptedMs = f64(table.acceptedMs, slot);
@@ -244,7 +245,7 @@ function unrecognized(
 		else {
 			let crowd = crowds.get(place);
 			if (crowd === undefined) {
-				crowd = new Lowest(most);
+				crowd = new Lowest<Session>(most);
 				crowd.offer(other, f64(table.acceptedMs, other), 0);
 				crowds.set(place, crowd);
 			}
@@ -260,16 +261,11 @@ function unrecognized(
 	return first.slots;
 }
 
-function stalled(
-	core: AdmissionContext,
-	keep: number,
-	most: number,
-	isWanted: Condition = anybody,
-): number[] {
+function stalled(core: AdmissionContext, keep: Slot, most: number, isWanted: Condition = anybody): Session[] {
 	return bySilence(core, keep, most, (slot) => isBlocked(core, slot) && isWanted(core, slot));
 }
 
-function silent(core: AdmissionContext, keep: number, most: number, isWanted: Condition = anybody): number[] {
+function silent(core: AdmissionContext, keep: Slot, most: number, isWanted: Condition = anybody): Session[] {
 	const { table } = core;
 	return bySilence(core, keep, most, (slot) => u8(table.state, slot) !== SNIFF && isWanted(core, slot));
 }
@@ -277,29 +273,29 @@ function silent(core: AdmissionContext, keep: number, most: number, isWanted: Co
 /** Those that have been silent for longest first, and none that moved bytes within the last second. */
 function bySilence(
 	core: AdmissionContext,
-	keep: number,
+	keep: Slot,
 	most: number,
-	holds: (slot: number) => boolean,
-): number[] {
+	holds: (session: Session) => boolean,
+): Session[] {
 	const { table } = core;
-	const first = new Lowest(most);
-	for (let slot = 0; slot < table.sessions; slot++)
+	const first = new Lowest<Session>(most);
+	for (let slot = 0 as Session; slot < table.sessions; slot++)
 		if (slot !== keep && u8(table.state, slot) !== FREE && !isBusy(core, slot) && holds(slot))
 			first.offer(slot, table.activeMs(slot, core.nowMs), 0);
 	return first.slots;
 }
 
 /** Which rows may go. */
-type Condition = (core: AdmissionContext, client: number) => boolean;
+type Condition = (core: AdmissionContext, client: Session) => boolean;
 
 const anybody: Condition = () => true;
 
-function isUnrecognized(core: AdmissionContext, client: number): boolean {
+function isUnrecognized(core: AdmissionContext, client: Session): boolean {
 	const state = u8(core.table.state, client);
 	return state === SNIFF || state === SECURE || state === LINGER;
 }
 
-function isBlocked(core: AdmissionContext, client: number): boolean {
+function isBlocked(core: AdmissionContext, client: Session): boolean {
 	const { table } = core;
 	const { flags } = table;
 	const link = table.linkOf(client);

@@ -1,17 +1,19 @@
 /** Last step: what became of the session, for the log. Called by `close`, and only there. */
+
 import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import { TEXT_MAX, tlsFactsText } from "../records/tls-facts.js";
 import { HAD_REQUESTS } from "../table/marks.js";
+import type { Session } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { NAME_BYTES } from "../table/sessions.js";
 import { isSecured } from "../wire/tls.js";
 import type { EndContext } from "./context.js";
 
-export function account(core: EndContext, client: number, reason: number): void {
+export function account(core: EndContext, client: Session, reason: number): void {
 	if (core.logSessions) record(core, client, reason);
 }
 
-function record(core: EndContext, client: number, reason: number): void {
+function record(core: EndContext, client: Session, reason: number): void {
 	const { table, journal } = core;
 	const nameLength = u8(table.nameLength, client);
 	const tls = tlsFactsOf(core, client);
@@ -44,7 +46,7 @@ function record(core: EndContext, client: number, reason: number): void {
 }
 
 /** Empty when there is nothing to say. Asked before the session is freed. */
-function tlsFactsOf(core: EndContext, session: number): string {
+function tlsFactsOf(core: EndContext, session: Session): string {
 	const error = core.tlsFailures.get(session) ?? "";
 	const handle = isSecured(core, session) ? f64(core.secures.session, session) : 0;
 	// None is chosen before the handshake is under way.

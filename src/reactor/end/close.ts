@@ -5,7 +5,6 @@
 import { assert } from "../../parts/assert.js";
 import { i32, ref, u8, u16 } from "../../parts/at.js";
 import { forget } from "../../parts/forget.js";
-import { NONE } from "../../parts/none.js";
 import { endLink } from "../links/close-link.js";
 import { closeOwned } from "../links/owned.js";
 import {
@@ -23,6 +22,8 @@ import {
 	UPSTREAM_RESET,
 } from "../records/reasons.js";
 import { BLOCKED, HAD_REQUESTS } from "../table/marks.js";
+import type { Link, Session } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { EXCHANGE, FREE, LINGER, RELAY } from "../table/states.js";
 import { hangUp, releaseRow } from "../wire/hang-up.js";
 import { isBusy } from "../wire/liveness.js";
@@ -30,7 +31,7 @@ import { account } from "./account.js";
 import type { EndContext } from "./context.js";
 
 /** Ends a session. `isAmid`: an answer has begun of which the rest will never come. Only the road calls this. */
-export function close(core: EndContext, session: number, reason: number, isAmid: boolean): void {
+export function close(core: EndContext, session: Session, reason: number, isAmid: boolean): void {
 	const { table, places } = core;
 	assert(u8(table.state, session) !== FREE, "a session ends once");
 	account(core, session, reason);
@@ -77,7 +78,7 @@ const RESETS: ReadonlySet<number> = new Set([
  * A reset on one side is a reset on the other, and so is any end while bytes wait: a stream that was cut must
  * not look complete. So is a busy session that we end on our own account. It also makes the kernel free at once what a stalled reader never took.
  */
-function isCut(core: EndContext, session: number, link: number, reason: number, isAmid: boolean): boolean {
+function isCut(core: EndContext, session: Session, link: Link, reason: number, isAmid: boolean): boolean {
 	const { flags, state } = core.table;
 	const mine = u8(state, session);
 	if (RESETS.has(reason)) {

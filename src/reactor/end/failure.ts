@@ -1,4 +1,5 @@
 /** A system call on one of a session's descriptors failed: the errno tells who ended it. */
+
 import {
 	ECONNABORTED,
 	ECONNREFUSED,
@@ -24,12 +25,13 @@ import {
 	UPSTREAM_RESET,
 } from "../records/reasons.js";
 import { end, type Next } from "../table/next.js";
+import type { Slot } from "../table/numbers.js";
 import { SNIFF } from "../table/states.js";
 import { isSecured } from "../wire/tls.js";
 import type { EndContext } from "./context.js";
 
 /** `slot`: the connection, a client's or an upstream's. `isBetween`: nothing was under way on it. */
-export function failed(core: EndContext, slot: number, errno: number, isBetween = false): Next {
+export function failed(core: EndContext, slot: Slot, errno: number, isBetween = false): Next {
 	switch (errno) {
 		case ECONNABORTED:
 			// Without TLS the kernel says this itself: an operator has destroyed the socket (`ss -K`).
@@ -55,7 +57,7 @@ export function failed(core: EndContext, slot: number, errno: number, isBetween 
 	}
 }
 
-function wasReset({ table }: EndContext, slot: number): Next {
+function wasReset({ table }: EndContext, slot: Slot): Next {
 	return end(table.isClient(slot) ? CLIENT_RESET : UPSTREAM_RESET);
 }
 
@@ -63,7 +65,7 @@ function wasReset({ table }: EndContext, slot: number): Next {
  * The stream ended without TLS's close_notify. Many clients end so when nothing is under way: that is a normal end. While a
  * message is under way it is not known whether it was complete, because anybody on the path can forge such an end.
  */
-function cut({ table, tlsFailures }: EndContext, slot: number, isBetween: boolean): Next {
+function cut({ table, tlsFailures }: EndContext, slot: Slot, isBetween: boolean): Next {
 	const isClient = table.isClient(slot);
 	if (isClient && (isBetween || u8(table.state, slot) === SNIFF)) return end(CLIENT_CLOSED);
 	tlsFailures.set(

@@ -6,6 +6,7 @@
  *
  * Closing at once would answer the client's next byte with a reset, and a reset destroys the answer before it is read.
  */
+
 import { EAGAIN, ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
 import { i32, u8 } from "../../parts/at.js";
@@ -13,6 +14,7 @@ import { SCRATCH_BYTES } from "../memory/arena.js";
 import { HANDSHAKE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../records/reasons.js";
 import { BLOCKED } from "../table/marks.js";
 import { end, type Next, STAY } from "../table/next.js";
+import type { Session } from "../table/numbers.js";
 import { FLUSH, LINGER } from "../table/states.js";
 import { dropAhead } from "../wire/ahead.js";
 import { lifetimeDeadline, lookAtBoth, nextLook, stallDeadline } from "../wire/liveness.js";
@@ -30,7 +32,7 @@ const LINGER_MS = 1_000;
 const READS_PER_TURN = 16;
 
 /** Tells the client something, the last that it hears, and ends the session as `reason` when it has heard. */
-export function tell(core: EndContext, session: number, words: Uint8Array, reason: number): Next {
+export function tell(core: EndContext, session: Session, words: Uint8Array, reason: number): Next {
 	lowerWater(core, session);
 	const found = emptySocket(core, session);
 	core.kernel.memory.set(words, 0);
@@ -50,7 +52,7 @@ export function tell(core: EndContext, session: number, words: Uint8Array, reaso
 }
 
 /** Nothing more is heard from the client: it ends when it has taken what waits for it. */
-export function flushThenEnd(core: EndContext, session: number, reason: number): Next {
+export function flushThenEnd(core: EndContext, session: Session, reason: number): Next {
 	const { table, wheel } = core;
 	assert((i32(table.flags, session) & BLOCKED) !== 0, "something waits for the client");
 	table.state[session] = FLUSH;
@@ -60,7 +62,7 @@ export function flushThenEnd(core: EndContext, session: number, reason: number):
 }
 
 /** Ends our direction. The client has a second to end its own, or to hear what was said last. */
-export function lingerThenEnd(core: EndContext, session: number, reason: number): Next {
+export function lingerThenEnd(core: EndContext, session: Session, reason: number): Next {
 	const found = emptySocket(core, session);
 	if (found !== ENDED) return linger(core, session, reason, found === MORE);
 	// It was told, and what it was told has only just gone: that is not to be destroyed by a reset.
@@ -68,7 +70,7 @@ export function lingerThenEnd(core: EndContext, session: number, reason: number)
 	return end(reason);
 }
 
-function linger(core: EndContext, session: number, reason: number, hasMore: boolean): Next {
+function linger(core: EndContext, session: Session, reason: number, hasMore: boolean): Next {
 	if (!leave(core, session)) return flushThenEnd(core, session, reason);
 	wasTold(core, session, reason);
 	if (core.engine.shutdownWrite(session) < 0) return end(reason);
@@ -77,7 +79,7 @@ function linger(core: EndContext, session: number, reason: number, hasMore: bool
 	return STAY;
 }
 
-function wasTold({ table }: EndContext, session: number, reason: number): void {
+function wasTold({ table }: EndContext, session: Session, reason: number): void {
 	table.state[session] = LINGER;
 	table.reason[session] = reason;
 }
@@ -85,7 +87,7 @@ function wasTold({ table }: EndContext, session: number, reason: number): void {
 // FLUSH
 
 /** News of a client that is still to take what waits for it. */
-export function flushing(core: EndContext, session: number, events: number): Next {
+export function flushing(core: EndContext, session: Session, events: number): Next {
 	noteNews(core, session, events);
 	if ((events & (EPOLLERR | EPOLLHUP)) !== 0)
 		// Both sides have ended it, and no error says how.
@@ -96,7 +98,7 @@ export function flushing(core: EndContext, session: number, events: number): Nex
 	return result === EMPTIED ? lingerThenEnd(core, session, u8(core.table.reason, session)) : STAY;
 }
 
-export function flushTimedOut(core: EndContext, session: number): Next {
+export function flushTimedOut(core: EndContext, session: Session): Next {
 	const lookAgainMs = lookAtBoth(core, session);
 	const deadlineMs = flushDeadline(core, session);
 	if (deadlineMs <= core.nowMs)
@@ -106,7 +108,7 @@ export function flushTimedOut(core: EndContext, session: number): Next {
 }
 
 /** The lifetime does not cut an answer: from then on the client has `stall` to take the last one. */
-function flushDeadline(core: EndContext, session: number): number {
+function flushDeadline(core: EndContext, session: Session): number {
 	const lastMs = lifetimeDeadline(core, session) + core.policyOf(session).stallMs;
 	return Math.min(stallDeadline(core, session), lastMs);
 }
@@ -114,7 +116,7 @@ function flushDeadline(core: EndContext, session: number): number {
 // LINGER
 
 /** A client that was told goes on, or ends. */
-export function lingering(core: EndContext, session: number): Next {
+export function lingering(core: EndContext, session: Session): Next {
 	const found = emptySocket(core, session);
 	if (found === ENDED) return end(u8(core.table.reason, session));
 	if (found === MORE) core.queue.add(session);
@@ -126,7 +128,7 @@ export function lingering(core: EndContext, session: number): Next {
  * lifetime and for as long as it acknowledges something within `stall`. Closed now, its next byte would be answered by a
  * reset (RFC 9112, 9.6).
  */
-export function lingerTimedOut(core: EndContext, session: number): Next {
+export function lingerTimedOut(core: EndContext, session: Session): Next {
 	const isTaking = core.engine.undelivered(session) > 0 && lifetimeDeadline(core, session) > core.nowMs;
 	if (!isTaking) return end(u8(core.table.reason, session));
 	lookAtBoth(core, session);
@@ -140,7 +142,7 @@ const MORE = 1;
 const ENDED = 2;
 
 /** Throws away what has come: all of it, a turn's share, or up to the client's end. */
-function emptySocket(core: EndContext, session: number): number {
+function emptySocket(core: EndContext, session: Session): number {
 	dropAhead(core, session, core.inboxes.length(session));
 	for (let read = 0; read < READS_PER_TURN; read++) {
 		const count = core.engine.discard(session, SCRATCH_BYTES);

@@ -1,13 +1,15 @@
 /** What is known of upstream connections that may outlive a request; those of relayed sessions never touch it. By place. */
+
 import { Columns, LINK, SESSION } from "../../parts/columns.js";
-import { NONE } from "../../parts/none.js";
+import type { Place, Session } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 
 export class LinkColumns extends Columns {
 	readonly openedMs = this.f64(LINK);
 	readonly idleSinceMs = this.f64(LINK);
 	readonly uses = this.i32(LINK);
 	/** The session that it is authenticated for; NONE: it may be lent to any. */
-	readonly owner = this.i32(LINK);
+	readonly owner = this.i32<Session>(LINK);
 	/** How long its peer keeps it when nothing is asked, as far as it said so: then it is not lent any more. */
 	readonly keptMs = this.f64(LINK);
 	/** The wait for news behind which it was lent without being looked at. */
@@ -15,16 +17,16 @@ export class LinkColumns extends Columns {
 	readonly upstream = this.i32(LINK);
 	readonly address = this.i32(LINK);
 	/** The list of its address, or of its owner. */
-	readonly next = this.i32(LINK);
-	readonly previous = this.i32(LINK);
+	readonly next = this.i32<Place>(LINK);
+	readonly previous = this.i32<Place>(LINK);
 
 	/** The first idle connection that belongs to this session alone (its place); NONE. See `owned.ts`. */
-	readonly owned = this.i32(SESSION);
+	readonly owned = this.i32<Place>(SESSION);
 	/** Bytes of a session whose requests are read that went to upstream connections which it no longer has. */
 	readonly sentBefore = this.f64(SESSION);
 
 	/** A connection to an upstream was made. */
-	opened(place: number, upstream: number, address: number, nowMs: number): void {
+	opened(place: Place, upstream: number, address: number, nowMs: number): void {
 		this.openedMs[place] = nowMs;
 		this.uses[place] = 0;
 		this.lentWait[place] = 0;
@@ -37,7 +39,7 @@ export class LinkColumns extends Columns {
 	}
 
 	/** A session's first request is about to be read. */
-	begin(session: number): void {
+	begin(session: Session): void {
 		this.owned[session] = NONE;
 		this.sentBefore[session] = 0;
 	}

@@ -1,13 +1,15 @@
 /** How an upstream connection is made: a socket, its first options, a connect that is under way, a row. */
+
 import { AF_UNIX, EINPROGRESS } from "../../kernel/constants.js";
 import { familyAt, portAt } from "../../kernel/sockaddr.js";
 import { assert } from "../../parts/assert.js";
 import { f64, i32, ref, setRef } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import type { AddressPlan } from "../../upstream/plan.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import { EXCHANGES, NAGLED } from "../table/marks.js";
+import type { Fd, Link, Session } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { CONNECTING } from "../table/states.js";
 import { offset } from "../table/times.js";
 import { setFirstOptions } from "../wire/socket-options.js";
@@ -24,8 +26,8 @@ const DIAL_COST_BYTES = 48 * 1024;
  */
 export function beginConnect(
 	core: LinksContext,
-	session: number,
-	fd: number,
+	session: Session,
+	fd: Fd,
 	{ sockaddr }: AddressPlan,
 	speaksAtOnce: boolean,
 ): number {
@@ -41,8 +43,8 @@ export function beginConnect(
 /** Gives a connection that is being made its row, and the session it. It is still to be watched. */
 export function openLink(
 	core: LinksContext,
-	session: number,
-	fd: number,
+	session: Session,
+	fd: Fd,
 	{ board, sockaddr, tls }: AddressPlan,
 	speaksAtOnce: boolean,
 ): number {
@@ -68,7 +70,7 @@ export function openLink(
 }
 
 /** The session no longer holds an upstream connection, nor an address. */
-export function giveUpLink(core: LinksContext, session: number, link: number): void {
+export function giveUpLink(core: LinksContext, session: Session, link: Link): void {
 	const { table, board } = core;
 	board.leave(ref(table.address, session));
 	setRef(table.address, session, NONE);
@@ -78,12 +80,12 @@ export function giveUpLink(core: LinksContext, session: number, link: number): v
 }
 
 /** It may be one of our listeners that was dialled: who comes from there is then known by its ends. */
-function noteLoop(core: LinksContext, link: number, sockaddr: Uint8Array): void {
+function noteLoop(core: LinksContext, link: Link, sockaddr: Uint8Array): void {
 	const { table, kernel, loops } = core;
 	if (familyAt(sockaddr, 0) === AF_UNIX) return;
 	if (!loops.mayLeadHere(portAt(sockaddr, 0))) return;
 	if (kernel.localAddress(i32(table.fd, link), ADDRESS_AT) < 0) return;
-	loops.opened(link - table.sessions, portAt(kernel.memory, ADDRESS_AT), sockaddr);
+	loops.opened(table.placeOf(link), portAt(kernel.memory, ADDRESS_AT), sockaddr);
 }
 
 const UPSTREAM_OPENED = scalarIndex("upstreamOpened");

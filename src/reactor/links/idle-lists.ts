@@ -1,14 +1,16 @@
 /** Idle upstream connections, by address: lists of places, threaded through the link columns. */
+
 import { assert, thorough } from "../../parts/assert.js";
-import { i32 } from "../../parts/at.js";
+import { type Cells, i32 } from "../../parts/at.js";
 import { pushFront, removeFrom } from "../../parts/linked-lists.js";
-import { NONE } from "../../parts/none.js";
 import { PLACES } from "../../upstream/board.js";
+import type { Place, Session } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import type { LinkColumns } from "./columns.js";
 
 export class IdleLists {
 	/** The first place of each list. */
-	readonly heads = new Int32Array(PLACES).fill(NONE);
+	readonly heads = new Int32Array(PLACES).fill(NONE) as Cells<Place>;
 	readonly lengths = new Int32Array(PLACES);
 	/** Idle connections in all of these lists. */
 	idle = 0;
@@ -23,7 +25,7 @@ export class IdleLists {
 	}
 
 	/** It waits for the next request to its address. */
-	add(address: number, place: number): void {
+	add(address: number, place: Place): void {
 		this.#check(place);
 		pushFront(this.#links, this.heads, address, place);
 		this.lengths[address] = i32(this.lengths, address) + 1;
@@ -31,14 +33,14 @@ export class IdleLists {
 	}
 
 	/** It waits for the next request of the session that it belongs to. */
-	addOwned(session: number, place: number): void {
+	addOwned(session: Session, place: Place): void {
 		this.#check(place);
 		pushFront(this.#links, this.#links.owned, session, place);
 		this.owned++;
 	}
 
 	/** Takes a place out of the list that it is in. */
-	remove(place: number): void {
+	remove(place: Place): void {
 		const links = this.#links;
 		const owner = i32(links.owner, place);
 		if (owner !== NONE) {
@@ -54,7 +56,7 @@ export class IdleLists {
 	}
 
 	/** It is in no list yet. */
-	#check(place: number): void {
+	#check(place: Place): void {
 		if (!thorough.isOn) return;
 		for (const head of this.heads)
 			for (let other = head; other !== NONE; other = i32(this.#links.next, other))

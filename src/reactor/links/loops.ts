@@ -7,8 +7,10 @@
  * another program's as well, which connects to us while we connect elsewhere. Of two connections of ours from one
  * port, to two listeners, the later counts.
  */
+
 import { copyAddress, portAt } from "../../kernel/sockaddr.js";
 import { u8, u16, u32 } from "../../parts/at.js";
+import type { Place } from "../table/numbers.js";
 
 const PORTS = 65_536;
 
@@ -43,18 +45,18 @@ export class Loops {
 	}
 
 	/** An upstream connection that may lead here, by its row: its local port, and the `sockaddr` it was made with. */
-	opened(link: number, localPort: number, peer: Uint8Array): void {
+	opened(place: Place, localPort: number, peer: Uint8Array): void {
 		const word = this.#wordOf(peer, 0);
-		this.#ports[link] = localPort;
-		this.#words[link] = word;
+		this.#ports[place] = localPort;
+		this.#words[place] = word;
 		Atomics.store(this.#dialled, localPort, word);
 	}
 
-	closed(link: number): void {
-		const port = u16(this.#ports, link);
+	closed(place: Place): void {
+		const port = u16(this.#ports, place);
 		if (port === 0) return;
-		Atomics.compareExchange(this.#dialled, port, u32(this.#words, link), 0);
-		this.#ports[link] = 0;
+		Atomics.compareExchange(this.#dialled, port, u32(this.#words, place), 0);
+		this.#ports[place] = 0;
 	}
 
 	/** Who comes from that port to that port of ours may be ourselves. */

@@ -6,7 +6,6 @@
  */
 
 import { i32 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import type { Balancer } from "../../upstream/balance.js";
 import {
 	RECYCLED_IDLE,
@@ -14,6 +13,8 @@ import {
 	RECYCLED_OWNED,
 	RECYCLED_UPSTREAM_CLOSED,
 } from "../records/recycle-reasons.js";
+import type { Link, Session } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { POOLED } from "../table/states.js";
 import type { LinksContext } from "./context.js";
 import { armIdle, hasBytes, hasNews, isGivenUp, poolOf, retire, returned, unlink } from "./pool.js";
@@ -22,14 +23,14 @@ import { armIdle, hasBytes, hasNews, isGivenUp, poolOf, retire, returned, unlink
 const OWNED_MAX = 4;
 
 /** The connection that the session has borrowed is its own from now on. */
-export function own(core: LinksContext, session: number, link: number): void {
-	core.links.owner[link - core.table.sessions] = session;
+export function own(core: LinksContext, session: Session, link: Link): void {
+	core.links.owner[core.table.placeOf(link)] = session;
 }
 
 /** The exchange is over, and nothing of it is left on the connection, which waits for its session's next request, if there may be one. */
-export function keepOwned(core: LinksContext, session: number, link: number, mayHaveNext: boolean): void {
+export function keepOwned(core: LinksContext, session: Session, link: Link, mayHaveNext: boolean): void {
 	const { table, links, idleLists } = core;
-	const place = link - table.sessions;
+	const place = table.placeOf(link);
 	returned(core);
 	const plan = poolOf(core, place);
 	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
@@ -45,21 +46,21 @@ export function keepOwned(core: LinksContext, session: number, link: number, may
 }
 
 /** Ends the one that has waited longest, when there are too many. */
-function keepFew(core: LinksContext, session: number): void {
+function keepFew(core: LinksContext, session: Session): void {
 	const { table, links } = core;
 	let place = i32(links.owned, session);
 	for (let count = 0; count < OWNED_MAX && place !== NONE; count++) place = i32(links.next, place);
 	if (place === NONE) return;
-	unlink(core, table.sessions + place);
-	retire(core, table.sessions + place, RECYCLED_OWNED);
+	unlink(core, table.linkAt(place));
+	retire(core, table.linkAt(place), RECYCLED_OWNED);
 }
 
 /** The session's own connection to this upstream, or NONE. It is the exchange's until `keepOwned` or `returnSpent`. */
-export function lendOwned(core: LinksContext, session: number, balancer: Balancer): number {
+export function lendOwned(core: LinksContext, session: Session, balancer: Balancer): Link {
 	const { table, links, secures, certificates } = core;
 	let place = i32(links.owned, session);
 	while (place !== NONE) {
-		const link = table.sessions + place;
+		const link = table.linkAt(place);
 		const next = i32(links.next, place);
 		const address = i32(links.address, place);
 		if (balancer.has(address)) {
@@ -77,10 +78,10 @@ export function lendOwned(core: LinksContext, session: number, balancer: Balance
 }
 
 /** Their session ends, or asks for nothing more. */
-export function closeOwned(core: LinksContext, session: number): void {
+export function closeOwned(core: LinksContext, session: Session): void {
 	const { table, links } = core;
 	for (let place = i32(links.owned, session); place !== NONE; place = i32(links.owned, session)) {
-		unlink(core, table.sessions + place);
-		retire(core, table.sessions + place, RECYCLED_OWNED);
+		unlink(core, table.linkAt(place));
+		retire(core, table.linkAt(place), RECYCLED_OWNED);
 	}
 }

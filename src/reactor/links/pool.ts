@@ -10,10 +10,10 @@
  *
  * The last one given back is lent next: its peer is least likely to have given it up, and the others can expire.
  */
+
 import { EAGAIN } from "../../kernel/constants.js";
 import { f64, i32, u8 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
-import { NONE } from "../../parts/none.js";
 import type { Pieces } from "../../route/pieces.js";
 import { PLACES } from "../../upstream/board.js";
 import type { PoolPlan } from "../../upstream/plan.js";
@@ -30,6 +30,8 @@ import {
 	RECYCLED_UPSTREAM_SAID,
 } from "../records/recycle-reasons.js";
 import { READABLE } from "../table/marks.js";
+import type { Link, Place } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { EXCHANGE, POOLED } from "../table/states.js";
 import { holdsPart } from "../wire/tls.js";
 import { peek } from "../wire/transport.js";
@@ -50,13 +52,13 @@ const LINKS_PER_PIECE = 2_048;
  * there before (`wasSaidBefore`), which costs nothing. But where that wait may have left news unreported, or the request must
  * not be sent twice, the connection is looked at, which costs a system call.
  */
-export function lend(core: LinksContext, address: number, isRepeatable: boolean): number {
+export function lend(core: LinksContext, address: number, isRepeatable: boolean): Link {
 	for (;;) {
 		const place = i32(core.idleLists.heads, address);
 		if (place === NONE) return NONE;
-		const link = core.table.sessions + place;
+		const link = core.table.linkAt(place);
 		unlink(core, link);
-		if (i32(core.secures.manner, link - core.table.sessions) !== i32(core.certificates.manners, address)) {
+		if (i32(core.secures.manner, core.table.placeOf(link)) !== i32(core.certificates.manners, address)) {
 			// A reload changed whether, or how, its peer is verified.
 			retire(core, link, RECYCLED_NOT_WANTED);
 			continue;
@@ -66,7 +68,7 @@ export function lend(core: LinksContext, address: number, isRepeatable: boolean)
 			continue;
 		}
 		if (isRepeatable && !core.engine.readiness.mayHaveMore) {
-			core.links.lentWait[link - core.table.sessions] = core.wait;
+			core.links.lentWait[core.table.placeOf(link)] = core.wait;
 			return link;
 		}
 		if (!hasBytes(core, link)) return link;
@@ -75,16 +77,16 @@ export function lend(core: LinksContext, address: number, isRepeatable: boolean)
 }
 
 /** An exchange has got a connection, new or lent. */
-export function borrowed(core: LinksContext, link: number): void {
-	const place = link - core.table.sessions;
+export function borrowed(core: LinksContext, link: Link): void {
+	const place = core.table.placeOf(link);
 	core.links.uses[place] = i32(core.links.uses, place) + 1;
 	core.counters.add(BORROWED, 1);
 }
 
 /** The exchange is over, and nothing of it is left on the connection. */
-export function giveBack(core: LinksContext, link: number): void {
+export function giveBack(core: LinksContext, link: Link): void {
 	const { table, links, idleLists, counters } = core;
-	const place = link - table.sessions;
+	const place = table.placeOf(link);
 	counters.add(RETURNED, 1);
 	const plan = poolOf(core, place);
 	const address = i32(links.address, place);
@@ -105,13 +107,13 @@ export function giveBack(core: LinksContext, link: number): void {
 }
 
 /** The exchange is over, and the connection cannot be used again. */
-export function returnSpent(core: LinksContext, link: number, why: number): void {
+export function returnSpent(core: LinksContext, link: Link, why: number): void {
 	core.counters.add(RETURNED, 1);
 	retire(core, link, why);
 }
 
 /** Ends a connection that is not lent. */
-export function retire(core: LinksContext, link: number, why: number): void {
+export function retire(core: LinksContext, link: Link, why: number): void {
 	core.counters.recycled(why);
 	closeLink(core, link);
 }
@@ -123,7 +125,7 @@ export function takenOut(core: LinksContext, why: number): void {
 }
 
 /** News came that have not been read: bytes, or the end. */
-export function hasNews(core: LinksContext, link: number): boolean {
+export function hasNews(core: LinksContext, link: Link): boolean {
 	const { flags } = core.table;
 	if ((i32(flags, link) & READABLE) === 0) return false;
 	flags[link] = i32(flags, link) & ~READABLE;
@@ -134,12 +136,12 @@ export function hasNews(core: LinksContext, link: number): boolean {
  * Bytes, the end or an error wait, and through TLS a part of a record: when the rest of it comes, nobody could tell it from
  * an answer. The scratch space, where a head may lie, is left alone.
  */
-export function hasBytes(core: LinksContext, link: number): boolean {
+export function hasBytes(core: LinksContext, link: Link): boolean {
 	return peek(core, link, ADDRESS_AT, 1) !== -EAGAIN || holdsPart(core, link);
 }
 
 /** News of an idle connection: its peer ends it, or sends bytes that no request asked for. */
-export function pooled(core: LinksContext, link: number): void {
+export function pooled(core: LinksContext, link: Link): void {
 	core.table.flags[link] = i32(core.table.flags, link) | READABLE;
 	if (!hasNews(core, link)) return;
 	unlink(core, link);
@@ -147,10 +149,10 @@ export function pooled(core: LinksContext, link: number): void {
 }
 
 /** Its deadline passed: it may have been idle, or alive, for too long. */
-export function linkTimedOut(core: LinksContext, link: number): void {
+export function linkTimedOut(core: LinksContext, link: Link): void {
 	// Lent: it is armed again when it is given back.
 	if (u8(core.table.state, link) !== POOLED) return;
-	const place = link - core.table.sessions;
+	const place = core.table.placeOf(link);
 	const plan = poolOf(core, place);
 	if (plan !== undefined && core.nowMs < dueAtMs(core, plan, place)) {
 		armIdle(core, link, plan);
@@ -162,8 +164,8 @@ export function linkTimedOut(core: LinksContext, link: number): void {
 }
 
 /** A deadline that fires too soon is looked at again, and costs less than moving one with each request. */
-export function armIdle(core: LinksContext, link: number, plan: PoolPlan): void {
-	const place = link - core.table.sessions;
+export function armIdle(core: LinksContext, link: Link, plan: PoolPlan): void {
+	const place = core.table.placeOf(link);
 	const dueMs = dueAtMs(core, plan, place);
 	if (dueMs === Number.POSITIVE_INFINITY) return;
 	const armedMs = core.wheel.deadlineOf(link);
@@ -171,16 +173,16 @@ export function armIdle(core: LinksContext, link: number, plan: PoolPlan): void 
 }
 
 /** One that belongs to a client ends with it, and not before its peer gives it up: a handshake may be under way on it. */
-function dueAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
+function dueAtMs(core: LinksContext, plan: PoolPlan, place: Place): number {
 	const givenUpMs = f64(core.links.idleSinceMs, place) + f64(core.links.keptMs, place);
 	if (i32(core.links.owner, place) !== NONE) return givenUpMs;
 	return Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place), givenUpMs);
 }
 
 /** The most of what its peer keeps it is over: a request would meet its end. */
-export function isGivenUp(core: LinksContext, link: number): boolean {
+export function isGivenUp(core: LinksContext, link: Link): boolean {
 	const { links } = core;
-	const place = link - core.table.sessions;
+	const place = core.table.placeOf(link);
 	return core.nowMs - f64(links.idleSinceMs, place) >= f64(links.keptMs, place);
 }
 
@@ -188,17 +190,17 @@ export function isGivenUp(core: LinksContext, link: number): boolean {
 const GIVEN_UP_BEFORE_MS = 1_000;
 
 /** An answer says how long its connection is kept from here on (`Keep-Alive: timeout=`); -1: it does not. */
-export function noteKept(core: LinksContext, link: number, seconds: number): void {
+export function noteKept(core: LinksContext, link: Link, seconds: number): void {
 	if (seconds < 0) return;
 	const ms = seconds * 1_000;
-	core.links.keptMs[link - core.table.sessions] = ms - Math.min(GIVEN_UP_BEFORE_MS, ms / 2);
+	core.links.keptMs[core.table.placeOf(link)] = ms - Math.min(GIVEN_UP_BEFORE_MS, ms / 2);
 }
 
-function oldAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
+function oldAtMs(core: LinksContext, plan: PoolPlan, place: Place): number {
 	return f64(core.links.openedMs, place) + ageOf(plan, place);
 }
 
-function idleAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
+function idleAtMs(core: LinksContext, plan: PoolPlan, place: Place): number {
 	return f64(core.links.idleSinceMs, place) + plan.idleMs;
 }
 
@@ -209,10 +211,14 @@ function idleAtMs(core: LinksContext, plan: PoolPlan, place: number): number {
  */
 export function* sweepPool(core: LinksContext): Pieces {
 	const { table, idleLists } = core;
-	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle + idleLists.owned > 0; link++) {
+	for (
+		let link = table.sessions as Link;
+		link < 2 * table.sessions && idleLists.idle + idleLists.owned > 0;
+		link++
+	) {
 		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
 		if (u8(table.state, link) !== POOLED) continue;
-		const plan = poolOf(core, link - table.sessions);
+		const plan = poolOf(core, table.placeOf(link));
 		if (plan !== undefined) {
 			armIdle(core, link, plan);
 			continue;
@@ -227,7 +233,7 @@ export function* sweepPool(core: LinksContext): Pieces {
 function makeOwnedRoom(core: LinksContext): boolean {
 	const { table, idleLists } = core;
 	if (idleLists.owned === 0) return false;
-	for (let link = table.sessions; link < 2 * table.sessions; link++) {
+	for (let link = table.sessions as Link; link < 2 * table.sessions; link++) {
 		if (u8(table.state, link) !== POOLED) continue;
 		unlink(core, link);
 		retire(core, link, RECYCLED_MADE_ROOM);
@@ -243,7 +249,7 @@ export function makeLinkRoom(core: LinksContext): boolean {
 	// Where the last one was, there are most likely more: a crowd does not buy a search through all lists with each connection.
 	while (i32(idleLists.heads, idleLists.roomFrom) === NONE)
 		idleLists.roomFrom = (idleLists.roomFrom + 1) % PLACES;
-	const link = core.table.sessions + i32(idleLists.heads, idleLists.roomFrom);
+	const link = core.table.linkAt(i32(idleLists.heads, idleLists.roomFrom));
 	unlink(core, link);
 	retire(core, link, RECYCLED_MADE_ROOM);
 	return true;
@@ -252,7 +258,7 @@ export function makeLinkRoom(core: LinksContext): boolean {
 /** Ends all idle connections; those that belong to clients end with these. */
 export function* closePool(core: LinksContext): Pieces {
 	const { table, idleLists } = core;
-	for (let link = table.sessions; link < 2 * table.sessions && idleLists.idle > 0; link++) {
+	for (let link = table.sessions as Link; link < 2 * table.sessions && idleLists.idle > 0; link++) {
 		if (link % LINKS_PER_PIECE === LINKS_PER_PIECE - 1) yield;
 		if (u8(table.state, link) !== POOLED || isOwned(core, link)) continue;
 		unlink(core, link);
@@ -261,17 +267,17 @@ export function* closePool(core: LinksContext): Pieces {
 	}
 }
 
-export function isOwned(core: LinksContext, link: number): boolean {
-	return i32(core.links.owner, link - core.table.sessions) !== NONE;
+export function isOwned(core: LinksContext, link: Link): boolean {
+	return i32(core.links.owner, core.table.placeOf(link)) !== NONE;
 }
 
 /** Takes an idle connection out of its list: it is about to be lent, or retired. */
-export function unlink(core: LinksContext, link: number): void {
-	core.idleLists.remove(link - core.table.sessions);
+export function unlink(core: LinksContext, link: Link): void {
+	core.idleLists.remove(core.table.placeOf(link));
 	core.table.state[link] = EXCHANGE;
 }
 
-export function poolOf(core: LinksContext, place: number): PoolPlan | undefined {
+export function poolOf(core: LinksContext, place: Place): PoolPlan | undefined {
 	const balancer = core.upstreams.get(i32(core.links.upstream, place));
 	const address = i32(core.links.address, place);
 	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
@@ -279,7 +285,7 @@ export function poolOf(core: LinksContext, place: number): PoolPlan | undefined 
 	return balancer?.has(address) === true ? (balancer.plan.pool ?? undefined) : undefined;
 }
 
-function ageOf(plan: PoolPlan, place: number): number {
+function ageOf(plan: PoolPlan, place: Place): number {
 	return plan.ageMs * (1 - AGE_JITTER * fractionFor(place));
 }
 

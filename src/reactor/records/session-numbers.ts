@@ -2,6 +2,7 @@
  * Numbers by which sessions stand in the log: unique in this process, as reactors count in steps. A session gets its number
  * when it ends, or earlier when the line of one of its requests names it.
  */
+import type { Session } from "../table/numbers.js";
 export class SessionNumbers {
 	readonly #first: number;
 	readonly #step: number;
@@ -15,20 +16,20 @@ export class SessionNumbers {
 	}
 
 	/** The number of a session that goes on. */
-	early(session: number): number {
+	early(session: Session): number {
 		const number = this.#early.get(session) ?? this.#next();
 		this.#early.set(session, number);
 		return number;
 	}
 
 	/** The number of a session that ends. */
-	final(session: number): number {
+	final(session: Session): number {
 		const early = this.#early.size > 0 ? this.#early.get(session) : undefined;
 		return early ?? this.#next();
 	}
 
 	/** The session has ended. */
-	forget(session: number): void {
+	forget(session: Session): void {
 		if (this.#early.size > 0) this.#early.delete(session);
 	}
 

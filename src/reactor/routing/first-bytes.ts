@@ -11,11 +11,13 @@
  *
  * So thousands that say half of a hello and wait cost four chunks, and a row each.
  */
+
 import { i32 } from "../../parts/at.js";
 import { PEEK_LIMIT_BYTES } from "../../protocol/index.js";
 import type { ReactorListener } from "../admission/listener.js";
 import { IN_AT } from "../memory/arena.js";
 import { AHEAD, ENDING, LOW_WATER, PROXY_REQUIRED, READABLE, SECURED, URGENT } from "../table/marks.js";
+import type { Session } from "../table/numbers.js";
 import { notReadable } from "../wire/news.js";
 import { putBack, receive } from "../wire/transport.js";
 import type { RoutingContext } from "./context.js";
@@ -30,7 +32,7 @@ const PEEKS = 16;
 const PEEKED = ENDING | URGENT | LOW_WATER | AHEAD | SECURED | PROXY_REQUIRED;
 
 /** Whether what a client has said is better taken than peeked. */
-export function mayTake(core: RoutingContext, listener: ReactorListener, session: number): boolean {
+export function mayTake(core: RoutingContext, listener: ReactorListener, session: Session): boolean {
 	if ((i32(core.table.flags, session) & (READABLE | PEEKED)) !== READABLE) return false;
 	if (listener.plan.readsRequests || listener.plan.tls.length > 0 || !listener.router.peeks) return false;
 	if (listener.peeksFor > 0) {
@@ -43,7 +45,7 @@ export function mayTake(core: RoutingContext, listener: ReactorListener, session
 }
 
 /** Takes them: they are at IN_AT, and ahead of the session. Results are the transport's. */
-export function takeFirst(core: RoutingContext, session: number): number {
+export function takeFirst(core: RoutingContext, session: Session): number {
 	const count = receive(core, session, IN_AT, PEEK_LIMIT_BYTES);
 	if (count <= 0) return count;
 	putBack(core, session, IN_AT, count);
@@ -52,6 +54,6 @@ export function takeFirst(core: RoutingContext, session: number): number {
 }
 
 /** They had to be kept, because their upstream is not there at once: for the next ones it is not tried. */
-export function hadToWait(core: RoutingContext, session: number): void {
+export function hadToWait(core: RoutingContext, session: Session): void {
 	core.listenerOf(session).peeksFor = PEEKS;
 }

@@ -1,7 +1,9 @@
 /** The head of a request that was read last: it lies in scratch memory, and belongs to one session. */
+
 import { assert } from "../../parts/assert.js";
 import type { RequestHead } from "../../protocol/http/request.js";
 import { NEED_MORE, type Verdict } from "../../protocol/index.js";
+import type { Session } from "../table/numbers.js";
 import type { Table } from "../table/table.js";
 import { Tag } from "../table/tag.js";
 
@@ -20,14 +22,14 @@ export class HeadAtHand {
 	}
 
 	/** It is this session's. */
-	found(session: number, verdict: Verdict, count: number): void {
+	found(session: Session, verdict: Verdict, count: number): void {
 		this.#tag.mark(session);
 		this.verdict = verdict;
 		this.count = count;
 	}
 
 	/** The head, which must be this session's. */
-	of(session: number): RequestHead {
+	of(session: Session): RequestHead {
 		assert(this.#tag.is(session), "the head at hand is the session's own");
 		return this.head;
 	}

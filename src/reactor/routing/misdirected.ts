@@ -1,7 +1,9 @@
 /** Requests that came on a connection which is not for their name. */
+
 import { i32 } from "../../parts/at.js";
 import type { ReactorListener } from "../admission/listener.js";
 import type { Entry } from "../plan/certificates.js";
+import type { Session } from "../table/numbers.js";
 import { isSecured } from "../wire/tls.js";
 import type { RoutingContext } from "./context.js";
 
@@ -12,7 +14,7 @@ import type { RoutingContext } from "./context.js";
 export function isMisdirected(
 	core: RoutingContext,
 	listener: ReactorListener,
-	client: number,
+	client: Session,
 	host: Uint8Array,
 	length: number,
 ): boolean {

@@ -1,8 +1,10 @@
 /** How routes are asked: what is known of a session is put into the query that all sessions share. */
+
 import { i32, u8 } from "../../parts/at.js";
 import { PROTOCOL_UNKNOWN } from "../../protocol/index.js";
 import type { RouteQuery } from "../../route/router.js";
 import type { ReactorListener } from "../admission/listener.js";
+import type { Session } from "../table/numbers.js";
 import { isSecured } from "../wire/tls.js";
 import type { RoutingContext } from "./context.js";
 
@@ -10,7 +12,7 @@ import type { RoutingContext } from "./context.js";
 export function matchSniffed(
 	core: RoutingContext,
 	listener: ReactorListener,
-	session: number,
+	session: Session,
 	protocol: number,
 ): number {
 	const isNamed = protocol !== PROTOCOL_UNKNOWN && listener.router.peeks && core.recognized.is(session);
@@ -21,7 +23,7 @@ export function matchSniffed(
 export function matchNameless(
 	core: RoutingContext,
 	listener: ReactorListener,
-	session: number,
+	session: Session,
 	protocol: number,
 ): number {
 	return match(core, listener, session, protocol, 0);
@@ -30,7 +32,7 @@ export function matchNameless(
 function match(
 	core: RoutingContext,
 	listener: ReactorListener,
-	session: number,
+	session: Session,
 	protocol: number,
 	nameLength: number,
 ): number {
@@ -41,7 +43,7 @@ function match(
 /** Puts into the query what is known of a client that was sniffed. */
 export function askSniffed(
 	core: RoutingContext,
-	session: number,
+	session: Session,
 	protocol: number,
 	nameLength: number,
 ): void {
@@ -57,7 +59,7 @@ export function askSniffed(
 }
 
 /** What routes may ask about a connection's TLS. */
-export function describe(core: RoutingContext, session: number, query: RouteQuery): void {
+export function describe(core: RoutingContext, session: Session, query: RouteQuery): void {
 	const { secures } = core;
 	query.secured = isSecured(core, session);
 	if (!query.secured) return;

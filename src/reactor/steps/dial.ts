@@ -17,7 +17,6 @@ import {
 import { familyAt } from "../../kernel/sockaddr.js";
 import { f64, i32, ref, setRef, u8, u16 } from "../../parts/at.js";
 import { forget } from "../../parts/forget.js";
-import { NONE } from "../../parts/none.js";
 import type { Balancer } from "../../upstream/balance.js";
 import type { AddressPlan } from "../../upstream/plan.js";
 import { makeRoom } from "../admission/shed.js";
@@ -60,6 +59,8 @@ import {
 	STAY,
 	to,
 } from "../table/next.js";
+import type { Fd, Link, Session, Slot } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { DIAL } from "../table/states.js";
 import { offset } from "../table/times.js";
 import { watch, watchConnecting, watchOut } from "../wire/interest.js";
@@ -74,7 +75,7 @@ const ATTEMPTS_MAX = 32;
 const BACKLOG_RETRY_MS = 20;
 
 /** Dials the next address of the session's upstream; refuses it with `exhausted` when none is left. */
-export function dial(core: RoutingContext, session: number, exhausted: number): Next {
+export function dial(core: RoutingContext, session: Session, exhausted: number): Next {
 	const { table } = core;
 	const balancer = core.upstreams.get(ref(table.upstream, session));
 	if (balancer === undefined) return refuse(UPSTREAM_DOWN);
@@ -92,7 +93,7 @@ export function dial(core: RoutingContext, session: number, exhausted: number): 
 			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
 		}
-		const fd = openSocket(core, session, familyAt(address.sockaddr, 0));
+		const fd = openSocket(core, session, familyAt(address.sockaddr, 0)) as Fd;
 		if (fd < 0) return refuse(pressureOf(-fd) ?? CONNECT_REFUSED);
 		const speaksAtOnce = mayBegin(core, session, balancer, address);
 		const result = beginConnect(core, session, fd, address, speaksAtOnce);
@@ -121,7 +122,7 @@ export function dial(core: RoutingContext, session: number, exhausted: number): 
  */
 function mayBegin(
 	{ table }: RoutingContext,
-	session: number,
+	session: Session,
 	{ plan }: Balancer,
 	{ tls }: AddressPlan,
 ): boolean {
@@ -132,7 +133,7 @@ function mayBegin(
 }
 
 /** The address to dial, which counts as tried. Undefined: none is left. */
-function nextAddress(core: RoutingContext, session: number, balancer: Balancer): AddressPlan | undefined {
+function nextAddress(core: RoutingContext, session: Session, balancer: Balancer): AddressPlan | undefined {
 	const { table } = core;
 	const tried = i32(table.tried, session);
 	const sourceBytes = u8(table.family, session) === 4 ? 4 : 16;
@@ -148,14 +149,14 @@ function nextAddress(core: RoutingContext, session: number, balancer: Balancer):
 }
 
 /** A pooled connection will do: not for a request that met a stale one. */
-function mayLend({ table }: RoutingContext, session: number): boolean {
+function mayLend({ table }: RoutingContext, session: Session): boolean {
 	return (i32(table.flags, session) & ONLY_NEW) === 0;
 }
 
 /** The request goes out on a connection that was there. */
-function lent(core: RoutingContext, session: number, link: number): Next {
+function lent(core: RoutingContext, session: Session, link: Link): Next {
 	const { table, links, board } = core;
-	const address = i32(links.address, link - table.sessions);
+	const address = i32(links.address, table.placeOf(link));
 	board.enter(address);
 	setRef(table.address, session, address);
 	table.join(session, link);
@@ -164,7 +165,7 @@ function lent(core: RoutingContext, session: number, link: number): Next {
 }
 
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */
-function waitsForBacklog(core: RoutingContext, session: number): boolean {
+function waitsForBacklog(core: RoutingContext, session: Session): boolean {
 	const { table, wheel } = core;
 	if (table.dialledMs(session) === 0)
 		table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);
@@ -177,8 +178,8 @@ function waitsForBacklog(core: RoutingContext, session: number): boolean {
 /** A connect is under way. */
 function connectingTo(
 	core: RoutingContext,
-	session: number,
-	fd: number,
+	session: Session,
+	fd: Fd,
 	address: AddressPlan,
 	speaksAtOnce: boolean,
 ): Next {
@@ -187,18 +188,18 @@ function connectingTo(
 	const link = openLink(core, session, fd, address, speaksAtOnce);
 	wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
 	if ((i32(table.flags, session) & EXCHANGES) !== 0)
-		core.links.opened(link - table.sessions, ref(table.upstream, session), address.board, core.nowMs);
+		core.links.opened(table.placeOf(link as Link), ref(table.upstream, session), address.board, core.nowMs);
 	// A completion engine would begin to receive from what is not connected yet.
 	const speaksNow =
 		speaksAtOnce && core.engine.sharesDescriptors && (i32(table.flags, session) & AHEAD) !== 0;
-	const watched = speaksNow ? watch(core, link) : watchConnecting(core, link);
-	if (watched >= 0) return speaksNow ? speak(core, session, link) : STAY;
-	giveUpLink(core, session, link);
+	const watched = speaksNow ? watch(core, link as Slot) : watchConnecting(core, link as Slot);
+	if (watched >= 0) return speaksNow ? speak(core, session, link as Link) : STAY;
+	giveUpLink(core, session, link as Link);
 	return refuse(MEMORY_PRESSURE);
 }
 
 /** Sends the client's first bytes without asking whether the upstream is connected: on the same machine it is when connect() returns. */
-function speak(core: RoutingContext, session: number, link: number): Next {
+function speak(core: RoutingContext, session: Session, link: Link): Next {
 	const sent = sendAhead(core, session, link);
 	// EPIPE: the connect was good, and its peer has gone already; what it said before that is read as ever.
 	if (sent === 0 || sent === -EPIPE) {
@@ -212,7 +213,7 @@ function speak(core: RoutingContext, session: number, link: number): Next {
 }
 
 /** News of an upstream connection that is being made. */
-export function connecting(core: RoutingContext, link: number, events: number): Next {
+export function connecting(core: RoutingContext, link: Link, events: number): Next {
 	const { table, engine } = core;
 	if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
 		const error = engine.takeError(link);
@@ -228,25 +229,25 @@ export function connecting(core: RoutingContext, link: number, events: number): 
 	return to(CONNECTED, events);
 }
 
-function noteConnected({ table, counters, nowMs }: RoutingContext, session: number): void {
+function noteConnected({ table, counters, nowMs }: RoutingContext, session: Session): void {
 	table.connected[session] = offset(f64(table.acceptedMs, session), nowMs);
 	counters.connectTook(ref(table.upstream, session), nowMs - table.dialledMs(session));
 }
 
 /** News of a client whose upstream is being dialled. */
-export function dialling(core: RoutingContext, session: number, events: number): Next {
+export function dialling(core: RoutingContext, session: Session, events: number): Next {
 	// A client that ends its direction has said all it wants to; one that resets is gone.
 	noteNews(core, session, events);
 	return (events & (EPOLLERR | EPOLLHUP)) !== 0 ? end(CLIENT_RESET) : STAY;
 }
 
 /** The connect deadline passed, or that of a handshake with the upstream. */
-export function dialTimedOut({ table }: RoutingContext, session: number): Next {
+export function dialTimedOut({ table }: RoutingContext, session: Session): Next {
 	return table.linkOf(session) === NONE ? to(DIAL_ON, CONNECT_REFUSED) : to(REDIAL, CONNECT_TIMEOUT);
 }
 
 /** The upstream can be spoken to. `events`: what came with that, of the connection. */
-export function ready(core: RoutingContext, session: number, events: number): Next {
+export function ready(core: RoutingContext, session: Session, events: number): Next {
 	const { table, board } = core;
 	board.connected(ref(table.address, session));
 	if ((i32(table.flags, session) & EXCHANGES) === 0) return to(RELAY_ON, events);
@@ -258,7 +259,7 @@ export function ready(core: RoutingContext, session: number, events: number): Ne
 }
 
 /** Its address did not work out, which counts against the address: another may. */
-export function redial(core: RoutingContext, session: number, reason: number): Next {
+export function redial(core: RoutingContext, session: Session, reason: number): Next {
 	const { table } = core;
 	const address = ref(table.address, session);
 	giveUpLink(core, session, table.linkOf(session));
@@ -267,14 +268,14 @@ export function redial(core: RoutingContext, session: number, reason: number): N
 }
 
 /** Gives up the connection that the session has, if it has one, for no fault of its address, and dials another. */
-export function dialElsewhere(core: RoutingContext, session: number, exhausted: number): Next {
+export function dialElsewhere(core: RoutingContext, session: Session, exhausted: number): Next {
 	const link = core.table.linkOf(session);
 	if (link !== NONE) giveUpLink(core, session, link);
 	return dial(core, session, exhausted);
 }
 
 /** A failure of that address, of which some in a row eject it. */
-function blame(core: RoutingContext, session: number, address: number): void {
+function blame(core: RoutingContext, session: Session, address: number): void {
 	const upstream = core.upstreams.get(ref(core.table.upstream, session));
 	if (upstream === undefined) return;
 	const { ejectFailures, ejectForMs } = upstream.plan;
@@ -282,7 +283,7 @@ function blame(core: RoutingContext, session: number, address: number): void {
 }
 
 /** A socket; when no descriptor is left, a session that has earned less than this one is closed for it. */
-function openSocket(core: RoutingContext, session: number, family: number): number {
+function openSocket(core: RoutingContext, session: Session, family: number): number {
 	const fd = core.kernel.socket(family);
 	const pressure = fd < 0 ? pressureOf(-fd) : undefined;
 	if (pressure === undefined || makeRoom(core, pressure, session) <= 0) return fd;

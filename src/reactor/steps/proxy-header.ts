@@ -2,6 +2,7 @@
  * PROXY headers: a client's is peeked before it is routed (sniff.ts), taken off its stream when something reads behind
  * it, and said again to upstreams that expect one.
  */
+
 import { ECONNRESET } from "../../kernel/constants.js";
 import { copyAddress, copyUnmapped, portAt } from "../../kernel/sockaddr.js";
 import { i32, ref, u8, u16 } from "../../parts/at.js";
@@ -11,12 +12,13 @@ import { ADDRESS_AT, IN_AT, OUT_AT } from "../memory/arena.js";
 import { MEMORY_PRESSURE, UPSTREAM_DOWN } from "../records/reasons.js";
 import type { RoutingContext } from "../routing/context.js";
 import { end, type Next, STAY } from "../table/next.js";
+import type { Session } from "../table/numbers.js";
 import { sendFirst } from "../wire/outbox.js";
 import { WANTED } from "../wire/secures.js";
 import { receive } from "../wire/transport.js";
 
 /** TLS or requests stand behind the header and are read before an upstream is dialled: it is taken off, and kept if an upstream may have to be told. */
-export function takeProxyHeader(core: RoutingContext, client: number): void {
+export function takeProxyHeader(core: RoutingContext, client: Session): void {
 	// The scratch space, where what stands behind it may lie by now, is left alone when it was taken before.
 	if (u16(core.table.proxyHeaderBytes, client) > 0) readHeader(core, client, core.saysProxyHeaders);
 }
@@ -25,7 +27,7 @@ export function takeProxyHeader(core: RoutingContext, client: number): void {
  * Has the client's PROXY header at IN_AT. It is taken off the stream when it is asked for first; `isKept`: it will be
  * asked for again. Returns its length, 0 without one, or a negative errno when the client is gone.
  */
-function readHeader(core: RoutingContext, client: number, isKept: boolean): number {
+function readHeader(core: RoutingContext, client: Session, isKept: boolean): number {
 	const { table, kernel } = core;
 	const before = core.proxyHeaders.get(client);
 	if (before !== undefined) {
@@ -46,7 +48,7 @@ function readHeader(core: RoutingContext, client: number, isKept: boolean): numb
  * Takes the client's PROXY header off its stream, and sends the upstream its own. STAY: that is done, or has been put where it
  * goes first.
  */
-export function passProxyHeaderOn(core: RoutingContext, session: number): Next {
+export function passProxyHeaderOn(core: RoutingContext, session: Session): Next {
 	const { table, kernel, proxyHeader } = core;
 	const link = table.linkOf(session);
 	// Behind a failed TLS handshake another address is dialled, and told the same.
@@ -62,7 +64,7 @@ export function passProxyHeaderOn(core: RoutingContext, session: number): Next {
 	return sendFirst(core, link, OUT_AT, length) ? STAY : end(MEMORY_PRESSURE);
 }
 
-function writeHeader(core: RoutingContext, client: number, version: "v1" | "v2", received: boolean): number {
+function writeHeader(core: RoutingContext, client: Session, version: "v1" | "v2", received: boolean): number {
 	const { table, kernel, proxyHeader } = core;
 	const family = u8(table.family, client) as 4 | 6; // written by accept and by the PROXY header, nothing else
 	const source = table.source.subarray(client * 16, client * 16 + 16);

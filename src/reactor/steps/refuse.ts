@@ -2,6 +2,7 @@
  * A client that is refused before anything was relayed is told why, in its own protocol: a TLS alert
  * (RFC 8446, section 6) or a short HTTP response (RFC 9110, section 15).
  */
+
 import { i32, u8 } from "../../parts/at.js";
 import type { AnswerStatus } from "../../protocol/http/answers.js";
 import {
@@ -29,10 +30,11 @@ import {
 import type { RoutingContext } from "../routing/context.js";
 import { EXCHANGES } from "../table/marks.js";
 import { answer, end, lastAnswer, type Next } from "../table/next.js";
+import type { Session } from "../table/numbers.js";
 import { isSecured } from "../wire/tls.js";
 
 /** Tells the client why it is refused, if there is a way to; it ends once it has heard, or may ask for something else. */
-export function refuseInItsWords(core: RoutingContext, session: number, reason: number): Next {
+export function refuseInItsWords(core: RoutingContext, session: Session, reason: number): Next {
 	const protocol = u8(core.table.protocol, session);
 	const status = protocol === PROTOCOL_HTTP ? STATUSES.get(reason) : undefined;
 	if (status !== undefined) {

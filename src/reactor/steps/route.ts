@@ -1,4 +1,5 @@
 /** Where does a connection go whose protocol, and name if it has one, is known? */
+
 import { f64, i32, setRef } from "../../parts/at.js";
 import { PROTOCOL_TLS } from "../../protocol/index.js";
 import {
@@ -14,11 +15,12 @@ import type { RoutingContext } from "../routing/context.js";
 import { matchSniffed } from "../routing/query.js";
 import { OURS } from "../table/marks.js";
 import { DIAL_ON, end, type Next, refuse, to } from "../table/next.js";
+import type { Session } from "../table/numbers.js";
 import { offset } from "../table/times.js";
 import { lowerWater } from "../wire/socket-options.js";
 
 /** `protocol`: what it is taken for. */
-export function route(core: RoutingContext, session: number, protocol: number): Next {
+export function route(core: RoutingContext, session: Session, protocol: number): Next {
 	const { table } = core;
 	const listener = core.listenerOf(session);
 	table.recognized[session] = offset(f64(table.acceptedMs, session), core.nowMs);

@@ -35,6 +35,7 @@ import {
 	STAY,
 	to,
 } from "../table/next.js";
+import type { Link, Session, Slot } from "../table/numbers.js";
 import { SECURE } from "../table/states.js";
 import { watchOut } from "../wire/interest.js";
 import { noteNews } from "../wire/news.js";
@@ -52,7 +53,7 @@ const HANDSHAKE_COST_BYTES = 256 * 1024;
 const STEP_COST_BYTES = 32 * 1024;
 
 /** A client whose hello asks for a name that is terminated here, by the certificate in `secures.entry`. The hello is still in the kernel. */
-export function secureClient(core: RoutingContext, session: number): Next {
+export function secureClient(core: RoutingContext, session: Session): Next {
 	const { secures, certificates, recognition } = core;
 	assert(core.recognized.is(session), "the hello that was recognised last is the session's own");
 	if (lowerWater(core, session) < 0) return end(INTERNAL);
@@ -70,7 +71,7 @@ export function secureClient(core: RoutingContext, session: number): Next {
 }
 
 /** The session's upstream is connected, and is spoken to through TLS. The client's deadline is the handshake's. */
-export function secureUpstream(core: RoutingContext, session: number): Next {
+export function secureUpstream(core: RoutingContext, session: Session): Next {
 	const { table, wheel, certificates } = core;
 	const link = table.linkOf(session);
 	const address = ref(table.address, session);
@@ -82,7 +83,7 @@ export function secureUpstream(core: RoutingContext, session: number): Next {
 }
 
 /** STAY: the library's session is open. */
-function open(core: RoutingContext, slot: number, contextOf: () => TlsContext | undefined): Next {
+function open(core: RoutingContext, slot: Slot, contextOf: () => TlsContext | undefined): Next {
 	const { table, tls, secures, counters } = core;
 	assert(core.engine.sharesDescriptors, "the library may use the descriptor beside the engine");
 	let context: TlsContext | undefined;
@@ -95,24 +96,24 @@ function open(core: RoutingContext, slot: number, contextOf: () => TlsContext | 
 	}
 	// Its address went with a reload, and how to speak to it with that: another of the same upstream may be there.
 	if (context === undefined) return to(DIAL_ON, UPSTREAM_DOWN);
-	const session = tls.open(context, i32(table.fd, slot));
-	if (session < 0) return end(session === -ENOMEM ? MEMORY_PRESSURE : INTERNAL);
+	const handle = tls.open(context, i32(table.fd, slot));
+	if (handle < 0) return end(handle === -ENOMEM ? MEMORY_PRESSURE : INTERNAL);
 	table.state[slot] = SECURE;
 	table.flags[slot] = i32(table.flags, slot) | SECURED | READABLE;
-	secures.begin(slot, session);
+	secures.begin(slot, handle);
 	counters.set(TLS_SESSIONS, tls.live);
 	return STAY;
 }
 
 /** A handshake begins: now, or when others have had their turn. */
-function beginInTurn(core: RoutingContext, slot: number): Next {
+function beginInTurn(core: RoutingContext, slot: Slot): Next {
 	if (core.budget.turnBytes > 0) return beginHandshake(core, slot);
 	core.queue.add(slot);
 	return STAY;
 }
 
 /** Its first step, which is the expensive one; or one that had to wait. `slot`: the connection, a client's or an upstream's. */
-export function beginHandshake(core: RoutingContext, slot: number): Next {
+export function beginHandshake(core: RoutingContext, slot: Slot): Next {
 	core.budget.turnBytes -= HANDSHAKE_COST_BYTES;
 	return goOn(core, slot);
 }
@@ -122,7 +123,7 @@ export function beginHandshake(core: RoutingContext, slot: number): Next {
  * there is too much of it, the time of all of them runs out. But not at any price: a peer can make this step the expensive
  * one (TLS 1.2, another key share, a chain to verify), so the turn goes no further into debt than by its own share.
  */
-export function handshake(core: RoutingContext, slot: number, events: number): Next {
+export function handshake(core: RoutingContext, slot: Slot, events: number): Next {
 	noteNews(core, slot, events);
 	// It has not had its first step, or waits for this one.
 	if ((i32(core.table.flags, slot) & QUEUED) !== 0) return STAY;
@@ -134,7 +135,7 @@ export function handshake(core: RoutingContext, slot: number, events: number): N
 	return goOn(core, slot);
 }
 
-function goOn(core: RoutingContext, slot: number): Next {
+function goOn(core: RoutingContext, slot: Slot): Next {
 	const { tls, secures } = core;
 	const result = tls.handshake(f64(secures.session, slot));
 	if (result === 0) return established(core, slot);
@@ -143,7 +144,7 @@ function goOn(core: RoutingContext, slot: number): Next {
 	return STAY;
 }
 
-function established(core: RoutingContext, slot: number): Next {
+function established(core: RoutingContext, slot: Slot): Next {
 	const { tls, secures, table, counters } = core;
 	const handle = f64(secures.session, slot);
 	secures.phase[slot] = OPEN;
@@ -160,7 +161,7 @@ function established(core: RoutingContext, slot: number): Next {
 }
 
 /** What is known outside may say where it goes; otherwise what it says inside does. */
-function routeSecured(core: RoutingContext, session: number): Next {
+function routeSecured(core: RoutingContext, session: Session): Next {
 	const { table, query } = core;
 	const listener = core.listenerOf(session);
 	askSniffed(core, session, PROTOCOL_TLS, 0);
@@ -173,13 +174,13 @@ function routeSecured(core: RoutingContext, session: number): Next {
 	return READ_REQUESTS;
 }
 
-function failed(core: RoutingContext, slot: number, result: number): Next {
+function failed(core: RoutingContext, slot: Slot, result: number): Next {
 	const { table, counters } = core;
 	const isClient = table.isClient(slot);
 	counters.add(isClient ? FAILURES : UPSTREAM_FAILURES, 1);
 	if (result === FAILED && !isClient)
 		core.certificates.handshakeFailed(
-			i32(core.secures.address, slot - table.sessions),
+			i32(core.secures.address, table.placeOf(slot as Link)),
 			f64(core.secures.session, slot),
 		);
 	if (result === FAILED) noteFailure(core, slot, core.tls.lastReason());

@@ -2,6 +2,7 @@
  * What is this connection? Its bytes stay in the kernel, so that an unfinished hello costs a row and nothing else, and every byte is
  * still there for whoever is dialled. Where `routing/first-bytes.ts` takes them, they are ahead of the session.
  */
+
 import { EAGAIN, ENOBUFS } from "../../kernel/constants.js";
 import { copyUnmapped } from "../../kernel/sockaddr.js";
 import { f64, i32, u8, u16 } from "../../parts/at.js";
@@ -67,6 +68,7 @@ import {
 	STAY,
 	to,
 } from "../table/next.js";
+import type { Session } from "../table/numbers.js";
 import { NAME_BYTES } from "../table/sessions.js";
 import { SNIFF } from "../table/states.js";
 import { noteNews, notReadable } from "../wire/news.js";
@@ -81,7 +83,7 @@ const PEEK_BYTES = PROXY_HEADER_LIMIT_BYTES + PEEK_LIMIT_BYTES;
 const HALF_SAID = -1;
 
 /** A new connection: routed at once where no route looks at its bytes, else given its handshake deadline. */
-export function begin(core: RoutingContext, listener: ReactorListener, session: number): Next {
+export function begin(core: RoutingContext, listener: ReactorListener, session: Session): Next {
 	const proxyRequired = (i32(core.table.flags, session) & PROXY_REQUIRED) !== 0;
 	if (!listener.router.peeks && !proxyRequired) {
 		noteOurs(core, listener, session);
@@ -94,17 +96,17 @@ export function begin(core: RoutingContext, listener: ReactorListener, session: 
 }
 
 /** The handshake deadline counts from accept, and nothing renews it. */
-export function handshakeEndsAt(core: RoutingContext, slot: number): number {
-	return f64(core.table.acceptedMs, slot) + core.policyOf(slot).handshakeMs;
+export function handshakeEndsAt(core: RoutingContext, session: Session): number {
+	return f64(core.table.acceptedMs, session) + core.policyOf(session).handshakeMs;
 }
 
 /** When a client that says nothing from now on may take the route for such. */
-function silenceEndsAt(core: RoutingContext, slot: number): number {
-	return Math.min(core.nowMs + core.policyOf(slot).silenceMs, handshakeEndsAt(core, slot));
+function silenceEndsAt(core: RoutingContext, session: Session): number {
+	return Math.min(core.nowMs + core.policyOf(session).silenceMs, handshakeEndsAt(core, session));
 }
 
 /** News of a client that is being sniffed. */
-export function sniffing(core: RoutingContext, session: number, events: number): Next {
+export function sniffing(core: RoutingContext, session: Session, events: number): Next {
 	noteNews(core, session, events);
 	// To route and dial is expensive: a crowd of first bytes is spread over turns, so that relayed bytes do not wait for all of it.
 	if (core.budget.turnBytes > 0) return sniff(core, session);
@@ -113,7 +115,7 @@ export function sniffing(core: RoutingContext, session: number, events: number):
 }
 
 /** It was sent on to be sniffed once more: behind its handshake, for what it says inside. */
-export function sniffInside(core: RoutingContext, session: number): Next {
+export function sniffInside(core: RoutingContext, session: Session): Next {
 	core.table.state[session] = SNIFF;
 	armFirstByte(core, core.listenerOf(session), session);
 	// Its first bytes may have come with the end of the handshake, and are not announced again.
@@ -121,7 +123,7 @@ export function sniffInside(core: RoutingContext, session: number): Next {
 }
 
 /** Looks at what has come, if anything has. */
-export function sniff(core: RoutingContext, session: number): Next {
+export function sniff(core: RoutingContext, session: Session): Next {
 	const listener = core.listenerOf(session);
 	const takes = mayTake(core, listener, session);
 	const count = takes ? takeFirst(core, session) : peek(core, session, IN_AT, PEEK_BYTES);
@@ -139,7 +141,7 @@ export function sniff(core: RoutingContext, session: number): Next {
 	return next;
 }
 
-function look(core: RoutingContext, listener: ReactorListener, session: number, count: number): Next {
+function look(core: RoutingContext, listener: ReactorListener, session: Session, count: number): Next {
 	const { kernel, table, recognition } = core;
 	const proxy = i32(table.flags, session) & (PROXY_REQUIRED | PROXY_READ);
 	// Its address may be another's from then on.
@@ -218,7 +220,7 @@ const TERMINATED_SINCE =
 	"its name is terminated here since a reload that came between two parts of its hello";
 
 /** Tells a client whose hello cannot be gone on with why, by an alert. */
-function refuseHello(core: RoutingContext, session: number, alert: Uint8Array): Next {
+function refuseHello(core: RoutingContext, session: Session, alert: Uint8Array): Next {
 	return tell(core, session, alert, UNRECOGNIZED);
 }
 
@@ -233,7 +235,7 @@ const YES = 2;
 function seeSsl2(
 	core: RoutingContext,
 	listener: ReactorListener,
-	session: number,
+	session: Session,
 	start: number,
 	count: number,
 ): number {
@@ -250,7 +252,7 @@ function seeSsl2(
  * the reactor that dialled it has written it down. Where no route looks at bytes it may be too early: then it goes
  * round once more.
  */
-function noteOurs(core: RoutingContext, listener: ReactorListener, session: number): void {
+function noteOurs(core: RoutingContext, listener: ReactorListener, session: Session): void {
 	const { table, kernel, loops } = core;
 	const port = u16(table.sourcePort, session);
 	if (!loops.maybeOurs(port, listener.plan.port)) return;
@@ -263,7 +265,7 @@ function noteOurs(core: RoutingContext, listener: ReactorListener, session: numb
  * Looks for the PROXY header. When it is complete, its address is the client's from now on, and PROXY_READ says so. The header is
  * taken off the stream when something reads behind it.
  */
-function passProxyHeader(core: RoutingContext, session: number, count: number): Next {
+function passProxyHeader(core: RoutingContext, session: Session, count: number): Next {
 	const { kernel, table, proxyHeader } = core;
 	const verdict = parseProxyHeader(kernel.memory, 0, count, proxyHeader);
 	if (verdict === NEED_MORE)
@@ -281,7 +283,7 @@ function passProxyHeader(core: RoutingContext, session: number, count: number): 
 }
 
 /** The PROXY header came, and nothing of the client's own yet: the client is silent, though its balancer was not. */
-function waitForFirstByte(core: RoutingContext, listener: ReactorListener, session: number): Next {
+function waitForFirstByte(core: RoutingContext, listener: ReactorListener, session: Session): Next {
 	if ((i32(core.table.flags, session) & ENDING) !== 0)
 		return ended(core, listener, session, PROTOCOL_UNKNOWN);
 	armFirstByte(core, listener, session);
@@ -289,7 +291,7 @@ function waitForFirstByte(core: RoutingContext, listener: ReactorListener, sessi
 }
 
 /** A client's own first byte is waited for from now on: behind a PROXY header, or inside TLS. */
-function armFirstByte(core: RoutingContext, listener: ReactorListener, session: number): void {
+function armFirstByte(core: RoutingContext, listener: ReactorListener, session: Session): void {
 	const endsAtMs = listener.router.takesSilence
 		? silenceEndsAt(core, session)
 		: handshakeEndsAt(core, session);
@@ -299,7 +301,7 @@ function armFirstByte(core: RoutingContext, listener: ReactorListener, session: 
 function waitForMore(
 	core: RoutingContext,
 	listener: ReactorListener,
-	session: number,
+	session: Session,
 	count: number,
 	needed: number,
 ): Next {
@@ -337,7 +339,7 @@ function waitForMore(
  * The client ended before it could be routed: with an end, which decides what it spoke, or with a reset behind what
  * it had sent.
  */
-function ended(core: RoutingContext, listener: ReactorListener, session: number, protocol: number): Next {
+function ended(core: RoutingContext, listener: ReactorListener, session: Session, protocol: number): Next {
 	const error = takeError(core, session);
 	if (error !== 0) return failed(core, session, error);
 	const route = takeUndecided(core, listener, session, protocol, false);
@@ -345,7 +347,7 @@ function ended(core: RoutingContext, listener: ReactorListener, session: number,
 }
 
 /** The deadline of this step passed: a client that sent nothing, or nothing clear, may take a route for that; others are closed. */
-export function sniffTimedOut(core: RoutingContext, session: number): Next {
+export function sniffTimedOut(core: RoutingContext, session: Session): Next {
 	const listener = core.listenerOf(session);
 	const endsAtMs = handshakeEndsAt(core, session);
 	if ((i32(core.table.flags, session) & QUEUED) !== 0 && core.nowMs < endsAtMs) {
@@ -374,7 +376,7 @@ export function sniffTimedOut(core: RoutingContext, session: number): Next {
 function takeUndecided(
 	core: RoutingContext,
 	listener: ReactorListener,
-	session: number,
+	session: Session,
 	protocol: number,
 	mayRefuse: boolean,
 ): Next {
@@ -391,7 +393,7 @@ function takeUndecided(
 function namelessRoute(
 	core: RoutingContext,
 	listener: ReactorListener,
-	session: number,
+	session: Session,
 	protocol: number,
 ): RoutePlan | undefined {
 	return listener.plan.routes[matchNameless(core, listener, session, protocol)];
@@ -403,7 +405,7 @@ function isRelayed(core: RoutingContext, { upstream }: RoutePlan): boolean {
 }
 
 /** Copies the recognised name into the row, for the log. */
-function keepName(core: RoutingContext, session: number): void {
+function keepName(core: RoutingContext, session: Session): void {
 	const { table, recognition } = core;
 	const { name, nameLength } = recognition;
 	table.nameLength[session] = nameLength;

@@ -1,7 +1,9 @@
 /** The rows of a reactor, and what is the same for all of them. */
+
 import type { Wheel } from "../../parts/wheel.js";
 import type { Policy } from "../plan/plan.js";
 import type { Policies } from "../plan/policies.js";
+import type { Session } from "./numbers.js";
 import type { Table } from "./table.js";
 import type { TurnQueue } from "./turn-queue.js";
 
@@ -17,7 +19,7 @@ export interface TableContext {
 
 	/** Deadlines and options by their numbers, which sessions carry. */
 	readonly policies: Policies;
-	policyOf(session: number): Policy;
+	policyOf(session: Session): Policy;
 
 	// What does not fit a row, by session; most sessions have nothing here.
 	/** Names that are too long for their column. */

@@ -2,9 +2,11 @@
  * What is known of a session beside its connections. A relayed session, and one whose requests are read, is known by the row of
  * its client's connection.
  */
+
 import { f64, u32 } from "../../parts/at.js";
 import { SESSION } from "../../parts/columns.js";
 import { Connections } from "./connections.js";
+import type { Link, Session } from "./numbers.js";
 import { timeAfter, timeOf } from "./times.js";
 
 /** Names longer than this are kept on the heap beside the table: longer ones are legal, up to 253, and rare. */
@@ -12,7 +14,7 @@ export const NAME_BYTES = 28;
 
 export class Sessions extends Connections {
 	/** Its upstream's connection, or NONE. */
-	readonly link = this.references(SESSION);
+	readonly link = this.references<Link>(SESSION);
 	readonly acceptedMs = this.f64(SESSION);
 	/** When it moved bytes last, a stamp (`times.ts`). */
 	readonly active = this.u32(SESSION);
@@ -51,26 +53,26 @@ export class Sessions extends Connections {
 	readonly name = this.u8(SESSION, NAME_BYTES);
 
 	/** When it moved bytes last. */
-	activeMs(session: number, nowMs: number): number {
+	activeMs(session: Session, nowMs: number): number {
 		return timeOf(u32(this.active, session), nowMs);
 	}
 
 	/** When its dial began; 0: it did not. */
-	dialledMs(session: number): number {
+	dialledMs(session: Session): number {
 		return this.#timeAfter(session, u32(this.dialled, session));
 	}
 
 	/** When it was known what it speaks; 0: not yet. */
-	recognizedMs(session: number): number {
+	recognizedMs(session: Session): number {
 		return this.#timeAfter(session, u32(this.recognized, session));
 	}
 
 	/** When its upstream's connection was made; 0: not yet. */
-	connectedMs(session: number): number {
+	connectedMs(session: Session): number {
 		return this.#timeAfter(session, u32(this.connected, session));
 	}
 
-	#timeAfter(session: number, offset: number): number {
+	#timeAfter(session: Session, offset: number): number {
 		return offset === 0 ? 0 : timeAfter(f64(this.acceptedMs, session), offset);
 	}
 }

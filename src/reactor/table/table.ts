@@ -8,11 +8,13 @@
  * A row's memory is touched when it is first used, and low slots are used first, so an idle gateway
  * sized for a million sessions costs what its busiest moment needed.
  */
+
 import { assert } from "../../parts/assert.js";
 import { f64, i32, ref, setRef, u8, u16, u32 } from "../../parts/at.js";
 import { type Layout, place } from "../../parts/columns.js";
-import { NONE } from "../../parts/none.js";
 import { QUEUED } from "./marks.js";
+
+import { type Link, NONE, type Place, type Session, type Slot } from "./numbers.js";
 import { Sessions } from "./sessions.js";
 import { FREE } from "./states.js";
 
@@ -28,9 +30,9 @@ export class Table extends Sessions {
 	/** Bytes per upstream row. */
 	readonly linkBytes: number;
 
-	#clientFree = NONE;
+	#clientFree: number = NONE;
 	#clientTop = 0;
-	#linkFree = NONE;
+	#linkFree: number = NONE;
 	#linkTop: number;
 	/** Rows in use, of both kinds. */
 	clients = 0;
@@ -47,30 +49,30 @@ export class Table extends Sessions {
 	}
 
 	/** A free client row, cleared, or NONE when all are in use. */
-	takeClient(): number {
+	takeClient(): Session {
 		let slot = this.#clientFree;
 		if (slot !== NONE) this.#clientFree = i32(this.next, slot);
 		else if (this.#clientTop < this.sessions) slot = this.#clientTop++;
 		else return NONE;
 		this.clients++;
 		this.fd[slot] = NONE;
-		setRef(this.session, slot, slot);
-		return slot;
+		setRef(this.session, slot, slot as Session);
+		return slot as Session;
 	}
 
 	/** A free upstream row, cleared, or NONE. There is one for every client row, so NONE means a fault. */
-	takeLink(): number {
+	takeLink(): Link {
 		let slot = this.#linkFree;
 		if (slot !== NONE) this.#linkFree = i32(this.next, slot);
 		else if (this.#linkTop < 2 * this.sessions) slot = this.#linkTop++;
 		else return NONE;
 		this.links++;
 		this.fd[slot] = NONE;
-		return slot;
+		return slot as Link;
 	}
 
 	/** Gives a row back, cleared for the next. Its generation moves on, so what is still under way for it is stale. */
-	release(slot: number): void {
+	release(slot: Slot): void {
 		if (u8(this.state, slot) === FREE) throw new Error(`row ${slot} released twice`);
 		assert(u32(this.due, slot) === 0, "a row that is released has no deadline");
 		assert((i32(this.flags, slot) & QUEUED) === 0, "a row that is released waits for no turn");
@@ -91,40 +93,50 @@ export class Table extends Sessions {
 	}
 
 	/** The session that a connection belongs to, or NONE. */
-	sessionOf(slot: number): number {
+	sessionOf(slot: Slot): Session {
 		return ref(this.session, slot);
 	}
 
 	/** A session's upstream connection, or NONE. */
-	linkOf(session: number): number {
+	linkOf(session: Session): Link {
 		return ref(this.link, session);
 	}
 
 	/** The connection at the other end of its session, an upstream's for a client's, and back; or NONE. */
-	peerOf(slot: number): number {
+	peerOf(slot: Slot): Slot {
 		return slot < this.sessions ? ref(this.link, slot) : ref(this.session, slot);
 	}
 
-	isClient(slot: number): boolean {
+	/** Where an upstream's connection has its cells in link columns. */
+	placeOf(link: Link): Place {
+		return (link - this.sessions) as Place;
+	}
+
+	/** The upstream's connection that has these cells. */
+	linkAt(place: Place): Link {
+		return (this.sessions + place) as Link;
+	}
+
+	isClient(slot: Slot): slot is Session {
 		return slot < this.sessions;
 	}
 
 	/** An upstream connection is a session's from now on. */
-	join(session: number, link: number): void {
+	join(session: Session, link: Link): void {
 		assert(this.linkOf(session) === NONE && this.sessionOf(link) === NONE, "each is free for the other");
 		setRef(this.link, session, link);
 		setRef(this.session, link, session);
 	}
 
 	/** It is no session's any more. */
-	part(session: number, link: number): void {
+	part(session: Session, link: Link): void {
 		assert(this.linkOf(session) === link && this.sessionOf(link) === session, "they belong to each other");
 		setRef(this.link, session, NONE);
 		setRef(this.session, link, NONE);
 	}
 
 	/** Only what differs is written: most of it was never touched. */
-	#clearConnection(slot: number): void {
+	#clearConnection(slot: Slot): void {
 		if (u32(this.since, slot) !== 0) this.since[slot] = 0;
 		if (f64(this.sent, slot) !== 0) this.sent[slot] = 0;
 		if (ref(this.session, slot) !== NONE) setRef(this.session, slot, NONE);
@@ -134,7 +146,7 @@ export class Table extends Sessions {
 	}
 
 	/** What whoever takes the row writes in any case stays: an address, the times. */
-	#clearSession(slot: number): void {
+	#clearSession(slot: Slot): void {
 		if (ref(this.link, slot) !== NONE) setRef(this.link, slot, NONE);
 		if (u32(this.dialled, slot) !== 0) this.dialled[slot] = 0;
 		if (u32(this.recognized, slot) !== 0) this.recognized[slot] = 0;

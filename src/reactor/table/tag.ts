@@ -2,13 +2,15 @@
  * To which session belongs what lies in memory that all sessions share: what was recognised last, or the head that was read
  * last. Writing marks it, and reading checks the mark.
  */
+
 import { i32 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
+import type { Slot } from "./numbers.js";
+import { NONE } from "./numbers.js";
 import type { Table } from "./table.js";
 
 export class Tag {
 	readonly #table: Table;
-	#slot = NONE;
+	#slot: Slot = NONE;
 	#generation = 0;
 
 	constructor(table: Table) {
@@ -16,7 +18,7 @@ export class Tag {
 	}
 
 	/** It is this row's from now on. */
-	mark(slot: number): void {
+	mark(slot: Slot): void {
 		this.#slot = slot;
 		this.#generation = i32(this.#table.generation, slot);
 	}
@@ -27,7 +29,7 @@ export class Tag {
 	}
 
 	/** It is this row's, and of its present owner. */
-	is(slot: number): boolean {
+	is(slot: Slot): boolean {
 		return slot === this.#slot && i32(this.#table.generation, slot) === this.#generation;
 	}
 }

@@ -8,17 +8,19 @@
  *                       ▲                        under way, and wait for the next one
  *                    #later
  */
+
 import { i32 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import { QUEUED } from "./marks.js";
+import type { Slot } from "./numbers.js";
+import { NONE } from "./numbers.js";
 import type { Table } from "./table.js";
 
 export class TurnQueue {
 	readonly #table: Table;
-	#head = NONE;
-	#tail = NONE;
+	#head: Slot = NONE;
+	#tail: Slot = NONE;
 	/** The first row that was queued during the run that is under way. */
-	#later = NONE;
+	#later: Slot = NONE;
 	#isRunning = false;
 	/** How many wait. */
 	length = 0;
@@ -28,7 +30,7 @@ export class TurnQueue {
 	}
 
 	/** Gives a connection another turn after the others have had theirs. One that waits already keeps its place. */
-	add(slot: number): void {
+	add(slot: Slot): void {
 		const { flags, queueNext, queuePrevious } = this.#table;
 		if ((i32(flags, slot) & QUEUED) !== 0) return;
 		flags[slot] = i32(flags, slot) | QUEUED;
@@ -42,7 +44,7 @@ export class TurnQueue {
 	}
 
 	/** Its connection is about to be closed. */
-	remove(slot: number): void {
+	remove(slot: Slot): void {
 		const { flags, queueNext, queuePrevious } = this.#table;
 		if ((i32(flags, slot) & QUEUED) === 0) return;
 		flags[slot] = i32(flags, slot) & ~QUEUED;
@@ -57,7 +59,7 @@ export class TurnQueue {
 	}
 
 	/** Runs what was queued before this call, while `goesOn`; what is queued meanwhile waits for the next call. */
-	run(each: (slot: number) => void, goesOn: () => boolean): void {
+	run(each: (slot: Slot) => void, goesOn: () => boolean): void {
 		this.#isRunning = true;
 		while (this.#head !== this.#later && goesOn()) {
 			const slot = this.#head;

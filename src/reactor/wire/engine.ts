@@ -36,7 +36,9 @@
  * before, also not when the connection is closed, or its operation cancelled. An engine allocates its buffers once, and what they
  * hold is in `socketMemory` and `undelivered`, as if the kernel held it.
  */
+
 import type { Readiness } from "../../kernel/kernel.js";
+import type { Slot } from "../table/numbers.js";
 
 export interface Engine {
 	/** Listeners and the wake-up descriptor are watched here, and all news is heard here: that of rows with their generations. */
@@ -49,28 +51,28 @@ export interface Engine {
 	readonly sharesDescriptors: boolean;
 
 	/** News of a connection is heard from now on. A negative errno: there is no memory for it, and the connection is not watched. */
-	watch(slot: number): number;
+	watch(slot: Slot): number;
 
 	/** The same for one that is being made: EPOLLOUT says that it is connected, also when it was within the call. */
-	watchConnecting(slot: number): number;
+	watchConnecting(slot: Slot): number;
 
 	/** Room is waited for. What is there is told, too, so nothing is lost in between. Asked once; from then on, each is told. */
-	watchRoom(slot: number): void;
+	watchRoom(slot: Slot): void;
 
 	/**
 	 * News of bytes may wait until so many are there, or their end; 1: until there are any. A hint: the engine may tell earlier. A
 	 * negative errno: it was refused.
 	 */
-	awaitBytes(slot: number, count: number): number;
+	awaitBytes(slot: Slot, count: number): number;
 
 	/** Copies up to `length` bytes of what has come, and leaves them where they are. */
-	peek(slot: number, offset: number, length: number): number;
+	peek(slot: Slot, offset: number, length: number): number;
 
 	/** Takes up to `length` bytes. Fewer mean that nothing more is there now; only an end or an error may still follow at once. */
-	receive(slot: number, offset: number, length: number): number;
+	receive(slot: Slot, offset: number, length: number): number;
 
 	/** Throws up to `length` bytes away. */
-	discard(slot: number, length: number): number;
+	discard(slot: Slot, length: number): number;
 
 	/**
 	 * Takes up to `length` bytes for sending; EAGAIN: none, for now. They are sent in order, and nobody has to ask for that. Whether
@@ -78,38 +80,38 @@ export interface Engine {
 	 * further send, a shutdown or a close follows in this turn, and the bytes may wait for that. While a connection is being made, before it is
 	 * watched too, an engine may take nothing.
 	 */
-	send(slot: number, offset: number, length: number, more: boolean): number;
+	send(slot: Slot, offset: number, length: number, more: boolean): number;
 
 	/** All that was taken for sending has gone to the kernel. False: EPOLLOUT is told when it has. */
-	isFlushed(slot: number): boolean;
+	isFlushed(slot: Slot): boolean;
 
 	/** Bytes taken for sending that the peer has not acknowledged yet, or a negative errno. */
-	undelivered(slot: number): number;
+	undelivered(slot: Slot): number;
 
 	/** Bytes that the kernel and the engine hold for the connection, or a negative errno. */
-	socketMemory(slot: number): number;
+	socketMemory(slot: Slot): number;
 
 	/** The connection's pending error: 0 or a positive errno. */
-	takeError(slot: number): number;
+	takeError(slot: Slot): number;
 
 	/** Ends our direction. Asked only when `isFlushed`; otherwise the end would overtake bytes. */
-	shutdownWrite(slot: number): number;
+	shutdownWrite(slot: Slot): number;
 
 	/**
 	 * The row's connection is over, and no news of it is heard any more, whether it was watched or not. What was taken for sending
 	 * is still delivered: the engine may keep the descriptor until its operations are over, which it does not wait for (it cancels
 	 * them), and it says by a reset when not all could be sent, because a stream that was cut must not look complete.
 	 */
-	close(slot: number): void;
+	close(slot: Slot): void;
 
 	/** The same with a reset; what is under way is dropped. */
-	reset(slot: number): void;
+	reset(slot: Slot): void;
 
 	/** Moves up to `length` bytes from a connection into a pipe, by its writing end. Only where descriptors are shared. */
-	fillPipe(slot: number, writeEnd: number, length: number): number;
+	fillPipe(slot: Slot, writeEnd: number, length: number): number;
 
 	/** Moves up to `length` bytes from a pipe, by its reading end, to a connection. Only where descriptors are shared. */
-	drainPipe(slot: number, readEnd: number, length: number): number;
+	drainPipe(slot: Slot, readEnd: number, length: number): number;
 }
 
 /** The rows that connections are named by: what an engine knows of the table. */

@@ -1,4 +1,5 @@
 /** The engine over epoll: bytes stay in the kernel until they are asked for, so each call is the kernel's. */
+
 import {
 	EINTR,
 	EPOLLET,
@@ -11,6 +12,7 @@ import {
 } from "../../kernel/constants.js";
 import type { Kernel, Readiness } from "../../kernel/kernel.js";
 import { i32 } from "../../parts/at.js";
+import type { Slot } from "../table/numbers.js";
 import type { Engine, EngineRows } from "./engine.js";
 
 /**
@@ -33,45 +35,45 @@ export class EpollEngine implements Engine {
 		this.#generation = generation;
 	}
 
-	watch(slot: number): number {
+	watch(slot: Slot): number {
 		return this.readiness.add(i32(this.#fd, slot), INPUT, slot, i32(this.#generation, slot));
 	}
 
-	watchConnecting(slot: number): number {
+	watchConnecting(slot: Slot): number {
 		return this.readiness.add(i32(this.#fd, slot), INPUT | EPOLLOUT, slot, i32(this.#generation, slot));
 	}
 
-	watchRoom(slot: number): void {
+	watchRoom(slot: Slot): void {
 		// Modifying reports the state as it is now, so an edge in between is not lost.
 		this.readiness.modify(i32(this.#fd, slot), INPUT | EPOLLOUT, slot, i32(this.#generation, slot));
 	}
 
-	awaitBytes(slot: number, count: number): number {
+	awaitBytes(slot: Slot, count: number): number {
 		return this.#kernel.setOption(i32(this.#fd, slot), SOL_SOCKET, SO_RCVLOWAT, count);
 	}
 
-	peek(slot: number, offset: number, length: number): number {
+	peek(slot: Slot, offset: number, length: number): number {
 		const fd = i32(this.#fd, slot);
 		let count = this.#kernel.peek(fd, offset, length);
 		while (count === -EINTR) count = this.#kernel.peek(fd, offset, length);
 		return count;
 	}
 
-	receive(slot: number, offset: number, length: number): number {
+	receive(slot: Slot, offset: number, length: number): number {
 		const fd = i32(this.#fd, slot);
 		let count = this.#kernel.receive(fd, offset, length);
 		while (count === -EINTR) count = this.#kernel.receive(fd, offset, length);
 		return count;
 	}
 
-	discard(slot: number, length: number): number {
+	discard(slot: Slot, length: number): number {
 		const fd = i32(this.#fd, slot);
 		let count = this.#kernel.discard(fd, length);
 		while (count === -EINTR) count = this.#kernel.discard(fd, length);
 		return count;
 	}
 
-	send(slot: number, offset: number, length: number, more: boolean): number {
+	send(slot: Slot, offset: number, length: number, more: boolean): number {
 		const fd = i32(this.#fd, slot);
 		let count = this.#kernel.send(fd, offset, length, more);
 		while (count === -EINTR) count = this.#kernel.send(fd, offset, length, more);
@@ -82,38 +84,38 @@ export class EpollEngine implements Engine {
 		return true;
 	}
 
-	undelivered(slot: number): number {
+	undelivered(slot: Slot): number {
 		return this.#kernel.undelivered(i32(this.#fd, slot));
 	}
 
-	socketMemory(slot: number): number {
+	socketMemory(slot: Slot): number {
 		return this.#kernel.socketMemory(i32(this.#fd, slot));
 	}
 
-	takeError(slot: number): number {
+	takeError(slot: Slot): number {
 		return this.#kernel.takeError(i32(this.#fd, slot));
 	}
 
-	shutdownWrite(slot: number): number {
+	shutdownWrite(slot: Slot): number {
 		return this.#kernel.shutdownWrite(i32(this.#fd, slot));
 	}
 
-	close(slot: number): void {
+	close(slot: Slot): void {
 		this.#kernel.close(i32(this.#fd, slot));
 	}
 
-	reset(slot: number): void {
+	reset(slot: Slot): void {
 		this.#kernel.reset(i32(this.#fd, slot));
 	}
 
-	fillPipe(slot: number, writeEnd: number, length: number): number {
+	fillPipe(slot: Slot, writeEnd: number, length: number): number {
 		const fd = i32(this.#fd, slot);
 		let count = this.#kernel.splice(fd, writeEnd, length);
 		while (count === -EINTR) count = this.#kernel.splice(fd, writeEnd, length);
 		return count;
 	}
 
-	drainPipe(slot: number, readEnd: number, length: number): number {
+	drainPipe(slot: Slot, readEnd: number, length: number): number {
 		const fd = i32(this.#fd, slot);
 		let count = this.#kernel.splice(readEnd, fd, length);
 		while (count === -EINTR) count = this.#kernel.splice(readEnd, fd, length);

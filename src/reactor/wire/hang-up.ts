@@ -2,10 +2,11 @@
 
 import { assert } from "../../parts/assert.js";
 import { i32, u8 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import { scalarIndex } from "../records/counters.js";
 import { KIND, SOCKET } from "../table/fields.js";
 import { AHEAD, BLOCKED, ENDING, SECURED } from "../table/marks.js";
+import type { Slot } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { FREE } from "../table/states.js";
 import { dropAhead } from "./ahead.js";
 import type { WireContext } from "./context.js";
@@ -16,7 +17,7 @@ import { goodbye } from "./transport.js";
  * Gives back all that a connection holds, and closes it; with a reset, what the kernel holds for it is dropped, too. What is not a
  * socket has no descriptor of its own: others may live on the one that its row names.
  */
-export function hangUp(core: WireContext, slot: number, reset: boolean): void {
+export function hangUp(core: WireContext, slot: Slot, reset: boolean): void {
 	const { table, engine } = core;
 	assert(u8(table.state, slot) !== FREE, "a connection is closed once");
 	core.wheel.cancel(slot);
@@ -35,7 +36,7 @@ export function hangUp(core: WireContext, slot: number, reset: boolean): void {
 }
 
 /** Gives the library's session and what was read ahead back; the descriptor stays. */
-function endTransport(core: WireContext, slot: number): void {
+function endTransport(core: WireContext, slot: Slot): void {
 	const flags = i32(core.table.flags, slot);
 	if ((flags & ENDING) !== 0) core.inboxes.failure[slot] = 0;
 	if ((flags & (SECURED | AHEAD)) === 0) return;
@@ -47,7 +48,7 @@ function endTransport(core: WireContext, slot: number): void {
  * The row is free, and counted as closed. There is no system call from here to there: the ledger looks from another
  * thread, and a call may keep this one, on a busy machine, for as long as the ledger looks.
  */
-export function releaseRow(core: WireContext, slot: number): void {
+export function releaseRow(core: WireContext, slot: Slot): void {
 	const { table, counters } = core;
 	counters.add(table.isClient(slot) ? DOWNSTREAM_CLOSED : UPSTREAM_CLOSED, 1);
 	table.release(slot);

@@ -2,10 +2,12 @@
  * Whether a connection is alive: who moved bytes, whose bytes are acknowledged, and until when a session may go on. Nothing here
  * closes anything; deadlines ask, and decide.
  */
+
 import { f64, i32, u32 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
-import { NONE } from "../../parts/none.js";
 import { BLOCKED, LOOKED_AFTER, QUEUED } from "../table/marks.js";
+import type { Session, Slot } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { stamp } from "../table/times.js";
 import type { WireContext } from "./context.js";
 import { sentBytes } from "./transport.js";
@@ -23,36 +25,36 @@ const LIFETIME_JITTER = 0.1;
 /** A session that moved bytes within this time is busy. */
 const BUSY_MS = 1_000;
 
-export function isBusy(core: WireContext, client: number): boolean {
+export function isBusy(core: WireContext, client: Session): boolean {
 	return core.nowMs - core.table.activeMs(client, core.nowMs) < BUSY_MS;
 }
 
 /** A session that was quiet moves bytes again: is their arrival acknowledged? */
-export function lookAfter(core: WireContext, client: number): void {
+export function lookAfter(core: WireContext, client: Session): void {
 	const { table, wheel } = core;
 	table.flags[client] = i32(table.flags, client) | LOOKED_AFTER;
 	const looksAtMs = core.nowMs + lookEvery(core, client);
 	if (looksAtMs < wheel.deadlineOf(client)) wheel.arm(client, looksAtMs);
 }
 
-export function lookEvery(core: WireContext, client: number): number {
+export function lookEvery(core: WireContext, client: Session): number {
 	const everyMs = core.policyOf(client).stallMs / 4;
 	return (flagsOfBoth(core, client) & BLOCKED) !== 0 ? Math.min(LOOK_MS, everyMs) : everyMs;
 }
 
-function flagsOfBoth({ table }: WireContext, client: number): number {
+function flagsOfBoth({ table }: WireContext, client: Session): number {
 	const link = table.linkOf(client);
 	return i32(table.flags, client) | (link === NONE ? 0 : i32(table.flags, link));
 }
 
 /** When a session that is looked after is looked at next; Infinity for others. */
-export function nextLook(core: WireContext, client: number): number {
+export function nextLook(core: WireContext, client: Session): number {
 	const isLookedAfter = (i32(core.table.flags, client) & LOOKED_AFTER) !== 0;
 	return isLookedAfter ? core.nowMs + lookEvery(core, client) : Number.POSITIVE_INFINITY;
 }
 
 /** Looks at both sides. Returns when to look again: Infinity when nothing is under way, and nothing was. */
-export function lookAtBoth(core: WireContext, client: number): number {
+export function lookAtBoth(core: WireContext, client: Session): number {
 	const { table } = core;
 	const link = table.linkOf(client);
 	const clientWaits = look(core, client);
@@ -70,7 +72,7 @@ export function lookAtBoth(core: WireContext, client: number): number {
  * kernel reports room only when a good part of a send buffer is free, for which a slow reader may need minutes,
  * and until that buffer is full a peer that is gone takes everything. True while bytes wait.
  */
-function look(core: WireContext, slot: number): boolean {
+function look(core: WireContext, slot: Slot): boolean {
 	const { table, engine } = core;
 	const undelivered = engine.undelivered(slot);
 	if (undelivered < 0) return false;
@@ -85,16 +87,16 @@ function look(core: WireContext, slot: number): boolean {
 	return undelivered > 0 || isBlocked;
 }
 
-export function acknowledgedBy(core: WireContext, slot: number): number {
+export function acknowledgedBy(core: WireContext, slot: Slot): number {
 	return acknowledgedOf(core, slot, core.engine.undelivered(slot));
 }
 
-function acknowledgedOf(core: WireContext, slot: number, undelivered: number): number {
+function acknowledgedOf(core: WireContext, slot: Slot, undelivered: number): number {
 	return (sentBytes(core, slot) - undelivered) | 0;
 }
 
 /** When a side that takes nothing has stalled: the earlier of the two. */
-export function stallDeadline(core: WireContext, client: number): number {
+export function stallDeadline(core: WireContext, client: Session): number {
 	const { table } = core;
 	const { stallMs } = core.policyOf(client);
 	const link = table.linkOf(client);
@@ -109,19 +111,19 @@ const TURN_AGAIN_MS = 1_000;
  * A deadline for a silent or slow peer. It is not due while the connection waits for its turn with us: what the peer has sent
  * lies unread, so it is not known yet whether it was silent.
  */
-export function unlessQueued(core: WireContext, client: number, deadlineMs: number): number {
+export function unlessQueued(core: WireContext, client: Session, deadlineMs: number): number {
 	return (flagsOfBoth(core, client) & QUEUED) === 0
 		? deadlineMs
 		: Math.max(deadlineMs, core.nowMs + TURN_AGAIN_MS);
 }
 
 /** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */
-export function waitsSince(core: WireContext, slot: number): number {
+export function waitsSince(core: WireContext, slot: Slot): number {
 	const sinceMs = core.table.sinceMs(slot, core.nowMs);
 	return sinceMs === 0 ? Number.POSITIVE_INFINITY : sinceMs;
 }
 
-export function lifetimeDeadline(core: WireContext, client: number): number {
+export function lifetimeDeadline(core: WireContext, client: Session): number {
 	const { lifetimeMs } = core.policyOf(client);
 	if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;
 	return f64(core.table.acceptedMs, client) + lifetimeMs * (1 - LIFETIME_JITTER * fractionFor(client));

@@ -4,12 +4,14 @@
  *
  * Results of sending: how much the kernel took, or a negative errno.
  */
+
 import { EAGAIN } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
 import { f64, i32, u16 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "../records/counters.js";
 import { BLOCKED, LEAVING, LOOKED_AFTER } from "../table/marks.js";
+import type { Link, Slot } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { stamp } from "../table/times.js";
 import { dropAhead } from "./ahead.js";
 import type { WireContext } from "./context.js";
@@ -29,7 +31,7 @@ export const WAITS = 1;
  */
 export function sendOrKeep(
 	core: WireContext,
-	to: number,
+	to: Slot,
 	offset: number,
 	length: number,
 	more = false,
@@ -45,7 +47,7 @@ export function sendOrKeep(
 }
 
 /** It takes no more for now. */
-export function isBlocked({ table }: WireContext, slot: number): boolean {
+export function isBlocked({ table }: WireContext, slot: Slot): boolean {
 	return (i32(table.flags, slot) & BLOCKED) !== 0;
 }
 
@@ -62,7 +64,7 @@ export const NOT_TAKEN = 2;
  * chunk is there to keep it in, so that whoever has not taken it yet can wait; otherwise a negative errno:
  * EAGAIN when a part of it does and there is no chunk for the rest.
  */
-export function sendWhole(core: WireContext, to: number, offset: number, length: number): number {
+export function sendWhole(core: WireContext, to: Slot, offset: number, length: number): number {
 	if (mayKeep(core)) return sendOrKeep(core, to, offset, length);
 	const sent = send(core, to, offset, length);
 	if (sent === 0) return NOT_TAKEN;
@@ -75,7 +77,7 @@ export function sendWhole(core: WireContext, to: number, offset: number, length:
  * Sends until the kernel takes no more. Returns how much it took, or a negative errno when it took nothing for another reason.
  * `more`: when it takes all, a further send, a shutdown or a close follows in this turn, and the bytes may wait for that.
  */
-export function send(core: WireContext, to: number, offset: number, length: number, more = false): number {
+export function send(core: WireContext, to: Slot, offset: number, length: number, more = false): number {
 	let sent = 0;
 	while (sent < length) {
 		const count = transmit(core, to, offset + sent, length - sent, more);
@@ -90,7 +92,7 @@ export function send(core: WireContext, to: number, offset: number, length: numb
 	return sent;
 }
 
-export function keep(core: WireContext, to: number, offset: number, length: number): void {
+export function keep(core: WireContext, to: Slot, offset: number, length: number): void {
 	const { table, chunks, kernel } = core;
 	const chunk = chunks.take();
 	assert(
@@ -103,7 +105,7 @@ export function keep(core: WireContext, to: number, offset: number, length: numb
 }
 
 /** Moves what is in a pipe on to the peer; a pipe that is not empty afterwards stays with it. */
-export function drainPipe(core: WireContext, to: number, pipe: number, bytes: number): number {
+export function drainPipe(core: WireContext, to: Slot, pipe: number, bytes: number): number {
 	const { table, engine, pipes } = core;
 	let left = bytes;
 	while (left > 0) {
@@ -128,13 +130,13 @@ export function drainPipe(core: WireContext, to: number, pipe: number, bytes: nu
 	return WAITS;
 }
 
-function spliced(core: WireContext, to: number, count: number): void {
+function spliced(core: WireContext, to: Slot, count: number): void {
 	moved(core, to, count);
 	core.counters.add(SPLICED_BYTES, count);
 }
 
 /** Sends what waits for `to`. EMPTIED, WAITS, or a negative errno. */
-export function flushOutbox(core: WireContext, to: number): number {
+export function flushOutbox(core: WireContext, to: Slot): number {
 	const { table } = core;
 	if (i32(table.held, to) !== 0) {
 		const result = table.chunkOf(to) !== NONE ? flushChunk(core, to) : flushPipe(core, to);
@@ -150,14 +152,14 @@ export function flushOutbox(core: WireContext, to: number): number {
  * Says to `to` that nothing more follows. False: its socket is too full for that, and when it has been said, flushing
  * ends with EMPTIED.
  */
-export function leave(core: WireContext, to: number): boolean {
+export function leave(core: WireContext, to: Slot): boolean {
 	if (goodbye(core, to)) return true;
 	core.table.flags[to] = i32(core.table.flags, to) | LEAVING;
 	block(core, to);
 	return false;
 }
 
-function flushChunk(core: WireContext, to: number): number {
+function flushChunk(core: WireContext, to: Slot): number {
 	const { table, chunks } = core;
 	const chunk = table.chunkOf(to);
 	const start = table.chunkStart(to);
@@ -179,7 +181,7 @@ function flushChunk(core: WireContext, to: number): number {
 	return EMPTIED;
 }
 
-function flushPipe(core: WireContext, to: number): number {
+function flushPipe(core: WireContext, to: Slot): number {
 	const { table } = core;
 	const pipe = table.pipeOf(to);
 	const bytes = table.heldBytes(to);
@@ -189,7 +191,7 @@ function flushPipe(core: WireContext, to: number): number {
 }
 
 /** The peer takes no more for now: watch for room, and give it `stall` to take something. */
-export function block(core: WireContext, to: number): void {
+export function block(core: WireContext, to: Slot): void {
 	const { table, wheel } = core;
 	table.flags[to] = i32(table.flags, to) | BLOCKED;
 	table.since[to] = stamp(core.nowMs);
@@ -201,7 +203,7 @@ export function block(core: WireContext, to: number): void {
 }
 
 /** The kernel took `count` bytes for `to`. */
-export function moved(core: WireContext, to: number, count: number): void {
+export function moved(core: WireContext, to: Slot, count: number): void {
 	const { table, counters } = core;
 	const client = table.sessionOf(to);
 	table.sent[to] = f64(table.sent, to) + count;
@@ -215,7 +217,7 @@ export function moved(core: WireContext, to: number, count: number): void {
  * What is sent to a connection counts from here on, for another client. What was seen of its acknowledgements was seen
  * of other bytes: kept, it would make one that waited in the pool for a while look as if it had stalled all the time.
  */
-export function countAnew(core: WireContext, slot: number): void {
+export function countAnew(core: WireContext, slot: Slot): void {
 	const { sent, acknowledged, since } = core.table;
 	assert(!isBlocked(core, slot), "nothing waits for it any more");
 	sent[slot] = 0;
@@ -227,7 +229,7 @@ export function countAnew(core: WireContext, slot: number): void {
  * Sends what lies ahead of `from`, in one call. Returns how much of it went, 0 when none of it could yet, or a negative errno; what
  * did not go stays ahead.
  */
-export function sendAhead(core: WireContext, from: number, to: number): number {
+export function sendAhead(core: WireContext, from: Slot, to: Slot): number {
 	const { inboxes, chunks } = core;
 	const offset = chunks.offsetOf(i32(inboxes.chunk, from) - 1) + i32(inboxes.start, from);
 	const sent = transmit(core, to, offset, inboxes.length(from));
@@ -241,7 +243,7 @@ export function sendAhead(core: WireContext, from: number, to: number): number {
  * Sends bytes that come before the client's own: a PROXY header. They are not counted as relayed.
  * False when they can neither be sent nor kept.
  */
-export function sendFirst(core: WireContext, link: number, offset: number, length: number): boolean {
+export function sendFirst(core: WireContext, link: Link, offset: number, length: number): boolean {
 	// The client's bytes follow at once. What is sent here does not count as sent, so that would not end it.
 	endNagle(core, link);
 	const sent = Math.max(0, send(core, link, offset, length));

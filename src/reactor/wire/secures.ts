@@ -2,8 +2,10 @@
  * What is known of connections that speak TLS with us, beside their rows of the table: columns that only such
  * connections touch, so plain ones do not pay for them.
  */
+
 import { u8 } from "../../parts/at.js";
 import { CONNECTION, Columns, type Layout, LINK, SESSION } from "../../parts/columns.js";
+import type { Link, Session, Slot } from "../table/numbers.js";
 
 /** Names in hellos that are longer are kept on the heap: here rows are only touched by sessions through TLS. */
 const NAME_BYTES = 72;
@@ -53,7 +55,7 @@ export class Secures extends Columns {
 	}
 
 	/** A connection to an upstream's address is being made. What a plain one for bytes has nobody asks for, and it writes nothing. */
-	dialled(link: number, address: number, throughTls: boolean, isForRequests: boolean, manner: number): void {
+	dialled(link: Link, address: number, throughTls: boolean, isForRequests: boolean, manner: number): void {
 		const phase = throughTls ? WANTED : NO_TLS;
 		if (u8(this.phase, link) !== phase) this.phase[link] = phase;
 		if (!throughTls && !isForRequests) return;
@@ -63,8 +65,8 @@ export class Secures extends Columns {
 	}
 
 	/** A session was opened over a row's descriptor. */
-	begin(slot: number, session: number): void {
-		this.session[slot] = session;
+	begin(slot: Slot, handle: number): void {
+		this.session[slot] = handle;
 		this.phase[slot] = HANDSHAKES;
 		// The end of the handshake may have brought part of a record.
 		this.takenWhenEmpty[slot] = NOT_KNOWN;
@@ -73,7 +75,7 @@ export class Secures extends Columns {
 	}
 
 	/** It was freed. */
-	end(slot: number): void {
+	end(slot: Slot): void {
 		this.session[slot] = 0;
 		this.phase[slot] = NO_TLS;
 		if (slot < this.#sessions) this.entry[slot] = 0;
@@ -81,18 +83,18 @@ export class Secures extends Columns {
 	}
 
 	/** Keeps the name in a client's hello: further requests are routed by it, too. */
-	keepName(client: number, name: Uint8Array, length: number): void {
+	keepName(client: Session, name: Uint8Array, length: number): void {
 		this.nameLength[client] = length;
 		if (length > NAME_BYTES) this.#longNames.set(client, name.slice(0, length));
 		else for (let i = 0; i < length; i++) this.#names[client * NAME_BYTES + i] = u8(name, i);
 	}
 
 	/** Where that name begins in {@link nameBytes}. */
-	nameOffset(client: number): number {
+	nameOffset(client: Session): number {
 		return u8(this.nameLength, client) > NAME_BYTES ? 0 : client * NAME_BYTES;
 	}
 
-	nameBytes(client: number): Uint8Array {
+	nameBytes(client: Session): Uint8Array {
 		return this.#longNames.get(client) ?? this.#names;
 	}
 }

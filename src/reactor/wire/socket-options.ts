@@ -3,6 +3,7 @@
  * listener; one that connects must be given each by a call, so those that only lasting sessions need wait until a
  * session lasts.
  */
+
 import {
 	IPPROTO_TCP,
 	SO_KEEPALIVE,
@@ -22,10 +23,11 @@ import type { KernelControl } from "../../kernel/kernel.js";
 import { i32 } from "../../parts/at.js";
 import type { Policy } from "../plan/plan.js";
 import { LOW_WATER, NAGLED } from "../table/marks.js";
+import type { Fd, Link, Session, Slot } from "../table/numbers.js";
 import type { WireContext } from "./context.js";
 
 /** The next byte is news again, however much a hello was waited for. A negative errno when the kernel refuses. */
-export function lowerWater(core: WireContext, client: number): number {
+export function lowerWater(core: WireContext, client: Session): number {
 	const { table, engine } = core;
 	const flags = i32(table.flags, client);
 	if ((flags & LOW_WATER) === 0) return 0;
@@ -39,12 +41,7 @@ export function lowerWater(core: WireContext, client: number): number {
  * send: `endNagle` comes before the second. Where nothing is to be sent the acknowledgement must go by itself, for the
  * upstream does not hear of the connection before.
  */
-export function setFirstOptions(
-	kernel: KernelControl,
-	fd: number,
-	policy: Policy,
-	speaksAtOnce: boolean,
-): void {
+export function setFirstOptions(kernel: KernelControl, fd: Fd, policy: Policy, speaksAtOnce: boolean): void {
 	if (speaksAtOnce) kernel.setOption(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 	else kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (policy.sendBufferBytes > 0) kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, policy.sendBufferBytes);
@@ -52,7 +49,7 @@ export function setFirstOptions(
 }
 
 /** What is sent from now on goes at once, whatever is not acknowledged yet. */
-export function endNagle({ kernel, table }: WireContext, link: number): void {
+export function endNagle({ kernel, table }: WireContext, link: Link): void {
 	const flags = i32(table.flags, link);
 	if ((flags & NAGLED) === 0) return;
 	table.flags[link] = flags & ~NAGLED;
@@ -63,7 +60,7 @@ export function endNagle({ kernel, table }: WireContext, link: number): void {
  * For a session that lasts: dead peers are found, and what the kernel holds is bounded. A Unix socket refuses
  * most of it, and needs none: its peer cannot vanish unseen.
  */
-export function setLastingOptions(kernel: KernelControl, fd: number, policy: Policy): void {
+export function setLastingOptions(kernel: KernelControl, fd: Fd, policy: Policy): void {
 	kernel.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, policy.keepaliveIdleSeconds);
 	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, policy.keepaliveIntervalSeconds);
@@ -80,7 +77,7 @@ const WINDOW_BYTES = 128 * 1024;
  * can keep the receive buffer full, and the window shut, so that the rest of their head could never come. The kernel
  * grows the buffer of a socket that waits for more than it has; where a size was configured, it is told to.
  */
-export function widenWindow(core: WireContext, slot: number): void {
+export function widenWindow(core: WireContext, slot: Slot): void {
 	const { kernel, table } = core;
 	const fd = i32(table.fd, slot);
 	if (core.policyOf(table.sessionOf(slot)).receiveBufferBytes > 0) {

@@ -2,23 +2,25 @@
  * How bytes come and go through TLS: by a session of the library over the connection's descriptor. It shows one record at a
  * time, so what is not enough is read on into the connection's inbox.
  */
+
 import { EAGAIN, ECONNABORTED, EPIPE, EPROTO } from "../../kernel/constants.js";
 import { FAILED, READ_AHEAD_BYTES, TRUNCATED, WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
 import { f64, i32, u8 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import { scalarIndex } from "../records/counters.js";
 import { READABLE, SECURED } from "../table/marks.js";
+import type { Link, Slot } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { copyAhead, dropAhead, noteEnd, takeAhead } from "./ahead.js";
 import type { WireContext } from "./context.js";
 import { watchOut } from "./interest.js";
 import { notReadable } from "./news.js";
 import { BROKEN, NOT_KNOWN, OPEN, SAID_GOODBYE } from "./secures.js";
 
-export function isSecured(core: WireContext, slot: number): boolean {
+export function isSecured(core: WireContext, slot: Slot): boolean {
 	return (i32(core.table.flags, slot) & SECURED) !== 0;
 }
 
-export function peekSecured(core: WireContext, slot: number, offset: number, length: number): number {
+export function peekSecured(core: WireContext, slot: Slot, offset: number, length: number): number {
 	const { secures, inboxes } = core;
 	if (inboxes.has(slot)) {
 		const count = fillInbox(core, slot);
@@ -42,7 +44,7 @@ const MORE = 1;
  * Reads on into the inbox, as far as there is anything, or a share of it: when it has got more, there may be yet more.
  * Returns how much is in it, or, when nothing is, why.
  */
-export function fillInbox(core: WireContext, slot: number): number {
+export function fillInbox(core: WireContext, slot: Slot): number {
 	const { secures, inboxes, tls, chunks } = core;
 	const place = chunks.offsetOf(i32(inboxes.chunk, slot) - 1);
 	const before = i32(inboxes.end, slot);
@@ -66,7 +68,7 @@ export function fillInbox(core: WireContext, slot: number): number {
 /** `few`: no more than was asked for is needed, so nothing is learnt about what else there may be. */
 export function receiveSecured(
 	core: WireContext,
-	slot: number,
+	slot: Slot,
 	offset: number,
 	length: number,
 	few = false,
@@ -98,7 +100,7 @@ export function receiveSecured(
 }
 
 /** Nothing waits in the session, nor, as the size of its last read from there says, in the kernel. */
-export function isDrained(core: WireContext, slot: number): boolean {
+export function isDrained(core: WireContext, slot: Slot): boolean {
 	const { secures, tls } = core;
 	if ((i32(core.table.flags, slot) & READABLE) === 0) return true;
 	const session = f64(secures.session, slot);
@@ -112,7 +114,7 @@ export function isDrained(core: WireContext, slot: number): boolean {
 }
 
 /** What a read that brought nothing says, in the kernel's words. */
-function outcome(core: WireContext, slot: number, result: number): number {
+function outcome(core: WireContext, slot: Slot, result: number): number {
 	const { secures, tls } = core;
 	const session = f64(secures.session, slot);
 	switch (result) {
@@ -136,21 +138,21 @@ function outcome(core: WireContext, slot: number, result: number): number {
 }
 
 /** The session must not be read again: the next read is told the same. */
-function broke(core: WireContext, slot: number, failure: number): number {
+function broke(core: WireContext, slot: Slot, failure: number): number {
 	core.secures.phase[slot] = BROKEN;
 	noteEnd(core, slot, failure);
 	return failure;
 }
 
 /** The session is of no use any more; the reason is for the log. */
-export function noteFailure(core: WireContext, slot: number, reason: string): void {
+export function noteFailure(core: WireContext, slot: Slot, reason: string): void {
 	core.secures.phase[slot] = BROKEN;
 	const session = core.table.sessionOf(slot);
 	// A pooled connection has no session.
 	if (session !== NONE) core.tlsFailures.set(session, reason);
 }
 
-export function sendSecured(core: WireContext, slot: number, offset: number, length: number): number {
+export function sendSecured(core: WireContext, slot: Slot, offset: number, length: number): number {
 	const { secures, tls } = core;
 	// A read has found it cut, and says how; or a write its peer gone.
 	if (u8(secures.phase, slot) === BROKEN) return i32(core.inboxes.failure, slot) || -EPIPE;
@@ -165,12 +167,12 @@ export function sendSecured(core: WireContext, slot: number, offset: number, len
 }
 
 /** Part of a TLS record has been taken from the kernel, and none of it can be shown yet. */
-export function holdsPart(core: WireContext, slot: number): boolean {
+export function holdsPart(core: WireContext, slot: Slot): boolean {
 	return isSecured(core, slot) && core.tls.holds(f64(core.secures.session, slot));
 }
 
 /** Says that nothing more follows. False: there is no room for that yet, and it is to be asked again. */
-export function goodbyeSecured(core: WireContext, slot: number): boolean {
+export function goodbyeSecured(core: WireContext, slot: Slot): boolean {
 	if (u8(core.secures.phase, slot) !== OPEN) return true;
 	const { secures, tls } = core;
 	if (u8(secures.writeWaits, slot) !== 0) {
@@ -184,11 +186,11 @@ export function goodbyeSecured(core: WireContext, slot: number): boolean {
 	return true;
 }
 
-export function freeSession(core: WireContext, slot: number): void {
+export function freeSession(core: WireContext, slot: Slot): void {
 	const { secures, tls, counters, table } = core;
 	table.flags[slot] = i32(table.flags, slot) & ~SECURED;
 	const session = f64(secures.session, slot);
-	const place = slot - table.sessions;
+	const place = table.placeOf(slot as Link);
 	const phase = u8(secures.phase, slot);
 	if (place >= 0 && (phase === OPEN || phase === SAID_GOODBYE))
 		core.certificates.remember(i32(secures.address, place), session);

@@ -14,11 +14,13 @@
  * Results are the kernel's: a count, 0 at the end of the stream, a negative errno. An end that nobody said by TLS
  * is none: ECONNABORTED, for whoever is on the path can forge it. EPROTO: TLS failed, `tlsFailures` says why.
  */
+
 import { ENOBUFS, EPOLLIN, EPOLLOUT } from "../../kernel/constants.js";
 import { f64, i32, u8 } from "../../parts/at.js";
-import { NONE } from "../../parts/none.js";
 import { SCRAP_AT, SCRAP_BYTES } from "../memory/arena.js";
 import { AHEAD, ENDING, NAGLED, READABLE, SECURED } from "../table/marks.js";
+import type { Link, Slot } from "../table/numbers.js";
+import { NONE } from "../table/numbers.js";
 import { behind, copyAhead, dropAhead, moveToFront, takeAhead, takeChunk } from "./ahead.js";
 import type { WireContext } from "./context.js";
 import { notReadable } from "./news.js";
@@ -38,7 +40,7 @@ import {
 export { putBack } from "./ahead.js";
 export { holdsPart, isSecured, noteFailure } from "./tls.js";
 
-export function peek(core: WireContext, slot: number, offset: number, length: number): number {
+export function peek(core: WireContext, slot: Slot, offset: number, length: number): number {
 	const flags = i32(core.table.flags, slot);
 	if ((flags & SECURED) !== 0) return peekSecured(core, slot, offset, length);
 	const ahead = (flags & AHEAD) !== 0 ? copyAhead(core, slot, offset, length) : 0;
@@ -49,7 +51,7 @@ export function peek(core: WireContext, slot: number, offset: number, length: nu
 	return ahead === 0 ? count : behind(core, slot, ahead, count);
 }
 
-export function receive(core: WireContext, slot: number, offset: number, length: number): number {
+export function receive(core: WireContext, slot: Slot, offset: number, length: number): number {
 	const flags = i32(core.table.flags, slot);
 	if ((flags & SECURED) !== 0) return receiveSecured(core, slot, offset, length);
 	const ahead = (flags & AHEAD) !== 0 ? takeAhead(core, slot, offset, length) : 0;
@@ -61,14 +63,14 @@ export function receive(core: WireContext, slot: number, offset: number, length:
 }
 
 /** The error that an event has announced: the kernel's, or one that a read has taken note of, of TLS too. */
-export function takeError(core: WireContext, slot: number): number {
+export function takeError(core: WireContext, slot: Slot): number {
 	const isNoted = (i32(core.table.flags, slot) & ENDING) !== 0;
 	const failure = isNoted ? i32(core.inboxes.failure, slot) : 0;
 	return failure === 0 ? core.engine.takeError(slot) : -failure;
 }
 
 /** Takes bytes that were peeked. */
-export function discard(core: WireContext, slot: number, length: number): void {
+export function discard(core: WireContext, slot: Slot, length: number): void {
 	const flags = i32(core.table.flags, slot);
 	let left = length;
 	if ((flags & AHEAD) !== 0) left -= dropAhead(core, slot, left);
@@ -88,7 +90,7 @@ export function discard(core: WireContext, slot: number, length: number): void {
  */
 export function transmit(
 	core: WireContext,
-	slot: number,
+	slot: Slot,
 	offset: number,
 	length: number,
 	more = false,
@@ -96,7 +98,7 @@ export function transmit(
 	const { table } = core;
 	const flags = i32(table.flags, slot);
 	if ((flags & SECURED) !== 0) return sendSecured(core, slot, offset, length);
-	if ((flags & NAGLED) !== 0 && f64(table.sent, slot) > 0) endNagle(core, slot);
+	if ((flags & NAGLED) !== 0 && f64(table.sent, slot) > 0) endNagle(core, slot as Link);
 	return core.engine.send(slot, offset, length, more);
 }
 
@@ -104,7 +106,7 @@ export function transmit(
  * All that had come was read, as far as the count of the last read can tell. An end that was announced can still
  * follow, and urgent data hides what is behind it.
  */
-export function emptied(core: WireContext, slot: number): void {
+export function emptied(core: WireContext, slot: Slot): void {
 	const flags = i32(core.table.flags, slot);
 	if ((flags & AHEAD) !== 0) return;
 	// Through TLS a count says nothing.
@@ -116,7 +118,7 @@ export function emptied(core: WireContext, slot: number): void {
  * A peek has shown `seen` bytes, and they are not enough. Returns how many there are now, more when another peek is
  * worth it; or a negative errno: ENOBUFS when no chunk is free. `sinceMs`: when the message began, for `Inboxes.sinceMs`. For plain connections, which show all there is, that is what was seen.
  */
-export function gather(core: WireContext, slot: number, seen: number, sinceMs: number): number {
+export function gather(core: WireContext, slot: Slot, seen: number, sinceMs: number): number {
 	if (!isSecured(core, slot)) return seen;
 	const { inboxes, table } = core;
 	if (!inboxes.has(slot)) {
@@ -132,18 +134,18 @@ export function gather(core: WireContext, slot: number, seen: number, sinceMs: n
 }
 
 /** Says that nothing more follows. False: there is no room for that yet, or bytes are in front of it; then it is to be asked again. */
-export function goodbye(core: WireContext, slot: number): boolean {
+export function goodbye(core: WireContext, slot: Slot): boolean {
 	return isSecured(core, slot) ? goodbyeSecured(core, slot) : core.engine.isFlushed(slot);
 }
 
 /** Bytes that were taken for sending, as they travel: what acknowledgements count. */
-export function sentBytes(core: WireContext, slot: number): number {
+export function sentBytes(core: WireContext, slot: Slot): number {
 	if (isSecured(core, slot)) return core.tls.written(f64(core.secures.session, slot));
 	return f64(core.table.sent, slot);
 }
 
 /** What an event means through TLS: a read may have had to write first, and what was known of the kernel is of before. */
-export function newsOf(core: WireContext, slot: number, events: number): number {
+export function newsOf(core: WireContext, slot: Slot, events: number): number {
 	const flags = i32(core.table.flags, slot);
 	if ((flags & SECURED) === 0) return events;
 	// Nothing may have been read since the earlier news; so what is taken from here on may have been there before these.
@@ -155,7 +157,7 @@ export function newsOf(core: WireContext, slot: number, events: number): number 
 }
 
 /** Gives the library's session and what was read ahead back; the descriptor stays. */
-export function endTransport(core: WireContext, slot: number): void {
+export function endTransport(core: WireContext, slot: Slot): void {
 	const flags = i32(core.table.flags, slot);
 	if ((flags & ENDING) !== 0) core.inboxes.failure[slot] = 0;
 	if ((flags & (SECURED | AHEAD)) === 0) return;

@@ -6,6 +6,7 @@
 import type { Readiness } from "../../../src/kernel/kernel.js";
 import { i32 } from "../../../src/parts/at.js";
 import { SCRATCH_BYTES } from "../../../src/reactor/memory/arena.js";
+import type { Slot } from "../../../src/reactor/table/numbers.js";
 import type { Engine, EngineRows } from "../../../src/reactor/wire/engine.js";
 import type { Role, SimulatedSocket } from "../descriptors.js";
 import type { SimulatedKernel } from "../simulated-kernel.js";
@@ -44,20 +45,20 @@ export class WatchedEngine implements Engine, Witness {
 	}
 
 	watch(slot: number): number {
-		return this.#engine.watch(slot);
+		return this.#engine.watch(slot as Slot);
 	}
 
 	watchConnecting(slot: number): number {
-		return this.#engine.watchConnecting(slot);
+		return this.#engine.watchConnecting(slot as Slot);
 	}
 
 	watchRoom(slot: number): void {
-		this.#engine.watchRoom(slot);
+		this.#engine.watchRoom(slot as Slot);
 	}
 
 	awaitBytes(slot: number, count: number): number {
 		this.#ask(this.#socketOf(slot), count);
-		return this.#engine.awaitBytes(slot, count);
+		return this.#engine.awaitBytes(slot as Slot, count);
 	}
 
 	#ask(socket: SimulatedSocket, count: number): void {
@@ -67,17 +68,17 @@ export class WatchedEngine implements Engine, Witness {
 	peek(slot: number, offset: number, length: number): number {
 		const socket = this.#socketOf(slot);
 		this.#ask(socket, length);
-		const count = this.#engine.peek(slot, offset, length);
+		const count = this.#engine.peek(slot as Slot, offset, length);
 		if (count > 0) socket.seen = Math.max(socket.seen, socket.taken + count);
 		return count;
 	}
 
 	receive(slot: number, offset: number, length: number): number {
-		return this.#taken(slot, this.#engine.receive(slot, offset, length));
+		return this.#taken(slot, this.#engine.receive(slot as Slot, offset, length));
 	}
 
 	discard(slot: number, length: number): number {
-		return this.#taken(slot, this.#engine.discard(slot, length));
+		return this.#taken(slot, this.#engine.discard(slot as Slot, length));
 	}
 
 	#taken(slot: number, count: number): number {
@@ -93,7 +94,7 @@ export class WatchedEngine implements Engine, Witness {
 		const socket = this.#socketOf(slot);
 		this.#witness.trying(socket);
 		const isFirst = socket.queued + socket.sending === 0;
-		const count = this.#engine.send(slot, offset, length, more);
+		const count = this.#engine.send(slot as Slot, offset, length, more);
 		if (count <= 0) return count;
 		this.#witness.sending(socket, this.#kernel.memory, offset, count);
 		if (isFirst) socket.queuedSinceMs = this.#kernel.nowMs;
@@ -103,17 +104,17 @@ export class WatchedEngine implements Engine, Witness {
 	}
 
 	isFlushed(slot: number): boolean {
-		return this.#engine.isFlushed(slot);
+		return this.#engine.isFlushed(slot as Slot);
 	}
 
 	undelivered(slot: number): number {
-		return this.#engine.undelivered(slot);
+		return this.#engine.undelivered(slot as Slot);
 	}
 
 	socketMemory(slot: number): number {
 		const socket = this.#socketOf(slot);
 		this.#witness.measured(socket);
-		const bytes = this.#engine.socketMemory(slot);
+		const bytes = this.#engine.socketMemory(slot as Slot);
 		this.#measured.set(socket, bytes);
 		return bytes;
 	}
@@ -124,21 +125,21 @@ export class WatchedEngine implements Engine, Witness {
 	}
 
 	takeError(slot: number): number {
-		return this.#engine.takeError(slot);
+		return this.#engine.takeError(slot as Slot);
 	}
 
 	shutdownWrite(slot: number): number {
-		return this.#engine.shutdownWrite(slot);
+		return this.#engine.shutdownWrite(slot as Slot);
 	}
 
 	close(slot: number): void {
 		this.#closed(slot, false);
-		this.#engine.close(slot);
+		this.#engine.close(slot as Slot);
 	}
 
 	reset(slot: number): void {
 		this.#closed(slot, true);
-		this.#engine.reset(slot);
+		this.#engine.reset(slot as Slot);
 	}
 
 	#closed(slot: number, reset: boolean): void {
@@ -149,11 +150,11 @@ export class WatchedEngine implements Engine, Witness {
 	}
 
 	fillPipe(slot: number, writeEnd: number, length: number): number {
-		return this.#engine.fillPipe(slot, writeEnd, length);
+		return this.#engine.fillPipe(slot as Slot, writeEnd, length);
 	}
 
 	drainPipe(slot: number, readEnd: number, length: number): number {
-		return this.#engine.drainPipe(slot, readEnd, length);
+		return this.#engine.drainPipe(slot as Slot, readEnd, length);
 	}
 
 	// What the kernel is asked for.
@@ -210,7 +211,7 @@ export class WatchedEngine implements Engine, Witness {
 		let bytes = 0;
 		for (let slot = 0; slot < this.#rows.fd.length; slot++)
 			if (i32(this.#rows.fd, slot) >= 0 && this.#kernel.socketAt(i32(this.#rows.fd, slot))?.slot === slot)
-				bytes += this.#engine.socketMemory(slot);
+				bytes += this.#engine.socketMemory(slot as Slot);
 		return bytes;
 	}
 

@@ -2,8 +2,8 @@
  * A request that the gateway answers itself. Its connection goes on where nothing on it is in doubt: the request
  * has been read to its end, or is a head that can be taken whole, and the client meant to send another.
  */
+
 import { f64, i32, ref, u8, u16 } from "../../../parts/at.js";
-import { NONE } from "../../../parts/none.js";
 import { type AnswerStatus, answer as prepared } from "../../../protocol/http/answers.js";
 import { METHOD_HEAD } from "../../../protocol/http/methods.js";
 import { tell } from "../../end/linger.js";
@@ -11,6 +11,8 @@ import { OUT_AT } from "../../memory/arena.js";
 import { CLIENT_CLOSED, LIMIT_RATE, NO_ROUTE, REJECTED, UPSTREAM_FAULTS } from "../../records/reasons.js";
 import { HAD_REQUESTS } from "../../table/marks.js";
 import { lastAnswer, type Next } from "../../table/next.js";
+import type { Session } from "../../table/numbers.js";
+import { NONE } from "../../table/numbers.js";
 import { REQUEST } from "../../table/states.js";
 import { isBlocked, mayKeep, sendOrKeep } from "../../wire/outbox.js";
 import { discard } from "../../wire/transport.js";
@@ -31,7 +33,7 @@ const GOES_ON: ReadonlySet<number> = new Set([
 /** Answers the request at hand, whose upstream connection is given up already. Where the connection cannot go on, this is its last answer. */
 export function answerRequest(
 	core: Http1Context,
-	session: number,
+	session: Session,
 	status: AnswerStatus,
 	reason: number,
 	cause: number,
@@ -48,7 +50,7 @@ export function answerRequest(
 	return result < 0 ? clientFailed(core, session, -result) : nextRequest(core, session);
 }
 
-function goesOn(core: Http1Context, session: number): boolean {
+function goesOn(core: Http1Context, session: Session): boolean {
 	const { exchanges } = core;
 	const wantsTo = exchanges.has(session, KEEPS_CLIENT) && exchanges.has(session, SPEAKS_1_1);
 	const isRead = i32(exchanges.headBytes, session) > 0 || exchanges.has(session, REQUEST_SENT);
@@ -58,7 +60,7 @@ function goesOn(core: Http1Context, session: number): boolean {
 /** Answers a request with a status of our own, and ends the session once the client has heard. */
 export function answerAndEnd(
 	core: Http1Context,
-	session: number,
+	session: Session,
 	status: AnswerStatus,
 	reason: number,
 	cause: number,
@@ -75,7 +77,7 @@ export function answerAndEnd(
 /** Counts an answer of our own, of so many bytes, and logs it if it is due. */
 function countAnswer(
 	core: Http1Context,
-	session: number,
+	session: Session,
 	status: number,
 	reason: number,
 	cause: number,

@@ -2,6 +2,7 @@
  * The body of a message, from one connection to its peer: where it ends is watched, so that nothing of what stands behind
  * it goes with it, and chunks go on in their canonical form.
  */
+
 import { EAGAIN } from "../../../kernel/constants.js";
 import { f64, i32, u8, u16 } from "../../../parts/at.js";
 import { CHUNKS_OVER } from "../../../protocol/http/chunked.js";
@@ -10,6 +11,7 @@ import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../../../protocol/
 import { gatherHead } from "../../admission/head-room.js";
 import { CHUNK_BYTES, IN_AT, OUT_AT } from "../../memory/arena.js";
 import { ENDING, READABLE } from "../../table/marks.js";
+import type { Session, Slot } from "../../table/numbers.js";
 import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
 import { isSecured } from "../../wire/tls.js";
 import { discard, emptied, peek, receive } from "../../wire/transport.js";
@@ -61,13 +63,7 @@ function writeFailed(result: number): number {
 }
 
 /** Moves the body of a session's message on. Returns how that ended. */
-export function moveBody(
-	core: Http1Context,
-	from: number,
-	to: number,
-	client: number,
-	bodies: Bodies,
-): number {
+export function moveBody(core: Http1Context, from: Slot, to: Slot, client: Session, bodies: Bodies): number {
 	const framing = u8(bodies.framing, client);
 	if (framing === FRAMING_CHUNKED) {
 		return u8(bodies.phase, client) === CHUNKS_OVER
@@ -87,9 +83,9 @@ export function moveBody(
 /** No chunk is left to keep what the peer does not take: that stays in the kernel. */
 function moveByPeek(
 	core: Http1Context,
-	from: number,
-	to: number,
-	client: number,
+	from: Slot,
+	to: Slot,
+	client: Session,
 	bodies: Bodies,
 	most: number,
 ): number {
@@ -110,7 +106,7 @@ function moveByPeek(
 }
 
 /** Goes on by `count` bytes in a body that is no chunks. */
-function goOn(client: number, bodies: Bodies, count: number): number {
+function goOn(client: Session, bodies: Bodies, count: number): number {
 	if (u8(bodies.framing, client) === FRAMING_CLOSE) return BODY_MOVED;
 	bodies.left[client] = f64(bodies.left, client) - count;
 	return f64(bodies.left, client) === 0 ? BODY_DONE : BODY_MOVED;
@@ -120,7 +116,7 @@ function goOn(client: number, bodies: Bodies, count: number): number {
  * Chunks are looked at before they are taken: behind them may stand what is not their own. What goes on of them lies at
  * IN_AT then, with the end of the body behind it when all of that is there.
  */
-function moveChunks(core: Http1Context, from: number, to: number, client: number, bodies: Bodies): number {
+function moveChunks(core: Http1Context, from: Slot, to: Slot, client: Session, bodies: Bodies): number {
 	const { chunkedScanner: scanner, kernel } = core;
 	const count = peek(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, count);
@@ -153,9 +149,9 @@ function moveChunks(core: Http1Context, from: number, to: number, client: number
 /** No chunk is left to keep what the peer does not take: as many of the `count` bytes at hand are taken as go on. */
 function moveTaken(
 	core: Http1Context,
-	from: number,
-	to: number,
-	client: number,
+	from: Slot,
+	to: Slot,
+	client: Session,
 	bodies: Bodies,
 	count: number,
 ): number {
@@ -184,7 +180,7 @@ function moveTaken(
 }
 
 /** Behind the last chunk: the trailers stay where they are until all of them are there. */
-function moveEnd(core: Http1Context, from: number, to: number, client: number, bodies: Bodies): number {
+function moveEnd(core: Http1Context, from: Slot, to: Slot, client: Session, bodies: Bodies): number {
 	const count = peek(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, count);
 	const ends = readEnd(core, client, bodies, IN_AT, IN_AT + count);
@@ -212,7 +208,7 @@ function moveEnd(core: Http1Context, from: number, to: number, client: number, b
 	return BODY_DONE;
 }
 
-function waitForEnd(core: Http1Context, from: number, count: number): number {
+function waitForEnd(core: Http1Context, from: Slot, count: number): number {
 	const { flags } = core.table;
 	if (isSecured(core, from)) {
 		// It shows a record at a time.
@@ -231,7 +227,7 @@ function waitForEnd(core: Http1Context, from: number, count: number): number {
  */
 export function copyWholeChunks(
 	core: Http1Context,
-	client: number,
+	client: Session,
 	position: number,
 	count: number,
 	target: number,
@@ -252,7 +248,7 @@ export const NOT_WHOLE = -1;
  * What the gateway sets or removes in heads does not come by way of trailers, which a server may merge into them. In
  * answers no field tells of a client's certificate.
  */
-function readEnd(core: Http1Context, client: number, bodies: Bodies, start: number, end: number): Verdict {
+function readEnd(core: Http1Context, client: Session, bodies: Bodies, start: number, end: number): Verdict {
 	const { kernel, trailers, exchanges, requestRewrite } = core;
 	const rules = exchanges.rulesOf(client);
 	const isRequest = bodies === exchanges.request;
@@ -262,7 +258,7 @@ function readEnd(core: Http1Context, client: number, bodies: Bodies, start: numb
 }
 
 /** The end of the body at hand, as its receiver is told. */
-function writeEnd(core: Http1Context, client: number, bodies: Bodies, target: number): number {
+function writeEnd(core: Http1Context, client: Session, bodies: Bodies, target: number): number {
 	const { kernel, trailers, exchanges } = core;
 	const manner = u8(bodies.manner, client);
 	if ((manner & DECODES) !== 0) return 0;
@@ -273,12 +269,12 @@ function writeEnd(core: Http1Context, client: number, bodies: Bodies, target: nu
 }
 
 /** The upstream may send more than one answer on this connection: it is not lent again. */
-export function spoil(core: Http1Context, client: number): void {
+export function spoil(core: Http1Context, client: Session): void {
 	core.exchanges.set(client, SPOILT);
 	core.exchanges.clear(client, KEEPS_UPSTREAM);
 }
 
-function loadScanner(core: Http1Context, client: number, bodies: Bodies): void {
+function loadScanner(core: Http1Context, client: Session, bodies: Bodies): void {
 	core.chunkedScanner.load(
 		u8(bodies.phase, client),
 		f64(bodies.left, client),
@@ -287,7 +283,7 @@ function loadScanner(core: Http1Context, client: number, bodies: Bodies): void {
 	);
 }
 
-function storeScanner(core: Http1Context, client: number, bodies: Bodies): void {
+function storeScanner(core: Http1Context, client: Session, bodies: Bodies): void {
 	const { chunkedScanner: scanner } = core;
 	bodies.room[client] = f64(bodies.room, client) - scanner.dataBytes;
 	bodies.phase[client] = scanner.phase;
@@ -295,7 +291,7 @@ function storeScanner(core: Http1Context, client: number, bodies: Bodies): void 
 	bodies.spent[client] = scanner.spent;
 }
 
-function nothingReceived(core: Http1Context, from: number, result: number): number {
+function nothingReceived(core: Http1Context, from: Slot, result: number): number {
 	if (result === 0) return BODY_ENDED;
 	if (result !== -EAGAIN) return BODY_READ_FAILED | (-result << DETAIL_SHIFT);
 	core.table.flags[from] = i32(core.table.flags, from) & ~READABLE;

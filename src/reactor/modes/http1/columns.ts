@@ -2,10 +2,12 @@
  * What the mode of requests knows of each session, beside its row of the table: columns that only sessions in that mode touch,
  * so relayed ones do not pay for them.
  */
+
 import { u8, u16 } from "../../../parts/at.js";
 import { Columns, type Layout, SESSION } from "../../../parts/columns.js";
 import { METHOD_OTHER } from "../../../protocol/http/methods.js";
 import type { RouteRules } from "../../plan/route-rules.js";
+import type { Session } from "../../table/numbers.js";
 
 // What may be true of an exchange: one bit each, and any of them together.
 /** The request has been sent to its end. */
@@ -58,7 +60,7 @@ export class Bodies extends Columns {
 	readonly manner = this.u8(SESSION);
 
 	begin(
-		session: number,
+		session: Session,
 		framing: number,
 		length: number,
 		manner: number,
@@ -107,13 +109,13 @@ export class Http1Columns extends Columns {
 	}
 
 	/** A connection's first request is about to be read. */
-	begin(session: number): void {
+	begin(session: Session): void {
 		this.requests[session] = 0;
 		this.nextRequest(session);
 	}
 
 	/** So is its next one. */
-	nextRequest(session: number): void {
+	nextRequest(session: Session): void {
 		this.flags[session] = 0;
 		this.answer[session] = UNANSWERED;
 		this.method[session] = METHOD_OTHER;
@@ -126,30 +128,30 @@ export class Http1Columns extends Columns {
 	}
 
 	/** What is done with the session's request, which has taken its route. */
-	rulesOf(session: number): RouteRules {
+	rulesOf(session: Session): RouteRules {
 		return this.rules[session] as RouteRules; // set when it was routed
 	}
 
 	/** REQUEST_SENT or REQUEST_CUT: from here on its answer is waited for. */
-	requestOver(session: number, how: number, nowMs: number): void {
+	requestOver(session: Session, how: number, nowMs: number): void {
 		this.set(session, how);
 		this.sentMs[session] = nowMs;
 	}
 
 	/** The head of its answer has been passed on. */
-	isAnswered(session: number): boolean {
+	isAnswered(session: Session): boolean {
 		return u8(this.answer, session) === ANSWERED;
 	}
 
-	has(session: number, flag: number): boolean {
+	has(session: Session, flag: number): boolean {
 		return (u16(this.flags, session) & flag) !== 0;
 	}
 
-	set(session: number, flag: number): void {
+	set(session: Session, flag: number): void {
 		this.flags[session] = u16(this.flags, session) | flag;
 	}
 
-	clear(session: number, flag: number): void {
+	clear(session: Session, flag: number): void {
 		this.flags[session] = u16(this.flags, session) & ~flag;
 	}
 }

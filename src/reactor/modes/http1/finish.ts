@@ -2,9 +2,9 @@
  * How an exchange ends: its upstream connection goes back to the pool or is given up, and the client goes on to its
  * next request, is answered by us, or ends.
  */
+
 import { ECONNABORTED, EPIPE } from "../../../kernel/constants.js";
 import { f64, i32, ref, setRef, u8, u16 } from "../../../parts/at.js";
-import { NONE } from "../../../parts/none.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_CLOSE } from "../../../protocol/http/framing.js";
 import {
@@ -31,6 +31,8 @@ import {
 import { RECYCLED_CUT, RECYCLED_STALE, RECYCLED_UPSTREAM_SAID } from "../../records/recycle-reasons.js";
 import { AHEAD, BLOCKED, ENDING, ONLY_NEW, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, end, type Next, READ_ANSWER, READ_ON, STAY, to } from "../../table/next.js";
+import type { Link, Session } from "../../table/numbers.js";
+import { NONE } from "../../table/numbers.js";
 import { EXCHANGE, REQUEST } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { lifetimeDeadline } from "../../wire/liveness.js";
@@ -49,7 +51,7 @@ import { armExchange, armRequest } from "./deadlines.js";
 import { logAnswered, logCut } from "./log.js";
 
 /** The answer is complete: the upstream's connection goes back, and the client's goes on or ends. */
-export function finish(core: Http1Context, client: number, link: number): Next {
+export function finish(core: Http1Context, client: Session, link: Link): Next {
 	const { table, exchanges } = core;
 	count(core, client);
 	const isWhole = exchanges.has(client, REQUEST_SENT) && (i32(table.flags, link) & (BLOCKED | ENDING)) === 0;
@@ -63,7 +65,7 @@ export function finish(core: Http1Context, client: number, link: number): Next {
 }
 
 /** The session no longer holds an upstream connection: when it ends from here on, there is none to return. */
-function release(core: Http1Context, client: number): void {
+function release(core: Http1Context, client: Session): void {
 	const { table, board, links } = core;
 	const link = table.linkOf(client);
 	table.state[client] = REQUEST;
@@ -74,7 +76,7 @@ function release(core: Http1Context, client: number): void {
 }
 
 /** The client's connection goes on: another request may come, or has come. */
-export function nextRequest(core: Http1Context, client: number): Next {
+export function nextRequest(core: Http1Context, client: Session): Next {
 	const { table, exchanges } = core;
 	table.active[client] = stamp(core.nowMs);
 	exchanges.nextRequest(client);
@@ -93,18 +95,18 @@ export function nextRequest(core: Http1Context, client: number): Next {
  * A drain has begun: a client between requests is closed, unless its next request has come already, or an answer is
  * still to be taken. The others hear it with their answer.
  */
-export function letGo({ table }: Http1Context, client: number): Next {
+export function letGo({ table }: Http1Context, client: Session): Next {
 	table.flags[client] = i32(table.flags, client) | READABLE;
 	return READ_ON;
 }
 
 /** The last answer of a connection: once it is taken, our direction ends, and the client has a second to follow. */
-function endClient(core: Http1Context, client: number): Next {
+function endClient(core: Http1Context, client: Session): Next {
 	const reason = whyEnded(core, client);
 	return isBlocked(core, client) ? flushThenEnd(core, client, reason) : lingerThenEnd(core, client, reason);
 }
 
-function whyEnded(core: Http1Context, client: number): number {
+function whyEnded(core: Http1Context, client: Session): number {
 	const { exchanges } = core;
 	if (core.draining) return DRAINED;
 	if (lifetimeDeadline(core, client) <= core.nowMs) return LIFETIME;
@@ -116,7 +118,7 @@ function whyEnded(core: Http1Context, client: number): number {
 }
 
 /** Counts and logs a request that was answered by its upstream. */
-export function count(core: Http1Context, client: number): void {
+export function count(core: Http1Context, client: Session): void {
 	logAnswered(core, client);
 	const { table, exchanges, counters } = core;
 	counters.requestServed(
@@ -133,9 +135,9 @@ export function count(core: Http1Context, client: number): void {
  * of the request.
  * What it says between the end of the wait and the sending of the request is not told apart (docs/reliability.md).
  */
-export function wasSaidBefore(core: Http1Context, client: number, link: number): boolean {
+export function wasSaidBefore(core: Http1Context, client: Session, link: Link): boolean {
 	const { table, exchanges } = core;
-	if (f64(core.links.lentWait, link - table.sessions) === core.wait) return true;
+	if (f64(core.links.lentWait, table.placeOf(link)) === core.wait) return true;
 	return f64(table.sent, link) === 0 && exchanges.has(client, REUSED);
 }
 
@@ -143,7 +145,7 @@ export function wasSaidBefore(core: Http1Context, client: number, link: number):
  * The upstream takes nothing more. It has heard enough, and may have said why: an early answer, then a reset, is common.
  * `errno`: of the send that failed.
  */
-export function upstreamBroke(core: Http1Context, client: number, link: number, errno: number): Next {
+export function upstreamBroke(core: Http1Context, client: Session, link: Link, errno: number): Next {
 	const { flags } = core.table;
 	if (wasSaidBefore(core, client, link)) return upstreamFailed(core, client, link);
 	core.exchanges.requestOver(client, REQUEST_CUT, core.nowMs);
@@ -155,7 +157,7 @@ export function upstreamBroke(core: Http1Context, client: number, link: number, 
 }
 
 /** The upstream's connection broke, or ended, before it answered. */
-export function upstreamFailed(core: Http1Context, client: number, link: number): Next {
+export function upstreamFailed(core: Http1Context, client: Session, link: Link): Next {
 	const { exchanges, table } = core;
 	const isKept = i32(exchanges.headBytes, client) > 0;
 	const isSafe = isSafeMethod(u8(exchanges.method, client));
@@ -188,7 +190,7 @@ const SAFE_METHODS = [
 ].reduce((bits, method) => bits | (1 << method), 0);
 
 /** Gives the upstream connection up before anything was sent on it. */
-export function abandon(core: Http1Context, client: number, link: number): void {
+export function abandon(core: Http1Context, client: Session, link: Link): void {
 	release(core, client);
 	if (isOwned(core, link)) keepOwned(core, client, link, core.exchanges.has(client, KEEPS_CLIENT));
 	else giveBack(core, link);
@@ -197,8 +199,8 @@ export function abandon(core: Http1Context, client: number, link: number): void 
 /** Ends an exchange with an answer of our own; or the session, with a reset when the upstream's has begun. */
 export function refuseAmid(
 	core: Http1Context,
-	client: number,
-	link: number,
+	client: Session,
+	link: Link,
 	status: number,
 	reason: number,
 	cause = NO_CAUSE,
@@ -213,7 +215,7 @@ export function refuseAmid(
  * The session ends, and a request that was under way with it: that is logged, and its upstream connection counted as not to be
  * used again. True: its answer had begun.
  */
-export function cutRequest(core: Http1Context, client: number, reason: number, cause: number): boolean {
+export function cutRequest(core: Http1Context, client: Session, reason: number, cause: number): boolean {
 	logCut(core, client, reason, cause);
 	if (u8(core.table.state, client) !== EXCHANGE) return false;
 	core.counters.add(POOL_RETURNED, 1);
@@ -222,7 +224,7 @@ export function cutRequest(core: Http1Context, client: number, reason: number, c
 }
 
 /** A system call on the client's connection failed. Where nothing was under way, that may be its end as any other. */
-export function clientFailed(core: Http1Context, client: number, errno: number): Next {
+export function clientFailed(core: Http1Context, client: Session, errno: number): Next {
 	const isBetween =
 		errno === ECONNABORTED &&
 		u8(core.table.state, client) === REQUEST &&

@@ -5,12 +5,13 @@
  */
 
 import { f64, i32, ref, u8, u16 } from "../../../parts/at.js";
-import { NONE } from "../../../parts/none.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { type RequestHead, TARGET_ASTERISK } from "../../../protocol/http/request.js";
 import type { ReactorListener } from "../../admission/listener.js";
 import { REQUEST_ANSWERED_HERE, REQUEST_PATH_CUT, REQUEST_REUSED } from "../../records/journal.js";
 import { HAD_REQUESTS } from "../../table/marks.js";
+import type { Session } from "../../table/numbers.js";
+import { NONE } from "../../table/numbers.js";
 import { NAME_BYTES } from "../../table/sessions.js";
 import { REUSED } from "./columns.js";
 import type { Http1Context } from "./context.js";
@@ -23,7 +24,7 @@ const PATH_MAX_BYTES = 256;
 export const SHARE_ALL = 1_000_000;
 
 /** The request at hand has begun. */
-export function noteRequest(core: Http1Context, client: number, listener: ReactorListener): void {
+export function noteRequest(core: Http1Context, client: Session, listener: ReactorListener): void {
 	if (listener.plan.logRequests === 0 || !isDue(listener)) return;
 	const { kernel, table, links, requestLog } = core;
 	const requestHead = core.headAtHand.of(client);
@@ -67,20 +68,20 @@ function isDue(listener: ReactorListener): boolean {
 }
 
 /** It goes to the address that the session has now; by the time it is over, the session may have none. */
-export function noteAddress(core: Http1Context, client: number): void {
+export function noteAddress(core: Http1Context, client: Session): void {
 	if (core.requestLog.notes.size === 0) return;
 	const note = core.requestLog.notes.get(client);
 	if (note !== undefined) note.address = ref(core.table.address, client);
 }
 
 /** The upstream's answer is complete, or has made way for a WebSocket. */
-export function logAnswered(core: Http1Context, client: number): void {
+export function logAnswered(core: Http1Context, client: Session): void {
 	const note = takeNote(core, client);
 	if (note !== undefined) writeRouted(core, client, note, u16(core.exchanges.status, client), NONE, NO_CAUSE);
 }
 
 /** The session ends, and a request that was under way with it. `cause`: what was wrong with its message. */
-export function logCut(core: Http1Context, client: number, reason: number, cause: number): void {
+export function logCut(core: Http1Context, client: Session, reason: number, cause: number): void {
 	const note = takeNote(core, client);
 	if (note === undefined) return;
 	const isAnswered =
@@ -91,7 +92,7 @@ export function logCut(core: Http1Context, client: number, reason: number, cause
 /** We answer ourselves, with so many bytes. `isRouted`: the request's head was whole, so that it was noted if it is due. */
 export function logOwnAnswer(
 	core: Http1Context,
-	client: number,
+	client: Session,
 	isRouted: boolean,
 	status: number,
 	reason: number,
@@ -122,7 +123,7 @@ export function logOwnAnswer(
 	commit(core, client, entry);
 }
 
-function takeNote(core: Http1Context, client: number): Note | undefined {
+function takeNote(core: Http1Context, client: Session): Note | undefined {
 	const { notes } = core.requestLog;
 	if (notes.size === 0) return undefined;
 	const note = notes.get(client);
@@ -133,7 +134,7 @@ function takeNote(core: Http1Context, client: number): Note | undefined {
 /** `ownBytes`: of an answer of ours, which is not counted with what is passed on. */
 function writeRouted(
 	core: Http1Context,
-	client: number,
+	client: Session,
 	note: Note,
 	status: number,
 	reason: number,
@@ -169,12 +170,12 @@ function writeRouted(
 }
 
 /** Bytes of the answer: those that went, and the last ones, which may still wait for the client. */
-function passedOn(core: Http1Context, client: number, note: Note): number {
+function passedOn(core: Http1Context, client: Session, note: Note): number {
 	const { table } = core;
 	return f64(table.sent, client) - note.toClientBefore + table.heldBytes(client);
 }
 
-function commit(core: Http1Context, client: number, entry: number): void {
+function commit(core: Http1Context, client: Session, entry: number): void {
 	const { journal } = core;
 	journal.integer(entry, 1, u16(core.table.listener, client));
 	journal.double(entry, 0, core.sessionNumbers.early(client));

@@ -8,11 +8,13 @@
  * than a record), and a request without a body is taken when it is answered: when a pooled connection proves stale,
  * it is simply read once more.
  */
+
 import { ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../../kernel/constants.js";
 import { i32, u8 } from "../../../parts/at.js";
 import { CLIENT_RESET } from "../../records/reasons.js";
 import { ENDING } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
+import type { Session, Slot } from "../../table/numbers.js";
 import { EXCHANGE } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { noteNews, SAYS_SOMETHING } from "../../wire/news.js";
@@ -26,7 +28,7 @@ import { readResponse } from "./read-response.js";
 import { sendBody } from "./send-request.js";
 
 /** Of a client between requests. */
-export function requestNews(core: Http1Context, client: number, events: number): Next {
+export function requestNews(core: Http1Context, client: Session, events: number): Next {
 	noteNews(core, client, events);
 	if ((events & (EPOLLERR | EPOLLHUP)) !== 0)
 		// Both sides have ended it, and no error says how.
@@ -41,7 +43,7 @@ export function requestNews(core: Http1Context, client: number, events: number):
 }
 
 /** Of either side of an exchange; `events` is 0 for one that had more than its share of an earlier turn. */
-export function exchangeNews(core: Http1Context, slot: number, events: number): Next {
+export function exchangeNews(core: Http1Context, slot: Slot, events: number): Next {
 	const { table } = core;
 	const hadEnded = (i32(table.flags, slot) & ENDING) !== 0;
 	noteNews(core, slot, events);

@@ -1,4 +1,5 @@
 /** How an exchange begins: the head of a request is read, as it comes. */
+
 import { EAGAIN, ENOBUFS } from "../../../kernel/constants.js";
 import { f64, i32, u16 } from "../../../parts/at.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
@@ -20,6 +21,7 @@ import {
 	WHOLE_HEADS,
 } from "../../table/marks.js";
 import { end, FIRST_HEAD, lastAnswer, type Next, READ_ON, STAY } from "../../table/next.js";
+import type { Session } from "../../table/numbers.js";
 import { REQUEST } from "../../table/states.js";
 import { offset } from "../../table/times.js";
 import { putBack } from "../../wire/ahead.js";
@@ -44,7 +46,7 @@ const LOOK_COST_BYTES = 1_024;
  * A connection on a listener that reads requests. `isAtHand`: FIRST_HEAD when its first head was recognised, and is at hand; 0 when
  * nothing was looked at.
  */
-export function beginRequests(core: Http1Context, client: number, isAtHand: number): Next {
+export function beginRequests(core: Http1Context, client: Session, isAtHand: number): Next {
 	const { table, exchanges } = core;
 	// What comes next may be shorter than the rest of the first head was.
 	if (lowerWater(core, client) < 0) return end(INTERNAL);
@@ -64,7 +66,7 @@ export function beginRequests(core: Http1Context, client: number, isAtHand: numb
 }
 
 /** Looks at what the client has sent. */
-export function readRequest(core: Http1Context, client: number): Next {
+export function readRequest(core: Http1Context, client: Session): Next {
 	const { kernel, table, exchanges, headAtHand } = core;
 	const requestHead = headAtHand.head;
 	// Answers go out in order: the next request waits until the last answer is taken.
@@ -103,7 +105,7 @@ export function readRequest(core: Http1Context, client: number): Next {
  * Empty lines behind a request, which some clients send after a body, are not the next one (RFC 9112, 2.2): they are
  * taken. So the rest of a head that has not begun is not waited for, and a client that then stays silent is idle.
  */
-function passOver(core: Http1Context, client: number, count: number, stray: number, isTaken: boolean): Next {
+function passOver(core: Http1Context, client: Session, count: number, stray: number, isTaken: boolean): Next {
 	const { table } = core;
 	if (stray === HALF_A_LINE) {
 		if (isTaken) putBack(core, client, IN_AT, count);
@@ -120,14 +122,14 @@ function passOver(core: Http1Context, client: number, count: number, stray: numb
 }
 
 /** Looks once more at what has come, in this turn if it has bytes left. */
-function readOn(core: Http1Context, client: number): Next {
+function readOn(core: Http1Context, client: Session): Next {
 	if (core.budget.turnBytes > 0) return READ_ON;
 	core.queue.add(client);
 	return STAY;
 }
 
 /** The head at hand, COMPLETE or MALFORMED, is routed or refused. */
-function takeHead(core: Http1Context, client: number, verdict: Verdict): Next {
+function takeHead(core: Http1Context, client: Session, verdict: Verdict): Next {
 	const requestHead = core.headAtHand.of(client);
 	if (verdict === COMPLETE) {
 		requestHead.cause = refusalOfMethod(requestHead.method);
@@ -143,12 +145,12 @@ function takeHead(core: Http1Context, client: number, verdict: Verdict): Next {
  * later. Only from clients whose last head was whole when it came, so that slow ones hold nothing but their row; and
  * only while most chunks are free.
  */
-function mayTake(core: Http1Context, client: number): boolean {
+function mayTake(core: Http1Context, client: Session): boolean {
 	if ((i32(core.table.flags, client) & (WHOLE_HEADS | SECURED | AHEAD)) !== WHOLE_HEADS) return false;
 	return 2 * core.chunks.available > core.chunks.count && core.budget.room >= CHUNK_BYTES;
 }
 
-function waitForHead(core: Http1Context, client: number, count: number, scanFrom: number): Next {
+function waitForHead(core: Http1Context, client: Session, count: number, scanFrom: number): Next {
 	const { flags } = core.table;
 	const { scanned } = core.exchanges;
 	if (isSecured(core, client)) return waitForRecords(core, client, count, scanFrom);
@@ -159,7 +161,7 @@ function waitForHead(core: Http1Context, client: number, count: number, scanFrom
 }
 
 /** Through TLS a peek shows one record at a time: what there is beyond it is read ahead, and looked at again. */
-function waitForRecords(core: Http1Context, client: number, count: number, scanFrom: number): Next {
+function waitForRecords(core: Http1Context, client: Session, count: number, scanFrom: number): Next {
 	core.exchanges.scanned[client] = scanFrom;
 	const now = gatherHead(core, client, count, f64(core.exchanges.headMs, client));
 	if (now > count) return readOn(core, client);
@@ -168,7 +170,7 @@ function waitForRecords(core: Http1Context, client: number, count: number, scanF
 }
 
 /** The rest of the head is still to come, unless the client has ended, or was reset, within it. */
-function waitForNews(core: Http1Context, client: number): Next {
+function waitForNews(core: Http1Context, client: Session): Next {
 	const { flags } = core.table;
 	if ((i32(flags, client) & ENDING) !== 0) {
 		const error = takeError(core, client);
@@ -182,7 +184,7 @@ function waitForNews(core: Http1Context, client: number): Next {
  * A head that is all there is leaves nothing to be read when it is taken; an end that was announced can still
  * follow. What stands behind it, the next request for one, is not announced again.
  */
-export function noteRead(core: Http1Context, client: number, count: number, isWhole: boolean): void {
+export function noteRead(core: Http1Context, client: Session, count: number, isWhole: boolean): void {
 	const { flags } = core.table;
 	if (isWhole) flags[client] = i32(flags, client) | WHOLE_HEADS;
 	if (count === core.headAtHand.of(client).headLength) emptied(core, client);

@@ -1,4 +1,5 @@
 /** The second half of an exchange: the upstream's answer is passed on, its interim heads, its head, its body. */
+
 import { EAGAIN, ENOBUFS, EPOLLIN } from "../../../kernel/constants.js";
 import { f64, i32, ref, u8 } from "../../../parts/at.js";
 import { HEAD_INCOMPLETE, HEAD_TOO_LARGE, UNEXPECTED_UPGRADE } from "../../../protocol/http/causes.js";
@@ -21,6 +22,7 @@ import { BAD_RESPONSE, MEMORY_PRESSURE, UPSTREAM_CLOSED, UPSTREAM_RESET } from "
 import { RECYCLED_UPGRADED } from "../../records/recycle-reasons.js";
 import { AHEAD, BLOCKED, ENDING, EXCHANGES, READABLE, SECURED } from "../../table/marks.js";
 import { end, type Next, RELAY_ON, STAY, to } from "../../table/next.js";
+import type { Link, Session } from "../../table/numbers.js";
 import { putBack } from "../../wire/ahead.js";
 import { block, mayKeep, NOT_TAKEN, sendWhole } from "../../wire/outbox.js";
 import { widenWindow } from "../../wire/socket-options.js";
@@ -67,7 +69,7 @@ import { ROUNDS_PER_TURN } from "./send-request.js";
 const MORE = -1;
 
 /** What the upstream has said: interim heads, the final head, then its body. */
-export function readResponse(core: Http1Context, client: number): Next {
+export function readResponse(core: Http1Context, client: Session): Next {
 	const { table, exchanges } = core;
 	const link = table.linkOf(client);
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
@@ -82,7 +84,7 @@ export function readResponse(core: Http1Context, client: number): Next {
 	return STAY;
 }
 
-function readBody(core: Http1Context, client: number, link: number): Next {
+function readBody(core: Http1Context, client: Session, link: Link): Next {
 	const { exchanges } = core;
 	const result = moveBody(core, link, client, client, exchanges.response);
 	if (result === BODY_MOVED) return MORE;
@@ -109,7 +111,7 @@ function readBody(core: Http1Context, client: number, link: number): Next {
 }
 
 /** MORE: it was passed on. STAY: there is none yet. */
-function readHead(core: Http1Context, client: number, link: number): Next {
+function readHead(core: Http1Context, client: Session, link: Link): Next {
 	const { kernel, table, exchanges, responseHead, responseRewrite } = core;
 	const isTaken = mayTake(core, link);
 	const count = isTaken ? receive(core, link, IN_AT, PEEK_BYTES) : peek(core, link, IN_AT, PEEK_BYTES);
@@ -162,7 +164,7 @@ function readHead(core: Http1Context, client: number, link: number): Next {
 }
 
 /** The upstream broke a rule of HTTP, which the log names. */
-function refuseResponse(core: Http1Context, client: number, link: number, cause: number): Next {
+function refuseResponse(core: Http1Context, client: Session, link: Link, cause: number): Next {
 	core.counters.badResponse(cause);
 	return refuseAmid(core, client, link, 502, BAD_RESPONSE, cause);
 }
@@ -172,7 +174,7 @@ function refuseResponse(core: Http1Context, client: number, link: number, cause:
  * proves to be otherwise is put back, so there must be room for that, and for what the client does not take. TLS shows
  * what it has decrypted without a call.
  */
-function mayTake(core: Http1Context, link: number): boolean {
+function mayTake(core: Http1Context, link: Link): boolean {
 	if ((i32(core.table.flags, link) & (SECURED | AHEAD)) !== 0) return false;
 	return core.chunks.available >= 2 && core.budget.room >= 2 * CHUNK_BYTES;
 }
@@ -181,7 +183,7 @@ function mayTake(core: Http1Context, link: number): boolean {
  * Whether the client's connection goes on, decided once: when the answer could not be sent at first, TLS may have
  * encrypted it as it was.
  */
-function keepsClient(core: Http1Context, client: number): boolean {
+function keepsClient(core: Http1Context, client: Session): boolean {
 	const { exchanges } = core;
 	if (u8(exchanges.answer, client) === OFFERED) return exchanges.has(client, KEEPS_CLIENT);
 	const keeps = exchanges.has(client, KEEPS_CLIENT) && exchanges.has(client, REQUEST_SENT) && !core.draining;
@@ -192,8 +194,8 @@ function keepsClient(core: Http1Context, client: number): boolean {
 /** Sends the head, together with what is there of a short body. `isOut`: what is at hand was taken, not peeked. */
 function passHead(
 	core: Http1Context,
-	client: number,
-	link: number,
+	client: Session,
+	link: Link,
 	length: number,
 	count: number,
 	isOut: boolean,
@@ -239,7 +241,7 @@ function passHead(
  * Writes what may go of the body with the head, of `length` bytes, behind it: of chunks all of them or nothing,
  * otherwise what is there. Returns how many bytes that are.
  */
-function copyBodyAtHand(core: Http1Context, client: number, count: number, length: number): number {
+function copyBodyAtHand(core: Http1Context, client: Session, count: number, length: number): number {
 	const { responseHead, kernel } = core;
 	const { headLength, framing, contentLength } = responseHead;
 	const room = CHUNK_BYTES - length;
@@ -258,7 +260,7 @@ function copyBodyAtHand(core: Http1Context, client: number, count: number, lengt
 }
 
 /** The head of the answer has gone: the request need not be sent again. */
-function answered(core: Http1Context, client: number, keeps: boolean): void {
+function answered(core: Http1Context, client: Session, keeps: boolean): void {
 	const { exchanges, responseHead } = core;
 	const kept = i32(exchanges.headBytes, client);
 	if (kept > 0) discard(core, client, kept);
@@ -273,7 +275,7 @@ function answered(core: Http1Context, client: number, keeps: boolean): void {
 }
 
 /** 101: what follows is no HTTP. The session goes on as a relayed one, on the same descriptors. */
-function becomeRelay(core: Http1Context, client: number, link: number): Next {
+function becomeRelay(core: Http1Context, client: Session, link: Link): Next {
 	const { table } = core;
 	countServed(core, client);
 	takenOut(core, RECYCLED_UPGRADED);

@@ -2,7 +2,6 @@
 
 import { i32, setRef, u8 } from "../../../parts/at.js";
 import { forget } from "../../../parts/forget.js";
-import { NONE } from "../../../parts/none.js";
 import { BAD_PATH, NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_LENGTH, FRAMING_NONE } from "../../../protocol/http/framing.js";
 import { mayDiffer } from "../../../protocol/http/path.js";
@@ -31,6 +30,8 @@ import { isMisdirected } from "../../routing/misdirected.js";
 import { describe } from "../../routing/query.js";
 import { EXCHANGES, OURS, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, lastAnswer, type Next, to } from "../../table/next.js";
+import type { Session } from "../../table/numbers.js";
+import { NONE } from "../../table/numbers.js";
 import { NAME_BYTES } from "../../table/sessions.js";
 import { KEEPS_CLIENT, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
 import type { Http1Context } from "./context.js";
@@ -38,7 +39,7 @@ import { isSafeMethod } from "./finish.js";
 import { noteRequest } from "./log.js";
 
 /** The head at hand is whole: where does it go? */
-export function routeRequest(core: Http1Context, client: number): Next {
+export function routeRequest(core: Http1Context, client: Session): Next {
 	const { table, exchanges, query } = core;
 	const requestHead = core.headAtHand.of(client);
 	const listener = core.listenerOf(client);
@@ -104,7 +105,7 @@ export function routeRequest(core: Http1Context, client: number): Next {
  * Reads the path of the head at hand into `core.pathForm` where its form counts and may be another than was written. Returns why it
  * is refused, or NO_CAUSE.
  */
-export function readPath(core: Http1Context, client: number): number {
+export function readPath(core: Http1Context, client: Session): number {
 	const { router, plan } = core.listenerOf(client);
 	const { paths } = plan.http;
 	if (paths === "as_is" || (paths === "match" && !router.looksAtPaths) || !hasForm(core, client))
@@ -120,7 +121,7 @@ export function readPath(core: Http1Context, client: number): number {
 }
 
 /** Whether the path at hand is one that may differ from its normal form. */
-export function hasForm(core: Http1Context, client: number): boolean {
+export function hasForm(core: Http1Context, client: Session): boolean {
 	const { pathStart, pathEnd } = core.headAtHand.of(client);
 	// `OPTIONS *` has none, and an absolute target may have a query alone.
 	return pathStart < pathEnd && mayDiffer(core.kernel.memory, pathStart, pathEnd);
@@ -130,7 +131,7 @@ export function hasForm(core: Http1Context, client: number): boolean {
  * What routes are matched against: the normal form, which was read just now, where it counts. True: the server is going
  * to read the path as it was written, and may take a `..` in it for another path than is matched.
  */
-function tellPath(core: Http1Context, client: number): boolean {
+function tellPath(core: Http1Context, client: Session): boolean {
 	const { query, pathForm, kernel } = core;
 	const requestHead = core.headAtHand.of(client);
 	const { router, plan } = core.listenerOf(client);
@@ -147,7 +148,7 @@ function tellPath(core: Http1Context, client: number): boolean {
 }
 
 /** What must be known of a request when its head is no longer at hand. */
-function rememberRequest(core: Http1Context, client: number, requestsPerConnection: number): void {
+function rememberRequest(core: Http1Context, client: Session, requestsPerConnection: number): void {
 	const { exchanges } = core;
 	const requestHead = core.headAtHand.of(client);
 	exchanges.startedMs[client] = core.nowMs;
@@ -165,7 +166,7 @@ function framingOf({ framing, contentLength }: RequestHead): number {
 	return framing === FRAMING_LENGTH && contentLength === 0 ? FRAMING_NONE : framing;
 }
 
-function keepName(core: Http1Context, client: number): void {
+function keepName(core: Http1Context, client: Session): void {
 	const { table } = core;
 	const { host, hostLength } = core.headAtHand.of(client).authority;
 	table.nameLength[client] = hostLength;

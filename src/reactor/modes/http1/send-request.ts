@@ -1,4 +1,5 @@
 /** The first half of an exchange: a request is sent, its head and its body. */
+
 import { EAGAIN } from "../../../kernel/constants.js";
 import { f64, i32, ref, u8 } from "../../../parts/at.js";
 import { statusOf } from "../../../protocol/http/causes.js";
@@ -21,6 +22,7 @@ import {
 } from "../../records/reasons.js";
 import { BLOCKED, READABLE } from "../../table/marks.js";
 import { answer, end, lastAnswer, NEW_LINK, type Next, STAY } from "../../table/next.js";
+import type { Link, Session } from "../../table/numbers.js";
 import { EXCHANGE, REQUEST } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { countAnew, NOT_TAKEN, sendWhole } from "../../wire/outbox.js";
@@ -51,7 +53,7 @@ import { hasForm } from "./route-request.js";
 export const ROUNDS_PER_TURN = 16;
 
 /** The request's upstream connection is there: NEW_LINK, or 0 for one that the pool has lent. */
-export function sendRequest(core: Http1Context, client: number, how: number): Next {
+export function sendRequest(core: Http1Context, client: Session, how: number): Next {
 	const { table, exchanges } = core;
 	const link = table.linkOf(client);
 	const isNew = how === NEW_LINK;
@@ -77,7 +79,7 @@ export function sendRequest(core: Http1Context, client: number, how: number): Ne
 }
 
 /** Reads the head at hand once more: it was peeked, and stayed where it was. False: the client is gone. */
-function readAgain(core: Http1Context, client: number): boolean {
+function readAgain(core: Http1Context, client: Session): boolean {
 	const { kernel, headAtHand } = core;
 	const count = peek(core, client, IN_AT, PEEK_BYTES);
 	if (count <= 0) return false;
@@ -88,7 +90,7 @@ function readAgain(core: Http1Context, client: number): boolean {
 	return true;
 }
 
-function sendHead(core: Http1Context, client: number, link: number): Next {
+function sendHead(core: Http1Context, client: Session, link: Link): Next {
 	const { table, kernel, exchanges, requestRewrite } = core;
 	const requestHead = core.headAtHand.of(client);
 	const listener = core.listenerOf(client);
@@ -148,7 +150,7 @@ function sendHead(core: Http1Context, client: number, link: number): Next {
 }
 
 /** Puts the subject of the client's certificate into its field; what the client itself put there does not go on. */
-function tellSubject(core: Http1Context, client: number): void {
+function tellSubject(core: Http1Context, client: Session): void {
 	const { requestRewrite, kernel, secures } = core;
 	requestRewrite.subjectEnd = 0;
 	if (requestRewrite.subjectName === undefined || !requestRewrite.isSecure) return;
@@ -160,7 +162,7 @@ function tellSubject(core: Http1Context, client: number): void {
 	requestRewrite.subjectEnd = SUBJECT_AT + Math.max(0, length);
 }
 
-function isTrusted(core: Http1Context, listener: ReactorListener, client: number): boolean {
+function isTrusted(core: Http1Context, listener: ReactorListener, client: Session): boolean {
 	const { forwardedTrusted } = listener.plan.http;
 	if (forwardedTrusted.length === 0) return false;
 	const family = u8(core.table.family, client);
@@ -170,7 +172,7 @@ function isTrusted(core: Http1Context, listener: ReactorListener, client: number
 }
 
 /** Moves the request's body on, as far as it has come and is taken. */
-export function sendBody(core: Http1Context, client: number, link: number): Next {
+export function sendBody(core: Http1Context, client: Session, link: Link): Next {
 	const { table, exchanges } = core;
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT)) return STAY;
@@ -187,7 +189,7 @@ export function sendBody(core: Http1Context, client: number, link: number): Next
 }
 
 /** No more of the request's body goes to the upstream. */
-function bodyOver(core: Http1Context, client: number, link: number, result: number): Next {
+function bodyOver(core: Http1Context, client: Session, link: Link, result: number): Next {
 	const { exchanges } = core;
 	const detail = detailOf(result);
 	switch (stepOf(result)) {

@@ -1,4 +1,5 @@
 /** A deadline of a client that is read request by request has passed. Traffic does not touch the wheel: what holds now is asked. */
+
 import { f64, i32 } from "../../../parts/at.js";
 import { lingerThenEnd } from "../../end/linger.js";
 import {
@@ -11,6 +12,7 @@ import {
 	STALL_TIMEOUT,
 } from "../../records/reasons.js";
 import { end, lastAnswer, type Next, STAY } from "../../table/next.js";
+import type { Session } from "../../table/numbers.js";
 import { lifetimeDeadline, lookAtBoth, stallDeadline } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
 import { KEEPS_CLIENT } from "./columns.js";
@@ -29,7 +31,7 @@ import {
 import { refuseAmid } from "./finish.js";
 
 /** Of a connection between requests. */
-export function requestTimedOut(core: Http1Context, session: number): Next {
+export function requestTimedOut(core: Http1Context, session: Session): Next {
 	const lookAgainMs = lookAtBoth(core, session);
 	const deadlineMs = requestDeadline(core, session);
 	if (deadlineMs > core.nowMs) {
@@ -46,7 +48,7 @@ export function requestTimedOut(core: Http1Context, session: number): Next {
 }
 
 /** Of an exchange. */
-export function exchangeTimedOut(core: Http1Context, session: number): Next {
+export function exchangeTimedOut(core: Http1Context, session: Session): Next {
 	const { table, exchanges } = core;
 	const link = table.linkOf(session);
 	const lookAgainMs = lookAtBoth(core, session);

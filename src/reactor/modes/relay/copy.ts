@@ -2,11 +2,13 @@
  * Bytes are received into scratch memory and sent at once; what the peer does not take waits in one chunk, and nothing more is
  * read until it is gone.
  */
+
 import { i32 } from "../../../parts/at.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
 import { FULL_READS, ONE_FULL_READ } from "../../table/fields.js";
 import { AHEAD, BULK, END_NEXT, SECURED, URGENT } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
+import type { Slot } from "../../table/numbers.js";
 import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
 import { discard, emptied, peek, receive } from "../../wire/transport.js";
 import type { RelayContext } from "./context.js";
@@ -15,7 +17,7 @@ import { MORE, nothingReceived, passed, passedLast, writeFailed } from "./direct
 /** Reads in a row that fill the buffer, as many as `FULL_READS` can count and one more: then the direction is bulk, and worth a pipe. */
 const BULK_READS = 4;
 
-export function moveByCopy(core: RelayContext, from: number, to: number): Next {
+export function moveByCopy(core: RelayContext, from: Slot, to: Slot): Next {
 	if (!mayKeep(core)) return moveByPeek(core, from, to);
 	const count = receive(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, to, count);
@@ -30,7 +32,7 @@ export function moveByCopy(core: RelayContext, from: number, to: number): Next {
  * `count` bytes were received, and that was all, for the end has been announced and the buffer is not full. Not where a read may
  * stop early: before urgent data, or within what was put back. Through TLS the end is said in a record of its own.
  */
-function isLast({ table }: RelayContext, from: number, to: number, count: number): boolean {
+function isLast({ table }: RelayContext, from: Slot, to: Slot, count: number): boolean {
 	const mine = i32(table.flags, from);
 	if ((mine & (END_NEXT | URGENT | SECURED | AHEAD)) !== END_NEXT || count === CHUNK_BYTES) return false;
 	return (i32(table.flags, to) & SECURED) === 0;
@@ -40,7 +42,7 @@ function isLast({ table }: RelayContext, from: number, to: number, count: number
  * No chunk is left to hold what the peer might not take. Then bytes stay in the kernel until they are
  * sent: one call more, and nothing held.
  */
-function moveByPeek(core: RelayContext, from: number, to: number): Next {
+function moveByPeek(core: RelayContext, from: Slot, to: Slot): Next {
 	const count = peek(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, to, count);
 	const sent = send(core, to, IN_AT, count);
@@ -57,7 +59,7 @@ function moveByPeek(core: RelayContext, from: number, to: number): Next {
 	return MORE;
 }
 
-function noteRead(core: RelayContext, from: number, count: number): void {
+function noteRead(core: RelayContext, from: Slot, count: number): void {
 	const { table } = core;
 	const { flags } = table;
 	const mine = i32(flags, from);
@@ -77,7 +79,7 @@ function noteRead(core: RelayContext, from: number, count: number): void {
 	emptied(core, from);
 }
 
-function setFullReads({ table }: RelayContext, from: number, reads: number): void {
+function setFullReads({ table }: RelayContext, from: Slot, reads: number): void {
 	const mine = i32(table.flags, from);
 	if ((mine & FULL_READS) !== reads * ONE_FULL_READ)
 		table.flags[from] = (mine & ~FULL_READS) | (reads * ONE_FULL_READ);

@@ -4,6 +4,7 @@
  *
  * Results: MORE, or where the session goes: STAY when this direction is done for now.
  */
+
 import { EAGAIN } from "../../../kernel/constants.js";
 import { i32, u8 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
@@ -11,6 +12,7 @@ import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
 import { CLIENT_CLOSED, UPSTREAM_CLOSED } from "../../records/reasons.js";
 import { BLOCKED, ENDED, READABLE, SHUT } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
+import type { Slot } from "../../table/numbers.js";
 import { stamp } from "../../table/times.js";
 import { EMPTIED, flushOutbox, leave, moved, send } from "../../wire/outbox.js";
 import { receive } from "../../wire/transport.js";
@@ -26,7 +28,7 @@ export const CLIENT_ENDED_FIRST = 1;
 export const UPSTREAM_ENDED_FIRST = 2;
 
 /** A read brought nothing: `result` is what it said. */
-export function nothingReceived(core: RelayContext, from: number, to: number, result: number): Next {
+export function nothingReceived(core: RelayContext, from: Slot, to: Slot, result: number): Next {
 	const { flags } = core.table;
 	if (result === 0) return ended(core, from, to);
 	if (result !== -EAGAIN) return failed(core, from, -result);
@@ -35,13 +37,13 @@ export function nothingReceived(core: RelayContext, from: number, to: number, re
 }
 
 /** What became of bytes for `to`. */
-export function passed(core: RelayContext, from: number, to: number, result: number): Next {
+export function passed(core: RelayContext, from: Slot, to: Slot, result: number): Next {
 	if (result < 0) return writeFailed(core, to, from, -result);
 	return result === EMPTIED ? MORE : STAY;
 }
 
 /** Sends what waits for `to`. When nothing is left, `from` may be read again, or its end is carried on. */
-export function flush(core: RelayContext, to: number, from: number): Next {
+export function flush(core: RelayContext, to: Slot, from: Slot): Next {
 	const result = flushOutbox(core, to);
 	if (result < 0) return writeFailed(core, to, from, -result);
 	if (result === EMPTIED && (i32(core.table.flags, from) & ENDED) !== 0) return endDirection(core, to);
@@ -49,13 +51,13 @@ export function flush(core: RelayContext, to: number, from: number): Next {
 }
 
 /** The last bytes of `from` are with `to` as `result` says, and behind them is the end, which need not be read. */
-export function passedLast(core: RelayContext, from: number, to: number, result: number): Next {
+export function passedLast(core: RelayContext, from: Slot, to: Slot, result: number): Next {
 	if (result < 0) return writeFailed(core, to, from, -result);
 	return ended(core, from, to);
 }
 
 /** The end of a stream was read. */
-function ended(core: RelayContext, from: number, to: number): Next {
+function ended(core: RelayContext, from: Slot, to: Slot): Next {
 	const { table, wheel } = core;
 	table.flags[from] = (i32(table.flags, from) & ~READABLE) | ENDED;
 	const session = table.sessionOf(from);
@@ -69,7 +71,7 @@ function ended(core: RelayContext, from: number, to: number): Next {
 }
 
 /** Everything from the peer has been sent to `to`: carry the end on, or end the session when both directions have ended. */
-function endDirection(core: RelayContext, to: number): Next {
+function endDirection(core: RelayContext, to: Slot): Next {
 	const { table, engine } = core;
 	const from = table.peerOf(to);
 	// Flushing comes back here when it has been said.
@@ -87,7 +89,7 @@ function endDirection(core: RelayContext, to: number): Next {
  * `to` takes nothing more, for good. What it said before (an early answer, then a reset, is common) still
  * belongs to its peer.
  */
-export function writeFailed(core: RelayContext, to: number, from: number, errno: number): Next {
+export function writeFailed(core: RelayContext, to: Slot, from: Slot, errno: number): Next {
 	const { table } = core;
 	if ((i32(table.flags, from) & (BLOCKED | SHUT)) === 0) {
 		for (let round = 0; round < LAST_ROUNDS; round++) {

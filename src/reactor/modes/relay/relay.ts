@@ -7,12 +7,14 @@
  *
  * Readiness is edge-triggered: READABLE and BLOCKED remember what the edges said.
  */
+
 import { ECONNRESET, EPOLLERR, EPOLLOUT } from "../../../kernel/constants.js";
 import { i32 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
 import { FULL_READS } from "../../table/fields.js";
 import { AHEAD, BLOCKED, BULK, ENDED, LOOKED_AFTER, READABLE } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
+import type { Session, Slot } from "../../table/numbers.js";
 import { RELAY } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { noteNews } from "../../wire/news.js";
@@ -29,7 +31,7 @@ const ROUNDS_PER_TURN = 16;
 const ROUNDS_PER_SPLICE = 8;
 
 /** The upstream is connected: bytes begin to pass, first those that were only peeked. `events`: of the upstream's connection. */
-export function beginRelay(core: RelayContext, session: number, events: number): Next {
+export function beginRelay(core: RelayContext, session: Session, events: number): Next {
 	const { table } = core;
 	const link = table.linkOf(session);
 	table.state[session] = RELAY;
@@ -44,7 +46,7 @@ export function beginRelay(core: RelayContext, session: number, events: number):
 }
 
 /** News of either side. */
-export function relaying(core: RelayContext, slot: number, events: number): Next {
+export function relaying(core: RelayContext, slot: Slot, events: number): Next {
 	const { table } = core;
 	const peer = table.peerOf(slot);
 	const flags = noteNews(core, slot, events);
@@ -62,11 +64,11 @@ export function relaying(core: RelayContext, slot: number, events: number): Next
 }
 
 /** The connection had more than its share of an earlier turn. */
-export function relayQueued(core: RelayContext, slot: number): Next {
+export function relayQueued(core: RelayContext, slot: Slot): Next {
 	return pump(core, slot, core.table.peerOf(slot));
 }
 
-function pump(core: RelayContext, from: number, to: number): Next {
+function pump(core: RelayContext, from: Slot, to: Slot): Next {
 	const { flags } = core.table;
 	for (let round = 0; ; ) {
 		const mine = i32(flags, from);
@@ -85,6 +87,6 @@ function pump(core: RelayContext, from: number, to: number): Next {
  * The last read of it filled the buffer. A connection with little to say does not wait behind bulk: when the turn's
  * bytes are spent, it gets its one buffer all the same.
  */
-function isMuch({ table }: RelayContext, from: number): boolean {
+function isMuch({ table }: RelayContext, from: Slot): boolean {
 	return (i32(table.flags, from) & (BULK | FULL_READS)) !== 0;
 }

@@ -1,10 +1,12 @@
 /** Bulk goes from socket to pipe to socket, inside the kernel; what the peer does not take waits in that one pipe. */
+
 import { EINVAL } from "../../../kernel/constants.js";
 import { i32 } from "../../../parts/at.js";
-import { NONE } from "../../../parts/none.js";
 import { CHUNK_BYTES } from "../../memory/arena.js";
 import { BULK } from "../../table/marks.js";
 import type { Next } from "../../table/next.js";
+import type { Slot } from "../../table/numbers.js";
+import { NONE } from "../../table/numbers.js";
 import { drainPipe } from "../../wire/outbox.js";
 import type { RelayContext } from "./context.js";
 import { moveByCopy } from "./copy.js";
@@ -16,7 +18,7 @@ const SPLICE_BYTES = 1 << 20;
 /** A splice that moved less than this ends bulk: for small messages receive and send are cheaper. */
 const BULK_MIN_BYTES = 4096;
 
-export function moveBySplice(core: RelayContext, from: number, to: number): Next {
+export function moveBySplice(core: RelayContext, from: Slot, to: Slot): Next {
 	const { table, engine, pipes } = core;
 	const room = Math.min(core.budget.room, SPLICE_BYTES);
 	const pipe = room < CHUNK_BYTES ? NONE : pipes.borrow();
