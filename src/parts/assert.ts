@@ -11,5 +11,10 @@ export const thorough = { isOn: false };
 
 /** `what`: what should have held, in words. */
 export function assert(holds: boolean, what: string): asserts holds {
-	if (!holds) throw new Error(`this must hold, and does not: ${what}`);
+	if (!holds) fail(what);
+}
+
+/** Apart, so that no caller carries the making of an error in its own code. */
+function fail(what: string): never {
+	throw new Error(`this must hold, and does not: ${what}`);
 }
