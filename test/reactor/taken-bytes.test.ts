@@ -173,3 +173,26 @@ test("a PROXY header that a reload asks for while the upstream is dialled does n
 	assert.match(heard, /^PROXY TCP4 .*\r\nhello$/);
 	assert.equal((table.flags[link] ?? 0) & NAGLED, 0);
 });
+
+test("what comes behind kept bytes is not cut off by its end when the read behind them finds nothing", (t) => {
+	const { harness, accept } = listening(t);
+	const client = harness.client();
+	harness.turnUntil(() => harness.live === 1, "the client");
+	harness.send(client, "hello");
+	harness.kernel.unconnectedSends = 1;
+	harness.turn();
+	assert.equal(harness.reactor.core.chunks.lent, 1);
+	harness.send(client, " and more");
+	harness.outside.shutdownWrite(client);
+	harness.kernel.emptyReceives = 1;
+	const upstream = accept();
+	let heard = "";
+	let ended = false;
+	harness.turnUntil(() => {
+		const more = harness.receive(upstream);
+		if (more === "") ended = true;
+		else if (typeof more === "string") heard += more;
+		return ended;
+	}, "the end");
+	assert.equal(heard, "hello and more");
+});

@@ -19,10 +19,11 @@ const BULK_READS = 4;
 
 export function moveByCopy(core: RelayContext, from: Slot, to: Slot): Next {
 	if (!mayKeep(core)) return moveByPeek(core, from, to);
+	const hadAhead = (i32(core.table.flags, from) & AHEAD) !== 0;
 	const count = receive(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, to, count);
 	// One packet for the peer, one call and one wake-up less for it: the end travels with the bytes before it.
-	if (isLast(core, from, to, count))
+	if (!hadAhead && isLast(core, from, to, count))
 		return passedLast(core, from, to, sendOrKeep(core, to, IN_AT, count, true));
 	noteRead(core, from, count);
 	return passed(core, from, to, sendOrKeep(core, to, IN_AT, count));
@@ -30,11 +31,12 @@ export function moveByCopy(core: RelayContext, from: Slot, to: Slot): Next {
 
 /**
  * `count` bytes were received, and that was all, for the end has been announced and the buffer is not full. Not where a read may
- * stop early: before urgent data, or within what was put back. Through TLS the end is said in a record of its own.
+ * stop early: before urgent data, or behind what was ahead (which is asked for before the read, because that may end it). Through
+ * TLS the end is said in a record of its own.
  */
 function isLast({ table }: RelayContext, from: Slot, to: Slot, count: number): boolean {
 	const mine = i32(table.flags, from);
-	if ((mine & (END_NEXT | URGENT | SECURED | AHEAD)) !== END_NEXT || count === CHUNK_BYTES) return false;
+	if ((mine & (END_NEXT | URGENT | SECURED)) !== END_NEXT || count === CHUNK_BYTES) return false;
 	return (i32(table.flags, to) & SECURED) === 0;
 }
 
