@@ -28,7 +28,6 @@ import { NOT_KNOWN } from "./secures.js";
 import { endNagle } from "./socket-options.js";
 import {
 	fillInbox,
-	freeSession,
 	goodbyeSecured,
 	isDrained,
 	isSecured,
@@ -154,13 +153,4 @@ export function newsOf(core: WireContext, slot: Slot, events: number): number {
 	if (u8(core.secures.readWaits, slot) === 0) return events;
 	core.secures.readWaits[slot] = 0;
 	return events | EPOLLIN;
-}
-
-/** Gives the library's session and what was read ahead back; the descriptor stays. */
-export function endTransport(core: WireContext, slot: Slot): void {
-	const flags = i32(core.table.flags, slot);
-	if ((flags & ENDING) !== 0) core.inboxes.failure[slot] = 0;
-	if ((flags & (SECURED | AHEAD)) === 0) return;
-	dropAhead(core, slot, core.inboxes.length(slot));
-	if ((flags & SECURED) !== 0) freeSession(core, slot);
 }
