@@ -57,6 +57,7 @@ timeouts: { handshake: 2s }
 listeners: [{ listen: 127.0.0.1:0, routes: [{ sni: a, to: a }] }]
 upstreams: { a: "${upstream.address}" }
 `,
+		{ own: "its bucket of tokens is full" },
 	);
 	const startedMs = performance.now();
 	const clients = Array.from({ length: 60 }, () => fate(scenario, gateway.port()));
@@ -82,6 +83,7 @@ limits: { accepts_per_second_per_ip: 2 }
 listeners: [{ listen: 127.0.0.1:0, routes: [{ to: a }] }]
 upstreams: { a: "${upstream.address}" }
 `,
+		{ own: "no address has come before" },
 	);
 	const hasty = { localAddress: "127.0.0.1" };
 	const startedMs = performance.now();
