@@ -29,6 +29,11 @@ export abstract class Watched {
 	/** The EPOLL… bits that hold now, as `poll` in the kernel would compute them. */
 	abstract mask(): number;
 
+	/** The same, asked by the kernel itself, which may note what it is to tell of later. */
+	poll(): number {
+		return this.mask();
+	}
+
 	/** The reactor is told of the state as it is now. */
 	noteReport(): void {}
 }
@@ -253,6 +258,12 @@ export class SimulatedSocket extends Watched {
 		this.address = address;
 		this.port = port;
 		this.capacity = capacity;
+	}
+
+	/** tcp_poll() notes that room is wanted where it finds none. */
+	override poll(): number {
+		if (!this.connecting && !this.shut && !this.dead && !this.writable) this.wantsRoom = true;
+		return this.mask();
 	}
 
 	override noteReport(): void {

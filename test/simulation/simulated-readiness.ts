@@ -87,7 +87,7 @@ export class SimulatedReadiness implements Readiness {
 		watched.interest = interest | EPOLLERR | EPOLLHUP;
 		watched.slot = slot;
 		watched.generation = generation;
-		if ((watched.mask() & watched.interest) !== 0) this.#enlist(watched);
+		if ((watched.poll() & watched.interest) !== 0) this.#enlist(watched);
 		this.surroundings?.watched(watched, false);
 	}
 
@@ -160,7 +160,7 @@ export class SimulatedReadiness implements Readiness {
 		// How much a batch holds this time.
 		const most = random.chance(fewEvents) ? random.between(1, 3) : EVENTS_MAX;
 		for (const watched of list) {
-			const mask = watched.mask() & watched.interest;
+			const mask = watched.poll() & watched.interest;
 			if (!watched.registered || mask === 0) {
 				watched.listed = false;
 				continue;

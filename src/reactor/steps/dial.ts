@@ -10,6 +10,7 @@ import {
 	EPIPE,
 	EPOLLERR,
 	EPOLLHUP,
+	EPOLLIN,
 	EPOLLOUT,
 	EPOLLRDHUP,
 	ETIMEDOUT,
@@ -221,7 +222,8 @@ export function connecting(core: RoutingContext, link: Link, events: number): Ne
 		if (error !== 0 || (events & EPOLLOUT) === 0)
 			return to(REDIAL, error === ETIMEDOUT ? CONNECT_TIMEOUT : CONNECT_REFUSED);
 	}
-	if ((events & EPOLLOUT) === 0) return STAY;
+	// Bytes tell it, too: without memory for ours, room may be told later.
+	if ((events & (EPOLLOUT | EPOLLIN)) === 0) return STAY;
 	const session = table.sessionOf(link);
 	noteConnected(core, session);
 	if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) !== 0)
