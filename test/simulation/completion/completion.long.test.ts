@@ -6,9 +6,8 @@ import { simulate } from "../simulate.js";
 const SEEDS = 150;
 const TURNS = 2_000;
 
-test("the wire relays over completions for hundreds of thousands of turns", (t) => {
-	const first = Date.now() % 1_000_000_000;
-	t.diagnostic(`seeds from ${first} on`);
+test("the wire relays over completions for hundreds of thousands of turns", () => {
+	const first = 100;
 	for (let seed = first; seed < first + SEEDS; seed++) {
 		const { failure } = simulate({ seed, turns: TURNS, completes: true });
 		assert.equal(failure, undefined, failure);
