@@ -29,7 +29,14 @@ export class BentKernel extends LinuxKernel {
 	/** So many receives find nothing, whatever is there. */
 	emptyReceives = 0;
 
+	/** The next receive of this descriptor takes so many bytes at most: descriptors were passed behind them. */
+	passedBehind = { fd: -1, bytes: 0 };
+
 	override receive(fd: number, offset: number, length: number): number {
+		if (fd === this.passedBehind.fd) {
+			this.passedBehind.fd = -1;
+			return super.receive(fd, offset, Math.min(length, this.passedBehind.bytes));
+		}
 		if (this.emptyReceives > 0) {
 			this.emptyReceives--;
 			return -EAGAIN;

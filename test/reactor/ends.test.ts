@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
+import { i32 } from "../../src/parts/at.js";
+import { RELAY } from "../../src/reactor/table/states.js";
 import { Harness, reasonOf } from "./harness.js";
 import { segmentsIn } from "./segments.js";
+import { listenUnix } from "./unix-upstream.js";
 
 /** A session that has said "hello" to its upstream, which has it. */
 function connected(t: TestContext): { harness: Harness; client: number; upstream: number } {
@@ -88,4 +91,31 @@ test("a client that takes only a part of the last bytes gets the rest, and then 
 	harness.outside.shutdownWrite(client);
 	harness.turnUntil(() => harness.live === 0, "the end of the session");
 	assert.deepEqual(harness.records().map(reasonOf), ["upstream_closed"]);
+});
+
+test("what stands behind descriptors that a Unix upstream passes is not taken for its end", (t) => {
+	const harness = new Harness(t, { sessions: 4, routes: [{}] });
+	const listening = listenUnix(t, harness);
+	const client = harness.client();
+	let upstream = -EAGAIN;
+	harness.turnUntil(() => {
+		upstream = harness.outside.accept(listening, 0);
+		return upstream >= 0;
+	}, "the dial");
+	harness.adopt(upstream);
+	const { table } = harness.reactor.core;
+	harness.turnUntil(() => table.state[table.sessions] === RELAY, "the connection");
+	harness.kernel.passedBehind = { fd: i32(table.fd, table.sessions), bytes: "in front".length };
+	harness.send(upstream, "in front, and behind");
+	harness.outside.shutdownWrite(upstream);
+	let received = "";
+	let last: string | number = -EAGAIN;
+	harness.turnUntil(() => {
+		last = harness.receive(client);
+		if (typeof last === "string") received += last;
+		return last === "";
+	}, "the end");
+	assert.equal(received, "in front, and behind");
+	harness.outside.shutdownWrite(client);
+	harness.turnUntil(() => harness.live === 0, "the end of the session");
 });

@@ -7,7 +7,7 @@ import { f64, i32, ref, setRef } from "../../parts/at.js";
 import type { AddressPlan } from "../../upstream/plan.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
-import { EXCHANGES, NAGLED } from "../table/marks.js";
+import { EXCHANGES, LOCAL, NAGLED } from "../table/marks.js";
 import type { Fd, Link, Session } from "../table/numbers.js";
 import { NONE } from "../table/numbers.js";
 import { CONNECTING } from "../table/states.js";
@@ -57,7 +57,8 @@ export function openLink(
 	core.owners.connectionOpened(fd, core.index, link, core.nowMs);
 	table.fd[link] = fd;
 	table.state[link] = CONNECTING;
-	if (speaksAtOnce && familyAt(sockaddr, 0) !== AF_UNIX) table.flags[link] = NAGLED;
+	if (familyAt(sockaddr, 0) === AF_UNIX) table.flags[link] = LOCAL;
+	else if (speaksAtOnce) table.flags[link] = NAGLED;
 	table.join(session, link);
 	setRef(table.address, session, board);
 	table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);

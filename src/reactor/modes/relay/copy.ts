@@ -6,7 +6,7 @@
 import { i32 } from "../../../parts/at.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
 import { FULL_READS, ONE_FULL_READ } from "../../table/fields.js";
-import { AHEAD, BULK, END_NEXT, SECURED, URGENT } from "../../table/marks.js";
+import { AHEAD, BULK, END_NEXT, LOCAL, SECURED, URGENT } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
 import type { Slot } from "../../table/numbers.js";
 import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
@@ -31,12 +31,12 @@ export function moveByCopy(core: RelayContext, from: Slot, to: Slot): Next {
 
 /**
  * `count` bytes were received, and that was all, for the end has been announced and the buffer is not full. Not where a read may
- * stop early: before urgent data, or behind what was ahead (which is asked for before the read, because that may end it). Through
+ * stop early: before urgent data, before descriptors that a Unix socket was passed, or behind what was ahead (which is asked for before the read, because that may end it). Through
  * TLS the end is said in a record of its own.
  */
 function isLast({ table }: RelayContext, from: Slot, to: Slot, count: number): boolean {
 	const mine = i32(table.flags, from);
-	if ((mine & (END_NEXT | URGENT | SECURED)) !== END_NEXT || count === CHUNK_BYTES) return false;
+	if ((mine & (END_NEXT | URGENT | LOCAL | SECURED)) !== END_NEXT || count === CHUNK_BYTES) return false;
 	return (i32(table.flags, to) & SECURED) === 0;
 }
 
