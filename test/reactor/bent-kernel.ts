@@ -12,12 +12,13 @@ export class BentKernel extends LinuxKernel {
 	/** Descriptors that `close` leaves open: a leak. */
 	readonly forgets = new Set<number>();
 
-	/** So many sends find that their connection is still being made. */
+	/** So many sends fail: their connection is still being made, or what else this says. */
 	unconnectedSends = 0;
+	sendErrno = EAGAIN;
 	override send(fd: number, offset: number, length: number, more?: boolean): number {
 		if (this.unconnectedSends === 0) return super.send(fd, offset, length, more);
 		this.unconnectedSends--;
-		return -EAGAIN;
+		return -this.sendErrno;
 	}
 
 	/** What `undelivered` says, instead of the truth. */

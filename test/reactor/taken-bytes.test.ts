@@ -1,7 +1,7 @@
 /** First bytes that are taken, and not peeked: sent as soon as connect() returns, or kept; and how many may be kept. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { EAGAIN, EPOLLIN, EPOLLRDHUP } from "../../src/kernel/constants.js";
+import { EAGAIN, ENOBUFS, EPOLLIN, EPOLLRDHUP } from "../../src/kernel/constants.js";
 import { AHEAD, NAGLED, WATCHES_OUT } from "../../src/reactor/table/marks.js";
 import type { Slot } from "../../src/reactor/table/numbers.js";
 import { DIAL, RELAY } from "../../src/reactor/table/states.js";
@@ -85,6 +85,20 @@ test("bytes whose connect takes longer are kept until it is over, and the next c
 		harness.turnUntil(() => harness.receive(other) === `peeked ${peeked}`, "what was peeked");
 	}
 	assert.equal(table.state[say("at once again")], RELAY);
+});
+
+test("a kernel without memory for the first bytes is no fault of the upstream's address", (t) => {
+	const { harness, accept } = listening(t);
+	const client = harness.client();
+	harness.turnUntil(() => harness.live === 1, "the client");
+	harness.kernel.unconnectedSends = 1;
+	harness.kernel.sendErrno = ENOBUFS;
+	harness.send(client, "hello");
+	harness.turn();
+	const upstream = accept();
+	harness.turnUntil(() => harness.receive(upstream) === "hello", "what was kept");
+	assert.equal(harness.counters.get("dialRetries"), 0);
+	assert.equal(harness.reactor.core.chunks.lent, 0);
 });
 
 test("a crowd that says half of a hello keeps four chunks; each that says the rest is routed", (t) => {

@@ -47,7 +47,7 @@ export function openLink(
 	fd: Fd,
 	{ board, sockaddr, tls }: AddressPlan,
 	speaksAtOnce: boolean,
-): number {
+): Link {
 	const { table, counters } = core;
 	let link = table.takeLink();
 	// Idle pooled connections have rows, too.

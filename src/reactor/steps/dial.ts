@@ -60,7 +60,7 @@ import {
 	STAY,
 	to,
 } from "../table/next.js";
-import type { Fd, Link, Session, Slot } from "../table/numbers.js";
+import type { Fd, Link, Session } from "../table/numbers.js";
 import { NONE } from "../table/numbers.js";
 import { DIAL } from "../table/states.js";
 import { offset } from "../table/times.js";
@@ -189,22 +189,23 @@ function connectingTo(
 	const link = openLink(core, session, fd, address, speaksAtOnce);
 	wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
 	if ((i32(table.flags, session) & EXCHANGES) !== 0)
-		core.links.opened(table.placeOf(link as Link), ref(table.upstream, session), address.board, core.nowMs);
+		core.links.opened(table.placeOf(link), ref(table.upstream, session), address.board, core.nowMs);
 	// A completion engine would begin to receive from what is not connected yet.
 	const speaksNow =
 		speaksAtOnce && core.engine.sharesDescriptors && (i32(table.flags, session) & AHEAD) !== 0;
-	const watched = speaksNow ? watch(core, link as Slot) : watchConnecting(core, link as Slot);
-	if (watched >= 0) return speaksNow ? speak(core, session, link as Link) : STAY;
-	giveUpLink(core, session, link as Link);
+	const watched = speaksNow ? watch(core, link) : watchConnecting(core, link);
+	if (watched >= 0) return speaksNow ? speak(core, session, link) : STAY;
+	giveUpLink(core, session, link);
 	return refuse(MEMORY_PRESSURE);
 }
 
 /** Sends the client's first bytes without asking whether the upstream is connected: on the same machine it is when connect() returns. */
 function speak(core: RoutingContext, session: Session, link: Link): Next {
 	const sent = sendAhead(core, session, link);
-	// EPIPE: the connect was good, and its peer has gone already; what it said before that is read as ever.
-	if (sent === 0 || sent === -EPIPE) {
-		if (sent === 0) hadToWait(core, session);
+	// EPIPE: the connect was good, and its peer has gone already; what it said before that is read as ever. A kernel without
+	// memory for our bytes is no fault of the address.
+	if (sent === 0 || sent === -EPIPE || pressureOf(-sent) !== undefined) {
+		if (sent !== -EPIPE) hadToWait(core, session);
 		watchOut(core, link);
 		return STAY;
 	}
