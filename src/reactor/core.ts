@@ -70,7 +70,6 @@ export class Core implements RoadContext {
 	readonly wheel: Wheel;
 	readonly queue: TurnQueue;
 	readonly policies = new Policies();
-	readonly longNames = new Map<number, Uint8Array>();
 	readonly proxyHeaders = new Map<number, Uint8Array>();
 	readonly tlsFailures = new Map<number, string>();
 
@@ -197,7 +196,7 @@ export class Core implements RoadContext {
 			pathStart: 0,
 			pathEnd: 0,
 			secured: false,
-			serverName: secures.nameBytes(0 as Session),
+			serverName: secures.names.bytes,
 			serverNameStart: 0,
 			serverNameLength: 0,
 			alpn: NO_BYTES,

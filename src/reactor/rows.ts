@@ -37,6 +37,8 @@ export function rowsOf(sessions: number, shared?: SharedArrayBuffer): ReactorRow
 /** The classes of columns, by their names, for whoever looks at all that is known of a row. */
 export function* classesOf(rows: ReactorRows): Generator<[string, Columns]> {
 	for (const [name, columns] of Object.entries(rows) as [string, Columns][]) yield [name, columns];
+	yield ["names", rows.table.names];
+	yield ["serverNames", rows.secures.names];
 	yield ["request", rows.exchanges.request];
 	yield ["response", rows.exchanges.response];
 }

@@ -16,9 +16,8 @@ import { offset, stamp } from "../../src/reactor/table/times.js";
 type Column = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
 
 function columnsOf(table: Table): Map<string, Column> {
-	return new Map(
-		Object.entries(table).filter((entry): entry is [string, Column] => ArrayBuffer.isView(entry[1])),
-	);
+	const fields = [...Object.entries(table), ...Object.entries(table.names)];
+	return new Map(fields.filter((entry): entry is [string, Column] => ArrayBuffer.isView(entry[1])));
 }
 
 test("a client's row takes at most 168 bytes, an upstream's 64, and the memory is no more than its rows", () => {
@@ -170,7 +169,7 @@ const FILLED_BY_THEIR_OWNER = new Set([
 	"family",
 	"source",
 	"sourcePort",
-	"name",
+	"bytes",
 	"heldWhere",
 	"next",
 	"previous",

@@ -5,7 +5,6 @@ import { TEXT_MAX, tlsFactsText } from "../records/tls-facts.js";
 import { HAD_REQUESTS } from "../table/marks.js";
 import type { Session } from "../table/numbers.js";
 import { NONE } from "../table/numbers.js";
-import { NAME_BYTES } from "../table/sessions.js";
 import { isSecured } from "../wire/tls.js";
 import type { EndContext } from "./context.js";
 
@@ -15,7 +14,8 @@ export function account(core: EndContext, client: Session, reason: number): void
 
 function record(core: EndContext, client: Session, reason: number): void {
 	const { table, journal } = core;
-	const nameLength = u8(table.nameLength, client);
+	const { names } = table;
+	const nameLength = names.lengthOf(client);
 	const tls = tlsFactsOf(core, client);
 	const entry = journal.begin(nameLength, tls.length);
 	if (entry < 0) return; // the journal has counted it
@@ -38,9 +38,7 @@ function record(core: EndContext, client: Session, reason: number): void {
 	journal.double(entry, 5, before + sent);
 	journal.double(entry, 6, f64(table.sent, client));
 	journal.source(entry, table.source, client * 16);
-	const long = core.longNames.get(client);
-	if (long !== undefined) journal.name(entry, long, 0, nameLength);
-	else journal.name(entry, table.name, client * NAME_BYTES, nameLength);
+	journal.name(entry, names.bytesOf(client), names.startOf(client), nameLength);
 	if (tls !== "") journal.tlsText(entry, nameLength, tls);
 	if (journal.commit()) core.notify({ kind: "journal" });
 }

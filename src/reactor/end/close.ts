@@ -45,7 +45,6 @@ export function close(core: EndContext, session: Session, reason: number, isAmid
 	if (address !== NONE) core.board.leave(address);
 	const source = ref(table.sourcePlace, session);
 	if (source !== NONE) core.sources.leave(source);
-	forget(core.longNames, session);
 	forget(core.proxyHeaders, session);
 	core.sessionNumbers.forget(session);
 	core.policies.leave(u16(table.policy, session));

@@ -63,9 +63,10 @@ export function describe(core: RoutingContext, session: Session, query: RouteQue
 	const { secures } = core;
 	query.secured = isSecured(core, session);
 	if (!query.secured) return;
-	query.serverName = secures.nameBytes(session);
-	query.serverNameStart = secures.nameOffset(session);
-	query.serverNameLength = u8(secures.nameLength, session);
+	const { names } = secures;
+	query.serverName = names.bytesOf(session);
+	query.serverNameStart = names.startOf(session);
+	query.serverNameLength = names.lengthOf(session);
 	const entry = core.certificates.entry(i32(secures.entry, session));
 	query.alpn = entry.protocols[u8(secures.alpn, session) - 1] ?? NO_PROTOCOL;
 }

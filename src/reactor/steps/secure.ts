@@ -38,6 +38,7 @@ import {
 import type { Link, Session, Slot } from "../table/numbers.js";
 import { SECURE } from "../table/states.js";
 import { watchOut } from "../wire/interest.js";
+import { handshakeDeadline } from "../wire/liveness.js";
 import { noteNews } from "../wire/news.js";
 import { OPEN } from "../wire/secures.js";
 import { lowerWater } from "../wire/socket-options.js";
@@ -64,9 +65,9 @@ export function secureClient(core: RoutingContext, session: Session): Next {
 		return next;
 	}
 	secures.alpn[session] = 0;
-	secures.keepName(session, recognition.name, recognition.nameLength);
+	secures.names.keep(session, recognition.name, recognition.nameLength);
 	core.recognized.clear();
-	core.wheel.arm(session, f64(core.table.acceptedMs, session) + core.policyOf(session).handshakeMs);
+	core.wheel.arm(session, handshakeDeadline(core, session));
 	return beginInTurn(core, session);
 }
 

@@ -6,7 +6,6 @@
 import { EAGAIN, ENOBUFS } from "../../kernel/constants.js";
 import { copyUnmapped } from "../../kernel/sockaddr.js";
 import { f64, i32, u8, u16 } from "../../parts/at.js";
-import { forget } from "../../parts/forget.js";
 import {
 	ALERT_PROTOCOL_VERSION,
 	alertForHello,
@@ -69,8 +68,8 @@ import {
 	to,
 } from "../table/next.js";
 import type { Session } from "../table/numbers.js";
-import { NAME_BYTES } from "../table/sessions.js";
 import { SNIFF } from "../table/states.js";
+import { handshakeDeadline } from "../wire/liveness.js";
 import { noteNews, notReadable } from "../wire/news.js";
 import { widenWindow } from "../wire/socket-options.js";
 import { isSecured } from "../wire/tls.js";
@@ -91,18 +90,13 @@ export function begin(core: RoutingContext, listener: ReactorListener, session: 
 		return to(ROUTE, PROTOCOL_OTHER);
 	}
 	const maySilence = listener.router.takesSilence && !proxyRequired;
-	core.wheel.arm(session, maySilence ? silenceEndsAt(core, session) : handshakeEndsAt(core, session));
+	core.wheel.arm(session, maySilence ? silenceEndsAt(core, session) : handshakeDeadline(core, session));
 	return STAY;
-}
-
-/** The handshake deadline counts from accept, and nothing renews it. */
-export function handshakeEndsAt(core: RoutingContext, session: Session): number {
-	return f64(core.table.acceptedMs, session) + core.policyOf(session).handshakeMs;
 }
 
 /** When a client that says nothing from now on may take the route for such. */
 function silenceEndsAt(core: RoutingContext, session: Session): number {
-	return Math.min(core.nowMs + core.policyOf(session).silenceMs, handshakeEndsAt(core, session));
+	return Math.min(core.nowMs + core.policyOf(session).silenceMs, handshakeDeadline(core, session));
 }
 
 /** News of a client that is being sniffed. */
@@ -164,7 +158,7 @@ function look(core: RoutingContext, listener: ReactorListener, session: Session,
 		const { name, nameLength } = recognition;
 		const entry = listener.certificates.find(name, nameLength);
 		if (entry >= 0) {
-			keepName(core, session);
+			table.names.keep(session, recognition.name, recognition.nameLength);
 			if ((i32(table.flags, session) & AHEAD) !== 0) {
 				core.tlsFailures.set(session, TERMINATED_SINCE);
 				return end(TLS_FAILED);
@@ -207,7 +201,7 @@ function look(core: RoutingContext, listener: ReactorListener, session: Session,
 		if (protocol === PROTOCOL_HTTP && isMisdirected(core, listener, session, name, nameLength))
 			return lastAnswer(421, BAD_REQUEST);
 		// What was asked for in the open stays the session's name when nothing inside has one.
-		if (!isInside || nameLength > 0) keepName(core, session);
+		if (!isInside || nameLength > 0) table.names.keep(session, recognition.name, recognition.nameLength);
 		return to(ROUTE, protocol);
 	}
 	if (recognition.protocol === PROTOCOL_TLS)
@@ -294,7 +288,7 @@ function waitForFirstByte(core: RoutingContext, listener: ReactorListener, sessi
 function armFirstByte(core: RoutingContext, listener: ReactorListener, session: Session): void {
 	const endsAtMs = listener.router.takesSilence
 		? silenceEndsAt(core, session)
-		: handshakeEndsAt(core, session);
+		: handshakeDeadline(core, session);
 	core.wheel.arm(session, endsAtMs);
 }
 
@@ -325,7 +319,7 @@ function waitForMore(
 	// It will never be complete.
 	if ((flags & ENDING) !== 0) return ended(core, listener, session, isUndecided ? PROTOCOL_OTHER : HALF_SAID);
 	// It has spoken, so it is no longer silent; but what it said may be all that it says before the server speaks.
-	core.wheel.arm(session, isUndecided ? silenceEndsAt(core, session) : handshakeEndsAt(core, session));
+	core.wheel.arm(session, isUndecided ? silenceEndsAt(core, session) : handshakeDeadline(core, session));
 	// Where the length of the hello is known, the kernel need not wake us for each dribbled byte of it. Urgent data
 	// counts towards the mark but hides what lies behind it from a peek: raising the mark would wake us for ever.
 	if ((flags & (URGENT | SECURED)) === 0 && (needed > count + 1 || (flags & LOW_WATER) !== 0)) {
@@ -349,7 +343,7 @@ function ended(core: RoutingContext, listener: ReactorListener, session: Session
 /** The deadline of this step passed: a client that sent nothing, or nothing clear, may take a route for that; others are closed. */
 export function sniffTimedOut(core: RoutingContext, session: Session): Next {
 	const listener = core.listenerOf(session);
-	const endsAtMs = handshakeEndsAt(core, session);
+	const endsAtMs = handshakeDeadline(core, session);
 	if ((i32(core.table.flags, session) & QUEUED) !== 0 && core.nowMs < endsAtMs) {
 		// It has spoken, and waits for us.
 		core.wheel.arm(session, endsAtMs);
@@ -402,15 +396,4 @@ function namelessRoute(
 /** It leads to an upstream of bytes. */
 function isRelayed(core: RoutingContext, { upstream }: RoutePlan): boolean {
 	return upstream >= 0 && core.upstreams.get(upstream)?.plan.pool == null;
-}
-
-/** Copies the recognised name into the row, for the log. */
-function keepName(core: RoutingContext, session: Session): void {
-	const { table, recognition } = core;
-	const { name, nameLength } = recognition;
-	table.nameLength[session] = nameLength;
-	// That of its hello, when this is the one that it has said inside.
-	forget(core.longNames, session);
-	if (nameLength > NAME_BYTES) core.longNames.set(session, name.slice(0, nameLength));
-	else for (let i = 0; i < nameLength; i++) table.name[session * NAME_BYTES + i] = u8(name, i);
 }

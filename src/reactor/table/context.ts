@@ -22,8 +22,6 @@ export interface TableContext {
 	policyOf(session: Session): Policy;
 
 	// What does not fit a row, by session; most sessions have nothing here.
-	/** Names that are too long for their column. */
-	readonly longNames: Map<number, Uint8Array>;
 	/** PROXY headers that were taken off their streams: some upstream may have to be told. */
 	readonly proxyHeaders: Map<number, Uint8Array>;
 	/** Why TLS failed, the client's or an upstream's, in the library's words. */

@@ -9,9 +9,6 @@ import { Connections } from "./connections.js";
 import type { Link, Session } from "./numbers.js";
 import { timeAfter, timeOf } from "./times.js";
 
-/** Names longer than this are kept on the heap beside the table: longer ones are legal, up to 253, and rare. */
-export const NAME_BYTES = 28;
-
 export class Sessions extends Connections {
 	/** Its upstream's connection, or NONE. */
 	readonly link = this.references<Link>(SESSION);
@@ -42,15 +39,12 @@ export class Sessions extends Connections {
 	/** Place of the client's address among the sources; NONE while it is not counted there. */
 	readonly sourcePlace = this.references(SESSION);
 	readonly firstEnd = this.u8(SESSION);
-	readonly nameLength = this.u8(SESSION);
 	/** Addresses dialled for this session. */
 	readonly attempts = this.u8(SESSION);
 	/** In the states LINGER and FLUSH: why it ends. */
 	readonly reason = this.u8(SESSION);
 	/** 16 bytes per session. */
 	readonly source = this.u8(SESSION, 16);
-	/** NAME_BYTES per session. */
-	readonly name = this.u8(SESSION, NAME_BYTES);
 
 	/** When it moved bytes last. */
 	activeMs(session: Session, nowMs: number): number {

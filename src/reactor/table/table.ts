@@ -13,6 +13,7 @@ import { assert } from "../../parts/assert.js";
 import { f64, i32, ref, setRef, u8, u16, u32 } from "../../parts/at.js";
 import { type Layout, place } from "../../parts/columns.js";
 import { QUEUED } from "./marks.js";
+import { Names } from "./names.js";
 
 import { type Link, NONE, type Place, type Session, type Slot } from "./numbers.js";
 import { Sessions } from "./sessions.js";
@@ -22,9 +23,14 @@ import { FREE } from "./states.js";
 export const ROW_BYTES_MAX = 168;
 export const LINK_BYTES_MAX = 64;
 
+/** What a row has room for: longer names are legal and rare. */
+const NAME_BYTES = 28;
+
 export class Table extends Sessions {
 	readonly sessions: number;
 	readonly buffer: SharedArrayBuffer;
+	/** What a session asked for: for the log. */
+	readonly names: Names;
 	/** Bytes per client row, both kinds of columns. */
 	readonly rowBytes: number;
 	/** Bytes per upstream row. */
@@ -43,6 +49,7 @@ export class Table extends Sessions {
 		super(layout);
 		this.sessions = layout.sessions;
 		this.buffer = layout.buffer;
+		this.names = new Names(layout, NAME_BYTES);
 		this.rowBytes = layout.clientBytes;
 		this.linkBytes = layout.linkBytes;
 		this.#linkTop = layout.sessions;
@@ -80,7 +87,7 @@ export class Table extends Sessions {
 		this.generation[slot] = (i32(this.generation, slot) + 1) | 0;
 		this.fd[slot] = NONE;
 		this.#clearConnection(slot);
-		if (slot < this.sessions) {
+		if (this.isClient(slot)) {
 			this.#clearSession(slot);
 			this.next[slot] = this.#clientFree;
 			this.#clientFree = slot;
@@ -146,7 +153,7 @@ export class Table extends Sessions {
 	}
 
 	/** What whoever takes the row writes in any case stays: an address, the times. */
-	#clearSession(slot: Slot): void {
+	#clearSession(slot: Session): void {
 		if (ref(this.link, slot) !== NONE) setRef(this.link, slot, NONE);
 		if (u32(this.dialled, slot) !== 0) this.dialled[slot] = 0;
 		if (u32(this.recognized, slot) !== 0) this.recognized[slot] = 0;
@@ -159,7 +166,7 @@ export class Table extends Sessions {
 		if (u16(this.proxyHeaderBytes, slot) !== 0) this.proxyHeaderBytes[slot] = 0;
 		if (u8(this.protocol, slot) !== 0) this.protocol[slot] = 0;
 		if (u8(this.firstEnd, slot) !== 0) this.firstEnd[slot] = 0;
-		if (u8(this.nameLength, slot) !== 0) this.nameLength[slot] = 0;
+		this.names.clear(slot);
 		if (u8(this.attempts, slot) !== 0) this.attempts[slot] = 0;
 		if (u8(this.reason, slot) !== 0) this.reason[slot] = 0;
 	}

@@ -123,6 +123,11 @@ export function waitsSince(core: WireContext, slot: Slot): number {
 	return sinceMs === 0 ? Number.POSITIVE_INFINITY : sinceMs;
 }
 
+/** When a client must have said what it wants; behind TLS, when its handshake must be over. It counts from accept, and nothing renews it. */
+export function handshakeDeadline(core: WireContext, client: Session): number {
+	return f64(core.table.acceptedMs, client) + core.policyOf(client).handshakeMs;
+}
+
 export function lifetimeDeadline(core: WireContext, client: Session): number {
 	const { lifetimeMs } = core.policyOf(client);
 	if (lifetimeMs === 0) return Number.POSITIVE_INFINITY;

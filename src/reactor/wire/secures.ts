@@ -5,6 +5,7 @@
 
 import { u8 } from "../../parts/at.js";
 import { CONNECTION, Columns, type Layout, LINK, SESSION } from "../../parts/columns.js";
+import { Names } from "../table/names.js";
 import type { Link, Session, Slot } from "../table/numbers.js";
 
 /** Names in hellos that are longer are kept on the heap: here rows are only touched by sessions through TLS. */
@@ -44,14 +45,14 @@ export class Secures extends Columns {
 	readonly entry = this.i32(SESSION);
 	/** The protocol agreed on by ALPN: its place among the entry's, plus one; 0: none. */
 	readonly alpn = this.u8(SESSION);
-	readonly nameLength = this.u8(SESSION);
-	readonly #names = this.u8(SESSION, NAME_BYTES);
-	readonly #longNames = new Map<number, Uint8Array>();
+	/** The name in a client's hello: further requests are routed by it, too. */
+	readonly names: Names;
 	readonly #sessions: number;
 
 	constructor(layout: Layout) {
 		super(layout);
 		this.#sessions = layout.sessions;
+		this.names = new Names(layout, NAME_BYTES);
 	}
 
 	/** A connection to an upstream's address is being made. What a plain one for bytes has nobody asks for, and it writes nothing. */
@@ -78,23 +79,8 @@ export class Secures extends Columns {
 	end(slot: Slot): void {
 		this.session[slot] = 0;
 		this.phase[slot] = NO_TLS;
-		if (slot < this.#sessions) this.entry[slot] = 0;
-		this.#longNames.delete(slot);
-	}
-
-	/** Keeps the name in a client's hello: further requests are routed by it, too. */
-	keepName(client: Session, name: Uint8Array, length: number): void {
-		this.nameLength[client] = length;
-		if (length > NAME_BYTES) this.#longNames.set(client, name.slice(0, length));
-		else for (let i = 0; i < length; i++) this.#names[client * NAME_BYTES + i] = u8(name, i);
-	}
-
-	/** Where that name begins in {@link nameBytes}. */
-	nameOffset(client: Session): number {
-		return u8(this.nameLength, client) > NAME_BYTES ? 0 : client * NAME_BYTES;
-	}
-
-	nameBytes(client: Session): Uint8Array {
-		return this.#longNames.get(client) ?? this.#names;
+		if (slot >= this.#sessions) return;
+		this.entry[slot] = 0;
+		this.names.clear(slot as Session);
 	}
 }

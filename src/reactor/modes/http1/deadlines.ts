@@ -3,7 +3,14 @@
 import { f64, i32, u8 } from "../../../parts/at.js";
 import { ENDING } from "../../table/marks.js";
 import type { Link, Session } from "../../table/numbers.js";
-import { lifetimeDeadline, nextLook, stallDeadline, unlessQueued, waitsSince } from "../../wire/liveness.js";
+import {
+	handshakeDeadline,
+	lifetimeDeadline,
+	nextLook,
+	stallDeadline,
+	unlessQueued,
+	waitsSince,
+} from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
 import { AWAITS_CONTINUE, KEEPS_CLIENT, OFFERED, REQUEST_CUT, REQUEST_SENT } from "./columns.js";
 import type { Http1Context } from "./context.js";
@@ -46,7 +53,7 @@ function headDeadline(core: Http1Context, client: Session): number {
 	const policy = core.policyOf(client);
 	// A client that has not taken the last answer yet is not idle, and no head is waited for.
 	if (isBlocked(core, client)) return Number.POSITIVE_INFINITY;
-	if (i32(exchanges.requests, client) === 0) return f64(table.acceptedMs, client) + policy.handshakeMs;
+	if (i32(exchanges.requests, client) === 0) return handshakeDeadline(core, client);
 	const headMs = f64(exchanges.headMs, client);
 	const dueMs =
 		headMs > 0 ? headMs + policy.requestHeadMs : table.activeMs(client, core.nowMs) + policy.keepAliveMs;

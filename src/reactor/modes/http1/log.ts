@@ -4,7 +4,7 @@
  * that will be logged and for no others.
  */
 
-import { f64, i32, ref, u8, u16 } from "../../../parts/at.js";
+import { f64, i32, ref, u16 } from "../../../parts/at.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { type RequestHead, TARGET_ASTERISK } from "../../../protocol/http/request.js";
 import type { ReactorListener } from "../../admission/listener.js";
@@ -12,7 +12,6 @@ import { REQUEST_ANSWERED_HERE, REQUEST_PATH_CUT, REQUEST_REUSED } from "../../r
 import { HAD_REQUESTS } from "../../table/marks.js";
 import type { Session } from "../../table/numbers.js";
 import { NONE } from "../../table/numbers.js";
-import { NAME_BYTES } from "../../table/sessions.js";
 import { REUSED } from "./columns.js";
 import type { Http1Context } from "./context.js";
 import type { Note } from "./request-notes.js";
@@ -142,7 +141,8 @@ function writeRouted(
 	ownBytes = -1,
 ): void {
 	const { table, journal, exchanges } = core;
-	const hostLength = u8(table.nameLength, client);
+	const { names } = table;
+	const hostLength = names.lengthOf(client);
 	const entry = journal.beginRequest(note.text.length + hostLength);
 	if (entry < 0) return; // the journal has counted it
 	const link = table.linkOf(client);
@@ -163,9 +163,7 @@ function writeRouted(
 	journal.double(entry, 3, earlier + sent);
 	journal.double(entry, 4, ownBytes < 0 ? passedOn(core, client, note) : ownBytes);
 	journal.requestText(entry, 0, note.text, 0, note.text.length);
-	const long = core.longNames.get(client);
-	if (long !== undefined) journal.requestText(entry, note.text.length, long, 0, hostLength);
-	else journal.requestText(entry, note.text.length, table.name, client * NAME_BYTES, hostLength);
+	journal.requestText(entry, note.text.length, names.bytesOf(client), names.startOf(client), hostLength);
 	commit(core, client, entry);
 }
 

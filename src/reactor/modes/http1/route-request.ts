@@ -32,7 +32,6 @@ import { EXCHANGES, OURS, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, lastAnswer, type Next, to } from "../../table/next.js";
 import type { Session } from "../../table/numbers.js";
 import { NONE } from "../../table/numbers.js";
-import { NAME_BYTES } from "../../table/sessions.js";
 import { KEEPS_CLIENT, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
 import type { Http1Context } from "./context.js";
 import { isSafeMethod } from "./finish.js";
@@ -158,19 +157,11 @@ function rememberRequest(core: Http1Context, client: Session, requestsPerConnect
 	if (requestHead.versionMinor === 1) exchanges.set(client, SPEAKS_1_1);
 	const isLast = core.draining || i32(exchanges.requests, client) >= requestsPerConnection;
 	if (requestHead.keepAlive && !isLast) exchanges.set(client, KEEPS_CLIENT);
-	keepName(core, client);
+	const { host, hostLength } = requestHead.authority;
+	core.table.names.keep(client, host, hostLength);
 }
 
 /** A body of no bytes is none. */
 function framingOf({ framing, contentLength }: RequestHead): number {
 	return framing === FRAMING_LENGTH && contentLength === 0 ? FRAMING_NONE : framing;
-}
-
-function keepName(core: Http1Context, client: Session): void {
-	const { table } = core;
-	const { host, hostLength } = core.headAtHand.of(client).authority;
-	table.nameLength[client] = hostLength;
-	forget(core.longNames, client);
-	if (hostLength > NAME_BYTES) core.longNames.set(client, host.slice(0, hostLength));
-	else for (let i = 0; i < hostLength; i++) table.name[client * NAME_BYTES + i] = u8(host, i);
 }
