@@ -219,7 +219,7 @@ export class Core implements RoadContext {
 		// Asked several times for a request, and mostly for the same listener as before.
 		if (slot === this.#lastSlot && this.#lastListener !== undefined) return this.#lastListener;
 		const listener = this.listeners.get(slot) ?? this.retired.get(slot);
-		assert(listener !== undefined, `listener ${slot}, which has a connection, is known`);
+		assert(listener !== undefined, "the listener of a connection is known");
 		this.#lastSlot = slot;
 		this.#lastListener = listener;
 		return listener;

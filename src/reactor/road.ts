@@ -74,8 +74,7 @@ import {
 	to,
 	whereOf,
 } from "./table/next.js";
-import type { Link, Session, Slot } from "./table/numbers.js";
-import { NONE } from "./table/numbers.js";
+import { type Link, NONE, type Session, type Slot } from "./table/numbers.js";
 import {
 	CONNECTING,
 	DIAL,

@@ -3,8 +3,7 @@
 import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
 import { TEXT_MAX, tlsFactsText } from "../records/tls-facts.js";
 import { HAD_REQUESTS } from "../table/marks.js";
-import type { Session } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { NONE, type Session } from "../table/numbers.js";
 import { isSecured } from "../wire/tls.js";
 import type { EndContext } from "./context.js";
 

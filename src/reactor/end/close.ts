@@ -22,8 +22,7 @@ import {
 	UPSTREAM_RESET,
 } from "../records/reasons.js";
 import { BLOCKED, HAD_REQUESTS } from "../table/marks.js";
-import type { Link, Session } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { type Link, NONE, type Session } from "../table/numbers.js";
 import { EXCHANGE, FREE, LINGER, RELAY } from "../table/states.js";
 import { hangUp, releaseRow } from "../wire/hang-up.js";
 import { isBusy } from "../wire/liveness.js";

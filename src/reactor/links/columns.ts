@@ -1,8 +1,7 @@
 /** What is known of upstream connections that may outlive a request; those of relayed sessions never touch it. By place. */
 
 import { Columns, LINK, SESSION } from "../../parts/columns.js";
-import type { Place, Session } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { NONE, type Place, type Session } from "../table/numbers.js";
 
 export class LinkColumns extends Columns {
 	readonly openedMs = this.f64(LINK);

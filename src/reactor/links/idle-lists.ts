@@ -4,8 +4,7 @@ import { assert, thorough } from "../../parts/assert.js";
 import { type Cells, i32 } from "../../parts/at.js";
 import { pushFront, removeFrom } from "../../parts/linked-lists.js";
 import { PLACES } from "../../upstream/board.js";
-import type { Place, Session } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { NONE, type Place, type Session } from "../table/numbers.js";
 import type { LinkColumns } from "./columns.js";
 
 export class IdleLists {

@@ -13,8 +13,7 @@ import {
 	RECYCLED_OWNED,
 	RECYCLED_UPSTREAM_CLOSED,
 } from "../records/recycle-reasons.js";
-import type { Link, Session } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { type Link, NONE, type Session } from "../table/numbers.js";
 import { POOLED } from "../table/states.js";
 import type { LinksContext } from "./context.js";
 import { armIdle, hasBytes, hasNews, isGivenUp, poolOf, retire, returned, unlink } from "./pool.js";

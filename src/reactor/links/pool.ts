@@ -30,8 +30,7 @@ import {
 	RECYCLED_UPSTREAM_SAID,
 } from "../records/recycle-reasons.js";
 import { READABLE } from "../table/marks.js";
-import type { Link, Place } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { type Link, NONE, type Place } from "../table/numbers.js";
 import { EXCHANGE, POOLED } from "../table/states.js";
 import { holdsPart } from "../wire/tls.js";
 import { peek } from "../wire/transport.js";

@@ -60,8 +60,7 @@ import {
 	STAY,
 	to,
 } from "../table/next.js";
-import type { Fd, Link, Session } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { type Fd, type Link, NONE, type Session } from "../table/numbers.js";
 import { DIAL } from "../table/states.js";
 import { offset } from "../table/times.js";
 import { watch, watchConnecting, watchOut } from "../wire/interest.js";

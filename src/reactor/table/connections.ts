@@ -6,8 +6,7 @@
 import { assert } from "../../parts/assert.js";
 import { i32, u32 } from "../../parts/at.js";
 import { CONNECTION, Columns } from "../../parts/columns.js";
-import type { Fd, Session, Slot } from "./numbers.js";
-import { NONE } from "./numbers.js";
+import { type Fd, NONE, type Session, type Slot } from "./numbers.js";
 import { timeOf } from "./times.js";
 
 /** Bits of `heldWhere` for how many bytes of a chunk wait; where they begin is above. */

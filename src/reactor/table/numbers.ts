@@ -2,6 +2,8 @@
  * Numbers that stand for different things are types of their own for the compiler: a row is no descriptor, and a place of the
  * pool is no row. At run time they are plain numbers.
  */
+import { NONE as NONE_AT_ALL } from "../../parts/none.js";
+
 declare const ROW: unique symbol;
 declare const CLIENT: unique symbol;
 declare const UPSTREAM: unique symbol;
@@ -20,4 +22,4 @@ export type Place = number & { readonly [PLACE]: true };
 export type Fd = number & { readonly [DESCRIPTOR]: true };
 
 /** None of them: no row, no place, no descriptor; and no chunk, no pipe, the end of a list. */
-export const NONE = -1 as Session & Link & Place & Fd;
+export const NONE = NONE_AT_ALL as Session & Link & Place & Fd;

@@ -4,8 +4,7 @@
  */
 
 import { i32 } from "../../parts/at.js";
-import type { Slot } from "./numbers.js";
-import { NONE } from "./numbers.js";
+import { NONE, type Slot } from "./numbers.js";
 import type { Table } from "./table.js";
 
 export class Tag {

@@ -11,8 +11,7 @@
 
 import { i32 } from "../../parts/at.js";
 import { QUEUED } from "./marks.js";
-import type { Slot } from "./numbers.js";
-import { NONE } from "./numbers.js";
+import { NONE, type Slot } from "./numbers.js";
 import type { Table } from "./table.js";
 
 export class TurnQueue {

@@ -7,8 +7,7 @@ import { assert } from "../../parts/assert.js";
 import { i32 } from "../../parts/at.js";
 import type { MemoryContext } from "../memory/context.js";
 import { AHEAD, ENDING } from "../table/marks.js";
-import type { Slot } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { NONE, type Slot } from "../table/numbers.js";
 
 /**
  * Puts bytes back that were taken and have no use yet: they come first again. `sinceMs`: when the message began that they are of. Whoever takes what may have to be put

@@ -6,8 +6,7 @@
 import { f64, i32, u32 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
 import { BLOCKED, LOOKED_AFTER, QUEUED } from "../table/marks.js";
-import type { Session, Slot } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { NONE, type Session, type Slot } from "../table/numbers.js";
 import { stamp } from "../table/times.js";
 import type { WireContext } from "./context.js";
 import { sentBytes } from "./transport.js";

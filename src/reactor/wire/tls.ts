@@ -8,8 +8,7 @@ import { FAILED, READ_AHEAD_BYTES, TRUNCATED, WANT_READ, WANT_WRITE } from "../.
 import { f64, i32, u8 } from "../../parts/at.js";
 import { scalarIndex } from "../records/counters.js";
 import { READABLE, SECURED } from "../table/marks.js";
-import type { Link, Slot } from "../table/numbers.js";
-import { NONE } from "../table/numbers.js";
+import { type Link, NONE, type Slot } from "../table/numbers.js";
 import { copyAhead, dropAhead, noteEnd, takeAhead } from "./ahead.js";
 import type { WireContext } from "./context.js";
 import { watchOut } from "./interest.js";

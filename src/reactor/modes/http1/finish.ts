@@ -31,8 +31,7 @@ import {
 import { RECYCLED_CUT, RECYCLED_STALE, RECYCLED_UPSTREAM_SAID } from "../../records/recycle-reasons.js";
 import { AHEAD, BLOCKED, ENDING, ONLY_NEW, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, end, type Next, READ_ANSWER, READ_ON, STAY, to } from "../../table/next.js";
-import type { Link, Session } from "../../table/numbers.js";
-import { NONE } from "../../table/numbers.js";
+import { type Link, NONE, type Session } from "../../table/numbers.js";
 import { EXCHANGE, REQUEST } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { lifetimeDeadline } from "../../wire/liveness.js";

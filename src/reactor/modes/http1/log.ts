@@ -10,8 +10,7 @@ import { type RequestHead, TARGET_ASTERISK } from "../../../protocol/http/reques
 import type { ReactorListener } from "../../admission/listener.js";
 import { REQUEST_ANSWERED_HERE, REQUEST_PATH_CUT, REQUEST_REUSED } from "../../records/journal.js";
 import { HAD_REQUESTS } from "../../table/marks.js";
-import type { Session } from "../../table/numbers.js";
-import { NONE } from "../../table/numbers.js";
+import { NONE, type Session } from "../../table/numbers.js";
 import { REUSED } from "./columns.js";
 import type { Http1Context } from "./context.js";
 import type { Note } from "./request-notes.js";
