@@ -13,11 +13,7 @@ function setUp(t: TestContext): { harness: Harness; client: number; upstream: nu
 	harness.readRequests();
 	const client = harness.client();
 	harness.send(client, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-	let upstream = -EAGAIN;
-	harness.turnUntil(() => {
-		upstream = harness.outside.accept(listening.fd, 0);
-		return upstream >= 0;
-	}, "the upstream's connection");
+	const upstream = harness.accepted(listening.fd, "the upstream's connection");
 	harness.turnUntil(() => harness.receive(upstream) !== -EAGAIN, "the request");
 	return { harness, client, upstream };
 }

@@ -18,12 +18,7 @@ function setUp(t: TestContext, policy: Partial<Policy>): { harness: Harness; lis
 
 /** The next connection that the reactor opened to the upstream. */
 function accept(harness: Harness, listening: number): number {
-	let accepted = -EAGAIN;
-	harness.turnUntil(() => {
-		accepted = harness.outside.accept(listening, 0);
-		return accepted >= 0;
-	}, "the dial");
-	return harness.adopt(accepted);
+	return harness.accepted(listening, "the dial");
 }
 
 /** Everything that comes, until it ends with this. */

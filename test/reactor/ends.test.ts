@@ -14,12 +14,7 @@ function connected(t: TestContext): { harness: Harness; client: number; upstream
 	const harness = new Harness(t, { sessions: 4, routes: [{}], upstreamPorts: [port] });
 	const client = harness.client();
 	harness.send(client, "hello");
-	let upstream = -EAGAIN;
-	harness.turnUntil(() => {
-		upstream = harness.outside.accept(listening, 0);
-		return upstream >= 0;
-	}, "the dial");
-	harness.adopt(upstream);
+	const upstream = harness.accepted(listening, "the dial");
 	harness.turnUntil(() => harness.receive(upstream) === "hello", "what the client says");
 	harness.turnUntil(() => harness.outside.undelivered(client) === 0, "its acknowledgement");
 	return { harness, client, upstream };
@@ -97,12 +92,7 @@ test("what stands behind descriptors that a Unix upstream passes is not taken fo
 	const harness = new Harness(t, { sessions: 4, routes: [{}] });
 	const listening = listenUnix(t, harness);
 	const client = harness.client();
-	let upstream = -EAGAIN;
-	harness.turnUntil(() => {
-		upstream = harness.outside.accept(listening, 0);
-		return upstream >= 0;
-	}, "the dial");
-	harness.adopt(upstream);
+	const upstream = harness.accepted(listening, "the dial");
 	const { table } = harness.reactor.core;
 	harness.turnUntil(() => table.state[table.sessions] === RELAY, "the connection");
 	harness.kernel.passedBehind = { fd: i32(table.fd, table.sessions), bytes: "in front".length };

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import type { TestContext } from "node:test";
 import type { Balance, RouteConfig } from "../../src/config/config.js";
-import { AF_INET, EINPROGRESS } from "../../src/kernel/constants.js";
+import { AF_INET, EAGAIN, EINPROGRESS } from "../../src/kernel/constants.js";
 import * as libc from "../../src/kernel/libc.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
 import type { TlsLibrary } from "../../src/kernel/openssl/tls.js";
@@ -268,6 +268,16 @@ export class Harness {
 		assert.ok(fd >= 0, `no descriptor: errno ${-fd}`);
 		this.#open.add(fd);
 		return fd;
+	}
+
+	/** Turns until somebody has connected to this listening socket. Returns the new connection. */
+	accepted(listening: number, what: string): number {
+		let fd = -EAGAIN;
+		this.turnUntil(() => {
+			fd = this.outside.accept(listening, 0);
+			return fd >= 0;
+		}, what);
+		return this.adopt(fd);
 	}
 
 	/** Ends a client: with a reset, which leaves nothing behind in the kernel. */

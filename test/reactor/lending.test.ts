@@ -19,12 +19,7 @@ function answerTo(t: TestContext, request: string, others: number): string | num
 	harness.readRequests();
 	const client = harness.client();
 	harness.send(client, "GET /one HTTP/1.1\r\nHost: a.test\r\n\r\n");
-	let upstream = -EAGAIN;
-	harness.turnUntil(() => {
-		upstream = harness.outside.accept(listening.fd, 0);
-		return upstream >= 0;
-	}, "the dial");
-	harness.adopt(upstream);
+	const upstream = harness.accepted(listening.fd, "the dial");
 	harness.turnUntil(() => harness.receive(upstream) !== -EAGAIN, "the request");
 	harness.send(upstream, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none");
 	harness.turnUntil(() => harness.receive(client) !== -EAGAIN, "the answer");

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { EAGAIN } from "../../src/kernel/constants.js";
 import { closeDescriptor, openListener, raiseDescriptorLimit } from "../../src/kernel/sockets.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
 import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
@@ -87,12 +86,7 @@ function relayed(harness: Harness, listener: number): Relayed {
 	const client = harness.client();
 	const active = harness.counters.get("upstreamOpened");
 	harness.turnUntil(() => harness.counters.get("upstreamOpened") > active, "the dial");
-	let accepted = -EAGAIN;
-	harness.turnUntil(() => {
-		accepted = harness.outside.accept(listener, 0);
-		return accepted >= 0;
-	}, "the upstream's accept");
-	const upstream = harness.adopt(accepted);
+	const upstream = harness.accepted(listener, "the upstream's accept");
 	harness.send(upstream, "ready");
 	harness.turnUntil(() => harness.receive(client) === "ready", "the upstream's first bytes");
 	return { client, upstream };
@@ -162,12 +156,7 @@ test("a slot's new owner is not hurt by news for the one before, in the same bat
 	harness.outside.reset(upstream);
 	harness.turnUntil(() => harness.counters.get("downstreamOpened") === 2, "the next client");
 	assert.notEqual(table.generation[slot], generation);
-	let accepted = -EAGAIN;
-	harness.turnUntil(() => {
-		accepted = harness.outside.accept(listener, 0);
-		return accepted >= 0;
-	}, "the next client's dial");
-	harness.adopt(accepted);
+	const accepted = harness.accepted(listener, "the next client's dial");
 	harness.send(next, "hello");
 	harness.turnUntil(() => harness.receive(accepted) === "hello", "the next client's bytes");
 	assert.equal(harness.live, 1);

@@ -17,15 +17,6 @@ function setUp(t: TestContext, logRequests: number): { harness: Harness; upstrea
 	return { harness, upstream: fd };
 }
 
-function accepted(harness: Harness, upstream: number): number {
-	let fd = -1;
-	harness.turnUntil(() => {
-		fd = harness.outside.accept(upstream, 0);
-		return fd >= 0;
-	}, "the upstream's connection");
-	return harness.adopt(fd);
-}
-
 function received(harness: Harness, fd: number): string {
 	let text = "";
 	harness.turnUntil(() => {
@@ -54,7 +45,7 @@ function traffic(harness: Harness, upstream: number): void {
 	const client = harness.client();
 	harness.turnUntil(() => harness.live === 1, "the client");
 	harness.send(client, GET);
-	const server = accepted(harness, upstream);
+	const server = harness.accepted(upstream, "the upstream's connection");
 	received(harness, server);
 	assert.equal(notes.size, noted);
 	harness.send(server, OK);

@@ -39,12 +39,7 @@ class Bench {
 	relayed(host = 1): { client: number; upstream: number } {
 		const client = this.silent(host);
 		this.harness.send(client, REQUEST);
-		let accepted = NONE;
-		this.harness.turnUntil(() => {
-			accepted = this.harness.outside.accept(this.listener, 0);
-			return accepted >= 0;
-		}, "the dial");
-		const upstream = this.harness.adopt(accepted);
+		const upstream = this.harness.accepted(this.listener, "the dial");
 		this.harness.turnUntil(() => this.harness.receive(upstream) === REQUEST, "the request");
 		return { client, upstream };
 	}

@@ -29,6 +29,7 @@ import type { Policy } from "../../src/reactor/plan/plan.js";
 import { LASTING } from "../../src/reactor/table/marks.js";
 import { Harness, PEEKING } from "./harness.js";
 import { segmentsIn } from "./segments.js";
+import { listenUnix } from "./unix-upstream.js";
 
 const POLICY: Partial<Policy> = {
 	keepaliveIdleSeconds: 41,
@@ -108,12 +109,7 @@ test("bytes that wait for a connect end its handshake; a second send waits for n
 	const delays = (session: number): boolean =>
 		option(table.fd[table.sessions + session] ?? NONE, IPPROTO_TCP, TCP_NODELAY) === 0;
 	const accepted = (): number => {
-		let upstream = NONE;
-		harness.turnUntil(() => {
-			upstream = harness.outside.accept(listening, 0);
-			return upstream >= 0;
-		}, "the dial");
-		return harness.adopt(upstream);
+		return harness.accepted(listening, "the dial");
 	};
 	// Nobody knows what this one has to say, if anything; the upstream may be the first to speak.
 	const silent = harness.client();
@@ -146,37 +142,15 @@ test("bytes that wait for a connect end its handshake; a second send waits for n
 });
 
 test("a lasting session to a Unix socket takes no harm from options that such a socket refuses", (t) => {
-	const directory = mkdtempSync(join(tmpdir(), "sluice-unix-"));
-	t.after(() => rmSync(directory, { recursive: true, force: true }));
-	const sockaddr = encodeUnix(join(directory, "app.sock"));
 	const harness = new Harness(t, {
 		sessions: 4,
 		routes: [{}],
 		policy: POLICY,
 	});
 	harness.kernel.stopClock();
-	const listener = harness.adopt(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-	assert.equal(libc.bind(listener, libc.addressOf(sockaddr), sockaddr.length), 0);
-	startListening(listener, 8);
-	const addresses = [{ board: 0, sockaddr, hash: 0 }];
-	const rest = {
-		balance: "round_robin",
-		proxyProtocol: "off",
-		pool: null,
-		host: null,
-		trailers: false,
-		ejectFailures: 1,
-		authority: Uint8Array.of(0x75),
-		ejectForMs: 60_000,
-	} as const;
-	harness.command({ kind: "upstream", upstream: { slot: 0, addresses, ...rest } });
+	const listening = listenUnix(t, harness);
 	const client = harness.client();
-	let upstream = NONE;
-	harness.turnUntil(() => {
-		upstream = harness.outside.accept(listener, 0);
-		return upstream >= 0;
-	}, "the dial");
-	harness.adopt(upstream);
+	const upstream = harness.accepted(listening, "the dial");
 	const { table } = harness.reactor.core;
 	const isLasting = (): boolean => ((table.flags[table.sessions] ?? 0) & LASTING) !== 0;
 	harness.turnUntil(() => table.connected.some((offset) => offset > 0), "the upstream");

@@ -1,7 +1,6 @@
 /** Rows and sums as another thread sees them while the reactor is within a system call, in which it may be kept for long. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EAGAIN } from "../../src/kernel/constants.js";
 import { REASONS } from "../../src/reactor/records/reasons.js";
 import { FREE } from "../../src/reactor/table/states.js";
 import { Harness } from "./harness.js";
@@ -25,12 +24,7 @@ test("while a session's sockets are being closed, rows and sums say the same", (
 	};
 	for (const reset of [false, true]) {
 		const client = harness.client();
-		let accepted = -EAGAIN;
-		harness.turnUntil(() => {
-			accepted = harness.outside.accept(listening, 0);
-			return accepted >= 0;
-		}, "the dial");
-		harness.adopt(accepted);
+		const accepted = harness.accepted(listening, "the dial");
 		const close = kernel.close.bind(kernel);
 		const end = kernel.reset.bind(kernel);
 		kernel.close = (fd) => {

@@ -1,7 +1,7 @@
 /** First bytes that are taken, and not peeked: sent as soon as connect() returns, or kept; and how many may be kept. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { EAGAIN, ENOBUFS, EPOLLIN, EPOLLRDHUP } from "../../src/kernel/constants.js";
+import { ENOBUFS, EPOLLIN, EPOLLRDHUP } from "../../src/kernel/constants.js";
 import { AHEAD, NAGLED, WATCHES_OUT } from "../../src/reactor/table/marks.js";
 import type { Slot } from "../../src/reactor/table/numbers.js";
 import { DIAL, RELAY } from "../../src/reactor/table/states.js";
@@ -23,12 +23,7 @@ function listening(t: TestContext, sessions = 64): { harness: Harness; accept: (
 		upstreamPorts: [port],
 	});
 	const accept = (): number => {
-		let upstream = -EAGAIN;
-		harness.turnUntil(() => {
-			upstream = harness.outside.accept(fd, 0);
-			return upstream >= 0;
-		}, "the dial");
-		return harness.adopt(upstream);
+		return harness.accepted(fd, "the dial");
 	};
 	return { harness, accept };
 }
@@ -149,12 +144,7 @@ test("an upstream that refuses within the call is blamed, and the bytes reach an
 	});
 	for (const word of ["hello", "hello again"]) {
 		harness.send(harness.client(), word);
-		let upstream = -EAGAIN;
-		harness.turnUntil(() => {
-			upstream = harness.outside.accept(open.fd, 0);
-			return upstream >= 0;
-		}, "the other address");
-		harness.adopt(upstream);
+		const upstream = harness.accepted(open.fd, "the other address");
 		harness.turnUntil(() => harness.receive(upstream) === word, "the bytes");
 	}
 	assert.equal(harness.counters.get("ejections"), 1);

@@ -143,13 +143,9 @@ export class Secured {
 
 	/** What the reactor dials. */
 	accept(): number {
-		let fd = -EAGAIN;
-		this.harness.turnUntil(() => {
-			fd = this.harness.outside.accept(this.listener.fd, 0);
-			return fd >= 0;
-		}, "the dial");
+		const fd = this.harness.accepted(this.listener.fd, "the dial");
 		this.harness.outside.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-		return this.harness.adopt(fd);
+		return fd;
 	}
 
 	/** A session whose bytes are carried to and from `fd`. */
