@@ -16,4 +16,4 @@ export { ConfigError, ConfigFileError, formatProblems, type Problem } from "./co
 export { loadConfigFile, loadConfigText } from "./config/load.js";
 export { StartError } from "./gateway/errors.js";
 export { type BoundListener, Gateway, type GatewayOptions } from "./gateway/gateway.js";
-export { REASONS, type Reason } from "./reactor/records/reasons.js";
+export { REASONS, type Reason } from "./parts/reasons.js";

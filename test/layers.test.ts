@@ -9,13 +9,14 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..", "src");
 /** Each folder may import from itself and from what is listed behind it. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
 	cli: ["gateway", "drill", "config", "kernel", "parts"],
-	gateway: ["admin", "reactor", "route", "upstream", "protocol", "config", "kernel", "parts"],
-	admin: ["reactor", "upstream", "protocol", "parts"],
+	gateway: ["admin", "guard", "reactor", "route", "upstream", "protocol", "config", "kernel", "parts"],
+	admin: ["guard", "reactor", "upstream", "protocol", "parts"],
 	reactor: ["route", "upstream", "protocol", "config", "kernel", "parts"],
 	route: ["protocol", "config"],
 	upstream: ["config", "kernel"],
 	drill: ["rig", "protocol", "config", "kernel", "parts"],
 	rig: ["protocol", "config", "kernel", "parts"],
+	guard: ["protocol", "config", "kernel", "parts"],
 	protocol: [],
 	config: [],
 	kernel: [],

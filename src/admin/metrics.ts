@@ -1,5 +1,6 @@
 /** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
 import { readdirSync } from "node:fs";
+import { REASONS } from "../parts/reasons.js";
 import { causeName, HTTP_CAUSES } from "../protocol/http/causes.js";
 import {
 	type Counters,
@@ -8,7 +9,6 @@ import {
 	STATUS_CLASSES,
 	TO_CLIENT,
 } from "../reactor/records/counters.js";
-import { REASONS } from "../reactor/records/reasons.js";
 import { RECYCLE_REASONS } from "../reactor/records/recycle-reasons.js";
 import { Page } from "./page.js";
 import { addUp, scalar, sum } from "./sums.js";

@@ -3,8 +3,10 @@
  * counts is what a client sees of it: 502, 503 and 504, from the gateway in the upstream's place, or from the upstream
  * itself, which may stand in front of others.
  */
+
+import { REASONS } from "../parts/reasons.js";
 import { type Counters, GATEWAY_STATUSES, STATUS_CLASSES } from "../reactor/records/counters.js";
-import { REASONS, UPSTREAM_FAULTS } from "../reactor/records/reasons.js";
+import { UPSTREAM_FAULTS } from "../reactor/records/reasons.js";
 import type { Logger } from "./log.js";
 
 /** Looks that are judged together. */

@@ -13,10 +13,10 @@ import type { ControlKind, Count, Discrepancy, Kind, LedgerReport } from "../adm
 import { isStreamSocket, peerPort } from "../kernel/sockets.js";
 import { f64, i32, u8, u16 } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
+import { REASONS } from "../parts/reasons.js";
 import { formatAddress } from "../protocol/index.js";
 import type { Counters } from "../reactor/records/counters.js";
 import type { Owner, Owners } from "../reactor/records/owners.js";
-import { REASONS } from "../reactor/records/reasons.js";
 import { KIND, SOCKET } from "../reactor/table/fields.js";
 import { SECURED } from "../reactor/table/marks.js";
 import type { Slot } from "../reactor/table/numbers.js";

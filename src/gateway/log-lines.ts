@@ -1,5 +1,6 @@
 /** What the log says of a session and of a request: from the bytes of a journal's record to those of a line. */
 
+import { REASONS } from "../parts/reasons.js";
 import { ADDRESS_TEXT_LIMIT_BYTES, writeShownAddress } from "../protocol/address.js";
 import { HTTP_CAUSES, NO_CAUSE } from "../protocol/http/causes.js";
 import { PROTOCOL_NAMES } from "../protocol/index.js";
@@ -34,7 +35,6 @@ import {
 	sourceOf,
 	UPSTREAM,
 } from "../reactor/records/journal.js";
-import { REASONS } from "../reactor/records/reasons.js";
 import { TLS_FACTS_SEPARATOR } from "../reactor/records/tls-facts.js";
 import {
 	ESCAPED_MAX_BYTES,

@@ -11,6 +11,7 @@
 
 import { assert } from "../parts/assert.js";
 import { i32, u8 } from "../parts/at.js";
+import { REASONS } from "../parts/reasons.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
 import { HTTP_CAUSES } from "../protocol/http/causes.js";
 import { admit } from "./admission/admit.js";
@@ -28,7 +29,7 @@ import { exchangeTimedOut, requestTimedOut } from "./modes/http1/timeouts.js";
 import { relayTimedOut } from "./modes/relay/deadlines.js";
 import { beginRelay, relaying, relayQueued } from "./modes/relay/relay.js";
 import { scalarIndex } from "./records/counters.js";
-import { MEMORY_PRESSURE, REASONS } from "./records/reasons.js";
+import { MEMORY_PRESSURE } from "./records/reasons.js";
 import { connecting, dialElsewhere, dialling, dialTimedOut, ready, redial } from "./steps/dial.js";
 import { passProxyHeaderOn, takeProxyHeader } from "./steps/proxy-header.js";
 import { refuseInItsWords } from "./steps/refuse.js";

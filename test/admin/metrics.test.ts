@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { renderMetrics } from "../../src/admin/metrics.js";
 import type { AdminView } from "../../src/admin/view.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import {
 	Counters,
 	FROM_CLIENT,
@@ -15,7 +16,6 @@ import {
 	CLIENT_CLOSED,
 	FD_PRESSURE,
 	HANDSHAKE_TIMEOUT,
-	REASONS,
 	RESPONSE_TIMEOUT,
 	UPSTREAM_CLOSED,
 	UPSTREAM_DOWN,

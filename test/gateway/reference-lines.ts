@@ -1,5 +1,6 @@
 /** Lines of sessions and requests as objects and `JSON.stringify` make them: what those that are made in place must equal. */
 import type { Names, Naming } from "../../src/gateway/log-lines.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { causeName, NO_CAUSE } from "../../src/protocol/http/causes.js";
 import { formatAddress, PROTOCOL_NAMES } from "../../src/protocol/index.js";
 import {
@@ -7,7 +8,6 @@ import {
 	REQUEST_PATH_CUT,
 	REQUEST_REUSED,
 } from "../../src/reactor/records/journal.js";
-import { REASONS } from "../../src/reactor/records/reasons.js";
 import type { RequestRecord, SessionRecord } from "../support/read-journal.js";
 
 /** When lines are written, on both clocks. */

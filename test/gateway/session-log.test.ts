@@ -3,6 +3,7 @@ import { mock, type TestContext, test } from "node:test";
 import type { Logger } from "../../src/gateway/log.js";
 import type { LineSink } from "../../src/gateway/log-writer.js";
 import { SessionLog } from "../../src/gateway/session-log.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { HOST_MISSING, NO_CAUSE } from "../../src/protocol/http/causes.js";
 import { PROTOCOL_TLS, PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
 import {
@@ -16,7 +17,6 @@ import {
 	CLIENT_CLOSED,
 	CLIENT_RESET,
 	HANDSHAKE_TIMEOUT,
-	REASONS,
 } from "../../src/reactor/records/reasons.js";
 import { write, writeRequest } from "../reactor/journal-records.js";
 import type { RequestRecord, SessionRecord } from "../support/read-journal.js";

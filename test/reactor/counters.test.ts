@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { REASONS } from "../../src/parts/reasons.js";
 import {
 	Counters,
 	FROM_CLIENT,
@@ -15,7 +16,7 @@ import {
 	TO_CLIENT,
 	UPSTREAM_SLOTS,
 } from "../../src/reactor/records/counters.js";
-import { FD_PRESSURE, REASONS, UPSTREAM_FAULTS } from "../../src/reactor/records/reasons.js";
+import { FD_PRESSURE, UPSTREAM_FAULTS } from "../../src/reactor/records/reasons.js";
 
 const SCALARS: readonly Scalar[] = [
 	"downstreamOpened",

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { closeDescriptor, openListener, raiseDescriptorLimit } from "../../src/kernel/sockets.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
 import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
-import { REASONS } from "../../src/reactor/records/reasons.js";
 import { CONNECTION } from "../support/connection-options.js";
 import { Harness, openDescriptors, PEEKING, reasonOf } from "./harness.js";
 

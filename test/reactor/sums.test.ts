@@ -1,7 +1,7 @@
 /** Rows and sums as another thread sees them while the reactor is within a system call, in which it may be kept for long. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { REASONS } from "../../src/reactor/records/reasons.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { FREE } from "../../src/reactor/table/states.js";
 import { Harness } from "./harness.js";
 

@@ -1,6 +1,7 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
 
 import { i32, u16 } from "../../src/parts/at.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import {
 	BAD_REQUEST,
@@ -16,7 +17,6 @@ import {
 	LIMIT_CONNECTIONS,
 	LIMIT_IP,
 	LIMIT_RATE,
-	REASONS,
 	STALL_TIMEOUT,
 	TLS_FAILED,
 	UPSTREAM_CLOSED,

@@ -2,11 +2,11 @@
 
 import { i32, u8, u32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { REQUEST_CUT } from "../../src/reactor/modes/http1/columns.js";
 import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
-import { REASONS } from "../../src/reactor/records/reasons.js";
 import { AHEAD, BLOCKED, QUEUED } from "../../src/reactor/table/marks.js";
 import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import {

@@ -2,11 +2,12 @@
 
 import { f64, i32, ref, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { holdsMemory } from "../../src/reactor/admission/shed.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import type { Command } from "../../src/reactor/plan/plan.js";
 import { LIVE_SESSIONS } from "../../src/reactor/records/places.js";
-import { FD_PRESSURE, MEMORY_PRESSURE, REASONS } from "../../src/reactor/records/reasons.js";
+import { FD_PRESSURE, MEMORY_PRESSURE } from "../../src/reactor/records/reasons.js";
 import { BLOCKED } from "../../src/reactor/table/marks.js";
 import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import { DIAL, FREE, LINGER, REQUEST, SECURE, SNIFF } from "../../src/reactor/table/states.js";

@@ -1,5 +1,5 @@
 /** One seed, run to its end; a failure becomes a text that says how to see it again. */
-import { REASONS } from "../../src/reactor/records/reasons.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { RECYCLE_REASONS } from "../../src/reactor/records/recycle-reasons.js";
 import { LISTENERS } from "./plans.js";
 import { type RunOptions, World } from "./world.js";

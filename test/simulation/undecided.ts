@@ -1,8 +1,9 @@
 /** Clients whose words do not tell what they speak: their silence or their end decides, and a route that relays is taken. */
 
 import { i32, u8 } from "../../src/parts/at.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { PROTOCOL_UNKNOWN } from "../../src/protocol/index.js";
-import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT, REASONS } from "../../src/reactor/records/reasons.js";
+import { CLIENT_CLOSED, HANDSHAKE_TIMEOUT } from "../../src/reactor/records/reasons.js";
 import { PROXY_READ, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
 import type { Session } from "../../src/reactor/table/numbers.js";
 import { SNIFF } from "../../src/reactor/table/states.js";

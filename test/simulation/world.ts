@@ -4,12 +4,12 @@
  */
 import { thorough } from "../../src/parts/assert.js";
 import { i32 } from "../../src/parts/at.js";
+import { REASONS } from "../../src/parts/reasons.js";
 import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import type { Counters } from "../../src/reactor/records/counters.js";
 import type { Journal } from "../../src/reactor/records/journal.js";
 import { Owners } from "../../src/reactor/records/owners.js";
-import { REASONS } from "../../src/reactor/records/reasons.js";
 import type { Sources } from "../../src/reactor/records/sources.js";
 import { EpollEngine } from "../../src/reactor/wire/epoll-engine.js";
 import { Random } from "../../src/rig/random.js";

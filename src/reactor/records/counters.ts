@@ -4,8 +4,9 @@
  */
 import { ADDRESSES_MAX, LISTENERS_MAX, ROUTES_MAX } from "../../config/bounds.js";
 import { f64 } from "../../parts/at.js";
+import { REASONS } from "../../parts/reasons.js";
 import { HTTP_CAUSES } from "../../protocol/http/causes.js";
-import { REASONS, UPSTREAM_FAULTS } from "./reasons.js";
+import { UPSTREAM_FAULTS } from "./reasons.js";
 import { RECYCLE_REASONS } from "./recycle-reasons.js";
 
 // Numbers that there are. Twice what a configuration may have: a reload that replaces everything finds room for it while
