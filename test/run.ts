@@ -1,6 +1,7 @@
 /**
  * Runs the tests (`npm test`): every dist/test/**\/*.test.js in a process of its own, several at a time. Files named
- * `*.long.test.js`, such as soaks and whole drills, are for `npm run test:long`, which is this with `--long`.
+ * `*.long.test.js`, such as soaks and whole drills, are for `npm run test:long`, which is this with `--long`. With
+ * `--main` (`npm run test:main`) it runs what is named in MAIN: enough for one more version of Node.
  * Arguments narrow it to files whose path contains one of them: `node dist/test/run.js e2e/relay`.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -41,18 +42,73 @@ const FIRST = [
 	"e2e/drain",
 ];
 
+/**
+ * What depends on the Node that runs it, for `npm run test:versions`: system calls and the OpenSSL inside the `node`
+ * binary, threads and shared memory, processes that replace themselves, and one test or more of each thing the gateway
+ * does on the way of a connection. Left out are parsers, configuration and simulation, which are plain computation,
+ * drills, and of several tests about one subject the slower ones. It is to last no longer than a minute and a half.
+ * A name that ends in a slash is a whole folder.
+ */
+const MAIN = [
+	"guard/",
+	"kernel/",
+	"layers",
+	"e2e/anew",
+	"e2e/cli",
+	"e2e/deadlines",
+	"e2e/drain",
+	"e2e/http",
+	"e2e/http-bodies",
+	"e2e/http-drain",
+	"e2e/http-framing",
+	"e2e/http-pipelining",
+	"e2e/http-pool",
+	"e2e/http-websocket",
+	"e2e/ledger",
+	"e2e/limits",
+	"e2e/limits-reload",
+	"e2e/metrics",
+	"e2e/no-descriptors",
+	"e2e/proxy-protocol",
+	"e2e/relay-bytes",
+	"e2e/relay-endings",
+	"e2e/reload",
+	"e2e/signals",
+	"e2e/tls-handshakes",
+	"e2e/tls-routing",
+	"e2e/tls-termination",
+	"e2e/tls-upstreams",
+	"e2e/when-full",
+	"e2e/without-koffi",
+	"e2e/ws",
+	"gateway/after-stop",
+	"gateway/descriptors",
+	"gateway/exit",
+	"gateway/failed-reactor",
+	"gateway/ledger-traffic",
+	"gateway/log",
+	"gateway/program-as-text",
+	"reactor/reactor",
+	"reactor/tls-edges",
+	"reactor/tls-heads",
+	"reactor/tls-reload",
+];
+
 const directory = fileURLToPath(new URL(".", import.meta.url));
-const { long, filters } = readArguments(process.argv.slice(2));
+const { long, main, filters } = readArguments(process.argv.slice(2));
 const there = readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((path) =>
 	path.endsWith(".test.js"),
 );
-for (const name of FIRST)
-	if (!there.includes(`${name}.test.js`)) throw new Error(`FIRST names ${name}, and there is no such file`);
+for (const [list, names] of Object.entries({ FIRST, MAIN }))
+	for (const name of names)
+		if (!there.some((path) => isNamed(path, name)))
+			throw new Error(`${list} names ${name}, and there is no such file`);
 const all = there
+	.filter((path) => !main || MAIN.some((name) => isNamed(path, name)))
 	.filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
 	.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 const files = all.filter((path) => isLong(path) === long).map((path) => join(directory, path));
-const left = long ? 0 : all.length - files.length;
+const left = long || main ? 0 : all.length - files.length;
 
 const scratch = mkdtempSync(join(tmpdir(), "sluice-tests-"));
 const notRunFile = join(scratch, "not-run");
@@ -86,14 +142,22 @@ else {
 	report.once("end", finish);
 }
 
-function readArguments(args: readonly string[]): { long: boolean; filters: readonly string[] } {
+function readArguments(args: readonly string[]): {
+	long: boolean;
+	main: boolean;
+	filters: readonly string[];
+} {
 	const filters = args.filter((arg) => !arg.startsWith("-"));
-	const unknown = args.find((arg) => arg.startsWith("-") && arg !== "--long");
+	const unknown = args.find((arg) => arg.startsWith("-") && !["--long", "--main"].includes(arg));
 	if (unknown !== undefined) {
-		console.error(`${unknown}: not an option; there is only --long, and parts of paths`);
+		console.error(`${unknown}: not an option; there are only --long, --main, and parts of paths`);
 		process.exit(2);
 	}
-	return { long: args.includes("--long"), filters };
+	return { long: args.includes("--long"), main: args.includes("--main"), filters };
+}
+
+function isNamed(path: string, name: string): boolean {
+	return name.endsWith("/") ? path.startsWith(name) : path === `${name}.test.js`;
 }
 
 function isLong(path: string): boolean {

@@ -5,20 +5,9 @@ import { join } from "node:path";
 import { MAIN } from "../../src/rig/gateway.js";
 import { type Outcome, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
+import { imported, WITHOUT_KOFFI } from "../support/without-koffi.js";
 
-/** What `npm install --omit=optional` leaves behind. */
-const WITHOUT_KOFFI = imported(`
-import Module from "node:module";
-const resolve = Module._resolveFilename;
-Module._resolveFilename = function (name, ...rest) {
-	if (name !== "koffi") return resolve.call(this, name, ...rest);
-	throw Object.assign(new Error("Cannot find module 'koffi'"), { code: "MODULE_NOT_FOUND" });
-};`);
 const ELSEWHERE = imported('Object.defineProperty(process, "platform", { value: "darwin" });');
-
-function imported(code: string): readonly string[] {
-	return ["--import", `data:text/javascript,${encodeURIComponent(code)}`];
-}
 
 function node(...args: string[]): Promise<Outcome> {
 	return run({ path: process.execPath }, args);
