@@ -1,25 +1,31 @@
-/** The pieces of the library: what package.json offers from src/guard. */
+/** What can be imported from Sluice, as package.json says. */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-export interface Piece {
+export interface Entry {
 	/** As it is imported: `sluice/pool`. */
 	readonly name: string;
-	/** Its compiled entry file. */
+	/** Its compiled file. */
 	readonly file: string;
 }
 
 /** The repository, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Those whose entry file is there. */
-export function pieces(): Piece[] {
+/** All that are there. */
+export function entries(): Entry[] {
 	const { exports } = JSON.parse(readFileSync(`${ROOT}package.json`, "utf8")) as {
 		exports: Readonly<Record<string, string | { readonly default: string }>>;
 	};
-	const found = Object.entries(exports).flatMap(([name, target]) => {
-		if (typeof target === "string" || !target.default.startsWith("./dist/src/guard/")) return [];
-		return [{ name: name.replace(/^\./, "sluice"), file: `${ROOT}${target.default.slice(2)}` }];
-	});
-	return found.filter(({ file }) => existsSync(file));
+	const all = Object.entries(exports).flatMap(([name, target]) =>
+		typeof target === "string"
+			? []
+			: [{ name: name.replace(/^\./, "sluice"), file: `${ROOT}${target.default.slice(2)}` }],
+	);
+	return all.filter(({ file }) => existsSync(file));
+}
+
+/** The pieces of the library, which stand alone. */
+export function pieces(): Entry[] {
+	return entries().filter(({ file }) => file.startsWith(`${ROOT}dist/src/guard/`));
 }
