@@ -1,5 +1,7 @@
 /** What a running gateway does at signals. */
 import type { Gateway } from "../gateway/gateway.js";
+import { whyNoSystemCalls } from "../kernel/koffi.js";
+import { unblockSignal } from "../kernel/signal-mask.js";
 import { exitNow } from "../kernel/sockets.js";
 import { GATEWAY_SIGNALS, type GatewaySignal, takeSignals } from "./early-signals.js";
 import { EXIT_FAULT } from "./end.js";
@@ -47,6 +49,8 @@ export function listenForSignals(): Signals {
 	};
 	for (const signal of GATEWAY_SIGNALS) process.on(signal, heard[signal]);
 	for (const signal of takeSignals()) heard[signal]();
+	// Not before: without a listener it would end the process.
+	if (whyNoSystemCalls() === undefined) unblockSignal("SIGUSR1");
 	return {
 		attach(gateway, reload) {
 			attached = { gateway, reload };

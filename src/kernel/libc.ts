@@ -87,6 +87,7 @@ export const getrlimit = declare<[number, number]>("getrlimit", ["int", ADDRESS]
 export const setrlimit = declare<[number, number]>("setrlimit", ["int", ADDRESS]);
 export const mallopt = declareOptional<[number, number]>("mallopt", ["int", "int"]);
 export const mallocTrim = declareOptional<[number]>("malloc_trim", ["size_t"]);
+export const pthreadSigmask = declare<[number, number, number]>("pthread_sigmask", ["int", ADDRESS, ADDRESS]);
 export const execv = declare<[number, number]>("execv", [ADDRESS, ADDRESS]);
 /** Ends the process without running exit handlers: for a second signal, when something may be stuck. */
 export const exitNow = declare<[number]>("_exit", ["int"]);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MAIN } from "../../src/rig/gateway.js";
@@ -112,13 +113,20 @@ process.on("SIGWINCH", () => tell("child", { environment: execFileSync("env", { 
 	};
 }
 
+/** The one signal of which Node itself makes something else when it is given the flag: it stays blocked at first. */
+function withoutUsr1(facts: Record<string, unknown> | undefined): Record<string, unknown> {
+	const cleared = (mask: unknown): bigint =>
+		BigInt(`0x${String(mask)}`) & ~(1n << BigInt(constants.signals.SIGUSR1 - 1));
+	return { ...facts, blocked: cleared(facts?.["blocked"]), caught: cleared(facts?.["caught"]) };
+}
+
 scenario("the process that was started is the one that serves, executed anew once", async (scenario) => {
 	const { preloaded, told } = telling(scenario);
 	const { pid } = await started(scenario, { preloaded });
 	const [first, second, ...others] = told("start");
 	assert.deepEqual(others, []);
 	assert.equal(first?.["pid"], pid);
-	assert.deepEqual(second, first);
+	assert.deepEqual(withoutUsr1(second), withoutUsr1(first));
 	const { words, environment } = seen(pid);
 	assert.equal(words[0], process.execPath);
 	assert.ok(words.includes(OWN_FLAG));

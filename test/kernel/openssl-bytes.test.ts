@@ -146,7 +146,7 @@ for (const length of [1, 7, 1000]) {
 	});
 }
 
-test("bytes that came along with the end of the handshake are there, although the descriptor shows nothing", (t) => {
+test("bytes that came along with the end of the handshake are there, whoever holds them", (t) => {
 	const world = new World(t);
 	const wire = new Wire(t, world, world.server(), world.client());
 	assert.equal(wire.near.handshake(), WANT_READ);
@@ -157,7 +157,9 @@ test("bytes that came along with the end of the handshake are there, although th
 	wire.near.say("early bird");
 	wire.carry();
 	assert.equal(wire.far.handshake(), 0);
-	assert.equal(world.kernel.peek(wire.far.fd, AT, 100), -EAGAIN);
+	// OpenSSL 3.0 has read them with the last record of the handshake, and the descriptor shows nothing; 3.5 leaves them.
+	const record = world.kernel.peek(wire.far.fd, AT, 100);
+	assert.ok(record === -EAGAIN || record > 0, String(record));
 	assert.equal(wire.far.text(wire.far.peek()), "early bird");
 	assert.equal(wire.far.text(wire.far.read()), "early bird");
 });

@@ -61,6 +61,7 @@ test("a client of TLS 1.2 that asks for renegotiation is not given any", async (
 	socket.renegotiate({}, () => {});
 	// Node's client does not go on without it.
 	assert.equal(await settled(() => far.read()), FAILED);
-	assert.equal(world.tls.lastReason(), "sslv3 alert handshake failure");
+	// OpenSSL 3.0 names the protocol from which the alert comes.
+	assert.match(world.tls.lastReason(), /^(sslv3|ssl\/tls) alert handshake failure$/);
 	assert.match(String((await refused)[0]), /no renegotiation/);
 });
