@@ -15,3 +15,4 @@ export { FrameFormat, type FrameOptions } from "./frames/format.js";
 export { type FramesOptions, frames } from "./frames/iterate.js";
 export { FrameDecoderStream, FrameEncoderStream } from "./frames/streams.js";
 export { FrameWriter, type FrameWriterCounts, type FrameWriterOptions } from "./frames/writer.js";
+export { OptionError, type Size } from "./units.js";

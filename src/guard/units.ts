@@ -10,10 +10,13 @@ export type Size = string | number;
 
 /** An option that cannot be followed. The message says which one, and how to write it. */
 export class OptionError extends TypeError {
+	/** The class, as logs and `error.stack` show it. */
 	override readonly name = "OptionError";
+	/** To tell it by, across copies of the package. */
 	readonly code = "SLUICE_OPTION";
 	/** As it was passed: `timeouts.idle`. */
 	readonly option: string;
+	/** As it was passed. */
 	readonly value: unknown;
 
 	constructor(option: string, value: unknown, message: string) {

@@ -37,6 +37,8 @@ export default {
 		"Accessor",
 		"TypeAlias",
 	],
+	// Docstrings that are inherited from Node's streams link to what is not part of this reference.
+	externalSymbolLinkMappings: { "@types/node": { "*": "#" } },
 	treatWarningsAsErrors: true,
 	treatValidationWarningsAsErrors: true,
 };

@@ -2,10 +2,13 @@
 
 /** A frame is longer than the limit. Thrown as soon as its prefix is known: nothing was kept for its payload. */
 export class FrameTooLargeError extends Error {
+	/** The class, as logs and `error.stack` show it. */
 	override readonly name = "FrameTooLargeError";
+	/** To tell it by, across copies of the package. */
 	readonly code = "SLUICE_FRAME_TOO_LARGE";
 	/** Of the payload, as announced. Above 2^53 it is rounded. */
 	readonly frameBytes: number;
+	/** The limit that holds: the option, or less where the prefix cannot say as much. */
 	readonly maxFrameBytes: number;
 
 	constructor(frameBytes: number, maxFrameBytes: number) {
@@ -19,10 +22,13 @@ export class FrameTooLargeError extends Error {
 
 /** A prefix that is counted in its own length (`lengthIncludesPrefix`) and says less than its own size. */
 export class FrameLengthError extends Error {
+	/** The class, as logs and `error.stack` show it. */
 	override readonly name = "FrameLengthError";
+	/** To tell it by, across copies of the package. */
 	readonly code = "SLUICE_FRAME_LENGTH";
 	/** What the prefix says. */
 	readonly declaredBytes: number;
+	/** What it is to say at least. */
 	readonly prefixBytes: number;
 
 	constructor(declaredBytes: number, prefixBytes: number) {
@@ -36,7 +42,9 @@ export class FrameLengthError extends Error {
 
 /** The source ended within a frame: the other side broke off, or speaks with another prefix. */
 export class FrameTruncatedError extends Error {
+	/** The class, as logs and `error.stack` show it. */
 	override readonly name = "FrameTruncatedError";
+	/** To tell it by, across copies of the package. */
 	readonly code = "SLUICE_FRAME_TRUNCATED";
 	/** Of the payload, as announced; `undefined` when the prefix itself was cut. */
 	readonly frameBytes: number | undefined;
@@ -56,10 +64,13 @@ export class FrameTruncatedError extends Error {
 
 /** `FrameWriter.write` was called on and on although it had asked to wait. The frame was not taken. */
 export class FrameBacklogError extends Error {
+	/** The class, as logs and `error.stack` show it. */
 	override readonly name = "FrameBacklogError";
+	/** To tell it by, across copies of the package. */
 	readonly code = "SLUICE_FRAME_BACKLOG";
 	/** What waits in the stream. */
 	readonly bufferedBytes: number;
+	/** The option, as it was read. */
 	readonly maxBufferedBytes: number;
 
 	constructor(bufferedBytes: number, maxBufferedBytes: number) {
@@ -73,7 +84,9 @@ export class FrameBacklogError extends Error {
 
 /** The stream under a `FrameWriter` closed, was ended, or failed before everything was written. */
 export class FrameWriterClosedError extends Error {
+	/** The class, as logs and `error.stack` show it. */
 	override readonly name = "FrameWriterClosedError";
+	/** To tell it by, across copies of the package. */
 	readonly code = "SLUICE_FRAME_WRITER_CLOSED";
 
 	/** `cause`: what the stream failed with, where it said so. */

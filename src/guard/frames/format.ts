@@ -35,8 +35,11 @@ export interface FrameOptions {
  *     socket.write(encodeFrame(payload, format));
  */
 export class FrameFormat {
+	/** Bytes of the length: 1, 2, 3, 4, 6 or 8. */
 	readonly prefixBytes: number;
+	/** Whether the length's lowest byte comes first. */
 	readonly littleEndian: boolean;
+	/** Whether the length counts the prefix as well. */
 	readonly lengthIncludesPrefix: boolean;
 	/** Of the payload. Never more than the prefix can say. */
 	readonly maxFrameBytes: number;

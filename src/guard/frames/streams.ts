@@ -19,6 +19,7 @@ export class FrameEncoderStream extends Transform {
 		this.#format = FrameFormat.of(options);
 	}
 
+	/** @internal For Node's streams to call. */
 	override _transform(payload: Payload, _encoding: BufferEncoding, done: TransformCallback): void {
 		try {
 			if (joins(payload)) {
@@ -54,17 +55,20 @@ export class FrameDecoderStream extends Transform {
 		this.#decoder = new FrameDecoder(options);
 	}
 
+	/** @internal For Node's streams to call. */
 	override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
 		this.#decoder.push(chunk);
 		this.#chunkDone = done;
 		this.#advance();
 	}
 
+	/** @internal For Node's streams to call. */
 	override _read(size: number): void {
 		if (this.#chunkDone !== undefined) this.#advance();
 		else super._read(size);
 	}
 
+	/** @internal For Node's streams to call. */
 	override _flush(done: TransformCallback): void {
 		try {
 			this.#decoder.end();

@@ -5,7 +5,10 @@ import { encodeFrame, framePieces, joins, type Payload } from "./encode.js";
 import { FrameBacklogError, FrameWriterClosedError } from "./errors.js";
 import { FrameFormat, type FrameOptions } from "./format.js";
 
-/** 64 KiB: about what one write to a Linux socket takes at once, and 45 full segments. More in one write saves nothing. */
+/**
+ * 64 KiB: 45 full segments, or nearly a thousand frames of 64 bytes. What a write costs by itself is nothing beside theirs by
+ * then, so more of them together would save nothing.
+ */
 const HIGH_WATER_BYTES = 64 * 1024;
 
 /** 4 MiB: four of the largest frames by default, and sixty times the mark at which callers are asked to wait. */
@@ -33,6 +36,7 @@ export interface FrameWriterOptions extends FrameOptions {
 
 /** What a FrameWriter has done since it was made. */
 export interface FrameWriterCounts {
+	/** Frames that were taken. */
 	readonly frames: number;
 	/** Times that frames were handed on. If the stream is behind, it may join several. */
 	readonly writes: number;
