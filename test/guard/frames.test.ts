@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -40,6 +40,10 @@ const cuts = fc.array(fc.integer({ min: 0, max: 1000 }), { maxLength: 40 });
 
 function texts(found: Iterable<Uint8Array>): string[] {
 	return [...found].map((frame) => Buffer.from(frame).toString("hex"));
+}
+
+function turn(): Promise<void> {
+	return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Two ends of one connection. */
@@ -228,6 +232,25 @@ test("no frame holds more than twice its length, however it was cut, and with `p
 	);
 });
 
+test("what is neither bytes nor text is refused, also by the stream, which takes any object", async () => {
+	for (const wrong of [7, {}, new Uint16Array(2), undefined] as unknown as Buffer[]) {
+		assert.throws(() => encodeFrame(wrong), OptionError);
+		assert.throws(() => framePieces(wrong), OptionError);
+	}
+	const encoder = new FrameEncoderStream();
+	encoder.write({ message: "hello" });
+	const [error] = await once(encoder, "error");
+	assert.ok(error instanceof OptionError);
+});
+
+test("a signal that never comes gathers no listeners, however long the loop", async () => {
+	const { signal } = new AbortController();
+	const source = Readable.from(Array.from({ length: 100 }, () => encodeFrame("x")));
+	for await (const _ of frames(source, { signal })) assert.ok(getEventListeners(signal, "abort").length <= 1);
+	await turn();
+	assert.equal(getEventListeners(signal, "abort").length, 0);
+});
+
 test("options that cannot be followed are refused by name", () => {
 	assert.throws(() => new FrameFormat({ prefixBytes: 5 as 4 }), OptionError);
 	assert.throws(() => new FrameFormat({ byteOrder: "middle" as "big" }), /byteOrder/);
@@ -253,7 +276,7 @@ test("a stream takes a chunk of tiny frames apart only as fast as they are read"
 	const decoder = new FrameDecoderStream({ prefixBytes: 1 });
 	const taken = new Promise<void>((resolve) => decoder.write(Buffer.alloc(10_000), () => resolve()));
 	decoder.end();
-	await new Promise(setImmediate);
+	await turn();
 	assert.ok(decoder.readableLength <= decoder.readableHighWaterMark);
 	let count = 0;
 	for await (const frame of decoder) {

@@ -1,4 +1,5 @@
 /** A payload becomes a frame. */
+import { OptionError } from "../units.js";
 import { FrameFormat, type FrameOptions } from "./format.js";
 
 /**
@@ -18,6 +19,7 @@ export type Payload = Uint8Array | string;
  */
 export function encodeFrame(payload: Payload, options?: FrameOptions | FrameFormat): Buffer {
 	const format = FrameFormat.of(options);
+	checkKind(payload);
 	const payloadBytes = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
 	// The limit comes first, before there is memory for the frame.
 	format.checkLimit(payloadBytes);
@@ -43,6 +45,7 @@ export function framePieces(
 	options?: FrameOptions | FrameFormat,
 ): [prefix: Buffer, payload: Uint8Array] {
 	const format = FrameFormat.of(options);
+	checkKind(payload);
 	const body = typeof payload === "string" ? Buffer.from(payload) : payload;
 	const prefix = Buffer.allocUnsafe(format.prefixBytes);
 	format.writePrefix(prefix, 0, body.byteLength);
@@ -53,4 +56,10 @@ export function framePieces(
 export function joins(payload: Payload): boolean {
 	// A string has to be copied anyway.
 	return typeof payload === "string" || payload.byteLength <= JOIN_BYTES_MAX;
+}
+
+/** Streams take any object, and one without bytes would become a frame that says nothing, or a wrong length. */
+function checkKind(payload: unknown): void {
+	if (typeof payload === "string" || payload instanceof Uint8Array) return;
+	throw new OptionError("payload", payload, `expected a Uint8Array or a string, found ${typeof payload}`);
 }

@@ -82,7 +82,7 @@ export class FrameBacklogError extends Error {
 	}
 }
 
-/** The stream under a `FrameWriter` closed, was ended, or failed before everything was written. */
+/** The stream under a `FrameWriter` closed, was ended, or failed. What was not written when it closed is lost. */
 export class FrameWriterClosedError extends Error {
 	/** The class, as logs and `error.stack` show it. */
 	override readonly name = "FrameWriterClosedError";
@@ -91,6 +91,6 @@ export class FrameWriterClosedError extends Error {
 
 	/** `cause`: what the stream failed with, where it said so. */
 	constructor(cause?: unknown) {
-		super("the stream is closed: frames that were not written yet are lost", { cause });
+		super("the stream is closed, or was ended: it takes no more frames", { cause });
 	}
 }
