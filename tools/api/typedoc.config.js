@@ -15,6 +15,7 @@ const entries = Object.values(exports)
 /** @type {Partial<import("typedoc").TypeDocOptions>} */
 export default {
 	name: "Sluice",
+	plugin: [fileURLToPath(new URL("plugin.js", import.meta.url))],
 	entryPoints: entries.filter((path) => existsSync(path)),
 	tsconfig: `${root}tsconfig.json`,
 	out: `${root}dist/api`,
@@ -22,6 +23,8 @@ export default {
 	// Its links would carry the commit, and change with each.
 	disableSources: true,
 	excludePrivate: true,
+	// What a class has from Node is told by Node.
+	excludeExternals: true,
 	excludeInternal: true,
 	validation: { notDocumented: true, invalidLink: true, notExported: true },
 	// A constructor says what its class says, and parameters are told of in the sentence of their function.
