@@ -1,5 +1,6 @@
 /** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
 import { readdirSync } from "node:fs";
+import { Page } from "../parts/exposition.js";
 import { REASONS } from "../parts/reasons.js";
 import { causeName, HTTP_CAUSES } from "../protocol/http/causes.js";
 import {
@@ -10,7 +11,6 @@ import {
 	TO_CLIENT,
 } from "../reactor/records/counters.js";
 import { RECYCLE_REASONS } from "../reactor/records/recycle-reasons.js";
-import { Page } from "./page.js";
 import { addUp, scalar, sum } from "./sums.js";
 import { upstreams } from "./upstream-metrics.js";
 import type { AdminView } from "./view.js";

@@ -1,6 +1,7 @@
 /** What all reactors counted, added up. */
+
+import type { Page } from "../parts/exposition.js";
 import { type Counters, HISTOGRAM_CELLS, type Scalar } from "../reactor/records/counters.js";
-import type { Page } from "./page.js";
 import type { AdminView } from "./view.js";
 
 export function sum(view: AdminView, read: (counters: Counters) => number): number {

@@ -1,9 +1,9 @@
 /** What `/metrics` shows of upstreams: their addresses, and how they answer. */
 
+import type { Page } from "../parts/exposition.js";
 import { REASONS } from "../parts/reasons.js";
 import { STATUS_CLASSES } from "../reactor/records/counters.js";
 import { UPSTREAM_FAULTS } from "../reactor/records/reasons.js";
-import type { Page } from "./page.js";
 import { addUp, scalar, sum } from "./sums.js";
 import type { AdminView, Named } from "./view.js";
 

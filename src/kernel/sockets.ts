@@ -157,16 +157,21 @@ export function startListening(fd: number, backlog: number): void {
 
 /** Changes what connections accepted from now on inherit. */
 export function setConnectionOptions(fd: number, { keepalive, sockets }: ConnectionOptions): void {
-	setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idleSeconds);
-	setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.intervalSeconds);
-	setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive.probes);
-	setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs);
+	setKeepalive(fd, keepalive);
 	setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, sockets.unsentBytes);
 	// Fixing a size switches the kernel's tuning off, and nothing switches it on again: a change to "auto" by a
 	// reload holds from the next start on.
 	if (sockets.sendBytes !== null) setOption(fd, SOL_SOCKET, SO_SNDBUF, sockets.sendBytes);
 	if (sockets.receiveBytes !== null) setOption(fd, SOL_SOCKET, SO_RCVBUF, sockets.receiveBytes);
+}
+
+/** Of a connection, or of a listener, for those that are accepted from now on. */
+export function setKeepalive(fd: number, keepalive: ConnectionOptions["keepalive"]): void {
+	setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idleSeconds);
+	setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.intervalSeconds);
+	setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive.probes);
+	setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs);
 }
 
 function setOption(fd: number, level: number, option: number, value: number): void {

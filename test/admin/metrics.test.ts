@@ -4,14 +4,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { renderMetrics } from "../../src/admin/metrics.js";
 import type { AdminView } from "../../src/admin/view.js";
+import { SECONDS_BUCKETS } from "../../src/parts/buckets.js";
 import { REASONS } from "../../src/parts/reasons.js";
-import {
-	Counters,
-	FROM_CLIENT,
-	SECONDS_BUCKETS,
-	scalarIndex,
-	TO_CLIENT,
-} from "../../src/reactor/records/counters.js";
+import { Counters, FROM_CLIENT, scalarIndex, TO_CLIENT } from "../../src/reactor/records/counters.js";
 import {
 	CLIENT_CLOSED,
 	FD_PRESSURE,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { SECONDS_BUCKETS } from "../../src/parts/buckets.js";
 import { REASONS } from "../../src/parts/reasons.js";
 import {
 	Counters,
@@ -10,7 +11,6 @@ import {
 	LISTENER_SLOTS,
 	ROUTE_SLOTS,
 	type Scalar,
-	SECONDS_BUCKETS,
 	STATUS_CLASSES,
 	scalarIndex,
 	TO_CLIENT,

@@ -2,8 +2,10 @@
  * What one reactor counts, in shared memory: only the reactor writes, the main thread adds up what all
  * reactors counted when metrics are asked for. Cells are doubles, aligned, so a reader never sees half of one.
  */
+
 import { ADDRESSES_MAX, LISTENERS_MAX, ROUTES_MAX } from "../../config/bounds.js";
 import { f64 } from "../../parts/at.js";
+import { SECONDS_BUCKETS } from "../../parts/buckets.js";
 import { REASONS } from "../../parts/reasons.js";
 import { HTTP_CAUSES } from "../../protocol/http/causes.js";
 import { UPSTREAM_FAULTS } from "./reasons.js";
@@ -16,10 +18,6 @@ export const ROUTE_SLOTS = 2 * ROUTES_MAX;
 /** An upstream has at least one address, so there are no more of them. */
 export const UPSTREAM_SLOTS = 2 * ADDRESSES_MAX;
 
-/** Upper bounds in seconds, for handshakes and connects: from a loopback's to a deadline's. */
-export const SECONDS_BUCKETS = [
-	0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
-] as const;
 /** Cells of a histogram: one per bucket, one for what is above, and the sum. */
 export const HISTOGRAM_CELLS = SECONDS_BUCKETS.length + 2;
 

@@ -1,5 +1,5 @@
 /** Prometheus text, exposition format 0.0.4. */
-import { HISTOGRAM_CELLS, SECONDS_BUCKETS } from "../reactor/records/counters.js";
+import { SECONDS_BUCKETS } from "./buckets.js";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -31,6 +31,7 @@ export class Page {
 		this.single(name, kind, help, value);
 	}
 
+	/** `cells`: how many fell into each bucket, one above the highest bound, and the sum of all. */
 	histogram(name: string, labels: Labels, cells: readonly number[]): void {
 		let total = 0;
 		for (const [index, bound] of SECONDS_BUCKETS.entries()) {
@@ -39,7 +40,7 @@ export class Page {
 		}
 		total += cells[SECONDS_BUCKETS.length] ?? 0;
 		this.sample(`${name}_bucket`, { ...labels, le: "+Inf" }, total);
-		this.sample(`${name}_sum`, labels, cells[HISTOGRAM_CELLS - 1] ?? 0);
+		this.sample(`${name}_sum`, labels, cells[SECONDS_BUCKETS.length + 1] ?? 0);
 		this.sample(`${name}_count`, labels, total);
 	}
 

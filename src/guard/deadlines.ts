@@ -1,0 +1,80 @@
+/** Which deadline a connection has, and which one has passed. */
+import type { Reason } from "../parts/reasons.js";
+import { type Connection, flushedBytes, waitingBytes } from "./connection.js";
+import type { Resolved } from "./options.js";
+
+/** A body's rate is measured over so long, as the gateway measures it. */
+const BODY_WINDOW_MS = 10_000;
+/** So many looks in the shorter of `stall` and `idle`: a connection is closed so much later than its deadline at most. */
+const LOOKS = 8;
+
+/** Why a connection must end now, or when it is to be looked at again (Infinity: it has no deadline). */
+export function judge(connection: Connection, limits: Resolved, nowMs: number): Reason | number {
+	notice(connection, nowMs);
+	const { socket, lifetimeEndsMs } = connection;
+	if (waitingBytes(socket) === 0) connection.takenMs = nowMs;
+	else if (connection.takenMs + limits.stallMs <= nowMs) return "stall_timeout";
+	// Node tells of no byte that moves: how often it is looked is how exactly a stall and a silence are known.
+	let nextMs = nowMs + Math.min(limits.stallMs, limits.idleMs) / LOOKS;
+	if (lifetimeEndsMs <= nowMs) {
+		if (connection.phase !== "request" || lifetimeEndsMs + limits.stallMs <= nowMs) return "lifetime";
+		nextMs = Math.min(nextMs, lifetimeEndsMs + limits.stallMs);
+	} else nextMs = Math.min(nextMs, lifetimeEndsMs);
+	const verdict = judgePhase(connection, limits, nowMs);
+	return typeof verdict === "string" ? verdict : Math.min(nextMs, verdict);
+}
+
+/** Sees what has moved since the last look. */
+function notice(connection: Connection, nowMs: number): void {
+	const { socket } = connection;
+	const read = socket.bytesRead;
+	const flushed = flushedBytes(socket);
+	if (read !== connection.read || flushed !== connection.flushed) connection.movedMs = nowMs;
+	if (flushed !== connection.flushed) connection.takenMs = nowMs;
+	if (connection.phase === "waiting" && connection.headMs === 0 && read !== connection.read)
+		connection.headMs = nowMs;
+	connection.read = read;
+	connection.flushed = flushed;
+}
+
+function judgePhase(connection: Connection, limits: Resolved, nowMs: number): Reason | number {
+	switch (connection.phase) {
+		case "handshake":
+			return passed(connection.sinceMs + limits.handshakeMs, nowMs, "handshake_timeout");
+		case "waiting": {
+			const { headMs, sinceMs } = connection;
+			if (headMs > 0) return passed(headMs + limits.requestHeadMs, nowMs, "request_timeout");
+			const next = passed(sinceMs + limits.keepAliveMs, nowMs, "idle_timeout");
+			// Looked at in time to see that a head has begun.
+			return typeof next === "string" ? next : Math.min(next, nowMs + limits.requestHeadMs);
+		}
+		case "request":
+			return judgeBody(connection, limits, nowMs);
+		case "open":
+			return passed(connection.movedMs + limits.idleMs, nowMs, "idle_timeout");
+	}
+}
+
+/** A body that comes too slowly, while it is the client that is waited for. */
+function judgeBody(connection: Connection, limits: Resolved, nowMs: number): Reason | number {
+	const { request, bodyMs } = connection;
+	if (limits.bodyBytesPerSecond === 0 || request === undefined || request.complete)
+		return Number.POSITIVE_INFINITY;
+	// What has come and lies here waits for the server, not for the client.
+	if (request.readableLength > 0) startBodyWindow(connection, nowMs);
+	else if (bodyMs + BODY_WINDOW_MS <= nowMs) {
+		const came = connection.read - connection.bodyFrom;
+		if (came < (limits.bodyBytesPerSecond * BODY_WINDOW_MS) / 1_000) return "request_timeout";
+		startBodyWindow(connection, nowMs);
+	}
+	return connection.bodyMs + BODY_WINDOW_MS;
+}
+
+export function startBodyWindow(connection: Connection, nowMs: number): void {
+	connection.bodyMs = nowMs;
+	connection.bodyFrom = connection.socket.bytesRead;
+}
+
+function passed(atMs: number, nowMs: number, reason: Reason): Reason | number {
+	return atMs <= nowMs ? reason : atMs;
+}

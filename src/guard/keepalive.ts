@@ -1,0 +1,28 @@
+/** Keepalive as the gateway sets it: on the listening socket, from which every connection inherits it, so that none costs a call. */
+import type { Server } from "node:net";
+import type { Resolved } from "./options.js";
+
+/**
+ * Sets it where koffi is there; it is loaded here and nowhere else. False: Node's own `setKeepAlive` has to do for each connection,
+ * without interval, probes and TCP_USER_TIMEOUT.
+ */
+export async function setOnListener(
+	server: Server,
+	keepalive: NonNullable<Resolved["keepalive"]>,
+): Promise<boolean> {
+	const { whyNoSystemCalls } = await import("../kernel/koffi.js");
+	if (whyNoSystemCalls() !== undefined) return false;
+	const { setKeepalive } = await import("../kernel/sockets.js");
+	// Private, and not there for a Unix socket or in a cluster's worker.
+	const fd = (server as Server & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
+	const address = server.address();
+	if (fd < 0 || address === null || typeof address === "string") return false;
+	const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1_000));
+	setKeepalive(fd, {
+		idleSeconds: seconds(keepalive.idleMs),
+		intervalSeconds: seconds(keepalive.intervalMs),
+		probes: keepalive.probes,
+		userTimeoutMs: keepalive.userTimeoutMs,
+	});
+	return true;
+}

@@ -1,0 +1,183 @@
+/** What `guard` is told, and what holds where nothing is said. */
+import { BlockList, isIP } from "node:net";
+import * as defaults from "../config/defaults.js";
+import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from "./units.js";
+
+/** `"off"`: there is no such deadline. */
+export type Deadline = Duration | "off";
+
+export interface GuardTimeouts {
+	/**
+	 * From accept until the connection has said what it wants: the PROXY header, the TLS handshake, and the first request's head of
+	 * an HTTP server. Bytes do not renew it. Of a plain `net.Server` the PROXY header only, for there the server may have to speak
+	 * first. Default: 5s. Then `handshake_timeout`.
+	 */
+	readonly handshake?: Deadline;
+	/**
+	 * HTTP/1: from the first byte of a further request's head to its last. Default: 10s. Where it begins is seen when this
+	 * deadline or `keepAlive` is looked at, so a slow head is closed after twice that time at most. Then `request_timeout`.
+	 */
+	readonly requestHead?: Deadline;
+	/** HTTP/1: between two requests. Default: 75s. Then `idle_timeout`. */
+	readonly keepAlive?: Deadline;
+	/** No byte in either direction; of HTTP/1 once it is upgraded. Default: 10m. Then `idle_timeout`. */
+	readonly idle?: Deadline;
+	/** Bytes wait for the client, and it takes none. Default: 30s. Then `stall_timeout`. */
+	readonly stall?: Deadline;
+	/** Whole life of a connection, however busy; a request under way may end within `stall`. Default: off. Then `lifetime`. */
+	readonly lifetime?: Deadline;
+	/** Up to this part of `lifetime` is taken off, another for each connection, so that what came together does not end together. Default: 0.1 */
+	readonly lifetimeJitter?: number;
+}
+
+export interface GuardLimits {
+	/** Connections at a time. Further ones are reset, as `limit_connections`. Default: no limit but the descriptors. */
+	readonly connections?: number;
+	/** The same of one client address (IPv6: of one /64), as `limit_ip`. */
+	readonly connectionsPerAddress?: number;
+	/** Connections per second, of all clients and of one address; a bucket that holds one second's worth. As `limit_rate`. */
+	readonly acceptsPerSecond?: number;
+	readonly acceptsPerSecondPerAddress?: number;
+	/** Descriptors kept free for all else that your program opens. Default: 64. What comes when only these are left is shed, as `fd_pressure`. */
+	readonly descriptorReserve?: number;
+	/** HTTP/1: how fast a request's body must come, over ten seconds in which the server waits for it. Default: 1KiB. `"off"`: as slowly as it likes. Then `request_timeout`. */
+	readonly bodyBytesPerSecond?: Size | "off";
+}
+
+export interface GuardKeepalive {
+	/** Silence until the kernel probes the peer. Default: 30s */
+	readonly idle?: Duration;
+	/** Between probes, how many, and TCP_USER_TIMEOUT: these need the package koffi; without it Node's hold (1s, 10, none). Defaults: 10s, 6, 90s */
+	readonly interval?: Duration;
+	readonly probes?: number;
+	readonly userTimeout?: Duration;
+}
+
+export interface GuardOptions {
+	readonly timeouts?: GuardTimeouts;
+	readonly limits?: GuardLimits;
+	/** `"off"`: connections are not probed. */
+	readonly keepalive?: GuardKeepalive | "off";
+	/** Every connection begins with a PROXY header (version 1 or 2), and it must come from one of these networks. As `proxy_header` otherwise. */
+	readonly proxyProtocol?: { readonly trusted: readonly string[] };
+	/**
+	 * HTTP behind proxies: the client is the last address of this field that is not one of `trusted`. Connections from `trusted`
+	 * are not counted per address then; the requests under way of each client are, against `connectionsPerAddress`.
+	 */
+	readonly forwardedFor?: { readonly trusted: readonly string[]; readonly header?: string };
+}
+
+/** Milliseconds; Infinity: no such deadline. */
+export interface Resolved {
+	readonly handshakeMs: number;
+	readonly requestHeadMs: number;
+	readonly keepAliveMs: number;
+	readonly idleMs: number;
+	readonly stallMs: number;
+	readonly lifetimeMs: number;
+	readonly lifetimeJitter: number;
+	readonly connections: number;
+	readonly connectionsPerAddress: number;
+	readonly acceptsPerSecond: number;
+	readonly acceptsPerSecondPerAddress: number;
+	readonly descriptorReserve: number;
+	/** 0: none is asked for. */
+	readonly bodyBytesPerSecond: number;
+	readonly keepalive: {
+		readonly idleMs: number;
+		readonly intervalMs: number;
+		readonly probes: number;
+		readonly userTimeoutMs: number;
+	} | null;
+	readonly proxyTrusted: BlockList | null;
+	readonly forwardedTrusted: BlockList | null;
+	/** In lower case. */
+	readonly forwardedHeader: string;
+}
+
+const LIFETIME_JITTER = 0.1;
+
+/** Reads all options. Throws OptionError for the first that cannot be followed. */
+export function resolve(options: GuardOptions): Resolved {
+	requireKnown("", options, ["timeouts", "limits", "keepalive", "proxyProtocol", "forwardedFor"]);
+	const { timeouts = {}, limits = {}, keepalive = {}, proxyProtocol, forwardedFor } = options;
+	requireKnown("timeouts.", timeouts, [
+		...["handshake", "requestHead", "keepAlive", "idle", "stall", "lifetime", "lifetimeJitter"],
+	]);
+	requireKnown("limits.", limits, [
+		...["connections", "connectionsPerAddress", "acceptsPerSecond", "acceptsPerSecondPerAddress"],
+		...["descriptorReserve", "bodyBytesPerSecond"],
+	]);
+	const { lifetimeJitter = LIFETIME_JITTER } = timeouts;
+	if (!(lifetimeJitter >= 0 && lifetimeJitter <= 1))
+		throw new OptionError("timeouts.lifetimeJitter", lifetimeJitter, "expected a part, from 0 to 1");
+	const { bodyBytesPerSecond = defaults.limits.bodyBytesPerSecond } = limits;
+	return {
+		handshakeMs: deadline("timeouts.handshake", timeouts.handshake, defaults.timeouts.handshakeMs),
+		requestHeadMs: deadline("timeouts.requestHead", timeouts.requestHead, defaults.timeouts.requestHeadMs),
+		keepAliveMs: deadline("timeouts.keepAlive", timeouts.keepAlive, defaults.timeouts.keepAliveMs),
+		idleMs: deadline("timeouts.idle", timeouts.idle, defaults.timeouts.idleMs),
+		stallMs: deadline("timeouts.stall", timeouts.stall, defaults.timeouts.stallMs),
+		lifetimeMs: deadline("timeouts.lifetime", timeouts.lifetime, Number.POSITIVE_INFINITY),
+		lifetimeJitter,
+		connections: count("limits.connections", limits.connections),
+		connectionsPerAddress: count("limits.connectionsPerAddress", limits.connectionsPerAddress),
+		acceptsPerSecond: count("limits.acceptsPerSecond", limits.acceptsPerSecond),
+		acceptsPerSecondPerAddress: count("limits.acceptsPerSecondPerAddress", limits.acceptsPerSecondPerAddress),
+		descriptorReserve: toCount(
+			"limits.descriptorReserve",
+			limits.descriptorReserve ?? defaults.limits.fdReserve,
+			0,
+		),
+		bodyBytesPerSecond:
+			bodyBytesPerSecond === "off" ? 0 : toBytes("limits.bodyBytesPerSecond", bodyBytesPerSecond),
+		keepalive: keepalive === "off" ? null : probing(keepalive),
+		proxyTrusted: networks("proxyProtocol.trusted", proxyProtocol?.trusted),
+		forwardedTrusted: networks("forwardedFor.trusted", forwardedFor?.trusted),
+		forwardedHeader: (forwardedFor?.header ?? "x-forwarded-for").toLowerCase(),
+	};
+}
+
+/** A misspelt option would silently leave a default in force. */
+function requireKnown(prefix: string, given: object, known: readonly string[]): void {
+	for (const name of Object.keys(given))
+		if (!known.includes(name))
+			throw new OptionError(prefix + name, undefined, `no such option; there are ${known.join(", ")}`);
+}
+
+function deadline(option: string, value: Deadline | undefined, otherwise: number): number {
+	if (value === undefined) return otherwise;
+	return value === "off" ? Number.POSITIVE_INFINITY : toMs(option, value);
+}
+
+function count(option: string, value: number | undefined): number {
+	return value === undefined || value === Number.POSITIVE_INFINITY
+		? Number.POSITIVE_INFINITY
+		: toCount(option, value);
+}
+
+function probing(keepalive: GuardKeepalive): Resolved["keepalive"] {
+	requireKnown("keepalive.", keepalive, ["idle", "interval", "probes", "userTimeout"]);
+	const { idleSeconds, intervalSeconds, probes: usual } = defaults.keepalive;
+	const idleMs = toMs("keepalive.idle", keepalive.idle ?? idleSeconds * 1_000);
+	const intervalMs = toMs("keepalive.interval", keepalive.interval ?? intervalSeconds * 1_000);
+	const probes = toCount("keepalive.probes", keepalive.probes ?? usual);
+	const userTimeoutMs = toMs("keepalive.userTimeout", keepalive.userTimeout ?? idleMs + probes * intervalMs);
+	return { idleMs, intervalMs, probes, userTimeoutMs };
+}
+
+/** `10.0.0.0/8`, `2001:db8::/32`, `127.0.0.1`. */
+function networks(option: string, texts: readonly string[] | undefined): BlockList | null {
+	if (texts === undefined) return null;
+	const list = new BlockList();
+	for (const text of texts) {
+		const [address = "", prefix] = text.split("/");
+		const version = isIP(address);
+		const bits = version === 4 ? 32 : 128;
+		const length = prefix === undefined ? bits : Number(prefix);
+		if (version === 0 || !Number.isInteger(length) || length < 0 || length > bits || prefix === "")
+			throw new OptionError(option, text, `expected a network such as 10.0.0.0/8, found "${text}"`);
+		list.addSubnet(address, length, version === 4 ? "ipv4" : "ipv6");
+	}
+	return list;
+}

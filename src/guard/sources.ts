@@ -1,0 +1,107 @@
+/** What each client address holds, and how fast it comes. IPv6 addresses count by their /64, which is what one customer gets (RFC 6177). */
+import { formatAddress, isIpv4Mapped, parseIpv4, parseIpv6 } from "../protocol/address.js";
+
+/** Addresses without connections that are remembered for their rate, before those with full buckets are forgotten. */
+const FORGET_ABOVE = 1_024;
+
+export type Refusal = "limit_ip" | "limit_rate";
+
+interface Source {
+	held: number;
+	tokens: number;
+	countedMs: number;
+}
+
+export class Sources {
+	readonly #sources = new Map<string, Source>();
+	readonly #heldMost: number;
+	readonly #perSecond: number;
+	#forgetAbove = FORGET_ABOVE;
+
+	constructor(heldMost: number, perSecond: number) {
+		this.#heldMost = heldMost;
+		this.#perSecond = perSecond;
+	}
+
+	/** There is something to count for. */
+	get isOn(): boolean {
+		return this.#heldMost !== Number.POSITIVE_INFINITY || this.#perSecond !== Number.POSITIVE_INFINITY;
+	}
+
+	get size(): number {
+		return this.#sources.size;
+	}
+
+	/** One more; `undefined`: it may come, and must `leave`. */
+	enter(key: string, nowMs: number): Refusal | undefined {
+		const source = this.#sources.get(key) ?? this.#add(key, nowMs);
+		if (source.held >= this.#heldMost) return "limit_ip";
+		if (this.#perSecond !== Number.POSITIVE_INFINITY) {
+			const tokens = this.#tokensOf(source, nowMs);
+			source.countedMs = nowMs;
+			source.tokens = tokens < 1 ? tokens : tokens - 1;
+			if (tokens < 1) return "limit_rate";
+		}
+		source.held++;
+		return undefined;
+	}
+
+	leave(key: string): void {
+		const source = this.#sources.get(key);
+		if (source === undefined) return;
+		source.held--;
+		if (source.held === 0 && this.#perSecond === Number.POSITIVE_INFINITY) this.#sources.delete(key);
+	}
+
+	#add(key: string, nowMs: number): Source {
+		if (this.#sources.size >= this.#forgetAbove) this.#forget(nowMs);
+		const source = { held: 0, tokens: this.#perSecond, countedMs: nowMs };
+		this.#sources.set(key, source);
+		return source;
+	}
+
+	/** Whoever holds nothing and has a full bucket is as a stranger. */
+	#forget(nowMs: number): void {
+		for (const [key, source] of this.#sources)
+			if (source.held === 0 && this.#tokensOf(source, nowMs) >= this.#perSecond) this.#sources.delete(key);
+		this.#forgetAbove = Math.max(FORGET_ABOVE, 2 * this.#sources.size);
+	}
+
+	#tokensOf({ tokens, countedMs }: Source, nowMs: number): number {
+		return Math.min(this.#perSecond, tokens + ((nowMs - countedMs) * this.#perSecond) / 1_000);
+	}
+}
+
+/** What an address is counted as: itself, or its /64. What is no address counts as itself. */
+export function sourceOf(address: string): string {
+	if (parseIpv4(address) !== undefined) return address;
+	const bytes = parseIpv6(address);
+	if (bytes === undefined) return address;
+	if (isIpv4Mapped(bytes, 0)) return formatAddress(bytes, 0, 6);
+	bytes.fill(0, 8);
+	return `${formatAddress(bytes, 0, 6)}/64`;
+}
+
+/** A bucket of one second's worth for all clients together. */
+export class Rate {
+	readonly #perSecond: number;
+	#tokens: number;
+	#countedMs: number;
+
+	constructor(perSecond: number, nowMs: number) {
+		this.#perSecond = perSecond;
+		this.#tokens = perSecond;
+		this.#countedMs = nowMs;
+	}
+
+	take(nowMs: number): boolean {
+		if (this.#perSecond === Number.POSITIVE_INFINITY) return true;
+		const tokens = Math.min(
+			this.#perSecond,
+			this.#tokens + ((nowMs - this.#countedMs) * this.#perSecond) / 1_000,
+		);
+		this.#countedMs = nowMs;
+		this.#tokens = tokens < 1 ? tokens : tokens - 1;
+		return tokens >= 1;
+	}
+}
