@@ -31,28 +31,36 @@ import { readProxyHeader } from "./proxy-header.js";
 import { Rate, Sources, sourceOf } from "./sources.js";
 import { type Duration, toMs } from "./units.js";
 
-export type { Reason } from "../parts/reasons.js";
+export { REASONS, type Reason } from "../parts/reasons.js";
+export type { Phase } from "./connection.js";
 export type { Deadline, GuardKeepalive, GuardLimits, GuardOptions, GuardTimeouts } from "./options.js";
 export { type Duration, OptionError, type Size } from "./units.js";
 
 /** A connection that has ended. */
 export interface Closed {
+	/** Why, from the gateway's closed list. */
 	readonly reason: Reason;
 	/** Of the client; behind a PROXY header the one that it names. */
 	readonly address: string;
+	/** From accept to close. */
 	readonly durationMs: number;
+	/** Bytes that came from the client, TLS included. */
 	readonly bytesRead: number;
+	/** Bytes that were written to it, whether it took them or not. */
 	readonly bytesWritten: number;
 }
 
 /** A connection that `close` did not wait for. */
 export interface Cut {
+	/** Of the client. */
 	readonly address: string;
 	/** What it did: `request`, or `open` for a stream or an upgraded connection, such as a WebSocket. */
 	readonly phase: Phase;
+	/** Since it was accepted. */
 	readonly ageMs: number;
 }
 
+/** What `close` came to. */
 export interface CloseReport {
 	/** Connections that ended by themselves, idle ones among them, which have nothing to lose. */
 	readonly ended: number;
@@ -60,8 +68,11 @@ export interface CloseReport {
 	readonly cut: readonly Cut[];
 }
 
+/** What a guard has counted. */
 export interface Counts {
+	/** Connections that the kernel gave to this server. */
 	readonly accepted: number;
+	/** Connections at this moment. */
 	readonly open: number;
 	/** Turned away before the server saw them; each of them is in `closed` as well. */
 	readonly shed: number;
@@ -69,7 +80,9 @@ export interface Counts {
 	readonly closed: Readonly<Partial<Record<Reason, number>>>;
 }
 
+/** Events, with what their listeners are called with. */
 export interface GuardEvents {
+	/** A connection has ended. */
 	closed: [closed: Closed];
 	/** Turned away: by which limit, and whose. */
 	shed: [reason: Reason, address: string];

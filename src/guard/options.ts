@@ -6,6 +6,7 @@ import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from ".
 /** `"off"`: there is no such deadline. */
 export type Deadline = Duration | "off";
 
+/** Deadlines; each says with which reason it closes. */
 export interface GuardTimeouts {
 	/**
 	 * From accept until the connection has said what it wants: the PROXY header, the TLS handshake, and the first request's head of
@@ -30,6 +31,7 @@ export interface GuardTimeouts {
 	readonly lifetimeJitter?: number;
 }
 
+/** How many, and how fast. */
 export interface GuardLimits {
 	/** Connections at a time. Further ones are reset, as `limit_connections`. Default: no limit but the descriptors. */
 	readonly connections?: number;
@@ -37,6 +39,7 @@ export interface GuardLimits {
 	readonly connectionsPerAddress?: number;
 	/** Connections per second, of all clients and of one address; a bucket that holds one second's worth. As `limit_rate`. */
 	readonly acceptsPerSecond?: number;
+	/** The same for one client address. */
 	readonly acceptsPerSecondPerAddress?: number;
 	/** Descriptors kept free for all else that your program opens. Default: 64. What comes when only these are left is shed, as `fd_pressure`. */
 	readonly descriptorReserve?: number;
@@ -44,27 +47,41 @@ export interface GuardLimits {
 	readonly bodyBytesPerSecond?: Size | "off";
 }
 
+/** When the kernel asks whether a silent peer is still there; `keepalive_lost` when it is not. */
 export interface GuardKeepalive {
 	/** Silence until the kernel probes the peer. Default: 30s */
 	readonly idle?: Duration;
-	/** Between probes, how many, and TCP_USER_TIMEOUT: these need the package koffi; without it Node's hold (1s, 10, none). Defaults: 10s, 6, 90s */
+	/** Between probes. This and what follows need the package koffi; without it Node's hold (1s, 10, none). Default: 10s */
 	readonly interval?: Duration;
+	/** Unanswered probes after which the peer is given up. Default: 6 */
 	readonly probes?: number;
+	/** TCP_USER_TIMEOUT: until a peer that acknowledges nothing is given up. Default: idle + probes × interval */
 	readonly userTimeout?: Duration;
 }
 
+/** What `guard` takes; everything has a default. */
 export interface GuardOptions {
+	/** Deadlines. */
 	readonly timeouts?: GuardTimeouts;
+	/** Bounds. */
 	readonly limits?: GuardLimits;
 	/** `"off"`: connections are not probed. */
 	readonly keepalive?: GuardKeepalive | "off";
 	/** Every connection begins with a PROXY header (version 1 or 2), and it must come from one of these networks. As `proxy_header` otherwise. */
-	readonly proxyProtocol?: { readonly trusted: readonly string[] };
+	readonly proxyProtocol?: {
+		/** Networks and addresses of the proxies, such as `10.0.0.0/8`. */
+		readonly trusted: readonly string[];
+	};
 	/**
 	 * HTTP behind proxies: the client is the last address of this field that is not one of `trusted`. Connections from `trusted`
 	 * are not counted per address then; the requests under way of each client are, against `connectionsPerAddress`.
 	 */
-	readonly forwardedFor?: { readonly trusted: readonly string[]; readonly header?: string };
+	readonly forwardedFor?: {
+		/** Networks and addresses of the proxies. */
+		readonly trusted: readonly string[];
+		/** Default: `x-forwarded-for` */
+		readonly header?: string;
+	};
 }
 
 /** Milliseconds; Infinity: no such deadline. */

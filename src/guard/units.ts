@@ -17,6 +17,7 @@ export class OptionError extends TypeError {
 	/** As it was passed: `timeouts.idle`. */
 	readonly option: string;
 	/** As it was passed. */
+	/** What was passed. */
 	readonly value: unknown;
 
 	constructor(option: string, value: unknown, message: string) {

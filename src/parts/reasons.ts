@@ -64,4 +64,5 @@ export const REASONS = [
 	"internal",
 ] as const;
 
+/** Why a connection ended: one of the closed list. */
 export type Reason = (typeof REASONS)[number];
