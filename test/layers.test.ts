@@ -14,7 +14,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 	reactor: ["route", "upstream", "protocol", "config", "kernel", "parts"],
 	route: ["protocol", "config"],
 	upstream: ["config", "kernel"],
-	drill: ["rig", "protocol", "config", "kernel", "parts"],
+	drill: ["guard", "rig", "protocol", "config", "kernel", "parts"],
 	rig: ["protocol", "config", "kernel", "parts"],
 	guard: ["protocol", "config", "kernel", "parts"],
 	protocol: [],

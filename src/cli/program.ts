@@ -73,6 +73,7 @@ program
 	.option("--connections <n>", "how many attackers at once (in all, for churn and pipelines)")
 	.option("--seconds <s>", "how long the attack lasts; calm before it and after it last half as long each")
 	.option("--bare", "the same against a plain Node server, side by side")
+	.option("--guarded", "the same against that server with guard (sluice/guard) before it, side by side")
 	.option("--json", "print everything that was measured, as JSON")
 	.option("--svg <file>", "write a chart")
 	.action(async (name: string | undefined, options: DrillArguments) => {

@@ -85,12 +85,13 @@ async function drillTargets(options: DrillOptions, progress: Progress): Promise<
 	const ports: DrillPorts = { ...others.ports, tls, http, web, webForAttackers: others.ports.web };
 	const recordings = [await drillGateway(options, ports, answers.helper, progress)];
 	const { drill, listener } = options;
-	if (options.bare && listener !== "tls") {
-		const start = guarded(
-			(through) => startBare(listener, others.ports, drill.descriptorLimit, through),
+	for (const kind of ["bare", "guarded"] as const) {
+		if (!options[kind] || listener === "tls") continue;
+		const start = ended(
+			(through) => startBare(kind, listener, others.ports, drill.descriptorLimit, through),
 			answers.helper,
 		);
-		recordings.push(await drillOne(options, start, "the bare server listens on 127.0.0.1 only", progress));
+		recordings.push(await drillOne(options, start, "the Node server listens on 127.0.0.1 only", progress));
 	}
 	await answers.helper.stop();
 	await others.helper.stop();
@@ -103,7 +104,7 @@ type Start = (through: readonly string[]) => Promise<Target>;
 type UpstreamHelper = Helper<UpstreamOrder, UpstreamPorts>;
 
 /** A target that ends also when this process is killed in a way that it cannot notice. */
-function guarded(start: Start, guard: UpstreamHelper): Start {
+function ended(start: Start, guard: UpstreamHelper): Start {
 	return async (through) => {
 		const target = await start(through);
 		const { pid } = target;
@@ -136,7 +137,7 @@ async function drillGateway(
 	try {
 		return await drillOne(
 			options,
-			guarded((through) => startGateway({ config, descriptorLimit, through, linkListener }), guard),
+			ended((through) => startGateway({ config, descriptorLimit, through, linkListener }), guard),
 			link,
 			progress,
 		);

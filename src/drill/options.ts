@@ -15,6 +15,7 @@ export interface DrillArguments {
 	readonly json?: boolean;
 	readonly svg?: string;
 	readonly bare?: boolean;
+	readonly guarded?: boolean;
 }
 
 export interface DrillOptions {
@@ -29,6 +30,8 @@ export interface DrillOptions {
 	/** File to write the chart to. */
 	readonly svg: string | null;
 	readonly bare: boolean;
+	/** The same server as `bare`, with `guard` before it. */
+	readonly guarded: boolean;
 }
 
 /** What this machine gives to one process. */
@@ -72,14 +75,17 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 	if (drill.connectionsInTurn !== true)
 		refuseTooMany(drill, connections, given.target !== undefined, machine);
 	const target = given.target === undefined ? null : readTarget(given.target);
-	if (target !== null && given.bare === true)
-		throw new DrillUsageError(
-			"--bare compares with the drill's own gateway; without --target it has one, with --target it has none",
-		);
-	if (listener === "tls" && given.bare === true)
-		throw new DrillUsageError(
-			"--bare: there is no plain server that terminates TLS; leave out --listener tls",
-		);
+	for (const option of ["bare", "guarded"] as const) {
+		if (given[option] !== true) continue;
+		if (target !== null)
+			throw new DrillUsageError(
+				`--${option} compares with the drill's own gateway; without --target it has one, with --target it has none`,
+			);
+		if (listener === "tls")
+			throw new DrillUsageError(
+				`--${option}: there is no plain server that terminates TLS; leave out --listener tls`,
+			);
+	}
 	return {
 		drill,
 		listener,
@@ -90,6 +96,7 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 		json: given.json ?? false,
 		svg: given.svg === undefined ? null : writable(given.svg),
 		bare: given.bare ?? false,
+		guarded: given.guarded ?? false,
 	};
 }
 

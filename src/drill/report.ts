@@ -1,6 +1,7 @@
 /** The report as text: what was done, what was seen in each phase, and the verdict line by line. */
 import { formatBound, formatBytes, formatCount, formatMs, formatValue } from "./format.js";
 import type { DrillResult, JudgementResult, PhaseResult, TargetResult } from "./result.js";
+import { isCompared } from "./target.js";
 
 export function toText(result: DrillResult): string {
 	const { machine } = result;
@@ -114,7 +115,7 @@ function sideBySide(targets: readonly TargetResult[]): string[][] {
 }
 
 function verdictLine(result: DrillResult): string {
-	const judged = result.targets.find(({ kind }) => kind !== "bare");
+	const judged = result.targets.find(({ kind }) => !isCompared(kind));
 	const failed = judged?.verdict.filter(({ held }) => held === false) ?? [];
 	const what = `${judged?.target ?? "target"}: `;
 	switch (result.outcome) {

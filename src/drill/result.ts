@@ -9,6 +9,7 @@ import { type ClientFigures, clientFigures, type Measures, measure, samplesIn } 
 import type { DrillOptions, Machine } from "./options.js";
 import type { Phase, PhaseName, Recording } from "./run.js";
 import { SAMPLE_MS, type Sample } from "./sampler.js";
+import { isCompared } from "./target.js";
 import { type Judgement, judge, type Outcome, outcomeOf } from "./verdict.js";
 
 /** The shape of --json. docs/drills.md describes it. */
@@ -116,7 +117,7 @@ export function conclude(
 			descriptors: machine.descriptors,
 			somaxconn: setting("net/core/somaxconn"),
 		},
-		outcome: targets.find(({ kind }) => kind !== "bare")?.outcome ?? "not held",
+		outcome: targets.find(({ kind }) => !isCompared(kind))?.outcome ?? "not held",
 		targets,
 		notRun: recordings.flatMap(({ assault, group, target }) => [
 			...assault.notRun,

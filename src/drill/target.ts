@@ -1,10 +1,15 @@
 /** What is attacked, and what can be seen of it. Each kind has a file in targets/. */
 
-export type TargetKind = "gateway" | "bare" | "given";
+export type TargetKind = "gateway" | "bare" | "guarded" | "given";
+
+/** Those that are shown beside the gateway, and do not decide how a drill ends. */
+export function isCompared(kind: TargetKind): boolean {
+	return kind === "bare" || kind === "guarded";
+}
 
 export interface Target {
 	readonly kind: TargetKind;
-	/** In reports: `gateway`, `bare server`, `127.0.0.1:443`. */
+	/** In reports: `gateway`, `bare server`, `guarded server`, `127.0.0.1:443`. */
 	readonly label: string;
 	readonly address: string;
 	readonly port: number;

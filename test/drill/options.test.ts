@@ -107,3 +107,10 @@ test("a drill attacks the kind of listener that was asked for, or the first that
 		/no drill accept-queue of http listeners: the kernel/,
 	);
 });
+
+test("--guarded compares as --bare does, and both may be asked for", () => {
+	assert.match(refusal("hold", { target: "127.0.0.1:80", guarded: true }), /--guarded compares/);
+	assert.match(refusal("hold", { listener: "tls", guarded: true }), /--guarded: there is no plain server/);
+	const { bare, guarded } = readOptions("hold", { bare: true, guarded: true }, MACHINE);
+	assert.deepEqual([bare, guarded], [true, true]);
+});

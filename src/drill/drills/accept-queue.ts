@@ -4,6 +4,7 @@ import { type Assault, type AssaultReport, Attackers, type Scene } from "../assa
 import type { Attack } from "../attack.js";
 import type { Drill, Threshold } from "../drill.js";
 import { connecting, listenQueue, tcpCounter } from "../kernel-tables.js";
+import { isCompared } from "../target.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { sayings, toBase64 } from "../traffic.js";
 
@@ -141,7 +142,7 @@ class DoorAssault implements Assault {
 
 	async start(): Promise<void> {
 		// The kernel is the same whatever the target is; once is enough.
-		if (this.#scene.target.kind !== "bare") this.#measures = await this.#withoutAccepting();
+		if (!isCompared(this.#scene.target.kind)) this.#measures = await this.#withoutAccepting();
 		await this.#attackers.start();
 		await this.#attackers.opened(this.#scene.connections);
 		await sleep(DRAINED_AFTER_MS);

@@ -17,7 +17,9 @@ const STOP_GRACE_MS = 1000;
 /** The backlog that bare-server.ts asks for. */
 const BACKLOG = 4096;
 
+/** `guarded`: the same server, with `guard` before it. */
 export async function startBare(
+	kind: "bare" | "guarded",
 	listener: keyof typeof SCRIPTS,
 	upstreams: UpstreamPorts,
 	descriptorLimit: number | undefined,
@@ -30,6 +32,7 @@ export async function startBare(
 		process.execPath,
 		...INSPECTOR_FLAGS,
 		fileURLToPath(new URL(`../${file}`, import.meta.url)),
+		...(kind === "guarded" ? ["--guarded"] : []),
 		"0",
 		String(upstreams[upstream]),
 	];
@@ -37,8 +40,8 @@ export async function startBare(
 	const output = new Output(owned);
 	const port = await output.first((line) => (/^\d+$/.test(line) ? Number(line) : undefined));
 	return {
-		kind: "bare",
-		label: "bare server",
+		kind,
+		label: `${kind} server`,
 		address: "127.0.0.1",
 		port,
 		linkPort: null,
