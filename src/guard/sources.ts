@@ -1,4 +1,5 @@
 /** What each client address holds, and how fast it comes. IPv6 addresses count by their /64, which is what one customer gets (RFC 6177). */
+import { refilled } from "../parts/token-bucket.js";
 import { formatAddress, isIpv4Mapped, parseIpv4, parseIpv6 } from "../protocol/address.js";
 
 /** Addresses without connections that are remembered for their rate, before those with full buckets are forgotten. */
@@ -68,7 +69,7 @@ export class Sources {
 	}
 
 	#tokensOf({ tokens, countedMs }: Source, nowMs: number): number {
-		return Math.min(this.#perSecond, tokens + ((nowMs - countedMs) * this.#perSecond) / 1_000);
+		return refilled(tokens, countedMs, this.#perSecond, this.#perSecond, nowMs);
 	}
 }
 
@@ -96,10 +97,7 @@ export class Rate {
 
 	take(nowMs: number): boolean {
 		if (this.#perSecond === Number.POSITIVE_INFINITY) return true;
-		const tokens = Math.min(
-			this.#perSecond,
-			this.#tokens + ((nowMs - this.#countedMs) * this.#perSecond) / 1_000,
-		);
+		const tokens = refilled(this.#tokens, this.#countedMs, this.#perSecond, this.#perSecond, nowMs);
 		this.#countedMs = nowMs;
 		this.#tokens = tokens < 1 ? tokens : tokens - 1;
 		return tokens >= 1;

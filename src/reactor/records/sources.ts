@@ -13,6 +13,7 @@
  * limits still bound it. It takes eight times the usual crowd in one set, which the seeded hash makes rare.
  */
 import { f64, i32, u8 } from "../../parts/at.js";
+import { refilled as refill } from "../../parts/token-bucket.js";
 
 const WAYS = 8;
 /** Places per session: with a quarter of them in use, one set in some thousands is full. */
@@ -253,7 +254,7 @@ function wordAt(bytes: Uint8Array, offset: number): number {
 
 /** A bucket holds one second's worth, and never less than one token. */
 function refilled(tokens: number, countedMs: number, perSecond: number, nowMs: number): number {
-	return Math.min(Math.max(1, perSecond), tokens + ((nowMs - countedMs) * perSecond) / 1_000);
+	return refill(tokens, countedMs, perSecond, Math.max(1, perSecond), nowMs);
 }
 
 /** Held for some hundred nanoseconds. */
