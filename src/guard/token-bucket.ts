@@ -35,7 +35,9 @@ export interface TakeOptions {
 
 /** The line is as long as it may be: the caller should slow down or give up. */
 export class TooManyWaiters extends Error {
+	/** `TooManyWaiters` */
 	override readonly name = "TooManyWaiters";
+	/** `SLUICE_TOO_MANY_WAITERS` */
 	readonly code = "SLUICE_TOO_MANY_WAITERS";
 	/** The bound that was met. */
 	readonly waitersMax: number;
@@ -48,7 +50,9 @@ export class TooManyWaiters extends Error {
 
 /** The bucket was closed. */
 export class TokenBucketClosed extends Error {
+	/** `TokenBucketClosed` */
 	override readonly name = "TokenBucketClosed";
+	/** `SLUICE_TOKEN_BUCKET_CLOSED` */
 	readonly code = "SLUICE_TOKEN_BUCKET_CLOSED";
 
 	constructor() {

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { EventEmitter, getEventListeners, once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { test } from "node:test";
+import { Lifetime, LifetimeEnded } from "../../src/guard/lifetime.js";
+
+function timers(): number {
+	return process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+}
+
+test("the end reaches signal, timers, tasks, sockets and children, each once, and says why", async () => {
+	const server = createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const before = timers();
+	const life = new Lifetime({ name: "connection" });
+	const socket = life.own(connect((server.address() as AddressInfo).port, "127.0.0.1"));
+	await once(socket, "connect");
+	life.setTimeout(() => assert.fail("after the end"), "10s");
+	life.setInterval(() => assert.fail("after the end"), "10s");
+	let releases = 0;
+	life.own(() => releases++);
+	const child = life.child();
+	child.own(() => releases++);
+	const task = life.run(async (signal) => {
+		await once(signal, "abort");
+		return "told";
+	});
+	const report = life.end("stall_timeout");
+	assert.equal(life.end("lifetime"), report);
+	assert.deepEqual(await report, { reason: "stall_timeout", left: [], errors: [] });
+	assert.equal(await task, "told");
+	assert.deepEqual([releases, child.reason, life.size, timers()], [2, "stall_timeout", 0, before]);
+	assert.ok(socket.destroyed);
+	assert.ok(life.signal.reason instanceof LifetimeEnded);
+	server.close();
+	await once(server, "close");
+});
+
+test("what was taken last is released first, and one that fails keeps none of the others", async () => {
+	const life = new Lifetime();
+	const order: number[] = [];
+	life.own(() => order.push(1));
+	life.own(() => {
+		throw new Error("stuck");
+	});
+	life.own(() => order.push(3));
+	const { errors } = await life.end();
+	assert.deepEqual(order, [3, 1]);
+	assert.match(String(errors[0]), /stuck/);
+});
+
+test("what arrives after the end is released, and its caller was told before", async () => {
+	const life = new Lifetime({ name: "session" });
+	let arrive: (resource: string) => void = () => {};
+	const released: string[] = [];
+	const waiting = life.acquire(
+		new Promise<string>((resolve) => {
+			arrive = resolve;
+		}),
+		(late) => released.push(late),
+	);
+	void life.end("client_reset");
+	await assert.rejects(waiting, (error) => error instanceof LifetimeEnded && error.reason === "client_reset");
+	assert.equal(released.length, 0);
+	arrive("connection");
+	await new Promise((resolve) => setImmediate(resolve));
+	assert.equal(released.join(), "connection");
+	life.own(() => released.push("owned late"));
+	await assert.rejects(
+		life.run(() => 1),
+		/session has ended: client_reset/,
+	);
+	life.setTimeout(() => assert.fail("a timer after the end"), 1);
+	assert.deepEqual(released, ["connection", "owned late"]);
+});
+
+test("what was acquired in time is the lifetime's, and goes with it", async () => {
+	const released: string[] = [];
+	{
+		await using life = new Lifetime();
+		assert.equal(await life.acquire(Promise.resolve("a"), (it) => released.push(it)), "a");
+		await assert.rejects(
+			life.acquire(Promise.reject(new Error("refused")), () => {}),
+			/refused/,
+		);
+		assert.equal(life.size, 1);
+	}
+	assert.deepEqual(released, ["a"]);
+});
+
+test("a task that does not end is named with the stack that started it, when grace has passed", async () => {
+	const life = new Lifetime({ name: "connection", grace: 20, trace: true });
+	void life.run(() => new Promise(() => {}));
+	const { left } = await life.end("drained");
+	assert.deepEqual(
+		left.map(({ kind, lifetime }) => [kind, lifetime]),
+		[["task", "connection"]],
+	);
+	assert.match(left[0]?.stack ?? "", /lifetime\.test/);
+});
+
+test("a task's own error is its caller's, and ends nothing else", async () => {
+	const life = new Lifetime();
+	await assert.rejects(
+		life.run(async () => {
+			throw new Error("mine");
+		}),
+		/mine/,
+	);
+	assert.deepEqual([life.isOver, life.size], [false, 0]);
+});
+
+test("a hundred thousand children, timers, tasks and emitters that ended leave nothing", async () => {
+	const life = new Lifetime({ trace: false });
+	for (let turn = 0; turn < 100_000; turn++) {
+		life.setTimeout(() => {}, "1h")();
+		life.own(Object.assign(new EventEmitter(), { destroy: () => {} })).emit("close");
+		if (turn % 10 === 0) await life.child().end();
+		if (turn % 10 === 0) await life.run(() => turn);
+	}
+	assert.deepEqual([life.size, getEventListeners(life.signal, "abort").length], [0, 0]);
+});
+
+test("await using ends with an error that names what failed", async () => {
+	await assert.rejects(async () => {
+		await using life = new Lifetime();
+		life.own(() => {
+			throw new Error("stuck");
+		});
+	}, AggregateError);
+});
