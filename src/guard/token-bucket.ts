@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { Line } from "../parts/line.js";
 import { refilled, untilMs } from "../parts/token-bucket.js";
 import { OptionError, toCount } from "./units.js";
 
@@ -63,6 +64,8 @@ export class TokenBucketClosed extends Error {
 const WAITERS_MAX = 1_000;
 /** Timers of Node are exact to a millisecond, and may be early by a part of one. */
 const TIMER_MIN_MS = 1;
+/** Timers end at 24.8 days, and fire at once beyond: a long wait is looked at again. */
+const TIMER_MAX_MS = 3_600_000;
 
 interface Waiter {
 	readonly tokens: number;
@@ -76,7 +79,7 @@ export class TokenBucket {
 	readonly #perSecond: number;
 	readonly #burst: number;
 	readonly #waitersMax: number;
-	readonly #waiters = new Set<Waiter>();
+	readonly #waiters = new Line<Waiter>();
 	#tokens: number;
 	#countedMs = performance.now();
 	#timer: NodeJS.Timeout | undefined;
@@ -134,7 +137,10 @@ export class TokenBucket {
 		await new Promise<void>((resolve, reject) => {
 			const leave = (): void => {
 				signal?.removeEventListener("abort", abort);
-				for (const bucket of buckets) bucket.#waiters.delete(waiter);
+				for (const [index, bucket] of buckets.entries()) {
+					const place = places[index];
+					if (place !== undefined) bucket.#waiters.leave(place);
+				}
 			};
 			const waiter: Waiter = {
 				tokens,
@@ -154,7 +160,7 @@ export class TokenBucket {
 				for (const bucket of buckets) bucket.#serve();
 			};
 			signal?.addEventListener("abort", abort, { once: true });
-			for (const bucket of buckets) bucket.#waiters.add(waiter);
+			const places = buckets.map((bucket) => bucket.#waiters.join(waiter));
 			for (const bucket of buckets) bucket.#wait();
 		});
 	}
@@ -164,7 +170,7 @@ export class TokenBucket {
 		this.#isClosed = true;
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
-		for (const waiter of [...this.#waiters]) {
+		for (let waiter = this.#waiters.first; waiter !== undefined; waiter = this.#waiters.first) {
 			waiter.reject(new TokenBucketClosed());
 			for (const bucket of waiter.buckets) if (bucket !== this) bucket.#serve();
 		}
@@ -178,8 +184,7 @@ export class TokenBucket {
 	/** @internal All or none; nobody overtakes who waits. */
 	static tryAll(buckets: readonly TokenBucket[], tokens: number, waiter?: Waiter): boolean {
 		for (const bucket of buckets) {
-			const [first] = bucket.#waiters;
-			if (bucket.#isClosed || first !== waiter || bucket.#refill() < tokens) return false;
+			if (bucket.#isClosed || bucket.#waiters.first !== waiter || bucket.#refill() < tokens) return false;
 		}
 		for (const bucket of buckets) bucket.#tokens -= tokens;
 		return true;
@@ -197,25 +202,26 @@ export class TokenBucket {
 		return this.#tokens;
 	}
 
-	/** A timer for whoever is first; where a bucket fills last, its own timer is the last as well. */
+	/** A timer for whoever is first in all of its lines. Who stands behind somebody elsewhere is served when that one is. */
 	#wait(): void {
-		const [first] = this.#waiters;
+		const { first } = this.#waiters;
 		if (this.#timer !== undefined || first === undefined) return;
-		const delayMs = untilMs(this.#refill(), this.#perSecond, first.tokens);
-		// The tokens are here, and another bucket makes it wait, or its place in another's line: that one will serve it.
-		if (delayMs === 0) return;
+		if (!first.buckets.every((bucket) => bucket.#waiters.first === first)) return;
+		const delayMs = Math.max(
+			...first.buckets.map((bucket) => untilMs(bucket.#refill(), bucket.#perSecond, first.tokens)),
+		);
 		this.#timer = setTimeout(
 			() => {
 				this.#timer = undefined;
 				this.#serve();
 			},
-			Math.max(TIMER_MIN_MS, Math.ceil(delayMs)),
+			Math.min(TIMER_MAX_MS, Math.max(TIMER_MIN_MS, Math.ceil(delayMs))),
 		);
 	}
 
 	#serve(): void {
 		for (;;) {
-			const [first] = this.#waiters;
+			const { first } = this.#waiters;
 			if (first === undefined || !tryAll(first.buckets, first.tokens, first)) break;
 			first.resolve();
 			// It may have stood before others in the other lines.
@@ -226,8 +232,7 @@ export class TokenBucket {
 			this.#timer = undefined;
 			return;
 		}
-		const [head] = this.#waiters;
-		for (const bucket of head?.buckets ?? []) bucket.#wait();
+		this.#wait();
 	}
 }
 

@@ -70,12 +70,14 @@ test("a signal ends the wait, leaves no listener, and lets the next one go on", 
 test("a hundred thousand waits that were given up leave nothing", async () => {
 	const bucket = new TokenBucket({ perSecond: SLOW, burst: 1, waitersMax: 100_000 });
 	assert.ok(bucket.tryTake());
-	const controller = new AbortController();
-	const waits = Array.from({ length: 100_000 }, () => bucket.take(1, { signal: controller.signal }));
-	controller.abort();
+	// A signal each: one signal walks over its listeners for every listener that is added.
+	const controllers = Array.from({ length: 100_000 }, () => new AbortController());
+	const waits = controllers.map(({ signal }) => bucket.take(1, { signal }));
+	for (const controller of controllers) controller.abort();
 	const results = await Promise.allSettled(waits);
 	assert.ok(results.every(({ status }) => status === "rejected"));
-	assert.deepEqual([bucket.waiting, getEventListeners(controller.signal, "abort").length], [0, 0]);
+	assert.equal(bucket.waiting, 0);
+	assert.ok(controllers.every(({ signal }) => getEventListeners(signal, "abort").length === 0));
 	bucket.close();
 });
 
