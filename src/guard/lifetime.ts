@@ -234,7 +234,13 @@ export class Lifetime implements AsyncDisposable {
 	 * first call counts; the others get its report. Never rejects.
 	 */
 	end(reason = "client_closed"): Promise<LifetimeReport> {
-		this.#ended ??= this.#end(reason);
+		if (this.#ended !== undefined) return this.#ended;
+		// Known before anything is told of the end: who hears the signal, or is released, may call `end` again.
+		let settle: (report: Promise<LifetimeReport>) => void = () => {};
+		this.#ended = new Promise((resolve) => {
+			settle = resolve;
+		});
+		settle(this.#end(reason));
 		return this.#ended;
 	}
 

@@ -129,3 +129,15 @@ test("await using ends with an error that names what failed", async () => {
 		});
 	}, AggregateError);
 });
+
+test("an end that is asked for by who hears of the end changes neither reason nor releases", async () => {
+	const life = new Lifetime();
+	let releases = 0;
+	life.own(() => {
+		releases++;
+		void life.end("a release");
+	});
+	life.signal.addEventListener("abort", () => void life.end("the signal"));
+	const report = await life.end("client_reset");
+	assert.deepEqual([report.reason, life.reason, releases], ["client_reset", "client_reset", 1]);
+});
