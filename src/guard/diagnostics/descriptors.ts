@@ -1,0 +1,50 @@
+/** The descriptors of this process, as /proc tells of them. */
+import { readdirSync, readlinkSync } from "node:fs";
+
+/** What a descriptor is. `other` is what /proc has no word for here. */
+export type DescriptorKind =
+	| "socket"
+	| "pipe"
+	| "file"
+	| "eventfd"
+	| "epoll"
+	| "io_uring"
+	| "timer"
+	| "other";
+
+const FOLDER = "/proc/self/fd";
+
+/** Kinds by what their link begins with. */
+const KINDS: readonly (readonly [string, DescriptorKind])[] = [
+	["socket:", "socket"],
+	["pipe:", "pipe"],
+	["anon_inode:[eventfd", "eventfd"],
+	["anon_inode:[eventpoll", "epoll"],
+	["anon_inode:[io_uring", "io_uring"],
+	["anon_inode:[timerfd", "timer"],
+	["/", "file"],
+];
+
+/** What each descriptor points to, such as `socket:[123]` or a path; `undefined` where there is no /proc. */
+export function readDescriptors(): Map<number, string> | undefined {
+	let names: string[];
+	try {
+		names = readdirSync(FOLDER);
+	} catch {
+		return undefined;
+	}
+	const targets = new Map<number, string>();
+	for (const name of names) {
+		try {
+			targets.set(Number(name), readlinkSync(`${FOLDER}/${name}`));
+		} catch {
+			// It was that of the folder, which is closed by now.
+		}
+	}
+	return targets;
+}
+
+/** The kind of what a link points to. */
+export function kindOf(target: string): DescriptorKind {
+	return KINDS.find(([start]) => target.startsWith(start))?.[1] ?? "other";
+}
