@@ -6,7 +6,7 @@ export interface Open {
 	readonly kind: OpenKind;
 	/** Node's name for it, such as `TCPWRAP`; of a descriptor, its number and what it points to. */
 	readonly detail: string;
-	/** Where it was created; `undefined` of a descriptor, which only the kernel knows. */
+	/** Where it was created; `undefined` of descriptors and file handles, of which Node does not tell. */
 	readonly stack: string | undefined;
 }
 

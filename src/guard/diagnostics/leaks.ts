@@ -35,6 +35,9 @@ const KINDS: Readonly<Record<string, OpenKind>> = {
 const TURNS = 20;
 const PAUSE_MS = 5;
 
+/** The first server of a process makes libuv keep one of these open for ever, for when descriptors run out. */
+const NODES_OWN = ["/", "/dev/null"];
+
 interface Created {
 	readonly kind: OpenKind;
 	readonly detail: string;
@@ -136,7 +139,10 @@ export class LeakCheck implements AsyncDisposable {
 		const before = this.#before;
 		return [...(readDescriptors() ?? [])].filter(
 			([descriptor, target]) =>
-				descriptor > 2 && before.get(descriptor) !== target && !target.startsWith("anon_inode:"),
+				descriptor > 2 &&
+				before.get(descriptor) !== target &&
+				!target.startsWith("anon_inode:") &&
+				!NODES_OWN.includes(target),
 		);
 	}
 }
