@@ -9,7 +9,10 @@ export interface Snapshot {
 	readonly handles: Readonly<Record<string, number>> | undefined;
 	/** Descriptors by kind, and all of them; `undefined` where there is no /proc. */
 	readonly descriptors:
-		| (Readonly<Partial<Record<DescriptorKind, number>>> & { readonly all: number })
+		| (Readonly<Partial<Record<DescriptorKind, number>>> & {
+				/** Of every kind together. */
+				readonly all: number;
+		  })
 		| undefined;
 	/** Memory, in bytes. */
 	readonly memory: MemoryBytes;
