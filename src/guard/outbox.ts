@@ -1,0 +1,33 @@
+/**
+ * What waits for a peer, bounded: a queue in front of a socket or a WebSocket that never retains more than it may, says what it
+ * dropped, and gives up a peer that takes nothing. And a topic of such queues, in which a slow subscriber harms only itself.
+ *
+ *     import { Broadcast, Outbox } from "sluice/outbox";
+ *
+ *     const prices = new Broadcast();
+ *     webSocketServer.on("connection", (socket) => {
+ *         prices.add(new Outbox(socket, { bytesMax: "256KiB", policy: "drop-oldest", write: "10s" }));
+ *     });
+ *     feed.on("price", (price) => prices.send(JSON.stringify(price)));
+ *
+ * @module
+ */
+
+export { Broadcast, type BroadcastCounts } from "./outbox/broadcast.js";
+export { Message, type MessageData, type MessageOptions, type Retained } from "./outbox/message.js";
+export {
+	type Amount,
+	type DropCause,
+	type Dropped,
+	type FlushedOptions,
+	type Gap,
+	Outbox,
+	OutboxClosed,
+	type OutboxOptions,
+	type OutboxPolicy,
+	type OutboxPriority,
+	type SendOptions,
+	type SendResult,
+} from "./outbox/queue.js";
+export type { OutboxSocket, WebSocketLike } from "./outbox/sink.js";
+export { type Duration, OptionError, type Size } from "./units.js";

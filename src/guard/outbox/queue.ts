@@ -1,0 +1,510 @@
+/** The bounded queue in front of one socket. */
+import type { Reason } from "../../parts/reasons.js";
+import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from "../units.js";
+import { type Entry, Lane, type Tally } from "./lane.js";
+import { Message, type MessageData } from "./message.js";
+import { type OutboxSocket, type Sink, sinkOf } from "./sink.js";
+import { unwatch, watch } from "./stall.js";
+
+/** What happens to a message for which there is no room. */
+export type OutboxPolicy =
+	/** The oldest that wait make room: for what is only worth something while it is new. */
+	| "drop-oldest"
+	/** It is not taken: for logs and the like, whose beginning explains the rest. */
+	| "drop-newest"
+	/** It replaces the waiting one of its key, always, in its place; without one, the oldest make room: for states. */
+	| "conflate"
+	/** The peer is disconnected: for protocols in which nothing may be missing. */
+	| "disconnect";
+
+/** `high` is sent before everything `low`, and is dropped after it. */
+export type OutboxPriority = "high" | "low";
+
+/**
+ * What became of a message: with the socket, waiting, lost for want of room, refused because it is larger than the bound, or lost
+ * because the outbox is closed.
+ */
+export type SendResult = "sent" | "queued" | "dropped" | "too_large" | "closed";
+
+/**
+ * Why messages were dropped: `evicted` waited and made room, `refused` found none, `conflated` were replaced by a newer one of their
+ * key, `too_large` exceeded `bytesMax`, `closed` waited when the outbox was closed.
+ */
+export type DropCause = "evicted" | "refused" | "conflated" | "too_large" | "closed";
+
+/** So much. */
+export interface Amount {
+	/** Messages. */
+	readonly messages: number;
+	/** Their bytes. */
+	readonly bytes: number;
+}
+
+/** All that was dropped. */
+export interface Dropped extends Amount {
+	/** By cause; all of them are there. */
+	readonly by: Readonly<Record<DropCause, Amount>>;
+}
+
+/** What is missing before the next message. */
+export interface Gap extends Amount {
+	/** Of the messages: each priority has an order of its own. */
+	readonly priority: OutboxPriority;
+}
+
+/** How an outbox is made. */
+export interface OutboxOptions {
+	/**
+	 * The most that is retained, waiting here or in the socket. Default: 1MiB, so that a thousand peers which stop reading hold no
+	 * more than a gigabyte
+	 */
+	readonly bytesMax?: Size;
+	/** The most messages that are retained: each costs some 200 bytes of its own. Default: 1,000 */
+	readonly messagesMax?: number;
+	/**
+	 * How much the socket is given at a time, or one message if that is larger: it cannot be dropped any more, and nothing overtakes
+	 * it. Default: 64KiB, for the kernel has buffers of its own and needs no more to be kept busy
+	 */
+	readonly handedMax?: Size;
+	/** What happens where there is no room. Default: `drop-oldest` */
+	readonly policy?: OutboxPolicy;
+	/** For `conflate`: what a message is about; `undefined`, and it replaces nothing. Default: the message's own `key` */
+	readonly key?: (message: Message) => unknown;
+	/** So long may bytes wait while the peer takes none: then it is closed as `stall_timeout`. Default: 30s */
+	readonly write?: Duration;
+	/** Called right before a message is sent, with what was lost before it. Conflated ones are not lost. It may send and close. */
+	readonly onGap?: (gap: Gap) => void;
+}
+
+/** How one message is sent. */
+export interface SendOptions {
+	/** Default: `low` */
+	readonly priority?: OutboxPriority;
+}
+
+/** How to wait for an empty outbox. */
+export interface FlushedOptions {
+	/** Ends the wait; `flushed` rejects with its reason. */
+	readonly signal?: AbortSignal;
+}
+
+/** The outbox was closed before all was sent. */
+export class OutboxClosed extends Error {
+	/** `OutboxClosed` */
+	override readonly name = "OutboxClosed";
+	/** `SLUICE_OUTBOX_CLOSED` */
+	readonly code = "SLUICE_OUTBOX_CLOSED";
+	/** Why it was closed. */
+	readonly reason: string;
+
+	constructor(reason: string) {
+		super(`the outbox is closed: ${reason}`);
+		this.reason = reason;
+	}
+}
+
+const BYTES_MAX = 1024 * 1024;
+const MESSAGES_MAX = 1_000;
+const HANDED_MAX = 64 * 1024;
+const WRITE_MS = 30_000;
+const POLICIES: readonly string[] = ["drop-oldest", "drop-newest", "conflate", "disconnect"];
+
+/** A reason of the closed list, or the one that only outboxes have. */
+const STALLED: Reason = "stall_timeout";
+const CLOSED: Reason = "client_closed";
+const RESET: Reason = "client_reset";
+const FULL = "outbox_full";
+
+interface Waiter {
+	resolve(): void;
+	reject(error: unknown): void;
+}
+
+/**
+ * Messages on their way to one peer, of which no more than `bytesMax` and `messagesMax` are retained, whatever the peer does.
+ *
+ *     const outbox = new Outbox(socket, { policy: "conflate", key: (message) => message.key, write: "10s" });
+ *     if (outbox.send(text) === "closed") unsubscribe();
+ *     await outbox.flushed({ signal });
+ *     socket.end();
+ *
+ * While it is there, errors of the socket end the outbox and not the program.
+ */
+export class Outbox implements Disposable {
+	readonly #sink: Sink;
+	readonly #bytesMax: number;
+	readonly #messagesMax: number;
+	readonly #handedMax: number;
+	readonly #writeMs: number;
+	readonly #policy: OutboxPolicy;
+	readonly #key: (message: Message) => unknown;
+	readonly #onGap: ((gap: Gap) => void) | undefined;
+
+	readonly #high = new Lane();
+	readonly #low = new Lane();
+	/** With the socket, which has not said yet that the kernel has it. */
+	readonly #handed = new Lane();
+	readonly #byKey = new Map<unknown, Entry>();
+	readonly #dropped: Record<DropCause, Tally> = {
+		evicted: { messages: 0, bytes: 0 },
+		refused: { messages: 0, bytes: 0 },
+		conflated: { messages: 0, bytes: 0 },
+		too_large: { messages: 0, bytes: 0 },
+		closed: { messages: 0, bytes: 0 },
+	};
+	readonly #waiters = new Set<Waiter>();
+	readonly #closeListeners = new Set<(reason: string) => void>();
+	readonly #stall = {
+		dueMs: (nowMs: number): number => this.#dueMs(nowMs),
+		expire: (): void => this.close(STALLED),
+	};
+
+	#isPumping = false;
+	#isWatched = false;
+	/** When the peer took something last, or something began to wait. */
+	#movedMs = 0;
+	#taken = 0;
+	#reason: string | undefined;
+
+	/** Over a socket that nobody else writes to. Throws OptionError. */
+	constructor(socket: OutboxSocket, options: OutboxOptions = {}) {
+		const { policy = "drop-oldest", key, onGap } = options;
+		if (!POLICIES.includes(policy))
+			throw new OptionError(
+				"policy",
+				policy,
+				`expected one of ${POLICIES.join(", ")}; found ${String(policy)}`,
+			);
+		this.#bytesMax = toBytes("bytesMax", options.bytesMax ?? BYTES_MAX);
+		this.#messagesMax = toCount("messagesMax", options.messagesMax ?? MESSAGES_MAX);
+		this.#handedMax = toBytes("handedMax", options.handedMax ?? HANDED_MAX);
+		this.#writeMs = toMs("write", options.write ?? WRITE_MS);
+		this.#policy = policy;
+		this.#key = key ?? ((message) => message.key);
+		this.#onGap = onGap;
+		this.#sink = sinkOf(socket, {
+			written: () => this.#written(),
+			opened: () => this.#pump(),
+			closed: (isReset) => this.#end(isReset ? RESET : CLOSED),
+		});
+		if (this.#sink.isOver) this.#reason = CLOSED;
+	}
+
+	/** Messages that are retained: waiting, or with the socket and not with the kernel yet. */
+	get size(): number {
+		return this.#high.size + this.#low.size + this.#handed.size;
+	}
+
+	/** Their bytes: never more than `bytesMax`. */
+	get bytes(): number {
+		return this.#high.bytes + this.#low.bytes + this.#handed.bytes;
+	}
+
+	/** As it was passed. */
+	get bytesMax(): number {
+		return this.#bytesMax;
+	}
+
+	/** What was dropped so far. What was with the socket when it closed may have arrived or not, and is not counted. */
+	get dropped(): Dropped {
+		const { evicted, refused, conflated, too_large, closed } = this.#dropped;
+		let messages = 0;
+		let bytes = 0;
+		for (const amount of [evicted, refused, conflated, too_large, closed]) {
+			messages += amount.messages;
+			bytes += amount.bytes;
+		}
+		const by = {
+			evicted: { ...evicted },
+			refused: { ...refused },
+			conflated: { ...conflated },
+			too_large: { ...too_large },
+			closed: { ...closed },
+		};
+		return { messages, bytes, by };
+	}
+
+	/** Why it is closed: what `close` was called with, `stall_timeout`, `outbox_full`, `client_closed` or `client_reset`. */
+	get reason(): string | undefined {
+		return this.#reason;
+	}
+
+	/** Whether it is closed. */
+	get isClosed(): boolean {
+		return this.#reason !== undefined;
+	}
+
+	/** Sends a message, or keeps it until the peer takes it. Never throws for want of room: the result says what became of it. */
+	send(data: Message | MessageData, { priority = "low" }: SendOptions = {}): SendResult {
+		if (this.#reason !== undefined) return "closed";
+		if (this.#sink.isOver) {
+			this.#end(CLOSED);
+			return "closed";
+		}
+		const message = Message.from(data);
+		const lane = priority === "high" ? this.#high : this.#low;
+		if (message.bytes > this.#bytesMax) {
+			this.#lose(message, lane, "too_large");
+			return "too_large";
+		}
+		const key = this.#policy === "conflate" ? this.#key(message) : undefined;
+		if (this.isClosed) return "closed";
+		const old = key === undefined ? undefined : this.#byKey.get(key);
+		if (!this.#makeRoom(message.bytes, lane, old)) {
+			if (this.#policy === "disconnect") {
+				this.close(FULL);
+				return "closed";
+			}
+			this.#lose(message, lane, "refused");
+			return "dropped";
+		}
+		message.hold();
+		if (old !== undefined && (old.lane === lane || lane === this.#low)) {
+			this.#count(old.message, "conflated");
+			old.message.letGo();
+			old.lane.replace(old, message);
+			return "queued";
+		}
+		if (old !== undefined) this.#promote(old);
+		const entry = lane.push(message, key);
+		if (key !== undefined) this.#byKey.set(key, entry);
+		this.#pump();
+		return entry.result;
+	}
+
+	/**
+	 * Resolves when all that was sent is with the kernel. Rejects with the signal's reason, or with OutboxClosed when it is closed
+	 * before.
+	 */
+	async flushed({ signal }: FlushedOptions = {}): Promise<void> {
+		signal?.throwIfAborted();
+		if (this.#reason !== undefined) throw new OutboxClosed(this.#reason);
+		if (this.size === 0) return;
+		await new Promise<void>((resolve, reject) => {
+			const leave = (): void => {
+				signal?.removeEventListener("abort", abort);
+				this.#waiters.delete(waiter);
+			};
+			const waiter: Waiter = {
+				resolve: () => {
+					leave();
+					resolve();
+				},
+				reject: (error) => {
+					leave();
+					reject(error);
+				},
+			};
+			const abort = (): void => waiter.reject(signal?.reason);
+			signal?.addEventListener("abort", abort, { once: true });
+			this.#waiters.add(waiter);
+		});
+	}
+
+	/** Calls when it is closed, for whatever reason, or at once if it is. Returns what cancels it. */
+	onClose(call: (reason: string) => void): () => void {
+		if (this.#reason !== undefined) {
+			call(this.#reason);
+			return () => {};
+		}
+		// One that is passed twice is called twice, and cancelled one by one.
+		const listener = (reason: string): void => call(reason);
+		this.#closeListeners.add(listener);
+		return () => this.#closeListeners.delete(listener);
+	}
+
+	/** Closes it and destroys the socket: nothing is retained any more. Wait for `flushed` before, and nothing is lost. */
+	close(reason = "drained"): void {
+		if (this.#reason !== undefined) return;
+		this.#end(reason, true);
+	}
+
+	/** The same as `close()`, for `using`. */
+	[Symbol.dispose](): void {
+		this.close();
+	}
+
+	/** Whether there is room for one more message, or in the place of `old`; whoever must make room for it has done so. */
+	#makeRoom(bytes: number, lane: Lane, old: Entry | undefined): boolean {
+		let overBytes = this.bytes + bytes - (old?.message.bytes ?? 0) - this.#bytesMax;
+		let overMessages = this.size + (old === undefined ? 1 : 0) - this.#messagesMax;
+		if (overBytes <= 0 && overMessages <= 0) return true;
+
+		const lanes = this.#evictable(lane);
+		let freeBytes = 0;
+		let freeMessages = 0;
+		for (const { bytes, size } of lanes) {
+			freeBytes += bytes;
+			freeMessages += size;
+		}
+		if (old !== undefined && lanes.includes(old.lane)) {
+			freeBytes -= old.message.bytes;
+			freeMessages--;
+		}
+		// Nobody is evicted for one that does not fit even so.
+		if (freeBytes < overBytes || freeMessages < overMessages) return false;
+
+		for (const from of lanes)
+			while (overBytes > 0 || overMessages > 0) {
+				const entry = this.#nextToGo(from, old);
+				if (entry === undefined) break;
+				overBytes -= entry.message.bytes;
+				overMessages--;
+				this.#evict(entry);
+			}
+		return true;
+	}
+
+	/** What may make room for a message of this lane, first those that go first. */
+	#evictable(lane: Lane): readonly Lane[] {
+		if (this.#policy === "disconnect") return [];
+		const isHigh = lane === this.#high;
+		if (this.#policy === "drop-newest") return isHigh ? [this.#low] : [];
+		return isHigh ? [this.#low, this.#high] : [this.#low];
+	}
+
+	#nextToGo(lane: Lane, old: Entry | undefined): Entry | undefined {
+		if (this.#policy === "drop-newest") return lane.last;
+		return lane.first === old ? old?.next : lane.first;
+	}
+
+	#evict(entry: Entry): void {
+		const { lane, next, lost, message } = entry;
+		this.#unqueue(entry);
+		entry.result = "dropped";
+		if (lost !== undefined) lane.lose(lost, next);
+		this.#lose(message, lane, "evicted", next);
+		message.letGo();
+	}
+
+	/** A waiting one leaves its line for a newer one of its key that is more urgent. */
+	#promote(old: Entry): void {
+		const { lane, next, lost, message } = old;
+		this.#unqueue(old);
+		if (lost !== undefined) lane.lose(lost, next);
+		this.#count(message, "conflated");
+		message.letGo();
+	}
+
+	#unqueue(entry: Entry): void {
+		entry.lane.remove(entry);
+		if (entry.key !== undefined) this.#byKey.delete(entry.key);
+	}
+
+	#lose(message: Message, lane: Lane, cause: DropCause, before?: Entry): void {
+		this.#count(message, cause);
+		lane.lose({ messages: 1, bytes: message.bytes }, before);
+	}
+
+	#count(message: Message, cause: DropCause): void {
+		const dropped = this.#dropped[cause];
+		dropped.messages++;
+		dropped.bytes += message.bytes;
+	}
+
+	/** Hands over what the socket may have. Whatever is called from here may call anything of this outbox. */
+	#pump(): void {
+		if (this.#isPumping || !this.#sink.isOpen) {
+			this.#watch();
+			return;
+		}
+		this.#isPumping = true;
+		const corked = this.#high.size + this.#low.size > 1;
+		if (corked) this.#sink.cork();
+		try {
+			for (let entry = this.#next(); entry !== undefined; entry = this.#next()) this.#hand(entry);
+		} finally {
+			this.#isPumping = false;
+			if (corked) this.#sink.uncork();
+			this.#watch();
+		}
+	}
+
+	/** The next one, if the socket may have it now. */
+	#next(): Entry | undefined {
+		const entry = this.#high.first ?? this.#low.first;
+		if (entry === undefined || this.#handed.size === 0) return entry;
+		return this.#handed.bytes + entry.message.bytes <= this.#handedMax ? entry : undefined;
+	}
+
+	#hand(entry: Entry): void {
+		const { lost } = entry;
+		const priority = entry.lane === this.#high ? "high" : "low";
+		// Before anything is called: nothing that happens there can evict it any more.
+		this.#unqueue(entry);
+		this.#handed.append(entry);
+		entry.lost = undefined;
+		entry.result = "sent";
+		try {
+			if (lost !== undefined) this.#onGap?.({ ...lost, priority });
+		} finally {
+			if (this.#reason === undefined) this.#sink.write(entry.message);
+		}
+	}
+
+	#written(): void {
+		const entry = this.#handed.first;
+		// Sockets call back after their end as well.
+		if (entry === undefined) return;
+		this.#handed.remove(entry);
+		entry.message.letGo();
+		this.#movedMs = performance.now();
+		this.#pump();
+		if (this.size > 0) return;
+		for (const waiter of [...this.#waiters]) waiter.resolve();
+	}
+
+	/** The deadline holds while something waits. */
+	#watch(): void {
+		const waits = this.#reason === undefined && this.size > 0;
+		if (waits === this.#isWatched) return;
+		this.#isWatched = waits;
+		if (!waits) {
+			unwatch(this.#stall);
+			return;
+		}
+		this.#movedMs = performance.now();
+		this.#taken = this.#sink.taken;
+		watch(this.#stall, this.#movedMs);
+	}
+
+	#dueMs(nowMs: number): number {
+		const { taken } = this.#sink;
+		// A long message is with the kernel in parts.
+		if (taken !== this.#taken) this.#movedMs = nowMs;
+		this.#taken = taken;
+		return this.#movedMs + this.#writeMs;
+	}
+
+	#end(reason: string, destroys = false): void {
+		if (this.#reason !== undefined) return;
+		this.#reason = reason;
+		for (const lane of [this.#high, this.#low]) this.#empty(lane, "closed");
+		this.#empty(this.#handed);
+		this.#byKey.clear();
+		this.#watch();
+		if (destroys) this.#sink.destroy();
+		for (const waiter of [...this.#waiters]) waiter.reject(new OutboxClosed(reason));
+		const listeners = [...this.#closeListeners];
+		this.#closeListeners.clear();
+		const errors: unknown[] = [];
+		for (const listener of listeners) {
+			try {
+				listener(reason);
+			} catch (error) {
+				// The others must hear of it all the same.
+				errors.push(error);
+			}
+		}
+		if (errors.length > 0) throw errors[0];
+	}
+
+	#empty(lane: Lane, cause?: DropCause): void {
+		for (let entry = lane.first; entry !== undefined; entry = lane.first) {
+			lane.remove(entry);
+			entry.result = "closed";
+			if (cause !== undefined) this.#count(entry.message, cause);
+			entry.message.letGo();
+		}
+	}
+}
