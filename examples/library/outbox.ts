@@ -4,7 +4,7 @@
  */
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { Broadcast, Outbox } from "../../src/guard/outbox.js";
+import { Broadcast, Outbox } from "sluice/outbox";
 
 const PRICES = 400;
 const PRICE_BYTES = 64 * 1024;
