@@ -29,6 +29,8 @@ test("where the readers once differed, they no longer do", () => {
 			'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a="\\\n"\r\nd\r\n0\r\n\r\n',
 		],
 		["response", "HTTP/1.1 200 OK\r\rX: y\r\n\r\n"],
+		["response", "HTTP/1.1 190 A\r\nContent-Length: 12\r\n\r\nxxxxxxxxxxxx"],
+		["response", "HTTP/1.1 190 A\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
 	];
 	for (const [kind, text] of cases) {
 		compare(new Uint8Array(Buffer.from(text, "latin1")), kind, false, newTally());
