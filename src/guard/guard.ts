@@ -28,7 +28,7 @@ import { setOnListener } from "./keepalive.js";
 import { type GuardOptions, type Resolved, resolve } from "./options.js";
 import { Places } from "./places.js";
 import { readProxyHeader } from "./proxy-header.js";
-import { Rate, Sources, sourceOf } from "./sources.js";
+import { rateOf, Sources, sourceOf } from "./sources.js";
 import { type Duration, toMs } from "./units.js";
 
 export { REASONS, type Reason } from "../parts/reasons.js";
@@ -117,7 +117,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	readonly #limits: Resolved;
 	readonly #places: Places;
 	readonly #sources: Sources;
-	readonly #rate: Rate;
+	readonly #rate: ReturnType<typeof rateOf>;
 	readonly #isHttp: boolean;
 	readonly #isTls: boolean;
 	readonly #descriptorsMost: number;
@@ -142,7 +142,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		this.#limits = limits;
 		this.#places = new Places(nowMs);
 		this.#sources = new Sources(limits.connectionsPerAddress, limits.acceptsPerSecondPerAddress);
-		this.#rate = new Rate(limits.acceptsPerSecond, nowMs);
+		this.#rate = rateOf(limits.acceptsPerSecond, nowMs);
 		this.#isHttp = server instanceof HttpServer || server instanceof HttpsServer;
 		this.#isTls = server instanceof TlsServer;
 		this.#descriptorsMost = descriptorLimit() - limits.descriptorReserve;
@@ -326,7 +326,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	#refusalOf(connection: Connection, nowMs: number): Reason | undefined {
 		if (this.#draining) return "drained";
 		if (this.#open > this.#limits.connections) return "limit_connections";
-		if (!this.#rate.take(nowMs)) return "limit_rate";
+		if (this.#rate?.take(1, nowMs) === false) return "limit_rate";
 		// The kernel gives the lowest number that is free, so this one tells how many are in use.
 		return descriptorOf(connection.socket) >= this.#descriptorsMost ? "fd_pressure" : undefined;
 	}

@@ -1,5 +1,5 @@
 /** What each client address holds, and how fast it comes. IPv6 addresses count by their /64, which is what one customer gets (RFC 6177). */
-import { refilled } from "../parts/token-bucket.js";
+import { Bucket, usualBurst } from "../parts/token-bucket.js";
 import { formatAddress, isIpv4Mapped, parseIpv4, parseIpv6 } from "../protocol/address.js";
 
 /** Addresses without connections that are remembered for their rate, before those with full buckets are forgotten. */
@@ -9,8 +9,8 @@ export type Refusal = "limit_ip" | "limit_rate";
 
 interface Source {
 	held: number;
-	tokens: number;
-	countedMs: number;
+	/** Of what may come per second; `undefined`: any number. */
+	readonly rate: Bucket | undefined;
 }
 
 export class Sources {
@@ -37,12 +37,7 @@ export class Sources {
 	enter(key: string, nowMs: number): Refusal | undefined {
 		const source = this.#sources.get(key) ?? this.#add(key, nowMs);
 		if (source.held >= this.#heldMost) return "limit_ip";
-		if (this.#perSecond !== Number.POSITIVE_INFINITY) {
-			const tokens = this.#tokensOf(source, nowMs);
-			source.countedMs = nowMs;
-			source.tokens = tokens < 1 ? tokens : tokens - 1;
-			if (tokens < 1) return "limit_rate";
-		}
+		if (source.rate?.take(1, nowMs) === false) return "limit_rate";
 		source.held++;
 		return undefined;
 	}
@@ -51,25 +46,21 @@ export class Sources {
 		const source = this.#sources.get(key);
 		if (source === undefined) return;
 		source.held--;
-		if (source.held === 0 && this.#perSecond === Number.POSITIVE_INFINITY) this.#sources.delete(key);
+		if (source.held === 0 && source.rate === undefined) this.#sources.delete(key);
 	}
 
 	#add(key: string, nowMs: number): Source {
 		if (this.#sources.size >= this.#forgetAbove) this.#forget(nowMs);
-		const source = { held: 0, tokens: this.#perSecond, countedMs: nowMs };
+		const source = { held: 0, rate: rateOf(this.#perSecond, nowMs) };
 		this.#sources.set(key, source);
 		return source;
 	}
 
 	/** Whoever holds nothing and has a full bucket is as a stranger. */
 	#forget(nowMs: number): void {
-		for (const [key, source] of this.#sources)
-			if (source.held === 0 && this.#tokensOf(source, nowMs) >= this.#perSecond) this.#sources.delete(key);
+		for (const [key, { held, rate }] of this.#sources)
+			if (held === 0 && (rate === undefined || rate.at(nowMs) >= rate.burst)) this.#sources.delete(key);
 		this.#forgetAbove = Math.max(FORGET_ABOVE, 2 * this.#sources.size);
-	}
-
-	#tokensOf({ tokens, countedMs }: Source, nowMs: number): number {
-		return refilled(tokens, countedMs, this.#perSecond, this.#perSecond, nowMs);
 	}
 }
 
@@ -83,23 +74,9 @@ export function sourceOf(address: string): string {
 	return `${formatAddress(bytes, 0, 6)}/64`;
 }
 
-/** A bucket of one second's worth for all clients together. */
-export class Rate {
-	readonly #perSecond: number;
-	#tokens: number;
-	#countedMs: number;
-
-	constructor(perSecond: number, nowMs: number) {
-		this.#perSecond = perSecond;
-		this.#tokens = perSecond;
-		this.#countedMs = nowMs;
-	}
-
-	take(nowMs: number): boolean {
-		if (this.#perSecond === Number.POSITIVE_INFINITY) return true;
-		const tokens = refilled(this.#tokens, this.#countedMs, this.#perSecond, this.#perSecond, nowMs);
-		this.#countedMs = nowMs;
-		this.#tokens = tokens < 1 ? tokens : tokens - 1;
-		return tokens >= 1;
-	}
+/** A bucket that holds one second's worth; `undefined`: any number may come. */
+export function rateOf(perSecond: number, nowMs: number): Bucket | undefined {
+	return perSecond === Number.POSITIVE_INFINITY
+		? undefined
+		: new Bucket(perSecond, usualBurst(perSecond), nowMs);
 }

@@ -1,45 +1,36 @@
-/**
- * A line of waiters: joined at its end, served at its front, left from anywhere, each in O(1). (A `Set` keeps the places of those that
- * left until it is rehashed, so looking for its first entry would walk over all of them.)
- */
-export interface Place<Waiter> {
-	readonly waiter: Waiter;
-	before: Place<Waiter> | undefined;
-	behind: Place<Waiter> | undefined;
-	hasLeft: boolean;
+/** Who came first is first; whoever gives up leaves from the middle. All steps are O(1). */
+
+/** A place in a line. */
+export interface Place<Value> {
+	readonly value: Value;
+	before: Place<Value> | undefined;
+	after: Place<Value> | undefined;
 }
 
-export class Line<Waiter> {
-	#front: Place<Waiter> | undefined;
-	#end: Place<Waiter> | undefined;
-	#size = 0;
+/** A doubly linked list. A Set would do, but finding its first entry walks over those deleted before it. */
+export class Line<Value> {
+	#first: Place<Value> | undefined;
+	#last: Place<Value> | undefined;
 
-	get size(): number {
-		return this.#size;
+	/** Whoever came first, and is still there. */
+	get first(): Place<Value> | undefined {
+		return this.#first;
 	}
 
-	/** Who is served next. */
-	get first(): Waiter | undefined {
-		return this.#front?.waiter;
-	}
-
-	join(waiter: Waiter): Place<Waiter> {
-		const place: Place<Waiter> = { waiter, before: this.#end, behind: undefined, hasLeft: false };
-		if (this.#end === undefined) this.#front = place;
-		else this.#end.behind = place;
-		this.#end = place;
-		this.#size++;
+	/** Goes to the end of the line. */
+	add(value: Value): Place<Value> {
+		const place: Place<Value> = { value, before: this.#last, after: undefined };
+		if (this.#last === undefined) this.#first = place;
+		else this.#last.after = place;
+		this.#last = place;
 		return place;
 	}
 
-	/** Whoever has left already stays away. */
-	leave(place: Place<Waiter>): void {
-		if (place.hasLeft) return;
-		place.hasLeft = true;
-		if (place.before === undefined) this.#front = place.behind;
-		else place.before.behind = place.behind;
-		if (place.behind === undefined) this.#end = place.before;
-		else place.behind.before = place.before;
-		this.#size--;
+	/** Leaves. Each place that `add` returned once. */
+	remove(place: Place<Value>): void {
+		if (place.before === undefined) this.#first = place.after;
+		else place.before.after = place.after;
+		if (place.after === undefined) this.#last = place.before;
+		else place.after.before = place.before;
 	}
 }

@@ -13,7 +13,7 @@
  * limits still bound it. It takes eight times the usual crowd in one set, which the seeded hash makes rare.
  */
 import { f64, i32, u8 } from "../../parts/at.js";
-import { refilled as refill } from "../../parts/token-bucket.js";
+import { msUntil, refilled, usualBurst } from "../../parts/token-bucket.js";
 
 const WAYS = 8;
 /** Places per session: with a quarter of them in use, one set in some thousands is full. */
@@ -130,7 +130,13 @@ export class Sources {
 		}
 		if (i32(this.#held, place) >= limits.connections) return TOO_MANY;
 		if (limits.perSecond !== Number.POSITIVE_INFINITY) {
-			const tokens = refilled(f64(this.#tokens, place), f64(this.#countedMs, place), limits.perSecond, nowMs);
+			const tokens = refilled(
+				f64(this.#tokens, place),
+				f64(this.#countedMs, place),
+				limits.perSecond,
+				usualBurst(limits.perSecond),
+				nowMs,
+			);
 			this.#tokens[place] = tokens < 1 ? tokens : tokens - 1;
 			this.#countedMs[place] = nowMs;
 			if (tokens < 1) return TOO_FAST;
@@ -152,7 +158,7 @@ export class Sources {
 		const set = Math.floor(place / WAYS);
 		lock(this.#locks, set);
 		const before = f64(this.#requestTokens, place);
-		const tokens = refilled(before, f64(this.#requestedMs, place), perSecond, nowMs);
+		const tokens = refilled(before, f64(this.#requestedMs, place), perSecond, usualBurst(perSecond), nowMs);
 		this.#requestTokens[place] = tokens < 1 ? tokens : tokens - 1;
 		this.#requestedMs[place] = nowMs;
 		unlock(this.#locks, set);
@@ -189,11 +195,11 @@ export class Sources {
 		lock(this.#header, 0);
 		const counted = f64(bucket, 1);
 		const before = counted === 0 ? perSecond : f64(bucket, 0);
-		const tokens = refilled(before, counted, perSecond, nowMs);
+		const tokens = refilled(before, counted, perSecond, usualBurst(perSecond), nowMs);
 		bucket[0] = tokens < 1 ? tokens : tokens - 1;
 		bucket[1] = nowMs;
 		unlock(this.#header, 0);
-		return tokens < 1 ? ((1 - tokens) * 1_000) / perSecond : 0;
+		return msUntil(1, tokens, perSecond);
 	}
 
 	/** Gives back a token that was taken for a connection that was not there. */
@@ -250,11 +256,6 @@ function wordAt(bytes: Uint8Array, offset: number): number {
 		(u8(bytes, offset + 2) << 8) |
 		u8(bytes, offset + 3)
 	);
-}
-
-/** A bucket holds one second's worth, and never less than one token. */
-function refilled(tokens: number, countedMs: number, perSecond: number, nowMs: number): number {
-	return refill(tokens, countedMs, perSecond, Math.max(1, perSecond), nowMs);
 }
 
 /** Held for some hundred nanoseconds. */
