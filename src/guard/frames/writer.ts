@@ -1,5 +1,6 @@
 /** Frames go out, many in one write. */
 import type { Writable } from "node:stream";
+import { Waiters } from "../../parts/waiters.js";
 import { OptionError, type Size, toBytes } from "../units.js";
 import { encodeFrame, framePieces, joins, type Payload } from "./encode.js";
 import { FrameBacklogError, FrameWriterClosedError } from "./errors.js";
@@ -77,7 +78,7 @@ export class FrameWriter {
 	#writes = 0;
 	#bytes = 0;
 
-	readonly #waiters = new Set<(fault: FrameWriterClosedError | undefined) => void>();
+	readonly #waiters = new Waiters(() => this.#stream.off("close", this.#closed));
 
 	/** Throws OptionError. */
 	constructor(stream: Writable, options: FrameWriterOptions = {}) {
@@ -161,22 +162,9 @@ export class FrameWriter {
 		this.flush();
 		if (!this.#stream.writable) throw new FrameWriterClosedError(this.#stream.errored ?? undefined);
 		if (this.#stream.writableLength < this.#highWaterBytes) return;
-		await new Promise<void>((resolve, reject) => {
-			const waiter = (fault: FrameWriterClosedError | undefined): void => {
-				this.#forget(waiter);
-				signal?.removeEventListener("abort", abort);
-				if (fault === undefined) resolve();
-				else reject(fault);
-			};
-			const abort = (): void => {
-				this.#forget(waiter);
-				reject(signal?.reason);
-			};
-			signal?.addEventListener("abort", abort, { once: true });
-			// One listener for all who wait, and none when nobody does.
-			if (this.#waiters.size === 0) this.#stream.on("close", this.#closed);
-			this.#waiters.add(waiter);
-		});
+		// One listener for all who wait, and none when nobody does.
+		if (this.#waiters.size === 0) this.#stream.on("close", this.#closed);
+		await this.#waiters.wait(signal);
 	}
 
 	#cork(): void {
@@ -199,18 +187,10 @@ export class FrameWriter {
 	/** After each piece: "drain" comes only from Node's own mark, which is not ours. */
 	readonly #written = (error?: Error | null): void => {
 		if (this.#waiters.size === 0) return;
-		if (error != null) this.#wake(new FrameWriterClosedError(error));
-		else if (this.#stream.writableLength < this.#highWaterBytes) this.#wake(undefined);
+		if (error != null) this.#waiters.reject(new FrameWriterClosedError(error));
+		else if (this.#stream.writableLength < this.#highWaterBytes) this.#waiters.resolve();
 	};
 
-	readonly #closed = (): void => this.#wake(new FrameWriterClosedError(this.#stream.errored ?? undefined));
-
-	#wake(fault: FrameWriterClosedError | undefined): void {
-		for (const waiter of [...this.#waiters]) waiter(fault);
-	}
-
-	#forget(waiter: (fault: FrameWriterClosedError | undefined) => void): void {
-		this.#waiters.delete(waiter);
-		if (this.#waiters.size === 0) this.#stream.off("close", this.#closed);
-	}
+	readonly #closed = (): void =>
+		this.#waiters.reject(new FrameWriterClosedError(this.#stream.errored ?? undefined));
 }

@@ -1,5 +1,6 @@
 /** The bounded queue in front of one socket. */
 import type { Reason } from "../../parts/reasons.js";
+import { Waiters } from "../../parts/waiters.js";
 import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from "../units.js";
 import { type Entry, Lane, type Tally } from "./lane.js";
 import { Message, type MessageData } from "./message.js";
@@ -115,11 +116,6 @@ const CLOSED: Reason = "client_closed";
 const RESET: Reason = "client_reset";
 const FULL = "outbox_full";
 
-interface Waiter {
-	resolve(): void;
-	reject(error: unknown): void;
-}
-
 /**
  * Messages on their way to one peer, of which no more than `bytesMax` and `messagesMax` are retained, whatever the peer does.
  *
@@ -144,16 +140,13 @@ export class Outbox implements Disposable {
 	readonly #low = new Lane();
 	/** With the socket, which has not said yet that the kernel has it. */
 	readonly #handed = new Lane();
-	readonly #byKey = new Map<unknown, Entry>();
-	readonly #dropped: Record<DropCause, Tally> = {
-		evicted: { messages: 0, bytes: 0 },
-		refused: { messages: 0, bytes: 0 },
-		conflated: { messages: 0, bytes: 0 },
-		too_large: { messages: 0, bytes: 0 },
-		closed: { messages: 0, bytes: 0 },
-	};
-	readonly #waiters = new Set<Waiter>();
-	readonly #closeListeners = new Set<(reason: string) => void>();
+	/** Written, and with the kernel already, before the socket has called back for them. */
+	#owedCalls = 0;
+	// Made when they are used: most of ten thousand outboxes are idle, drop nothing and are not waited for.
+	#byKey: Map<unknown, Entry> | undefined;
+	readonly #dropped: Partial<Record<DropCause, Tally>> = {};
+	#waiters: Waiters | undefined;
+	#closeListeners: Set<(reason: string) => void> | undefined;
 	readonly #stall = {
 		dueMs: (nowMs: number): number => this.#dueMs(nowMs),
 		expire: (): void => this.close(STALLED),
@@ -207,20 +200,20 @@ export class Outbox implements Disposable {
 
 	/** What was dropped so far. What was with the socket when it closed may have arrived or not, and is not counted. */
 	get dropped(): Dropped {
-		const { evicted, refused, conflated, too_large, closed } = this.#dropped;
+		const of = (cause: DropCause): Amount => ({ messages: 0, bytes: 0, ...this.#dropped[cause] });
+		const by = {
+			evicted: of("evicted"),
+			refused: of("refused"),
+			conflated: of("conflated"),
+			too_large: of("too_large"),
+			closed: of("closed"),
+		};
 		let messages = 0;
 		let bytes = 0;
-		for (const amount of [evicted, refused, conflated, too_large, closed]) {
+		for (const amount of Object.values(by)) {
 			messages += amount.messages;
 			bytes += amount.bytes;
 		}
-		const by = {
-			evicted: { ...evicted },
-			refused: { ...refused },
-			conflated: { ...conflated },
-			too_large: { ...too_large },
-			closed: { ...closed },
-		};
 		return { messages, bytes, by };
 	}
 
@@ -249,7 +242,7 @@ export class Outbox implements Disposable {
 		}
 		const key = this.#policy === "conflate" ? this.#key(message) : undefined;
 		if (this.isClosed) return "closed";
-		const old = key === undefined ? undefined : this.#byKey.get(key);
+		const old = key === undefined ? undefined : this.#byKey?.get(key);
 		if (!this.#makeRoom(message.bytes, lane, old)) {
 			if (this.#policy === "disconnect") {
 				this.close(FULL);
@@ -267,7 +260,10 @@ export class Outbox implements Disposable {
 		}
 		if (old !== undefined) this.#promote(old);
 		const entry = lane.push(message, key);
-		if (key !== undefined) this.#byKey.set(key, entry);
+		if (key !== undefined) {
+			this.#byKey ??= new Map();
+			this.#byKey.set(key, entry);
+		}
 		this.#pump();
 		return entry.result;
 	}
@@ -280,25 +276,8 @@ export class Outbox implements Disposable {
 		signal?.throwIfAborted();
 		if (this.#reason !== undefined) throw new OutboxClosed(this.#reason);
 		if (this.size === 0) return;
-		await new Promise<void>((resolve, reject) => {
-			const leave = (): void => {
-				signal?.removeEventListener("abort", abort);
-				this.#waiters.delete(waiter);
-			};
-			const waiter: Waiter = {
-				resolve: () => {
-					leave();
-					resolve();
-				},
-				reject: (error) => {
-					leave();
-					reject(error);
-				},
-			};
-			const abort = (): void => waiter.reject(signal?.reason);
-			signal?.addEventListener("abort", abort, { once: true });
-			this.#waiters.add(waiter);
-		});
+		this.#waiters ??= new Waiters();
+		await this.#waiters.wait(signal);
 	}
 
 	/** Calls when it is closed, for whatever reason, or at once if it is. Returns what cancels it. */
@@ -309,8 +288,9 @@ export class Outbox implements Disposable {
 		}
 		// One that is passed twice is called twice, and cancelled one by one.
 		const listener = (reason: string): void => call(reason);
+		this.#closeListeners ??= new Set();
 		this.#closeListeners.add(listener);
-		return () => this.#closeListeners.delete(listener);
+		return () => this.#closeListeners?.delete(listener);
 	}
 
 	/** Closes it and destroys the socket: nothing is retained any more. Wait for `flushed` before, and nothing is lost. */
@@ -388,7 +368,7 @@ export class Outbox implements Disposable {
 
 	#unqueue(entry: Entry): void {
 		entry.lane.remove(entry);
-		if (entry.key !== undefined) this.#byKey.delete(entry.key);
+		if (entry.key !== undefined) this.#byKey?.delete(entry.key);
 	}
 
 	#lose(message: Message, lane: Lane, cause: DropCause, before?: Entry): void {
@@ -397,6 +377,7 @@ export class Outbox implements Disposable {
 	}
 
 	#count(message: Message, cause: DropCause): void {
+		this.#dropped[cause] ??= { messages: 0, bytes: 0 };
 		const dropped = this.#dropped[cause];
 		dropped.messages++;
 		dropped.bytes += message.bytes;
@@ -409,15 +390,45 @@ export class Outbox implements Disposable {
 			return;
 		}
 		this.#isPumping = true;
+		try {
+			// What the kernel took at once makes room for the next at once.
+			while (this.#sink.isOpen && this.#next() !== undefined) {
+				this.#handAll();
+				this.#settle();
+			}
+		} finally {
+			this.#isPumping = false;
+			this.#watch();
+		}
+	}
+
+	/** Gives the socket as much as it may have, in one write where it can do that. */
+	#handAll(): void {
 		const corked = this.#high.size + this.#low.size > 1;
 		if (corked) this.#sink.cork();
 		try {
 			for (let entry = this.#next(); entry !== undefined; entry = this.#next()) this.#hand(entry);
 		} finally {
-			this.#isPumping = false;
 			if (corked) this.#sink.uncork();
-			this.#watch();
 		}
+	}
+
+	/**
+	 * Nothing waits in the socket: the kernel has all that was written. The socket says so a turn later only, and what a burst sends in
+	 * one turn would be retained until then for every peer, however fast it reads.
+	 */
+	#settle(): void {
+		if (this.#sink.waiting > 0) return;
+		this.#owedCalls += this.#handed.size;
+		for (let entry = this.#handed.first; entry !== undefined; entry = this.#handed.first)
+			this.#release(entry);
+	}
+
+	/** The kernel has it. */
+	#release(entry: Entry): void {
+		this.#handed.remove(entry);
+		entry.message.letGo();
+		this.#movedMs = performance.now();
 	}
 
 	/** The next one, if the socket may have it now. */
@@ -443,15 +454,15 @@ export class Outbox implements Disposable {
 	}
 
 	#written(): void {
-		const entry = this.#handed.first;
-		// Sockets call back after their end as well.
-		if (entry === undefined) return;
-		this.#handed.remove(entry);
-		entry.message.letGo();
-		this.#movedMs = performance.now();
-		this.#pump();
-		if (this.size > 0) return;
-		for (const waiter of [...this.#waiters]) waiter.resolve();
+		if (this.#owedCalls > 0) this.#owedCalls--;
+		else {
+			const entry = this.#handed.first;
+			// Sockets call back after their end as well.
+			if (entry === undefined) return;
+			this.#release(entry);
+			this.#pump();
+		}
+		if (this.size === 0) this.#waiters?.resolve();
 	}
 
 	/** The deadline holds while something waits. */
@@ -481,12 +492,12 @@ export class Outbox implements Disposable {
 		this.#reason = reason;
 		for (const lane of [this.#high, this.#low]) this.#empty(lane, "closed");
 		this.#empty(this.#handed);
-		this.#byKey.clear();
+		this.#byKey = undefined;
 		this.#watch();
 		if (destroys) this.#sink.destroy();
-		for (const waiter of [...this.#waiters]) waiter.reject(new OutboxClosed(reason));
-		const listeners = [...this.#closeListeners];
-		this.#closeListeners.clear();
+		this.#waiters?.reject(new OutboxClosed(reason));
+		const listeners = this.#closeListeners ?? [];
+		this.#closeListeners = undefined;
 		const errors: unknown[] = [];
 		for (const listener of listeners) {
 			try {

@@ -39,6 +39,8 @@ export interface Sink {
 	readonly isOpen: boolean;
 	/** None will ever be written again. */
 	readonly isOver: boolean;
+	/** Bytes that were written and that the kernel has not taken. */
+	readonly waiting: number;
 	/** Grows whenever the peer takes something. */
 	readonly taken: number;
 	write(message: Message): void;
@@ -75,6 +77,10 @@ class StreamSink implements Sink {
 
 	get isOver(): boolean {
 		return !this.#stream.writable;
+	}
+
+	get waiting(): number {
+		return this.#stream.writableLength;
 	}
 
 	get taken(): number {
@@ -144,6 +150,10 @@ class WebSocketSink implements Sink {
 
 	get isOver(): boolean {
 		return this.#socket.readyState > OPEN;
+	}
+
+	get waiting(): number {
+		return this.#socket.bufferedAmount;
 	}
 
 	get taken(): number {
