@@ -13,3 +13,6 @@ export const REACTORS_MAX = 256;
 export const CONNECTIONS_MAX = 1_048_576;
 /** A counter of 32 bits; who means no limit writes this. */
 export const REQUESTS_MAX = 2_000_000_000;
+/** MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT in Linux' include/net/tcp.h. */
+export const KEEPALIVE_MAX_SECONDS = 32_767;
+export const KEEPALIVE_MAX_PROBES = 127;

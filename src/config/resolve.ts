@@ -20,6 +20,7 @@ import { routeLabel } from "./label.js";
 import { REJECT } from "./names.js";
 import { bytesTargets, readsRequests } from "./request-rules.js";
 import type { ConfigFile } from "./schema.js";
+import { usualUserTimeoutMs } from "./user-timeout.js";
 
 type ListenerFile = ConfigFile["listeners"][number];
 type RouteFile = ListenerFile["routes"][number];
@@ -117,9 +118,7 @@ function resolveKeepalive(file: ConfigFile["keepalive"], stallMs: number): Keepa
 		idleSeconds,
 		intervalSeconds,
 		probes,
-		// The kernel also gives up a living peer that takes nothing. `stall` says so better, and must come first, with
-		// what it takes to notice; a longer time than the probes take would in turn make them mean nothing.
-		userTimeoutMs: file?.user_timeout ?? (probedMs >= 1.5 * stallMs ? probedMs : 0),
+		userTimeoutMs: file?.user_timeout ?? usualUserTimeoutMs(probedMs, stallMs),
 	};
 }
 

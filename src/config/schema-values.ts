@@ -1,6 +1,7 @@
 /** What values of `sluice.yaml` are made of: numbers, durations, sizes and words, each with a message that says what was expected. */
 
 import { z } from "zod";
+import { KEEPALIVE_MAX_SECONDS } from "./bounds.js";
 import { InvalidValue } from "./errors.js";
 import { didYouMean } from "./nearest.js";
 import { adviceForPlaceholder } from "./placeholder.js";
@@ -16,8 +17,6 @@ import {
 
 /** SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF are about half of this. */
 const BUFFER_MIN_BYTES = 4_096;
-/** MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT in Linux' include/net/tcp.h. */
-const KEEPALIVE_MAX_SECONDS = 32_767;
 
 interface Told {
 	readonly input?: unknown;

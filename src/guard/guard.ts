@@ -17,12 +17,12 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import { Server as HttpsServer } from "node:https";
 import { type Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
+import { descriptorLimit } from "../kernel/proc.js";
 import { Page } from "../parts/exposition.js";
 import { fractionFor } from "../parts/jitter.js";
 import { REASONS, type Reason } from "../parts/reasons.js";
 import { Connection, descriptorOf, hasEnded, type Phase, waitingBytes } from "./connection.js";
 import { judge, startBodyWindow } from "./deadlines.js";
-import { descriptorLimit } from "./descriptors.js";
 import { clientOf, isIn } from "./forwarded.js";
 import { setOnListener } from "./keepalive.js";
 import { type GuardOptions, type Resolved, resolve } from "./options.js";

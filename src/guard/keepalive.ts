@@ -17,10 +17,9 @@ export async function setOnListener(
 	const fd = (server as Server & { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
 	const address = server.address();
 	if (fd < 0 || address === null || typeof address === "string") return false;
-	const seconds = (ms: number): number => Math.max(1, Math.round(ms / 1_000));
 	setKeepalive(fd, {
-		idleSeconds: seconds(keepalive.idleMs),
-		intervalSeconds: seconds(keepalive.intervalMs),
+		idleSeconds: keepalive.idleMs / 1_000,
+		intervalSeconds: keepalive.intervalMs / 1_000,
 		probes: keepalive.probes,
 		userTimeoutMs: keepalive.userTimeoutMs,
 	});

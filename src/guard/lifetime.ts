@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { stackHere, tracesByDefault } from "./stack.js";
 import { type Duration, toMs } from "./units.js";
 
 export { type Duration, OptionError } from "./units.js";
@@ -88,11 +89,13 @@ interface Entry {
 	readonly stack: string;
 	/** Returns a promise where there is something to wait for. */
 	release(reason: string): unknown;
+	readonly child: Lifetime | undefined;
 }
 
+/** The stack is kept from the caller of this method on. */
+type Below = (...args: never[]) => unknown;
+
 const GRACE_MS = 5_000;
-/** As stacks name this file. */
-const HERE = new URL(import.meta.url).pathname;
 
 /** Owns what a connection starts. One AbortController, however much hangs on it. */
 export class Lifetime implements AsyncDisposable {
@@ -106,12 +109,16 @@ export class Lifetime implements AsyncDisposable {
 	readonly #errors: unknown[] = [];
 	#ended: Promise<LifetimeReport> | undefined;
 	#reason: string | undefined;
+	/** The report is out: later faults are not in it. */
+	#isReported = false;
+	/** The end has come, and nothing is left of it. */
+	#onSettled: (() => void) | undefined;
 
 	/** Throws OptionError. */
 	constructor({ name = "lifetime", grace = GRACE_MS, trace }: LifetimeOptions = {}) {
 		this.name = name;
 		this.#graceMs = toMs("grace", grace);
-		this.#trace = trace ?? process.env["NODE_ENV"] !== "production";
+		this.#trace = trace ?? tracesByDefault();
 	}
 
 	/** Aborted at the end, with LifetimeEnded. The same one for everything: nothing is added to a signal that lives longer. */
@@ -138,19 +145,19 @@ export class Lifetime implements AsyncDisposable {
 	setTimeout(call: () => void, after: Duration): () => void {
 		const timer = setTimeout(
 			() => {
-				this.#entries.delete(entry);
+				this.#remove(entry);
 				call();
 			},
 			toMs("after", after),
 		);
-		const entry = this.#add("timer", () => clearTimeout(timer));
+		const entry = this.#add("timer", this.setTimeout, () => clearTimeout(timer));
 		return () => this.#drop(entry);
 	}
 
 	/** Calls again and again until the end. Returns what cancels it. */
 	setInterval(call: () => void, every: Duration): () => void {
 		const timer = setInterval(call, toMs("every", every));
-		const entry = this.#add("timer", () => clearInterval(timer));
+		const entry = this.#add("timer", this.setInterval, () => clearInterval(timer));
 		return () => this.#drop(entry);
 	}
 
@@ -164,11 +171,11 @@ export class Lifetime implements AsyncDisposable {
 		const done = new Promise<void>((resolve) => {
 			settled = resolve;
 		});
-		const entry = this.#add("task", () => done);
+		const entry = this.#add("task", this.run, () => done);
 		try {
 			return await task(this.signal);
 		} finally {
-			this.#entries.delete(entry);
+			this.#remove(entry);
 			settled();
 		}
 	}
@@ -178,44 +185,55 @@ export class Lifetime implements AsyncDisposable {
 	 * After the end it is released at once. Returns what was given.
 	 */
 	own<Resource extends Ownable>(resource: Resource): Resource {
-		const entry = this.#add("resource", () => release(resource));
-		const { once } = resource as { once?: (event: "close", heard: () => void) => unknown };
-		if (typeof once === "function") once.call(resource, "close", () => this.#entries.delete(entry));
+		const emitter = isEmitter(resource) ? resource : undefined;
+		if (emitter?.closed === true) return resource;
+		const closed = (): void => void this.#remove(entry);
+		const releaseIt = (): unknown => {
+			emitter?.off("close", closed);
+			return release(resource);
+		};
+		const entry = this.#add("resource", this.own, releaseIt);
+		emitter?.once("close", closed);
 		return resource;
 	}
 
 	/**
 	 * Waits for something that takes time to get, such as a connection, and owns it. When the end comes first it rejects with
-	 * LifetimeEnded at once, and what arrives later is released.
+	 * LifetimeEnded at once, and what arrives later is released; the end waits for that, too.
 	 */
 	acquire<Resource>(
 		arriving: PromiseLike<Resource>,
 		giveBack: (late: Resource) => unknown,
 	): Promise<Resource> {
 		return new Promise((resolve, reject) => {
-			const over = (): void => reject(new LifetimeEnded(this.name, this.#reason ?? ""));
-			if (this.isOver) over();
-			const waiting = this.isOver ? undefined : this.#add("task", over);
-			Promise.resolve(arriving).then(
+			const arrived = Promise.resolve(arriving).then(
 				(resource) => {
-					if (waiting !== undefined) this.#entries.delete(waiting);
-					// After the end `#add` releases it.
-					this.#add("resource", () => giveBack(resource));
+					this.#remove(waiting);
+					const { released } = this.#take("resource", this.acquire, () => giveBack(resource));
 					resolve(resource);
+					return released;
 				},
 				(error: unknown) => {
-					if (waiting !== undefined) this.#entries.delete(waiting);
+					this.#remove(waiting);
 					reject(error);
 				},
 			);
+			const waiting = this.#add("task", this.acquire, (reason) => {
+				reject(new LifetimeEnded(this.name, reason));
+				return arrived;
+			});
 		});
 	}
 
-	/** A lifetime within this one: it ends with it at the latest, for the same reason. */
+	/**
+	 * A lifetime within this one: it ends with it at the latest, for the same reason, and what it fails with and leaves then is in this
+	 * one's report.
+	 */
 	child(name = `${this.name} › child`): Lifetime {
 		const child = new Lifetime({ name, grace: this.#graceMs, trace: this.#trace });
-		const entry = this.#add("child", (reason) => child.end(reason));
-		if (!child.isOver) child.own(() => this.#entries.delete(entry));
+		const entry = this.#add("child", this.child, (reason) => child.#endWith(this, reason), child);
+		// Until all has ended that it started: also when it ends by itself.
+		child.#onSettled = () => this.#remove(entry);
 		return child;
 	}
 
@@ -224,9 +242,12 @@ export class Lifetime implements AsyncDisposable {
 		if (this.#reason !== undefined) throw new LifetimeEnded(this.name, this.#reason);
 	}
 
-	/** What was started under it and still runs. */
+	/** What was started under it and its children and still runs. */
 	leaks(): Leak[] {
-		return [...this.#entries].map(({ kind, stack }) => ({ lifetime: this.name, kind, stack }));
+		return [...this.#entries].flatMap(({ kind, stack, child }) => [
+			{ lifetime: this.name, kind, stack },
+			...(child?.leaks() ?? []),
+		]);
 	}
 
 	/**
@@ -265,6 +286,8 @@ export class Lifetime implements AsyncDisposable {
 		});
 		await Promise.race([Promise.all(waits), late]);
 		clearTimeout(timer);
+		this.#isReported = true;
+		if (this.#entries.size === 0) this.#onSettled?.();
 		return { reason, left: this.leaks(), errors: this.#errors };
 	}
 
@@ -274,20 +297,49 @@ export class Lifetime implements AsyncDisposable {
 			const waits = entry.release(reason);
 			if (isThenable(waits)) await waits;
 		} catch (error) {
-			this.#errors.push(error);
+			if (this.#isReported)
+				process.emitWarning(`${this.name}: what came after the end could not be released: ${String(error)}`, {
+					code: "SLUICE_LIFETIME_LATE",
+				});
+			else this.#errors.push(error);
 		}
-		this.#entries.delete(entry);
+		// A child that has left something behind stays, and leaves when that has ended.
+		if (entry.child === undefined || entry.child.size === 0) this.#remove(entry);
 	}
 
-	#add(kind: Leak["kind"], release: Entry["release"]): Entry {
-		const entry = { kind, stack: this.#trace ? stackOf() : "", release };
-		if (this.#reason === undefined) this.#entries.add(entry);
-		else void this.#release(entry, this.#reason);
-		return entry;
+	#add(kind: Leak["kind"], below: Below, release: Entry["release"], child?: Lifetime): Entry {
+		return this.#take(kind, below, release, child).entry;
+	}
+
+	/** Keeps something until the end. After it, ends it at once: `released` says when that is done. */
+	#take(
+		kind: Leak["kind"],
+		below: Below,
+		release: Entry["release"],
+		child?: Lifetime,
+	): { entry: Entry; released: Promise<void> | undefined } {
+		const stack = (this.#trace ? stackHere(below) : undefined) ?? "";
+		const entry = { kind, stack, release, child };
+		if (this.#reason !== undefined) return { entry, released: this.#release(entry, this.#reason) };
+		this.#entries.add(entry);
+		return { entry, released: undefined };
 	}
 
 	#drop(entry: Entry): void {
-		if (this.#entries.delete(entry)) entry.release("");
+		if (this.#remove(entry)) entry.release("");
+	}
+
+	/** True: it was there. The last one that leaves after the end takes this lifetime out of the one above. */
+	#remove(entry: Entry): boolean {
+		const wasThere = this.#entries.delete(entry);
+		if (this.#isReported && this.#entries.size === 0) this.#onSettled?.();
+		return wasThere;
+	}
+
+	/** The end of the one above, whose report has what this one fails with. */
+	async #endWith(above: Lifetime, reason: string): Promise<void> {
+		const { errors } = await this.end(reason);
+		above.#errors.push(...errors);
 	}
 }
 
@@ -304,8 +356,12 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 	return typeof (value as { then?: unknown } | null)?.then === "function";
 }
 
-/** Where the caller of the lifetime stands: without the lines of this file. */
-function stackOf(): string {
-	const lines = (new Error("started").stack ?? "").split("\n").slice(1);
-	return lines.filter((line) => !line.includes(HERE)).join("\n");
+interface Emitter {
+	readonly closed?: unknown;
+	once(event: "close", heard: () => void): unknown;
+	off(event: "close", heard: () => void): unknown;
+}
+
+function isEmitter(resource: object): resource is Emitter {
+	return "once" in resource && typeof resource.once === "function" && "off" in resource;
 }

@@ -1,6 +1,8 @@
 /** What `guard` is told, and what holds where nothing is said. */
 import { BlockList, isIP } from "node:net";
+import { KEEPALIVE_MAX_PROBES, KEEPALIVE_MAX_SECONDS } from "../config/bounds.js";
 import * as defaults from "../config/defaults.js";
+import { usualUserTimeoutMs } from "../config/user-timeout.js";
 import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from "./units.js";
 
 /** `"off"`: there is no such deadline. */
@@ -55,7 +57,7 @@ export interface GuardKeepalive {
 	readonly interval?: Duration;
 	/** Unanswered probes after which the peer is given up. Default: 6 */
 	readonly probes?: number;
-	/** TCP_USER_TIMEOUT: until a peer that acknowledges nothing is given up. Default: idle + probes × interval */
+	/** TCP_USER_TIMEOUT: until a peer that acknowledges nothing is given up. Default: idle + probes × interval, where that is at least half as long again as `stall`; else the kernel's */
 	readonly userTimeout?: Duration;
 }
 
@@ -129,12 +131,13 @@ export function resolve(options: GuardOptions): Resolved {
 	if (!(lifetimeJitter >= 0 && lifetimeJitter <= 1))
 		throw new OptionError("timeouts.lifetimeJitter", lifetimeJitter, "expected a part, from 0 to 1");
 	const { bodyBytesPerSecond = defaults.limits.bodyBytesPerSecond } = limits;
+	const stallMs = deadline("timeouts.stall", timeouts.stall, defaults.timeouts.stallMs);
 	return {
 		handshakeMs: deadline("timeouts.handshake", timeouts.handshake, defaults.timeouts.handshakeMs),
 		requestHeadMs: deadline("timeouts.requestHead", timeouts.requestHead, defaults.timeouts.requestHeadMs),
 		keepAliveMs: deadline("timeouts.keepAlive", timeouts.keepAlive, defaults.timeouts.keepAliveMs),
 		idleMs: deadline("timeouts.idle", timeouts.idle, defaults.timeouts.idleMs),
-		stallMs: deadline("timeouts.stall", timeouts.stall, defaults.timeouts.stallMs),
+		stallMs,
 		lifetimeMs: deadline("timeouts.lifetime", timeouts.lifetime, Number.POSITIVE_INFINITY),
 		lifetimeJitter,
 		connections: count("limits.connections", limits.connections),
@@ -148,7 +151,7 @@ export function resolve(options: GuardOptions): Resolved {
 		),
 		bodyBytesPerSecond:
 			bodyBytesPerSecond === "off" ? 0 : toBytes("limits.bodyBytesPerSecond", bodyBytesPerSecond),
-		keepalive: keepalive === "off" ? null : probing(keepalive),
+		keepalive: keepalive === "off" ? null : probing(keepalive, stallMs),
 		proxyTrusted: networks("proxyProtocol.trusted", proxyProtocol?.trusted),
 		forwardedTrusted: networks("forwardedFor.trusted", forwardedFor?.trusted),
 		forwardedHeader: (forwardedFor?.header ?? "x-forwarded-for").toLowerCase(),
@@ -173,14 +176,35 @@ function count(option: string, value: number | undefined): number {
 		: toCount(option, value);
 }
 
-function probing(keepalive: GuardKeepalive): Resolved["keepalive"] {
+function probing(keepalive: GuardKeepalive, stallMs: number): Resolved["keepalive"] {
 	requireKnown("keepalive.", keepalive, ["idle", "interval", "probes", "userTimeout"]);
 	const { idleSeconds, intervalSeconds, probes: usual } = defaults.keepalive;
-	const idleMs = toMs("keepalive.idle", keepalive.idle ?? idleSeconds * 1_000);
-	const intervalMs = toMs("keepalive.interval", keepalive.interval ?? intervalSeconds * 1_000);
+	const idleMs = probeMs("keepalive.idle", keepalive.idle ?? idleSeconds * 1_000);
+	const intervalMs = probeMs("keepalive.interval", keepalive.interval ?? intervalSeconds * 1_000);
 	const probes = toCount("keepalive.probes", keepalive.probes ?? usual);
-	const userTimeoutMs = toMs("keepalive.userTimeout", keepalive.userTimeout ?? idleMs + probes * intervalMs);
+	if (probes > KEEPALIVE_MAX_PROBES)
+		throw new OptionError(
+			"keepalive.probes",
+			probes,
+			`at most ${KEEPALIVE_MAX_PROBES}: the kernel takes no more`,
+		);
+	const { userTimeout } = keepalive;
+	const userTimeoutMs =
+		userTimeout === undefined
+			? usualUserTimeoutMs(idleMs + probes * intervalMs, stallMs)
+			: toMs("keepalive.userTimeout", userTimeout);
 	return { idleMs, intervalMs, probes, userTimeoutMs };
+}
+
+/** The kernel counts seconds. */
+function probeMs(option: string, value: Duration): number {
+	const ms = toMs(option, value);
+	if (Number.isInteger(ms / 1_000) && ms / 1_000 <= KEEPALIVE_MAX_SECONDS) return ms;
+	throw new OptionError(
+		option,
+		value,
+		`expected whole seconds, at most ${KEEPALIVE_MAX_SECONDS}s: the kernel takes no others`,
+	);
 }
 
 /** `10.0.0.0/8`, `2001:db8::/32`, `127.0.0.1`. */

@@ -2,9 +2,10 @@
  * A process becomes another program, or the same one anew: execve(2). What belongs to the process stays: its number, its parent, its
  * limits, its directory, its signal masks, and the descriptors that it was started with.
  */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { F_GETFD, F_SETFD, FD_CLOEXEC } from "./constants.js";
 import * as libc from "./libc.js";
+import { descriptorTargets } from "./proc.js";
 
 /** What this process was started with, word for word: the interpreter's name, its flags, the script and its arguments. */
 export function ownArguments(): Buffer[] {
@@ -40,14 +41,7 @@ export function execute(path: string, words: readonly Buffer[]): void {
  * `/dev/null`.
  */
 function inheritedDescriptors(): number[] {
-	const targets = new Map<number, string>();
-	for (const name of readdirSync("/proc/self/fd")) {
-		try {
-			targets.set(Number(name), readlinkSync(`/proc/self/fd/${name}`));
-		} catch {
-			// That of the directory itself, which is closed by now.
-		}
-	}
+	const targets = descriptorTargets();
 	const ends = new Map<string, number>();
 	for (const [fd, target] of targets) if (fd > 2) ends.set(target, (ends.get(target) ?? 0) + 1);
 	return [...targets]

@@ -1,5 +1,5 @@
 /** What the kernel tells about itself in /proc and /sys. Read by the control plane only, so it may allocate. */
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { totalmem } from "node:os";
 
 /** Pages in /proc are counted in the system's page size: 4 KiB on x86-64 and by default on arm64. */
@@ -49,4 +49,27 @@ export function listenFailures(netstat = readFileSync("/proc/net/netstat", "lati
 export function memoryLimitBytes(): number {
 	const constrained = process.constrainedMemory();
 	return constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
+}
+
+/** What each descriptor of this process points to: `socket:[123]`, or a path. Throws where there is no /proc. */
+export function descriptorTargets(): Map<number, string> {
+	const targets = new Map<number, string>();
+	for (const name of readdirSync("/proc/self/fd")) {
+		try {
+			targets.set(Number(name), readlinkSync(`/proc/self/fd/${name}`));
+		} catch {
+			// That of the directory itself, which is closed by now.
+		}
+	}
+	return targets;
+}
+
+/** The limit of descriptors that holds for this process; Infinity where it cannot be known. Needs no system call of our own. */
+export function descriptorLimit(): number {
+	try {
+		const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1")) ?? [];
+		return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+	} catch {
+		return Number.POSITIVE_INFINITY;
+	}
 }

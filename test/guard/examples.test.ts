@@ -1,6 +1,6 @@
 /** Every example of the library runs, ends by itself, and has nothing to complain about. */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../support/pieces.js";
 import { run } from "../support/processes.js";
@@ -8,7 +8,7 @@ import { scenario } from "../support/scenario.js";
 
 const EXAMPLES = join(ROOT, "dist/examples/library");
 
-const names = existsSync(EXAMPLES) ? readdirSync(EXAMPLES).filter((name) => name.endsWith(".js")) : [];
+const names = readdirSync(EXAMPLES).filter((name) => name.endsWith(".js"));
 for (const name of names)
 	scenario(
 		`examples/library/${name.replace(/\.js$/, ".ts")} ends by itself, and says something`,

@@ -9,8 +9,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { WebSocket, WebSocketServer } from "ws";
-import { descriptorLimit } from "../../src/guard/descriptors.js";
 import { type Closed, type Guarded, type GuardOptions, guard, OptionError } from "../../src/guard/guard.js";
+import { descriptorLimit } from "../../src/kernel/proc.js";
 import { writeProxyV2 } from "../../src/protocol/proxy-protocol.js";
 import { curveKeys, issue } from "../../src/rig/issue.js";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter, getEventListeners, once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { Lifetime, LifetimeEnded } from "../../src/guard/lifetime.js";
 
@@ -140,4 +141,69 @@ test("an end that is asked for by who hears of the end changes neither reason no
 	life.signal.addEventListener("abort", () => void life.end("the signal"));
 	const report = await life.end("client_reset");
 	assert.deepEqual([report.reason, life.reason, releases], ["client_reset", "client_reset", 1]);
+});
+
+test("what a child fails with and leaves is in the report of the one above, also when it had begun to end by itself", async () => {
+	const life = new Lifetime({ name: "connection", grace: 20 });
+	const child = life.child("request");
+	child.own(() => {
+		throw new Error("stuck");
+	});
+	void child.run(() => new Promise(() => {}));
+	const own = child.end("idle_timeout");
+	assert.equal(life.size, 1, "its task still runs");
+	const { errors, left } = await life.end("drained");
+	assert.deepEqual(
+		left.map(({ lifetime, kind }) => [lifetime, kind]),
+		[
+			["connection", "child"],
+			["request", "task"],
+		],
+	);
+	assert.equal((await own).reason, "idle_timeout");
+	assert.deepEqual([errors.map(String), life.size], [["Error: stuck"], 1]);
+});
+
+test("the end waits for what is on its way, and has what its release failed with", async () => {
+	const life = new Lifetime();
+	let arrive: (resource: string) => void = () => {};
+	const waiting = life.acquire(
+		new Promise<string>((resolve) => {
+			arrive = resolve;
+		}),
+		() => {
+			throw new Error("not taken back");
+		},
+	);
+	const ended = life.end();
+	await assert.rejects(waiting, LifetimeEnded);
+	arrive("late");
+	const { errors, left } = await ended;
+	assert.deepEqual([errors.map(String), left], [["Error: not taken back"], []]);
+});
+
+test("a release that fails after the report is a warning of the process", async () => {
+	const life = new Lifetime({ name: "connection" });
+	await life.end();
+	const warned = once(process, "warning");
+	life.own(() => {
+		throw new Error("stuck");
+	});
+	assert.match(
+		String((await warned)[0]),
+		/connection: what came after the end could not be released: Error: stuck/,
+	);
+});
+
+test("what is closed already is not owned, and what was owned is not listened to after the end", async () => {
+	const life = new Lifetime();
+	const stream = new PassThrough();
+	stream.destroy();
+	await once(stream, "close");
+	life.own(stream);
+	assert.equal(life.size, 0);
+	const emitter = Object.assign(new EventEmitter(), { destroy: () => {} });
+	life.own(emitter);
+	await life.end();
+	assert.equal(emitter.listenerCount("close"), 0);
 });

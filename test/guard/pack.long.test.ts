@@ -3,7 +3,7 @@
  * example is compiled under the strictest settings, declaration files included, and the examples are run.
  */
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { entries, ROOT } from "../support/pieces.js";
 import { type Outcome, run } from "../support/processes.js";
@@ -39,7 +39,7 @@ scenario("what npm packs is what every import and example of the library needs",
 	mkdirSync(join(modules, "@types"), { recursive: true });
 	symlinkSync(join(ROOT, "node_modules/@types/node"), join(modules, "@types/node"));
 
-	const examples = existsSync(EXAMPLES) ? readdirSync(EXAMPLES).filter((name) => name.endsWith(".ts")) : [];
+	const examples = readdirSync(EXAMPLES).filter((name) => name.endsWith(".ts"));
 	for (const name of examples) copyFileSync(join(EXAMPLES, name), join(project, name));
 	const imports = entries().map(({ name }, index) => `export * as entry${index} from "${name}";\n`);
 	writeFileSync(join(project, "every-import.ts"), imports.join(""));

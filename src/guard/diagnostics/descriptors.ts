@@ -1,5 +1,5 @@
 /** The descriptors of this process, as /proc tells of them. */
-import { readdirSync, readlinkSync } from "node:fs";
+import { descriptorTargets } from "../../kernel/proc.js";
 
 /** What a descriptor is. `other` is what /proc has no word for here. */
 export type DescriptorKind =
@@ -11,8 +11,6 @@ export type DescriptorKind =
 	| "io_uring"
 	| "timer"
 	| "other";
-
-const FOLDER = "/proc/self/fd";
 
 /** Kinds by what their link begins with. */
 const KINDS: readonly (readonly [string, DescriptorKind])[] = [
@@ -27,21 +25,11 @@ const KINDS: readonly (readonly [string, DescriptorKind])[] = [
 
 /** What each descriptor points to, such as `socket:[123]` or a path; `undefined` where there is no /proc. */
 export function readDescriptors(): Map<number, string> | undefined {
-	let names: string[];
 	try {
-		names = readdirSync(FOLDER);
+		return descriptorTargets();
 	} catch {
 		return undefined;
 	}
-	const targets = new Map<number, string>();
-	for (const name of names) {
-		try {
-			targets.set(Number(name), readlinkSync(`${FOLDER}/${name}`));
-		} catch {
-			// It was that of the folder, which is closed by now.
-		}
-	}
-	return targets;
 }
 
 /** The kind of what a link points to. */

@@ -1,6 +1,7 @@
 /** The right to use a resource until it is given back, once. */
+
+import { stackHere } from "../stack.js";
 import { LeaseReturned } from "./errors.js";
-import { stackHere } from "./stack.js";
 
 /** Who has a lease, or had. */
 export interface Holder {

@@ -1,4 +1,5 @@
 /** What a pool is told, and what that means in numbers. */
+import { tracesByDefault } from "../stack.js";
 import { type Duration, OptionError, toCount, toMs } from "../units.js";
 import type { Holder } from "./lease.js";
 
@@ -111,6 +112,6 @@ export function resolve<T>(options: PoolOptions<T>): Resolved {
 		maxUses: maxUses === undefined ? Number.POSITIVE_INFINITY : toCount("maxUses", maxUses),
 		jitter,
 		leaseMs: toMs("leaseMs", options.leaseMs ?? "60s"),
-		trace: options.trace ?? process.env["NODE_ENV"] !== "production",
+		trace: options.trace ?? tracesByDefault(),
 	};
 }

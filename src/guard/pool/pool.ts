@@ -1,11 +1,11 @@
 /** Lends a bounded number of resources, and gets every one of them back. */
 import { fractionFor } from "../../parts/jitter.js";
+import { stackHere } from "../stack.js";
 import { type Duration, toMs } from "../units.js";
 import { PoolClosed, PoolExhausted, type PoolState, PoolTimeout } from "./errors.js";
 import { type Holder, Lease } from "./lease.js";
 import { Member, type Watcher } from "./member.js";
 import { DESTROY_REASONS, type DestroyReason, type PoolOptions, type Resolved, resolve } from "./options.js";
-import { stackHere } from "./stack.js";
 
 /** How one lease is asked for. */
 export interface AcquireOptions {

@@ -11,3 +11,8 @@ export function stackHere(below: (...args: never[]) => unknown): string | undefi
 	// The first line names the object, as it would an error.
 	return stack?.slice(stack.indexOf("\n") + 1);
 }
+
+/** Whether stacks are kept where nothing is said: they cost microseconds each, which production has better uses for. */
+export function tracesByDefault(): boolean {
+	return process.env["NODE_ENV"] !== "production";
+}
