@@ -18,21 +18,22 @@ import { Server as HttpsServer } from "node:https";
 import { type Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { descriptorLimit } from "../kernel/proc.js";
-import { Page } from "../parts/exposition.js";
 import { fractionFor } from "../parts/jitter.js";
-import { REASONS, type Reason } from "../parts/reasons.js";
+import type { Reason } from "../parts/reasons.js";
 import { Connection, descriptorOf, hasEnded, type Phase, waitingBytes } from "./connection.js";
+import { type Counts, Tally } from "./counts.js";
 import { judge, startBodyWindow } from "./deadlines.js";
 import { clientOf, isIn } from "./forwarded.js";
 import { setOnListener } from "./keepalive.js";
 import { type GuardOptions, type Resolved, resolve } from "./options.js";
-import { Places } from "./places.js";
 import { readProxyHeader } from "./proxy-header.js";
+import { Schedule } from "./schedule.js";
 import { rateOf, Sources, sourceOf } from "./sources.js";
 import { type Duration, toMs } from "./units.js";
 
 export { REASONS, type Reason } from "../parts/reasons.js";
 export type { Phase } from "./connection.js";
+export type { Counts } from "./counts.js";
 export type { Deadline, GuardKeepalive, GuardLimits, GuardOptions, GuardTimeouts } from "./options.js";
 export { type Duration, OptionError, type Size } from "./units.js";
 
@@ -68,18 +69,6 @@ export interface CloseReport {
 	readonly cut: readonly Cut[];
 }
 
-/** What a guard has counted. */
-export interface Counts {
-	/** Connections that the kernel gave to this server. */
-	readonly accepted: number;
-	/** Connections at this moment. */
-	readonly open: number;
-	/** Turned away before the server saw them; each of them is in `closed` as well. */
-	readonly shed: number;
-	/** By reason; only those that have occurred. */
-	readonly closed: Readonly<Partial<Record<Reason, number>>>;
-}
-
 /** Events, with what their listeners are called with. */
 export interface GuardEvents {
 	/** A connection has ended. */
@@ -93,8 +82,6 @@ export interface GuardEvents {
 const CONNECTION = Symbol("sluice.guard");
 type Known = { [CONNECTION]?: Connection };
 
-/** The wheel's own ticks are 32 ms: a timer is never set for less. */
-const LOOK_MIN_MS = 32;
 /** What has been said last (a 408) has so long to go out. */
 const LAST_WORDS_MS = 1_000;
 /** A flood of refusals warns once in so long. */
@@ -115,23 +102,22 @@ export function guard(server: Server, options: GuardOptions = {}): Guarded {
 export class Guarded extends EventEmitter<GuardEvents> {
 	readonly #server: Server;
 	readonly #limits: Resolved;
-	readonly #places: Places;
+	readonly #schedule = new Schedule((connection, nowMs) => this.#look(connection, nowMs));
+	readonly #tally = new Tally();
 	readonly #sources: Sources;
 	readonly #rate: ReturnType<typeof rateOf>;
 	readonly #isHttp: boolean;
 	readonly #isTls: boolean;
 	readonly #descriptorsMost: number;
-	readonly #closed = new Map<Reason, number>();
 	/** HTTP/2 sessions of connections, for their goodbye. */
 	readonly #sessions = new Map<Connection, { close(): void }>();
-	#accepted = 0;
-	#open = 0;
-	#shed = 0;
 	#inherits = false;
-	#draining = false;
-	#timer: NodeJS.Timeout | undefined;
-	#timerAtMs = Number.POSITIVE_INFINITY;
 	#warnedMs = Number.NEGATIVE_INFINITY;
+	#closing: Promise<CloseReport> | undefined;
+	/** Of the drain: whom it had to cut, and when it does so next. */
+	readonly #cuts: Cut[] = [];
+	#cutTimer: NodeJS.Timeout | undefined;
+	#cutAtMs = Number.POSITIVE_INFINITY;
 	#emptied: (() => void) | undefined;
 
 	/** @internal */
@@ -140,7 +126,6 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		const nowMs = performance.now();
 		this.#server = server;
 		this.#limits = limits;
-		this.#places = new Places(nowMs);
 		this.#sources = new Sources(limits.connectionsPerAddress, limits.acceptsPerSecondPerAddress);
 		this.#rate = rateOf(limits.acceptsPerSecond, nowMs);
 		this.#isHttp = server instanceof HttpServer || server instanceof HttpsServer;
@@ -151,57 +136,69 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	/** What has been counted since `guard`. */
 	get counts(): Counts {
-		return {
-			...{ accepted: this.#accepted, open: this.#open, shed: this.#shed },
-			closed: Object.fromEntries(this.#closed),
-		};
+		return this.#tally.counts();
 	}
 
 	/** The same as Prometheus text. `server`: a label that tells several guarded servers of a process apart. */
 	metrics(server = "default"): string {
-		const page = new Page();
-		const single = (name: string, kind: "counter" | "gauge", help: string, value: number): void => {
-			page.family(name, kind, help);
-			page.sample(name, { server }, value);
-		};
-		single("sluice_guard_connections", "gauge", "Connections that are open.", this.#open);
-		single("sluice_guard_accepted_total", "counter", "Connections accepted.", this.#accepted);
-		single("sluice_guard_shed_total", "counter", "Connections turned away by a limit.", this.#shed);
-		single("sluice_guard_addresses", "gauge", "Client addresses that are counted.", this.#sources.size);
-		page.family("sluice_guard_closed_total", "counter", "Connections closed, by reason.");
-		for (const reason of REASONS)
-			page.sample("sluice_guard_closed_total", { server, reason }, this.#closed.get(reason) ?? 0);
-		return page.toString();
+		return this.#tally.page(server, this.#sources.size);
 	}
 
 	/**
 	 * Ends the server: nobody new comes, idle connections are closed at once, requests under way are answered and their connections
 	 * closed behind them, and what is left after `drainMs` (default 30 s; 0: at once), upgraded sockets included, is reset as
-	 * `drained`. Resolves when the server and all of its connections are closed.
+	 * `drained`. Resolves when the server and all of its connections are closed. A second call gets the same report, and may bring
+	 * the cut forward.
 	 */
-	async close({ drainMs = DRAIN_MS }: { readonly drainMs?: Duration } = {}): Promise<CloseReport> {
+	close({ drainMs = DRAIN_MS }: { readonly drainMs?: Duration } = {}): Promise<CloseReport> {
 		const waitMs = drainMs === 0 ? 0 : toMs("drainMs", drainMs);
-		const openBefore = this.#open;
-		this.#draining = true;
+		if (this.#closing === undefined) {
+			// Known before anybody is told: who hears of the drain may call `close` again.
+			let begin: (report: Promise<CloseReport>) => void = () => {};
+			this.#closing = new Promise((resolve) => {
+				begin = resolve;
+			});
+			begin(this.#drain());
+		}
+		this.#cutWithin(waitMs);
+		return this.#closing;
+	}
+
+	async #drain(): Promise<CloseReport> {
+		const { open } = this.#tally;
 		this.emit("drain");
 		for (const session of this.#sessions.values()) session.close();
-		for (const connection of this.#places.all()) this.#dismiss(connection);
+		for (const connection of this.#schedule.all()) this.#dismiss(connection);
 		const closed = new Promise<void>((resolve) => {
 			this.#server.close(() => resolve());
 		});
-		const cut: Cut[] = [];
-		if (this.#open > 0 && !(await this.#isEmptyWithin(waitMs))) {
-			const nowMs = performance.now();
-			for (const connection of this.#places.all()) {
-				const { address, phase, acceptedMs } = connection;
-				cut.push({ address, phase, ageMs: Math.round(nowMs - acceptedMs) });
-				this.#cut(connection, "drained");
-			}
-			await this.#isEmptyWithin(Number.POSITIVE_INFINITY);
-		}
+		if (this.#tally.open > 0)
+			await new Promise<void>((resolve) => {
+				this.#emptied = resolve;
+			});
+		clearTimeout(this.#cutTimer);
 		await closed;
-		this.#rest();
-		return { ended: openBefore - cut.length, cut };
+		const cut = this.#cuts.splice(0);
+		return { ended: open - cut.length, cut };
+	}
+
+	#cutWithin(ms: number): void {
+		const atMs = performance.now() + ms;
+		if (atMs >= this.#cutAtMs || this.#tally.open === 0) return;
+		this.#cutAtMs = atMs;
+		clearTimeout(this.#cutTimer);
+		// It keeps the process alive: somebody waits for the report.
+		this.#cutTimer = setTimeout(() => this.#cutAll(), ms);
+	}
+
+	#cutAll(): void {
+		const nowMs = performance.now();
+		for (const connection of this.#schedule.all()) {
+			const { address, phase, acceptedMs, reason } = connection;
+			// What is being closed already has lost nothing.
+			if (reason === undefined) this.#cuts.push({ address, phase, ageMs: Math.round(nowMs - acceptedMs) });
+			this.#reset(connection, "drained");
+		}
 	}
 
 	/** The guard stands before the server's own listeners: what it turns away never reaches them. */
@@ -253,10 +250,12 @@ export class Guarded extends EventEmitter<GuardEvents> {
 				this.#blame(args[1] as Socket & Known, args[0] as NodeJS.ErrnoException, "tls_failed", "ERR_");
 				return true;
 			case "drop":
-				this.#count("limit_connections");
+				this.#tally.close("limit_connections");
 				this.#refused("limit_connections", "");
 				return true;
 			case "listening":
+				this.#closing = undefined;
+				this.#cutAtMs = Number.POSITIVE_INFINITY;
 				this.#listens();
 				return true;
 			default:
@@ -283,17 +282,17 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		// It has been let in already, and waited for its PROXY header; or a handler hands it to a second server.
 		if (socket[CONNECTION] !== undefined) return true;
 		const nowMs = performance.now();
-		this.#accepted++;
-		const connection = new Connection(socket, this.#places.take(), nowMs);
-		this.#places.put(connection);
+		this.#tally.accepted++;
+		const connection = this.#schedule.add((place) => new Connection(socket, place, nowMs));
 		socket[CONNECTION] = connection;
-		this.#open++;
+		this.#tally.open++;
 		socket.on("close", this.#onClose);
 		if (this.#limits.keepalive !== null && !this.#inherits)
 			socket.setKeepAlive(true, this.#limits.keepalive.idleMs);
 		const { lifetimeMs, lifetimeJitter, proxyTrusted } = this.#limits;
 		if (lifetimeMs !== Number.POSITIVE_INFINITY)
-			connection.lifetimeEndsMs = nowMs + lifetimeMs * (1 - lifetimeJitter * fractionFor(this.#accepted));
+			connection.lifetimeEndsMs =
+				nowMs + lifetimeMs * (1 - lifetimeJitter * fractionFor(this.#tally.accepted));
 		const refusal = this.#refusalOf(connection, nowMs);
 		if (refusal !== undefined) {
 			this.#refuse(connection, refusal);
@@ -324,8 +323,8 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	/** What forbids any connection, whoever it is from. */
 	#refusalOf(connection: Connection, nowMs: number): Reason | undefined {
-		if (this.#draining) return "drained";
-		if (this.#open > this.#limits.connections) return "limit_connections";
+		if (this.#closing !== undefined) return "drained";
+		if (this.#tally.open > this.#limits.connections) return "limit_connections";
 		if (this.#rate?.take(1, nowMs) === false) return "limit_rate";
 		// The kernel gives the lowest number that is free, so this one tells how many are in use.
 		return descriptorOf(connection.socket) >= this.#descriptorsMost ? "fd_pressure" : undefined;
@@ -381,7 +380,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		startBodyWindow(connection, performance.now());
 		(response as ServerResponse & Known)[CONNECTION] = connection;
 		response.on("close", this.#onAnswered);
-		if (this.#draining) response.shouldKeepAlive = false;
+		if (this.#closing !== undefined) response.shouldKeepAlive = false;
 		const { forwardedTrusted } = this.#limits;
 		return forwardedTrusted === null || this.#countsClient(connection, request, response, forwardedTrusted);
 	}
@@ -447,8 +446,12 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		connection.sinceMs = nowMs;
 		connection.movedMs = nowMs;
 		if (connection.lifetimeEndsMs <= nowMs) this.#cut(connection, "lifetime");
-		else if (this.#draining) this.#dismiss(connection);
-		else this.#lookBy(connection, nowMs + Math.min(this.#limits.keepAliveMs, this.#limits.requestHeadMs));
+		else if (this.#closing !== undefined) this.#dismiss(connection);
+		else
+			this.#schedule.lookBy(
+				connection,
+				nowMs + Math.min(this.#limits.keepAliveMs, this.#limits.requestHeadMs),
+			);
 	}
 
 	#turns(connection: Connection, phase: Phase): void {
@@ -474,26 +477,19 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	/** The one end of a connection: its place is given back, and its reason counted. */
 	#account(connection: Connection): void {
-		const { socket, place, source, address, acceptedMs } = connection;
-		this.#places.give(place);
+		const { socket, source, address, acceptedMs } = connection;
+		this.#schedule.remove(connection);
 		this.#sessions.delete(connection);
 		if (source !== "") this.#sources.leave(source);
-		this.#open--;
+		this.#tally.open--;
 		const reason = connection.reason ?? reasonOf(connection);
-		this.#count(reason);
+		this.#tally.close(reason);
 		if (this.listenerCount("closed") > 0)
 			this.emit("closed", {
 				...{ reason, address, durationMs: performance.now() - acceptedMs },
 				...{ bytesRead: socket.bytesRead, bytesWritten: socket.bytesWritten },
 			});
-		if (this.#open === 0) {
-			this.#rest();
-			this.#emptied?.();
-		}
-	}
-
-	#count(reason: Reason): void {
-		this.#closed.set(reason, (this.#closed.get(reason) ?? 0) + 1);
+		if (this.#tally.open === 0) this.#emptied?.();
 	}
 
 	#refuse(connection: Connection, reason: Reason): void {
@@ -503,7 +499,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	/** Node closes connections in silence when descriptors run out; a guard says so. */
 	#refused(reason: Reason, address: string): void {
-		this.#shed++;
+		this.#tally.shed++;
 		this.emit("shed", reason, address);
 		const nowMs = performance.now();
 		if (reason !== "fd_pressure" || nowMs - this.#warnedMs < WARN_MS) return;
@@ -544,14 +540,13 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		if (phase === "open") return;
 		connection.reason ??= "drained";
 		top.destroySoon();
-		this.#places.wheel.arm(connection.place, performance.now() + LAST_WORDS_MS);
-		this.#wakeBy(performance.now() + LAST_WORDS_MS);
+		this.#schedule.lookAt(connection, performance.now() + LAST_WORDS_MS);
 	}
 
 	#sayLast(connection: Connection, words: string): void {
 		connection.top.write(words);
 		connection.top.destroySoon();
-		this.#lookBy(connection, performance.now() + LAST_WORDS_MS);
+		this.#schedule.lookAt(connection, performance.now() + LAST_WORDS_MS);
 	}
 
 	/** Ends a connection whose deadline has passed, or finds its next one. */
@@ -562,9 +557,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		}
 		const verdict = judge(connection, this.#limits, nowMs);
 		if (typeof verdict !== "string") {
-			if (verdict === Number.POSITIVE_INFINITY) return;
-			this.#places.wheel.arm(connection.place, verdict);
-			this.#wakeBy(verdict);
+			this.#schedule.lookAt(connection, verdict);
 			return;
 		}
 		const isHalfAsked = verdict === "request_timeout" || verdict === "handshake_timeout";
@@ -573,59 +566,6 @@ export class Guarded extends EventEmitter<GuardEvents> {
 			connection.reason = verdict;
 			this.#sayLast(connection, TIMEOUT_ANSWER);
 		} else this.#cut(connection, verdict);
-	}
-
-	/** Looks no later than that. */
-	#lookBy(connection: Connection, atMs: number): void {
-		const { wheel } = this.#places;
-		const armed = wheel.deadlineOf(connection.place);
-		if (armed !== 0 && armed <= atMs) return;
-		wheel.arm(connection.place, atMs);
-		this.#wakeBy(atMs);
-	}
-
-	#wakeBy(atMs: number): void {
-		if (atMs >= this.#timerAtMs) return;
-		clearTimeout(this.#timer);
-		this.#timerAtMs = atMs;
-		const delayMs = Math.max(LOOK_MIN_MS, Math.ceil(atMs - performance.now()) + 1);
-		// It keeps no process alive: its connections do.
-		this.#timer = setTimeout(this.#onTime, delayMs).unref();
-	}
-
-	readonly #onTime = (): void => {
-		const { wheel } = this.#places;
-		this.#timerAtMs = Number.POSITIVE_INFINITY;
-		const nowMs = performance.now();
-		wheel.expire(nowMs, (place) => {
-			const connection = this.#places.at(place);
-			if (connection !== undefined) this.#look(connection, nowMs);
-		});
-		const delayMs = wheel.delay(nowMs);
-		if (delayMs >= 0) this.#wakeBy(nowMs + Math.max(LOOK_MIN_MS, delayMs));
-	};
-
-	#rest(): void {
-		clearTimeout(this.#timer);
-		this.#timer = undefined;
-		this.#timerAtMs = Number.POSITIVE_INFINITY;
-	}
-
-	#isEmptyWithin(ms: number): Promise<boolean> {
-		return new Promise((resolve) => {
-			let timer: NodeJS.Timeout | undefined;
-			const done = (isEmpty: boolean): void => {
-				clearTimeout(timer);
-				this.#emptied = undefined;
-				resolve(isEmpty);
-			};
-			if (this.#open === 0) {
-				done(true);
-				return;
-			}
-			if (ms !== Number.POSITIVE_INFINITY) timer = setTimeout(() => done(false), ms);
-			this.#emptied = () => done(true);
-		});
 	}
 
 	#blame(socket: Socket & Known, error: NodeJS.ErrnoException, reason: Reason, prefix: string): void {

@@ -480,3 +480,41 @@ test("a wrong option says which, and how to write it", () => {
 			(error) => error instanceof OptionError && message.test(error.message),
 		);
 });
+
+test("close again brings the cut forward, both get one report, and who hears of the drain may close, too", async () => {
+	await stand(createServer(), {}, async ({ port, guarded }) => {
+		const socket = await client(port);
+		while (guarded.counts.open === 0) await new Promise((resolve) => setImmediate(resolve));
+		let third: Promise<unknown> | undefined;
+		guarded.once("drain", () => {
+			third = guarded.close();
+		});
+		const first = guarded.close({ drainMs: "1h" });
+		const second = guarded.close({ drainMs: 0 });
+		const report = await first;
+		assert.equal(await second, report);
+		assert.equal(await third, report);
+		assert.deepEqual([report.ended, report.cut.length], [0, 1]);
+		await gone(socket);
+	});
+});
+
+test("what is closing as it is cut is not reported as cut", async () => {
+	await stand(createHttpServer(hello), {}, async ({ port, guarded }) => {
+		const socket = await client(port, REQUEST);
+		await once(socket, "data");
+		const { ended, cut } = await guarded.close({ drainMs: 0 });
+		assert.deepEqual([ended, cut], [1, []]);
+	});
+});
+
+test("a server that listens again after its close is guarded as before", async () => {
+	const server = createHttpServer(hello);
+	await stand(server, {}, async ({ guarded }) => {
+		await guarded.close({ drainMs: 0 });
+		server.listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const socket = await client((server.address() as AddressInfo).port, REQUEST);
+		assert.match(String((await once(socket, "data"))[0]), /hello/);
+	});
+});

@@ -1,0 +1,48 @@
+/** What a guard counts, and how it tells it. */
+import { Page } from "../parts/exposition.js";
+import { REASONS, type Reason } from "../parts/reasons.js";
+
+/** What a guard has counted. */
+export interface Counts {
+	/** Connections that the kernel gave to this server. */
+	readonly accepted: number;
+	/** Connections at this moment. */
+	readonly open: number;
+	/** Turned away before the server saw them; each of them is in `closed` as well. */
+	readonly shed: number;
+	/** By reason; only those that have occurred. */
+	readonly closed: Readonly<Partial<Record<Reason, number>>>;
+}
+
+export class Tally {
+	accepted = 0;
+	open = 0;
+	shed = 0;
+	readonly #closed = new Map<Reason, number>();
+
+	close(reason: Reason): void {
+		this.#closed.set(reason, (this.#closed.get(reason) ?? 0) + 1);
+	}
+
+	counts(): Counts {
+		const { accepted, open, shed } = this;
+		return { accepted, open, shed, closed: Object.fromEntries(this.#closed) };
+	}
+
+	/** As Prometheus text. `addresses`: client addresses that are counted. */
+	page(server: string, addresses: number): string {
+		const page = new Page();
+		const single = (name: string, kind: "counter" | "gauge", help: string, value: number): void => {
+			page.family(name, kind, help);
+			page.sample(name, { server }, value);
+		};
+		single("sluice_guard_connections", "gauge", "Connections that are open.", this.open);
+		single("sluice_guard_accepted_total", "counter", "Connections accepted.", this.accepted);
+		single("sluice_guard_shed_total", "counter", "Connections turned away by a limit.", this.shed);
+		single("sluice_guard_addresses", "gauge", "Client addresses that are counted.", addresses);
+		page.family("sluice_guard_closed_total", "counter", "Connections closed, by reason.");
+		for (const reason of REASONS)
+			page.sample("sluice_guard_closed_total", { server, reason }, this.#closed.get(reason) ?? 0);
+		return page.toString();
+	}
+}
