@@ -16,12 +16,17 @@ export function judge(connection: Connection, limits: Resolved, nowMs: number): 
 	else if (connection.takenMs + limits.stallMs <= nowMs) return "stall_timeout";
 	// Node tells of no byte that moves: how often it is looked is how exactly a stall and a silence are known.
 	let nextMs = nowMs + Math.min(limits.stallMs, limits.idleMs) / LOOKS;
-	if (lifetimeEndsMs <= nowMs) {
+	if (isOver(connection, nowMs)) {
 		if (connection.phase !== "request" || lifetimeEndsMs + limits.stallMs <= nowMs) return "lifetime";
 		nextMs = Math.min(nextMs, lifetimeEndsMs + limits.stallMs);
-	} else nextMs = Math.min(nextMs, lifetimeEndsMs);
+	} else if (lifetimeEndsMs > 0) nextMs = Math.min(nextMs, lifetimeEndsMs);
 	const verdict = judgePhase(connection, limits, nowMs);
 	return typeof verdict === "string" ? verdict : Math.min(nextMs, verdict);
+}
+
+/** Its lifetime has passed. */
+export function isOver({ lifetimeEndsMs }: Connection, nowMs: number): boolean {
+	return lifetimeEndsMs > 0 && lifetimeEndsMs <= nowMs;
 }
 
 /** Sees what has moved since the last look. */

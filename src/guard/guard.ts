@@ -20,9 +20,9 @@ import { Server as TlsServer } from "node:tls";
 import { descriptorLimit } from "../kernel/proc.js";
 import { fractionFor } from "../parts/jitter.js";
 import type { Reason } from "../parts/reasons.js";
-import { Connection, descriptorOf, hasEnded, type Phase, waitingBytes } from "./connection.js";
+import { Connection, descriptorOf, hasEnded, nowInMs, type Phase, waitingBytes } from "./connection.js";
 import { type Counts, Tally } from "./counts.js";
-import { judge, startBodyWindow } from "./deadlines.js";
+import { isOver, judge, startBodyWindow } from "./deadlines.js";
 import { clientOf, isIn } from "./forwarded.js";
 import { setOnListener } from "./keepalive.js";
 import { type GuardOptions, type Resolved, resolve } from "./options.js";
@@ -41,7 +41,10 @@ export { type Duration, OptionError, type Size } from "./units.js";
 export interface Closed {
 	/** Why, from the gateway's closed list. */
 	readonly reason: Reason;
-	/** Of the client; behind a PROXY header the one that it names. */
+	/**
+	 * Of the client; behind a PROXY header the one that it names. Empty where nobody listened to `closed` when it came, and nothing else
+	 * needed it.
+	 */
 	readonly address: string;
 	/** From accept to close. */
 	readonly durationMs: number;
@@ -123,7 +126,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	/** @internal */
 	constructor(server: Server, limits: Resolved) {
 		super();
-		const nowMs = performance.now();
+		const nowMs = nowInMs();
 		this.#server = server;
 		this.#limits = limits;
 		this.#sources = new Sources(limits.connectionsPerAddress, limits.acceptsPerSecondPerAddress);
@@ -183,7 +186,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	}
 
 	#cutWithin(ms: number): void {
-		const atMs = performance.now() + ms;
+		const atMs = nowInMs() + ms;
 		if (atMs >= this.#cutAtMs || this.#tally.open === 0) return;
 		this.#cutAtMs = atMs;
 		clearTimeout(this.#cutTimer);
@@ -192,7 +195,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	}
 
 	#cutAll(): void {
-		const nowMs = performance.now();
+		const nowMs = nowInMs();
 		for (const connection of this.#schedule.all()) {
 			const { address, phase, acceptedMs, reason } = connection;
 			// What is being closed already has lost nothing.
@@ -281,12 +284,14 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		const socket: Socket & Known = given;
 		// It has been let in already, and waited for its PROXY header; or a handler hands it to a second server.
 		if (socket[CONNECTION] !== undefined) return true;
-		const nowMs = performance.now();
+		const nowMs = nowInMs();
 		this.#tally.accepted++;
 		const connection = this.#schedule.add((place) => new Connection(socket, place, nowMs));
 		socket[CONNECTION] = connection;
 		this.#tally.open++;
 		socket.on("close", this.#onClose);
+		// Node forgets it with the connection, unless it was asked.
+		if (this.listenerCount("closed") > 0) void connection.address;
 		if (this.#limits.keepalive !== null && !this.#inherits)
 			socket.setKeepAlive(true, this.#limits.keepalive.idleMs);
 		const { lifetimeMs, lifetimeJitter, proxyTrusted } = this.#limits;
@@ -313,8 +318,8 @@ export class Guarded extends EventEmitter<GuardEvents> {
 				this.#refuse(connection, "proxy_header");
 				return;
 			}
-			if (client !== undefined) connection.address = client;
-			if (!this.#admit(connection, performance.now())) return;
+			connection.client = client;
+			if (!this.#admit(connection, nowInMs())) return;
 			later();
 			socket.off("error", ignore);
 		});
@@ -334,16 +339,16 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	#admit(connection: Connection, nowMs: number): boolean {
 		const { forwardedTrusted } = this.#limits;
 		const isProxy = forwardedTrusted !== null && isIn(forwardedTrusted, connection.address);
-		if (!isProxy && !this.#counted(connection, connection.address, nowMs)) return false;
+		if (!isProxy && !this.#counted(connection, nowMs)) return false;
 		if (!this.#isHttp && !this.#isTls) connection.phase = "open";
 		connection.top.on("finish", this.#onFinish);
 		this.#look(connection, nowMs);
 		return true;
 	}
 
-	#counted(connection: Connection, address: string, nowMs: number): boolean {
+	#counted(connection: Connection, nowMs: number): boolean {
 		if (!this.#sources.isOn) return true;
-		const source = sourceOf(address);
+		const source = sourceOf(connection.address);
 		const refusal = this.#sources.enter(source, nowMs);
 		if (refusal === undefined) connection.source = source;
 		else this.#refuse(connection, refusal);
@@ -377,7 +382,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		connection.headMs = 0;
 		connection.request = request;
 		connection.response = response;
-		startBodyWindow(connection, performance.now());
+		startBodyWindow(connection, nowInMs());
 		(response as ServerResponse & Known)[CONNECTION] = connection;
 		response.on("close", this.#onAnswered);
 		if (this.#closing !== undefined) response.shouldKeepAlive = false;
@@ -396,7 +401,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		const client = clientOf(request, trusted, this.#limits.forwardedHeader);
 		if (client === undefined) return true;
 		const source = sourceOf(client);
-		const refusal = this.#sources.enter(source, performance.now());
+		const refusal = this.#sources.enter(source, nowInMs());
 		if (refusal === undefined) {
 			response.once("close", () => this.#sources.leave(source));
 			return true;
@@ -415,8 +420,8 @@ export class Guarded extends EventEmitter<GuardEvents> {
 			return true;
 		const client = clientOf(request, forwardedTrusted, forwardedHeader);
 		if (client === undefined) return true;
-		connection.address = client;
-		const refusal = this.#sources.enter(sourceOf(client), performance.now());
+		connection.client = client;
+		const refusal = this.#sources.enter(sourceOf(client), nowInMs());
 		if (refusal === undefined) {
 			connection.source = sourceOf(client);
 			return true;
@@ -440,12 +445,12 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		connection.request = undefined;
 		connection.response = undefined;
 		if (connection.socket.destroyed) return;
-		const nowMs = performance.now();
+		const nowMs = nowInMs();
 		connection.read = connection.socket.bytesRead;
 		connection.phase = "waiting";
 		connection.sinceMs = nowMs;
 		connection.movedMs = nowMs;
-		if (connection.lifetimeEndsMs <= nowMs) this.#cut(connection, "lifetime");
+		if (isOver(connection, nowMs)) this.#cut(connection, "lifetime");
 		else if (this.#closing !== undefined) this.#dismiss(connection);
 		else
 			this.#schedule.lookBy(
@@ -457,7 +462,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	#turns(connection: Connection, phase: Phase): void {
 		if (connection.phase === phase) return;
 		connection.phase = phase;
-		connection.sinceMs = performance.now();
+		connection.sinceMs = nowInMs();
 		connection.movedMs = connection.sinceMs;
 		connection.request = undefined;
 		connection.response = undefined;
@@ -477,7 +482,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	/** The one end of a connection: its place is given back, and its reason counted. */
 	#account(connection: Connection): void {
-		const { socket, source, address, acceptedMs } = connection;
+		const { socket, source, acceptedMs } = connection;
 		this.#schedule.remove(connection);
 		this.#sessions.delete(connection);
 		if (source !== "") this.#sources.leave(source);
@@ -486,22 +491,23 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		this.#tally.close(reason);
 		if (this.listenerCount("closed") > 0)
 			this.emit("closed", {
-				...{ reason, address, durationMs: performance.now() - acceptedMs },
+				...{ reason, address: connection.address, durationMs: nowInMs() - acceptedMs },
 				...{ bytesRead: socket.bytesRead, bytesWritten: socket.bytesWritten },
 			});
 		if (this.#tally.open === 0) this.#emptied?.();
 	}
 
 	#refuse(connection: Connection, reason: Reason): void {
+		const { address } = connection;
 		this.#reset(connection, reason);
-		this.#refused(reason, connection.address);
+		this.#refused(reason, address);
 	}
 
 	/** Node closes connections in silence when descriptors run out; a guard says so. */
 	#refused(reason: Reason, address: string): void {
 		this.#tally.shed++;
 		this.emit("shed", reason, address);
-		const nowMs = performance.now();
+		const nowMs = nowInMs();
 		if (reason !== "fd_pressure" || nowMs - this.#warnedMs < WARN_MS) return;
 		this.#warnedMs = nowMs;
 		process.emitWarning(
@@ -540,13 +546,13 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		if (phase === "open") return;
 		connection.reason ??= "drained";
 		top.destroySoon();
-		this.#schedule.lookAt(connection, performance.now() + LAST_WORDS_MS);
+		this.#schedule.lookAt(connection, nowInMs() + LAST_WORDS_MS);
 	}
 
 	#sayLast(connection: Connection, words: string): void {
 		connection.top.write(words);
 		connection.top.destroySoon();
-		this.#schedule.lookAt(connection, performance.now() + LAST_WORDS_MS);
+		this.#schedule.lookAt(connection, nowInMs() + LAST_WORDS_MS);
 	}
 
 	/** Ends a connection whose deadline has passed, or finds its next one. */

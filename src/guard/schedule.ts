@@ -3,7 +3,7 @@
  * a server of ten connections pays for ten.
  */
 import { Wheel } from "../parts/wheel.js";
-import type { Connection } from "./connection.js";
+import { type Connection, nowInMs } from "./connection.js";
 
 const FIRST = 64;
 /** The wheel's own ticks are 32 ms: a timer is never set for less. */
@@ -16,7 +16,7 @@ export class Schedule {
 		next: new Int32Array(FIRST),
 		previous: new Int32Array(FIRST),
 	};
-	readonly #wheel = new Wheel(this.#columns, performance.now());
+	readonly #wheel = new Wheel(this.#columns, nowInMs());
 	readonly #connections: (Connection | undefined)[] = [];
 	readonly #free: number[] = [];
 	#timer: NodeJS.Timeout | undefined;
@@ -66,14 +66,14 @@ export class Schedule {
 		if (atMs >= this.#timerAtMs) return;
 		clearTimeout(this.#timer);
 		this.#timerAtMs = atMs;
-		const delayMs = Math.max(LOOK_MIN_MS, Math.ceil(atMs - performance.now()) + 1);
+		const delayMs = Math.max(LOOK_MIN_MS, Math.ceil(atMs - nowInMs()) + 1);
 		// It keeps no process alive: its connections do.
 		this.#timer = setTimeout(this.#onTime, delayMs).unref();
 	}
 
 	readonly #onTime = (): void => {
 		this.#timerAtMs = Number.POSITIVE_INFINITY;
-		const nowMs = performance.now();
+		const nowMs = nowInMs();
 		this.#wheel.expire(nowMs, (place) => {
 			const connection = this.#connections[place];
 			if (connection !== undefined) this.#look(connection, nowMs);

@@ -518,3 +518,20 @@ test("a server that listens again after its close is guarded as before", async (
 		assert.match(String((await once(socket, "data"))[0]), /hello/);
 	});
 });
+
+test("who is turned away is named, also where nobody hears of ends", async () => {
+	const server = createServer();
+	const guarded = guard(server, { limits: { connections: 1 } });
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const { port } = server.address() as AddressInfo;
+	const shed = once(guarded, "shed");
+	const sockets = [await client(port), await client(port)];
+	assert.deepEqual(await shed, ["limit_connections", "127.0.0.1"]);
+	const { cut } = await guarded.close({ drainMs: 0 });
+	assert.deepEqual(
+		cut.map(({ address }) => address),
+		["127.0.0.1"],
+	);
+	for (const socket of sockets) socket.destroy();
+});
