@@ -1,7 +1,6 @@
 /** A guard before real servers, attacked by real clients: each connection ends in time, and with its reason. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
 import { Agent, createServer as createHttpServer, get, type RequestListener } from "node:http";
 import { connect as connectHttp2, createSecureServer } from "node:http2";
 import { createServer as createHttpsServer } from "node:https";
@@ -9,101 +8,18 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { test } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { WebSocket, WebSocketServer } from "ws";
-import { type Closed, type Guarded, type GuardOptions, guard, OptionError } from "../../src/guard/guard.js";
+import { type GuardOptions, guard, OptionError } from "../../src/guard/guard.js";
 import { descriptorLimit } from "../../src/kernel/proc.js";
 import { writeProxyV2 } from "../../src/protocol/proxy-protocol.js";
 import { curveKeys, issue } from "../../src/rig/issue.js";
+import { client, gone, REQUEST, stand, textOf } from "./standing.js";
 
 const { cert, key } = issue({ commonName: "localhost", names: ["localhost"], keys: curveKeys() });
 const PEM = { cert: cert.text, key: key.text };
 
-interface Standing {
-	readonly guarded: Guarded;
-	readonly port: number;
-	/** The next connection that ends. */
-	closed(): Promise<Closed>;
-}
-
-async function stand(
-	server: Server,
-	options: GuardOptions,
-	work: (standing: Standing) => Promise<void>,
-): Promise<void> {
-	const before = descriptors();
-	const guarded = guard(server, options);
-	const ended: Closed[] = [];
-	let wake: () => void = () => {};
-	guarded.on("closed", (closed) => {
-		ended.push(closed);
-		wake();
-	});
-	const closed = async (): Promise<Closed> => {
-		for (;;) {
-			const first = ended.shift();
-			if (first !== undefined) return first;
-			await new Promise<void>((resolve) => {
-				wake = resolve;
-			});
-		}
-	};
-	server.listen(0, "127.0.0.1");
-	await once(server, "listening");
-	const { port } = server.address() as AddressInfo;
-	try {
-		await work({ guarded, port, closed });
-	} finally {
-		await guarded.close({ drainMs: 0 });
-		for (const socket of clients.splice(0)) socket.destroy();
-	}
-	assert.equal(guarded.counts.open, 0);
-	const { accepted, closed: reasons } = guarded.counts;
-	assert.equal(
-		Object.values(reasons).reduce((sum, count) => sum + count, 0),
-		accepted,
-		"each connection has one reason",
-	);
-	for (let turn = 0; descriptors() > before && turn < 1_000; turn++)
-		await new Promise((resolve) => setImmediate(resolve));
-	assert.ok(descriptors() <= before, "every descriptor is given back");
-}
-
-/** Sockets among the descriptors of this process. */
-function descriptors(): number {
-	return readdirSync("/proc/self/fd").length;
-}
-
-/** Of the scenario that runs. */
-const clients: Socket[] = [];
-
-async function client(port: number, words = ""): Promise<Socket> {
-	const socket = connect(port, "127.0.0.1");
-	clients.push(socket);
-	socket.on("error", () => {});
-	await new Promise((resolve) => socket.once("connect", resolve).once("close", resolve));
-	if (words !== "") socket.write(words);
-	return socket;
-}
-
-function gone(socket: Socket): Promise<void> {
-	return new Promise((resolve) => {
-		if (socket.closed) resolve();
-		else socket.once("close", () => resolve());
-	});
-}
-
-async function textOf(socket: Socket): Promise<string> {
-	let text = "";
-	socket.on("data", (bytes) => {
-		text += bytes;
-	});
-	await gone(socket);
-	return text;
-}
-
 const hello: RequestListener = (_, response) => {
 	response.end("hello");
 };
-const REQUEST = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const QUICK = { handshake: 200, requestHead: 200, keepAlive: 200, idle: 300, stall: 400 } as const;
 
 test("net: a silent connection ends as idle_timeout", async () => {
