@@ -36,7 +36,7 @@ export class Connection {
 	phase: Phase = "handshake";
 	reason: Reason | undefined;
 	readonly acceptedMs: number;
-	/** Since when it does what it does. */
+	/** Since when it does what it does; of a request, since its head, or the answer before it. */
 	sinceMs: number;
 	/** 0: it may live for ever. */
 	lifetimeEndsMs = 0;
@@ -56,6 +56,8 @@ export class Connection {
 	bodyFrom = 0;
 	/** Our side ended before the client did. */
 	endedFirst = false;
+	/** HTTP/1: nothing more is read from it; it ends behind what is under way. */
+	isLast = false;
 
 	constructor(socket: Socket, place: number, nowMs: number) {
 		this.socket = socket;

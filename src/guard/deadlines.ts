@@ -53,11 +53,20 @@ function judgePhase(connection: Connection, limits: Resolved, nowMs: number): Re
 			// Looked at in time to see that a head has begun.
 			return typeof next === "string" ? next : Math.min(next, nowMs + limits.requestHeadMs);
 		}
-		case "request":
-			return judgeBody(connection, limits, nowMs);
+		case "request": {
+			const next = passed(connection.sinceMs + limits.requestMs, nowMs, whoIsSlow(connection));
+			const body = judgeBody(connection, limits, nowMs);
+			return typeof next === "string" || (typeof body === "number" && next < body) ? next : body;
+		}
 		case "open":
 			return passed(connection.movedMs + limits.idleMs, nowMs, "idle_timeout");
 	}
+}
+
+/** Of a request that takes too long: its client, which takes nothing or gives nothing, or the handler. */
+function whoIsSlow({ socket, request }: Connection): Reason {
+	if (waitingBytes(socket) > 0) return "stall_timeout";
+	return request?.complete === false ? "request_timeout" : "response_timeout";
 }
 
 /** A body that comes too slowly, while it is the client that is waited for. */

@@ -17,23 +17,25 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import { Server as HttpsServer } from "node:https";
 import { type Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
-import { descriptorLimit } from "../kernel/proc.js";
 import { fractionFor } from "../parts/jitter.js";
 import type { Reason } from "../parts/reasons.js";
-import { Connection, descriptorOf, hasEnded, nowInMs, type Phase, waitingBytes } from "./connection.js";
+import { Admission } from "./admission.js";
+import { Connection, hasEnded, nowInMs, type Phase } from "./connection.js";
 import { type Counts, Tally } from "./counts.js";
 import { isOver, judge, startBodyWindow } from "./deadlines.js";
-import { clientOf, isIn } from "./forwarded.js";
+import { type CloseReport, Drain } from "./drain.js";
+import { cut, dismiss, endSoon, lastWords, reasonOf, reset, sayLast, TOO_MANY_REQUESTS } from "./endings.js";
+import { isIn } from "./forwarded.js";
 import { setOnListener } from "./keepalive.js";
 import { type GuardOptions, type Resolved, resolve } from "./options.js";
 import { readProxyHeader } from "./proxy-header.js";
 import { Schedule } from "./schedule.js";
-import { rateOf, Sources, sourceOf } from "./sources.js";
 import { type Duration, toMs } from "./units.js";
 
 export { REASONS, type Reason } from "../parts/reasons.js";
 export type { Phase } from "./connection.js";
 export type { Counts } from "./counts.js";
+export type { CloseReport, Cut } from "./drain.js";
 export type { Deadline, GuardKeepalive, GuardLimits, GuardOptions, GuardTimeouts } from "./options.js";
 export { type Duration, OptionError, type Size } from "./units.js";
 
@@ -54,24 +56,6 @@ export interface Closed {
 	readonly bytesWritten: number;
 }
 
-/** A connection that `close` did not wait for. */
-export interface Cut {
-	/** Of the client. */
-	readonly address: string;
-	/** What it did: `request`, or `open` for a stream or an upgraded connection, such as a WebSocket. */
-	readonly phase: Phase;
-	/** Since it was accepted. */
-	readonly ageMs: number;
-}
-
-/** What `close` came to. */
-export interface CloseReport {
-	/** Connections that ended by themselves, idle ones among them, which have nothing to lose. */
-	readonly ended: number;
-	/** Those that had to be cut when `drainMs` had passed. */
-	readonly cut: readonly Cut[];
-}
-
 /** Events, with what their listeners are called with. */
 export interface GuardEvents {
 	/** A connection has ended. */
@@ -84,17 +68,11 @@ export interface GuardEvents {
 
 const CONNECTION = Symbol("sluice.guard");
 type Known = { [CONNECTION]?: Connection };
+type Answer = ServerResponse & Known;
 
-/** What has been said last (a 408) has so long to go out. */
-const LAST_WORDS_MS = 1_000;
 /** A flood of refusals warns once in so long. */
 const WARN_MS = 60_000;
 const DRAIN_MS = 30_000;
-/** After these nothing is cut off that anybody waits for, unless bytes do. */
-const ENDINGS: ReadonlySet<Reason> = new Set(["idle_timeout", "handshake_timeout", "lifetime", "drained"]);
-
-const TIMEOUT_ANSWER = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-const TOO_MANY_ANSWER = "HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /** Puts a guard before a server: `net`, `tls`, `http`, `https`, or `http2` over TLS, and whatever stands on them. Throws OptionError. */
 export function guard(server: Server, options: GuardOptions = {}): Guarded {
@@ -107,33 +85,28 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	readonly #limits: Resolved;
 	readonly #schedule = new Schedule((connection, nowMs) => this.#look(connection, nowMs));
 	readonly #tally = new Tally();
-	readonly #sources: Sources;
-	readonly #rate: ReturnType<typeof rateOf>;
+	readonly #admission: Admission;
+	readonly #drain: Drain;
 	readonly #isHttp: boolean;
 	readonly #isTls: boolean;
-	readonly #descriptorsMost: number;
 	/** HTTP/2 sessions of connections, for their goodbye. */
 	readonly #sessions = new Map<Connection, { close(): void }>();
+	/** Those without a request under way, the longest first; kept where they are limited. */
+	readonly #waiting = new Set<Connection>();
+	readonly #limitsWaiting: boolean;
 	#inherits = false;
 	#warnedMs = Number.NEGATIVE_INFINITY;
-	#closing: Promise<CloseReport> | undefined;
-	/** Of the drain: whom it had to cut, and when it does so next. */
-	readonly #cuts: Cut[] = [];
-	#cutTimer: NodeJS.Timeout | undefined;
-	#cutAtMs = Number.POSITIVE_INFINITY;
-	#emptied: (() => void) | undefined;
 
 	/** @internal */
 	constructor(server: Server, limits: Resolved) {
 		super();
-		const nowMs = nowInMs();
 		this.#server = server;
 		this.#limits = limits;
-		this.#sources = new Sources(limits.connectionsPerAddress, limits.acceptsPerSecondPerAddress);
-		this.#rate = rateOf(limits.acceptsPerSecond, nowMs);
+		this.#admission = new Admission(limits, this.#tally);
+		this.#drain = new Drain(server, this.#schedule, this.#tally);
 		this.#isHttp = server instanceof HttpServer || server instanceof HttpsServer;
 		this.#isTls = server instanceof TlsServer;
-		this.#descriptorsMost = descriptorLimit() - limits.descriptorReserve;
+		this.#limitsWaiting = limits.waiting !== Number.POSITIVE_INFINITY;
 		this.#takeOver();
 	}
 
@@ -144,7 +117,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	/** The same as Prometheus text. `server`: a label that tells several guarded servers of a process apart. */
 	metrics(server = "default"): string {
-		return this.#tally.page(server, this.#sources.size);
+		return this.#tally.page(server, this.#admission.addresses);
 	}
 
 	/**
@@ -154,54 +127,10 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	 * the cut forward.
 	 */
 	close({ drainMs = DRAIN_MS }: { readonly drainMs?: Duration } = {}): Promise<CloseReport> {
-		const waitMs = drainMs === 0 ? 0 : toMs("drainMs", drainMs);
-		if (this.#closing === undefined) {
-			// Known before anybody is told: who hears of the drain may call `close` again.
-			let begin: (report: Promise<CloseReport>) => void = () => {};
-			this.#closing = new Promise((resolve) => {
-				begin = resolve;
-			});
-			begin(this.#drain());
-		}
-		this.#cutWithin(waitMs);
-		return this.#closing;
-	}
-
-	async #drain(): Promise<CloseReport> {
-		const { open } = this.#tally;
-		this.emit("drain");
-		for (const session of this.#sessions.values()) session.close();
-		for (const connection of this.#schedule.all()) this.#dismiss(connection);
-		const closed = new Promise<void>((resolve) => {
-			this.#server.close(() => resolve());
+		return this.#drain.begin(drainMs === 0 ? 0 : toMs("drainMs", drainMs), () => {
+			this.emit("drain");
+			for (const session of this.#sessions.values()) session.close();
 		});
-		if (this.#tally.open > 0)
-			await new Promise<void>((resolve) => {
-				this.#emptied = resolve;
-			});
-		clearTimeout(this.#cutTimer);
-		await closed;
-		const cut = this.#cuts.splice(0);
-		return { ended: open - cut.length, cut };
-	}
-
-	#cutWithin(ms: number): void {
-		const atMs = nowInMs() + ms;
-		if (atMs >= this.#cutAtMs || this.#tally.open === 0) return;
-		this.#cutAtMs = atMs;
-		clearTimeout(this.#cutTimer);
-		// It keeps the process alive: somebody waits for the report.
-		this.#cutTimer = setTimeout(() => this.#cutAll(), ms);
-	}
-
-	#cutAll(): void {
-		const nowMs = nowInMs();
-		for (const connection of this.#schedule.all()) {
-			const { address, phase, acceptedMs, reason } = connection;
-			// What is being closed already has lost nothing.
-			if (reason === undefined) this.#cuts.push({ address, phase, ageMs: Math.round(nowMs - acceptedMs) });
-			this.#reset(connection, "drained");
-		}
 	}
 
 	/** The guard stands before the server's own listeners: what it turns away never reaches them. */
@@ -228,7 +157,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 			case "request":
 			case "checkContinue":
 			case "checkExpectation":
-				return this.#requested(args[0] as IncomingMessage, args[1] as ServerResponse);
+				return this.#requested(args[0] as IncomingMessage, args[1] as Answer);
 			case "connection":
 				return this.#came(args[0], later);
 			case "secureConnection":
@@ -257,8 +186,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 				this.#refused("limit_connections", "");
 				return true;
 			case "listening":
-				this.#closing = undefined;
-				this.#cutAtMs = Number.POSITIVE_INFINITY;
+				this.#drain.reopen();
 				this.#listens();
 				return true;
 			default:
@@ -298,17 +226,11 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		if (lifetimeMs !== Number.POSITIVE_INFINITY)
 			connection.lifetimeEndsMs =
 				nowMs + lifetimeMs * (1 - lifetimeJitter * fractionFor(this.#tally.accepted));
-		const refusal = this.#refusalOf(connection, nowMs);
-		if (refusal !== undefined) {
-			this.#refuse(connection, refusal);
-			return false;
-		}
+		const refusal = this.#drain.isOn ? "drained" : this.#admission.refusalOf(connection, nowMs);
+		if (refusal !== undefined) return this.#refuse(connection, refusal);
 		if (proxyTrusted === null) return this.#admit(connection, nowMs);
 		this.#look(connection, nowMs);
-		if (!isIn(proxyTrusted, connection.address)) {
-			this.#refuse(connection, "proxy_header");
-			return false;
-		}
+		if (!isIn(proxyTrusted, connection.address)) return this.#refuse(connection, "proxy_header");
 		// Before its header is there, nobody else hears of its errors.
 		const ignore = (): void => {};
 		socket.on("error", ignore);
@@ -326,33 +248,27 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		return false;
 	}
 
-	/** What forbids any connection, whoever it is from. */
-	#refusalOf(connection: Connection, nowMs: number): Reason | undefined {
-		if (this.#closing !== undefined) return "drained";
-		if (this.#tally.open > this.#limits.connections) return "limit_connections";
-		if (this.#rate?.take(1, nowMs) === false) return "limit_rate";
-		// The kernel gives the lowest number that is free, so this one tells how many are in use.
-		return descriptorOf(connection.socket) >= this.#descriptorsMost ? "fd_pressure" : undefined;
-	}
-
 	/** Its client is known: is there room for one more of it? */
 	#admit(connection: Connection, nowMs: number): boolean {
-		const { forwardedTrusted } = this.#limits;
-		const isProxy = forwardedTrusted !== null && isIn(forwardedTrusted, connection.address);
-		if (!isProxy && !this.#counted(connection, nowMs)) return false;
+		const refusal = this.#admission.enter(connection, nowMs);
+		if (refusal !== undefined) return this.#refuse(connection, refusal);
 		if (!this.#isHttp && !this.#isTls) connection.phase = "open";
+		else this.#waits(connection);
 		connection.top.on("finish", this.#onFinish);
 		this.#look(connection, nowMs);
 		return true;
 	}
 
-	#counted(connection: Connection, nowMs: number): boolean {
-		if (!this.#sources.isOn) return true;
-		const source = sourceOf(connection.address);
-		const refusal = this.#sources.enter(source, nowMs);
-		if (refusal === undefined) connection.source = source;
-		else this.#refuse(connection, refusal);
-		return refusal === undefined;
+	/** It has nothing under way. Where there are too many of those, who has waited longest makes room. */
+	#waits(connection: Connection): void {
+		if (!this.#limitsWaiting) return;
+		this.#waiting.add(connection);
+		if (this.#waiting.size <= this.#limits.waiting) return;
+		for (const longest of this.#waiting) {
+			this.#waiting.delete(longest);
+			cut(longest, "limit_connections");
+			return;
+		}
 	}
 
 	#secured(socket: Socket & Known): void {
@@ -372,38 +288,45 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		if (connection !== undefined) this.#sessions.set(connection, session);
 	}
 
-	#requested(request: IncomingMessage, response: ServerResponse): boolean {
+	#requested(request: IncomingMessage, response: Answer): boolean {
 		const socket = request.socket as (Socket & Known) | null;
 		const connection = socket?.[CONNECTION];
 		// HTTP/2 has streams, and is judged by its bytes.
 		if (connection === undefined || request.httpVersionMajor > 1) return true;
+		const { requestMs, requestsAtOnce } = this.#limits;
+		if (connection.requests >= requestsAtOnce) {
+			this.#readsNoMore(connection);
+			return false;
+		}
+		const nowMs = nowInMs();
+		if (connection.requests === 0) connection.sinceMs = nowMs;
 		connection.requests++;
 		connection.phase = "request";
 		connection.headMs = 0;
 		connection.request = request;
 		connection.response = response;
-		startBodyWindow(connection, nowInMs());
-		(response as ServerResponse & Known)[CONNECTION] = connection;
+		startBodyWindow(connection, nowMs);
+		response[CONNECTION] = connection;
 		response.on("close", this.#onAnswered);
-		if (this.#closing !== undefined) response.shouldKeepAlive = false;
-		const { forwardedTrusted } = this.#limits;
-		return forwardedTrusted === null || this.#countsClient(connection, request, response, forwardedTrusted);
+		if (this.#limitsWaiting) this.#waiting.delete(connection);
+		if (requestMs !== Number.POSITIVE_INFINITY) this.#schedule.lookBy(connection, nowMs + requestMs);
+		if (this.#drain.isOn) response.shouldKeepAlive = false;
+		const client = this.#admission.clientOf(request, connection);
+		return client === undefined || this.#countsRequest(client, response);
+	}
+
+	/** It has asked for more than may be under way: what is under way is answered, and it has to ask again for the rest (RFC 9112, 9.3.2). */
+	#readsNoMore(connection: Connection): void {
+		if (connection.isLast) return;
+		connection.isLast = true;
+		connection.top.pause();
 	}
 
 	/** A request that a trusted proxy passes on counts for its client, while it is under way. */
-	#countsClient(
-		{ address }: Connection,
-		request: IncomingMessage,
-		response: ServerResponse,
-		trusted: NonNullable<Resolved["forwardedTrusted"]>,
-	): boolean {
-		if (!isIn(trusted, address)) return true;
-		const client = clientOf(request, trusted, this.#limits.forwardedHeader);
-		if (client === undefined) return true;
-		const source = sourceOf(client);
-		const refusal = this.#sources.enter(source, nowInMs());
+	#countsRequest(client: string, response: ServerResponse): boolean {
+		const refusal = this.#admission.enterRequest(client);
 		if (refusal === undefined) {
-			response.once("close", () => this.#sources.leave(source));
+			response.once("close", () => this.#admission.leaveRequest(client));
 			return true;
 		}
 		this.#refused(refusal, client);
@@ -415,48 +338,42 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		const connection = socket[CONNECTION];
 		if (connection === undefined) return true;
 		this.#turns(connection, "open");
-		const { forwardedTrusted, forwardedHeader } = this.#limits;
-		if (forwardedTrusted === null || connection.source !== "" || !isIn(forwardedTrusted, connection.address))
-			return true;
-		const client = clientOf(request, forwardedTrusted, forwardedHeader);
+		const client = connection.source === "" ? this.#admission.clientOf(request, connection) : undefined;
 		if (client === undefined) return true;
 		connection.client = client;
-		const refusal = this.#sources.enter(sourceOf(client), nowInMs());
-		if (refusal === undefined) {
-			connection.source = sourceOf(client);
-			return true;
-		}
-		connection.reason = refusal;
+		const refusal = this.#admission.enterAs(connection, client, nowInMs());
+		if (refusal === undefined) return true;
 		this.#refused(refusal, client);
 		socket.on("error", () => {});
-		this.#sayLast(connection, TOO_MANY_ANSWER);
+		sayLast(connection, this.#schedule, TOO_MANY_REQUESTS, refusal);
 		return false;
 	}
 
 	readonly #onAnswered = ((guarded: Guarded) =>
-		function (this: ServerResponse): void {
-			const connection = (this as ServerResponse & Known)[CONNECTION];
+		function (this: Answer): void {
+			const connection = this[CONNECTION];
 			if (connection !== undefined) guarded.#answered(connection);
 		})(this);
 
 	#answered(connection: Connection): void {
 		connection.requests--;
+		const nowMs = nowInMs();
+		connection.sinceMs = nowMs;
 		if (connection.requests > 0 || connection.phase !== "request") return;
 		connection.request = undefined;
 		connection.response = undefined;
 		if (connection.socket.destroyed) return;
-		const nowMs = nowInMs();
 		connection.read = connection.socket.bytesRead;
 		connection.phase = "waiting";
-		connection.sinceMs = nowMs;
 		connection.movedMs = nowMs;
-		if (isOver(connection, nowMs)) this.#cut(connection, "lifetime");
-		else if (this.#closing !== undefined) this.#dismiss(connection);
-		else
-			this.#schedule.lookBy(
-				connection,
-				nowMs + Math.min(this.#limits.keepAliveMs, this.#limits.requestHeadMs),
-			);
+		if (isOver(connection, nowMs)) cut(connection, "lifetime");
+		else if (connection.isLast) endSoon(connection, this.#schedule, "recycled");
+		else if (this.#drain.isOn) dismiss(connection, this.#schedule);
+		else {
+			this.#waits(connection);
+			const { keepAliveMs, requestHeadMs } = this.#limits;
+			this.#schedule.lookBy(connection, nowMs + Math.min(keepAliveMs, requestHeadMs));
+		}
 	}
 
 	#turns(connection: Connection, phase: Phase): void {
@@ -466,6 +383,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		connection.movedMs = connection.sinceMs;
 		connection.request = undefined;
 		connection.response = undefined;
+		this.#waiting.delete(connection);
 		this.#look(connection, connection.sinceMs);
 	}
 
@@ -482,10 +400,11 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	/** The one end of a connection: its place is given back, and its reason counted. */
 	#account(connection: Connection): void {
-		const { socket, source, acceptedMs } = connection;
+		const { socket, acceptedMs } = connection;
 		this.#schedule.remove(connection);
 		this.#sessions.delete(connection);
-		if (source !== "") this.#sources.leave(source);
+		this.#waiting.delete(connection);
+		this.#admission.leave(connection);
 		this.#tally.open--;
 		const reason = connection.reason ?? reasonOf(connection);
 		this.#tally.close(reason);
@@ -494,13 +413,15 @@ export class Guarded extends EventEmitter<GuardEvents> {
 				...{ reason, address: connection.address, durationMs: nowInMs() - acceptedMs },
 				...{ bytesRead: socket.bytesRead, bytesWritten: socket.bytesWritten },
 			});
-		if (this.#tally.open === 0) this.#emptied?.();
+		this.#drain.ended();
 	}
 
-	#refuse(connection: Connection, reason: Reason): void {
+	/** Always false: it may not pass. */
+	#refuse(connection: Connection, reason: Reason): false {
 		const { address } = connection;
-		this.#reset(connection, reason);
+		reset(connection, reason);
 		this.#refused(reason, address);
+		return false;
 	}
 
 	/** Node closes connections in silence when descriptors run out; a guard says so. */
@@ -510,55 +431,17 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		const nowMs = nowInMs();
 		if (reason !== "fd_pressure" || nowMs - this.#warnedMs < WARN_MS) return;
 		this.#warnedMs = nowMs;
+		const { descriptorsMost } = this.#admission;
 		process.emitWarning(
-			`connections are shed: descriptors run out (${this.#descriptorsMost} may be in use; raise ulimit -n)`,
+			`connections are shed: descriptors run out (${descriptorsMost} may be in use; raise ulimit -n)`,
 			{ code: "SLUICE_FD_PRESSURE" },
 		);
-	}
-
-	/** With an end where nothing is lost by it. */
-	#cut(connection: Connection, reason: Reason): void {
-		if (ENDINGS.has(reason) && waitingBytes(connection.socket) === 0) {
-			connection.reason ??= reason;
-			connection.socket.destroy();
-		} else this.#reset(connection, reason);
-	}
-
-	/** Its client sees a reset: an end would leave what waits for it in the kernel for minutes. */
-	#reset(connection: Connection, reason: Reason): void {
-		connection.reason ??= reason;
-		const { socket } = connection;
-		try {
-			socket.resetAndDestroy();
-		} catch {
-			// A Unix socket, which knows no reset.
-			socket.destroy();
-		}
-	}
-
-	/** For a drain: what has nothing under way goes now, a request with its answer. */
-	#dismiss(connection: Connection): void {
-		const { phase, response, top } = connection;
-		if (phase === "request") {
-			if (response !== undefined) response.shouldKeepAlive = false;
-			return;
-		}
-		if (phase === "open") return;
-		connection.reason ??= "drained";
-		top.destroySoon();
-		this.#schedule.lookAt(connection, nowInMs() + LAST_WORDS_MS);
-	}
-
-	#sayLast(connection: Connection, words: string): void {
-		connection.top.write(words);
-		connection.top.destroySoon();
-		this.#schedule.lookAt(connection, nowInMs() + LAST_WORDS_MS);
 	}
 
 	/** Ends a connection whose deadline has passed, or finds its next one. */
 	#look(connection: Connection, nowMs: number): void {
 		if (connection.reason !== undefined) {
-			this.#cut(connection, connection.reason);
+			cut(connection, connection.reason);
 			return;
 		}
 		const verdict = judge(connection, this.#limits, nowMs);
@@ -566,12 +449,10 @@ export class Guarded extends EventEmitter<GuardEvents> {
 			this.#schedule.lookAt(connection, verdict);
 			return;
 		}
-		const isHalfAsked = verdict === "request_timeout" || verdict === "handshake_timeout";
 		const isPlain = connection.top !== connection.socket || !this.#isTls;
-		if (this.#isHttp && isPlain && isHalfAsked && connection.socket.bytesRead > 0 && mayAnswer(connection)) {
-			connection.reason = verdict;
-			this.#sayLast(connection, TIMEOUT_ANSWER);
-		} else this.#cut(connection, verdict);
+		const words = this.#isHttp && isPlain ? lastWords(connection, verdict) : undefined;
+		if (words === undefined) cut(connection, verdict);
+		else sayLast(connection, this.#schedule, words, verdict);
 	}
 
 	#blame(socket: Socket & Known, error: NodeJS.ErrnoException, reason: Reason, prefix: string): void {
@@ -583,20 +464,4 @@ export class Guarded extends EventEmitter<GuardEvents> {
 /** Of a TLS socket, by the one that it was made from, which Node keeps in a private field. */
 function connectionBeneath(socket: Socket): Connection | undefined {
 	return (socket as Socket & { readonly _parent?: Known | null })._parent?.[CONNECTION];
-}
-
-/** No answer has begun that these words would fall into. */
-function mayAnswer({ phase, response }: Connection): boolean {
-	return phase !== "request" || (response !== undefined && !response.headersSent);
-}
-
-/** Of a connection that nobody here ended: what its socket says. */
-function reasonOf({ top, socket, endedFirst }: Connection): Reason {
-	const { errored } = top as Socket & { readonly errored?: NodeJS.ErrnoException | null };
-	const code = (errored ?? (socket as { readonly errored?: NodeJS.ErrnoException | null }).errored)?.code;
-	if (code === "ETIMEDOUT") return "keepalive_lost";
-	if (code === "ECONNRESET" || code === "EPIPE") return "client_reset";
-	if (code?.startsWith("ERR_SSL") === true) return "tls_failed";
-	if (endedFirst || !hasEnded(top)) return "upstream_closed";
-	return "client_closed";
 }

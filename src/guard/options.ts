@@ -21,6 +21,11 @@ export interface GuardTimeouts {
 	 * deadline or `keepAlive` is looked at, so a slow head is closed after twice that time at most. Then `request_timeout`.
 	 */
 	readonly requestHead?: Deadline;
+	/**
+	 * HTTP/1: a whole request, from its head until the kernel has its answer. Default: off. Then `stall_timeout` where the client
+	 * takes no more of the answer, `request_timeout` where its body is not there, `response_timeout` (503) where the handler is late.
+	 */
+	readonly request?: Deadline;
 	/** HTTP/1: between two requests. Default: 75s. Then `idle_timeout`. */
 	readonly keepAlive?: Deadline;
 	/** No byte in either direction; of HTTP/1 once it is upgraded. Default: 10m. Then `idle_timeout`. */
@@ -39,6 +44,16 @@ export interface GuardLimits {
 	readonly connections?: number;
 	/** The same of one client address (IPv6: of one /64), as `limit_ip`. */
 	readonly connectionsPerAddress?: number;
+	/**
+	 * HTTP, and TLS handshakes: connections with nothing under way, new ones and idle ones. Where there is one more, that which has
+	 * waited longest is closed, as `limit_connections`, so that a crowd that says nothing keeps nobody out. Default: no limit.
+	 */
+	readonly waiting?: number;
+	/**
+	 * HTTP/1: requests of one connection that are under way, of a client that does not wait for answers. With more it is answered
+	 * those, and closed behind them, as `recycled`. Default: 100
+	 */
+	readonly requestsAtOnce?: number;
 	/** Connections per second, of all clients and of one address; a bucket that holds one second's worth. As `limit_rate`. */
 	readonly acceptsPerSecond?: number;
 	/** The same for one client address. */
@@ -90,6 +105,7 @@ export interface GuardOptions {
 export interface Resolved {
 	readonly handshakeMs: number;
 	readonly requestHeadMs: number;
+	readonly requestMs: number;
 	readonly keepAliveMs: number;
 	readonly idleMs: number;
 	readonly stallMs: number;
@@ -97,6 +113,8 @@ export interface Resolved {
 	readonly lifetimeJitter: number;
 	readonly connections: number;
 	readonly connectionsPerAddress: number;
+	readonly waiting: number;
+	readonly requestsAtOnce: number;
 	readonly acceptsPerSecond: number;
 	readonly acceptsPerSecondPerAddress: number;
 	readonly descriptorReserve: number;
@@ -115,17 +133,20 @@ export interface Resolved {
 }
 
 const LIFETIME_JITTER = 0.1;
+/** More than any client that means well sends ahead. Node calls the handler for each of them at once. */
+const REQUESTS_AT_ONCE = 100;
 
 /** Reads all options. Throws OptionError for the first that cannot be followed. */
 export function resolve(options: GuardOptions): Resolved {
 	requireKnown("", options, ["timeouts", "limits", "keepalive", "proxyProtocol", "forwardedFor"]);
 	const { timeouts = {}, limits = {}, keepalive = {}, proxyProtocol, forwardedFor } = options;
 	requireKnown("timeouts.", timeouts, [
-		...["handshake", "requestHead", "keepAlive", "idle", "stall", "lifetime", "lifetimeJitter"],
+		...["handshake", "requestHead", "request", "keepAlive"],
+		...["idle", "stall", "lifetime", "lifetimeJitter"],
 	]);
 	requireKnown("limits.", limits, [
-		...["connections", "connectionsPerAddress", "acceptsPerSecond", "acceptsPerSecondPerAddress"],
-		...["descriptorReserve", "bodyBytesPerSecond"],
+		...["connections", "connectionsPerAddress", "waiting", "requestsAtOnce"],
+		...["acceptsPerSecond", "acceptsPerSecondPerAddress", "descriptorReserve", "bodyBytesPerSecond"],
 	]);
 	const { lifetimeJitter = LIFETIME_JITTER } = timeouts;
 	if (!(lifetimeJitter >= 0 && lifetimeJitter <= 1))
@@ -135,6 +156,7 @@ export function resolve(options: GuardOptions): Resolved {
 	return {
 		handshakeMs: deadline("timeouts.handshake", timeouts.handshake, defaults.timeouts.handshakeMs),
 		requestHeadMs: deadline("timeouts.requestHead", timeouts.requestHead, defaults.timeouts.requestHeadMs),
+		requestMs: deadline("timeouts.request", timeouts.request, Number.POSITIVE_INFINITY),
 		keepAliveMs: deadline("timeouts.keepAlive", timeouts.keepAlive, defaults.timeouts.keepAliveMs),
 		idleMs: deadline("timeouts.idle", timeouts.idle, defaults.timeouts.idleMs),
 		stallMs,
@@ -142,6 +164,8 @@ export function resolve(options: GuardOptions): Resolved {
 		lifetimeJitter,
 		connections: count("limits.connections", limits.connections),
 		connectionsPerAddress: count("limits.connectionsPerAddress", limits.connectionsPerAddress),
+		waiting: count("limits.waiting", limits.waiting),
+		requestsAtOnce: count("limits.requestsAtOnce", limits.requestsAtOnce ?? REQUESTS_AT_ONCE),
 		acceptsPerSecond: count("limits.acceptsPerSecond", limits.acceptsPerSecond),
 		acceptsPerSecondPerAddress: count("limits.acceptsPerSecondPerAddress", limits.acceptsPerSecondPerAddress),
 		descriptorReserve: toCount(
