@@ -15,7 +15,7 @@
 import { EventEmitter } from "node:events";
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Server as HttpsServer } from "node:https";
-import { type Server, Socket } from "node:net";
+import { Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { fractionFor } from "../parts/jitter.js";
 import type { Reason } from "../parts/reasons.js";
@@ -30,7 +30,7 @@ import { setOnListener } from "./keepalive.js";
 import { type GuardOptions, type Resolved, resolve } from "./options.js";
 import { readProxyHeader } from "./proxy-header.js";
 import { Schedule } from "./schedule.js";
-import { type Duration, toMs } from "./units.js";
+import { type Duration, OptionError, toMs } from "./units.js";
 
 export { REASONS, type Reason } from "../parts/reasons.js";
 export type { Phase } from "./connection.js";
@@ -76,6 +76,13 @@ const DRAIN_MS = 30_000;
 
 /** Puts a guard before a server: `net`, `tls`, `http`, `https`, or `http2` over TLS, and whatever stands on them. Throws OptionError. */
 export function guard(server: Server, options: GuardOptions = {}): Guarded {
+	// Of anything else nothing would be guarded, and nothing would say so.
+	if (!(server instanceof Server))
+		throw new OptionError(
+			"server",
+			server,
+			"expected a server of net, tls, http, https or http2: fastify.server, what Express's listen returns, or the one that ws or Socket.IO was given",
+		);
 	return new Guarded(server, resolve(options));
 }
 
