@@ -300,6 +300,8 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		const connection = socket?.[CONNECTION];
 		// HTTP/2 has streams, and is judged by its bytes.
 		if (connection === undefined || request.httpVersionMajor > 1) return true;
+		// A handler of `checkContinue` hands it on, and it has been counted.
+		if (response[CONNECTION] === connection) return true;
 		const { requestMs, requestsAtOnce } = this.#limits;
 		if (connection.requests >= requestsAtOnce) {
 			this.#readsNoMore(connection);

@@ -1,10 +1,11 @@
 /** What servers, and those who build on them, do with the events that a guard stands before. */
 import assert from "node:assert/strict";
-import type { RequestListener } from "node:http";
+import { createServer as createHttpServer, type RequestListener } from "node:http";
 import type { Server } from "node:net";
 import { test } from "node:test";
 import { WebSocketServer } from "ws";
 import { guard, OptionError } from "../../src/guard/guard.js";
+import { client, gone, REQUEST, stand, until } from "./standing.js";
 
 test("what is no server of Node's is refused, with the name of what to give instead", () => {
 	const sockets = new WebSocketServer({ noServer: true });
@@ -14,4 +15,28 @@ test("what is no server of Node's is refused, with the name of what to give inst
 			() => guard(wrong as unknown as Server),
 			(error) => error instanceof OptionError && /^server: .*fastify\.server/.test(error.message),
 		);
+});
+
+test("a request that its handler hands on to the server's listeners counts once", async () => {
+	const server = createHttpServer((_, response) => void response.end("hello"));
+	// As Node's documentation has it: whoever takes checkContinue emits the request itself.
+	server.on("checkContinue", (request, response) => {
+		response.writeContinue();
+		server.emit("request", request, response);
+	});
+	const options = {
+		forwardedFor: { trusted: ["127.0.0.0/8"] },
+		limits: { connectionsPerAddress: 1 },
+		timeouts: { keepAlive: 200 },
+	};
+	await stand(server, options, async ({ port, closed }) => {
+		const head = REQUEST.replace(
+			"\r\n\r\n",
+			"\r\nX-Forwarded-For: 192.0.2.1\r\nExpect: 100-continue\r\n\r\n",
+		);
+		const socket = await client(port, head);
+		await until(socket, /100 Continue[\s\S]*200 OK[\s\S]*hello/);
+		await gone(socket);
+		assert.equal((await closed()).reason, "idle_timeout");
+	});
 });
