@@ -15,7 +15,7 @@
 import { EventEmitter } from "node:events";
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Server as HttpsServer } from "node:https";
-import { Server, Socket } from "node:net";
+import { type DropArgument, Server, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import { fractionFor } from "../parts/jitter.js";
 import type { Reason } from "../parts/reasons.js";
@@ -189,8 +189,9 @@ export class Guarded extends EventEmitter<GuardEvents> {
 				this.#blame(args[1] as Socket & Known, args[0] as NodeJS.ErrnoException, "tls_failed", "ERR_");
 				return true;
 			case "drop":
+				this.#tally.accepted++;
 				this.#tally.close("limit_connections");
-				this.#refused("limit_connections", "");
+				this.#refused("limit_connections", (args[0] as DropArgument | undefined)?.remoteAddress ?? "");
 				return true;
 			case "listening":
 				this.#drain.reopen();

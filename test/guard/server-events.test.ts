@@ -1,5 +1,6 @@
 /** What servers, and those who build on them, do with the events that a guard stands before. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
 import type { Server } from "node:net";
 import { test } from "node:test";
@@ -38,5 +39,18 @@ test("a request that its handler hands on to the server's listeners counts once"
 		await until(socket, /100 Continue[\s\S]*200 OK[\s\S]*hello/);
 		await gone(socket);
 		assert.equal((await closed()).reason, "idle_timeout");
+	});
+});
+
+test("what the server drops for its maxConnections is accepted, shed and closed, and named", async () => {
+	const server = createHttpServer();
+	server.maxConnections = 1;
+	await stand(server, {}, async ({ port, guarded }) => {
+		await client(port);
+		const shed = once(guarded, "shed");
+		await gone((await client(port)).resume());
+		assert.deepEqual(await shed, ["limit_connections", "127.0.0.1"]);
+		const { accepted, open, shed: count, closed } = guarded.counts;
+		assert.deepEqual([accepted, open, count, closed], [2, 1, 1, { limit_connections: 1 }]);
 	});
 });
