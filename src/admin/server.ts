@@ -1,22 +1,37 @@
-/** The admin port: metrics and health, over Node's own HTTP server. It never touches a relayed byte. */
+/**
+ * The admin port: metrics and health, over Node's own HTTP server, with the library's guard before it. It never touches a
+ * relayed byte.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type Guarded, type GuardOptions, guard } from "../guard/guard.js";
 import { areAllowedHosts } from "./hosts.js";
 import { renderMetrics } from "./metrics.js";
 import type { AdminView } from "./view.js";
-import { Visitors } from "./visitors.js";
+
+/** A request is a line, and an answer has as long as Prometheus waits for one. */
+const GUARD: GuardOptions = {
+	timeouts: { handshake: "5s", requestHead: "5s", keepAlive: "5s", request: "10s", stall: "10s" },
+	// Its connections live within `limits.fd_reserve` of the gateway, whose descriptors are not theirs to judge.
+	limits: { waiting: 40, requestsAtOnce: 1, descriptorReserve: 0 },
+};
+/** Long answers under way, of the others there may be as many as fit into the reserve. */
+const LONG_ANSWERS_MAX = 8;
+
+/** The admin port while it is open. */
+export interface AdminPort {
+	readonly server: Server;
+	/** What its guard has counted, as Prometheus text. */
+	metrics(): string;
+	/** Closes it with all of its connections. */
+	close(): Promise<void>;
+}
 
 /** Opens the admin port. Rejects with Node's listen error (`EADDRINUSE`, `EACCES`). */
-export async function openAdmin(host: string, port: number, view: AdminView): Promise<Server> {
-	const visitors = new Visitors();
-	const server = createServer((request, response) => {
-		if (visitors.asked(request.socket, response)) void answer(request, response, visitors, view);
-	});
-	server.on("connection", (socket) => visitors.came(socket));
-	server.once("close", () => visitors.close());
-	// Node would look every half a minute only: how long anybody may take is the visitors' business.
-	server.headersTimeout = 0;
-	server.requestTimeout = 0;
-	server.keepAliveTimeout = 0;
+export async function openAdmin(host: string, port: number, view: AdminView): Promise<AdminPort> {
+	const server = createServer();
+	const guarded = guard(server, GUARD);
+	const site: Site = { view, guarded, longAnswers: 0 };
+	server.on("request", (request, response) => void answer(request, response, site));
 	await new Promise<void>((resolve, reject) => {
 		server.once("error", reject);
 		server.listen({ host, port }, () => {
@@ -25,17 +40,23 @@ export async function openAdmin(host: string, port: number, view: AdminView): Pr
 		});
 	});
 	server.unref();
-	return server;
+	return {
+		server,
+		metrics: () => guarded.metrics("admin"),
+		close: async () => void (await guarded.close({ drainMs: 0 })),
+	};
 }
 
-async function answer(
-	request: IncomingMessage,
-	response: ServerResponse,
-	visitors: Visitors,
-	view: AdminView,
-): Promise<void> {
+/** What answers are made from. */
+interface Site {
+	readonly view: AdminView;
+	readonly guarded: Guarded;
+	longAnswers: number;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, site: Site): Promise<void> {
 	const { path, hosts } = targetOf(request);
-	const { status, type, body } = await answerTo(request.method ?? "", path, hosts, response, visitors, view);
+	const { status, type, body } = await answerTo(request.method ?? "", path, hosts, response, site);
 	// It has gone meanwhile.
 	if (response.destroyed) return;
 	response.writeHead(status, {
@@ -74,15 +95,14 @@ async function answerTo(
 	path: string,
 	hosts: readonly string[],
 	response: ServerResponse,
-	visitors: Visitors,
-	view: AdminView,
+	site: Site,
 ): Promise<Answer> {
 	if (!HEALTH.has(path)) {
-		if (!areAllowedHosts(hosts, view.adminHosts())) return { status: 403, body: FOREIGN_HOST };
-		if (LONG.has(path) && !visitors.mayAnswerLong(response)) return { status: 503, body: BUSY };
+		if (!areAllowedHosts(hosts, site.view.adminHosts())) return { status: 403, body: FOREIGN_HOST };
+		if (LONG.has(path) && !mayAnswerLong(response, site)) return { status: 503, body: BUSY };
 	}
 	try {
-		return await route(method, path, view);
+		return await route(method, path, site);
 	} catch (error) {
 		return { status: 500, body: `${(error as Error).message}\n` };
 	}
@@ -95,17 +115,31 @@ const BUSY = "too many are reading long answers: ask again in a second\n";
 /** What costs time to make, or to read. */
 const LONG: ReadonlySet<string> = new Set(["/metrics", "/api/ledger"]);
 
+/** Whether one more long answer may be made. It counts until it has been taken. */
+function mayAnswerLong(response: ServerResponse, site: Site): boolean {
+	if (site.longAnswers >= LONG_ANSWERS_MAX) return false;
+	site.longAnswers++;
+	response.once("close", () => {
+		site.longAnswers--;
+	});
+	return true;
+}
+
 interface Answer {
 	readonly status: number;
 	readonly type?: string;
 	readonly body: string;
 }
 
-async function route(method: string, path: string, view: AdminView): Promise<Answer> {
+async function route(method: string, path: string, { view, guarded }: Site): Promise<Answer> {
 	if (method !== "GET" && method !== "HEAD") return { status: 405, body: "only GET and HEAD\n" };
 	switch (path) {
 		case "/metrics":
-			return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", body: renderMetrics(view) };
+			return {
+				status: 200,
+				type: "text/plain; version=0.0.4; charset=utf-8",
+				body: renderMetrics(view) + guarded.metrics("admin"),
+			};
 		case "/healthz":
 			// The process answers; whether it takes connections is /readyz.
 			return { status: 200, body: "ok\n" };

@@ -2,11 +2,10 @@
  * The control plane, on the main thread: opens listeners, starts reactors, follows names and health,
  * reloads and drains. No relayed byte passes here.
  */
-import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
 import { renderMetrics } from "../admin/metrics.js";
-import { openAdmin } from "../admin/server.js";
+import { type AdminPort, openAdmin } from "../admin/server.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
 import type { Config, ListenerConfig } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
@@ -45,9 +44,6 @@ import { packageVersion } from "./version.js";
  * what V8's compiler took for a burst of new code, two megabytes at a time, would otherwise be counted as that of the first sessions.
  */
 const TRIM_MS = 1_000;
-
-/** Its connections are cut, so it closes at once; should Node hold one back, that is no reason to stay. */
-const ADMIN_CLOSE_MS = 1_000;
 
 export interface GatewayOptions {
 	/** Where the log goes. Default: standard output. */
@@ -94,7 +90,7 @@ export class Gateway {
 	readonly #tls: Tls;
 	#pressure: MemoryPressure | undefined;
 	#sessionLog: SessionLog | undefined;
-	#admin: Server | undefined;
+	#admin: AdminPort | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
 	#revision = 0;
 	/** How many it may use. */
@@ -190,12 +186,12 @@ export class Gateway {
 
 	/** Port of the admin server, or `undefined` without one. */
 	get adminPort(): number | undefined {
-		return (this.#admin?.address() as AddressInfo | null | undefined)?.port;
+		return (this.#admin?.server.address() as AddressInfo | null | undefined)?.port;
 	}
 
-	/** The text of `/metrics`. */
+	/** The text of `/metrics`; the admin port's own connections are in it where there is one. */
 	metrics(): string {
-		return renderMetrics(this.#view);
+		return renderMetrics(this.#view) + (this.#admin?.metrics() ?? "");
 	}
 
 	/**
@@ -333,8 +329,9 @@ export class Gateway {
 		const name = `${admin.host}:${admin.port}`;
 		try {
 			this.#admin = await openAdmin(admin.host, admin.port, this.#view);
-			this.#ledger.follow("admin", this.#admin);
-			this.#admin.on("connection", (socket) => this.#ledger.follow("admin", socket));
+			const { server } = this.#admin;
+			this.#ledger.follow("admin", server);
+			server.on("connection", (socket) => this.#ledger.follow("admin", socket));
 		} catch (error) {
 			throw StartError.listening(`${name} (admin)`, admin.port, error);
 		}
@@ -548,17 +545,7 @@ export class Gateway {
 		await this.#reactors.stop();
 		this.#closeAllListeners();
 		this.#sessionLog?.close();
-		const admin = this.#admin;
-		if (admin !== undefined) {
-			admin.closeAllConnections();
-			await new Promise((resolve) => {
-				const late = setTimeout(resolve, ADMIN_CLOSE_MS);
-				admin.close(() => {
-					clearTimeout(late);
-					resolve(undefined);
-				});
-			});
-		}
+		await this.#admin?.close();
 		await this.#log.flush();
 	}
 

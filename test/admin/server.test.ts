@@ -11,12 +11,9 @@ import { parseExposition } from "./exposition.js";
 import { viewOf } from "./view.js";
 
 async function start(t: TestContext, changes: Partial<AdminView> = {}): Promise<number> {
-	const server = await openAdmin("127.0.0.1", 0, viewOf(changes));
-	t.after(() => {
-		server.closeAllConnections();
-		server.close();
-	});
-	return (server.address() as AddressInfo).port;
+	const admin = await openAdmin("127.0.0.1", 0, viewOf(changes));
+	t.after(() => admin.close());
+	return (admin.server.address() as AddressInfo).port;
 }
 
 async function ask(
@@ -54,7 +51,9 @@ test("/metrics is the exposition, of this version of the format", async (t) => {
 	assert.equal(status, 200);
 	assert.match(headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/);
 	assert.equal(headers["cache-control"], "no-store");
-	assert.ok(parseExposition(body).has("sluice_connections_active"));
+	const families = parseExposition(body);
+	assert.ok(families.has("sluice_connections_active"));
+	assert.ok(families.has("sluice_guard_connections"), "its own connections");
 	assert.equal((await ask(port, "/metrics?format=prometheus")).status, 200, "a query changes nothing");
 });
 
