@@ -9,6 +9,7 @@ import { temporaryDirectory } from "../src/rig/processes.js";
 import type { Figure } from "./figure.js";
 import { type BackendPorts, Generator, startBackend } from "./load/driver.js";
 import { SNI_NAMES, TLS_NAME } from "./load/wire.js";
+import { inOrder } from "./order.js";
 import { REFERENCE, REFERENCE_AGAIN } from "./systems/index.js";
 import { launch, type Upstreams } from "./systems/launch.js";
 import type { Running, System } from "./systems/system.js";
@@ -282,10 +283,4 @@ function isJudgedBy(system: System, figures: readonly Figure[], { alone }: Turns
 function markAbsent(figures: readonly Figure[], system: System, error: unknown): void {
 	const reason = error instanceof Error ? error.message : String(error);
 	for (const figure of figures) figure.markAbsent(system.id, reason);
-}
-
-function inOrder<T>(items: readonly T[], round: number): T[] {
-	const at = items.length === 0 ? 0 : round % items.length;
-	const order = [...items.slice(at), ...items.slice(0, at)];
-	return round % 2 === 0 ? order : order.reverse();
 }
