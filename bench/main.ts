@@ -5,6 +5,8 @@
  *     (load/)       (systems/)            (load/)        statistics.ts, judge.ts: what may be said of it
  *                                                        report.ts: what it came to
  *
+ * `npm run bench -- library` is another bench with the same load and statistics: library/main.ts.
+ *
  * Everything happens on 127.0.0.1. Progress goes to standard error, the report to standard output.
  */
 import { writeFileSync } from "node:fs";
@@ -12,12 +14,13 @@ import { raiseDescriptorLimit } from "../src/kernel/sockets.js";
 import { endAll, installCleanup } from "../src/rig/processes.js";
 import { Bench } from "./bench.js";
 import type { Figure } from "./figure.js";
+import { benchLibrary } from "./library/main.js";
 import { readOptions, USAGE, UsageError } from "./options.js";
 import { buildReport } from "./report.js";
 import { toMarkdown } from "./report-text.js";
 import type { System } from "./systems/system.js";
 
-/** 5,000 sessions through a proxy, and what the proxy needs besides. */
+/** 5,000 sessions through a proxy, or 10,000 WebSockets, and what is needed besides. */
 const DESCRIPTORS_MIN = 11_000;
 
 installCleanup();
@@ -30,18 +33,25 @@ try {
 }
 await endAll(exitCode);
 
-async function main(args: readonly string[]): Promise<void> {
+async function main([command, ...rest]: readonly string[]): Promise<void> {
+	if (command === "library") await library(rest);
+	else await gateway(command === undefined ? [] : [command, ...rest]);
+}
+
+async function library(args: readonly string[]): Promise<void> {
+	warnOfDescriptors();
+	const said = await benchLibrary(args);
+	if (typeof said === "string") process.stdout.write(said);
+	else write(said.report, said.markdown, said.json);
+}
+
+async function gateway(args: readonly string[]): Promise<void> {
 	const options = readOptions(args);
 	if (options.help) {
 		process.stdout.write(USAGE);
 		return;
 	}
-	// The systems under test inherit it.
-	const descriptors = raiseDescriptorLimit();
-	if (descriptors < DESCRIPTORS_MIN)
-		process.stderr.write(
-			`bench: the descriptor limit is ${descriptors}; 5,000 idle sessions need ${DESCRIPTORS_MIN} (ulimit -n)\n`,
-		);
+	warnOfDescriptors();
 
 	const startedMs = performance.now();
 	const bench = await Bench.start(installed(options.systems), options.rounds, options.quick);
@@ -51,10 +61,23 @@ async function main(args: readonly string[]): Promise<void> {
 
 	const minutes = (performance.now() - startedMs) / 60_000;
 	const report = buildReport(bench, options.rows, figures, minutes);
-	const json = `${JSON.stringify(report, null, "\t")}\n`;
-	if (options.json === "-") process.stdout.write(json);
-	else process.stdout.write(toMarkdown(report));
-	if (options.json !== null && options.json !== "-") writeFileSync(options.json, json);
+	write(report, toMarkdown(report), options.json);
+}
+
+/** The processes that are measured inherit the limit, raised as far as it goes. */
+function warnOfDescriptors(): void {
+	const descriptors = raiseDescriptorLimit();
+	if (descriptors < DESCRIPTORS_MIN)
+		process.stderr.write(
+			`bench: the descriptor limit is ${descriptors}; 5,000 idle sessions or 10,000 WebSockets need ${DESCRIPTORS_MIN} (ulimit -n)\n`,
+		);
+}
+
+/** `json`: a file, or `-` for the report instead of its table. */
+function write(report: unknown, markdown: string, json: string | null): void {
+	const text = `${JSON.stringify(report, null, "\t")}\n`;
+	process.stdout.write(json === "-" ? text : markdown);
+	if (json !== null && json !== "-") writeFileSync(json, text);
 }
 
 /** Those that are there; of the others it is said what to install. */

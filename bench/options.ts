@@ -1,7 +1,7 @@
 /** The command line. */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { Row } from "./bench.js";
 import { ROWS } from "./rows/index.js";
 import { SYSTEMS } from "./systems/index.js";
@@ -12,6 +12,7 @@ import type { System } from "./systems/system.js";
 const CHOICES = SYSTEMS.filter((system) => system.variantOf === undefined);
 
 export const USAGE = `npm run bench -- [options]
+npm run bench -- library [options]   what the library costs on a Node server; --help says more
 
   --rounds N          counted rounds per row, after one warm-up (default 15; fewer than 6 judge nothing)
   --only ROW,…        rows: ${ROWS.map((row) => row.id).join(", ")}
@@ -26,6 +27,15 @@ export const USAGE = `npm run bench -- [options]
 
 /** An interval of 95 % is then the middle nine of them. */
 const ROUNDS = 15;
+
+/** Of every command of the bench. */
+export const COMMON = {
+	rounds: { type: "string", default: String(ROUNDS) },
+	only: { type: "string" },
+	json: { type: "string" },
+	quick: { type: "boolean", default: false },
+	help: { type: "boolean", default: false },
+} as const;
 
 export interface Options {
 	readonly rounds: number;
@@ -42,9 +52,9 @@ export class UsageError extends Error {
 }
 
 export function readOptions(args: readonly string[]): Options {
-	const { values } = parse(args);
+	const values = parse(args, OWN);
 	return {
-		rounds: rounds(values.rounds),
+		rounds: toRounds(values.rounds),
 		rows: choose("row", ROWS, values.only),
 		systems: systems(values.systems, values.against),
 		json: values.json ?? null,
@@ -53,26 +63,21 @@ export function readOptions(args: readonly string[]): Options {
 	};
 }
 
-function parse(args: readonly string[]) {
+const OWN = { ...COMMON, against: { type: "string" }, systems: { type: "string" } } as const;
+
+/** Throws UsageError for what is not among the options. */
+export function parse<const T extends NonNullable<ParseArgsConfig["options"]>>(
+	args: readonly string[],
+	options: T,
+): ReturnType<typeof parseArgs<{ args: string[]; options: T }>>["values"] {
 	try {
-		return parseArgs({
-			args: [...args],
-			options: {
-				rounds: { type: "string", default: String(ROUNDS) },
-				against: { type: "string" },
-				only: { type: "string" },
-				systems: { type: "string" },
-				json: { type: "string" },
-				quick: { type: "boolean", default: false },
-				help: { type: "boolean", default: false },
-			},
-		});
+		return parseArgs({ args: [...args], options }).values;
 	} catch (error) {
 		throw new UsageError(error instanceof Error ? error.message : String(error));
 	}
 }
 
-function rounds(text: string): number {
+export function toRounds(text: string): number {
 	const count = Number(text);
 	if (!Number.isInteger(count) || count < 1)
 		throw new UsageError(`--rounds ${text}: not a positive whole number`);
@@ -97,7 +102,7 @@ function systems(list: string | undefined, against: string | undefined): System[
 }
 
 /** Those named, in the order of `all`; all of them when none is named. */
-function choose<T extends { readonly id: string }>(
+export function choose<T extends { readonly id: string }>(
 	kind: string,
 	all: readonly T[],
 	list: string | undefined,

@@ -9,6 +9,8 @@ export interface Commands {
 	/** Requests over the held connections, in a closed loop. */
 	/** `learns`: the responses have another length than the backend's, because a proxy rewrites their heads. */
 	requests: { ask: { count: number; learns?: boolean }; answer: { wallMs: number } };
+	/** WebSocket messages over the held connections, which are upgraded, in a closed loop; each is said back. */
+	messages: { ask: { count: number }; answer: { wallMs: number } };
 	/** One request over each held connection, a few at a time; or on each a WebSocket is asked for. */
 	useEach: { ask: { upgrade: boolean }; answer: { wallMs: number } };
 	/** Opens connections with TLS and holds them. */

@@ -12,6 +12,7 @@ import { openConnections } from "./connections.js";
 import { runDialogues } from "./dialogue.js";
 import { runDownload, runDownloadFor } from "./download.js";
 import { runLatency, runLatencyFor } from "./latency.js";
+import { runMessages } from "./messages.js";
 import { runRequests } from "./requests.js";
 import { runSessions } from "./sessions.js";
 import { TlsClient } from "./tls.js";
@@ -50,6 +51,8 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 		}
 		case "requests":
 			return { wallMs: runRequests(kernel, held, ask.count, ask.learns === true) };
+		case "messages":
+			return { wallMs: runMessages(kernel, held, ask.count) };
 		case "useEach":
 			return { wallMs: useEach(kernel, held, ask.upgrade) };
 		case "tlsOpen":

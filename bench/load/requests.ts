@@ -8,37 +8,60 @@ import { received, sendWhole } from "./transfer.js";
 import { REQUEST_BYTES, RESPONSE_BYTES, request } from "./wire.js";
 
 const REQUEST_AT = 0;
-const SCRATCH_AT = REQUEST_BYTES;
-/** Responses are 200 bytes and never pipelined. */
+const REQUEST_BYTES_MAX = 4096;
+const SCRATCH_AT = REQUEST_BYTES_MAX;
+/** Responses are a few hundred bytes and never pipelined. */
 const SCRATCH_BYTES = 4096;
 
 const TIMEOUT_MS = 120_000;
 
 /** Sends `count` requests over all connections of `places`. Returns the wall time in ms. */
 export function runRequests(kernel: LinuxKernel, places: Places, count: number, learns: boolean): number {
-	kernel.memory.set(request("/"), REQUEST_AT);
-	const responseBytes = learns ? learnLength(kernel, places.fd(0)) : RESPONSE_BYTES;
+	const say = request("/");
+	kernel.memory.set(say, REQUEST_AT);
+	const answerBytes = learns ? learnLength(kernel, places.fd(0)) : RESPONSE_BYTES;
+	return runExchanges(kernel, places, { what: "requests", count, say, answerBytes });
+}
+
+export interface Exchanges {
+	/** For errors: a plural. */
+	readonly what: string;
+	readonly count: number;
+	readonly say: Uint8Array;
+	/** Of the one answer to each. */
+	readonly answerBytes: number;
+}
+
+/** Anything that is said and answered, each at a known length. Returns the wall time in ms. */
+export function runExchanges(
+	kernel: LinuxKernel,
+	places: Places,
+	{ what, count, say, answerBytes }: Exchanges,
+): number {
+	if (say.length > REQUEST_BYTES_MAX) throw new RangeError(`${say.length} bytes do not fit`);
+	kernel.memory.set(say, REQUEST_AT);
+	const sayOn = (fd: number): void => sendWhole(kernel, fd, REQUEST_AT, say.length, "a request");
 	const totals = new Int32Array(places.count);
 	let sent = 0;
 	let done = 0;
-	for (; sent < count && sent < places.count; sent++) sendRequest(kernel, places.fd(sent));
+	for (; sent < count && sent < places.count; sent++) sayOn(places.fd(sent));
 	return turnUntilOver(kernel, places, {
-		what: `${count} requests over ${places.count} connections`,
+		what: `${count} ${what} over ${places.count} connections`,
 		timeoutMs: TIMEOUT_MS,
 		isOver: () => done === count,
 		progress: () => `${done} are answered`,
 		hear(place) {
 			const fd = places.fd(place);
 			const total = i32(totals, place) + takeBytes(kernel, fd);
-			if (total > responseBytes) throw new Error(`a response of ${total} bytes instead of ${responseBytes}`);
-			if (total < responseBytes) {
+			if (total > answerBytes) throw new Error(`a response of ${total} bytes instead of ${answerBytes}`);
+			if (total < answerBytes) {
 				totals[place] = total;
 				return;
 			}
 			totals[place] = 0;
 			done++;
 			if (sent === count) return;
-			sendRequest(kernel, fd);
+			sayOn(fd);
 			sent++;
 		},
 	});

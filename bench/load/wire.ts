@@ -58,6 +58,17 @@ export function upgradeResponse(): Uint8Array {
 	);
 }
 
+/** A WebSocket message, and how many bytes it is when a server says it back: RFC 6455, section 5.2. */
+export const MESSAGE_BYTES = 100;
+export const ECHO_BYTES = 2 + MESSAGE_BYTES;
+
+/** A text, masked as those of clients are. */
+export function message(): Uint8Array {
+	const mask = [0x12, 0x34, 0x56, 0x78];
+	const text = Array.from({ length: MESSAGE_BYTES }, (_, i) => 0x61 ^ (mask[i % mask.length] ?? 0));
+	return Uint8Array.of(0x81, 0x80 | MESSAGE_BYTES, ...mask, ...text);
+}
+
 /** Asks the bulk backend for that many bytes. */
 export function bulkRequest(bytes: number): Uint8Array {
 	return request(`/bulk/${bytes}`);

@@ -1,0 +1,39 @@
+/**
+ * `npm run bench -- library`: what the library costs on a Node server, side by side with the same server without it.
+ *
+ *     generator ──► server.ts, bare          rows: cpu.ts, idle.ts, broadcast.ts, frames.ts
+ *               └─► server.ts, with guard    claims.ts: what is said of them, and whether it holds
+ */
+import { Generator } from "../load/driver.js";
+import type { Round } from "./claims.js";
+import { LIBRARY_USAGE, readLibraryOptions } from "./options.js";
+import { type LibraryReport, libraryMarkdown, libraryReport, type RowRun } from "./report.js";
+import { type Rig, roundsOf } from "./row.js";
+
+export interface Said {
+	readonly report: LibraryReport;
+	readonly markdown: string;
+	/** As `--json` was passed. */
+	readonly json: string | null;
+}
+
+/** What was asked for, or the usage. Progress goes to standard error. */
+export async function benchLibrary(args: readonly string[]): Promise<Said | string> {
+	const { rows, rounds, quick, json, help } = readLibraryOptions(args);
+	if (help) return LIBRARY_USAGE;
+	const startedMs = performance.now();
+	const rig: Rig = { generator: new Generator(), quick };
+	const runs: RowRun[] = [];
+	for (const row of rows) {
+		const count = roundsOf(row, rounds);
+		const all: Round[] = [];
+		for (let number = 0; number < count; number++) {
+			process.stderr.write(`${row.id}: round ${number + 1} of ${count}\n`);
+			all.push(await row.round(rig, number));
+		}
+		runs.push({ row, rounds: all });
+	}
+	const minutes = (performance.now() - startedMs) / 60_000;
+	const report = libraryReport(runs, { rounds, quick, minutes });
+	return { report, markdown: libraryMarkdown(report), json };
+}
