@@ -101,6 +101,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	/** Those without a request under way, the longest first; kept where they are limited. */
 	readonly #waiting = new Set<Connection>();
 	readonly #limitsWaiting: boolean;
+	#hasListened = false;
 	#inherits = false;
 	#warnedMs = Number.NEGATIVE_INFINITY;
 
@@ -202,7 +203,13 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		}
 	}
 
+	/** Nobody new comes: whoever has its answer goes. A server may also be closed by itself, or by its framework, which then waits for the last one. */
+	get #isEnding(): boolean {
+		return this.#drain.isOn || (this.#hasListened && !this.#server.listening);
+	}
+
 	#listens(): void {
+		this.#hasListened = true;
 		const { keepalive } = this.#limits;
 		if (keepalive === null) return;
 		this.#inherits = false;
@@ -320,7 +327,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		response.on("close", this.#onAnswered);
 		if (this.#limitsWaiting) this.#waiting.delete(connection);
 		if (requestMs !== Number.POSITIVE_INFINITY) this.#schedule.lookBy(connection, nowMs + requestMs);
-		if (this.#drain.isOn) response.shouldKeepAlive = false;
+		if (this.#isEnding) response.shouldKeepAlive = false;
 		const client = this.#admission.clientOf(request, connection);
 		return client === undefined || this.#countsRequest(client, response);
 	}
@@ -378,7 +385,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		connection.movedMs = nowMs;
 		if (isOver(connection, nowMs)) cut(connection, "lifetime");
 		else if (connection.isLast) endSoon(connection, this.#schedule, "recycled");
-		else if (this.#drain.isOn) dismiss(connection, this.#schedule);
+		else if (this.#isEnding) dismiss(connection, this.#schedule);
 		else {
 			this.#waits(connection);
 			const { keepAliveMs, requestHeadMs } = this.#limits;

@@ -54,3 +54,21 @@ test("what the server drops for its maxConnections is accepted, shed and closed,
 		assert.deepEqual([accepted, open, count, closed], [2, 1, 1, { limit_connections: 1 }]);
 	});
 });
+
+test("a server that is closed without its guard ends with its last answer, not with a keepalive", async () => {
+	const answers: (() => void)[] = [];
+	const server = createHttpServer((_, response) => {
+		answers.push(() => void response.end("hello"));
+		server.emit("asked");
+	});
+	await stand(server, { timeouts: { keepAlive: "1h" } }, async ({ port, closed }) => {
+		const asked = once(server, "asked");
+		const socket = await client(port, REQUEST);
+		await asked;
+		const ended = new Promise((resolve) => server.close(resolve));
+		for (const answer of answers.splice(0)) answer();
+		await until(socket, /hello/);
+		assert.equal((await closed()).reason, "drained");
+		await ended;
+	});
+});
