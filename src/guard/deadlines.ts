@@ -5,17 +5,21 @@ import type { Resolved } from "./options.js";
 
 /** A body's rate is measured over so long, as the gateway measures it. */
 const BODY_WINDOW_MS = 10_000;
-/** So many looks in the shorter of `stall` and `idle`: a connection is closed so much later than its deadline at most. */
+/** So many looks in the shorter of `stall` and `idle`: a silence is known so exactly, and a connection closed so much later at most. */
 const LOOKS = 8;
+/** The same while bytes wait for the client. */
+const LOOKS_WAITING = 16;
 
 /** Why a connection must end now, or when it is to be looked at again (Infinity: it has no deadline). */
 export function judge(connection: Connection, limits: Resolved, nowMs: number): Reason | number {
 	notice(connection, nowMs);
 	const { socket, lifetimeEndsMs } = connection;
-	if (waitingBytes(socket) === 0) connection.takenMs = nowMs;
+	const isWaiting = waitingBytes(socket) > 0;
+	if (!isWaiting) connection.takenMs = nowMs;
 	else if (connection.takenMs + limits.stallMs <= nowMs) return "stall_timeout";
 	// Node tells of no byte that moves: how often it is looked is how exactly a stall and a silence are known.
-	let nextMs = nowMs + Math.min(limits.stallMs, limits.idleMs) / LOOKS;
+	let nextMs = nowMs + Math.min(limits.stallMs, limits.idleMs) / (isWaiting ? LOOKS_WAITING : LOOKS);
+	if (isWaiting) nextMs = Math.min(nextMs, connection.takenMs + limits.stallMs);
 	if (isOver(connection, nowMs)) {
 		if (connection.phase !== "request" || lifetimeEndsMs + limits.stallMs <= nowMs) return "lifetime";
 		nextMs = Math.min(nextMs, lifetimeEndsMs + limits.stallMs);
