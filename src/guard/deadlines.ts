@@ -28,6 +28,11 @@ export function judge(connection: Connection, limits: Resolved, nowMs: number): 
 	return typeof verdict === "string" ? verdict : Math.min(nextMs, verdict);
 }
 
+/** When to look at a request that has just come: a stall begins when bytes are seen to wait. */
+export function lookAfterHead(limits: Resolved, nowMs: number): number {
+	return nowMs + Math.min(limits.stallMs / LOOKS_WAITING, limits.requestMs);
+}
+
 /** Its lifetime has passed. */
 export function isOver({ lifetimeEndsMs }: Connection, nowMs: number): boolean {
 	return lifetimeEndsMs > 0 && lifetimeEndsMs <= nowMs;

@@ -22,7 +22,7 @@ import type { Reason } from "../parts/reasons.js";
 import { Admission } from "./admission.js";
 import { Connection, hasEnded, nowInMs, type Phase } from "./connection.js";
 import { type Counts, Tally } from "./counts.js";
-import { isOver, judge, startBodyWindow } from "./deadlines.js";
+import { isOver, judge, lookAfterHead, startBodyWindow } from "./deadlines.js";
 import { type CloseReport, Drain } from "./drain.js";
 import { cut, dismiss, endSoon, lastWords, reasonOf, reset, sayLast, TOO_MANY_REQUESTS } from "./endings.js";
 import { isIn } from "./forwarded.js";
@@ -310,8 +310,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		if (connection === undefined || request.httpVersionMajor > 1) return true;
 		// A handler of `checkContinue` hands it on, and it has been counted.
 		if (response[CONNECTION] === connection) return true;
-		const { requestMs, requestsAtOnce } = this.#limits;
-		if (connection.requests >= requestsAtOnce) {
+		if (connection.requests >= this.#limits.requestsAtOnce) {
 			this.#readsNoMore(connection);
 			return false;
 		}
@@ -326,7 +325,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		response[CONNECTION] = connection;
 		response.on("close", this.#onAnswered);
 		if (this.#limitsWaiting) this.#waiting.delete(connection);
-		if (requestMs !== Number.POSITIVE_INFINITY) this.#schedule.lookBy(connection, nowMs + requestMs);
+		this.#schedule.lookBy(connection, lookAfterHead(this.#limits, nowMs));
 		if (this.#isEnding) response.shouldKeepAlive = false;
 		const client = this.#admission.clientOf(request, connection);
 		return client === undefined || this.#countsRequest(client, response);
