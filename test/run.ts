@@ -52,6 +52,7 @@ const FIRST = [
 const MAIN = [
 	"guard/",
 	"kernel/",
+	"leaks/",
 	"layers",
 	"e2e/anew",
 	"e2e/cli",
