@@ -12,7 +12,7 @@ import * as blocked from "./patterns/blocked-handler.js";
 import * as tasks from "./patterns/child-tasks.js";
 import * as deadline from "./patterns/missing-deadline.js";
 import * as uncancelled from "./patterns/uncancelled-work.js";
-import { Census, collect, descriptors, kib, Running, tell, timers } from "./rulers.js";
+import { Census, collect, kib, Running, sockets, tell, timers } from "./rulers.js";
 
 const CLIENTS = 100;
 const QUESTION = Buffer.alloc(16 * 1024, "?");
@@ -171,9 +171,9 @@ measured(
 		const ours = await Loopback.listen(scenario);
 		const guarded = deadline.bounded(ours.server, "300ms");
 		scenario.defer(() => guarded.close({ drainMs: 0 }));
-		const before = descriptors();
+		const before = sockets();
 		for (let i = 0; i < CLIENTS; i++) await plain.dial();
-		const withPlain = descriptors();
+		const withPlain = sockets();
 		const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connectTo(ours.port, scenario)));
 		await Promise.all(
 			clients.map((client) => {
@@ -195,8 +195,8 @@ measured(
 		assert.equal(left, CLIENTS);
 		assert.equal(guarded.counts.closed.idle_timeout, CLIENTS);
 		await eventually(
-			() => (descriptors() === withPlain ? true : undefined),
-			() => `${descriptors()} descriptors are open; ${withPlain} were before ours`,
+			() => (sockets() === withPlain ? true : undefined),
+			() => `${sockets()} descriptors are open; ${withPlain} were before ours`,
 		);
 	},
 );

@@ -6,7 +6,7 @@ import { LOOPBACK } from "../support/peers.js";
 import type { Scenario } from "../support/scenario.js";
 import { Loopback, measured } from "./loopback.js";
 import { bounded, type Dial, LeakingPool, leaking, makePool } from "./patterns/pool-without-return.js";
-import { Census, descriptors, tell } from "./rulers.js";
+import { Census, sockets, tell } from "./rulers.js";
 
 const QUESTIONS = 100;
 
@@ -39,13 +39,13 @@ measured(
 	"9 pool without return, leaking: each question opens a connection, and no garbage collector closes it",
 	async (scenario) => {
 		const { loopback, dial, census } = await startService(scenario);
-		const before = descriptors();
+		const before = sockets();
 		let pool: LeakingPool | undefined = new LeakingPool();
 		for (let i = 0; i < QUESTIONS; i++) assert.equal(await leaking(pool, dial, `${i}`), `answer to ${i}`);
 		const { active } = pool;
 		pool = undefined;
 		const alive = await census.alive();
-		const opened = descriptors() - before;
+		const opened = sockets() - before;
 		tell(scenario.context, {
 			"connections for 100 questions": loopback.accepted.length,
 			"counted as lent": active,
@@ -62,10 +62,10 @@ measured(
 	"9 pool without return, ours: a hundred questions share three connections, and all come back",
 	async (scenario) => {
 		const { loopback, dial } = await startService(scenario);
-		const before = descriptors();
+		const before = sockets();
 		const pool = makePool(dial);
 		const answers = await Promise.all(Array.from({ length: QUESTIONS }, (_, i) => bounded(pool, `${i}`)));
-		const opened = descriptors() - before;
+		const opened = sockets() - before;
 		const { leases, leased, idle } = pool.stats();
 		tell(scenario.context, {
 			"connections for 100 questions": loopback.accepted.length,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { countDescriptors } from "../../src/rig/proc.js";
+import { descriptorsOf } from "../support/descriptors.js";
 
 /** A collection may free what only the next one finds unreachable: finalizers, and what they held. */
 const COLLECTIONS = 3;
@@ -31,9 +31,9 @@ export async function bufferBytes(): Promise<number> {
 	return process.memoryUsage().arrayBuffers;
 }
 
-/** Open descriptors of this process. */
-export function descriptors(): number {
-	return countDescriptors([process.pid]);
+/** Descriptors of this process that are sockets. Others come and go: a module that is being loaded is one for a moment. */
+export function sockets(): number {
+	return descriptorsOf(process.pid).filter((link) => link.startsWith("socket:")).length;
 }
 
 /** Timers that keep this process alive. */
