@@ -15,17 +15,13 @@
 
 export { Broadcast, type BroadcastCounts } from "./outbox/broadcast.js";
 export { Message, type MessageData, type MessageOptions, type Retained } from "./outbox/message.js";
+export type { Amount, Gap, OutboxOptions, OutboxPolicy, OutboxPriority } from "./outbox/options.js";
 export {
-	type Amount,
 	type DropCause,
 	type Dropped,
 	type FlushedOptions,
-	type Gap,
 	Outbox,
 	OutboxClosed,
-	type OutboxOptions,
-	type OutboxPolicy,
-	type OutboxPriority,
 	type SendOptions,
 	type SendResult,
 } from "./outbox/queue.js";

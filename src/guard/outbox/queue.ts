@@ -1,25 +1,11 @@
 /** The bounded queue in front of one socket. */
 import type { Reason } from "../../parts/reasons.js";
 import { Waiters } from "../../parts/waiters.js";
-import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from "../units.js";
 import { type Entry, Lane, type Tally } from "./lane.js";
 import { Message, type MessageData } from "./message.js";
-import { type OutboxSocket, type Sink, sinkOf } from "./sink.js";
-import { unwatch, watch } from "./stall.js";
-
-/** What happens to a message for which there is no room. */
-export type OutboxPolicy =
-	/** The oldest that wait make room: for what is only worth something while it is new. */
-	| "drop-oldest"
-	/** It is not taken: for logs and the like, whose beginning explains the rest. */
-	| "drop-newest"
-	/** It replaces the waiting one of its key, always, in its place; without one, the oldest make room: for states. */
-	| "conflate"
-	/** The peer is disconnected: for protocols in which nothing may be missing. */
-	| "disconnect";
-
-/** `high` is sent before everything `low`, and is dropped after it. */
-export type OutboxPriority = "high" | "low";
+import { type Amount, type OutboxOptions, type OutboxPriority, resolve, type Settings } from "./options.js";
+import { type OutboxSocket, type Sink, type SinkEvents, sinkOf } from "./sink.js";
+import { unwatch, type Waiting, watch } from "./stall.js";
 
 /**
  * What became of a message: with the socket, waiting, lost for want of room, refused because it is larger than the bound, or lost
@@ -33,48 +19,10 @@ export type SendResult = "sent" | "queued" | "dropped" | "too_large" | "closed";
  */
 export type DropCause = "evicted" | "refused" | "conflated" | "too_large" | "closed";
 
-/** So much. */
-export interface Amount {
-	/** Messages. */
-	readonly messages: number;
-	/** Their bytes. */
-	readonly bytes: number;
-}
-
 /** All that was dropped. */
 export interface Dropped extends Amount {
 	/** By cause; all of them are there. */
 	readonly by: Readonly<Record<DropCause, Amount>>;
-}
-
-/** What is missing before the next message. */
-export interface Gap extends Amount {
-	/** Of the messages: each priority has an order of its own. */
-	readonly priority: OutboxPriority;
-}
-
-/** How an outbox is made. */
-export interface OutboxOptions {
-	/**
-	 * The most that is retained, waiting here or in the socket. Default: 1MiB, so that a thousand peers which stop reading hold no
-	 * more than a gigabyte
-	 */
-	readonly bytesMax?: Size;
-	/** The most messages that are retained: each costs some 200 bytes of its own. Default: 1,000 */
-	readonly messagesMax?: number;
-	/**
-	 * How much the socket is given at a time, or one message if that is larger: it cannot be dropped any more, and nothing overtakes
-	 * it. Default: 64KiB, for the kernel has buffers of its own and needs no more to be kept busy
-	 */
-	readonly handedMax?: Size;
-	/** What happens where there is no room. Default: `drop-oldest` */
-	readonly policy?: OutboxPolicy;
-	/** For `conflate`: what a message is about; `undefined`, and it replaces nothing. Default: the message's own `key` */
-	readonly key?: (message: Message) => unknown;
-	/** So long may bytes wait while the peer takes none: then it is closed as `stall_timeout`. Default: 30s */
-	readonly write?: Duration;
-	/** Called right before a message is sent, with what was lost before it. Conflated ones are not lost. It may send and close. */
-	readonly onGap?: (gap: Gap) => void;
 }
 
 /** How one message is sent. */
@@ -104,17 +52,18 @@ export class OutboxClosed extends Error {
 	}
 }
 
-const BYTES_MAX = 1024 * 1024;
-const MESSAGES_MAX = 1_000;
-const HANDED_MAX = 64 * 1024;
-const WRITE_MS = 30_000;
-const POLICIES: readonly string[] = ["drop-oldest", "drop-newest", "conflate", "disconnect"];
-
 /** A reason of the closed list, or the one that only outboxes have. */
 const STALLED: Reason = "stall_timeout";
 const CLOSED: Reason = "client_closed";
 const RESET: Reason = "client_reset";
 const FULL = "outbox_full";
+
+/** Stands for a line in which nothing ever stood. Empty, and never written to. */
+const UNUSED = new Lane();
+
+interface CloseListener {
+	readonly call: (reason: string) => void;
+}
 
 /**
  * Messages on their way to one peer, of which no more than `bytesMax` and `messagesMax` are retained, whatever the peer does.
@@ -127,31 +76,52 @@ const FULL = "outbox_full";
  * While it is there, errors of the socket end the outbox and not the program.
  */
 export class Outbox implements Disposable {
-	readonly #sink: Sink;
-	readonly #bytesMax: number;
-	readonly #messagesMax: number;
-	readonly #handedMax: number;
-	readonly #writeMs: number;
-	readonly #policy: OutboxPolicy;
-	readonly #key: (message: Message) => unknown;
-	readonly #onGap: ((gap: Gap) => void) | undefined;
+	/** What the socket and the timer call, of which nobody else need know: one small object instead of five functions. */
+	static readonly #Ear = class implements SinkEvents, Waiting {
+		readonly #outbox: Outbox;
 
-	readonly #high = new Lane();
-	readonly #low = new Lane();
-	/** With the socket, which has not said yet that the kernel has it. */
-	readonly #handed = new Lane();
-	/** Written, and with the kernel already, before the socket has called back for them. */
-	#owedCalls = 0;
-	// Made when they are used: most of ten thousand outboxes are idle, drop nothing and are not waited for.
-	#byKey: Map<unknown, Entry> | undefined;
-	readonly #dropped: Partial<Record<DropCause, Tally>> = {};
-	#waiters: Waiters | undefined;
-	#closeListeners: Set<(reason: string) => void> | undefined;
-	readonly #stall = {
-		dueMs: (nowMs: number): number => this.#dueMs(nowMs),
-		expire: (): void => this.close(STALLED),
+		constructor(outbox: Outbox) {
+			this.#outbox = outbox;
+		}
+
+		written(): void {
+			this.#outbox.#written();
+		}
+
+		opened(): void {
+			this.#outbox.#pump();
+		}
+
+		closed(isReset: boolean): void {
+			this.#outbox.#end(isReset ? RESET : CLOSED);
+		}
+
+		dueMs(nowMs: number): number {
+			return this.#outbox.#dueMs(nowMs);
+		}
+
+		expire(): void {
+			this.#outbox.close(STALLED);
+		}
 	};
 
+	readonly #ear: SinkEvents & Waiting;
+	readonly #sink: Sink;
+	readonly #settings: Settings;
+
+	// Made when they are used: most of ten thousand outboxes are idle, have nothing to send, drop nothing and are not waited for.
+	#high: Lane = UNUSED;
+	#low: Lane = UNUSED;
+	/** With the socket, which has not said yet that the kernel has it. */
+	#handed: Lane = UNUSED;
+	#byKey: Map<unknown, Entry> | undefined;
+	#dropped: Partial<Record<DropCause, Tally>> | undefined;
+	#waiters: Waiters | undefined;
+	/** A set of them only where there is more than one. */
+	#closeListeners: CloseListener | Set<CloseListener> | undefined;
+
+	/** Written, and with the kernel already, before the socket has called back for them. */
+	#owedCalls = 0;
 	#isPumping = false;
 	#isWatched = false;
 	/** When the peer took something last, or something began to wait. */
@@ -161,25 +131,9 @@ export class Outbox implements Disposable {
 
 	/** Over a socket that nobody else writes to. Throws OptionError. */
 	constructor(socket: OutboxSocket, options: OutboxOptions = {}) {
-		const { policy = "drop-oldest", key, onGap } = options;
-		if (!POLICIES.includes(policy))
-			throw new OptionError(
-				"policy",
-				policy,
-				`expected one of ${POLICIES.join(", ")}; found ${String(policy)}`,
-			);
-		this.#bytesMax = toBytes("bytesMax", options.bytesMax ?? BYTES_MAX);
-		this.#messagesMax = toCount("messagesMax", options.messagesMax ?? MESSAGES_MAX);
-		this.#handedMax = toBytes("handedMax", options.handedMax ?? HANDED_MAX);
-		this.#writeMs = toMs("write", options.write ?? WRITE_MS);
-		this.#policy = policy;
-		this.#key = key ?? ((message) => message.key);
-		this.#onGap = onGap;
-		this.#sink = sinkOf(socket, {
-			written: () => this.#written(),
-			opened: () => this.#pump(),
-			closed: (isReset) => this.#end(isReset ? RESET : CLOSED),
-		});
+		this.#settings = resolve(options);
+		this.#ear = new Outbox.#Ear(this);
+		this.#sink = sinkOf(socket, this.#ear);
 		if (this.#sink.isOver) this.#reason = CLOSED;
 	}
 
@@ -195,12 +149,12 @@ export class Outbox implements Disposable {
 
 	/** As it was passed. */
 	get bytesMax(): number {
-		return this.#bytesMax;
+		return this.#settings.bytesMax;
 	}
 
 	/** What was dropped so far. What was with the socket when it closed may have arrived or not, and is not counted. */
 	get dropped(): Dropped {
-		const of = (cause: DropCause): Amount => ({ messages: 0, bytes: 0, ...this.#dropped[cause] });
+		const of = (cause: DropCause): Amount => ({ messages: 0, bytes: 0, ...this.#dropped?.[cause] });
 		const by = {
 			evicted: of("evicted"),
 			refused: of("refused"),
@@ -235,16 +189,17 @@ export class Outbox implements Disposable {
 			return "closed";
 		}
 		const message = Message.from(data);
-		const lane = priority === "high" ? this.#high : this.#low;
-		if (message.bytes > this.#bytesMax) {
+		const lane = this.#laneOf(priority);
+		if (message.bytes > this.#settings.bytesMax) {
 			this.#lose(message, lane, "too_large");
 			return "too_large";
 		}
-		const key = this.#policy === "conflate" ? this.#key(message) : undefined;
+		const { policy, key: keyOf } = this.#settings;
+		const key = policy === "conflate" ? keyOf(message) : undefined;
 		if (this.isClosed) return "closed";
 		const old = key === undefined ? undefined : this.#byKey?.get(key);
 		if (!this.#makeRoom(message.bytes, lane, old)) {
-			if (this.#policy === "disconnect") {
+			if (policy === "disconnect") {
 				this.close(FULL);
 				return "closed";
 			}
@@ -287,10 +242,12 @@ export class Outbox implements Disposable {
 			return () => {};
 		}
 		// One that is passed twice is called twice, and cancelled one by one.
-		const listener = (reason: string): void => call(reason);
-		this.#closeListeners ??= new Set();
-		this.#closeListeners.add(listener);
-		return () => this.#closeListeners?.delete(listener);
+		const listener: CloseListener = { call };
+		const others = this.#closeListeners;
+		if (others === undefined) this.#closeListeners = listener;
+		else if (others instanceof Set) others.add(listener);
+		else this.#closeListeners = new Set([others, listener]);
+		return () => this.#forget(listener);
 	}
 
 	/** Closes it and destroys the socket: nothing is retained any more. Wait for `flushed` before, and nothing is lost. */
@@ -304,10 +261,25 @@ export class Outbox implements Disposable {
 		this.close();
 	}
 
+	#forget(listener: CloseListener): void {
+		const listeners = this.#closeListeners;
+		if (listeners instanceof Set) listeners.delete(listener);
+		else if (listeners === listener) this.#closeListeners = undefined;
+	}
+
+	#laneOf(priority: OutboxPriority): Lane {
+		if (priority === "high") {
+			if (this.#high === UNUSED) this.#high = new Lane();
+			return this.#high;
+		}
+		if (this.#low === UNUSED) this.#low = new Lane();
+		return this.#low;
+	}
+
 	/** Whether there is room for one more message, or in the place of `old`; whoever must make room for it has done so. */
 	#makeRoom(bytes: number, lane: Lane, old: Entry | undefined): boolean {
-		let overBytes = this.bytes + bytes - (old?.message.bytes ?? 0) - this.#bytesMax;
-		let overMessages = this.size + (old === undefined ? 1 : 0) - this.#messagesMax;
+		let overBytes = this.bytes + bytes - (old?.message.bytes ?? 0) - this.#settings.bytesMax;
+		let overMessages = this.size + (old === undefined ? 1 : 0) - this.#settings.messagesMax;
 		if (overBytes <= 0 && overMessages <= 0) return true;
 
 		const lanes = this.#evictable(lane);
@@ -337,14 +309,14 @@ export class Outbox implements Disposable {
 
 	/** What may make room for a message of this lane, first those that go first. */
 	#evictable(lane: Lane): readonly Lane[] {
-		if (this.#policy === "disconnect") return [];
+		if (this.#settings.policy === "disconnect") return [];
 		const isHigh = lane === this.#high;
-		if (this.#policy === "drop-newest") return isHigh ? [this.#low] : [];
+		if (this.#settings.policy === "drop-newest") return isHigh ? [this.#low] : [];
 		return isHigh ? [this.#low, this.#high] : [this.#low];
 	}
 
 	#nextToGo(lane: Lane, old: Entry | undefined): Entry | undefined {
-		if (this.#policy === "drop-newest") return lane.last;
+		if (this.#settings.policy === "drop-newest") return lane.last;
 		return lane.first === old ? old?.next : lane.first;
 	}
 
@@ -377,6 +349,7 @@ export class Outbox implements Disposable {
 	}
 
 	#count(message: Message, cause: DropCause): void {
+		this.#dropped ??= {};
 		this.#dropped[cause] ??= { messages: 0, bytes: 0 };
 		const dropped = this.#dropped[cause];
 		dropped.messages++;
@@ -435,7 +408,7 @@ export class Outbox implements Disposable {
 	#next(): Entry | undefined {
 		const entry = this.#high.first ?? this.#low.first;
 		if (entry === undefined || this.#handed.size === 0) return entry;
-		return this.#handed.bytes + entry.message.bytes <= this.#handedMax ? entry : undefined;
+		return this.#handed.bytes + entry.message.bytes <= this.#settings.handedMax ? entry : undefined;
 	}
 
 	#hand(entry: Entry): void {
@@ -443,11 +416,12 @@ export class Outbox implements Disposable {
 		const priority = entry.lane === this.#high ? "high" : "low";
 		// Before anything is called: nothing that happens there can evict it any more.
 		this.#unqueue(entry);
+		if (this.#handed === UNUSED) this.#handed = new Lane();
 		this.#handed.append(entry);
 		entry.lost = undefined;
 		entry.result = "sent";
 		try {
-			if (lost !== undefined) this.#onGap?.({ ...lost, priority });
+			if (lost !== undefined) this.#settings.onGap?.({ ...lost, priority });
 		} finally {
 			if (this.#reason === undefined) this.#sink.write(entry.message);
 		}
@@ -471,12 +445,12 @@ export class Outbox implements Disposable {
 		if (waits === this.#isWatched) return;
 		this.#isWatched = waits;
 		if (!waits) {
-			unwatch(this.#stall);
+			unwatch(this.#ear);
 			return;
 		}
 		this.#movedMs = performance.now();
 		this.#taken = this.#sink.taken;
-		watch(this.#stall, this.#movedMs);
+		watch(this.#ear, this.#movedMs);
 	}
 
 	#dueMs(nowMs: number): number {
@@ -484,7 +458,7 @@ export class Outbox implements Disposable {
 		// A long message is with the kernel in parts.
 		if (taken !== this.#taken) this.#movedMs = nowMs;
 		this.#taken = taken;
-		return this.#movedMs + this.#writeMs;
+		return this.#movedMs + this.#settings.writeMs;
 	}
 
 	#end(reason: string, destroys = false): void {
@@ -496,12 +470,12 @@ export class Outbox implements Disposable {
 		this.#watch();
 		if (destroys) this.#sink.destroy();
 		this.#waiters?.reject(new OutboxClosed(reason));
-		const listeners = this.#closeListeners ?? [];
+		const listeners = this.#closeListeners;
 		this.#closeListeners = undefined;
 		const errors: unknown[] = [];
-		for (const listener of listeners) {
+		for (const listener of listeners instanceof Set ? listeners : [listeners]) {
 			try {
-				listener(reason);
+				listener?.call(reason);
 			} catch (error) {
 				// The others must hear of it all the same.
 				errors.push(error);

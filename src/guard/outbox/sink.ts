@@ -59,13 +59,12 @@ export function sinkOf(socket: OutboxSocket, events: SinkEvents): Sink {
 class StreamSink implements Sink {
 	readonly #stream: Writable;
 	readonly #events: SinkEvents;
-	readonly #written: () => void;
+	/** One for all writes, made for the first: their order is the order of the calls. */
+	#written: (() => void) | undefined;
 
 	constructor(stream: Writable, events: SinkEvents) {
 		this.#stream = stream;
 		this.#events = events;
-		// One function for all writes: their order is the order of the calls.
-		this.#written = () => events.written();
 		if (stream.closed) return;
 		stream.on("error", this.#onError);
 		stream.on("close", this.#onClose);
@@ -89,6 +88,7 @@ class StreamSink implements Sink {
 	}
 
 	write({ data }: Message): void {
+		this.#written ??= () => this.#events.written();
 		this.#stream.write(data, this.#written);
 	}
 
@@ -132,14 +132,22 @@ const ABNORMAL = 1006;
 class WebSocketSink implements Sink {
 	readonly #socket: WebSocketLike;
 	readonly #events: SinkEvents;
-	readonly #written: () => void;
+	/** One for all messages, made for the first: their order is the order of the calls. */
+	#written: (() => void) | undefined;
+	/** While it connects. */
+	#onOpen: (() => void) | undefined;
 
 	constructor(socket: WebSocketLike, events: SinkEvents) {
 		this.#socket = socket;
 		this.#events = events;
-		this.#written = () => events.written();
 		if (socket.readyState === CLOSED) return;
-		if (socket.readyState === CONNECTING) socket.on("open", this.#onOpen);
+		if (socket.readyState === CONNECTING) {
+			this.#onOpen = () => {
+				this.#forgetOpen();
+				events.opened();
+			};
+			socket.on("open", this.#onOpen);
+		}
 		socket.on("error", this.#onError);
 		socket.on("close", this.#onClose);
 	}
@@ -163,6 +171,7 @@ class WebSocketSink implements Sink {
 	}
 
 	write({ data, isText }: Message): void {
+		this.#written ??= () => this.#events.written();
 		this.#socket.send(data, { binary: !isText }, this.#written);
 	}
 
@@ -178,15 +187,15 @@ class WebSocketSink implements Sink {
 	}
 
 	#leave(): void {
-		this.#socket.off("open", this.#onOpen);
+		this.#forgetOpen();
 		this.#socket.off("error", this.#onError);
 		this.#socket.off("close", this.#onClose);
 	}
 
-	readonly #onOpen = (): void => {
-		this.#socket.off("open", this.#onOpen);
-		this.#events.opened();
-	};
+	#forgetOpen(): void {
+		if (this.#onOpen !== undefined) this.#socket.off("open", this.#onOpen);
+		this.#onOpen = undefined;
+	}
 
 	readonly #onError = (): void => {
 		this.#events.closed(true);
