@@ -7,7 +7,7 @@ import { type Protocol, startServer, type TestServer } from "./servers.js";
 
 /** Opened, used and closed before the baseline: what is set up once is nobody's. */
 const WARM_UP_CONNECTIONS = 200;
-const WARM_UP_PASSES = 5;
+const WARM_UP_PASSES = 10;
 /** Ends have been heard of by then. */
 const SETTLE_MS = 200;
 
@@ -46,7 +46,7 @@ export const idleHeap = idle({
 	id: "idle-heap",
 	protocol: "http",
 	what: "HTTP connections, one request each, kept",
-	connections: 4_000,
+	connections: 8_000,
 	connectionsQuick: 2_000,
 	variants: [BARE, GUARDED, HEARD],
 	share: FEWER_ROUNDS,
