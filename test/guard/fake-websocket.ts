@@ -35,5 +35,6 @@ export class FakeWebSocket extends EventEmitter {
 
 	terminate(): void {
 		this.readyState = 3;
+		this.emit("close", 1006);
 	}
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { Writable } from "node:stream";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import WebSocket, { WebSocketServer } from "ws";
@@ -405,6 +406,47 @@ test("the timer runs only while something waits", () => {
 	assert.equal(isTicking(), false);
 });
 
+test("a stream that fails while it is destroyed ends no program, and keeps no listener", async () => {
+	const stream = new Writable({
+		write: (_chunk, _encoding, done) => done(),
+		destroy: (_error, done) => done(new Error("late")),
+	});
+	const outbox = new Outbox(stream);
+	outbox.close();
+	await new Promise((resolve) => stream.once("close", resolve));
+	assert.deepEqual(
+		[outbox.reason, stream.listenerCount("error"), stream.listenerCount("close")],
+		["drained", 0, 0],
+	);
+});
+
+test("a malformed frame that had come before a WebSocket was closed ends no program", async () => {
+	const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+	await once(server, "listening");
+	const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+	client.write(
+		"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+			"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+	);
+	const [socket]: WebSocket[] = await once(server, "connection");
+	assert.ok(socket !== undefined);
+	const { _socket: beneath } = socket as WebSocket & { readonly _socket: Socket };
+	const outbox = new Outbox(socket);
+	// It waits in the socket, as it does while the handler is behind.
+	socket.pause();
+	client.write(Buffer.alloc(6, 0xff));
+	await eventually(
+		() => (beneath.readableLength > 0 ? true : undefined),
+		() => "the frame",
+	);
+	outbox.close();
+	await new Promise((resolve) => socket.once("close", resolve));
+	assert.deepEqual([outbox.reason, socket.listenerCount("error")], ["drained", 0]);
+	client.destroy();
+	server.close();
+	await once(server, "close");
+});
+
 test("options that cannot be followed are told", () => {
 	const fake = new FakeWebSocket();
 	for (const options of [{ bytesMax: 0 }, { messagesMax: 0 }, { handedMax: "x" }, { write: 0 }])
@@ -480,12 +522,16 @@ describe("on a real socket", () => {
 		const names = ["close", "error", "drain"];
 		const before = names.map((name) => socket.listenerCount(name));
 		const outbox = new Outbox(socket, { bytesMax: "8MiB", write: "100ms" });
+		const gone = new Promise((resolve) => {
+			outbox.onClose(() => socket.once("close", resolve));
+		});
 		const closed = new Promise<string>((resolve) => outbox.onClose(resolve));
 		for (let i = 0; i < 8; i++) outbox.send(Buffer.alloc(1024 * 1024));
 		const flushed = assert.rejects(outbox.flushed(), OutboxClosed);
 		assert.equal(await closed, "stall_timeout");
 		await flushed;
 		assert.deepEqual([socket.destroyed, outbox.size, outbox.bytes], [true, 0, 0]);
+		await gone;
 		assert.deepEqual(
 			names.map((name) => socket.listenerCount(name)),
 			before,

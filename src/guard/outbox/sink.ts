@@ -47,7 +47,7 @@ export interface Sink {
 	/** What is written from here on goes out together, at `uncork`. */
 	cork(): void;
 	uncork(): void;
-	/** Ends it at once and leaves nothing on it. */
+	/** Ends it at once. When it has closed, nothing is left on it. */
 	destroy(): void;
 }
 
@@ -101,11 +101,8 @@ class StreamSink implements Sink {
 	}
 
 	destroy(): void {
-		// One that was destroyed with an error emits it later, and without a listener that would end the program: then the listeners
-		// leave when it closes.
-		if (this.#stream.destroyed) return;
+		// The listeners stay until it has closed: an error that is found while it is destroyed would end the program.
 		this.#stream.destroy();
-		this.#leave();
 	}
 
 	#leave(): void {
@@ -180,10 +177,9 @@ class WebSocketSink implements Sink {
 	uncork(): void {}
 
 	destroy(): void {
-		const wasOpen = this.#socket.readyState === OPEN;
+		// The listeners stay until it has closed: `ws` reads on in what had come before, and a peer's malformed frame in it would end
+		// the program.
 		this.#socket.terminate();
-		// In any other state an error may still follow, and needs a listener: they leave when it closes.
-		if (wasOpen) this.#leave();
 	}
 
 	#leave(): void {
