@@ -137,6 +137,32 @@ test("a member whose callback throws does not keep the message from the others",
 	second.outbox.close();
 });
 
+test("what a member throws reaches whoever sent that message, and no message that is sent within it is lost", () => {
+	const topic = new Broadcast();
+	const text = ({ data }: Message): string => Buffer.from(data).toString();
+	const within: unknown[] = [];
+	const first = subscriber(topic, {
+		policy: "conflate",
+		key: (message) => {
+			if (text(message) === "one") within.push(topic.send("two").dropped);
+			return undefined;
+		},
+	});
+	const second = subscriber(topic, {
+		policy: "conflate",
+		key: (message) => {
+			if (text(message) === "one") throw new Error("of the second");
+			return undefined;
+		},
+	});
+	const third = subscriber(topic, { handedMax: 100 });
+	assert.throws(() => topic.send("one"), /of the second/);
+	first.fake.takeAll();
+	assert.deepEqual([within, first.fake.got.sort(), third.fake.got], [[0], ["one", "two"], ["one", "two"]]);
+	topic.clear();
+	for (const { outbox } of [first, second, third]) outbox.close();
+});
+
 test("real WebSockets: the one that does not read drops within its bound, the others get everything in order", async () => {
 	const before = descriptorsOf(process.pid);
 	const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });

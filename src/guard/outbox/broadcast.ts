@@ -22,6 +22,8 @@ interface Round {
 	delivered: number;
 	queued: number;
 	dropped: number;
+	/** What members' callbacks threw. It is the error of whoever began this send, also where another one finishes it. */
+	readonly errors: unknown[];
 }
 
 interface Member {
@@ -95,16 +97,15 @@ export class Broadcast implements Disposable {
 			delivered: 0,
 			queued: 0,
 			dropped: 0,
+			errors: [],
 		};
 		this.#round = round;
-		try {
-			this.#finish(round);
-		} finally {
-			this.#round = before;
-			this.#delivered += round.delivered;
-			this.#queued += round.queued;
-			this.#dropped += round.dropped;
-		}
+		this.#finish(round);
+		this.#round = before;
+		this.#delivered += round.delivered;
+		this.#queued += round.queued;
+		this.#dropped += round.dropped;
+		if (round.errors.length > 0) throw round.errors[0];
 		return { delivered: round.delivered, queued: round.queued, dropped: round.dropped };
 	}
 
@@ -119,17 +120,15 @@ export class Broadcast implements Disposable {
 	}
 
 	#finish(round: Round): void {
-		const errors: unknown[] = [];
 		for (let next = round.members.next(); !next.done; next = round.members.next()) {
 			const [outbox, { since }] = next.value;
 			if (since >= round.number) continue;
 			try {
 				sendTo(outbox, round);
 			} catch (error) {
-				errors.push(error);
+				round.errors.push(error);
 			}
 		}
-		if (errors.length > 0) throw errors[0];
 	}
 }
 
