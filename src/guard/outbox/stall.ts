@@ -64,10 +64,20 @@ function tick(): void {
 
 function expire(late: readonly Waiting[]): void {
 	const nowMs = performance.now();
+	const errors: unknown[] = [];
 	for (const one of late) {
 		if (!waiting.has(one)) continue;
 		const dueMs = one.dueMs(nowMs);
-		if (dueMs <= nowMs) one.expire();
-		else arm(dueMs, nowMs);
+		if (dueMs > nowMs) {
+			arm(dueMs, nowMs);
+			continue;
+		}
+		try {
+			one.expire();
+		} catch (error) {
+			// What one of them calls must not cost the others their deadline.
+			errors.push(error);
+		}
 	}
+	if (errors.length > 0) throw errors[0];
 }
