@@ -5,7 +5,8 @@ import { Writable } from "node:stream";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import WebSocket, { WebSocketServer } from "ws";
-import { isTicking } from "../../src/guard/outbox/stall.js";
+import { type SinkEvents, sinkOf } from "../../src/guard/outbox/sink.js";
+import { isTicking, unwatch, type Waiting, watch } from "../../src/guard/outbox/stall.js";
 import {
 	type DropCause,
 	type Gap,
@@ -21,6 +22,8 @@ import {
 import { descriptorsOf } from "../support/descriptors.js";
 import { eventually } from "../support/waiting.js";
 import { FakeWebSocket } from "./fake-websocket.js";
+
+const NO_EVENTS: SinkEvents = { written: () => {}, opened: () => {}, closed: () => {} };
 
 /** One byte at a time to the socket, so that all others wait. */
 function tight(options: OutboxOptions = {}): { fake: FakeWebSocket; outbox: Outbox; gaps: Gap[] } {
@@ -309,6 +312,7 @@ describe("callbacks that call the outbox", () => {
 		for (const text of ["a", "b", "c"]) outbox.send(text);
 		fake.takeAll();
 		assert.deepEqual([fake.got, outbox.reason, outbox.size], [["a"], "rejected", 0]);
+		assert.deepEqual([outbox.dropped.by.evicted.messages, outbox.dropped.by.closed.messages], [1, 1]);
 		assert.equal(fake.listenerCount("close") + fake.listenerCount("error"), 0);
 	});
 
@@ -404,6 +408,38 @@ test("the timer runs only while something waits", () => {
 	assert.equal(isTicking(), true);
 	second.outbox.close();
 	assert.equal(isTicking(), false);
+});
+
+test("one whose callback throws when its deadline passes does not cost the others theirs", async () => {
+	const expired: number[] = [];
+	const all = [1, 2, 3].map((number) => ({
+		dueMs: () => 0,
+		expire: () => {
+			expired.push(number);
+			unwatch(all[number - 1] as Waiting);
+			if (number < 3) throw new Error(`of ${number}`);
+		},
+	}));
+	const thrown = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve));
+	for (const one of all) watch(one, performance.now());
+	assert.match(String(await thrown), /of 1/);
+	process.setUncaughtExceptionCaptureCallback(null);
+	assert.deepEqual(expired, [1, 2, 3]);
+});
+
+test("what is sent on and on to a peer that takes nothing does not put off its deadline", () => {
+	const stream = new Writable({ highWaterMark: 1024, write: () => {} });
+	const { fake, outbox } = tight({ handedMax: 1024 });
+	const sinks = [sinkOf(stream, NO_EVENTS), sinkOf(fake, NO_EVENTS)];
+	for (const sink of sinks) {
+		const before = sink.taken;
+		for (let i = 0; i < 3; i++) sink.write(new Message("abc"));
+		assert.ok(sink.taken <= before, `${before} B taken before, ${sink.taken} B after`);
+	}
+	fake.take();
+	assert.equal(sinks[1]?.taken, 3);
+	stream.destroy();
+	outbox.close();
 });
 
 test("a stream that fails while it is destroyed ends no program, and keeps no listener", async () => {

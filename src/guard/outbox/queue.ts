@@ -424,6 +424,8 @@ export class Outbox implements Disposable {
 			if (lost !== undefined) this.#settings.onGap?.({ ...lost, priority });
 		} finally {
 			if (this.#reason === undefined) this.#sink.write(entry.message);
+			// The callback has closed the outbox: of this one it is certain that the peer does not get it.
+			else this.#count(entry.message, "closed");
 		}
 	}
 
@@ -456,7 +458,7 @@ export class Outbox implements Disposable {
 	#dueMs(nowMs: number): number {
 		const { taken } = this.#sink;
 		// A long message is with the kernel in parts.
-		if (taken !== this.#taken) this.#movedMs = nowMs;
+		if (taken > this.#taken) this.#movedMs = nowMs;
 		this.#taken = taken;
 		return this.#movedMs + this.#settings.writeMs;
 	}

@@ -41,7 +41,7 @@ export interface Sink {
 	readonly isOver: boolean;
 	/** Bytes that were written and that the kernel has not taken. */
 	readonly waiting: number;
-	/** Grows whenever the peer takes something. */
+	/** Grows when the peer takes something, and only then; what is handed over may make it less, by what is put around it. */
 	readonly taken: number;
 	write(message: Message): void;
 	/** What is written from here on goes out together, at `uncork`. */
@@ -61,6 +61,8 @@ class StreamSink implements Sink {
 	readonly #events: SinkEvents;
 	/** One for all writes, made for the first: their order is the order of the calls. */
 	#written: (() => void) | undefined;
+	/** All that was handed to it. */
+	#handedBytes = 0;
 
 	constructor(stream: Writable, events: SinkEvents) {
 		this.#stream = stream;
@@ -84,10 +86,13 @@ class StreamSink implements Sink {
 
 	get taken(): number {
 		const stream = this.#stream;
-		return "bytesWritten" in stream ? flushedBytes(stream as Socket) : -stream.writableLength;
+		return "bytesWritten" in stream
+			? flushedBytes(stream as Socket)
+			: this.#handedBytes - stream.writableLength;
 	}
 
 	write({ data }: Message): void {
+		this.#handedBytes += data.byteLength;
 		this.#written ??= () => this.#events.written();
 		this.#stream.write(data, this.#written);
 	}
@@ -131,6 +136,8 @@ class WebSocketSink implements Sink {
 	readonly #events: SinkEvents;
 	/** One for all messages, made for the first: their order is the order of the calls. */
 	#written: (() => void) | undefined;
+	/** All that was handed to it. */
+	#handedBytes = 0;
 	/** While it connects. */
 	#onOpen: (() => void) | undefined;
 
@@ -164,10 +171,11 @@ class WebSocketSink implements Sink {
 	get taken(): number {
 		// Of `ws`, and no public part of it: with it, the progress within one long message is seen.
 		const { _socket: socket } = this.#socket as WebSocketLike & { readonly _socket?: Socket | null };
-		return socket ? flushedBytes(socket) : -this.#socket.bufferedAmount;
+		return socket ? flushedBytes(socket) : this.#handedBytes - this.#socket.bufferedAmount;
 	}
 
 	write({ data, isText }: Message): void {
+		this.#handedBytes += data.byteLength;
 		this.#written ??= () => this.#events.written();
 		this.#socket.send(data, { binary: !isText }, this.#written);
 	}
