@@ -3,6 +3,7 @@
  * what for.
  */
 import { Line, type Place } from "../parts/line.js";
+import { onAbort } from "../parts/on-abort.js";
 import { Bucket, msUntil, usualBurst } from "../parts/token-bucket.js";
 import { OptionError, toCount } from "./units.js";
 
@@ -70,8 +71,8 @@ interface Waiter {
 	readonly buckets: readonly TokenBucket[];
 	/** Its places in the lines that it has come to so far. It is the first in all of them but the last. */
 	readonly places: Place<Waiter>[];
-	readonly signal: AbortSignal | undefined;
-	readonly onAbort: () => void;
+	/** Stops listening to the signal. */
+	readonly deaf: () => void;
 	readonly resolve: () => void;
 	readonly reject: (error: unknown) => void;
 }
@@ -211,12 +212,10 @@ export class TokenBucket {
 				// One order for all, so that nobody holds what another one needs while needing what that one holds.
 				buckets: [...buckets].sort((a, b) => a.perSecond - b.perSecond || a.#number - b.#number),
 				places: [],
-				signal,
-				onAbort: () => TokenBucket.#giveUp(waiter, signal?.reason),
+				deaf: onAbort(signal, () => TokenBucket.#giveUp(waiter, signal?.reason)),
 				resolve,
 				reject,
 			};
-			signal?.addEventListener("abort", waiter.onAbort);
 			for (const bucket of buckets) bucket.#waiters.add(waiter);
 			if (TokenBucket.#advance(waiter)) TokenBucket.#serve(waiter.buckets);
 		});
@@ -249,8 +248,8 @@ export class TokenBucket {
 	}
 
 	static #forget(waiter: Waiter): void {
-		const { buckets, places, signal, onAbort } = waiter;
-		signal?.removeEventListener("abort", onAbort);
+		const { buckets, places, deaf } = waiter;
+		deaf();
 		for (const [index, bucket] of buckets.entries()) {
 			bucket.#waiters.delete(waiter);
 			const place = places[index];

@@ -1,3 +1,5 @@
+import { onAbort } from "./on-abort.js";
+
 /** Promises that wait for one thing together, each of which its own signal can end. */
 export class Waiters {
 	readonly #waiters = new Set<{ resolve(): void; reject(error: unknown): void }>();
@@ -16,7 +18,7 @@ export class Waiters {
 	wait(signal: AbortSignal | undefined): Promise<void> {
 		return new Promise((resolve, reject) => {
 			const leave = (): void => {
-				signal?.removeEventListener("abort", abort);
+				deaf();
 				this.#waiters.delete(waiter);
 				if (this.#waiters.size === 0) this.#onEmpty?.();
 			};
@@ -31,7 +33,7 @@ export class Waiters {
 				},
 			};
 			const abort = (): void => waiter.reject(signal?.reason);
-			signal?.addEventListener("abort", abort);
+			const deaf = onAbort(signal, abort);
 			this.#waiters.add(waiter);
 		});
 	}

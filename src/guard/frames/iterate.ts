@@ -1,5 +1,6 @@
 /** Frames in a `for await` loop. */
 import { Readable } from "node:stream";
+import { onAbort } from "../../parts/on-abort.js";
 import { FrameDecoder, type FrameDecoderOptions } from "./decoder.js";
 
 /** How frames are read from a source. */
@@ -64,8 +65,10 @@ function release(source: AsyncIterable<Uint8Array> | Readable, chunks: AsyncIter
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
 	if (signal === undefined) return promise;
 	return new Promise((resolve, reject) => {
-		const abort = (): void => reject(signal.reason);
-		signal.addEventListener("abort", abort, { once: true });
-		promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+		const deaf = onAbort(signal, () => {
+			deaf();
+			reject(signal.reason);
+		});
+		promise.then(resolve, reject).finally(deaf);
 	});
 }

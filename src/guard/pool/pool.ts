@@ -1,5 +1,6 @@
 /** Lends a bounded number of resources, and gets every one of them back. */
 import { fractionFor } from "../../parts/jitter.js";
+import { onAbort } from "../../parts/on-abort.js";
 import { stackHere } from "../stack.js";
 import { type Duration, toMs } from "../units.js";
 import { PoolClosed, PoolExhausted, type PoolState, PoolTimeout } from "./errors.js";
@@ -153,7 +154,7 @@ export class Pool<T> implements AsyncDisposable {
 		return new Promise((resolve, reject) => {
 			const leave = (): void => {
 				clearTimeout(timer);
-				signal?.removeEventListener("abort", aborted);
+				deaf();
 			};
 			const waiter: Waiter<T> = { askedAt, resolve, reject, leave };
 			const aborted = (): void => this.#giveUp(waiter, signal?.reason);
@@ -162,7 +163,7 @@ export class Pool<T> implements AsyncDisposable {
 				this.#giveUp(waiter, new PoolTimeout("acquire", deadlineMs, others));
 			};
 			const timer = setTimeout(late, deadlineMs).unref();
-			signal?.addEventListener("abort", aborted);
+			const deaf = onAbort(signal, aborted);
 			this.#waiting.add(waiter);
 			this.#unsupplied.add(waiter);
 			this.#supply();
