@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { setMaxListeners } from "node:events";
 import { stackHere, tracesByDefault } from "./stack.js";
 import { type Duration, toMs } from "./units.js";
 
@@ -119,6 +120,8 @@ export class Lifetime implements AsyncDisposable {
 		this.name = name;
 		this.#graceMs = toMs("grace", grace);
 		this.#trace = trace ?? tracesByDefault();
+		// It is there for all that the connection starts: more than ten listeners are no leak, and the end lets go of them.
+		setMaxListeners(0, this.signal);
 	}
 
 	/** Aborted at the end, with LifetimeEnded. The same one for everything: nothing is added to a signal that lives longer. */
@@ -205,11 +208,13 @@ export class Lifetime implements AsyncDisposable {
 		arriving: PromiseLike<Resource>,
 		giveBack: (late: Resource) => unknown,
 	): Promise<Resource> {
+		// Noted here: when it arrives, the caller is not on the stack any more.
+		const stack = this.#stackHere(this.acquire);
 		return new Promise((resolve, reject) => {
 			const arrived = Promise.resolve(arriving).then(
 				(resource) => {
 					this.#remove(waiting);
-					const { released } = this.#take("resource", this.acquire, () => giveBack(resource));
+					const { released } = this.#take("resource", stack, () => giveBack(resource));
 					resolve(resource);
 					return released;
 				},
@@ -218,10 +223,10 @@ export class Lifetime implements AsyncDisposable {
 					reject(error);
 				},
 			);
-			const waiting = this.#add("task", this.acquire, (reason) => {
+			const waiting = this.#take("task", stack, (reason) => {
 				reject(new LifetimeEnded(this.name, reason));
 				return arrived;
-			});
+			}).entry;
 		});
 	}
 
@@ -275,11 +280,14 @@ export class Lifetime implements AsyncDisposable {
 		this.#reason = reason;
 		const entries = [...this.#entries].reverse();
 		this.#controller.abort(new LifetimeEnded(this.name, reason));
-		const waits = entries.map((entry) => this.#release(entry, reason));
+		// What has left meanwhile, because who heard the signal or another release ended it, is not ended again.
+		const waits = entries.map((entry) =>
+			this.#entries.has(entry) ? this.#release(entry, reason) : undefined,
+		);
 		return this.#settle(waits, reason);
 	}
 
-	async #settle(waits: readonly Promise<void>[], reason: string): Promise<LifetimeReport> {
+	async #settle(waits: readonly (Promise<void> | undefined)[], reason: string): Promise<LifetimeReport> {
 		let timer: NodeJS.Timeout | undefined;
 		const late = new Promise<void>((resolve) => {
 			timer = setTimeout(resolve, this.#graceMs);
@@ -307,18 +315,21 @@ export class Lifetime implements AsyncDisposable {
 		if (entry.child === undefined || entry.child.size === 0) this.#remove(entry);
 	}
 
+	#stackHere(below: Below): string {
+		return (this.#trace ? stackHere(below) : undefined) ?? "";
+	}
+
 	#add(kind: Leak["kind"], below: Below, release: Entry["release"], child?: Lifetime): Entry {
-		return this.#take(kind, below, release, child).entry;
+		return this.#take(kind, this.#stackHere(below), release, child).entry;
 	}
 
 	/** Keeps something until the end. After it, ends it at once: `released` says when that is done. */
 	#take(
 		kind: Leak["kind"],
-		below: Below,
+		stack: string,
 		release: Entry["release"],
 		child?: Lifetime,
 	): { entry: Entry; released: Promise<void> | undefined } {
-		const stack = (this.#trace ? stackHere(below) : undefined) ?? "";
 		const entry = { kind, stack, release, child };
 		if (this.#reason !== undefined) return { entry, released: this.#release(entry, this.#reason) };
 		this.#entries.add(entry);

@@ -207,3 +207,39 @@ test("what is closed already is not owned, and what was owned is not listened to
 	await life.end();
 	assert.equal(emitter.listenerCount("close"), 0);
 });
+
+test("what was acquired is named with the stack that asked for it", async () => {
+	const life = new Lifetime({ trace: true });
+	await life.acquire(Promise.resolve("connection"), () => {});
+	assert.match(life.leaks()[0]?.stack ?? "", /lifetime\.test/);
+	await life.end();
+});
+
+test("what the signal's listeners or another release have ended is not ended again", async () => {
+	const life = new Lifetime();
+	let destroyed = 0;
+	const ending = (): EventEmitter & { destroy(): void } =>
+		Object.assign(new EventEmitter(), {
+			destroy(this: EventEmitter) {
+				destroyed++;
+				this.emit("close");
+			},
+		});
+	const [first, second] = [life.own(ending()), life.own(ending())];
+	life.own(() => first.destroy());
+	life.signal.addEventListener("abort", () => second.destroy());
+	await life.end();
+	assert.deepEqual([destroyed, life.size], [2, 0]);
+});
+
+test("a hundred that listen to its signal are no leak", async () => {
+	const life = new Lifetime();
+	const warnings: unknown[] = [];
+	const warn = (warning: unknown): void => void warnings.push(warning);
+	process.on("warning", warn);
+	for (let i = 0; i < 100; i++) life.signal.addEventListener("abort", () => {});
+	await life.end();
+	await new Promise((resolve) => setImmediate(resolve));
+	process.off("warning", warn);
+	assert.deepEqual(warnings, []);
+});
