@@ -253,8 +253,20 @@ measured(
 
 const SMALL_MESSAGES = 1_000;
 
+/** The least of so many rounds is taken: what Node writes for itself meanwhile, to wake its threads, is counted as well. */
+const ROUNDS = 5;
+
 /** A thousand small messages, so many in each turn of the event loop. */
-async function sendSmall(
+async function sendSmall(...sending: Parameters<typeof sendSmallOnce>): ReturnType<typeof sendSmallOnce> {
+	const rounds = [];
+	for (let round = 0; round < ROUNDS; round++) rounds.push(await sendSmallOnce(...sending));
+	return {
+		calls: Math.min(...rounds.map(({ calls }) => calls)),
+		segments: Math.min(...rounds.map(({ segments }) => segments)),
+	};
+}
+
+async function sendSmallOnce(
 	scenario: Scenario,
 	send: (socket: Socket, messages: Buffer[]) => unknown,
 	perTurn: number,
@@ -295,7 +307,6 @@ for (const { perTurn, callsAtMost } of [
 	measured(`8 small writes, ours: ${perTurn} in a turn are one system call`, async (scenario) => {
 		const { calls, segments } = await sendSmall(scenario, small.bounded, perTurn);
 		tell(scenario.context, { "system calls for 1,000 messages": calls, segments });
-		// What other threads of Node write to wake each other up is counted as well.
 		assert.ok(calls <= callsAtMost, `${calls} calls`);
 		assert.ok(segments <= calls, `${segments} segments`);
 	});

@@ -175,16 +175,11 @@ measured(
 		for (let i = 0; i < CLIENTS; i++) await plain.dial();
 		const withPlain = sockets();
 		const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connectTo(ours.port, scenario)));
-		await Promise.all(
-			clients.map((client) => {
-				client.resume();
-				return gone(client);
-			}),
-		);
 		await eventually(
-			() => (guarded.counts.open === 0 ? true : undefined),
+			() => (guarded.counts.closed.idle_timeout === CLIENTS ? true : undefined),
 			() => `${guarded.counts.open} are open`,
 		);
+		await Promise.all(clients.map((client) => gone(client.resume())));
 		const left = plain.accepted.filter((socket) => !socket.destroyed).length;
 		tell(scenario.context, {
 			"leaking: connections left": left,

@@ -2,20 +2,23 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { descriptorsOf, difference, openSpare } from "../support/descriptors.js";
+import { difference, openSpare } from "../support/descriptors.js";
 import { LOOPBACK } from "../support/peers.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { eventually } from "../support/waiting.js";
-import { turn } from "./rulers.js";
+import { socketsOf, turn } from "./rulers.js";
 
-/** A scenario after which this process has exactly the descriptors that it had before. */
+/**
+ * A scenario after which this process has exactly the sockets that it had before. Other descriptors come and go: a module that is
+ * being loaded is one for a moment.
+ */
 export function measured(sentence: string, body: (scenario: Scenario) => Promise<void>): void {
 	scenario(sentence, async (running) => {
 		await openSpare();
-		const before = descriptorsOf(process.pid);
+		const before = socketsOf();
 		// The first that is deferred is the last that runs.
 		running.defer(async () => {
-			const left = (): string => difference(before, descriptorsOf(process.pid), 0);
+			const left = (): string => difference(before, socketsOf(), 0);
 			await eventually(() => (left() === "" ? true : undefined), left);
 		});
 		await body(running);

@@ -31,9 +31,14 @@ export async function bufferBytes(): Promise<number> {
 	return process.memoryUsage().arrayBuffers;
 }
 
-/** Descriptors of this process that are sockets. Others come and go: a module that is being loaded is one for a moment. */
+/** The descriptors of this process that are sockets. */
+export function socketsOf(): string[] {
+	return descriptorsOf(process.pid).filter((link) => link.startsWith("socket:"));
+}
+
+/** How many they are. */
 export function sockets(): number {
-	return descriptorsOf(process.pid).filter((link) => link.startsWith("socket:")).length;
+	return socketsOf().length;
 }
 
 /** Timers that keep this process alive. */
@@ -41,9 +46,9 @@ export function timers(): number {
 	return process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
 }
 
-/** Calls of `write` and its like that this process has made, of all its threads and to whatever (proc_pid_io(5)). */
+/** Calls of `write` and its like that this thread has made, to whatever (proc_pid_io(5)). */
 export function writeCalls(): number {
-	return Number(/^syscw: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))?.[1]);
+	return Number(/^syscw: (\d+)$/m.exec(readFileSync("/proc/thread-self/io", "utf8"))?.[1]);
 }
 
 /** Counts which of its objects are reachable still, and keeps none of them alive. */
