@@ -16,3 +16,5 @@ export const REQUESTS_MAX = 2_000_000_000;
 /** MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT in Linux' include/net/tcp.h. */
 export const KEEPALIVE_MAX_SECONDS = 32_767;
 export const KEEPALIVE_MAX_PROBES = 127;
+/** Two full-sized segments of TCP segmentation offload would not fit below it. */
+export const UNSENT_MIN_BYTES = 16_384;

@@ -1,7 +1,7 @@
 /** The sections of `sluice.yaml` that hold for all listeners and upstreams. */
 
 import { z } from "zod";
-import { CONNECTIONS_MAX, KEEPALIVE_MAX_PROBES, REQUESTS_MAX } from "./bounds.js";
+import { CONNECTIONS_MAX, KEEPALIVE_MAX_PROBES, REQUESTS_MAX, UNSENT_MIN_BYTES } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { InvalidValue } from "./errors.js";
 import {
@@ -28,8 +28,6 @@ const FD_RESERVE_MAX = 65_536;
 const RATE_MAX = 1_000_000;
 /** Less would close sessions on a machine where nothing is wrong. */
 const MEMORY_MIN_BYTES = 16 * 1_048_576;
-/** Two full-sized segments of TCP segmentation offload would not fit below it. */
-const UNSENT_MIN_BYTES = 16_384;
 
 export const limits = section({
 	connections: whole(1, CONNECTIONS_MAX)

@@ -26,7 +26,7 @@ import { isOver, judge, lookAfterHead, startBodyWindow } from "./deadlines.js";
 import { type CloseReport, Drain } from "./drain.js";
 import { cut, dismiss, endSoon, lastWords, reasonOf, reset, sayLast, TOO_MANY_REQUESTS } from "./endings.js";
 import { isIn } from "./forwarded.js";
-import { setOnListener } from "./keepalive.js";
+import { setOnListener } from "./listening.js";
 import { type GuardOptions, type Resolved, resolve } from "./options.js";
 import { readProxyHeader } from "./proxy-header.js";
 import { Schedule } from "./schedule.js";
@@ -210,15 +210,17 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	#listens(): void {
 		this.#hasListened = true;
-		const { keepalive } = this.#limits;
-		if (keepalive === null) return;
+		const { keepalive, unsentBytes } = this.#limits;
+		if (keepalive === null && unsentBytes === Number.POSITIVE_INFINITY) return;
 		this.#inherits = false;
-		setOnListener(this.#server, keepalive).then(
+		setOnListener(this.#server, this.#limits).then(
 			(inherits) => {
 				this.#inherits = inherits;
 			},
 			(error: Error) =>
-				process.emitWarning(`keepalive is Node's own: ${error.message}`, { code: "SLUICE_KEEPALIVE" }),
+				process.emitWarning(`keepalive and send buffers are Node's own: ${error.message}`, {
+					code: "SLUICE_KEEPALIVE",
+				}),
 		);
 	}
 

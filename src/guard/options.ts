@@ -1,6 +1,6 @@
 /** What `guard` is told, and what holds where nothing is said. */
 import { BlockList, isIP } from "node:net";
-import { KEEPALIVE_MAX_PROBES, KEEPALIVE_MAX_SECONDS } from "../config/bounds.js";
+import { KEEPALIVE_MAX_PROBES, KEEPALIVE_MAX_SECONDS, UNSENT_MIN_BYTES } from "../config/bounds.js";
 import * as defaults from "../config/defaults.js";
 import { usualUserTimeoutMs } from "../config/user-timeout.js";
 import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from "./units.js";
@@ -60,6 +60,12 @@ export interface GuardLimits {
 	readonly acceptsPerSecondPerAddress?: number;
 	/** Descriptors kept free for all else that your program opens. Default: 64. What comes when only these are left is shed, as `fd_pressure`. */
 	readonly descriptorReserve?: number;
+	/**
+	 * What the kernel takes for one connection beyond the bytes that are under way to its client (TCP_NOTSENT_LOWAT, with koffi): a
+	 * client that does not read holds about as much, instead of up to 4 MiB. At least 16KiB; `"off"`: as much as the kernel likes.
+	 * Default: 64KiB
+	 */
+	readonly unsent?: Size | "off";
 	/** HTTP/1: how fast a request's body must come, over ten seconds in which the server waits for it. Default: 1KiB. `"off"`: as slowly as it likes. Then `request_timeout`. */
 	readonly bodyBytesPerSecond?: Size | "off";
 }
@@ -118,6 +124,8 @@ export interface Resolved {
 	readonly acceptsPerSecond: number;
 	readonly acceptsPerSecondPerAddress: number;
 	readonly descriptorReserve: number;
+	/** Infinity: the kernel's. */
+	readonly unsentBytes: number;
 	/** 0: none is asked for. */
 	readonly bodyBytesPerSecond: number;
 	readonly keepalive: {
@@ -146,7 +154,8 @@ export function resolve(options: GuardOptions): Resolved {
 	]);
 	requireKnown("limits.", limits, [
 		...["connections", "connectionsPerAddress", "waiting", "requestsAtOnce"],
-		...["acceptsPerSecond", "acceptsPerSecondPerAddress", "descriptorReserve", "bodyBytesPerSecond"],
+		...["acceptsPerSecond", "acceptsPerSecondPerAddress", "descriptorReserve", "unsent"],
+		...["bodyBytesPerSecond"],
 	]);
 	const { lifetimeJitter = LIFETIME_JITTER } = timeouts;
 	if (!(lifetimeJitter >= 0 && lifetimeJitter <= 1))
@@ -173,6 +182,7 @@ export function resolve(options: GuardOptions): Resolved {
 			limits.descriptorReserve ?? defaults.limits.fdReserve,
 			0,
 		),
+		unsentBytes: unsent(limits.unsent),
 		bodyBytesPerSecond:
 			bodyBytesPerSecond === "off" ? 0 : toBytes("limits.bodyBytesPerSecond", bodyBytesPerSecond),
 		keepalive: keepalive === "off" ? null : probing(keepalive, stallMs),
@@ -198,6 +208,13 @@ function count(option: string, value: number | undefined): number {
 	return value === undefined || value === Number.POSITIVE_INFINITY
 		? Number.POSITIVE_INFINITY
 		: toCount(option, value);
+}
+
+function unsent(value: Size | "off" = defaults.sockets.unsentBytes): number {
+	if (value === "off") return Number.POSITIVE_INFINITY;
+	const bytes = toBytes("limits.unsent", value);
+	if (bytes >= UNSENT_MIN_BYTES) return bytes;
+	throw new OptionError("limits.unsent", value, `expected at least ${UNSENT_MIN_BYTES} bytes`);
 }
 
 function probing(keepalive: GuardKeepalive, stallMs: number): Resolved["keepalive"] {

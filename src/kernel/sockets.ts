@@ -158,11 +158,16 @@ export function startListening(fd: number, backlog: number): void {
 /** Changes what connections accepted from now on inherit. */
 export function setConnectionOptions(fd: number, { keepalive, sockets }: ConnectionOptions): void {
 	setKeepalive(fd, keepalive);
-	setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, sockets.unsentBytes);
+	setUnsent(fd, sockets.unsentBytes);
 	// Fixing a size switches the kernel's tuning off, and nothing switches it on again: a change to "auto" by a
 	// reload holds from the next start on.
 	if (sockets.sendBytes !== null) setOption(fd, SOL_SOCKET, SO_SNDBUF, sockets.sendBytes);
 	if (sockets.receiveBytes !== null) setOption(fd, SOL_SOCKET, SO_RCVBUF, sockets.receiveBytes);
+}
+
+/** What the kernel takes beyond the bytes that are under way: of a connection, or of a listener for those that come. */
+export function setUnsent(fd: number, bytes: number): void {
+	setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes);
 }
 
 /** Of a connection, or of a listener, for those that are accepted from now on. */

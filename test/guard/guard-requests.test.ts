@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, type ServerResponse } from "node:http";
 import { test } from "node:test";
+import { eventually } from "../support/waiting.js";
 import { client, gone, REQUEST, stand, textOf } from "./standing.js";
 
 const LONG = 60_000;
@@ -63,24 +64,31 @@ test("who has waited longest makes room for who comes; who is answered does not"
 		held.push(response);
 		server.emit("held");
 	});
-	await stand(server, { limits: { waiting: 2 } }, async ({ port, closed, guarded }) => {
-		const asks = new Promise((resolve) => server.once("held", resolve));
-		const asking = await client(port, REQUEST);
-		await asks;
-		const first = await client(port);
-		const second = await client(port);
-		while (guarded.counts.open < 3) await new Promise(setImmediate);
-		const third = await client(port);
-		await gone(first);
-		assert.equal((await closed()).reason, "limit_connections");
-		assert.deepEqual([second.destroyed, third.destroyed, guarded.counts.open], [false, false, 3]);
-		// It has its answer, and waits as the newest.
-		held[0]?.end("hello");
-		await gone(second);
-		assert.equal((await closed()).reason, "limit_connections");
-		assert.equal(asking.destroyed, false);
-		for (const socket of [asking, third]) socket.destroy();
-	});
+	await stand(
+		server,
+		{ timeouts: { handshake: LONG }, limits: { waiting: 2 } },
+		async ({ port, closed, guarded }) => {
+			const asks = new Promise((resolve) => server.once("held", resolve));
+			const asking = await client(port, REQUEST);
+			await asks;
+			const first = await client(port);
+			const second = await client(port);
+			await eventually(
+				() => guarded.counts.open === 3 || undefined,
+				() => `three connections, there are ${guarded.counts.open}`,
+			);
+			const third = await client(port);
+			await gone(first);
+			assert.equal((await closed()).reason, "limit_connections");
+			assert.deepEqual([second.destroyed, third.destroyed, guarded.counts.open], [false, false, 3]);
+			// It has its answer, and waits as the newest.
+			held[0]?.end("hello");
+			await gone(second);
+			assert.equal((await closed()).reason, "limit_connections");
+			assert.equal(asking.destroyed, false);
+			for (const socket of [asking, third]) socket.destroy();
+		},
+	);
 });
 
 test("a client that sends ahead more than it may is answered that much, and closed behind it as recycled", async () => {
