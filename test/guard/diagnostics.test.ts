@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Script } from "node:vm";
 import { Worker } from "node:worker_threads";
 import {
 	LeakError,
@@ -97,9 +98,6 @@ for (const [kind, opener] of OPENERS) {
 				const found = error.open.find((each) => each.kind === kind);
 				assert.ok(found !== undefined, error.message);
 				if (kind === "descriptor") assert.match(found.detail, /^\d+: .*diagnostics\.test\.js$/);
-				// Node tells of a file handle outside of any call; its descriptor is listed with the path.
-				else if (kind === "file handle")
-					assert.ok(error.open.some(({ detail }) => /diagnostics\.test\.js$/.test(detail)));
 				else assert.match(found.stack ?? "", /diagnostics\.test/);
 				return true;
 			});
@@ -128,6 +126,66 @@ test("what was open before the check, and what keeps nothing alive, is no leak",
 		assert.deepEqual(check.open(), []);
 	}
 	clearInterval(before);
+});
+
+test("what has a descriptor is listed once, with its descriptor", async () => {
+	const check = leaks();
+	const server = createServer().listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const file = await open(FILE);
+	const found = check.open();
+	server.close();
+	await file.close();
+	assert.deepEqual(found.map(({ kind }) => kind).sort(), ["file handle", "server"]);
+	for (const { detail, stack } of found) {
+		assert.match(detail, /^(TCPSERVERWRAP \d+: socket:\[\d+\]|FILEHANDLE \d+: .*diagnostics\.test\.js)$/);
+		assert.match(stack ?? "", /diagnostics\.test/);
+	}
+	await check.done();
+});
+
+test("of many files that are opened at once, each has the place that opened it", async () => {
+	const check = leaks();
+	const first = (): Promise<FileHandle> => open(FILE);
+	const second = (): Promise<FileHandle> => open(FILE);
+	const files = await Promise.all(Array.from({ length: 40 }, (_, at) => (at % 2 === 0 ? first() : second())));
+	const stacks = check.open().map(({ stack }) => /at (first|second)/.exec(stack ?? "")?.[1]);
+	await Promise.all(files.map((file) => file.close()));
+	assert.deepEqual(stacks.sort(), [...Array(20).fill("first"), ...Array(20).fill("second")]);
+	await check.done();
+});
+
+test("one descriptor of /dev/null is Node's own, and others are leaks", async () => {
+	const check = leaks({ settleMs: 0 });
+	const descriptors = [1, 2, 3].map(() => openSync("/dev/null", "r"));
+	const found = check.open();
+	for (const descriptor of descriptors) closeSync(descriptor);
+	assert.equal(found.length, 2);
+	await check.done();
+});
+
+test("the timer with which a test runner limits a hook is no leak", async () => {
+	const filename = "/project/node_modules/jest-circus/build/utils.js";
+	const limit = new Script("(start) => start(() => {}, 60000)", { filename }).runInThisContext();
+	await using check = leaks({ settleMs: 0 });
+	const timer: NodeJS.Timeout = limit(setTimeout);
+	assert.deepEqual(check.open(), []);
+	clearTimeout(timer);
+});
+
+test("the origin is the caller's also where lines are shown as those of their sources", async () => {
+	const { prepareStackTrace } = Error;
+	Error.prepareStackTrace = (_, sites) =>
+		`Error\n${sites.map((site) => `    at ${site.getFunctionName()} (/shown/as/source.ts:1:1)`).join("\n")}`;
+	const check = leaks({ settleMs: 0 });
+	const opensOne = (): NodeJS.Timeout => setTimeout(() => {}, 60_000);
+	const timer = opensOne();
+	const [found] = check.open();
+	Error.prepareStackTrace = prepareStackTrace;
+	clearTimeout(timer);
+	assert.match(found?.stack ?? "", /opensOne/);
+	assert.doesNotMatch(found?.stack ?? "", /LeakCheck|AsyncHook/);
+	await check.done();
 });
 
 test("what is to be ignored is not listed", async () => {

@@ -4,9 +4,9 @@
 export interface Open {
 	/** What it is: `socket`, `server`, `timer`, `child process`, `file handle`, `worker`, or `descriptor`. */
 	readonly kind: OpenKind;
-	/** Node's name for it, such as `TCPWRAP`; of a descriptor, its number and what it points to. */
+	/** Node's name for it, such as `TCPWRAP`, and its descriptor's number and what that points to, where it has one. */
 	readonly detail: string;
-	/** Where it was created; `undefined` of descriptors and file handles, of which Node does not tell. */
+	/** Where it was created; `undefined` of descriptors that Node has no object for, as those of `openSync`. */
 	readonly stack: string | undefined;
 }
 

@@ -1,6 +1,7 @@
 /** Whether a piece of work leaves anything open. */
 import { createHook, executionAsyncId } from "node:async_hooks";
 import { fstatSync } from "node:fs";
+import { stackHere } from "../stack.js";
 import { type Duration, toMs } from "../units.js";
 import { readDescriptors } from "./descriptors.js";
 import { LeakError, type Open, type OpenKind } from "./errors.js";
@@ -35,15 +36,21 @@ const KINDS: Readonly<Record<string, OpenKind>> = {
 const TURNS = 20;
 const PAUSE_MS = 5;
 
-/** The first server of a process makes libuv keep one of these open for ever, for when descriptors run out. */
+/** The first socket of a process makes libuv keep one of these open for ever, for when descriptors run out. */
 const NODES_OWN = ["/", "/dev/null"];
 
 interface Created {
 	readonly kind: OpenKind;
 	readonly detail: string;
-	readonly stack: string | undefined;
+	stack: string | undefined;
 	readonly resource: WeakRef<object>;
 }
+
+/** Runners that limit the time of a test, and of the hook that calls `done()`, with a timer that is referenced. */
+const RUNNERS = /[\\/]node_modules[\\/](?:jest-circus|@vitest[\\/]runner|mocha)[\\/]/;
+
+/** Timers of the checks themselves are no leaks, of this one or of another. */
+let isPausing = false;
 
 /** A check that runs. It is over with `done()`. */
 export class LeakCheck implements AsyncDisposable {
@@ -53,11 +60,14 @@ export class LeakCheck implements AsyncDisposable {
 	readonly #created = new Map<number, Created>();
 	/** By id, of everything asynchronous: a server is made when its name is looked up, and then no caller is on the stack. */
 	readonly #origins = new Map<number, string>();
-	/** Its own timers are no leak. */
-	#pausing = false;
+	/** A file handle that was made just now, in the middle of settling the promise of whoever asked for it. */
+	#unnamed: Created | undefined;
 	#over: Promise<void> | undefined;
+	readonly #init = (id: number, type: string, trigger: number, resource: object): void =>
+		this.#opened(id, type, trigger, resource);
 	readonly #hook = createHook({
-		init: (id, type, trigger, resource) => this.#opened(id, type, trigger, resource),
+		init: this.#init,
+		promiseResolve: (id) => this.#resolved(id),
 		destroy: (id) => {
 			this.#created.delete(id);
 			this.#origins.delete(id);
@@ -75,11 +85,20 @@ export class LeakCheck implements AsyncDisposable {
 	/** What is open now and was not before. What is just closing is listed too. */
 	open(): Open[] {
 		const open: Open[] = [];
+		const descriptors = this.#descriptors();
 		for (const { kind, detail, stack, resource } of this.#created.values()) {
 			const alive = resource.deref();
-			if (alive !== undefined && isOpen(alive, kind)) open.push({ kind, detail, stack });
+			if (alive === undefined) continue;
+			// What a handle is for is listed with it, or, where the handle is not, with the place that made it.
+			const descriptor = "fd" in alive ? Number(alive.fd) : -1;
+			const target = descriptors.get(descriptor);
+			const where = target === undefined ? "" : `${descriptor}: ${target}`;
+			if (isOpen(alive, kind))
+				open.push({ kind, detail: where === "" ? detail : `${detail} ${where}`, stack });
+			else if (target !== undefined) open.push({ kind: "descriptor", detail: where, stack });
+			descriptors.delete(descriptor);
 		}
-		for (const [descriptor, target] of this.#descriptors())
+		for (const [descriptor, target] of descriptors)
 			open.push({ kind: "descriptor", detail: `${descriptor}: ${target}`, stack: undefined });
 		return open.filter((each) => !this.#ignore(each));
 	}
@@ -109,41 +128,51 @@ export class LeakCheck implements AsyncDisposable {
 			this.#hook.disable();
 			this.#created.clear();
 			this.#origins.clear();
+			this.#unnamed = undefined;
 		}
 	}
 
 	#turn(turns: number): Promise<void> {
 		return new Promise((resolve) => {
-			this.#pausing = true;
+			isPausing = true;
 			if (turns < TURNS) setImmediate(resolve);
 			else setTimeout(resolve, PAUSE_MS);
-			this.#pausing = false;
+			isPausing = false;
 		});
 	}
 
 	/** Called in the middle of Node's making it: it may only take notes. */
 	#opened(id: number, type: string, trigger: number, resource: object): void {
-		if (this.#pausing) return;
-		const own = originOf();
+		if (isPausing) return;
+		const own = originBelow(this.#init);
 		const stack = own ?? this.#origins.get(trigger) ?? this.#origins.get(executionAsyncId());
 		if (stack !== undefined) this.#origins.set(id, stack);
 		const kind = KINDS[type];
 		// A timer that is made by Node for itself, such as for the pauses between requests, could be ended by nobody.
-		if (kind === undefined || (kind === "timer" && own === undefined)) return;
-		this.#created.set(id, { kind, detail: type, stack, resource: new WeakRef(resource) });
+		if (kind === undefined || (kind === "timer" && (own === undefined || isRunners(own)))) return;
+		const created = { kind, detail: type, stack, resource: new WeakRef(resource) };
+		this.#created.set(id, created);
+		if (kind === "file handle" && stack === undefined) this.#unnamed = created;
+	}
+
+	/** Node makes a file handle outside of any call, but settles the promise of `open()` with it before it does anything else. */
+	#resolved(id: number): void {
+		if (this.#unnamed === undefined) return;
+		this.#unnamed.stack = this.#origins.get(id);
+		this.#unnamed = undefined;
 	}
 
 	/** Those that point elsewhere than before. Node keeps its own, of event loops and threads, which are no files and no sockets. */
-	#descriptors(): [number, string][] {
-		if (this.#before === undefined) return [];
+	#descriptors(): Map<number, string> {
+		if (this.#before === undefined) return new Map();
 		const before = this.#before;
-		return [...(readDescriptors() ?? [])].filter(
+		const opened = [...(readDescriptors() ?? [])].filter(
 			([descriptor, target]) =>
-				descriptor > 2 &&
-				before.get(descriptor) !== target &&
-				!target.startsWith("anon_inode:") &&
-				!NODES_OWN.includes(target),
+				descriptor > 2 && before.get(descriptor) !== target && !target.startsWith("anon_inode:"),
 		);
+		const spare = opened.findIndex(([, target]) => NODES_OWN.includes(target));
+		if (spare >= 0) opened.splice(spare, 1);
+		return new Map(opened);
 	}
 }
 
@@ -184,6 +213,12 @@ export async function withoutLeaks<R>(
 	return result;
 }
 
+/** Whether a test runner did it, and not what it runs. */
+function isRunners(stack: string): boolean {
+	const [first = ""] = stack.split("\n");
+	return RUNNERS.test(first);
+}
+
 /** Timers and pipes that are unref'ed keep nothing alive, and are often Node's own. */
 function isOpen(resource: object, kind: OpenKind): boolean {
 	if (kind === "file handle") return !("fd" in resource) || isDescriptor(Number(resource.fd));
@@ -202,13 +237,14 @@ function isDescriptor(descriptor: number): boolean {
 	}
 }
 
-/** The lines of the caller's program; `undefined` when there are only lines of Node and of this file. */
-function originOf(): string | undefined {
-	const noted: { stack?: string } = {};
-	Error.captureStackTrace(noted, originOf);
-	const [, ...all] = noted.stack?.split("\n") ?? [];
-	const lines = all.filter(
-		(line) => /:\d+:\d+\)?$/.test(line) && !line.includes("node:") && !line.includes(import.meta.url),
-	);
+/**
+ * The lines of the program that led to a hook; `undefined` when there are only lines of Node. No file's name tells them apart: test
+ * runners show lines as those of the sources.
+ */
+function originBelow(hook: (...parts: never[]) => unknown): string | undefined {
+	const lines = stackHere(hook)
+		?.split("\n")
+		.filter((line) => /:\d+:\d+\)?$/.test(line) && !line.includes("node:"));
+	if (lines === undefined) return undefined;
 	return lines.length === 0 ? undefined : lines.join("\n");
 }
