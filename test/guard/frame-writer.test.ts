@@ -225,3 +225,21 @@ test("over a real connection: all frames arrive, in order, and a slow reader slo
 	far.destroy();
 	server.close();
 });
+
+test("who waits is told when what others wrote to the stream is gone", async () => {
+	const done: (() => void)[] = [];
+	const stream = new Writable({ write: (_chunk, _encoding, next) => void done.push(next) });
+	const writer = new FrameWriter(stream);
+	writer.write("ours");
+	writer.flush();
+	stream.write(Buffer.alloc(128 * 1024));
+	const drained = writer.drained();
+	done.shift()?.();
+	await new Promise((resolve) => setImmediate(resolve));
+	done.shift()?.();
+	await drained;
+	assert.deepEqual(
+		[stream.writableLength, stream.listenerCount("drain"), stream.listenerCount("close")],
+		[0, 0, 0],
+	);
+});

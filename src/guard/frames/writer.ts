@@ -78,7 +78,10 @@ export class FrameWriter {
 	#writes = 0;
 	#bytes = 0;
 
-	readonly #waiters = new Waiters(() => this.#stream.off("close", this.#closed));
+	readonly #waiters = new Waiters(() => {
+		this.#stream.off("close", this.#closed);
+		this.#stream.off("drain", this.#written);
+	});
 
 	/** Throws OptionError. */
 	constructor(stream: Writable, options: FrameWriterOptions = {}) {
@@ -162,8 +165,11 @@ export class FrameWriter {
 		this.flush();
 		if (!this.#stream.writable) throw new FrameWriterClosedError(this.#stream.errored ?? undefined);
 		if (this.#stream.writableLength < this.#highWaterBytes) return;
-		// One listener for all who wait, and none when nobody does.
-		if (this.#waiters.size === 0) this.#stream.on("close", this.#closed);
+		// One listener for all who wait, and none when nobody does. What others write tells us nothing but "drain".
+		if (this.#waiters.size === 0) {
+			this.#stream.on("close", this.#closed);
+			this.#stream.on("drain", this.#written);
+		}
 		await this.#waiters.wait(signal);
 	}
 
