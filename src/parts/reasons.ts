@@ -58,6 +58,8 @@ export const REASONS = [
 	"fd_pressure",
 	/** Memory ran out, and it had earned least; or the kernel had none to watch it. */
 	"memory_pressure",
+	/** Messages for it found no room in its outbox, whose policy is to disconnect then. Of the library only (`sluice/outbox`). */
+	"outbox_full",
 	/** Shutdown: `timeouts.drain` passed. */
 	"drained",
 	/** A fault of Sluice itself; the log says which. */

@@ -52,11 +52,11 @@ export class OutboxClosed extends Error {
 	}
 }
 
-/** A reason of the closed list, or the one that only outboxes have. */
+/** Reasons of the closed list. */
 const STALLED: Reason = "stall_timeout";
 const CLOSED: Reason = "client_closed";
 const RESET: Reason = "client_reset";
-const FULL = "outbox_full";
+const FULL: Reason = "outbox_full";
 
 /** Stands for a line in which nothing ever stood. Empty, and never written to. */
 const UNUSED = new Lane();
