@@ -141,7 +141,7 @@ describe("against a naive model", () => {
 				this.dropped[cause]++;
 				lane.push({ ...item, isLost: true });
 			};
-			if (item.bytes > this.bytesMax) {
+			if (item.bytes > this.bytesMax && this.policy !== "disconnect") {
 				lose("too_large");
 				return "too_large";
 			}
@@ -408,6 +408,12 @@ test("the timer runs only while something waits", () => {
 	assert.equal(isTicking(), true);
 	second.outbox.close();
 	assert.equal(isTicking(), false);
+});
+
+test("where nothing may be missing, a message that is too large ends the connection", () => {
+	const { fake, outbox } = tight({ bytesMax: 10, policy: "disconnect" });
+	assert.equal(outbox.send("12345678901"), "closed");
+	assert.deepEqual([outbox.reason, fake.readyState], ["outbox_full", 3]);
 });
 
 test("one whose callback throws when its deadline passes does not cost the others theirs", async () => {

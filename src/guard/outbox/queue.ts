@@ -190,11 +190,12 @@ export class Outbox implements Disposable {
 		}
 		const message = Message.from(data);
 		const lane = this.#laneOf(priority);
-		if (message.bytes > this.#settings.bytesMax) {
+		const { policy, key: keyOf } = this.#settings;
+		// Where nothing may be missing, there is no room for one that is too large either.
+		if (message.bytes > this.#settings.bytesMax && policy !== "disconnect") {
 			this.#lose(message, lane, "too_large");
 			return "too_large";
 		}
-		const { policy, key: keyOf } = this.#settings;
 		const key = policy === "conflate" ? keyOf(message) : undefined;
 		if (this.isClosed) return "closed";
 		const old = key === undefined ? undefined : this.#byKey?.get(key);
