@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import {
 	type DestroyReason,
+	type Holder,
 	type Lease,
 	LeaseReturned,
 	OptionError,
@@ -639,4 +640,36 @@ test("whatever order things happen in, no resource is lost, lent twice or destro
 		}),
 		{ numRuns: 300 },
 	);
+});
+
+test("a lease that lasts too long is told once, with its borrower's stack, and others are not", async () => {
+	const told: Holder[] = [];
+	let tell: () => void = () => {};
+	const twice = new Promise<void>((resolve) => {
+		tell = resolve;
+	});
+	const pool = new Pool({
+		create: () => ({}),
+		destroy: () => {},
+		leaseMs: 20,
+		trace: true,
+		onOverdue: (holder) => {
+			if (told.push(holder) === 2) tell();
+		},
+	});
+	const leases = [await pool.acquire(), await pool.acquire(), await pool.acquire()];
+	leases[1]?.release();
+	// The pool's timers keep no process alive.
+	const alive = setInterval(() => {}, 1_000);
+	await twice;
+	clearInterval(alive);
+	await pool.close({ graceMs: 30 });
+	assert.deepEqual(
+		told.map(({ lease }) => lease),
+		[1, 3],
+	);
+	for (const { heldMs, stack } of told) {
+		assert.ok(heldMs >= 20);
+		assert.match(stack ?? "", /pool\.test/);
+	}
 });

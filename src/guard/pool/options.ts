@@ -60,12 +60,14 @@ export interface PoolOptions<T> {
 	readonly maxUses?: number;
 	/** How much sooner `ageMs` and `maxUses` may come, 0 to 1, so that what began together does not end together. Default 0.2. */
 	readonly jitter?: number;
-	/** From when on a lease is listed by `leaks()`. Default `"60s"`. */
+	/** From when on a lease is listed by `leaks()`, and told to `onOverdue`. Default `"60s"`. */
 	readonly leaseMs?: Duration;
 	/** Whether the stacks of borrowers are kept, which costs microseconds a lease. Default: unless NODE_ENV is `production`. */
 	readonly trace?: boolean;
 	/** Told when a lease was garbage collected without being returned. Its resource is destroyed. Default: a warning of the process. */
 	onLeak?(holder: Holder): void;
+	/** Told once of each lease that has lasted `leaseMs` and is not returned. Default: nobody is told. */
+	onOverdue?(holder: Holder): void;
 	/**
 	 * Told of faults that nobody waits for: of destroy(), of check(), of creations whose waiter has left, of idle resources that
 	 * emit `error`, and what was passed to `lease.discard(error)`. Default: nobody is told.

@@ -7,6 +7,7 @@ import { PoolClosed, PoolExhausted, type PoolState, PoolTimeout } from "./errors
 import { type Holder, Lease } from "./lease.js";
 import { Member, type Watcher } from "./member.js";
 import { DESTROY_REASONS, type DestroyReason, type PoolOptions, type Resolved, resolve } from "./options.js";
+import { OverdueWatch } from "./overdue.js";
 
 /** How one lease is asked for. */
 export interface AcquireOptions {
@@ -124,6 +125,8 @@ export class Pool<T> implements AsyncDisposable {
 	#closing: Promise<PoolClosing> | undefined;
 	#wake: (() => void) | undefined;
 
+	/** Where nobody is to be told, there is no timer. */
+	readonly #overdueWatch: OverdueWatch<T> | undefined;
 	readonly #watcher: Watcher<T> = { died: (member, error) => this.#died(member, error) };
 	/** A lease that is collected has not been returned: `release` takes it off this list. */
 	readonly #forgotten = new FinalizationRegistry<Member<T>>((member) => this.#collected(member));
@@ -132,6 +135,11 @@ export class Pool<T> implements AsyncDisposable {
 	constructor(options: PoolOptions<T>) {
 		this.#limits = resolve(options);
 		this.#options = options;
+		if (options.onOverdue !== undefined)
+			this.#overdueWatch = new OverdueWatch(this.#limits.leaseMs, this.#leased, (member, nowMs) => {
+				const holder = holderOf(member, nowMs);
+				queueMicrotask(() => this.#options.onOverdue?.(holder));
+			});
 		const none = DESTROY_REASONS.map((reason) => [reason, 0] as const);
 		this.#destroyed = Object.fromEntries(none) as Record<DestroyReason, number>;
 	}
@@ -346,6 +354,7 @@ export class Pool<T> implements AsyncDisposable {
 		member.leaseNumber = ++this.#leases;
 		member.askedAt = askedAt;
 		this.#leased.add(member);
+		this.#overdueWatch?.lent();
 		const lease = new Lease<T>({
 			resource: member.resource,
 			trace: this.#limits.trace,
@@ -551,6 +560,7 @@ export class Pool<T> implements AsyncDisposable {
 			this.#leased.delete(member);
 			this.#destroy(member, "closed");
 		}
+		this.#overdueWatch?.stop();
 		for (const { timer } of this.#creations) clearTimeout(timer);
 		await this.#until(() => this.#destroying === 0, this.#limits.destroyMs);
 		return { held, creating };
