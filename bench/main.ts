@@ -42,7 +42,10 @@ async function library(args: readonly string[]): Promise<void> {
 	warnOfDescriptors();
 	const said = await benchLibrary(args);
 	if (typeof said === "string") process.stdout.write(said);
-	else write(said.report, said.markdown, said.json);
+	else {
+		write(said.report, said.markdown, said.json);
+		if (said.report.rows.some(({ failure }) => failure !== null)) exitCode = 1;
+	}
 }
 
 async function gateway(args: readonly string[]): Promise<void> {

@@ -27,11 +27,20 @@ export async function benchLibrary(args: readonly string[]): Promise<Said | stri
 	for (const row of rows) {
 		const count = roundsOf(row, rounds);
 		const all: Round[] = [];
-		for (let number = 0; number < count; number++) {
+		let failure: string | null = null;
+		for (let number = 0; number < count && failure === null; number++) {
 			process.stderr.write(`${row.id}: round ${number + 1} of ${count}\n`);
-			all.push(await row.round(rig, number));
+			try {
+				all.push(await row.round(rig, number));
+			} catch (error) {
+				// What the other rows have come to, and these rounds, is not lost by it.
+				failure = error instanceof Error ? error.message : String(error);
+				process.stderr.write(`${row.id}: ${failure}\n`);
+				// Nothing of it must stand in the way of the next row. Without a generator that one will say so itself.
+				await rig.generator.ask("close", {}).catch(() => {});
+			}
 		}
-		runs.push({ row, rounds: all });
+		runs.push({ row, rounds: all, failure });
 	}
 	const minutes = (performance.now() - startedMs) / 60_000;
 	const report = libraryReport(runs, { rounds, quick, minutes });

@@ -11,6 +11,8 @@ export interface LibraryReport {
 	readonly rows: readonly {
 		readonly id: string;
 		readonly load: string;
+		/** What ended the row before all rounds were done. */
+		readonly failure: string | null;
 		/** Every number. */
 		readonly rounds: readonly Round[];
 		readonly findings: readonly Finding[];
@@ -20,6 +22,7 @@ export interface LibraryReport {
 export interface RowRun {
 	readonly row: LibraryRow;
 	readonly rounds: readonly Round[];
+	readonly failure: string | null;
 }
 
 export function libraryReport(
@@ -29,8 +32,9 @@ export function libraryReport(
 	return {
 		machine: describeMachine(),
 		...{ rounds, quick, minutes },
-		rows: runs.map(({ row, rounds }) => ({
+		rows: runs.map(({ row, rounds, failure }) => ({
 			id: row.id,
+			failure,
 			load: row.describe(quick),
 			rounds,
 			// Those of sizes that a quick run has not are left out, and the other way round.
@@ -57,6 +61,9 @@ export function libraryMarkdown({ machine, quick, minutes, rows }: LibraryReport
 		"Per round:",
 		"",
 		...rows.map(({ id, load }) => `- \`${id}\`: ${load}`),
+		...rows.flatMap(({ id, failure, rounds }) =>
+			failure === null ? [] : ["", `**\`${id}\` ended after ${rounds.length} rounds: ${failure}**`],
+		),
 	];
 	return `${lines.join("\n")}\n`;
 }

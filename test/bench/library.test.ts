@@ -77,7 +77,8 @@ test("a quick run goes through every row, and has a number for each of its claim
 		rows.map(({ id }) => id),
 		LIBRARY_ROWS.map(({ id }) => id),
 	);
-	for (const { id, findings } of rows) {
+	for (const { id, findings, failure } of rows) {
+		assert.equal(failure, null, id);
 		assert.ok(findings.length > 0, id);
 		for (const { id, medianOf, standing } of findings) {
 			assert.equal(Number.isFinite(medianOf), true, id);
