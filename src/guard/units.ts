@@ -16,7 +16,6 @@ export class OptionError extends TypeError {
 	readonly code = "SLUICE_OPTION";
 	/** As it was passed: `timeouts.idle`. */
 	readonly option: string;
-	/** As it was passed. */
 	/** What was passed. */
 	readonly value: unknown;
 

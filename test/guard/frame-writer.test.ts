@@ -243,3 +243,38 @@ test("who waits is told when what others wrote to the stream is gone", async () 
 		[0, 0, 0],
 	);
 });
+
+test("who waits is told when what others wrote is gone, also where the stream's own mark is higher", async () => {
+	const done: (() => void)[] = [];
+	const stream = new Writable({
+		highWaterMark: 1024 * 1024,
+		write: (_chunk, _encoding, next) => void done.push(next),
+	});
+	const writer = new FrameWriter(stream, { highWaterBytes: 100 });
+	// The look at the stream keeps no process alive, as little as its waiters do.
+	const alive = setTimeout(() => {}, 10_000);
+
+	stream.write(Buffer.alloc(1000));
+	const others = writer.drained();
+	await turn();
+	done.shift()?.();
+	await others;
+
+	writer.write("ours");
+	writer.flush();
+	stream.write(Buffer.alloc(1000));
+	let told = false;
+	const behindOurs = writer.drained().then(() => {
+		told = true;
+	});
+	done.shift()?.();
+	await turn();
+	assert.equal(told, false);
+	done.shift()?.();
+	await behindOurs;
+	clearTimeout(alive);
+	assert.deepEqual(
+		[stream.writableLength, stream.listenerCount("drain"), stream.listenerCount("close")],
+		[0, 0, 0],
+	);
+});

@@ -383,3 +383,16 @@ test("a source that ends within a frame, or fails, ends the loop with that", asy
 		for await (const _ of frames(failing));
 	}, /line cut/);
 });
+
+test("a frame that was encoded holds no more memory than its own", () => {
+	const format = new FrameFormat({ prefixBytes: 2 });
+	for (const payload of ["hello", Buffer.from("hello")]) {
+		const frame = encodeFrame(payload, format);
+		assert.equal(frame.buffer.byteLength, 7);
+		const [prefix, body] = framePieces(payload, format);
+		assert.equal(prefix.buffer.byteLength, 2);
+		assert.equal(Buffer.concat([prefix, body]).toString("latin1"), "\0\x05hello");
+		if (typeof payload === "string") assert.equal(body.buffer.byteLength, 5);
+		else assert.equal(body, payload);
+	}
+});

@@ -8,22 +8,38 @@ import { FrameFormat, type FrameOptions } from "./format.js";
  */
 const JOIN_BYTES_MAX = 16 * 1024;
 
+type Allocate = (bytes: number) => Buffer;
+
 /** A payload. A string is written as UTF-8. */
 export type Payload = Uint8Array | string;
 
 /**
- * One buffer with prefix and payload: the payload is copied. Throws FrameTooLargeError, OptionError.
+ * One buffer with prefix and payload: the payload is copied. The buffer has memory of exactly its length: keep it as long as
+ * you like. Throws FrameTooLargeError, OptionError.
  *
  *     socket.write(encodeFrame("hello"));                      // 00 00 00 05 h e l l o
  *     socket.write(encodeFrame("hello", { prefixBytes: 1 }));  // 05 h e l l o
  */
 export function encodeFrame(payload: Payload, options?: FrameOptions | FrameFormat): Buffer {
-	const format = FrameFormat.of(options);
+	return join(payload, FrameFormat.of(options), Buffer.allocUnsafeSlow);
+}
+
+/**
+ * The same for a stream that is to write it at once. A small frame lies in the 8 KiB that Node shares among small buffers, all of
+ * which one that is kept would hold.
+ *
+ * @internal
+ */
+export function encodeShared(payload: Payload, format: FrameFormat): Buffer {
+	return join(payload, format, Buffer.allocUnsafe);
+}
+
+function join(payload: Payload, format: FrameFormat, allocate: Allocate): Buffer {
 	checkKind(payload);
 	const payloadBytes = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
 	// The limit comes first, before there is memory for the frame.
 	format.checkLimit(payloadBytes);
-	const frame = Buffer.allocUnsafe(format.prefixBytes + payloadBytes);
+	const frame = allocate(format.prefixBytes + payloadBytes);
 	format.writePrefix(frame, 0, payloadBytes);
 	if (typeof payload === "string") frame.write(payload, format.prefixBytes);
 	else frame.set(payload, format.prefixBytes);
@@ -32,7 +48,8 @@ export function encodeFrame(payload: Payload, options?: FrameOptions | FrameForm
 
 /**
  * Prefix and payload as two pieces: nothing is copied, and the payload must not be changed until both are written. Write them
- * between `cork()` and `uncork()`, or they may become two segments. Throws FrameTooLargeError, OptionError.
+ * between `cork()` and `uncork()`, or they may become two segments. What is made here, the prefix and the bytes of a string, has
+ * memory of exactly its length. Throws FrameTooLargeError, OptionError.
  *
  *     const [prefix, body] = framePieces(payload);
  *     socket.cork();
@@ -44,11 +61,31 @@ export function framePieces(
 	payload: Payload,
 	options?: FrameOptions | FrameFormat,
 ): [prefix: Buffer, payload: Uint8Array] {
-	const format = FrameFormat.of(options);
+	return split(payload, FrameFormat.of(options), Buffer.allocUnsafeSlow);
+}
+
+/**
+ * The same for a stream that is to write them at once: `encodeShared` says why.
+ *
+ * @internal
+ */
+export function piecesShared(payload: Payload, format: FrameFormat): [prefix: Buffer, payload: Uint8Array] {
+	return split(payload, format, Buffer.allocUnsafe);
+}
+
+function split(
+	payload: Payload,
+	format: FrameFormat,
+	allocate: Allocate,
+): [prefix: Buffer, payload: Uint8Array] {
 	checkKind(payload);
-	const body = typeof payload === "string" ? Buffer.from(payload) : payload;
-	const prefix = Buffer.allocUnsafe(format.prefixBytes);
-	format.writePrefix(prefix, 0, body.byteLength);
+	const payloadBytes = typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength;
+	format.checkLimit(payloadBytes);
+	const prefix = allocate(format.prefixBytes);
+	format.writePrefix(prefix, 0, payloadBytes);
+	if (typeof payload !== "string") return [prefix, payload];
+	const body = allocate(payloadBytes);
+	body.write(payload);
 	return [prefix, body];
 }
 

@@ -1,7 +1,7 @@
 /** Frames in a pipeline: one stream that makes them, one that takes them apart. */
 import { Transform, type TransformCallback } from "node:stream";
 import { FrameDecoder, type FrameDecoderOptions } from "./decoder.js";
-import { encodeFrame, framePieces, joins, type Payload } from "./encode.js";
+import { encodeShared, joins, type Payload, piecesShared } from "./encode.js";
 import { FrameFormat, type FrameOptions } from "./format.js";
 
 /**
@@ -23,9 +23,9 @@ export class FrameEncoderStream extends Transform {
 	override _transform(payload: Payload, _encoding: BufferEncoding, done: TransformCallback): void {
 		try {
 			if (joins(payload)) {
-				this.push(encodeFrame(payload, this.#format));
+				this.push(encodeShared(payload, this.#format));
 			} else {
-				for (const piece of framePieces(payload, this.#format)) this.push(piece);
+				for (const piece of piecesShared(payload, this.#format)) this.push(piece);
 			}
 			done();
 		} catch (error) {

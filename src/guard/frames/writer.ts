@@ -2,7 +2,7 @@
 import type { Writable } from "node:stream";
 import { Waiters } from "../../parts/waiters.js";
 import { OptionError, type Size, toBytes } from "../units.js";
-import { encodeFrame, framePieces, joins, type Payload } from "./encode.js";
+import { encodeShared, joins, type Payload, piecesShared } from "./encode.js";
 import { FrameBacklogError, FrameWriterClosedError } from "./errors.js";
 import { FrameFormat, type FrameOptions } from "./format.js";
 
@@ -14,6 +14,12 @@ const HIGH_WATER_BYTES = 64 * 1024;
 
 /** 4 MiB: four of the largest frames by default, and sixty times the mark at which callers are asked to wait. */
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+/**
+ * How often `drained()` looks at what only others have written: Node tells nobody when that is gone, unless the stream's own mark
+ * was reached. Ten milliseconds are short beside what a full socket takes, and a hundred looks a second cost nothing.
+ */
+const LOOK_MS = 10;
 
 /** When frames are written. */
 export interface FrameWriterOptions extends FrameOptions {
@@ -74,13 +80,20 @@ export class FrameWriter {
 	#corkedBytes = 0;
 	#tickWaits = false;
 
+	/** Pieces of ours that the stream has not called back for. */
+	#waitingPieces = 0;
+	/** There while somebody waits and none of ours do. */
+	#look: NodeJS.Timeout | undefined;
+
 	#frames = 0;
 	#writes = 0;
 	#bytes = 0;
 
 	readonly #waiters = new Waiters(() => {
 		this.#stream.off("close", this.#closed);
-		this.#stream.off("drain", this.#written);
+		this.#stream.off("drain", this.#drain);
+		clearInterval(this.#look);
+		this.#look = undefined;
 	});
 
 	/** Throws OptionError. */
@@ -122,8 +135,8 @@ export class FrameWriter {
 		if (!this.#stream.writable) return false;
 		// First, as it may throw: nothing is half written then.
 		const pieces: readonly Uint8Array[] = joins(payload)
-			? [encodeFrame(payload, this.#format)]
-			: framePieces(payload, this.#format);
+			? [encodeShared(payload, this.#format)]
+			: piecesShared(payload, this.#format);
 		let bytes = 0;
 		for (const piece of pieces) bytes += piece.byteLength;
 		const buffered = this.#stream.writableLength;
@@ -131,6 +144,7 @@ export class FrameWriter {
 			throw new FrameBacklogError(buffered, this.#maxBufferedBytes);
 
 		this.#cork();
+		this.#waitingPieces += pieces.length;
 		for (const piece of pieces) this.#stream.write(piece, this.#written);
 		this.#frames++;
 		this.#bytes += bytes;
@@ -165,12 +179,14 @@ export class FrameWriter {
 		this.flush();
 		if (!this.#stream.writable) throw new FrameWriterClosedError(this.#stream.errored ?? undefined);
 		if (this.#stream.writableLength < this.#highWaterBytes) return;
-		// One listener for all who wait, and none when nobody does. What others write tells us nothing but "drain".
+		// One listener for all who wait, and none when nobody does. What others write tells us nothing but "drain", if anything.
 		if (this.#waiters.size === 0) {
 			this.#stream.on("close", this.#closed);
-			this.#stream.on("drain", this.#written);
+			this.#stream.on("drain", this.#drain);
 		}
-		await this.#waiters.wait(signal);
+		const waiting = this.#waiters.wait(signal);
+		this.#lookWhereNobodyTells();
+		await waiting;
 	}
 
 	#cork(): void {
@@ -192,10 +208,21 @@ export class FrameWriter {
 
 	/** After each piece: "drain" comes only from Node's own mark, which is not ours. */
 	readonly #written = (error?: Error | null): void => {
+		this.#waitingPieces--;
 		if (this.#waiters.size === 0) return;
 		if (error != null) this.#waiters.reject(new FrameWriterClosedError(error));
-		else if (this.#stream.writableLength < this.#highWaterBytes) this.#waiters.resolve();
+		else this.#drain();
 	};
+
+	readonly #drain = (): void => {
+		if (this.#stream.writableLength < this.#highWaterBytes) this.#waiters.resolve();
+		else this.#lookWhereNobodyTells();
+	};
+
+	#lookWhereNobodyTells(): void {
+		if (this.#waitingPieces > 0 || this.#waiters.size === 0) return;
+		this.#look ??= setInterval(this.#drain, LOOK_MS).unref();
+	}
 
 	readonly #closed = (): void =>
 		this.#waiters.reject(new FrameWriterClosedError(this.#stream.errored ?? undefined));
