@@ -91,6 +91,8 @@ interface Entry {
 	/** Returns a promise where there is something to wait for. */
 	release(reason: string): unknown;
 	readonly child: Lifetime | undefined;
+	/** What `own` was given. */
+	owned?: object;
 }
 
 /** The stack is kept from the caller of this method on. */
@@ -107,6 +109,8 @@ export class Lifetime implements AsyncDisposable {
 	readonly #trace: boolean;
 	/** In the order in which they came. */
 	readonly #entries = new Set<Entry>();
+	/** The objects among them that `own` was given; and after the end those that it has released. */
+	#owned: WeakSet<object> | undefined;
 	readonly #errors: unknown[] = [];
 	#ended: Promise<LifetimeReport> | undefined;
 	#reason: string | undefined;
@@ -167,6 +171,9 @@ export class Lifetime implements AsyncDisposable {
 	/**
 	 * Starts a task, which must end when its signal says so; the end waits for it. Returns its result. Rejects with LifetimeEnded
 	 * after the end, and with the task's own error otherwise, which ends nothing else.
+	 *
+	 * A task may call `end`, but must not wait for it: the end waits for the task, and each would wait for the other until `grace` has
+	 * passed. The report then has the task in `left`.
 	 */
 	async run<Result>(task: (signal: AbortSignal) => Result | PromiseLike<Result>): Promise<Result> {
 		this.throwIfOver();
@@ -185,9 +192,12 @@ export class Lifetime implements AsyncDisposable {
 
 	/**
 	 * Takes something over, and ends it at the end, the last one first. What emits `close`, as sockets do, leaves by itself then.
-	 * After the end it is released at once. Returns what was given.
+	 * After the end it is released at once. An object that is given again is owned once; a function is called as often as it was given.
+	 * Returns what was given.
 	 */
 	own<Resource extends Ownable>(resource: Resource): Resource {
+		const object = typeof resource === "function" ? undefined : resource;
+		if (object !== undefined && this.#owned?.has(object)) return resource;
 		const emitter = isEmitter(resource) ? resource : undefined;
 		if (emitter?.closed === true) return resource;
 		const closed = (): void => void this.#remove(entry);
@@ -195,7 +205,12 @@ export class Lifetime implements AsyncDisposable {
 			emitter?.off("close", closed);
 			return release(resource);
 		};
+		if (object !== undefined) {
+			this.#owned ??= new WeakSet();
+			this.#owned.add(object);
+		}
 		const entry = this.#add("resource", this.own, releaseIt);
+		if (object !== undefined) entry.owned = object;
 		emitter?.once("close", closed);
 		return resource;
 	}
@@ -257,7 +272,7 @@ export class Lifetime implements AsyncDisposable {
 
 	/**
 	 * Ends all that it owns: at once what can be ended at once. Resolves when the rest has ended too, or `grace` has passed. Only the
-	 * first call counts; the others get its report. Never rejects.
+	 * first call counts; the others get its report. Never rejects. Within a task of `run`, call it without `await`.
 	 */
 	end(reason = "client_closed"): Promise<LifetimeReport> {
 		if (this.#ended !== undefined) return this.#ended;
@@ -343,6 +358,8 @@ export class Lifetime implements AsyncDisposable {
 	/** True: it was there. The last one that leaves after the end takes this lifetime out of the one above. */
 	#remove(entry: Entry): boolean {
 		const wasThere = this.#entries.delete(entry);
+		// It may open again, and be given again. After the end it is released, and is not released again.
+		if (entry.owned !== undefined && !this.isOver) this.#owned?.delete(entry.owned);
 		if (this.#isReported && this.#entries.size === 0) this.#onSettled?.();
 		return wasThere;
 	}

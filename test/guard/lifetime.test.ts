@@ -243,3 +243,45 @@ test("a hundred that listen to its signal are no leak", async () => {
 	process.off("warning", warn);
 	assert.deepEqual(warnings, []);
 });
+
+test("an object that is given twice is released once, also after the end, and a function as often as it was given", async () => {
+	const life = new Lifetime();
+	let destroyed = 0;
+	let called = 0;
+	const object = { destroy: () => destroyed++ };
+	const call = (): number => called++;
+	for (const resource of [object, object, call, call]) life.own(resource);
+	assert.equal(life.size, 3);
+	await life.end();
+	life.own(object);
+	assert.deepEqual([destroyed, called], [1, 2]);
+});
+
+test("what has closed and was given again is owned again", async () => {
+	const life = new Lifetime();
+	let destroyed = 0;
+	const emitter = Object.assign(new EventEmitter(), { destroy: () => destroyed++ });
+	life.own(emitter);
+	life.own(emitter);
+	assert.equal(emitter.listenerCount("close"), 1);
+	emitter.emit("close");
+	assert.equal(life.size, 0);
+	life.own(emitter);
+	await life.end();
+	assert.equal(destroyed, 1);
+});
+
+test("a task may end its lifetime, and one that waits for that is named when grace has passed", async () => {
+	const brief = new Lifetime();
+	await brief.run(() => void brief.end("drained"));
+	assert.deepEqual(await brief.end(), { reason: "drained", left: [], errors: [] });
+
+	const life = new Lifetime({ grace: 20, trace: true });
+	const { left } = await life.run(() => life.end("drained"));
+	assert.deepEqual(
+		left.map(({ kind }) => kind),
+		["task"],
+	);
+	assert.match(left[0]?.stack ?? "", /lifetime\.test/);
+	assert.equal(life.size, 0, "it has ended by now");
+});
