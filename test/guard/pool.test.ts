@@ -74,6 +74,7 @@ function assertCounts(stats: PoolStats, max: number): void {
 	assert.equal(created, checking + idle + leased + sum(stats.destroyed), told);
 	assert.equal(size, creating + checking + idle + leased + destroying, told);
 	assert.ok(size <= max, told);
+	assert.ok(creating + abandoned <= 2 * max, told);
 }
 
 async function turn(): Promise<void> {
@@ -672,4 +673,82 @@ test("a lease that lasts too long is told once, with its borrower's stack, and o
 		assert.ok(heldMs >= 20);
 		assert.match(stack ?? "", /pool\.test/);
 	}
+});
+
+test("who closes the pool again out of destroy() gets the same end, and it comes as soon as all is gone", async () => {
+	const endings: (() => void)[] = [];
+	const closings: Promise<unknown>[] = [];
+	const pool: Pool<Thing> = new Pool<Thing>({
+		create: () => ({ id: 1 }),
+		destroy: () => {
+			closings.push(pool.close({ graceMs: "1h" }));
+			return new Promise<void>((resolve) => endings.push(resolve));
+		},
+	});
+	const [first, second] = await Promise.all([pool.acquire(), pool.acquire()]);
+	first.release();
+	closings.push(pool.close({ graceMs: "1h" }));
+	second.release();
+	for (const end of endings) end();
+	const [report, ...others] = await Promise.all(closings);
+	assert.deepEqual(report, { held: [], creating: 0 });
+	assert.equal(others.length, 2);
+	for (const other of others) assert.equal(other, report);
+});
+
+test("creations that ignore their signal are bounded, and who waits is told of them, or served when one ends", async () => {
+	const makings = new Makings();
+	const { pool } = things({ create: makings.create, max: 2, maxWaiting: 1, createMs: 5 });
+	const alive = setTimeout(() => {}, 10_000);
+	for (let round = 0; round < 4; round++) {
+		await assert.rejects(pool.acquire(), (error) => error instanceof PoolTimeout && error.phase === "create");
+		assertCounts(pool.stats(), 2);
+	}
+	assert.deepEqual([pool.stats().started, pool.stats().abandoned, pool.stats().size], [4, 4, 0]);
+
+	await assert.rejects(pool.acquire({ deadline: 5 }), (error) => {
+		assert.ok(error instanceof PoolTimeout);
+		assert.deepEqual([error.phase, error.state.abandoned], ["acquire", 4]);
+		assert.match(error.message, /4 not done after createMs \(create\(\) must end with its signal\)/);
+		return true;
+	});
+	const waiting = pool.acquire();
+	await turn();
+	await assert.rejects(pool.acquire(), PoolExhausted);
+	assert.equal(pool.stats().started, 4);
+	makings.next().resolve({ id: 1 });
+	const lease = await waiting;
+	assert.equal(lease.value.id, 1);
+
+	// One that fails at last makes room for a new one as well.
+	makings.next().reject(new Error("at last"));
+	await turn();
+	const another = pool.acquire();
+	await turn();
+	assert.equal(pool.stats().started, 5);
+	makings.open.at(-1)?.resolve({ id: 2 });
+	for (const one of [lease, await another]) one.release();
+	assertCounts(pool.stats(), 2);
+	clearTimeout(alive);
+	assert.deepEqual(await pool.close({ graceMs: 1 }), { held: [], creating: 2 });
+});
+
+test("a resource that ends while it is checked is not lent, though its check says that it is well", async () => {
+	let ids = 0;
+	const reasons: DestroyReason[] = [];
+	const pool = new Pool({
+		create: () => Object.assign(new EventEmitter(), { id: ++ids, destroyed: false }),
+		destroy: (_resource, reason) => reasons.push(reason),
+		check: (resource) => {
+			// As a socket says that it is destroyed before it emits `close`.
+			resource.destroyed = resource.id === 1;
+			return true;
+		},
+	});
+	(await pool.acquire()).release();
+	const lease = await pool.acquire();
+	assert.equal(lease.value.id, 2);
+	assert.deepEqual(reasons, ["died"]);
+	lease.release();
+	await pool.close();
 });

@@ -10,6 +10,8 @@ export interface PoolState {
 	readonly waiting: number;
 	/** Being made. */
 	readonly creating: number;
+	/** Creations that go on after `createMs`, though their signal is aborted. With `2 * max` of them, those in time included, none is begun. */
+	readonly abandoned: number;
 	/** How long the oldest lease has lasted, in milliseconds; `undefined` when nothing is lent. */
 	readonly oldestLeaseMs: number | undefined;
 	/** Where the oldest lease was asked for; `undefined` without `trace`. */
@@ -83,8 +85,18 @@ export class LeaseReturned extends Error {
 	}
 }
 
-function describe({ max, leased, waiting, creating, oldestLeaseMs, oldestLeaseStack }: PoolState): string {
-	const counts = `${leased} of ${max} leased, ${creating} being made, ${waiting} waiting`;
+function describe({
+	max,
+	leased,
+	waiting,
+	creating,
+	abandoned,
+	oldestLeaseMs,
+	oldestLeaseStack,
+}: PoolState): string {
+	const stuck =
+		abandoned === 0 ? "" : `, ${abandoned} not done after createMs (create() must end with its signal)`;
+	const counts = `${leased} of ${max} leased, ${creating} being made${stuck}, ${waiting} waiting`;
 	if (oldestLeaseMs === undefined) return counts;
 	const where = oldestLeaseStack === undefined ? "" : `, asked for here:\n${oldestLeaseStack}\n`;
 	return `${counts}; the oldest lease has lasted ${Math.round(oldestLeaseMs)} ms${where}`;

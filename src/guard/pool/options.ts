@@ -28,7 +28,8 @@ export const DESTROY_REASONS = [
 export interface PoolOptions<T> {
 	/**
 	 * Makes one. The signal is aborted after `createMs` and when the pool closes. A resource that comes all the same is used if
-	 * there is a place, and destroyed if not. What it throws goes to the one for whom it was made.
+	 * there is a place, and destroyed if not. What it throws goes to the one for whom it was made. At most `2 * max` go on at
+	 * once, those included that ignore their signal: until one of them ends, none is begun, and borrowers wait for what is given back.
 	 */
 	create(signal: AbortSignal): T | PromiseLike<T>;
 	/** Ends one; called exactly once for each that was made. Its place is free when this is done, or after `destroyMs`. */

@@ -57,7 +57,7 @@ export interface PoolStats {
 	readonly created: number;
 	/** Creations that gave an error. */
 	readonly failed: number;
-	/** Creations that went on after `createMs`, and have not ended. They have no place any more. */
+	/** Creations that went on after `createMs`, and have not ended. They have no place any more, and are at most `2 * max`. */
 	readonly abandoned: number;
 	/** Leases, ever. */
 	readonly leases: number;
@@ -210,7 +210,14 @@ export class Pool<T> implements AsyncDisposable {
 	async close(options: PoolCloseOptions = {}): Promise<PoolClosing> {
 		const { graceMs = "10s" } = options;
 		const withinMs = graceMs === 0 ? 0 : toMs("graceMs", graceMs);
-		this.#closing ??= this.#close(withinMs);
+		if (this.#closing === undefined) {
+			// Known before anybody is told: who hears a signal, or destroys a resource, may call close() again.
+			let settle: (closing: Promise<PoolClosing>) => void = () => {};
+			this.#closing = new Promise((resolve) => {
+				settle = resolve;
+			});
+			settle(this.#close(withinMs));
+		}
 		return this.#closing;
 	}
 
@@ -225,6 +232,15 @@ export class Pool<T> implements AsyncDisposable {
 		);
 	}
 
+	/**
+	 * Whether a creation may begin. Those that were abandoned have given up their places, and as many again as there are places may
+	 * go on; with more, a create() that never ends would pile up without bound.
+	 */
+	get #mayCreate(): boolean {
+		const { max } = this.#limits;
+		return this.#size < max && this.#creating < 2 * max;
+	}
+
 	/** What is under way for those who wait. */
 	get #supplies(): number {
 		return this.#creations.size + this.#checks.size;
@@ -233,7 +249,7 @@ export class Pool<T> implements AsyncDisposable {
 	/** Whether one more can be served soon, or there is room to wait. */
 	#mayWait(): boolean {
 		const waitingInVain = this.#waiting.size - this.#supplies;
-		if (waitingInVain < 0 || this.#idle.length > 0 || this.#size < this.#limits.max) return true;
+		if (waitingInVain < 0 || this.#idle.length > 0 || this.#mayCreate) return true;
 		return waitingInVain < this.#limits.maxWaiting;
 	}
 
@@ -247,7 +263,7 @@ export class Pool<T> implements AsyncDisposable {
 			if (member !== undefined) {
 				if (this.#options.check === undefined) this.#offer(member);
 				else this.#check(member, waiter);
-			} else if (this.#size < this.#limits.max) this.#create(waiter);
+			} else if (this.#mayCreate) this.#create(waiter);
 			else return;
 		}
 	}
@@ -331,8 +347,10 @@ export class Pool<T> implements AsyncDisposable {
 		clearTimeout(check.timer);
 		this.#checks.delete(check);
 		if (this.#waiting.has(check.waiter)) this.#unsupplied.add(check.waiter);
-		if (fault === undefined) this.#offer(member);
-		else this.#destroy(member, fault);
+		// Its check may have said so before it ended, and its `close` be still to come.
+		const reason = fault ?? (member.ended ? "died" : undefined);
+		if (reason === undefined) this.#offer(member);
+		else this.#destroy(member, reason);
 		this.#changed();
 	}
 
@@ -599,6 +617,7 @@ export class Pool<T> implements AsyncDisposable {
 			leased: this.#leased.size,
 			waiting: this.#waiting.size,
 			creating: this.#creations.size,
+			abandoned: this.#abandoned.size,
 			oldestLeaseMs: holder?.heldMs,
 			oldestLeaseStack: holder?.stack,
 		};
