@@ -76,6 +76,20 @@ export interface PoolOptions<T> {
 	onError?(error: unknown, during: "create" | "check" | "destroy" | "idle" | "lease"): void;
 }
 
+/** How one lease is asked for. */
+export interface AcquireOptions {
+	/** Stops waiting, with the signal's reason. What was being made for it goes to the next one. */
+	readonly signal?: AbortSignal;
+	/** How long to wait, check and creation included; then PoolTimeout. Default: `deadline` of the pool. */
+	readonly deadline?: Duration;
+}
+
+/** How a pool is closed. */
+export interface PoolCloseOptions {
+	/** How long leases may last on, in milliseconds or as `"10s"`; 0 waits for none. Default `"10s"`. */
+	readonly graceMs?: Duration;
+}
+
 /** The same with defaults, in milliseconds and counts. */
 export interface Resolved {
 	readonly max: number;
