@@ -82,6 +82,19 @@ export interface Timeouts {
 	readonly silenceMs: number;
 }
 
+/** Deadlines of what can still be said of a session once it is routed. */
+export type RoutedTimeouts = Pick<
+	Timeouts,
+	"connectMs" | "idleMs" | "stallMs" | "halfClosedMs" | "lifetimeMs" | "responseHeadMs"
+>;
+
+/** What sessions of a listener, or of a route, are held to. */
+export interface Deadlines {
+	readonly timeouts: Timeouts;
+	/** Until the kernel gives up a peer that acknowledges nothing, which `stall` must come before; 0: after its own retransmissions. */
+	readonly userTimeoutMs: number;
+}
+
 export interface Keepalive {
 	readonly idleSeconds: number;
 	readonly intervalSeconds: number;
@@ -108,7 +121,8 @@ export interface RouteRequests {
 	readonly bodyBytesPerSecond: number | null;
 }
 
-export interface RouteConfig {
+/** What a route takes, and what it does with it: all that reactors are told of it. */
+export interface RouteConditions {
 	/** Exact name, or `*.suffix`; lower case, no trailing dot. `null`: any name, or none. */
 	readonly sni: string | null;
 	readonly host: string | null;
@@ -125,6 +139,11 @@ export interface RouteConfig {
 	readonly requests: RouteRequests | null;
 	/** How the log and the metrics call it: `sni=git.example.com`, `alpn=h2,source=10.0.0.0/8`, `*`. */
 	readonly label: string;
+}
+
+export interface RouteConfig extends RouteConditions {
+	/** `null`: those of its listener. */
+	readonly deadlines: Deadlines | null;
 }
 
 /** A certificate, and the names whose TLS is terminated with it. Files are absolute paths. */
@@ -156,6 +175,7 @@ export interface ListenerConfig {
 	readonly backlog: number;
 	/** Sessions of this listener; `null`: as many as the process may have. */
 	readonly connections: number | null;
+	readonly deadlines: Deadlines;
 	readonly proxyProtocol: {
 		readonly mode: "off" | "require";
 		readonly trusted: readonly Cidr[];
@@ -238,6 +258,8 @@ export interface UpstreamConfig {
 	readonly http: HttpUpstreamConfig | null;
 	/** `null`: in the open. */
 	readonly tls: UpstreamTlsConfig | null;
+	/** Instead of those of the listeners whose routes lead to it. */
+	readonly timeouts: Partial<RoutedTimeouts>;
 	readonly balance: Balance;
 	/** PROXY header sent to the upstream. */
 	readonly proxyProtocol: "off" | "v1" | "v2";

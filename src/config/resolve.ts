@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import type {
 	Config,
+	Deadlines,
 	Endpoint,
 	HealthConfig,
 	HttpCheckConfig,
@@ -10,7 +11,9 @@ import type {
 	Keepalive,
 	ListenerConfig,
 	RouteConfig,
+	RoutedTimeouts,
 	RouteRequests,
+	Timeouts,
 	UpstreamConfig,
 	UpstreamTlsConfig,
 } from "./config.js";
@@ -19,8 +22,14 @@ import { hostFieldOf } from "./http-check.js";
 import { routeLabel } from "./label.js";
 import { REJECT } from "./names.js";
 import { bytesTargets, readsRequests } from "./request-rules.js";
+import {
+	type Holding,
+	holding,
+	listenerTimeouts,
+	resolveTimeouts,
+	routedTimeouts,
+} from "./resolve-timeouts.js";
 import type { ConfigFile } from "./schema.js";
-import { usualUserTimeoutMs } from "./user-timeout.js";
 
 type ListenerFile = ConfigFile["listeners"][number];
 type RouteFile = ListenerFile["routes"][number];
@@ -36,11 +45,15 @@ export function resolveConfig(
 	file: string | null,
 	baseDir: string,
 ): Omit<Config, "warnings" | "places"> {
-	const { limits, timeouts, sockets, log } = input;
-	const handshakeMs = timeouts?.handshake ?? defaults.timeouts.handshakeMs;
-	const stallMs = timeouts?.stall ?? defaults.timeouts.stallMs;
+	const { limits, sockets, log } = input;
+	const general = resolveTimeouts(input.timeouts);
+	const hold = holding(input.keepalive);
 	const limitBodyBytes = unlessOff(limits?.request_body_bytes) ?? defaults.limits.requestBodyBytes;
 	const takeNone = bytesTargets(input.upstreams);
+	const upstreams = Object.entries(input.upstreams ?? {}).map(([name, upstream]) =>
+		resolveUpstream(name, upstream, baseDir),
+	);
+	const timeoutsTo = new Map(upstreams.map(({ name, timeouts }) => [name, timeouts]));
 	return {
 		file,
 		admin: input.admin === undefined || input.admin === "off" ? null : input.admin,
@@ -63,22 +76,8 @@ export function resolveConfig(
 			requestBodyBytes: limitBodyBytes,
 			bodyBytesPerSecond: rateOf(limits?.body_bytes_per_second) ?? defaults.limits.bodyBytesPerSecond,
 		},
-		timeouts: {
-			handshakeMs,
-			connectMs: timeouts?.connect ?? defaults.timeouts.connectMs,
-			idleMs: timeouts?.idle ?? defaults.timeouts.idleMs,
-			stallMs,
-			halfClosedMs: timeouts?.half_closed ?? defaults.timeouts.halfClosedMs,
-			lifetimeMs: timeouts?.lifetime === "off" ? 0 : (timeouts?.lifetime ?? defaults.timeouts.lifetimeMs),
-			drainMs: timeouts?.drain ?? defaults.timeouts.drainMs,
-			requestHeadMs: timeouts?.request_head ?? defaults.timeouts.requestHeadMs,
-			responseHeadMs: timeouts?.response_head ?? defaults.timeouts.responseHeadMs,
-			keepAliveMs: timeouts?.keep_alive ?? defaults.timeouts.keepAliveMs,
-			// Who shortens the handshake need not know of silence, which must be shorter still.
-			silenceMs:
-				timeouts?.silence ?? Math.min(defaults.timeouts.silenceMs, Math.max(1, Math.floor(handshakeMs / 2))),
-		},
-		keepalive: resolveKeepalive(input.keepalive, stallMs),
+		timeouts: general,
+		keepalive: resolveKeepalive(input.keepalive, hold(general).userTimeoutMs),
 		sockets: {
 			unsentBytes: sockets?.unsent ?? defaults.sockets.unsentBytes,
 			sendBytes: unlessOff(sockets?.send_buffer) ?? defaults.sockets.sendBytes,
@@ -96,11 +95,21 @@ export function resolveConfig(
 		},
 		watch: input.watch ?? defaults.watch,
 		listeners: distinctNames(
-			input.listeners.map((each) => resolveListener(each, takeNone, baseDir, limitBodyBytes)),
+			input.listeners.map((each) => {
+				const timeouts = listenerTimeouts(general, each.timeouts);
+				const held = (route: RouteFile): Deadlines | null =>
+					routeDeadlines(timeouts, timeoutsTo.get(route.to), route.timeouts, hold);
+				return {
+					...resolveListener(each, takeNone, baseDir),
+					deadlines: hold(timeouts),
+					routes: each.routes.map((route) => ({
+						...resolveRoute(route, limitBodyBytes),
+						deadlines: held(route),
+					})),
+				};
+			}),
 		),
-		upstreams: Object.entries(input.upstreams ?? {}).map(([name, upstream]) =>
-			resolveUpstream(name, upstream, baseDir),
-		),
+		upstreams,
 	};
 }
 
@@ -109,16 +118,12 @@ function unlessOff(value: number | "off" | "auto" | undefined): number | undefin
 	return typeof value === "number" ? value : undefined;
 }
 
-function resolveKeepalive(file: ConfigFile["keepalive"], stallMs: number): Keepalive {
-	const idleSeconds = file?.idle ?? defaults.keepalive.idleSeconds;
-	const intervalSeconds = file?.interval ?? defaults.keepalive.intervalSeconds;
-	const probes = file?.probes ?? defaults.keepalive.probes;
-	const probedMs = (idleSeconds + probes * intervalSeconds) * 1_000;
+function resolveKeepalive(file: ConfigFile["keepalive"], userTimeoutMs: number): Keepalive {
 	return {
-		idleSeconds,
-		intervalSeconds,
-		probes,
-		userTimeoutMs: file?.user_timeout ?? usualUserTimeoutMs(probedMs, stallMs),
+		idleSeconds: file?.idle ?? defaults.keepalive.idleSeconds,
+		intervalSeconds: file?.interval ?? defaults.keepalive.intervalSeconds,
+		probes: file?.probes ?? defaults.keepalive.probes,
+		userTimeoutMs,
 	};
 }
 
@@ -136,8 +141,7 @@ function resolveListener(
 	listener: ListenerFile,
 	takeNone: ReadonlySet<string>,
 	baseDir: string,
-	bodyBytes: number | null,
-): ListenerConfig {
+): Omit<ListenerConfig, "deadlines" | "routes"> {
 	const reads = readsRequests(listener.routes, takeNone);
 	const file = (path: string | undefined): string | null =>
 		path === undefined ? null : resolve(baseDir, path);
@@ -159,7 +163,6 @@ function resolveListener(
 		via: resolveVia(listener.via),
 		logRequests: resolveShare(listener.log_requests),
 		readsRequests: reads,
-		routes: listener.routes.map((route) => resolveRoute(route, bodyBytes)),
 	};
 }
 
@@ -173,7 +176,18 @@ function resolveShare(value: ListenerFile["log_requests"]): number {
 	return typeof value === "number" ? value : value === "all" ? 1 : 0;
 }
 
-function resolveRoute(route: RouteFile, bodyBytes: number | null): RouteConfig {
+/** Its own where it or its upstream says something, otherwise its listener's. */
+function routeDeadlines(
+	listener: Timeouts,
+	upstream: Partial<RoutedTimeouts> | undefined,
+	route: RouteFile["timeouts"],
+	hold: Holding,
+): Deadlines | null {
+	const own = { ...upstream, ...routedTimeouts(route) };
+	return Object.keys(own).length === 0 ? null : hold({ ...listener, ...own });
+}
+
+function resolveRoute(route: RouteFile, bodyBytes: number | null): Omit<RouteConfig, "deadlines"> {
 	return {
 		sni: route.sni ?? null,
 		host: route.host ?? null,
@@ -212,7 +226,7 @@ function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): Ups
 	const urls = [upstream.http ?? []].flat();
 	const endpoints =
 		upstream.http === undefined ? [upstream.addresses ?? []].flat() : urls.map((url) => url.endpoint);
-	const { http, host, trailers, tls, pool, health, eject, balance, resolve } = upstream;
+	const { http, host, trailers, tls, pool, health, eject, balance, resolve, timeouts } = upstream;
 	return {
 		name,
 		// The rules say that there is one of the two.
@@ -222,6 +236,7 @@ function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): Ups
 				? null
 				: { host: host ?? null, trailers: trailers === "on", pool: resolvePool(pool) },
 		tls: resolveUpstreamTls(tls ?? (urls.some(({ throughTls }) => throughTls) ? "on" : "off"), baseDir),
+		timeouts: routedTimeouts(timeouts),
 		balance: balance ?? defaults.balance,
 		proxyProtocol: upstream.proxy_protocol ?? "off",
 		health: resolveHealth(health, host ?? (urls[0] === undefined ? "" : hostFieldOf(urls[0]))),

@@ -1,16 +1,12 @@
 /** The sections of `sluice.yaml` that hold for all listeners and upstreams. */
 
-import { z } from "zod";
 import { CONNECTIONS_MAX, KEEPALIVE_MAX_PROBES, REQUESTS_MAX, UNSENT_MIN_BYTES } from "./bounds.js";
 import * as defaults from "./defaults.js";
-import { InvalidValue } from "./errors.js";
 import {
 	bufferSize,
 	choice,
 	duration,
-	expected,
 	keepaliveSeconds,
-	offMeant,
 	optionalDuration,
 	optionalNumber,
 	section,
@@ -19,7 +15,7 @@ import {
 	whole,
 	yesNo,
 } from "./schema-values.js";
-import { formatSize, parseDuration } from "./units.js";
+import { formatSize } from "./units.js";
 
 /** Less than one receive buffer would stop every session that meets a slow reader. */
 const BUFFERED_MIN_BYTES = 65_536;
@@ -119,81 +115,6 @@ export const ledger = section({
 	interval: optionalDuration(
 		defaults.ledger.intervalMs,
 		"How often the ledger is held against the kernel's own table of descriptors.",
-	),
-});
-
-export const timeouts = section({
-	handshake: optionalDuration(
-		defaults.timeouts.handshakeMs,
-		"From accept until the connection can be routed, the PROXY header included. Then it is closed as handshake_timeout.",
-	),
-	connect: optionalDuration(
-		defaults.timeouts.connectMs,
-		"Until an upstream address accepts; then the next address is tried, and after the last the session is closed as connect_timeout.",
-	),
-	idle: optionalDuration(
-		defaults.timeouts.idleMs,
-		"No byte in either direction. Then the session is closed as idle_timeout.",
-	),
-	stall: optionalDuration(
-		defaults.timeouts.stallMs,
-		"Bytes wait and their reader takes none. Then the session is closed as stall_timeout.",
-	),
-	half_closed: optionalDuration(
-		defaults.timeouts.halfClosedMs,
-		"One direction has ended and the other is silent. Then the session is closed as half_closed_timeout.",
-	),
-	lifetime: z
-		.union(
-			[
-				z.enum(["off"]),
-				duration((text) => {
-					try {
-						return parseDuration(text);
-					} catch (error) {
-						if (/^0+\s*[a-z]*$/.test(text))
-							throw new InvalidValue(`no time at all: write off instead of ${text}`);
-						const off = offMeant(text);
-						if (off !== "")
-							throw new InvalidValue(`expected a duration such as 12h, or off, found "${text}"${off}`);
-						throw error instanceof InvalidValue ? new InvalidValue(`${error.message}, or off`) : error;
-					}
-				}),
-			],
-			{
-				error: expected(
-					"a duration such as 12h, or off",
-					(input) =>
-						offMeant(input) ||
-						(typeof input === "number" && input > 0 ? `: write ${input}s or ${input}ms` : ""),
-				),
-			},
-		)
-		.optional()
-		.meta({
-			description:
-				"Whole life of a session, however busy. Then it is closed as lifetime. `off`: sessions may live for ever.",
-			default: "off",
-		}),
-	drain: optionalDuration(
-		defaults.timeouts.drainMs,
-		"After SIGTERM, how long running sessions may finish. What is left then is closed as drained.",
-	),
-	request_head: optionalDuration(
-		defaults.timeouts.requestHeadMs,
-		"HTTP: from the first byte of a request's head to its last; bytes do not renew it. The first head of a connection has `handshake`. Then 408, and request_timeout.",
-	),
-	response_head: optionalDuration(
-		defaults.timeouts.responseHeadMs,
-		"HTTP: from the end of a request until the upstream begins to answer. Then 504, and response_timeout.",
-	),
-	keep_alive: optionalDuration(
-		defaults.timeouts.keepAliveMs,
-		"HTTP: between two requests of a connection. Then it is closed as idle_timeout.",
-	),
-	silence: optionalDuration(
-		defaults.timeouts.silenceMs,
-		"A client that has said nothing for this long takes the first `protocol: any` route; one that has said what does not tell its protocol counts as `other`. Must be shorter than handshake.",
 	),
 });
 

@@ -12,6 +12,7 @@ import {
 	parseSubprotocol,
 	SUBPROTOCOL_PATTERN,
 } from "./names.js";
+import { listenerTimeouts, routeTimeouts } from "./schema-timeouts.js";
 import {
 	choice,
 	dashed,
@@ -203,6 +204,7 @@ const route = section({
 			),
 		})
 		.describe("The upstream that takes the connection, or `reject`: it is closed at once as rejected."),
+	timeouts: routeTimeouts,
 	request_headers: fieldChanges("a request")
 		.optional()
 		.describe("With an upstream that has http: fields of requests on their way to it."),
@@ -293,6 +295,7 @@ export const listener = section({
 		.describe(
 			"Sessions of this listener at a time; limits.when_full says what becomes of further clients. Default: as many as limits.connections.",
 		),
+	timeouts: listenerTimeouts,
 	proxy_protocol: choice(["off", "require"], {
 		...{
 			on: "write require",

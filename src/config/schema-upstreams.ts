@@ -6,6 +6,7 @@ import { CONNECTIONS_MAX, REQUESTS_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parseStatusRange, STATUS_MAX, STATUS_MIN, STATUS_RANGE_PATTERN } from "./http-check.js";
 import { parsePeerName, REJECT, UPSTREAM_NAME_PATTERN } from "./names.js";
+import { upstreamTimeouts } from "./schema-timeouts.js";
 import {
 	choice,
 	expected,
@@ -202,6 +203,7 @@ export const upstream = section({
 				"PROXY header sent to the upstream before the client's bytes. The upstream must expect it; one that does not reads it as rubbish.",
 			default: "off",
 		}),
+	timeouts: upstreamTimeouts,
 	health: z
 		.union([z.enum(["on", "off"]), health], {
 			error: expected("on, off or a mapping such as { interval: 5s, timeout: 2s }", onOff),

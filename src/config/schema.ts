@@ -11,8 +11,9 @@ import { parseAdmin } from "./address.js";
 import { LISTENERS_MAX, REACTORS_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parsePeerName } from "./names.js";
-import { keepalive, ledger, limits, log, sockets, timeouts } from "./schema-general.js";
+import { keepalive, ledger, limits, log, sockets } from "./schema-general.js";
 import { listener } from "./schema-listeners.js";
+import { timeouts } from "./schema-timeouts.js";
 import { endpoint, upstream, upstreamName } from "./schema-upstreams.js";
 import { dashed, expected, optionalDuration, parsed, section, whole, yesNo } from "./schema-values.js";
 

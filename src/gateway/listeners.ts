@@ -53,7 +53,7 @@ export function openListeners(
 					each.port === port && overlap(each.config.host, listener.host) && !named.has(each.config.name),
 			);
 			const bound = openListener(
-				{ address, port, backlog, connection: connectionOptions(config), succeeds },
+				{ address, port, backlog, connection: connectionOptions(config, listener), succeeds },
 				reactors,
 			);
 			const entry = { config: listener, ...bound };
@@ -78,14 +78,14 @@ export function closeListeners(before: Listeners, after: Listeners = new Map()):
 export function retune(listeners: Listeners, config: Config): void {
 	for (const listener of listeners.values()) {
 		for (const fd of listener.fds) {
-			setConnectionOptions(fd, connectionOptions(config));
+			setConnectionOptions(fd, connectionOptions(config, listener.config));
 			startListening(fd, listener.config.backlog);
 		}
 	}
 }
 
-function connectionOptions({ keepalive, sockets }: Config): ConnectionOptions {
-	return { keepalive, sockets };
+function connectionOptions({ keepalive, sockets }: Config, { deadlines }: ListenerConfig): ConnectionOptions {
+	return { keepalive: { ...keepalive, userTimeoutMs: deadlines.userTimeoutMs }, sockets };
 }
 
 /** Connections waiting to be accepted, and how many may, over all reactors. */

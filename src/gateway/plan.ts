@@ -1,5 +1,5 @@
 /** Config plus what is known now (addresses, descriptors) to the plan that reactors run on. */
-import type { Config, Endpoint, ListenerConfig, UpstreamConfig } from "../config/config.js";
+import type { Config, Deadlines, Endpoint, ListenerConfig, UpstreamConfig } from "../config/config.js";
 import { hostFieldOf } from "../config/http-check.js";
 import { encodeInternet, encodeUnix } from "../kernel/sockaddr.js";
 import { parseIpv4, parseIpv6 } from "../protocol/index.js";
@@ -192,8 +192,10 @@ export function splitKey(key: string): [string, string] {
 	return [owner, own];
 }
 
-export function policyOf(config: Config): Policy {
-	const { timeouts, limits, keepalive, sockets } = config;
+export function policyOf(
+	{ limits, keepalive, sockets }: Config,
+	{ timeouts, userTimeoutMs }: Deadlines,
+): Policy {
 	return {
 		handshakeMs: timeouts.handshakeMs,
 		connectMs: timeouts.connectMs,
@@ -209,11 +211,29 @@ export function policyOf(config: Config): Policy {
 		keepaliveIdleSeconds: keepalive.idleSeconds,
 		keepaliveIntervalSeconds: keepalive.intervalSeconds,
 		keepaliveProbes: keepalive.probes,
-		userTimeoutMs: keepalive.userTimeoutMs,
+		userTimeoutMs,
 		unsentBytes: sockets.unsentBytes,
 		sendBufferBytes: sockets.sendBytes ?? 0,
 		receiveBufferBytes: sockets.receiveBytes ?? 0,
 	};
+}
+
+/** The policies of a config, each once. */
+class PolicyList {
+	readonly all: Policy[] = [];
+	readonly #config: Config;
+	readonly #numbers = new Map<string, number>();
+
+	constructor(config: Config) {
+		this.#config = config;
+	}
+
+	numberOf(deadlines: Deadlines): number {
+		const text = JSON.stringify(deadlines);
+		const number = this.#numbers.get(text) ?? this.all.push(policyOf(this.#config, deadlines)) - 1;
+		this.#numbers.set(text, number);
+		return number;
+	}
 }
 
 /** What the process may use, as decided at start. */
@@ -244,17 +264,20 @@ export function planFor(
 	socketOf: (listener: string) => { readonly fd: number; readonly port: number },
 ): Plan {
 	const { limits } = config;
+	const policies = new PolicyList(config);
 	const listeners: ListenerPlan[] = config.listeners.map((listener) => ({
 		slot: registry.listeners.take(listener.name),
 		...socketOf(listener.name),
 		// Not those of all together: being full on its own account, it would never make room.
 		connections: listener.connections ?? Number.POSITIVE_INFINITY,
+		policy: policies.numberOf(listener.deadlines),
 		proxyRequired: listener.proxyProtocol.mode === "require",
 		trusted: listener.proxyProtocol.trusted,
-		routes: listener.routes.map((route) => ({
+		routes: listener.routes.map(({ deadlines, ...route }) => ({
 			conditions: route,
 			slot: registry.routes.take(routeKey(listener.name, route.label)),
 			upstream: route.to === null ? -1 : registry.upstreams.take(route.to),
+			policy: deadlines === null ? -1 : policies.numberOf(deadlines),
 		})),
 		readsRequests: listener.readsRequests,
 		logRequests: isLogged(config) ? Math.round(listener.logRequests * SHARE_ALL) : 0,
@@ -263,7 +286,7 @@ export function planFor(
 	}));
 	return {
 		revision,
-		policy: policyOf(config),
+		policies: policies.all,
 		connections: capacity.connections,
 		resetsWhenFull: limits.whenFull === "reset",
 		shedsWhenFull: limits.connections === null,

@@ -2,7 +2,8 @@
  * A plan comes into force: what it needs is prepared beside what is in force, in pieces, then all of it changes at once,
  * between two events; and what is no longer used is cleared away, in pieces again.
  */
-import type { RouteConfig } from "../config/config.js";
+import type { RouteConditions } from "../config/config.js";
+import { cell } from "../parts/at.js";
 import type { CertificateNames } from "../route/certificate-names.js";
 import type { Pieces } from "../route/pieces.js";
 import { Router } from "../route/router.js";
@@ -15,6 +16,7 @@ import type { Core } from "./core.js";
 import { sweepPool } from "./links/pool.js";
 import type { ListenerPlan, Plan, RoutePlan } from "./plan/plan.js";
 import { type RouteRules, rulesOfRoutes } from "./plan/route-rules.js";
+import { LISTENERS } from "./routing/hold.js";
 
 const UPSTREAMS_PER_PIECE = 16;
 
@@ -61,7 +63,7 @@ function* prepare(core: Core, plan: ListenerPlan): Pieces<Prepared> {
 	};
 }
 
-function* conditionsOf(routes: readonly RoutePlan[]): Iterable<RouteConfig> {
+function* conditionsOf(routes: readonly RoutePlan[]): Iterable<RouteConditions> {
 	for (const { conditions } of routes) yield conditions;
 }
 
@@ -89,8 +91,8 @@ function switchTo(
 	core.loops.listen(plan.listeners.map(({ port }) => port));
 	core.certificates.followUpstreams(plan.upstreams);
 	core.requestRewrite.setSubjectField(plan.clientSubjectField);
-	const policy = core.policies.use(plan.policy);
-	if (policy < 0)
+	const numbers = core.policies.use(plan.policies);
+	if (numbers === undefined)
 		core.remark(
 			"error",
 			"sessions of too many reloads live: new ones get the deadlines of an earlier reload",
@@ -99,14 +101,15 @@ function switchTo(
 	const removed = new Map(core.listeners);
 	const added: ReactorListener[] = [];
 	for (const each of prepared) {
+		const held = heldBy(each.plan, numbers ?? core.policies.given);
 		const present = core.listeners.get(each.plan.slot);
 		if (present !== undefined && present.plan.fd === each.plan.fd) {
 			removed.delete(each.plan.slot);
-			Object.assign(present, each, { policy: core.policies.current });
+			Object.assign(present, each, held);
 		} else
 			added.push({
 				...each,
-				policy: core.policies.current,
+				...held,
 				paused: false,
 				givenUp: false,
 				acceptsPerTurn: 1,
@@ -116,6 +119,19 @@ function switchTo(
 			});
 	}
 	return { added, removed: [...removed.values()] };
+}
+
+/** `numbers`: of the plan's policies; where there are none for it, the first of an earlier plan. */
+function heldBy(
+	{ policy, routes }: ListenerPlan,
+	numbers: readonly number[],
+): Pick<ReactorListener, "policy" | "routePolicies"> {
+	return {
+		policy: numbers[policy] ?? cell(numbers, 0),
+		routePolicies: routes.map((route) =>
+			route.policy < 0 ? LISTENERS : (numbers[route.policy] ?? LISTENERS),
+		),
+	};
 }
 
 /** The plan's listeners, and removed ones that still have connections, which may ask for their names. */

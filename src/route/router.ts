@@ -6,7 +6,7 @@
  * one for routes without a name. Each list keeps the order of the file. A lookup asks the list of the
  * name, the lists of its suffixes and the nameless list for their first match, and takes the earliest.
  */
-import type { Cidr, RouteConfig, RouteProtocol } from "../config/config.js";
+import type { Cidr, RouteConditions, RouteProtocol } from "../config/config.js";
 import { PathForm } from "../protocol/http/path.js";
 import type { RequestHead } from "../protocol/http/request.js";
 import { offersProtocol } from "../protocol/http/upgrade.js";
@@ -129,7 +129,7 @@ export class Router {
 	 * `reads`: requests are read, so that first bytes must be looked at whatever the conditions are. `comparesForms`: paths
 	 * are matched in their normal form, and so those of routes are brought into it.
 	 */
-	static *build(routes: Iterable<RouteConfig>, reads = false, comparesForms = false): Pieces<Router> {
+	static *build(routes: Iterable<RouteConditions>, reads = false, comparesForms = false): Pieces<Router> {
 		let looksAtPaths = false;
 		const sni: NamedRoute[] = [];
 		const host: NamedRoute[] = [];
@@ -331,7 +331,7 @@ export function contains(block: Cidr, family: number, address: Uint8Array, offse
 	return ((block.bytes[whole] as number) & mask) === ((address[offset + whole] as number) & mask);
 }
 
-function protocolOf(route: RouteConfig): number {
+function protocolOf(route: RouteConditions): number {
 	// Beside what is asked of TLS: what it hides is looked at.
 	if (asksRequests(route) && (route.protocol === null || route.protocol === "tls")) return PROTOCOL_HTTP;
 	if (route.protocol !== null) return PROTOCOLS[route.protocol];
@@ -339,6 +339,6 @@ function protocolOf(route: RouteConfig): number {
 	return RECOGNIZED;
 }
 
-function asksRequests({ host, path, subprotocol }: RouteConfig): boolean {
+function asksRequests({ host, path, subprotocol }: RouteConditions): boolean {
 	return host !== null || path !== null || subprotocol !== null;
 }

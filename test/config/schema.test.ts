@@ -61,6 +61,8 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 			"listeners.*.routes.*",
 			"listeners.*.routes.*.request_headers",
 			"listeners.*.routes.*.response_headers",
+			"listeners.*.routes.*.timeouts",
+			"listeners.*.timeouts",
 			"listeners.*.tls.*",
 			"log",
 			"timeouts",
@@ -69,6 +71,7 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 			"upstreams.*.eject",
 			"upstreams.*.health",
 			"upstreams.*.pool",
+			"upstreams.*.timeouts",
 			"upstreams.*.tls",
 		].sort(),
 	);

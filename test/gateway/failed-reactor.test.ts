@@ -36,7 +36,7 @@ test("a reactor that failed leaves no session and no descriptor open", async (t)
 	const plan: Plan = {
 		...NO_LIMITS,
 		revision: 1,
-		policy: POLICY,
+		policies: [POLICY],
 		connections: 100,
 		logSessions: false,
 		upstreams: [],
@@ -47,9 +47,10 @@ test("a reactor that failed leaves no session and no descriptor open", async (t)
 				fd: fds[0] ?? -1,
 				port,
 				connections: 100,
+				policy: 0,
 				proxyRequired: false,
 				trusted: [],
-				routes: [{ conditions, slot: 0, upstream: 0 }],
+				routes: [{ conditions, slot: 0, upstream: 0, policy: -1 }],
 			},
 		],
 	};

@@ -287,7 +287,9 @@ test("nothing is written for sessions when the log is silent or asks for none", 
 });
 
 test("deadlines and keepalive reach the reactor as they stand in the file", () => {
-	assert.deepEqual(policyOf(CONFIG), {
+	const [listener] = CONFIG.listeners;
+	assert.ok(listener);
+	assert.deepEqual(policyOf(CONFIG, listener.deadlines), {
 		handshakeMs: 1_000,
 		connectMs: 2_000,
 		idleMs: 180_000,

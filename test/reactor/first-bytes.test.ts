@@ -1,7 +1,7 @@
 /** First bytes that do not tell what a client speaks: its end decides, or its silence, by a clock that the test moves. */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { RouteConfig } from "../../src/config/config.js";
+import type { RouteConditions } from "../../src/config/config.js";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { PROTOCOL_NAMES } from "../../src/protocol/index.js";
 import { Harness, POLICY, reasonOf } from "./harness.js";
@@ -32,7 +32,7 @@ const UNFINISHED = ["\x16\x03", "\x16\x03\x01\x00", "GET /", "GET / HTTP/1.1\r\n
 /** These are `other` for certain. */
 const DECIDED = ["hello", "\x16\x01", "\x16\x02\x00", "\x16GET", "\x00", "QUIT\r\n", "\rx"];
 
-const CATCH_ALL: readonly Partial<RouteConfig>[] = [{ sni: "never.example" }, {}];
+const CATCH_ALL: readonly Partial<RouteConditions>[] = [{ sni: "never.example" }, {}];
 
 class Sniffed {
 	readonly harness: Harness;
@@ -40,7 +40,7 @@ class Sniffed {
 	readonly #listening: number;
 	upstream = -EAGAIN;
 
-	constructor(t: TestContext, routes: readonly Partial<RouteConfig>[], said: string) {
+	constructor(t: TestContext, routes: readonly Partial<RouteConditions>[], said: string) {
 		// The upstream has to listen before the reactor knows of it, and so belongs to another harness.
 		const { fd, port } = new Harness(t, { sessions: 1, routes: [{}] }).upstream();
 		this.#listening = fd;

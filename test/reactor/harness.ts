@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import type { TestContext } from "node:test";
-import type { Balance, RouteConfig } from "../../src/config/config.js";
+import type { Balance, RouteConditions } from "../../src/config/config.js";
 import { AF_INET, EAGAIN, EINPROGRESS } from "../../src/kernel/constants.js";
 import * as libc from "../../src/kernel/libc.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
@@ -52,13 +52,13 @@ export const POLICY: Policy = {
 };
 
 /** A route that looks at first bytes, and so makes a silent client wait for its deadline. */
-export const PEEKING: Partial<RouteConfig> = { sni: "never.example" };
+export const PEEKING: Partial<RouteConditions> = { sni: "never.example" };
 
 export interface HarnessOptions {
 	readonly sessions: number;
 	readonly policy?: Partial<Policy>;
 	/** Conditions of the listener's routes; each leads to the one upstream. */
-	readonly routes: readonly Partial<RouteConfig>[];
+	readonly routes: readonly Partial<RouteConditions>[];
 	/** Ports on 127.0.0.1; each entry is an address of its own on the board. */
 	readonly upstreamPorts?: readonly number[];
 	readonly balance?: Balance;
@@ -124,7 +124,7 @@ export class Harness {
 	#plan({ policy, routes, upstreamPorts, balance, ejectFailures, sessions, plan }: HarnessOptions): Plan {
 		return {
 			revision: 1,
-			policy: { ...POLICY, ...policy },
+			policies: [{ ...POLICY, ...policy }],
 			connections: sessions,
 			...NO_LIMITS,
 			logSessions: true,
@@ -135,6 +135,7 @@ export class Harness {
 					fd: this.#listener,
 					port: 1,
 					connections: Number.POSITIVE_INFINITY,
+					policy: 0,
 					...NO_REQUESTS,
 					proxyRequired: false,
 					trusted: [],
@@ -154,6 +155,7 @@ export class Harness {
 						},
 						slot,
 						upstream: 0,
+						policy: -1,
 					})),
 				},
 			],

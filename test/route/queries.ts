@@ -1,5 +1,5 @@
 /** What a connection shows to the router, built from values. */
-import type { RouteConfig, RouteProtocol } from "../../src/config/config.js";
+import type { RouteConditions, RouteProtocol } from "../../src/config/config.js";
 import { RequestHead } from "../../src/protocol/http/request.js";
 import {
 	ClientHello,
@@ -101,7 +101,7 @@ function writeAlpn(hello: ClientHello, protocols: readonly string[]): void {
 	hello.alpnLength = length;
 }
 
-export function route(conditions: Partial<RouteConfig>): RouteConfig {
+export function route(conditions: Partial<RouteConditions>): RouteConditions {
 	return {
 		sni: null,
 		host: null,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Cidr, RouteConfig, RouteProtocol } from "../../src/config/config.js";
+import type { Cidr, RouteConditions, RouteProtocol } from "../../src/config/config.js";
 import { parseRequest } from "../../src/protocol/http/request.js";
 import { allAtOnce } from "../../src/route/pieces.js";
 import { contains, Router } from "../../src/route/router.js";
@@ -15,7 +15,7 @@ const KINDS: readonly Kind[] = ["tls", "http", "ssh", "h2c", "other", "silence"]
 const CLIENT: Client = { kind: "tls", name: "", alpn: [], source: [10, 0, 0, 1] };
 
 /** First match of a list of conditions, written as the configuration's documentation says it. */
-function firstMatch(routes: readonly RouteConfig[], client: Client): number {
+function firstMatch(routes: readonly RouteConditions[], client: Client): number {
 	return routes.findIndex((route) => {
 		const { secured } = client;
 		const isTls = client.kind === "tls" || secured !== undefined;
@@ -75,7 +75,7 @@ const anyBlock = address.chain((bytes) =>
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { freq: 2 });
 
 /** Only what `sluice check` lets pass: conditions of two protocols on one route where one is inside the other. */
-const anyRoute: fc.Arbitrary<RouteConfig> = fc
+const anyRoute: fc.Arbitrary<RouteConditions> = fc
 	.record({
 		kind: fc.constantFrom("tls", "http", "inside", "other"),
 		name: maybe(pattern),
@@ -226,7 +226,7 @@ test("a terminated connection's bytes are waited for where an earlier route asks
 	const queries = new Queries();
 	/** As after the handshake: what is inside is not known. */
 	const hello: Client = { ...SECURED, kind: "tls" };
-	const looksInside = (...routes: Partial<RouteConfig>[]) =>
+	const looksInside = (...routes: Partial<RouteConditions>[]) =>
 		routerOf(routes.map(route)).looksInside(queries.of(hello));
 	assert.equal(looksInside({ sni: "www.a" }), false);
 	assert.equal(looksInside({}), false);

@@ -1,6 +1,5 @@
 /** What a simulated descriptor number can stand for, and what Linux says of its readiness. */
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../../src/kernel/constants.js";
-import type { Policy } from "../../src/reactor/plan/plan.js";
 import { FREE } from "../../src/reactor/table/states.js";
 import type { Random } from "../../src/rig/random.js";
 import type { ClientAddress } from "./addresses.js";
@@ -230,7 +229,8 @@ export class SimulatedSocket extends Watched {
 	aheadTurn = -1;
 	/** It was told why it is refused. */
 	told = false;
-	policy: Policy | undefined;
+	/** Of a client that was told one. */
+	userTimeoutMs: number | undefined;
 	/** What was used of it when it was last seen being dialled for. */
 	usedAtDial = 0;
 	acceptedMs = 0;

@@ -2,6 +2,7 @@
 
 import { i32, u16 } from "../../src/parts/at.js";
 import { REASONS } from "../../src/parts/reasons.js";
+import type { Policy } from "../../src/reactor/plan/plan.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import {
 	BAD_REQUEST,
@@ -49,7 +50,13 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 		if (!isRequests) world.closedBy[record.reason] = i32(world.closedBy, record.reason) + 1;
 		// In the open, where every name is terminated.
 		const isTerminated = world.traits.terminates[record.listener] === true;
-		checkRecord(record, client, hadRequests, isTerminated && client.secured === undefined);
+		checkRecord(
+			record,
+			client,
+			world.reactor.core.policyOf(slot as Session),
+			hadRequests,
+			isTerminated && client.secured === undefined,
+		);
 		checkStalled(world, slot, record, client);
 		checkSum(world, record, client, hadRequests);
 		checkSource(world, slot, client);
@@ -127,10 +134,11 @@ function checkTurnedAway(
 function checkRecord(
 	record: SessionRecord,
 	client: SimulatedSocket,
+	policy: Policy,
 	hadRequests: boolean,
 	isMisdirected: boolean,
 ): void {
-	const { partner, policy } = client;
+	const { partner } = client;
 	const { reason, closedMs } = record;
 	const name = REASONS[reason];
 	if (reason === INTERNAL) violated("a session ended by a fault of the reactor itself");
@@ -142,7 +150,6 @@ function checkRecord(
 	if (partner === undefined && client.asks !== undefined && hadRequests)
 		checkAnswered(record, client, client.asks, isMisdirected);
 	if (reason === CLIENT_RESET && !wasReset(client)) violated("a client is said to have reset, and has not");
-	if (policy === undefined) return;
 	const silentMs = closedMs - client.activeMs;
 	const livedMs = closedMs - client.acceptedMs;
 	if (
@@ -156,8 +163,10 @@ function checkRecord(
 
 /** One side has taken nothing of what waits for it, or is under way to it, for as long as it may. */
 function checkStalled(world: World, slot: number, record: SessionRecord, client: SimulatedSocket): void {
-	const { policy, partner } = client;
-	if (record.reason !== STALL_TIMEOUT || policy === undefined) return;
+	const { partner } = client;
+	if (record.reason !== STALL_TIMEOUT) return;
+	// Its request may have been routed in this turn, with deadlines of its own.
+	const { stallMs } = world.reactor.core.policyOf(slot as Session);
 	const link = world.reactor.core.table.peerOf(slot as Slot);
 	const upstream = partner ?? client.asks?.current?.links.at(-1);
 	const hasStalled = (row: number, side: SimulatedSocket | undefined): boolean => {
@@ -168,7 +177,7 @@ function checkStalled(world: World, slot: number, record: SessionRecord, client:
 		const { secured } = side ?? {};
 		const isAmid = secured !== undefined && (secured.pending !== undefined || secured.goodbyeLeft > 0);
 		if (!isWaiting || side === undefined || isAmid) return isWaiting;
-		return record.closedMs - Math.max(side.queuedSinceMs, side.acknowledgedMs) >= policy.stallMs;
+		return record.closedMs - Math.max(side.queuedSinceMs, side.acknowledgedMs) >= stallMs;
 	};
 	if (!hasStalled(slot, client) && !hasStalled(link, upstream))
 		violated("a session ended as stalled, and each side had taken what there was for it");

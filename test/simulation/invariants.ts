@@ -191,7 +191,8 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 	const { table } = core;
 	if (socket.role !== "client") violated(`row ${slot} holds an upstream's descriptor`);
 	const policy = core.policyOf(slot as Session);
-	socket.policy = policy;
+	if (socket.userTimeoutMs !== undefined && socket.userTimeoutMs !== policy.userTimeoutMs)
+		violated(`client ${slot} has a user timeout of ${socket.userTimeoutMs} ms, and its policy another`);
 	const peer = table.peerOf(slot as Slot);
 	if (peer !== NONE && table.peerOf(peer) !== slot) violated(`row ${slot} and its peer disagree`);
 	const nowMs = actedUponMs(world);

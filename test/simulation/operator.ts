@@ -10,7 +10,7 @@ import {
 	LISTENERS,
 	randomListener,
 	randomPlan,
-	randomPolicy,
+	randomPolicies,
 	randomUpstream,
 	UPSTREAMS,
 } from "./plans.js";
@@ -44,14 +44,14 @@ export class Operator {
 	readonly #commands: Command[] = [];
 	readonly #notices: Notice[] = [];
 	#listenerPlans: ListenerPlan[] = [];
-	#policy: Policy;
+	#policies: readonly Policy[];
 	#revision = 0;
 	/** The reactor has asked the others to make room. */
 	#askedForRoom = false;
 
 	constructor(world: World) {
 		this.#world = world;
-		this.#policy = randomPolicy(world.random, world.traits);
+		this.#policies = randomPolicies(world.random, world.traits);
 	}
 
 	/** The wake-up descriptor, to be called once. */
@@ -117,7 +117,7 @@ export class Operator {
 		const { random, kernel, board, peers, traits } = this.#world;
 		switch (random.below(6)) {
 			case 0:
-				this.#policy = randomPolicy(random, traits);
+				this.#policies = randomPolicies(random, traits);
 				this.#reload();
 				return;
 			case 1:
@@ -186,7 +186,7 @@ export class Operator {
 		const listeners = [...this.#listenerPlans];
 		for (const { http } of listeners)
 			this.smallestBodyBytes = Math.min(this.smallestBodyBytes, http.requestBodyBytes);
-		this.plan = randomPlan(random, this.#revision, sessions, this.foreign, this.#policy, listeners, traits);
+		this.plan = randomPlan(random, this.#revision, sessions, this.foreign, this.#policies, listeners, traits);
 		this.command({ kind: "plan", plan: this.plan });
 	}
 

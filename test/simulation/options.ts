@@ -1,4 +1,4 @@
-/** Which options the sockets of upstreams were given. */
+/** Which options sockets were given. */
 import {
 	IPPROTO_TCP,
 	SO_KEEPALIVE,
@@ -58,11 +58,21 @@ export function checkNagle(socket: SimulatedSocket, turn: number): void {
 		violated(`what is sent to descriptor ${socket.fd} waits until what was sent before is acknowledged`);
 }
 
+/** A client inherits it, and is told another one only with another route's deadlines. */
+function noteUserTimeout(socket: SimulatedSocket, ms: number): void {
+	if (socket.userTimeoutMs === ms) violated(`client ${socket.fd} is told the user timeout that it has`);
+	socket.userTimeoutMs = ms;
+}
+
 export function noteOption(socket: SimulatedSocket, level: number, option: number, value: number): void {
 	if (level === SOL_SOCKET && option === SO_SNDBUF) socket.sendBufferBytes = value;
 	if (level === SOL_SOCKET && option === SO_RCVBUF) socket.receiveBufferBytes = value;
 	if (option === TCP_QUICKACK && (value !== 0 || !socket.connecting))
 		violated(`descriptor ${socket.fd} is told to acknowledge as it does anyway`);
+	if (option === TCP_USER_TIMEOUT && socket.role === "client") {
+		noteUserTimeout(socket, value);
+		return;
+	}
 	const bit = ONCE.get((level << 8) | option) ?? 0;
 	if ((socket.optionsSet & bit) !== 0)
 		violated(`option ${option} of level ${level} is set twice on descriptor ${socket.fd}`);

@@ -1,5 +1,5 @@
 /** Random configurations: small limits and short deadlines, so that every bound is met often. */
-import type { Balance, RouteConfig } from "../../src/config/config.js";
+import type { Balance, RouteConditions } from "../../src/config/config.js";
 import { encodeInternet, encodeUnix } from "../../src/kernel/sockaddr.js";
 import { SHARE_ALL } from "../../src/reactor/modes/http1/log.js";
 import type {
@@ -17,9 +17,11 @@ import { NO_LIMITS, NO_REQUESTS } from "../reactor/no-limits.js";
 export const UPSTREAMS = 3;
 export const LISTENERS = 3;
 export const ADDRESSES = 4;
+/** Of a plan. */
+export const POLICIES = 3;
 export const ADDRESS_COUNT = UPSTREAMS * ADDRESSES;
 
-const NO_CONDITION: RouteConfig = {
+const NO_CONDITION: RouteConditions = {
 	sni: null,
 	host: null,
 	alpn: null,
@@ -35,7 +37,7 @@ const NO_CONDITION: RouteConfig = {
 const BALANCES: readonly Balance[] = ["round_robin", "least_connections", "source_hash"];
 
 /** Lists of routes, each by its conditions. */
-const ROUTES: readonly (readonly Partial<RouteConfig>[])[] = [
+const ROUTES: readonly (readonly Partial<RouteConditions>[])[] = [
 	[{}],
 	[{}],
 	[{ protocol: "tls" }, { protocol: "http" }, { protocol: "ssh" }],
@@ -74,7 +76,7 @@ export function randomTraits(random: Random): Traits {
 	return { readsRequests, requests: some ? 0.9 : 0, patient, terminates, upstreamTls, logsAll };
 }
 
-export function randomPolicy(random: Random, { patient }: Traits): Policy {
+function randomPolicy(random: Random, { patient }: Traits): Policy {
 	const scale = patient ? random.pick([4, 10, 30]) : random.pick([1, 1, 4, 30]);
 	return {
 		handshakeMs: random.between(60, 800) * scale,
@@ -91,15 +93,25 @@ export function randomPolicy(random: Random, { patient }: Traits): Policy {
 		keepaliveIdleSeconds: 30,
 		keepaliveIntervalSeconds: 10,
 		keepaliveProbes: 6,
-		userTimeoutMs: 90_000,
+		userTimeoutMs: random.pick([90_000, 90_000, 0, 30_000]),
 		unsentBytes: 262_144,
 		sendBufferBytes: random.pick([0, 0, 65_536]),
 		receiveBufferBytes: random.pick([0, 0, 131_072]),
 	};
 }
 
+/** Of one plan: listeners and routes have deadlines of their own, and all the same buffers. */
+export function randomPolicies(random: Random, traits: Traits): Policy[] {
+	const { sendBufferBytes, receiveBufferBytes } = randomPolicy(random, traits);
+	return Array.from({ length: POLICIES }, () => ({
+		...randomPolicy(random, traits),
+		sendBufferBytes,
+		receiveBufferBytes,
+	}));
+}
+
 /** Lists of routes of a listener that reads requests. */
-const REQUEST_ROUTES: readonly (readonly Partial<RouteConfig>[])[] = [
+const REQUEST_ROUTES: readonly (readonly Partial<RouteConditions>[])[] = [
 	[{}],
 	[{}],
 	[{}],
@@ -147,6 +159,7 @@ export function randomListener(
 		conditions: { ...NO_CONDITION, ...conditions },
 		slot: slot * 8 + index,
 		upstream: conditions.to === null ? -1 : random.below(UPSTREAMS),
+		policy: random.chance(0.3) ? random.below(POLICIES) : -1,
 	}));
 	return {
 		slot,
@@ -154,6 +167,7 @@ export function randomListener(
 		// As one of the upstreams' addresses has: for all that is known, it may lead back here.
 		port: 1_000 + slot,
 		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
+		policy: random.below(POLICIES),
 		...NO_REQUESTS,
 		...(readsRequests ? { readsRequests, logRequests, http: randomHttp(random) } : {}),
 		tls: traits.terminates[slot] === true ? [certificate(random.below(3))] : [],
@@ -234,7 +248,7 @@ export function randomPlan(
 	revision: number,
 	sessions: number,
 	foreign: number,
-	policy: Policy,
+	policies: readonly Policy[],
 	listeners: readonly ListenerPlan[],
 	traits: Traits,
 ): Plan {
@@ -245,5 +259,5 @@ export function randomPlan(
 	for (let slot = 0; slot < UPSTREAMS; slot++)
 		if (!random.chance(traits.patient ? 0.01 : 0.05)) upstreams.push(randomUpstream(random, slot, traits));
 	const limits = { ...NO_LIMITS, ...randomLimits(random, sessions, foreign, traits) };
-	return { revision, policy, connections, ...limits, logSessions: true, listeners, upstreams };
+	return { revision, policies, connections, ...limits, logSessions: true, listeners, upstreams };
 }

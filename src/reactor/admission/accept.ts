@@ -156,6 +156,8 @@ function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal
 	table.acceptedMs[session] = core.nowMs;
 	table.active[session] = stamp(core.nowMs);
 	table.policy[session] = listener.policy;
+	table.ownPolicy[session] = listener.policy;
+	core.policies.enter(listener.policy);
 	core.policies.enter(listener.policy);
 	table.family[session] = copyAddress(kernel.memory, ADDRESS_AT, table.source, session * 16);
 	table.sourcePort[session] = portAt(kernel.memory, ADDRESS_AT);

@@ -12,7 +12,9 @@ export interface ReactorListener {
 	rules: readonly RouteRules[];
 	/** Whom of its clients' names it terminates. */
 	certificates: CertificateNames;
+	/** Numbers of the policies that its sessions begin with, and that each of its routes holds them to; -1: to the same. */
 	policy: number;
+	routePolicies: readonly number[];
 	paused: boolean;
 	/** It is about to be closed. */
 	givenUp: boolean;

@@ -47,6 +47,7 @@ export function close(core: EndContext, session: Session, reason: number, isAmid
 	forget(core.proxyHeaders, session);
 	core.sessionNumbers.forget(session);
 	core.policies.leave(u16(table.policy, session));
+	core.policies.leave(u16(table.ownPolicy, session));
 	const listener = u16(table.listener, session);
 	if (link !== NONE) releaseRow(core, link);
 	core.counters.sessionClosed(listener, reason);

@@ -1,5 +1,5 @@
 /** What the main thread sends a reactor: plain data, by message. A new plan never touches a live session. */
-import type { Cidr, PathMode, RouteConfig } from "../../config/config.js";
+import type { Cidr, PathMode, RouteConditions } from "../../config/config.js";
 import type { ServerOptions } from "../../kernel/openssl/options.js";
 import type { UpstreamPlan } from "../../upstream/plan.js";
 
@@ -32,11 +32,13 @@ export interface Policy {
 }
 
 export interface RoutePlan {
-	readonly conditions: RouteConfig;
+	readonly conditions: RouteConditions;
 	/** Place in the counters; stable over reloads for a route that stays as it is. */
 	readonly slot: number;
 	/** Slot of the upstream, or -1: reject. */
 	readonly upstream: number;
+	/** Which of the plan's policies holds for what takes it; -1: its listener's. */
+	readonly policy: number;
 }
 
 export interface ListenerPlan {
@@ -48,6 +50,8 @@ export interface ListenerPlan {
 	readonly port: number;
 	/** Sessions it may have, over all reactors. Infinity: no limit of its own. */
 	readonly connections: number;
+	/** Which of the plan's policies its sessions begin with. */
+	readonly policy: number;
 	readonly proxyRequired: boolean;
 	readonly trusted: readonly Cidr[];
 	readonly routes: readonly RoutePlan[];
@@ -87,7 +91,8 @@ export interface HttpPlan {
 
 export interface Plan {
 	readonly revision: number;
-	readonly policy: Policy;
+	/** Of listeners and routes, each once. */
+	readonly policies: readonly Policy[];
 	/** Sessions over all reactors. */
 	readonly connections: number;
 	/** Connections beyond a limit that counts all clients are reset; otherwise they wait to be accepted. */

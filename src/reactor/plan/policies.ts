@@ -10,28 +10,37 @@ export class Policies {
 	/** The policies, as text. */
 	readonly #texts: string[] = [];
 	readonly #numbers = new Map<string, number>();
-	/** Sessions that carry each. */
+	/** Times that sessions carry each. */
 	readonly #sessions: number[] = [];
-	/** What new sessions get. */
-	#current = 0;
+	#given: readonly number[] = [];
 
-	/** The number of the policy that new sessions get from now on; -1: all are used by sessions of earlier ones. */
-	use(policy: Policy): number {
-		const text = JSON.stringify(policy);
-		const number = this.#numbers.get(text) ?? this.#place();
-		if (number < 0) return number;
-		this.#numbers.delete(this.#texts[number] ?? "");
-		this.#numbers.set(text, number);
-		this.#texts[number] = text;
-		this.#policies[number] = policy;
-		this.#sessions[number] ??= 0;
-		this.#current = number;
-		return number;
+	/** The numbers of policies that are given out from now on, in their order; `undefined`: too many are used by sessions of earlier ones. */
+	use(policies: readonly Policy[]): readonly number[] | undefined {
+		const texts = policies.map((policy) => JSON.stringify(policy));
+		const taken = new Set(this.#given);
+		for (const text of texts) {
+			const known = this.#numbers.get(text);
+			if (known !== undefined) taken.add(known);
+		}
+		const numbers: number[] = [];
+		for (const [index, text] of texts.entries()) {
+			const number = this.#numbers.get(text) ?? this.#place(taken);
+			if (number < 0) return undefined;
+			taken.add(number);
+			numbers.push(number);
+			this.#numbers.delete(this.#texts[number] ?? "");
+			this.#numbers.set(text, number);
+			this.#texts[number] = text;
+			this.#policies[number] = policies[index] as Policy; // as many as texts
+			this.#sessions[number] ??= 0;
+		}
+		this.#given = numbers;
+		return numbers;
 	}
 
-	/** What new sessions get. */
-	get current(): number {
-		return this.#current;
+	/** What `use` said last: those that listeners and routes give out. */
+	get given(): readonly number[] {
+		return this.#given;
 	}
 
 	/** All that are kept. */
@@ -51,9 +60,9 @@ export class Policies {
 		this.#sessions[number] = cell(this.#sessions, number) - 1;
 	}
 
-	/** One that no session carries and no listener gives out, or a new one. */
-	#place(): number {
-		const unused = this.#sessions.findIndex((count, number) => count === 0 && number !== this.#current);
+	/** One that no session carries and nothing gives out, or a new one. */
+	#place(taken: ReadonlySet<number>): number {
+		const unused = this.#sessions.findIndex((count, number) => count === 0 && !taken.has(number));
 		if (unused >= 0) return unused;
 		return this.#policies.length < POLICIES_MAX ? this.#policies.length : -1;
 	}

@@ -1,6 +1,6 @@
 /** Where does a connection go whose protocol, and name if it has one, is known? */
 
-import { f64, i32, setRef } from "../../parts/at.js";
+import { cell, f64, i32, setRef } from "../../parts/at.js";
 import { PROTOCOL_TLS } from "../../protocol/index.js";
 import {
 	BAD_REQUEST,
@@ -12,6 +12,7 @@ import {
 	UPSTREAM_DOWN,
 } from "../records/reasons.js";
 import type { RoutingContext } from "../routing/context.js";
+import { holdTo } from "../routing/hold.js";
 import { matchSniffed } from "../routing/query.js";
 import { OURS } from "../table/marks.js";
 import { DIAL_ON, end, type Next, refuse, to } from "../table/next.js";
@@ -24,9 +25,11 @@ export function route(core: RoutingContext, session: Session, protocol: number):
 	const { table } = core;
 	const listener = core.listenerOf(session);
 	table.recognized[session] = offset(f64(table.acceptedMs, session), core.nowMs);
-	const found = listener.plan.routes[matchSniffed(core, listener, session, protocol)];
+	const index = matchSniffed(core, listener, session, protocol);
+	const found = listener.plan.routes[index];
 	if (found === undefined) return refuse(NO_ROUTE);
 	setRef(table.route, session, found.slot);
+	holdTo(core, session, cell(listener.routePolicies, index));
 	core.counters.routed(found.slot);
 	if (found.upstream < 0) return refuse(REJECTED);
 	core.counters.handshakeTook(listener.plan.slot, core.nowMs - f64(table.acceptedMs, session));

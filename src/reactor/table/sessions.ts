@@ -32,7 +32,9 @@ export class Sessions extends Connections {
 	readonly tried = this.i32(SESSION);
 	readonly proxyHeaderBytes = this.u16(SESSION);
 	readonly sourcePort = this.u16(SESSION);
+	/** Number of the policy that holds, and of that which it began with. */
 	readonly policy = this.u16(SESSION);
+	readonly ownPolicy = this.u16(SESSION);
 	readonly protocol = this.u8(SESSION);
 	/** 4 or 6. */
 	readonly family = this.u8(SESSION);

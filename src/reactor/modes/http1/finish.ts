@@ -29,6 +29,7 @@ import {
 	UPSTREAM_DOWN,
 } from "../../records/reasons.js";
 import { RECYCLED_CUT, RECYCLED_STALE, RECYCLED_UPSTREAM_SAID } from "../../records/recycle-reasons.js";
+import { holdTo, LISTENERS } from "../../routing/hold.js";
 import { AHEAD, BLOCKED, ENDING, ONLY_NEW, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, end, type Next, READ_ANSWER, READ_ON, STAY, to } from "../../table/next.js";
 import { type Link, NONE, type Session } from "../../table/numbers.js";
@@ -79,6 +80,7 @@ export function nextRequest(core: Http1Context, client: Session): Next {
 	const { table, exchanges } = core;
 	table.active[client] = stamp(core.nowMs);
 	exchanges.nextRequest(client);
+	holdTo(core, client, LISTENERS);
 	const flags = i32(table.flags, client) & ~(ONLY_NEW | REPEATABLE);
 	table.flags[client] = flags;
 	// What is there of the next head has not been looked at.

@@ -1,6 +1,6 @@
 /** A request whose head is whole: may it pass, and where does it go? */
 
-import { i32, setRef, u8 } from "../../../parts/at.js";
+import { cell, i32, setRef, u8 } from "../../../parts/at.js";
 import { forget } from "../../../parts/forget.js";
 import { BAD_PATH, NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_LENGTH, FRAMING_NONE } from "../../../protocol/http/framing.js";
@@ -26,6 +26,7 @@ import {
 	REJECTED,
 	UPSTREAM_DOWN,
 } from "../../records/reasons.js";
+import { holdTo } from "../../routing/hold.js";
 import { isMisdirected } from "../../routing/misdirected.js";
 import { describe } from "../../routing/query.js";
 import { EXCHANGES, OURS, READABLE, REPEATABLE } from "../../table/marks.js";
@@ -71,6 +72,7 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 		return lastAnswer(400, BAD_REQUEST, BAD_PATH);
 	}
 	setRef(table.route, client, route.slot);
+	holdTo(core, client, cell(listener.routePolicies, index));
 	core.counters.routed(route.slot);
 	if (route.upstream < 0) return answer(403, REJECTED);
 	if (requestHead.maxForwards === 0) return answer(200, CLIENT_CLOSED);

@@ -1,0 +1,120 @@
+/** `timeouts`: of all sessions, and of those of one listener, upstream or route, which may have their own. */
+
+import { z } from "zod";
+import * as defaults from "./defaults.js";
+import { InvalidValue } from "./errors.js";
+import { duration, expected, offMeant, section } from "./schema-values.js";
+import { formatDuration, parseDuration } from "./units.js";
+
+/** What holds where a listener, an upstream or a route says nothing is no default of the key's own. */
+type Where = "general" | "own";
+
+function deadline(where: Where, usualMs: number, description: string) {
+	const meta = where === "own" ? { description } : { description, default: formatDuration(usualMs) };
+	return duration().optional().meta(meta);
+}
+
+const lifetimeDuration = (text: string): number => {
+	try {
+		return parseDuration(text);
+	} catch (error) {
+		if (/^0+\s*[a-z]*$/.test(text)) throw new InvalidValue(`no time at all: write off instead of ${text}`);
+		const off = offMeant(text);
+		if (off !== "") throw new InvalidValue(`expected a duration such as 12h, or off, found "${text}"${off}`);
+		throw error instanceof InvalidValue ? new InvalidValue(`${error.message}, or off`) : error;
+	}
+};
+
+function lifetime(where: Where) {
+	const description =
+		"Whole life of a session, however busy. Then it is closed as lifetime. `off`: sessions may live for ever.";
+	return z
+		.union([z.enum(["off"]), duration(lifetimeDuration)], {
+			error: expected(
+				"a duration such as 12h, or off",
+				(input) =>
+					offMeant(input) ||
+					(typeof input === "number" && input > 0 ? `: write ${input}s or ${input}ms` : ""),
+			),
+		})
+		.optional()
+		.meta(where === "own" ? { description } : { description, default: "off" });
+}
+
+/** What a session has once it is routed: of these a route and an upstream may have their own. */
+const routed = (where: Where) => ({
+	connect: deadline(
+		where,
+		defaults.timeouts.connectMs,
+		"Until an upstream address accepts; then the next address is tried, and after the last the session is closed as connect_timeout.",
+	),
+	idle: deadline(
+		where,
+		defaults.timeouts.idleMs,
+		"No byte in either direction. Then the session is closed as idle_timeout.",
+	),
+	stall: deadline(
+		where,
+		defaults.timeouts.stallMs,
+		"Bytes wait and their reader takes none. Then the session is closed as stall_timeout.",
+	),
+	half_closed: deadline(
+		where,
+		defaults.timeouts.halfClosedMs,
+		"One direction has ended and the other is silent. Then the session is closed as half_closed_timeout.",
+	),
+	lifetime: lifetime(where),
+	response_head: deadline(
+		where,
+		defaults.timeouts.responseHeadMs,
+		"HTTP: from the end of a request until the upstream begins to answer. Then 504, and response_timeout.",
+	),
+});
+
+/** What a connection has before it is routed as well, and between its requests. */
+const accepted = (where: Where) => ({
+	handshake: deadline(
+		where,
+		defaults.timeouts.handshakeMs,
+		"From accept until the connection can be routed, the PROXY header included. Then it is closed as handshake_timeout.",
+	),
+	...routed(where),
+	request_head: deadline(
+		where,
+		defaults.timeouts.requestHeadMs,
+		"HTTP: from the first byte of a request's head to its last; bytes do not renew it. The first head of a connection has `handshake`. Then 408, and request_timeout.",
+	),
+	keep_alive: deadline(
+		where,
+		defaults.timeouts.keepAliveMs,
+		"HTTP: between two requests of a connection. Then it is closed as idle_timeout.",
+	),
+	silence: deadline(
+		where,
+		defaults.timeouts.silenceMs,
+		"A client that has said nothing for this long takes the first `protocol: any` route; one that has said what does not tell its protocol counts as `other`. Must be shorter than handshake.",
+	),
+});
+
+export const timeouts = section({
+	...accepted("general"),
+	drain: deadline(
+		"general",
+		defaults.timeouts.drainMs,
+		"After SIGTERM, how long running sessions may finish. What is left then is closed as drained.",
+	),
+});
+
+export const listenerTimeouts = section(accepted("own"))
+	.optional()
+	.describe("Deadlines of this listener's sessions, instead of the general timeouts.");
+
+export const upstreamTimeouts = section(routed("own"))
+	.optional()
+	.describe(
+		"Deadlines of sessions, and of requests, that go to this upstream, instead of their listener's timeouts.",
+	);
+
+export const routeTimeouts = section(routed("own"))
+	.optional()
+	.describe("Deadlines of what takes this route, instead of its upstream's and its listener's timeouts.");

@@ -1,0 +1,24 @@
+/** Which deadlines hold for a session: its listener's, and once it is routed those of its route. */
+
+import { IPPROTO_TCP, TCP_USER_TIMEOUT } from "../../kernel/constants.js";
+import { i32, u16 } from "../../parts/at.js";
+import type { Session } from "../table/numbers.js";
+import type { RoutingContext } from "./context.js";
+
+/** A route's policy: the listener's. */
+export const LISTENERS = -1;
+
+/** Those of the route that it has taken hold from now on; LISTENERS: those that it began with. */
+export function holdTo(core: RoutingContext, session: Session, policy: number): void {
+	const { table, policies } = core;
+	const before = u16(table.policy, session);
+	const now = policy === LISTENERS ? u16(table.ownPolicy, session) : policy;
+	if (now === before) return;
+	policies.enter(now);
+	policies.leave(before);
+	table.policy[session] = now;
+	const { userTimeoutMs } = policies.of(now);
+	// Inherited from the listening socket: the kernel must not give up a client that may stall for longer.
+	if (userTimeoutMs !== policies.of(before).userTimeoutMs)
+		core.kernel.setOption(i32(table.fd, session), IPPROTO_TCP, TCP_USER_TIMEOUT, userTimeoutMs);
+}
