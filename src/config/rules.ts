@@ -7,27 +7,25 @@
  */
 import { checkBinds, checkLoops } from "./bind-rules.js";
 import { ROUTES_MAX } from "./bounds.js";
-import * as defaults from "./defaults.js";
 import { parseCertificateName } from "./names.js";
 import { attempt, list, type Mapping, mapping } from "./plain.js";
 import { bytesTargets, checkRouteActions, readsRequests } from "./request-rules.js";
 import { checkConditions, checkReach, checkReadable, checkTarget, upstreamNames } from "./route-rules.js";
 import type { Path, Report } from "./source.js";
 import { TerminatedNames } from "./terminated.js";
-import { formatDuration, parseDuration } from "./units.js";
+import { checkTimeouts } from "./timeout-rules.js";
 import { checkUpstreams } from "./upstream-rules.js";
 
 /** `baseDir`: what relative socket paths are relative to. */
 export function checkRules(file: unknown, baseDir: string, report: Report): void {
-	const { admin, timeouts, keepalive, limits, listeners, upstreams } = mapping(file);
-	checkTimeouts(timeouts, report);
-	checkUserTimeout(keepalive, timeouts, report);
+	const { admin, limits, listeners, upstreams } = mapping(file);
 	checkListenerLimits(list(listeners), limits, report);
 	checkBinds(list(listeners), admin, report);
 	checkLoops(list(listeners), mapping(upstreams), report);
 	checkRouteCount(list(listeners), report);
 	const targets = upstreamNames(upstreams, report);
 	const takeNone = bytesTargets(upstreams);
+	checkTimeouts(mapping(file), takeNone, report);
 	for (const [index, value] of list(listeners).entries()) {
 		const listener = mapping(value);
 		checkProxyProtocol(listener, ["listeners", index], report);
@@ -46,28 +44,6 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 		checkReach(routes, path, report);
 	}
 	checkUpstreams(mapping(upstreams), baseDir, report);
-}
-
-function checkTimeouts(value: unknown, report: Report): void {
-	const { silence, handshake } = mapping(value);
-	const silenceMs = attempt(silence, parseDuration);
-	const handshakeMs = attempt(handshake, parseDuration) ?? defaults.timeouts.handshakeMs;
-	if (silenceMs === null || silenceMs < handshakeMs) return;
-	report.problem(
-		["timeouts", "silence"],
-		`silence must be shorter than handshake (${formatDuration(handshakeMs)}): otherwise a silent client is closed before it is routed`,
-	);
-}
-
-/** A living reader that takes nothing would be closed as if it were dead. */
-function checkUserTimeout(keepalive: unknown, timeouts: unknown, report: Report): void {
-	const userTimeoutMs = attempt(mapping(keepalive)["user_timeout"], parseDuration);
-	const stallMs = attempt(mapping(timeouts)["stall"], parseDuration) ?? defaults.timeouts.stallMs;
-	if (userTimeoutMs === null || userTimeoutMs > stallMs) return;
-	report.problem(
-		["keepalive", "user_timeout"],
-		`user_timeout must be longer than timeouts.stall (${formatDuration(stallMs)}): the kernel would reset a slow reader as if it were dead; lengthen it, or shorten stall`,
-	);
 }
 
 /** A listener may not have more than all of them together. */

@@ -57,6 +57,14 @@ test("what the file does not say has a default", () => {
 				port: 1,
 				backlog: 4096,
 				connections: null,
+				deadlines: {
+					timeouts: {
+						...{ handshakeMs: 5_000, connectMs: 5_000, idleMs: 600_000, stallMs: 30_000 },
+						...{ halfClosedMs: 30_000, lifetimeMs: 0, drainMs: 30_000, silenceMs: 300 },
+						...{ requestHeadMs: 10_000, responseHeadMs: 60_000, keepAliveMs: 75_000 },
+					},
+					userTimeoutMs: 90_000,
+				},
 				proxyProtocol: { mode: "off", trusted: [] },
 				forwardedTrusted: [],
 				paths: "match",
@@ -74,6 +82,7 @@ test("what the file does not say has a default", () => {
 						path: null,
 						subprotocol: null,
 						to: "a",
+						deadlines: null,
 						requests: null,
 						label: "*",
 					},
@@ -86,6 +95,7 @@ test("what the file does not say has a default", () => {
 				addresses: [{ kind: "ip", address: "127.0.0.1", family: 4, port: 2 }],
 				http: null,
 				tls: null,
+				timeouts: {},
 				balance: "round_robin",
 				proxyProtocol: "off",
 				health: null,
@@ -197,6 +207,7 @@ upstreams:
 			port: 443,
 			backlog: 12,
 			connections: 500,
+			deadlines: { timeouts: config.timeouts, userTimeoutMs: 12_000 },
 			proxyProtocol: {
 				mode: "require",
 				trusted: [
@@ -238,6 +249,7 @@ upstreams:
 					path: "/api/",
 					subprotocol: "mqtt",
 					to: "c",
+					deadlines: null,
 					requests: {
 						requestHeaders: { set: { "X-A": "b" }, remove: ["X-C"] },
 						responseHeaders: { set: {}, remove: [] },
@@ -255,6 +267,7 @@ upstreams:
 					subprotocol: null,
 					source: { family: 4, bytes: [10, 0, 0, 0], prefixLength: 8 },
 					to: "b",
+					deadlines: null,
 					requests: null,
 					label: "sni=git.example.com,alpn=h2,source=10.0.0.0/8",
 				},
@@ -267,6 +280,7 @@ upstreams:
 					path: null,
 					subprotocol: null,
 					to: null,
+					deadlines: null,
 					requests: null,
 					label: "*",
 				},
@@ -287,6 +301,7 @@ upstreams:
 				caFile: resolve("tls/ca.pem"),
 				identity: { certFile: resolve("tls/me.pem"), keyFile: "/tls/me.key" },
 			},
+			timeouts: {},
 			balance: "source_hash",
 			proxyProtocol: "v1",
 			health: { intervalMs: 1_000, timeoutMs: 1_000, fall: 2, rise: 1, http: null },
@@ -305,6 +320,7 @@ upstreams:
 				pool: { idleMs: 8_000, ageMs: 540_000, requests: 10, connections: 7 },
 			},
 			tls: null,
+			timeouts: {},
 			balance: "round_robin",
 			proxyProtocol: "off",
 			health: null,
@@ -403,6 +419,46 @@ test("ALPN is offered by default where requests are read, and nowhere else", () 
 	assert.deepEqual(alpn("127.0.0.1:2", "host: a.b,"), []);
 	assert.deepEqual(alpn("127.0.0.1:2", "path: /a,"), ["http/1.1"]);
 	assert.deepEqual(alpn("127.0.0.1:2", "subprotocol: mqtt,"), ["http/1.1"]);
+});
+
+test("a listener's timeouts come before the general ones, an upstream's before these, and a route's before all", () => {
+	const { listeners, upstreams } = loadConfigText(`
+timeouts: { idle: 1m, stall: 2m, connect: 3s, lifetime: 1h }
+keepalive: { idle: 10s, interval: 5s, probes: 4 }
+listeners:
+  - listen: 127.0.0.1:1
+    timeouts: { idle: 2m, handshake: 200ms, lifetime: 2h }
+    routes:
+      - { sni: a.test, to: plain }
+      - { sni: b.test, to: own }
+      - { sni: c.test, to: own, timeouts: { idle: 4m, lifetime: off } }
+      - { sni: d.test, to: plain, timeouts: { stall: 10s } }
+  - { listen: 127.0.0.1:2, routes: [{ to: plain }] }
+upstreams:
+  plain: 127.0.0.1:2
+  own: { addresses: 127.0.0.1:3, timeouts: { idle: 3m, half_closed: 9s } }
+`);
+	const [first, second] = listeners;
+	assert.ok(first && second);
+	const { timeouts, userTimeoutMs } = first.deadlines;
+	assert.deepEqual(
+		[timeouts.handshakeMs, timeouts.silenceMs, timeouts.idleMs, timeouts.stallMs, timeouts.lifetimeMs],
+		[200, 100, 120_000, 120_000, 7_200_000],
+	);
+	assert.equal(userTimeoutMs, 0, "probes would come before stall");
+	assert.deepEqual([second.deadlines.timeouts.idleMs, second.deadlines.timeouts.silenceMs], [60_000, 300]);
+	const [plain, own, routed, quick] = first.routes.map(({ deadlines }) => deadlines);
+	assert.equal(plain, null);
+	assert.deepEqual(own, {
+		timeouts: { ...timeouts, idleMs: 180_000, halfClosedMs: 9_000 },
+		userTimeoutMs: 0,
+	});
+	assert.deepEqual(routed, {
+		timeouts: { ...timeouts, idleMs: 240_000, halfClosedMs: 9_000, lifetimeMs: 0 },
+		userTimeoutMs: 0,
+	});
+	assert.deepEqual(quick, { timeouts: { ...timeouts, stallMs: 10_000 }, userTimeoutMs: 30_000 });
+	assert.deepEqual(upstreams[1]?.timeouts, { idleMs: 180_000, halfClosedMs: 9_000 });
 });
 
 test("a shorter handshake shortens the silence it contains", () => {

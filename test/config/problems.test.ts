@@ -649,6 +649,15 @@ cases("the subject of client certificates goes into a field", [
 cases("deadlines that contradict each other are refused", [
 	[top("timeouts: { silence: 5s }"), ["3:22", "silence must be shorter than handshake (5s)"]],
 	[top("timeouts: { silence: 1s, handshake: 1s }"), ["3:22", "silence must be shorter than handshake (1s)"]],
+	[top("keepalive: { user_timeout: 30s }"), ["3:28", "longer than timeouts.stall (30s)"]],
+	[top("timeouts: { stall: 10s }\nkeepalive: { user_timeout: 20s }")],
+	[upstream("{ addresses: x:1, timeouts: { stall: 2m, idle: 1h, lifetime: off } }")],
+	[
+		upstream("{ addresses: x:1, timeouts: { response_head: 2m } }"),
+		["3:36", '"response_head" holds for requests, and "a" takes none'],
+	],
+	[upstream("{ addresses: x:1, timeouts: { handshake: 2m } }"), ["3:36", 'unknown key "handshake"']],
+	[upstream("{ addresses: x:1, timeouts: { idle: 2 } }"), ["3:42", "write 2s or 2ms"]],
 	[
 		upstream("{ addresses: x:1, health: { timeout: 6s } }"),
 		["3:43", "timeout must not be longer than interval (5s)"],
