@@ -14,16 +14,19 @@
  */
 
 export { Broadcast, type BroadcastCounts } from "./outbox/broadcast.js";
+export type { DropCause, Dropped } from "./outbox/drops.js";
+export { OutboxClosed } from "./outbox/errors.js";
 export { Message, type MessageData, type MessageOptions, type Retained } from "./outbox/message.js";
-export type { Amount, Gap, OutboxOptions, OutboxPolicy, OutboxPriority } from "./outbox/options.js";
-export {
-	type DropCause,
-	type Dropped,
-	type FlushedOptions,
-	Outbox,
-	OutboxClosed,
-	type SendOptions,
-	type SendResult,
-} from "./outbox/queue.js";
+export type {
+	Amount,
+	FlushedOptions,
+	Gap,
+	OutboxOptions,
+	OutboxPolicy,
+	OutboxPriority,
+	SendOptions,
+	SendResult,
+} from "./outbox/options.js";
+export { Outbox } from "./outbox/queue.js";
 export type { OutboxSocket, WebSocketLike } from "./outbox/sink.js";
 export { type Duration, OptionError, type Size } from "./units.js";

@@ -1,6 +1,7 @@
 /** The same message to many outboxes. */
 import { Message, type MessageData } from "./message.js";
-import type { Outbox, SendOptions } from "./queue.js";
+import type { SendOptions } from "./options.js";
+import type { Outbox } from "./queue.js";
 
 /** What became of messages, counted per outbox. */
 export interface BroadcastCounts {

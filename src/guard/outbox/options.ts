@@ -60,6 +60,24 @@ const HANDED_MAX = 64 * 1024;
 const WRITE_MS = 30_000;
 const POLICIES: readonly string[] = ["drop-oldest", "drop-newest", "conflate", "disconnect"];
 
+/** How one message is sent. */
+export interface SendOptions {
+	/** Default: `low` */
+	readonly priority?: OutboxPriority;
+}
+
+/**
+ * What became of a message: with the socket, waiting, lost for want of room, refused because it is larger than the bound, or lost
+ * because the outbox is closed.
+ */
+export type SendResult = "sent" | "queued" | "dropped" | "too_large" | "closed";
+
+/** How to wait for an empty outbox. */
+export interface FlushedOptions {
+	/** Ends the wait; `flushed` rejects with its reason. */
+	readonly signal?: AbortSignal;
+}
+
 /** Options as the queue uses them. */
 export interface Settings {
 	readonly bytesMax: number;

@@ -1,56 +1,29 @@
 /** The bounded queue in front of one socket. */
 import type { Reason } from "../../parts/reasons.js";
 import { Waiters } from "../../parts/waiters.js";
-import { type Entry, Lane, type Tally } from "./lane.js";
+import {
+	type CloseListener,
+	type CloseListeners,
+	tellListeners,
+	withListener,
+	withoutListener,
+} from "./close-listeners.js";
+import { type DropCause, type Dropped, type Drops, drop, sumUp } from "./drops.js";
+import { OutboxClosed } from "./errors.js";
+import { type Entry, Lane } from "./lane.js";
 import { Message, type MessageData } from "./message.js";
-import { type Amount, type OutboxOptions, type OutboxPriority, resolve, type Settings } from "./options.js";
+import {
+	type FlushedOptions,
+	type OutboxOptions,
+	type OutboxPriority,
+	resolve,
+	type SendOptions,
+	type SendResult,
+	type Settings,
+} from "./options.js";
+import { evictable, evictFor } from "./room.js";
 import { type OutboxSocket, type Sink, type SinkEvents, sinkOf } from "./sink.js";
 import { unwatch, type Waiting, watch } from "./stall.js";
-
-/**
- * What became of a message: with the socket, waiting, lost for want of room, refused because it is larger than the bound, or lost
- * because the outbox is closed.
- */
-export type SendResult = "sent" | "queued" | "dropped" | "too_large" | "closed";
-
-/**
- * Why messages were dropped: `evicted` waited and made room, `refused` found none, `conflated` were replaced by a newer one of their
- * key, `too_large` exceeded `bytesMax`, `closed` waited when the outbox was closed.
- */
-export type DropCause = "evicted" | "refused" | "conflated" | "too_large" | "closed";
-
-/** All that was dropped. */
-export interface Dropped extends Amount {
-	/** By cause; all of them are there. */
-	readonly by: Readonly<Record<DropCause, Amount>>;
-}
-
-/** How one message is sent. */
-export interface SendOptions {
-	/** Default: `low` */
-	readonly priority?: OutboxPriority;
-}
-
-/** How to wait for an empty outbox. */
-export interface FlushedOptions {
-	/** Ends the wait; `flushed` rejects with its reason. */
-	readonly signal?: AbortSignal;
-}
-
-/** The outbox was closed before all was sent. */
-export class OutboxClosed extends Error {
-	/** `OutboxClosed` */
-	override readonly name = "OutboxClosed";
-	/** `SLUICE_OUTBOX_CLOSED` */
-	readonly code = "SLUICE_OUTBOX_CLOSED";
-	/** Why it was closed. */
-	readonly reason: string;
-
-	constructor(reason: string) {
-		super(`the outbox is closed: ${reason}`);
-		this.reason = reason;
-	}
-}
 
 /** Reasons of the closed list. */
 const STALLED: Reason = "stall_timeout";
@@ -60,10 +33,6 @@ const FULL: Reason = "outbox_full";
 
 /** Stands for a line in which nothing ever stood. Empty, and never written to. */
 const UNUSED = new Lane();
-
-interface CloseListener {
-	readonly call: (reason: string) => void;
-}
 
 /**
  * Messages on their way to one peer, of which no more than `bytesMax` and `messagesMax` are retained, whatever the peer does.
@@ -115,10 +84,9 @@ export class Outbox implements Disposable {
 	/** With the socket, which has not said yet that the kernel has it. */
 	#handed: Lane = UNUSED;
 	#byKey: Map<unknown, Entry> | undefined;
-	#dropped: Partial<Record<DropCause, Tally>> | undefined;
+	#drops: Drops | undefined;
 	#waiters: Waiters | undefined;
-	/** A set of them only where there is more than one. */
-	#closeListeners: CloseListener | Set<CloseListener> | undefined;
+	#closeListeners: CloseListeners;
 
 	/** Written, and with the kernel already, before the socket has called back for them. */
 	#owedCalls = 0;
@@ -154,21 +122,7 @@ export class Outbox implements Disposable {
 
 	/** What was dropped so far. What was with the socket when it closed may have arrived or not, and is not counted. */
 	get dropped(): Dropped {
-		const of = (cause: DropCause): Amount => ({ messages: 0, bytes: 0, ...this.#dropped?.[cause] });
-		const by = {
-			evicted: of("evicted"),
-			refused: of("refused"),
-			conflated: of("conflated"),
-			too_large: of("too_large"),
-			closed: of("closed"),
-		};
-		let messages = 0;
-		let bytes = 0;
-		for (const amount of Object.values(by)) {
-			messages += amount.messages;
-			bytes += amount.bytes;
-		}
-		return { messages, bytes, by };
+		return sumUp(this.#drops);
 	}
 
 	/** Why it is closed: what `close` was called with, `stall_timeout`, `outbox_full`, `client_closed` or `client_reset`. */
@@ -242,13 +196,11 @@ export class Outbox implements Disposable {
 			call(this.#reason);
 			return () => {};
 		}
-		// One that is passed twice is called twice, and cancelled one by one.
 		const listener: CloseListener = { call };
-		const others = this.#closeListeners;
-		if (others === undefined) this.#closeListeners = listener;
-		else if (others instanceof Set) others.add(listener);
-		else this.#closeListeners = new Set([others, listener]);
-		return () => this.#forget(listener);
+		this.#closeListeners = withListener(this.#closeListeners, listener);
+		return () => {
+			this.#closeListeners = withoutListener(this.#closeListeners, listener);
+		};
 	}
 
 	/** Closes it and destroys the socket: nothing is retained any more. Wait for `flushed` before, and nothing is lost. */
@@ -262,12 +214,6 @@ export class Outbox implements Disposable {
 		this.close();
 	}
 
-	#forget(listener: CloseListener): void {
-		const listeners = this.#closeListeners;
-		if (listeners instanceof Set) listeners.delete(listener);
-		else if (listeners === listener) this.#closeListeners = undefined;
-	}
-
 	#laneOf(priority: OutboxPriority): Lane {
 		if (priority === "high") {
 			if (this.#high === UNUSED) this.#high = new Lane();
@@ -279,46 +225,12 @@ export class Outbox implements Disposable {
 
 	/** Whether there is room for one more message, or in the place of `old`; whoever must make room for it has done so. */
 	#makeRoom(bytes: number, lane: Lane, old: Entry | undefined): boolean {
-		let overBytes = this.bytes + bytes - (old?.message.bytes ?? 0) - this.#settings.bytesMax;
-		let overMessages = this.size + (old === undefined ? 1 : 0) - this.#settings.messagesMax;
+		const overBytes = this.bytes + bytes - (old?.message.bytes ?? 0) - this.#settings.bytesMax;
+		const overMessages = this.size + (old === undefined ? 1 : 0) - this.#settings.messagesMax;
 		if (overBytes <= 0 && overMessages <= 0) return true;
-
-		const lanes = this.#evictable(lane);
-		let freeBytes = 0;
-		let freeMessages = 0;
-		for (const { bytes, size } of lanes) {
-			freeBytes += bytes;
-			freeMessages += size;
-		}
-		if (old !== undefined && lanes.includes(old.lane)) {
-			freeBytes -= old.message.bytes;
-			freeMessages--;
-		}
-		// Nobody is evicted for one that does not fit even so.
-		if (freeBytes < overBytes || freeMessages < overMessages) return false;
-
-		for (const from of lanes)
-			while (overBytes > 0 || overMessages > 0) {
-				const entry = this.#nextToGo(from, old);
-				if (entry === undefined) break;
-				overBytes -= entry.message.bytes;
-				overMessages--;
-				this.#evict(entry);
-			}
-		return true;
-	}
-
-	/** What may make room for a message of this lane, first those that go first. */
-	#evictable(lane: Lane): readonly Lane[] {
-		if (this.#settings.policy === "disconnect") return [];
-		const isHigh = lane === this.#high;
-		if (this.#settings.policy === "drop-newest") return isHigh ? [this.#low] : [];
-		return isHigh ? [this.#low, this.#high] : [this.#low];
-	}
-
-	#nextToGo(lane: Lane, old: Entry | undefined): Entry | undefined {
-		if (this.#settings.policy === "drop-newest") return lane.last;
-		return lane.first === old ? old?.next : lane.first;
+		const { policy } = this.#settings;
+		const lanes = evictable(policy, lane === this.#high, this.#high, this.#low);
+		return evictFor({ overBytes, overMessages, old }, lanes, policy, (entry) => this.#evict(entry));
 	}
 
 	#evict(entry: Entry): void {
@@ -350,11 +262,8 @@ export class Outbox implements Disposable {
 	}
 
 	#count(message: Message, cause: DropCause): void {
-		this.#dropped ??= {};
-		this.#dropped[cause] ??= { messages: 0, bytes: 0 };
-		const dropped = this.#dropped[cause];
-		dropped.messages++;
-		dropped.bytes += message.bytes;
+		this.#drops ??= {};
+		drop(this.#drops, cause, message.bytes);
 	}
 
 	/** Hands over what the socket may have. Whatever is called from here may call anything of this outbox. */
@@ -475,16 +384,7 @@ export class Outbox implements Disposable {
 		this.#waiters?.reject(new OutboxClosed(reason));
 		const listeners = this.#closeListeners;
 		this.#closeListeners = undefined;
-		const errors: unknown[] = [];
-		for (const listener of listeners instanceof Set ? listeners : [listeners]) {
-			try {
-				listener?.call(reason);
-			} catch (error) {
-				// The others must hear of it all the same.
-				errors.push(error);
-			}
-		}
-		if (errors.length > 0) throw errors[0];
+		tellListeners(listeners, reason);
 	}
 
 	#empty(lane: Lane, cause?: DropCause): void {
