@@ -701,7 +701,11 @@ test("creations that ignore their signal are bounded, and who waits is told of t
 	const { pool } = things({ create: makings.create, max: 2, maxWaiting: 1, createMs: 5 });
 	const alive = setTimeout(() => {}, 10_000);
 	for (let round = 0; round < 4; round++) {
-		await assert.rejects(pool.acquire(), (error) => error instanceof PoolTimeout && error.phase === "create");
+		await assert.rejects(pool.acquire(), (error) => {
+			assert.ok(error instanceof PoolTimeout);
+			assert.deepEqual([error.phase, error.state.abandoned], ["create", round]);
+			return true;
+		});
 		assertCounts(pool.stats(), 2);
 	}
 	assert.deepEqual([pool.stats().started, pool.stats().abandoned, pool.stats().size], [4, 4, 0]);

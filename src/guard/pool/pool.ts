@@ -219,8 +219,9 @@ export class Pool<T> implements AsyncDisposable {
 	/** It took too long, and may never end: its place is given to others. */
 	#abandon(creation: Supply<T>): void {
 		this.#creations.delete(creation);
-		this.#abandoned.add(creation);
+		// Counted after that: this one has not been told yet, and may well end with its signal.
 		const error = new PoolTimeout("create", this.#limits.createMs, this.#state());
+		this.#abandoned.add(creation);
 		creation.aborter.abort(error);
 		this.#line.giveUp(creation.waiter, error);
 	}
