@@ -41,9 +41,12 @@ export class Admission {
 	/** A connection whose client is known. Those of trusted proxies are not counted: their requests are. */
 	enter(connection: Connection, nowMs: number): Refusal | undefined {
 		if (!this.#sources.isOn) return undefined;
+		const { address } = connection;
+		// A Unix socket has none: as one address all of its clients together would be limited.
+		if (address === "") return undefined;
 		const { forwardedTrusted } = this.#limits;
-		if (forwardedTrusted !== null && isIn(forwardedTrusted, connection.address)) return undefined;
-		return this.enterAs(connection, connection.address, nowMs);
+		if (forwardedTrusted !== null && isIn(forwardedTrusted, address)) return undefined;
+		return this.enterAs(connection, address, nowMs);
 	}
 
 	/** The same for a client that is not its peer. */

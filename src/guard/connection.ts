@@ -44,6 +44,8 @@ export class Connection {
 	requests = 0;
 	request: IncomingMessage | undefined;
 	response: ServerResponse | undefined;
+	/** For whom a proxy asks, of each of its requests that is under way. */
+	clients: Map<ServerResponse, string> | undefined;
 	/** When bytes were seen to move, and how many had by then; for those that wait for the client as well. */
 	movedMs: number;
 	read = 0;

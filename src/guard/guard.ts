@@ -330,7 +330,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		this.#schedule.lookBy(connection, lookAfterHead(this.#limits, nowMs));
 		if (this.#isEnding) response.shouldKeepAlive = false;
 		const client = this.#admission.clientOf(request, connection);
-		return client === undefined || this.#countsRequest(client, response);
+		return client === undefined || this.#countsRequest(connection, client, response);
 	}
 
 	/** It has asked for more than may be under way: what is under way is answered, and it has to ask again for the rest (RFC 9112, 9.3.2). */
@@ -341,10 +341,11 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	}
 
 	/** A request that a trusted proxy passes on counts for its client, while it is under way. */
-	#countsRequest(client: string, response: ServerResponse): boolean {
+	#countsRequest(connection: Connection, client: string, response: ServerResponse): boolean {
 		const refusal = this.#admission.enterRequest(client);
 		if (refusal === undefined) {
-			response.once("close", () => this.#admission.leaveRequest(client));
+			connection.clients ??= new Map();
+			connection.clients.set(response, client);
 			return true;
 		}
 		this.#refused(refusal, client);
@@ -370,7 +371,13 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	readonly #onAnswered = ((guarded: Guarded) =>
 		function (this: Answer): void {
 			const connection = this[CONNECTION];
-			if (connection !== undefined) guarded.#answered(connection);
+			if (connection === undefined) return;
+			const client = connection.clients?.get(this);
+			if (client !== undefined) {
+				connection.clients?.delete(this);
+				guarded.#admission.leaveRequest(client);
+			}
+			guarded.#answered(connection);
 		})(this);
 
 	#answered(connection: Connection): void {
@@ -423,6 +430,9 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		this.#sessions.delete(connection);
 		this.#waiting.delete(connection);
 		this.#admission.leave(connection);
+		// Of a connection that breaks Node closes only the answer whose turn it was.
+		for (const client of connection.clients?.values() ?? []) this.#admission.leaveRequest(client);
+		connection.clients = undefined;
 		this.#tally.open--;
 		const reason = connection.reason ?? reasonOf(connection);
 		this.#tally.close(reason);

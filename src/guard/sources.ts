@@ -64,10 +64,11 @@ export class Sources {
 	}
 }
 
-/** What an address is counted as: itself, or its /64. What is no address counts as itself. */
+/** What an address is counted as: itself, or its /64, whatever its zone. What is no address counts as itself. */
 export function sourceOf(address: string): string {
 	if (parseIpv4(address) !== undefined) return address;
-	const bytes = parseIpv6(address);
+	const zone = address.indexOf("%");
+	const bytes = parseIpv6(zone < 0 ? address : address.slice(0, zone));
 	if (bytes === undefined) return address;
 	if (isIpv4Mapped(bytes, 0)) return formatAddress(bytes, 0, 6);
 	bytes.fill(0, 8);
