@@ -1,4 +1,5 @@
 /** Which deadline a connection has, and which one has passed. */
+import type { ServerResponse } from "node:http";
 import type { Reason } from "../parts/reasons.js";
 import { type Connection, flushedBytes, waitingBytes } from "./connection.js";
 import type { Resolved } from "./options.js";
@@ -80,17 +81,23 @@ function whoIsSlow({ socket, request }: Connection): Reason {
 
 /** A body that comes too slowly, while it is the client that is waited for. */
 function judgeBody(connection: Connection, limits: Resolved, nowMs: number): Reason | number {
-	const { request, bodyMs } = connection;
+	const { request, response, bodyMs } = connection;
 	if (limits.bodyBytesPerSecond === 0 || request === undefined || request.complete)
 		return Number.POSITIVE_INFINITY;
-	// What has come and lies here waits for the server, not for the client.
-	if (request.readableLength > 0) startBodyWindow(connection, nowMs);
+	// What has come and lies here waits for the server, not for the client, as does a client that may not send yet.
+	if (request.readableLength > 0 || isToldToWait(response)) startBodyWindow(connection, nowMs);
 	else if (bodyMs + BODY_WINDOW_MS <= nowMs) {
 		const came = connection.read - connection.bodyFrom;
 		if (came < (limits.bodyBytesPerSecond * BODY_WINDOW_MS) / 1_000) return "request_timeout";
 		startBodyWindow(connection, nowMs);
 	}
 	return connection.bodyMs + BODY_WINDOW_MS;
+}
+
+/** It asked whether it may send its body (`Expect: 100-continue`), and has no answer. Node keeps both in private fields. */
+function isToldToWait(response: ServerResponse | undefined): boolean {
+	const asked = response as (ServerResponse & { _expect_continue?: boolean; _sent100?: boolean }) | undefined;
+	return asked?._expect_continue === true && asked._sent100 !== true && !asked.headersSent;
 }
 
 export function startBodyWindow(connection: Connection, nowMs: number): void {
