@@ -8,7 +8,7 @@ export interface Counts {
 	readonly accepted: number;
 	/** Connections at this moment. */
 	readonly open: number;
-	/** Turned away before the server saw them; each of them is in `closed` as well. */
+	/** Turned away before the server saw them: connections, each of them in `closed` as well, and requests behind a proxy, answered with 429. */
 	readonly shed: number;
 	/** By reason; only those that have occurred. */
 	readonly closed: Readonly<Partial<Record<Reason, number>>>;

@@ -46,9 +46,9 @@ export function reset(connection: Connection, reason: Reason): void {
 
 /** For a drain: what has nothing under way goes now, a request with its answer, all else at the cut. */
 export function dismiss(connection: Connection, schedule: Schedule): void {
-	const { phase, response } = connection;
-	if (phase === "request" && response !== undefined) response.shouldKeepAlive = false;
-	else if (phase === "handshake" || phase === "waiting") endSoon(connection, schedule, "drained");
+	const { phase, response, requests } = connection;
+	if (phase === "request" && requests > 0 && response !== undefined) response.shouldKeepAlive = false;
+	else if (phase !== "open") endSoon(connection, schedule, "drained");
 }
 
 /** Ends it behind what has been written. */

@@ -95,6 +95,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	readonly #admission: Admission;
 	readonly #drain: Drain;
 	readonly #isHttp: boolean;
+	readonly #isHttp2: boolean;
 	readonly #isTls: boolean;
 	/** HTTP/2 sessions of connections, for their goodbye. */
 	readonly #sessions = new Map<Connection, { close(): void }>();
@@ -114,6 +115,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		this.#drain = new Drain(server, this.#schedule, this.#tally);
 		this.#isHttp = server instanceof HttpServer || server instanceof HttpsServer;
 		this.#isTls = server instanceof TlsServer;
+		this.#isHttp2 = this.#isTls && isHttp2(server);
 		this.#limitsWaiting = limits.waiting !== Number.POSITIVE_INFINITY;
 		this.#takeOver();
 	}
@@ -149,7 +151,8 @@ export class Guarded extends EventEmitter<GuardEvents> {
 			if (!this.#mayPass(name, args, () => emit.call(server, name, ...args))) return true;
 			return emit.call(server, name, ...args);
 		}) as typeof server.emit;
-		if (server instanceof HttpServer || server instanceof HttpsServer) {
+		// That of HTTP/2 has them for those of its clients that speak HTTP/1.
+		if (server instanceof HttpServer || server instanceof HttpsServer || isHttp2(server)) {
 			// Node would look every half a minute only, and would not say why it closes.
 			server.headersTimeout = 0;
 			server.requestTimeout = 0;
@@ -186,6 +189,11 @@ export class Guarded extends EventEmitter<GuardEvents> {
 			case "clientError":
 				this.#blame(args[1] as Socket & Known, args[0] as NodeJS.ErrnoException, "bad_request", "HPE_");
 				return true;
+			case "unknownProtocol": {
+				const connection = connectionBeneath(args[0] as Socket);
+				if (connection !== undefined && this.#server.listenerCount(name) > 0) this.#turns(connection, "open");
+				return true;
+			}
 			case "tlsClientError":
 				this.#blame(args[1] as Socket & Known, args[0] as NodeJS.ErrnoException, "tls_failed", "ERR_");
 				return true;
@@ -294,10 +302,8 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		socket[CONNECTION] = connection;
 		connection.top = socket;
 		socket.on("finish", this.#onFinish);
-		const { alpnProtocol } = socket as Socket & { readonly alpnProtocol?: string | false | null };
-		// HTTP has still to say what it wants.
-		if (!this.#isHttp && alpnProtocol !== "h2" && alpnProtocol !== "http/1.1")
-			this.#turns(connection, "open");
+		// HTTP has still to say what it wants, whether its client names a protocol or not.
+		if (!this.#isHttp && !this.#isHttp2) this.#turns(connection, "open");
 	}
 
 	#began(session: { socket: Known; close(): void }): void {
@@ -383,8 +389,28 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	#answered(connection: Connection): void {
 		connection.requests--;
 		const nowMs = nowInMs();
+		if (connection.requests > 0 || connection.phase !== "request") {
+			connection.sinceMs = nowMs;
+			return;
+		}
+		// Answered before its body was there: what comes is no head yet. The next look sees when it is complete.
+		if (
+			connection.request?.complete === false &&
+			!connection.socket.destroyed &&
+			this.#goesOn(connection, nowMs)
+		)
+			return;
+		this.#rests(connection, nowMs);
+	}
+
+	/** It will be read on: neither its life nor the server ends with this answer. */
+	#goesOn(connection: Connection, nowMs: number): boolean {
+		return !isOver(connection, nowMs) && !connection.isLast && !this.#isEnding;
+	}
+
+	/** No request is under way any more. */
+	#rests(connection: Connection, nowMs: number): void {
 		connection.sinceMs = nowMs;
-		if (connection.requests > 0 || connection.phase !== "request") return;
 		connection.request = undefined;
 		connection.response = undefined;
 		if (connection.socket.destroyed) return;
@@ -472,6 +498,14 @@ export class Guarded extends EventEmitter<GuardEvents> {
 			cut(connection, connection.reason);
 			return;
 		}
+		if (
+			connection.phase === "request" &&
+			connection.requests === 0 &&
+			connection.request?.complete !== false
+		) {
+			this.#rests(connection, nowMs);
+			if (connection.reason !== undefined) return;
+		}
 		const verdict = judge(connection, this.#limits, nowMs);
 		if (typeof verdict !== "string") {
 			this.#schedule.lookAt(connection, verdict);
@@ -487,6 +521,11 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		const connection = socket[CONNECTION] ?? connectionBeneath(socket);
 		if (connection !== undefined && error.code?.startsWith(prefix) === true) connection.reason ??= reason;
 	}
+}
+
+/** Node exports no class of it. */
+function isHttp2(server: Server): server is Server & HttpServer {
+	return "updateSettings" in server;
 }
 
 /** Of a TLS socket, by the one that it was made from, which Node keeps in a private field. */
