@@ -70,7 +70,13 @@ export class Drain {
 
 	async #run(tell: () => void): Promise<CloseReport> {
 		const { open } = this.#tally;
-		tell();
+		// A listener that throws must not keep the server open.
+		let failure: { readonly error: unknown } | undefined;
+		try {
+			tell();
+		} catch (error) {
+			failure = { error };
+		}
 		for (const connection of this.#schedule.all()) dismiss(connection, this.#schedule);
 		const closed = new Promise<void>((resolve) => {
 			this.#server.close(() => resolve());
@@ -82,6 +88,7 @@ export class Drain {
 		clearTimeout(this.#cutTimer);
 		await closed;
 		const cut = this.#cuts.splice(0);
+		if (failure !== undefined) throw failure.error;
 		return { ended: open - cut.length, cut };
 	}
 

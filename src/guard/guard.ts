@@ -138,8 +138,11 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	 */
 	close({ drainMs = DRAIN_MS }: { readonly drainMs?: Duration } = {}): Promise<CloseReport> {
 		return this.#drain.begin(drainMs === 0 ? 0 : toMs("drainMs", drainMs), () => {
-			this.emit("drain");
-			for (const session of this.#sessions.values()) session.close();
+			try {
+				this.emit("drain");
+			} finally {
+				for (const session of this.#sessions.values()) session.close();
+			}
 		});
 	}
 
@@ -462,12 +465,13 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		this.#tally.open--;
 		const reason = connection.reason ?? reasonOf(connection);
 		this.#tally.close(reason);
+		// First, because a listener may throw; who waits for the end hears of it after `closed` all the same.
+		this.#drain.ended();
 		if (this.listenerCount("closed") > 0)
 			this.emit("closed", {
 				...{ reason, address: connection.address, durationMs: nowInMs() - acceptedMs },
 				...{ bytesRead: socket.bytesRead, bytesWritten: socket.bytesWritten },
 			});
-		this.#drain.ended();
 	}
 
 	/** Always false: it may not pass. */

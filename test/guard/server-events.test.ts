@@ -72,3 +72,40 @@ test("a server that is closed without its guard ends with its last answer, not w
 		await ended;
 	});
 });
+
+test("a listener of drain that throws keeps no server open, and whoever closes hears of it", async () => {
+	const server = createHttpServer();
+	await stand(server, {}, async ({ port, guarded }) => {
+		const socket = await client(port);
+		guarded.once("drain", () => {
+			throw new Error("goodbye failed");
+		});
+		const first = assert.rejects(guarded.close({ drainMs: 0 }), /goodbye failed/);
+		await gone(socket.resume());
+		await first;
+		assert.equal(server.listening, false);
+		// For the end of this test, which closes it again.
+		server.listen(0, "127.0.0.1");
+		await once(server, "listening");
+	});
+});
+
+test("a listener of closed that throws keeps nobody waiting for the end", { timeout: 20_000 }, async () => {
+	const server = createHttpServer();
+	await stand(server, {}, async ({ port, guarded }) => {
+		const thrown = new Promise<Error>((resolve) => process.setUncaughtExceptionCaptureCallback(resolve));
+		try {
+			const connected = once(server, "connection");
+			await client(port);
+			await connected;
+			guarded.once("closed", () => {
+				throw new Error("bookkeeping failed");
+			});
+			const { ended } = await guarded.close();
+			assert.equal(ended, 1);
+			assert.match((await thrown).message, /bookkeeping failed/);
+		} finally {
+			process.setUncaughtExceptionCaptureCallback(null);
+		}
+	});
+});
