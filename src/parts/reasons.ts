@@ -62,6 +62,10 @@ export const REASONS = [
 	"outbox_full",
 	/** Shutdown: `timeouts.drain` passed. */
 	"drained",
+	/** An operator closed it, or all that were like it. */
+	"operator",
+	/** Its address was banned. */
+	"banned",
 	/** A fault of Sluice itself; the log says which. */
 	"internal",
 ] as const;

@@ -42,7 +42,7 @@ export function* applyPlan(core: Core, plan: Plan): Pieces {
 	for (const listener of added) watchListener(core, listener);
 	yield* core.certificates.forget(listenersWithNames(core), core.secures.entry);
 	yield* sweepPool(core);
-	core.notify({ kind: "applied", revision: plan.revision });
+	core.notify({ kind: "applied", revision: plan.revision, policies: core.policies.given });
 }
 
 /** A name was resolved anew. */

@@ -3,7 +3,7 @@
  * nine thousand sessions, must not make a small request wait for all of it.
  */
 
-import { u8 } from "../parts/at.js";
+import { f64, u8 } from "../parts/at.js";
 import { type Pieces, worth } from "../route/pieces.js";
 import { giveUp } from "./admission/accept.js";
 import { retire } from "./admission/listeners.js";
@@ -14,7 +14,7 @@ import { heldNumbers } from "./held.js";
 import { closePool } from "./links/pool.js";
 import { letGo } from "./modes/http1/finish.js";
 import type { Command, ListenerPlan, Plan, PlanPart } from "./plan/plan.js";
-import { DRAINED, FD_PRESSURE } from "./records/reasons.js";
+import { DRAINED, FD_PRESSURE, OPERATOR } from "./records/reasons.js";
 import { end } from "./table/next.js";
 import type { Session } from "./table/numbers.js";
 import { FREE, REQUEST } from "./table/states.js";
@@ -127,6 +127,8 @@ export class Commands {
 				return core.notify({ kind: "measured" });
 			case "held":
 				return core.notify({ kind: "held", numbers: yield* heldNumbers(core) });
+			case "close":
+				return yield* closeSessions(core, command.rows, command.numbers);
 			case "drain":
 				return yield* drain(core);
 			case "stop":
@@ -157,6 +159,18 @@ function* joined(plan: Plan, parts: readonly PlanPart[]): Pieces<Plan> {
 		listeners,
 		upstreams: [...parts.flatMap(({ upstreams }) => upstreams), ...plan.upstreams],
 	};
+}
+
+function* closeSessions(core: Core, rows: Int32Array, numbers: Float64Array): Pieces {
+	const { table } = core;
+	for (const [index, row] of rows.entries()) {
+		if (row < 0 || row >= table.sessions) continue;
+		const session = row as Session;
+		// It may have ended meanwhile, and another may have come.
+		if (u8(table.state, session) === FREE || f64(table.number, session) !== f64(numbers, index)) continue;
+		core.go(session, end(OPERATOR));
+		yield;
+	}
 }
 
 function* drain(core: Core): Pieces {

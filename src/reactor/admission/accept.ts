@@ -153,6 +153,7 @@ function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal
 	table.fd[session] = fd;
 	table.state[session] = SNIFF;
 	table.listener[session] = listener.plan.slot;
+	table.number[session] = core.sessionNumbers.next();
 	table.acceptedMs[session] = core.nowMs;
 	table.active[session] = stamp(core.nowMs);
 	table.policy[session] = listener.policy;

@@ -26,7 +26,7 @@ function record(core: EndContext, client: Session, reason: number): void {
 	journal.integer(entry, 5, reason | (u8(table.protocol, client) << 8) | (u8(table.family, client) << 16));
 	journal.integer(entry, 6, u16(table.sourcePort, client));
 	journal.integer(entry, 7, nameLength | (tls.length << 8));
-	journal.double(entry, 0, core.sessionNumbers.final(client));
+	journal.double(entry, 0, f64(table.number, client));
 	journal.double(entry, 1, f64(table.acceptedMs, client));
 	journal.double(entry, 2, table.recognizedMs(client));
 	journal.double(entry, 3, table.connectedMs(client));

@@ -10,6 +10,7 @@ import { closeOwned } from "../links/owned.js";
 import {
 	CLIENT_RESET,
 	DRAINED,
+	OPERATOR,
 	FD_PRESSURE,
 	INTERNAL,
 	KEEPALIVE_LOST,
@@ -45,7 +46,6 @@ export function close(core: EndContext, session: Session, reason: number, isAmid
 	const source = ref(table.sourcePlace, session);
 	if (source !== NONE) core.sources.leave(source);
 	forget(core.proxyHeaders, session);
-	core.sessionNumbers.forget(session);
 	core.policies.leave(u16(table.policy, session));
 	core.policies.leave(u16(table.ownPolicy, session));
 	const listener = u16(table.listener, session);
@@ -73,6 +73,9 @@ const RESETS: ReadonlySet<number> = new Set([
 	MEMORY_PRESSURE,
 ]);
 
+/** Ends that neither side asked for. */
+const OURS: ReadonlySet<number> = new Set([DRAINED, LIFETIME, OPERATOR, INTERNAL]);
+
 /**
  * A reset on one side is a reset on the other, and so is any end while bytes wait: a stream that was cut must
  * not look complete. So is a busy session that we end on our own account. It also makes the kernel free at once what a stalled reader never took.
@@ -87,7 +90,7 @@ function isCut(core: EndContext, session: Session, link: Link, reason: number, i
 	// Whatever had broken it, neither side has said that it was done. Before, in a handshake, nothing is under way.
 	if (reason === TLS_FAILED && (mine === RELAY || mine === EXCHANGE)) return true;
 	if (isAmid) return true;
-	const ours = reason === DRAINED || reason === LIFETIME || reason === INTERNAL;
+	const ours = OURS.has(reason);
 	if (ours && mine === RELAY && isBusy(core, session)) return true;
 	return (i32(flags, session) & BLOCKED) !== 0 || (link !== NONE && (i32(flags, link) & BLOCKED) !== 0);
 }

@@ -140,6 +140,8 @@ export type Command =
 	| { readonly kind: "held" }
 	/** Add up what the kernel holds for this reactor's sockets, and say `measured`. */
 	| { readonly kind: "measure" }
+	/** Close these, as `operator`: each by its row, if that is still the session of this number. */
+	| { readonly kind: "close"; readonly rows: Int32Array; readonly numbers: Float64Array }
 	/** Stop accepting (what waits in the accept queues is still taken), and say when no session is left. */
 	| { readonly kind: "drain" }
 	/** Close what is left as `drained` and end. */
@@ -155,7 +157,8 @@ export interface HeldNumbers {
 
 /** Reactor to main thread. */
 export type Notice =
-	| { readonly kind: "applied"; readonly revision: number }
+	/** `policies`: the numbers that sessions carry for those of the plan, in their order. */
+	| { readonly kind: "applied"; readonly revision: number; readonly policies: readonly number[] }
 	| { readonly kind: "listenersClosed" }
 	| { readonly kind: "drained" }
 	/** The journal has its first record after a quiet time, or is half full. */

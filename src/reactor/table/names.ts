@@ -11,13 +11,14 @@ export class Names extends Columns {
 	readonly length = this.u8(SESSION);
 	/** As many bytes for each session as fit its row. */
 	readonly bytes: Uint8Array;
-	readonly #width: number;
+	/** Bytes that fit a row. */
+	readonly width: number;
 	readonly #long = new Map<number, Uint8Array>();
 
 	/** `width`: bytes that fit a row. */
 	constructor(layout: Layout, width: number) {
 		super(layout);
-		this.#width = width;
+		this.width = width;
 		this.bytes = this.u8(SESSION, width);
 	}
 
@@ -25,12 +26,10 @@ export class Names extends Columns {
 	keep(session: Session, name: Uint8Array, length: number): void {
 		this.length[session] = length;
 		forget(this.#long, session);
-		if (length > this.#width) {
-			this.#long.set(session, name.slice(0, length));
-			return;
-		}
-		const start = session * this.#width;
-		for (let i = 0; i < length; i++) this.bytes[start + i] = u8(name, i);
+		if (length > this.width) this.#long.set(session, name.slice(0, length));
+		// Of a long one the first part, for whoever only looks at the table.
+		const start = session * this.width;
+		for (let i = 0; i < length && i < this.width; i++) this.bytes[start + i] = u8(name, i);
 	}
 
 	/** It has none. */
@@ -45,10 +44,10 @@ export class Names extends Columns {
 
 	/** Where its bytes are: from {@link startOf} on. */
 	bytesOf(session: Session): Uint8Array {
-		return u8(this.length, session) > this.#width ? (this.#long.get(session) as Uint8Array) : this.bytes; // kept with its length
+		return u8(this.length, session) > this.width ? (this.#long.get(session) as Uint8Array) : this.bytes; // kept with its length
 	}
 
 	startOf(session: Session): number {
-		return u8(this.length, session) > this.#width ? 0 : session * this.#width;
+		return u8(this.length, session) > this.width ? 0 : session * this.width;
 	}
 }

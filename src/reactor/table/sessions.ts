@@ -13,6 +13,8 @@ export class Sessions extends Connections {
 	/** Its upstream's connection, or NONE. */
 	readonly link = this.references<Link>(SESSION);
 	readonly acceptedMs = this.f64(SESSION);
+	/** By which log, API and operators call it. */
+	readonly number = this.f64(SESSION);
 	/** When it moved bytes last, a stamp (`times.ts`). */
 	readonly active = this.u32(SESSION);
 	/**

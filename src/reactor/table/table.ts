@@ -20,7 +20,7 @@ import { Sessions } from "./sessions.js";
 import { FREE } from "./states.js";
 
 /** Bytes that a client's row takes at most, connection columns and session columns together; and an upstream's. */
-export const ROW_BYTES_MAX = 170;
+export const ROW_BYTES_MAX = 178;
 export const LINK_BYTES_MAX = 64;
 
 /** What a row has room for: longer names are legal and rare. */

@@ -175,7 +175,7 @@ function passedOn(core: Http1Context, client: Session, note: Note): number {
 function commit(core: Http1Context, client: Session, entry: number): void {
 	const { journal } = core;
 	journal.integer(entry, 1, u16(core.table.listener, client));
-	journal.double(entry, 0, core.sessionNumbers.early(client));
+	journal.double(entry, 0, f64(core.table.number, client));
 	journal.double(entry, 2, core.nowMs);
 	if (journal.commit()) core.notify({ kind: "journal" });
 }

@@ -1,0 +1,160 @@
+/**
+ * The last sessions that ended, and why: for the question that comes after. A ring of columns, filled from the reactors' journals as
+ * the log is, so that one that ends costs two dozen stores and no object.
+ */
+import type { EndedSession, SessionFilter } from "../../admin/session-view.js";
+import { f64, i32, u8 } from "../../parts/at.js";
+import { REASONS } from "../../parts/reasons.js";
+import { PROTOCOL_NAMES } from "../../protocol/index.js";
+import {
+	ADDRESS,
+	ID,
+	integerOf,
+	type Journal,
+	LISTENER,
+	ROUTE,
+	SESSION_ACCEPTED,
+	SESSION_CLOSED,
+	SESSION_CONNECTED,
+	SESSION_FROM_CLIENT,
+	SESSION_KINDS,
+	SESSION_LENGTHS,
+	SESSION_PORT,
+	SESSION_RECOGNIZED,
+	SESSION_TO_CLIENT,
+	sessionTextOf,
+	sourceOf,
+	UPSTREAM,
+} from "../../reactor/records/journal.js";
+import { contains } from "../../route/router.js";
+import type { Names } from "../log-lines.js";
+import { WallClock } from "./clock.js";
+import { hasName, shownName, sourceText } from "./live.js";
+
+/** Some seconds of the busiest gateway, and days of a quiet one. */
+export const ENDED_MAX = 10_000;
+/** What is kept of a name. */
+const NAME_BYTES = 64;
+
+const DOUBLES = [
+	...[ID, SESSION_ACCEPTED, SESSION_RECOGNIZED, SESSION_CONNECTED, SESSION_CLOSED],
+	...[SESSION_FROM_CLIENT, SESSION_TO_CLIENT],
+] as const;
+const INTEGERS = [LISTENER, ROUTE, UPSTREAM, ADDRESS, SESSION_KINDS, SESSION_PORT] as const;
+const [NUMBER, ACCEPTED, RECOGNIZED, CONNECTED, CLOSED, FROM_CLIENT, TO_CLIENT] = [0, 1, 2, 3, 4, 5, 6] as const;
+const [OF_LISTENER, OF_ROUTE, OF_UPSTREAM, OF_ADDRESS, KINDS, PORT] = [0, 1, 2, 3, 4, 5] as const;
+
+export interface EndedFilter extends Pick<
+	SessionFilter,
+	"id" | "listener" | "route" | "upstream" | "address" | "source" | "protocol" | "name"
+> {
+	readonly reason?: string;
+}
+
+export class EndedSessions {
+	readonly #names: Names;
+	readonly #doubles = new Float64Array(ENDED_MAX * DOUBLES.length);
+	readonly #integers = new Int32Array(ENDED_MAX * INTEGERS.length);
+	readonly #sources = new Uint8Array(ENDED_MAX * 16);
+	readonly #nameBytes = new Uint8Array(ENDED_MAX * NAME_BYTES);
+	readonly #nameLengths = new Uint8Array(ENDED_MAX);
+	/** All that have ended since the start; the ring holds the last of them. */
+	#count = 0;
+
+	constructor(names: Names) {
+		this.#names = names;
+	}
+
+	/** One more, of a record that is being read. */
+	readonly take = (journal: Journal, record: number): void => {
+		const place = this.#count++ % ENDED_MAX;
+		for (let index = 0; index < DOUBLES.length; index++)
+			this.#doubles[place * DOUBLES.length + index] = f64(journal.words, record + (DOUBLES[index] as number)); // within
+		for (let index = 0; index < INTEGERS.length; index++)
+			this.#integers[place * INTEGERS.length + index] = integerOf(journal, record, INTEGERS[index] as number); // within
+		const source = sourceOf(record);
+		for (let index = 0; index < 16; index++)
+			this.#sources[place * 16 + index] = u8(journal.bytes, source + index);
+		const length = integerOf(journal, record, SESSION_LENGTHS) & 0xff;
+		this.#nameLengths[place] = length;
+		const text = sessionTextOf(record);
+		for (let index = 0; index < length && index < NAME_BYTES; index++)
+			this.#nameBytes[place * NAME_BYTES + index] = u8(journal.bytes, text + index);
+	};
+
+	/** Those that fit, the last one first. */
+	list(filter: EndedFilter, limit: number): EndedSession[] {
+		const clock = new WallClock();
+		const sessions: EndedSession[] = [];
+		const oldest = Math.max(0, this.#count - ENDED_MAX);
+		for (let index = this.#count - 1; index >= oldest && sessions.length < limit; index--) {
+			const place = index % ENDED_MAX;
+			if (this.#fits(filter, place)) sessions.push(this.#describe(place, clock));
+		}
+		return sessions;
+	}
+
+	#fits(filter: EndedFilter, place: number): boolean {
+		const { id, source, reason, protocol, name } = filter;
+		if (id !== undefined && this.#double(place, NUMBER) !== id) return false;
+		const kinds = this.#integer(place, KINDS);
+		if (reason !== undefined && REASONS[kinds & 0xff] !== reason) return false;
+		if (protocol !== undefined && PROTOCOL_NAMES[(kinds >> 8) & 0xff] !== protocol) return false;
+		if (source !== undefined) {
+			const block = source as Parameters<typeof contains>[0];
+			if (!contains(block, (kinds >> 16) & 0xff, this.#sources, place * 16)) return false;
+		}
+		const { listener, route, upstream, address } = this.#names;
+		return (
+			isNamed(filter.listener, shownName(listener, this.#integer(place, OF_LISTENER))) &&
+			isNamed(filter.route, shownName(route, this.#integer(place, OF_ROUTE))) &&
+			isNamed(filter.upstream, shownName(upstream, this.#integer(place, OF_UPSTREAM))) &&
+			isNamed(filter.address, shownName(address, this.#integer(place, OF_ADDRESS))) &&
+			(name === undefined || hasName(name, this.#nameOf(place)))
+		);
+	}
+
+	#describe(place: number, clock: WallClock): EndedSession {
+		const { listener, route, upstream, address } = this.#names;
+		const kinds = this.#integer(place, KINDS);
+		return {
+			id: this.#double(place, NUMBER),
+			listener: listener.of(this.#integer(place, OF_LISTENER)),
+			route: shownName(route, this.#integer(place, OF_ROUTE)),
+			protocol: PROTOCOL_NAMES[(kinds >> 8) & 0xff] ?? "unknown",
+			name: this.#nameOf(place),
+			source: sourceText((kinds >> 16) & 0xff, this.#sources, place * 16, this.#integer(place, PORT)),
+			upstream: shownName(upstream, this.#integer(place, OF_UPSTREAM)),
+			address: shownName(address, this.#integer(place, OF_ADDRESS)),
+			accepted: clock.at(this.#double(place, ACCEPTED)),
+			recognized: clock.atOrNull(this.#double(place, RECOGNIZED)),
+			connected: clock.atOrNull(this.#double(place, CONNECTED)),
+			closed: clock.at(this.#double(place, CLOSED)),
+			bytes_from_client: this.#double(place, FROM_CLIENT),
+			bytes_to_client: this.#double(place, TO_CLIENT),
+			reason: REASONS[kinds & 0xff] ?? "internal",
+		};
+	}
+
+	#nameOf(place: number): string | null {
+		const length = u8(this.#nameLengths, place);
+		if (length === 0) return null;
+		const start = place * NAME_BYTES;
+		const text = Buffer.from(this.#nameBytes.subarray(start, start + Math.min(length, NAME_BYTES))).toString(
+			"latin1",
+		);
+		return length > NAME_BYTES ? `${text}…` : text;
+	}
+
+	#double(place: number, index: number): number {
+		return f64(this.#doubles, place * DOUBLES.length + index);
+	}
+
+	#integer(place: number, index: number): number {
+		return i32(this.#integers, place * INTEGERS.length + index);
+	}
+}
+
+function isNamed(wanted: string | undefined, name: string | null): boolean {
+	return wanted === undefined || wanted === name;
+}
