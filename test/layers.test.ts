@@ -8,9 +8,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..", "src");
 
 /** Each folder may import from itself and from what is listed behind it. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
-	cli: ["gateway", "drill", "config", "kernel", "parts"],
+	cli: ["gateway", "admin", "drill", "config", "kernel", "parts"],
 	gateway: ["admin", "guard", "reactor", "route", "upstream", "protocol", "config", "kernel", "parts"],
-	admin: ["guard", "reactor", "upstream", "protocol", "parts"],
+	admin: ["guard", "reactor", "upstream", "protocol", "config", "parts"],
 	reactor: ["route", "upstream", "protocol", "config", "kernel", "parts"],
 	route: ["protocol", "config"],
 	upstream: ["config", "kernel"],

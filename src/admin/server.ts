@@ -4,8 +4,11 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Guarded, type GuardOptions, guard } from "../guard/guard.js";
+import { askApi, methodsOf, OPERATIONS } from "./api.js";
 import { areAllowedHosts } from "./hosts.js";
 import { renderMetrics } from "./metrics.js";
+import { openApi } from "./openapi.js";
+import { OPERATOR_HEADER, refusalOf } from "./rights.js";
 import type { AdminView } from "./view.js";
 
 /** A request is a line, and an answer has as long as Prometheus waits for one. */
@@ -55,8 +58,8 @@ interface Site {
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, site: Site): Promise<void> {
-	const { path, hosts } = targetOf(request);
-	const { status, type, body } = await answerTo(request.method ?? "", path, hosts, response, site);
+	const { path } = targetOf(request);
+	const { status, type, body, allow } = await answerTo(request, response, site);
 	// It has gone meanwhile.
 	if (response.destroyed) return;
 	response.writeHead(status, {
@@ -66,7 +69,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, site: 
 		// Pages of other sites may neither show it nor take it for something else.
 		"x-content-type-options": "nosniff",
 		"cross-origin-resource-policy": "same-origin",
-		...(status === 405 ? { allow: "GET, HEAD" } : {}),
+		...(status === 405 ? { allow: (allow ?? ["GET", "HEAD"]).join(", ") } : {}),
+		...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
 		...(status === 503 && !HEALTH.has(path) ? { "retry-after": "1" } : {}),
 	});
 	response.end(request.method === "HEAD" ? undefined : body);
@@ -81,39 +85,56 @@ const HEALTH: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
  */
 function targetOf({ url = "/", headersDistinct }: IncomingMessage): {
 	path: string;
+	query: URLSearchParams;
 	hosts: readonly string[];
 } {
 	const [, authority, rest = url] = /^http:\/\/([^/?]*)(.*)$/i.exec(url) ?? [];
 	const [path = ""] = rest.split("?", 1);
+	const query = new URLSearchParams(rest.slice(path.length));
 	const { host = [] } = headersDistinct;
-	return { path: path || "/", hosts: authority === undefined ? host : [authority, ...host] };
+	return { path: path || "/", query, hosts: authority === undefined ? host : [authority, ...host] };
 }
 
 /** Whatever goes wrong with an answer, it must not end the process. */
-async function answerTo(
-	method: string,
-	path: string,
-	hosts: readonly string[],
-	response: ServerResponse,
-	site: Site,
-): Promise<Answer> {
+async function answerTo(request: IncomingMessage, response: ServerResponse, site: Site): Promise<Answer> {
+	const { method = "" } = request;
+	const { path, query, hosts } = targetOf(request);
+	const isApi = path.startsWith(API);
+	const changes = method !== "GET" && method !== "HEAD";
 	if (!HEALTH.has(path)) {
 		if (!areAllowedHosts(hosts, site.view.adminHosts())) return { status: 403, body: FOREIGN_HOST };
-		if (LONG.has(path) && !mayAnswerLong(response, site)) return { status: 503, body: BUSY };
+		const refusal = refusalOf(request, site.view.adminTokens(), isApi, isApi && changes);
+		if (refusal !== undefined) return inFormOf(path, refusal.status, refusal.message);
+		if ((isApi || path === "/metrics") && !mayAnswerLong(response, site)) return inFormOf(path, 503, BUSY);
 	}
 	try {
-		return await route(method, path, site);
+		if (!isApi) return route(method, path, site);
+		if (path === DESCRIPTION && !changes) return json(200, openApi());
+		const operator = `${request.headers[OPERATOR_HEADER] ?? ""} (${request.socket.remoteAddress ?? "unix"})`;
+		const found = await askApi(site.view, { method, path, query, operator });
+		if (found === undefined) return inFormOf(path, 404, `not found; there are ${PATHS.join(", ")}`);
+		return { ...json(found.status, found.value), allow: methodsOf(path) };
 	} catch (error) {
-		return { status: 500, body: `${(error as Error).message}\n` };
+		return inFormOf(path, 500, (error as Error).message);
 	}
+}
+
+/** What goes wrong is told in the API's own form there. */
+function inFormOf(path: string, status: number, message: string): Answer {
+	return path.startsWith(API) ? json(status, { error: message }) : { status, body: `${message}\n` };
+}
+
+function json(status: number, value: unknown): Answer {
+	return { status, type: "application/json", body: `${JSON.stringify(value, undefined, "\t")}\n` };
 }
 
 const FOREIGN_HOST =
 	"the admin port does not answer to this Host: use its IP address or localhost, or name it under admin_hosts\n";
-const BUSY = "too many are reading long answers: ask again in a second\n";
+const BUSY = "too many are reading long answers: ask again in a second";
 
-/** What costs time to make, or to read. */
-const LONG: ReadonlySet<string> = new Set(["/metrics", "/api/ledger"]);
+const API = "/api/";
+const DESCRIPTION = "/api/openapi.json";
+const PATHS = ["/metrics", "/healthz", "/readyz", DESCRIPTION, ...new Set(OPERATIONS.map(({ path }) => path))];
 
 /** Whether one more long answer may be made. It counts until it has been taken. */
 function mayAnswerLong(response: ServerResponse, site: Site): boolean {
@@ -129,9 +150,11 @@ interface Answer {
 	readonly status: number;
 	readonly type?: string;
 	readonly body: string;
+	/** Of 405; GET and HEAD where it is absent. */
+	readonly allow?: readonly string[];
 }
 
-async function route(method: string, path: string, { view, guarded }: Site): Promise<Answer> {
+function route(method: string, path: string, { view, guarded }: Site): Answer {
 	if (method !== "GET" && method !== "HEAD") return { status: 405, body: "only GET and HEAD\n" };
 	switch (path) {
 		case "/metrics":
@@ -147,14 +170,9 @@ async function route(method: string, path: string, { view, guarded }: Site): Pro
 			const state = view.state();
 			return { status: state === "ready" ? 200 : 503, body: `${state}\n` };
 		}
-		case "/api/ledger": {
-			// HEAD would have to look as well, to say how long the answer is.
-			const report = await view.checkLedger();
-			return { status: 200, type: "application/json", body: `${JSON.stringify(report, undefined, "\t")}\n` };
-		}
 		case "/":
-			return { status: 200, body: "sluice: /metrics /healthz /readyz /api/ledger\n" };
+			return { status: 200, body: `sluice: ${PATHS.join(" ")}\n` };
 		default:
-			return { status: 404, body: "not found; there are /metrics, /healthz, /readyz and /api/ledger\n" };
+			return { status: 404, body: `not found; there are ${PATHS.join(", ")}\n` };
 	}
 }

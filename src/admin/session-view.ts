@@ -1,47 +1,61 @@
-/** What operators are told of sessions, and what they may ask for. */
+/** What operators are told of sessions, and what they may ask for. Answers are described by schemas, from which the OpenAPI file is made. */
+import { z } from "zod";
+import { REASONS } from "../parts/reasons.js";
+import { PROTOCOL_NAMES } from "../protocol/index.js";
 
 /** Where a session is on its way. */
-export type SessionState =
+export const SESSION_STATES = [
 	/** Its first bytes do not tell yet where it goes. */
-	| "recognizing"
+	"recognizing",
 	/** A TLS handshake is under way, the client's or the upstream's. */
-	| "securing"
-	| "dialling"
+	"securing",
+	"dialling",
 	/** Bytes pass. */
-	| "relaying"
+	"relaying",
 	/** Between two requests, or one is being read. */
-	| "waiting"
+	"waiting",
 	/** A request is sent and answered. */
-	| "exchanging"
+	"exchanging",
 	/** It was told why it ends. */
-	| "ending";
+	"ending",
+] as const;
+export type SessionState = (typeof SESSION_STATES)[number];
 
-/** A session that lives, in the words of the API. Times are ISO 8601 in UTC, `null` where it has not got so far. */
-export interface LiveSession {
-	readonly id: number;
-	readonly reactor: number;
-	readonly listener: string;
-	readonly route: string | null;
-	readonly protocol: string;
-	/** What it asked for; `…` at its end: longer than what is shown. */
-	readonly name: string | null;
-	/** The client, with its port. */
-	readonly source: string;
-	readonly upstream: string | null;
-	/** Of the upstream. */
-	readonly address: string | null;
-	readonly state: SessionState;
-	readonly accepted: string;
-	readonly recognized: string | null;
-	readonly connected: string | null;
-	readonly age_ms: number;
-	/** Since the last byte in either direction. */
-	readonly idle_ms: number;
-	readonly bytes_from_client: number;
-	readonly bytes_to_client: number;
-	/** Taken from one side, and not yet by the other. */
-	readonly buffered_bytes: number;
-}
+/** So many that have ended are remembered: some seconds of the busiest gateway, and days of a quiet one. */
+export const ENDED_MAX = 10_000;
+
+const time = (what: string) => z.iso.datetime().describe(`${what} (ISO 8601, UTC)`);
+const timeOrNull = (what: string) => time(what).nullable();
+const count = (what: string) => z.number().min(0).describe(what);
+const named = (what: string) => z.string().nullable().describe(what);
+
+/** What both kinds of sessions are described by. */
+const described = {
+	id: z.int().min(0).describe("Its number, unique in this process; the log's too"),
+	listener: z.string(),
+	route: named("Label of the route that it took"),
+	protocol: z.enum(PROTOCOL_NAMES),
+	name: named("What it asked for; with … at its end it is longer"),
+	source: z.string().describe("The client, with its port"),
+	upstream: named("Where it goes"),
+	address: named("Address of the upstream"),
+	accepted: time("When it was accepted"),
+	recognized: timeOrNull("When it was known what it speaks"),
+	connected: timeOrNull("When its upstream's connection was made"),
+	bytes_from_client: count("Bytes for the upstream"),
+	bytes_to_client: count("Bytes for the client"),
+};
+
+export const liveSession = z.strictObject({
+	...described,
+	reactor: z.int().min(0).describe("Which event loop has it"),
+	state: z.enum(SESSION_STATES),
+	age_ms: count("Since it was accepted"),
+	idle_ms: count("Since the last byte in either direction"),
+	buffered_bytes: count("Taken from one side, and not yet by the other"),
+});
+/** A session that lives, in the words of the API. */
+export type LiveSession = z.infer<typeof liveSession>;
 
 /** Which sessions are meant: all that fit everything that is said. */
 export interface SessionFilter {
@@ -73,13 +87,12 @@ export interface SourceBlock {
 export const SORTS = ["id", "age", "idle", "bytes", "buffered"] as const;
 export type Sort = (typeof SORTS)[number];
 
-export interface Listing {
-	/** Sessions that live. */
-	readonly total: number;
-	/** Those that fit. */
-	readonly matched: number;
-	readonly sessions: readonly LiveSession[];
-}
+export const listing = z.strictObject({
+	total: count("Sessions that live"),
+	matched: count("Those that fit"),
+	sessions: z.array(liveSession),
+});
+export type Listing = z.infer<typeof listing>;
 
 export interface Page {
 	readonly sort: Sort;
@@ -90,48 +103,52 @@ export interface Page {
 }
 
 /** A deadline of a session that comes. */
-export interface NextDeadline {
-	/** As in `timeouts`. */
-	readonly timeout: string;
-	readonly at: string;
-	readonly in_ms: number;
-}
+const nextDeadline = z.strictObject({
+	timeout: z.string().describe("As in `timeouts`"),
+	at: time("When it is due"),
+	in_ms: z.number(),
+});
+export type NextDeadline = z.infer<typeof nextDeadline>;
 
 /** What the kernel knows of a connection (TCP_INFO). */
-export interface TcpFacts {
-	readonly round_trip_ms: number;
-	readonly round_trip_variation_ms: number;
-	/** Segments sent again, since the connection was made. */
-	readonly retransmits: number;
-	/** Segments under way that are not acknowledged. */
-	readonly unacknowledged: number;
-	readonly congestion_window: number;
-}
+const tcpFacts = z.strictObject({
+	round_trip_ms: count("Smoothed"),
+	round_trip_variation_ms: count("Its mean deviation"),
+	retransmits: count("Segments sent again since the connection was made"),
+	unacknowledged: count("Segments under way"),
+	congestion_window: count("Segments"),
+});
+export type TcpFacts = z.infer<typeof tcpFacts>;
 
+export const sessionDetails = liveSession.extend({
+	deadlines: z.array(nextDeadline).describe("The earliest first"),
+	client_tcp: tcpFacts.nullable().describe("null: no TCP, or it has ended meanwhile"),
+	upstream_tcp: tcpFacts.nullable().describe("null: no TCP, or there is none"),
+});
 /** All that is known of one session. */
-export interface SessionDetails extends LiveSession {
-	/** The earliest first. */
-	readonly deadlines: readonly NextDeadline[];
-	/** `null`: no TCP, or it has ended meanwhile. */
-	readonly client_tcp: TcpFacts | null;
-	readonly upstream_tcp: TcpFacts | null;
-}
+export type SessionDetails = z.infer<typeof sessionDetails>;
 
+export const endedSession = z.strictObject({
+	...described,
+	closed: time("When it ended"),
+	reason: z.enum(REASONS),
+});
 /** A session that has ended. */
-export interface EndedSession {
-	readonly id: number;
-	readonly listener: string;
-	readonly route: string | null;
-	readonly protocol: string;
-	readonly name: string | null;
-	readonly source: string;
-	readonly upstream: string | null;
-	readonly address: string | null;
-	readonly accepted: string;
-	readonly recognized: string | null;
-	readonly connected: string | null;
-	readonly closed: string;
-	readonly bytes_from_client: number;
-	readonly bytes_to_client: number;
-	readonly reason: string;
+export type EndedSession = z.infer<typeof endedSession>;
+
+/** Which of those that have ended are meant. */
+export type EndedFilter = Pick<
+	SessionFilter,
+	"id" | "listener" | "route" | "upstream" | "address" | "source" | "protocol" | "name"
+> & { readonly reason?: string };
+
+/** Where operators ask for sessions. */
+export interface SessionDesk {
+	list(filter: SessionFilter, page: Page): Listing;
+	/** `undefined`: there is no such session, or none any more. */
+	details(id: number): SessionDetails | undefined;
+	/** Of the last 10,000 that have ended, the last one first. */
+	ended(filter: EndedFilter, limit: number): readonly EndedSession[];
+	/** Has all that fit closed, as `operator`, and says how many these are. */
+	close(filter: SessionFilter): number;
 }

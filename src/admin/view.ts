@@ -1,9 +1,18 @@
 /** What the admin port shows, and the gateway provides. */
 import type { Counters } from "../reactor/records/counters.js";
+import type { SessionDesk } from "./session-view.js";
 
 export interface Named {
 	readonly slot: number;
 	readonly name: string;
+}
+
+/** Shown as `Authorization: Bearer TOKEN`; `null`: there is none. */
+export interface AdminTokens {
+	/** May ask and change everything. */
+	readonly full: string | null;
+	/** May ask. */
+	readonly read: string | null;
 }
 
 /** What the admin port shows. The gateway provides it. */
@@ -31,6 +40,11 @@ export interface AdminView {
 	certificates(): readonly { readonly file: string; readonly expirySeconds: number }[];
 	/** Names that the admin port answers to, beside addresses and localhost; in lower case. */
 	adminHosts(): readonly string[];
+	sessions(): SessionDesk;
+	/** Writes into the log what an operator has changed. */
+	audit(facts: Readonly<Record<string, unknown>>, message: string): void;
+	/** What whoever asks must show; without any, this machine may ask and change what it likes. */
+	adminTokens(): AdminTokens;
 	/** Of this package. */
 	version(): string;
 	state(): "starting" | "ready" | "draining";

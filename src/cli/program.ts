@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { DrillArguments } from "../drill/options.js";
 import { packageVersion } from "../gateway/version.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
+import type { Options } from "./operate/sessions.js";
 
 /** What a gateway is made of is loaded behind this, and could not be without system calls. */
 function requireSystemCalls(): void {
@@ -81,5 +82,76 @@ program
 		const { drill } = await import("./drill.js");
 		await drill(name, options);
 	});
+
+/** Commands that ask a gateway which runs, over its admin port. */
+function operates(name: string, description: string): Command {
+	return program
+		.command(name)
+		.description(description)
+		.option("-c, --config <file>", "configuration of the gateway, which names its admin address")
+		.option("--admin <host:port>", "its admin address")
+		.option("--token <token>", "what the admin port asks for; also from SLUICE_TOKEN")
+		.option("--json", "print what the API answers");
+}
+
+/** Which sessions are meant. */
+function filtered(command: Command): Command {
+	return command
+		.option("--listener <name>", "of this listener")
+		.option("--route <label>", "that took this route, as in the log: sni=git.example.com")
+		.option("--upstream <name>", "that go to this upstream")
+		.option("--address <address>", "that go to this address of it")
+		.option("--source <block>", "of clients in this block: 10.0.0.7, 10.0.0.0/8")
+		.option("--protocol <protocol>", "that speak tls, http, ssh, h2c or other")
+		.option("--name <name>", "that asked for this name, or *.example.com");
+}
+
+function ofLive(command: Command): Command {
+	return filtered(command)
+		.option("--state <state>", "recognizing, securing, dialling, relaying, waiting, exchanging or ending")
+		.option("--reactor <n>", "of this reactor")
+		.option("--min-age <duration>", "that are as old, such as 10m")
+		.option("--max-age <duration>", "that are no older")
+		.option("--min-idle <duration>", "that have been silent for so long");
+}
+
+/** Prints what comes of it, or says what is wrong. */
+async function operate(work: () => Promise<string>): Promise<void> {
+	const { OperateError } = await import("./operate/client.js");
+	try {
+		say(1, await work());
+	} catch (error) {
+		if (!(error instanceof OperateError)) throw error;
+		say(2, `sluice: ${error.message}\n`);
+		process.exitCode = 1;
+	}
+}
+
+ofLive(operates("sessions", "list the sessions that live"))
+	.option("--sort <key>", "id, age, idle, bytes or buffered")
+	.option("--order <order>", "asc or desc")
+	.option("--limit <n>", "so many at most (100)")
+	.option("--offset <n>", "from this one on")
+	.action((options: Options) =>
+		operate(async () => (await import("./operate/sessions.js")).sessions(options)),
+	);
+
+filtered(operates("ended", "list the last sessions that ended, and why"))
+	.option("--reason <reason>", "that ended for this reason")
+	.option("--limit <n>", "so many at most (100)")
+	.action((options: Options) => operate(async () => (await import("./operate/sessions.js")).ended(options)));
+
+operates("why", "say why a session ended, or what it is at")
+	.argument("<id>", "its number, as in the log")
+	.action((id: string, options: Options) =>
+		operate(async () => (await import("./operate/sessions.js")).why(id, options)),
+	);
+
+ofLive(operates("close", "close a session, or all that fit"))
+	.argument("[id]", "its number")
+	.option("--all", "every session, where no filter says which")
+	.action((id: string | undefined, options: Options & { all?: boolean }) =>
+		operate(async () => (await import("./operate/sessions.js")).close(id, options)),
+	);
 
 await program.parseAsync();

@@ -28,11 +28,13 @@ import { StartError } from "./errors.js";
 import { Ledger } from "./ledger.js";
 import { acceptQueues, closeListeners, type Listeners, openListeners, retune } from "./listeners.js";
 import { type Log, openLog } from "./log.js";
-import { planFor, Registry, splitKey } from "./plan.js";
+import { namesIn, planFor, Registry, splitKey } from "./plan.js";
 import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
 import { Reloads } from "./reloads.js";
 import { SessionLog } from "./session-log.js";
+import { Desk } from "./sessions/desk.js";
+import { EndedSessions } from "./sessions/ended.js";
 import { OutOfSlots } from "./slots.js";
 import { openWithoutThreads, reactorCount } from "./threads.js";
 import { Tls } from "./tls.js";
@@ -90,6 +92,8 @@ export class Gateway {
 	readonly #tls: Tls;
 	#pressure: MemoryPressure | undefined;
 	#sessionLog: SessionLog | undefined;
+	readonly #ended: EndedSessions;
+	readonly #desk: Desk;
 	#admin: AdminPort | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
 	#revision = 0;
@@ -120,6 +124,9 @@ export class Gateway {
 		this.#owners = new Owners(this.#descriptors);
 		this.#reactors = new Reactors(logger, () => this.#sessionLog?.told());
 		this.#registry = new Registry(this.#board, this.#reactors.counters);
+		const names = namesIn(this.#registry);
+		this.#ended = new EndedSessions(names);
+		this.#desk = new Desk(this.#reactors, names, this.#ended, () => this.#sessionLog?.drain());
 		this.#tls = new Tls({
 			logger,
 			filesChanged: () => void this.#inTurn(() => this.#renewCertificates()),
@@ -235,17 +242,13 @@ export class Gateway {
 			turnClock: this.#turnClock,
 		};
 		this.#reactors.start(reactors, share, this.#board, this.#owners);
-		const { listeners, routes, upstreams, addresses } = this.#registry;
 		this.#sessionLog = new SessionLog(
 			this.#reactors.journals,
-			{
-				listener: { of: (slot) => listeners.nameOf(slot) },
-				route: { of: (slot) => routes.nameOf(slot), shown: (key) => splitKey(key)[1] },
-				upstream: { of: (slot) => upstreams.nameOf(slot) },
-				address: { of: (slot) => addresses.nameOf(slot), shown: (key) => splitKey(key)[1] },
-			},
+			namesIn(this.#registry),
 			this.#log.logger,
 			this.#log.lines,
+			config.log.sessions,
+			config.admin === null ? () => {} : this.#ended.take,
 		);
 		// Addresses wait for no name, which may be silent.
 		const nameless = listenersWithoutNames(config);
@@ -584,6 +587,9 @@ export class Gateway {
 		reloads: () => this.#reloads,
 		certificates: () => this.#tls.certificates.expiries,
 		adminHosts: () => this.#config.adminHosts,
+		sessions: () => this.#desk,
+		adminTokens: () => ({ full: null, read: null }),
+		audit: (facts, message) => this.#log.logger.info(facts, message),
 		version: packageVersion,
 		state: () => this.#state,
 	};

@@ -11,6 +11,7 @@ import type { CheckedAddress } from "../upstream/health.js";
 import type { AddressPlan, PoolPlan, UpstreamPlan } from "../upstream/plan.js";
 import type { Resolver, Target } from "../upstream/resolver.js";
 import type { Certificates, ClientTemplate } from "./certificates.js";
+import type { Names } from "./log-lines.js";
 import { Slots } from "./slots.js";
 
 /** Gives everything in a config its number, and keeps the numbers over reloads. */
@@ -192,6 +193,17 @@ export function splitKey(key: string): [string, string] {
 	return [owner, own];
 }
 
+/** What numbers mean that sessions carry. */
+export function namesIn({ listeners, routes, upstreams, addresses }: Registry): Names {
+	const ownPart = (key: string): string => splitKey(key)[1];
+	return {
+		listener: { of: (slot) => listeners.nameOf(slot) },
+		route: { of: (slot) => routes.nameOf(slot), shown: ownPart },
+		upstream: { of: (slot) => upstreams.nameOf(slot) },
+		address: { of: (slot) => addresses.nameOf(slot), shown: ownPart },
+	};
+}
+
 export function policyOf(
 	{ limits, keepalive, sockets }: Config,
 	{ timeouts, userTimeoutMs }: Deadlines,
@@ -294,7 +306,8 @@ export function planFor(
 		acceptsPerSecondPerSource: limits.acceptsPerSecondPerIp ?? Number.POSITIVE_INFINITY,
 		acceptsPerSecond: limits.acceptsPerSecond ?? Number.POSITIVE_INFINITY,
 		descriptorCeiling: capacity.descriptors - limits.fdReserve,
-		logSessions: config.log.sessions && config.log.level !== "silent",
+		// The admin port tells why sessions ended, whatever the log says.
+		logSessions: isLogged(config) && config.log.sessions || config.admin !== null,
 		ticketKeys: listeners.some(({ tls }) => tls.length > 0) ? ticketKeys : [],
 		clientSubjectField: config.tls.clientSubjectHeader,
 		listeners,

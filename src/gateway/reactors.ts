@@ -16,6 +16,7 @@ import type {
 	Command,
 	HeldNumbers,
 	Notice,
+	Policy,
 	ReactorOptions,
 	SharedByAll,
 	TurnClock,
@@ -25,7 +26,7 @@ import { Journal } from "../reactor/records/journal.js";
 import type { Owners } from "../reactor/records/owners.js";
 import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS } from "../reactor/records/places.js";
 import { Sources, sourcePlaces } from "../reactor/records/sources.js";
-import { rowsOf } from "../reactor/rows.js";
+import { type ReactorRows, rowsOf } from "../reactor/rows.js";
 import { FREE } from "../reactor/table/states.js";
 import type { Board } from "../upstream/board.js";
 import { StartError } from "./errors.js";
@@ -45,6 +46,10 @@ interface Reactor {
 	readonly epollFd: number;
 	/** Its listening sockets, as of the last plan. */
 	listening: readonly number[];
+	/** Of plans that it has not said to have applied, by their revisions. */
+	readonly planned: Map<number, readonly Policy[]>;
+	/** By the numbers that its sessions carry. */
+	readonly policies: Policy[];
 	/** Its thread has ended. */
 	ended: boolean;
 }
@@ -62,6 +67,8 @@ export class Reactors {
 	readonly journals: Journal[] = [];
 	/** What the ledger reads. */
 	readonly books: ReactorBooks[] = [];
+	/** What is known of their sessions, for reading. */
+	readonly rows: ReactorRows[] = [];
 	/** Settles when one has failed: its sessions are lost, and nothing can replace it. */
 	readonly failed: Promise<Error>;
 
@@ -149,6 +156,21 @@ export class Reactors {
 		}
 	}
 
+	/** What a session is held to, by the number that it carries. */
+	policyOf(index: number, number: number): Policy | undefined {
+		return this.#reactors[index]?.policies[number];
+	}
+
+	/** Has sessions closed, as `operator`; each of them spread over turns. */
+	close(places: readonly { reactor: number; row: number; number: number }[]): void {
+		for (const index of this.#reactors.keys()) {
+			const own = places.filter(({ reactor }) => reactor === index);
+			if (own.length === 0) continue;
+			const rows = Int32Array.from(own, ({ row }) => row);
+			this.tellOne(index, { kind: "close", rows, numbers: Float64Array.from(own, ({ number }) => number) });
+		}
+	}
+
 	/** Sends one command to one of them. */
 	tellOne(index: number, command: Command): void {
 		const reactor = this.#reactors[index];
@@ -210,7 +232,8 @@ export class Reactors {
 	#startOne(index: number, count: number, share: ReactorShare, shared: SharedByAll): void {
 		const counters = new Counters();
 		const journal = new Journal();
-		const { table } = rowsOf(share.sessions);
+		const rows = rowsOf(share.sessions);
+		const { table } = rows;
 		const pipeEnds = new SharedArrayBuffer(pipeEndsBytes(share.pipes));
 		// Before its thread, which may fail before it has: a zero is a descriptor.
 		const ends = new Int32Array(pipeEnds).fill(NONE);
@@ -229,7 +252,10 @@ export class Reactors {
 			pipeEnds,
 		};
 		const worker = takeThread(options);
-		const reactor: Reactor = { worker, wakeFd, epollFd, listening: [], ended: false };
+		const reactor: Reactor = {
+			...{ worker, wakeFd, epollFd, listening: [], ended: false },
+			...{ planned: new Map(), policies: [] },
+		};
 		worker.on("message", (notice: Notice) => this.#take(index, notice));
 		worker.on("error", (error) => this.#failedOne(index, error as Error));
 		worker.on("exit", (code) => {
@@ -239,6 +265,7 @@ export class Reactors {
 		});
 		this.counters.push(counters);
 		this.books.push({ table, pipeEnds: ends, counters });
+		this.rows.push(rows);
 		this.journals.push(journal);
 		this.#reactors.push(reactor);
 	}
@@ -274,7 +301,19 @@ export class Reactors {
 		if (notice.kind === "journal") this.#journalTold();
 		else if (notice.kind === "log") this.#logger[notice.level](notice.message);
 		else if (notice.kind === "pressure") this.#shareRoom(index, notice.unrecognizedOnly);
+		else if (notice.kind === "applied") this.#applied(index, notice.revision, notice.policies);
 		for (const waiter of this.#waiters) waiter(index, notice);
+	}
+
+	#applied(index: number, revision: number, numbers: readonly number[]): void {
+		const reactor = this.#reactors[index];
+		const policies = reactor?.planned.get(revision);
+		if (reactor === undefined || policies === undefined) return;
+		for (const earlier of reactor.planned.keys()) if (earlier <= revision) reactor.planned.delete(earlier);
+		for (const [place, policy] of policies.entries()) {
+			const number = numbers[place];
+			if (number !== undefined) reactor.policies[number] = policy;
+		}
 	}
 
 	/** One has nobody to close for a place that it needs: the others may have. */
@@ -293,7 +332,11 @@ export class Reactors {
 
 /** Not to one that has ended: its wake-up descriptor is closed with it, and the number may be somebody else's by now. */
 function send(reactor: Reactor, command: Command): void {
-	if (command.kind === "plan") reactor.listening = command.plan.listeners.map(({ fd }) => fd);
+	if (command.kind === "plan") {
+		const { listeners, revision, policies } = command.plan;
+		reactor.listening = listeners.map(({ fd }) => fd);
+		reactor.planned.set(revision, policies);
+	}
 	// They are closed soon, and their numbers may be somebody else's then.
 	if (command.kind === "drain" || command.kind === "stop") reactor.listening = [];
 	reactor.worker.postMessage(command);

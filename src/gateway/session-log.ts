@@ -1,5 +1,5 @@
 /** Turns the reactors' journals into log lines: one per session, when it has ended, and per request that is logged. */
-import { HURRY_FILL, type Journal } from "../reactor/records/journal.js";
+import { HURRY_FILL, type Journal, type TakeRecord } from "../reactor/records/journal.js";
 import type { Logger } from "./log.js";
 import { LogLines, type Names } from "./log-lines.js";
 import type { LineSink } from "./log-writer.js";
@@ -15,12 +15,26 @@ export class SessionLog {
 	readonly #logger: Logger;
 	readonly #sink: LineSink | undefined;
 	readonly #lines: LogLines | undefined;
+	readonly #writesSessions: boolean;
+	readonly #ended: TakeRecord;
 	#timer: NodeJS.Timeout | undefined;
 	#closed = false;
 	#droppedSaid = 0;
 
-	/** `sink`: where lines go; `undefined`: nowhere, for the log's level leaves them out. */
-	constructor(journals: readonly Journal[], names: Names, logger: Logger, sink: LineSink | undefined) {
+	/**
+	 * `sink`: where lines go; `undefined`: nowhere, for the log's level leaves them out. `ended`: takes the record of each session
+	 * besides; `writesSessions`: they have lines.
+	 */
+	constructor(
+		journals: readonly Journal[],
+		names: Names,
+		logger: Logger,
+		sink: LineSink | undefined,
+		writesSessions: boolean,
+		ended: TakeRecord,
+	) {
+		this.#writesSessions = writesSessions;
+		this.#ended = ended;
 		this.#journals = journals;
 		this.#logger = logger;
 		this.#sink = sink;
@@ -47,7 +61,12 @@ export class SessionLog {
 		// Asked anew each time: the wall clock may be set, and the kernel's stands still in a suspended machine.
 		this.#lines?.setClock(Date.now(), Number(process.hrtime.bigint() / 1000n) / 1000);
 		const { session = leaveOut, request = leaveOut } = this.#lines ?? {};
-		for (const journal of this.#journals) journal.drain(session, request);
+		const write = this.#writesSessions ? session : leaveOut;
+		const take: TakeRecord = (journal, record) => {
+			write(journal, record);
+			this.#ended(journal, record);
+		};
+		for (const journal of this.#journals) journal.drain(take, request);
 		this.#sink?.send();
 		const dropped = this.dropped;
 		if (dropped === this.#droppedSaid) return;

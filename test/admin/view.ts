@@ -1,4 +1,5 @@
 /** An admin view over counters that a test fills in. */
+import type { SessionDesk } from "../../src/admin/session-view.js";
 import type { AdminView } from "../../src/admin/view.js";
 import { Counters } from "../../src/reactor/records/counters.js";
 
@@ -11,6 +12,13 @@ const NONE = {
 	admin: ZERO,
 	log: ZERO,
 	check: ZERO,
+};
+
+const NO_SESSIONS: SessionDesk = {
+	list: () => ({ total: 0, matched: 0, sessions: [] }),
+	details: () => undefined,
+	ended: () => [],
+	close: () => 0,
 };
 
 export function viewOf(changes: Partial<AdminView> = {}): AdminView {
@@ -35,6 +43,9 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		reloads: () => ({ succeeded: 0, failed: 0, lastSucceeded: true, succeededAtMs: 0 }),
 		certificates: () => [],
 		adminHosts: () => [],
+		adminTokens: () => ({ full: null, read: null }),
+		sessions: () => NO_SESSIONS,
+		audit: () => {},
 		version: () => "0.0.0",
 		state: () => "ready",
 		...changes,

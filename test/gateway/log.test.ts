@@ -122,7 +122,7 @@ const REQUEST: RequestRecord = {
 /** A session log whose lines go into a log, and the journal that it reads. */
 function sessionLogInto(log: ReturnType<typeof openLog>): { sessions: SessionLog; journal: Journal } {
 	const journal = new Journal();
-	return { sessions: new SessionLog([journal], NAMES, log.logger, log.lines), journal };
+	return { sessions: new SessionLog([journal], NAMES, log.logger, log.lines, true, () => {}), journal };
 }
 
 test("lines of sessions and requests stand among all others in their order, and look like them, in both formats", async (t) => {

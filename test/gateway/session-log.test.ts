@@ -62,7 +62,7 @@ function setUp(t: TestContext, journals: readonly Journal[]): { log: SessionLog;
 	mock.timers.enable({ apis: ["setTimeout"] });
 	const lines: Line[] = [];
 	const sink = new Sink(lines);
-	const log = new SessionLog(journals, NAMES, warnings(lines), sink);
+	const log = new SessionLog(journals, NAMES, warnings(lines), sink, true, () => {});
 	t.after(() => {
 		log.close();
 		mock.timers.reset();
@@ -359,7 +359,7 @@ test("what there is to say about TLS stands in the line, and nothing where there
 test("lines that the log's level leaves out are taken from the journals all the same", (t) => {
 	const journal = new Journal();
 	const lines: Line[] = [];
-	const log = new SessionLog([journal], NAMES, warnings(lines), undefined);
+	const log = new SessionLog([journal], NAMES, warnings(lines), undefined, true, () => {});
 	t.after(() => log.close());
 	while (write(journal, record()));
 	log.drain();

@@ -2,7 +2,7 @@
  * The last sessions that ended, and why: for the question that comes after. A ring of columns, filled from the reactors' journals as
  * the log is, so that one that ends costs two dozen stores and no object.
  */
-import type { EndedSession, SessionFilter } from "../../admin/session-view.js";
+import { ENDED_MAX, type EndedFilter, type EndedSession } from "../../admin/session-view.js";
 import { f64, i32, u8 } from "../../parts/at.js";
 import { REASONS } from "../../parts/reasons.js";
 import { PROTOCOL_NAMES } from "../../protocol/index.js";
@@ -31,8 +31,6 @@ import type { Names } from "../log-lines.js";
 import { WallClock } from "./clock.js";
 import { hasName, shownName, sourceText } from "./live.js";
 
-/** Some seconds of the busiest gateway, and days of a quiet one. */
-export const ENDED_MAX = 10_000;
 /** What is kept of a name. */
 const NAME_BYTES = 64;
 
@@ -43,13 +41,6 @@ const DOUBLES = [
 const INTEGERS = [LISTENER, ROUTE, UPSTREAM, ADDRESS, SESSION_KINDS, SESSION_PORT] as const;
 const [NUMBER, ACCEPTED, RECOGNIZED, CONNECTED, CLOSED, FROM_CLIENT, TO_CLIENT] = [0, 1, 2, 3, 4, 5, 6] as const;
 const [OF_LISTENER, OF_ROUTE, OF_UPSTREAM, OF_ADDRESS, KINDS, PORT] = [0, 1, 2, 3, 4, 5] as const;
-
-export interface EndedFilter extends Pick<
-	SessionFilter,
-	"id" | "listener" | "route" | "upstream" | "address" | "source" | "protocol" | "name"
-> {
-	readonly reason?: string;
-}
 
 export class EndedSessions {
 	readonly #names: Names;

@@ -19,7 +19,7 @@ import { sentBytes } from "./transport.js";
 const LOOK_MS = 250;
 
 /** Sessions that were opened together do not end together: each lives up to this part less. */
-const LIFETIME_JITTER = 0.1;
+export const LIFETIME_JITTER = 0.1;
 
 /** A session that moved bytes within this time is busy. */
 const BUSY_MS = 1_000;

@@ -1,0 +1,67 @@
+/** The OpenAPI description of the API, made from its operations and the schemas of their answers. */
+import { z } from "zod";
+import { OPERATIONS } from "./api.js";
+import { PARAMETERS } from "./query.js";
+import { OPERATOR_HEADER } from "./rights.js";
+
+/** OpenAPI 3.1.1, which takes JSON Schema as it is. */
+export function openApi(): Record<string, unknown> {
+	const paths: Record<string, Record<string, unknown>> = {};
+	for (const operation of OPERATIONS) {
+		const { method, path, summary, parameters, answer } = operation;
+		const { $schema: _, ...schema } = z.toJSONSchema(answer);
+		const entry = (paths[path] ??= {});
+		entry[method.toLowerCase()] = {
+			summary,
+			parameters: [
+				...(path.endsWith("{id}") ? [parameter("id", "path")] : []),
+				...parameters.map((name) => parameter(name, "query")),
+				...(method === "POST" ? [operatorHeader()] : []),
+			],
+			responses: {
+				200: { description: "The answer", content: { "application/json": { schema } } },
+				default: {
+					description: "It could not be done; `error` says why, and what to do",
+					content: { "application/json": { schema: { $ref: "#/components/schemas/Failure" } } },
+				},
+			},
+		};
+	}
+	return {
+		openapi: "3.1.1",
+		info: {
+			title: "Sluice's admin port",
+			version: "1",
+			description: "Questions by GET, changes by POST. See docs/operations.md.",
+		},
+		security: [{}, { token: [] }],
+		paths,
+		components: {
+			schemas: {
+				Failure: {
+					type: "object",
+					properties: { error: { type: "string" } },
+					required: ["error"],
+					additionalProperties: false,
+				},
+			},
+			securitySchemes: { token: { type: "http", scheme: "bearer" } },
+		},
+	};
+}
+
+function parameter(name: string, place: "path" | "query"): Record<string, unknown> {
+	return {
+		...{ name, in: place, description: PARAMETERS[name] ?? "" },
+		...(place === "path" ? { required: true } : {}),
+		schema: { type: "string" },
+	};
+}
+
+function operatorHeader(): Record<string, unknown> {
+	return {
+		...{ name: OPERATOR_HEADER, in: "header", required: true },
+		description: "Who asks for the change, for the log",
+		schema: { type: "string" },
+	};
+}

@@ -1,0 +1,146 @@
+/** What stands behind the question mark of the API's addresses: each parameter known, each value checked. */
+import { parseCidr } from "../config/address.js";
+import { InvalidValue } from "../config/errors.js";
+import { didYouMean } from "../config/nearest.js";
+import { parseDuration } from "../config/units.js";
+import { REASONS } from "../parts/reasons.js";
+import { PROTOCOL_NAMES } from "../protocol/index.js";
+import {
+	ENDED_MAX,
+	type EndedFilter,
+	type Page,
+	SESSION_STATES,
+	type SessionFilter,
+	type SessionState,
+	SORTS,
+	type Sort,
+} from "./session-view.js";
+
+/** A parameter cannot be followed; the message says which, and what to write. */
+export class QueryError extends Error {
+	override readonly name = "QueryError";
+}
+
+const LIMIT = 100;
+
+/** How each parameter of a filter is read. */
+const FILTERS = {
+	id: (text: string) => ({ id: whole("id", text, Number.MAX_SAFE_INTEGER) }),
+	reactor: (text: string) => ({ reactor: whole("reactor", text, 255) }),
+	listener: (listener: string) => ({ listener }),
+	route: (route: string) => ({ route }),
+	upstream: (upstream: string) => ({ upstream }),
+	address: (address: string) => ({ address }),
+	source: (text: string) => ({ source: read("source", text, parseCidr) }),
+	protocol: (text: string) => ({ protocol: oneOf("protocol", text, PROTOCOL_NAMES) }),
+	name: (text: string) => ({ name: text.toLowerCase() }),
+	state: (text: string) => ({ state: oneOf("state", text, SESSION_STATES) as SessionState }),
+	min_age: (text: string) => ({ ageMinMs: read("min_age", text, parseDuration) }),
+	max_age: (text: string) => ({ ageMaxMs: read("max_age", text, parseDuration) }),
+	min_idle: (text: string) => ({ idleMinMs: read("min_idle", text, parseDuration) }),
+} as const satisfies Record<string, (text: string) => SessionFilter>;
+
+/** Those that what has ended can be asked by. */
+const OF_ENDED = ["id", "listener", "route", "upstream", "address", "source", "protocol", "name"] as const;
+
+/** What each parameter means, for `openapi.json`. */
+export const PARAMETERS: Readonly<Record<string, string>> = {
+	id: "The session of this number",
+	reactor: "Of this event loop",
+	listener: "Of this listener, by its name",
+	route: "That took this route, by its label: sni=git.example.com",
+	upstream: "That go to this upstream",
+	address: "That go to this address of an upstream",
+	source: "Of clients with this address, or in this block: 10.0.0.0/8",
+	protocol: `That speak one of ${PROTOCOL_NAMES.join(", ")}`,
+	name: "That asked for this name, or for one that ends so: *.example.com",
+	state: `That are in one of these states: ${SESSION_STATES.join(", ")}`,
+	min_age: "That are at least so old: 10m",
+	max_age: "That are at most so old",
+	min_idle: "That have moved no byte for at least so long",
+	reason: "That ended for this reason",
+	sort: `By what the list is ordered: ${SORTS.join(", ")}. Default: id`,
+	order: "asc or desc. Default: desc, and asc by id",
+	limit: `So many at most, up to ${ENDED_MAX}. Default: ${LIMIT}`,
+	offset: "From this one of the list on. Default: 0",
+	all: "true: all sessions, where no filter says which",
+};
+
+export const FILTER_NAMES: readonly string[] = Object.keys(FILTERS);
+export const ENDED_FILTER_NAMES: readonly string[] = [...OF_ENDED, "reason"];
+export const PAGE_NAMES: readonly string[] = ["sort", "order", "limit", "offset"];
+
+/** @throws QueryError */
+export function sessionFilter(query: URLSearchParams): SessionFilter {
+	return filterOf(query, FILTER_NAMES);
+}
+
+/** @throws QueryError */
+export function endedFilter(query: URLSearchParams): EndedFilter {
+	const reason = query.get("reason");
+	return {
+		...filterOf(query, OF_ENDED),
+		...(reason === null ? {} : { reason: oneOf("reason", reason, REASONS) }),
+	};
+}
+
+function filterOf(query: URLSearchParams, names: readonly string[]): SessionFilter {
+	let filter: SessionFilter = {};
+	for (const name of names) {
+		const text = query.get(name);
+		if (text !== null) filter = { ...filter, ...FILTERS[name as keyof typeof FILTERS](text) };
+	}
+	return filter;
+}
+
+/** @throws QueryError */
+export function pageOf(query: URLSearchParams): Page {
+	const order = query.get("order");
+	const sort = oneOf("sort", query.get("sort") ?? "id", SORTS) as Sort;
+	return {
+		sort,
+		// Who sorts by how much wants to see the most.
+		isDescending: order === null ? sort !== "id" : oneOf("order", order, ["asc", "desc"]) === "desc",
+		offset: whole("offset", query.get("offset") ?? "0", Number.MAX_SAFE_INTEGER),
+		limit: limitOf(query),
+	};
+}
+
+/** @throws QueryError */
+export function limitOf(query: URLSearchParams): number {
+	return whole("limit", query.get("limit") ?? String(LIMIT), ENDED_MAX);
+}
+
+/** Says which parameter is unknown, or stands twice: a filter that is misspelt would fit everything. @throws QueryError */
+export function requireKnown(query: URLSearchParams, known: readonly string[]): void {
+	const seen = new Set<string>();
+	for (const name of query.keys()) {
+		if (!known.includes(name))
+			throw new QueryError(
+				`unknown parameter "${name}"${didYouMean(name, new Set(known)) || `: there are ${known.join(", ")}`}`,
+			);
+		if (seen.has(name)) throw new QueryError(`"${name}" stands twice: all parameters must hold together`);
+		seen.add(name);
+	}
+}
+
+function whole(name: string, text: string, most: number): number {
+	if (/^\d{1,16}$/.test(text) && Number(text) <= most) return Number(text);
+	throw new QueryError(`${name}: expected a whole number up to ${most}, found "${text}"`);
+}
+
+function oneOf(name: string, text: string, words: readonly string[]): string {
+	if (words.includes(text)) return text;
+	throw new QueryError(
+		`${name}: unknown "${text}"${didYouMean(text, new Set(words)) || `; there are ${words.join(", ")}`}`,
+	);
+}
+
+function read<Value>(name: string, text: string, parse: (text: string) => Value): Value {
+	try {
+		return parse(text);
+	} catch (error) {
+		if (error instanceof InvalidValue) throw new QueryError(`${name}: ${error.message}`);
+		throw error;
+	}
+}

@@ -1,0 +1,60 @@
+/**
+ * Who may read, and who may change something. Without tokens whoever reaches the port may read the metrics, and from this machine
+ * also ask the API and change things; but no page in a browser, which any site could have ask an address of the inner network.
+ */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { AdminTokens } from "./view.js";
+
+/** Names who asks for a change, for the log. No form of a page can send it, and a script only to its own site. */
+export const OPERATOR_HEADER = "sluice-operator";
+
+export interface Refusal {
+	readonly status: 401 | 403;
+	readonly message: string;
+}
+
+const LOOPBACK = /^(127\.|::ffff:127\.|::1$)/;
+
+/** `undefined`: it may. `changes`: it is to change something. `isApi`: it asks for more than metrics. */
+export function refusalOf(
+	{ headers, socket }: Pick<IncomingMessage, "headers" | "socket">,
+	tokens: AdminTokens,
+	isApi: boolean,
+	changes: boolean,
+): Refusal | undefined {
+	const full = tokens.full !== null && isToken(headers, tokens.full);
+	const mayRead = full || (tokens.read !== null && isToken(headers, tokens.read));
+	if (tokens.full !== null || tokens.read !== null) {
+		if (!mayRead) return { status: 401, message: "a token is needed: Authorization: Bearer TOKEN" };
+		if (changes && !full) return { status: 403, message: "this token may read, and not change anything" };
+	} else if (isApi && !isLocal(socket))
+		return {
+			status: 403,
+			message: "the API answers to this machine only: give it a token to be asked from elsewhere (admin: { token: … })",
+		};
+	return changes ? whyNoBrowser(headers) : undefined;
+}
+
+/** Through a Unix socket there is no address: its permissions say who may. */
+function isLocal({ remoteAddress }: IncomingMessage["socket"]): boolean {
+	return remoteAddress === undefined || LOOPBACK.test(remoteAddress);
+}
+
+function whyNoBrowser({ origin, host, ...headers }: IncomingHttpHeaders): Refusal | undefined {
+	if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
+		return { status: 403, message: "a page of another site may change nothing here" };
+	if (headers[OPERATOR_HEADER] === undefined)
+		return { status: 403, message: `a change needs the header ${OPERATOR_HEADER}, with the name of who asks for it` };
+	return undefined;
+}
+
+function isToken({ authorization = "" }: IncomingHttpHeaders, token: string): boolean {
+	const [, given = ""] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
+	// Digests are of one length, and tell nothing by the time that comparing takes.
+	return timingSafeEqual(digestOf(given), digestOf(token));
+}
+
+function digestOf(text: string): Buffer {
+	return createHash("sha256").update(text).digest();
+}

@@ -1,0 +1,61 @@
+/** Where operators ask for sessions, live ones and those that have ended, and have them closed. */
+import type {
+	EndedFilter,
+	EndedSession,
+	Listing,
+	Page,
+	SessionDesk,
+	SessionDetails,
+	SessionFilter,
+} from "../../admin/session-view.js";
+import { u16 } from "../../parts/at.js";
+import type { Names } from "../log-lines.js";
+import type { Reactors } from "../reactors.js";
+import { WallClock } from "./clock.js";
+import { detailsOf } from "./details.js";
+import type { EndedSessions } from "./ended.js";
+import { isStill, LiveSessions } from "./live.js";
+
+export class Desk implements SessionDesk {
+	readonly #reactors: Reactors;
+	readonly #live: LiveSessions;
+	readonly #ended: EndedSessions;
+	readonly #readJournals: () => void;
+
+	/** `readJournals`: what has ended until now is among `ended` then. */
+	constructor(reactors: Reactors, names: Names, ended: EndedSessions, readJournals: () => void) {
+		this.#reactors = reactors;
+		this.#live = new LiveSessions(() => reactors.rows, names);
+		this.#ended = ended;
+		this.#readJournals = readJournals;
+	}
+
+	list(filter: SessionFilter, page: Page): Listing {
+		return this.#live.list(filter, page);
+	}
+
+	details(id: number): SessionDetails | undefined {
+		const place = this.#live.find(id);
+		const rows = place === undefined ? undefined : this.#reactors.rows[place.reactor];
+		if (place === undefined || rows === undefined) return undefined;
+		const { reactor, row, number } = place;
+		const clock = new WallClock();
+		const live = this.#live.describe(place, clock);
+		if (live === undefined) return undefined;
+		const policy = this.#reactors.policyOf(reactor, u16(rows.table.policy, row));
+		const details = detailsOf(live, rows, row, policy, clock);
+		// Its descriptors were its own as long as its row was.
+		return isStill(rows, row, number) ? details : undefined;
+	}
+
+	ended(filter: EndedFilter, limit: number): readonly EndedSession[] {
+		this.#readJournals();
+		return this.#ended.list(filter, limit);
+	}
+
+	close(filter: SessionFilter): number {
+		const places = this.#live.matching(filter);
+		this.#reactors.close(places);
+		return places.length;
+	}
+}

@@ -1,0 +1,88 @@
+/** The API against its description: every operation is in it, and every answer is as it says. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { askApi, OPERATIONS } from "../../src/admin/api.js";
+import { openApi } from "../../src/admin/openapi.js";
+import { PARAMETERS } from "../../src/admin/query.js";
+import type { EndedSession, LiveSession, SessionDetails } from "../../src/admin/session-view.js";
+import { viewOf } from "./view.js";
+
+const TIME = "2026-11-29T12:00:00.000Z";
+const COMMON = {
+	...{ id: 7, listener: "*:443", route: null, protocol: "tls", name: "a.test", source: "127.0.0.1:1" },
+	...{ upstream: "a", address: "10.0.0.1:1", accepted: TIME, recognized: TIME, connected: null },
+	...{ bytes_from_client: 1, bytes_to_client: 2 },
+} as const;
+const LIVE: LiveSession = {
+	...COMMON,
+	...{ reactor: 0, state: "relaying", age_ms: 1, idle_ms: 0, buffered_bytes: 0 },
+};
+const TCP = {
+	...{ round_trip_ms: 0.1, round_trip_variation_ms: 0.2, retransmits: 0, unacknowledged: 0 },
+	congestion_window: 10,
+};
+const DETAILS: SessionDetails = {
+	...LIVE,
+	deadlines: [{ timeout: "idle", at: TIME, in_ms: 5 }],
+	...{ client_tcp: TCP, upstream_tcp: null },
+};
+const ENDED: EndedSession = { ...COMMON, closed: TIME, reason: "operator" };
+
+const VIEW = viewOf({
+	sessions: () => ({
+		list: () => ({ total: 1, matched: 1, sessions: [LIVE] }),
+		details: (id) => (id === 7 ? DETAILS : undefined),
+		ended: ({ id }) => (id === 8 ? [] : [ENDED]),
+		close: () => 3,
+	}),
+	checkLedger: async () => ({
+		...{ checkedAt: TIME, tookMs: 1, descriptors: 3, kinds: viewOf().descriptors(), discrepancies: [] },
+	}),
+});
+
+for (const { method, path, answer } of OPERATIONS)
+	test(`${method} ${path} answers as its schema says`, async () => {
+		const query = new URLSearchParams(method === "POST" ? "protocol=tls" : "");
+		const asked = path.replace("{id}", "7");
+		const found = await askApi(VIEW, { method, path: asked, query, operator: "test" });
+		assert.equal(found?.status, 200);
+		answer.parse(found.value);
+	});
+
+test("every parameter of every operation is taken, described, and refused with another name", async () => {
+	for (const { method, path, parameters } of OPERATIONS)
+		for (const name of parameters) {
+			assert.ok((PARAMETERS[name] ?? "") !== "", `${name} of ${path} is not described`);
+			const query = new URLSearchParams({ [`${name}x`]: "1" });
+			const request = { method, path: path.replace("{id}", "7"), query, operator: "test" };
+			const found = await askApi(VIEW, request);
+			assert.equal(found?.status, 400);
+			assert.match(JSON.stringify(found.value), new RegExp(`unknown parameter .*${name}x`));
+		}
+});
+
+test("a session that has ended is no live one, and is told where to look", async () => {
+	const of = (id: number) =>
+		askApi(VIEW, { method: "GET", path: `/api/sessions/${id}`, query: new URLSearchParams(), operator: "" });
+	assert.deepEqual(
+		[(await of(9))?.status, JSON.stringify((await of(9))?.value).includes("ended at")],
+		[404, true],
+	);
+	assert.deepEqual([(await of(8))?.status, JSON.stringify((await of(8))?.value).includes("nor is it")], [404, true]);
+});
+
+test("the OpenAPI description names all operations, their parameters and their answers", () => {
+	const { paths } = openApi() as {
+		paths: Record<string, Record<string, { parameters: { name: string }[]; responses: Record<string, unknown> }>>;
+	};
+	for (const { method, path, parameters } of OPERATIONS) {
+		const described = paths[path]?.[method.toLowerCase()];
+		const names = described?.parameters.map(({ name }) => name) ?? [];
+		for (const name of parameters) assert.ok(names.includes(name), `${name} of ${path}`);
+		assert.deepEqual(Object.keys(described?.responses ?? {}), ["200", "default"]);
+	}
+	assert.equal(
+		Object.values(paths).reduce((sum, methods) => sum + Object.keys(methods).length, 0),
+		OPERATIONS.length,
+	);
+});
