@@ -1,6 +1,15 @@
 /** The API of the admin port: questions by GET, changes by POST, answers in JSON. `openapi.json` describes it, and a test holds the two together. */
 import { z } from "zod";
 import {
+	explanation,
+	gatewayStatus,
+	OperationError,
+	type Question,
+	sourcesStatus,
+	upstreamStatus,
+} from "./operation-view.js";
+import {
+	durationOf,
 	ENDED_FILTER_NAMES,
 	endedFilter,
 	FILTER_NAMES,
@@ -8,6 +17,7 @@ import {
 	PAGE_NAMES,
 	pageOf,
 	QueryError,
+	required,
 	requireKnown,
 	sessionFilter,
 } from "./query.js";
@@ -38,6 +48,9 @@ interface Operation {
 	run(view: AdminView, request: ApiRequest, id: number): ApiAnswer | Promise<ApiAnswer>;
 }
 
+/** What an imagined connection has. */
+const QUESTION = ["listener", "sni", "host", "path", "alpn", "subprotocol", "protocol", "source"] as const;
+
 /** All that can be asked. */
 export const OPERATIONS: readonly Operation[] = [
 	{
@@ -58,8 +71,12 @@ export const OPERATIONS: readonly Operation[] = [
 			const details = view.sessions().details(id);
 			if (details !== undefined) return ok(details);
 			const [ended] = view.sessions().ended({ id }, 1);
-			if (ended === undefined) return failed(404, `no session ${id} lives, nor is it among the last that ended`);
-			return failed(404, `session ${id} has ended at ${ended.closed} as ${ended.reason}: /api/ended?id=${id}`);
+			if (ended === undefined)
+				return failed(404, `no session ${id} lives, nor is it among the last that ended`);
+			return failed(
+				404,
+				`session ${id} has ended at ${ended.closed} as ${ended.reason}: /api/ended?id=${id}`,
+			);
 		},
 	},
 	{
@@ -83,14 +100,170 @@ export const OPERATIONS: readonly Operation[] = [
 		summary: "Of the last 10,000 sessions that ended those that fit, the last one first",
 		answer: z.strictObject({ sessions: z.array(endedSession) }),
 		parameters: [...ENDED_FILTER_NAMES, "limit"],
-		run: (view, { query }) =>
-			ok({ sessions: view.sessions().ended(endedFilter(query), limitOf(query)) }),
+		run: (view, { query }) => ok({ sessions: view.sessions().ended(endedFilter(query), limitOf(query)) }),
+	},
+	{
+		method: "GET",
+		path: "/api/status",
+		summary: "How the gateway is: sessions, limits, listeners, upstreams",
+		answer: gatewayStatus,
+		parameters: [],
+		run: (view) => ok(view.operations().status()),
+	},
+	{
+		method: "GET",
+		path: "/api/upstreams",
+		summary: "Upstreams and their addresses: state, since when and why, sessions",
+		answer: z.strictObject({ upstreams: z.array(upstreamStatus) }),
+		parameters: [],
+		run: (view) => ok({ upstreams: view.operations().upstreams() }),
+	},
+	...(["drain", "resume"] as const).map(
+		(action): Operation => ({
+			method: "POST",
+			path: `/api/upstreams/${action}`,
+			summary:
+				action === "drain"
+					? "An address gets no new session, and keeps those that it has; without an address, all of the upstream"
+					: "It gets sessions again",
+			answer: z.strictObject({ addresses: z.int().describe("Of how many it is said") }),
+			parameters: ["upstream", "address"],
+			run(view, { query, operator }) {
+				const upstream = required(query, "upstream");
+				const address = query.get("address") ?? undefined;
+				const addresses = view.operations().drain(upstream, address, action === "drain", operator);
+				view.audit({ operator, upstream, address }, `an operator ${action}s upstream addresses`);
+				return ok({ addresses });
+			},
+		}),
+	),
+	{
+		method: "GET",
+		path: "/api/sources",
+		summary: "Client addresses with the most sessions, and those that are banned",
+		answer: sourcesStatus,
+		parameters: ["limit"],
+		run: (view, { query }) => ok(view.operations().sources(limitOf(query))),
+	},
+	{
+		method: "POST",
+		path: "/api/sources/ban",
+		summary: "Shuts an address or a block out for a time, and closes its sessions, as `banned`",
+		answer: z.strictObject({ closing: z.int().describe("How many sessions it has") }),
+		parameters: ["source", "for"],
+		run(view, { query, operator }) {
+			const source = required(query, "source");
+			const forMs = durationOf(query, "for");
+			const closing = view.operations().ban(source, forMs, operator);
+			view.audit({ operator, source, for_ms: forMs, closing }, "an operator bans a source");
+			return ok({ closing });
+		},
+	},
+	{
+		method: "POST",
+		path: "/api/sources/unban",
+		summary: "Lets a block come again that was banned",
+		answer: z.strictObject({ lifted: z.boolean() }),
+		parameters: ["source"],
+		run(view, { query, operator }) {
+			const source = required(query, "source");
+			if (!view.operations().unban(source))
+				return failed(404, `${source} is not banned: /api/sources lists who is`);
+			view.audit({ operator, source }, "an operator lifts a ban");
+			return ok({ lifted: true });
+		},
+	},
+	...(["pause", "resume"] as const).map(
+		(action): Operation => ({
+			method: "POST",
+			path: `/api/listeners/${action}`,
+			summary:
+				action === "pause"
+					? "A listener accepts nobody: who comes waits in its accept queue"
+					: "It accepts again",
+			answer: z.strictObject({ listener: z.string() }),
+			parameters: ["listener"],
+			run(view, { query, operator }) {
+				const listener = required(query, "listener");
+				view.operations().rest(listener, action === "pause");
+				view.audit({ operator, listener }, `an operator ${action}s a listener`);
+				return ok({ listener });
+			},
+		}),
+	),
+	{
+		method: "GET",
+		path: "/api/explain",
+		summary:
+			"What would become of a connection: its route, why not those before, its upstream, its deadlines",
+		answer: z.strictObject({ listeners: z.array(explanation) }),
+		parameters: QUESTION,
+		run(view, { query }) {
+			const question = Object.fromEntries(QUESTION.map((name) => [name, query.get(name) ?? undefined]));
+			return ok({ listeners: view.operations().explain(question as Question) });
+		},
+	},
+	{
+		method: "GET",
+		path: "/api/config",
+		summary: "The configuration in force, with every default; without secrets",
+		answer: z.looseObject({ listeners: z.array(z.unknown()), upstreams: z.array(z.unknown()) }),
+		parameters: [],
+		run: (view) => ok(view.operations().config()),
+	},
+	{
+		method: "GET",
+		path: "/api/certificates",
+		summary: "Files of certificates in force, and when the first certificate in each expires",
+		answer: z.strictObject({
+			certificates: z.array(z.strictObject({ file: z.string(), expires: z.iso.datetime() })),
+		}),
+		parameters: [],
+		run: (view) =>
+			ok({
+				certificates: view.certificates().map(({ file, expirySeconds }) => ({
+					...{ file, expires: new Date(expirySeconds * 1_000).toISOString() },
+				})),
+			}),
+	},
+	{
+		method: "POST",
+		path: "/api/log",
+		summary: "Sets the level of the log, until the next start",
+		answer: z.strictObject({ level: z.string() }),
+		parameters: ["level"],
+		run(view, { query, operator }) {
+			const level = required(query, "level");
+			view.operations().setLogLevel(level);
+			view.audit({ operator, level }, "an operator sets the log's level");
+			return ok({ level });
+		},
+	},
+	{
+		method: "POST",
+		path: "/api/reload",
+		summary: "Reads the configuration's file again, as SIGHUP does",
+		answer: z.strictObject({ reloaded: z.boolean() }),
+		parameters: [],
+		async run(view, { operator }) {
+			view.audit({ operator }, "an operator reloads");
+			try {
+				await view.operations().reload();
+			} catch (error) {
+				return failed(409, `not reloaded, nothing has changed: ${(error as Error).message}`);
+			}
+			return ok({ reloaded: true });
+		},
 	},
 	{
 		method: "GET",
 		path: "/api/ledger",
 		summary: "Holds the ledger against the kernel's table of descriptors, now",
-		answer: z.looseObject({ checkedAt: z.string(), descriptors: z.int(), discrepancies: z.array(z.unknown()) }),
+		answer: z.looseObject({
+			checkedAt: z.string(),
+			descriptors: z.int(),
+			discrepancies: z.array(z.unknown()),
+		}),
 		parameters: [],
 		// HEAD would have to look as well, to say how long the answer is.
 		run: async (view) => ok(await view.checkLedger()),
@@ -110,7 +283,7 @@ export async function askApi(view: AdminView, request: ApiRequest): Promise<ApiA
 		requireKnown(query, operation.parameters);
 		return await operation.run(view, request, Number(path.slice(path.lastIndexOf("/") + 1)));
 	} catch (error) {
-		if (error instanceof QueryError) return failed(400, error.message);
+		if (error instanceof QueryError || error instanceof OperationError) return failed(400, error.message);
 		throw error;
 	}
 }

@@ -10,7 +10,8 @@ export function openApi(): Record<string, unknown> {
 	for (const operation of OPERATIONS) {
 		const { method, path, summary, parameters, answer } = operation;
 		const { $schema: _, ...schema } = z.toJSONSchema(answer);
-		const entry = (paths[path] ??= {});
+		const entry = paths[path] ?? {};
+		paths[path] = entry;
 		entry[method.toLowerCase()] = {
 			summary,
 			parameters: [

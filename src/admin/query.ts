@@ -63,6 +63,13 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
 	order: "asc or desc. Default: desc, and asc by id",
 	limit: `So many at most, up to ${ENDED_MAX}. Default: ${LIMIT}`,
 	offset: "From this one of the list on. Default: 0",
+	for: "For so long, such as 1h",
+	sni: "TLS: the name that it asks for",
+	host: "HTTP: the host of its request",
+	path: "HTTP: the path of its request",
+	alpn: "TLS: protocols that it offers, separated by commas",
+	subprotocol: "HTTP: the subprotocol of a WebSocket that it opens",
+	level: "debug, info, warn, error or silent",
 	all: "true: all sessions, where no filter says which",
 };
 
@@ -122,6 +129,18 @@ export function requireKnown(query: URLSearchParams, known: readonly string[]): 
 		if (seen.has(name)) throw new QueryError(`"${name}" stands twice: all parameters must hold together`);
 		seen.add(name);
 	}
+}
+
+/** @throws QueryError */
+export function required(query: URLSearchParams, name: string): string {
+	const text = query.get(name);
+	if (text !== null && text !== "") return text;
+	throw new QueryError(`"${name}" is missing: ${PARAMETERS[name]}`);
+}
+
+/** @throws QueryError */
+export function durationOf(query: URLSearchParams, name: string): number {
+	return read(name, required(query, name), parseDuration);
 }
 
 function whole(name: string, text: string, most: number): number {

@@ -31,7 +31,8 @@ export function refusalOf(
 	} else if (isApi && !isLocal(socket))
 		return {
 			status: 403,
-			message: "the API answers to this machine only: give it a token to be asked from elsewhere (admin: { token: … })",
+			message:
+				"the API answers to this machine only: give it a token to be asked from elsewhere (admin: { token: … })",
 		};
 	return changes ? whyNoBrowser(headers) : undefined;
 }
@@ -45,7 +46,10 @@ function whyNoBrowser({ origin, host, ...headers }: IncomingHttpHeaders): Refusa
 	if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
 		return { status: 403, message: "a page of another site may change nothing here" };
 	if (headers[OPERATOR_HEADER] === undefined)
-		return { status: 403, message: `a change needs the header ${OPERATOR_HEADER}, with the name of who asks for it` };
+		return {
+			status: 403,
+			message: `a change needs the header ${OPERATOR_HEADER}, with the name of who asks for it`,
+		};
 	return undefined;
 }
 

@@ -134,7 +134,13 @@ const BUSY = "too many are reading long answers: ask again in a second";
 
 const API = "/api/";
 const DESCRIPTION = "/api/openapi.json";
-const PATHS = ["/metrics", "/healthz", "/readyz", DESCRIPTION, ...new Set(OPERATIONS.map(({ path }) => path))];
+const PATHS = [
+	"/metrics",
+	"/healthz",
+	"/readyz",
+	DESCRIPTION,
+	...new Set(OPERATIONS.map(({ path }) => path)),
+];
 
 /** Whether one more long answer may be made. It counts until it has been taken. */
 function mayAnswerLong(response: ServerResponse, site: Site): boolean {

@@ -1,5 +1,6 @@
 /** What the admin port shows, and the gateway provides. */
 import type { Counters } from "../reactor/records/counters.js";
+import type { Operations } from "./operation-view.js";
 import type { SessionDesk } from "./session-view.js";
 
 export interface Named {
@@ -41,6 +42,7 @@ export interface AdminView {
 	/** Names that the admin port answers to, beside addresses and localhost; in lower case. */
 	adminHosts(): readonly string[];
 	sessions(): SessionDesk;
+	operations(): Operations;
 	/** Writes into the log what an operator has changed. */
 	audit(facts: Readonly<Record<string, unknown>>, message: string): void;
 	/** What whoever asks must show; without any, this machine may ask and change what it likes. */

@@ -154,4 +154,46 @@ ofLive(operates("close", "close a session, or all that fit"))
 		operate(async () => (await import("./operate/sessions.js")).close(id, options)),
 	);
 
+operates("status", "say how the gateway is: sessions, limits, listeners, upstreams").action(
+	(options: Options) => operate(async () => (await import("./operate/gateway.js")).status(options)),
+);
+
+operates("upstreams", "list upstream addresses; drain one, or resume it")
+	.argument("[action]", "drain or resume")
+	.argument("[upstream]", "its name")
+	.argument("[address]", "one of its addresses; without it, all")
+	.action((action, upstream, address, options: Options) =>
+		operate(async () => (await import("./operate/gateway.js")).upstreams(action, upstream, address, options)),
+	);
+
+operates("sources", "list client addresses with the most sessions; ban one, or lift its ban")
+	.argument("[action]", "ban or unban")
+	.argument("[source]", "an address or a block: 10.0.0.7, 10.0.0.0/8")
+	.option("--for <duration>", "how long it is banned, such as 1h")
+	.option("--limit <n>", "so many at most (20)")
+	.action((action, source, options: Options & { for?: string }) =>
+		operate(async () => (await import("./operate/gateway.js")).sources(action, source, options)),
+	);
+
+operates("explain", "say what would become of a connection: its route, its upstream, its deadlines")
+	.option("--listener <name>", "on this listener; without it, on each")
+	.option("--sni <name>", "TLS: the name that it asks for")
+	.option("--host <name>", "HTTP: the host of its request")
+	.option("--path <path>", "HTTP: the path of its request")
+	.option("--alpn <protocols>", "TLS: protocols that it offers, separated by commas")
+	.option("--subprotocol <name>", "HTTP: the subprotocol of a WebSocket that it opens")
+	.option("--protocol <protocol>", "what it speaks: tls, http, ssh, h2c or other")
+	.option("--source <address>", "where it comes from")
+	.action((options: Options) => operate(async () => (await import("./operate/gateway.js")).explain(options)));
+
+operates("top", "show the sessions live, those that move most first")
+	.option("--sort <key>", "id, age, idle, bytes or buffered")
+	.option("--count <n>", "so many pictures, and an end")
+	.action((options: Options & { count?: string }) =>
+		operate(async () => {
+			await (await import("./operate/top.js")).top(options, (text) => say(1, text));
+			return "";
+		}),
+	);
+
 await program.parseAsync();

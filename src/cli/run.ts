@@ -1,9 +1,7 @@
 /** `sluice run`: start, reload on SIGHUP, drain on SIGTERM. However it ends, nothing is waited for without a bound. */
 import { watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import type { Config } from "../config/config.js";
-import { ConfigError, headline } from "../config/errors.js";
-import { loadConfigFile, reloadConfigFile } from "../config/load.js";
+import { loadConfigFile } from "../config/load.js";
 import type { Gateway } from "../gateway/gateway.js";
 import { prepareThreads } from "../gateway/threads.js";
 import { endOnFailure, endOnFault, endUnstarted } from "./end.js";
@@ -19,7 +17,8 @@ export async function run(file: string): Promise<void> {
 	const changes = new FileChanges();
 	const gateway = await start(file, changes);
 
-	const reload = serialize(() => reloadFrom(gateway, file));
+	// The log tells what is wrong.
+	const reload = serialize(() => gateway.reloadFile().catch(() => {}));
 	signals.attach(gateway, reload);
 	changes.attach(gateway, reload);
 	await endOnFailure(gateway);
@@ -36,28 +35,6 @@ async function start(file: string, changes: FileChanges): Promise<Gateway> {
 		return await Gateway.start(config, { ownsProcess: true });
 	} catch (error) {
 		return endUnstarted(error);
-	}
-}
-
-async function reloadFrom(gateway: Gateway, file: string): Promise<void> {
-	const { logger } = gateway.log;
-	let config: Config;
-	try {
-		config = reloadConfigFile(file);
-	} catch (error) {
-		gateway.reloadFailed();
-		if (error instanceof ConfigError)
-			logger.error(
-				{ problems: error.problems.map(headline) },
-				"not reloaded: the configuration has problems",
-			);
-		else logger.error({ error: (error as Error).message }, "not reloaded");
-		return;
-	}
-	try {
-		await gateway.reload(config);
-	} catch (error) {
-		logger.error({ error: (error as Error).message }, "not reloaded");
 	}
 }
 

@@ -243,7 +243,7 @@ interface IpAddress {
 	readonly bytes: readonly number[];
 }
 
-function parseIp(text: string): IpAddress | null {
+export function parseIp(text: string): IpAddress | null {
 	if (isIPv4(text)) return { family: 4, text, bytes: text.split(".").map(Number) };
 	if (!isIPv6(text)) return null;
 	if (text.includes("%")) {

@@ -297,6 +297,8 @@ export interface Config {
 	readonly admin: { readonly host: string; readonly port: number } | null;
 	/** Names that the admin port answers to, beside addresses and localhost; in lower case, without a trailing dot. */
 	readonly adminHosts: readonly string[];
+	/** What the admin port asks for; `null`: no such token. */
+	readonly adminTokens: { readonly full: string | null; readonly read: string | null };
 	/** `null`: one per core. */
 	readonly reactors: number | null;
 	readonly limits: Limits;

@@ -58,6 +58,7 @@ export function resolveConfig(
 		file,
 		admin: input.admin === undefined || input.admin === "off" ? null : input.admin,
 		adminHosts: input.admin_hosts ?? [],
+		adminTokens: { full: input.admin_tokens?.full ?? null, read: input.admin_tokens?.read ?? null },
 		reactors: input.reactors ?? null,
 		limits: {
 			connections: limits?.connections ?? defaults.limits.connections,

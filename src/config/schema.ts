@@ -19,7 +19,17 @@ import { dashed, expected, optionalDuration, parsed, section, whole, yesNo } fro
 
 const ADMIN_HOSTS_MAX = 64;
 
-/** More event loops than any machine has cores. */
+/** Shorter ones are guessed. */
+const TOKEN_MIN = 16;
+
+const adminToken = () =>
+	z
+		.string({ error: expected("a text of at least 16 letters and digits") })
+		.min(TOKEN_MIN, {
+			error: `too short to be a secret: at least ${TOKEN_MIN} characters; openssl rand -hex 16 makes one`,
+		})
+		.regex(/^[\x21-\x7e]*$/, { error: "a token stands in a header: use visible ASCII without spaces" })
+		.optional();
 
 export const configSchema = section({
 	admin: z
@@ -54,6 +64,14 @@ export const configSchema = section({
 		.optional()
 		.describe(
 			"Names that the admin port answers to, beside its addresses and localhost. Others get 403, because any web page can have a browser ask under a name of its own (DNS rebinding). /healthz and /readyz answer to all.",
+		),
+	admin_tokens: section({
+		full: adminToken().describe("Whoever shows it may ask for everything, and change everything."),
+		read: adminToken().describe("Whoever shows it may ask, and change nothing."),
+	})
+		.optional()
+		.describe(
+			"What the admin port asks for, as `Authorization: Bearer TOKEN`, of everybody and for all but /healthz and /readyz. Without any, others than this machine may only read /metrics.",
 		),
 	reactors: whole(1, REACTORS_MAX)
 		.optional()

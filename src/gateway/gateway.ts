@@ -9,7 +9,8 @@ import { type AdminPort, openAdmin } from "../admin/server.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
 import type { Config, ListenerConfig } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
-import { headline } from "../config/errors.js";
+import { ConfigError, headline } from "../config/errors.js";
+import { reloadConfigFile } from "../config/load.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
 import { listenFailures, memoryLimitBytes } from "../kernel/proc.js";
@@ -28,6 +29,7 @@ import { StartError } from "./errors.js";
 import { Ledger } from "./ledger.js";
 import { acceptQueues, closeListeners, type Listeners, openListeners, retune } from "./listeners.js";
 import { type Log, openLog } from "./log.js";
+import { Operator } from "./operator.js";
 import { namesIn, planFor, Registry, splitKey } from "./plan.js";
 import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
@@ -94,6 +96,7 @@ export class Gateway {
 	#sessionLog: SessionLog | undefined;
 	readonly #ended: EndedSessions;
 	readonly #desk: Desk;
+	readonly #operator: Operator;
 	#admin: AdminPort | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
 	#revision = 0;
@@ -148,6 +151,23 @@ export class Gateway {
 			changed: (upstream) => this.#reactors.tell({ kind: "upstream", upstream }),
 			freeNumbers: () => this.#inTurn(() => this.#freeNumbers()),
 			opened: (socket) => this.#ledger.follow("check", socket),
+		});
+		this.#operator = this.#newOperator();
+	}
+
+	#newOperator(): Operator {
+		return new Operator({
+			...{ reactors: this.#reactors, upstreams: this.#upstreams, desk: this.#desk, logger: this.#log.logger },
+			config: () => this.#config,
+			state: () => this.#state,
+			limits: () => ({
+				...{ sessions: this.#connections, descriptors: this.#descriptors },
+				...{ memory: this.#pressure?.limitBytes ?? 0, pressure: this.#pressure?.under ?? false },
+			}),
+			listeners: () => this.#listeners,
+			slotOf: (listener) => this.#registry.listeners.take(listener),
+			reloads: () => this.#reloads,
+			reload: () => this.reloadFile(),
 		});
 	}
 
@@ -413,9 +433,34 @@ export class Gateway {
 		}
 	}
 
-	/** Counts a reload that failed before there was a config to try. */
-	reloadFailed(): void {
-		this.#reloads.failure();
+	/**
+	 * Reads the file that the configuration came from again, and reloads. Rejects, with nothing changed and the log told why, when it
+	 * cannot be followed.
+	 */
+	async reloadFile(): Promise<void> {
+		const { logger } = this.#log;
+		try {
+			const { file } = this.#config;
+			if (file === null) throw new StartError("the configuration came from no file that could be read again");
+			await this.reload(this.#readAgain(file));
+		} catch (error) {
+			if (error instanceof ConfigError)
+				logger.error(
+					{ problems: error.problems.map(headline) },
+					"not reloaded: the configuration has problems",
+				);
+			else logger.error({ error: (error as Error).message }, "not reloaded");
+			throw error;
+		}
+	}
+
+	#readAgain(file: string): Config {
+		try {
+			return reloadConfigFile(file);
+		} catch (error) {
+			this.#reloads.failure();
+			throw error;
+		}
 	}
 
 	async #reload(config: Config): Promise<void> {
@@ -588,7 +633,8 @@ export class Gateway {
 		certificates: () => this.#tls.certificates.expiries,
 		adminHosts: () => this.#config.adminHosts,
 		sessions: () => this.#desk,
-		adminTokens: () => ({ full: null, read: null }),
+		operations: () => this.#operator,
+		adminTokens: () => this.#config.adminTokens,
 		audit: (facts, message) => this.#log.logger.info(facts, message),
 		version: packageVersion,
 		state: () => this.#state,

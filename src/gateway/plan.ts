@@ -307,7 +307,7 @@ export function planFor(
 		acceptsPerSecond: limits.acceptsPerSecond ?? Number.POSITIVE_INFINITY,
 		descriptorCeiling: capacity.descriptors - limits.fdReserve,
 		// The admin port tells why sessions ended, whatever the log says.
-		logSessions: isLogged(config) && config.log.sessions || config.admin !== null,
+		logSessions: (isLogged(config) && config.log.sessions) || config.admin !== null,
 		ticketKeys: listeners.some(({ tls }) => tls.length > 0) ? ticketKeys : [],
 		clientSubjectField: config.tls.clientSubjectHeader,
 		listeners,

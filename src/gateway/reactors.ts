@@ -10,6 +10,7 @@ import {
 } from "../kernel/sockets.js";
 import { i32, u8 } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
+import { REASONS, type Reason } from "../parts/reasons.js";
 import { Loops } from "../reactor/links/loops.js";
 import { pipeEndsBytes } from "../reactor/memory/pipes.js";
 import type {
@@ -25,7 +26,7 @@ import { Counters } from "../reactor/records/counters.js";
 import { Journal } from "../reactor/records/journal.js";
 import type { Owners } from "../reactor/records/owners.js";
 import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS } from "../reactor/records/places.js";
-import { Sources, sourcePlaces } from "../reactor/records/sources.js";
+import { type SourceCount, Sources, sourcePlaces } from "../reactor/records/sources.js";
 import { type ReactorRows, rowsOf } from "../reactor/rows.js";
 import { FREE } from "../reactor/table/states.js";
 import type { Board } from "../upstream/board.js";
@@ -119,6 +120,11 @@ export class Reactors {
 		return this.#sources?.summary() ?? { addresses: 0, most: 0 };
 	}
 
+	/** Client addresses with the most sessions, the one with most first. */
+	topSources(count: number): SourceCount[] {
+		return this.#sources?.top(count) ?? [];
+	}
+
 	/** Bytes that wait in chunks and pipes. */
 	get bufferedBytes(): number {
 		return this.counters.reduce((sum, counters) => sum + counters.get("bufferedBytes"), 0);
@@ -161,13 +167,14 @@ export class Reactors {
 		return this.#reactors[index]?.policies[number];
 	}
 
-	/** Has sessions closed, as `operator`; each of them spread over turns. */
-	close(places: readonly { reactor: number; row: number; number: number }[]): void {
+	/** Has sessions closed for this reason; those of a reactor spread over its turns. */
+	close(places: readonly { reactor: number; row: number; number: number }[], reason: Reason): void {
 		for (const index of this.#reactors.keys()) {
 			const own = places.filter(({ reactor }) => reactor === index);
 			if (own.length === 0) continue;
 			const rows = Int32Array.from(own, ({ row }) => row);
-			this.tellOne(index, { kind: "close", rows, numbers: Float64Array.from(own, ({ number }) => number) });
+			const numbers = Float64Array.from(own, ({ number }) => number);
+			this.tellOne(index, { kind: "close", rows, numbers, reason: REASONS.indexOf(reason) });
 		}
 	}
 

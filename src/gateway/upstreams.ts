@@ -1,6 +1,7 @@
 /** What the upstreams of the config mean now: their names are followed, their addresses checked. */
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
+import type { AddressStatus, UpstreamStatus } from "../admin/operation-view.js";
 import type { Config } from "../config/config.js";
 import type { Counters } from "../reactor/records/counters.js";
 import type { Board } from "../upstream/board.js";
@@ -13,6 +14,7 @@ import { Ejections } from "./ejections.js";
 import { FailingUpstreams } from "./failing-upstreams.js";
 import type { Logger } from "./log.js";
 import { checkedAddresses, type Registry, type ResolvedUpstream } from "./plan.js";
+import { kernelNowMs } from "./sessions/clock.js";
 import { OutOfSlots } from "./slots.js";
 
 /** How often it is looked whether addresses are ejected, and requests fail. */
@@ -49,6 +51,8 @@ export class Upstreams {
 	});
 	#config: Config | undefined;
 	#certificates: Certificates | undefined;
+	/** Since when, and why, an address gets no session; by its place. */
+	readonly #why = new Map<number, { readonly since: string; readonly text: string }>();
 	/** Empty before the first plan. */
 	#resolved: readonly ResolvedUpstream[] = [];
 
@@ -70,6 +74,7 @@ export class Upstreams {
 		this.#health = new HealthChecks({
 			changed: (address, down, error) => {
 				board.setDown(address.board, down);
+				this.#note(address.board, down ? `a check failed: ${error?.message ?? "no answer"}` : undefined);
 				logger[down ? "warn" : "info"](
 					{ address: address.label, error: error?.message },
 					down ? "an upstream address is down" : "an upstream address is up",
@@ -77,6 +82,7 @@ export class Upstreams {
 			},
 			forgotten: (address) => {
 				board.setDown(address.board, false);
+				this.#note(address.board, undefined);
 				logger.info({ address: address.label }, "an upstream address that was down is checked no longer");
 			},
 			opened: options.opened,
@@ -128,6 +134,49 @@ export class Upstreams {
 				.map(({ config, plan }) => ({ name: config.name, slot: plan.slot })),
 		);
 		return this.#resolved;
+	}
+
+	/** Each upstream of the config, and its addresses, for operators. */
+	list(): UpstreamStatus[] {
+		return this.#resolved.map(({ config, addresses }) => ({
+			name: config.name,
+			addresses: addresses.map(({ board, label }) => this.#statusOf(board, label)),
+		}));
+	}
+
+	#statusOf(place: number, address: string): AddressStatus {
+		const { board } = this.#options;
+		const isEjected = board.isEjected(place, kernelNowMs());
+		const why = this.#why.get(place);
+		const state = board.isDrained(place)
+			? "draining"
+			: board.isDown(place)
+				? "down"
+				: isEjected
+					? "ejected"
+					: "up";
+		return {
+			...{ address, state, sessions: board.active(place), failures: board.failures(place) },
+			since: why?.since ?? null,
+			why: why?.text ?? (isEjected ? "connecting to it fails again and again" : null),
+		};
+	}
+
+	/** An address gets no new session, or gets them again. Without an address: all of the upstream. Returns how many there are. */
+	drain(upstream: string, address: string | undefined, drained: boolean, operator: string): number {
+		const found = this.#resolved.find(({ config }) => config.name === upstream);
+		const places = (found?.addresses ?? []).filter(({ label }) => address === undefined || label === address);
+		for (const { board } of places) {
+			this.#options.board.setDrained(board, drained);
+			this.#note(board, drained ? `drained by ${operator}` : undefined);
+		}
+		return places.length;
+	}
+
+	/** `undefined`: nothing is against it any more. */
+	#note(place: number, text: string | undefined): void {
+		if (text === undefined) this.#why.delete(place);
+		else this.#why.set(place, { since: new Date().toISOString(), text });
 	}
 
 	/** The gateway ends: names that are still being asked for hold nothing up from now on. */

@@ -32,6 +32,8 @@ export class Drain {
 	#cutTimer: NodeJS.Timeout | undefined;
 	#cutAtMs = Number.POSITIVE_INFINITY;
 	#emptied: (() => void) | undefined;
+	/** What comes later is not to be cut by a drain from before. */
+	#reopenedMs = Number.POSITIVE_INFINITY;
 
 	constructor(server: Server, schedule: Schedule, tally: Tally) {
 		this.#server = server;
@@ -45,6 +47,7 @@ export class Drain {
 
 	/** The server listens again. */
 	reopen(): void {
+		this.#reopenedMs = nowInMs();
 		this.#report = undefined;
 		this.#cutAtMs = Number.POSITIVE_INFINITY;
 	}
@@ -52,6 +55,7 @@ export class Drain {
 	/** `tell`: called once, at its beginning. A second call may bring the cut forward. */
 	begin(waitMs: number, tell: () => void): Promise<CloseReport> {
 		if (this.#report === undefined) {
+			this.#reopenedMs = Number.POSITIVE_INFINITY;
 			// Known before anybody is told: who hears of the drain may call `close` again.
 			let settle: (report: Promise<CloseReport>) => void = () => {};
 			this.#report = new Promise((resolve) => {
@@ -104,6 +108,7 @@ export class Drain {
 	#cutAll(): void {
 		const nowMs = nowInMs();
 		for (const connection of this.#schedule.all()) {
+			if (connection.acceptedMs >= this.#reopenedMs) continue;
 			// What is being closed already has lost nothing.
 			if (connection.reason === undefined) this.#cuts.push(cutOf(connection, nowMs));
 			reset(connection, "drained");

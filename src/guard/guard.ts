@@ -66,8 +66,8 @@ export interface GuardEvents {
 	drain: [];
 }
 
-const CONNECTION = Symbol("sluice.guard");
-type Known = { [CONNECTION]?: Connection };
+/** Under the key of its guard: one connection may have several, a net server's and that of the HTTP server which it is handed to. */
+type Known = { [guard: symbol]: Connection | undefined };
 type Answer = ServerResponse & Known;
 
 /** A flood of refusals warns once in so long. */
@@ -88,6 +88,8 @@ export function guard(server: Server, options: GuardOptions = {}): Guarded {
 
 /** What `guard` returns: counts, events, and an end that really ends. */
 export class Guarded extends EventEmitter<GuardEvents> {
+	/** Under which sockets and responses have their connection. */
+	readonly #key = Symbol("sluice.guard");
 	readonly #server: Server;
 	readonly #limits: Resolved;
 	readonly #schedule = new Schedule((connection, nowMs) => this.#look(connection, nowMs));
@@ -175,17 +177,17 @@ export class Guarded extends EventEmitter<GuardEvents> {
 			case "connection":
 				return this.#came(args[0], later);
 			case "secureConnection":
-				this.#secured(args[0] as Socket);
+				this.#secured(args[0] as Socket & Known);
 				return true;
 			case "upgrade":
 			case "connect":
-				return this.#upgraded(args[0] as IncomingMessage, args[1] as Socket);
+				return this.#upgraded(args[0] as IncomingMessage, args[1] as Socket & Known);
 			case "session":
 				this.#began(args[0] as { socket: Known; close(): void });
 				return true;
 			case "stream": {
 				const { session } = args[0] as { session?: { socket: Known } };
-				const connection = session?.socket[CONNECTION];
+				const connection = session?.socket[this.#key];
 				if (connection !== undefined) this.#turns(connection, "open");
 				return true;
 			}
@@ -193,7 +195,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 				this.#blame(args[1] as Socket & Known, args[0] as NodeJS.ErrnoException, "bad_request", "HPE_");
 				return true;
 			case "unknownProtocol": {
-				const connection = connectionBeneath(args[0] as Socket);
+				const connection = this.#beneath(args[0] as Socket);
 				if (connection !== undefined && this.#server.listenerCount(name) > 0) this.#turns(connection, "open");
 				return true;
 			}
@@ -237,13 +239,13 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	#came(given: unknown, later: () => void): boolean {
 		if (!(given instanceof Socket)) return true;
-		const socket: Socket & Known = given;
+		const socket = given as Socket & Known;
 		// It has been let in already, and waited for its PROXY header; or a handler hands it to a second server.
-		if (socket[CONNECTION] !== undefined) return true;
+		if (socket[this.#key] !== undefined) return true;
 		const nowMs = nowInMs();
 		this.#tally.accepted++;
 		const connection = this.#schedule.add((place) => new Connection(socket, place, nowMs));
-		socket[CONNECTION] = connection;
+		socket[this.#key] = connection;
 		this.#tally.open++;
 		socket.on("close", this.#onClose);
 		// Node forgets it with the connection, unless it was asked.
@@ -300,9 +302,9 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	}
 
 	#secured(socket: Socket & Known): void {
-		const connection = connectionBeneath(socket);
+		const connection = this.#beneath(socket);
 		if (connection === undefined) return;
-		socket[CONNECTION] = connection;
+		socket[this.#key] = connection;
 		connection.top = socket;
 		socket.on("finish", this.#onFinish);
 		// HTTP has still to say what it wants, whether its client names a protocol or not.
@@ -310,17 +312,17 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	}
 
 	#began(session: { socket: Known; close(): void }): void {
-		const connection = session.socket[CONNECTION];
+		const connection = session.socket[this.#key];
 		if (connection !== undefined) this.#sessions.set(connection, session);
 	}
 
 	#requested(request: IncomingMessage, response: Answer): boolean {
 		const socket = request.socket as (Socket & Known) | null;
-		const connection = socket?.[CONNECTION];
+		const connection = socket?.[this.#key];
 		// HTTP/2 has streams, and is judged by its bytes.
 		if (connection === undefined || request.httpVersionMajor > 1) return true;
 		// A handler of `checkContinue` hands it on, and it has been counted.
-		if (response[CONNECTION] === connection) return true;
+		if (response[this.#key] === connection) return true;
 		if (connection.requests >= this.#limits.requestsAtOnce) {
 			this.#readsNoMore(connection);
 			return false;
@@ -333,7 +335,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		connection.request = request;
 		connection.response = response;
 		startBodyWindow(connection, nowMs);
-		response[CONNECTION] = connection;
+		response[this.#key] = connection;
 		response.on("close", this.#onAnswered);
 		if (this.#limitsWaiting) this.#waiting.delete(connection);
 		this.#schedule.lookBy(connection, lookAfterHead(this.#limits, nowMs));
@@ -363,7 +365,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	}
 
 	#upgraded(request: IncomingMessage, socket: Socket & Known): boolean {
-		const connection = socket[CONNECTION];
+		const connection = socket[this.#key];
 		if (connection === undefined) return true;
 		this.#turns(connection, "open");
 		const client = connection.source === "" ? this.#admission.clientOf(request, connection) : undefined;
@@ -379,7 +381,7 @@ export class Guarded extends EventEmitter<GuardEvents> {
 
 	readonly #onAnswered = ((guarded: Guarded) =>
 		function (this: Answer): void {
-			const connection = this[CONNECTION];
+			const connection = this[guarded.#key];
 			if (connection === undefined) return;
 			const client = connection.clients?.get(this);
 			if (client !== undefined) {
@@ -441,14 +443,15 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		this.#look(connection, connection.sinceMs);
 	}
 
-	readonly #onFinish = function (this: Socket & Known): void {
-		const connection = this[CONNECTION];
-		if (connection !== undefined && !hasEnded(this)) connection.endedFirst = true;
-	};
+	readonly #onFinish = ((guarded: Guarded) =>
+		function (this: Socket & Known): void {
+			const connection = this[guarded.#key];
+			if (connection !== undefined && !hasEnded(this)) connection.endedFirst = true;
+		})(this);
 
 	readonly #onClose = ((guarded: Guarded) =>
 		function (this: Socket & Known): void {
-			const connection = this[CONNECTION];
+			const connection = this[guarded.#key];
 			if (connection !== undefined) guarded.#account(connection);
 		})(this);
 
@@ -522,17 +525,17 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	}
 
 	#blame(socket: Socket & Known, error: NodeJS.ErrnoException, reason: Reason, prefix: string): void {
-		const connection = socket[CONNECTION] ?? connectionBeneath(socket);
+		const connection = socket[this.#key] ?? this.#beneath(socket);
 		if (connection !== undefined && error.code?.startsWith(prefix) === true) connection.reason ??= reason;
+	}
+
+	/** Of a TLS socket, by the one that it was made from, which Node keeps in a private field. */
+	#beneath(socket: Socket): Connection | undefined {
+		return (socket as Socket & { readonly _parent?: Known | null })._parent?.[this.#key];
 	}
 }
 
 /** Node exports no class of it. */
 function isHttp2(server: Server): server is Server & HttpServer {
 	return "updateSettings" in server;
-}
-
-/** Of a TLS socket, by the one that it was made from, which Node keeps in a private field. */
-function connectionBeneath(socket: Socket): Connection | undefined {
-	return (socket as Socket & { readonly _parent?: Known | null })._parent?.[CONNECTION];
 }

@@ -111,6 +111,7 @@ function switchTo(
 				...each,
 				...held,
 				paused: false,
+				rests: false,
 				givenUp: false,
 				acceptsPerTurn: 1,
 				acceptTurn: -1,

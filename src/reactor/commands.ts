@@ -6,7 +6,7 @@
 import { f64, u8 } from "../parts/at.js";
 import { type Pieces, worth } from "../route/pieces.js";
 import { giveUp } from "./admission/accept.js";
-import { retire } from "./admission/listeners.js";
+import { restListener, retire } from "./admission/listeners.js";
 import { measureSockets, shedMemory, shedShare } from "./admission/shed.js";
 import { applyPlan, replaceUpstream } from "./apply.js";
 import type { Core } from "./core.js";
@@ -14,7 +14,7 @@ import { heldNumbers } from "./held.js";
 import { closePool } from "./links/pool.js";
 import { letGo } from "./modes/http1/finish.js";
 import type { Command, ListenerPlan, Plan, PlanPart } from "./plan/plan.js";
-import { DRAINED, FD_PRESSURE, OPERATOR } from "./records/reasons.js";
+import { DRAINED, FD_PRESSURE } from "./records/reasons.js";
 import { end } from "./table/next.js";
 import type { Session } from "./table/numbers.js";
 import { FREE, REQUEST } from "./table/states.js";
@@ -128,7 +128,11 @@ export class Commands {
 			case "held":
 				return core.notify({ kind: "held", numbers: yield* heldNumbers(core) });
 			case "close":
-				return yield* closeSessions(core, command.rows, command.numbers);
+				return yield* closeSessions(core, command.rows, command.numbers, command.reason);
+			case "bans":
+				return core.bans.use(command.bans);
+			case "rest":
+				return restListener(core, command.listener, command.rests);
 			case "drain":
 				return yield* drain(core);
 			case "stop":
@@ -161,14 +165,14 @@ function* joined(plan: Plan, parts: readonly PlanPart[]): Pieces<Plan> {
 	};
 }
 
-function* closeSessions(core: Core, rows: Int32Array, numbers: Float64Array): Pieces {
+function* closeSessions(core: Core, rows: Int32Array, numbers: Float64Array, reason: number): Pieces {
 	const { table } = core;
 	for (const [index, row] of rows.entries()) {
 		if (row < 0 || row >= table.sessions) continue;
 		const session = row as Session;
 		// It may have ended meanwhile, and another may have come.
 		if (u8(table.state, session) === FREE || f64(table.number, session) !== f64(numbers, index)) continue;
-		core.go(session, end(OPERATOR));
+		core.go(session, end(reason));
 		yield;
 	}
 }

@@ -31,6 +31,7 @@ import { RequestNotes } from "./modes/http1/request-notes.js";
 import { Certificates } from "./plan/certificates.js";
 import type { Notice, Policy, ReactorOptions } from "./plan/plan.js";
 import { Policies } from "./plan/policies.js";
+import { Bans } from "./records/bans.js";
 import { Counters, scalarIndex } from "./records/counters.js";
 import { Journal } from "./records/journal.js";
 import { Owners } from "./records/owners.js";
@@ -88,6 +89,7 @@ export class Core implements RoadContext {
 	readonly journal: Journal;
 	readonly owners: Owners;
 	readonly sources: Sources;
+	readonly bans = new Bans();
 	readonly places: Places;
 	readonly sessionNumbers: SessionNumbers;
 	readonly notify: (notice: Notice) => void;

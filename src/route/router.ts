@@ -198,6 +198,11 @@ function pathOf(path: string, comparesForms: boolean): Uint8Array {
 	return form.matched.slice(0, form.matchedLength);
 }
 
+/** A path as routes are compared with it. */
+export function normalPath(path: string, comparesForms: boolean): string {
+	return new TextDecoder().decode(pathOf(path, comparesForms));
+}
+
 interface NamedRoute {
 	readonly name: string;
 	readonly conditions: Conditions;

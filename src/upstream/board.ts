@@ -7,6 +7,9 @@ import { ADDRESSES_MAX } from "../config/bounds.js";
 /** Twice the addresses that a configuration may have: a reload may replace all while sessions still use those of before. */
 export const PLACES = 2 * ADDRESSES_MAX;
 
+const CHECKED_DOWN = 1;
+const DRAINED = 2;
+
 /** Room for the shared columns below. */
 const BYTES = PLACES * (8 + 4 * 4);
 
@@ -18,7 +21,7 @@ export class Board {
 	readonly #active: Int32Array;
 	/** Connect failures since the last success. */
 	readonly #failures: Int32Array;
-	/** 1: active checks found it down. */
+	/** Why it gets no session: bits, CHECKED_DOWN and DRAINED. */
 	readonly #down: Int32Array;
 	/** Times that it was ejected: each is told, also one that is over when the main thread looks. */
 	readonly #ejections: Int32Array;
@@ -46,11 +49,26 @@ export class Board {
 
 	/** An active check found it so. */
 	setDown(address: number, down: boolean): void {
-		Atomics.store(this.#down, address, down ? 1 : 0);
+		this.#set(address, CHECKED_DOWN, down);
 	}
 
+	/** An operator wants its sessions to end by themselves, and no new one. */
+	setDrained(address: number, drained: boolean): void {
+		this.#set(address, DRAINED, drained);
+	}
+
+	isDrained(address: number): boolean {
+		return (Atomics.load(this.#down, address) & DRAINED) !== 0;
+	}
+
+	/** It gets no session, whoever said so. */
 	isDown(address: number): boolean {
 		return Atomics.load(this.#down, address) !== 0;
+	}
+
+	#set(address: number, bit: number, value: boolean): void {
+		if (value) Atomics.or(this.#down, address, bit);
+		else Atomics.and(this.#down, address, ~bit);
 	}
 
 	isEjected(address: number, nowMs: number): boolean {

@@ -68,12 +68,18 @@ test("a session that has ended is no live one, and is told where to look", async
 		[(await of(9))?.status, JSON.stringify((await of(9))?.value).includes("ended at")],
 		[404, true],
 	);
-	assert.deepEqual([(await of(8))?.status, JSON.stringify((await of(8))?.value).includes("nor is it")], [404, true]);
+	assert.deepEqual(
+		[(await of(8))?.status, JSON.stringify((await of(8))?.value).includes("nor is it")],
+		[404, true],
+	);
 });
 
 test("the OpenAPI description names all operations, their parameters and their answers", () => {
 	const { paths } = openApi() as {
-		paths: Record<string, Record<string, { parameters: { name: string }[]; responses: Record<string, unknown> }>>;
+		paths: Record<
+			string,
+			Record<string, { parameters: { name: string }[]; responses: Record<string, unknown> }>
+		>;
 	};
 	for (const { method, path, parameters } of OPERATIONS) {
 		const described = paths[path]?.[method.toLowerCase()];

@@ -45,6 +45,9 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		adminHosts: () => [],
 		adminTokens: () => ({ full: null, read: null }),
 		sessions: () => NO_SESSIONS,
+		operations: () => {
+			throw new Error("this test has no operations");
+		},
 		audit: () => {},
 		version: () => "0.0.0",
 		state: () => "ready",

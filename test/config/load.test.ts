@@ -15,6 +15,7 @@ test("what the file does not say has a default", () => {
 		places: new Map(),
 		admin: null,
 		adminHosts: [],
+		adminTokens: { full: null, read: null },
 		reactors: null,
 		limits: {
 			connections: null,

@@ -53,6 +53,7 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 		[...sections.keys()].sort(),
 		[
 			"",
+			"admin_tokens",
 			"keepalive",
 			"ledger",
 			"limits",

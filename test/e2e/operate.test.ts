@@ -87,7 +87,11 @@ scenario("sessions are found by what is known of them, and one is told whole", a
 		["sort=bytes&order=asc&limit=1", ssh],
 		["sort=age&limit=1", ssh],
 	] as const)
-		assert.deepEqual((await listed(query)).sessions.map(({ source }) => source), [peer.name], query);
+		assert.deepEqual(
+			(await listed(query)).sessions.map(({ source }) => source),
+			[peer.name],
+			query,
+		);
 	for (const query of ["source=10.0.0.0/8", "min_age=1h", "name=other.example", "state=dialling"])
 		assert.equal((await listed(query)).matched, 0, query);
 
@@ -154,40 +158,47 @@ scenario("all that fit a filter are closed, and nothing is without one", async (
 	assert.equal(ended.stdout.split("\n").length, 5, ended.stdout);
 });
 
-scenario("no page of a browser can change anything, and a wrong question is told what is wrong", async (scenario) => {
-	const gateway = await start(scenario);
-	const ssh = await greeted(scenario, gateway, SSH);
-	const path = "/api/sessions/close?protocol=ssh";
-	const host = `127.0.0.1:${gateway.adminPort}`;
-	for (const [what, expected, options] of [
-		["a link", 405, { method: "GET" }],
-		["a form", 403, { method: "POST" }],
-		["a script of another site", 403, { method: "POST", headers: { ...OPERATOR, origin: "http://evil.example" } }],
-		["a name of another site", 403, { method: "POST", headers: { ...OPERATOR, host: "evil.example" } }],
-		["null, as of a sandbox", 403, { method: "POST", headers: { ...OPERATOR, origin: "null" } }],
-	] as const)
-		assert.equal((await ask(gateway, path, options).catch(() => ({ status: 403 }))).status, expected, what);
-	for (const [path, words] of [
-		["/api/sessions?protocl=ssh", /unknown parameter "protocl"; did you mean "protocol"/],
-		["/api/sessions?source=10.0.0", /^source: /],
-		["/api/sessions?min_age=10", /^min_age: /],
-		["/api/sessions?limit=20000", /^limit: expected a whole number up to 10000/],
-		["/api/sessions?state=relay", /^state: unknown "relay"/],
-		["/api/ended?state=relaying", /unknown parameter "state"/],
-		["/api/sessions/4711", /no session 4711/],
-		["/api/session", /not found; there are /],
-	] as const) {
-		const { status, value } = await ask(gateway, path);
-		assert.ok(status === 400 || status === 404, path);
-		assert.match((value as { error: string }).error, words);
-	}
-	ssh.socket.write("still there");
-	await ssh.expect("still there");
-	const own = { method: "POST", headers: { ...OPERATOR, origin: `http://${host}`, host } };
-	assert.equal((await ask(gateway, path, own)).status, 200);
-	await ssh.over();
-	await eventually(
-		async () => ((await ask(gateway, "/api/sessions")).value as Listing).total === 0 || undefined,
-		() => "no session",
-	);
-});
+scenario(
+	"no page of a browser can change anything, and a wrong question is told what is wrong",
+	async (scenario) => {
+		const gateway = await start(scenario);
+		const ssh = await greeted(scenario, gateway, SSH);
+		const path = "/api/sessions/close?protocol=ssh";
+		const host = `127.0.0.1:${gateway.adminPort}`;
+		for (const [what, expected, options] of [
+			["a link", 405, { method: "GET" }],
+			["a form", 403, { method: "POST" }],
+			[
+				"a script of another site",
+				403,
+				{ method: "POST", headers: { ...OPERATOR, origin: "http://evil.example" } },
+			],
+			["a name of another site", 403, { method: "POST", headers: { ...OPERATOR, host: "evil.example" } }],
+			["null, as of a sandbox", 403, { method: "POST", headers: { ...OPERATOR, origin: "null" } }],
+		] as const)
+			assert.equal((await ask(gateway, path, options).catch(() => ({ status: 403 }))).status, expected, what);
+		for (const [path, words] of [
+			["/api/sessions?protocl=ssh", /unknown parameter "protocl"; did you mean "protocol"/],
+			["/api/sessions?source=10.0.0", /^source: /],
+			["/api/sessions?min_age=10", /^min_age: /],
+			["/api/sessions?limit=20000", /^limit: expected a whole number up to 10000/],
+			["/api/sessions?state=relay", /^state: unknown "relay"/],
+			["/api/ended?state=relaying", /unknown parameter "state"/],
+			["/api/sessions/4711", /no session 4711/],
+			["/api/session", /not found; there are /],
+		] as const) {
+			const { status, value } = await ask(gateway, path);
+			assert.ok(status === 400 || status === 404, path);
+			assert.match((value as { error: string }).error, words);
+		}
+		ssh.socket.write("still there");
+		await ssh.expect("still there");
+		const own = { method: "POST", headers: { ...OPERATOR, origin: `http://${host}`, host } };
+		assert.equal((await ask(gateway, path, own)).status, 200);
+		await ssh.over();
+		await eventually(
+			async () => ((await ask(gateway, "/api/sessions")).value as Listing).total === 0 || undefined,
+			() => "no session",
+		);
+	},
+);

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
-import type { Server } from "node:net";
+import { createServer as createNetServer, type Server } from "node:net";
 import { test } from "node:test";
 import { WebSocketServer } from "ws";
 import { guard, OptionError } from "../../src/guard/guard.js";
+import { eventually } from "../support/waiting.js";
 import { client, gone, REQUEST, stand, until } from "./standing.js";
 
 test("what is no server of Node's is refused, with the name of what to give instead", () => {
@@ -108,4 +109,32 @@ test("a listener of closed that throws keeps nobody waiting for the end", { time
 			process.setUncaughtExceptionCaptureCallback(null);
 		}
 	});
+});
+
+test("a connection that one guarded server hands to another is guarded, counted and limited by each for itself", async () => {
+	const inner = createHttpServer((_, response) => response.end("hello"));
+	const outer = createNetServer((socket) => void inner.emit("connection", socket));
+	const innerGuarded = guard(inner, {
+		limits: { waiting: 3 },
+		timeouts: { handshake: "1m", keepAlive: "1m" },
+	});
+	await stand(outer, { timeouts: { idle: "1m" } }, async ({ port, closed, guarded }) => {
+		const clients = [];
+		for (let count = 0; count < 6; count++) clients.push(await client(port));
+		await eventually(
+			() => innerGuarded.counts.accepted === 6 || undefined,
+			() => JSON.stringify(innerGuarded.counts),
+		);
+		// Three more than may wait there; there are no others here.
+		for (let count = 0; count < 3; count++) await closed();
+		assert.deepEqual(innerGuarded.counts, {
+			accepted: 6,
+			open: 3,
+			shed: 0,
+			closed: { limit_connections: 3 },
+		});
+		assert.deepEqual([guarded.counts.accepted, guarded.counts.open], [6, 3]);
+		for (const each of clients) each.destroy();
+	});
+	assert.deepEqual([innerGuarded.counts.open, innerGuarded.counts.closed.limit_connections], [0, 3]);
 });

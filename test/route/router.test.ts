@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Cidr, RouteConditions, RouteProtocol } from "../../src/config/config.js";
+import { formatAddress } from "../../src/protocol/address.js";
 import { parseRequest } from "../../src/protocol/http/request.js";
+import { type Imagined, whyNot } from "../../src/route/explain.js";
 import { allAtOnce } from "../../src/route/pieces.js";
 import { contains, Router } from "../../src/route/router.js";
 import { type Client, type Kind, Queries, route } from "./queries.js";
@@ -116,6 +118,40 @@ test("the first route that matches wins, whatever the routes and the client", ()
 			},
 		),
 		{ numRuns: 3_000 },
+	);
+});
+
+/** The same client, as an operator would describe it. */
+function imagined({ kind, name, alpn, source, secured }: Client): Imagined {
+	const spoken = kind === "silence" ? null : kind;
+	const isTls = kind === "tls" || secured !== undefined;
+	const serverName = secured === undefined ? name : secured.serverName;
+	const bytes = Uint8Array.from(source);
+	return {
+		...{ protocol: spoken, isTerminated: secured !== undefined },
+		sni: isTls && serverName !== "" ? serverName : null,
+		host: kind === "http" && name !== "" ? name : null,
+		...{ path: null, subprotocol: null },
+		alpn: secured === undefined ? alpn : [secured.alpn],
+		source: formatAddress(bytes, 0, bytes.length === 4 ? 4 : 6),
+	};
+}
+
+test("what is explained is what the router does, whatever the routes and the client", () => {
+	fc.assert(
+		fc.property(
+			fc.array(anyRoute, { maxLength: 25 }),
+			fc.array(fc.oneof(client, securedClient), { maxLength: 12 }),
+			(routes, clients) => {
+				const router = routerOf(routes);
+				const queries = new Queries();
+				for (const each of clients) {
+					const explained = routes.findIndex((route) => whyNot(route, imagined(each)).length === 0);
+					assert.equal(explained, router.match(queries.of(each)));
+				}
+			},
+		),
+		{ numRuns: 1_000 },
 	);
 });
 

@@ -2,6 +2,7 @@
 
 import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reactor/plan/plan.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
+import { OPERATOR } from "../../src/reactor/records/reasons.js";
 import { NOT_COUNTED } from "../../src/reactor/records/sources.js";
 import { randomAddress } from "./addresses.js";
 import { SimulatedListener, SimulatedWake } from "./descriptors.js";
@@ -115,7 +116,16 @@ export class Operator {
 	/** Something that an operator or the control plane does. */
 	control(): void {
 		const { random, kernel, board, peers, traits } = this.#world;
-		switch (random.below(6)) {
+		switch (random.below(9)) {
+			case 5:
+				this.#closeSome();
+				return;
+			case 6:
+				this.#ban();
+				return;
+			case 7:
+				this.#rest();
+				return;
 			case 0:
 				this.#policies = randomPolicies(random, traits);
 				this.#reload();
@@ -139,6 +149,28 @@ export class Operator {
 			default:
 				kernel.wake(this.#wake);
 		}
+	}
+
+	/** Rows of sessions that live, that do not, and whose numbers are others'. */
+	#closeSome(): void {
+		const { random, reactor, sessions } = this.#world;
+		const { table } = reactor.core;
+		const rows = Int32Array.from({ length: random.between(1, 4) }, () => random.below(sessions + 3) - 1);
+		const numbers = Float64Array.from(rows, (row) => (table.number[row] ?? 0) + (random.chance(0.2) ? 1 : 0));
+		this.command({ kind: "close", rows, numbers, reason: OPERATOR });
+	}
+
+	#ban(): void {
+		const { random, reactor } = this.#world;
+		const untilMs = reactor.core.nowMs + random.between(1, 2_000);
+		const block = { family: 4, bytes: [10, 0, 0, 0], prefixLength: random.pick([8, 30, 31]) } as const;
+		this.command({ kind: "bans", bans: random.chance(0.4) ? [{ block, untilMs }] : [] });
+	}
+
+	/** Mostly they go on: who rests has nobody to serve. */
+	#rest(): void {
+		const { random } = this.#world;
+		this.command({ kind: "rest", listener: random.below(LISTENERS), rests: random.chance(0.3) });
 	}
 
 	/** Something is short, here or in another reactor. */

@@ -21,6 +21,12 @@ export interface Where {
 /** An answer that takes longer is none: the gateway's main thread is asked, and it looks within milliseconds. */
 const ANSWER_MS = 10_000;
 
+/** Where to ask a port that is bound to every address. */
+const ANYWHERE = new Map([
+	["0.0.0.0", "127.0.0.1"],
+	["::", "::1"],
+]);
+
 export class AdminClient {
 	readonly #host: string;
 	readonly #port: number;
@@ -28,10 +34,10 @@ export class AdminClient {
 
 	/** @throws OperateError */
 	constructor({ config, admin, token = process.env["SLUICE_TOKEN"] }: Where) {
-		const { host, port } = admin === undefined ? ofConfig(config) : ofText(admin);
-		this.#host = host === "0.0.0.0" || host === "*" ? "127.0.0.1" : host;
+		const { host, port, token: configured = null } = admin === undefined ? ofConfig(config) : ofText(admin);
+		this.#host = ANYWHERE.get(host) ?? host;
 		this.#port = port;
-		this.#token = token;
+		this.#token = token ?? configured ?? undefined;
 	}
 
 	/** @throws OperateError with the gateway's own words where it refuses */
@@ -50,7 +56,9 @@ export class AdminClient {
 		try {
 			value = JSON.parse(text);
 		} catch {
-			throw new OperateError(`${this.#name} answered ${status}, and not as an admin port does: ${text.trim()}`);
+			throw new OperateError(
+				`${this.#name} answered ${status}, and not as an admin port does: ${text.trim()}`,
+			);
 		}
 		if (status === 200) return value as Value;
 		throw new OperateError((value as { error?: string }).error ?? `${this.#name} answered ${status}`);
@@ -93,7 +101,14 @@ export class AdminClient {
 	}
 }
 
-function ofText(text: string): { host: string; port: number } {
+interface Target {
+	readonly host: string;
+	readonly port: number;
+	/** As the configuration has it. */
+	readonly token?: string | null;
+}
+
+function ofText(text: string): Target {
 	try {
 		return parseAdmin(text);
 	} catch (error) {
@@ -102,12 +117,12 @@ function ofText(text: string): { host: string; port: number } {
 	}
 }
 
-function ofConfig(file: string | undefined): { host: string; port: number } {
+function ofConfig(file: string | undefined): Target {
 	if (file === undefined)
 		throw new OperateError("say where the gateway is: -c sluice.yaml, or --admin 127.0.0.1:9090");
 	try {
-		const { admin } = loadConfigFile(file);
-		if (admin !== null) return admin;
+		const { admin, adminTokens } = loadConfigFile(file);
+		if (admin !== null) return { ...admin, token: adminTokens.full ?? adminTokens.read };
 	} catch (error) {
 		if (error instanceof ConfigError) throw new OperateError(`${error.message}\n(or say --admin HOST:PORT)`);
 		throw error;

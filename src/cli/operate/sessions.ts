@@ -16,7 +16,11 @@ function queryOf(options: Options): URLSearchParams {
 	for (const name of FILTERS) {
 		const value = options[name];
 		// `--min-age` is minAge here and min_age there.
-		if (value !== undefined) query.set(name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value);
+		if (value !== undefined)
+			query.set(
+				name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+				value,
+			);
 	}
 	return query;
 }
@@ -26,16 +30,39 @@ export async function sessions(options: Options): Promise<string> {
 	if (options.json === true) return json(listing);
 	const { total, matched, sessions: shown } = listing;
 	const rest = matched > shown.length ? `; ${shown.length} are shown, --limit and --offset show others` : "";
-	return `${shown.length === 0 ? "" : liveTable(shown)}${matched} of ${total} sessions${rest}\n`;
+	return `${shown.length === 0 ? "" : sessionTable(shown)}${matched} of ${total} sessions${rest}\n`;
 }
 
-function liveTable(sessions: readonly LiveSession[]): string {
+/** `extra`: one more column, its heading and its cell. */
+export function sessionTable(
+	sessions: readonly LiveSession[],
+	extra: (session: LiveSession) => readonly [string, string] | undefined = () => undefined,
+): string {
+	const [first] = sessions;
+	const heading = first === undefined ? undefined : extra(first)?.[0];
 	return table(
-		["ID", "SOURCE", "PROTOCOL", "NAME", "ROUTE", "UPSTREAM", "STATE", "AGE", "IDLE", "IN", "OUT", "BUFFERED"],
+		[
+			...[
+				"ID",
+				"SOURCE",
+				"PROTOCOL",
+				"NAME",
+				"ROUTE",
+				"UPSTREAM",
+				"STATE",
+				"AGE",
+				"IDLE",
+				"IN",
+				"OUT",
+				"BUFFERED",
+			],
+			...(heading === undefined ? [] : [heading]),
+		],
 		sessions.map((each) => [
 			...[String(each.id), each.source, each.protocol, each.name ?? "-", each.route ?? "-"],
 			...[upstreamOf(each), each.state, duration(each.age_ms), duration(each.idle_ms)],
 			...[size(each.bytes_from_client), size(each.bytes_to_client), size(each.buffered_bytes)],
+			...(extra(each) ?? []).slice(1),
 		]),
 	);
 }
@@ -98,12 +125,10 @@ function liveText(session: SessionDetails): string {
 		["from client", size(session.bytes_from_client)],
 		["to client", size(session.bytes_to_client)],
 		["buffered", size(session.buffered_bytes)],
-		...session.deadlines.map(
-			({ timeout, at, in_ms }, index): [string, string] => [
-				index === 0 ? "ends next by" : "",
-				`${timeout}, in ${duration(Math.max(0, in_ms))} (${at})`,
-			],
-		),
+		...session.deadlines.map(({ timeout, at, in_ms }, index): [string, string] => [
+			index === 0 ? "ends next by" : "",
+			`${timeout}, in ${duration(Math.max(0, in_ms))} (${at})`,
+		]),
 		["client", tcpText(session.client_tcp)],
 		["upstream", tcpText(session.upstream_tcp)],
 	]);
@@ -115,7 +140,9 @@ function timeline(session: LiveSession | EndedSession): [string, string][] {
 		["accepted", `${accepted}  from ${source} on ${listener}`],
 		[
 			"recognized",
-			recognized === null ? "-" : `${recognized}  ${sinceAccept(session, recognized)}  ${protocol} ${name ?? ""}`.trimEnd(),
+			recognized === null
+				? "-"
+				: `${recognized}  ${sinceAccept(session, recognized)}  ${protocol} ${name ?? ""}`.trimEnd(),
 		],
 		["route", route ?? "-"],
 		[
@@ -144,7 +171,8 @@ export async function close(
 	if (options.all === true) query.set("all", "true");
 	const { closing } = await new AdminClient(options).post<{ closing: number }>("/api/sessions/close", query);
 	if (options.json === true) return json({ closing });
-	if (id !== undefined && closing === 0) throw new OperateError(`there is no session ${id}, or none any more`);
+	if (id !== undefined && closing === 0)
+		throw new OperateError(`there is no session ${id}, or none any more`);
 	return `${closing} ${closing === 1 ? "session is" : "sessions are"} being closed\n`;
 }
 

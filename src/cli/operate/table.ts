@@ -39,5 +39,5 @@ export function size(bytes: number): string {
 		value /= 1_024;
 		unit++;
 	}
-	return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+	return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }

@@ -9,6 +9,7 @@ import type {
 	SessionFilter,
 } from "../../admin/session-view.js";
 import { u16 } from "../../parts/at.js";
+import type { Reason } from "../../parts/reasons.js";
 import type { Names } from "../log-lines.js";
 import type { Reactors } from "../reactors.js";
 import { WallClock } from "./clock.js";
@@ -53,9 +54,9 @@ export class Desk implements SessionDesk {
 		return this.#ended.list(filter, limit);
 	}
 
-	close(filter: SessionFilter): number {
+	close(filter: SessionFilter, reason: Reason = "operator"): number {
 		const places = this.#live.matching(filter);
-		this.#reactors.close(places);
+		this.#reactors.close(places, reason);
 		return places.length;
 	}
 }

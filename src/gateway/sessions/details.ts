@@ -47,12 +47,7 @@ function factsOf(info: TcpInfo | undefined): TcpFacts | null {
 }
 
 /** By their names in `timeouts`. What a turn of its reactor would add (bytes that wait to be read) is not seen from here. */
-function* dueOf(
-	rows: ReactorRows,
-	row: Session,
-	policy: Policy,
-	nowMs: number,
-): Generator<[string, number]> {
+function* dueOf(rows: ReactorRows, row: Session, policy: Policy, nowMs: number): Generator<[string, number]> {
 	const { table } = rows;
 	const acceptedMs = f64(table.acceptedMs, row);
 	const link = table.linkOf(row);
@@ -95,11 +90,7 @@ function requestDue(
 	return ["keep_alive", table.activeMs(row, nowMs) + policy.keepAliveMs];
 }
 
-function* answerDue(
-	{ exchanges }: ReactorRows,
-	row: Session,
-	policy: Policy,
-): Generator<[string, number]> {
+function* answerDue({ exchanges }: ReactorRows, row: Session, policy: Policy): Generator<[string, number]> {
 	const sentMs = f64(exchanges.sentMs, row);
 	if (sentMs > 0 && !exchanges.isAnswered(row)) yield ["response_head", sentMs + policy.responseHeadMs];
 }

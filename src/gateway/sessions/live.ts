@@ -4,8 +4,8 @@
  * after.
  */
 import type {
-	LiveSession,
 	Listing,
+	LiveSession,
 	Page,
 	SessionFilter,
 	SessionState,

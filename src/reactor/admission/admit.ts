@@ -7,7 +7,7 @@ import { i32, ref, setRef, u8 } from "../../parts/at.js";
 import { contains } from "../../route/router.js";
 import type { HttpPlan } from "../plan/plan.js";
 import { scalarIndex } from "../records/counters.js";
-import { FD_PRESSURE, LIMIT_IP, LIMIT_RATE, PROXY_HEADER } from "../records/reasons.js";
+import { BANNED, FD_PRESSURE, LIMIT_IP, LIMIT_RATE, PROXY_HEADER } from "../records/reasons.js";
 import { NOT_COUNTED, TOO_FAST, TOO_MANY } from "../records/sources.js";
 import { end, type Next, STAY } from "../table/next.js";
 import { NONE, type Session } from "../table/numbers.js";
@@ -33,6 +33,7 @@ export function admit(core: AdmissionContext, listener: ReactorListener, session
 export function admitSource(core: AdmissionContext, session: Session): Next {
 	const { table, sources } = core;
 	const family = u8(table.family, session);
+	if (core.bans.forbid(family, table.source, session * 16, core.nowMs)) return end(BANNED);
 	const place = sources.enter(family, table.source, session * 16, core.sourceLimits, core.nowMs);
 	if (place === TOO_MANY) return end(LIMIT_IP);
 	if (place === TOO_FAST) return end(LIMIT_RATE);

@@ -16,6 +16,8 @@ export interface ReactorListener {
 	policy: number;
 	routePolicies: readonly number[];
 	paused: boolean;
+	/** An operator has it rest. */
+	rests: boolean;
 	/** It is about to be closed. */
 	givenUp: boolean;
 	/** Connections that a turn takes from it at most, and the last turn in which it had any. */

@@ -55,10 +55,23 @@ export function resumeListeners(core: AdmissionContext): void {
 	places.resumeAtMs = Number.POSITIVE_INFINITY;
 	places.isWaitedFor = false;
 	for (const listener of core.listeners.values()) {
-		if (!listener.paused) continue;
+		if (!listener.paused || listener.rests) continue;
 		listener.paused = watch(core, listener) < 0;
 		if (listener.paused) places.resumeAtMs = core.nowMs + PAUSE_MS;
 	}
+}
+
+/** An operator has it rest, or go on. */
+export function restListener(core: AdmissionContext, slot: number, rests: boolean): void {
+	const listener = core.listeners.get(slot);
+	if (listener === undefined || listener.rests === rests) return;
+	listener.rests = rests;
+	if (!rests) {
+		core.places.resumeBy(core.nowMs);
+		return;
+	}
+	core.engine.readiness.modify(listener.plan.fd, 0, listenerEventSlot(slot), 0);
+	listener.paused = true;
 }
 
 function watch(core: AdmissionContext, listener: ReactorListener): number {

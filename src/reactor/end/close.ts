@@ -8,9 +8,9 @@ import { forget } from "../../parts/forget.js";
 import { endLink } from "../links/close-link.js";
 import { closeOwned } from "../links/owned.js";
 import {
+	BANNED,
 	CLIENT_RESET,
 	DRAINED,
-	OPERATOR,
 	FD_PRESSURE,
 	INTERNAL,
 	KEEPALIVE_LOST,
@@ -19,6 +19,7 @@ import {
 	LIMIT_IP,
 	LIMIT_RATE,
 	MEMORY_PRESSURE,
+	OPERATOR,
 	TLS_FAILED,
 	UPSTREAM_RESET,
 } from "../records/reasons.js";
@@ -69,6 +70,7 @@ const RESETS: ReadonlySet<number> = new Set([
 	LIMIT_CONNECTIONS,
 	LIMIT_IP,
 	LIMIT_RATE,
+	BANNED,
 	FD_PRESSURE,
 	MEMORY_PRESSURE,
 ]);

@@ -2,6 +2,7 @@
 import type { Cidr, PathMode, RouteConditions } from "../../config/config.js";
 import type { ServerOptions } from "../../kernel/openssl/options.js";
 import type { UpstreamPlan } from "../../upstream/plan.js";
+import type { Ban } from "../records/bans.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
 export interface Policy {
@@ -140,8 +141,17 @@ export type Command =
 	| { readonly kind: "held" }
 	/** Add up what the kernel holds for this reactor's sockets, and say `measured`. */
 	| { readonly kind: "measure" }
-	/** Close these, as `operator`: each by its row, if that is still the session of this number. */
-	| { readonly kind: "close"; readonly rows: Int32Array; readonly numbers: Float64Array }
+	/** Close these: each by its row, if that is still the session of this number. `reason`: an index of REASONS. */
+	| {
+			readonly kind: "close";
+			readonly rows: Int32Array;
+			readonly numbers: Float64Array;
+			readonly reason: number;
+	  }
+	/** These addresses are shut out from now on, and no others. */
+	| { readonly kind: "bans"; readonly bans: readonly Ban[] }
+	/** An operator has a listener rest: who comes waits in its accept queue. Or has it go on. */
+	| { readonly kind: "rest"; readonly listener: number; readonly rests: boolean }
 	/** Stop accepting (what waits in the accept queues is still taken), and say when no session is left. */
 	| { readonly kind: "drain" }
 	/** Close what is left as `drained` and end. */

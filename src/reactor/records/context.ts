@@ -1,6 +1,7 @@
 /** What a reactor writes down for others to read. */
 import type { Notice } from "../plan/plan.js";
 import type { TableContext } from "../table/context.js";
+import type { Bans } from "./bans.js";
 import type { Counters } from "./counters.js";
 import type { Journal } from "./journal.js";
 import type { Owners } from "./owners.js";
@@ -15,6 +16,7 @@ export interface RecordsContext extends TableContext {
 	readonly journal: Journal;
 	readonly owners: Owners;
 	readonly sources: Sources;
+	readonly bans: Bans;
 	readonly places: Places;
 	readonly sessionNumbers: SessionNumbers;
 	readonly logSessions: boolean;

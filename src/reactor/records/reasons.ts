@@ -42,6 +42,7 @@ export const FD_PRESSURE = indexOf("fd_pressure");
 export const MEMORY_PRESSURE = indexOf("memory_pressure");
 export const DRAINED = indexOf("drained");
 export const OPERATOR = indexOf("operator");
+export const BANNED = indexOf("banned");
 export const INTERNAL = indexOf("internal");
 
 /** What a request for an upstream is answered with by us because that upstream did not answer it well. */

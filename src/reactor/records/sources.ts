@@ -38,6 +38,13 @@ export interface SourceLimits {
 	readonly perSecond: number;
 }
 
+/** An address, or for IPv6 the first one of its /64, and the sessions that it has. */
+export interface SourceCount {
+	readonly family: number;
+	readonly bytes: Uint8Array;
+	readonly sessions: number;
+}
+
 /** Places that a table for so many sessions has: a power of two. */
 export function sourcePlaces(sessions: number): number {
 	return 2 ** Math.ceil(Math.log2(Math.max(PLACES_MIN, PLACES_PER_SESSION * sessions)));
@@ -179,6 +186,26 @@ export class Sources {
 			if (held > most) most = held;
 		}
 		return { addresses, most };
+	}
+
+	/** Addresses that hold most connections, the one with most first; IPv6 by the /64. */
+	top(count: number): SourceCount[] {
+		const found: SourceCount[] = [];
+		for (let place = 0; place < this.#held.length; place++) {
+			const sessions = i32(this.#held, place);
+			if (sessions <= 0) continue;
+			// What has fewer than all that are kept is not made an object of.
+			if (found.length === count && sessions <= (found.at(-1) as SourceCount).sessions) continue; // full, so there is one
+			const family = u8(this.#family, place);
+			const bytes = new Uint8Array(family === 4 ? 4 : 16);
+			const words = new DataView(bytes.buffer);
+			words.setInt32(0, i32(this.#high, place));
+			if (family !== 4) words.setInt32(4, i32(this.#low, place));
+			found.push({ family, bytes, sessions });
+			found.sort((a, b) => b.sessions - a.sessions);
+			if (found.length > count) found.pop();
+		}
+		return found;
 	}
 
 	/** Takes a token for one connection of anybody. Returns 0, or the milliseconds until there is one. */

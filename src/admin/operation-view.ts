@@ -1,0 +1,125 @@
+/** What operators are told of the gateway beside its sessions, and what they may change while it runs. */
+import { z } from "zod";
+
+const time = (what: string) => z.iso.datetime().describe(`${what} (ISO 8601, UTC)`);
+const count = (what: string) => z.int().min(0).describe(what);
+
+export const addressStatus = z.strictObject({
+	address: z.string(),
+	state: z
+		.enum(["up", "down", "ejected", "draining"])
+		.describe("down: checks say so; ejected: connecting failed; draining: an operator says so"),
+	since: time("Since when it is not up").nullable(),
+	why: z.string().nullable(),
+	sessions: count("Sessions that use it now"),
+	failures: count("Connects that failed since the last one that did not"),
+});
+export type AddressStatus = z.infer<typeof addressStatus>;
+
+export const upstreamStatus = z.strictObject({ name: z.string(), addresses: z.array(addressStatus) });
+export type UpstreamStatus = z.infer<typeof upstreamStatus>;
+
+export const banStatus = z.strictObject({
+	source: z.string().describe("The block that is shut out"),
+	until: time("When it may come again"),
+	operator: z.string().describe("Who banned it"),
+});
+export type BanStatus = z.infer<typeof banStatus>;
+
+export const sourcesStatus = z.strictObject({
+	addresses: count("Client addresses that have sessions"),
+	sources: z
+		.array(z.strictObject({ source: z.string(), sessions: count("Its sessions") }))
+		.describe("Those with the most, the first one with most; IPv6 by the /64"),
+	bans: z.array(banStatus),
+});
+export type SourcesStatus = z.infer<typeof sourcesStatus>;
+
+export const listenerStatus = z.strictObject({
+	name: z.string(),
+	port: z.int(),
+	sessions: count("Sessions that it has"),
+	queued: count("Connections that wait to be accepted"),
+	rests: z.boolean().describe("An operator has it rest: who comes waits in its accept queue"),
+});
+export type ListenerStatus = z.infer<typeof listenerStatus>;
+
+export const gatewayStatus = z.strictObject({
+	version: z.string(),
+	state: z.enum(["starting", "ready", "draining"]),
+	pid: z.int(),
+	started: time("When the process began"),
+	sessions: count("Sessions that live"),
+	sessions_max: count("Sessions that may"),
+	descriptors_max: count("Descriptors that it may have"),
+	buffered_bytes: count("Bytes taken from one side, and not yet by the other"),
+	memory: z.strictObject({
+		limit_bytes: count("limits.memory"),
+		under_pressure: z.boolean(),
+		resident_bytes: count("Of the process"),
+	}),
+	reloads: z.strictObject({ succeeded: count("Reloads"), failed: count("Reloads that changed nothing") }),
+	listeners: z.array(listenerStatus),
+	upstreams: z.array(upstreamStatus),
+});
+export type GatewayStatus = z.infer<typeof gatewayStatus>;
+
+export const deadline = z.strictObject({
+	timeout: z.string(),
+	value: z.string().describe("A duration, or off"),
+	from: z.string().describe("Where it is said: route, upstream, listener, timeouts or default"),
+});
+
+export const explanation = z.strictObject({
+	listener: z.string(),
+	route: z
+		.string()
+		.nullable()
+		.describe("Label of the route that takes it; null: none does, and it ends as no_route"),
+	passed: z
+		.array(z.strictObject({ route: z.string(), why: z.array(z.string()) }))
+		.describe("Routes before it, and the conditions that do not hold"),
+	terminated: z.boolean().describe("Its TLS ends here, so that what is inside is looked at"),
+	upstream: z.string().nullable().describe("null: rejected, or no route"),
+	addresses: z.array(addressStatus),
+	banned: z.boolean().describe("Its source is shut out, whatever the routes say"),
+	deadlines: z.array(deadline),
+});
+export type Explanation = z.infer<typeof explanation>;
+
+/** A connection that is only imagined. */
+export interface Question {
+	readonly listener?: string;
+	readonly sni?: string;
+	readonly host?: string;
+	readonly path?: string;
+	readonly alpn?: string;
+	readonly subprotocol?: string;
+	readonly protocol?: string;
+	readonly source?: string;
+}
+
+/** What cannot be done, in words for the operator. */
+export class OperationError extends Error {
+	override readonly name = "OperationError";
+}
+
+/** Where operators ask about the gateway, and change it while it runs. Each throws OperationError. */
+export interface Operations {
+	status(): GatewayStatus;
+	upstreams(): readonly UpstreamStatus[];
+	/** Returns how many addresses it is said of. */
+	drain(upstream: string, address: string | undefined, drained: boolean, operator: string): number;
+	sources(count: number): SourcesStatus;
+	/** Shuts a block out for so long, and closes its sessions. Returns how many these are. */
+	ban(source: string, forMs: number, operator: string): number;
+	/** False: it was not shut out. */
+	unban(source: string): boolean;
+	rest(listener: string, rests: boolean): void;
+	/** With every default filled in; secrets are left out. */
+	config(): unknown;
+	explain(question: Question): readonly Explanation[];
+	setLogLevel(level: string): void;
+	/** Takes the configuration's file over, as SIGHUP does. */
+	reload(): Promise<void>;
+}

@@ -1,0 +1,167 @@
+/** `sluice status | upstreams | sources | explain | top`. */
+import type {
+	AddressStatus,
+	Explanation,
+	GatewayStatus,
+	SourcesStatus,
+	UpstreamStatus,
+} from "../../admin/operation-view.js";
+import { AdminClient, OperateError, type Where } from "./client.js";
+import { facts, size, table } from "./table.js";
+
+export async function status(options: Where): Promise<string> {
+	const value = await new AdminClient(options).get<GatewayStatus>("/api/status");
+	return options.json === true ? json(value) : statusText(value);
+}
+
+export function statusText(value: GatewayStatus): string {
+	const { memory, reloads, listeners, upstreams } = value;
+	return [
+		facts([
+			["sluice", `${value.version}, ${value.state}, since ${value.started} (process ${value.pid})`],
+			["sessions", `${value.sessions} of ${value.sessions_max}`],
+			["buffered", size(value.buffered_bytes)],
+			[
+				"memory",
+				`${size(memory.resident_bytes)} resident; sessions may have ${size(memory.limit_bytes)}${memory.under_pressure ? ", AND HAVE MORE" : ""}`,
+			],
+			["reloads", `${reloads.succeeded} succeeded, ${reloads.failed} failed`],
+		]),
+		table(
+			["LISTENER", "PORT", "SESSIONS", "QUEUED", ""],
+			listeners.map(({ name, port, sessions, queued, rests }) => [
+				...[name, String(port), String(sessions), String(queued), rests ? "paused by an operator" : ""],
+			]),
+		),
+		upstreamTable(upstreams),
+	].join("\n");
+}
+
+export async function upstreams(
+	action: string | undefined,
+	upstream: string | undefined,
+	address: string | undefined,
+	options: Where,
+): Promise<string> {
+	const client = new AdminClient(options);
+	if (action === undefined) {
+		const value = await client.get<{ upstreams: UpstreamStatus[] }>("/api/upstreams");
+		return options.json === true ? json(value) : upstreamTable(value.upstreams);
+	}
+	if (action !== "drain" && action !== "resume")
+		throw new OperateError(`unknown "${action}": sluice upstreams [drain|resume] UPSTREAM [ADDRESS]`);
+	if (upstream === undefined)
+		throw new OperateError(`which one? sluice upstreams ${action} UPSTREAM [ADDRESS]`);
+	const query = new URLSearchParams({ upstream, ...(address === undefined ? {} : { address }) });
+	const value = await client.post<{ addresses: number }>(`/api/upstreams/${action}`, query);
+	if (options.json === true) return json(value);
+	const what = value.addresses === 1 ? "1 address" : `${value.addresses} addresses`;
+	return action === "drain"
+		? `${what} of ${upstream} ${value.addresses === 1 ? "gets" : "get"} no new session\n`
+		: `${what} of ${upstream} ${value.addresses === 1 ? "gets" : "get"} sessions again\n`;
+}
+
+function upstreamTable(upstreams: readonly UpstreamStatus[]): string {
+	return table(
+		["UPSTREAM", "ADDRESS", "STATE", "SESSIONS", "SINCE", "WHY"],
+		upstreams.flatMap(({ name, addresses }) =>
+			addresses.length === 0
+				? [[name, "(no address is known)", "down", "0", "-", "-"]]
+				: addresses.map((each) => [name, ...addressCells(each)]),
+		),
+	);
+}
+
+function addressCells({ address, state, sessions, since, why }: AddressStatus): string[] {
+	return [address, state, String(sessions), since ?? "-", why ?? "-"];
+}
+
+export async function sources(
+	action: string | undefined,
+	source: string | undefined,
+	options: Where & { readonly for?: string; readonly limit?: string },
+): Promise<string> {
+	const client = new AdminClient(options);
+	if (action === undefined) {
+		const query = new URLSearchParams({ limit: options.limit ?? "20" });
+		const value = await client.get<SourcesStatus>("/api/sources", query);
+		return options.json === true ? json(value) : sourcesText(value);
+	}
+	if (action !== "ban" && action !== "unban")
+		throw new OperateError(`unknown "${action}": sluice sources [ban|unban] ADDRESS`);
+	if (source === undefined) throw new OperateError(`whom? sluice sources ${action} ADDRESS`);
+	if (action === "unban") {
+		const value = await client.post<unknown>("/api/sources/unban", new URLSearchParams({ source }));
+		return options.json === true ? json(value) : `${source} may come again\n`;
+	}
+	if (options.for === undefined) throw new OperateError("for how long? --for 1h");
+	const query = new URLSearchParams({ source, for: options.for });
+	const value = await client.post<{ closing: number }>("/api/sources/ban", query);
+	if (options.json === true) return json(value);
+	const { closing } = value;
+	return `${source} is shut out for ${options.for}; ${closing} ${closing === 1 ? "session is" : "sessions are"} being closed\n`;
+}
+
+function sourcesText({ addresses, sources, bans }: SourcesStatus): string {
+	return [
+		...(sources.length === 0
+			? []
+			: [
+					table(
+						["SOURCE", "SESSIONS"],
+						sources.map(({ source, sessions }) => [source, String(sessions)]),
+					),
+				]),
+		`${addresses} client addresses have sessions\n`,
+		...(bans.length === 0
+			? []
+			: [
+					`\n${table(
+						["BANNED", "UNTIL", "BY"],
+						bans.map(({ source, until, operator }) => [source, until, operator]),
+					)}`,
+				]),
+	].join("");
+}
+
+/** Parts of the question that have an option each. */
+const QUESTION = ["listener", "sni", "host", "path", "alpn", "subprotocol", "protocol", "source"] as const;
+
+export async function explain(
+	options: Where & Readonly<Partial<Record<(typeof QUESTION)[number], string>>>,
+): Promise<string> {
+	const query = new URLSearchParams();
+	for (const name of QUESTION) {
+		const value = options[name];
+		if (value !== undefined) query.set(name, value);
+	}
+	const value = await new AdminClient(options).get<{ listeners: Explanation[] }>("/api/explain", query);
+	return options.json === true ? json(value) : value.listeners.map(explanationText).join("\n");
+}
+
+function explanationText(value: Explanation): string {
+	const { listener, route, passed, upstream, addresses, deadlines, terminated, banned } = value;
+	const fate =
+		route === null
+			? "no route takes it: it ends as no_route"
+			: upstream === null
+				? `route ${route} rejects it`
+				: `route ${route} takes it to ${upstream}`;
+	return [
+		`${listener}: ${banned ? "its source is banned; otherwise " : ""}${fate}${terminated ? "; its TLS ends here" : ""}\n`,
+		...passed.map((each) => `  not ${each.route}: ${each.why.join("; ")}\n`),
+		...addresses.map((each) => `  to ${each.address}, ${each.state}, ${each.sessions} sessions\n`),
+		...(route === null
+			? []
+			: [
+					table(
+						["  TIMEOUT", "VALUE", "FROM"],
+						deadlines.map(({ timeout, value: text, from }) => [`  ${timeout}`, text, from]),
+					),
+				]),
+	].join("");
+}
+
+function json(value: unknown): string {
+	return `${JSON.stringify(value, undefined, "\t")}\n`;
+}

@@ -1,0 +1,162 @@
+/** What would become of a connection: which route takes it and why not those before, where it goes, and which deadlines it would have. */
+import {
+	type AddressStatus,
+	type Explanation,
+	OperationError,
+	type Question,
+	type UpstreamStatus,
+} from "../admin/operation-view.js";
+import { parseIp } from "../config/address.js";
+import type { Config, ListenerConfig, RouteConfig, RouteProtocol, Timeouts } from "../config/config.js";
+import * as defaults from "../config/defaults.js";
+import { didYouMean } from "../config/nearest.js";
+import { formatDuration } from "../config/units.js";
+import { type Imagined, whyNot } from "../route/explain.js";
+import { normalPath } from "../route/router.js";
+
+/** As they are written in the file; `drain` is of no session. */
+const TIMEOUTS = {
+	handshakeMs: "handshake",
+	connectMs: "connect",
+	idleMs: "idle",
+	stallMs: "stall",
+	halfClosedMs: "half_closed",
+	lifetimeMs: "lifetime",
+	requestHeadMs: "request_head",
+	responseHeadMs: "response_head",
+	keepAliveMs: "keep_alive",
+	silenceMs: "silence",
+} as const satisfies Partial<Record<keyof Timeouts, string>>;
+
+const PROTOCOLS: readonly string[] = ["tls", "http", "ssh", "h2c", "other", "any"] satisfies RouteProtocol[];
+
+/** For each listener that is meant. @throws OperationError */
+export function explain(
+	config: Config,
+	question: Question,
+	upstreams: readonly UpstreamStatus[],
+	isBanned: (source: string | null) => boolean,
+): Explanation[] {
+	const { listener: name } = question;
+	const listeners = config.listeners.filter((listener) => name === undefined || listener.name === name);
+	if (listeners.length === 0) {
+		const names = config.listeners.map((listener) => listener.name);
+		throw new OperationError(
+			`there is no listener "${name}"${didYouMean(name ?? "", new Set(names)) || `: there are ${names.join(", ")}`}`,
+		);
+	}
+	return listeners.map((listener) => {
+		const asked = imagine(listener, question);
+		const passed: { route: string; why: string[] }[] = [];
+		for (const route of listener.routes) {
+			const why = whyNot(route, asked);
+			if (why.length > 0) passed.push({ route: route.label, why });
+			else return found(config, listener, route, passed, asked, upstreams, isBanned(asked.source));
+		}
+		return found(config, listener, null, passed, asked, upstreams, isBanned(asked.source));
+	});
+}
+
+function imagine(listener: ListenerConfig, question: Question): Imagined {
+	const {
+		sni = null,
+		host = null,
+		path = null,
+		alpn,
+		subprotocol = null,
+		protocol,
+		source = null,
+	} = question;
+	if (protocol !== undefined && !PROTOCOLS.includes(protocol))
+		throw new OperationError(`unknown protocol "${protocol}": there are ${PROTOCOLS.join(", ")}`);
+	if (source !== null && parseIp(source) === null)
+		throw new OperationError(`source: expected an IP address such as 10.0.0.5, found "${source}"`);
+	const name = sni?.toLowerCase() ?? null;
+	const isTls = sni !== null || alpn !== undefined || protocol === "tls";
+	const ends = isTls && isTerminated(listener, name);
+	const asks = host !== null || path !== null || subprotocol !== null;
+	const said =
+		protocol === "any" || (protocol === "tls" && ends) ? undefined : (protocol as Spoken | undefined);
+	return {
+		// What is inside TLS is looked at where that ends here; of all other TLS it is TLS that is seen.
+		protocol: isTls && !ends ? "tls" : (said ?? (asks ? "http" : null)),
+		isTerminated: ends,
+		...{ sni: name, host: host?.toLowerCase().replace(/:\d+$/, "") ?? null },
+		path: path === null ? null : normalPath(path.split("?", 1)[0] ?? "", listener.paths !== "as_is"),
+		subprotocol,
+		alpn: alpn === undefined ? [] : alpn.split(","),
+		source,
+	};
+}
+
+type Spoken = Exclude<RouteProtocol, "any">;
+
+function isTerminated({ certificates }: ListenerConfig, name: string | null): boolean {
+	return certificates.some(({ names }) =>
+		names.some((each) => {
+			if (each === "*") return true;
+			if (name === null) return false;
+			return each.startsWith("*.")
+				? name.endsWith(each.slice(1)) && !name.slice(0, -each.length + 1).includes(".")
+				: each === name;
+		}),
+	);
+}
+
+function found(
+	config: Config,
+	listener: ListenerConfig,
+	route: RouteConfig | null,
+	passed: Explanation["passed"],
+	{ isTerminated: terminated }: Imagined,
+	upstreams: readonly UpstreamStatus[],
+	banned: boolean,
+): Explanation {
+	const upstream = route?.to ?? null;
+	const addresses: AddressStatus[] = upstreams.find(({ name }) => name === upstream)?.addresses ?? [];
+	return {
+		...{
+			listener: listener.name,
+			route: route?.label ?? null,
+			passed,
+			terminated,
+			upstream,
+			addresses,
+			banned,
+		},
+		deadlines: deadlinesOf(config, listener, route),
+	};
+}
+
+function deadlinesOf(
+	config: Config,
+	listener: ListenerConfig,
+	route: RouteConfig | null,
+): Explanation["deadlines"] {
+	const own = config.upstreams.find(({ name }) => name === route?.to)?.timeouts ?? {};
+	const held = (route?.deadlines ?? listener.deadlines).timeouts;
+	return Object.entries(TIMEOUTS).map(([key, timeout]) => {
+		const field = key as keyof typeof TIMEOUTS;
+		const ms = held[field];
+		return {
+			timeout,
+			value: ms === 0 ? "off" : formatDuration(ms),
+			from: originOf(field, ms, listener, own, config.timeouts),
+		};
+	});
+}
+
+/** The most general place that says this value: what a special one repeats makes no difference. */
+function originOf(
+	field: keyof typeof TIMEOUTS,
+	ms: number,
+	listener: ListenerConfig,
+	upstream: Partial<Timeouts>,
+	general: Timeouts,
+): string {
+	if (listener.deadlines.timeouts[field] === ms) {
+		if (general[field] !== ms) return `listener ${listener.name}`;
+		return defaults.timeouts[field] === ms ? "default" : "timeouts";
+	}
+	return upstream[field] === ms ? "upstream" : "route";
+}

@@ -1,0 +1,207 @@
+/** What operators ask of a gateway that runs, beside its sessions, and change in it. Nothing of it outlives the process. */
+import { memoryUsage } from "node:process";
+import {
+	type BanStatus,
+	type Explanation,
+	type GatewayStatus,
+	OperationError,
+	type Operations,
+	type Question,
+	type SourcesStatus,
+	type UpstreamStatus,
+} from "../admin/operation-view.js";
+import { formatCidr, parseCidr } from "../config/address.js";
+import type { Cidr, Config } from "../config/config.js";
+import { InvalidValue } from "../config/errors.js";
+import { didYouMean } from "../config/nearest.js";
+import { formatAddress } from "../protocol/address.js";
+import { BANS_MAX } from "../reactor/records/bans.js";
+import type { Counters } from "../reactor/records/counters.js";
+import { isFrom } from "../route/explain.js";
+import { explain } from "./explain.js";
+import { acceptQueues, type OpenListener } from "./listeners.js";
+import type { Logger } from "./log.js";
+import type { Reactors } from "./reactors.js";
+import { kernelNowMs, WallClock } from "./sessions/clock.js";
+import type { Desk } from "./sessions/desk.js";
+import type { Upstreams } from "./upstreams.js";
+import { packageVersion } from "./version.js";
+
+export interface OperatorOptions {
+	readonly reactors: Reactors;
+	readonly upstreams: Upstreams;
+	readonly desk: Desk;
+	readonly logger: Logger;
+	readonly config: () => Config;
+	readonly state: () => GatewayStatus["state"];
+	readonly limits: () => {
+		readonly sessions: number;
+		readonly descriptors: number;
+		readonly memory: number;
+		readonly pressure: boolean;
+	};
+	readonly listeners: () => ReadonlyMap<string, OpenListener>;
+	/** Number of a listener, by its name. */
+	readonly slotOf: (listener: string) => number;
+	readonly reloads: () => { readonly succeeded: number; readonly failed: number };
+	readonly reload: () => Promise<void>;
+}
+
+interface Ban {
+	readonly block: Cidr;
+	readonly untilMs: number;
+	readonly operator: string;
+}
+
+const LEVELS = ["debug", "info", "warn", "error", "silent"];
+
+export class Operator implements Operations {
+	readonly #options: OperatorOptions;
+	/** By their text. */
+	readonly #bans = new Map<string, Ban>();
+	/** Listeners that rest, by their names. */
+	readonly #resting = new Set<string>();
+
+	constructor(options: OperatorOptions) {
+		this.#options = options;
+	}
+
+	status(): GatewayStatus {
+		const { reactors, upstreams, limits, listeners, slotOf, state, reloads } = this.#options;
+		const { sessions, descriptors, memory, pressure } = limits();
+		const queues = new Map(acceptQueues(listeners()).map(({ listener, depth }) => [listener, depth]));
+		const { succeeded, failed } = reloads();
+		return {
+			version: packageVersion(),
+			state: state(),
+			pid: process.pid,
+			started: new Date(Date.now() - process.uptime() * 1_000).toISOString(),
+			...{ sessions: reactors.sessions, sessions_max: sessions, descriptors_max: descriptors },
+			buffered_bytes: reactors.bufferedBytes,
+			memory: { limit_bytes: memory, under_pressure: pressure, resident_bytes: memoryUsage.rss() },
+			reloads: { succeeded, failed },
+			listeners: [...listeners().values()].map(({ config: { name }, port }) => ({
+				...{ name, port, sessions: livingIn(reactors.counters, slotOf(name)) },
+				...{ queued: queues.get(name) ?? 0, rests: this.#resting.has(name) },
+			})),
+			upstreams: upstreams.list(),
+		};
+	}
+
+	upstreams(): UpstreamStatus[] {
+		return this.#options.upstreams.list();
+	}
+
+	drain(upstream: string, address: string | undefined, drained: boolean, operator: string): number {
+		const known = this.upstreams().find(({ name }) => name === upstream);
+		if (known === undefined)
+			throw new OperationError(
+				`there is no upstream "${upstream}"${didYouMean(upstream, new Set(this.upstreams().map(({ name }) => name)))}`,
+			);
+		const count = this.#options.upstreams.drain(upstream, address, drained, operator);
+		if (count > 0) return count;
+		const there = known.addresses.map((each) => each.address).join(", ");
+		throw new OperationError(`"${upstream}" has no address ${address}: there are ${there}`);
+	}
+
+	sources(count: number): SourcesStatus {
+		const { reactors } = this.#options;
+		const clock = new WallClock();
+		return {
+			addresses: reactors.sources.addresses,
+			sources: reactors.topSources(count).map(({ family, bytes, sessions }) => ({
+				source: family === 4 ? formatAddress(bytes, 0, 4) : `${formatAddress(bytes, 0, 6)}/64`,
+				sessions,
+			})),
+			bans: this.#living().map(
+				([source, { untilMs, operator }]): BanStatus => ({
+					...{ source, until: clock.at(untilMs), operator },
+				}),
+			),
+		};
+	}
+
+	ban(source: string, forMs: number, operator: string): number {
+		const block = blockOf(source);
+		const name = formatCidr(block);
+		if (!this.#bans.has(name) && this.#living().length >= BANS_MAX)
+			throw new OperationError(
+				`${BANS_MAX} are banned already, and each connection is compared with all: lift some`,
+			);
+		this.#bans.set(name, { block, untilMs: kernelNowMs() + forMs, operator });
+		this.#tellBans();
+		return this.#options.desk.close({ source: block }, "banned");
+	}
+
+	unban(source: string): boolean {
+		const found = this.#bans.delete(formatCidr(blockOf(source)));
+		if (found) this.#tellBans();
+		return found;
+	}
+
+	/** Those whose time has not passed. */
+	#living(): [string, Ban][] {
+		const nowMs = kernelNowMs();
+		for (const [name, { untilMs }] of this.#bans) if (untilMs <= nowMs) this.#bans.delete(name);
+		return [...this.#bans];
+	}
+
+	#tellBans(): void {
+		const bans = this.#living().map(([, { block, untilMs }]) => ({ block, untilMs }));
+		this.#options.reactors.tell({ kind: "bans", bans });
+	}
+
+	rest(listener: string, rests: boolean): void {
+		const { listeners, reactors, slotOf } = this.#options;
+		if (!listeners().has(listener))
+			throw new OperationError(
+				`there is no listener "${listener}"${didYouMean(listener, new Set(listeners().keys())) || `: there are ${[...listeners().keys()].join(", ")}`}`,
+			);
+		if (rests) this.#resting.add(listener);
+		else this.#resting.delete(listener);
+		reactors.tell({ kind: "rest", listener: slotOf(listener), rests });
+	}
+
+	config(): unknown {
+		const { places: _, warnings, adminTokens, ...config } = this.#options.config();
+		return {
+			...config,
+			adminTokens: {
+				full: adminTokens.full === null ? null : "(set)",
+				read: adminTokens.read === null ? null : "(set)",
+			},
+			warnings: warnings.map(({ message, line }) => ({ line, message })),
+		};
+	}
+
+	explain(question: Question): Explanation[] {
+		const isBanned = (source: string | null): boolean =>
+			source !== null && this.#living().some(([, { block }]) => isFrom(block, source));
+		return explain(this.#options.config(), question, this.upstreams(), isBanned);
+	}
+
+	setLogLevel(level: string): void {
+		if (!LEVELS.includes(level))
+			throw new OperationError(
+				`no such level: ${level}${didYouMean(level, new Set(LEVELS)) || `; there are ${LEVELS.join(", ")}`}`,
+			);
+		this.#options.logger.level = level;
+	}
+
+	reload(): Promise<void> {
+		return this.#options.reload();
+	}
+}
+
+function livingIn(counters: readonly Counters[], slot: number): number {
+	return counters.reduce((sum, each) => sum + each.active(slot), 0);
+}
+
+function blockOf(source: string): Cidr {
+	try {
+		return parseCidr(source);
+	} catch (error) {
+		if (error instanceof InvalidValue) throw new OperationError(`source: ${error.message}`);
+		throw error;
+	}
+}
