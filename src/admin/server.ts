@@ -102,7 +102,7 @@ async function answerTo(request: IncomingMessage, response: ServerResponse, site
 	const isApi = path.startsWith(API);
 	const changes = method !== "GET" && method !== "HEAD";
 	if (!HEALTH.has(path)) {
-		if (!areAllowedHosts(hosts, site.view.adminHosts())) return { status: 403, body: FOREIGN_HOST };
+		if (!areAllowedHosts(hosts, site.view.adminHosts())) return inFormOf(path, 403, FOREIGN_HOST);
 		const refusal = refusalOf(request, site.view.adminTokens(), isApi, isApi && changes);
 		if (refusal !== undefined) return inFormOf(path, refusal.status, refusal.message);
 		if ((isApi || path === "/metrics") && !mayAnswerLong(response, site)) return inFormOf(path, 503, BUSY);
@@ -129,7 +129,7 @@ function json(status: number, value: unknown): Answer {
 }
 
 const FOREIGN_HOST =
-	"the admin port does not answer to this Host: use its IP address or localhost, or name it under admin_hosts\n";
+	"the admin port does not answer to this Host: use its IP address or localhost, or name it under admin_hosts";
 const BUSY = "too many are reading long answers: ask again in a second";
 
 const API = "/api/";

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askApi, OPERATIONS } from "../../src/admin/api.js";
 import { openApi } from "../../src/admin/openapi.js";
+import type { Operations } from "../../src/admin/operation-view.js";
 import { PARAMETERS } from "../../src/admin/query.js";
 import type { EndedSession, LiveSession, SessionDetails } from "../../src/admin/session-view.js";
 import { viewOf } from "./view.js";
@@ -28,6 +29,64 @@ const DETAILS: SessionDetails = {
 };
 const ENDED: EndedSession = { ...COMMON, closed: TIME, reason: "operator" };
 
+const ADDRESS = {
+	address: "10.0.0.1:1",
+	state: "up",
+	since: null,
+	why: null,
+	sessions: 1,
+	failures: 0,
+} as const;
+const UPSTREAM = { name: "a", addresses: [ADDRESS] };
+const OPERATIONS_OF_GATEWAY: Operations = {
+	status: () => ({
+		...{
+			version: "0",
+			state: "ready",
+			pid: 1,
+			started: TIME,
+			sessions: 1,
+			sessions_max: 9,
+			descriptors_max: 20,
+		},
+		...{ buffered_bytes: 0, memory: { limit_bytes: 1, under_pressure: false, resident_bytes: 1 } },
+		reloads: { succeeded: 0, failed: 0 },
+		listeners: [{ name: "*:443", port: 443, sessions: 1, queued: 0, rests: false }],
+		upstreams: [UPSTREAM],
+	}),
+	upstreams: () => [UPSTREAM],
+	drain: () => 1,
+	sources: () => ({
+		...{ addresses: 1, sources: [{ source: "127.0.0.1", sessions: 1 }] },
+		bans: [{ source: "10.0.0.0/8", until: TIME, operator: "test" }],
+	}),
+	ban: () => 2,
+	unban: () => true,
+	rest: () => {},
+	config: () => ({ listeners: [], upstreams: [] }),
+	explain: () => [
+		{
+			...{ listener: "*:443", route: null, passed: [{ route: "*", why: ["no"] }], terminated: false },
+			...{ upstream: null, addresses: [ADDRESS], banned: false },
+			deadlines: [{ timeout: "idle", value: "10m", from: "default" }],
+		},
+	],
+	setLogLevel: () => {},
+	reload: async () => {},
+};
+
+/** What a question, or a change, has to say. */
+const SAID: Readonly<Record<string, string>> = {
+	"/api/sessions/close": "protocol=tls",
+	"/api/upstreams/drain": "upstream=a",
+	"/api/upstreams/resume": "upstream=a&address=10.0.0.1:1",
+	"/api/sources/ban": "source=10.0.0.0/8&for=1h",
+	"/api/sources/unban": "source=10.0.0.0/8",
+	"/api/listeners/pause": "listener=*:443",
+	"/api/listeners/resume": "listener=*:443",
+	"/api/log": "level=debug",
+};
+
 const VIEW = viewOf({
 	sessions: () => ({
 		list: () => ({ total: 1, matched: 1, sessions: [LIVE] }),
@@ -35,6 +94,8 @@ const VIEW = viewOf({
 		ended: ({ id }) => (id === 8 ? [] : [ENDED]),
 		close: () => 3,
 	}),
+	operations: () => OPERATIONS_OF_GATEWAY,
+	certificates: () => [{ file: "/www.pem", expirySeconds: 1_800_000_000 }],
 	checkLedger: async () => ({
 		...{ checkedAt: TIME, tookMs: 1, descriptors: 3, kinds: viewOf().descriptors(), discrepancies: [] },
 	}),
@@ -42,7 +103,7 @@ const VIEW = viewOf({
 
 for (const { method, path, answer } of OPERATIONS)
 	test(`${method} ${path} answers as its schema says`, async () => {
-		const query = new URLSearchParams(method === "POST" ? "protocol=tls" : "");
+		const query = new URLSearchParams(SAID[path] ?? "");
 		const asked = path.replace("{id}", "7");
 		const found = await askApi(VIEW, { method, path: asked, query, operator: "test" });
 		assert.equal(found?.status, 200);

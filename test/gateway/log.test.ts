@@ -460,6 +460,7 @@ test("the lines that the documents explain are written somewhere", () => {
 		.flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ""));
 	const sources = ["src/gateway", "src/cli"]
 		.flatMap((directory) => readdirSync(new URL(directory, root)).map((file) => `${directory}/${file}`))
+		.filter((path) => path.endsWith(".ts"))
 		.map((path) => readFileSync(new URL(path, root), "utf8"))
 		.join("\n");
 	const found = messages.slice(1).filter((message) => sources.includes(`"${message}"`));

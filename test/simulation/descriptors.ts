@@ -42,6 +42,8 @@ export class SimulatedListener extends Watched {
 	readonly queue: SimulatedSocket[] = [];
 	/** It rests; then it must be watched again at the latest at this time. */
 	mustResumeMs = Number.POSITIVE_INFINITY;
+	/** An operator has it rest. */
+	rests = false;
 	/** It rests because all places are in use: it must not go on when one is free. */
 	waitsForPlace = false;
 

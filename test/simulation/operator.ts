@@ -93,6 +93,7 @@ export class Operator {
 		this.current = this.#commands.shift();
 		this.#begunTurn = this.#world.turns;
 		if (this.current !== undefined) this.given.add(this.current.kind);
+		if (this.current?.kind === "rest" && !this.current.rests) this.#world.rests.lifted(this.current.listener);
 		return this.current;
 	}
 
@@ -171,6 +172,12 @@ export class Operator {
 	#rest(): void {
 		const { random } = this.#world;
 		this.command({ kind: "rest", listener: random.below(LISTENERS), rests: random.chance(0.3) });
+	}
+
+	/** No listener rests any more. */
+	letAllGoOn(): void {
+		for (let listener = 0; listener < LISTENERS; listener++)
+			this.command({ kind: "rest", listener, rests: false });
 	}
 
 	/** Something is short, here or in another reactor. */
@@ -278,7 +285,7 @@ export class Operator {
 		if (listener?.registered === true) violated(`listener ${fd} is still watched after it was given up`);
 		// Whoever came is taken, unless a limit or want of something stood before it.
 		if (listener !== undefined && listener.queue.length > 0)
-			if (listener.mustResumeMs === Number.POSITIVE_INFINITY)
+			if (listener.mustResumeMs === Number.POSITIVE_INFINITY && !listener.rests)
 				violated(`listener ${fd} is given up, and ${listener.queue.length} clients wait there for nothing`);
 		for (const socket of listener?.queue ?? []) peers.forget(socket);
 		kernel.uninstall(fd);

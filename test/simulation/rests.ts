@@ -25,6 +25,16 @@ export class Rests {
 	/** A listener begins to rest, or to be watched again. */
 	watched(listener: SimulatedListener, failed: boolean): void {
 		const { core } = this.#world.reactor;
+		this.#noteOperator();
+		if (listener.rests) {
+			// It was given up, and who waited there found no place: all others are tried again then.
+			const { full, rate } = this.#pauses();
+			if (full > this.#full || rate > this.#rate) {
+				this.#rest(listener);
+				listener.mustResumeMs = Number.POSITIVE_INFINITY;
+			}
+			return;
+		}
 		if (!failed && (listener.interest & EPOLLIN) === 0) {
 			this.#rest(listener);
 			return;
@@ -37,16 +47,39 @@ export class Rests {
 		if (failed) this.#restFor(listener, PAUSE_MS);
 	}
 
+	/** An operator has a listener go on: all that rest are tried in this turn. */
+	lifted(slot: number): void {
+		const { core } = this.#world.reactor;
+		if (core.listeners.has(slot)) this.#dueMs = Math.min(this.#dueMs, core.nowMs);
+	}
+
+	/** Whom an operator has rest, or go on: then all that rest are tried at once. */
+	#noteOperator(): void {
+		const { core } = this.#world.reactor;
+		for (const { plan, rests } of core.listeners.values()) {
+			const listener = this.#world.operator.listeners.get(plan.fd);
+			if (listener === undefined || listener.rests === rests) continue;
+			listener.rests = rests;
+			listener.mustResumeMs = rests ? Number.POSITIVE_INFINITY : core.nowMs;
+			listener.waitsForPlace = false;
+			if (!rests) this.#dueMs = Math.min(this.#dueMs, core.nowMs);
+		}
+	}
+
 	#rest(listener: SimulatedListener): void {
-		const { counters, sources } = this.#world;
-		const full = counters.get("acceptPausesFull");
-		const rate = counters.get("acceptPausesRate");
+		const { sources } = this.#world;
+		const { full, rate } = this.#pauses();
 		listener.waitsForPlace = full > this.#full;
 		this.#waits ||= listener.waitsForPlace;
 		if (listener.waitsForPlace) this.#restFor(listener, FULL_PAUSE_MS);
 		else this.#restFor(listener, rate > this.#rate ? sources.waitMs : PAUSE_MS);
 		this.#full = full;
 		this.#rate = rate;
+	}
+
+	#pauses(): { full: number; rate: number } {
+		const { counters } = this.#world;
+		return { full: counters.get("acceptPausesFull"), rate: counters.get("acceptPausesRate") };
 	}
 
 	#restFor(listener: SimulatedListener, forMs: number): void {
@@ -68,12 +101,13 @@ export class Rests {
 		const { core } = this.#world.reactor;
 		let dueMs = Number.POSITIVE_INFINITY;
 		let waits = false;
+		this.#noteOperator();
 		for (const { plan, paused } of core.listeners.values()) {
 			const listener = this.#world.operator.listeners.get(plan.fd);
 			if (listener === undefined) violated(`listener ${plan.fd} is used after it was given up`);
 			const { mustResumeMs } = listener;
 			waits ||= listener.waitsForPlace;
-			if (paused !== (mustResumeMs !== Number.POSITIVE_INFINITY))
+			if (paused !== (listener.rests || mustResumeMs !== Number.POSITIVE_INFINITY))
 				violated(
 					`listener ${plan.fd} is said to ${paused ? "rest, and does not" : "be watched, and is not"}`,
 				);

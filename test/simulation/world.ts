@@ -340,6 +340,7 @@ export class World implements Surroundings {
 		peers.mode = "cooperative";
 		this.#setFaults(CALM);
 		operator.othersBecome(0);
+		operator.letAllGoOn();
 		if (way === 0) {
 			operator.command({ kind: "stop" });
 			for (let turns = 0; turns < SETTLE_TURNS_MAX && !reactor.stopped; turns++) this.#turn();

@@ -54,6 +54,8 @@ export function* giveUp(core: AdmissionContext, listener: ReactorListener): Piec
 
 /** A listener has connections. What is left of them is reported again. */
 export function accept(core: AdmissionContext, listener: ReactorListener): void {
+	// The news is from before.
+	if (listener.rests) return;
 	const more = listener.acceptTurn === core.wait - 1;
 	listener.acceptsPerTurn = more ? Math.min(2 * listener.acceptsPerTurn, ACCEPTS_PER_TURN) : 1;
 	listener.acceptTurn = core.wait;

@@ -64,12 +64,10 @@ export function resumeListeners(core: AdmissionContext): void {
 /** An operator has it rest, or go on. */
 export function restListener(core: AdmissionContext, slot: number, rests: boolean): void {
 	const listener = core.listeners.get(slot);
-	if (listener === undefined || listener.rests === rests) return;
+	if (listener === undefined) return;
 	listener.rests = rests;
-	if (!rests) {
-		core.places.resumeBy(core.nowMs);
-		return;
-	}
+	if (!rests) core.places.resumeBy(core.nowMs);
+	if (!rests || listener.paused) return;
 	core.engine.readiness.modify(listener.plan.fd, 0, listenerEventSlot(slot), 0);
 	listener.paused = true;
 }

@@ -2,7 +2,6 @@
 import type { Cidr, PathMode, RouteConditions } from "../../config/config.js";
 import type { ServerOptions } from "../../kernel/openssl/options.js";
 import type { UpstreamPlan } from "../../upstream/plan.js";
-import type { Ban } from "../records/bans.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
 export interface Policy {
@@ -122,6 +121,13 @@ export interface PlanPart {
 	readonly routes: readonly RoutePlan[];
 	readonly tls: readonly TlsEntryPlan[];
 	readonly upstreams: readonly UpstreamPlan[];
+}
+
+/** A block of client addresses that is shut out. */
+export interface Ban {
+	readonly block: Cidr;
+	/** On the kernel's clock. */
+	readonly untilMs: number;
 }
 
 /** Main thread to reactor. Carried out in their order. */

@@ -1,16 +1,10 @@
 /** Client addresses that an operator has shut out for a time. Mostly there are none, and then nothing is looked at. */
 
-import type { Cidr } from "../../config/config.js";
 import { contains } from "../../route/router.js";
+import type { Ban } from "../plan/plan.js";
 
 /** Each connection is compared with all of them. */
 export const BANS_MAX = 1_024;
-
-export interface Ban {
-	readonly block: Cidr;
-	/** On the kernel's clock. */
-	readonly untilMs: number;
-}
 
 export class Bans {
 	#bans: readonly Ban[] = [];
