@@ -12,6 +12,7 @@ import { attempt, list, type Mapping, mapping } from "./plain.js";
 import { bytesTargets, checkRouteActions, readsRequests } from "./request-rules.js";
 import { checkConditions, checkReach, checkReadable, checkTarget, upstreamNames } from "./route-rules.js";
 import type { Path, Report } from "./source.js";
+import { isOff } from "./switches.js";
 import { TerminatedNames } from "./terminated.js";
 import { checkTimeouts } from "./timeout-rules.js";
 import { checkUpstreams } from "./upstream-rules.js";
@@ -93,7 +94,7 @@ function checkProxyProtocol(listener: Mapping, path: Path, report: Report): void
 /** Requests are read only where something needs it; otherwise there is nothing to write a line about. */
 function checkRequestLog(listener: Mapping, path: Path, takeNone: ReadonlySet<string>, report: Report): void {
 	const { log_requests: share } = listener;
-	if (share === undefined || share === "off" || readsRequests(routesOf(listener), takeNone)) return;
+	if (share === undefined || isOff(share) || readsRequests(routesOf(listener), takeNone)) return;
 	report.problem(
 		[...path, "log_requests"],
 		'"log_requests" does nothing here: no route leads to an upstream with "http", so no request is read; remove it',

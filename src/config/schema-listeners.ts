@@ -19,12 +19,14 @@ import {
 	expected,
 	filePath,
 	inList,
+	offOr,
 	onOff,
 	parsed,
 	section,
 	sizeOrOff,
 	whole,
 } from "./schema-values.js";
+import { offWord, onWord } from "./switches.js";
 
 /** The accept queue's length was a 16-bit number until Linux 4.4, and `somaxconn` caps it anyway. */
 const BACKLOG_MAX = 65_535;
@@ -296,7 +298,7 @@ export const listener = section({
 			"Sessions of this listener at a time; limits.when_full says what becomes of further clients. Default: as many as limits.connections.",
 		),
 	timeouts: listenerTimeouts,
-	proxy_protocol: choice(["off", "require"], {
+	proxy_protocol: offOr(["require"], {
 		...{
 			on: "write require",
 			true: "write require",
@@ -323,7 +325,7 @@ export const listener = section({
 			"HTTP: blocks of addresses whose word on who the client is (X-Forwarded-For, Forwarded and others) is believed and passed on. That of others is dropped.",
 		),
 	log_requests: z
-		.union([z.enum(["off", "all"]), share()], { error: expected(SHARE_EXPECTED, shareMeant) })
+		.union([offWord(), z.enum(["all"]), share()], { error: expected(SHARE_EXPECTED, shareMeant) })
 		.optional()
 		.meta({
 			description:
@@ -349,8 +351,16 @@ export const listener = section({
 			"TLS that is terminated here, by name. What is inside is then routed: by its protocol, host and path, or by sni as before.",
 		),
 	via: z
-		.string({ error: expected("on, off or a name such as edge-1", onOff) })
-		.regex(FIELD_NAME_PATTERN, { error: expected("on, off or a name such as edge-1, without spaces") })
+		.union(
+			[
+				onWord(),
+				offWord(),
+				z
+					.string()
+					.regex(FIELD_NAME_PATTERN, { error: expected("on, off or a name such as edge-1, without spaces") }),
+			],
+			{ error: expected("on, off or a name such as edge-1", onOff) },
+		)
 		.optional()
 		.meta({
 			description:

@@ -4,6 +4,7 @@ import { z } from "zod";
 import * as defaults from "./defaults.js";
 import { InvalidValue } from "./errors.js";
 import { duration, expected, offMeant, section } from "./schema-values.js";
+import { offWord } from "./switches.js";
 import { formatDuration, parseDuration } from "./units.js";
 
 /** What holds where a listener, an upstream or a route says nothing is no default of the key's own. */
@@ -29,7 +30,7 @@ function lifetime(where: Where) {
 	const description =
 		"Whole life of a session, however busy. Then it is closed as lifetime. `off`: sessions may live for ever.";
 	return z
-		.union([z.enum(["off"]), duration(lifetimeDuration)], {
+		.union([offWord(), duration(lifetimeDuration)], {
 			error: expected(
 				"a duration such as 12h, or off",
 				(input) =>

@@ -12,13 +12,16 @@ import {
 	expected,
 	filePath,
 	found,
+	offOr,
 	onOff,
+	onOrOff,
 	optionalDuration,
 	parsed,
 	section,
 	whole,
 	yesNo,
 } from "./schema-values.js";
+import { offWord, onWord } from "./switches.js";
 
 /** Health counters need no more, and a typing error would keep a dead address in for hours. */
 const STREAK_MAX = 1_000;
@@ -148,7 +151,7 @@ export const upstream = section({
 			"Instead of addresses: requests go there, each routed on its own, over connections that are kept. One URL, or a list.",
 		),
 	tls: z
-		.union([z.enum(["on", "off"]), upstreamTls], {
+		.union([onWord(), offWord(), upstreamTls], {
 			error: expected("on, off or a mapping such as { ca: internal-ca.pem }", onOff),
 		})
 		.optional()
@@ -163,7 +166,7 @@ export const upstream = section({
 		.describe(
 			"With http: the Host that requests are sent with. Default: the one that the client asked for. X-Forwarded-Host and Forwarded say that one in any case.",
 		),
-	trailers: choice(["on", "off"]).optional().meta({
+	trailers: onOrOff().optional().meta({
 		description:
 			"With http: what becomes of fields behind a chunked request body. `off` drops them; `on` passes them, for upstreams that are known to read them. Trailers of answers always pass.",
 		default: "off",
@@ -194,7 +197,7 @@ export const upstream = section({
 				"Which address takes the next session: in turn, the one with the fewest sessions, or always the same one for a client's address.",
 			default: defaults.balance,
 		}),
-	proxy_protocol: choice(["off", "v1", "v2"], {
+	proxy_protocol: offOr(["v1", "v2"], {
 		...{ on: VERSIONS, true: VERSIONS, yes: VERSIONS, require: VERSIONS, 1: "write v1", 2: "write v2" },
 	})
 		.optional()
@@ -205,7 +208,7 @@ export const upstream = section({
 		}),
 	timeouts: upstreamTimeouts,
 	health: z
-		.union([z.enum(["on", "off"]), health], {
+		.union([onWord(), offWord(), health], {
 			error: expected("on, off or a mapping such as { interval: 5s, timeout: 2s }", onOff),
 		})
 		.optional()

@@ -5,6 +5,7 @@ import { KEEPALIVE_MAX_SECONDS } from "./bounds.js";
 import { InvalidValue } from "./errors.js";
 import { didYouMean } from "./nearest.js";
 import { adviceForPlaceholder } from "./placeholder.js";
+import { offWord, onWord } from "./switches.js";
 import {
 	DURATION_PATTERN,
 	formatDuration,
@@ -98,16 +99,26 @@ export function choice<const T extends readonly [string, ...string[]]>(
 	values: T,
 	meant: Readonly<Record<string, string>> = {},
 ) {
+	return z.enum(values, { error: choiceExpected(values, meant) });
+}
+
+/** One of these words, or off. */
+export function offOr<const T extends readonly [string, ...string[]]>(
+	values: T,
+	meant: Readonly<Record<string, string>> = {},
+) {
+	return z.union([offWord(), z.enum(values)], { error: choiceExpected(["off", ...values], meant) });
+}
+
+function choiceExpected(values: readonly [string, ...string[]], meant: Readonly<Record<string, string>>) {
 	const list = values.length === 1 ? values[0] : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
-	return z.enum(values, {
-		error: expected(String(list), (input) => {
-			if (Array.isArray(input)) return ": one of them stands here";
-			const word = String(input).toLowerCase();
-			if (Object.hasOwn(meant, word)) return `: ${meant[word]}`;
-			const switched = values.includes("off") ? (values.includes("on") ? onOff(input) : offMeant(input)) : "";
-			if (switched !== "" || typeof input !== "string") return switched;
-			return didYouMean(input, values);
-		}),
+	return expected(String(list), (input) => {
+		if (Array.isArray(input)) return ": one of them stands here";
+		const word = String(input).toLowerCase();
+		if (Object.hasOwn(meant, word)) return `: ${meant[word]}`;
+		const switched = values.includes("off") ? offMeant(input) : "";
+		if (switched !== "" || typeof input !== "string") return switched;
+		return didYouMean(input, values);
 	});
 }
 
@@ -141,13 +152,16 @@ export function offMeant(input: unknown): string {
 }
 
 export const yesNo = () =>
-	z.boolean({
+	z.union([onWord().transform(() => true), offWord().transform(() => false)], {
 		error: expected("true or false", (input) => {
 			const word = typeof input === "string" ? input.toLowerCase() : input;
 			if (word === 1 || word === "1" || ON.has(word)) return ": write true";
 			return word === "0" || OFF.has(word) ? ": write false" : "";
 		}),
 	});
+
+/** The same, where a word tells what is switched better than true and false do. */
+export const onOrOff = () => z.union([onWord(), offWord()], { error: expected("on or off", onOff) });
 
 export const section = <T extends z.ZodRawShape>(shape: T) =>
 	z.strictObject(shape, { error: expected("a mapping (keys and values)") });
@@ -206,12 +220,12 @@ export function bufferSize(option: string) {
 
 export function sizeOrOff(example: string) {
 	const error = expected(`a size such as ${example}, or off`, offMeant);
-	return z.union([z.enum(["off"]), size(example, 1, ", or off", offMeant)], { error }).optional();
+	return z.union([offWord(), size(example, 1, ", or off", offMeant)], { error }).optional();
 }
 
 export const optionalNumber = (most: number, description: string) =>
 	z
-		.union([z.enum(["off"]), whole(1, most)], {
+		.union([offWord(), whole(1, most)], {
 			error: expected(
 				`a whole number from 1 to ${most}, or off`,
 				(input) => offMeant(input) || wholeMeant(input),

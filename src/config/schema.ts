@@ -16,6 +16,7 @@ import { listener } from "./schema-listeners.js";
 import { timeouts } from "./schema-timeouts.js";
 import { endpoint, upstream, upstreamName } from "./schema-upstreams.js";
 import { dashed, expected, optionalDuration, parsed, section, whole, yesNo } from "./schema-values.js";
+import { offWord } from "./switches.js";
 
 const ADMIN_HOSTS_MAX = 64;
 
@@ -35,18 +36,16 @@ export const configSchema = section({
 	admin: z
 		.union(
 			[
-				z.enum(["off"]),
+				offWord(),
 				parsed("an address such as 127.0.0.1:9090, or off", parseAdmin, { examples: ["127.0.0.1:9090"] }),
 			],
 			{
 				error: expected("an address such as 127.0.0.1:9090, or off", (input) =>
 					typeof input === "number"
 						? `: write 127.0.0.1:${input}`
-						: input === false
-							? ": write off"
-							: input === true
-								? ": write 127.0.0.1:9090"
-								: "",
+						: input === true
+							? ": write 127.0.0.1:9090"
+							: "",
 				),
 			},
 		)

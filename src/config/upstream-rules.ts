@@ -6,6 +6,7 @@ import type { Endpoint } from "./config.js";
 import * as defaults from "./defaults.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
 import type { Path, Report } from "./source.js";
+import { isOff } from "./switches.js";
 import { formatDuration, parseDuration } from "./units.js";
 
 export function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): void {
@@ -47,9 +48,9 @@ function checkUpstreamTls(value: unknown, path: Path, report: Report): void {
 	const open = urls.filter((url) => url !== null && !url.throughTls);
 	if (secure.length > 0 && open.length > 0)
 		report.problem([...path, "http"], "http:// and https:// do not mix in one upstream: make them two");
-	if (tls === "off" && secure.length > 0)
+	if (isOff(tls) && secure.length > 0)
 		report.problem([...path, "tls"], '"tls: off" contradicts https://: remove one of the two', "key");
-	if (tls !== undefined && tls !== "off" && open.length > 0)
+	if (tls !== undefined && !isOff(tls) && open.length > 0)
 		report.problem(
 			[...path, "tls"],
 			"requests go through TLS by their URL: write https:// instead of http://",
@@ -62,14 +63,14 @@ function checkUpstreamTls(value: unknown, path: Path, report: Report): void {
 	] as const)
 		if (mapping(tls)[own] !== undefined && other === undefined)
 			report.problem([...path, "tls", own], `"${own}" does nothing without "${name}": add it`, "key");
-	const throughTls = secure.length > 0 || (tls !== undefined && tls !== "off");
+	const throughTls = secure.length > 0 || (tls !== undefined && !isOff(tls));
 	const endpoints = [
 		...urls.map((url) => url?.endpoint),
 		...(Array.isArray(addresses) ? addresses : [addresses]).map((text) => attempt(text, parseEndpoint)),
 	];
 	if (
 		throughTls &&
-		verify !== false &&
+		!isOff(verify) &&
 		serverName === undefined &&
 		endpoints.some((end) => end?.kind === "unix")
 	)
@@ -111,7 +112,7 @@ function checkKind(value: unknown, path: Path, report: Report): void {
 			"key",
 		);
 	}
-	if (http !== undefined && proxyProtocol !== undefined && proxyProtocol !== "off") {
+	if (http !== undefined && proxyProtocol !== undefined && !isOff(proxyProtocol)) {
 		report.problem(
 			[...path, "proxy_protocol"],
 			"a pooled connection serves many clients, so no PROXY header can say whom: the upstream is told by X-Forwarded-For; remove this",

@@ -111,12 +111,22 @@ cases("what other programs write is told as it is written here", [
 	[top("limits: { body_bytes_per_second: 0 }"), ["3:34", "write off"]],
 	[top("limits: { request_body_bytes: none }"), ["3:31", "write off"]],
 	[top("limits: { when_full: drop }"), ["3:22", "write reset"]],
-	[top("watch: enabled"), ["3:8", "write true"]],
+	[top("watch: enabled"), ["3:8", 'expected true or false, found "enabled": write true']],
+	[top("watch: 1"), ["3:8", "expected true or false, found the number 1: write true"]],
+	[
+		upstream("{ http: http://x, trailers: enabled }"),
+		["3:34", 'expected on or off, found "enabled": write on'],
+	],
+	[upstream("{ addresses: x:1, tls: enabled }"), ["3:29", 'found "enabled": write on']],
+	[
+		upstream("{ addresses: x:1, health: sometimes }"),
+		["3:32", 'expected on, off or a mapping such as { interval: 5s, timeout: 2s }, found "sometimes"'],
+	],
+	[top("admin: true"), ["3:8", "found true: write 127.0.0.1:9090"]],
 	[listener("listen: :1", "trusted: 10.0.0.0/8", "proxy_protocol: require"), ["5:14", "write [10.0.0.0/8]"]],
 	[listener("listen: :1", "proxy_protocol: true"), ["5:21", "write require"]],
 	[upstream("{ addresses: x:1, balance: leastconn }"), ["3:33", "write least_connections"]],
 	[upstream("{ addresses: x:1, proxy_protocol: 2 }"), ["3:40", "write v2"]],
-	[upstream("{ http: http://x, trailers: true }"), ["3:34", "write on"]],
 	[upstream("{ http: http://x, health: { path: /h, status: 2xx } }"), ["3:52", "write 200-299"]],
 	[upstream("[x:1, y:1]"), ["3:6", "write { addresses: [x:1, y:1] }"]],
 	["listeners: { listen: :1, routes: [{ to: reject }] }", ["1:12", 'begin it with "- "']],
@@ -158,7 +168,6 @@ cases("a wrong type says what was expected, with an example", [
 	[top("keepalive: { idle: 1500ms }"), ["3:20", "expected whole seconds from 1s to 32767s"]],
 	[top("keepalive: { interval: 10h }"), ["3:24", "expected whole seconds from 1s to 32767s"]],
 	[top("keepalive: { probes: 128 }"), ["3:22", "expected a whole number from 1 to 127"]],
-	[top("watch: yes"), ["3:8", 'expected true or false, found "yes"']],
 	[top("admin: 9090"), ["3:8", "expected an address such as 127.0.0.1:9090, or off, found the number 9090"]],
 	[
 		top("admin_hosts: sluice.internal"),
@@ -184,7 +193,6 @@ cases("a wrong type says what was expected, with an example", [
 		upstream("{ addresses: [x:1, 443] }"),
 		["3:25", "expected host:port such as 10.0.0.5:443, found the number 443"],
 	],
-	[upstream("{ addresses: x:1, health: yes }"), ["3:32", "expected on, off or a mapping"]],
 	[upstream("{ addresses: x:1, health: { interval: 5 } }"), ["3:44", "write 5s or 5ms"]],
 	[upstream("{ addresses: x:1, proxy_protocol: require }"), ["3:40", "expected off, v1 or v2"]],
 ]);
@@ -239,7 +247,6 @@ cases("what other programs write is told what to write here", [
 	[upstream("https://a.b"), ["3:6", "requests go to http: [https://a.b]"]],
 	[upstream('"a:1, b:1"'), ["3:6", "write several as a list"]],
 	[upstream("a.b:https"), ["3:6", "write 443"]],
-	[upstream("{ addresses: x:1, tls: true }"), ["3:29", "found true: write on"]],
 	[routes("{ protocol: https, to: git }"), ["4:21", "its first bytes are TLS; write tls, or sni: NAME"]],
 	[routes("{ protocol: websocket, to: git }"), ["4:21", "begin as http"]],
 	[routes("{ protocol: grpc, to: git }"), ["4:21", "write alpn: h2"]],
@@ -250,13 +257,11 @@ cases("what other programs write is told what to write here", [
 	[routes("{ sni: [a.b, c.d], to: git }"), ["4:16", "write a route for each"]],
 	[listener("listen: 443"), ["4:13", "write 0.0.0.0:443"]],
 	[top("admin: 9090"), ["3:8", "write 127.0.0.1:9090"]],
-	[top("admin: false"), ["3:8", "found false: write off"]],
 	[top("timeouts: { idle: 1h30m }"), ["3:19", "write 90m instead of 1h30m"]],
 	[top("timeouts: { lifetime: 0s }"), ["3:23", "write off instead of 0s"]],
 	[top("timeouts: { lifetime: 0 }"), ["3:23", "found the number 0: write off"]],
 	[top("limits: { connections: 10k }"), ["3:24", "write 10000"]],
 	[top("limits: { connections: 1_000 }"), ["3:24", "write 1000"]],
-	[top("watch: on"), ["3:8", 'found "on": write true']],
 	[top("log: { level: warning }"), ["3:15", "write warn"]],
 ]);
 
@@ -622,7 +627,7 @@ cases("an upstream is spoken to through TLS or in the open, and all of it", [
 	],
 	[upstream("{ http: https://a, tls: off }"), ["3:25", '"tls: off" contradicts https://: remove one']],
 	[upstream("{ http: http://a, tls: on }"), ["3:24", "write https:// instead of http://"]],
-	[upstream("{ addresses: x:1, tls: yes }"), ["3:29", "expected on, off or a mapping such as { ca:"]],
+	[upstream("{ addresses: x:1, tls: 5 }"), ["3:29", "expected on, off or a mapping such as { ca:"]],
 	[upstream("{ addresses: x:1, tls: { cert: c } }"), ["3:31", '"cert" does nothing without "key": add it']],
 	[upstream("{ addresses: x:1, tls: { key: k } }"), ["3:31", '"key" does nothing without "cert": add it']],
 	[
@@ -689,7 +694,8 @@ cases("a name for Via is a token", [
 	[listener("listen: :1", "via: edge-1")],
 	[listener("listen: :1", "via: on")],
 	[listener("listen: :1", "via: a b"), ["5:10", "on, off or a name such as edge-1"]],
-	[listener("listen: :1", "via: true"), ["5:10", "on, off or a name such as edge-1, found true"]],
+	[listener("listen: :1", "via: true")],
+	[listener("listen: :1", "via: 5"), ["5:10", "on, off or a name such as edge-1, found the number 5"]],
 ]);
 
 cases("upstreams are named, and their addresses differ", [
