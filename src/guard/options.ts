@@ -186,8 +186,8 @@ export function resolve(options: GuardOptions): Resolved {
 		bodyBytesPerSecond:
 			bodyBytesPerSecond === "off" ? 0 : toBytes("limits.bodyBytesPerSecond", bodyBytesPerSecond),
 		keepalive: keepalive === "off" ? null : probing(keepalive, stallMs),
-		proxyTrusted: networks("proxyProtocol.trusted", proxyProtocol?.trusted),
-		forwardedTrusted: networks("forwardedFor.trusted", forwardedFor?.trusted),
+		proxyTrusted: trusted("proxyProtocol", proxyProtocol, ["trusted"]),
+		forwardedTrusted: trusted("forwardedFor", forwardedFor, ["trusted", "header"]),
 		forwardedHeader: (forwardedFor?.header ?? "x-forwarded-for").toLowerCase(),
 	};
 }
@@ -248,9 +248,23 @@ function probeMs(option: string, value: Duration): number {
 	);
 }
 
+/** Who asks for either and names no network would be served as if it had not asked. */
+function trusted(
+	option: string,
+	given: { readonly trusted: readonly string[] } | undefined,
+	known: readonly string[],
+): BlockList | null {
+	if (given === undefined) return null;
+	if (typeof given !== "object" || given === null)
+		throw new OptionError(option, given, 'expected { trusted: ["10.0.0.0/8"] }');
+	requireKnown(`${option}.`, given, known);
+	if (!Array.isArray(given.trusted))
+		throw new OptionError(`${option}.trusted`, given.trusted, 'expected a list such as ["10.0.0.0/8"]');
+	return networks(`${option}.trusted`, given.trusted);
+}
+
 /** `10.0.0.0/8`, `2001:db8::/32`, `127.0.0.1`. */
-function networks(option: string, texts: readonly string[] | undefined): BlockList | null {
-	if (texts === undefined) return null;
+function networks(option: string, texts: readonly string[]): BlockList {
 	const list = new BlockList();
 	for (const text of texts) {
 		const [address = "", prefix] = text.split("/");

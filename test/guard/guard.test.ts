@@ -390,9 +390,13 @@ test("a wrong option says which, and how to write it", () => {
 		[{ timeouts: { idel: "30s" } }, /^timeouts\.idel: no such option; there are handshake/],
 		[{ limits: { connections: 0 } }, /^limits\.connections: expected a whole number, at least 1; found 0/],
 		[{ proxyProtocol: { trusted: ["10.0.0.0/33"] } }, /^proxyProtocol\.trusted: expected a network/],
+		[{ proxyProtocol: true }, /^proxyProtocol: expected \{ trusted/],
+		[{ proxyProtocol: {} }, /^proxyProtocol\.trusted: expected a list/],
+		[{ forwardedFor: { trusted: "10.0.0.0/8" } }, /^forwardedFor\.trusted: expected a list/],
+		[{ forwardedFor: { trust: [] } }, /^forwardedFor\.trust: no such option; there are trusted, header/],
 	] as const)
 		assert.throws(
-			() => guard(server, options as GuardOptions),
+			() => guard(server, options as unknown as GuardOptions),
 			(error) => error instanceof OptionError && message.test(error.message),
 		);
 });
