@@ -141,7 +141,16 @@ export interface RouteConditions {
 	readonly label: string;
 }
 
-export interface RouteConfig extends RouteConditions {
+/** A route of the file: of each condition that it has one value must fit. */
+export interface RouteConfig extends Pick<RouteConditions, "to" | "requests" | "label"> {
+	/** `null`: there is no such condition. */
+	readonly sni: readonly string[] | null;
+	readonly host: readonly string[] | null;
+	readonly alpn: readonly string[] | null;
+	readonly protocol: readonly RouteProtocol[] | null;
+	readonly source: readonly Cidr[] | null;
+	readonly path: readonly string[] | null;
+	readonly subprotocol: readonly string[] | null;
 	/** `null`: those of its listener. */
 	readonly deadlines: Deadlines | null;
 }

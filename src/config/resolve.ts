@@ -190,17 +190,22 @@ function routeDeadlines(
 
 function resolveRoute(route: RouteFile, bodyBytes: number | null): Omit<RouteConfig, "deadlines"> {
 	return {
-		sni: route.sni ?? null,
-		host: route.host ?? null,
-		alpn: route.alpn ?? null,
-		protocol: route.protocol ?? null,
-		source: route.source ?? null,
-		path: route.path ?? null,
-		subprotocol: route.subprotocol ?? null,
+		sni: listed(route.sni),
+		host: listed(route.host),
+		alpn: listed(route.alpn),
+		protocol: listed(route.protocol),
+		source: listed(route.source),
+		path: listed(route.path),
+		subprotocol: listed(route.subprotocol),
 		to: route.to === REJECT ? null : route.to,
 		requests: resolveRequests(route, bodyBytes),
 		label: routeLabel(route),
 	};
+}
+
+function listed<Value>(value: Value | Value[] | undefined): Value[] | null {
+	if (value === undefined) return null;
+	return Array.isArray(value) ? value : [value];
 }
 
 /** 0: a body may pause. */

@@ -1,5 +1,6 @@
 /** Rules of routes: conditions that exclude each other, names that must be known, routes that nothing reaches. */
 import { parseCidr } from "./address.js";
+import { writtenAlternatives } from "./alternatives.js";
 import { ADDRESSES_MAX } from "./bounds.js";
 import { CONDITIONS, type Conditions, routeLabel } from "./label.js";
 import { parseHostPattern, parseServerName, parseSubprotocol, REJECT } from "./names.js";
@@ -121,19 +122,22 @@ export function checkTarget(to: unknown, path: Path, { names, hints }: Targets, 
 export function checkReach(routes: readonly unknown[], path: Path, report: Report): void {
 	const seen = new Map<string, number>();
 	let told = false;
-	for (const [index, route] of routes.entries()) {
-		const conditions = conditionsOf(mapping(route));
-		if (conditions === null) continue;
-		const own = routeLabel(conditions);
-		const covering = [own, ...coverers(conditions, seen.get(EVERYTHING) === 0)].find((label) =>
-			seen.has(label),
-		);
-		const earlier = covering === undefined ? undefined : seen.get(covering);
-		if (earlier === undefined) {
-			seen.set(own, index);
+	for (const [index, written] of routes.entries()) {
+		const route = mapping(written);
+		const alternatives = writtenAlternatives(route).map(conditionsOf);
+		if (alternatives.length === 0 || alternatives.includes(null)) continue;
+		const covered = (alternatives as Conditions[]).map((conditions) => coveredBy(conditions, seen));
+		const open = covered.indexOf(undefined);
+		for (const conditions of alternatives as Conditions[]) {
+			const own = routeLabel(conditions);
+			if (!seen.has(own)) seen.set(own, index);
+		}
+		const [covering] = covered;
+		if (open >= 0 || covering === undefined) {
+			checkDeadValues(route, covered, [...path, index], seen, path, report);
 			continue;
 		}
-		const line = report.lineOf([...path, earlier]);
+		const line = report.lineOf([...path, seen.get(covering) ?? 0]);
 		if (covering !== EVERYTHING && covering !== ANYTHING) {
 			report.problem(
 				[...path, index],
@@ -150,11 +154,43 @@ export function checkReach(routes: readonly unknown[], path: Path, report: Repor
 	}
 }
 
+/** The label of an earlier route, or of one value of it, that takes whatever these conditions let pass. */
+function coveredBy(conditions: Conditions, seen: ReadonlyMap<string, number>): string | undefined {
+	return [routeLabel(conditions), ...coverers(conditions as Single, seen.get(EVERYTHING) === 0)].find(
+		(label) => seen.has(label),
+	);
+}
+
+/** Of a route with one list, the values that an earlier route takes. */
+function checkDeadValues(
+	route: Mapping,
+	covered: readonly (string | undefined)[],
+	place: Path,
+	seen: ReadonlyMap<string, number>,
+	path: Path,
+	report: Report,
+): void {
+	const lists = CONDITIONS.filter((key) => Array.isArray(route[key]));
+	const [key] = lists;
+	if (key === undefined || lists.length > 1) return;
+	for (const [position, label] of covered.entries()) {
+		if (label === undefined) continue;
+		const line = report.lineOf([...path, seen.get(label) ?? 0]);
+		report.problem(
+			[...place, key, position],
+			`no connection reaches this value: the route on line ${line} (${label}) takes all that it could; remove it here, or move this route up`,
+		);
+	}
+}
+
 const EVERYTHING = routeLabel({});
 const ANYTHING = routeLabel({ protocol: "any" });
 
+/** One value of each condition. */
+type Single = { readonly [Key in keyof Conditions]: Exclude<Conditions[Key], readonly unknown[]> };
+
 /** Labels of routes with at most one condition that take whatever these conditions let pass. */
-function coverers(conditions: Conditions, nothingPeeked: boolean): string[] {
+function coverers(conditions: Single, nothingPeeked: boolean): string[] {
 	const { sni, host, path, subprotocol, alpn, protocol, source } = conditions;
 	if (protocol === "any") return nothingPeeked ? [EVERYTHING, ANYTHING] : [ANYTHING];
 	const labels = [EVERYTHING, ANYTHING];
@@ -191,10 +227,10 @@ function pathsOver(path: string): string[] {
 	return [...new Set(paths)];
 }
 
-const ROUTE_KEYS: ReadonlySet<string> = new Set([...CONDITIONS, ...ROUTE_ACTIONS, "to"]);
+const ROUTE_KEYS: ReadonlySet<string> = new Set([...CONDITIONS, ...ROUTE_ACTIONS, "to", "timeouts"]);
 
 /** Null for what is no route, or has a condition that is wrong or unknown: what it takes cannot be said. */
-function conditionsOf(route: Mapping): Conditions | null {
+function conditionsOf(route: Mapping): Single | null {
 	const { sni, host, path, subprotocol, alpn, protocol, source } = route;
 	if (Object.keys(route).length === 0 || Object.keys(route).some((key) => !ROUTE_KEYS.has(key))) return null;
 	const conditions = {

@@ -5,6 +5,7 @@
  * These rules read the plain value and pass over what has the wrong shape (the schema tells that), so that
  * one run finds everything.
  */
+import { countAlternatives, writtenAlternatives } from "./alternatives.js";
 import { checkBinds, checkLoops } from "./bind-rules.js";
 import { ROUTES_MAX } from "./bounds.js";
 import { parseCertificateName } from "./names.js";
@@ -37,9 +38,13 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 		checkRequestLog(listener, ["listeners", index], takeNone, report);
 		for (const [position, route] of routes.entries()) {
 			const { to } = mapping(route);
-			checkConditions(mapping(route), [...path, position], terminated, report);
 			checkTarget(to, [...path, position, "to"], targets, report);
-			checkReadable(mapping(route), [...path, position], takeNone, targets, terminated, report);
+			// What is wrong with each value is wrong with the route, and said once.
+			const once = reportOnce(report);
+			for (const single of writtenAlternatives(mapping(route))) {
+				checkConditions(single, [...path, position], terminated, once);
+				checkReadable(single, [...path, position], takeNone, targets, terminated, once);
+			}
 			checkRouteActions(mapping(route), [...path, position], takeNone, report);
 		}
 		checkReach(routes, path, report);
@@ -64,14 +69,34 @@ function checkListenerLimits(listeners: readonly unknown[], limits: unknown, rep
 function checkRouteCount(listeners: readonly unknown[], report: Report): void {
 	let count = 0;
 	for (const [index, listener] of listeners.entries()) {
-		count += routesOf(listener).length;
+		for (const route of routesOf(listener)) count += countAlternatives(mapping(route));
 		if (count <= ROUTES_MAX) continue;
 		report.problem(
 			["listeners", index, "routes"],
-			`more than ${ROUTES_MAX} routes over all listeners: the shared table has no more rows; use wildcards`,
+			`more than ${ROUTES_MAX} routes over all listeners, each combination of the values of one counted: the shared table has no more rows; use wildcards`,
 		);
 		return;
 	}
+}
+
+/** Passes on what was not said before in the same words. */
+function reportOnce(report: Report): Report {
+	const said = new Set<string>();
+	const isNew = (path: Path, message: string): boolean => {
+		const key = `${path.map(String).join(".")} ${message}`;
+		if (said.has(key)) return false;
+		said.add(key);
+		return true;
+	};
+	return {
+		problem(path, message, part) {
+			if (isNew(path, message)) report.problem(path, message, part);
+		},
+		warning(path, message) {
+			if (isNew(path, message)) report.warning(path, message);
+		},
+		lineOf: (path) => report.lineOf(path),
+	};
 }
 
 function checkProxyProtocol(listener: Mapping, path: Path, report: Report): void {

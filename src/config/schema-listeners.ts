@@ -15,6 +15,7 @@ import {
 import { listenerTimeouts, routeTimeouts } from "./schema-timeouts.js";
 import {
 	choice,
+	choiceMeant,
 	dashed,
 	expected,
 	filePath,
@@ -30,19 +31,32 @@ import { offWord, onWord } from "./switches.js";
 
 /** The accept queue's length was a 16-bit number until Linux 4.4, and `somaxconn` caps it anyway. */
 const BACKLOG_MAX = 65_535;
+/** Each route has a row for each combination of its values. */
+const VALUES_MAX = 1_024;
 /** One request of a million. Written so, because numbers below it print as 1e-7. */
 const SHARE_MIN = 0.000001;
 
-const oneEach = (input: unknown): string =>
-	Array.isArray(input) ? ": one stands in a route; write a route for each" : "";
-
-const cidr = () =>
-	parsed(
-		"a block of addresses such as 10.0.0.0/8",
-		parseCidr,
-		{ examples: ["10.0.0.0/8", "fd00::/8"] },
-		oneEach,
+/** One value, or a list of them of which one must fit. `what`: as in messages. */
+const oneOrMore = <Value extends z.ZodType>(
+	what: string,
+	value: Value,
+	hint: (input: unknown) => string = () => "",
+) =>
+	z.union(
+		[
+			value,
+			z
+				.array(value)
+				.min(1, { error: "an empty list fits nothing: remove the key, or write what fits" })
+				.max(VALUES_MAX, {
+					error: `more than ${VALUES_MAX} values in one condition: write several routes`,
+				}),
+		],
+		{ error: expected(`${what}, or a list`, hint) },
 	);
+
+const CIDR = "a block of addresses such as 10.0.0.0/8";
+const cidr = () => parsed(CIDR, parseCidr, { examples: ["10.0.0.0/8", "fd00::/8"] });
 
 const fieldName = () =>
 	z
@@ -97,102 +111,111 @@ const EVERY_MEANT =
 	"remove it to take every protocol, or write any for clients that wait for the server, too";
 const ANY_MEANT = "its server speaks first, and the client is silent; write any";
 
+const PROTOCOLS = ["tls", "http", "ssh", "h2c", "other", "any"] as const;
+/** What else protocols are called, and what to write. */
+const PROTOCOLS_MEANT: Readonly<Record<string, string>> = {
+	...{ https: TLS_MEANT, ssl: TLS_MEANT, wss: TLS_MEANT },
+	...{ ws: HTTP_MEANT, websocket: HTTP_MEANT, http1: HTTP_MEANT, "http/1.1": HTTP_MEANT },
+	...{ http2: H2_MEANT, h2: H2_MEANT, grpc: H2_MEANT },
+	...{ tcp: EVERY_MEANT },
+	...{
+		smtp: ANY_MEANT,
+		imap: ANY_MEANT,
+		pop3: ANY_MEANT,
+		mysql: ANY_MEANT,
+		ftp: ANY_MEANT,
+		vnc: ANY_MEANT,
+	},
+	...{ "http/2": H2_MEANT, "http/2.0": H2_MEANT, "http1.1": HTTP_MEANT, websockets: HTTP_MEANT },
+	...{ smtps: TLS_MEANT, imaps: TLS_MEANT, pop3s: TLS_MEANT, ldaps: TLS_MEANT, mqtts: TLS_MEANT },
+	...{ "tls1.2": TLS_MEANT, "tls1.3": TLS_MEANT, sftp: "it goes through SSH; write ssh" },
+	...{ scp: "it goes through SSH; write ssh", h3: UDP_MEANT, "http/3": UDP_MEANT, http3: UDP_MEANT },
+	...{ quic: UDP_MEANT, udp: UDP_MEANT, dns: OTHER_MEANT, mqtt: OTHER_MEANT, amqp: OTHER_MEANT },
+	...{ postgres: OTHER_MEANT, postgresql: OTHER_MEANT, redis: OTHER_MEANT, rdp: OTHER_MEANT },
+	...{
+		ldap: OTHER_MEANT,
+		mongodb: OTHER_MEANT,
+		socks: OTHER_MEANT,
+		unknown: OTHER_MEANT,
+		raw: OTHER_MEANT,
+	},
+	...{ "*": EVERY_MEANT, all: EVERY_MEANT, none: EVERY_MEANT, "": EVERY_MEANT },
+};
+
+const SERVER_NAME = "a server name such as git.example.com";
+const HOST = "a host such as www.example.com";
+const ALPN = "a protocol name such as h2";
+const PROTOCOL = "one of tls, http, ssh, h2c, other, any";
+const PATH = "a path such as /api/";
+const SUBPROTOCOL = "a subprotocol such as mqtt";
+
 const route = section({
-	sni: parsed(
-		"a server name such as git.example.com",
-		parseServerName,
-		{
-			examples: ["git.example.com", "*.apps.example.com"],
-		},
-		oneEach,
+	sni: oneOrMore(
+		SERVER_NAME,
+		parsed(SERVER_NAME, parseServerName, { examples: ["git.example.com", "*.apps.example.com"] }),
 	)
 		.optional()
 		.describe(
 			"TLS: the name in the client's hello, exact or `*.suffix`. An absent key matches any name, and none.",
 		),
-	host: parsed(
-		"a host such as www.example.com",
-		parseHostPattern,
-		{
-			examples: ["www.example.com", "*.apps.example.com"],
-		},
-		oneEach,
+	host: oneOrMore(
+		HOST,
+		parsed(HOST, parseHostPattern, { examples: ["www.example.com", "*.apps.example.com"] }),
 	)
 		.optional()
 		.describe(
 			"HTTP: the Host header of the connection's first request, without its port; exact or `*.suffix`.",
 		),
-	alpn: z
-		.string({ error: expected("a protocol name such as h2", oneEach) })
-		// RFC 7301: a length byte, and never empty.
-		.min(1, { error: expected("a protocol name such as h2") })
-		.max(255, { error: "an ALPN name has at most 255 bytes (RFC 7301)" })
-		.regex(/^[\x20-\x7e]*$/, { error: expected("a protocol name in ASCII such as h2") })
-		.meta({ examples: ["h2", "http/1.1"] })
+	alpn: oneOrMore(
+		ALPN,
+		z
+			.string({ error: expected(ALPN) })
+			// RFC 7301: a length byte, and never empty.
+			.min(1, { error: expected(ALPN) })
+			.max(255, { error: "an ALPN name has at most 255 bytes (RFC 7301)" })
+			.regex(/^[\x20-\x7e]*$/, { error: expected("a protocol name in ASCII such as h2") })
+			.meta({ examples: ["h2", "http/1.1"] }),
+	)
 		.optional()
 		.describe("TLS: a protocol that the client offers in its hello."),
-	protocol: choice(["tls", "http", "ssh", "h2c", "other", "any"], {
-		...{ https: TLS_MEANT, ssl: TLS_MEANT, wss: TLS_MEANT },
-		...{ ws: HTTP_MEANT, websocket: HTTP_MEANT, http1: HTTP_MEANT, "http/1.1": HTTP_MEANT },
-		...{ http2: H2_MEANT, h2: H2_MEANT, grpc: H2_MEANT },
-		...{ tcp: EVERY_MEANT },
-		...{
-			smtp: ANY_MEANT,
-			imap: ANY_MEANT,
-			pop3: ANY_MEANT,
-			mysql: ANY_MEANT,
-			ftp: ANY_MEANT,
-			vnc: ANY_MEANT,
-		},
-		...{ "http/2": H2_MEANT, "http/2.0": H2_MEANT, "http1.1": HTTP_MEANT, websockets: HTTP_MEANT },
-		...{ smtps: TLS_MEANT, imaps: TLS_MEANT, pop3s: TLS_MEANT, ldaps: TLS_MEANT, mqtts: TLS_MEANT },
-		...{ "tls1.2": TLS_MEANT, "tls1.3": TLS_MEANT, sftp: "it goes through SSH; write ssh" },
-		...{ scp: "it goes through SSH; write ssh", h3: UDP_MEANT, "http/3": UDP_MEANT, http3: UDP_MEANT },
-		...{ quic: UDP_MEANT, udp: UDP_MEANT, dns: OTHER_MEANT, mqtt: OTHER_MEANT, amqp: OTHER_MEANT },
-		...{ postgres: OTHER_MEANT, postgresql: OTHER_MEANT, redis: OTHER_MEANT, rdp: OTHER_MEANT },
-		...{
-			ldap: OTHER_MEANT,
-			mongodb: OTHER_MEANT,
-			socks: OTHER_MEANT,
-			unknown: OTHER_MEANT,
-			raw: OTHER_MEANT,
-		},
-		...{ "*": EVERY_MEANT, all: EVERY_MEANT, none: EVERY_MEANT, "": EVERY_MEANT },
-	})
+	protocol: oneOrMore(PROTOCOL, choice(PROTOCOLS, PROTOCOLS_MEANT), (input) =>
+		choiceMeant(input, PROTOCOLS, PROTOCOLS_MEANT),
+	)
 		.optional()
 		.describe(
 			"What the first bytes are. `other`: none of the known ones, or they do not tell, and the client says nothing more for timeouts.silence. `any`: whatever they are, and also a client that says nothing.",
 		),
-	path: z
-		.string({ error: expected("a path such as /api/", oneEach) })
-		.regex(/^\/[\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7e]*$/, {
-			error: expected('a path such as /api/, beginning with a slash, without "?" and "#"', (input) =>
-				/^[~^*]/.test(String(input)) ? ": a path has no patterns; /api/ takes all that begin so" : "",
-			),
-		})
-		.superRefine((path, context) => {
-			const message = patternMeant(path);
-			if (message !== null) context.addIssue({ code: "custom", message });
-		})
-		.meta({ examples: ["/api/", "/healthz"] })
+	path: oneOrMore(
+		PATH,
+		z
+			.string({ error: expected(PATH) })
+			.regex(/^\/[\x21\x24-\x3b\x3d\x40-\x5f\x61-\x7e]*$/, {
+				error: expected('a path such as /api/, beginning with a slash, without "?" and "#"', (input) =>
+					/^[~^*]/.test(String(input)) ? ": a path has no patterns; /api/ takes all that begin so" : "",
+				),
+			})
+			.superRefine((path, context) => {
+				const message = patternMeant(path);
+				if (message !== null) context.addIssue({ code: "custom", message });
+			})
+			.meta({ examples: ["/api/", "/healthz"] }),
+	)
 		.optional()
 		.describe(
 			"HTTP: the path of a request, in the form that `paths` of the listener says. `/api/` takes all that begin so, `/healthz` only itself. Each request of a connection is routed on its own.",
 		),
-	subprotocol: parsed(
-		"a subprotocol such as mqtt",
-		parseSubprotocol,
-		{
+	subprotocol: oneOrMore(
+		SUBPROTOCOL,
+		parsed(SUBPROTOCOL, parseSubprotocol, {
 			pattern: SUBPROTOCOL_PATTERN.source,
 			examples: ["mqtt", "graphql-transport-ws"],
-		},
-		oneEach,
+		}),
 	)
 		.optional()
 		.describe(
 			"HTTP: the request opens a WebSocket and offers this subprotocol (Sec-WebSocket-Protocol, RFC 6455), whatever the case. Each request of a connection is routed on its own.",
 		),
-	source: cidr()
+	source: oneOrMore(CIDR, cidr())
 		.optional()
 		.describe("The client's address (with proxy_protocol: the one in the header) lies in this block."),
 	to: z

@@ -112,14 +112,21 @@ export function offOr<const T extends readonly [string, ...string[]]>(
 
 function choiceExpected(values: readonly [string, ...string[]], meant: Readonly<Record<string, string>>) {
 	const list = values.length === 1 ? values[0] : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
-	return expected(String(list), (input) => {
-		if (Array.isArray(input)) return ": one of them stands here";
-		const word = String(input).toLowerCase();
-		if (Object.hasOwn(meant, word)) return `: ${meant[word]}`;
-		const switched = values.includes("off") ? offMeant(input) : "";
-		if (switched !== "" || typeof input !== "string") return switched;
-		return didYouMean(input, values);
-	});
+	return expected(String(list), (input) => choiceMeant(input, values, meant));
+}
+
+/** What somebody means who writes another word than those that there are. */
+export function choiceMeant(
+	input: unknown,
+	values: readonly string[],
+	meant: Readonly<Record<string, string>>,
+): string {
+	if (Array.isArray(input)) return ": one of them stands here";
+	const word = String(input).toLowerCase();
+	if (Object.hasOwn(meant, word)) return `: ${meant[word]}`;
+	const switched = values.includes("off") ? offMeant(input) : "";
+	if (switched !== "" || typeof input !== "string") return switched;
+	return didYouMean(input, values);
 }
 
 const ON: ReadonlySet<unknown> = new Set([true, "true", "yes", "on", "enable", "enabled"]);

@@ -1,10 +1,19 @@
 /** Config plus what is known now (addresses, descriptors) to the plan that reactors run on. */
-import type { Config, Deadlines, Endpoint, ListenerConfig, UpstreamConfig } from "../config/config.js";
+
+import { alternativesOf } from "../config/alternatives.js";
+import type {
+	Config,
+	Deadlines,
+	Endpoint,
+	ListenerConfig,
+	RouteConfig,
+	UpstreamConfig,
+} from "../config/config.js";
 import { hostFieldOf } from "../config/http-check.js";
 import { encodeInternet, encodeUnix } from "../kernel/sockaddr.js";
 import { parseIpv4, parseIpv6 } from "../protocol/index.js";
 import { SHARE_ALL } from "../reactor/modes/http1/log.js";
-import type { HeldNumbers, HttpPlan, ListenerPlan, Plan, Policy } from "../reactor/plan/plan.js";
+import type { HeldNumbers, HttpPlan, ListenerPlan, Plan, Policy, RoutePlan } from "../reactor/plan/plan.js";
 import { type Counters, LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "../reactor/records/counters.js";
 import { type Board, PLACES } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";
@@ -285,12 +294,7 @@ export function planFor(
 		policy: policies.numberOf(listener.deadlines),
 		proxyRequired: listener.proxyProtocol.mode === "require",
 		trusted: listener.proxyProtocol.trusted,
-		routes: listener.routes.map(({ deadlines, ...route }) => ({
-			conditions: route,
-			slot: registry.routes.take(routeKey(listener.name, route.label)),
-			upstream: route.to === null ? -1 : registry.upstreams.take(route.to),
-			policy: deadlines === null ? -1 : policies.numberOf(deadlines),
-		})),
+		routes: listener.routes.flatMap((route) => routePlans(route, listener.name, registry, policies)),
 		readsRequests: listener.readsRequests,
 		logRequests: isLogged(config) ? Math.round(listener.logRequests * SHARE_ALL) : 0,
 		http: httpPlan(config, listener),
@@ -313,6 +317,19 @@ export function planFor(
 		listeners,
 		upstreams: upstreams.map(({ plan }) => plan),
 	};
+}
+
+/** One for each combination of its values; all of them are the same route to whoever counts. */
+function routePlans(
+	route: RouteConfig,
+	listener: string,
+	registry: Registry,
+	policies: PolicyList,
+): RoutePlan[] {
+	const slot = registry.routes.take(routeKey(listener, route.label));
+	const upstream = route.to === null ? -1 : registry.upstreams.take(route.to);
+	const policy = route.deadlines === null ? -1 : policies.numberOf(route.deadlines);
+	return alternativesOf(route).map((conditions) => ({ conditions, slot, upstream, policy }));
 }
 
 /** Lines of requests are written at level info. */

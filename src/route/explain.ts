@@ -3,7 +3,8 @@
  * a test holds the two together.
  */
 import { formatCidr } from "../config/address.js";
-import type { Cidr, RouteConditions, RouteProtocol } from "../config/config.js";
+import type { Cidr, RouteConfig, RouteProtocol } from "../config/config.js";
+import type { CONDITIONS } from "../config/label.js";
 import { parseIpv4, parseIpv6 } from "../protocol/address.js";
 import { contains } from "./router.js";
 
@@ -27,39 +28,44 @@ export interface Imagined {
 }
 
 /** The conditions that do not hold; empty: the route takes it. */
-export function whyNot(route: RouteConditions, asked: Imagined): string[] {
+export function whyNot(route: Pick<RouteConfig, (typeof CONDITIONS)[number]>, asked: Imagined): string[] {
 	const { protocol, sni, host, path, alpn, subprotocol, source } = route;
 	const isTls = asked.protocol === "tls" || asked.isTerminated;
 	const isHttp = asked.protocol === "http";
 	const asksTls = (sni !== null || alpn !== null) && isTls;
 	const reasons: string[] = [];
-	const require = (holds: boolean, why: () => string): void => {
-		if (!holds) reasons.push(why());
+	const require = (holds: boolean, what: string, is: string | null, wanted: readonly string[]): void => {
+		if (!holds) reasons.push(`${what} is ${is ?? "none"}, not ${wanted.join(" or ")}`);
 	};
-	if (protocol === null)
-		require(asked.protocol !== null || asksTls, () =>
-			"it says nothing, and only protocol: any takes who is silent");
-	else if (protocol !== "any")
-		require(protocol === asked.protocol || (protocol === "tls" && asked.isTerminated), () =>
-			`protocol is ${asked.protocol ?? "none"}, not ${protocol}`);
+	if (protocol === null && asked.protocol === null && !asksTls)
+		reasons.push("it says nothing, and only protocol: any takes who is silent");
+	if (protocol !== null)
+		require(protocol.some(
+			(each) => each === "any" || each === asked.protocol || (each === "tls" && asked.isTerminated),
+		), ...(["protocol", asked.protocol, protocol] as const));
 	if (sni !== null)
-		require(isTls && hasName(sni, asked.sni), () =>
-			`sni is ${(isTls ? asked.sni : null) ?? "none"}, not ${sni}`);
+		require(isTls && sni.some((each) => hasName(each, asked.sni)), "sni", isTls ? asked.sni : null, sni);
 	if (host !== null)
-		require(isHttp && hasName(host, asked.host), () =>
-			`host is ${(isHttp ? asked.host : null) ?? "none"}, not ${host}`);
+		require(isHttp && host.some((each) => hasName(each, asked.host)), "host", isHttp
+			? asked.host
+			: null, host);
 	if (path !== null)
-		require(isHttp && hasPath(path, asked.path), () =>
-			`path is ${(isHttp ? asked.path : null) ?? "none"}, not ${path}`);
+		require(isHttp && path.some((each) => hasPath(each, asked.path)), "path", isHttp
+			? asked.path
+			: null, path);
 	if (alpn !== null)
-		require(isTls && asked.alpn.includes(alpn), () =>
-			`alpn is ${asked.alpn.join(", ") || "none"}, not ${alpn}`);
+		require(isTls && alpn.some((each) => asked.alpn.includes(each)), "alpn", asked.alpn.join(", ") ||
+			null, alpn);
 	if (subprotocol !== null)
-		require(isHttp && asked.subprotocol?.toLowerCase() === subprotocol, () =>
-			`subprotocol is ${asked.subprotocol ?? "none"}, not ${subprotocol}`);
-	if (source !== null)
-		require(isFrom(source, asked.source), () =>
-			`source is ${asked.source ?? "not said"}, and not in ${formatCidr(source)}`);
+		require(isHttp && subprotocol.includes(asked.subprotocol?.toLowerCase() ?? ""), ...([
+			"subprotocol",
+			asked.subprotocol,
+			subprotocol,
+		] as const));
+	if (source !== null && !source.some((each) => isFrom(each, asked.source)))
+		reasons.push(
+			`source is ${asked.source ?? "not said"}, and not in ${source.map(formatCidr).join(" or ")}`,
+		);
 	return reasons;
 }
 

@@ -243,12 +243,12 @@ upstreams:
 			routes: [
 				{
 					sni: null,
-					host: "a.b",
+					host: ["a.b"],
 					alpn: null,
 					protocol: null,
 					source: null,
-					path: "/api/",
-					subprotocol: "mqtt",
+					path: ["/api/"],
+					subprotocol: ["mqtt"],
 					to: "c",
 					deadlines: null,
 					requests: {
@@ -260,13 +260,13 @@ upstreams:
 					label: "host=a.b,path=/api/,subprotocol=mqtt",
 				},
 				{
-					sni: "git.example.com",
+					sni: ["git.example.com"],
 					host: null,
-					alpn: "h2",
+					alpn: ["h2"],
 					protocol: null,
 					path: null,
 					subprotocol: null,
-					source: { family: 4, bytes: [10, 0, 0, 0], prefixLength: 8 },
+					source: [{ family: 4, bytes: [10, 0, 0, 0], prefixLength: 8 }],
 					to: "b",
 					deadlines: null,
 					requests: null,

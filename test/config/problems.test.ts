@@ -92,12 +92,11 @@ cases("what other programs write is told as it is written here", [
 	[routes("{ to: web, protocol: sftp }"), ["4:30", "write ssh"]],
 	[routes("{ to: web, protocol: quic }"), ["4:30", "UDP is not routed"]],
 	[routes('{ to: web, protocol: "*" }'), ["4:30", "remove it to take every protocol"]],
-	[routes("{ to: web, protocol: [tls, http] }"), ["4:30", "one of them stands here"]],
+	[routes("{ to: web, protocol: [tls, redis] }"), ["4:36", "write other"]],
 	[routes("{ to: web, path: /api/*/x }"), ["4:26", "write /api/ for all that begin so"]],
 	[routes("{ to: web, path: '/api/.*' }"), ["4:26", "write /api/ for all that begin so"]],
 	[routes("{ to: web, path: '/users/{id}' }"), ["4:26", "write /users/ for all that begin so"]],
 	[routes("{ to: web, path: '~ ^/api' }"), ["4:26", "a path has no patterns"]],
-	[routes("{ to: web, alpn: [h2] }"), ["4:26", "write a route for each"]],
 	[routes("{ to: web, sni: https://a.test/x }"), ["4:25", "write a.test alone"]],
 	[routes("{ to: web, sni: 'a.test, b.test' }"), ["4:25", "one name stands here"]],
 	[routes("{ to: web, sni: .a.test }"), ["4:25", "write *.a.test for all names below it"]],
@@ -254,7 +253,6 @@ cases("what other programs write is told what to write here", [
 	[routes("{ path: /api*, to: git }"), ["4:17", "write /api/ for all that begin so"]],
 	[routes("{ path: /api/**, to: git }"), ["4:17", "write /api/ for all that begin so"]],
 	[routes("{ source: 10.0.0.5/8, to: git }"), ["4:19", "write 10.0.0.0/8 for the whole block, or 10.0.0.5"]],
-	[routes("{ sni: [a.b, c.d], to: git }"), ["4:16", "write a route for each"]],
 	[listener("listen: 443"), ["4:13", "write 0.0.0.0:443"]],
 	[top("admin: 9090"), ["3:8", "write 127.0.0.1:9090"]],
 	[top("timeouts: { idle: 1h30m }"), ["3:19", "write 90m instead of 1h30m"]],
@@ -649,6 +647,28 @@ cases("the subject of client certificates goes into a field", [
 	[top('tls: { client_subject_header: "a b" }'), ["3:31", "expected a field name such as X-Client-Subject"]],
 	[top("tls: { reload: 5 }"), ["3:16", "write 5s or 5ms"]],
 	[top("tls: [{ names: [a.b] }]"), ["3:6", "expected a mapping"]],
+]);
+
+cases("a condition may have several values, and none that another route takes already", [
+	[routes('{ sni: [a.b, "*.c.d"], source: [10.0.0.0/8, "fd00::/8"], to: git }', "{ to: web }")],
+	[routes("{ path: [/a, /b/], to: reject }")],
+	[routes("{ sni: [], to: git }"), ["4:16", "an empty list fits nothing"]],
+	[routes("{ sni: [a.b, c d], to: git }"), ["4:22", "a space cannot stand in one"]],
+	[
+		routes("{ sni: { a: b }, to: git }"),
+		["4:16", "expected a server name such as git.example.com, or a list"],
+	],
+	[
+		routes("{ sni: a.b, to: git }", "{ sni: [c.d, a.b], to: web }"),
+		["5:22", "no connection reaches this value: the route on line 4 (sni=a.b) takes all that it could"],
+	],
+	[
+		routes("{ sni: [a.b, c.d], to: git }", "{ sni: [c.d, a.b], to: web }"),
+		["5:9", "no connection reaches this route"],
+	],
+	[routes("{ sni: [a.b, c.d], source: [10.0.0.0/8], to: git }", "{ sni: [c.d, a.b], to: web }")],
+	[routes("{ protocol: [ssh, tls], sni: a.b, to: git }"), ["4:21", '"sni" holds for tls only']],
+	[routes("{ timeouts: { idle: 1h }, to: git }", "{ to: web }"), ["5:9", "no connection reaches this route"]],
 ]);
 
 cases("deadlines that contradict each other are refused", [

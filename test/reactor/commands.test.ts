@@ -69,7 +69,7 @@ test("a plan of many routes comes in many messages, and comes into force at once
 	seen.add(harness.reactor.core.listeners.get(0)?.router);
 	assert.equal(seen.size, 2, "the old one or the new one, and nothing between");
 	assert.equal(harness.reactor.core.listeners.get(0)?.plan.routes.length, 5_000);
-	assert.deepEqual(harness.notices.at(-1), { kind: "applied", revision: 2 });
+	assert.deepEqual(harness.notices.at(-1), { kind: "applied", revision: 2, policies: [0] });
 });
 
 test("a small plan is one message, and in force in the same turn", (t) => {
