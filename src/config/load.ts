@@ -38,8 +38,10 @@ export function reloadConfigFile(path: string): Config {
 export interface LoadOptions {
 	/** How problems call it; also `Config.file`, made absolute. Default: `<config>`, and `null`. */
 	readonly file?: string;
-	/** What relative socket paths are relative to. Default: the file's directory, or the current one. */
+	/** What relative paths are relative to. Default: the file's directory, or the current one. */
 	readonly baseDir?: string;
+	/** What `${VAR}` stands for. Default: the environment of the process. */
+	readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -50,7 +52,7 @@ export interface LoadOptions {
 export function loadConfigText(text: string, options: LoadOptions = {}): Config {
 	const file = options.file === undefined ? null : resolve(options.file);
 	const baseDir = options.baseDir ?? (file === null ? process.cwd() : dirname(file));
-	const source = readSource(text, options.file ?? "<config>");
+	const source = readSource(text, options.file ?? "<config>", { env: options.env ?? process.env, baseDir });
 	const problems = [...source.problems];
 	// Broken syntax leaves nothing to check: what the parser made of it was not written by anybody.
 	if (source.value === undefined) throw new ConfigError(inOrder(problems));
@@ -60,10 +62,13 @@ export function loadConfigText(text: string, options: LoadOptions = {}): Config 
 	}
 
 	const result = configSchema.safeParse(source.value);
-	for (const issue of result.error?.issues ?? []) problems.push(...explain(issue, [], source));
+	const note = (problem: Problem): void => {
+		if (!source.isEcho(problem)) problems.push(problem);
+	};
+	for (const issue of result.error?.issues ?? []) explain(issue, [], source).forEach(note);
 	const warnings: Problem[] = [];
 	checkRules(source.value, baseDir, {
-		problem: (path, message, part) => problems.push(source.problem(path, message, part)),
+		problem: (path, message, part) => note(source.problem(path, message, part)),
 		warning: (path, message) => warnings.push(source.problem(path, message)),
 		lineOf: source.lineOf,
 	});

@@ -1,10 +1,13 @@
-/** What other programs would put a value in place of: `${HOST}`, `$HOST`, `$(HOST)`, `{{ .Values.host }}`. */
-const PLACEHOLDER = /\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*\}\}/;
+/** What other programs would put a value in place of: `$HOST`, `$(HOST)`, `{{ .Values.host }}`. */
+const PLACEHOLDER = /\$\(([^)]*)\)|\$([A-Za-z_]\w*)|\{\{.*\}\}/;
 
-/** What to do about the placeholder in this text; null: it has none. */
+/** What to do about the placeholder in this text; null: it has none. `${HOST}` has been replaced by now. */
 export function adviceForPlaceholder(text: string): string | null {
-	const [placeholder] = PLACEHOLDER.exec(text) ?? [];
-	return placeholder === undefined
-		? null
-		: `"${placeholder}" is not replaced here: write the value, or make the file from a template (envsubst, Helm) before it is read`;
+	const [placeholder, command, variable] = PLACEHOLDER.exec(text) ?? [];
+	if (placeholder === undefined) return null;
+	const name = variable ?? command ?? "";
+	const instead = /^[A-Za-z_]\w*$/.test(name)
+		? `write \${${name}}`
+		: "write the value, or make the file from a template (Helm, for one) before it is read";
+	return `"${placeholder}" is not replaced here: ${instead}`;
 }

@@ -13,6 +13,7 @@ import * as defaults from "./defaults.js";
 import { parsePeerName } from "./names.js";
 import { keepalive, ledger, limits, log, sockets } from "./schema-general.js";
 import { listener } from "./schema-listeners.js";
+import { withReferences } from "./schema-references.js";
 import { timeouts } from "./schema-timeouts.js";
 import { endpoint, upstream, upstreamName } from "./schema-upstreams.js";
 import { dashed, expected, optionalDuration, parsed, section, whole, yesNo } from "./schema-values.js";
@@ -174,6 +175,6 @@ export function jsonSchema(): Record<string, unknown> {
 		$schema,
 		title: "sluice.yaml",
 		description: "Configuration of Sluice, a gateway for connections that stay open.",
-		...rest,
+		...withReferences(rest),
 	};
 }

@@ -3,6 +3,9 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import type { Problem } from "./errors.js";
 import { adviceForPlaceholder } from "./placeholder.js";
+import { fillReferences, NOTHING_FILLED } from "./references.js";
+import { mask, Substituter, type Surroundings, unmask, withoutSecrets } from "./substitute.js";
+import { keyText, startOf } from "./yaml-nodes.js";
 import { syntaxMessage } from "./yaml-words.js";
 
 /** Keys and indexes from the top of the file: `["listeners", 0, "listen"]`. */
@@ -23,21 +26,26 @@ export interface Report {
 }
 
 export interface Source {
-	/** The file's value in plain objects; undefined when the syntax is broken. */
+	/** The file's value in plain objects, references filled; undefined when the syntax is broken. */
 	readonly value: unknown;
 	/** Broken syntax, duplicate keys, bad aliases. */
 	readonly problems: readonly Problem[];
+	/** Without what came out of files. */
 	problem(path: Path, message: string, part?: Part): Problem;
+	/** It is about a value whose reference could not be filled, and that was told. */
+	isEcho(problem: Problem): boolean;
 	/** Line of the value (from 1). */
 	lineOf(path: Path): number;
 }
 
-export function readSource(text: string, file: string): Source {
+export function readSource(text: string, file: string, surroundings: Surroundings): Source {
 	const lines = new LineCounter();
 	// Unique keys are checked below: the library's own check is quadratic, and cannot name the first line.
-	const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
+	const document = parseDocument(mask(text), { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
 	const problems: Problem[] = [];
 	const targets = new Map<Node, Node>();
+	const echoes = new WeakSet<Problem>();
+	let filled = NOTHING_FILLED;
 
 	const at = (offset: number, path: Path, message: string): Problem => {
 		// The line counter knows no line of an empty text, and says 0 then.
@@ -55,7 +63,8 @@ export function readSource(text: string, file: string): Source {
 		};
 	};
 
-	const locate = (path: Path, part: Part): number => {
+	/** Where it stands, and what stands there, if anything does. */
+	const locate = (path: Path, part: Part): readonly [offset: number, node?: unknown] => {
 		let node: unknown = document.contents;
 		let offset = startOf(node) ?? 0;
 		for (const [depth, step] of path.entries()) {
@@ -66,14 +75,14 @@ export function readSource(text: string, file: string): Source {
 				// The last, because of a key that stands twice the last value counts.
 				const pair: Pair | undefined = node.items.findLast(({ key }) => keyText(key) === String(step));
 				// A missing key: the mapping it is missing from is the nearest place there is.
-				if (pair === undefined) return offset;
+				if (pair === undefined) return [offset];
 				node = part === "key" && depth === path.length - 1 ? pair.key : pair.value;
 				// An empty value stands nowhere; its key does.
 				if (isScalar(node) && node.value === null && node.source === "") node = pair.key;
-			} else return offset;
+			} else return [offset];
 			offset = startOf(node) ?? offset;
 		}
-		return offset;
+		return [offset, isAlias(node) ? targets.get(node) : node];
 	};
 
 	// Behind a tab nothing is read as it was meant.
@@ -83,7 +92,7 @@ export function readSource(text: string, file: string): Source {
 	for (const error of tabs.length > 0 ? tabs : templated ? [templated] : document.errors) {
 		const [offset] = error.pos;
 		const place = at(offset, [], "");
-		const problem = { ...place, message: syntaxMessage(error, place.excerpt, text) };
+		const problem = { ...place, message: unmask(syntaxMessage(error, place.excerpt, text)) };
 		// One mistake often has several echoes; the first of a line is the one that helps.
 		if (problems.at(-1)?.line === problem.line) continue;
 		problems.push({ ...problem, message: problem.message + bracketHint(problem.excerpt) });
@@ -95,6 +104,11 @@ export function readSource(text: string, file: string): Source {
 
 	let sound = problems.length === 0;
 	if (sound) {
+		filled = fillReferences(document, text, new Substituter(surroundings));
+		for (const { offset, path, message, harmless } of filled.problems) {
+			problems.push(at(offset, path, message));
+			sound &&= harmless;
+		}
 		const lineAt = (offset: number): number => lines.linePos(offset).line;
 		const textAt = (offset: number): string => at(offset, [], "").excerpt;
 		inspect(document.contents, targets, lineAt, textAt, (offset, path, message, harmless) => {
@@ -114,8 +128,15 @@ export function readSource(text: string, file: string): Source {
 	return {
 		value,
 		problems,
-		problem: (path, message, part = "value") => at(locate(path, part), path, message),
-		lineOf: (path) => lines.linePos(locate(path, "value")).line,
+		problem: (path, message, part = "value") => {
+			const [offset, node] = locate(path, part);
+			const own = filled.secrets.get(node) ?? [];
+			const problem = at(offset, path, withoutSecrets(message, [...filled.secrets.values()].flat(), own));
+			if (filled.broken.has(node)) echoes.add(problem);
+			return problem;
+		},
+		isEcho: (problem) => echoes.has(problem),
+		lineOf: (path) => lines.linePos(locate(path, "value")[0]).line,
 	};
 }
 
@@ -195,14 +216,4 @@ function aliasMessage(name: string): string {
 function bracketHint(line: string): string {
 	const [address] = /(?<!["'\w])\[[0-9a-f:.]*:[0-9a-f:.]*\](:\d+)?/i.exec(line) ?? [];
 	return address === undefined ? "" : `; an address in brackets must stand in quotes: "${address}"`;
-}
-
-function keyText(key: unknown): string | null {
-	if (!isScalar(key)) return null;
-	return key.value === null ? null : String(key.value);
-}
-
-function startOf(node: unknown): number | undefined {
-	if (isScalar(node) || isMap(node) || isSeq(node) || isAlias(node)) return node.range?.[0];
-	return undefined;
 }

@@ -241,7 +241,7 @@ cases("a share of requests to log is one that makes sense, where there are reque
 
 cases("what other programs write is told what to write here", [
 	[upstream("fd00::5:443"), ["3:6", 'Write "[fd00::5]:443" for port 443 of fd00::5']],
-	[upstream("$A_HOST:1"), ["3:6", "is not replaced here: write the value"]],
+	[upstream("$A_HOST:1"), ["3:6", `is not replaced here: write \${A_HOST}`]],
 	[upstream("/run/app.sock"), ["3:6", 'a socket path is written "unix:/run/app.sock"']],
 	[upstream("https://a.b"), ["3:6", "requests go to http: [https://a.b]"]],
 	[upstream('"a:1, b:1"'), ["3:6", "write several as a list"]],
