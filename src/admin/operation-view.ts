@@ -80,7 +80,8 @@ export const explanation = z.strictObject({
 		.array(z.strictObject({ route: z.string(), why: z.array(z.string()) }))
 		.describe("Routes before it, and the conditions that do not hold"),
 	terminated: z.boolean().describe("Its TLS ends here, so that what is inside is looked at"),
-	upstream: z.string().nullable().describe("null: rejected, or no route"),
+	answer: z.string().nullable().describe("What requests are answered with here, such as 308 to https"),
+	upstream: z.string().nullable().describe("null: rejected, answered here, or no route"),
 	addresses: z.array(addressStatus),
 	banned: z.boolean().describe("Its source is shut out, whatever the routes say"),
 	deadlines: z.array(deadline),

@@ -6,10 +6,10 @@ import type { Mapping } from "./plain.js";
 
 /** What reactors are told. */
 export function alternativesOf(route: RouteConfig): RouteConditions[] {
-	const { deadlines: _, to, requests, label, ...lists } = route;
+	const { deadlines: _, to, answer, requests, label, ...lists } = route;
 	return combinations(lists).map((values) => ({
-		...(values as unknown as Omit<RouteConditions, "to" | "requests" | "label">),
-		...{ to, requests, label },
+		...(values as unknown as Omit<RouteConditions, "to" | "answer" | "requests" | "label">),
+		...{ to, answer, requests, label },
 	}));
 }
 

@@ -121,6 +121,16 @@ export interface RouteRequests {
 	readonly bodyBytesPerSecond: number | null;
 }
 
+/** An answer that needs no upstream. */
+export interface FixedAnswerConfig {
+	readonly status: number;
+	/** Empty: none. */
+	readonly body: string;
+	readonly contentType: string;
+	/** `https`: the same host and path there; an address without a path: the same path there; `null`: nowhere. */
+	readonly redirect: string | null;
+}
+
 /** What a route takes, and what it does with it: all that reactors are told of it. */
 export interface RouteConditions {
 	/** Exact name, or `*.suffix`; lower case, no trailing dot. `null`: any name, or none. */
@@ -133,8 +143,10 @@ export interface RouteConditions {
 	readonly path: string | null;
 	/** Of a request that opens a WebSocket: it offers this one. In lower case. */
 	readonly subprotocol: string | null;
-	/** Name of an upstream, or `null` for `reject`. */
+	/** Name of an upstream; `null`: for `reject`, or because the answer is fixed. */
 	readonly to: string | null;
+	/** What its requests are answered with here. */
+	readonly answer: FixedAnswerConfig | null;
 	/** `null`: requests and their answers pass as they are. */
 	readonly requests: RouteRequests | null;
 	/** How the log and the metrics call it: `sni=git.example.com`, `alpn=h2,source=10.0.0.0/8`, `*`. */
@@ -142,7 +154,7 @@ export interface RouteConditions {
 }
 
 /** A route of the file: of each condition that it has one value must fit. */
-export interface RouteConfig extends Pick<RouteConditions, "to" | "requests" | "label"> {
+export interface RouteConfig extends Pick<RouteConditions, "to" | "answer" | "requests" | "label"> {
 	/** `null`: there is no such condition. */
 	readonly sni: readonly string[] | null;
 	readonly host: readonly string[] | null;

@@ -41,6 +41,11 @@ export const sockets = {
 /** A look is a `stat` per file; who renews a certificate does not wait for seconds. */
 export const tls = { reloadMs: 10_000, clientSubjectHeader: null } as const;
 
+/** Permanent, and the method stays (RFC 9110, 15.4.9). */
+export const redirectStatus = 308;
+/** Of answers that a route gives. */
+export const answerContentType = "text/plain; charset=utf-8";
+
 /** What upstreams and clients of requests speak here. */
 export const HTTP_ALPN = ["http/1.1"] as const;
 

@@ -24,8 +24,14 @@ export function bytesTargets(upstreams: unknown): ReadonlySet<string> {
 export function readsRequests(routes: readonly unknown[], takeNone: ReadonlySet<string>): boolean {
 	return routes.some((route) => {
 		const { to, path, subprotocol } = mapping(route);
-		return path !== undefined || subprotocol !== undefined || (typeof to === "string" && !takeNone.has(to));
+		if (path !== undefined || subprotocol !== undefined || isFixed(to)) return true;
+		return typeof to === "string" && !takeNone.has(to);
 	});
+}
+
+/** `to` says what requests are answered with. */
+export function isFixed(to: unknown): boolean {
+	return typeof to === "object" && to !== null && !Array.isArray(to);
 }
 
 export function checkRouteActions(
@@ -35,6 +41,15 @@ export function checkRouteActions(
 	report: Report,
 ): void {
 	const { to } = route;
+	if (isFixed(to)) checkFixed(mapping(to), [...path, "to"], report);
+	if (isFixed(to))
+		for (const key of [...ROUTE_ACTIONS, "timeouts"])
+			if (route[key] !== undefined)
+				report.problem(
+					[...path, key],
+					`"${key}" does nothing here: the answer is made at once, from "to"; remove it`,
+					"key",
+				);
 	for (const key of ROUTE_ACTIONS) {
 		if (route[key] === undefined || typeof to !== "string" || !takeNone.has(to)) continue;
 		report.problem(
@@ -45,6 +60,26 @@ export function checkRouteActions(
 	}
 	for (const key of ["request_headers", "response_headers"])
 		checkFields(mapping(route[key]), [...path, key], report);
+}
+
+/** Statuses that send a client elsewhere (RFC 9110, 15.4). */
+const REDIRECTS: ReadonlySet<unknown> = new Set([301, 302, 303, 307, 308]);
+
+function checkFixed(to: Mapping, path: Path, report: Report): void {
+	const { redirect, status } = to;
+	if (redirect === undefined) {
+		if (status === undefined)
+			report.problem(path, "it does not say what is answered: write { redirect: https }, or { status: 503 }");
+		return;
+	}
+	if (status !== undefined && !REDIRECTS.has(status))
+		report.problem(
+			[...path, "status"],
+			`expected one of ${[...REDIRECTS].join(", ")}: no other status sends a client elsewhere`,
+		);
+	for (const key of ["body", "content_type"])
+		if (to[key] !== undefined)
+			report.problem([...path, key], `"${key}" does nothing with "redirect": remove one of the two`, "key");
 }
 
 function checkFields({ set, remove }: Mapping, path: Path, report: Report): void {

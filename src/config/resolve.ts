@@ -5,6 +5,7 @@ import type {
 	Config,
 	Deadlines,
 	Endpoint,
+	FixedAnswerConfig,
 	HealthConfig,
 	HttpCheckConfig,
 	HttpUpstreamConfig,
@@ -99,7 +100,7 @@ export function resolveConfig(
 			input.listeners.map((each) => {
 				const timeouts = listenerTimeouts(general, each.timeouts);
 				const held = (route: RouteFile): Deadlines | null =>
-					routeDeadlines(timeouts, timeoutsTo.get(route.to), route.timeouts, hold);
+					routeDeadlines(timeouts, timeoutsTo.get(String(route.to)), route.timeouts, hold);
 				return {
 					...resolveListener(each, takeNone, baseDir),
 					deadlines: hold(timeouts),
@@ -197,10 +198,17 @@ function resolveRoute(route: RouteFile, bodyBytes: number | null): Omit<RouteCon
 		source: listed(route.source),
 		path: listed(route.path),
 		subprotocol: listed(route.subprotocol),
-		to: route.to === REJECT ? null : route.to,
+		to: typeof route.to !== "string" || route.to === REJECT ? null : route.to,
+		answer: typeof route.to === "string" ? null : resolveAnswer(route.to),
 		requests: resolveRequests(route, bodyBytes),
 		label: routeLabel(route),
 	};
+}
+
+function resolveAnswer(to: Exclude<RouteFile["to"], string>): FixedAnswerConfig {
+	const { redirect = null, body = "", content_type: contentType = defaults.answerContentType } = to;
+	// The rules say that there is one of the two.
+	return { status: to.status ?? defaults.redirectStatus, body, contentType, redirect };
 }
 
 function listed<Value>(value: Value | Value[] | undefined): Value[] | null {

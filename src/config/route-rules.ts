@@ -7,7 +7,7 @@ import { parseHostPattern, parseServerName, parseSubprotocol, REJECT } from "./n
 import { didYouMean } from "./nearest.js";
 import { adviceForPlaceholder } from "./placeholder.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
-import { ROUTE_ACTIONS } from "./request-rules.js";
+import { isFixed, ROUTE_ACTIONS } from "./request-rules.js";
 import type { Path, Report } from "./source.js";
 import type { TerminatedNames } from "./terminated.js";
 
@@ -61,6 +61,13 @@ export function checkReadable(
 	report: Report,
 ): void {
 	const { to, sni, alpn, protocol } = route;
+	if (isFixed(to) && NO_REQUESTS.has(protocol)) {
+		report.problem(
+			[...path, "to"],
+			`only requests of HTTP/1.1 can be answered, and "protocol: ${protocol}" is none: write reject, or the name of an upstream`,
+		);
+		return;
+	}
 	if (typeof to !== "string" || takeNone.has(to) || !targets.names.has(to)) return;
 	if (NO_REQUESTS.has(protocol)) {
 		report.warning(

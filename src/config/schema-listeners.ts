@@ -111,6 +111,39 @@ const EVERY_MEANT =
 	"remove it to take every protocol, or write any for clients that wait for the server, too";
 const ANY_MEANT = "its server speaks first, and the client is silent; write any";
 
+/** What fits the buffer in which answers are written, beside the head. */
+const BODY_MAX = 8_192;
+const REDIRECT = "https, or an address such as https://www.example.com";
+
+/** What goes together is in `request-rules.ts`. */
+const fixedAnswer = section({
+	redirect: z
+		.string({ error: expected(REDIRECT) })
+		.regex(/^(https|https?:\/\/[A-Za-z0-9._~:[\]-]+(\/[\x21-\x7e]*)?)$/, { error: expected(REDIRECT) })
+		.meta({ examples: ["https", "https://www.example.com", "https://www.example.com/moved"] })
+		.optional()
+		.describe(
+			"Where the client is sent. `https`: the same host and path there; an address without a path: the same path there; otherwise exactly there.",
+		),
+	status: whole(200, 599)
+		.optional()
+		.describe(
+			"What requests are answered with, such as 503, 404 or 204. With redirect 301 or 308 (default): for good; 302 or 307: for now; 303: to be asked for by GET.",
+		),
+	body: z
+		.string({ error: expected("a text") })
+		.refine((text) => Buffer.byteLength(text) <= BODY_MAX, {
+			error: `longer than ${BODY_MAX} bytes: let a server say it`,
+		})
+		.optional()
+		.describe("The text of the answer."),
+	content_type: z
+		.string({ error: expected("a media type such as text/html; charset=utf-8") })
+		.regex(FIELD_VALUE_PATTERN, { error: expected("a media type such as text/html; charset=utf-8") })
+		.optional()
+		.meta({ description: "What the text is.", default: defaults.answerContentType }),
+});
+
 const PROTOCOLS = ["tls", "http", "ssh", "h2c", "other", "any"] as const;
 /** What else protocols are called, and what to write. */
 const PROTOCOLS_MEANT: Readonly<Record<string, string>> = {
@@ -219,16 +252,18 @@ const route = section({
 		.optional()
 		.describe("The client's address (with proxy_protocol: the one in the header) lies in this block."),
 	to: z
-		.string({
-			error: expected("the name of an upstream, or reject", (input) =>
+		.union([z.string(), fixedAnswer], {
+			error: expected("the name of an upstream, reject, { redirect: https } or { status: 503 }", (input) =>
 				typeof input === "number"
-					? ": put it in quotes"
+					? `: put it in quotes, or write { status: ${input} }`
 					: Array.isArray(input)
 						? ": one stands here; an upstream may have several addresses"
 						: "",
 			),
 		})
-		.describe("The upstream that takes the connection, or `reject`: it is closed at once as rejected."),
+		.describe(
+			"The upstream that takes the connection; `reject`: it is closed at once as rejected; or what its requests are answered with here.",
+		),
 	timeouts: routeTimeouts,
 	request_headers: fieldChanges("a request")
 		.optional()

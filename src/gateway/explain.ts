@@ -7,7 +7,14 @@ import {
 	type UpstreamStatus,
 } from "../admin/operation-view.js";
 import { parseIp } from "../config/address.js";
-import type { Config, ListenerConfig, RouteConfig, RouteProtocol, Timeouts } from "../config/config.js";
+import type {
+	Config,
+	FixedAnswerConfig,
+	ListenerConfig,
+	RouteConfig,
+	RouteProtocol,
+	Timeouts,
+} from "../config/config.js";
 import * as defaults from "../config/defaults.js";
 import { didYouMean } from "../config/nearest.js";
 import { formatDuration } from "../config/units.js";
@@ -124,8 +131,14 @@ function found(
 			addresses,
 			banned,
 		},
+		answer: answerText(route?.answer ?? null),
 		deadlines: deadlinesOf(config, listener, route),
 	};
+}
+
+function answerText(answer: FixedAnswerConfig | null): string | null {
+	if (answer === null) return null;
+	return answer.redirect === null ? String(answer.status) : `${answer.status} to ${answer.redirect}`;
 }
 
 function deadlinesOf(

@@ -67,7 +67,7 @@ const OPERATIONS_OF_GATEWAY: Operations = {
 	explain: () => [
 		{
 			...{ listener: "*:443", route: null, passed: [{ route: "*", why: ["no"] }], terminated: false },
-			...{ upstream: null, addresses: [ADDRESS], banned: false },
+			...{ answer: null, upstream: null, addresses: [ADDRESS], banned: false },
 			deadlines: [{ timeout: "idle", value: "10m", from: "default" }],
 		},
 	],

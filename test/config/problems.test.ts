@@ -266,7 +266,7 @@ cases("what other programs write is told what to write here", [
 cases("a missing key is told at the place it is missing from", [
 	["upstreams: {}", ["1:1", 'the key "listeners" is missing']],
 	[listener("backlog: 5"), ["3:5", 'the key "listen" is missing: expected an address such as 0.0.0.0:443']],
-	[routes("{ sni: a.b }"), ["4:9", 'the key "to" is missing: expected the name of an upstream, or reject']],
+	[routes("{ sni: a.b }"), ["4:9", 'the key "to" is missing: expected the name of an upstream, reject']],
 	[
 		upstream("{}"),
 		["3:6", "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests"],
@@ -647,6 +647,20 @@ cases("the subject of client certificates goes into a field", [
 	[top('tls: { client_subject_header: "a b" }'), ["3:31", "expected a field name such as X-Client-Subject"]],
 	[top("tls: { reload: 5 }"), ["3:16", "write 5s or 5ms"]],
 	[top("tls: [{ names: [a.b] }]"), ["3:6", "expected a mapping"]],
+]);
+
+cases("a route may answer by itself", [
+	[routes("{ path: /a, to: { redirect: https } }", "{ to: { status: 503, body: later } }")],
+	[
+		routes("{ to: { redirect: http } }"),
+		["4:27", "expected https, or an address such as https://www.example.com"],
+	],
+	[routes("{ to: { redirect: https, status: 200 } }"), ["4:42", "expected one of 301, 302, 303, 307, 308"]],
+	[routes("{ to: { status: 99 } }"), ["4:25", "from 200 to 599"]],
+	[routes("{ to: { body: x } }"), ["4:15", "it does not say what is answered"]],
+	[routes("{ to: { status: 503 }, timeouts: { idle: 1s } }"), ["4:32", '"timeouts" does nothing here']],
+	[routes("{ protocol: ssh, to: { status: 503 } }"), ["4:30", "only requests of HTTP/1.1 can be answered"]],
+	[routes("{ to: 503 }"), ["4:15", "put it in quotes, or write { status: 503 }"]],
 ]);
 
 cases("a condition may have several values, and none that another route takes already", [

@@ -63,6 +63,7 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 			"listeners.*.routes.*.request_headers",
 			"listeners.*.routes.*.response_headers",
 			"listeners.*.routes.*.timeouts",
+			"listeners.*.routes.*.to",
 			"listeners.*.timeouts",
 			"listeners.*.tls.*",
 			"log",

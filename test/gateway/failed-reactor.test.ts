@@ -31,7 +31,7 @@ test("a reactor that failed leaves no session and no descriptor open", async (t)
 	reactors.start(1, { sessions: 100, bufferedBytes: 1 << 20, pipes: 2 }, new Board(), new Owners(20_000));
 	const conditions = {
 		...{ sni: "x.test", host: null, alpn: null, protocol: null, source: null, path: null, subprotocol: null },
-		...{ to: "u", requests: null, label: "" },
+		...{ to: "u", answer: null, requests: null, label: "" },
 	};
 	const plan: Plan = {
 		...NO_LIMITS,

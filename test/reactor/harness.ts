@@ -149,6 +149,7 @@ export class Harness {
 							path: null,
 							subprotocol: null,
 							to: "upstream",
+							answer: null,
 							requests: null,
 							label: "",
 							...conditions,

@@ -111,6 +111,7 @@ export function route(conditions: Partial<RouteConditions>): RouteConditions {
 		path: null,
 		subprotocol: null,
 		to: "somewhere",
+		answer: null,
 		requests: null,
 		label: "",
 		...conditions,

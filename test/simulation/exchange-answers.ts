@@ -21,9 +21,9 @@ import type { World } from "./world.js";
 
 /** What a request that is malformed is told; nobody else is. */
 const MALFORMED: ReadonlySet<number> = new Set([400, 405, 414, 431, 501, 505]);
-const OTHER_OWN: ReadonlySet<number> = new Set([403, 404, 408, 413, 421, 429, 502, 503, 504]);
+const OTHER_OWN: ReadonlySet<number> = new Set([403, 404, 408, 413, 421, 429, 502, 503, 504, 308]);
 /** What may be said to a client that goes on: its request is answered, and nothing about it was in doubt. */
-const MAY_KEEP: ReadonlySet<number> = new Set([403, 404, 429, 502, 503, 504]);
+const MAY_KEEP: ReadonlySet<number> = new Set([308, 403, 404, 429, 502, 503, 504]);
 
 /**
  * The reactor sends `length` bytes to a client whose requests are read. Returns how many of them belong to answers:

@@ -30,6 +30,7 @@ const NO_CONDITION: RouteConditions = {
 	path: null,
 	subprotocol: null,
 	to: "upstream",
+	answer: null,
 	requests: null,
 	label: "",
 };
@@ -110,6 +111,9 @@ export function randomPolicies(random: Random, traits: Traits): Policy[] {
 	}));
 }
 
+const FIXED = { status: 503, body: "later\n", contentType: "text/plain", redirect: null } as const;
+const REDIRECT = { status: 308, body: "", contentType: "", redirect: "https" } as const;
+
 /** Lists of routes of a listener that reads requests. */
 const REQUEST_ROUTES: readonly (readonly Partial<RouteConditions>[])[] = [
 	[{}],
@@ -118,6 +122,7 @@ const REQUEST_ROUTES: readonly (readonly Partial<RouteConditions>[])[] = [
 	[{}],
 	[{ host: "*.example" }, {}],
 	[{ path: "/api" }, {}],
+	[{ path: "/api", to: null, answer: FIXED }, { host: "b.example", to: null, answer: REDIRECT }, {}],
 	[{ host: "a.example" }, { host: "*.example" }, {}],
 	[{ path: "/api" }, { path: "/static/", host: "b.example" }, {}],
 	[{ path: "/x", to: null }, { host: "*.b.example", path: "/" }, { protocol: "http" }],

@@ -140,12 +140,14 @@ export async function explain(
 }
 
 function explanationText(value: Explanation): string {
-	const { listener, route, passed, upstream, addresses, deadlines, terminated, banned } = value;
+	const { listener, route, passed, answer, upstream, addresses, deadlines, terminated, banned } = value;
 	const fate =
 		route === null
 			? "no route takes it: it ends as no_route"
 			: upstream === null
-				? `route ${route} rejects it`
+				? answer === null
+					? `route ${route} rejects it`
+					: `route ${route} answers it with ${answer}`
 				: `route ${route} takes it to ${upstream}`;
 	return [
 		`${listener}: ${banned ? "its source is banned; otherwise " : ""}${fate}${terminated ? "; its TLS ends here" : ""}\n`,

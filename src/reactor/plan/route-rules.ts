@@ -2,8 +2,9 @@
  * What a route does with the requests that take it, prepared once for each plan. A request keeps the rules of the plan
  * that routed it: a reload that leads its route elsewhere must not give one upstream's fields to another.
  */
-import type { RouteRequests } from "../../config/config.js";
+import type { RouteConditions } from "../../config/config.js";
 import { FieldEdits, NO_EDITS } from "../../protocol/http/edits.js";
+import { FixedAnswer } from "../../protocol/http/fixed-answer.js";
 import type { Pieces } from "../../route/pieces.js";
 import type { ListenerPlan } from "./plan.js";
 
@@ -14,11 +15,14 @@ export class RouteRules {
 	readonly bodyBytes: number;
 	/** How fast it must come; 0: it may pause; `null`: as the session's policy has it. */
 	readonly bodyBytesPerSecond: number | null;
+	/** What requests are answered with here; `null`: an upstream answers, or they are rejected. */
+	readonly answer: FixedAnswer | null;
 	/** The name that goes into Via, in both directions; `null`: none does. */
 	readonly via: Uint8Array | null;
 
-	constructor(requests: RouteRequests | null, { requestBodyBytes, via }: ListenerPlan["http"]) {
+	constructor({ requests, answer }: RouteConditions, { requestBodyBytes, via }: ListenerPlan["http"]) {
 		this.via = via;
+		this.answer = answer === null ? null : new FixedAnswer(answer);
 		if (requests === null) {
 			this.request = NO_EDITS;
 			this.response = NO_EDITS;
@@ -40,6 +44,6 @@ const RULES_PER_PIECE = 64;
 export function* rulesOfRoutes({ routes, http }: ListenerPlan): Pieces<RouteRules[]> {
 	const rules: RouteRules[] = [];
 	for (const { conditions } of routes)
-		if (rules.push(new RouteRules(conditions.requests, http)) % RULES_PER_PIECE === 0) yield;
+		if (rules.push(new RouteRules(conditions, http)) % RULES_PER_PIECE === 0) yield;
 	return rules;
 }

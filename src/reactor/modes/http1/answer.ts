@@ -15,7 +15,7 @@ import { NONE, type Session } from "../../table/numbers.js";
 import { REQUEST } from "../../table/states.js";
 import { isBlocked, mayKeep, sendOrKeep } from "../../wire/outbox.js";
 import { discard } from "../../wire/transport.js";
-import { KEEPS_CLIENT, REQUEST_SENT, SPEAKS_1_1 } from "./columns.js";
+import { FIXED, KEEPS_CLIENT, REQUEST_SENT, SPEAKS_1_1 } from "./columns.js";
 import type { Http1Context } from "./context.js";
 import { clientFailed, nextRequest } from "./finish.js";
 import { logOwnAnswer } from "./log.js";
@@ -39,10 +39,11 @@ export function answerRequest(
 ): Next {
 	const { table, kernel, exchanges } = core;
 	if (!GOES_ON.has(reason) || !goesOn(core, session)) return lastAnswer(status, reason, cause);
+	// Before the head that it may be made of is taken.
+	const bytes = bytesOf(core, session, status, false, u8(exchanges.method, session) === METHOD_HEAD);
 	const head = i32(exchanges.headBytes, session);
 	if (head > 0) discard(core, session, head);
 	table.state[session] = REQUEST;
-	const bytes = prepared(status, false, u8(exchanges.method, session) === METHOD_HEAD);
 	countAnswer(core, session, status, reason, cause, bytes.length);
 	kernel.memory.set(bytes, OUT_AT);
 	const result = sendOrKeep(core, session, OUT_AT, bytes.length);
@@ -67,10 +68,34 @@ export function answerAndEnd(
 	// Only a session whose requests are read one by one has a method.
 	const hadRequests = (i32(core.table.flags, session) & HAD_REQUESTS) !== 0;
 	const isHead = hadRequests && u8(core.exchanges.method, session) === METHOD_HEAD;
-	const bytes = prepared(status, true, isHead);
+	const bytes = bytesOf(core, session, status, true, isHead);
 	if (core.listenerOf(session).plan.readsRequests)
 		countAnswer(core, session, status, reason, cause, bytes.length);
 	return tell(core, session, bytes, reason);
+}
+
+/** What its route says, or what is prepared for the status. */
+function bytesOf(
+	core: Http1Context,
+	session: Session,
+	status: AnswerStatus,
+	closes: boolean,
+	isHead: boolean,
+): Uint8Array {
+	const hadRequests = (i32(core.table.flags, session) & HAD_REQUESTS) !== 0;
+	const fixed =
+		hadRequests && core.exchanges.has(session, FIXED) ? core.exchanges.rulesOf(session).answer : null;
+	if (fixed === null) return prepared(status, closes, isHead);
+	if (!fixed.redirects) return fixed.write(closes, isHead, "", "");
+	const { authority, pathStart, pathEnd } = core.headAtHand.of(session);
+	const host = latin1(authority.host, 0, authority.hostLength);
+	if (host === "") return prepared(400, closes, isHead);
+	return fixed.write(closes, isHead, host, latin1(core.kernel.memory, pathStart, pathEnd));
+}
+
+/** A copy: decoders do not take shared memory. The parser has let visible ASCII pass, and what is above it. */
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+	return Buffer.from(bytes.slice(start, end)).toString("latin1");
 }
 
 /** Counts an answer of our own, of so many bytes, and logs it if it is due. */

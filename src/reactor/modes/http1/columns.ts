@@ -12,6 +12,8 @@ import type { Session } from "../../table/numbers.js";
 // What may be true of an exchange: one bit each, and any of them together.
 /** The request has been sent to its end. */
 export const REQUEST_SENT = 1;
+/** Its route says what it is answered with here. */
+export const FIXED = 2;
 /** The client's connection goes on after this exchange. */
 export const KEEPS_CLIENT = 4;
 /** The upstream's does. */

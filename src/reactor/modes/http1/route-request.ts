@@ -3,6 +3,7 @@
 import { cell, i32, setRef, u8 } from "../../../parts/at.js";
 import { forget } from "../../../parts/forget.js";
 import { BAD_PATH, NO_CAUSE } from "../../../protocol/http/causes.js";
+import type { FixedAnswer } from "../../../protocol/http/fixed-answer.js";
 import { FRAMING_LENGTH, FRAMING_NONE } from "../../../protocol/http/framing.js";
 import { mayDiffer } from "../../../protocol/http/path.js";
 import type { RequestHead } from "../../../protocol/http/request.js";
@@ -32,7 +33,7 @@ import { describe } from "../../routing/query.js";
 import { EXCHANGES, OURS, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, lastAnswer, type Next, to } from "../../table/next.js";
 import { NONE, type Session } from "../../table/numbers.js";
-import { KEEPS_CLIENT, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
+import { FIXED, KEEPS_CLIENT, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
 import type { Http1Context } from "./context.js";
 import { isSafeMethod } from "./finish.js";
 import { noteRequest } from "./log.js";
@@ -74,6 +75,8 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 	setRef(table.route, client, route.slot);
 	holdTo(core, client, cell(listener.routePolicies, index));
 	core.counters.routed(route.slot);
+	const rules = listener.rules[index] as RouteRules; // one for each route
+	if (rules.answer !== null) return answerFixed(core, client, rules, rules.answer);
 	if (route.upstream < 0) return answer(403, REJECTED);
 	if (requestHead.maxForwards === 0) return answer(200, CLIENT_CLOSED);
 	setRef(table.upstream, client, route.upstream);
@@ -87,7 +90,6 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 		closeOwned(core, client);
 		return to(DIAL_ON, UPSTREAM_DOWN);
 	}
-	const rules = listener.rules[index] as RouteRules; // one for each route
 	exchanges.rules[client] = rules;
 	const { bodyBytes } = rules;
 	if (requestHead.contentLength > bodyBytes) return lastAnswer(413, LIMIT_BODY);
@@ -99,6 +101,13 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 	if (framing === FRAMING_NONE && isSafeMethod(requestHead.method))
 		table.flags[client] = i32(table.flags, client) | REPEATABLE;
 	return to(DIAL_ON, UPSTREAM_DOWN);
+}
+
+/** Its route says what it is answered with. Of 400 and above that is a refusal. */
+function answerFixed(core: Http1Context, client: Session, rules: RouteRules, { status }: FixedAnswer): Next {
+	core.exchanges.rules[client] = rules;
+	core.exchanges.set(client, FIXED);
+	return answer(status, status < 400 ? CLIENT_CLOSED : REJECTED);
 }
 
 /**
