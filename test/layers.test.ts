@@ -13,7 +13,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 	admin: ["guard", "reactor", "upstream", "protocol", "config", "parts"],
 	reactor: ["route", "upstream", "protocol", "config", "kernel", "parts"],
 	route: ["protocol", "config"],
-	upstream: ["config", "kernel"],
+	upstream: ["config", "kernel", "parts"],
 	drill: ["guard", "rig", "protocol", "config", "kernel", "parts"],
 	rig: ["protocol", "config", "kernel", "parts"],
 	guard: ["protocol", "config", "kernel", "parts"],

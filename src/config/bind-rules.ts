@@ -2,8 +2,9 @@
 import { networkInterfaces } from "node:os";
 import { type BindAddress, parseAdmin, parseEndpoint, parseHttpUrl, parseListen } from "./address.js";
 import type { Endpoint } from "./config.js";
-import { attempt, list, type Mapping, mapping } from "./plain.js";
+import { attempt, type Mapping, mapping } from "./plain.js";
 import type { Path, Report } from "./source.js";
+import { parsedAddresses } from "./written-addresses.js";
 
 interface Bound {
 	readonly bind: BindAddress;
@@ -121,24 +122,9 @@ function endpointsOf(upstreams: Mapping): { endpoint: Endpoint; path: Path }[] {
 	return Object.entries(upstreams).flatMap(([name, value]) => {
 		const { addresses, http } = mapping(value);
 		return [
-			...parsedAt(value, ["upstreams", name], parseEndpoint),
-			...parsedAt(addresses, ["upstreams", name, "addresses"], parseEndpoint),
-			...parsedAt(http, ["upstreams", name, "http"], (url) => parseHttpUrl(url).endpoint),
+			...parsedAddresses(value, ["upstreams", name], parseEndpoint),
+			...parsedAddresses(addresses, ["upstreams", name, "addresses"], parseEndpoint),
+			...parsedAddresses(http, ["upstreams", name, "http"], (url) => parseHttpUrl(url).endpoint),
 		];
-	});
-}
-
-/** One value, or a list of them. */
-function parsedAt(
-	value: unknown,
-	path: Path,
-	parse: (text: string) => Endpoint,
-): { endpoint: Endpoint; path: Path }[] {
-	const places: [unknown, Path][] = Array.isArray(value)
-		? list(value).map((each, index) => [each, [...path, index]])
-		: [[value, path]];
-	return places.flatMap(([each, place]) => {
-		const endpoint = attempt(each, parse);
-		return endpoint === null ? [] : [{ endpoint, path: place }];
 	});
 }

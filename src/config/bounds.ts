@@ -7,6 +7,8 @@
 export const LISTENERS_MAX = 256;
 export const ROUTES_MAX = 65_536;
 export const ADDRESSES_MAX = 4_096;
+/** Of an address; 1 to 256 is a finer division than anybody measures. */
+export const WEIGHT_MAX = 256;
 /** Who opened a descriptor is noted in eight bits. */
 export const REACTORS_MAX = 256;
 /** A session holds two descriptors, and `fs.nr_open` allows 1,048,576 of them unless raised. */

@@ -249,7 +249,7 @@ export interface HttpUpstreamConfig {
 	readonly host: string | null;
 	/** Trailers of requests go there; otherwise they are dropped. */
 	readonly trailers: boolean;
-	/** Connections that are kept for further requests. */
+	/** Connections that are kept for further requests; `null`: none is. */
 	readonly pool: {
 		/** Idle for so long, or so old, or so many requests: then it is closed. */
 		readonly idleMs: number;
@@ -257,8 +257,18 @@ export interface HttpUpstreamConfig {
 		readonly requests: number;
 		/** Idle connections per address and reactor. */
 		readonly connections: number;
-	};
+	} | null;
 }
+
+/** An address of an upstream. All that a name resolves to have the same settings. */
+export type UpstreamAddress = Endpoint & {
+	/** Its share of sessions: 1 to 256. */
+	readonly weight: number;
+	/** It gets sessions only while no other address can. */
+	readonly backup: boolean;
+	/** Sessions at once, over all reactors; `null`: no limit. */
+	readonly maxConnections: number | null;
+};
 
 /** How an upstream is spoken to through TLS. */
 export interface UpstreamTlsConfig {
@@ -274,7 +284,7 @@ export interface UpstreamTlsConfig {
 
 export interface UpstreamConfig {
 	readonly name: string;
-	readonly addresses: readonly Endpoint[];
+	readonly addresses: readonly UpstreamAddress[];
 	/** `null`: bytes are relayed. Otherwise requests are sent, each on its own. */
 	readonly http: HttpUpstreamConfig | null;
 	/** `null`: in the open. */

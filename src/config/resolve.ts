@@ -15,6 +15,7 @@ import type {
 	RoutedTimeouts,
 	RouteRequests,
 	Timeouts,
+	UpstreamAddress,
 	UpstreamConfig,
 	UpstreamTlsConfig,
 } from "./config.js";
@@ -237,14 +238,21 @@ function resolveRequests(route: RouteFile, limitBodyBytes: number | null): Route
 
 function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): UpstreamConfig {
 	const upstream: Exclude<UpstreamFile, Endpoint> = "kind" in file ? { addresses: [file] } : file;
-	const urls = [upstream.http ?? []].flat();
-	const endpoints =
-		upstream.http === undefined ? [upstream.addresses ?? []].flat() : urls.map((url) => url.endpoint);
+	const requested = [upstream.http ?? []].flat();
+	const urls = requested.map((url) => ("url" in url ? url.url : url));
+	// The rules say that there is one of the two.
+	const addresses = [
+		...requested.map((url) =>
+			"url" in url ? placed(url.url.endpoint, url, baseDir) : placed(url.endpoint, {}, baseDir),
+		),
+		...[upstream.addresses ?? []]
+			.flat()
+			.map((each) => ("kind" in each ? placed(each, {}, baseDir) : placed(each.address, each, baseDir))),
+	];
 	const { http, host, trailers, tls, pool, health, eject, balance, resolve, timeouts } = upstream;
 	return {
 		name,
-		// The rules say that there is one of the two.
-		addresses: endpoints.map((endpoint) => absolute(endpoint, baseDir)),
+		addresses,
 		http:
 			http === undefined
 				? null
@@ -278,12 +286,26 @@ function resolveUpstreamTls(file: NonNullable<UpstreamTlsFile>, baseDir: string)
 }
 
 function resolvePool(file: PoolFile): HttpUpstreamConfig["pool"] {
+	if (file === "off") return null;
+	const { idle, age, requests, connections } = file === "on" || file === undefined ? {} : file;
 	return {
-		idleMs: file?.idle ?? defaults.pool.idleMs,
-		ageMs: file?.age ?? defaults.pool.ageMs,
-		requests: file?.requests ?? defaults.pool.requests,
-		connections: file?.connections ?? defaults.pool.connections,
+		idleMs: idle ?? defaults.pool.idleMs,
+		ageMs: age ?? defaults.pool.ageMs,
+		requests: requests ?? defaults.pool.requests,
+		connections: connections ?? defaults.pool.connections,
 	};
+}
+
+interface ShareFile {
+	readonly weight?: number | undefined;
+	readonly backup?: boolean | undefined;
+	readonly max_connections?: number | undefined;
+}
+
+/** `share`: what its mapping says of it. */
+function placed(endpoint: Endpoint, share: ShareFile, baseDir: string): UpstreamAddress {
+	const { weight = 1, backup = false, max_connections: maxConnections } = share;
+	return { ...absolute(endpoint, baseDir), weight, backup, maxConnections: maxConnections ?? null };
 }
 
 function absolute(endpoint: Endpoint, baseDir: string): Endpoint {

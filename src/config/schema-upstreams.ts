@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { parseEndpoint, parseHttpUrl, parseSentHost } from "./address.js";
-import { CONNECTIONS_MAX, REQUESTS_MAX } from "./bounds.js";
+import { CONNECTIONS_MAX, REQUESTS_MAX, WEIGHT_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parseStatusRange, STATUS_MAX, STATUS_MIN, STATUS_RANGE_PATTERN } from "./http-check.js";
 import { parsePeerName, REJECT, UPSTREAM_NAME_PATTERN } from "./names.js";
@@ -92,6 +92,44 @@ const httpUrl = () =>
 		examples: ["http://10.0.0.7:3000", "https://app.internal"],
 	});
 
+/** What may be said of an address, beside where it is. */
+const share = {
+	weight: whole(1, WEIGHT_MAX).optional().meta({
+		description: "Its share of sessions, against the weights of the others.",
+		default: 1,
+	}),
+	backup: yesNo().optional().meta({
+		description:
+			"It gets sessions only while no other address can: those are down, ejected, drained, tried in vain, or have all the sessions that they may.",
+		default: false,
+	}),
+	max_connections: whole(1, CONNECTIONS_MAX)
+		.optional()
+		.describe(
+			"Sessions that it has at most, over all reactors; then it is passed over, and when all are, the session is closed as upstream_down (a request: 503). Default: no limit.",
+		),
+};
+
+/** An address with what is said of it. */
+const sharedAddress = () => section({ address: endpoint().describe("Where it is."), ...share });
+
+const address = () =>
+	z.union([endpoint(), sharedAddress()], {
+		error: expected(
+			"host:port such as 10.0.0.5:443, or a mapping such as { address: 10.0.0.5:443, weight: 3 }",
+		),
+	});
+
+/** A URL with what is said of it. */
+const sharedUrl = () => section({ url: httpUrl().describe("Where it is."), ...share });
+
+const url = () =>
+	z.union([httpUrl(), sharedUrl()], {
+		error: expected(
+			"a URL such as http://10.0.0.7:3000, or a mapping such as { url: http://10.0.0.7:3000, weight: 3 }",
+		),
+	});
+
 const pool = section({
 	connections: whole(1, CONNECTIONS_MAX).optional().meta({
 		description: "Idle connections kept, per address and reactor.",
@@ -138,8 +176,9 @@ export const upstream = section({
 		.union(
 			[
 				httpUrl(),
+				sharedUrl(),
 				z
-					.array(httpUrl())
+					.array(url())
 					.min(1, { error: "an upstream without addresses can take no request: write at least one" }),
 			],
 			{
@@ -148,7 +187,7 @@ export const upstream = section({
 		)
 		.optional()
 		.describe(
-			"Instead of addresses: requests go there, each routed on its own, over connections that are kept. One URL, or a list.",
+			"Instead of addresses: requests go there, each routed on its own, over connections that are kept. One URL, or a list; each alone, or as { url: …, weight: … }.",
 		),
 	tls: z
 		.union([onWord(), offWord(), upstreamTls], {
@@ -171,20 +210,30 @@ export const upstream = section({
 			"With http: what becomes of fields behind a chunked request body. `off` drops them; `on` passes them, for upstreams that are known to read them. Trailers of answers always pass.",
 		default: "off",
 	}),
-	pool: pool.optional().describe("With http: the connections that are kept for further requests."),
+	pool: z
+		.union([z.enum(["on", "off"]), pool], {
+			error: expected("on, off or a mapping such as { idle: 30s }", onOff),
+		})
+		.optional()
+		.meta({
+			description:
+				"With http: the connections that are kept for further requests. `off`: each request gets a connection of its own, which is closed behind its answer.",
+			default: "on",
+		}),
 	addresses: z
 		.union(
 			[
 				endpoint(),
+				sharedAddress(),
 				z
-					.array(endpoint())
+					.array(address())
 					.min(1, { error: "an upstream without addresses can take no connection: write at least one" }),
 			],
 			{ error: expected("one or more of host:port, such as [10.0.0.6:443, app.internal:443]") },
 		)
 		.optional()
 		.describe(
-			"Where connections go: one, or a list. A host name stands for all addresses it resolves to. An address that checks found down gets no session, an ejected one only when no other is left; without any, the session is closed as upstream_down.",
+			"Where connections go: one, or a list, each alone or as { address: …, weight: … }. A host name stands for all addresses it resolves to. An address that checks found down gets no session, an ejected one only when no other is left; without any, the session is closed as upstream_down.",
 		),
 	balance: choice(["round_robin", "least_connections", "source_hash"], {
 		...{ rr: ROUND_ROBIN, random: ROUND_ROBIN, first: ROUND_ROBIN },

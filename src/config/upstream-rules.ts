@@ -8,6 +8,7 @@ import { attempt, type Mapping, mapping } from "./plain.js";
 import type { Path, Report } from "./source.js";
 import { isOff } from "./switches.js";
 import { formatDuration, parseDuration } from "./units.js";
+import { writtenAddresses, writtenEntries } from "./written-addresses.js";
 
 export function checkUpstreams(upstreams: Mapping, baseDir: string, report: Report): void {
 	let count = 0;
@@ -22,13 +23,10 @@ export function checkUpstreams(upstreams: Mapping, baseDir: string, report: Repo
 			http === undefined
 				? (["addresses", addresses, parseEndpoint] as const)
 				: (["http", http, (text: string) => parseHttpUrl(text).endpoint] as const);
-		const entries: [unknown, Path][] =
-			typeof value === "string"
-				? [[value, path]]
-				: Array.isArray(places)
-					? places.map((place, index) => [place, [...path, key, index]])
-					: [[places, [...path, key]]];
+		const entries =
+			typeof value === "string" ? writtenAddresses(value, path) : writtenAddresses(places, [...path, key]);
 		checkAddresses(entries, parse, baseDir, report);
+		checkBackups(places, [...path, key], report);
 		const before = count;
 		count += entries.length;
 		if (before <= ADDRESSES_MAX && count > ADDRESSES_MAX) {
@@ -43,7 +41,7 @@ export function checkUpstreams(upstreams: Mapping, baseDir: string, report: Repo
 /** Through TLS or in the open, and then all of it. */
 function checkUpstreamTls(value: unknown, path: Path, report: Report): void {
 	const { addresses, http, tls } = mapping(value);
-	const urls = (Array.isArray(http) ? http : [http]).map((url) => attempt(url, parseHttpUrl));
+	const urls = writtenAddresses(http, []).map((url) => attempt(url.value, parseHttpUrl));
 	const secure = urls.filter((url) => url?.throughTls);
 	const open = urls.filter((url) => url !== null && !url.throughTls);
 	if (secure.length > 0 && open.length > 0)
@@ -66,7 +64,7 @@ function checkUpstreamTls(value: unknown, path: Path, report: Report): void {
 	const throughTls = secure.length > 0 || (tls !== undefined && !isOff(tls));
 	const endpoints = [
 		...urls.map((url) => url?.endpoint),
-		...(Array.isArray(addresses) ? addresses : [addresses]).map((text) => attempt(text, parseEndpoint)),
+		...writtenAddresses(addresses, []).map((each) => attempt(each.value, parseEndpoint)),
 	];
 	if (
 		throughTls &&
@@ -125,13 +123,13 @@ function checkKind(value: unknown, path: Path, report: Report): void {
 const SOCKET_PATH_MAX_BYTES = 107;
 
 function checkAddresses(
-	entries: readonly [unknown, Path][],
+	entries: readonly { readonly value: unknown; readonly path: Path }[],
 	parse: (text: string) => Endpoint,
 	baseDir: string,
 	report: Report,
 ): void {
 	const seen = new Set<string>();
-	for (const [value, path] of entries) {
+	for (const { value, path } of entries) {
 		const endpoint = attempt(value, parse);
 		if (endpoint === null) continue;
 		let key: string;
@@ -146,6 +144,18 @@ function checkAddresses(
 		if (seen.has(key)) report.problem(path, `this address stands in the list already: remove one of the two`);
 		seen.add(key);
 	}
+}
+
+/** A backup stands in for somebody. */
+function checkBackups(places: unknown, path: Path, report: Report): void {
+	const entries = writtenEntries(places, path);
+	const [first] = entries;
+	if (first === undefined || entries.some(({ value }) => mapping(value)["backup"] !== true)) return;
+	report.problem(
+		[...first.path, "backup"],
+		"all addresses are backups, and there is none that they could stand in for: remove it from one",
+		"key",
+	);
 }
 
 function checkHealth({ interval, timeout }: Mapping, path: Path, report: Report): void {

@@ -7,6 +7,7 @@ import type {
 	Endpoint,
 	ListenerConfig,
 	RouteConfig,
+	UpstreamAddress,
 	UpstreamConfig,
 } from "../config/config.js";
 import { hostFieldOf } from "../config/http-check.js";
@@ -73,12 +74,12 @@ export class Registry {
 		const targets = config.upstreams.map((upstream) =>
 			distinct(
 				upstream.addresses.flatMap((endpoint) =>
-					resolver.targets(endpoint).map((target) => ({ target, host: hostOf(endpoint) })),
+					resolver.targets(endpoint).map((target) => ({ target, host: hostOf(endpoint), share: endpoint })),
 				),
 			),
 		);
 		const placed = config.upstreams.map(({ name }, index) =>
-			(targets[index] ?? []).map(({ target, host }) => this.#place(name, target, host)),
+			(targets[index] ?? []).map((each) => this.#place(name, each)),
 		);
 		// Those of before go on being used until the reactors have these; and so long, they say that they hold them.
 		this.addresses.keep(
@@ -102,10 +103,12 @@ export class Registry {
 					trailers: upstream.http?.trailers ?? false,
 					ejectFailures: upstream.eject.failures,
 					ejectForMs: upstream.eject.forMs,
-					addresses: addresses.map(({ board, target, label, host }) => ({
+					addresses: addresses.map(({ board, target, label, host, share }) => ({
 						board,
 						sockaddr: sockaddrOf(target),
 						hash: hashOf(label),
+						...(share.backup ? { backup: true } : {}),
+						...(share.maxConnections === null ? {} : { connectionsMax: share.maxConnections }),
 						...(client === undefined ? {} : { tls: clientTls(client, upstream.tls?.serverName ?? host) }),
 					})),
 				},
@@ -113,16 +116,17 @@ export class Registry {
 		});
 	}
 
-	#place(upstream: string, target: Target, host: string): PlacedAddress {
-		const label = targetText(target);
-		return { board: this.addresses.take(addressKey(upstream, label)), target, label, host };
+	#place(upstream: string, found: Omit<PlacedAddress, "board" | "label">): PlacedAddress {
+		const label = targetText(found.target);
+		return { ...found, board: this.addresses.take(addressKey(upstream, label)), label };
 	}
 }
 
 function poolOf({ http }: UpstreamConfig): PoolPlan | null {
 	if (http === null) return null;
+	if (http.pool === null) return { keeps: false, idleMs: 0, ageMs: 0, requests: 1, idleMax: 0 };
 	const { idleMs, ageMs, requests, connections } = http.pool;
-	return { idleMs, ageMs, requests, idleMax: connections };
+	return { keeps: true, idleMs, ageMs, requests, idleMax: connections };
 }
 
 function bytesOf(text: string | null): Uint8Array | null {
@@ -168,6 +172,8 @@ export interface PlacedAddress {
 	readonly label: string;
 	/** As its endpoint is written. */
 	readonly host: string;
+	/** Its weight, and what else the file says of it. */
+	readonly share: UpstreamAddress;
 }
 
 /** What health checks have to follow. */

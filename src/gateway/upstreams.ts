@@ -122,6 +122,8 @@ export class Upstreams {
 		this.#resolved = this.#options.registry.resolve(config, this.#resolver, certificates);
 		this.#config = config;
 		this.#certificates = certificates;
+		for (const { addresses } of this.#resolved)
+			for (const { board, share } of addresses) this.#options.board.setFileWeight(board, share.weight);
 		this.#health.follow(checkedAddresses(this.#resolved));
 		this.#ejections.follow(
 			this.#resolved.flatMap(({ config, addresses }) =>

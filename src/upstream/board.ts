@@ -10,8 +10,8 @@ export const PLACES = 2 * ADDRESSES_MAX;
 const CHECKED_DOWN = 1;
 const DRAINED = 2;
 
-/** Room for the shared columns below. */
-const BYTES = PLACES * (8 + 4 * 4);
+/** Room for the shared columns below, and for how often weights were changed. */
+const BYTES = PLACES * (8 + 4 * 6) + 4;
 
 export class Board {
 	readonly buffer: SharedArrayBuffer;
@@ -25,6 +25,12 @@ export class Board {
 	readonly #down: Int32Array;
 	/** Times that it was ejected: each is told, also one that is over when the main thread looks. */
 	readonly #ejections: Int32Array;
+	/** Its share of sessions, in force; 0 = 1. */
+	readonly #weight: Int32Array;
+	/** The same as the file has it. */
+	readonly #fileWeight: Int32Array;
+	/** One number: how often any weight was changed. */
+	readonly #weightChanges: Int32Array;
 
 	constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(BYTES)) {
 		this.buffer = buffer;
@@ -33,6 +39,9 @@ export class Board {
 		this.#failures = new Int32Array(buffer, PLACES * 12, PLACES);
 		this.#down = new Int32Array(buffer, PLACES * 16, PLACES);
 		this.#ejections = new Int32Array(buffer, PLACES * 20, PLACES);
+		this.#weight = new Int32Array(buffer, PLACES * 24, PLACES);
+		this.#fileWeight = new Int32Array(buffer, PLACES * 28, PLACES);
+		this.#weightChanges = new Int32Array(buffer, PLACES * 32, 1);
 	}
 
 	active(address: number): number {
@@ -41,6 +50,16 @@ export class Board {
 
 	enter(address: number): void {
 		Atomics.add(this.#active, address, 1);
+	}
+
+	/** Counts a session unless so many use the address already, in whichever reactor. */
+	tryEnter(address: number, most: number): boolean {
+		for (let active = this.active(address); active < most; ) {
+			const found = Atomics.compareExchange(this.#active, address, active, active + 1);
+			if (found === active) return true;
+			active = found;
+		}
+		return false;
 	}
 
 	leave(address: number): void {
@@ -106,8 +125,33 @@ export class Board {
 		return Atomics.load(this.#failures, address);
 	}
 
+	weight(address: number): number {
+		return Atomics.load(this.#weight, address) || 1;
+	}
+
+	/** Differs from what it was when a weight has changed since. */
+	get weightChanges(): number {
+		return Atomics.load(this.#weightChanges, 0);
+	}
+
+	/** An operator says so. Holds until the file says another one than before. */
+	setWeight(address: number, weight: number): void {
+		if (weight === this.weight(address)) return;
+		Atomics.store(this.#weight, address, weight);
+		Atomics.add(this.#weightChanges, 0, 1);
+	}
+
+	/** The file says so. */
+	setFileWeight(address: number, weight: number): void {
+		if (weight === (Atomics.load(this.#fileWeight, address) || 1)) return;
+		Atomics.store(this.#fileWeight, address, weight);
+		this.setWeight(address, weight);
+	}
+
 	/** Clears a place for its next address. */
 	reset(address: number): void {
+		this.setWeight(address, 1);
+		Atomics.store(this.#fileWeight, address, 1);
 		this.#ejectedUntilMs[address] = 0;
 		Atomics.store(this.#failures, address, 0);
 		Atomics.store(this.#down, address, 0);

@@ -8,12 +8,18 @@ export interface AddressPlan {
 	readonly sockaddr: Uint8Array;
 	/** Seed of the address in source hashing: from its text, so that it survives reordering. */
 	readonly hash: number;
+	/** It gets sessions only while no other address can. */
+	readonly backup?: boolean;
+	/** Sessions that it has at most, of all reactors. Absent: no limit. */
+	readonly connectionsMax?: number;
 	/** Absent: bytes go there as they are. Otherwise through TLS; equal identities mean equal options. */
 	readonly tls?: { readonly client: ClientOptions; readonly identity: string };
 }
 
 /** How long a connection to an upstream is kept for further requests. */
 export interface PoolPlan {
+	/** `false`: none is; each request gets one of its own, and the other values say nothing. */
+	readonly keeps: boolean;
 	readonly idleMs: number;
 	readonly ageMs: number;
 	readonly requests: number;
@@ -26,7 +32,7 @@ export interface UpstreamPlan {
 	readonly slot: number;
 	readonly balance: Balance;
 	readonly proxyProtocol: "off" | "v1" | "v2";
-	/** `null`: bytes are relayed. Otherwise requests are sent, over connections that are kept. */
+	/** `null`: bytes are relayed. Otherwise requests are sent, over connections that the pool lends. */
 	readonly pool: PoolPlan | null;
 	/** Sent as Host instead of the client's; `null`: the client's is kept. */
 	readonly host: Uint8Array | null;

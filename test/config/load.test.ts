@@ -8,6 +8,9 @@ import { loadConfigFile, loadConfigText } from "../../src/config/load.js";
 
 const MINIMAL = "listeners: [{ listen: 127.0.0.1:1, routes: [{ to: a }] }]\nupstreams: { a: 127.0.0.1:2 }\n";
 
+/** What holds for addresses of which the file says no more than where they are. */
+const ALIKE = { weight: 1, backup: false, maxConnections: null };
+
 test("what the file does not say has a default", () => {
 	assert.deepEqual(loadConfigText(MINIMAL), {
 		file: null,
@@ -94,7 +97,7 @@ test("what the file does not say has a default", () => {
 		upstreams: [
 			{
 				name: "a",
-				addresses: [{ kind: "ip", address: "127.0.0.1", family: 4, port: 2 }],
+				addresses: [{ kind: "ip", address: "127.0.0.1", family: 4, port: 2, ...ALIKE }],
 				http: null,
 				tls: null,
 				timeouts: {},
@@ -155,7 +158,7 @@ upstreams:
     eject: { failures: 1, for: 2s }
     resolve: 3s
   c:
-    http: [http://10.0.0.7, "http://[::1]:3000/"]
+    http: [http://10.0.0.7, { url: "http://[::1]:3000/", weight: 3, max_connections: 9 }]
     host: app.internal:8080
     trailers: on
     pool: { connections: 7, idle: 8s, age: 9m, requests: 10 }
@@ -296,8 +299,8 @@ upstreams:
 		{
 			name: "b",
 			addresses: [
-				{ kind: "name", host: "app.internal", port: 443 },
-				{ kind: "unix", path: join(process.cwd(), "sock/b") },
+				{ kind: "name", host: "app.internal", port: 443, ...ALIKE },
+				{ kind: "unix", path: join(process.cwd(), "sock/b"), ...ALIKE },
 			],
 			http: null,
 			tls: {
@@ -316,8 +319,8 @@ upstreams:
 		{
 			name: "c",
 			addresses: [
-				{ kind: "ip", address: "10.0.0.7", family: 4, port: 80 },
-				{ kind: "ip", address: "::1", family: 6, port: 3_000 },
+				{ kind: "ip", address: "10.0.0.7", family: 4, port: 80, ...ALIKE },
+				{ kind: "ip", address: "::1", family: 6, port: 3_000, weight: 3, backup: false, maxConnections: 9 },
 			],
 			http: {
 				host: "app.internal:8080",
@@ -491,7 +494,9 @@ test("relative sockets are relative to the file, and the file is named absolutel
 	writeFileSync(file, MINIMAL.replace("127.0.0.1:2", '"unix:run/app.sock"'));
 	const config = loadConfigFile(file);
 	assert.equal(config.file, file);
-	assert.deepEqual(config.upstreams[0]?.addresses, [{ kind: "unix", path: join(directory, "run/app.sock") }]);
+	assert.deepEqual(config.upstreams[0]?.addresses, [
+		{ kind: "unix", path: join(directory, "run/app.sock"), ...ALIKE },
+	]);
 });
 
 test("a file that cannot be read is another error than a wrong one", (context) => {

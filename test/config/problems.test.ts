@@ -190,7 +190,10 @@ cases("a wrong type says what was expected, with an example", [
 	[upstream("{ addresses: 443 }"), ["3:19", "expected one or more of host:port"]],
 	[
 		upstream("{ addresses: [x:1, 443] }"),
-		["3:25", "expected host:port such as 10.0.0.5:443, found the number 443"],
+		[
+			"3:25",
+			"expected host:port such as 10.0.0.5:443, or a mapping such as { address: 10.0.0.5:443, weight: 3 }, found the number 443",
+		],
 	],
 	[upstream("{ addresses: x:1, health: { interval: 5 } }"), ["3:44", "write 5s or 5ms"]],
 	[upstream("{ addresses: x:1, proxy_protocol: require }"), ["3:40", "expected off, v1 or v2"]],
@@ -742,6 +745,39 @@ cases("upstreams are named, and their addresses differ", [
 	[upstream("{ addresses: [1.2.3.4:5, x:1, 1.2.3.4:5] }"), ["3:36", "stands in the list already"]],
 	[upstream(`"unix:/${"a".repeat(107)}"`), ["3:6", "longer than 107 bytes"]],
 	[upstream(`"unix:/${"a".repeat(106)}"`)],
+]);
+
+cases("addresses have weights, limits and backups", [
+	[
+		upstream(
+			"{ addresses: [{ address: x:1, weight: 3, max_connections: 100 }, { address: y:1, backup: true }] }",
+		),
+	],
+	[upstream("{ addresses: { address: x:1, weight: 256 } }")],
+	[upstream("{ http: [http://x, { url: http://y, weight: 2 }], pool: off }")],
+	[upstream("{ addresses: [{ address: x:1, weight: 0 }] }"), ["3:44", "a whole number from 1 to 256"]],
+	[upstream("{ addresses: [{ address: x:1, weight: 257 }] }"), ["3:44", "a whole number from 1 to 256"]],
+	[
+		upstream("{ addresses: [{ address: x:1, backup: yes }] }"),
+		["3:44", 'true or false, found "yes": write true'],
+	],
+	[
+		upstream("{ addresses: [{ address: x:1, max_connections: 0 }] }"),
+		["3:53", "a whole number from 1 to 1048576"],
+	],
+	[upstream("{ addresses: [{ address: x:1, wieght: 1 }] }"), ["3:36", 'did you mean "weight"']],
+	[upstream("{ addresses: [{ address: x }] }"), ["3:31", "the port is missing"]],
+	[upstream("{ addresses: [{ weight: 1 }] }"), ["3:20", 'the key "address" is missing']],
+	[upstream("{ http: [{ url: x:1 }] }"), ["3:22", "a URL such as http://10.0.0.7:3000"]],
+	[upstream("{ addresses: [x:1, { address: x:1, weight: 2 }] }"), ["3:36", "stands in the list already"]],
+	[
+		upstream("{ addresses: [{ address: x:1, backup: true }, { address: y:1, backup: true }] }"),
+		["3:36", "all addresses are backups"],
+	],
+	[upstream("{ http: { url: http://x, backup: true } }"), ["3:31", "all addresses are backups"]],
+	[upstream("{ http: [http://x, { url: https://y }] }"), ["3:14", "http:// and https:// do not mix"]],
+	[upstream("{ addresses: x:1, pool: off }"), ["3:24", '"pool" holds for "http" only']],
+	[upstream("{ http: http://x, pool: none }"), ["3:30", "on, off or a mapping"]],
 ]);
 
 cases("YAML that cannot be read is told where", [

@@ -265,7 +265,10 @@ test("an idle upstream connection ends by its age, also where that comes before 
 			plan: {
 				...harness.plan,
 				listeners: listeners.map((each) => ({ ...each, readsRequests: true })),
-				upstreams: upstreams.map((each) => ({ ...each, pool: { requests: 100, idleMax: 8, ...pool } })),
+				upstreams: upstreams.map((each) => ({
+					...each,
+					pool: { keeps: true, requests: 100, idleMax: 8, ...pool },
+				})),
 			},
 		});
 	};

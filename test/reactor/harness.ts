@@ -212,7 +212,7 @@ export class Harness {
 
 	/** Has requests read, and passed on over pooled connections. `listener`: what else changes about it. */
 	readRequests(listener: Partial<ListenerPlan> = {}): void {
-		const pool = { idleMs: 50_000, ageMs: 900_000, requests: 100, idleMax: 8 };
+		const pool = { keeps: true, idleMs: 50_000, ageMs: 900_000, requests: 100, idleMax: 8 };
 		this.command({
 			kind: "plan",
 			plan: {

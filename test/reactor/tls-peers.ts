@@ -30,7 +30,7 @@ const AT = 0;
 const CARRIED_AT = 64 * 1024;
 const CARRIED_MAX = 32 * 1024;
 
-export const POOL = { idleMs: 60_000, ageMs: 60_000, requests: 1_000, idleMax: 10 };
+export const POOL = { keeps: true, idleMs: 60_000, ageMs: 60_000, requests: 1_000, idleMax: 10 };
 
 export interface SecuredOptions extends Partial<HarnessOptions> {
 	/** Terminated names; default: NAME. None: `[]`. */

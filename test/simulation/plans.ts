@@ -142,6 +142,7 @@ function randomHttp(random: Random): HttpPlan {
 /** Mostly short, so that every reason to replace a connection is met. */
 function randomPool(random: Random, { patient }: Traits): PoolPlan {
 	return {
+		keeps: true,
 		idleMs: random.between(20, 2_000) * (patient ? 10 : 1),
 		ageMs: patient ? random.between(1_000, 200_000) : random.magnitude(20_000),
 		requests: random.pick([1, 2, 5, 50, 50]),

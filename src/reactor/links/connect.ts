@@ -39,7 +39,7 @@ export function beginConnect(
 	return result;
 }
 
-/** Gives a connection that is being made its row, and the session it. It is still to be watched. */
+/** Gives a connection that is being made its row, and the session it. Its address has counted it; it is still to be watched. */
 export function openLink(
 	core: LinksContext,
 	session: Session,
@@ -61,7 +61,6 @@ export function openLink(
 	table.join(session, link);
 	setRef(table.address, session, board);
 	table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);
-	core.board.enter(board);
 	noteLoop(core, link, sockaddr);
 	const isForRequests = (i32(table.flags, session) & EXCHANGES) !== 0;
 	const manner = i32(core.certificates.manners, board);

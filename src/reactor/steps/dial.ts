@@ -76,28 +76,38 @@ const BACKLOG_RETRY_MS = 20;
 
 /** Dials the next address of the session's upstream; refuses it with `exhausted` when none is left. */
 export function dial(core: RoutingContext, session: Session, exhausted: number): Next {
-	const { table } = core;
+	const { table, board } = core;
 	const balancer = core.upstreams.get(ref(table.upstream, session));
 	if (balancer === undefined) return refuse(UPSTREAM_DOWN);
 	const isRequest = (i32(table.flags, session) & EXCHANGES) !== 0;
 	if (isRequest && mayLend(core, session)) {
 		const link = lendOwned(core, session, balancer);
-		if (link !== NONE) return lent(core, session, link);
+		if (link !== NONE) {
+			// Its user has no other connection, so it counts, and may be one too many.
+			board.enter(i32(core.links.address, table.placeOf(link)));
+			return lent(core, session, link);
+		}
 	}
 	let reason = exhausted;
 	while (u8(table.attempts, session) < ATTEMPTS_MAX) {
 		const tried = i32(table.tried, session);
 		const address = nextAddress(core, session, balancer);
 		if (address === undefined) break;
+		// Another reactor's session was faster.
+		if (!takeSeat(core, address)) continue;
 		if (isRequest && mayLend(core, session)) {
 			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
 		}
 		const fd = openSocket(core, session, familyAt(address.sockaddr, 0)) as Fd;
-		if (fd < 0) return refuse(pressureOf(-fd) ?? CONNECT_REFUSED);
+		if (fd < 0) {
+			board.leave(address.board);
+			return refuse(pressureOf(-fd) ?? CONNECT_REFUSED);
+		}
 		const speaksAtOnce = mayBegin(core, session, balancer, address);
 		const result = beginConnect(core, session, fd, address, speaksAtOnce);
 		if (result === 0) return connectingTo(core, session, fd, address, speaksAtOnce);
+		board.leave(address.board);
 		if (result === -EAGAIN) {
 			if (waitsForBacklog(core, session)) {
 				table.attempts[session] = u8(table.attempts, session) - 1;
@@ -153,11 +163,17 @@ function mayLend({ table }: RoutingContext, session: Session): boolean {
 	return (i32(table.flags, session) & ONLY_NEW) === 0;
 }
 
-/** The request goes out on a connection that was there. */
+/** Counts a session of that address. False: it has all that it may. */
+function takeSeat({ board }: RoutingContext, { board: place, connectionsMax }: AddressPlan): boolean {
+	if (connectionsMax !== undefined) return board.tryEnter(place, connectionsMax);
+	board.enter(place);
+	return true;
+}
+
+/** The request goes out on a connection that was there; its address has counted it. */
 function lent(core: RoutingContext, session: Session, link: Link): Next {
-	const { table, links, board } = core;
+	const { table, links } = core;
 	const address = i32(links.address, table.placeOf(link));
-	board.enter(address);
 	setRef(table.address, session, address);
 	table.join(session, link);
 	forget(core.tlsFailures, session); // another address's
