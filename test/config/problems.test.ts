@@ -757,10 +757,7 @@ cases("addresses have weights, limits and backups", [
 	[upstream("{ http: [http://x, { url: http://y, weight: 2 }], pool: off }")],
 	[upstream("{ addresses: [{ address: x:1, weight: 0 }] }"), ["3:44", "a whole number from 1 to 256"]],
 	[upstream("{ addresses: [{ address: x:1, weight: 257 }] }"), ["3:44", "a whole number from 1 to 256"]],
-	[
-		upstream("{ addresses: [{ address: x:1, backup: yes }] }"),
-		["3:44", 'true or false, found "yes": write true'],
-	],
+	[upstream("{ addresses: [{ address: x:1, backup: 2 }] }"), ["3:44", "true or false, found the number 2"]],
 	[
 		upstream("{ addresses: [{ address: x:1, max_connections: 0 }] }"),
 		["3:53", "a whole number from 1 to 1048576"],
