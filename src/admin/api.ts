@@ -16,9 +16,11 @@ import {
 	limitOf,
 	PAGE_NAMES,
 	pageOf,
+	profileOf,
 	QueryError,
 	required,
 	requireKnown,
+	secondsOf,
 	sessionFilter,
 } from "./query.js";
 import { endedSession, listing, sessionDetails } from "./session-view.js";
@@ -35,6 +37,8 @@ export interface ApiRequest {
 export interface ApiAnswer {
 	readonly status: number;
 	readonly value: unknown;
+	/** Instead: JSON as it is. */
+	readonly text?: string;
 }
 
 interface Operation {
@@ -47,6 +51,9 @@ interface Operation {
 	readonly answer: z.ZodType;
 	run(view: AdminView, request: ApiRequest, id: number): ApiAnswer | Promise<ApiAnswer>;
 }
+
+/** What is there tells more than numbers: names of hosts, and whatever else lies in memory. */
+export const DEBUG = "/api/debug";
 
 /** What an imagined connection has. */
 const QUESTION = ["listener", "sni", "host", "path", "alpn", "subprotocol", "protocol", "source"] as const;
@@ -237,6 +244,34 @@ export const OPERATIONS: readonly Operation[] = [
 			view.operations().setLogLevel(level);
 			view.audit({ operator, level }, "an operator sets the log's level");
 			return ok({ level });
+		},
+	},
+	{
+		method: "POST",
+		path: DEBUG,
+		summary: "Begins a profile of a thread; `heap` has it stand still meanwhile. Full rights only",
+		answer: z.strictObject({ id: z.int() }),
+		parameters: ["profile", "thread", "seconds"],
+		run(view, { query, operator }) {
+			const kind = profileOf(query);
+			const thread = required(query, "thread");
+			const seconds = kind === "heap" ? 0 : secondsOf(query);
+			const id = view.operations().profile(thread, kind, seconds);
+			view.audit({ operator, profile: kind, thread, seconds }, "an operator profiles a thread");
+			return ok({ id });
+		},
+	},
+	{
+		method: "GET",
+		path: `${DEBUG}/{id}`,
+		summary: "A profile that was begun, as DevTools opens it; 404 while it is being made. Full rights only",
+		answer: z.unknown(),
+		parameters: [],
+		run(view, _, id) {
+			const text = view.operations().profileText(id);
+			return text === undefined
+				? failed(404, `profile ${id} is being made`)
+				: { status: 200, value: null, text };
 		},
 	},
 	{

@@ -121,6 +121,10 @@ export interface Operations {
 	config(): unknown;
 	explain(question: Question): readonly Explanation[];
 	setLogLevel(level: string): void;
+	/** Begins a profile of a thread, `main` or `reactor:N`, and says its number. */
+	profile(thread: string, kind: "cpu" | "heap", seconds: number): number;
+	/** What a file for DevTools holds; `undefined`: it is not there yet. */
+	profileText(id: number): string | undefined;
 	/** Takes the configuration's file over, as SIGHUP does. */
 	reload(): Promise<void>;
 }

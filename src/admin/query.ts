@@ -69,6 +69,9 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
 	path: "HTTP: the path of its request",
 	alpn: "TLS: protocols that it offers, separated by commas",
 	subprotocol: "HTTP: the subprotocol of a WebSocket that it opens",
+	profile: "cpu or heap",
+	thread: "main, or reactor:0 and so on",
+	seconds: "How long a profile of the CPU takes. Default: 5",
 	level: "debug, info, warn, error or silent",
 	all: "true: all sessions, where no filter says which",
 };
@@ -141,6 +144,16 @@ export function required(query: URLSearchParams, name: string): string {
 /** @throws QueryError */
 export function durationOf(query: URLSearchParams, name: string): number {
 	return read(name, required(query, name), parseDuration);
+}
+
+/** @throws QueryError */
+export function profileOf(query: URLSearchParams): "cpu" | "heap" {
+	return oneOf("profile", required(query, "profile"), ["cpu", "heap"]) as "cpu" | "heap";
+}
+
+/** @throws QueryError */
+export function secondsOf(query: URLSearchParams): number {
+	return whole("seconds", query.get("seconds") ?? "5", 3_600);
 }
 
 function whole(name: string, text: string, most: number): number {

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type Guarded, type GuardOptions, guard } from "../guard/guard.js";
-import { askApi, methodsOf, OPERATIONS } from "./api.js";
+import { askApi, DEBUG, methodsOf, OPERATIONS } from "./api.js";
 import { areAllowedHosts } from "./hosts.js";
 import { renderMetrics } from "./metrics.js";
 import { openApi } from "./openapi.js";
@@ -103,7 +103,12 @@ async function answerTo(request: IncomingMessage, response: ServerResponse, site
 	const changes = method !== "GET" && method !== "HEAD";
 	if (!HEALTH.has(path)) {
 		if (!areAllowedHosts(hosts, site.view.adminHosts())) return inFormOf(path, 403, FOREIGN_HOST);
-		const refusal = refusalOf(request, site.view.adminTokens(), isApi, isApi && changes);
+		const refusal = refusalOf(
+			request,
+			site.view.adminTokens(),
+			isApi,
+			isApi && (changes || path.startsWith(DEBUG)),
+		);
 		if (refusal !== undefined) return inFormOf(path, refusal.status, refusal.message);
 		if ((isApi || path === "/metrics") && !mayAnswerLong(response, site)) return inFormOf(path, 503, BUSY);
 	}
@@ -113,7 +118,9 @@ async function answerTo(request: IncomingMessage, response: ServerResponse, site
 		const operator = `${request.headers[OPERATOR_HEADER] ?? ""} (${request.socket.remoteAddress ?? "unix"})`;
 		const found = await askApi(site.view, { method, path, query, operator });
 		if (found === undefined) return inFormOf(path, 404, `not found; there are ${PATHS.join(", ")}`);
-		return { ...json(found.status, found.value), allow: methodsOf(path) };
+		const { status, value, text } = found;
+		if (text !== undefined) return { status, type: "application/json", body: text };
+		return { ...json(status, value), allow: methodsOf(path) };
 	} catch (error) {
 		return inFormOf(path, 500, (error as Error).message);
 	}

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import type { DrillArguments } from "../drill/options.js";
 import { packageVersion } from "../gateway/version.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
+import type { DebugOptions } from "./operate/debug.js";
 import type { Options } from "./operate/sessions.js";
 
 /** What a gateway is made of is loaded behind this, and could not be without system calls. */
@@ -194,6 +195,15 @@ operates("top", "show the sessions live, those that move most first")
 			await (await import("./operate/top.js")).top(options, (text) => say(1, text));
 			return "";
 		}),
+	);
+
+operates("debug", "profile a thread of the gateway: a file that Chrome's DevTools open")
+	.argument("<profile>", "cpu, or heap, for which the thread stands still a moment")
+	.option("--thread <thread>", "main, or reactor:0 and so on", "main")
+	.option("--seconds <n>", "how long a profile of the CPU takes", "5")
+	.option("--out <file>", "where it is written")
+	.action((profile: string, options: DebugOptions) =>
+		operate(async () => (await import("./operate/debug.js")).debug(profile, options)),
 	);
 
 await program.parseAsync();

@@ -1,8 +1,7 @@
 /** References such as `${PORT}` in the values of a YAML document: each is filled where it stands. */
 import { type Document, isPair, isSeq, type Scalar, visit } from "yaml";
-import type { Path } from "./source.js";
 import { plainValue, type Secret, type Substituter, unmask } from "./substitute.js";
-import { keyText, startOf } from "./yaml-nodes.js";
+import { keyText, type Path, startOf } from "./yaml-nodes.js";
 
 export interface Filled {
 	/** Scalars of which some reference could not be filled. */

@@ -5,11 +5,10 @@ import type { Problem } from "./errors.js";
 import { adviceForPlaceholder } from "./placeholder.js";
 import { fillReferences, NOTHING_FILLED } from "./references.js";
 import { mask, Substituter, type Surroundings, unmask, withoutSecrets } from "./substitute.js";
-import { keyText, startOf } from "./yaml-nodes.js";
+import { keyText, type Path, startOf } from "./yaml-nodes.js";
 import { syntaxMessage } from "./yaml-words.js";
 
-/** Keys and indexes from the top of the file: `["listeners", 0, "listen"]`. */
-export type Path = readonly PropertyKey[];
+export type { Path };
 
 /** Every route may be an alias; more expansions than that are a mistake or a bomb. */
 const ALIASES_MAX = 100_000;

@@ -10,3 +10,6 @@ export function startOf(node: unknown): number | undefined {
 	if (isScalar(node) || isMap(node) || isSeq(node) || isAlias(node)) return node.range?.[0];
 	return undefined;
 }
+/** Keys and indexes from the top of the file: `["listeners", 0, "listen"]`. */
+export type Path = readonly PropertyKey[];
+

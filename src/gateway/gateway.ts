@@ -587,6 +587,7 @@ export class Gateway {
 		this.#stopping = true;
 		clearInterval(this.#trimTimer);
 		this.#tls.close();
+		this.#operator.close();
 		this.#ledger.close();
 		this.#pressure?.close();
 		this.#upstreams.close();

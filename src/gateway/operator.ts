@@ -21,6 +21,7 @@ import { isFrom } from "../route/explain.js";
 import { explain } from "./explain.js";
 import { acceptQueues, type OpenListener } from "./listeners.js";
 import type { Logger } from "./log.js";
+import { Profiles } from "./profiles.js";
 import type { Reactors } from "./reactors.js";
 import { kernelNowMs, WallClock } from "./sessions/clock.js";
 import type { Desk } from "./sessions/desk.js";
@@ -57,6 +58,7 @@ const LEVELS = ["debug", "info", "warn", "error", "silent"];
 
 export class Operator implements Operations {
 	readonly #options: OperatorOptions;
+	readonly #profiles: Profiles;
 	/** By their text. */
 	readonly #bans = new Map<string, Ban>();
 	/** Listeners that rest, by their names. */
@@ -64,6 +66,7 @@ export class Operator implements Operations {
 
 	constructor(options: OperatorOptions) {
 		this.#options = options;
+		this.#profiles = new Profiles(options.reactors);
 	}
 
 	status(): GatewayStatus {
@@ -186,6 +189,19 @@ export class Operator implements Operations {
 				`no such level: ${level}${didYouMean(level, new Set(LEVELS)) || `; there are ${LEVELS.join(", ")}`}`,
 			);
 		this.#options.logger.level = level;
+	}
+
+	profile(thread: string, kind: "cpu" | "heap", seconds: number): number {
+		return this.#profiles.begin(thread, kind, seconds);
+	}
+
+	profileText(id: number): string | undefined {
+		return this.#profiles.take(id);
+	}
+
+	/** The gateway ends. */
+	close(): void {
+		this.#profiles.close();
 	}
 
 	reload(): Promise<void> {

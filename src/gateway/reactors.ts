@@ -178,6 +178,19 @@ export class Reactors {
 		}
 	}
 
+	/** The profile that one of them makes of its thread. */
+	async profiled(index: number, what: "stopCpu" | "heap"): Promise<string> {
+		return new Promise((resolve) => {
+			const waiter = (reactor: number, notice: Notice): void => {
+				if (reactor !== index || notice.kind !== "profiled") return;
+				this.#waiters.delete(waiter);
+				resolve(notice.text);
+			};
+			this.#waiters.add(waiter);
+			this.tellOne(index, { kind: "profile", what });
+		});
+	}
+
 	/** Sends one command to one of them. */
 	tellOne(index: number, command: Command): void {
 		const reactor = this.#reactors[index];

@@ -129,6 +129,8 @@ export class Commands {
 				return core.notify({ kind: "held", numbers: yield* heldNumbers(core) });
 			case "close":
 				return yield* closeSessions(core, command.rows, command.numbers, command.reason);
+			case "profile":
+				return;
 			case "bans":
 				return core.bans.use(command.bans);
 			case "rest":

@@ -4,8 +4,9 @@ import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { LinuxKernel } from "../kernel/linux.js";
 import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
+import { Profiler } from "../kernel/profiler.js";
 import { arenaBytes } from "./memory/arena.js";
-import type { Command, Notice, ReactorOptions } from "./plan/plan.js";
+import type { Command, Notice, ProfileStep, ReactorOptions } from "./plan/plan.js";
 import { Reactor } from "./reactor.js";
 
 const port = parentPort;
@@ -13,12 +14,22 @@ if (port === null) throw new Error("reactor/worker.js is started by the gateway,
 
 // All files are loaded by now; the gateway may still be loading its own.
 const [options] = (await once(port, "message")) as [ReactorOptions];
+const profiler = new Profiler();
 const kernel = new LinuxKernel(arenaBytes(options.bufferedBytes), options.epollFd);
 
 /** One at a time: each is read from its message when it is its turn. */
 function takeCommand(): Command | undefined {
-	if (port === null) return undefined;
-	return (receiveMessageOnPort(port) as { message: Command } | undefined)?.message;
+	for (;;) {
+		const command = (port && (receiveMessageOnPort(port) as { message: Command } | undefined))?.message;
+		// Of the thread, and not of the reactor.
+		if (command?.kind !== "profile") return command;
+		profile(command.what);
+	}
+}
+
+function profile(what: ProfileStep): void {
+	if (what === "startCpu") profiler.startCpu();
+	else notify({ kind: "profiled", text: what === "heap" ? profiler.heap() : profiler.stopCpu() });
 }
 
 const notify = (notice: Notice): void => port.postMessage(notice);

@@ -73,6 +73,8 @@ const OPERATIONS_OF_GATEWAY: Operations = {
 	],
 	setLogLevel: () => {},
 	reload: async () => {},
+	profile: () => 1,
+	profileText: () => "{}",
 };
 
 /** What a question, or a change, has to say. */
@@ -85,6 +87,7 @@ const SAID: Readonly<Record<string, string>> = {
 	"/api/listeners/pause": "listener=*:443",
 	"/api/listeners/resume": "listener=*:443",
 	"/api/log": "level=debug",
+	"/api/debug": "profile=cpu&thread=main&seconds=1",
 };
 
 const VIEW = viewOf({

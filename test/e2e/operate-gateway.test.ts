@@ -1,5 +1,7 @@
 /** What an operator does with the gateway: drains an address, bans a client, has a listener rest, asks what would become of a connection. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Explanation, SourcesStatus, UpstreamStatus } from "../../src/admin/operation-view.js";
 import { MAIN } from "../../src/rig/gateway.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
@@ -192,4 +194,26 @@ scenario("top draws what moves most, as often as it is told to", async (scenario
 	assert.ok(stdout.includes(peer.name), stdout);
 	peer.end();
 	await peer.rest();
+});
+
+scenario("profiles of any thread are files that DevTools open, and need full rights", async (scenario) => {
+	const { gateway } = await start(scenario);
+	for (const [profile, thread, has] of [
+		["cpu", "main", "nodes"],
+		["cpu", "reactor:1", "samples"],
+		["heap", "reactor:0", "snapshot"],
+	] as const) {
+		const out = join(scenario.directory, `${profile}-${thread}`);
+		const args = ["debug", profile, "--thread", thread, "--seconds", "1", "--out", out];
+		const { status, stderr } = await sluice(gateway, ...args);
+		assert.equal(status, 0, stderr);
+		assert.ok(has in JSON.parse(readFileSync(out, "utf8")), `${profile} of ${thread}`);
+	}
+	const none = await sluice(gateway, "debug", "cpu", "--thread", "reactor:9");
+	assert.deepEqual([none.status, /there are main, and reactor:0 to reactor:1/.test(none.stderr)], [1, true]);
+	// Asked for without the header that names who asks, as a page would.
+	const { status } = await fetch(`http://127.0.0.1:${gateway.adminPort}/api/debug/1`, {
+		headers: { connection: "close" },
+	});
+	assert.equal(status, 403);
 });

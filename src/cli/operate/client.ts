@@ -50,6 +50,14 @@ export class AdminClient {
 		return this.#ask("POST", path, query);
 	}
 
+	/** The answer as it is; `undefined`: it is not there (404). @throws OperateError */
+	async getText(path: string): Promise<string | undefined> {
+		const { status, text } = await this.#exchange("GET", path);
+		if (status === 404) return undefined;
+		if (status === 200) return text;
+		throw new OperateError(`${this.#name} answered ${status}: ${text.trim()}`);
+	}
+
 	async #ask<Value>(method: string, path: string, query: URLSearchParams): Promise<Value> {
 		const { status, text } = await this.#exchange(method, `${path}${query.size > 0 ? `?${query}` : ""}`);
 		let value: unknown;

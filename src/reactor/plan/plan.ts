@@ -123,6 +123,8 @@ export interface PlanPart {
 	readonly upstreams: readonly UpstreamPlan[];
 }
 
+export type ProfileStep = "startCpu" | "stopCpu" | "heap";
+
 /** A block of client addresses that is shut out. */
 export interface Ban {
 	readonly block: Cidr;
@@ -156,6 +158,8 @@ export type Command =
 	  }
 	/** These addresses are shut out from now on, and no others. */
 	| { readonly kind: "bans"; readonly bans: readonly Ban[] }
+	/** Profile the thread; all but the beginning is answered with `profiled`. Carried out by the thread itself (`worker.ts`). */
+	| { readonly kind: "profile"; readonly what: ProfileStep }
 	/** An operator has a listener rest: who comes waits in its accept queue. Or has it go on. */
 	| { readonly kind: "rest"; readonly listener: number; readonly rests: boolean }
 	/** Stop accepting (what waits in the accept queues is still taken), and say when no session is left. */
@@ -175,6 +179,8 @@ export interface HeldNumbers {
 export type Notice =
 	/** `policies`: the numbers that sessions carry for those of the plan, in their order. */
 	| { readonly kind: "applied"; readonly revision: number; readonly policies: readonly number[] }
+	/** What a file for DevTools holds. */
+	| { readonly kind: "profiled"; readonly text: string }
 	| { readonly kind: "listenersClosed" }
 	| { readonly kind: "drained" }
 	/** The journal has its first record after a quiet time, or is half full. */
