@@ -1,6 +1,5 @@
 /** `sluice check`: reads the configuration and says what is wrong with it, all at once. */
 
-import type { Config } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.js";
 import { loadConfigFile } from "../config/load.js";
@@ -14,11 +13,19 @@ export interface Answer {
 	readonly status: number;
 	/** What is found, for people. */
 	readonly text: string;
+	/** What the file is good in spite of; it stands in `text` when it is not. */
+	readonly warnings: string;
 }
 
-/** Says what `check` finds, on standard output when all is well. Returns the exit status. */
-export async function checkAndPrint(file: string): Promise<number> {
-	const { status, text } = check(file);
+export interface CheckOptions {
+	/** Warnings are problems. */
+	readonly strict?: boolean;
+}
+
+/** Says what `check` finds, on standard output when all is well; warnings always go to standard error. Returns the exit status. */
+export async function checkAndPrint(file: string, options: CheckOptions = {}): Promise<number> {
+	const { status, text, warnings } = check(file, options);
+	if (warnings !== "") await print(2, warnings);
 	const lost = await print(status === 0 ? 1 : 2, text);
 	// The status is the answer, and it stands although the text is lost.
 	if (lost !== undefined && status === 0)
@@ -26,14 +33,15 @@ export async function checkAndPrint(file: string): Promise<number> {
 	return status;
 }
 
-export function check(file: string): Answer {
+export function check(file: string, { strict = false }: CheckOptions = {}): Answer {
 	try {
 		const config = loadConfigFile(file);
 		const findings = [
 			...config.warnings.map((each) => formatProblems({ problems: [each] })),
-			...inspectFiles(config),
+			...loadCertificates(config).warnings,
 		];
-		if (findings.length > 0) return { status: 2, text: `${findings.join("\n")}\n` };
+		const warnings = findings.map((finding) => `${finding}\n`).join("");
+		if (strict && warnings !== "") return { status: 2, text: warnings, warnings: "" };
 		const { listeners, upstreams } = config;
 		const routes = listeners.reduce((sum, listener) => sum + listener.routes.length, 0);
 		const counts = [
@@ -43,28 +51,24 @@ export function check(file: string): Answer {
 		];
 		const { silentMs, unacknowledgedMs } = deadPeerDetection(config);
 		const lines = [
-			`${file}: ok (${counts.join(", ")})\n`,
+			`${file}: ok (${counts.join(", ")})${findings.length === 0 ? "" : `, with ${count(findings.length, "warning")}`}\n`,
 			`dead peers: found after ${formatDuration(silentMs)} of silence, or ${formatDuration(unacknowledgedMs)} after the first byte that stays unacknowledged\n`,
 		];
 		const why = usesTls(config) ? whyNoSystemCalls() : undefined;
 		if (why !== undefined)
 			lines.push(`certificates: looked into, but not tried with OpenSSL, because ${why}\n`);
-		return { status: 0, text: lines.join("") };
+		return { status: 0, text: lines.join(""), warnings };
 	} catch (error) {
-		if (error instanceof ConfigError) return { status: 2, text: `${formatProblems(error)}\n` };
-		if (error instanceof ConfigFileError) return { status: 1, text: `${error.message}\n` };
-		throw error;
+		if (error instanceof ConfigFileError) return { status: 1, text: `${error.message}\n`, warnings: "" };
+		return { status: 2, text: `${problemsOf(error)}\n`, warnings: "" };
 	}
 }
 
-/** What would keep its certificates from working, or some clients from accepting them. */
-function inspectFiles(config: Config): readonly string[] {
-	try {
-		return loadCertificates(config).warnings;
-	} catch (error) {
-		if (error instanceof CertificateError) return error.problems;
-		throw error;
-	}
+/** What is wrong with the file, or with files that it names. */
+function problemsOf(error: unknown): string {
+	if (error instanceof ConfigError) return formatProblems(error);
+	if (error instanceof CertificateError) return error.problems.join("\n");
+	throw error;
 }
 
 function count(amount: number, noun: string): string {

@@ -46,12 +46,13 @@ program
 program
 	.command("check")
 	.description(
-		"check a configuration and print all its problems; exits 0, 2 for problems, 1 when it cannot be read",
+		"check a configuration and print all its problems and warnings; exits 0, 2 for problems, 1 when it cannot be read",
 	)
 	.requiredOption("-c, --config <file>", "configuration, such as sluice.yaml")
-	.action(async (options: { config: string }) => {
+	.option("--strict", "exit 2 for warnings, too")
+	.action(async ({ config, ...options }: { config: string; strict?: boolean }) => {
 		const { checkAndPrint } = await import("./check.js");
-		process.exitCode = await checkAndPrint(options.config);
+		process.exitCode = await checkAndPrint(config, options);
 	});
 
 program

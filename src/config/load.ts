@@ -10,7 +10,8 @@ import { readFileWithin } from "./read-file.js";
 import { resolveConfig } from "./resolve.js";
 import { checkRules } from "./rules.js";
 import { configSchema, sectionKeys } from "./schema.js";
-import { type Path, readSource, type Source } from "./source.js";
+import { type Path, type Report, readSource, type Source } from "./source.js";
+import { checkUnused } from "./unused-rules.js";
 
 /** 65,536 routes of 120 characters are 8 MiB; more is no configuration. */
 const FILE_MAX_BYTES = 16 * 1_048_576;
@@ -67,12 +68,14 @@ export function loadConfigText(text: string, options: LoadOptions = {}): Config 
 	};
 	for (const issue of result.error?.issues ?? []) explain(issue, [], source).forEach(note);
 	const warnings: Problem[] = [];
-	checkRules(source.value, baseDir, {
+	const report: Report = {
 		problem: (path, message, part) => note(source.problem(path, message, part)),
-		warning: (path, message) => warnings.push(source.problem(path, message)),
+		warning: (path, message, part) => warnings.push(source.problem(path, message, part)),
 		lineOf: source.lineOf,
-	});
+	};
+	checkRules(source.value, baseDir, report);
 	if (!result.success || problems.length > 0) throw new ConfigError(inOrder([...problems, ...warnings]));
+	checkUnused(result.data, source.value, report);
 	const config = resolveConfig(result.data, file, baseDir);
 	return { ...config, warnings: inOrder(warnings), places: placesOf(source, baseDir) };
 }

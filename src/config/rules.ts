@@ -92,8 +92,8 @@ function reportOnce(report: Report): Report {
 		problem(path, message, part) {
 			if (isNew(path, message)) report.problem(path, message, part);
 		},
-		warning(path, message) {
-			if (isNew(path, message)) report.warning(path, message);
+		warning(path, message, part) {
+			if (isNew(path, message)) report.warning(path, message, part);
 		},
 		lineOf: (path) => report.lineOf(path),
 	};

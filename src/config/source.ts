@@ -20,7 +20,7 @@ export type Part = "key" | "value";
 export interface Report {
 	problem(path: Path, message: string, part?: Part): void;
 	/** The file can be followed, but not as it was meant. */
-	warning(path: Path, message: string): void;
+	warning(path: Path, message: string, part?: Part): void;
 	lineOf(path: Path): number;
 }
 

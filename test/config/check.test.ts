@@ -9,11 +9,11 @@ const directory = mkdtempSync(join(tmpdir(), "sluice-check-"));
 after(() => rmSync(directory, { recursive: true }));
 
 /** What `check` returns: good news is for standard output, problems are for standard error. */
-function run(text: string | null): { code: number; out: string; err: string; file: string } {
+function run(text: string | null, strict = false): { code: number; out: string; err: string; file: string } {
 	const file = join(directory, text === null ? "absent.yaml" : "sluice.yaml");
 	if (text !== null) writeFileSync(file, text);
-	const { status, text: said } = check(file);
-	return { code: status, out: status === 0 ? said : "", err: status === 0 ? "" : said, file };
+	const { status, text: said, warnings } = check(file, { strict });
+	return { code: status, out: status === 0 ? said : "", err: status === 0 ? warnings : said, file };
 }
 
 test("a good file is counted", () => {
@@ -44,4 +44,15 @@ test("a file that cannot be read is exit code 1", () => {
 		{ code, out, err },
 		{ code: 1, out: "", err: `${file}: no such file: name one with -c\n` },
 	);
+});
+
+test("warnings go to standard error and leave the file good; --strict makes problems of them", () => {
+	const text = "listeners: [{ listen: :1, routes: [{ to: a }] }]\nupstreams: { a: x:1, b: x:2 }\n";
+	const lenient = run(text);
+	assert.equal(lenient.code, 0);
+	assert.match(lenient.out, /: ok \(1 listener, 1 route, 2 upstreams\), with 1 warning\n/);
+	assert.match(lenient.err, /^[^\n]*:2:22: no route leads to "b".*\n.*\n *\| +\^\n$/);
+	const strict = run(text, true);
+	assert.deepEqual([strict.code, strict.out, strict.err], [2, "", lenient.err]);
+	assert.equal(run(text.replace(", b: x:2", ""), true).code, 0);
 });

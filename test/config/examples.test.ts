@@ -14,6 +14,7 @@ test("every example loads, and can be run by anybody on this machine alone", () 
 	assert.ok(examples.length >= 4);
 	for (const name of examples) {
 		const config = loadConfigFile(`${root}examples/${name}`);
+		assert.deepEqual(config.warnings, [], name);
 		for (const { host, port } of [...config.listeners, ...(config.admin === null ? [] : [config.admin])]) {
 			assert.equal(host, "127.0.0.1", name);
 			assert.ok(port >= 1024, name);
@@ -34,7 +35,7 @@ test("every YAML file in the documentation loads", () => {
 	const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = ""]) => text);
 	const files = blocks.filter((text) => /^listeners:/m.test(text));
 	assert.ok(files.length > 0);
-	for (const text of files) loadConfigText(text);
+	for (const text of files) assert.deepEqual(loadConfigText(text).warnings, [], text);
 });
 
 test("every key is documented", () => {

@@ -483,7 +483,10 @@ cases("a listener whose address lies in another's is refused, because the kernel
 /** What can be followed, but is not what was meant: `line:column`, and a part of the message. */
 function warns(text: string, expected: readonly (readonly [string, string])[]): void {
 	const { warnings } = loadConfigText(text, { file: "sluice.yaml" });
-	const told = warnings.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+	const told = warnings
+		.map(({ line, column, message }) => `${line}:${column}: ${message}`)
+		// What does nothing is looked at in a file of its own.
+		.filter((line) => !/no route (leads to|takes)/.test(line));
 	assert.equal(told.length, expected.length, `${text}\n---\n${told.join("\n")}`);
 	for (const [index, [position, part]] of expected.entries())
 		assert.ok(told[index]?.startsWith(`${position}: `) && told[index].includes(part), told[index]);

@@ -20,10 +20,15 @@ upstreams: { a: 127.0.0.1:1 }
 `;
 }
 
-function sluice(scenario: Scenario, command: "check" | "run", yaml: string): Promise<Outcome> {
+function sluice(
+	scenario: Scenario,
+	command: "check" | "run",
+	yaml: string,
+	...options: string[]
+): Promise<Outcome> {
 	const file = join(scenario.directory, "sluice.yaml");
 	writeFileSync(file, yaml);
-	return run({ path: process.execPath }, [MAIN, command, "-c", file]);
+	return run({ path: process.execPath }, [MAIN, command, "-c", file, ...options]);
 }
 
 /** What clients would refuse: told, and served all the same. */
@@ -42,9 +47,11 @@ scenario("what clients would refuse is told by check, and by the log at the star
 	const listeners: string[] = [];
 	for (const [what, options, said] of WARNINGS) {
 		const certificate = identity(scenario, "a.test", options);
-		const { status, stderr, stdout } = await sluice(scenario, "check", configFor(certificate));
-		assert.equal(status, 2, what);
-		assert.equal(stdout, "");
+		const served = await sluice(scenario, "check", configFor(certificate));
+		assert.deepEqual([served.status, /with \d warning/.test(served.stdout)], [0, true], what);
+		const { status, stderr, stdout } = await sluice(scenario, "check", configFor(certificate), "--strict");
+		assert.deepEqual([status, stdout], [2, ""], what);
+		assert.equal(served.stderr, stderr);
 		assert.match(stderr, said);
 		for (const line of stderr.trimEnd().split("\n"))
 			assert.match(line, new RegExp(`sluice\\.yaml:4:\\d+: ${certificate.certFile}: `));
@@ -123,7 +130,7 @@ scenario("authorities, staples and what upstreams are shown are tried as well", 
 	const upstream = (tls: string): string =>
 		configFor(good).replace("{ a: 127.0.0.1:1 }", `{ a: { addresses: 127.0.0.1:1, tls: ${tls} } }`);
 	const check = async (yaml: string, said: RegExp): Promise<void> => {
-		const { status, stderr } = await sluice(scenario, "check", yaml);
+		const { status, stderr } = await sluice(scenario, "check", yaml, "--strict");
 		assert.equal(status, 2, stderr);
 		assert.match(stderr, said);
 	};
