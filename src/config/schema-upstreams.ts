@@ -211,7 +211,7 @@ export const upstream = section({
 		default: "off",
 	}),
 	pool: z
-		.union([z.enum(["on", "off"]), pool], {
+		.union([onWord(), offWord(), pool], {
 			error: expected("on, off or a mapping such as { idle: 30s }", onOff),
 		})
 		.optional()

@@ -11,6 +11,10 @@ export function isOff(written: unknown): boolean {
 	return OFF.some((each) => each === written);
 }
 
+export function isOn(written: unknown): boolean {
+	return ON.some((each) => each === written);
+}
+
 /** Members of a union. */
 export const onWord = () => z.literal(ON).transform((): "on" => "on");
 export const offWord = () => z.literal(OFF).transform((): "off" => "off");

@@ -6,7 +6,7 @@ import type { Endpoint } from "./config.js";
 import * as defaults from "./defaults.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
 import type { Path, Report } from "./source.js";
-import { isOff } from "./switches.js";
+import { isOff, isOn } from "./switches.js";
 import { formatDuration, parseDuration } from "./units.js";
 import { writtenAddresses, writtenEntries } from "./written-addresses.js";
 
@@ -150,7 +150,7 @@ function checkAddresses(
 function checkBackups(places: unknown, path: Path, report: Report): void {
 	const entries = writtenEntries(places, path);
 	const [first] = entries;
-	if (first === undefined || entries.some(({ value }) => mapping(value)["backup"] !== true)) return;
+	if (first === undefined || entries.some(({ value }) => !isOn(mapping(value)["backup"]))) return;
 	report.problem(
 		[...first.path, "backup"],
 		"all addresses are backups, and there is none that they could stand in for: remove it from one",

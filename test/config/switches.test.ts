@@ -46,6 +46,16 @@ const SWITCHES: readonly Place[] = [
 		(word) => withUpstream(`{ addresses: x:1, health: ${word} }`),
 		(config) => config.upstreams[0]?.health !== null,
 	],
+	[
+		"backup",
+		(word) => withUpstream(`{ addresses: [y:1, { address: x:1, backup: ${word} }] }`),
+		(config) => config.upstreams[0]?.addresses[1]?.backup,
+	],
+	[
+		"pool",
+		(word) => withUpstream(`{ http: "http://x:1", pool: ${word} }`),
+		(config) => config.upstreams[0]?.http?.pool !== null,
+	],
 ];
 
 /** Where off stands beside something else. */
@@ -95,7 +105,12 @@ test("false and no mean off where only off is a word", () => {
 		for (const word of OFF) assert.equal(read(loadConfigText(text(word))), null, `${name}: ${word}`);
 });
 
-test("rules that look at what was written know all words for off", () => {
+test("rules that look at what was written know all words", () => {
+	for (const word of ON)
+		assert.throws(
+			() => loadConfigText(withUpstream(`{ addresses: [{ address: x:1, backup: ${word} }] }`)),
+			/all addresses are backups/,
+		);
 	for (const word of OFF) {
 		loadConfigText(withUpstream(`{ addresses: "unix:/s", tls: { verify: ${word} } }`));
 		loadConfigText(withUpstream(`{ http: "http://x:1", tls: ${word} }`));
