@@ -143,6 +143,7 @@ export class Operator {
 			case 3:
 				peers.changeFates();
 				board.setDown(random.below(ADDRESS_COUNT), random.chance(traits.patient ? 0.1 : 0.5));
+				if (random.chance(0.5)) board.setWeight(random.below(ADDRESS_COUNT), random.pick([1, 2, 3, 256]));
 				return;
 			case 4:
 				this.othersBecome(random.chance(0.5) ? 0 : random.below((this.plan?.connections ?? 0) + 1));

@@ -142,7 +142,7 @@ function randomHttp(random: Random): HttpPlan {
 /** Mostly short, so that every reason to replace a connection is met. */
 function randomPool(random: Random, { patient }: Traits): PoolPlan {
 	return {
-		keeps: true,
+		keeps: random.chance(0.85),
 		idleMs: random.between(20, 2_000) * (patient ? 10 : 1),
 		ageMs: patient ? random.between(1_000, 200_000) : random.magnitude(20_000),
 		requests: random.pick([1, 2, 5, 50, 50]),
@@ -203,10 +203,19 @@ function clientTls(number: number): NonNullable<AddressPlan["tls"]> {
 	return { client: { serverName: "", verify: false, alpn: [] }, identity: `way ${number}` };
 }
 
+/** What makes an address unlike the others; its weight is the board's. */
+function randomShare(random: Random, { patient }: Traits): Pick<AddressPlan, "backup" | "connectionsMax"> {
+	return {
+		...(random.chance(0.3) ? { backup: true } : {}),
+		...(random.chance(0.5) ? { connectionsMax: random.between(1, patient ? 8 : 3) } : {}),
+	};
+}
+
 export function randomUpstream(random: Random, slot: number, traits: Traits): UpstreamPlan {
 	const pool = random.chance(traits.requests) ? randomPool(random, traits) : null;
 	const most = traits.patient && random.chance(0.7) ? 1 : ADDRESSES;
 	const count = random.chance(traits.patient ? 0.01 : 0.05) ? 0 : random.between(1, most);
+	const isUnlike = random.chance(0.4);
 	return {
 		slot,
 		balance: random.pick(BALANCES),
@@ -225,7 +234,8 @@ export function randomUpstream(random: Random, slot: number, traits: Traits): Up
 					? encodeUnix(`/${board}`)
 					: encodeInternet(Uint8Array.of(10, 2, 2, board), 1_000 + board);
 			const tls = random.chance(traits.upstreamTls) ? { tls: clientTls(random.pick([1, 1, 1, 2])) } : {};
-			return { board, sockaddr, hash: Math.imul(board + 1, 0x9e3779b1), ...tls };
+			const share = isUnlike ? randomShare(random, traits) : {};
+			return { board, sockaddr, hash: Math.imul(board + 1, 0x9e3779b1), ...tls, ...share };
 		}),
 	};
 }

@@ -21,8 +21,10 @@ export function checkPool(world: World): void {
 	let owned = 0;
 	for (let link = table.sessions; link < 2 * table.sessions; link++) {
 		const state = u8(table.state, link);
-		if (state === EXCHANGE) exchanging++;
+		const isOfPool = i32(links.uses, link - table.sessions) > 0;
+		if (state === EXCHANGE && isOfPool) exchanging++;
 		if (state !== POOLED) continue;
+		if (!isOfPool) violated(`row ${link} is idle, and its upstream has no pool`);
 		if (i32(links.owner, link - table.sessions) === NONE) pooled++;
 		else owned++;
 	}

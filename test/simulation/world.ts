@@ -211,9 +211,16 @@ export class World implements Surroundings {
 		this.met.set(what, (this.met.get(what) ?? 0) + 1);
 	}
 
+	/** How an address is spoken to that is being connected to. */
 	#mannerOf(board: number): Manner {
 		const plan = this.reactor.core.upstreams.get(Math.floor(board / ADDRESSES))?.plan;
 		const address = plan?.addresses.find((each) => each.board === board);
+		const most = address?.connectionsMax ?? Number.POSITIVE_INFINITY;
+		const active = this.reactor.core.board.active(board);
+		if (active > most)
+			violated(`address ${board} may have ${most} sessions, and gets one more than ${active - 1}`);
+		if (active === most) this.meet("connects that fill an address");
+		if (plan?.pool?.keeps === false) this.meet("connects without a pool");
 		return { takesRequests: plan?.pool != null, isSecured: address?.tls !== undefined };
 	}
 

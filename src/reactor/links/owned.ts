@@ -15,8 +15,9 @@ import {
 } from "../records/recycle-reasons.js";
 import { type Link, NONE, type Session } from "../table/numbers.js";
 import { POOLED } from "../table/states.js";
+import { closeLink } from "./close-link.js";
 import type { LinksContext } from "./context.js";
-import { armIdle, hasBytes, hasNews, isGivenUp, poolOf, retire, returned, unlink } from "./pool.js";
+import { armIdle, hasBytes, hasNews, isGivenUp, isOfPool, poolOf, retire, returned, unlink } from "./pool.js";
 
 /** Of one client. It has one for each upstream at most, and few names lead to several of which each authenticates so. */
 const OWNED_MAX = 4;
@@ -30,7 +31,11 @@ export function own(core: LinksContext, session: Session, link: Link): void {
 export function keepOwned(core: LinksContext, session: Session, link: Link, mayHaveNext: boolean): void {
 	const { table, links, idleLists } = core;
 	const place = table.placeOf(link);
-	returned(core);
+	if (!isOfPool(core, link)) {
+		closeLink(core, link);
+		return;
+	}
+	returned(core, link);
 	const plan = poolOf(core, place);
 	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
 	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);

@@ -75,18 +75,23 @@ export function lend(core: LinksContext, address: number, isRepeatable: boolean)
 	}
 }
 
-/** An exchange has got a connection, new or lent. */
-export function borrowed(core: LinksContext, link: Link): void {
+/** An exchange has got a connection, new or lent. A new one is the pool's only where the upstream has one. */
+export function borrowed(core: LinksContext, link: Link, isNew: boolean): void {
 	const place = core.table.placeOf(link);
+	if (isNew && core.upstreams.get(i32(core.links.upstream, place))?.plan.pool?.keeps !== true) return;
 	core.links.uses[place] = i32(core.links.uses, place) + 1;
 	core.counters.add(BORROWED, 1);
 }
 
 /** The exchange is over, and nothing of it is left on the connection. */
 export function giveBack(core: LinksContext, link: Link): void {
-	const { table, links, idleLists, counters } = core;
+	const { table, links, idleLists } = core;
 	const place = table.placeOf(link);
-	counters.add(RETURNED, 1);
+	if (!isOfPool(core, link)) {
+		closeLink(core, link);
+		return;
+	}
+	returned(core, link);
 	const plan = poolOf(core, place);
 	const address = i32(links.address, place);
 	// What is there before anybody has asked is not an answer.
@@ -107,8 +112,8 @@ export function giveBack(core: LinksContext, link: Link): void {
 
 /** The exchange is over, and the connection cannot be used again. */
 export function returnSpent(core: LinksContext, link: Link, why: number): void {
-	core.counters.add(RETURNED, 1);
-	retire(core, link, why);
+	takenOut(core, link, why);
+	closeLink(core, link);
 }
 
 /** Ends a connection that is not lent. */
@@ -118,9 +123,15 @@ export function retire(core: LinksContext, link: Link, why: number): void {
 }
 
 /** It serves one client alone from now on, and is closed with its session. */
-export function takenOut(core: LinksContext, why: number): void {
+export function takenOut(core: LinksContext, link: Link, why: number): void {
+	if (!isOfPool(core, link)) return;
 	core.counters.add(RETURNED, 1);
 	core.counters.recycled(why);
+}
+
+/** It has been lent. One of an upstream whose pool is off never is: it ends with its exchange, and is not counted. */
+export function isOfPool(core: LinksContext, link: Link): boolean {
+	return i32(core.links.uses, core.table.placeOf(link)) > 0;
 }
 
 /** News came that have not been read: bytes, or the end. */
@@ -281,16 +292,18 @@ export function poolOf(core: LinksContext, place: Place): PoolPlan | undefined {
 	const address = i32(core.links.address, place);
 	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
 	if (i32(core.secures.manner, place) !== i32(core.certificates.manners, address)) return undefined;
-	return balancer?.has(address) === true ? (balancer.plan.pool ?? undefined) : undefined;
+	if (balancer?.has(address) !== true) return undefined;
+	const { pool } = balancer.plan;
+	return pool?.keeps === true ? pool : undefined;
 }
 
 function ageOf(plan: PoolPlan, place: Place): number {
 	return plan.ageMs * (1 - AGE_JITTER * fractionFor(place));
 }
 
-/** The exchange is over, and its connection is not lent to anybody else. */
-export function returned(core: LinksContext): void {
-	core.counters.add(RETURNED, 1);
+/** The exchange is over, whatever becomes of its connection. */
+export function returned(core: LinksContext, link: Link): void {
+	if (isOfPool(core, link)) core.counters.add(RETURNED, 1);
 }
 
 const BORROWED = scalarIndex("poolBorrowed");

@@ -80,7 +80,8 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 	const balancer = core.upstreams.get(ref(table.upstream, session));
 	if (balancer === undefined) return refuse(UPSTREAM_DOWN);
 	const isRequest = (i32(table.flags, session) & EXCHANGES) !== 0;
-	if (isRequest && mayLend(core, session)) {
+	const borrows = isRequest && mayLend(core, session, balancer);
+	if (borrows) {
 		const link = lendOwned(core, session, balancer);
 		if (link !== NONE) {
 			// Its user has no other connection, so it counts, and may be one too many.
@@ -95,7 +96,7 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 		if (address === undefined) break;
 		// Another reactor's session was faster.
 		if (!takeSeat(core, address)) continue;
-		if (isRequest && mayLend(core, session)) {
+		if (borrows) {
 			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
 		}
@@ -158,9 +159,9 @@ function nextAddress(core: RoutingContext, session: Session, balancer: Balancer)
 	return address;
 }
 
-/** A pooled connection will do: not for a request that met a stale one. */
-function mayLend({ table }: RoutingContext, session: Session): boolean {
-	return (i32(table.flags, session) & ONLY_NEW) === 0;
+/** A pooled connection will do: not for a request that met a stale one, nor where the pool is off. */
+function mayLend({ table }: RoutingContext, session: Session, { plan }: Balancer): boolean {
+	return (i32(table.flags, session) & ONLY_NEW) === 0 && plan.pool?.keeps === true;
 }
 
 /** Counts a session of that address. False: it has all that it may. */

@@ -18,8 +18,7 @@ import {
 import { failed } from "../../end/failure.js";
 import { flushThenEnd, lingerThenEnd } from "../../end/linger.js";
 import { keepOwned } from "../../links/owned.js";
-import { giveBack, isOwned, returnSpent } from "../../links/pool.js";
-import { scalarIndex } from "../../records/counters.js";
+import { giveBack, isOwned, returnSpent, takenOut } from "../../links/pool.js";
 import {
 	CLIENT_CLOSED,
 	DRAINED,
@@ -219,8 +218,7 @@ export function refuseAmid(
 export function cutRequest(core: Http1Context, client: Session, reason: number, cause: number): boolean {
 	logCut(core, client, reason, cause);
 	if (u8(core.table.state, client) !== EXCHANGE) return false;
-	core.counters.add(POOL_RETURNED, 1);
-	core.counters.recycled(RECYCLED_CUT);
+	takenOut(core, core.table.linkOf(client), RECYCLED_CUT);
 	return core.exchanges.isAnswered(client);
 }
 
@@ -233,5 +231,3 @@ export function clientFailed(core: Http1Context, client: Session, errno: number)
 		f64(core.exchanges.headMs, client) === 0;
 	return failed(core, client, errno, isBetween);
 }
-
-const POOL_RETURNED = scalarIndex("poolReturned");

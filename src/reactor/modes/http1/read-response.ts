@@ -278,7 +278,7 @@ function answered(core: Http1Context, client: Session, keeps: boolean): void {
 function becomeRelay(core: Http1Context, client: Session, link: Link): Next {
 	const { table } = core;
 	countServed(core, client);
-	takenOut(core, RECYCLED_UPGRADED);
+	takenOut(core, link, RECYCLED_UPGRADED);
 	closeOwned(core, client);
 	table.flags[client] = (i32(table.flags, client) & ~EXCHANGES) | READABLE;
 	table.flags[link] = i32(table.flags, link) | READABLE;

@@ -65,7 +65,7 @@ export function sendRequest(core: Http1Context, client: Session, how: number): N
 	countAnew(core, link);
 	if (isNew) exchanges.clear(client, REUSED);
 	else exchanges.set(client, REUSED);
-	borrowed(core, link);
+	borrowed(core, link, isNew);
 	noteAddress(core, client);
 	// Bytes that were seen once stay, unless the connection was reset.
 	if (!isAtHand && !readAgain(core, client)) return end(CLIENT_RESET);
