@@ -20,7 +20,7 @@ export function fillReferences(document: Document.Parsed, text: string, substitu
 	const secrets = new Map<unknown, readonly Secret[]>();
 	const problems: Filled["problems"][number][] = [];
 
-	const fillValue = (node: Scalar.Parsed, written: string, path: Path): void => {
+	const fillValue = (node: Scalar.Parsed, written: string, pathTo: () => Path): void => {
 		const found = substituter.fill(written);
 		// Of a tagged or quoted value the type was said.
 		const isPlain = node.type === "PLAIN" && node.tag === undefined;
@@ -28,7 +28,7 @@ export function fillReferences(document: Document.Parsed, text: string, substitu
 		if (found.secrets.length > 0) secrets.set(node, found.secrets);
 		if (found.problems.length > 0) broken.add(node);
 		for (const { nth, message } of found.problems)
-			problems.push({ offset: openingOf(node, text, nth), path, message, harmless: true });
+			problems.push({ offset: openingOf(node, text, nth), path: pathTo(), message, harmless: true });
 	};
 	visit(document, {
 		Scalar: (role, node, ancestors) => {
@@ -36,10 +36,11 @@ export function fillReferences(document: Document.Parsed, text: string, substitu
 			const written = unmask(node.value);
 			node.value = written;
 			if (!written.includes("${")) return;
-			const path = pathOf(ancestors, role);
+			// Looked for only when it is told: long lists are searched for it.
+			const pathTo = (): Path => pathOf(ancestors, role);
+			if (role !== "key") return fillValue(node as Scalar.Parsed, written, pathTo);
 			const message = `a key stands for itself: nothing is put in place of \${…} in it`;
-			if (role === "key") problems.push({ offset: startOf(node) ?? 0, path, message, harmless: false });
-			else fillValue(node as Scalar.Parsed, written, path);
+			problems.push({ offset: startOf(node) ?? 0, path: pathTo(), message, harmless: false });
 		},
 	});
 	return { broken, secrets, problems };

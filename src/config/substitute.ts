@@ -75,7 +75,8 @@ export class Substituter {
 		if (inside.startsWith("file:")) return this.#file(reference, inside.slice("file:".length));
 		const [, name, fallback] = VARIABLE.exec(inside) ?? [];
 		if (name === undefined) throw new Unfilled(noName(reference, inside));
-		const value = this.#from.env[name];
+		// Not what every object inherits: `toString` is a name, too.
+		const value = Object.hasOwn(this.#from.env, name) ? this.#from.env[name] : undefined;
 		// As a shell has it: a default is for what is empty, too.
 		if (fallback !== undefined) return value === undefined || value === "" ? fallback : value;
 		if (value === undefined)

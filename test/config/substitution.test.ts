@@ -157,6 +157,7 @@ test("what cannot be filled is told where its reference begins, each of them, al
 		["3:41", "OTHER is not set"],
 		["3:60", 'did you mean "json"?'],
 	);
+	has(top("reactors: ${toString}"), ["3:11", "toString is not set"]);
 	has(top("reactors: ${}"), ["3:11", '"${}" names nothing: write ${PORT}, ${PORT:-443} or ${file:path}']);
 	has(top("log: { level: ${:-x} }"), ["3:15", "names no variable"]);
 	has(top("log: { level: a${9X} }"), ["3:16", "names no variable"]);
