@@ -46,7 +46,8 @@ export interface LoadOptions {
 }
 
 /**
- * The configuration in a text.
+ * The configuration in a text. References in it are filled from the environment and from files, whoever wrote it: a text of
+ * somebody who may not read those is not for this function.
  *
  * @throws ConfigError with every problem in it
  */

@@ -111,7 +111,7 @@ export function readSource(text: string, file: string, surroundings: Surrounding
 		const lineAt = (offset: number): number => lines.linePos(offset).line;
 		const textAt = (offset: number): string => at(offset, [], "").excerpt;
 		inspect(document.contents, targets, lineAt, textAt, (offset, path, message, harmless) => {
-			problems.push(at(offset, path, message));
+			problems.push(at(offset, path, unmask(message)));
 			sound &&= harmless;
 		});
 	}
