@@ -19,6 +19,8 @@ const ROUTES = 50_000;
 const STUCK = 400;
 const BULK_BYTES = 1 << 20;
 const AT_ONCE = 200;
+/** Where the half comes from that an operator closes. */
+const LEAVING = "127.0.0.2";
 const REQUESTS = 20_000;
 /** A round takes a quarter of a minute. */
 const ROUNDS_MAX = 6;
@@ -31,7 +33,7 @@ export const longestTurn: Row = {
 	id: "longest-turn",
 	describe: (quick) =>
 		`Sluice alone, ${ROUNDS_MAX} rounds at most, one reactor; ${sessionsOf(quick)} sessions by a plan of ${ROUTES} routes, ${REQUESTS} requests over them, ` +
-		`${STUCK} sessions that read nothing until limits.memory is reached, a reload of all routes, and a drain; ` +
+		`${STUCK} sessions that read nothing until limits.memory is reached, a reload of all routes, an operator's questions and the close of a half, and a drain; ` +
 		"turns by CLOCK_THREAD_CPUTIME_ID of the reactor's thread",
 
 	async run(bench: Bench): Promise<readonly Figure[]> {
@@ -43,12 +45,21 @@ export const longestTurn: Row = {
 			...{ id: "longest-turn.above", title: "… turns above 5 ms", unit: "", digits: 0 },
 			target: { kind: "value", exactly: 0 },
 		});
-		const figures = [longest, above];
+		const asked = new Figure({
+			...{
+				id: "longest-turn.asked",
+				title: "slowest of an operator's questions and changes",
+				unit: "ms",
+				digits: 1,
+			},
+			target: { kind: "value", atMost: 100 },
+		});
+		const figures = [longest, above, asked];
 		const turns = { warmUp: false, roundsMax: ROUNDS_MAX, onlySluice: "it does not say" } as const;
 		await bench.alternate("longest-turn", figures, turns, async ({ dist }) => {
 			if (dist === undefined) throw new Error("it does not say");
-			const { longestMs, above } = await measure(dist, sessionsOf(bench.quick));
-			return [longestMs, above];
+			const { turns, slowestMs } = await measure(dist, sessionsOf(bench.quick));
+			return [turns.longestMs, turns.above, slowestMs];
 		});
 		return figures;
 	},
@@ -64,7 +75,10 @@ interface Turns {
 	readonly above: number;
 }
 
-async function measure(dist: string, sessions: number): Promise<Turns> {
+async function measure(
+	dist: string,
+	sessions: number,
+): Promise<{ readonly turns: Turns; readonly slowestMs: number }> {
 	const upstream = await startUpstream();
 	const { port } = upstream.address() as { port: number };
 	const config = (revision: number): string => {
@@ -81,16 +95,17 @@ async function measure(dist: string, sessions: number): Promise<Turns> {
 	const clients: Socket[] = [];
 	try {
 		for (let open = 0; open < sessions - STUCK; open += AT_ONCE)
-			await openSome(listen, clients, ASK, AT_ONCE);
+			await openSome(listen, clients, ASK, AT_ONCE, open % (2 * AT_ONCE) === 0 ? "127.0.0.1" : LEAVING);
 		for (let asked = 0; asked < REQUESTS; asked += AT_ONCE)
 			await Promise.all(
 				Array.from({ length: AT_ONCE }, (_, i) => ask(clients[(asked + i) % clients.length])),
 			);
 		// They fill the kernel's buffers, and are closed for that, some at a time.
-		await openSome(listen, clients, POUR, STUCK);
+		await openSome(listen, clients, POUR, STUCK, "127.0.0.1");
 		await sleep(5_000);
 		gateway.order({ do: "reload", file: config(1) });
 		await gateway.answer((news) => news.news === "reloaded");
+		const slowestMs = await operate(admin);
 		const turns = await readTurns(admin);
 		// The longest of a drain counts as well, as far as it is there to be asked.
 		gateway.order({ do: "drain" });
@@ -98,7 +113,7 @@ async function measure(dist: string, sessions: number): Promise<Turns> {
 		for (let asks = 0; asks < 10; asks++) last = await readTurns(admin).catch(() => last);
 		for (const client of clients) client.destroy();
 		await gateway.answer((news) => news.news === "drained");
-		return last;
+		return { turns: last, slowestMs };
 	} finally {
 		for (const client of clients) client.destroy();
 		upstream.close();
@@ -138,10 +153,42 @@ async function startUpstream(): Promise<Server> {
 	return server;
 }
 
-async function openSome(port: number, clients: Socket[], first: string, count: number): Promise<void> {
+/** What an operator asks while all these live, and a half of them closed. Returns how long the slowest answer took, in milliseconds. */
+async function operate(admin: number): Promise<number> {
+	let slowestMs = 0;
+	for (const [method, path] of [
+		["GET", "sessions?sort=bytes&limit=100"],
+		["GET", "sessions?sort=idle&limit=100&min_age=1s"],
+		["GET", `sessions?source=${LEAVING}&protocol=other`],
+		["GET", "sessions?limit=10000"],
+		["GET", "sources"],
+		["GET", "status"],
+		["POST", `sessions/close?source=${LEAVING}`],
+	] as const) {
+		const beganMs = performance.now();
+		const answer = await fetch(`http://127.0.0.1:${admin}/api/${path}`, {
+			...{ method, headers: { "sluice-operator": "bench" } },
+		});
+		await answer.text();
+		// An older checkout has no such questions.
+		if (answer.status !== 200) return Number.NaN;
+		slowestMs = Math.max(slowestMs, performance.now() - beganMs);
+	}
+	// Those that are being closed end over turns.
+	await sleep(1_000);
+	return slowestMs;
+}
+
+async function openSome(
+	port: number,
+	clients: Socket[],
+	first: string,
+	count: number,
+	localAddress: string,
+): Promise<void> {
 	await Promise.all(
 		Array.from({ length: count }, async () => {
-			const socket = connect({ port, host: "127.0.0.1" });
+			const socket = connect({ port, host: "127.0.0.1", localAddress });
 			socket.on("error", () => {});
 			await once(socket, "connect");
 			clients.push(socket);

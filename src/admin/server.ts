@@ -132,12 +132,18 @@ function inFormOf(path: string, status: number, message: string): Answer {
 }
 
 function json(status: number, value: unknown): Answer {
-	return { status, type: "application/json", body: `${JSON.stringify(value, undefined, "\t")}\n` };
+	const text = JSON.stringify(value);
+	// Of thousands of sessions, lines for people would cost more than finding them.
+	const shown = text.length < SHOWN_MAX ? JSON.stringify(value, undefined, "\t") : text;
+	return { status, type: "application/json", body: `${shown}\n` };
 }
 
 const FOREIGN_HOST =
 	"the admin port does not answer to this Host: use its IP address or localhost, or name it under admin_hosts";
 const BUSY = "too many are reading long answers: ask again in a second";
+
+/** Longer answers are for programs. */
+const SHOWN_MAX = 65_536;
 
 const API = "/api/";
 const DESCRIPTION = "/api/openapi.json";
