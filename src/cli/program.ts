@@ -168,6 +168,32 @@ operates("upstreams", "list upstream addresses; drain one, or resume it")
 		operate(async () => (await import("./operate/gateway.js")).upstreams(action, upstream, address, options)),
 	);
 
+operates("listeners", "list listeners; have one rest, or go on")
+	.argument("[action]", "pause or resume")
+	.argument("[listener]", "its name, as in the configuration: 0.0.0.0:443")
+	.action((action, listener, options: Options) =>
+		operate(async () => (await import("./operate/gateway.js")).listeners(action, listener, options)),
+	);
+
+operates("reload", "have the gateway read its configuration again, as SIGHUP does").action(
+	(options: Options) => operate(async () => (await import("./operate/gateway.js")).reload(options)),
+);
+
+operates("log", "set the level of the log, until the next start")
+	.argument("<level>", "debug, info, warn, error or silent")
+	.action((level: string, options: Options) =>
+		operate(async () => (await import("./operate/gateway.js")).logLevel(level, options)),
+	);
+
+operates("config", "print the configuration in force, with every default").action((options: Options) =>
+	operate(async () => (await import("./operate/gateway.js")).shown("config", options)),
+);
+
+operates("certificates", "list the files of certificates in force, and when they expire").action(
+	(options: Options) =>
+		operate(async () => (await import("./operate/gateway.js")).shown("certificates", options)),
+);
+
 operates("sources", "list client addresses with the most sessions; ban one, or lift its ban")
 	.argument("[action]", "ban or unban")
 	.argument("[source]", "an address or a block: 10.0.0.7, 10.0.0.0/8")

@@ -163,13 +163,9 @@ scenario(
 
 scenario("a listener that rests has who comes wait, and serves them when it goes on", async (scenario) => {
 	const { gateway } = await start(scenario);
-	const listener = encodeURIComponent("127.0.0.1:0");
-	const post = (path: string) =>
-		fetch(`http://127.0.0.1:${gateway.adminPort}${path}`, {
-			...{ method: "POST", headers: { "sluice-operator": "test", connection: "close" } },
-		});
 	const present = await connected(scenario, gateway);
-	assert.equal((await post(`/api/listeners/pause?listener=${listener}`)).status, 200);
+	const paused = await sluice(gateway, "listeners", "pause", "127.0.0.1:0");
+	assert.equal(paused.stdout, "127.0.0.1:0 rests: who comes waits in its accept queue\n", paused.stderr);
 	const waiting = await dial(scenario, gateway.port());
 	waiting.socket.write("hello");
 	present.socket.write("still here");
@@ -177,7 +173,7 @@ scenario("a listener that rests has who comes wait, and serves them when it goes
 	const text = (await sluice(gateway, "status")).stdout;
 	assert.match(text, /paused by an operator/);
 	assert.equal(waiting.received.length, 0);
-	assert.equal((await post(`/api/listeners/resume?listener=${listener}`)).status, 200);
+	assert.equal((await sluice(gateway, "listeners", "resume", "127.0.0.1:0")).status, 0);
 	await waiting.expect("hello");
 	for (const peer of [present, waiting]) {
 		peer.end();
@@ -216,4 +212,19 @@ scenario("profiles of any thread are files that DevTools open, and need full rig
 		headers: { connection: "close" },
 	});
 	assert.equal(status, 403);
+});
+
+scenario("a reload, the log's level and what is in force are asked for as all else is", async (scenario) => {
+	const { gateway } = await start(scenario);
+	assert.equal((await sluice(gateway, "reload")).stdout, "reloaded\n");
+	gateway.write(gateway.yaml.replace("idle: 1h", "idle: soon"));
+	const refused = await sluice(gateway, "reload");
+	assert.equal(refused.status, 1);
+	assert.match(refused.stderr, /not reloaded, nothing has changed: .*soon/s);
+	const config = await asked<{ timeouts: { idleMs: number }; adminTokens: unknown }>(gateway, "config");
+	assert.deepEqual([config.timeouts.idleMs, config.adminTokens], [3_600_000, { full: null, read: null }]);
+	assert.deepEqual(await asked(gateway, "certificates"), { certificates: [] });
+	const wrong = await sluice(gateway, "log", "verbose");
+	assert.deepEqual([wrong.status, /no such level: verbose/.test(wrong.stderr)], [1, true], wrong.stderr);
+	assert.equal((await sluice(gateway, "log", "info")).stdout, "the log's level is info\n");
 });

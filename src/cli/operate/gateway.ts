@@ -3,6 +3,7 @@ import type {
 	AddressStatus,
 	Explanation,
 	GatewayStatus,
+	ListenerStatus,
 	SourcesStatus,
 	UpstreamStatus,
 } from "../../admin/operation-view.js";
@@ -27,14 +28,18 @@ export function statusText(value: GatewayStatus): string {
 			],
 			["reloads", `${reloads.succeeded} succeeded, ${reloads.failed} failed`],
 		]),
-		table(
-			["LISTENER", "PORT", "SESSIONS", "QUEUED", ""],
-			listeners.map(({ name, port, sessions, queued, rests }) => [
-				...[name, String(port), String(sessions), String(queued), rests ? "paused by an operator" : ""],
-			]),
-		),
+		listenerTable(listeners),
 		upstreamTable(upstreams),
 	].join("\n");
+}
+
+function listenerTable(listeners: readonly ListenerStatus[]): string {
+	return table(
+		["LISTENER", "PORT", "SESSIONS", "QUEUED", ""],
+		listeners.map(({ name, port, sessions, queued, rests }) => [
+			...[name, String(port), String(sessions), String(queued), rests ? "paused by an operator" : ""],
+		]),
+	);
 }
 
 export async function upstreams(
@@ -74,6 +79,50 @@ function upstreamTable(upstreams: readonly UpstreamStatus[]): string {
 
 function addressCells({ address, state, sessions, since, why }: AddressStatus): string[] {
 	return [address, state, String(sessions), since ?? "-", why ?? "-"];
+}
+
+/** Without an action, all of them; otherwise one has to rest, or goes on. */
+export async function listeners(
+	action: string | undefined,
+	listener: string | undefined,
+	options: Where,
+): Promise<string> {
+	const client = new AdminClient(options);
+	if (action === undefined) {
+		const { listeners } = await client.get<GatewayStatus>("/api/status");
+		return options.json === true ? json({ listeners }) : listenerTable(listeners);
+	}
+	if (action !== "pause" && action !== "resume")
+		throw new OperateError(`unknown "${action}": sluice listeners [pause|resume] LISTENER`);
+	if (listener === undefined) throw new OperateError(`which one? sluice listeners ${action} LISTENER`);
+	const value = await client.post<unknown>(`/api/listeners/${action}`, new URLSearchParams({ listener }));
+	if (options.json === true) return json(value);
+	return action === "pause"
+		? `${listener} rests: who comes waits in its accept queue\n`
+		: `${listener} accepts again\n`;
+}
+
+/** Has the gateway read its configuration's file again. */
+export async function reload(options: Where): Promise<string> {
+	const value = await new AdminClient(options).post<unknown>("/api/reload");
+	return options.json === true ? json(value) : "reloaded\n";
+}
+
+/** Sets the level of the log, until the next start. */
+export async function logLevel(level: string, options: Where): Promise<string> {
+	const value = await new AdminClient(options).post<unknown>("/api/log", new URLSearchParams({ level }));
+	return options.json === true ? json(value) : `the log's level is ${level}\n`;
+}
+
+/** The configuration in force, as JSON; or its certificates. */
+export async function shown(what: "config" | "certificates", options: Where): Promise<string> {
+	const value = await new AdminClient(options).get<unknown>(`/api/${what}`);
+	if (what === "config" || options.json === true) return json(value);
+	const { certificates } = value as { certificates: { file: string; expires: string }[] };
+	return table(
+		["FILE", "EXPIRES"],
+		certificates.map(({ file, expires }) => [file, expires]),
+	);
 }
 
 export async function sources(
