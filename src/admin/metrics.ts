@@ -24,6 +24,7 @@ export function renderMetrics(view: AdminView): string {
 	pools(page, view);
 	tls(page, view);
 	resources(page, view);
+	threads(page, view);
 	processFigures(page, view);
 	return page.toString();
 }
@@ -388,6 +389,33 @@ function ledger(page: Page, view: AdminView): void {
 		"gauge",
 		"What did not fit when it was: descriptors without an owner, owners without theirs, sums that differ.",
 		last?.discrepancies.length ?? 0,
+	);
+}
+
+function threads(page: Page, view: AdminView): void {
+	const { heapUsed, external } = process.memoryUsage();
+	const each = view
+		.counters()
+		.map((counters, index): [string, number, number] => [
+			...([`reactor:${index}`, counters.get("heapBytes"), counters.get("externalBytes")] as const),
+		]);
+	const all: [string, number, number][] = [["main", heapUsed, external], ...each];
+	page.family("sluice_thread_heap_bytes", "gauge", "What a thread has on its JavaScript heap.");
+	for (const [thread, heap] of all) page.sample("sluice_thread_heap_bytes", { thread }, heap);
+	page.family("sluice_thread_external_bytes", "gauge", "Buffers beside the heap of a thread.");
+	for (const [thread, , bytes] of all) page.sample("sluice_thread_external_bytes", { thread }, bytes);
+	const { collectedSeconds, longestDelaySeconds } = view.mainThread();
+	page.single(
+		"sluice_main_collector_seconds_total",
+		"counter",
+		"Time that the main thread's garbage collector has had.",
+		collectedSeconds,
+	);
+	page.single(
+		"sluice_main_delay_longest_seconds",
+		"gauge",
+		"How late the main thread's loop was at the worst, since this was asked last.",
+		longestDelaySeconds,
 	);
 }
 

@@ -47,6 +47,8 @@ export interface AdminView {
 	audit(facts: Readonly<Record<string, unknown>>, message: string): void;
 	/** What whoever asks must show; without any, this machine may ask and change what it likes. */
 	adminTokens(): AdminTokens;
+	/** Of the main thread: time that its collector has had, and its loop's longest delay since this was asked last. */
+	mainThread(): { readonly collectedSeconds: number; readonly longestDelaySeconds: number };
 	/** Of this package. */
 	version(): string;
 	state(): "starting" | "ready" | "draining";

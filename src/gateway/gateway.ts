@@ -29,6 +29,7 @@ import { StartError } from "./errors.js";
 import { Ledger } from "./ledger.js";
 import { acceptQueues, closeListeners, type Listeners, openListeners, retune } from "./listeners.js";
 import { type Log, openLog } from "./log.js";
+import { MainThread } from "./main-thread.js";
 import { Operator } from "./operator.js";
 import { namesIn, planFor, Registry, splitKey } from "./plan.js";
 import { MemoryPressure } from "./pressure.js";
@@ -96,6 +97,7 @@ export class Gateway {
 	#sessionLog: SessionLog | undefined;
 	readonly #ended: EndedSessions;
 	readonly #desk: Desk;
+	readonly #mainThread = new MainThread();
 	readonly #operator: Operator;
 	#admin: AdminPort | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
@@ -588,6 +590,7 @@ export class Gateway {
 		clearInterval(this.#trimTimer);
 		this.#tls.close();
 		this.#operator.close();
+		this.#mainThread.close();
 		this.#ledger.close();
 		this.#pressure?.close();
 		this.#upstreams.close();
@@ -635,6 +638,10 @@ export class Gateway {
 		adminHosts: () => this.#config.adminHosts,
 		sessions: () => this.#desk,
 		operations: () => this.#operator,
+		mainThread: () => ({
+			collectedSeconds: this.#mainThread.collectedSeconds,
+			longestDelaySeconds: this.#mainThread.takeLongestDelaySeconds(),
+		}),
 		adminTokens: () => this.#config.adminTokens,
 		audit: (facts, message) => this.#log.logger.info(facts, message),
 		version: packageVersion,

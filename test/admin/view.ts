@@ -43,6 +43,7 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		reloads: () => ({ succeeded: 0, failed: 0, lastSucceeded: true, succeededAtMs: 0 }),
 		certificates: () => [],
 		adminHosts: () => [],
+		mainThread: () => ({ collectedSeconds: 0, longestDelaySeconds: 0 }),
 		adminTokens: () => ({ full: null, read: null }),
 		sessions: () => NO_SESSIONS,
 		operations: () => {

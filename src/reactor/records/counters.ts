@@ -64,6 +64,9 @@ const SCALARS = [
 	"tlsUpstreamFull",
 	"tlsUpstreamResumed",
 	"tlsUpstreamFailed",
+	/** What the reactor's thread has on its heap, and in buffers beside it. Written by the thread, now and then. */
+	"heapBytes",
+	"externalBytes",
 	/** Ended sessions of listeners whose cells are others' by now. Written by the main thread. */
 	"closedForgotten",
 ] as const;
