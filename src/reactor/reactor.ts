@@ -68,11 +68,7 @@ export class Reactor {
 		if (watched < 0) throw new Error(`cannot watch for commands: errno ${-watched}`);
 	}
 
-	/** Runs until a `stop` command. */
-	run(): void {
-		while (!this.#stopped) this.turn();
-	}
-
+	/** A `stop` command has been carried out. */
 	get stopped(): boolean {
 		return this.#stopped;
 	}
