@@ -22,6 +22,7 @@ import {
 	requireKnown,
 	secondsOf,
 	sessionFilter,
+	weightOf,
 } from "./query.js";
 import { endedSession, listing, sessionDetails } from "./session-view.js";
 import type { AdminView } from "./view.js";
@@ -144,6 +145,21 @@ export const OPERATIONS: readonly Operation[] = [
 			},
 		}),
 	),
+	{
+		method: "POST",
+		path: "/api/upstreams/weight",
+		summary: "Sets an address's share of sessions, until the file says another one, or the next start",
+		answer: z.strictObject({ weight: z.int(), before: z.int().describe("What it was") }),
+		parameters: ["upstream", "address", "weight"],
+		run(view, { query, operator }) {
+			const upstream = required(query, "upstream");
+			const address = required(query, "address");
+			const weight = weightOf(query);
+			const before = view.operations().weigh(upstream, address, weight);
+			view.audit({ operator, upstream, address, weight, before }, "an operator sets an address's weight");
+			return ok({ weight, before });
+		},
+	},
 	{
 		method: "GET",
 		path: "/api/sources",

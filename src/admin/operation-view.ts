@@ -11,7 +11,10 @@ export const addressStatus = z.strictObject({
 		.describe("down: checks say so; ejected: connecting failed; draining: an operator says so"),
 	since: time("Since when it is not up").nullable(),
 	why: z.string().nullable(),
+	weight: z.int().min(1).describe("Its share of sessions, against the others': the file's, or an operator's"),
+	backup: z.boolean().describe("It gets sessions only while no other address can"),
 	sessions: count("Sessions that use it now"),
+	max_connections: z.int().min(1).nullable().describe("Sessions that may; null: no limit"),
 	failures: count("Connects that failed since the last one that did not"),
 });
 export type AddressStatus = z.infer<typeof addressStatus>;
@@ -111,6 +114,8 @@ export interface Operations {
 	upstreams(): readonly UpstreamStatus[];
 	/** Returns how many addresses it is said of. */
 	drain(upstream: string, address: string | undefined, drained: boolean, operator: string): number;
+	/** Sessions from now on are shared by it. Returns the weight before. */
+	weigh(upstream: string, address: string, weight: number): number;
 	sources(count: number): SourcesStatus;
 	/** Shuts a block out for so long, and closes its sessions. Returns how many these are. */
 	ban(source: string, forMs: number, operator: string): number;

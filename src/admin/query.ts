@@ -1,5 +1,6 @@
 /** What stands behind the question mark of the API's addresses: each parameter known, each value checked. */
 import { parseCidr } from "../config/address.js";
+import { WEIGHT_MAX } from "../config/bounds.js";
 import { InvalidValue } from "../config/errors.js";
 import { didYouMean } from "../config/nearest.js";
 import { parseDuration } from "../config/units.js";
@@ -72,6 +73,7 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
 	profile: "cpu or heap",
 	thread: "main, or reactor:0 and so on",
 	seconds: "How long a profile of the CPU takes. Default: 5",
+	weight: `Its share of sessions, against the others': 1 to ${WEIGHT_MAX}`,
 	level: "debug, info, warn, error or silent",
 	all: "true: all sessions, where no filter says which",
 };
@@ -139,6 +141,13 @@ export function required(query: URLSearchParams, name: string): string {
 	const text = query.get(name);
 	if (text !== null && text !== "") return text;
 	throw new QueryError(`"${name}" is missing: ${PARAMETERS[name]}`);
+}
+
+/** @throws QueryError */
+export function weightOf(query: URLSearchParams): number {
+	const weight = whole("weight", required(query, "weight"), WEIGHT_MAX);
+	if (weight > 0) return weight;
+	throw new QueryError("weight: at least 1; /api/upstreams/drain has an address get no session at all");
 }
 
 /** @throws QueryError */

@@ -160,12 +160,15 @@ operates("status", "say how the gateway is: sessions, limits, listeners, upstrea
 	(options: Options) => operate(async () => (await import("./operate/gateway.js")).status(options)),
 );
 
-operates("upstreams", "list upstream addresses; drain one, or resume it")
-	.argument("[action]", "drain or resume")
+operates("upstreams", "list upstream addresses; drain one, resume it, or set its weight")
+	.argument("[action]", "drain, resume or weight")
 	.argument("[upstream]", "its name")
-	.argument("[address]", "one of its addresses; without it, all")
-	.action((action, upstream, address, options: Options) =>
-		operate(async () => (await import("./operate/gateway.js")).upstreams(action, upstream, address, options)),
+	.argument("[address]", "one of its addresses; drain and resume without it: all")
+	.argument("[weight]", "its share of sessions, against the others': 1 to 256")
+	.action((action, upstream, address, weight, options: Options) =>
+		operate(async () =>
+			(await import("./operate/gateway.js")).upstreams(action, upstream, address, weight, options),
+		),
 	);
 
 operates("listeners", "list listeners; have one rest, or go on")

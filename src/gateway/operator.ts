@@ -96,15 +96,26 @@ export class Operator implements Operations {
 	}
 
 	drain(upstream: string, address: string | undefined, drained: boolean, operator: string): number {
-		const known = this.upstreams().find(({ name }) => name === upstream);
-		if (known === undefined)
-			throw new OperationError(
-				`there is no upstream "${upstream}"${didYouMean(upstream, new Set(this.upstreams().map(({ name }) => name)))}`,
-			);
+		const known = this.#known(upstream);
 		const count = this.#options.upstreams.drain(upstream, address, drained, operator);
 		if (count > 0) return count;
-		const there = known.addresses.map((each) => each.address).join(", ");
-		throw new OperationError(`"${upstream}" has no address ${address}: there are ${there}`);
+		throw noAddress(known, address);
+	}
+
+	weigh(upstream: string, address: string, weight: number): number {
+		const known = this.#known(upstream);
+		const before = this.#options.upstreams.weigh(upstream, address, weight);
+		if (before !== undefined) return before;
+		throw noAddress(known, address);
+	}
+
+	#known(upstream: string): UpstreamStatus {
+		const all = this.upstreams();
+		const known = all.find(({ name }) => name === upstream);
+		if (known !== undefined) return known;
+		throw new OperationError(
+			`there is no upstream "${upstream}"${didYouMean(upstream, new Set(all.map(({ name }) => name)))}`,
+		);
 	}
 
 	sources(count: number): SourcesStatus {
@@ -207,6 +218,11 @@ export class Operator implements Operations {
 	reload(): Promise<void> {
 		return this.#options.reload();
 	}
+}
+
+function noAddress({ name, addresses }: UpstreamStatus, address: string | undefined): OperationError {
+	const there = addresses.map((each) => each.address).join(", ");
+	return new OperationError(`"${name}" has no address ${address}: there are ${there}`);
 }
 
 function livingIn(counters: readonly Counters[], slot: number): number {

@@ -13,7 +13,7 @@ import type { Certificates } from "./certificates.js";
 import { Ejections } from "./ejections.js";
 import { FailingUpstreams } from "./failing-upstreams.js";
 import type { Logger } from "./log.js";
-import { checkedAddresses, type Registry, type ResolvedUpstream } from "./plan.js";
+import { checkedAddresses, type PlacedAddress, type Registry, type ResolvedUpstream } from "./plan.js";
 import { kernelNowMs } from "./sessions/clock.js";
 import { OutOfSlots } from "./slots.js";
 
@@ -142,11 +142,11 @@ export class Upstreams {
 	list(): UpstreamStatus[] {
 		return this.#resolved.map(({ config, addresses }) => ({
 			name: config.name,
-			addresses: addresses.map(({ board, label }) => this.#statusOf(board, label)),
+			addresses: addresses.map((address) => this.#statusOf(address)),
 		}));
 	}
 
-	#statusOf(place: number, address: string): AddressStatus {
+	#statusOf({ board: place, label: address, share }: PlacedAddress): AddressStatus {
 		const { board } = this.#options;
 		const isEjected = board.isEjected(place, kernelNowMs());
 		const why = this.#why.get(place);
@@ -158,7 +158,9 @@ export class Upstreams {
 					? "ejected"
 					: "up";
 		return {
-			...{ address, state, sessions: board.active(place), failures: board.failures(place) },
+			...{ address, state, weight: board.weight(place), backup: share.backup },
+			...{ sessions: board.active(place), max_connections: share.maxConnections },
+			failures: board.failures(place),
 			since: why?.since ?? null,
 			why: why?.text ?? (isEjected ? "connecting to it fails again and again" : null),
 		};
@@ -173,6 +175,17 @@ export class Upstreams {
 			this.#note(board, drained ? `drained by ${operator}` : undefined);
 		}
 		return places.length;
+	}
+
+	/** The reactors see it at once. Returns the weight before; `undefined`: there is no such address. */
+	weigh(upstream: string, address: string, weight: number): number | undefined {
+		const { board } = this.#options;
+		const found = this.#resolved.find(({ config }) => config.name === upstream);
+		const place = found?.addresses.find(({ label }) => label === address)?.board;
+		if (place === undefined) return undefined;
+		const before = board.weight(place);
+		board.setWeight(place, weight);
+		return before;
 	}
 
 	/** `undefined`: nothing is against it any more. */

@@ -34,7 +34,10 @@ const ADDRESS = {
 	state: "up",
 	since: null,
 	why: null,
+	weight: 1,
+	backup: false,
 	sessions: 1,
+	max_connections: null,
 	failures: 0,
 } as const;
 const UPSTREAM = { name: "a", addresses: [ADDRESS] };
@@ -56,6 +59,7 @@ const OPERATIONS_OF_GATEWAY: Operations = {
 	}),
 	upstreams: () => [UPSTREAM],
 	drain: () => 1,
+	weigh: () => 1,
 	sources: () => ({
 		...{ addresses: 1, sources: [{ source: "127.0.0.1", sessions: 1 }] },
 		bans: [{ source: "10.0.0.0/8", until: TIME, operator: "test" }],
@@ -82,6 +86,7 @@ const SAID: Readonly<Record<string, string>> = {
 	"/api/sessions/close": "protocol=tls",
 	"/api/upstreams/drain": "upstream=a",
 	"/api/upstreams/resume": "upstream=a&address=10.0.0.1:1",
+	"/api/upstreams/weight": "upstream=a&address=10.0.0.1:1&weight=3",
 	"/api/sources/ban": "source=10.0.0.0/8&for=1h",
 	"/api/sources/unban": "source=10.0.0.0/8",
 	"/api/listeners/pause": "listener=*:443",

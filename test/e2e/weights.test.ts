@@ -1,7 +1,10 @@
 /** Addresses of an upstream that are not alike: weights, backups, and how many sessions each may have. */
 import assert from "node:assert/strict";
+import type { UpstreamStatus } from "../../src/admin/operation-view.js";
+import { MAIN } from "../../src/rig/gateway.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, type Peer, startUpstream, type Upstream } from "../support/peers.js";
+import { type Outcome, run } from "../support/processes.js";
 import { get, head, message, ok } from "../support/requests.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 
@@ -123,6 +126,66 @@ upstreams: { a: { http: { url: "http://${upstream.address}", max_connections: 1 
 	await server.send(ok("three"));
 	assert.equal((await message(second)).body, "three");
 	for (const client of [first, second]) await ended(client);
+});
+
+scenario(
+	"a weight that an operator sets holds at once, and until the file says another one",
+	async (scenario) => {
+		const { gateway, upstreams } = await start(scenario, ["", ", backup: true, max_connections: 7"]);
+		const [first] = upstreams;
+		const address = first?.address ?? "";
+		const sluice = (...args: string[]): Promise<Outcome> =>
+			run({ path: process.execPath }, [
+				...[MAIN, "upstreams", ...args],
+				...["--admin", `127.0.0.1:${gateway.adminPort}`],
+			]);
+		const shown = async (): Promise<unknown[]> => {
+			const { stdout } = await sluice("--json");
+			const { upstreams } = JSON.parse(stdout) as { upstreams: UpstreamStatus[] };
+			return (upstreams[0]?.addresses ?? []).map(({ weight, backup, max_connections: most }) => [
+				...[weight, backup, most],
+			]);
+		};
+		const spare = [1, true, 7];
+		assert.deepEqual(await shown(), [[1, false, null], spare]);
+		const set = await sluice("weight", "a", address, "5");
+		assert.equal(set.stdout, `${address} of a has weight 5, 1 before\n`, set.stderr);
+		assert.deepEqual(await shown(), [[5, false, null], spare]);
+		await gateway.hangUp();
+		assert.deepEqual(await shown(), [[5, false, null], spare], "the file says what it said before");
+		gateway.write(gateway.yaml.replace(`"${address}"`, `"${address}", weight: 2`));
+		await gateway.hangUp();
+		assert.deepEqual(await shown(), [[2, false, null], spare]);
+
+		for (const [args, said] of [
+			[["weight", "a", address, "0"], /weight: at least 1; .*drain/],
+			[["weight", "a", address, "257"], /a whole number up to 256/],
+			[["weight", "a", "10.0.0.1:1", "2"], /"a" has no address 10\.0\.0\.1:1: there are /],
+			[["weight", "b", address, "2"], /there is no upstream "b"/],
+			[["weight", "a", address], /sluice upstreams weight UPSTREAM ADDRESS N/],
+		] as const) {
+			const { status, stderr } = await sluice(...args);
+			assert.equal(status, 1, args.join(" "));
+			assert.match(stderr, said);
+		}
+	},
+);
+
+scenario("sessions are shared by a weight that was set while the gateway runs", async (scenario) => {
+	const { gateway, upstreams } = await start(scenario, ["", ""], { reactors: 2 });
+	const set = await run({ path: process.execPath }, [
+		...[MAIN, "upstreams", "weight", "a", upstreams[0]?.address ?? "", "3"],
+		...["--admin", `127.0.0.1:${gateway.adminPort}`],
+	]);
+	assert.equal(set.status, 0, set.stderr);
+	const places: number[] = [];
+	for (let count = 0; count < 40; count++) {
+		const { client, place } = await connected(scenario, gateway);
+		places.push(place);
+		await ended(client);
+	}
+	// Each reactor goes round for itself.
+	assert.ok(Math.abs(places.filter((place) => place === 0).length - 30) <= 2, places.join(""));
 });
 
 scenario("what is said of a name holds for each of its addresses", async (scenario) => {

@@ -46,6 +46,7 @@ export async function upstreams(
 	action: string | undefined,
 	upstream: string | undefined,
 	address: string | undefined,
+	weight: string | undefined,
 	options: Where,
 ): Promise<string> {
 	const client = new AdminClient(options);
@@ -53,8 +54,13 @@ export async function upstreams(
 		const value = await client.get<{ upstreams: UpstreamStatus[] }>("/api/upstreams");
 		return options.json === true ? json(value) : upstreamTable(value.upstreams);
 	}
+	if (action === "weight") return weigh(client, upstream, address, weight, options);
+	if (weight !== undefined)
+		throw new OperateError(`"${weight}" is one too many: sluice upstreams ${action} UPSTREAM [ADDRESS]`);
 	if (action !== "drain" && action !== "resume")
-		throw new OperateError(`unknown "${action}": sluice upstreams [drain|resume] UPSTREAM [ADDRESS]`);
+		throw new OperateError(
+			`unknown "${action}": sluice upstreams [drain|resume] UPSTREAM [ADDRESS], or sluice upstreams weight UPSTREAM ADDRESS N`,
+		);
 	if (upstream === undefined)
 		throw new OperateError(`which one? sluice upstreams ${action} UPSTREAM [ADDRESS]`);
 	const query = new URLSearchParams({ upstream, ...(address === undefined ? {} : { address }) });
@@ -66,19 +72,37 @@ export async function upstreams(
 		: `${what} of ${upstream} ${value.addresses === 1 ? "gets" : "get"} sessions again\n`;
 }
 
+async function weigh(
+	client: AdminClient,
+	upstream: string | undefined,
+	address: string | undefined,
+	weight: string | undefined,
+	{ json: asJson }: Where,
+): Promise<string> {
+	if (upstream === undefined || address === undefined || weight === undefined)
+		throw new OperateError("of which one, and how much? sluice upstreams weight UPSTREAM ADDRESS N");
+	const query = new URLSearchParams({ upstream, address, weight });
+	const value = await client.post<{ weight: number; before: number }>("/api/upstreams/weight", query);
+	return asJson === true
+		? json(value)
+		: `${address} of ${upstream} has weight ${value.weight}, ${value.before} before\n`;
+}
+
 function upstreamTable(upstreams: readonly UpstreamStatus[]): string {
 	return table(
-		["UPSTREAM", "ADDRESS", "STATE", "SESSIONS", "SINCE", "WHY"],
+		["UPSTREAM", "ADDRESS", "STATE", "WEIGHT", "SESSIONS", "SINCE", "WHY"],
 		upstreams.flatMap(({ name, addresses }) =>
 			addresses.length === 0
-				? [[name, "(no address is known)", "down", "0", "-", "-"]]
+				? [[name, "(no address is known)", "down", "-", "0", "-", "-"]]
 				: addresses.map((each) => [name, ...addressCells(each)]),
 		),
 	);
 }
 
-function addressCells({ address, state, sessions, since, why }: AddressStatus): string[] {
-	return [address, state, String(sessions), since ?? "-", why ?? "-"];
+function addressCells(status: AddressStatus): string[] {
+	const { address, state, weight, backup, sessions, max_connections: most, since, why } = status;
+	const held = most === null ? String(sessions) : `${sessions} of ${most}`;
+	return [address, state, backup ? `${weight}, backup` : String(weight), held, since ?? "-", why ?? "-"];
 }
 
 /** Without an action, all of them; otherwise one has to rest, or goes on. */
