@@ -116,3 +116,39 @@ test("the first and the last place share nothing", () => {
 		assert.equal(board.failed(other, 2, FOR_MS, 5), false);
 	}
 });
+
+test("a weight that an operator sets lasts until the file says another one than before", () => {
+	const board = new Board();
+	assert.equal(board.weight(3), 1);
+	board.setFileWeight(3, 2);
+	board.setWeight(3, 9);
+	board.setFileWeight(3, 2);
+	assert.equal(board.weight(3), 9, "the file says what it said before");
+	board.setFileWeight(3, 4);
+	assert.equal(board.weight(3), 4);
+	board.setWeight(3, 9);
+	board.reset(3);
+	assert.equal(board.weight(3), 1);
+	board.setFileWeight(3, 1);
+	assert.deepEqual([board.weight(3), board.weight(4)], [1, 1]);
+});
+
+test("all views of the memory see that a weight has changed, and only then", () => {
+	const board = new Board();
+	const other = new Board(board.buffer);
+	const before = other.weightChanges;
+	board.setWeight(0, 1);
+	board.setFileWeight(0, 1);
+	assert.equal(other.weightChanges, before);
+	board.setWeight(PLACES - 1, 5);
+	assert.notEqual(other.weightChanges, before);
+	assert.equal(other.weight(PLACES - 1), 5);
+});
+
+test("no more sessions enter an address than may, over all views of the memory", () => {
+	const board = new Board();
+	const other = new Board(board.buffer);
+	assert.deepEqual([board.tryEnter(5, 2), other.tryEnter(5, 2), board.tryEnter(5, 2)], [true, true, false]);
+	other.leave(5);
+	assert.deepEqual([board.tryEnter(5, 1), board.tryEnter(5, 2), board.active(5)], [false, true, 2]);
+});
