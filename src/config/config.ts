@@ -216,6 +216,8 @@ export interface ListenerConfig {
 	readonly routes: readonly RouteConfig[];
 }
 
+export type ProxyTlv = "sni" | "alpn" | "tls";
+
 export type Balance = "round_robin" | "least_connections" | "source_hash";
 
 export interface HealthConfig {
@@ -294,6 +296,8 @@ export interface UpstreamConfig {
 	readonly balance: Balance;
 	/** PROXY header sent to the upstream. */
 	readonly proxyProtocol: "off" | "v1" | "v2";
+	/** What a header of version 2 says besides, where it is known. */
+	readonly proxyTlvs: readonly ProxyTlv[];
 	/** Active checks; `null`: none. Passive ejection is always on. */
 	readonly health: HealthConfig | null;
 	/** Passive: connect failures in a row that eject an address, and for how long. */

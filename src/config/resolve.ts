@@ -261,6 +261,7 @@ function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): Ups
 		timeouts: routedTimeouts(timeouts),
 		balance: balance ?? defaults.balance,
 		proxyProtocol: upstream.proxy_protocol ?? "off",
+		proxyTlvs: upstream.proxy_tlvs ?? [],
 		health: resolveHealth(health, host ?? (urls[0] === undefined ? "" : hostFieldOf(urls[0]))),
 		eject: {
 			failures: eject?.failures ?? defaults.eject.failures,

@@ -12,6 +12,7 @@ import {
 	expected,
 	filePath,
 	found,
+	inList,
 	offOr,
 	onOff,
 	onOrOff,
@@ -255,6 +256,12 @@ export const upstream = section({
 				"PROXY header sent to the upstream before the client's bytes. The upstream must expect it; one that does not reads it as rubbish.",
 			default: "off",
 		}),
+	proxy_tlvs: z
+		.array(choice(["sni", "alpn", "tls"]), { error: expected("a list of sni, alpn and tls", inList) })
+		.optional()
+		.describe(
+			"With proxy_protocol: v2, what the header says besides, where it is known. `sni`: the name in the client's hello. Where its TLS ends here, `alpn`: the protocol that was agreed on; `tls`: its version, and the common name of the client's certificate.",
+		),
 	timeouts: upstreamTimeouts,
 	health: z
 		.union([onWord(), offWord(), health], {

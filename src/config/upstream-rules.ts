@@ -110,6 +110,12 @@ function checkKind(value: unknown, path: Path, report: Report): void {
 			"key",
 		);
 	}
+	if (mapping(value)["proxy_tlvs"] !== undefined && proxyProtocol !== "v2")
+		report.problem(
+			[...path, "proxy_tlvs"],
+			'only a PROXY header of version 2 can say this: write "proxy_protocol: v2", or remove "proxy_tlvs"',
+			"key",
+		);
 	if (http !== undefined && proxyProtocol !== undefined && !isOff(proxyProtocol)) {
 		report.problem(
 			[...path, "proxy_protocol"],

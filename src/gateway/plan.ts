@@ -97,6 +97,7 @@ export class Registry {
 					slot: this.upstreams.take(upstream.name),
 					balance: upstream.balance,
 					proxyProtocol: upstream.proxyProtocol,
+					proxyTlvs: upstream.proxyTlvs,
 					pool: poolOf(upstream),
 					host: bytesOf(upstream.http?.host ?? null),
 					authority: authorityOf(upstream),

@@ -1,5 +1,5 @@
 /** An upstream as a reactor sees it: names resolved, places on the board given. Plain data, sent by message. */
-import type { Balance } from "../config/config.js";
+import type { Balance, ProxyTlv } from "../config/config.js";
 import type { ClientOptions } from "../kernel/openssl/options.js";
 
 export interface AddressPlan {
@@ -32,6 +32,8 @@ export interface UpstreamPlan {
 	readonly slot: number;
 	readonly balance: Balance;
 	readonly proxyProtocol: "off" | "v1" | "v2";
+	/** What a header of version 2 says besides. Absent: nothing. */
+	readonly proxyTlvs?: readonly ProxyTlv[];
 	/** `null`: bytes are relayed. Otherwise requests are sent, over connections that the pool lends. */
 	readonly pool: PoolPlan | null;
 	/** Sent as Host instead of the client's; `null`: the client's is kept. */

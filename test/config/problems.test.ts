@@ -655,6 +655,15 @@ cases("the subject of client certificates goes into a field", [
 	[top("tls: [{ names: [a.b] }]"), ["3:6", "expected a mapping"]],
 ]);
 
+cases("type-length-values stand in headers of version 2 only", [
+	[upstream("{ addresses: x:1, proxy_protocol: v2, proxy_tlvs: [sni, alpn, tls] }")],
+	[
+		upstream("{ addresses: x:1, proxy_protocol: v1, proxy_tlvs: [sni] }"),
+		["3:43", 'write "proxy_protocol: v2"'],
+	],
+	[upstream("{ addresses: x:1, proxy_protocol: v2, proxy_tlvs: sni }"), ["3:55", "write [sni]"]],
+]);
+
 cases("a route may answer by itself", [
 	[routes("{ path: /a, to: { redirect: https } }", "{ to: { status: 503, body: later } }")],
 	[

@@ -219,6 +219,7 @@ export function randomUpstream(random: Random, slot: number, traits: Traits): Up
 	return {
 		slot,
 		balance: random.pick(BALANCES),
+		proxyTlvs: random.pick([[], [], ["sni", "alpn", "tls"]] as const),
 		proxyProtocol: pool === null ? random.pick(["off", "off", "v1", "v2"]) : "off",
 		pool,
 		host: null,

@@ -3,10 +3,13 @@
  * it, and said again to upstreams that expect one.
  */
 
+import type { ProxyTlv } from "../../config/config.js";
 import { ECONNRESET } from "../../kernel/constants.js";
 import { copyAddress, copyUnmapped, portAt } from "../../kernel/sockaddr.js";
-import { i32, ref, u8, u16 } from "../../parts/at.js";
-import { parseProxyHeader, writeProxyV1, writeProxyV2 } from "../../protocol/index.js";
+import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
+import { PROTOCOL_TLS, parseProxyHeader, writeProxyV1, writeProxyV2 } from "../../protocol/index.js";
+import { commonNameOf, ProxyTlvs, TLV_ALPN, TLV_AUTHORITY } from "../../protocol/proxy-tlvs.js";
+import type { UpstreamPlan } from "../../upstream/plan.js";
 import { failed } from "../end/failure.js";
 import { ADDRESS_AT, IN_AT, OUT_AT } from "../memory/arena.js";
 import { MEMORY_PRESSURE, UPSTREAM_DOWN } from "../records/reasons.js";
@@ -15,6 +18,7 @@ import { end, type Next, STAY } from "../table/next.js";
 import type { Session } from "../table/numbers.js";
 import { sendFirst } from "../wire/outbox.js";
 import { WANTED } from "../wire/secures.js";
+import { isSecured } from "../wire/tls.js";
 import { receive } from "../wire/transport.js";
 
 /** TLS or requests stand behind the header and are read before an upstream is dialled: it is taken off, and kept if an upstream may have to be told. */
@@ -60,11 +64,16 @@ export function passProxyHeaderOn(core: RoutingContext, session: Session): Next 
 	if (balancer === undefined) return end(UPSTREAM_DOWN);
 	const version = balancer.plan.proxyProtocol;
 	if (version === "off") return STAY;
-	const length = writeHeader(core, session, version, received > 0);
+	const length = writeHeader(core, session, balancer.plan, received > 0);
 	return sendFirst(core, link, OUT_AT, length) ? STAY : end(MEMORY_PRESSURE);
 }
 
-function writeHeader(core: RoutingContext, client: Session, version: "v1" | "v2", received: boolean): number {
+function writeHeader(
+	core: RoutingContext,
+	client: Session,
+	{ proxyProtocol: version, proxyTlvs = [] }: UpstreamPlan,
+	received: boolean,
+): number {
 	const { table, kernel, proxyHeader } = core;
 	const family = u8(table.family, client) as 4 | 6; // written by accept and by the PROXY header, nothing else
 	const source = table.source.subarray(client * 16, client * 16 + 16);
@@ -83,6 +92,8 @@ function writeHeader(core: RoutingContext, client: Session, version: "v1" | "v2"
 	const named = destinationFamily === family ? family : 0;
 	if (version === "v1")
 		return writeProxyV1(kernel.memory, OUT_AT, named, source, sourcePort, destination, destinationPort);
+	TLVS.begin(kernel.memory, received ? proxyHeader.tlvStart : 0, received ? proxyHeader.tlvEnd : 0);
+	for (const wanted of proxyTlvs) addTlv(core, client, wanted);
 	return writeProxyV2(
 		kernel.memory,
 		OUT_AT,
@@ -91,10 +102,31 @@ function writeHeader(core: RoutingContext, client: Session, version: "v1" | "v2"
 		sourcePort,
 		destination,
 		destinationPort,
-		received ? kernel.memory : undefined,
-		received ? proxyHeader.tlvStart : 0,
-		received ? proxyHeader.tlvEnd : 0,
+		TLVS.bytes,
+		0,
+		TLVS.length,
 	);
 }
+
+/** What is known of the client's TLS, whether it ends here or passes. */
+function addTlv(core: RoutingContext, client: Session, wanted: ProxyTlv): void {
+	const { table, secures, tls } = core;
+	const endsHere = isSecured(core, client);
+	if (wanted === "sni") {
+		const names = endsHere ? secures.names : table.names;
+		const isKnown = endsHere || u8(table.protocol, client) === PROTOCOL_TLS;
+		const length = isKnown ? names.lengthOf(client) : 0;
+		const start = names.startOf(client);
+		if (length > 0) TLVS.add(TLV_AUTHORITY, names.bytesOf(client), start, start + length);
+		return;
+	}
+	if (!endsHere) return;
+	const handle = f64(secures.session, client);
+	if (wanted === "tls") TLVS.addTls(tls.version(handle), commonNameOf(tls.peerSubject(handle)));
+	else if (tls.alpn(handle) !== "") TLVS.add(TLV_ALPN, Buffer.from(tls.alpn(handle), "latin1"));
+}
+
+/** Those of the header at hand. */
+const TLVS = new ProxyTlvs();
 
 const DESTINATION = new Uint8Array(16);
