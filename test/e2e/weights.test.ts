@@ -53,8 +53,9 @@ scenario("sessions are shared by weight, and not in bursts", async (scenario) =>
 		places.push(place);
 		await ended(client);
 	}
-	assert.ok(Math.abs(places.filter((place) => place === 0).length - 30) <= 1, places.join(""));
-	assert.ok(!/0000|11/.test(places.join("")), places.join(""));
+	// It begins anywhere in a round, and keeps to it from the second one on.
+	assert.ok(Math.abs(places.filter((place) => place === 0).length - 30) <= 2, places.join(""));
+	assert.ok(!/0000|11/.test(places.slice(8).join("")), places.join(""));
 });
 
 scenario(
@@ -184,8 +185,8 @@ scenario("sessions are shared by a weight that was set while the gateway runs", 
 		places.push(place);
 		await ended(client);
 	}
-	// Each reactor goes round for itself.
-	assert.ok(Math.abs(places.filter((place) => place === 0).length - 30) <= 2, places.join(""));
+	// Each reactor goes round for itself, and is two off at most.
+	assert.ok(Math.abs(places.filter((place) => place === 0).length - 30) <= 4, places.join(""));
 });
 
 scenario("what is said of a name holds for each of its addresses", async (scenario) => {
