@@ -1,5 +1,7 @@
 /** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
+
 import { readdirSync } from "node:fs";
+import { getHeapStatistics } from "node:v8";
 import { Page } from "../parts/exposition.js";
 import { REASONS } from "../parts/reasons.js";
 import { causeName, HTTP_CAUSES } from "../protocol/http/causes.js";
@@ -393,7 +395,8 @@ function ledger(page: Page, view: AdminView): void {
 }
 
 function threads(page: Page, view: AdminView): void {
-	const { heapUsed, external } = process.memoryUsage();
+	// Not `process.memoryUsage`, which needs a descriptor.
+	const { used_heap_size: heapUsed, external_memory: external } = getHeapStatistics();
 	const each = view
 		.counters()
 		.map((counters, index): [string, number, number] => [

@@ -59,7 +59,7 @@ export const gatewayStatus = z.strictObject({
 	memory: z.strictObject({
 		limit_bytes: count("limits.memory"),
 		under_pressure: z.boolean(),
-		resident_bytes: count("Of the process"),
+		resident_bytes: count("Of the process; null without a descriptor to ask with").nullable(),
 	}),
 	reloads: z.strictObject({ succeeded: count("Reloads"), failed: count("Reloads that changed nothing") }),
 	listeners: z.array(listenerStatus),

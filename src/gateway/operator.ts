@@ -81,7 +81,7 @@ export class Operator implements Operations {
 			started: new Date(Date.now() - process.uptime() * 1_000).toISOString(),
 			...{ sessions: reactors.sessions, sessions_max: sessions, descriptors_max: descriptors },
 			buffered_bytes: reactors.bufferedBytes,
-			memory: { limit_bytes: memory, under_pressure: pressure, resident_bytes: memoryUsage.rss() },
+			memory: { limit_bytes: memory, under_pressure: pressure, resident_bytes: residentBytes() },
 			reloads: { succeeded, failed },
 			listeners: [...listeners().values()].map(({ config: { name }, port }) => ({
 				...{ name, port, sessions: livingIn(reactors.counters, slotOf(name)) },
@@ -223,6 +223,15 @@ export class Operator implements Operations {
 function noAddress({ name, addresses }: UpstreamStatus, address: string | undefined): OperationError {
 	const there = addresses.map((each) => each.address).join(", ");
 	return new OperationError(`"${name}" has no address ${address}: there are ${there}`);
+}
+
+/** Asking takes a descriptor, and this is asked when there is none left. */
+function residentBytes(): number | null {
+	try {
+		return memoryUsage.rss();
+	} catch {
+		return null;
+	}
 }
 
 function livingIn(counters: readonly Counters[], slot: number): number {

@@ -659,9 +659,9 @@ cases("type-length-values stand in headers of version 2 only", [
 	[upstream("{ addresses: x:1, proxy_protocol: v2, proxy_tlvs: [sni, alpn, tls] }")],
 	[
 		upstream("{ addresses: x:1, proxy_protocol: v1, proxy_tlvs: [sni] }"),
-		["3:43", 'write "proxy_protocol: v2"'],
+		["3:44", 'write "proxy_protocol: v2"'],
 	],
-	[upstream("{ addresses: x:1, proxy_protocol: v2, proxy_tlvs: sni }"), ["3:55", "write [sni]"]],
+	[upstream("{ addresses: x:1, proxy_protocol: v2, proxy_tlvs: sni }"), ["3:56", "write [sni]"]],
 ]);
 
 cases("a route may answer by itself", [

@@ -50,6 +50,7 @@ upstreams: { a: "${upstream.address}" }
 		await limit(3);
 		const poor = await ask("/metrics");
 		assert.deepEqual([poor.status, poor.reused], [200, true], poor.body);
+		assert.equal((await ask("/api/status")).status, 200);
 		const metrics = Metrics.parse(poor.body);
 		assert.equal(metrics.sum("sluice_connections_active"), 1);
 		assert.equal(metrics.find("process_open_fds").length, 0);

@@ -24,7 +24,7 @@ export function statusText(value: GatewayStatus): string {
 			["buffered", size(value.buffered_bytes)],
 			[
 				"memory",
-				`${size(memory.resident_bytes)} resident; sessions may have ${size(memory.limit_bytes)}${memory.under_pressure ? ", AND HAVE MORE" : ""}`,
+				`${memory.resident_bytes === null ? "?" : size(memory.resident_bytes)} resident; sessions may have ${size(memory.limit_bytes)}${memory.under_pressure ? ", AND HAVE MORE" : ""}`,
 			],
 			["reloads", `${reloads.succeeded} succeeded, ${reloads.failed} failed`],
 		]),

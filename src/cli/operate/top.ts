@@ -87,7 +87,7 @@ async function draw(
 	const { sessions, sessions_max: most, buffered_bytes: buffered, memory } = status;
 	const head =
 		`sluice ${status.version}  ${status.state}  ${new Date().toISOString()}\n` +
-		`${sessions} of ${most} sessions, ${size(buffered)} buffered, ${size(memory.resident_bytes)} resident; ` +
+		`${sessions} of ${most} sessions, ${size(buffered)} buffered, ${memory.resident_bytes === null ? "?" : size(memory.resident_bytes)} resident; ` +
 		`by ${sort}, a key ends\n\n`;
 	return [head + sessionTable(listing.sessions, ({ id }) => ["RATE", rate(id)]), { atMs, bytes }];
 }
