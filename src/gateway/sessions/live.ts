@@ -121,8 +121,8 @@ export class LiveSessions {
 		if (id !== undefined && f64(table.number, row) !== id) return false;
 		if (filter.reactor !== undefined && reactor !== filter.reactor) return false;
 		if (state !== undefined && STATES.get(u8(table.state, row)) !== state) return false;
-		const ageMs = nowMs - f64(table.acceptedMs, row);
-		if (ageMs < ageMinMs || ageMs > ageMaxMs || nowMs - table.activeMs(row, nowMs) < idleMinMs) return false;
+		const age = ageMs(rows, row, nowMs);
+		if (age < ageMinMs || age > ageMaxMs || idleMs(rows, row, nowMs) < idleMinMs) return false;
 		if (source !== undefined && !isFrom(source, rows, row)) return false;
 		if (filter.protocol !== undefined && protocolOf(rows, row) !== filter.protocol) return false;
 		const { listener, route, upstream, address } = this.#names;
@@ -155,8 +155,8 @@ export class LiveSessions {
 			accepted: clock.at(acceptedMs),
 			recognized: clock.atOrNull(table.recognizedMs(row)),
 			connected: clock.atOrNull(table.connectedMs(row)),
-			age_ms: Math.max(0, Math.round(clock.nowMs - acceptedMs)),
-			idle_ms: Math.max(0, Math.round(clock.nowMs - table.activeMs(row, clock.nowMs))),
+			age_ms: Math.round(ageMs(rows, row, clock.nowMs)),
+			idle_ms: Math.round(idleMs(rows, row, clock.nowMs)),
 			bytes_from_client: fromClient(rows, row),
 			bytes_to_client: f64(table.sent, row),
 			buffered_bytes: table.heldBytes(row) + heldForUpstream,
@@ -168,15 +168,25 @@ export function isStill({ table }: ReactorRows, row: Session, number: number): b
 	return f64(table.number, row) === number && u8(table.state, row) !== FREE;
 }
 
+/** How old it is. One that came since `nowMs` was read is new, and fits as such. */
+function ageMs({ table }: ReactorRows, row: Session, nowMs: number): number {
+	return Math.max(0, nowMs - f64(table.acceptedMs, row));
+}
+
+/** Since when it moved nothing. The time of the last bytes is the end of their millisecond, which may be to come. */
+function idleMs({ table }: ReactorRows, row: Session, nowMs: number): number {
+	return Math.max(0, nowMs - table.activeMs(row, nowMs));
+}
+
 function keyOf(sort: Sort, rows: ReactorRows, row: Session, nowMs: number): number {
 	const { table } = rows;
 	switch (sort) {
 		case "id":
 			return f64(table.number, row);
 		case "age":
-			return nowMs - f64(table.acceptedMs, row);
+			return ageMs(rows, row, nowMs);
 		case "idle":
-			return nowMs - table.activeMs(row, nowMs);
+			return idleMs(rows, row, nowMs);
 		case "bytes":
 			return fromClient(rows, row) + f64(table.sent, row);
 		case "buffered": {
