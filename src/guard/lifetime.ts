@@ -15,7 +15,7 @@
  */
 import { setMaxListeners } from "node:events";
 import { stackHere, tracesByDefault } from "./stack.js";
-import { type Duration, toMs } from "./units.js";
+import { type Duration, requireKnown, toMs } from "./units.js";
 
 export { type Duration, OptionError } from "./units.js";
 
@@ -120,7 +120,9 @@ export class Lifetime implements AsyncDisposable {
 	#onSettled: (() => void) | undefined;
 
 	/** Throws OptionError. */
-	constructor({ name = "lifetime", grace = GRACE_MS, trace }: LifetimeOptions = {}) {
+	constructor(options: LifetimeOptions = {}) {
+		requireKnown("", options, ["name", "grace", "trace"]);
+		const { name = "lifetime", grace = GRACE_MS, trace } = options;
 		this.name = name;
 		this.#graceMs = toMs("grace", grace);
 		this.#trace = trace ?? tracesByDefault();

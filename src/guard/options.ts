@@ -3,7 +3,7 @@ import { BlockList, isIP } from "node:net";
 import { KEEPALIVE_MAX_PROBES, KEEPALIVE_MAX_SECONDS, UNSENT_MIN_BYTES } from "../config/bounds.js";
 import * as defaults from "../config/defaults.js";
 import { usualUserTimeoutMs } from "../config/user-timeout.js";
-import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from "./units.js";
+import { type Duration, OptionError, requireKnown, type Size, toBytes, toCount, toMs } from "./units.js";
 
 /** `"off"`: there is no such deadline. */
 export type Deadline = Duration | "off";
@@ -190,13 +190,6 @@ export function resolve(options: GuardOptions): Resolved {
 		forwardedTrusted: trusted("forwardedFor", forwardedFor, ["trusted", "header"]),
 		forwardedHeader: (forwardedFor?.header ?? "x-forwarded-for").toLowerCase(),
 	};
-}
-
-/** A misspelt option would silently leave a default in force. */
-function requireKnown(prefix: string, given: object, known: readonly string[]): void {
-	for (const name of Object.keys(given))
-		if (!known.includes(name))
-			throw new OptionError(prefix + name, undefined, `no such option; there are ${known.join(", ")}`);
 }
 
 function deadline(option: string, value: Deadline | undefined, otherwise: number): number {

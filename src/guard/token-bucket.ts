@@ -5,7 +5,7 @@
 import { Line, type Place } from "../parts/line.js";
 import { onAbort } from "../parts/on-abort.js";
 import { Bucket, msUntil, usualBurst } from "../parts/token-bucket.js";
-import { OptionError, toCount } from "./units.js";
+import { OptionError, requireKnown, toCount } from "./units.js";
 
 export { OptionError } from "./units.js";
 
@@ -113,7 +113,9 @@ export class TokenBucket {
 	#isClosed = false;
 
 	/** Throws OptionError. */
-	constructor({ perSecond, burst, waitersMax = WAITERS_MAX, now }: TokenBucketOptions) {
+	constructor(options: TokenBucketOptions) {
+		requireKnown("", options, ["perSecond", "burst", "waitersMax", "now"]);
+		const { perSecond, burst, waitersMax = WAITERS_MAX, now } = options;
 		this.perSecond = toRate("perSecond", perSecond);
 		this.burst = toRate("burst", burst ?? usualBurst(perSecond));
 		this.waitersMax = toCount("waitersMax", waitersMax, 0);

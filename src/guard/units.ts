@@ -26,6 +26,20 @@ export class OptionError extends TypeError {
 	}
 }
 
+/**
+ * Throws OptionError for the first of what is `given` that is not among the `known` ones: a misspelt option would silently leave a
+ * default in force. `prefix`: where it stands, such as `timeouts.`
+ */
+export function requireKnown(prefix: string, given: object, known: readonly string[]): void {
+	for (const name of Object.keys(given))
+		if (!known.includes(name))
+			throw new OptionError(
+				prefix + name,
+				(given as Record<string, unknown>)[name],
+				`no such option; there are ${known.join(", ")}`,
+			);
+}
+
 /** Milliseconds of a duration. Throws OptionError. */
 export function toMs(option: string, value: Duration): number {
 	if (typeof value === "string") return read(option, value, parseDuration);

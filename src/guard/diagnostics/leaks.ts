@@ -2,7 +2,7 @@
 import { createHook, executionAsyncId } from "node:async_hooks";
 import { fstatSync } from "node:fs";
 import { stackHere } from "../stack.js";
-import { type Duration, toMs } from "../units.js";
+import { type Duration, requireKnown, toMs } from "../units.js";
 import { readDescriptors } from "./descriptors.js";
 import { LeakError, type Open, type OpenKind } from "./errors.js";
 
@@ -76,6 +76,7 @@ export class LeakCheck implements AsyncDisposable {
 
 	/** @internal */
 	constructor(options: LeaksOptions) {
+		requireKnown("", options, ["settleMs", "ignore"]);
 		const { settleMs = 500 } = options;
 		this.#settleMs = settleMs === 0 ? 0 : toMs("settleMs", settleMs);
 		this.#ignore = (open) => options.ignore?.(open) ?? false;

@@ -63,7 +63,7 @@ export class FrameDecoder implements Iterable<Buffer> {
 
 	/** Throws OptionError. */
 	constructor(options: FrameDecoderOptions | FrameFormat = {}) {
-		this.#format = FrameFormat.of(options);
+		this.#format = FrameFormat.of(options, ["pin"]);
 		this.#pin = options instanceof FrameFormat ? false : (options.pin ?? false);
 	}
 

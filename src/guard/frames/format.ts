@@ -1,5 +1,5 @@
 /** How a frame looks on the wire: a length, and as many bytes. */
-import { OptionError, type Size, toBytes } from "../units.js";
+import { OptionError, requireKnown, type Size, toBytes } from "../units.js";
 import { FrameLengthError, FrameTooLargeError } from "./errors.js";
 
 /**
@@ -26,6 +26,14 @@ export interface FrameOptions {
 	readonly maxFrameBytes?: Size;
 }
 
+/** Their names. */
+export const FRAME_OPTIONS: readonly (keyof FrameOptions)[] = [
+	"prefixBytes",
+	"byteOrder",
+	"lengthIncludesPrefix",
+	"maxFrameBytes",
+];
+
 /**
  * Options that were read once. Every function here takes it in place of options: worth it where `encodeFrame` is called often.
  *
@@ -44,7 +52,9 @@ export class FrameFormat {
 	/** Of the payload. Never more than the prefix can say. */
 	readonly maxFrameBytes: number;
 
-	constructor(options: FrameOptions = {}) {
+	/** `others`: options that are the caller's own, and may be among these. Throws OptionError. */
+	constructor(options: FrameOptions = {}, others: readonly string[] = []) {
+		requireKnown("", options, others.length === 0 ? FRAME_OPTIONS : [...FRAME_OPTIONS, ...others]);
 		const { prefixBytes = 4, byteOrder = "big", lengthIncludesPrefix = false } = options;
 		if (!WIDTHS.includes(prefixBytes))
 			throw new OptionError("prefixBytes", prefixBytes, `expected 1, 2, 3, 4, 6 or 8, found ${prefixBytes}`);
@@ -60,9 +70,9 @@ export class FrameFormat {
 		);
 	}
 
-	/** The format itself, or one that is made of options. Throws OptionError. */
-	static of(options: FrameOptions | FrameFormat = {}): FrameFormat {
-		return options instanceof FrameFormat ? options : new FrameFormat(options);
+	/** The format itself, or one that is made of options as by the constructor. Throws OptionError. */
+	static of(options: FrameOptions | FrameFormat = {}, others: readonly string[] = []): FrameFormat {
+		return options instanceof FrameFormat ? options : new FrameFormat(options, others);
 	}
 
 	/** Writes the length of a payload to `target` at `at`. Throws FrameTooLargeError. */

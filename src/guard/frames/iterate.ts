@@ -1,7 +1,9 @@
 /** Frames in a `for await` loop. */
 import { Readable } from "node:stream";
 import { onAbort } from "../../parts/on-abort.js";
+import { requireKnown } from "../units.js";
 import { FrameDecoder, type FrameDecoderOptions } from "./decoder.js";
+import { FRAME_OPTIONS } from "./format.js";
 
 /** How frames are read from a source. */
 export interface FramesOptions extends FrameDecoderOptions {
@@ -26,7 +28,9 @@ export function frames(
 	source: AsyncIterable<Uint8Array> | Readable,
 	options: FramesOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-	return iterate(source, new FrameDecoder(options), options.signal);
+	requireKnown("", options, [...FRAME_OPTIONS, "pin", "signal"]);
+	const { signal, ...decoding } = options;
+	return iterate(source, new FrameDecoder(decoding), signal);
 }
 
 async function* iterate(

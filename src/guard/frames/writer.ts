@@ -106,7 +106,7 @@ export class FrameWriter {
 				`expected "tick", "immediate" or "manual", found ${String(flush)}`,
 			);
 		this.#stream = stream;
-		this.#format = new FrameFormat(options);
+		this.#format = new FrameFormat(options, ["flush", "highWaterBytes", "maxBufferedBytes"]);
 		this.#policy = flush;
 		this.#highWaterBytes = toBytes("highWaterBytes", options.highWaterBytes ?? HIGH_WATER_BYTES);
 		this.#maxBufferedBytes = toBytes(

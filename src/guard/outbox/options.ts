@@ -1,5 +1,5 @@
 /** How an outbox is made, and what that comes to. */
-import { type Duration, OptionError, type Size, toBytes, toCount, toMs } from "../units.js";
+import { type Duration, OptionError, requireKnown, type Size, toBytes, toCount, toMs } from "../units.js";
 import type { Message } from "./message.js";
 
 /** What happens to a message for which there is no room. */
@@ -95,8 +95,19 @@ export interface Settings {
  */
 let newest: Settings | undefined;
 
+const KNOWN: readonly (keyof OutboxOptions)[] = [
+	"bytesMax",
+	"messagesMax",
+	"handedMax",
+	"policy",
+	"key",
+	"write",
+	"onGap",
+];
+
 /** Throws OptionError. */
 export function resolve(options: OutboxOptions): Settings {
+	requireKnown("", options, KNOWN);
 	const { policy = "drop-oldest", key = keyOf, onGap } = options;
 	if (!POLICIES.includes(policy))
 		throw new OptionError(

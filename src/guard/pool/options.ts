@@ -1,6 +1,6 @@
 /** What a pool is told, and what that means in numbers. */
 import { tracesByDefault } from "../stack.js";
-import { type Duration, OptionError, toCount, toMs } from "../units.js";
+import { type Duration, OptionError, requireKnown, toCount, toMs } from "../units.js";
 import type { Holder } from "./lease.js";
 
 /**
@@ -107,8 +107,25 @@ export interface Resolved {
 	readonly trace: boolean;
 }
 
+const KNOWN: readonly (keyof PoolOptions<unknown>)[] = [
+	...([
+		"create",
+		"destroy",
+		"check",
+		"max",
+		"maxWaiting",
+		"maxIdle",
+		"deadline",
+		"createMs",
+		"checkMs",
+	] as const),
+	...(["destroyMs", "idleMs", "ageMs", "maxUses", "jitter", "leaseMs", "trace"] as const),
+	...(["onLeak", "onOverdue", "onError"] as const),
+];
+
 /** Throws OptionError. */
 export function resolve<T>(options: PoolOptions<T>): Resolved {
+	requireKnown("", options, KNOWN);
 	for (const name of ["create", "destroy"] as const)
 		if (typeof options[name] !== "function")
 			throw new OptionError(name, options[name], "expected a function");
