@@ -20,7 +20,7 @@ import {
 	type SendResult,
 } from "../../src/guard/outbox.js";
 import { descriptorsOf } from "../support/descriptors.js";
-import { eventually } from "../support/waiting.js";
+import { eventually, PATIENCE_MS } from "../support/waiting.js";
 import { FakeWebSocket } from "./fake-websocket.js";
 
 const NO_EVENTS: SinkEvents = { written: () => {}, opened: () => {}, closed: () => {} };
@@ -427,8 +427,11 @@ test("one whose callback throws when its deadline passes does not cost the other
 		},
 	}));
 	const thrown = new Promise((resolve) => process.setUncaughtExceptionCaptureCallback(resolve));
+	// The timer for deadlines keeps no program alive, and here nothing else does.
+	const awake = setInterval(() => {}, PATIENCE_MS);
 	for (const one of all) watch(one, performance.now());
 	assert.match(String(await thrown), /of 1/);
+	clearInterval(awake);
 	process.setUncaughtExceptionCaptureCallback(null);
 	assert.deepEqual(expired, [1, 2, 3]);
 });
