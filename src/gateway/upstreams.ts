@@ -37,6 +37,15 @@ export interface UpstreamsOptions {
 	readonly opened: (socket: Socket) => void;
 }
 
+/** Since when an address gets no session, and why. */
+type Note = Pick<AddressStatus, "since" | "why">;
+
+const NOTHING: Note = { since: null, why: null };
+
+function noteOf(why: string): Note {
+	return { since: new Date().toISOString(), why };
+}
+
 export class Upstreams {
 	readonly #options: UpstreamsOptions;
 	readonly #resolver: Resolver;
@@ -51,8 +60,9 @@ export class Upstreams {
 	});
 	#config: Config | undefined;
 	#certificates: Certificates | undefined;
-	/** Since when, and why, an address gets no session; by its place. */
-	readonly #why = new Map<number, { readonly since: string; readonly text: string }>();
+	/** Who had an address drained, and what its checks found, by its place. Each counts for as long as the board says the same. */
+	readonly #drained = new Map<number, Note>();
+	readonly #foundDown = new Map<number, Note>();
 	/** Empty before the first plan. */
 	#resolved: readonly ResolvedUpstream[] = [];
 
@@ -74,7 +84,8 @@ export class Upstreams {
 		this.#health = new HealthChecks({
 			changed: (address, down, error) => {
 				board.setDown(address.board, down);
-				this.#note(address.board, down ? `a check failed: ${error?.message ?? "no answer"}` : undefined);
+				if (down)
+					this.#foundDown.set(address.board, noteOf(`a check failed: ${error?.message ?? "no answer"}`));
 				logger[down ? "warn" : "info"](
 					{ address: address.label, error: error?.message },
 					down ? "an upstream address is down" : "an upstream address is up",
@@ -82,7 +93,6 @@ export class Upstreams {
 			},
 			forgotten: (address) => {
 				board.setDown(address.board, false);
-				this.#note(address.board, undefined);
 				logger.info({ address: address.label }, "an upstream address that was down is checked no longer");
 			},
 			opened: options.opened,
@@ -148,22 +158,19 @@ export class Upstreams {
 
 	#statusOf({ board: place, label: address, share }: PlacedAddress): AddressStatus {
 		const { board } = this.#options;
-		const isEjected = board.isEjected(place, kernelNowMs());
-		const why = this.#why.get(place);
-		const state = board.isDrained(place)
-			? "draining"
-			: board.isDown(place)
-				? "down"
-				: isEjected
-					? "ejected"
-					: "up";
 		return {
-			...{ address, state, weight: board.weight(place), backup: share.backup },
+			...{ address, ...this.#conditionOf(place), weight: board.weight(place), backup: share.backup },
 			...{ sessions: board.active(place), max_connections: share.maxConnections },
 			failures: board.failures(place),
-			since: why?.since ?? null,
-			why: why?.text ?? (isEjected ? "connecting to it fails again and again" : null),
 		};
+	}
+
+	#conditionOf(place: number): Pick<AddressStatus, "state" | "since" | "why"> {
+		const { board } = this.#options;
+		if (board.isDrained(place)) return { state: "draining", ...(this.#drained.get(place) ?? NOTHING) };
+		if (board.isDown(place)) return { state: "down", ...(this.#foundDown.get(place) ?? NOTHING) };
+		if (!board.isEjected(place, kernelNowMs())) return { state: "up", ...NOTHING };
+		return { state: "ejected", since: null, why: "connecting to it fails again and again" };
 	}
 
 	/** An address gets no new session, or gets them again. Without an address: all of the upstream. Returns how many there are. */
@@ -172,7 +179,7 @@ export class Upstreams {
 		const places = (found?.addresses ?? []).filter(({ label }) => address === undefined || label === address);
 		for (const { board } of places) {
 			this.#options.board.setDrained(board, drained);
-			this.#note(board, drained ? `drained by ${operator}` : undefined);
+			if (drained) this.#drained.set(board, noteOf(`drained by ${operator}`));
 		}
 		return places.length;
 	}
@@ -186,12 +193,6 @@ export class Upstreams {
 		const before = board.weight(place);
 		board.setWeight(place, weight);
 		return before;
-	}
-
-	/** `undefined`: nothing is against it any more. */
-	#note(place: number, text: string | undefined): void {
-		if (text === undefined) this.#why.delete(place);
-		else this.#why.set(place, { since: new Date().toISOString(), text });
 	}
 
 	/** The gateway ends: names that are still being asked for hold nothing up from now on. */

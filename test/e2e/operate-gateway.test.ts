@@ -91,6 +91,47 @@ scenario(
 );
 
 scenario(
+	"an address that is drained is drained by whom it was, whatever its checks find meanwhile",
+	async (scenario) => {
+		const upstream = await startUpstream(scenario, echo);
+		const gateway = await startGateway(
+			scenario,
+			`
+listeners:
+  - { listen: 127.0.0.1:0, routes: [{ to: web }] }
+upstreams:
+  web: { addresses: "${upstream.address}", health: { interval: 100ms, fall: 1, rise: 1 } }
+`,
+		);
+		const status = async () => {
+			const { upstreams } = await asked<{ upstreams: UpstreamStatus[] }>(gateway, "upstreams");
+			return upstreams[0]?.addresses[0];
+		};
+		await sluice(gateway, "upstreams", "drain", "web");
+		const drained = await status();
+		assert.match(drained?.why ?? "", /^drained by /);
+		await upstream.close();
+		await gateway.logged(({ message }) => message === "an upstream address is down");
+		const still = await status();
+		assert.deepEqual([still?.state, still?.since, still?.why], ["draining", drained?.since, drained?.why]);
+		await sluice(gateway, "upstreams", "resume", "web");
+		const down = await status();
+		assert.equal(down?.state, "down");
+		assert.match(down?.why ?? "", /^a check failed: /);
+		await sluice(gateway, "upstreams", "drain", "web");
+		await startUpstream(scenario, echo, { port: upstream.port });
+		await gateway.logged(({ message }) => message === "an upstream address is up");
+		assert.deepEqual(
+			[(await status())?.state, /^drained by /.test((await status())?.why ?? "")],
+			["draining", true],
+		);
+		await sluice(gateway, "upstreams", "resume", "web");
+		const up = await status();
+		assert.deepEqual([up?.state, up?.since, up?.why], ["up", null, null]);
+	},
+);
+
+scenario(
 	"who holds most is found and banned, and may come again when the ban is lifted",
 	async (scenario) => {
 		const { gateway } = await start(scenario);
