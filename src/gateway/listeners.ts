@@ -18,6 +18,8 @@ export interface OpenListener {
 	readonly fds: readonly number[];
 	/** The port, also when the config said 0. */
 	readonly port: number;
+	/** What an operator has said of it; stays over reloads, and goes with it. */
+	readonly told: { rests: boolean };
 }
 
 /** By name. */
@@ -56,7 +58,7 @@ export function openListeners(
 				{ address, port, backlog, connection: connectionOptions(config, listener), succeeds },
 				reactors,
 			);
-			const entry = { config: listener, ...bound };
+			const entry = { config: listener, ...bound, told: { rests: false } };
 			opened.push(entry);
 			listeners.set(listener.name, entry);
 		} catch (error) {

@@ -61,8 +61,6 @@ export class Operator implements Operations {
 	readonly #profiles: Profiles;
 	/** By their text. */
 	readonly #bans = new Map<string, Ban>();
-	/** Listeners that rest, by their names. */
-	readonly #resting = new Set<string>();
 
 	constructor(options: OperatorOptions) {
 		this.#options = options;
@@ -83,9 +81,9 @@ export class Operator implements Operations {
 			buffered_bytes: reactors.bufferedBytes,
 			memory: { limit_bytes: memory, under_pressure: pressure, resident_bytes: residentBytes() },
 			reloads: { succeeded, failed },
-			listeners: [...listeners().values()].map(({ config: { name }, port }) => ({
+			listeners: [...listeners().values()].map(({ config: { name }, port, told: { rests } }) => ({
 				...{ name, port, sessions: livingIn(reactors.counters, slotOf(name)) },
-				...{ queued: queues.get(name) ?? 0, rests: this.#resting.has(name) },
+				...{ queued: queues.get(name) ?? 0, rests },
 			})),
 			upstreams: upstreams.list(),
 		};
@@ -167,12 +165,12 @@ export class Operator implements Operations {
 
 	rest(listener: string, rests: boolean): void {
 		const { listeners, reactors, slotOf } = this.#options;
-		if (!listeners().has(listener))
+		const found = listeners().get(listener);
+		if (found === undefined)
 			throw new OperationError(
 				`there is no listener "${listener}"${didYouMean(listener, new Set(listeners().keys())) || `: there are ${[...listeners().keys()].join(", ")}`}`,
 			);
-		if (rests) this.#resting.add(listener);
-		else this.#resting.delete(listener);
+		found.told.rests = rests;
 		reactors.tell({ kind: "rest", listener: slotOf(listener), rests });
 	}
 

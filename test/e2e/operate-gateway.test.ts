@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Explanation, SourcesStatus, UpstreamStatus } from "../../src/admin/operation-view.js";
+import type {
+	Explanation,
+	ListenerStatus,
+	SourcesStatus,
+	UpstreamStatus,
+} from "../../src/admin/operation-view.js";
 import { MAIN } from "../../src/rig/gateway.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, echo, type Peer, startUpstream, type Upstream } from "../support/peers.js";
@@ -221,6 +226,29 @@ scenario("a listener that rests has who comes wait, and serves them when it goes
 		await peer.rest();
 	}
 });
+
+scenario(
+	"a listener that rests does so over reloads, and one of its name that comes later does not",
+	async (scenario) => {
+		const { gateway } = await start(scenario);
+		const rests = async () =>
+			(await asked<{ listeners: ListenerStatus[] }>(gateway, "listeners")).listeners.map(
+				({ rests }) => rests,
+			);
+		const reload = async (yaml: string) => {
+			gateway.write(yaml);
+			assert.equal((await sluice(gateway, "reload")).stdout, "reloaded\n");
+		};
+		await sluice(gateway, "listeners", "pause", "127.0.0.1:0");
+		await reload(gateway.yaml.replace("idle: 1h", "idle: 2h"));
+		assert.deepEqual(await rests(), [true]);
+		const before = gateway.yaml;
+		await reload(before.replace("127.0.0.1:0", "127.0.0.2:0"));
+		await reload(before);
+		assert.deepEqual(await rests(), [false]);
+		gateway.rebase();
+	},
+);
 
 scenario("top draws what moves most, as often as it is told to", async (scenario) => {
 	const { gateway } = await start(scenario);

@@ -43,10 +43,14 @@ export function retire(core: AdmissionContext, listener: ReactorListener): void 
 
 /** It is watched again after so long. */
 export function pause(core: AdmissionContext, listener: ReactorListener, forMs: number): void {
+	unwatch(core, listener);
+	core.places.resumeBy(core.nowMs + forMs);
+}
+
+function unwatch(core: AdmissionContext, listener: ReactorListener): void {
 	// Modified, not removed: watching it again must not need memory that may be short then too.
 	core.engine.readiness.modify(listener.plan.fd, 0, listenerEventSlot(listener.plan.slot), 0);
 	listener.paused = true;
-	core.places.resumeBy(core.nowMs + forMs);
 }
 
 /** Watches paused listeners again. */
@@ -67,9 +71,7 @@ export function restListener(core: AdmissionContext, slot: number, rests: boolea
 	if (listener === undefined) return;
 	listener.rests = rests;
 	if (!rests) core.places.resumeBy(core.nowMs);
-	if (!rests || listener.paused) return;
-	core.engine.readiness.modify(listener.plan.fd, 0, listenerEventSlot(slot), 0);
-	listener.paused = true;
+	else if (!listener.paused) unwatch(core, listener);
 }
 
 function watch(core: AdmissionContext, listener: ReactorListener): number {
