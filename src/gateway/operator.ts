@@ -141,8 +141,10 @@ export class Operator implements Operations {
 				`${BANS_MAX} are banned already, and each connection is compared with all: lift some`,
 			);
 		this.#bans.set(name, { block, untilMs: kernelNowMs() + forMs, operator });
+		const closing = this.#options.desk.count({ source: block });
+		// The reactors close them: one that they let in before they hear of this is seen by nobody here.
 		this.#tellBans();
-		return this.#options.desk.close({ source: block }, "banned");
+		return closing;
 	}
 
 	unban(source: string): boolean {

@@ -10,7 +10,6 @@ import {
 } from "../kernel/sockets.js";
 import { i32, u8 } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
-import { REASONS, type Reason } from "../parts/reasons.js";
 import { Loops } from "../reactor/links/loops.js";
 import { pipeEndsBytes } from "../reactor/memory/pipes.js";
 import type {
@@ -167,14 +166,14 @@ export class Reactors {
 		return this.#reactors[index]?.policies[number];
 	}
 
-	/** Has sessions closed for this reason; those of a reactor spread over its turns. */
-	close(places: readonly { reactor: number; row: number; number: number }[], reason: Reason): void {
+	/** Has sessions closed, as `operator`; those of a reactor spread over its turns. */
+	close(places: readonly { reactor: number; row: number; number: number }[]): void {
 		for (const index of this.#reactors.keys()) {
 			const own = places.filter(({ reactor }) => reactor === index);
 			if (own.length === 0) continue;
 			const rows = Int32Array.from(own, ({ row }) => row);
 			const numbers = Float64Array.from(own, ({ number }) => number);
-			this.tellOne(index, { kind: "close", rows, numbers, reason: REASONS.indexOf(reason) });
+			this.tellOne(index, { kind: "close", rows, numbers });
 		}
 	}
 

@@ -13,8 +13,8 @@ import type { Core } from "./core.js";
 import { heldNumbers } from "./held.js";
 import { closePool } from "./links/pool.js";
 import { letGo } from "./modes/http1/finish.js";
-import type { Command, ListenerPlan, Plan, PlanPart } from "./plan/plan.js";
-import { DRAINED, FD_PRESSURE } from "./records/reasons.js";
+import type { ListenerPlan, Plan, PlanPart, ReactorCommand } from "./plan/plan.js";
+import { BANNED, DRAINED, FD_PRESSURE, OPERATOR } from "./records/reasons.js";
 import { end } from "./table/next.js";
 import type { Session } from "./table/numbers.js";
 import { FREE, REQUEST } from "./table/states.js";
@@ -33,7 +33,7 @@ const PART_PIECES = 10;
 
 export class Commands {
 	readonly #core: Core;
-	readonly #take: () => Command | undefined;
+	readonly #take: () => ReactorCommand | undefined;
 	/** The command that is being carried out. */
 	#running: Pieces | undefined;
 	#mayHaveMore = false;
@@ -44,7 +44,7 @@ export class Commands {
 	#isMakingRoom = false;
 
 	/** `take`: the next command, if there is one. */
-	constructor(core: Core, take: () => Command | undefined) {
+	constructor(core: Core, take: () => ReactorCommand | undefined) {
 		this.#core = core;
 		this.#take = take;
 	}
@@ -103,7 +103,7 @@ export class Commands {
 		}
 	}
 
-	*#carryOut(command: Command): Pieces {
+	*#carryOut(command: ReactorCommand): Pieces {
 		const core = this.#core;
 		switch (command.kind) {
 			case "part":
@@ -128,11 +128,10 @@ export class Commands {
 			case "held":
 				return core.notify({ kind: "held", numbers: yield* heldNumbers(core) });
 			case "close":
-				return yield* closeSessions(core, command.rows, command.numbers, command.reason);
-			case "profile":
-				return;
+				return yield* closeSessions(core, command.rows, command.numbers);
 			case "bans":
-				return core.bans.use(command.bans);
+				core.bans.use(command.bans);
+				return yield* closeBanned(core);
 			case "rest":
 				return restListener(core, command.listener, command.rests);
 			case "drain":
@@ -167,14 +166,26 @@ function* joined(plan: Plan, parts: readonly PlanPart[]): Pieces<Plan> {
 	};
 }
 
-function* closeSessions(core: Core, rows: Int32Array, numbers: Float64Array, reason: number): Pieces {
+function* closeSessions(core: Core, rows: Int32Array, numbers: Float64Array): Pieces {
 	const { table } = core;
 	for (const [index, row] of rows.entries()) {
 		if (row < 0 || row >= table.sessions) continue;
 		const session = row as Session;
 		// It may have ended meanwhile, and another may have come.
 		if (u8(table.state, session) === FREE || f64(table.number, session) !== f64(numbers, index)) continue;
-		core.go(session, end(reason));
+		core.go(session, end(OPERATOR));
+		yield;
+	}
+}
+
+/** From here on none of them is let in, so that whoever is not found here is not there. */
+function* closeBanned(core: Core): Pieces {
+	const { table, bans } = core;
+	for (let slot = 0 as Session; slot < table.sessions; slot++) {
+		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
+		if (u8(table.state, slot) === FREE) continue;
+		if (!bans.forbid(u8(table.family, slot), table.source, slot * 16, core.nowMs)) continue;
+		core.go(slot, end(BANNED));
 		yield;
 	}
 }

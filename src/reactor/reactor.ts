@@ -8,7 +8,7 @@ import { accept } from "./admission/accept.js";
 import { listenerOfEventSlot, resumeListeners } from "./admission/listeners.js";
 import { Commands } from "./commands.js";
 import { Core } from "./core.js";
-import type { Command, Notice, ReactorOptions } from "./plan/plan.js";
+import type { Notice, ReactorCommand, ReactorOptions } from "./plan/plan.js";
 import { scalarIndex } from "./records/counters.js";
 import { hadTurn, heard, timedOut } from "./road.js";
 import type { Slot } from "./table/numbers.js";
@@ -53,7 +53,7 @@ export class Reactor {
 		kernel: Kernel,
 		options: ReactorOptions,
 		notify: (notice: Notice) => void,
-		takeCommand: () => Command | undefined,
+		takeCommand: () => ReactorCommand | undefined,
 		openTls: (memory: Uint8Array) => TlsLibrary = noTls,
 		openEngine: OpenEngine = (rows) => new EpollEngine(kernel, rows),
 	) {

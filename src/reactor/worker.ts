@@ -7,7 +7,7 @@ import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
 import { Profiler } from "../kernel/profiler.js";
 import { arenaBytes } from "./memory/arena.js";
-import type { Command, Notice, ProfileStep, ReactorOptions } from "./plan/plan.js";
+import type { Command, Notice, ProfileStep, ReactorCommand, ReactorOptions } from "./plan/plan.js";
 import { Reactor } from "./reactor.js";
 import { Counters, scalarIndex } from "./records/counters.js";
 
@@ -22,7 +22,7 @@ const profiler = new Profiler();
 const kernel = new LinuxKernel(arenaBytes(options.bufferedBytes), options.epollFd);
 
 /** One at a time: each is read from its message when it is its turn. */
-function takeCommand(): Command | undefined {
+function takeCommand(): ReactorCommand | undefined {
 	for (;;) {
 		const command = (port && (receiveMessageOnPort(port) as { message: Command } | undefined))?.message;
 		// Of the thread, and not of the reactor.

@@ -14,7 +14,7 @@ import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { closeDescriptor, openListener, openWake, wake } from "../../src/kernel/sockets.js";
 import { REASONS } from "../../src/parts/reasons.js";
 import { arenaBytes } from "../../src/reactor/memory/arena.js";
-import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reactor/plan/plan.js";
+import type { ListenerPlan, Notice, Plan, Policy, ReactorCommand } from "../../src/reactor/plan/plan.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import type { Counters } from "../../src/reactor/records/counters.js";
 import type { Journal } from "../../src/reactor/records/journal.js";
@@ -84,7 +84,7 @@ export class Harness {
 	/** The plan that it started with. */
 	readonly plan: Plan;
 	readonly #wakeFd = openWake();
-	readonly #commands: Command[] = [];
+	readonly #commands: ReactorCommand[] = [];
 	readonly #listener: number;
 	readonly #open = new Set<number>();
 
@@ -194,13 +194,13 @@ export class Harness {
 	}
 
 	/** Sends a command, as the main thread does, and turns once: what is left of it goes on in the turns that follow. */
-	command(command: Command): void {
+	command(command: ReactorCommand): void {
 		this.#commands.push(command);
 		this.turn();
 	}
 
 	/** Sends commands and turns until they have been carried out. Returns how many turns that took. */
-	carryOut(...commands: Command[]): number {
+	carryOut(...commands: ReactorCommand[]): number {
 		this.#commands.push(...commands);
 		let turns = 0;
 		do {

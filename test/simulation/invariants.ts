@@ -1,6 +1,6 @@
 /** What must hold after every turn. */
 
-import { i32, u8, u32 } from "../../src/parts/at.js";
+import { i32, ref, u8, u32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { REASONS } from "../../src/parts/reasons.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
@@ -185,11 +185,21 @@ function checkWheel(world: World, earliestMs: number): void {
 		violated(`the loop would sleep ${delay} ms at ${core.nowMs}, past a deadline at ${earliestMs}`);
 }
 
+/** Whoever is shut out is not here, once the reactor has carried that out. */
+function checkBanned({ reactor: { core }, operator }: World, slot: number): void {
+	const { table, bans } = core;
+	// Before its PROXY header is read, the address is a proxy's.
+	if (operator.given.has("bans") || ref(table.sourcePlace, slot) === NONE) return;
+	if (bans.forbid(u8(table.family, slot), table.source, slot * 16, core.nowMs))
+		violated(`client ${slot} is banned, and lives`);
+}
+
 /** A client has not overstayed in its state, by the simulation's own watch. */
 function checkClient(world: World, slot: number, state: number, socket: SimulatedSocket): void {
 	const { core } = world.reactor;
 	const { table } = core;
 	if (socket.role !== "client") violated(`row ${slot} holds an upstream's descriptor`);
+	checkBanned(world, slot);
 	const policy = core.policyOf(slot as Session);
 	if (socket.userTimeoutMs !== undefined && socket.userTimeoutMs !== policy.userTimeoutMs)
 		violated(`client ${slot} has a user timeout of ${socket.userTimeoutMs} ms, and its policy another`);

@@ -1,8 +1,7 @@
 /** The main thread: it sends plans and commands, answers what the reactor says, and is where other reactors are. */
 
-import type { Command, ListenerPlan, Notice, Plan, Policy } from "../../src/reactor/plan/plan.js";
+import type { ListenerPlan, Notice, Plan, Policy, ReactorCommand } from "../../src/reactor/plan/plan.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
-import { OPERATOR } from "../../src/reactor/records/reasons.js";
 import { NOT_COUNTED } from "../../src/reactor/records/sources.js";
 import { randomAddress } from "./addresses.js";
 import { SimulatedListener, SimulatedWake } from "./descriptors.js";
@@ -30,9 +29,9 @@ export class Operator {
 	/** What the reactor was told last. */
 	plan: Plan | undefined;
 	/** The command that the reactor carries out at the moment. */
-	current: Command | undefined;
+	current: ReactorCommand | undefined;
 	/** Commands of this turn, by kind. */
-	readonly given = new Set<Command["kind"]>();
+	readonly given = new Set<ReactorCommand["kind"]>();
 	readonly listeners = new Map<number, SimulatedListener>();
 	readonly others: ForeignSession[] = [];
 	draining = false;
@@ -42,7 +41,7 @@ export class Operator {
 	#begunTurn = 0;
 	readonly #world: World;
 	readonly #wake = new SimulatedWake();
-	readonly #commands: Command[] = [];
+	readonly #commands: ReactorCommand[] = [];
 	readonly #notices: Notice[] = [];
 	#listenerPlans: ListenerPlan[] = [];
 	#policies: readonly Policy[];
@@ -83,13 +82,13 @@ export class Operator {
 		return this.#commands.length > 0;
 	}
 
-	command(command: Command): void {
+	command(command: ReactorCommand): void {
 		this.#commands.push(command);
 		this.#world.kernel.wake(this.#wake);
 	}
 
 	/** What the reactor takes, when it has carried out the one before. */
-	take(): Command | undefined {
+	take(): ReactorCommand | undefined {
 		this.current = this.#commands.shift();
 		this.#begunTurn = this.#world.turns;
 		if (this.current !== undefined) this.given.add(this.current.kind);
@@ -159,7 +158,7 @@ export class Operator {
 		const { table } = reactor.core;
 		const rows = Int32Array.from({ length: random.between(1, 4) }, () => random.below(sessions + 3) - 1);
 		const numbers = Float64Array.from(rows, (row) => (table.number[row] ?? 0) + (random.chance(0.2) ? 1 : 0));
-		this.command({ kind: "close", rows, numbers, reason: OPERATOR });
+		this.command({ kind: "close", rows, numbers });
 	}
 
 	#ban(): void {

@@ -5,7 +5,7 @@ import { NONE } from "../../src/parts/none.js";
 import { REASONS } from "../../src/parts/reasons.js";
 import { holdsMemory } from "../../src/reactor/admission/shed.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
-import type { Command } from "../../src/reactor/plan/plan.js";
+import type { ReactorCommand } from "../../src/reactor/plan/plan.js";
 import { LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { FD_PRESSURE, MEMORY_PRESSURE } from "../../src/reactor/records/reasons.js";
 import { BLOCKED } from "../../src/reactor/table/marks.js";
@@ -50,7 +50,7 @@ export function checkShed(world: World, slot: number, client: SimulatedSocket, r
 }
 
 /** The command of which a piece is done at this moment. */
-function commandAtWork({ reactor, operator }: World): Command | undefined {
+function commandAtWork({ reactor, operator }: World): ReactorCommand | undefined {
 	return reactor.isAtWork && !reactor.isMakingRoom ? operator.current : undefined;
 }
 

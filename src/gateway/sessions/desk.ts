@@ -9,7 +9,6 @@ import type {
 	SessionFilter,
 } from "../../admin/session-view.js";
 import { u16 } from "../../parts/at.js";
-import type { Reason } from "../../parts/reasons.js";
 import type { Names } from "../log-lines.js";
 import type { Reactors } from "../reactors.js";
 import { WallClock } from "./clock.js";
@@ -54,9 +53,14 @@ export class Desk implements SessionDesk {
 		return this.#ended.list(filter, limit);
 	}
 
-	close(filter: SessionFilter, reason: Reason = "operator"): number {
+	close(filter: SessionFilter): number {
 		const places = this.#live.matching(filter);
-		this.#reactors.close(places, reason);
+		this.#reactors.close(places);
 		return places.length;
+	}
+
+	/** How many fit. */
+	count(filter: SessionFilter): number {
+		return this.#live.matching(filter).length;
 	}
 }

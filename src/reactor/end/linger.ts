@@ -11,7 +11,13 @@ import { EAGAIN, ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/c
 import { assert } from "../../parts/assert.js";
 import { i32, u8 } from "../../parts/at.js";
 import { SCRATCH_BYTES } from "../memory/arena.js";
-import { HANDSHAKE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../records/reasons.js";
+import {
+	CLIENT_CLOSED,
+	HANDSHAKE_TIMEOUT,
+	LIFETIME,
+	MEMORY_PRESSURE,
+	STALL_TIMEOUT,
+} from "../records/reasons.js";
 import { BLOCKED } from "../table/marks.js";
 import { end, type Next, STAY } from "../table/next.js";
 import type { Session } from "../table/numbers.js";
@@ -45,6 +51,9 @@ export function tell(core: EndContext, session: Session, words: Uint8Array, reas
 		block(core, session);
 		return flushThenEnd(core, session, reason);
 	}
+	// An ordinary end would say that it has been told all.
+	if (sent < words.length && found !== ENDED && reason === CLIENT_CLOSED)
+		return sent < 0 ? failed(core, session, -sent) : end(MEMORY_PRESSURE);
 	wasTold(core, session, reason);
 	// A client that never asked for anything does not get a further second.
 	if (reason === HANDSHAKE_TIMEOUT || found === ENDED) return end(reason);

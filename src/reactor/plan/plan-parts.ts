@@ -3,7 +3,7 @@
  * at once would take a fifth of a second.
  */
 import type { UpstreamPlan } from "../../upstream/plan.js";
-import type { Command, ListenerPlan, Plan, PlanPart } from "./plan.js";
+import type { ListenerPlan, Plan, PlanPart, ReactorCommand } from "./plan.js";
 
 // A message of so much is read in a quarter of a millisecond or so.
 const ROUTES_PER_PART = 64;
@@ -14,7 +14,7 @@ const ADDRESSES_PER_PART = 64;
 const SECURED_PER_PART = 4;
 
 /** The plan, behind those of its parts that would make it too long. */
-export function planCommands(plan: Plan): Command[] {
+export function planCommands(plan: Plan): ReactorCommand[] {
 	const parts: PlanPart[] = [];
 	const listeners = plan.listeners.map((listener) => {
 		for (const routes of slices(listener.routes, ROUTES_PER_PART))
@@ -28,7 +28,7 @@ export function planCommands(plan: Plan): Command[] {
 	if (lists.length > 1)
 		for (const upstreams of lists) parts.push({ listener: -1, routes: [], tls: [], upstreams });
 	return [
-		...parts.map((part): Command => ({ kind: "part", part })),
+		...parts.map((part): ReactorCommand => ({ kind: "part", part })),
 		{ kind: "plan", plan: { ...plan, listeners, upstreams: lists.length > 1 ? [] : plan.upstreams } },
 	];
 }

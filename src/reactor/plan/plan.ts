@@ -132,8 +132,16 @@ export interface Ban {
 	readonly untilMs: number;
 }
 
-/** Main thread to reactor. Carried out in their order. */
-export type Command =
+/** Main thread to reactor's thread. Carried out in their order. */
+export type Command = ReactorCommand | ProfileCommand;
+
+/** Of the thread and not of the reactor (`worker.ts`): profile it; all but the beginning is answered with `profiled`. */
+export interface ProfileCommand {
+	readonly kind: "profile";
+	readonly what: ProfileStep;
+}
+
+export type ReactorCommand =
 	| { readonly kind: "part"; readonly part: PlanPart }
 	/** In force when the reactor says `applied`. */
 	| { readonly kind: "plan"; readonly plan: Plan }
@@ -149,17 +157,10 @@ export type Command =
 	| { readonly kind: "held" }
 	/** Add up what the kernel holds for this reactor's sockets, and say `measured`. */
 	| { readonly kind: "measure" }
-	/** Close these: each by its row, if that is still the session of this number. `reason`: an index of REASONS. */
-	| {
-			readonly kind: "close";
-			readonly rows: Int32Array;
-			readonly numbers: Float64Array;
-			readonly reason: number;
-	  }
-	/** These addresses are shut out from now on, and no others. */
+	/** An operator has these closed: each by its row, if that is still the session of this number. */
+	| { readonly kind: "close"; readonly rows: Int32Array; readonly numbers: Float64Array }
+	/** These addresses are shut out from now on, and no others; sessions that they have are closed. */
 	| { readonly kind: "bans"; readonly bans: readonly Ban[] }
-	/** Profile the thread; all but the beginning is answered with `profiled`. Carried out by the thread itself (`worker.ts`). */
-	| { readonly kind: "profile"; readonly what: ProfileStep }
 	/** An operator has a listener rest: who comes waits in its accept queue. Or has it go on. */
 	| { readonly kind: "rest"; readonly listener: number; readonly rests: boolean }
 	/** Stop accepting (what waits in the accept queues is still taken), and say when no session is left. */

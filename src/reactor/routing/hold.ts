@@ -3,6 +3,7 @@
 import { IPPROTO_TCP, TCP_USER_TIMEOUT } from "../../kernel/constants.js";
 import { i32, u16 } from "../../parts/at.js";
 import type { Session } from "../table/numbers.js";
+import { nextLook, stallDeadline } from "../wire/liveness.js";
 import type { RoutingContext } from "./context.js";
 
 /** A route's policy: the listener's. */
@@ -10,13 +11,16 @@ export const LISTENERS = -1;
 
 /** Those of the route that it has taken hold from now on; LISTENERS: those that it began with. */
 export function holdTo(core: RoutingContext, session: Session, policy: number): void {
-	const { table, policies } = core;
+	const { table, policies, wheel } = core;
 	const before = u16(table.policy, session);
 	const now = policy === LISTENERS ? u16(table.ownPolicy, session) : policy;
 	if (now === before) return;
 	policies.enter(now);
 	policies.leave(before);
 	table.policy[session] = now;
+	// What is armed already was due by the deadlines of before: a stall, and when it is looked for, may come sooner now.
+	const dueMs = Math.min(stallDeadline(core, session), nextLook(core, session));
+	if (dueMs < wheel.deadlineOf(session)) wheel.arm(session, dueMs);
 	const { userTimeoutMs } = policies.of(now);
 	// Inherited from the listening socket: the kernel must not give up a client that may stall for longer.
 	if (userTimeoutMs !== policies.of(before).userTimeoutMs)
