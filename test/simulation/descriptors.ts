@@ -165,6 +165,8 @@ export class SimulatedSocket extends Watched {
 	/** Since when some of them are unacknowledged, and when the peer acknowledged any last. */
 	queuedSinceMs = 0;
 	acknowledgedMs = 0;
+	/** And when before that moment. */
+	acknowledgedBeforeMs = 0;
 	readonly capacity: number;
 	/** A send found no room: an edge is owed when there is some. */
 	wantsRoom = false;

@@ -177,7 +177,9 @@ function checkStalled(world: World, slot: number, record: SessionRecord, client:
 		const { secured } = side ?? {};
 		const isAmid = secured !== undefined && (secured.pending !== undefined || secured.goodbyeLeft > 0);
 		if (!isWaiting || side === undefined || isAmid) return isWaiting;
-		return record.closedMs - Math.max(side.queuedSinceMs, side.acknowledgedMs) >= stallMs;
+		// Peers go on while a turn is done: what was acknowledged at this very moment may have come after the reactor's last look.
+		const lastMs = side.acknowledgedMs === record.closedMs ? side.acknowledgedBeforeMs : side.acknowledgedMs;
+		return record.closedMs - Math.max(side.queuedSinceMs, lastMs) >= stallMs;
 	};
 	if (!hasStalled(slot, client) && !hasStalled(link, upstream))
 		violated("a session ended as stalled, and each side had taken what there was for it");

@@ -187,6 +187,7 @@ export class SimulatedNetwork {
 		const count = Math.min(wanted, socket.queued - socket.held);
 		if (count <= 0) return;
 		socket.queued -= count;
+		if (socket.acknowledgedMs !== this.nowMs) socket.acknowledgedBeforeMs = socket.acknowledgedMs;
 		socket.acknowledgedMs = this.nowMs;
 		this.trace.note(PEER_READS, socket.fd, count, socket.queued);
 		this.#offerRoom(socket);
