@@ -4,6 +4,7 @@ import {
 	explanation,
 	gatewayStatus,
 	OperationError,
+	QUESTION,
 	type Question,
 	sourcesStatus,
 	upstreamStatus,
@@ -55,9 +56,6 @@ interface Operation {
 
 /** What is there tells more than numbers: names of hosts, and whatever else lies in memory. */
 export const DEBUG = "/api/debug";
-
-/** What an imagined connection has. */
-const QUESTION = ["listener", "sni", "host", "path", "alpn", "subprotocol", "protocol", "source"] as const;
 
 /** All that can be asked. */
 export const OPERATIONS: readonly Operation[] = [

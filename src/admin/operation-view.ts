@@ -91,17 +91,18 @@ export const explanation = z.strictObject({
 });
 export type Explanation = z.infer<typeof explanation>;
 
-/** A connection that is only imagined. */
-export interface Question {
-	readonly listener?: string;
-	readonly sni?: string;
-	readonly host?: string;
-	readonly path?: string;
-	readonly alpn?: string;
-	readonly subprotocol?: string;
-	readonly protocol?: string;
-	readonly source?: string;
-}
+/** What can be said of a connection that is only imagined. */
+export const QUESTION = [
+	"listener",
+	"sni",
+	"host",
+	"path",
+	"alpn",
+	"subprotocol",
+	"protocol",
+	"source",
+] as const;
+export type Question = Readonly<Partial<Record<(typeof QUESTION)[number], string>>>;
 
 /** What cannot be done, in words for the operator. */
 export class OperationError extends Error {

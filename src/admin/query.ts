@@ -2,7 +2,7 @@
 import { parseCidr } from "../config/address.js";
 import { WEIGHT_MAX } from "../config/bounds.js";
 import { InvalidValue } from "../config/errors.js";
-import { didYouMean } from "../config/nearest.js";
+import { orThereAre } from "../config/nearest.js";
 import { parseDuration } from "../config/units.js";
 import { REASONS } from "../parts/reasons.js";
 import { PROTOCOL_NAMES } from "../protocol/index.js";
@@ -127,10 +127,7 @@ export function limitOf(query: URLSearchParams): number {
 export function requireKnown(query: URLSearchParams, known: readonly string[]): void {
 	const seen = new Set<string>();
 	for (const name of query.keys()) {
-		if (!known.includes(name))
-			throw new QueryError(
-				`unknown parameter "${name}"${didYouMean(name, new Set(known)) || `: there are ${known.join(", ")}`}`,
-			);
+		if (!known.includes(name)) throw new QueryError(`unknown parameter "${name}"${orThereAre(name, known)}`);
 		if (seen.has(name)) throw new QueryError(`"${name}" stands twice: all parameters must hold together`);
 		seen.add(name);
 	}
@@ -172,9 +169,7 @@ function whole(name: string, text: string, most: number): number {
 
 function oneOf(name: string, text: string, words: readonly string[]): string {
 	if (words.includes(text)) return text;
-	throw new QueryError(
-		`${name}: unknown "${text}"${didYouMean(text, new Set(words)) || `; there are ${words.join(", ")}`}`,
-	);
+	throw new QueryError(`${name}: unknown "${text}"${orThereAre(text, words)}`);
 }
 
 function read<Value>(name: string, text: string, parse: (text: string) => Value): Value {

@@ -1,5 +1,6 @@
 /** What operators are told of sessions, and what they may ask for. Answers are described by schemas, from which the OpenAPI file is made. */
 import { z } from "zod";
+import type { Cidr } from "../config/config.js";
 import { REASONS } from "../parts/reasons.js";
 import { PROTOCOL_NAMES } from "../protocol/index.js";
 
@@ -66,7 +67,7 @@ export interface SessionFilter {
 	readonly upstream?: string;
 	readonly address?: string;
 	/** An address or a block of addresses. */
-	readonly source?: SourceBlock;
+	readonly source?: Cidr;
 	readonly protocol?: string;
 	readonly state?: SessionState;
 	/** What it asked for, or `*.example.com`. */
@@ -74,13 +75,6 @@ export interface SessionFilter {
 	readonly ageMinMs?: number;
 	readonly ageMaxMs?: number;
 	readonly idleMinMs?: number;
-}
-
-export interface SourceBlock {
-	readonly family: number;
-	/** 4 or 16. */
-	readonly bytes: readonly number[];
-	readonly prefixLength: number;
 }
 
 /** By what a list is ordered. */

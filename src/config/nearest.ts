@@ -25,6 +25,11 @@ export function didYouMean(name: string, candidates: Iterable<string>): string {
 	return found === null ? "" : `; did you mean "${found}"?`;
 }
 
+/** `; did you mean "routes"?`, or where none is near enough all that there are. */
+export function orThereAre(name: string, candidates: readonly string[]): string {
+	return didYouMean(name, candidates) || `: there are ${candidates.join(", ")}`;
+}
+
 /** Optimal string alignment distance, three rows at a time. */
 function edits(a: string, b: string): number {
 	let beforeLast: number[] = [];

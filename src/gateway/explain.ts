@@ -16,7 +16,8 @@ import type {
 	Timeouts,
 } from "../config/config.js";
 import * as defaults from "../config/defaults.js";
-import { didYouMean } from "../config/nearest.js";
+import { orThereAre } from "../config/nearest.js";
+import { namesOver } from "../config/terminated.js";
 import { formatDuration } from "../config/units.js";
 import { type Imagined, whyNot } from "../route/explain.js";
 import { normalPath } from "../route/router.js";
@@ -46,12 +47,13 @@ export function explain(
 ): Explanation[] {
 	const { listener: name } = question;
 	const listeners = config.listeners.filter((listener) => name === undefined || listener.name === name);
-	if (listeners.length === 0) {
-		const names = config.listeners.map((listener) => listener.name);
+	if (name !== undefined && listeners.length === 0)
 		throw new OperationError(
-			`there is no listener "${name}"${didYouMean(name ?? "", new Set(names)) || `: there are ${names.join(", ")}`}`,
+			`there is no listener "${name}"${orThereAre(
+				name,
+				config.listeners.map((listener) => listener.name),
+			)}`,
 		);
-	}
 	return listeners.map((listener) => {
 		const asked = imagine(listener, question);
 		const passed: { route: string; why: string[] }[] = [];
@@ -75,7 +77,7 @@ function imagine(listener: ListenerConfig, question: Question): Imagined {
 		source = null,
 	} = question;
 	if (protocol !== undefined && !PROTOCOLS.includes(protocol))
-		throw new OperationError(`unknown protocol "${protocol}": there are ${PROTOCOLS.join(", ")}`);
+		throw new OperationError(`unknown protocol "${protocol}"${orThereAre(protocol, PROTOCOLS)}`);
 	if (source !== null && parseIp(source) === null)
 		throw new OperationError(`source: expected an IP address such as 10.0.0.5, found "${source}"`);
 	const name = sni?.toLowerCase() ?? null;
@@ -99,15 +101,8 @@ function imagine(listener: ListenerConfig, question: Question): Imagined {
 type Spoken = Exclude<RouteProtocol, "any">;
 
 function isTerminated({ certificates }: ListenerConfig, name: string | null): boolean {
-	return certificates.some(({ names }) =>
-		names.some((each) => {
-			if (each === "*") return true;
-			if (name === null) return false;
-			return each.startsWith("*.")
-				? name.endsWith(each.slice(1)) && !name.slice(0, -each.length + 1).includes(".")
-				: each === name;
-		}),
-	);
+	const covering = ["*", ...(name === null ? [] : namesOver(name))];
+	return certificates.some(({ names }) => names.some((each) => covering.includes(each)));
 }
 
 function found(

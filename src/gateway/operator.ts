@@ -13,7 +13,7 @@ import {
 import { formatCidr, parseCidr } from "../config/address.js";
 import type { Cidr, Config } from "../config/config.js";
 import { InvalidValue } from "../config/errors.js";
-import { didYouMean } from "../config/nearest.js";
+import { orThereAre } from "../config/nearest.js";
 import { formatAddress } from "../protocol/address.js";
 import { BANS_MAX } from "../reactor/records/bans.js";
 import type { Counters } from "../reactor/records/counters.js";
@@ -112,7 +112,10 @@ export class Operator implements Operations {
 		const known = all.find(({ name }) => name === upstream);
 		if (known !== undefined) return known;
 		throw new OperationError(
-			`there is no upstream "${upstream}"${didYouMean(upstream, new Set(all.map(({ name }) => name)))}`,
+			`there is no upstream "${upstream}"${orThereAre(
+				upstream,
+				all.map(({ name }) => name),
+			)}`,
 		);
 	}
 
@@ -170,7 +173,7 @@ export class Operator implements Operations {
 		const found = listeners().get(listener);
 		if (found === undefined)
 			throw new OperationError(
-				`there is no listener "${listener}"${didYouMean(listener, new Set(listeners().keys())) || `: there are ${[...listeners().keys()].join(", ")}`}`,
+				`there is no listener "${listener}"${orThereAre(listener, [...listeners().keys()])}`,
 			);
 		found.told.rests = rests;
 		reactors.tell({ kind: "rest", listener: slotOf(listener), rests });
@@ -196,9 +199,7 @@ export class Operator implements Operations {
 
 	setLogLevel(level: string): void {
 		if (!LEVELS.includes(level))
-			throw new OperationError(
-				`no such level: ${level}${didYouMean(level, new Set(LEVELS)) || `; there are ${LEVELS.join(", ")}`}`,
-			);
+			throw new OperationError(`no such level: ${level}${orThereAre(level, LEVELS)}`);
 		this.#options.logger.level = level;
 	}
 

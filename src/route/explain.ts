@@ -69,7 +69,8 @@ export function whyNot(route: Pick<RouteConfig, (typeof CONDITIONS)[number]>, as
 	return reasons;
 }
 
-function hasName(pattern: string, name: string | null): boolean {
+/** Whether it is this name, or for `*.example.com` one that ends so. */
+export function hasName(pattern: string, name: string | null): boolean {
 	if (name === null) return false;
 	if (!pattern.startsWith("*.")) return name === pattern;
 	return name.length > pattern.length - 1 && name.endsWith(pattern.slice(1));

@@ -1,14 +1,16 @@
 /** `sluice status | upstreams | sources | explain | top`. */
-import type {
-	AddressStatus,
-	Explanation,
-	GatewayStatus,
-	ListenerStatus,
-	SourcesStatus,
-	UpstreamStatus,
+import {
+	type AddressStatus,
+	type Explanation,
+	type GatewayStatus,
+	type ListenerStatus,
+	QUESTION,
+	type Question,
+	type SourcesStatus,
+	type UpstreamStatus,
 } from "../../admin/operation-view.js";
 import { AdminClient, OperateError, type Where } from "./client.js";
-import { facts, size, table } from "./table.js";
+import { facts, json, size, table } from "./table.js";
 
 export async function status(options: Where): Promise<string> {
 	const value = await new AdminClient(options).get<GatewayStatus>("/api/status");
@@ -197,12 +199,7 @@ function sourcesText({ addresses, sources, bans }: SourcesStatus): string {
 	].join("");
 }
 
-/** Parts of the question that have an option each. */
-const QUESTION = ["listener", "sni", "host", "path", "alpn", "subprotocol", "protocol", "source"] as const;
-
-export async function explain(
-	options: Where & Readonly<Partial<Record<(typeof QUESTION)[number], string>>>,
-): Promise<string> {
+export async function explain(options: Where & Question): Promise<string> {
 	const query = new URLSearchParams();
 	for (const name of QUESTION) {
 		const value = options[name];
@@ -235,8 +232,4 @@ function explanationText(value: Explanation): string {
 					),
 				]),
 	].join("");
-}
-
-function json(value: unknown): string {
-	return `${JSON.stringify(value, undefined, "\t")}\n`;
 }

@@ -1,7 +1,7 @@
 /** `sluice sessions | ended | why | close`. */
 import type { EndedSession, Listing, LiveSession, SessionDetails } from "../../admin/session-view.js";
 import { AdminClient, OperateError, type Where } from "./client.js";
-import { duration, facts, size, table } from "./table.js";
+import { duration, facts, json, size, table } from "./table.js";
 
 /** Options that are filters of the API, under the same names. */
 const FILTERS = [
@@ -174,8 +174,4 @@ export async function close(
 	if (id !== undefined && closing === 0)
 		throw new OperateError(`there is no session ${id}, or none any more`);
 	return `${closing} ${closing === 1 ? "session is" : "sessions are"} being closed\n`;
-}
-
-function json(value: unknown): string {
-	return `${JSON.stringify(value, undefined, "\t")}\n`;
 }

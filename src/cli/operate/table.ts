@@ -1,4 +1,9 @@
-/** What operators read: columns, durations and sizes. */
+/** What operators and their programs read: columns, durations and sizes; JSON. */
+
+/** `--json` */
+export function json(value: unknown): string {
+	return `${JSON.stringify(value, undefined, "\t")}\n`;
+}
 
 /** Rows under their headings, each column as wide as its widest cell. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {

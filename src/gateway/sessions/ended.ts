@@ -26,10 +26,11 @@ import {
 	sourceOf,
 	UPSTREAM,
 } from "../../reactor/records/journal.js";
+import { hasName } from "../../route/explain.js";
 import { contains } from "../../route/router.js";
 import type { Names } from "../log-lines.js";
 import { WallClock } from "./clock.js";
-import { hasName, shownName, sourceText } from "./live.js";
+import { areNamed, nameText, shownName, sourceText } from "./names.js";
 
 /** What is kept of a name. */
 const NAME_BYTES = 64;
@@ -93,18 +94,13 @@ export class EndedSessions {
 		const kinds = this.#integer(place, KINDS);
 		if (reason !== undefined && REASONS[kinds & 0xff] !== reason) return false;
 		if (protocol !== undefined && PROTOCOL_NAMES[(kinds >> 8) & 0xff] !== protocol) return false;
-		if (source !== undefined) {
-			const block = source as Parameters<typeof contains>[0];
-			if (!contains(block, (kinds >> 16) & 0xff, this.#sources, place * 16)) return false;
-		}
-		const { listener, route, upstream, address } = this.#names;
-		return (
-			isNamed(filter.listener, shownName(listener, this.#integer(place, OF_LISTENER))) &&
-			isNamed(filter.route, shownName(route, this.#integer(place, OF_ROUTE))) &&
-			isNamed(filter.upstream, shownName(upstream, this.#integer(place, OF_UPSTREAM))) &&
-			isNamed(filter.address, shownName(address, this.#integer(place, OF_ADDRESS))) &&
-			(name === undefined || hasName(name, this.#nameOf(place)))
-		);
+		if (source !== undefined && !contains(source, (kinds >> 16) & 0xff, this.#sources, place * 16))
+			return false;
+		if (name !== undefined && !hasName(name, this.#nameOf(place))) return false;
+		return areNamed(filter, this.#names, {
+			...{ listener: this.#integer(place, OF_LISTENER), route: this.#integer(place, OF_ROUTE) },
+			...{ upstream: this.#integer(place, OF_UPSTREAM), address: this.#integer(place, OF_ADDRESS) },
+		});
 	}
 
 	#describe(place: number, clock: WallClock): EndedSession {
@@ -130,13 +126,7 @@ export class EndedSessions {
 	}
 
 	#nameOf(place: number): string | null {
-		const length = u8(this.#nameLengths, place);
-		if (length === 0) return null;
-		const start = place * NAME_BYTES;
-		const text = Buffer.from(this.#nameBytes.subarray(start, start + Math.min(length, NAME_BYTES))).toString(
-			"latin1",
-		);
-		return length > NAME_BYTES ? `${text}…` : text;
+		return nameText(this.#nameBytes, place * NAME_BYTES, u8(this.#nameLengths, place), NAME_BYTES);
 	}
 
 	#double(place: number, index: number): number {
@@ -146,8 +136,4 @@ export class EndedSessions {
 	#integer(place: number, index: number): number {
 		return i32(this.#integers, place * INTEGERS.length + index);
 	}
-}
-
-function isNamed(wanted: string | undefined, name: string | null): boolean {
-	return wanted === undefined || wanted === name;
 }

@@ -10,11 +10,9 @@ import type {
 	SessionFilter,
 	SessionState,
 	Sort,
-	SourceBlock,
 } from "../../admin/session-view.js";
 import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
-import { formatAddress } from "../../protocol/address.js";
 import { PROTOCOL_NAMES } from "../../protocol/index.js";
 import type { ReactorRows } from "../../reactor/rows.js";
 import { HAD_REQUESTS } from "../../reactor/table/marks.js";
@@ -30,9 +28,11 @@ import {
 	SECURE,
 	SNIFF,
 } from "../../reactor/table/states.js";
+import { hasName } from "../../route/explain.js";
 import { contains } from "../../route/router.js";
 import type { Names } from "../log-lines.js";
 import { WallClock } from "./clock.js";
+import { areNamed, nameText, shownName, sourceText } from "./names.js";
 
 const STATES = new Map<number, SessionState>([
 	[SNIFF, "recognizing"],
@@ -123,16 +123,14 @@ export class LiveSessions {
 		if (state !== undefined && STATES.get(u8(table.state, row)) !== state) return false;
 		const age = ageMs(rows, row, nowMs);
 		if (age < ageMinMs || age > ageMaxMs || idleMs(rows, row, nowMs) < idleMinMs) return false;
-		if (source !== undefined && !isFrom(source, rows, row)) return false;
+		if (source !== undefined && !contains(source, u8(table.family, row), table.source, row * 16))
+			return false;
 		if (filter.protocol !== undefined && protocolOf(rows, row) !== filter.protocol) return false;
-		const { listener, route, upstream, address } = this.#names;
-		return (
-			(filter.listener === undefined || listener.of(u16(table.listener, row)) === filter.listener) &&
-			isNamed(route, ref(table.route, row), filter.route) &&
-			isNamed(upstream, ref(table.upstream, row), filter.upstream) &&
-			isNamed(address, ref(table.address, row), filter.address) &&
-			(filter.name === undefined || hasName(filter.name, nameOf(rows, row)))
-		);
+		if (filter.name !== undefined && !hasName(filter.name, nameOf(rows, row))) return false;
+		return areNamed(filter, this.#names, {
+			...{ listener: u16(table.listener, row), route: ref(table.route, row) },
+			...{ upstream: ref(table.upstream, row), address: ref(table.address, row) },
+		});
 	}
 
 	#read(rows: ReactorRows, reactor: number, row: Session, id: number, clock: WallClock): LiveSession {
@@ -209,36 +207,5 @@ function protocolOf({ table }: ReactorRows, row: Session): string {
 
 /** Longer names than a row has room for are on the reactor's heap; their first part is in the row. */
 function nameOf({ table: { names } }: ReactorRows, row: Session): string | null {
-	const length = names.lengthOf(row);
-	if (length === 0) return null;
-	const shown = Math.min(length, names.width);
-	const start = row * names.width;
-	// A copy: decoders do not take shared memory.
-	const text = Buffer.from(names.bytes.slice(start, start + shown)).toString("latin1");
-	return shown < length ? `${text}…` : text;
-}
-
-/** `pattern`: a name, or `*.example.com` for all that end so. */
-export function hasName(pattern: string, name: string | null): boolean {
-	if (name === null) return false;
-	return pattern.startsWith("*.") ? name.endsWith(pattern.slice(1)) : name === pattern;
-}
-
-function isFrom(block: SourceBlock, { table }: ReactorRows, row: Session): boolean {
-	return contains(block as Parameters<typeof contains>[0], u8(table.family, row), table.source, row * 16);
-}
-
-type Naming = Names["route"];
-
-function isNamed({ of, shown = (name) => name }: Naming, slot: number, wanted: string | undefined): boolean {
-	return wanted === undefined || (slot !== NONE && shown(of(slot)) === wanted);
-}
-
-export function shownName({ of, shown = (name) => name }: Naming, slot: number): string | null {
-	return slot < 0 ? null : shown(of(slot));
-}
-
-export function sourceText(family: number, bytes: Uint8Array, offset: number, port: number): string {
-	const address = formatAddress(bytes, offset, family);
-	return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+	return nameText(names.bytes, row * names.width, names.lengthOf(row), names.width);
 }
