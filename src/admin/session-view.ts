@@ -111,6 +111,8 @@ const tcpFacts = z.strictObject({
 	retransmits: count("Segments sent again since the connection was made"),
 	unacknowledged: count("Segments under way"),
 	congestion_window: count("Segments"),
+	received_ago_ms: count("Since its last byte came; since it was made where none did"),
+	sent_ago_ms: count("Since the last byte went to it; since it was made where none did"),
 });
 export type TcpFacts = z.infer<typeof tcpFacts>;
 

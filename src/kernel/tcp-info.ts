@@ -12,13 +12,15 @@ export interface TcpInfo {
 	readonly unacknowledged: number;
 	/** Segments. */
 	readonly congestionWindow: number;
-	/** Since data was last received. */
+	/** Since data was last sent, and received; since the connection was made where none was. */
+	readonly sentAgoMs: number;
 	readonly receivedAgoMs: number;
 }
 
 /** Eight bytes come first, then words of four: `tcpi_total_retrans` is the last of the 2.6 kernels, at byte 100. */
 const WORDS = 26;
 const UNACKED = 6;
+const LAST_DATA_SENT = 11;
 const LAST_DATA_RECV = 13;
 const RTT = 17;
 const RTTVAR = 18;
@@ -39,6 +41,7 @@ export function tcpInfo(fd: number): TcpInfo | undefined {
 		retransmits: word(TOTAL_RETRANS),
 		unacknowledged: word(UNACKED),
 		congestionWindow: word(SND_CWND),
+		sentAgoMs: word(LAST_DATA_SENT),
 		receivedAgoMs: word(LAST_DATA_RECV),
 	};
 }

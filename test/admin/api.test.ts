@@ -21,6 +21,8 @@ const LIVE: LiveSession = {
 const TCP = {
 	...{ round_trip_ms: 0.1, round_trip_variation_ms: 0.2, retransmits: 0, unacknowledged: 0 },
 	congestion_window: 10,
+	received_ago_ms: 12,
+	sent_ago_ms: 8,
 };
 const DETAILS: SessionDetails = {
 	...LIVE,

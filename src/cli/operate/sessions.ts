@@ -159,7 +159,8 @@ function sinceAccept({ accepted }: { accepted: string }, time: string): string {
 function tcpText(facts: SessionDetails["client_tcp"]): string {
 	if (facts === null) return "-";
 	const { round_trip_ms: trip, round_trip_variation_ms: variation, retransmits, unacknowledged } = facts;
-	return `round trip ${trip.toFixed(2)} ms ± ${variation.toFixed(2)}, ${retransmits} segments sent again, ${unacknowledged} not acknowledged`;
+	const { received_ago_ms: received, sent_ago_ms: sent } = facts;
+	return `last byte from it ${duration(received)} ago, to it ${duration(sent)} ago; round trip ${trip.toFixed(2)} ms ± ${variation.toFixed(2)}, ${retransmits} segments sent again, ${unacknowledged} not acknowledged`;
 }
 
 export async function close(

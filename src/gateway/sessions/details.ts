@@ -43,6 +43,8 @@ function factsOf(info: TcpInfo | undefined): TcpFacts | null {
 		retransmits: info.retransmits,
 		unacknowledged: info.unacknowledged,
 		congestion_window: info.congestionWindow,
+		received_ago_ms: info.receivedAgoMs,
+		sent_ago_ms: info.sentAgoMs,
 	};
 }
 
