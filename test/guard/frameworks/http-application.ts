@@ -16,9 +16,10 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import type { Guarded, GuardOptions } from "../../../src/guard/guard.js";
+import type { GuardOptions } from "../../../src/guard/guard.js";
 import { Changes } from "../../support/waiting.js";
 import { ask, client, gone, REQUEST, type Standing, stand, textOf, until, withAgent } from "../standing.js";
+import { AFTER_THE_GUARD, AT_THE_DRAIN, BEFORE_THE_GUARD, WITH_THE_GUARD } from "./closing-both.js";
 
 /** More than the kernel takes for a client that does not read. */
 export const LARGE_BYTES = 32 << 20;
@@ -208,12 +209,7 @@ export function httpFramework(name: string, make: (slow: SlowRequests) => Applic
 		});
 	});
 
-	for (const [order, close] of [
-		["before the guard", async (own, guards) => [await own(), await guards()]],
-		["after the guard", async (own, guards) => [await guards(), await own()]],
-		["with the guard", (own, guards) => Promise.all([own(), guards()])],
-		["at the guard's drain", closeAtDrain],
-	] as const satisfies [string, CloseBoth][])
+	for (const [order, close] of [BEFORE_THE_GUARD, AFTER_THE_GUARD, WITH_THE_GUARD, AT_THE_DRAIN])
 		test(`${name}: its own close ${order} ends, and what is under way is answered`, async () => {
 			await serve(make, {}, async ({ port, guarded, application, slow }) => {
 				const idle = await client(port, get("/hello"));
@@ -232,20 +228,4 @@ export function httpFramework(name: string, make: (slow: SlowRequests) => Applic
 				assert.equal(guarded.counts.open, 0);
 			});
 		});
-}
-
-type CloseBoth = (
-	own: () => Promise<unknown>,
-	guards: () => Promise<unknown>,
-	guarded: Guarded,
-) => Promise<unknown>;
-
-/** As the guard's page has it. */
-function closeAtDrain(
-	own: () => Promise<unknown>,
-	guards: () => Promise<unknown>,
-	guarded: Guarded,
-): Promise<unknown> {
-	const ended = new Promise((resolve) => guarded.once("drain", () => resolve(own())));
-	return Promise.all([guards(), ended]);
 }

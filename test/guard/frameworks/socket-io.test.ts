@@ -11,6 +11,7 @@ import type { Guarded, GuardOptions } from "../../../src/guard/guard.js";
 import { LOOPBACK } from "../../support/peers.js";
 import { eventually } from "../../support/waiting.js";
 import { ask, client, type Standing, stand, textOf, withAgent } from "../standing.js";
+import { AT_THE_DRAIN, BEFORE_THE_GUARD, WITH_THE_GUARD } from "./closing-both.js";
 import { get, post, QUICK, SILENCE_MS } from "./http-application.js";
 
 const LARGE = randomBytes(1 << 20);
@@ -263,18 +264,7 @@ test("Socket.IO: without a word to it, close cuts its polls and WebSockets when 
 	});
 });
 
-for (const [order, close] of [
-	["before the guard", async (own, guards) => [await own(), await guards()]],
-	["with the guard", (own, guards) => Promise.all([own(), guards()])],
-	[
-		"at the guard's drain",
-		(own, guards, guarded) =>
-			Promise.all([new Promise((resolve) => guarded.once("drain", () => resolve(own()))), guards()]),
-	],
-] as const satisfies [
-	string,
-	(own: () => Promise<void>, guards: () => Promise<unknown>, guarded: Guarded) => Promise<unknown>,
-][])
+for (const [order, close] of [BEFORE_THE_GUARD, WITH_THE_GUARD, AT_THE_DRAIN])
 	test(`Socket.IO: its close ${order} ends, with nobody cut`, async () => {
 		await serve({}, async ({ port, io, guarded, server }) => {
 			await withAgent((agent) => ask(port, "/", { agent }));

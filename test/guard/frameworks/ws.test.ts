@@ -6,10 +6,11 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { test } from "node:test";
 import { type ClientOptions, WebSocket, WebSocketServer } from "ws";
-import type { Guarded, GuardOptions } from "../../../src/guard/guard.js";
+import type { GuardOptions } from "../../../src/guard/guard.js";
 import { curveKeys, issue } from "../../../src/rig/issue.js";
 import { LOOPBACK } from "../../support/peers.js";
 import { ask, client, gone, type Standing, stand, textOf } from "../standing.js";
+import { AFTER_THE_GUARD, AT_THE_DRAIN, type CloseBoth, WITH_THE_GUARD } from "./closing-both.js";
 import { LARGE_BYTES, QUICK } from "./http-application.js";
 
 const UPGRADE =
@@ -203,17 +204,10 @@ for (const [order, close] of [
 			await closed;
 		},
 	],
-	["after the guard", async (own, guards) => [await guards(), await own()]],
-	["with the guard", (own, guards) => Promise.all([own(), guards()])],
-	[
-		"at the guard's drain",
-		(own, guards, guarded) =>
-			Promise.all([new Promise((resolve) => guarded.once("drain", () => resolve(own()))), guards()]),
-	],
-] as const satisfies [
-	string,
-	(own: () => Promise<unknown>, guards: () => Promise<unknown>, guarded: Guarded) => Promise<unknown>,
-][])
+	AFTER_THE_GUARD,
+	WITH_THE_GUARD,
+	AT_THE_DRAIN,
+] as const satisfies (readonly [string, CloseBoth])[])
 	test(`ws: its own close ${order} ends, and its sockets are cut`, async () => {
 		await serve({}, async ({ port, guarded, sockets }) => {
 			const socket = await open(port);
