@@ -256,7 +256,7 @@ export const OPERATIONS: readonly Operation[] = [
 		run(view, { query, operator }) {
 			const level = required(query, "level");
 			view.operations().setLogLevel(level);
-			view.audit({ operator, level }, "an operator sets the log's level");
+			view.audit({ operator, log_level: level }, "an operator sets the log's level");
 			return ok({ level });
 		},
 	},

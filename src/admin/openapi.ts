@@ -4,8 +4,15 @@ import { OPERATIONS } from "./api.js";
 import { PARAMETERS } from "./query.js";
 import { OPERATOR_HEADER } from "./rights.js";
 
-/** OpenAPI 3.1.1, which takes JSON Schema as it is. */
+let description: Record<string, unknown> | undefined;
+
+/** OpenAPI 3.1.1, which takes JSON Schema as it is. Made when it is asked for first: the schemas take some milliseconds. */
 export function openApi(): Record<string, unknown> {
+	description ??= describe();
+	return description;
+}
+
+function describe(): Record<string, unknown> {
 	const paths: Record<string, Record<string, unknown>> = {};
 	for (const operation of OPERATIONS) {
 		const { method, path, summary, parameters, answer } = operation;

@@ -32,7 +32,7 @@ export function refusalOf(
 		return {
 			status: 403,
 			message:
-				"the API answers to this machine only: give it a token to be asked from elsewhere (admin: { token: … })",
+				"the API answers to this machine only: set admin_tokens, and show one, to ask it from elsewhere",
 		};
 	return changes ? whyNoBrowser(headers) : undefined;
 }

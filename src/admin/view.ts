@@ -43,7 +43,7 @@ export interface AdminView {
 	adminHosts(): readonly string[];
 	sessions(): SessionDesk;
 	operations(): Operations;
-	/** Writes into the log what an operator has changed. */
+	/** Writes into the log what an operator has changed, at whichever level the log is. */
 	audit(facts: Readonly<Record<string, unknown>>, message: string): void;
 	/** What whoever asks must show; without any, this machine may ask and change what it likes. */
 	adminTokens(): AdminTokens;

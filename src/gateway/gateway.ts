@@ -643,7 +643,7 @@ export class Gateway {
 			longestDelaySeconds: this.#mainThread.takeLongestDelaySeconds(),
 		}),
 		adminTokens: () => this.#config.adminTokens,
-		audit: (facts, message) => this.#log.logger.info(facts, message),
+		audit: (facts, message) => this.#log.audit.info(facts, message),
 		version: packageVersion,
 		state: () => this.#state,
 	};

@@ -8,6 +8,8 @@ export type { Logger };
 
 export interface Log {
 	readonly logger: Logger;
+	/** For what operators change, which is told at every level. */
+	readonly audit: Logger;
 	/** Takes the lines of sessions and requests, in JSON; `undefined` where the level leaves them out. */
 	readonly lines: LineSink | undefined;
 	/** Lines lost: whoever reads the log is too slow, or they could not be written. */
@@ -24,19 +26,23 @@ export function openLog(config: LogConfig, fd = 1): Log {
 		if (refused > 0) logger.warn({ lines: refused, error }, "log lines were lost: they could not be written");
 	});
 	const pretty = config.format === "pretty" || (config.format === "auto" && isatty(fd));
-	const logger = pino(
-		{
-			level: config.level,
-			base: null,
-			timestamp: () => `,"time":"${new Date().toISOString()}"`,
-			formatters: { level: (label) => ({ level: label }) },
-			messageKey: "message",
-		},
-		{ write: (line: string) => writer.write(pretty ? readable(line) : line) },
-	);
+	const loggerAt = (level: string): Logger =>
+		pino(
+			{
+				level,
+				base: null,
+				timestamp: () => `,"time":"${new Date().toISOString()}"`,
+				formatters: { level: (label) => ({ level: label }) },
+				messageKey: "message",
+			},
+			{ write: (line: string) => writer.write(pretty ? readable(line) : line) },
+		);
+	const logger = loggerAt(config.level);
 	const lines = pretty ? new ReadableLines(writer) : writer;
 	return {
 		logger,
+		// Not a child: that would fall silent with its parent.
+		audit: loggerAt("info"),
 		lines: logger.isLevelEnabled("info") ? lines : undefined,
 		dropped: () => writer.lost,
 		flush: () => writer.flush(),

@@ -295,5 +295,9 @@ scenario("a reload, the log's level and what is in force are asked for as all el
 	assert.deepEqual(await asked(gateway, "certificates"), { certificates: [] });
 	const wrong = await sluice(gateway, "log", "verbose");
 	assert.deepEqual([wrong.status, /no such level: verbose/.test(wrong.stderr)], [1, true], wrong.stderr);
+	assert.equal((await sluice(gateway, "log", "silent")).stdout, "the log's level is silent\n");
+	// What operators change is told at every level.
+	await gateway.logged((line) => line.log_level === "silent" && line.level === "info");
 	assert.equal((await sluice(gateway, "log", "info")).stdout, "the log's level is info\n");
+	await gateway.logged((line) => line.log_level === "info");
 });

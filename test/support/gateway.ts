@@ -29,6 +29,7 @@ export interface LogLine {
 	readonly address?: string;
 	readonly error?: string;
 	readonly problems?: readonly string[];
+	readonly log_level?: string;
 }
 
 /** The line that each session leaves. */
