@@ -12,8 +12,18 @@ interface Started {
 	readonly upstream: Upstream;
 }
 
+interface Options {
+	/** Top-level sections before the listeners. */
+	readonly sections?: string;
+	/** For how long an answer of `silent` is awaited; all others have as much time as a busy machine takes. */
+	readonly patience?: string;
+}
+
 /** Hosts that are answered: `a`. By the gateway: `closed`, `silent`, `broken`, `forbidden`, and all others. */
-async function start(scenario: Scenario, sections = "timeouts: { response_head: 3s }"): Promise<Started> {
+async function start(
+	scenario: Scenario,
+	{ sections = "", patience = "250ms" }: Options = {},
+): Promise<Started> {
 	const upstream = await startUpstream(
 		scenario,
 		answering((text) => (text.startsWith("GET") ? ok(targetOf(text)) : "")),
@@ -40,7 +50,7 @@ listeners:
 upstreams:
   a: { http: "http://${upstream.address}" }
   closed: { http: "http://${closed.address}" }
-  silent: { http: "http://${silent.address}" }
+  silent: { http: "http://${silent.address}", timeouts: { response_head: ${patience} } }
   broken: { http: "http://${broken.address}" }
 `,
 	);
@@ -82,14 +92,14 @@ scenario(
 	"pipelined requests are answered in order, whoever answers, and HEAD without a body",
 	async (scenario) => {
 		const { gateway } = await start(scenario);
-		for (let round = 0; round < 3; round++) {
+		const asked = REFUSED.flatMap(([host]) => [
+			get("/", host),
+			get("/a"),
+			get("/", host).replace("GET", "HEAD"),
+			get("/b"),
+		]);
+		const talk = async (): Promise<void> => {
 			const client = await dial(scenario, gateway.port());
-			const asked = REFUSED.flatMap(([host]) => [
-				get("/", host),
-				get("/a"),
-				get("/", host).replace("GET", "HEAD"),
-				get("/b"),
-			]);
 			client.socket.write(asked.join("") + get("/last", "a.test", DONE));
 			for (const [, status] of REFUSED) {
 				const line = new RegExp(`^HTTP/1\\.1 ${status} `);
@@ -100,7 +110,10 @@ scenario(
 			}
 			assert.match(await client.rest(), /^HTTP\/1\.1 200 [\s\S]*\/last$/);
 			client.end();
-		}
+		};
+		// One after the other, each finds connections to upstreams that another has left; at once, each finds its own.
+		await talk();
+		await Promise.all([talk(), talk()]);
 		await gateway.sessions(3);
 	},
 );
@@ -122,42 +135,45 @@ scenario(
 	"whoever says that it is the last, or speaks HTTP/1.0, is closed with its reason",
 	async (scenario) => {
 		const { gateway } = await start(scenario);
-		let sessions = 0;
-		for (const [host, status, why] of REFUSED) {
-			const old = `GET / HTTP/1.0\r\nHost: ${host}\r\nConnection: keep-alive\r\n\r\n`;
-			for (const text of [get("/", host, DONE), old]) {
-				const client = await dial(scenario, gateway.port());
-				client.socket.write(text);
-				const answer = await client.rest();
-				assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\r\nConnection: close\r\n`));
-				client.end();
-				const last = (await gateway.sessions(++sessions)).at(-1);
-				assert.equal(last?.reason, why);
-			}
-		}
+		const ask = async (text: string, status: number, why: string): Promise<void> => {
+			const client = await dial(scenario, gateway.port());
+			client.socket.write(text);
+			const answer = await client.rest();
+			assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\r\nConnection: close\r\n`));
+			client.end();
+			assert.equal((await gateway.sessionOf(client)).reason, why);
+		};
+		await Promise.all(
+			REFUSED.flatMap(([host, status, why]) => {
+				const old = `GET / HTTP/1.0\r\nHost: ${host}\r\nConnection: keep-alive\r\n\r\n`;
+				return [get("/", host, DONE), old].map((text) => ask(text, status, why));
+			}),
+		);
+		assert.equal(gateway.ended.length, 2 * REFUSED.length);
 	},
 );
 
 scenario("a body that was not read ends the connection: what follows may be part of it", async (scenario) => {
 	const { gateway, upstream } = await start(scenario);
 	const inner = get("/smuggled");
-	let sessions = 0;
-	for (const [host, status, why] of REFUSED) {
-		// Nothing is waited for longer than the rate of a body is, except when the client waits to be asked.
-		const waits = "Content-Length: 9\r\nExpect: 100-continue";
-		const framings = ["Content-Length: 1000", "Transfer-Encoding: chunked", waits];
-		for (const framing of status === 504 ? [waits] : framings) {
-			const client = await dial(scenario, gateway.port());
-			client.socket.write(`POST / HTTP/1.1\r\nHost: ${host}\r\n${framing}\r\n\r\n`);
-			const answer = await head(client);
-			assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\r\nConnection: close\r\n`), framing);
-			client.socket.write(inner);
-			assert.doesNotMatch(await client.rest(), /HTTP/);
-			client.end();
-			const last = (await gateway.sessions(++sessions)).at(-1);
-			assert.equal(last?.reason, why);
-		}
-	}
+	const ask = async (host: string, framing: string, status: number, why: string): Promise<void> => {
+		const client = await dial(scenario, gateway.port());
+		client.socket.write(`POST / HTTP/1.1\r\nHost: ${host}\r\n${framing}\r\n\r\n`);
+		const answer = await head(client);
+		assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\r\nConnection: close\r\n`), framing);
+		client.socket.write(inner);
+		assert.doesNotMatch(await client.rest(), /HTTP/);
+		client.end();
+		assert.equal((await gateway.sessionOf(client)).reason, why);
+	};
+	await Promise.all(
+		REFUSED.flatMap(([host, status, why]) => {
+			// Nothing is waited for longer than the rate of a body is, except when the client waits to be asked.
+			const waits = "Content-Length: 9\r\nExpect: 100-continue";
+			const framings = ["Content-Length: 1000", "Transfer-Encoding: chunked", waits];
+			return (status === 504 ? [waits] : framings).map((framing) => ask(host, framing, status, why));
+		}),
+	);
 	assert.equal(upstream.peers.length, 0);
 });
 
@@ -184,24 +200,13 @@ scenario(
 );
 
 scenario("a connection has its number of requests, refused ones included", async (scenario) => {
-	const { gateway } = await start(scenario, "limits: { requests_per_connection: 3 }");
+	const { gateway } = await start(scenario, { sections: "limits: { requests_per_connection: 3 }" });
 	const client = await dial(scenario, gateway.port());
 	client.socket.write(get("/", "unknown.test").repeat(5));
 	const answers = (await client.rest()).split(/(?=HTTP\/1\.1 )/);
 	assert.equal(answers.length, 3);
 	assert.match(answers[2] ?? "", /\r\nConnection: close\r\n/);
 	client.end();
-});
-
-scenario("a drain ends the connection with the refusal", async (scenario) => {
-	const { gateway } = await start(scenario, "timeouts: { response_head: 3s }");
-	const client = await dial(scenario, gateway.port());
-	await client.send(get("/", "silent.test"));
-	await gateway.metricIs("sluice_pool_active", (count) => count === 1);
-	gateway.child.signal("SIGTERM");
-	assert.match(await client.rest(), /^HTTP\/1\.1 504 [\s\S]*\r\nConnection: close\r\n/);
-	client.end();
-	assert.equal(await gateway.exit(), 0);
 });
 
 scenario("Node's own client goes on with the connection that was refused a request", async (scenario) => {
@@ -223,4 +228,17 @@ scenario("Node's own client goes on with the connection that was refused a reque
 	assert.equal(ports.size, 1);
 	agent.destroy();
 	await gateway.sessions(1);
+});
+
+// The last one: it ends the gateway that the others have shared.
+scenario("a drain ends the connection with the refusal", async (scenario) => {
+	// The drain must have begun by then.
+	const { gateway } = await start(scenario, { patience: "2s" });
+	const client = await dial(scenario, gateway.port());
+	await client.send(get("/", "silent.test"));
+	await gateway.metricIs("sluice_pool_active", (count) => count === 1);
+	gateway.child.signal("SIGTERM");
+	assert.match(await client.rest(), /^HTTP\/1\.1 504 [\s\S]*\r\nConnection: close\r\n/);
+	client.end();
+	assert.equal(await gateway.exit(), 0);
 });
