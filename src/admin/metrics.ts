@@ -113,6 +113,17 @@ function sessions(page: Page, view: AdminView): void {
 }
 
 function timings(page: Page, view: AdminView): void {
+	page.family(
+		"sluice_accept_wait_seconds",
+		"histogram",
+		"How long connections waited to be accepted: of each listener's one in a millisecond, the one that waited longest.",
+	);
+	for (const { slot, name } of view.listeners())
+		page.histogram(
+			"sluice_accept_wait_seconds",
+			{ listener: name },
+			addUp(view, (counters) => counters.acceptWaits(slot)),
+		);
 	page.family("sluice_handshake_seconds", "histogram", "From accept until the connection could be routed.");
 	for (const { slot, name } of view.listeners())
 		page.histogram(

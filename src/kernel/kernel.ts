@@ -20,6 +20,11 @@ export interface KernelControl {
 
 	/** Takes one connection from a listener's queue, and writes its `sockaddr` at `addressOffset` (28 bytes at most). */
 	accept(listener: number, addressOffset: number): number;
+	/**
+	 * How long a connection has been ready to be accepted, in milliseconds: as of now, and true only until something is sent to it.
+	 * Linux counts in ticks of 1 to 10 ms. Negative where it does not know.
+	 */
+	readyForMs(fd: number): number;
 	/** Opens a stream socket of that address family. */
 	socket(family: number): number;
 	/** Starts to connect. `-EINPROGRESS` is the usual answer. */

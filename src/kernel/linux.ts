@@ -6,6 +6,7 @@ import {
 	EPOLL_CTL_DEL,
 	EPOLL_CTL_MOD,
 	F_SETPIPE_SZ,
+	IPPROTO_TCP,
 	MSG_DONTWAIT,
 	MSG_MORE,
 	MSG_NOSIGNAL,
@@ -24,9 +25,11 @@ import {
 	SOL_SOCKET,
 	SPLICE_F_MOVE,
 	SPLICE_F_NONBLOCK,
+	TCP_INFO,
 } from "./constants.js";
 import type { Kernel, Readiness } from "./kernel.js";
 import * as libc from "./libc.js";
+import { LAST_DATA_SENT, WORDS_TO_LAST_DATA_SENT } from "./tcp-info.js";
 
 /** Events taken per wait: enough that a busy reactor's turn is one call, few enough that timers are not kept waiting. */
 const EVENTS_MAX = 512;
@@ -97,6 +100,15 @@ export class LinuxKernel implements Kernel {
 			SOCK_NONBLOCK | SOCK_CLOEXEC,
 		);
 		return fd < 0 ? -libc.errno() : fd;
+	}
+
+	readyForMs(fd: number): number {
+		// The kernel makes the connection's socket when its handshake has ended, and notes that as the time of its last data sent
+		// (tcp_create_openreq_child). What the client sends changes another member.
+		this.#words[15] = 4 * WORDS_TO_LAST_DATA_SENT;
+		if (libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, this.#wordsAt, this.#wordsAt + 60) < 0)
+			return -libc.errno();
+		return this.#words[LAST_DATA_SENT] as number;
 	}
 
 	socket(family: number): number {

@@ -17,10 +17,13 @@ export interface TcpInfo {
 	readonly receivedAgoMs: number;
 }
 
+/** `tcpi_last_data_sent`, a word of the structure, and how many words there are up to it. */
+export const LAST_DATA_SENT = 11;
+export const WORDS_TO_LAST_DATA_SENT = LAST_DATA_SENT + 1;
+
 /** Eight bytes come first, then words of four: `tcpi_total_retrans` is the last of the 2.6 kernels, at byte 100. */
 const WORDS = 26;
 const UNACKED = 6;
-const LAST_DATA_SENT = 11;
 const LAST_DATA_RECV = 13;
 const RTT = 17;
 const RTTVAR = 18;

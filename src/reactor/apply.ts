@@ -115,6 +115,7 @@ function switchTo(
 				givenUp: false,
 				acceptsPerTurn: 1,
 				acceptTurn: -1,
+				waitMeasuredMs: Number.NEGATIVE_INFINITY,
 				peeksFor: 0,
 				logDue: 0,
 			});

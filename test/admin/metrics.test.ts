@@ -92,6 +92,8 @@ test("what all reactors counted is added up", () => {
 		counters.add(scalarIndex("tlsResumed"), 3);
 	}
 	second.handshakeTook(3, 20_000);
+	first.acceptWaited(3, 0);
+	second.acceptWaited(3, 40);
 	const read = reader(view);
 	assert.equal(read("sluice_connections_active", { listener: "a" }), 2);
 	assert.equal(read("sluice_connections_total", { listener: "a" }), 4);
@@ -141,6 +143,11 @@ test("what all reactors counted is added up", () => {
 	assert.equal(read("sluice_connect_seconds_bucket", { upstream: "u", le: "0.0025" }), 0);
 	assert.equal(read("sluice_connect_seconds_bucket", { upstream: "u", le: "0.005" }), 2);
 	assert.equal(read("sluice_connect_seconds_sum", { upstream: "u" }), 0.006);
+	assert.equal(read("sluice_accept_wait_seconds_bucket", { listener: "a", le: "0.0005" }), 1);
+	assert.equal(read("sluice_accept_wait_seconds_bucket", { listener: "a", le: "0.025" }), 1);
+	assert.equal(read("sluice_accept_wait_seconds_count", { listener: "a" }), 2);
+	assert.equal(read("sluice_accept_wait_seconds_sum", { listener: "a" }), 0.04);
+	assert.equal(read("sluice_accept_wait_seconds_count", { listener: "b" }), 0);
 	assert.equal(read("sluice_handshake_seconds_bucket", { listener: "a", le: "10" }), 0);
 	assert.equal(read("sluice_handshake_seconds_count", { listener: "a" }), 1);
 	assert.equal(read("sluice_handshake_seconds_count", { listener: "b" }), 0);

@@ -107,6 +107,14 @@ scenario("what was opened, what is active and what was closed for which reason a
 	assert.equal(metrics.sum("sluice_connect_seconds_count", { upstream: "a" }), 5);
 	assert.equal(metrics.sum("sluice_connect_seconds_bucket", { upstream: "a", le: "+Inf" }), 5);
 	assert.equal(metrics.sum("sluice_handshake_seconds_count"), 5);
+	// Two that come in the same millisecond may count as one.
+	for (const [listener, most] of [
+		["127.0.0.1:0", 4],
+		["127.0.0.2:0", 5],
+	] as const) {
+		const measured = metrics.sum("sluice_accept_wait_seconds_count", { listener });
+		assert.ok(measured >= 1 && measured <= most, `${measured} of ${listener}`);
+	}
 	assert.equal(metrics.sum("sluice_buffered_bytes"), 0);
 });
 

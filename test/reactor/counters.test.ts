@@ -57,6 +57,8 @@ function readAll(counters: Counters): Map<string, number> {
 			all.set(`unrouted ${listener} ${group}`, counters.unroutedRequests(listener, group));
 		for (const [cell, value] of counters.requests(listener).entries())
 			all.set(`requests ${listener} ${cell}`, value);
+		for (const [cell, value] of counters.acceptWaits(listener).entries())
+			all.set(`accept waits ${listener} ${cell}`, value);
 		for (const [cell, value] of counters.handshakes(listener).entries())
 			all.set(`handshakes ${listener} ${cell}`, value);
 	}
@@ -129,6 +131,14 @@ const WRITES: readonly Write[] = [
 			text: `a request of ${listener} without a route`,
 			apply: (counters) => counters.requestAnswered(-1, listener, 504),
 			changes: [[`unrouted ${listener} ${STATUS_CLASSES - 1}`, 1]],
+		},
+		{
+			text: `accepted ${listener} behind 16 s`,
+			apply: (counters) => counters.acceptWaited(listener, 16_000),
+			changes: [
+				[`accept waits ${listener} ${ABOVE}`, 1],
+				[`accept waits ${listener} ${SUM}`, 16],
+			],
 		},
 		{
 			text: `handshake ${listener} at once`,

@@ -35,6 +35,9 @@ export class FakeKernel implements Kernel {
 	accept(): number {
 		return unexpected("accept");
 	}
+	readyForMs(): number {
+		return unexpected("readyForMs");
+	}
 	socket(): number {
 		return unexpected("socket");
 	}

@@ -237,6 +237,8 @@ export class SimulatedSocket extends Watched {
 	userTimeoutMs: number | undefined;
 	/** What was used of it when it was last seen being dialled for. */
 	usedAtDial = 0;
+	/** When a client came to its listener's queue. */
+	arrivedMs = 0;
 	acceptedMs = 0;
 	acceptedTurn = 0;
 	dialledMs = 0;

@@ -82,6 +82,12 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 		return fd;
 	}
 
+	readyForMs(fd: number): number {
+		const socket = this.socketOf(fd, "TCP_INFO");
+		if (socket.sent > 0) violated(`descriptor ${fd} was sent to before it was asked how long it waited`);
+		return Math.floor(this.nowMs - socket.arrivedMs);
+	}
+
 	socket(family: number): number {
 		let result = -this.#isExhausted(1);
 		if (result === 0) {

@@ -124,6 +124,7 @@ export class SimulatedNetwork {
 
 	/** A client's connection is established. */
 	arrive(listener: SimulatedListener, socket: SimulatedSocket): void {
+		socket.arrivedMs = this.nowMs;
 		listener.queue.push(socket);
 		this.readiness.changed(listener, EPOLLIN);
 	}

@@ -40,6 +40,13 @@ const ACCEPTS_PER_TURN = 64;
 const GIVEN_UP_ACCEPTS = 65_536;
 
 /**
+ * Of a listener's connections one is measured in so many milliseconds at most. It is the first that a turn takes, which has
+ * waited longest; one that comes alone is measured, and so is the first behind every turn that took long. The call takes half a
+ * microsecond: 0.05 % of a core, however many come.
+ */
+const WAIT_EVERY_MS = 1;
+
+/**
  * Takes what has arrived, then stops watching: clients whose connection was established are not cut off, unless
  * there is no place or descriptor for them. Closing the listener resets those.
  */
@@ -152,6 +159,7 @@ function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal
 	counters.add(DOWNSTREAM_OPENED, 1);
 	counters.sessionOpened(listener.plan.slot);
 	core.owners.connectionOpened(fd, core.index, session, core.nowMs);
+	if (core.nowMs - listener.waitMeasuredMs >= WAIT_EVERY_MS) measureWait(core, listener, fd);
 	table.fd[session] = fd;
 	table.state[session] = SNIFF;
 	table.listener[session] = listener.plan.slot;
@@ -166,6 +174,13 @@ function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal
 	table.sourcePort[session] = portAt(kernel.memory, ADDRESS_AT);
 	if (listener.plan.proxyRequired) table.flags[session] = PROXY_REQUIRED;
 	core.go(session, refusal === ADMITTED ? ARRIVED : end(refusal));
+}
+
+/** Before anything is sent to it: how long did it wait to be accepted? */
+function measureWait(core: AdmissionContext, listener: ReactorListener, fd: Fd): void {
+	listener.waitMeasuredMs = core.nowMs;
+	const waitedMs = core.kernel.readyForMs(fd);
+	if (waitedMs >= 0) core.counters.acceptWaited(listener.plan.slot, waitedMs);
 }
 
 const PAUSES_FULL = scalarIndex("acceptPausesFull");

@@ -23,6 +23,8 @@ export interface ReactorListener {
 	/** Connections that a turn takes from it at most, and the last turn in which it had any. */
 	acceptsPerTurn: number;
 	acceptTurn: number;
+	/** When it was last measured how long a connection had waited to be accepted. */
+	waitMeasuredMs: number;
 	/** First bytes that are only peeked from now on, because some that were taken had to wait for their connect. */
 	peeksFor: number;
 	/** How much of the next line of a request is due, in millionths. */

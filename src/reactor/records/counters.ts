@@ -100,7 +100,8 @@ const UPSTREAM_GATEWAY_STATUSES = UPSTREAM_REQUESTS + STATUS_CLASSES * UPSTREAM_
 const UPSTREAM_FAULTED = UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * UPSTREAM_SLOTS;
 const UPSTREAM_SECONDS = UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * UPSTREAM_SLOTS;
 const TURN_SECONDS = UPSTREAM_SECONDS + HISTOGRAM_CELLS * UPSTREAM_SLOTS;
-const CELLS = TURN_SECONDS + HISTOGRAM_CELLS;
+const LISTENER_ACCEPT_WAITS = TURN_SECONDS + HISTOGRAM_CELLS;
+const CELLS = LISTENER_ACCEPT_WAITS + HISTOGRAM_CELLS * LISTENER_SLOTS;
 
 /** Bytes that came from clients, and bytes that went to them. */
 export const FROM_CLIENT = 0;
@@ -214,6 +215,11 @@ export class Counters {
 		return this.#cells.subarray(TURN_SECONDS, TURN_SECONDS + HISTOGRAM_CELLS);
 	}
 
+	acceptWaits(listener: number): Float64Array {
+		const start = LISTENER_ACCEPT_WAITS + HISTOGRAM_CELLS * listener;
+		return this.#cells.subarray(start, start + HISTOGRAM_CELLS);
+	}
+
 	// What the reactor calls.
 
 	turnTook(ms: number): void {
@@ -224,6 +230,11 @@ export class Counters {
 	sessionOpened(listener: number): void {
 		this.add(LISTENER_ACCEPTED + listener, 1);
 		this.add(LISTENER_ACTIVE + listener, 1);
+	}
+
+	/** A connection that was measured waited so long to be accepted. */
+	acceptWaited(listener: number, ms: number): void {
+		this.#observe(LISTENER_ACCEPT_WAITS + HISTOGRAM_CELLS * listener, ms / 1000);
 	}
 
 	sessionClosed(listener: number, reason: number): void {
@@ -305,6 +316,7 @@ export class Counters {
 		this.#clear(LISTENER_BYTES + 2 * listener, 2);
 		this.#clear(closed, REASONS.length);
 		this.#clear(LISTENER_HANDSHAKES + HISTOGRAM_CELLS * listener, HISTOGRAM_CELLS);
+		this.#clear(LISTENER_ACCEPT_WAITS + HISTOGRAM_CELLS * listener, HISTOGRAM_CELLS);
 		this.#clear(LISTENER_REQUESTS + HISTOGRAM_CELLS * listener, HISTOGRAM_CELLS);
 		this.#clear(LISTENER_UNROUTED + STATUS_CLASSES * listener, STATUS_CLASSES);
 	}
