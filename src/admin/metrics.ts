@@ -1,7 +1,5 @@
 /** What `/metrics` shows: what the reactors counted in shared memory, and what the kernel says. */
 
-import { readdirSync } from "node:fs";
-import { getHeapStatistics } from "node:v8";
 import { Page } from "../parts/exposition.js";
 import { REASONS } from "../parts/reasons.js";
 import { causeName, HTTP_CAUSES } from "../protocol/http/causes.js";
@@ -13,6 +11,7 @@ import {
 	TO_CLIENT,
 } from "../reactor/records/counters.js";
 import { RECYCLE_REASONS } from "../reactor/records/recycle-reasons.js";
+import { processFigures, threads } from "./process-metrics.js";
 import { addUp, scalar, sum } from "./sums.js";
 import { upstreams } from "./upstream-metrics.js";
 import type { AdminView } from "./view.js";
@@ -403,50 +402,4 @@ function ledger(page: Page, view: AdminView): void {
 		"What did not fit when it was: descriptors without an owner, owners without theirs, sums that differ.",
 		last?.discrepancies.length ?? 0,
 	);
-}
-
-function threads(page: Page, view: AdminView): void {
-	// Not `process.memoryUsage`, which needs a descriptor.
-	const { used_heap_size: heapUsed, external_memory: external } = getHeapStatistics();
-	const each = view
-		.counters()
-		.map((counters, index): [string, number, number] => [
-			...([`reactor:${index}`, counters.get("heapBytes"), counters.get("externalBytes")] as const),
-		]);
-	const all: [string, number, number][] = [["main", heapUsed, external], ...each];
-	page.family("sluice_thread_heap_bytes", "gauge", "What a thread has on its JavaScript heap.");
-	for (const [thread, heap] of all) page.sample("sluice_thread_heap_bytes", { thread }, heap);
-	page.family("sluice_thread_external_bytes", "gauge", "Buffers beside the heap of a thread.");
-	for (const [thread, , bytes] of all) page.sample("sluice_thread_external_bytes", { thread }, bytes);
-	const { collectedSeconds, longestDelaySeconds } = view.mainThread();
-	page.single(
-		"sluice_main_collector_seconds_total",
-		"counter",
-		"Time that the main thread's garbage collector has had.",
-		collectedSeconds,
-	);
-	page.single(
-		"sluice_main_delay_longest_seconds",
-		"gauge",
-		"How late the main thread's loop was at the worst, since this was asked last.",
-		longestDelaySeconds,
-	);
-}
-
-function processFigures(page: Page, view: AdminView): void {
-	page.family("sluice_build_info", "gauge", "1; its labels say what runs.");
-	page.sample("sluice_build_info", { version: view.version(), node: process.version }, 1);
-	// One descriptor is the directory that is being read.
-	page.fragile(
-		"process_open_fds",
-		"gauge",
-		"Open descriptors.",
-		() => readdirSync("/proc/self/fd").length - 1,
-	);
-	page.single("process_max_fds", "gauge", "Descriptors that may be open.", view.descriptorsMax());
-	const usage = process.cpuUsage();
-	page.single("process_cpu_seconds_total", "counter", "CPU time used.", (usage.user + usage.system) / 1e6);
-	page.fragile("process_resident_memory_bytes", "gauge", "Resident memory.", () => process.memoryUsage.rss());
-	const startedSeconds = Date.now() / 1000 - process.uptime();
-	page.single("process_start_time_seconds", "gauge", "When the process started.", startedSeconds);
 }

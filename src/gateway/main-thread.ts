@@ -17,7 +17,7 @@ export class MainThread {
 		this.#collections.observe({ entryTypes: ["gc"] });
 	}
 
-	/** Time that its garbage collector has had. */
+	/** Time that its garbage collector has had. Of a reactor's thread: `reactor/thread-figures.ts`. */
 	get collectedSeconds(): number {
 		return this.#collectedMs / 1_000;
 	}

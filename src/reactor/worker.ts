@@ -1,6 +1,5 @@
 /** A reactor's thread. Blocked in the kernel most of the time: messages are read when the wake-up descriptor says so. */
 import { once } from "node:events";
-import { getHeapStatistics } from "node:v8";
 import { parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { LinuxKernel } from "../kernel/linux.js";
 import { newTicketKey } from "../kernel/openssl/tickets.js";
@@ -9,15 +8,14 @@ import { Profiler } from "../kernel/profiler.js";
 import { arenaBytes } from "./memory/arena.js";
 import type { Command, Notice, ProfileStep, ReactorCommand, ReactorOptions } from "./plan/plan.js";
 import { Reactor } from "./reactor.js";
-import { Counters, scalarIndex } from "./records/counters.js";
+import { Counters } from "./records/counters.js";
+import { ThreadFigures } from "./thread-figures.js";
 
 const port = parentPort;
 if (port === null) throw new Error("reactor/worker.js is started by the gateway, as a worker thread");
 
 // All files are loaded by now; the gateway may still be loading its own.
 const [options] = (await once(port, "message")) as [ReactorOptions];
-const HEAP_BYTES = scalarIndex("heapBytes");
-const EXTERNAL_BYTES = scalarIndex("externalBytes");
 const profiler = new Profiler();
 const kernel = new LinuxKernel(arenaBytes(options.bufferedBytes), options.epollFd);
 
@@ -40,19 +38,12 @@ const notify = (notice: Notice): void => port.postMessage(notice);
 // Keys come with the plan; until then tickets are nobody else's.
 const openTls = (memory: Uint8Array): Openssl => new Openssl(memory, [newTicketKey()]);
 const reactor = new Reactor(kernel, options, notify, takeCommand, openTls);
-const counters = new Counters(options.counters);
-/** A look takes some microseconds; at rest nothing changes. */
-const TURNS_PER_LOOK = 4_096;
+const figures = new ThreadFigures(new Counters(options.counters));
 
-for (let turns = 0; !reactor.stopped; turns++) {
-	if (turns % TURNS_PER_LOOK === 0) lookAtHeap();
+figures.look(kernel.now());
+while (!reactor.stopped) {
 	reactor.turn();
-}
-
-function lookAtHeap(): void {
-	const { used_heap_size: used, external_memory: external } = getHeapStatistics();
-	counters.set(HEAP_BYTES, used);
-	counters.set(EXTERNAL_BYTES, external);
+	figures.look(reactor.core.nowMs);
 }
 
 kernel.dispose();

@@ -65,6 +65,7 @@ test("what all reactors counted is added up", () => {
 		reloads: () => ({ succeeded: 7, failed: 8, lastSucceeded: false, succeededAtMs: 1_500 }),
 		certificates: () => [{ file: "/etc/sluice/www.pem", expirySeconds: 2_000_000_000 }],
 		version: () => "1.2.3",
+		mainThread: () => ({ collectedSeconds: 0.25, longestDelaySeconds: 0.5 }),
 		descriptors: () => ({
 			...viewOf().descriptors(),
 			downstream: { opened: 6, closed: 0 },
@@ -94,6 +95,7 @@ test("what all reactors counted is added up", () => {
 	second.handshakeTook(3, 20_000);
 	first.acceptWaited(3, 0);
 	second.acceptWaited(3, 40);
+	second.add(scalarIndex("collectedMs"), 1_500);
 	const read = reader(view);
 	assert.equal(read("sluice_connections_active", { listener: "a" }), 2);
 	assert.equal(read("sluice_connections_total", { listener: "a" }), 4);
@@ -128,6 +130,9 @@ test("what all reactors counted is added up", () => {
 	assert.equal(read("sluice_reload_success"), 0);
 	assert.equal(read("sluice_reload_success_timestamp_seconds"), 1.5);
 	assert.equal(read("sluice_certificate_expiry_seconds", { file: "/etc/sluice/www.pem" }), 2_000_000_000);
+	const collected = (thread: string) => read("sluice_thread_collector_seconds_total", { thread });
+	assert.deepEqual(["main", "reactor:0", "reactor:1"].map(collected), [0.25, 0, 1.5]);
+	assert.equal(read("sluice_main_delay_longest_seconds"), 0.5);
 	assert.equal(read("sluice_build_info", { version: "1.2.3", node: process.version }), 1);
 	assert.equal(read("sluice_upstream_requests_total", { upstream: "u", status: "2xx" }), 2);
 	assert.equal(read("sluice_upstream_requests_total", { upstream: "u", status: "5xx" }), 4);

@@ -64,9 +64,13 @@ const SCALARS = [
 	"tlsUpstreamFull",
 	"tlsUpstreamResumed",
 	"tlsUpstreamFailed",
-	/** What the reactor's thread has on its heap, and in buffers beside it. Written by the thread, now and then. */
+	/**
+	 * What the reactor's thread has on its heap, and in buffers beside it, and how long its collector has run. Written by the
+	 * thread, now and then.
+	 */
 	"heapBytes",
 	"externalBytes",
+	"collectedMs",
 	/** Ended sessions of listeners whose cells are others' by now. Written by the main thread. */
 	"closedForgotten",
 ] as const;
