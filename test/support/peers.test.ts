@@ -22,3 +22,12 @@ scenario("an end that comes together with the last bytes is an end", async (scen
 	assert.equal(await client.over(), "ended");
 	assert.equal(await client.rest(), "tail");
 });
+
+scenario("who waits at an end that the test has closed itself is told so at once", async (scenario) => {
+	const upstream = await startUpstream(scenario);
+	await dial(scenario, upstream.port);
+	const server = await upstream.accepted();
+	const waits = [server.take(1), server.rest(), server.over()];
+	server.socket.destroy();
+	for (const wait of waits) await assert.rejects(wait, /closed by the test itself/);
+});

@@ -23,6 +23,8 @@ export class Peer {
 	ended = false;
 	/** `ECONNRESET`, when it was cut off. */
 	error: string | undefined;
+	/** Nothing more can come: perhaps this side closed it itself, and then it has neither ended nor failed. */
+	#closed = false;
 	readonly #changes = new Changes();
 
 	constructor(socket: Socket) {
@@ -36,7 +38,10 @@ export class Peer {
 			this.error = error.code ?? error.message;
 			this.#changes.announce();
 		});
-		socket.on("close", () => this.#changes.announce());
+		socket.on("close", () => {
+			this.#closed = true;
+			this.#changes.announce();
+		});
 	}
 
 	/**
@@ -112,7 +117,7 @@ export class Peer {
 	/** Waits until it is over: "ended", or the error that cut it off. */
 	over(): Promise<string> {
 		return this.#changes.until(
-			() => this.error ?? (this.ended ? "ended" : undefined),
+			() => this.error ?? (this.ended ? "ended" : this.#orThrowIfOver("the end")),
 			() => "it is neither ended nor cut off",
 		);
 	}
@@ -121,6 +126,8 @@ export class Peer {
 		if (this.error !== undefined) throw new Error(`${this.error} instead of ${waitedFor}`);
 		if (this.ended && waitedFor !== "the end")
 			throw new Error(`ended instead of ${waitedFor}; before: ${JSON.stringify(this.received.toString())}`);
+		// Who goes on waiting keeps the process of the tests alive.
+		if (this.#closed && !this.ended) throw new Error(`closed by the test itself instead of ${waitedFor}`);
 		return undefined;
 	}
 }
