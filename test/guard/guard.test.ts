@@ -146,20 +146,6 @@ test("http: between requests keepAlive holds, and within a further head requestH
 	});
 });
 
-test("http: a body that comes too slowly ends as request_timeout", { timeout: 30_000 }, async () => {
-	await stand(
-		createHttpServer((request) => void request.resume()),
-		{ timeouts: QUICK },
-		async ({ port, closed }) => {
-			const socket = await client(port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx");
-			const timer = setInterval(() => socket.write("x"), 500);
-			assert.match(await textOf(socket), /^HTTP\/1\.1 408 /);
-			clearInterval(timer);
-			assert.equal((await closed()).reason, "request_timeout");
-		},
-	);
-});
-
 test("http: an answer that takes longer than all deadlines is waited for", async () => {
 	const slow = createHttpServer((_, response) => setTimeout(() => response.end("late"), 1_000));
 	await stand(slow, { timeouts: QUICK }, async ({ port }) => {

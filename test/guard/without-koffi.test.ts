@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { describe } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { pieces, ROOT } from "../support/pieces.js";
 import { run } from "../support/processes.js";
@@ -23,12 +24,6 @@ if (Object.keys(piece).length === 0) throw new Error("nothing is exported");`;
 		const flags = [...WITHOUT_KOFFI, "--input-type=module", "--eval", code];
 		const { status, output } = await run({ path: process.execPath }, flags);
 		assert.deepEqual([status, output], [0, ""]);
-	});
-
-	const tests = fileURLToPath(new URL(`${basename(file, ".js")}.test.js`, import.meta.url));
-	scenario(`${name} does what its tests ask where koffi is not installed`, async () => {
-		const { status, output } = await run({ path: process.execPath }, [...WITHOUT_KOFFI, tests]);
-		assert.equal(status, 0, output);
 	});
 
 	scenario(
@@ -57,6 +52,17 @@ if (Object.keys(piece).length === 0) throw new Error("nothing is exported");`;
 		},
 	);
 }
+
+// They mostly wait for deadlines, so all at a time.
+describe("where koffi is not installed", { concurrency: true }, () => {
+	for (const { name, file } of all) {
+		const tests = fileURLToPath(new URL(`${basename(file, ".js")}.test.js`, import.meta.url));
+		scenario(`${name} does what its tests ask`, async () => {
+			const { status, output } = await run({ path: process.execPath }, [...WITHOUT_KOFFI, tests]);
+			assert.equal(status, 0, output);
+		});
+	}
+});
 
 /** The files that a process loads when it imports one. V8 lists them, however they were asked for. */
 async function loadedBy(file: string, directory: string): Promise<string[]> {
