@@ -1,5 +1,6 @@
 /** What the log says of a session and of a request: from the bytes of a journal's record to those of a line. */
 
+import { f64 } from "../parts/at.js";
 import { REASONS } from "../parts/reasons.js";
 import { ADDRESS_TEXT_LIMIT_BYTES, writeShownAddress } from "../protocol/address.js";
 import { HTTP_CAUSES, NO_CAUSE } from "../protocol/http/causes.js";
@@ -30,6 +31,7 @@ import {
 	SESSION_LENGTHS,
 	SESSION_PORT,
 	SESSION_RECOGNIZED,
+	SESSION_SECURED,
 	SESSION_TO_CLIENT,
 	sessionTextOf,
 	sourceOf,
@@ -79,6 +81,7 @@ const KEY_SESSION = new Piece('session":');
 const KEY_NAME = key("name");
 const KEY_SOURCE = new Piece(',"source":"');
 const KEY_ACCEPTED = key("accepted");
+const KEY_SECURED = key("secured");
 const KEY_RECOGNIZED = key("recognized");
 const KEY_CONNECTED = key("connected");
 const KEY_CLOSED = key("closed");
@@ -133,9 +136,9 @@ const [VERSION, CIPHER, RESUMED, ALPN, SUBJECT, ERROR] = [0, 1, 2, 3, 4, 5] as c
 const SEPARATOR = TLS_FACTS_SEPARATOR.charCodeAt(0);
 const ONE = 0x31;
 
-/** Of a line without its names and text: keys, closed words, and twelve numbers or times. */
+/** Of a line without its names and text: keys, closed words, and thirteen numbers or times. */
 const FIXED_MAX_BYTES =
-	1_024 + 12 * (NUMBER_MAX_BYTES + TIME_MAX_BYTES) + ADDRESS_TEXT_LIMIT_BYTES + OVERHANG_BYTES;
+	1_024 + 13 * (NUMBER_MAX_BYTES + TIME_MAX_BYTES) + ADDRESS_TEXT_LIMIT_BYTES + OVERHANG_BYTES;
 
 export class LogLines {
 	readonly #sink: LineSink;
@@ -194,6 +197,10 @@ export class LogLines {
 		const offset = this.#wallOffsetMs;
 		json.piece(KEY_ACCEPTED);
 		json.time(words, record + SESSION_ACCEPTED, offset);
+		if (f64(words, record + SESSION_SECURED) !== 0) {
+			json.piece(KEY_SECURED);
+			json.time(words, record + SESSION_SECURED, offset);
+		}
 		json.piece(KEY_RECOGNIZED);
 		json.time(words, record + SESSION_RECOGNIZED, offset);
 		json.piece(KEY_CONNECTED);

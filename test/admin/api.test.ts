@@ -11,7 +11,14 @@ import { viewOf } from "./view.js";
 const TIME = "2026-11-29T12:00:00.000Z";
 const COMMON = {
 	...{ id: 7, listener: "*:443", route: null, protocol: "tls", name: "a.test", source: "127.0.0.1:1" },
-	...{ upstream: "a", address: "10.0.0.1:1", accepted: TIME, recognized: TIME, connected: null },
+	...{
+		upstream: "a",
+		address: "10.0.0.1:1",
+		accepted: TIME,
+		secured: null,
+		recognized: TIME,
+		connected: null,
+	},
 	...{ bytes_from_client: 1, bytes_to_client: 2 },
 } as const;
 const LIVE: LiveSession = {

@@ -1,12 +1,13 @@
 /** What an operator does with sessions: finds them, looks at one, learns why one ended, closes one or all that fit. */
 import assert from "node:assert/strict";
 import { request } from "node:http";
-import type { EndedSession, Listing, SessionDetails } from "../../src/admin/session-view.js";
+import type { EndedSession, Listing, LiveSession, SessionDetails } from "../../src/admin/session-view.js";
 import { MAIN } from "../../src/rig/gateway.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
 import { type Outcome, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
+import { dialTls, entry, identity } from "../support/tls.js";
 import { eventually } from "../support/waiting.js";
 
 const SSH = "SSH-2.0-test\r\n";
@@ -107,6 +108,63 @@ scenario("sessions are found by what is known of them, and one is told whole", a
 	assert.ok(Math.abs((due.get("idle") ?? 0) - 7_200_000) < 60_000, `${due.get("idle")}`);
 	assert.ok((details.client_tcp?.round_trip_ms ?? 0) > 0);
 	assert.ok((details.upstream_tcp?.round_trip_ms ?? 0) > 0);
+});
+
+scenario("when TLS was terminated, each answer says when its handshake ended", async (scenario) => {
+	const { address } = await startUpstream(scenario, echo);
+	const own = identity(scenario, "www.example.com");
+	const gateway = await startGateway(
+		scenario,
+		`
+listeners:
+  - listen: 127.0.0.1:0
+    tls: [${entry(own, ["www.example.com"])}]
+    routes: [{ host: www.example.com, to: a }, { protocol: ssh, to: a }]
+upstreams: { a: "${address}" }
+`,
+	);
+	const only = async (query: string): Promise<LiveSession> => {
+		const { value } = await ask(gateway, `/api/sessions?${query}`);
+		const [session] = (value as Listing).sessions;
+		assert.ok(session, JSON.stringify(value));
+		return session;
+	};
+	const client = await dialTls(scenario, gateway.port(), "www.example.com");
+	// It has said nothing inside.
+	const silent = await eventually(
+		async () => {
+			const session = await only("");
+			return session.secured === null ? undefined : session;
+		},
+		() => "the handshake is over",
+	);
+	assert.deepEqual([silent.state, silent.recognized], ["recognizing", null]);
+	await client.send(GET);
+	await client.expect(GET);
+	const ssh = await greeted(scenario, gateway, SSH);
+	assert.equal((await only("protocol=ssh")).secured, null);
+
+	const live = await only("protocol=http");
+	const times = [live.accepted, live.secured, live.recognized, live.connected];
+	// Each answer looks at both clocks anew.
+	const isSame = (told: string | null | undefined): boolean =>
+		Math.abs(Date.parse(told ?? "") - Date.parse(live.secured ?? "")) <= 2;
+	assert.ok(isSame(silent.secured), `${silent.secured}`);
+	assert.deepEqual([...times].sort(), times);
+	const why = await sluice(gateway, "why", String(live.id));
+	assert.match(
+		why.stdout,
+		/\naccepted .*\nsecured +\S+Z {2}\+\d+\S*\nrecognized .* http www\.example\.com\n/,
+	);
+	client.end();
+	await client.rest();
+	const { secured } = await gateway.sessionOf(client);
+	const { value } = await ask(gateway, `/api/ended?id=${live.id}`);
+	const [ended] = (value as { sessions: EndedSession[] }).sessions;
+	assert.ok(isSame(secured) && isSame(ended?.secured), `${secured}, ${ended?.secured}`);
+	ssh.end();
+	await ssh.rest();
+	assert.equal("secured" in (await gateway.sessionOf(ssh)), false);
 });
 
 scenario("one session is closed by its number, and all others go on", async (scenario) => {

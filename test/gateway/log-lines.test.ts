@@ -122,6 +122,7 @@ const SESSION: SessionRecord = {
 	acceptedMs: CLOCK.kernelMs - 3_000.25,
 	recognizedMs: CLOCK.kernelMs - 2_000.5,
 	connectedMs: CLOCK.kernelMs - 1_000.75,
+	securedMs: 0,
 	closedMs: CLOCK.kernelMs,
 	bytesFromClient: 12,
 	bytesToClient: 2 ** 40,
@@ -278,6 +279,7 @@ test("sessions of every reason, protocol, address, name, number and time have th
 				acceptedMs: [0],
 				recognizedMs: [0],
 				connectedMs: [0],
+				securedMs: [CLOCK.kernelMs - 2_500.5],
 				closedMs: [0],
 			}),
 		},
@@ -379,6 +381,7 @@ test("sessions and requests of any numbers and bytes have the line that they had
 		acceptedMs: double,
 		recognizedMs: double,
 		connectedMs: double,
+		securedMs: fc.oneof(double, fc.constant(0)),
 		closedMs: double,
 	});
 	const request: fc.Arbitrary<RequestRecord> = fc.record({

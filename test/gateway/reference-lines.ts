@@ -47,6 +47,7 @@ export function sessionFields(
 		upstream: nameOf(names.upstream, record.upstream),
 		address: nameOf(names.address, record.address),
 		accepted: time(record.acceptedMs, clock),
+		...(record.securedMs === 0 ? {} : { secured: time(record.securedMs, clock) }),
 		recognized: time(record.recognizedMs, clock),
 		connected: time(record.connectedMs, clock),
 		closed: time(record.closedMs, clock),

@@ -106,6 +106,7 @@ function record(changes: Partial<SessionRecord> = {}): SessionRecord {
 		acceptedMs: now - 3_000,
 		recognizedMs: now - 2_000,
 		connectedMs: now - 1_000,
+		securedMs: 0,
 		closedMs: now,
 		bytesFromClient: 12,
 		bytesToClient: 2 ** 40,
@@ -144,6 +145,17 @@ test("a session's line says who came, where it went, when, how much, and why it 
 	// The clock's steps of a millisecond round each of them.
 	for (const [index, time] of others.entries()) assert.ok(Math.abs(time - first - 1_000 * (index + 1)) <= 1);
 	assert.ok(Math.abs(Date.now() - (times[3] ?? 0)) < 60_000, "real times, not the kernel's");
+});
+
+test("the line of a session whose TLS was terminated says when its handshake ended", (t) => {
+	const journal = new Journal();
+	const { log, lines } = setUp(t, [journal]);
+	const securedMs = nowMs() - 2_500;
+	write(journal, record({ securedMs, acceptedMs: securedMs - 40 }));
+	log.drain();
+	const { accepted, secured } = lines[0]?.fields ?? {};
+	const tookMs = Date.parse(String(secured)) - Date.parse(String(accepted));
+	assert.ok(tookMs >= 39 && tookMs <= 41, `${tookMs} ms`);
 });
 
 function request(changes: Partial<RequestRecord> = {}): RequestRecord {

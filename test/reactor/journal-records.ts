@@ -18,9 +18,10 @@ export function write(journal: Journal, record: SessionRecord, tell: () => void 
 	journal.double(entry, 1, record.acceptedMs);
 	journal.double(entry, 2, record.recognizedMs);
 	journal.double(entry, 3, record.connectedMs);
-	journal.double(entry, 4, record.closedMs);
-	journal.double(entry, 5, record.bytesFromClient);
-	journal.double(entry, 6, record.bytesToClient);
+	journal.double(entry, 4, record.securedMs);
+	journal.double(entry, 5, record.closedMs);
+	journal.double(entry, 6, record.bytesFromClient);
+	journal.double(entry, 7, record.bytesToClient);
 	journal.source(entry, record.source, 0);
 	journal.name(entry, name, 0, name.length);
 	journal.tlsText(entry, name.length, record.tls);
@@ -77,6 +78,7 @@ export function recordOf(id: number): SessionRecord {
 		acceptedMs: id + 0.25,
 		recognizedMs: id + 0.5,
 		connectedMs: id % 3 === 0 ? 0 : id + 0.75,
+		securedMs: id % 5 === 0 ? id + 0.375 : 0,
 		closedMs: id * 2,
 		bytesFromClient: id * 2 ** 20,
 		bytesToClient: id * 2 ** 21,

@@ -28,6 +28,7 @@ const record: fc.Arbitrary<SessionRecord> = fc.record(
 		acceptedMs: ms,
 		recognizedMs: ms,
 		connectedMs: ms,
+		securedMs: ms,
 		closedMs: ms,
 		bytesFromClient: fc.maxSafeNat(),
 		bytesToClient: fc.maxSafeNat(),

@@ -144,6 +144,11 @@ function checkRecord(
 	if (reason === INTERNAL) violated("a session ended by a fault of the reactor itself");
 	if (record.acceptedMs !== client.acceptedMs)
 		violated("the record of another session is in this one's place");
+	// Offsets count in 64ths of a millisecond.
+	const { securedMs } = record;
+	const { openedMs = 0 } = client.secured ?? {};
+	if ((securedMs === 0) !== (openedMs === 0) || Math.abs(openedMs - securedMs) > 1 / 64)
+		violated(`a handshake that ended at ${openedMs} is said to have ended at ${securedMs}`);
 	if (partner !== undefined) checkRelayed(record, client, partner);
 	else if (reason === CLIENT_CLOSED && !client.finished && !client.dead && client.asks?.isDone !== true)
 		violated("a client is said to have closed, and has not");

@@ -43,6 +43,8 @@ export interface SessionLine {
 	readonly upstream: string | null;
 	readonly address: string | null;
 	readonly accepted: string;
+	/** Only where TLS was terminated. */
+	readonly secured?: string;
 	readonly recognized: string | null;
 	readonly connected: string | null;
 	readonly closed: string;

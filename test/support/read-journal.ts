@@ -17,6 +17,7 @@ export interface SessionRecord {
 	acceptedMs: number;
 	recognizedMs: number;
 	connectedMs: number;
+	securedMs: number;
 	closedMs: number;
 	bytesFromClient: number;
 	bytesToClient: number;
@@ -52,8 +53,8 @@ export interface RequestRecord {
 /** Positions and counts stand in front of the ring. */
 const RING_AT = 16;
 const DOUBLES_AT = 32;
-const SOURCE_AT = 88;
-const SESSION_TEXT_AT = 104;
+const SOURCE_AT = 96;
+const SESSION_TEXT_AT = 112;
 const REQUEST_TEXT_AT = 72;
 
 /** Calls one of them for each record, oldest first. */
@@ -103,9 +104,10 @@ export function sessionAt(journal: Journal, record: number): SessionRecord {
 		acceptedMs: double(1),
 		recognizedMs: double(2),
 		connectedMs: double(3),
-		closedMs: double(4),
-		bytesFromClient: double(5),
-		bytesToClient: double(6),
+		securedMs: double(4),
+		closedMs: double(5),
+		bytesFromClient: double(6),
+		bytesToClient: double(7),
 		source: Uint8Array.from(Buffer.from(text(SOURCE_AT, 16), "latin1")),
 		name: text(SESSION_TEXT_AT, nameLength),
 		tls: text(SESSION_TEXT_AT + nameLength, integer(7) >>> 8),

@@ -135,9 +135,13 @@ function liveText(session: SessionDetails): string {
 }
 
 function timeline(session: LiveSession | EndedSession): [string, string][] {
-	const { source, listener, protocol, name, route, accepted, recognized, connected } = session;
+	const { source, listener, protocol, name, route, accepted, secured, recognized, connected } = session;
+	// Most sessions have no such step, and those that have it may have ended in it.
+	const ofTls: [string, string][] =
+		secured === null ? [] : [["secured", `${secured}  ${sinceAccept(session, secured)}`]];
 	return [
 		["accepted", `${accepted}  from ${source} on ${listener}`],
+		...ofTls,
 		[
 			"recognized",
 			recognized === null

@@ -21,6 +21,7 @@ import {
 	SESSION_LENGTHS,
 	SESSION_PORT,
 	SESSION_RECOGNIZED,
+	SESSION_SECURED,
 	SESSION_TO_CLIENT,
 	sessionTextOf,
 	sourceOf,
@@ -37,11 +38,11 @@ const NAME_BYTES = 64;
 
 const DOUBLES = [
 	...[ID, SESSION_ACCEPTED, SESSION_RECOGNIZED, SESSION_CONNECTED, SESSION_CLOSED],
-	...[SESSION_FROM_CLIENT, SESSION_TO_CLIENT],
+	...[SESSION_FROM_CLIENT, SESSION_TO_CLIENT, SESSION_SECURED],
 ] as const;
 const INTEGERS = [LISTENER, ROUTE, UPSTREAM, ADDRESS, SESSION_KINDS, SESSION_PORT] as const;
-const [NUMBER, ACCEPTED, RECOGNIZED, CONNECTED, CLOSED, FROM_CLIENT, TO_CLIENT] = [
-	0, 1, 2, 3, 4, 5, 6,
+const [NUMBER, ACCEPTED, RECOGNIZED, CONNECTED, CLOSED, FROM_CLIENT, TO_CLIENT, SECURED] = [
+	0, 1, 2, 3, 4, 5, 6, 7,
 ] as const;
 const [OF_LISTENER, OF_ROUTE, OF_UPSTREAM, OF_ADDRESS, KINDS, PORT] = [0, 1, 2, 3, 4, 5] as const;
 
@@ -116,6 +117,7 @@ export class EndedSessions {
 			upstream: shownName(upstream, this.#integer(place, OF_UPSTREAM)),
 			address: shownName(address, this.#integer(place, OF_ADDRESS)),
 			accepted: clock.at(this.#double(place, ACCEPTED)),
+			secured: clock.atOrNull(this.#double(place, SECURED)),
 			recognized: clock.atOrNull(this.#double(place, RECOGNIZED)),
 			connected: clock.atOrNull(this.#double(place, CONNECTED)),
 			closed: clock.at(this.#double(place, CLOSED)),

@@ -134,7 +134,7 @@ export class LiveSessions {
 	}
 
 	#read(rows: ReactorRows, reactor: number, row: Session, id: number, clock: WallClock): LiveSession {
-		const { table } = rows;
+		const { table, secures } = rows;
 		const link = table.linkOf(row);
 		const acceptedMs = f64(table.acceptedMs, row);
 		const { listener, route, upstream, address } = this.#names;
@@ -151,6 +151,7 @@ export class LiveSessions {
 			address: shownName(address, ref(table.address, row)),
 			state: STATES.get(u8(table.state, row)) ?? "ending",
 			accepted: clock.at(acceptedMs),
+			secured: clock.atOrNull(secures.securedMs(row, acceptedMs)),
 			recognized: clock.atOrNull(table.recognizedMs(row)),
 			connected: clock.atOrNull(table.connectedMs(row)),
 			age_ms: Math.round(ageMs(rows, row, clock.nowMs)),

@@ -30,16 +30,22 @@ function record(core: EndContext, client: Session, reason: number): void {
 	journal.double(entry, 1, f64(table.acceptedMs, client));
 	journal.double(entry, 2, table.recognizedMs(client));
 	journal.double(entry, 3, table.connectedMs(client));
-	journal.double(entry, 4, core.nowMs);
+	journal.double(entry, 4, securedMsOf(core, client));
+	journal.double(entry, 5, core.nowMs);
 	const before = (i32(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : f64(core.links.sentBefore, client);
 	// Below zero while a PROXY header of ours has not gone out.
 	const sent = link === NONE ? 0 : Math.max(0, f64(table.sent, link));
-	journal.double(entry, 5, before + sent);
-	journal.double(entry, 6, f64(table.sent, client));
+	journal.double(entry, 6, before + sent);
+	journal.double(entry, 7, f64(table.sent, client));
 	journal.source(entry, table.source, client * 16);
 	journal.name(entry, names.bytesOf(client), names.startOf(client), nameLength);
 	if (tls !== "") journal.tlsText(entry, nameLength, tls);
 	if (journal.commit()) core.notify({ kind: "journal" });
+}
+
+/** A plain session's row of `secures` is not looked at: that it was never touched keeps it free. */
+function securedMsOf(core: EndContext, session: Session): number {
+	return isSecured(core, session) ? core.secures.securedMs(session, f64(core.table.acceptedMs, session)) : 0;
 }
 
 /** Empty when there is nothing to say. Asked before the session is freed. */

@@ -53,20 +53,22 @@ export const REQUEST_LENGTHS = 7;
 const DOUBLES = 4;
 // What they hold, as places in `words` behind a record's first. Times are milliseconds on the kernel's clock.
 export const ID = DOUBLES;
-/** 0, as of the next two: the session did not get that far. */
+/** 0, as of the next three: the session did not get that far. */
 export const SESSION_ACCEPTED = DOUBLES + 1;
 export const SESSION_RECOGNIZED = DOUBLES + 2;
 export const SESSION_CONNECTED = DOUBLES + 3;
-export const SESSION_CLOSED = DOUBLES + 4;
-export const SESSION_FROM_CLIENT = DOUBLES + 5;
-export const SESSION_TO_CLIENT = DOUBLES + 6;
+/** 0 also where TLS is not terminated. */
+export const SESSION_SECURED = DOUBLES + 4;
+export const SESSION_CLOSED = DOUBLES + 5;
+export const SESSION_FROM_CLIENT = DOUBLES + 6;
+export const SESSION_TO_CLIENT = DOUBLES + 7;
 export const REQUEST_STARTED = DOUBLES + 1;
 export const REQUEST_ENDED = DOUBLES + 2;
 export const REQUEST_FROM_CLIENT = DOUBLES + 3;
 export const REQUEST_TO_CLIENT = DOUBLES + 4;
 
-const SOURCE_WORDS = DOUBLES + 7;
-/** A session's record before its name and its text about TLS: 8 integers, 7 doubles, 16 bytes of address. */
+const SOURCE_WORDS = DOUBLES + 8;
+/** A session's record before its name and its text about TLS: 8 integers, 8 doubles, 16 bytes of address. */
 const FIXED_WORDS = SOURCE_WORDS + 2;
 /** A request's record before its method, path and host: 8 integers, 5 doubles. */
 const REQUEST_WORDS = DOUBLES + 5;
@@ -157,7 +159,7 @@ export class Journal {
 		this.integers[record * 2 + index] = value;
 	}
 
-	/** Doubles 0 to 6 of a record. */
+	/** Doubles 0 to 7 of a record. */
 	double(record: number, index: number, value: number): void {
 		this.words[record + DOUBLES + index] = value;
 	}

@@ -37,6 +37,7 @@ import {
 } from "../table/next.js";
 import type { Link, Session, Slot } from "../table/numbers.js";
 import { SECURE } from "../table/states.js";
+import { offset } from "../table/times.js";
 import { watchOut } from "../wire/interest.js";
 import { handshakeDeadline } from "../wire/liveness.js";
 import { noteNews } from "../wire/news.js";
@@ -156,6 +157,7 @@ function established(core: RoutingContext, slot: Slot): Next {
 		return READY;
 	}
 	counters.add(resumed ? RESUMED : FULL, 1);
+	secures.secured[slot] = offset(f64(table.acceptedMs, slot), core.nowMs);
 	const { alpn } = core.certificates.entry(i32(secures.entry, slot)).plan.server;
 	if (alpn.length > 0) secures.alpn[slot] = 1 + alpn.indexOf(tls.alpn(handle));
 	return routeSecured(core, slot);

@@ -7,7 +7,7 @@ import { f64, u32 } from "../../parts/at.js";
 import { SESSION } from "../../parts/columns.js";
 import { Connections } from "./connections.js";
 import type { Link, Session } from "./numbers.js";
-import { timeAfter, timeOf } from "./times.js";
+import { timeAfterOr0, timeOf } from "./times.js";
 
 export class Sessions extends Connections {
 	/** Its upstream's connection, or NONE. */
@@ -71,6 +71,6 @@ export class Sessions extends Connections {
 	}
 
 	#timeAfter(session: Session, offset: number): number {
-		return offset === 0 ? 0 : timeAfter(f64(this.acceptedMs, session), offset);
+		return timeAfterOr0(f64(this.acceptedMs, session), offset);
 	}
 }

@@ -45,3 +45,8 @@ export function offset(sinceMs: number, ms: number): number {
 export function timeAfter(sinceMs: number, offset: number): number {
 	return sinceMs + (offset < COARSE ? (offset - 1) / FINE_PER_MS : (offset - COARSE) * COARSE_MS);
 }
+
+/** The same for a column's cell; 0 where it says that there is none. */
+export function timeAfterOr0(sinceMs: number, offset: number): number {
+	return offset === 0 ? 0 : timeAfter(sinceMs, offset);
+}

@@ -3,10 +3,11 @@
  * connections touch, so plain ones do not pay for them.
  */
 
-import { u8 } from "../../parts/at.js";
+import { u8, u32 } from "../../parts/at.js";
 import { CONNECTION, Columns, type Layout, LINK, SESSION } from "../../parts/columns.js";
 import { Names } from "../table/names.js";
 import type { Link, Session, Slot } from "../table/numbers.js";
+import { timeAfterOr0 } from "../table/times.js";
 
 /** Names in hellos that are longer are kept on the heap: here rows are only touched by sessions through TLS. */
 const NAME_BYTES = 72;
@@ -45,6 +46,8 @@ export class Secures extends Columns {
 	readonly entry = this.i32(SESSION);
 	/** The protocol agreed on by ALPN: its place among the entry's, plus one; 0: none. */
 	readonly alpn = this.u8(SESSION);
+	/** When a client's handshake ended, an offset from when it was accepted (`times.ts`); 0: not yet. */
+	readonly secured = this.u32(SESSION);
 	/** The name in a client's hello: further requests are routed by it, too. */
 	readonly names: Names;
 	readonly #sessions: number;
@@ -75,12 +78,18 @@ export class Secures extends Columns {
 		this.writeWaits[slot] = 0;
 	}
 
+	/** When the handshake of a client ended that was accepted at `acceptedMs`; 0: it has not, or there is none. */
+	securedMs(session: Session, acceptedMs: number): number {
+		return timeAfterOr0(acceptedMs, u32(this.secured, session));
+	}
+
 	/** It was freed. */
 	end(slot: Slot): void {
 		this.session[slot] = 0;
 		this.phase[slot] = NO_TLS;
 		if (slot >= this.#sessions) return;
 		this.entry[slot] = 0;
+		this.secured[slot] = 0;
 		this.names.clear(slot as Session);
 	}
 }
