@@ -173,7 +173,9 @@ function checkStalled(world: World, slot: number, record: SessionRecord, client:
 	// Its request may have been routed in this turn, with deadlines of its own.
 	const { stallMs } = world.reactor.core.policyOf(slot as Session);
 	const link = world.reactor.core.table.peerOf(slot as Slot);
-	const upstream = partner ?? client.asks?.current?.links.at(-1);
+	// One that was closed with it may be later than the last that took a part of its request.
+	const closed = world.closedLink?.slot === link ? world.closedLink : undefined;
+	const upstream = partner ?? closed ?? client.asks?.current?.links.at(-1);
 	const hasStalled = (row: number, side: SimulatedSocket | undefined): boolean => {
 		const isWaiting =
 			row >= 0 && (isBlocked(world, row) || (side !== undefined && side.queued + side.sending > 0));

@@ -22,6 +22,7 @@ import {
 	SECURE,
 	SNIFF,
 } from "../../src/reactor/table/states.js";
+import { stepMs } from "../../src/reactor/table/times.js";
 import { aheadOf, usedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { heldFor, partnerOf } from "./onlooker.js";
@@ -215,7 +216,7 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			socket.usedAtDial = usedOf(world, socket);
 			const link = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 			// A handshake has as long as the connect had.
-			const sinceMs = isShaking(world, peer) ? table.connectedMs(slot as Session) : link?.dialledMs;
+			const sinceMs = isShaking(world, peer) ? connectedBy(world, slot as Session) : link?.dialledMs;
 			if (sinceMs !== undefined && nowMs >= sinceMs + policy.connectMs)
 				violated(`client ${slot} is dialled for too long`);
 			return;
@@ -236,8 +237,7 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 				if (nowMs >= Math.max(table.activeMs(slot as Session, core.nowMs), sinceMs) + silenceMs)
 					violated(`client ${slot} has been silent for too long`);
 			const relayedMs = Math.max(
-				// Of a session that is hours old, it is told in steps of 16 ms.
-				table.connectedMs(slot as Session) + 16,
+				connectedBy(world, slot as Session),
 				partner.secured?.openedMs ?? 0,
 				socket.upgradedMs,
 			);
@@ -266,6 +266,12 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 
 function isShaking(world: World, link: number): boolean {
 	return link !== NONE && u8(world.reactor.core.table.state, link) === SECURE;
+}
+
+/** When its upstream's connection was made, at the latest: a row says it in steps, and a late one in coarse ones. */
+function connectedBy(world: World, client: Session): number {
+	const { table } = world.reactor.core;
+	return table.connectedMs(client) + stepMs(u32(table.connected, client));
 }
 
 /** Deadlines from before this have been acted upon; when a turn has left some to the next, none needs to be. */
@@ -321,7 +327,7 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 	if (state === RELAY && hasSeen && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
 		violated(`upstream row ${slot} is connected, and does not hear of it before bytes come`);
 	// That none is set twice, the kernel sees.
-	const sinceMs = Math.max(table.connectedMs(client as Session), socket.secured?.openedMs ?? 0);
+	const sinceMs = Math.max(connectedBy(world, client as Session), socket.secured?.openedMs ?? 0);
 	if (state === RELAY && actedUponMs(world) >= sinceMs + LASTING_MS)
 		if (!isGivenAll(socket))
 			violated(`upstream row ${slot} has lasted, and was not given the options for that`);

@@ -17,6 +17,7 @@ export class Rests {
 	/** Rests so far, by their reason, as the reactor counts them. */
 	#full = 0;
 	#rate = 0;
+	#descriptors = 0;
 
 	constructor(world: World) {
 		this.#world = world;
@@ -28,8 +29,8 @@ export class Rests {
 		this.#noteOperator();
 		if (listener.rests) {
 			// It was given up, and who waited there found no place: all others are tried again then.
-			const { full, rate } = this.#pauses();
-			if (full > this.#full || rate > this.#rate) {
+			const { full, rate, descriptors } = this.#pauses();
+			if (full > this.#full || rate > this.#rate || descriptors > this.#descriptors) {
 				this.#rest(listener);
 				listener.mustResumeMs = Number.POSITIVE_INFINITY;
 			}
@@ -50,7 +51,7 @@ export class Rests {
 	/** An operator has a listener go on: all that rest are tried in this turn. */
 	lifted(slot: number): void {
 		const { core } = this.#world.reactor;
-		if (core.listeners.has(slot)) this.#dueMs = Math.min(this.#dueMs, core.nowMs);
+		if (core.listeners.get(slot)?.rests === true) this.#dueMs = Math.min(this.#dueMs, core.nowMs);
 	}
 
 	/** Whom an operator has rest, or go on: then all that rest are tried at once. */
@@ -68,18 +69,23 @@ export class Rests {
 
 	#rest(listener: SimulatedListener): void {
 		const { sources } = this.#world;
-		const { full, rate } = this.#pauses();
+		const { full, rate, descriptors } = this.#pauses();
 		listener.waitsForPlace = full > this.#full;
 		this.#waits ||= listener.waitsForPlace;
 		if (listener.waitsForPlace) this.#restFor(listener, FULL_PAUSE_MS);
 		else this.#restFor(listener, rate > this.#rate ? sources.waitMs : PAUSE_MS);
 		this.#full = full;
 		this.#rate = rate;
+		this.#descriptors = descriptors;
 	}
 
-	#pauses(): { full: number; rate: number } {
+	#pauses(): { full: number; rate: number; descriptors: number } {
 		const { counters } = this.#world;
-		return { full: counters.get("acceptPausesFull"), rate: counters.get("acceptPausesRate") };
+		return {
+			full: counters.get("acceptPausesFull"),
+			rate: counters.get("acceptPausesRate"),
+			descriptors: counters.get("acceptPausesDescriptors"),
+		};
 	}
 
 	#restFor(listener: SimulatedListener, forMs: number): void {

@@ -68,7 +68,8 @@ export function resumeListeners(core: AdmissionContext): void {
 /** An operator has it rest, or go on. */
 export function restListener(core: AdmissionContext, slot: number, rests: boolean): void {
 	const listener = core.listeners.get(slot);
-	if (listener === undefined) return;
+	// An order that changes nothing wakes nobody.
+	if (listener === undefined || listener.rests === rests) return;
 	listener.rests = rests;
 	if (!rests) core.places.resumeBy(core.nowMs);
 	else if (!listener.paused) unwatch(core, listener);

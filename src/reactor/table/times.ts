@@ -50,3 +50,8 @@ export function timeAfter(sinceMs: number, offset: number): number {
 export function timeAfterOr0(sinceMs: number, offset: number): number {
 	return offset === 0 ? 0 : timeAfter(sinceMs, offset);
 }
+
+/** So much earlier than the time that it was made of may what `timeAfter` tells of an offset be. */
+export function stepMs(offset: number): number {
+	return offset < COARSE ? 1 / FINE_PER_MS : COARSE_MS;
+}
