@@ -52,6 +52,8 @@ export interface LedgerOptions {
 	 * are known to have had can be called leaks.
 	 */
 	readonly ownsProcess: boolean;
+	/** Between the two looks that must find the same. */
+	readonly confirmMs?: number;
 }
 
 export class Ledger {
@@ -184,7 +186,7 @@ export class Ledger {
 
 	#wait(): Promise<void> {
 		return new Promise((resolve) => {
-			const timer = setTimeout(resolve, CONFIRM_MS);
+			const timer = setTimeout(resolve, this.#options.confirmMs ?? CONFIRM_MS);
 			this.#cancelWait = () => {
 				clearTimeout(timer);
 				resolve();

@@ -21,6 +21,9 @@ import { tellNotRun } from "../support/needs.js";
 const DISAGREE = "the ledger and the kernel disagree";
 const AGREE = "the ledger and the kernel agree again";
 
+/** What it checks does nothing between two looks unless the test has it do something. */
+const CONFIRM_MS = 100;
+
 class Bench {
 	readonly harness: Harness;
 	readonly ledger: Ledger;
@@ -49,6 +52,7 @@ class Bench {
 			listenerSlots: () => [0],
 			logger,
 			ownsProcess,
+			confirmMs: CONFIRM_MS,
 		});
 		if (checks > 0) this.ledger.every(checks);
 		t.after(() => this.ledger.close());
@@ -357,7 +361,7 @@ test("a counter that lies is found also while sessions come and go", async (t) =
 	const bench = new Bench(t);
 	bench.harness.counters.add(scalarIndex("upstreamOpened"), 1);
 	// One session more at each look, so that no sum is what it was before.
-	const churn = setInterval(() => bench.session(), 400);
+	const churn = setInterval(() => bench.session(), CONFIRM_MS / 2.5);
 	t.after(() => clearInterval(churn));
 	const found = await bench.found();
 	clearInterval(churn);
