@@ -246,9 +246,9 @@ test("a large take comes to its turn while small ones come all the time", async 
 	assert.deepEqual([own.waiting, shared.waiting], [0, 0]);
 });
 
-test("a hundred thousand that give up leave nothing, and a hundred thousand are served at once", async (context) => {
+test("tens of thousands that give up leave nothing, and as many are served at once", async (context) => {
 	mockTime(context);
-	const MANY = 100_000;
+	const MANY = 30_000;
 	const bucket = bucketOf({ perSecond: 1, burst: MANY, waitersMax: MANY });
 	bucket.tryTake(MANY);
 	const controllers = Array.from({ length: MANY }, () => new AbortController());
