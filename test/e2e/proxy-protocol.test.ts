@@ -49,12 +49,12 @@ async function startRequiring(
 	scenario: Scenario,
 	upstream: string,
 	version: string,
-	trusted = "127.0.0.0/8",
+	{ trusted = "127.0.0.0/8", handshake = "4s" } = {},
 ): Promise<Gateway> {
 	return startGateway(
 		scenario,
 		`
-timeouts: { handshake: 4s }
+timeouts: { handshake: ${handshake} }
 listeners:
   - listen: 127.0.0.1:0
     proxy_protocol: require
@@ -169,13 +169,14 @@ upstreams: { a: { addresses: "${upstream.address}", proxy_protocol: ${version} }
 			assert.match(version === "v1" ? text : server.received.toString("hex"), header);
 			assert.ok(text.endsWith("after it"));
 			assert.equal((await gateway.sessionOf(client)).bytes_from_client, "after it".length);
+			await gateway.release();
 		}
 	},
 );
 
 scenario("a sender that is not trusted is refused, however good its header", async (scenario) => {
 	const upstream = await startUpstream(scenario, echo);
-	const gateway = await startRequiring(scenario, upstream.address, "off", "127.1.0.0/16");
+	const gateway = await startRequiring(scenario, upstream.address, "off", { trusted: "127.1.0.0/16" });
 	const stranger = await dial(scenario, gateway.port());
 	stranger.socket.write(`PROXY TCP4 192.0.2.1 192.0.2.2 1000 2000\r\n${REQUEST}`);
 	await stranger.over();
@@ -191,22 +192,20 @@ scenario("a sender that is not trusted is refused, however good its header", asy
 
 scenario("a trusted sender without a header, or with a broken one, is refused", async (scenario) => {
 	const upstream = await startUpstream(scenario, echo);
-	const gateway = await startRequiring(scenario, upstream.address, "off");
-	for (const bytes of [
-		REQUEST,
-		"PROXY TCP4 192.0.2.999 192.0.2.2 1 2\r\n",
-		"\r\n\r\n\0\r\nQUIT\n\x41\x11\0\x0c",
-	]) {
+	const gateway = await startRequiring(scenario, upstream.address, "off", { handshake: "1500ms" });
+	const refused = async (bytes: string, why: string): Promise<void> => {
 		const client = await dial(scenario, gateway.port());
 		client.socket.write(bytes, "latin1");
 		await client.over();
-		const session = await gateway.sessionOf(client);
-		assert.deepEqual([session.reason, session.upstream], ["proxy_header", null]);
-	}
-	const slow = await dial(scenario, gateway.port());
-	slow.socket.write("PROXY TCP4 192.0.2.1");
-	await slow.over();
-	assert.equal((await gateway.sessionOf(slow)).reason, "handshake_timeout");
+		const { reason, upstream: taken } = await gateway.sessionOf(client);
+		assert.deepEqual([reason, taken], [why, null]);
+	};
+	await Promise.all([
+		refused(REQUEST, "proxy_header"),
+		refused("PROXY TCP4 192.0.2.999 192.0.2.2 1 2\r\n", "proxy_header"),
+		refused("\r\n\r\n\0\r\nQUIT\n\x41\x11\0\x0c", "proxy_header"),
+		refused("PROXY TCP4 192.0.2.1", "handshake_timeout"),
+	]);
 });
 
 scenario("the header may come in pieces, before anything else or together with it", async (scenario) => {

@@ -19,7 +19,7 @@ scenario("a client that waits for the server's greeting gets it after timeouts.s
 	const gateway = await startGateway(
 		scenario,
 		`
-timeouts: { silence: 2s, handshake: 60s }
+timeouts: { silence: 1s, handshake: 60s }
 listeners:
   - listen: 127.0.0.1:0
     routes:
@@ -35,7 +35,7 @@ upstreams: { web: "${web.address}", mail: "${server.address}" }
 	client.end();
 	const session = await gateway.sessionOf(client);
 	assert.deepEqual([session.protocol, session.route, session.upstream], ["unknown", "protocol=any", "mail"]);
-	assert.ok(Date.parse(session.recognized ?? "") - Date.parse(session.accepted) >= 1_999);
+	assert.ok(Date.parse(session.recognized ?? "") - Date.parse(session.accepted) >= 999);
 
 	// Whoever speaks at once is routed by what it says, and `any` takes what no route before it did.
 	const asking = await dial(scenario, gateway.port());
@@ -55,7 +55,7 @@ scenario("a client that has begun to speak is no longer taken for a silent one",
 	const gateway = await startGateway(
 		scenario,
 		`
-timeouts: { silence: 2s, handshake: 4s }
+timeouts: { silence: 1s, handshake: 2s }
 listeners:
   - listen: 127.0.0.1:0
     routes:
@@ -111,19 +111,19 @@ upstreams: { server: "${server.address}" }
 			() => dial(scenario, gateway.port()),
 			() => dialTls(scenario, gateway.port(), "a.test"),
 		] as const;
-		for (const connect of dials)
-			for (const said of ["\r\n", "HELLO"]) {
-				const waiting = await connect();
-				await waiting.send(said);
-				await waiting.expect(said);
-				waiting.end();
-				assert.equal(await waiting.rest(), "");
-				assert.equal((await gateway.sessionOf(waiting)).protocol, "other");
+		const talk = async (connect: (typeof dials)[number], said: string): Promise<void> => {
+			const waiting = await connect();
+			await waiting.send(said);
+			await waiting.expect(said);
+			waiting.end();
+			assert.equal(await waiting.rest(), "");
+			assert.equal((await gateway.sessionOf(waiting)).protocol, "other");
 
-				const ending = await connect();
-				ending.end(said);
-				assert.equal(await ending.rest(), said);
-				assert.equal((await gateway.sessionOf(ending)).reason, "client_closed");
-			}
+			const ending = await connect();
+			ending.end(said);
+			assert.equal(await ending.rest(), said);
+			assert.equal((await gateway.sessionOf(ending)).reason, "client_closed");
+		};
+		await Promise.all(dials.flatMap((connect) => ["\r\n", "HELLO"].map((said) => talk(connect, said))));
 	},
 );
