@@ -117,7 +117,7 @@ upstreams:
 `;
 		// Without checks at its beginning and end: the descriptors that it holds then are compared.
 		const gateway = await startGateway(scenario, yaml("off"));
-		gateway.write(yaml("{ path: /healthz, status: 204, interval: 2s, fall: 1, rise: 1 }"));
+		gateway.write(yaml("{ path: /healthz, status: 204, interval: 1s, fall: 1, rise: 1 }"));
 		await gateway.hangUp();
 		const ask = async (): Promise<string> => {
 			const client = await dial(scenario, gateway.port());
@@ -156,7 +156,7 @@ upstreams:
   a: { http: "https://${address}", tls: { ${tls} }, health: ${health} }
 `;
 	const trusting = `ca: ${certificate.certFile}, server_name: app.test`;
-	const asking = "{ path: /healthz, interval: 2s, fall: 1, rise: 1 }";
+	const asking = "{ path: /healthz, interval: 1s, fall: 1, rise: 1 }";
 	const gateway = await startGateway(scenario, yaml(trusting, "off"));
 	gateway.write(yaml(trusting, asking));
 	await gateway.hangUp();

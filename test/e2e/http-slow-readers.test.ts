@@ -111,7 +111,8 @@ scenario(
 scenario(
 	"the last answer of a connection is not cut while it is being taken, whatever comes",
 	async (scenario) => {
-		const body = "x".repeat(300_000);
+		// More than twice the 64 KiB that Linux offers at first. What is beyond crosses a narrow window, a little at a time.
+		const body = "x".repeat(150_000);
 		const { gateway } = await startRequests(
 			scenario,
 			answering(() => ok(body)),

@@ -358,7 +358,7 @@ scenario("health checks believe whom sessions believe, and speak what they speak
 	const root = identity(scenario, "Root", { isAuthority: true });
 	const middle = identity(scenario, "Middle", { issuer: root, isAuthority: true });
 	const own = identity(scenario, "api.test", { issuer: middle });
-	const health = "health: { path: /healthz, interval: 2s, fall: 1 }";
+	const health = "health: { path: /healthz, interval: 1s, fall: 1 }";
 	const more = `, tls: { ca: "${middle.certFile}", server_name: api.test }, ${health}`;
 	const server = await startServer(scenario, "good", own);
 	const gateway = await startHttps(scenario, `"https://${server.address}"`, { more });
