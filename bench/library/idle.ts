@@ -8,6 +8,7 @@ import { type Protocol, startServer, type TestServer } from "./servers.js";
 /** Opened, used and closed before the baseline: what is set up once is nobody's. */
 const WARM_UP_CONNECTIONS = 200;
 const WARM_UP_PASSES = 10;
+const WARM_UP_PASSES_QUICK = 2;
 /** Ends have been heard of by then. */
 const SETTLE_MS = 200;
 
@@ -47,7 +48,7 @@ export const idleHeap = idle({
 	protocol: "http",
 	what: "HTTP connections, one request each, kept",
 	connections: 8_000,
-	connectionsQuick: 2_000,
+	connectionsQuick: 500,
 	variants: [BARE, GUARDED, HEARD],
 	share: FEWER_ROUNDS,
 	claims: [
@@ -62,7 +63,7 @@ export const idleWebSockets = idle({
 	protocol: "websocket",
 	what: "WebSockets of ws",
 	connections: 10_000,
-	connectionsQuick: 1_000,
+	connectionsQuick: 200,
 	variants: [BARE, GUARDED, OUTBOX, BOTH],
 	share: FEWER_ROUNDS,
 	claims: [
@@ -105,7 +106,7 @@ function idle({
 		claims,
 		share,
 		describe: (quick) =>
-			`a fresh server per variant; baseline after ${WARM_UP_PASSES} times ${WARM_UP_CONNECTIONS} connections opened, used and closed; then ` +
+			`a fresh server per variant; baseline after ${quick ? WARM_UP_PASSES_QUICK : WARM_UP_PASSES} times ${WARM_UP_CONNECTIONS} connections opened, used and closed; then ` +
 			`${quick ? connectionsQuick : connections} idle ${what}; memory after collections, less the baseline`,
 
 		async round(rig, number): Promise<Round> {
@@ -125,7 +126,7 @@ function idle({
 }
 
 async function measure(
-	{ generator }: Rig,
+	{ generator, quick }: Rig,
 	protocol: Protocol,
 	{ port, memory }: TestServer,
 	connections: number,
@@ -134,7 +135,7 @@ async function measure(
 		await generator.ask("open", { port, connections: count });
 		await generator.ask("useEach", { upgrade: protocol === "websocket" });
 	};
-	for (let pass = 0; pass < WARM_UP_PASSES; pass++) {
+	for (let pass = 0; pass < (quick ? WARM_UP_PASSES_QUICK : WARM_UP_PASSES); pass++) {
 		await openAndUse(WARM_UP_CONNECTIONS);
 		await generator.ask("close", {});
 	}
