@@ -1,63 +1,13 @@
 /** A guard beneath Fastify. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type FastifyServerOptions, fastify } from "fastify";
+import { fastify } from "fastify";
 import { LOOPBACK } from "../../support/peers.js";
 import { ask, client, gone, stand, textOf, until } from "../standing.js";
-import {
-	type Application,
-	get,
-	httpFramework,
-	LARGE_BYTES,
-	post,
-	QUICK,
-	SILENCE_MS,
-	type SlowRequests,
-	serve,
-} from "./http-application.js";
-
-function make(slow: SlowRequests, options: FastifyServerOptions = {}): Application {
-	const app = fastify(options);
-	app.get("/hello", async () => "hello");
-	app.post("/json", async (request) => request.body);
-	app.addContentTypeParser("application/octet-stream", (_, payload, done) => done(null, payload));
-	app.post("/upload", async (request) => {
-		let bytes = 0;
-		for await (const piece of request.raw) bytes += (piece as Buffer).length;
-		return String(bytes);
-	});
-	app.get("/events", (_, reply) => {
-		reply.hijack();
-		reply.raw.writeHead(200, { "content-type": "text/event-stream" }).write("data: 1\n\n");
-		setTimeout(() => reply.raw.end("data: 2\n\n"), SILENCE_MS);
-	});
-	app.get("/forever", (_, reply) => {
-		reply.hijack();
-		reply.raw.writeHead(200, { "content-type": "text/event-stream" }).write("data: 1\n\n");
-	});
-	app.get("/large", async () => "x".repeat(LARGE_BYTES));
-	app.get("/broken", async () => {
-		throw new Error("it broke");
-	});
-	app.get("/slow", (_, reply) => slow.add(() => reply.send("slow answer")));
-	return {
-		server: app.server,
-		listen: () => app.listen({ port: 0, host: LOOPBACK }),
-		close: () => app.close(),
-	};
-}
+import { make } from "./fastify-application.js";
+import { get, httpFramework, QUICK, serve } from "./http-application.js";
 
 httpFramework("Fastify", (slow) => make(slow));
-
-test("Fastify: a body that comes too slowly is answered with 408, as request_timeout", async () => {
-	await serve(make, { timeouts: QUICK }, async ({ port, closed }) => {
-		const socket = await client(port, `${post("/json", 100_000)}{`);
-		const timer = setInterval(() => socket.write(" "), 500);
-		assert.match(await textOf(socket), /^HTTP\/1\.1 408 [^{]*$/);
-		clearInterval(timer);
-		assert.equal((await closed()).reason, "request_timeout");
-	});
-});
 
 test("Fastify: the guard's deadlines hold in place of those that it was made with", async () => {
 	const short = { connectionTimeout: 300, requestTimeout: 300, keepAliveTimeout: 100 };
