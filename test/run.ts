@@ -26,20 +26,22 @@ const SLOWEST = 10;
  * files at the end of a run shows what belongs here.
  */
 const FIRST = [
-	"simulation/simulation",
-	"e2e/tls-files",
-	"e2e/log",
 	"e2e/drill",
+	"e2e/operate-gateway",
+	"guard/guard-bodies",
 	"e2e/tls-upstreams",
-	"e2e/signals",
+	"e2e/http-connections",
 	"e2e/failover",
-	"e2e/http-refusals",
-	"e2e/tls-termination",
-	"e2e/tls-requests",
-	"e2e/http-bodies",
+	"guard/without-koffi",
+	"simulation/simulation",
+	"guard/frameworks/socket-io",
+	"e2e/http-slow-readers",
+	"guard/frameworks/ws",
 	"e2e/tls-handshakes",
-	"kernel/openssl-endings",
 	"e2e/drain",
+	"guard/guard",
+	"bench/library",
+	"e2e/tls-files",
 ];
 
 /**
