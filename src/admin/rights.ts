@@ -1,6 +1,6 @@
 /**
- * Who may read, and who may change something. Without tokens whoever reaches the port may read the metrics, and from this machine
- * also ask the API and change things; but no page in a browser, which any site could have ask an address of the inner network.
+ * Who may read, and who may change something. Without tokens whoever reaches the port may read the metrics, and from this machine,
+ * or through a Unix socket, also ask the API and change things; but no page in a browser, which any site could have ask an address of the inner network.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
@@ -16,19 +16,27 @@ export interface Refusal {
 
 const LOOPBACK = /^(127\.|::ffff:127\.|::1$)/;
 
-/** `undefined`: it may. `changes`: it is to change something. `isApi`: it asks for more than metrics. */
+export interface Asked {
+	/** For more than metrics. */
+	readonly isApi: boolean;
+	/** It is to change something. */
+	readonly changes: boolean;
+	/** Through a Unix socket: the permissions of its file have said who may. */
+	readonly onSocketFile: boolean;
+}
+
+/** `undefined`: it may. */
 export function refusalOf(
 	{ headers, socket }: Pick<IncomingMessage, "headers" | "socket">,
 	tokens: AdminTokens,
-	isApi: boolean,
-	changes: boolean,
+	{ isApi, changes, onSocketFile }: Asked,
 ): Refusal | undefined {
 	const full = tokens.full !== null && isToken(headers, tokens.full);
 	const mayRead = full || (tokens.read !== null && isToken(headers, tokens.read));
 	if (tokens.full !== null || tokens.read !== null) {
 		if (!mayRead) return { status: 401, message: "a token is needed: Authorization: Bearer TOKEN" };
 		if (changes && !full) return { status: 403, message: "this token may read, and not change anything" };
-	} else if (isApi && !isLocal(socket))
+	} else if (isApi && !onSocketFile && !isLocal(socket))
 		return {
 			status: 403,
 			message:
@@ -37,9 +45,9 @@ export function refusalOf(
 	return changes ? whyNoBrowser(headers) : undefined;
 }
 
-/** Through a Unix socket there is no address: its permissions say who may. */
+/** Who has reset its connection before it was looked at has no address any more, and may have been anybody. */
 function isLocal({ remoteAddress }: IncomingMessage["socket"]): boolean {
-	return remoteAddress === undefined || LOOPBACK.test(remoteAddress);
+	return remoteAddress !== undefined && LOOPBACK.test(remoteAddress);
 }
 
 function whyNoBrowser({ origin, host, ...headers }: IncomingHttpHeaders): Refusal | undefined {

@@ -1,8 +1,10 @@
 /**
- * The admin port: metrics and health, over Node's own HTTP server, with the library's guard before it. It never touches a
- * relayed byte.
+ * The admin port: metrics, health and the API, over Node's own HTTP server, with the library's guard before it. It never
+ * touches a relayed byte.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { SecureContextOptions } from "node:tls";
 import { type Guarded, type GuardOptions, guard } from "../guard/guard.js";
 import { askApi, DEBUG, methodsOf, OPERATIONS } from "./api.js";
 import { areAllowedHosts } from "./hosts.js";
@@ -22,22 +24,40 @@ const LONG_ANSWERS_MAX = 8;
 
 /** The admin port while it is open. */
 export interface AdminPort {
-	readonly server: Server;
+	readonly server: Server | TlsServer;
+	/** Has connections that come from now on shown this certificate. One that is spoken to in the open has none to replace. */
+	secure(certificate: AdminCertificate): void;
 	/** What its guard has counted, as Prometheus text. */
 	metrics(): string;
 	/** Closes it with all of its connections. */
 	close(): Promise<void>;
 }
 
-/** Opens the admin port. Rejects with Node's listen error (`EADDRINUSE`, `EACCES`). */
-export async function openAdmin(host: string, port: number, view: AdminView): Promise<AdminPort> {
-	const server = createServer();
+/** A chain and its key, both in PEM. */
+export interface AdminCertificate {
+	readonly cert: string;
+	readonly key: string;
+}
+
+/** An IP address; or the descriptor of a Unix socket that is bound, which it closes in the end. */
+export type AdminPlace = { readonly host: string; readonly port: number } | { readonly fd: number };
+
+/**
+ * Opens the admin port; `certificate`: `null` is in the open. Rejects with Node's listen error (`EADDRINUSE`, `EACCES`).
+ */
+export async function openAdmin(
+	place: AdminPlace,
+	view: AdminView,
+	certificate: AdminCertificate | null = null,
+): Promise<AdminPort> {
+	const secured = certificate === null ? undefined : createTlsServer(secureOptions(certificate));
+	const server = secured ?? createServer();
 	const guarded = guard(server, GUARD);
-	const site: Site = { view, guarded, longAnswers: 0 };
+	const site: Site = { view, guarded, onSocketFile: "fd" in place, longAnswers: 0 };
 	server.on("request", (request, response) => void answer(request, response, site));
 	await new Promise<void>((resolve, reject) => {
 		server.once("error", reject);
-		server.listen({ host, port }, () => {
+		server.listen(place, () => {
 			server.off("error", reject);
 			resolve();
 		});
@@ -45,15 +65,23 @@ export async function openAdmin(host: string, port: number, view: AdminView): Pr
 	server.unref();
 	return {
 		server,
+		secure: (next) => secured?.setSecureContext(secureOptions(next)),
 		metrics: () => guarded.metrics("admin"),
 		close: async () => void (await guarded.close({ drainMs: 0 })),
 	};
+}
+
+/** As listeners that terminate TLS speak it. */
+function secureOptions(certificate: AdminCertificate): SecureContextOptions {
+	return { ...certificate, minVersion: "TLSv1.2" };
 }
 
 /** What answers are made from. */
 interface Site {
 	readonly view: AdminView;
 	readonly guarded: Guarded;
+	/** It is a Unix socket: who may open its file has been let in by the kernel, and no browser can. */
+	readonly onSocketFile: boolean;
 	longAnswers: number;
 }
 
@@ -88,7 +116,7 @@ function targetOf({ url = "/", headersDistinct }: IncomingMessage): {
 	query: URLSearchParams;
 	hosts: readonly string[];
 } {
-	const [, authority, rest = url] = /^http:\/\/([^/?]*)(.*)$/i.exec(url) ?? [];
+	const [, authority, rest = url] = /^https?:\/\/([^/?]*)(.*)$/i.exec(url) ?? [];
 	const [path = ""] = rest.split("?", 1);
 	const query = new URLSearchParams(rest.slice(path.length));
 	const { host = [] } = headersDistinct;
@@ -102,20 +130,20 @@ async function answerTo(request: IncomingMessage, response: ServerResponse, site
 	const isApi = path.startsWith(API);
 	const changes = method !== "GET" && method !== "HEAD";
 	if (!HEALTH.has(path)) {
-		if (!areAllowedHosts(hosts, site.view.adminHosts())) return inFormOf(path, 403, FOREIGN_HOST);
-		const refusal = refusalOf(
-			request,
-			site.view.adminTokens(),
+		if (!site.onSocketFile && !areAllowedHosts(hosts, site.view.adminHosts()))
+			return inFormOf(path, 403, FOREIGN_HOST);
+		const refusal = refusalOf(request, site.view.adminTokens(), {
 			isApi,
-			isApi && (changes || path.startsWith(DEBUG)),
-		);
+			changes: isApi && (changes || path.startsWith(DEBUG)),
+			onSocketFile: site.onSocketFile,
+		});
 		if (refusal !== undefined) return inFormOf(path, refusal.status, refusal.message);
 		if ((isApi || path === "/metrics") && !mayAnswerLong(response, site)) return inFormOf(path, 503, BUSY);
 	}
 	try {
 		if (!isApi) return route(method, path, site);
 		if (path === DESCRIPTION && !changes) return json(200, openApi());
-		const operator = `${request.headers[OPERATOR_HEADER] ?? ""} (${request.socket.remoteAddress ?? "unix"})`;
+		const operator = `${request.headers[OPERATOR_HEADER] ?? ""} (${site.onSocketFile ? "unix" : (request.socket.remoteAddress ?? "gone")})`;
 		const found = await askApi(site.view, { method, path, query, operator });
 		if (found === undefined) return inFormOf(path, 404, `not found; there are ${PATHS.join(", ")}`);
 		const { status, value, text } = found;

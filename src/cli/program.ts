@@ -91,7 +91,11 @@ function operates(name: string, description: string): Command {
 		.command(name)
 		.description(description)
 		.option("-c, --config <file>", "configuration of the gateway, which names its admin address")
-		.option("--admin <host:port>", "its admin address")
+		.option("--admin <address>", "its admin address: 127.0.0.1:9090, https://host:port or unix:/path")
+		.option(
+			"--ca <file>",
+			"through TLS: authorities that its certificate is believed from, instead of Node's",
+		)
 		.option("--token <token>", "what the admin port asks for; also from SLUICE_TOKEN")
 		.option("--json", "print what the API answers");
 }
@@ -119,7 +123,7 @@ function ofLive(command: Command): Command {
 
 /** Prints what comes of it, or says what is wrong. */
 async function operate(work: () => Promise<string>): Promise<void> {
-	const { OperateError } = await import("./operate/client.js");
+	const { OperateError } = await import("./operate/operate-error.js");
 	try {
 		say(1, await work());
 	} catch (error) {

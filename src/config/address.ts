@@ -36,24 +36,28 @@ export function parseListen(text: string): BindAddress {
 	return { host: address.text, port: parsePort(port, 0) };
 }
 
+/** Where the admin port is. A relative socket path stays relative here. */
+export type AdminAddress =
+	| ({ readonly kind: "ip" } & BindAddress)
+	| { readonly kind: "unix"; readonly path: string };
+
 /**
- * Where the admin pages are: `127.0.0.1:9090`, `[::1]:9090` or `localhost:9090`. "Every address" must be
- * spelled out, because it shows the pages to the whole network.
+ * Where the admin pages are: `127.0.0.1:9090`, `[::1]:9090`, `localhost:9090` or `unix:/run/sluice/admin.sock`. "Every
+ * address" must be spelled out, because it shows the pages to the whole network.
  *
  * @throws InvalidValue
  */
-export function parseAdmin(text: string): BindAddress {
+export function parseAdmin(text: string): AdminAddress {
 	if (/^(off|none|no|false|disabled?|never)$/i.test(text))
 		throw new InvalidValue(`expected an address such as 127.0.0.1:9090, or off, found "${text}": write off`);
 	if (/^(on|yes|true|enabled?)$/i.test(text))
 		throw new InvalidValue(
 			`expected an address such as 127.0.0.1:9090, or off, found "${text}": write 127.0.0.1:9090`,
 		);
-	if (/^(unix:|\/)/.test(text))
-		throw new InvalidValue("the admin pages bind an IP address, and no Unix socket: write 127.0.0.1:9090");
+	if (text.startsWith("unix:")) return { kind: "unix", path: socketPath(text, "/run/sluice/admin.sock") };
 	const { host, port } = splitHostPort(text, "127.0.0.1:9090");
 	// Of the two that the name may mean, the one that every machine has: what is bound should not depend on a hosts file.
-	if (host.toLowerCase() === "localhost") return { host: "127.0.0.1", port: parsePort(port, 0) };
+	if (host.toLowerCase() === "localhost") return { kind: "ip", host: "127.0.0.1", port: parsePort(port, 0) };
 	const address = parseIp(host);
 	if (address === null) {
 		throw new InvalidValue(
@@ -62,7 +66,7 @@ export function parseAdmin(text: string): BindAddress {
 				: `the admin pages bind an IP address, not "${host}": write 127.0.0.1:${port}`,
 		);
 	}
-	return { host: address.text, port: parsePort(port, 0) };
+	return { kind: "ip", host: address.text, port: parsePort(port, 0) };
 }
 
 /**
@@ -72,13 +76,7 @@ export function parseAdmin(text: string): BindAddress {
  * @throws InvalidValue
  */
 export function parseEndpoint(text: string): Endpoint {
-	if (text.startsWith("unix:")) {
-		const path = text.slice("unix:".length);
-		if (path === "" || path.includes("\0")) {
-			throw new InvalidValue('expected a socket path such as "unix:/run/app.sock"');
-		}
-		return { kind: "unix", path };
-	}
+	if (text.startsWith("unix:")) return { kind: "unix", path: socketPath(text, "/run/app.sock") };
 	if (/^https?(\+unix)?:/i.test(text))
 		throw new InvalidValue(
 			`expected host:port such as 10.0.0.5:443, found the URL "${text}": requests go to http: [${text}]`,
@@ -92,6 +90,14 @@ export function parseEndpoint(text: string): Endpoint {
 		throw new InvalidValue(`an upstream needs a host: write 127.0.0.1:${port}`);
 	}
 	return { kind: "name", host: parseHostName(host), port: parsePort(port, 1) };
+}
+
+/** What stands behind `unix:`. */
+function socketPath(text: string, example: string): string {
+	const path = text.slice("unix:".length);
+	if (path === "" || path.includes("\0"))
+		throw new InvalidValue(`expected a socket path such as "unix:${example}"`);
+	return path;
 }
 
 /** Where requests go, and whether through TLS. */

@@ -4,7 +4,7 @@ import { type BindAddress, parseAdmin, parseEndpoint, parseHttpUrl, parseListen 
 import type { Endpoint } from "./config.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
 import type { Path, Report } from "./source.js";
-import { parsedAddresses } from "./written-addresses.js";
+import { parsedAddresses, writtenAdmin } from "./written-addresses.js";
 
 interface Bound {
 	readonly bind: BindAddress;
@@ -52,8 +52,9 @@ export function checkLoops(listeners: readonly unknown[], upstreams: Mapping, re
 }
 
 function adminBind(admin: unknown): Bound[] {
-	const bind = attempt(admin, parseAdmin);
-	return bind === null ? [] : [{ bind, path: ["admin"] }];
+	const { value, path } = writtenAdmin(admin);
+	const bind = attempt(value, parseAdmin);
+	return bind === null || bind.kind === "unix" ? [] : [{ bind, path }];
 }
 
 function listenerBinds(listeners: readonly unknown[]): Bound[] {
@@ -70,11 +71,12 @@ function sharedMessage({ host, port }: BindAddress, { bind: other, path }: Bound
 	const [narrow, wide] = isWildcard(host) ? [other, { host, port }] : [{ host, port }, other];
 	const everything = isWildcard(narrow.host)
 		? "both take every address"
-		: `${text(wide)} takes ${text(narrow)} too`;
+		: `${bindText(wide)} takes ${bindText(narrow)} too`;
 	return `this address is ${taken} (${everything}): give each a port of its own, or name one address for each`;
 }
 
-function text({ host, port }: BindAddress): string {
+/** As it is written. */
+export function bindText({ host, port }: BindAddress): string {
 	return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
@@ -102,7 +104,7 @@ function covers(host: string, address: string, machine: ReadonlySet<string>): bo
 	return isLoopback(address) || machine.has(address);
 }
 
-function isLoopback(address: string): boolean {
+export function isLoopback(address: string): boolean {
 	return address.startsWith("127.") || address === "::1";
 }
 

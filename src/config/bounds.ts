@@ -20,3 +20,6 @@ export const KEEPALIVE_MAX_SECONDS = 32_767;
 export const KEEPALIVE_MAX_PROBES = 127;
 /** Two full-sized segments of TCP segmentation offload would not fit below it. */
 export const UNSENT_MIN_BYTES = 16_384;
+
+/** The kernel's `sun_path` is 108 bytes, the last of them zero (unix(7)). */
+export const SOCKET_PATH_MAX_BYTES = 107;

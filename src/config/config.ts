@@ -281,7 +281,7 @@ export interface UpstreamTlsConfig {
 	/** Trusted instead of the authorities that Node carries. */
 	readonly caFile: string | null;
 	/** Shown to an upstream that asks. */
-	readonly identity: { readonly certFile: string; readonly keyFile: string } | null;
+	readonly identity: CertificatePair | null;
 }
 
 export interface UpstreamConfig {
@@ -321,15 +321,38 @@ export interface TlsConfig {
 	readonly clientSubjectHeader: string | null;
 }
 
+/** The certificate that a port of the gateway's own shows. Files are absolute paths. */
+export interface CertificatePair {
+	readonly certFile: string;
+	readonly keyFile: string;
+}
+
+/** Where the admin port is, and how it is spoken to. */
+export type AdminConfig =
+	| {
+			readonly kind: "ip";
+			readonly host: string;
+			readonly port: number;
+			/** `null`: in the open. */
+			readonly tls: CertificatePair | null;
+	  }
+	| {
+			readonly kind: "unix";
+			/** Absolute. */
+			readonly path: string;
+			/** Permissions of its file, in four octal digits, as `chmod` takes them. */
+			readonly mode: string;
+	  };
+
 export interface Config {
 	/** The file it came from, absolute; `null` when it came from memory. */
 	readonly file: string | null;
 	/** What can be followed, but not as it was meant: an upstream that leads back to the gateway, for one. */
 	readonly warnings: readonly Problem[];
-	/** By what names files, `listeners.0.tls.1` or `upstreams.web`: `sluice.yaml:7:30` by the absolute path of each, and by `keyPlace` of it. */
+	/** By what names files, `admin`, `listeners.0.tls.1` or `upstreams.web`: `sluice.yaml:7:30` by the absolute path of each, and by `keyPlace` of it. */
 	readonly places: ReadonlyMap<string, ReadonlyMap<string, string>>;
 	/** `null`: no admin port. */
-	readonly admin: { readonly host: string; readonly port: number } | null;
+	readonly admin: AdminConfig | null;
 	/** Names that the admin port answers to, beside addresses and localhost; in lower case, without a trailing dot. */
 	readonly adminHosts: readonly string[];
 	/** What the admin port asks for; `null`: no such token. */

@@ -112,3 +112,6 @@ export const logRequests = 0;
 
 /** Off: an editor's half-saved file is no deployment. SIGHUP reloads. */
 export const watch = false;
+
+/** Of the admin port's Unix socket: its owner alone, and root. */
+export const adminMode = "0600";

@@ -127,7 +127,8 @@ function placesOf(source: Source, baseDir: string): Config["places"] {
 		}
 		if (files.size > 0) places.set(scope, files);
 	};
-	const { listeners, upstreams } = mapping(source.value);
+	const { admin, listeners, upstreams } = mapping(source.value);
+	visit(mapping(admin)["tls"], ["cert", "key"], ["admin", "tls"], "admin");
 	for (const [index, listener] of list(listeners).entries())
 		for (const [entry, certificate] of list(mapping(listener)["tls"]).entries())
 			visit(

@@ -2,6 +2,8 @@
 
 import { resolve } from "node:path";
 import type {
+	AdminConfig,
+	CertificatePair,
 	Config,
 	Deadlines,
 	Endpoint,
@@ -58,7 +60,7 @@ export function resolveConfig(
 	const timeoutsTo = new Map(upstreams.map(({ name, timeouts }) => [name, timeouts]));
 	return {
 		file,
-		admin: input.admin === undefined || input.admin === "off" ? null : input.admin,
+		admin: resolveAdmin(input.admin, baseDir),
 		adminHosts: input.admin_hosts ?? [],
 		adminTokens: { full: input.admin_tokens?.full ?? null, read: input.admin_tokens?.read ?? null },
 		reactors: input.reactors ?? null,
@@ -116,6 +118,17 @@ export function resolveConfig(
 	};
 }
 
+function resolveAdmin(file: ConfigFile["admin"], baseDir: string): AdminConfig | null {
+	if (file === undefined || file === "off") return null;
+	const { listen, tls, mode = defaults.adminMode } = "listen" in file ? file : { listen: file };
+	if (listen.kind === "unix") return { ...absolute(listen, baseDir), mode: mode.padStart(4, "0") };
+	return { ...listen, tls: tls === undefined ? null : certificatePair(tls, baseDir) };
+}
+
+function certificatePair({ cert, key }: { cert: string; key: string }, baseDir: string): CertificatePair {
+	return { certFile: resolve(baseDir, cert), keyFile: resolve(baseDir, key) };
+}
+
 /** A word stands for "no number here". */
 function unlessOff(value: number | "off" | "auto" | undefined): number | undefined {
 	return typeof value === "number" ? value : undefined;
@@ -157,8 +170,7 @@ function resolveListener(
 		paths: listener.paths ?? "match",
 		certificates: (listener.tls ?? []).map(({ names, cert, key, client_ca, ocsp, alpn }) => ({
 			names,
-			certFile: resolve(baseDir, cert),
-			keyFile: resolve(baseDir, key),
+			...certificatePair({ cert, key }, baseDir),
 			clientCaFile: file(client_ca),
 			ocspFile: file(ocsp),
 			alpn: alpn ?? (reads ? defaults.HTTP_ALPN : []),
@@ -279,10 +291,7 @@ function resolveUpstreamTls(file: NonNullable<UpstreamTlsFile>, baseDir: string)
 		serverName: serverName ?? null,
 		caFile: ca === undefined ? null : resolve(baseDir, ca),
 		// The rules say that neither stands alone.
-		identity:
-			cert === undefined || key === undefined
-				? null
-				: { certFile: resolve(baseDir, cert), keyFile: resolve(baseDir, key) },
+		identity: cert === undefined || key === undefined ? null : certificatePair({ cert, key }, baseDir),
 	};
 }
 
@@ -309,8 +318,8 @@ function placed(endpoint: Endpoint, share: ShareFile, baseDir: string): Upstream
 	return { ...absolute(endpoint, baseDir), weight, backup, maxConnections: maxConnections ?? null };
 }
 
-function absolute(endpoint: Endpoint, baseDir: string): Endpoint {
-	return endpoint.kind === "unix" ? { kind: "unix", path: resolve(baseDir, endpoint.path) } : endpoint;
+function absolute<Place extends Endpoint>(endpoint: Place, baseDir: string): Place {
+	return endpoint.kind === "unix" ? { ...endpoint, path: resolve(baseDir, endpoint.path) } : endpoint;
 }
 
 /** `host`: what a request says as Host when the check names no other. */

@@ -5,6 +5,7 @@
  * These rules read the plain value and pass over what has the wrong shape (the schema tells that), so that
  * one run finds everything.
  */
+import { checkAdmin } from "./admin-rules.js";
 import { countAlternatives, writtenAlternatives } from "./alternatives.js";
 import { checkBinds, checkLoops } from "./bind-rules.js";
 import { ROUTES_MAX } from "./bounds.js";
@@ -22,6 +23,7 @@ import { checkUpstreams } from "./upstream-rules.js";
 export function checkRules(file: unknown, baseDir: string, report: Report): void {
 	const { admin, limits, listeners, upstreams } = mapping(file);
 	checkListenerLimits(list(listeners), limits, report);
+	checkAdmin(admin, baseDir, report);
 	checkBinds(list(listeners), admin, report);
 	checkLoops(list(listeners), mapping(upstreams), report);
 	checkRouteCount(list(listeners), report);

@@ -7,55 +7,25 @@
  */
 
 import { z } from "zod";
-import { parseAdmin } from "./address.js";
 import { LISTENERS_MAX, REACTORS_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parsePeerName } from "./names.js";
+import { admin, adminTokens } from "./schema-admin.js";
 import { keepalive, ledger, limits, log, sockets } from "./schema-general.js";
 import { listener } from "./schema-listeners.js";
 import { withReferences } from "./schema-references.js";
 import { timeouts } from "./schema-timeouts.js";
 import { endpoint, upstream, upstreamName } from "./schema-upstreams.js";
 import { dashed, expected, optionalDuration, parsed, section, whole, yesNo } from "./schema-values.js";
-import { offWord } from "./switches.js";
 
 const ADMIN_HOSTS_MAX = 64;
 
-/** Shorter ones are guessed. */
-const TOKEN_MIN = 16;
-
-const adminToken = () =>
-	z
-		.string({ error: expected("a text of at least 16 letters and digits") })
-		.min(TOKEN_MIN, {
-			error: `too short to be a secret: at least ${TOKEN_MIN} characters; openssl rand -hex 16 makes one`,
-		})
-		.regex(/^[\x21-\x7e]*$/, { error: "a token stands in a header: use visible ASCII without spaces" })
-		.optional();
-
 export const configSchema = section({
-	admin: z
-		.union(
-			[
-				offWord(),
-				parsed("an address such as 127.0.0.1:9090, or off", parseAdmin, { examples: ["127.0.0.1:9090"] }),
-			],
-			{
-				error: expected("an address such as 127.0.0.1:9090, or off", (input) =>
-					typeof input === "number"
-						? `: write 127.0.0.1:${input}`
-						: input === true
-							? ": write 127.0.0.1:9090"
-							: "",
-				),
-			},
-		)
-		.optional()
-		.meta({
-			description:
-				"/metrics, /healthz and /readyz. Whoever reaches it sees what goes where: bind loopback or a management network. Needs a restart.",
-			default: "off",
-		}),
+	admin: admin.optional().meta({
+		description:
+			"/metrics, /healthz and /readyz, and the API that operators steer with. Whoever reaches it sees what goes where: bind loopback, or a Unix socket, or show a certificate. Needs a restart; certificates do not.",
+		default: "off",
+	}),
 	admin_hosts: z
 		.array(parsed("a host name such as sluice.internal", parsePeerName, { examples: ["sluice.internal"] }), {
 			error: expected("a list of host names such as [sluice.internal]"),
@@ -65,10 +35,7 @@ export const configSchema = section({
 		.describe(
 			"Names that the admin port answers to, beside its addresses and localhost. Others get 403, because any web page can have a browser ask under a name of its own (DNS rebinding). /healthz and /readyz answer to all.",
 		),
-	admin_tokens: section({
-		full: adminToken().describe("Whoever shows it may ask for everything, and change everything."),
-		read: adminToken().describe("Whoever shows it may ask, and change nothing."),
-	})
+	admin_tokens: adminTokens
 		.optional()
 		.describe(
 			"What the admin port asks for, as `Authorization: Bearer TOKEN`, of everybody and for all but /healthz and /readyz. Without any, others than this machine may only read /metrics.",

@@ -1,7 +1,7 @@
 /** Rules of upstreams: what kind each is, its addresses, and what goes together with them. */
 import { resolve } from "node:path";
 import { parseEndpoint, parseHttpUrl } from "./address.js";
-import { ADDRESSES_MAX } from "./bounds.js";
+import { ADDRESSES_MAX, SOCKET_PATH_MAX_BYTES } from "./bounds.js";
 import type { Endpoint } from "./config.js";
 import * as defaults from "./defaults.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
@@ -124,9 +124,6 @@ function checkKind(value: unknown, path: Path, report: Report): void {
 		);
 	}
 }
-
-/** The kernel's `sun_path` is 108 bytes, the last of them zero (unix(7)). */
-const SOCKET_PATH_MAX_BYTES = 107;
 
 function checkAddresses(
 	entries: readonly { readonly value: unknown; readonly path: Path }[],

@@ -1,4 +1,4 @@
-/** Addresses of upstreams as they stand in the file: one or a list, each as a word or in a mapping with what holds for it. */
+/** Addresses as they stand in the file: one or a list, each as a word or in a mapping with what holds for it. */
 import type { Endpoint } from "./config.js";
 import { attempt, list, mapping } from "./plain.js";
 import type { Path } from "./source.js";
@@ -33,4 +33,12 @@ export function parsedAddresses(
 		const endpoint = attempt(each.value, parse);
 		return endpoint === null ? [] : [{ endpoint, path: each.path }];
 	});
+}
+
+/** The address of `admin`, in a mapping or alone, and where it stands. */
+export function writtenAdmin(admin: unknown): { readonly value: unknown; readonly path: Path } {
+	const { listen } = mapping(admin);
+	return listen === undefined
+		? { value: admin, path: ["admin"] }
+		: { value: listen, path: ["admin", "listen"] };
 }

@@ -4,6 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
+import { createSecureContext } from "node:tls";
+import type { AdminCertificate } from "../admin/server.js";
 import type { CertificateConfig, Config, UpstreamTlsConfig } from "../config/config.js";
 import { HTTP_ALPN } from "../config/defaults.js";
 import { keyPlace } from "../config/load.js";
@@ -39,6 +41,8 @@ export interface Certificates {
 	readonly entries: ReadonlyMap<string, readonly TlsEntryPlan[]>;
 	/** By upstream. */
 	readonly clients: ReadonlyMap<string, ClientTemplate>;
+	/** What the admin port shows; `null`: it is spoken to in the open, or there is none. */
+	readonly admin: AdminCertificate | null;
 	/** What was read, and what it looked like then. */
 	readonly files: ReadonlyMap<string, string>;
 	/** When each file of certificates that is shown to somebody expires: the first of its chain (Unix time). */
@@ -50,6 +54,7 @@ export interface Certificates {
 export const NO_CERTIFICATES: Certificates = {
 	entries: new Map(),
 	clients: new Map(),
+	admin: null,
 	files: new Map(),
 	expiries: [],
 	warnings: [],
@@ -83,23 +88,24 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 	const reader = new Reader();
 	const entries = new Map<string, readonly TlsEntryPlan[]>();
 	const clients = new Map<string, ClientTemplate>();
+	let admin: AdminCertificate | null = null;
 	checkSubjectHeader(config);
-	if (!usesTls(config)) return { entries, clients, files: reader.files, expiries: [], warnings: [] };
 	// Without OpenSSL, where `check` can run as well, what Node says of them must do.
-	const library = whyNoSystemCalls() === undefined ? openLibrary() : undefined;
+	const library = usesTls(config) && whyNoSystemCalls() === undefined ? openLibrary() : undefined;
 	const unread = new Map<string, string>();
 	const problems = new Map<string, string>();
 	const warnings = new Map<string, string>();
+	const shown: PemFile[] = [];
 	/** A sentence of several is told once, with the place of the first; a file may be right in one and wrong in another. */
 	const note = (told: Map<string, string>, sentences: readonly string[], scope: string): void => {
 		for (const sentence of sentences)
 			if (!told.has(sentence)) told.set(sentence, placed(sentence, config.places.get(scope)));
 	};
 	/** What keeps OpenSSL from using it is a problem; what it would use all the same is a warning. */
-	const tryOut = (make: (library: Openssl) => void, findings: readonly string[], scope: string): void => {
+	const tryOut = (make: () => void, findings: readonly string[], scope: string): void => {
 		note(unread, reader.problems.splice(0), scope);
 		try {
-			if (library !== undefined) make(library);
+			make();
 			note(warnings, findings, scope);
 		} catch (error) {
 			note(problems, findings.length > 0 ? findings : [(error as Error).message], scope);
@@ -112,7 +118,7 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 				listener.certificates.map((entry, position) => {
 					const server = serverOptions(entry, reader);
 					tryOut(
-						(openssl) => openssl.serverContext(server).free(),
+						() => library?.serverContext(server).free(),
 						inspectServer(server, now),
 						`listeners.${index}.tls.${position}`,
 					);
@@ -123,23 +129,37 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 			if (tls === null) continue;
 			const options = clientOptions(tls, http !== null, reader);
 			tryOut(
-				(openssl) => openssl.clientContext({ ...options, serverName: "localhost" }).free(),
+				() => library?.clientContext({ ...options, serverName: "localhost" }).free(),
 				inspectClient(options, now),
 				`upstreams.${name}`,
 			);
 			clients.set(name, { options, identity: identityOf(options) });
 		}
+		if (config.admin?.kind === "ip" && config.admin.tls !== null) {
+			const { certFile, keyFile } = config.admin.tls;
+			const [cert, key] = [reader.pem(certFile), reader.pem(keyFile)];
+			const server = { cert, key, names: config.adminHosts };
+			admin = { cert: cert.text, key: key.text };
+			// Node's own TLS serves it, so it needs no library.
+			tryOut(
+				() => void createSecureContext({ cert: cert.text, key: key.text }),
+				inspectServer(server, now),
+				"admin",
+			);
+			shown.push(cert);
+		}
 	} finally {
 		library?.dispose();
 	}
 	for (const wrong of [unread, problems]) if (wrong.size > 0) throw new CertificateError([...wrong.values()]);
-	const shown = [
+	shown.push(
 		...[...entries.values()].flatMap((list) => list.map(({ server }) => server.cert)),
 		...[...clients.values()].flatMap(({ options }) => options.identity?.cert ?? []),
-	];
+	);
 	return {
 		entries,
 		clients,
+		admin,
 		files: reader.files,
 		expiries: expiriesOf(shown),
 		warnings: [...warnings.values()],
@@ -234,7 +254,10 @@ function serverOptions(entry: CertificateConfig, reader: Reader): ServerOptions 
 	};
 }
 
-function inspectServer({ names, cert, key, clientCa, staple }: ServerOptions, now: Date): string[] {
+function inspectServer(
+	{ names, cert, key, clientCa, staple }: Omit<ServerOptions, "alpn">,
+	now: Date,
+): string[] {
 	if (cert.text === "" || key.text === "") return []; // told as unreadable
 	return [
 		// `*` says nothing about what it is for.

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { SystemError } from "../kernel/sockets.js";
 
 /** Something outside the configuration keeps the gateway from starting. The message is one line, and says what to do. */
@@ -6,9 +7,14 @@ export class StartError extends Error {
 
 	/** A listener or the admin port could not be opened. */
 	static listening(name: string, port: number, cause: unknown): StartError {
-		const code =
-			cause instanceof SystemError ? cause.code : String((cause as NodeJS.ErrnoException).code ?? cause);
-		return new StartError(`cannot listen on ${name}: ${advice(code, port)}`, { cause });
+		return new StartError(`cannot listen on ${name}: ${advice(codeOf(cause), port)}`, { cause });
+	}
+
+	/** The file of a socket could not be made. */
+	static atFile(name: string, path: string, cause: unknown): StartError {
+		return cause instanceof StartError
+			? cause
+			: new StartError(`cannot listen on ${name}: ${adviceForFile(codeOf(cause), path)}`, { cause });
 	}
 
 	/** A reload asks for the address of the admin pages, which move at a restart only. */
@@ -18,6 +24,31 @@ export class StartError extends Error {
 		);
 	}
 }
+
+function codeOf(cause: unknown): string {
+	return cause instanceof SystemError ? cause.code : String((cause as NodeJS.ErrnoException).code ?? cause);
+}
+
+function adviceForFile(code: string, path: string): string {
+	switch (code) {
+		case "ENOENT":
+		case "ENOTDIR":
+			return `there is no directory ${dirname(path)}: make it (RuntimeDirectory= in the unit)`;
+		case "EACCES":
+		case "EPERM":
+		case "EROFS":
+			return `this user may make no file in ${dirname(path)} (ls -ld shows who may)`;
+		case "EADDRINUSE":
+			return "another process has made the file meanwhile; end it, or write another path";
+		case "EMFILE":
+		case "ENFILE":
+			return NO_DESCRIPTOR;
+		default:
+			return code;
+	}
+}
+
+const NO_DESCRIPTOR = "no descriptor is left (ulimit -n)";
 
 function advice(code: string, port: number): string {
 	switch (code) {
@@ -32,7 +63,7 @@ function advice(code: string, port: number): string {
 			return "this machine has no IPv6";
 		case "EMFILE":
 		case "ENFILE":
-			return "no descriptor is left (ulimit -n)";
+			return NO_DESCRIPTOR;
 		default:
 			return code;
 	}

@@ -2,12 +2,10 @@
  * The control plane, on the main thread: opens listeners, starts reactors, follows names and health,
  * reloads and drains. No relayed byte passes here.
  */
-import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
 import { renderMetrics } from "../admin/metrics.js";
-import { type AdminPort, openAdmin } from "../admin/server.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
-import type { Config, ListenerConfig } from "../config/config.js";
+import type { AdminConfig, Config, ListenerConfig } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, headline } from "../config/errors.js";
 import { reloadConfigFile } from "../config/load.js";
@@ -24,6 +22,7 @@ import type { Plan, TurnClock } from "../reactor/plan/plan.js";
 import { planCommands } from "../reactor/plan/plan-parts.js";
 import { Owners } from "../reactor/records/owners.js";
 import { Board } from "../upstream/board.js";
+import { lastingPart, type OpenAdmin, openAdminPort } from "./admin-port.js";
 import { descriptorsWanted, pipesPerReactor, sessionLimit } from "./descriptors.js";
 import { StartError } from "./errors.js";
 import { Ledger } from "./ledger.js";
@@ -99,7 +98,7 @@ export class Gateway {
 	readonly #desk: Desk;
 	readonly #mainThread = new MainThread();
 	readonly #operator: Operator;
-	#admin: AdminPort | undefined;
+	#admin: OpenAdmin | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
 	#revision = 0;
 	/** How many it may use. */
@@ -213,9 +212,9 @@ export class Gateway {
 		}));
 	}
 
-	/** Port of the admin server, or `undefined` without one. */
+	/** Port of the admin server; `undefined` without one, and on a Unix socket. */
 	get adminPort(): number | undefined {
-		return (this.#admin?.server.address() as AddressInfo | null | undefined)?.port;
+		return this.#admin?.port;
 	}
 
 	/** The text of `/metrics`; the admin port's own connections are in it where there is one. */
@@ -292,14 +291,13 @@ export class Gateway {
 	}
 
 	#logReady(reactors: number, startedMs: number): void {
-		const { admin } = this.#config;
 		const { silentMs, unacknowledgedMs } = deadPeerDetection(this.#config);
 		this.#log.logger.info(
 			{
 				listeners: this.listeners.map(({ name, port }) =>
 					name.endsWith(`:${port}`) ? name : `${name} (port ${port})`,
 				),
-				admin: this.adminPort === undefined ? null : `${admin?.host}:${this.adminPort}`,
+				admin: this.#admin?.name ?? null,
 				reactors,
 				connections: this.#connections,
 				memory_bytes: this.#pressure?.limitBytes,
@@ -315,8 +313,9 @@ export class Gateway {
 	#open(config: Config, reactors: number): void {
 		const before = this.#listeners;
 		const { admin } = this.#started;
-		const adminAt = admin === null ? null : { host: admin.host, port: this.adminPort ?? admin.port };
-		this.#listeners = openListeners(config, before, reactors, this.#admin === undefined ? null : adminAt);
+		const port = this.adminPort;
+		const adminAt = admin?.kind === "ip" && port !== undefined ? { host: admin.host, port } : null;
+		this.#listeners = openListeners(config, before, reactors, adminAt);
 		for (const [name, { fds, config: listener }] of this.#listeners) {
 			if (before.get(name)?.fds === fds) continue;
 			for (const fd of fds) this.#ledger.adopt("listener", fd);
@@ -350,16 +349,17 @@ export class Gateway {
 		trimHeap();
 	}
 
-	async #openAdmin(admin: { readonly host: string; readonly port: number }): Promise<void> {
-		const name = `${admin.host}:${admin.port}`;
-		try {
-			this.#admin = await openAdmin(admin.host, admin.port, this.#view);
-			const { server } = this.#admin;
-			this.#ledger.follow("admin", server);
-			server.on("connection", (socket) => this.#ledger.follow("admin", socket));
-		} catch (error) {
-			throw StartError.listening(`${name} (admin)`, admin.port, error);
-		}
+	async #openAdmin(admin: AdminConfig): Promise<void> {
+		this.#admin = await openAdminPort(admin, this.#view, this.#tls.certificates);
+		const { server } = this.#admin;
+		this.#ledger.follow("admin", server);
+		server.on("connection", (socket) => this.#ledger.follow("admin", socket));
+	}
+
+	/** Whoever connects to the admin port from now on is shown the certificate that its files hold now. */
+	#secureAdmin(): void {
+		const { admin } = this.#tls.certificates;
+		if (admin !== null) this.#admin?.secure(admin);
 	}
 
 	/** Reloading, draining and stopping each see the gateway as the one before left it. */
@@ -510,6 +510,7 @@ export class Gateway {
 			this.#listeners = new Map([...before.listeners, ...this.#listeners]);
 			throw error;
 		}
+		this.#secureAdmin();
 		this.#tls.watch(config);
 		retune(this.#listeners, config);
 		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
@@ -520,7 +521,11 @@ export class Gateway {
 	}
 
 	async #renewCertificates(): Promise<void> {
-		if (this.#state === "ready") await this.#tls.renew(this.#config, () => this.#sendPlan());
+		if (this.#state !== "ready") return;
+		await this.#tls.renew(this.#config, async () => {
+			await this.#sendPlan();
+			this.#secureAdmin();
+		});
 	}
 
 	#warnAboutConfig({ warnings }: Config): void {
@@ -529,8 +534,9 @@ export class Gateway {
 
 	#warnAboutRestart(config: Config): void {
 		const now = this.#started;
+		const lasting = (of: Config) => ({ ...of, admin: lastingPart(of.admin) });
 		const differing = (["reactors", "admin", "log", "watch"] as const).filter(
-			(key) => JSON.stringify(config[key]) !== JSON.stringify(now[key]),
+			(key) => JSON.stringify(lasting(config)[key]) !== JSON.stringify(lasting(now)[key]),
 		);
 		if (config.limits.bufferedBytes !== now.limits.bufferedBytes) this.#warnRestart("limits.buffered_bytes");
 		for (const key of differing) this.#warnRestart(key);

@@ -35,7 +35,7 @@ export function openListeners(
 	config: Config,
 	present: Listeners,
 	reactors: number,
-	admin: Config["admin"],
+	admin: { readonly host: string; readonly port: number } | null,
 ): Listeners {
 	const listeners = new Map<string, OpenListener>();
 	const opened: OpenListener[] = [];

@@ -5,13 +5,16 @@
  */
 
 export const EPERM = 1;
+export const ENOENT = 2;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
+export const ENOTDIR = 20;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
+export const EROFS = 30;
 export const EPIPE = 32;
 export const EPROTO = 71;
 export const EADDRINUSE = 98;
@@ -114,13 +117,16 @@ export const RLIMIT_NOFILE = 7;
 
 const ERROR_NAMES = new Map<number, string>([
 	[EPERM, "EPERM"],
+	[ENOENT, "ENOENT"],
 	[EINTR, "EINTR"],
 	[EAGAIN, "EAGAIN"],
 	[ENOMEM, "ENOMEM"],
 	[EACCES, "EACCES"],
+	[ENOTDIR, "ENOTDIR"],
 	[EINVAL, "EINVAL"],
 	[ENFILE, "ENFILE"],
 	[EMFILE, "EMFILE"],
+	[EROFS, "EROFS"],
 	[EPIPE, "EPIPE"],
 	[EPROTO, "EPROTO"],
 	[EADDRINUSE, "EADDRINUSE"],

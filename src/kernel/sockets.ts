@@ -1,7 +1,9 @@
 /** System calls of the control plane: listeners, limits, wake-ups. Rare, so they may allocate and throw. */
+import { chmodSync, fchmodSync } from "node:fs";
 import {
 	AF_INET,
 	AF_INET6,
+	AF_UNIX,
 	EADDRNOTAVAIL,
 	EAFNOSUPPORT,
 	errorName,
@@ -35,7 +37,7 @@ import {
 	TCP_USER_TIMEOUT,
 } from "./constants.js";
 import * as libc from "./libc.js";
-import { encodeInternet, familyAt, portAt, SOCKADDR_BYTES } from "./sockaddr.js";
+import { encodeInternet, encodeUnix, familyAt, portAt, SOCKADDR_BYTES } from "./sockaddr.js";
 
 /** A system call that failed: `code` is the errno's name, `errno` its number. */
 export class SystemError extends Error {
@@ -147,6 +149,27 @@ function tryBind(
 		return -error;
 	}
 	if (!shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return fd;
+}
+
+/**
+ * Opens a listening socket whose file has these permissions, and never wider ones: the kernel makes the file with those of
+ * the socket, less the umask, and what the umask took is given back then. The file must not be there.
+ */
+export function openSocketFile(path: string, mode: number, backlog: number): number {
+	const fd = libc.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) throw new SystemError("socket", libc.errno());
+	try {
+		fchmodSync(fd, mode);
+		const address = encodeUnix(path);
+		if (libc.bind(fd, libc.addressOf(address), address.length) < 0)
+			throw new SystemError("bind", libc.errno());
+		chmodSync(path, mode);
+		startListening(fd, backlog);
+	} catch (error) {
+		libc.close(fd);
+		throw error;
+	}
 	return fd;
 }
 

@@ -4,6 +4,6 @@ import { parentPort } from "node:worker_threads";
 import { openAdmin } from "../../src/admin/server.js";
 import { viewOf } from "./view.js";
 
-const { server } = await openAdmin("127.0.0.1", 0, viewOf());
+const { server } = await openAdmin({ host: "127.0.0.1", port: 0 }, viewOf());
 server.ref();
 parentPort?.postMessage((server.address() as AddressInfo).port);

@@ -8,17 +8,20 @@ const NONE: AdminTokens = { full: null, read: null };
 const BOTH: AdminTokens = { full: "all", read: "some" };
 
 interface Ask {
-	readonly from?: string;
+	/** `undefined`: it has no address any more. */
+	readonly from?: string | undefined;
 	readonly token?: string;
 	readonly headers?: IncomingHttpHeaders;
 	readonly isApi?: boolean;
 	readonly changes?: boolean;
+	readonly onSocketFile?: boolean;
 }
 
 function status(
 	tokens: AdminTokens,
-	{ from = "127.0.0.1", token, headers = {}, isApi = true, changes = false }: Ask,
+	{ token, headers = {}, isApi = true, changes = false, onSocketFile = false, ...ask }: Ask,
 ): number {
+	const from = "from" in ask ? ask.from : "127.0.0.1";
 	const request = {
 		headers: {
 			host: "localhost:9090",
@@ -28,7 +31,7 @@ function status(
 		},
 		socket: { remoteAddress: from },
 	} as unknown as IncomingMessage;
-	return refusalOf(request, tokens, isApi, changes)?.status ?? 200;
+	return refusalOf(request, tokens, { isApi, changes, onSocketFile })?.status ?? 200;
 }
 
 test("without tokens this machine may do everything, and others only read metrics", () => {
@@ -41,6 +44,20 @@ test("without tokens this machine may do everything, and others only read metric
 		assert.equal(status(NONE, { from, changes: true }), 403, from);
 		assert.equal(status(NONE, { from, isApi: false }), 200, from);
 	}
+});
+
+test("who may open the file of a Unix socket may do everything, unless there are tokens", () => {
+	const asked = { from: undefined, onSocketFile: true };
+	assert.equal(status(NONE, { ...asked, changes: true }), 200);
+	assert.equal(status(NONE, { ...asked, changes: true, headers: { "sluice-operator": undefined } }), 403);
+	assert.equal(status(BOTH, asked), 401);
+	assert.equal(status(BOTH, { ...asked, token: "some" }), 200);
+	assert.equal(status(BOTH, { ...asked, token: "some", changes: true }), 403);
+});
+
+test("who has no address any more, because it has reset its connection, is not of this machine", () => {
+	assert.equal(status(NONE, { from: undefined }), 403);
+	assert.equal(status(NONE, { from: undefined, changes: true }), 403);
 });
 
 test("with tokens nobody may do anything without, and each token what it is for", () => {

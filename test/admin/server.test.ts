@@ -11,7 +11,7 @@ import { parseExposition } from "./exposition.js";
 import { viewOf } from "./view.js";
 
 async function start(t: TestContext, changes: Partial<AdminView> = {}): Promise<number> {
-	const admin = await openAdmin("127.0.0.1", 0, viewOf(changes));
+	const admin = await openAdmin({ host: "127.0.0.1", port: 0 }, viewOf(changes));
 	t.after(() => admin.close());
 	return (admin.server.address() as AddressInfo).port;
 }
@@ -109,7 +109,7 @@ test("HEAD is GET without the body", async (t) => {
 
 test("a port in use is Node's own error, for the gateway to explain", async (t) => {
 	const port = await start(t);
-	await assert.rejects(openAdmin("127.0.0.1", port, viewOf()), { code: "EADDRINUSE" });
+	await assert.rejects(openAdmin({ host: "127.0.0.1", port }, viewOf()), { code: "EADDRINUSE" });
 });
 
 test("no request target takes the process down", async (t) => {

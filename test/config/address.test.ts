@@ -63,9 +63,9 @@ test("an address to bind that is wrong is told how to be written", () => {
 });
 
 test("the admin pages are shown to everybody only when that is spelled out", () => {
-	assert.deepEqual(parseAdmin("localhost:9090"), { host: "127.0.0.1", port: 9090 });
-	assert.deepEqual(parseAdmin("[::1]:9090"), { host: "::1", port: 9090 });
-	assert.deepEqual(parseAdmin("0.0.0.0:9090"), { host: "0.0.0.0", port: 9090 });
+	assert.deepEqual(parseAdmin("localhost:9090"), { kind: "ip", host: "127.0.0.1", port: 9090 });
+	assert.deepEqual(parseAdmin("[::1]:9090"), { kind: "ip", host: "::1", port: 9090 });
+	assert.deepEqual(parseAdmin("0.0.0.0:9090"), { kind: "ip", host: "0.0.0.0", port: 9090 });
 	for (const text of [":9090", "*:9090"]) assert.throws(() => parseAdmin(text), /whole network/);
 	assert.throws(() => parseAdmin("admin.example.com:9090"), /write 127\.0\.0\.1:9090/);
 });
@@ -194,9 +194,11 @@ test("a URL that is wrong is told how to be written", () => {
 	}
 });
 
-test("the admin pages have no sockets, and words for on and off are told", () => {
+test("the admin pages may have a socket, and words for on and off are told", () => {
+	assert.deepEqual(parseAdmin("unix:/run/x"), { kind: "unix", path: "/run/x" });
 	for (const [text, message] of [
-		["unix:/run/x", /no Unix socket/],
+		["unix:", /expected a socket path such as "unix:\/run\/sluice\/admin\.sock"$/],
+		["/run/x", /written "unix:\/run\/x"$/],
 		["Off", /write off$/],
 		["disabled", /write off$/],
 		["yes", /write 127\.0\.0\.1:9090$/],

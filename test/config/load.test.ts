@@ -164,7 +164,7 @@ upstreams:
     trailers: on
     pool: { connections: 7, idle: 8s, age: 9m, requests: 10 }
 `);
-	assert.deepEqual(config.admin, { host: "127.0.0.1", port: 9090 });
+	assert.deepEqual(config.admin, { kind: "ip", host: "127.0.0.1", port: 9090, tls: null });
 	assert.deepEqual(config.adminHosts, ["sluice.internal", "b"]);
 	assert.equal(config.reactors, 2);
 	assert.deepEqual(config.limits, {

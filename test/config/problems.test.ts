@@ -473,7 +473,7 @@ cases("a listener whose address lies in another's is refused, because the kernel
 		["3:15", "the admin pages on line 4 (0.0.0.0:9090 takes 127.0.0.1:9090 too)"],
 	],
 	[
-		`${binds("[::1]:9090")}\nadmin: "[::]:9090"`,
+		`${binds("[::1]:9090")}\nadmin: { listen: "[::]:9090", insecure: true }`,
 		["3:15", "the admin pages on line 4 ([::]:9090 takes [::1]:9090 too)"],
 	],
 	[`${binds("[::1]:9090", "[::]:80")}\nadmin: localhost:9090`],
@@ -737,6 +737,40 @@ cases("what an upstream is told as Host is a host, and only requests have one", 
 		"*.a",
 	].map((host): Case => [upstream(`{ http: http://x, host: ${host} }`), ["3:30", ""]]),
 	[upstream("{ addresses: x:1, host: a }"), ["3:24", '"host" holds for "http" only']],
+]);
+
+const EXPOSED = 'would cross the network in the open: write admin: { listen: "0.0.0.0:9090", tls:';
+const PAIR = "tls: { cert: a.pem, key: a.key }";
+
+cases("the admin port is in the open on loopback and Unix sockets alone, unless that is spelled out", [
+	[top("admin: 0.0.0.0:9090"), ["3:8", EXPOSED]],
+	[top("admin: { listen: 0.0.0.0:9090 }"), ["3:18", EXPOSED]],
+	[top("admin: { listen: 0.0.0.0:9090, insecure: false }"), ["3:18", '"insecure: true" instead of "tls"']],
+	[top("admin: { listen: 0.0.0.0:9090, insecure: true }")],
+	[top(`admin: { listen: 0.0.0.0:9090, ${PAIR} }`)],
+	[top(`admin: { listen: 127.0.0.1:9090, ${PAIR} }`)],
+	[top(`admin: { listen: 10.0.0.5:9090, ${PAIR}, insecure: true }`), ["3:67", 'nothing beside "tls"']],
+	[top("admin: { listen: localhost:9090, insecure: true }"), ["3:34", "does nothing on loopback"]],
+	[top("admin: { tls: { cert: a.pem, key: a.key } }"), ["3:8", 'the key "listen" is missing']],
+	[top("admin: { listen: 127.0.0.1:1234, tls: { cert: a.pem } }"), ["3:39", 'the key "key" is missing']],
+	[top("admin: { listen: off }"), ["3:18", "expected an address such as 127.0.0.1:9090"]],
+]);
+
+cases("the admin port's Unix socket has permissions, and no TLS", [
+	[top("admin: unix:/run/sluice/admin.sock")],
+	[top('admin: { listen: unix:/run/sluice/admin.sock, mode: "0660" }')],
+	[top('admin: { listen: unix:admin.sock, mode: "660" }')],
+	[top("admin: { listen: unix:/run/a.sock, mode: 0660 }"), ["3:42", 'in quotes, such as "0660"']],
+	[top('admin: { listen: unix:/run/a.sock, mode: "0o660" }'), ["3:42", 'in quotes, such as "0660"']],
+	[top('admin: { listen: unix:/run/a.sock, mode: "rw-" }'), ["3:42", 'in quotes, such as "0660"']],
+	[top(`admin: { listen: unix:/run/a.sock, ${PAIR} }`), ["3:36", '"tls" does nothing on a Unix socket']],
+	[top("admin: { listen: unix:/run/a.sock, insecure: true }"), ["3:36", "does nothing on a Unix socket"]],
+	[
+		top('admin: { listen: 127.0.0.1:9090, mode: "0660" }'),
+		["3:34", "permissions are those of a Unix socket"],
+	],
+	[top(`admin: unix:/run/${"x".repeat(110)}`), ["3:8", "is longer than 107 bytes"]],
+	[top("admin: /run/a.sock"), ["3:8", 'is written "unix:/run/a.sock"']],
 ]);
 
 cases("a name for Via is a token", [

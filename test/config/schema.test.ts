@@ -53,6 +53,8 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 		[...sections.keys()].sort(),
 		[
 			"",
+			"admin",
+			"admin.tls",
 			"admin_tokens",
 			"keepalive",
 			"ledger",

@@ -46,7 +46,7 @@ for (const name of examples) {
 
 		// Examples name real ports, which somebody on this machine may use.
 		const { listeners, admin } = loadConfigFile(path);
-		for (const { host, port } of [...listeners, ...(admin === null ? [] : [admin])]) {
+		for (const { host, port } of [...listeners, ...(admin?.kind === "ip" ? [admin] : [])]) {
 			if (await isFree(host, port)) continue;
 			tellNotRun(sentence, `needs ${host}:${port} to be free; it was only checked, not started`);
 			return;

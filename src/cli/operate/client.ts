@@ -1,43 +1,22 @@
 /** Asks the admin port of a gateway that runs. */
 import { request } from "node:http";
 import { userInfo } from "node:os";
-import { parseAdmin } from "../../config/address.js";
-import { ConfigError, InvalidValue } from "../../config/errors.js";
-import { loadConfigFile } from "../../config/load.js";
-
-/** The command line cannot be followed, or the gateway not be asked; the message says what to do. */
-export class OperateError extends Error {
-	override readonly name = "OperateError";
-}
-
-/** How every operator's command is told where to ask, and how to answer. */
-export interface Where {
-	readonly config?: string;
-	readonly admin?: string;
-	readonly token?: string;
-	readonly json?: boolean;
-}
+import { type AdminTarget, nameOf, targetOf } from "./admin-target.js";
+import { connectAdmin } from "./connect-admin.js";
+import { OperateError, type Where } from "./operate-error.js";
 
 /** An answer that takes longer is none: the gateway's main thread is asked, and it looks within milliseconds. */
 const ANSWER_MS = 10_000;
 
-/** Where to ask a port that is bound to every address. */
-const ANYWHERE = new Map([
-	["0.0.0.0", "127.0.0.1"],
-	["::", "::1"],
-]);
-
 export class AdminClient {
-	readonly #host: string;
-	readonly #port: number;
+	readonly #target: AdminTarget;
 	readonly #token: string | undefined;
 
 	/** @throws OperateError */
-	constructor({ config, admin, token = process.env["SLUICE_TOKEN"] }: Where) {
-		const { host, port, token: configured = null } = admin === undefined ? ofConfig(config) : ofText(admin);
-		this.#host = ANYWHERE.get(host) ?? host;
-		this.#port = port;
-		this.#token = token ?? configured ?? undefined;
+	constructor(where: Where) {
+		const { target, token } = targetOf(where);
+		this.#target = target;
+		this.#token = where.token ?? process.env["SLUICE_TOKEN"] ?? token ?? undefined;
 	}
 
 	/** @throws OperateError with the gateway's own words where it refuses */
@@ -73,25 +52,25 @@ export class AdminClient {
 	}
 
 	get #name(): string {
-		return `${this.#host}:${this.#port}`;
+		return nameOf(this.#target);
 	}
 
-	#exchange(method: string, path: string): Promise<{ status: number; text: string }> {
+	async #exchange(method: string, path: string): Promise<{ status: number; text: string }> {
+		const signal = AbortSignal.timeout(ANSWER_MS);
+		const socket = await connectAdmin(this.#target, signal);
+		const { host, port } = this.#target.kind === "ip" ? this.#target : { host: "localhost", port: 80 };
 		return new Promise((resolve, reject) => {
 			const fail = (error: Error): void =>
-				reject(
-					new OperateError(
-						`cannot ask ${this.#name}: ${error.message}; does the gateway run, with this admin address?`,
-					),
-				);
+				reject(new OperateError(`cannot ask ${this.#name}: ${error.message}${this.#hint(error)}`));
 			const asked = request(
 				{
-					...{ host: this.#host, port: this.#port, method, path, agent: false },
+					...{ host, port, method, path, createConnection: () => socket },
 					headers: {
+						connection: "close",
 						"sluice-operator": operatorName(),
 						...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
 					},
-					signal: AbortSignal.timeout(ANSWER_MS),
+					signal,
 				},
 				(response) => {
 					response.setEncoding("utf8");
@@ -107,35 +86,15 @@ export class AdminClient {
 			asked.end();
 		});
 	}
-}
 
-interface Target {
-	readonly host: string;
-	readonly port: number;
-	/** As the configuration has it. */
-	readonly token?: string | null;
-}
-
-function ofText(text: string): Target {
-	try {
-		return parseAdmin(text);
-	} catch (error) {
-		if (error instanceof InvalidValue) throw new OperateError(`--admin: ${error.message}`);
-		throw error;
+	/** A port that speaks TLS says nothing to who does not. */
+	#hint(error: NodeJS.ErrnoException): string {
+		const isOpen = this.#target.kind === "ip" && this.#target.tls === null;
+		const isCut = error.code === "ECONNRESET" || error.code?.startsWith("HPE_") === true;
+		return isOpen && isCut
+			? "; if it speaks TLS, write --admin https://HOST:PORT"
+			: "; does the gateway run, with this admin address?";
 	}
-}
-
-function ofConfig(file: string | undefined): Target {
-	if (file === undefined)
-		throw new OperateError("say where the gateway is: -c sluice.yaml, or --admin 127.0.0.1:9090");
-	try {
-		const { admin, adminTokens } = loadConfigFile(file);
-		if (admin !== null) return { ...admin, token: adminTokens.full ?? adminTokens.read };
-	} catch (error) {
-		if (error instanceof ConfigError) throw new OperateError(`${error.message}\n(or say --admin HOST:PORT)`);
-		throw error;
-	}
-	throw new OperateError(`${file} has no admin port: add admin: 127.0.0.1:9090, and start the gateway anew`);
 }
 
 /** Who asks, for the gateway's log. */

@@ -1,7 +1,8 @@
 /** `sluice debug cpu | heap`: a profile of one of the gateway's threads, in a file that Chrome's DevTools open. */
 import { writeFileSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
-import { AdminClient, OperateError, type Where } from "./client.js";
+import { AdminClient } from "./client.js";
+import { OperateError, type Where } from "./operate-error.js";
 import { size } from "./table.js";
 
 const LOOK_MS = 250;

@@ -9,7 +9,8 @@ import {
 	type SourcesStatus,
 	type UpstreamStatus,
 } from "../../admin/operation-view.js";
-import { AdminClient, OperateError, type Where } from "./client.js";
+import { AdminClient } from "./client.js";
+import { OperateError, type Where } from "./operate-error.js";
 import { facts, json, size, table } from "./table.js";
 
 export async function status(options: Where): Promise<string> {

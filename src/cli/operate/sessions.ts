@@ -1,6 +1,7 @@
 /** `sluice sessions | ended | why | close`. */
 import type { EndedSession, Listing, LiveSession, SessionDetails } from "../../admin/session-view.js";
-import { AdminClient, OperateError, type Where } from "./client.js";
+import { AdminClient } from "./client.js";
+import { OperateError, type Where } from "./operate-error.js";
 import { duration, facts, json, size, table } from "./table.js";
 
 /** Options that are filters of the API, under the same names. */

@@ -2,7 +2,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { GatewayStatus } from "../../admin/operation-view.js";
 import type { Listing } from "../../admin/session-view.js";
-import { AdminClient, OperateError, type Where } from "./client.js";
+import { AdminClient } from "./client.js";
+import { OperateError, type Where } from "./operate-error.js";
 import { sessionTable } from "./sessions.js";
 import { size } from "./table.js";
 
