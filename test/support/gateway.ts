@@ -5,7 +5,8 @@
  * can: it gets the next scenario's configuration by a reload.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { get } from "node:http";
+import { get, type RequestOptions } from "node:http";
+import { get as getSecure } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,6 +60,8 @@ export interface GatewayOptions {
 	readonly through?: readonly string[];
 	/** Why it has to be a process that no other scenario has used or will use: what is looked at lasts over reloads. */
 	readonly own?: string;
+	/** What its admin port asks for. */
+	readonly token?: string;
 }
 
 /**
@@ -151,7 +154,8 @@ export class Gateway {
 	readonly #file: string;
 	readonly #changes = new Changes();
 	#rest = "";
-	#admin = 0;
+	#admin: string | null | undefined;
+	readonly #token: string | undefined;
 	#ports: number[] = [];
 	#baseline: readonly string[] = [];
 	#checksHealth = false;
@@ -175,8 +179,9 @@ export class Gateway {
 	/** The test has waited for its end itself. */
 	exitWaitedFor = false;
 
-	constructor(file: string, yaml: string, { through = [] }: GatewayOptions) {
+	constructor(file: string, yaml: string, { through = [], token }: GatewayOptions) {
 		this.#file = file;
+		this.#token = token;
 		this.write(yaml);
 		const [command = "", ...args] = [...through, process.execPath, MAIN, "run", "-c", file];
 		this.child = new Child(command, args);
@@ -196,7 +201,12 @@ export class Gateway {
 	}
 
 	get adminPort(): number {
-		return this.#admin;
+		return portIn(String(this.#admin));
+	}
+
+	/** Its configuration. */
+	get file(): string {
+		return this.#file;
 	}
 
 	#take(text: string): void {
@@ -214,7 +224,7 @@ export class Gateway {
 	async ready(): Promise<void> {
 		const line = await this.logged((candidate) => candidate.message === "ready");
 		this.#ports = (line.listeners ?? []).map(portIn);
-		this.#admin = portIn(String(line.admin));
+		this.#admin = line.admin;
 		this.#baseline = this.#checksHealth ? await this.#descriptorsBetweenChecks() : this.descriptors();
 		this.isReady = true;
 	}
@@ -361,8 +371,16 @@ export class Gateway {
 
 	/** Asks the admin port. The connection is closed afterwards, because it is a descriptor of the gateway. */
 	admin(path: string): Promise<{ status: number; body: string }> {
+		const [, socketPath] = /^unix:(.*)/.exec(String(this.#admin)) ?? [];
+		const options: RequestOptions = {
+			...{ path, agent: false },
+			...(socketPath === undefined ? { port: this.adminPort } : { socketPath }),
+			...(this.#token === undefined ? {} : { headers: { authorization: `Bearer ${this.#token}` } }),
+		};
+		const isSecure = this.#admin?.startsWith("https:") === true;
 		return new Promise((resolve, reject) => {
-			const request = get({ port: this.#admin, path, agent: false }, (response) => {
+			const ask = isSecure ? getSecure : get;
+			const request = ask({ ...options, ...(isSecure ? { rejectUnauthorized: false } : {}) }, (response) => {
 				let body = "";
 				response.setEncoding("utf8").on("data", (text: string) => {
 					body += text;
