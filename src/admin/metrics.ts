@@ -285,6 +285,12 @@ function resources(page: Page, view: AdminView): void {
 		{ cause: "rate" },
 		sum(view, (c) => c.get("acceptPausesRate")),
 	);
+	page.single(
+		"sluice_rate_waits_total",
+		"counter",
+		"Times a session was not read from because it had used up its bytes_per_second.",
+		sum(view, (c) => c.get("pacedWaits")),
+	);
 	page.family("sluice_accept_queue_depth", "gauge", "Connections waiting to be accepted.");
 	for (const { listener, depth } of view.acceptQueues())
 		page.sample("sluice_accept_queue_depth", { listener }, depth);

@@ -6,7 +6,8 @@ import type { Mapping } from "./plain.js";
 
 /** What reactors are told. */
 export function alternativesOf(route: RouteConfig): RouteConditions[] {
-	const { deadlines: _, to, answer, requests, label, ...lists } = route;
+	const { to, answer, requests, label } = route;
+	const lists = Object.fromEntries(CONDITIONS.map((key) => [key, route[key]]));
 	return combinations(lists).map((values) => ({
 		...(values as unknown as Omit<RouteConditions, "to" | "answer" | "requests" | "label">),
 		...{ to, answer, requests, label },

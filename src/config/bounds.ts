@@ -23,3 +23,6 @@ export const UNSENT_MIN_BYTES = 16_384;
 
 /** The kernel's `sun_path` is 108 bytes, the last of them zero (unix(7)). */
 export const SOCKET_PATH_MAX_BYTES = 107;
+
+/** Connections or requests per second: more than any machine takes. */
+export const RATE_MAX = 1_000_000;

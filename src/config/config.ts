@@ -20,6 +20,15 @@ export interface Cidr {
 	readonly prefixLength: number;
 }
 
+/** Bytes that may pass in a second, both ways together; `null`: any number. */
+export interface ByteRates {
+	/** Of all sessions together of what has these. */
+	readonly all: number | null;
+	/** Of one client address (IPv6: of one /64). */
+	readonly perIp: number | null;
+	readonly perSession: number | null;
+}
+
 export interface Limits {
 	/** Sessions over all listeners. `null`: what the descriptor limit allows (decided at start). */
 	readonly connections: number | null;
@@ -45,6 +54,7 @@ export interface Limits {
 	readonly requestBodyBytes: number | null;
 	/** The body of a request comes at least so fast, over ten seconds. */
 	readonly bodyBytesPerSecond: number;
+	readonly byteRates: ByteRates;
 }
 
 /** What the kernel may hold for one connection. */
@@ -165,6 +175,12 @@ export interface RouteConfig extends Pick<RouteConditions, "to" | "answer" | "re
 	readonly subprotocol: readonly string[] | null;
 	/** `null`: those of its listener. */
 	readonly deadlines: Deadlines | null;
+	/** Sessions at a time; of requests, those that are under way. `null`: any number. */
+	readonly connections: number | null;
+	/** Per second: connections that it takes as a whole, and requests. `null`: any number. */
+	readonly sessionsPerSecond: number | null;
+	readonly requestsPerSecond: number | null;
+	readonly byteRates: ByteRates;
 }
 
 /** A certificate, and the names whose TLS is terminated with it. Files are absolute paths. */
@@ -196,6 +212,10 @@ export interface ListenerConfig {
 	readonly backlog: number;
 	/** Sessions of this listener; `null`: as many as the process may have. */
 	readonly connections: number | null;
+	/** Connections taken, and requests, per second, beside those of `Limits`; `null`: any number. */
+	readonly acceptsPerSecond: number | null;
+	readonly requestsPerSecond: number | null;
+	readonly byteRates: ByteRates;
 	readonly deadlines: Deadlines;
 	readonly proxyProtocol: {
 		readonly mode: "off" | "require";

@@ -26,6 +26,7 @@ import { hostFieldOf } from "./http-check.js";
 import { routeLabel } from "./label.js";
 import { REJECT } from "./names.js";
 import { bytesTargets, readsRequests } from "./request-rules.js";
+import { resolveRates } from "./resolve-rates.js";
 import {
 	type Holding,
 	holding,
@@ -54,6 +55,7 @@ export function resolveConfig(
 	const hold = holding(input.keepalive);
 	const limitBodyBytes = unlessOff(limits?.request_body_bytes) ?? defaults.limits.requestBodyBytes;
 	const takeNone = bytesTargets(input.upstreams);
+	const generalRates = resolveRates(limits);
 	const upstreams = Object.entries(input.upstreams ?? {}).map(([name, upstream]) =>
 		resolveUpstream(name, upstream, baseDir),
 	);
@@ -80,6 +82,7 @@ export function resolveConfig(
 				unlessOff(limits?.requests_per_second_per_ip) ?? defaults.limits.requestsPerSecondPerIp,
 			requestBodyBytes: limitBodyBytes,
 			bodyBytesPerSecond: rateOf(limits?.body_bytes_per_second) ?? defaults.limits.bodyBytesPerSecond,
+			byteRates: generalRates,
 		},
 		timeouts: general,
 		keepalive: resolveKeepalive(input.keepalive, hold(general).userTimeoutMs),
@@ -102,14 +105,17 @@ export function resolveConfig(
 		listeners: distinctNames(
 			input.listeners.map((each) => {
 				const timeouts = listenerTimeouts(general, each.timeouts);
+				const byteRates = resolveRates(each, generalRates);
 				const held = (route: RouteFile): Deadlines | null =>
 					routeDeadlines(timeouts, timeoutsTo.get(String(route.to)), route.timeouts, hold);
 				return {
 					...resolveListener(each, takeNone, baseDir),
 					deadlines: hold(timeouts),
+					byteRates,
 					routes: each.routes.map((route) => ({
 						...resolveRoute(route, limitBodyBytes),
 						deadlines: held(route),
+						byteRates: resolveRates(route, byteRates),
 					})),
 				};
 			}),
@@ -157,7 +163,7 @@ function resolveListener(
 	listener: ListenerFile,
 	takeNone: ReadonlySet<string>,
 	baseDir: string,
-): Omit<ListenerConfig, "deadlines" | "routes"> {
+): Omit<ListenerConfig, "deadlines" | "byteRates" | "routes"> {
 	const reads = readsRequests(listener.routes, takeNone);
 	const file = (path: string | undefined): string | null =>
 		path === undefined ? null : resolve(baseDir, path);
@@ -165,6 +171,8 @@ function resolveListener(
 		...listener.listen,
 		backlog: listener.backlog ?? defaults.backlog,
 		connections: listener.connections ?? null,
+		acceptsPerSecond: unlessOff(listener.accepts_per_second) ?? null,
+		requestsPerSecond: unlessOff(listener.requests_per_second) ?? null,
 		proxyProtocol: { mode: listener.proxy_protocol ?? "off", trusted: listener.trusted ?? [] },
 		forwardedTrusted: listener.forwarded_trusted ?? [],
 		paths: listener.paths ?? "match",
@@ -202,7 +210,10 @@ function routeDeadlines(
 	return Object.keys(own).length === 0 ? null : hold({ ...listener, ...own });
 }
 
-function resolveRoute(route: RouteFile, bodyBytes: number | null): Omit<RouteConfig, "deadlines"> {
+function resolveRoute(
+	route: RouteFile,
+	bodyBytes: number | null,
+): Omit<RouteConfig, "deadlines" | "byteRates"> {
 	return {
 		sni: listed(route.sni),
 		host: listed(route.host),
@@ -214,6 +225,9 @@ function resolveRoute(route: RouteFile, bodyBytes: number | null): Omit<RouteCon
 		to: typeof route.to !== "string" || route.to === REJECT ? null : route.to,
 		answer: typeof route.to === "string" ? null : resolveAnswer(route.to),
 		requests: resolveRequests(route, bodyBytes),
+		connections: route.connections ?? null,
+		sessionsPerSecond: unlessOff(route.sessions_per_second) ?? null,
+		requestsPerSecond: unlessOff(route.requests_per_second) ?? null,
 		label: routeLabel(route),
 	};
 }

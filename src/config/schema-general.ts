@@ -1,9 +1,10 @@
 /** The sections of `sluice.yaml` that hold for all listeners and upstreams. */
 
-import { CONNECTIONS_MAX, KEEPALIVE_MAX_PROBES, REQUESTS_MAX, UNSENT_MIN_BYTES } from "./bounds.js";
+import { CONNECTIONS_MAX, KEEPALIVE_MAX_PROBES, RATE_MAX, REQUESTS_MAX, UNSENT_MIN_BYTES } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import {
 	bufferSize,
+	byteRate,
 	choice,
 	duration,
 	keepaliveSeconds,
@@ -20,8 +21,6 @@ import { formatSize } from "./units.js";
 /** Less than one receive buffer would stop every session that meets a slow reader. */
 const BUFFERED_MIN_BYTES = 65_536;
 const FD_RESERVE_MAX = 65_536;
-/** More than any machine accepts. */
-const RATE_MAX = 1_000_000;
 /** Less would close sessions on a machine where nothing is wrong. */
 const MEMORY_MIN_BYTES = 16 * 1_048_576;
 
@@ -58,6 +57,15 @@ export const limits = section({
 	accepts_per_second_per_ip: optionalNumber(
 		RATE_MAX,
 		"The same for one client address (IPv6: for one /64). Connections beyond it are reset as limit_rate.",
+	),
+	bytes_per_second: byteRate(
+		"Bytes that pass in a second over all listeners, both ways together. Sessions over a rate of bytes are not read from until they may go on, which slows their senders by TCP's own means; nothing is buffered for them. They get equal portions of a rate that they share.",
+	),
+	bytes_per_second_per_ip: byteRate(
+		"The same for one client address (IPv6: for one /64), over all its sessions, where their listener and route say nothing else.",
+	),
+	bytes_per_second_per_session: byteRate(
+		"The same for each session, where its listener and route say nothing else.",
 	),
 	buffered_bytes: size("64MiB", BUFFERED_MIN_BYTES)
 		.optional()

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { parseCidr, parseListen } from "./address.js";
-import { CONNECTIONS_MAX } from "./bounds.js";
+import { CONNECTIONS_MAX, RATE_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { FIELD_NAME_PATTERN, FIELD_VALUE_PATTERN, whyReserved } from "./fields.js";
 import {
@@ -14,6 +14,7 @@ import {
 } from "./names.js";
 import { listenerTimeouts, routeTimeouts } from "./schema-timeouts.js";
 import {
+	byteRate,
 	choice,
 	choiceMeant,
 	dashed,
@@ -22,6 +23,7 @@ import {
 	inList,
 	offOr,
 	onOff,
+	optionalNumber,
 	parsed,
 	section,
 	sizeOrOff,
@@ -265,6 +267,24 @@ const route = section({
 			"The upstream that takes the connection; `reject`: it is closed at once as rejected; or what its requests are answered with here.",
 		),
 	timeouts: routeTimeouts,
+	connections: whole(1, CONNECTIONS_MAX)
+		.optional()
+		.describe(
+			"Sessions at a time that it takes; of requests, those under way. Further ones are refused as limit_connections: by a TLS alert, requests with 503. Default: as many as its listener.",
+		),
+	sessions_per_second: optionalNumber(
+		RATE_MAX,
+		"Connections that it takes as a whole, per second; as many at once after a quiet second. Further ones are refused as limit_rate.",
+	),
+	requests_per_second: optionalNumber(
+		RATE_MAX,
+		"HTTP: requests that it takes, per second; as many at once after a quiet second. Further ones are answered with 429, as limit_rate.",
+	),
+	bytes_per_second: byteRate(
+		"Bytes that pass in a second over all its sessions, both ways together; see limits.bytes_per_second.",
+	),
+	bytes_per_second_per_ip: byteRate("The same for one client address, instead of what its listener says."),
+	bytes_per_second_per_session: byteRate("The same for each session, instead of what its listener says."),
 	request_headers: fieldChanges("a request")
 		.optional()
 		.describe("With an upstream that has http: fields of requests on their way to it."),
@@ -355,6 +375,23 @@ export const listener = section({
 		.describe(
 			"Sessions of this listener at a time; limits.when_full says what becomes of further clients. Default: as many as limits.connections.",
 		),
+	accepts_per_second: optionalNumber(
+		RATE_MAX,
+		"Connections taken per second, beside limits.accepts_per_second: a token bucket that holds one second's worth. limits.when_full says what becomes of further clients.",
+	),
+	requests_per_second: optionalNumber(
+		RATE_MAX,
+		"HTTP: requests taken per second, beside limits.requests_per_second. Those beyond it are answered with 429, as limit_rate.",
+	),
+	bytes_per_second: byteRate(
+		"Bytes that pass in a second over all its sessions, both ways together; see limits.bytes_per_second.",
+	),
+	bytes_per_second_per_ip: byteRate(
+		"The same for one client address, instead of limits.bytes_per_second_per_ip.",
+	),
+	bytes_per_second_per_session: byteRate(
+		"The same for each session, instead of limits.bytes_per_second_per_session.",
+	),
 	timeouts: listenerTimeouts,
 	proxy_protocol: offOr(["require"], {
 		...{

@@ -230,6 +230,18 @@ export function sizeOrOff(example: string) {
 	return z.union([offWord(), size(example, 1, ", or off", offMeant)], { error }).optional();
 }
 
+/** Less makes every session wait for the better part of a second again and again. */
+const BYTE_RATE_MIN = 1_024;
+
+/** Bytes per second. `description`: what it bounds. */
+export const byteRate = (description: string) =>
+	z
+		.union([offWord(), size("1MiB", BYTE_RATE_MIN, ", or off", offMeant)], {
+			error: expected("a size such as 1MiB, or off", offMeant),
+		})
+		.optional()
+		.meta({ description, default: "off" });
+
 export const optionalNumber = (most: number, description: string) =>
 	z
 		.union([offWord(), whole(1, most)], {

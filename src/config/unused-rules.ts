@@ -40,6 +40,7 @@ const PAIRS = [
 	["connections_per_ip", "connections"],
 	["accepts_per_second_per_ip", "accepts_per_second"],
 	["requests_per_second_per_ip", "requests_per_second"],
+	["bytes_per_second_per_ip", "bytes_per_second"],
 ] as const;
 
 function checkLimits(limits: Mapping, report: Report): void {

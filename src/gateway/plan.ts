@@ -1,5 +1,6 @@
 /** Config plus what is known now (addresses, descriptors) to the plan that reactors run on. */
 
+import { isDeepStrictEqual } from "node:util";
 import { alternativesOf } from "../config/alternatives.js";
 import type {
 	Config,
@@ -14,7 +15,16 @@ import { hostFieldOf } from "../config/http-check.js";
 import { encodeInternet, encodeUnix } from "../kernel/sockaddr.js";
 import { parseIpv4, parseIpv6 } from "../protocol/index.js";
 import { SHARE_ALL } from "../reactor/modes/http1/log.js";
-import type { HeldNumbers, HttpPlan, ListenerPlan, Plan, Policy, RoutePlan } from "../reactor/plan/plan.js";
+import type {
+	ByteRates,
+	HeldNumbers,
+	HttpPlan,
+	ListenerPlan,
+	Plan,
+	Policy,
+	RoutePlaces,
+	RoutePlan,
+} from "../reactor/plan/plan.js";
 import { type Counters, LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "../reactor/records/counters.js";
 import { type Board, PLACES } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";
@@ -223,6 +233,8 @@ export function namesIn({ listeners, routes, upstreams, addresses }: Registry): 
 export function policyOf(
 	{ limits, keepalive, sockets }: Config,
 	{ timeouts, userTimeoutMs }: Deadlines,
+	rates: ByteRates | null,
+	places: RoutePlaces | null,
 ): Policy {
 	return {
 		handshakeMs: timeouts.handshakeMs,
@@ -243,6 +255,8 @@ export function policyOf(
 		unsentBytes: sockets.unsentBytes,
 		sendBufferBytes: sockets.sendBytes ?? 0,
 		receiveBufferBytes: sockets.receiveBytes ?? 0,
+		rates,
+		places,
 	};
 }
 
@@ -256,9 +270,10 @@ class PolicyList {
 		this.#config = config;
 	}
 
-	numberOf(deadlines: Deadlines): number {
-		const text = JSON.stringify(deadlines);
-		const number = this.#numbers.get(text) ?? this.all.push(policyOf(this.#config, deadlines)) - 1;
+	numberOf(deadlines: Deadlines, rates: ByteRates | null, places: RoutePlaces | null): number {
+		const text = JSON.stringify([deadlines, rates, places]);
+		const number =
+			this.#numbers.get(text) ?? this.all.push(policyOf(this.#config, deadlines, rates, places)) - 1;
 		this.#numbers.set(text, number);
 		return number;
 	}
@@ -298,10 +313,12 @@ export function planFor(
 		...socketOf(listener.name),
 		// Not those of all together: being full on its own account, it would never make room.
 		connections: listener.connections ?? Number.POSITIVE_INFINITY,
-		policy: policies.numberOf(listener.deadlines),
+		acceptsPerSecond: listener.acceptsPerSecond ?? Number.POSITIVE_INFINITY,
+		requestsPerSecond: listener.requestsPerSecond ?? Number.POSITIVE_INFINITY,
+		policy: policies.numberOf(listener.deadlines, ratesOf(config, listener, null), null),
 		proxyRequired: listener.proxyProtocol.mode === "require",
 		trusted: listener.proxyProtocol.trusted,
-		routes: listener.routes.flatMap((route) => routePlans(route, listener.name, registry, policies)),
+		routes: listener.routes.flatMap((route) => routePlans(config, route, listener, registry, policies)),
 		readsRequests: listener.readsRequests,
 		logRequests: isLogged(config) ? Math.round(listener.logRequests * SHARE_ALL) : 0,
 		http: httpPlan(config, listener),
@@ -328,15 +345,43 @@ export function planFor(
 
 /** One for each combination of its values; all of them are the same route to whoever counts. */
 function routePlans(
+	config: Config,
 	route: RouteConfig,
-	listener: string,
+	listener: ListenerConfig,
 	registry: Registry,
 	policies: PolicyList,
 ): RoutePlan[] {
-	const slot = registry.routes.take(routeKey(listener, route.label));
+	const slot = registry.routes.take(routeKey(listener.name, route.label));
 	const upstream = route.to === null ? -1 : registry.upstreams.take(route.to);
-	const policy = route.deadlines === null ? -1 : policies.numberOf(route.deadlines);
-	return alternativesOf(route).map((conditions) => ({ conditions, slot, upstream, policy }));
+	const rates = ratesOf(config, listener, route);
+	const places = route.connections === null ? null : { route: slot, most: route.connections };
+	const isListeners =
+		route.deadlines === null && places === null && isDeepStrictEqual(rates, ratesOf(config, listener, null));
+	return alternativesOf(route).map((conditions) => ({
+		conditions,
+		slot,
+		upstream,
+		policy: isListeners ? -1 : policies.numberOf(route.deadlines ?? listener.deadlines, rates, places),
+		sessionsPerSecond: route.sessionsPerSecond ?? Number.POSITIVE_INFINITY,
+		requestsPerSecond: route.requestsPerSecond ?? Number.POSITIVE_INFINITY,
+	}));
+}
+
+/** What sessions of a listener, or of one of its routes, may move; `null`: any number of bytes. */
+function ratesOf(
+	{ limits }: Config,
+	{ byteRates }: ListenerConfig,
+	route: RouteConfig | null,
+): ByteRates | null {
+	const { perIp, perSession } = route === null ? byteRates : route.byteRates;
+	const rates: ByteRates = {
+		all: limits.byteRates.all ?? 0,
+		listener: byteRates.all ?? 0,
+		route: route?.byteRates.all ?? 0,
+		source: perIp ?? 0,
+		own: perSession ?? 0,
+	};
+	return Object.values(rates).every((rate) => rate === 0) ? null : rates;
 }
 
 /** Lines of requests are written at level info. */

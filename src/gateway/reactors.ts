@@ -25,6 +25,7 @@ import { Counters } from "../reactor/records/counters.js";
 import { Journal } from "../reactor/records/journal.js";
 import type { Owners } from "../reactor/records/owners.js";
 import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS } from "../reactor/records/places.js";
+import { Rates } from "../reactor/records/rates.js";
 import { type SourceCount, Sources, sourcePlaces } from "../reactor/records/sources.js";
 import { type ReactorRows, rowsOf } from "../reactor/rows.js";
 import { FREE } from "../reactor/table/states.js";
@@ -99,6 +100,7 @@ export class Reactors {
 			board: board.buffer,
 			live: this.#live.buffer as SharedArrayBuffer,
 			sources: { places, buffer: this.#sources.buffer },
+			rates: new Rates().buffer,
 			owners: { limit: owners.limit, buffer: owners.buffer },
 			loops: new Loops(0).buffer,
 		};

@@ -36,6 +36,7 @@ import { Counters, scalarIndex } from "./records/counters.js";
 import { Journal } from "./records/journal.js";
 import { Owners } from "./records/owners.js";
 import { Places } from "./records/places.js";
+import { Rates } from "./records/rates.js";
 import { Remarks } from "./records/remarks.js";
 import { SessionNumbers } from "./records/session-numbers.js";
 import { Sources } from "./records/sources.js";
@@ -49,6 +50,7 @@ import type { Table } from "./table/table.js";
 import { Tag } from "./table/tag.js";
 import { TurnQueue } from "./table/turn-queue.js";
 import type { Engine, OpenEngine } from "./wire/engine.js";
+import type { Paces } from "./wire/paces.js";
 import type { Secures } from "./wire/secures.js";
 
 /** Sum of a listener's or the gateway's figures that may be without limit. */
@@ -66,11 +68,12 @@ export class Core implements RoadContext {
 	readonly table: Table;
 	readonly inboxes: Inboxes;
 	readonly secures: Secures;
+	readonly paces: Paces;
 	readonly links: LinkColumns;
 	readonly exchanges: Http1Columns;
 	readonly wheel: Wheel;
 	readonly queue: TurnQueue;
-	readonly policies = new Policies();
+	readonly policies: Policies;
 	readonly proxyHeaders = new Map<number, Uint8Array>();
 	readonly tlsFailures = new Map<number, string>();
 
@@ -89,6 +92,7 @@ export class Core implements RoadContext {
 	readonly journal: Journal;
 	readonly owners: Owners;
 	readonly sources: Sources;
+	readonly rates: Rates;
 	readonly bans = new Bans();
 	readonly places: Places;
 	readonly sessionNumbers: SessionNumbers;
@@ -148,10 +152,11 @@ export class Core implements RoadContext {
 		this.#remarks = new Remarks(notify);
 		this.nowMs = kernel.now();
 
-		const { table, inboxes, secures, links, exchanges } = rowsOf(options.sessions, options.table);
+		const { table, inboxes, secures, paces, links, exchanges } = rowsOf(options.sessions, options.table);
 		this.table = table;
 		this.inboxes = inboxes;
 		this.secures = secures;
+		this.paces = paces;
 		this.links = links;
 		this.exchanges = exchanges;
 		this.engine = openEngine(table);
@@ -161,8 +166,10 @@ export class Core implements RoadContext {
 		this.counters = new Counters(options.counters);
 		this.journal = new Journal(options.journal);
 		this.owners = new Owners(options.owners.limit, options.owners.buffer);
+		this.rates = new Rates(options.rates);
 		this.sources = new Sources(options.sources.places, options.sources.buffer);
 		this.places = new Places(options.live);
+		this.policies = new Policies(this.places);
 		this.sessionNumbers = new SessionNumbers(options.index, options.reactors);
 
 		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));

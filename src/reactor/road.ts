@@ -90,6 +90,7 @@ import {
 	SNIFF,
 } from "./table/states.js";
 import { watch } from "./wire/interest.js";
+import { resume } from "./wire/pace.js";
 import { WANTED } from "./wire/secures.js";
 
 /** What the road knows of a reactor: all that its steps and modes do. */
@@ -262,11 +263,12 @@ function goOn(core: RoadContext, slot: Slot, session: Session, state: number): N
 	}
 }
 
-/** A deadline passed. A session's lies on its client's row; pooled connections have their own. */
+/** A deadline passed. A session's lies on its client's row; on its upstream's, when its rate lets it go on. Pooled connections have their own. */
 export function timedOut(core: RoadContext, slot: Slot): void {
 	const { table } = core;
 	if (!table.isClient(slot)) {
-		linkTimedOut(core, slot as Link);
+		if (u8(table.state, slot) === POOLED) linkTimedOut(core, slot as Link);
+		else resume(core, slot as Link);
 		return;
 	}
 	const session = table.sessionOf(slot);

@@ -4,12 +4,14 @@ import { LinkColumns } from "./links/columns.js";
 import { Inboxes } from "./memory/inboxes.js";
 import { Http1Columns } from "./modes/http1/columns.js";
 import { Table } from "./table/table.js";
+import { Paces } from "./wire/paces.js";
 import { Secures } from "./wire/secures.js";
 
 export interface ReactorRows {
 	readonly table: Table;
 	readonly inboxes: Inboxes;
 	readonly secures: Secures;
+	readonly paces: Paces;
 	readonly links: LinkColumns;
 	readonly exchanges: Http1Columns;
 }
@@ -27,6 +29,7 @@ export function rowsOf(sessions: number, shared?: SharedArrayBuffer): ReactorRow
 			table: new Table(layout),
 			inboxes: new Inboxes(layout),
 			secures: new Secures(layout),
+			paces: new Paces(layout),
 			links: new LinkColumns(layout),
 			exchanges: new Http1Columns(layout),
 		}),

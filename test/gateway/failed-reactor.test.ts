@@ -47,10 +47,21 @@ test("a reactor that failed leaves no session and no descriptor open", async (t)
 				fd: fds[0] ?? -1,
 				port,
 				connections: 100,
+				acceptsPerSecond: Number.POSITIVE_INFINITY,
+				requestsPerSecond: Number.POSITIVE_INFINITY,
 				policy: 0,
 				proxyRequired: false,
 				trusted: [],
-				routes: [{ conditions, slot: 0, upstream: 0, policy: -1 }],
+				routes: [
+					{
+						conditions,
+						slot: 0,
+						upstream: 0,
+						policy: -1,
+						sessionsPerSecond: Number.POSITIVE_INFINITY,
+						requestsPerSecond: Number.POSITIVE_INFINITY,
+					},
+				],
 			},
 		],
 	};

@@ -289,7 +289,7 @@ test("nothing is written for sessions when the log is silent or asks for none", 
 test("deadlines and keepalive reach the reactor as they stand in the file", () => {
 	const [listener] = CONFIG.listeners;
 	assert.ok(listener);
-	assert.deepEqual(policyOf(CONFIG, listener.deadlines), {
+	assert.deepEqual(policyOf(CONFIG, listener.deadlines, null, null), {
 		handshakeMs: 1_000,
 		connectMs: 2_000,
 		idleMs: 180_000,
@@ -308,6 +308,8 @@ test("deadlines and keepalive reach the reactor as they stand in the file", () =
 		unsentBytes: 65_536,
 		sendBufferBytes: 0,
 		receiveBufferBytes: 0,
+		rates: null,
+		places: null,
 	});
 });
 

@@ -49,6 +49,8 @@ export const POLICY: Policy = {
 	unsentBytes: 262_144,
 	sendBufferBytes: 0,
 	receiveBufferBytes: 0,
+	rates: null,
+	places: null,
 };
 
 /** A route that looks at first bytes, and so makes a silent client wait for its deadline. */
@@ -135,6 +137,8 @@ export class Harness {
 					fd: this.#listener,
 					port: 1,
 					connections: Number.POSITIVE_INFINITY,
+					acceptsPerSecond: Number.POSITIVE_INFINITY,
+					requestsPerSecond: Number.POSITIVE_INFINITY,
 					policy: 0,
 					...NO_REQUESTS,
 					proxyRequired: false,
@@ -157,6 +161,8 @@ export class Harness {
 						slot,
 						upstream: 0,
 						policy: -1,
+						sessionsPerSecond: Number.POSITIVE_INFINITY,
+						requestsPerSecond: Number.POSITIVE_INFINITY,
 					})),
 				},
 			],

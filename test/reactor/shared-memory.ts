@@ -7,6 +7,7 @@ import { Counters } from "../../src/reactor/records/counters.js";
 import { Journal } from "../../src/reactor/records/journal.js";
 import { Owners } from "../../src/reactor/records/owners.js";
 import { LIVE_BYTES } from "../../src/reactor/records/places.js";
+import { Rates } from "../../src/reactor/records/rates.js";
 import { Sources } from "../../src/reactor/records/sources.js";
 import { rowsOf } from "../../src/reactor/rows.js";
 import { Board } from "../../src/upstream/board.js";
@@ -50,6 +51,7 @@ export function sharedMemory(
 			board: board.buffer,
 			live,
 			sources: { places, buffer: sources.buffer },
+			rates: new Rates().buffer,
 			owners: { limit: descriptors, buffer: owners.buffer },
 			loops: new Loops(0).buffer,
 			table: rowsOf(sessions).table.buffer,

@@ -98,6 +98,8 @@ function randomPolicy(random: Random, { patient }: Traits): Policy {
 		unsentBytes: 262_144,
 		sendBufferBytes: random.pick([0, 0, 65_536]),
 		receiveBufferBytes: random.pick([0, 0, 131_072]),
+		rates: null,
+		places: null,
 	};
 }
 
@@ -166,6 +168,8 @@ export function randomListener(
 		slot: slot * 8 + index,
 		upstream: conditions.to === null ? -1 : random.below(UPSTREAMS),
 		policy: random.chance(0.3) ? random.below(POLICIES) : -1,
+		sessionsPerSecond: UNLIMITED,
+		requestsPerSecond: UNLIMITED,
 	}));
 	return {
 		slot,
@@ -173,6 +177,8 @@ export function randomListener(
 		// As one of the upstreams' addresses has: for all that is known, it may lead back here.
 		port: 1_000 + slot,
 		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
+		acceptsPerSecond: UNLIMITED,
+		requestsPerSecond: UNLIMITED,
 		policy: random.below(POLICIES),
 		...NO_REQUESTS,
 		...(readsRequests ? { readsRequests, logRequests, http: randomHttp(random) } : {}),

@@ -15,12 +15,14 @@ import { assert } from "../../parts/assert.js";
 import type { Pieces } from "../../route/pieces.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
+import { listenerAccepts } from "../records/rates.js";
 import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "../records/reasons.js";
 import { PROXY_REQUIRED } from "../table/marks.js";
 import { ARRIVED, end } from "../table/next.js";
 import { type Fd, NONE } from "../table/numbers.js";
 import { SNIFF } from "../table/states.js";
 import { stamp } from "../table/times.js";
+import { setPace } from "../wire/pace.js";
 import type { AdmissionContext } from "./context.js";
 import type { ReactorListener } from "./listener.js";
 import { FULL_PAUSE_MS, PAUSE_MS, pause, retire } from "./listeners.js";
@@ -91,8 +93,7 @@ function acceptOne(core: AdmissionContext, listener: ReactorListener, announced:
 		return true;
 	}
 	core.places.leave(listener.plan.slot);
-	if (refusal === ADMITTED && core.acceptsPerSecond !== Number.POSITIVE_INFINITY && !listener.givenUp)
-		core.sources.giveToken();
+	if (refusal === ADMITTED && !listener.givenUp) giveTokens(core, listener);
 	switch (-fd) {
 		case EINTR:
 			return true;
@@ -141,14 +142,30 @@ function takePlace(core: AdmissionContext, listener: ReactorListener, announced:
 		return LIMIT_CONNECTIONS;
 	}
 	// A listener that is given up takes all that it may at once: what it leaves is reset.
-	if (core.acceptsPerSecond === Number.POSITIVE_INFINITY || listener.givenUp) return ADMITTED;
-	const waitMs = core.sources.takeToken(core.acceptsPerSecond, core.nowMs);
+	if (listener.givenUp) return ADMITTED;
+	const waitMs = takeTokens(core, listener);
 	if (waitMs === 0) return ADMITTED;
 	if (!core.resetsWhenFull) {
 		core.counters.add(PAUSES_RATE, 1);
 		pause(core, listener, waitMs);
 	}
 	return LIMIT_RATE;
+}
+
+/** Takes what a connection costs of the listener's rate and of that of all. Returns 0, or the milliseconds until there is enough. */
+function takeTokens(core: AdmissionContext, { plan }: ReactorListener): number {
+	const place = listenerAccepts(plan.slot);
+	const ownMs = core.rates.take(place, plan.acceptsPerSecond, core.nowMs);
+	if (ownMs > 0 || core.acceptsPerSecond === Number.POSITIVE_INFINITY) return ownMs;
+	const allMs = core.sources.takeToken(core.acceptsPerSecond, core.nowMs);
+	if (allMs > 0) core.rates.give(place, plan.acceptsPerSecond);
+	return allMs;
+}
+
+/** The connection was not there. */
+function giveTokens(core: AdmissionContext, { plan }: ReactorListener): void {
+	core.rates.give(listenerAccepts(plan.slot), plan.acceptsPerSecond);
+	if (core.acceptsPerSecond !== Number.POSITIVE_INFINITY) core.sources.giveToken();
 }
 
 /** Gives a new connection its row, and sends it down the road. */
@@ -173,6 +190,7 @@ function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal
 	table.family[session] = copyAddress(kernel.memory, ADDRESS_AT, table.source, session * 16);
 	table.sourcePort[session] = portAt(kernel.memory, ADDRESS_AT);
 	if (listener.plan.proxyRequired) table.flags[session] = PROXY_REQUIRED;
+	if (core.policies.of(listener.policy).rates !== null) setPace(core, session, true);
 	core.go(session, refusal === ADMITTED ? ARRIVED : end(refusal));
 }
 

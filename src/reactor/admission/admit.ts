@@ -5,8 +5,9 @@
 
 import { i32, ref, setRef, u8 } from "../../parts/at.js";
 import { contains } from "../../route/router.js";
-import type { HttpPlan } from "../plan/plan.js";
+import type { ListenerPlan } from "../plan/plan.js";
 import { scalarIndex } from "../records/counters.js";
+import { listenerRequests } from "../records/rates.js";
 import { BANNED, FD_PRESSURE, LIMIT_IP, LIMIT_RATE, PROXY_HEADER } from "../records/reasons.js";
 import { NOT_COUNTED, TOO_FAST, TOO_MANY } from "../records/sources.js";
 import { end, type Next, STAY } from "../table/next.js";
@@ -43,12 +44,14 @@ export function admitSource(core: AdmissionContext, session: Session): Next {
 }
 
 /** A request has come: may it be served now? Of an address that asks too fast, nothing is taken from the others. */
-export function admitRequest(core: AdmissionContext, session: Session, http: HttpPlan): boolean {
-	const { requestsPerSecond, requestsPerSecondPerSource } = http;
+export function admitRequest(core: AdmissionContext, session: Session, listener: ListenerPlan): boolean {
+	const { requestsPerSecond, requestsPerSecondPerSource } = listener.http;
 	const place = ref(core.table.sourcePlace, session);
 	if (requestsPerSecondPerSource !== Number.POSITIVE_INFINITY && place !== NONE) {
 		if (!core.sources.takeRequest(place, requestsPerSecondPerSource, core.nowMs)) return false;
 	}
+	if (core.rates.take(listenerRequests(listener.slot), listener.requestsPerSecond, core.nowMs) > 0)
+		return false;
 	if (requestsPerSecond === Number.POSITIVE_INFINITY) return true;
 	return core.sources.takeRequestToken(requestsPerSecond, core.nowMs) === 0;
 }

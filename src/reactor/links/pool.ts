@@ -158,10 +158,8 @@ export function pooled(core: LinksContext, link: Link): void {
 	retire(core, link, RECYCLED_UPSTREAM_CLOSED);
 }
 
-/** Its deadline passed: it may have been idle, or alive, for too long. */
+/** The deadline of an idle one passed: it may have been idle, or alive, for too long. */
 export function linkTimedOut(core: LinksContext, link: Link): void {
-	// Lent: it is armed again when it is given back.
-	if (u8(core.table.state, link) !== POOLED) return;
 	const place = core.table.placeOf(link);
 	const plan = poolOf(core, place);
 	if (plan !== undefined && core.nowMs < dueAtMs(core, plan, place)) {

@@ -29,6 +29,27 @@ export interface Policy {
 	/** Sizes of an upstream socket's buffers; 0: the kernel tunes them. */
 	readonly sendBufferBytes: number;
 	readonly receiveBufferBytes: number;
+	/** `null`: as fast as it can be. */
+	readonly rates: ByteRates | null;
+	/** Of the route whose sessions are held to this; `null`: any number. */
+	readonly places: RoutePlaces | null;
+}
+
+/** Bytes per second, both ways together; 0: any number. */
+export interface ByteRates {
+	/** Of all listeners together, and of its listener and its route. */
+	readonly all: number;
+	readonly listener: number;
+	readonly route: number;
+	/** Of the client's address, and of the session itself. */
+	readonly source: number;
+	readonly own: number;
+}
+
+/** A route has so many sessions at most, over all reactors. */
+export interface RoutePlaces {
+	readonly route: number;
+	readonly most: number;
 }
 
 export interface RoutePlan {
@@ -39,6 +60,9 @@ export interface RoutePlan {
 	readonly upstream: number;
 	/** Which of the plan's policies holds for what takes it; -1: its listener's. */
 	readonly policy: number;
+	/** Connections that it takes as a whole, and requests, per second. Infinity: any number. */
+	readonly sessionsPerSecond: number;
+	readonly requestsPerSecond: number;
 }
 
 export interface ListenerPlan {
@@ -50,6 +74,9 @@ export interface ListenerPlan {
 	readonly port: number;
 	/** Sessions it may have, over all reactors. Infinity: no limit of its own. */
 	readonly connections: number;
+	/** Connections taken, and requests, per second, over all reactors. Infinity: no limit of its own. */
+	readonly acceptsPerSecond: number;
+	readonly requestsPerSecond: number;
 	/** Which of the plan's policies its sessions begin with. */
 	readonly policy: number;
 	readonly proxyRequired: boolean;
@@ -218,9 +245,11 @@ export interface ReactorOptions extends SharedByAll, SharedWithMain {
 /** Memory that all reactors share with each other and with the main thread. */
 export interface SharedByAll {
 	readonly board: SharedArrayBuffer;
-	/** Int32: sessions alive, 1 when the process is ending without having stopped them, sessions by listener. */
+	/** Int32: sessions alive, 1 when the process is ending without having stopped them, sessions by listener, and by route where that has a limit. */
 	readonly live: SharedArrayBuffer;
 	readonly sources: { readonly places: number; readonly buffer: SharedArrayBuffer };
+	/** How fast listeners and routes are used. */
+	readonly rates: SharedArrayBuffer;
 	readonly owners: { readonly limit: number; readonly buffer: SharedArrayBuffer };
 	/** Upstream connections that may lead back here, of all reactors. */
 	readonly loops: SharedArrayBuffer;

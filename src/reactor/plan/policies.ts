@@ -1,11 +1,18 @@
 /** Deadlines and options by the number that a session carries. Old ones stay while sessions use them. */
 import { cell } from "../../parts/at.js";
-import type { Policy } from "./plan.js";
+import type { Policy, RoutePlaces } from "./plan.js";
 
 /** A row's column has 16 bits for the number. */
 const POLICIES_MAX = 65_536;
 
+/** Who counts the sessions of routes that have a limit. */
+export interface RouteCounts {
+	takeOfRoute(places: RoutePlaces): boolean;
+	leaveRoute(route: number): void;
+}
+
 export class Policies {
+	readonly #routes: RouteCounts;
 	readonly #policies: Policy[] = [];
 	/** The policies, as text. */
 	readonly #texts: string[] = [];
@@ -13,6 +20,10 @@ export class Policies {
 	/** Times that sessions carry each. */
 	readonly #sessions: number[] = [];
 	#given: readonly number[] = [];
+
+	constructor(routes: RouteCounts) {
+		this.#routes = routes;
+	}
 
 	/** The numbers of policies that are given out from now on, in their order; `undefined`: too many are used by sessions of earlier ones. */
 	use(policies: readonly Policy[]): readonly number[] | undefined {
@@ -52,11 +63,17 @@ export class Policies {
 		return this.#policies[number] as Policy; // rows hold numbers that `use` gave
 	}
 
-	enter(number: number): void {
+	/** A session carries it from now on. False: the route that it belongs to has no place. */
+	enter(number: number): boolean {
+		const { places } = this.of(number);
+		if (places !== null && !this.#routes.takeOfRoute(places)) return false;
 		this.#sessions[number] = cell(this.#sessions, number) + 1;
+		return true;
 	}
 
 	leave(number: number): void {
+		const { places } = this.of(number);
+		if (places !== null) this.#routes.leaveRoute(places.route);
 		this.#sessions[number] = cell(this.#sessions, number) - 1;
 	}
 

@@ -6,6 +6,7 @@ import type { Counters } from "./counters.js";
 import type { Journal } from "./journal.js";
 import type { Owners } from "./owners.js";
 import type { Places } from "./places.js";
+import type { Rates } from "./rates.js";
 import type { SessionNumbers } from "./session-numbers.js";
 import type { Sources } from "./sources.js";
 
@@ -16,6 +17,7 @@ export interface RecordsContext extends TableContext {
 	readonly journal: Journal;
 	readonly owners: Owners;
 	readonly sources: Sources;
+	readonly rates: Rates;
 	readonly bans: Bans;
 	readonly places: Places;
 	readonly sessionNumbers: SessionNumbers;

@@ -37,6 +37,8 @@ const SCALARS = [
 	"acceptPausesDescriptors",
 	"acceptPausesFull",
 	"acceptPausesRate",
+	/** Times a session had to wait for its rate of bytes. */
+	"pacedWaits",
 	/** Clients whose address found no room among the sources, so that its limits did not hold for them. */
 	"sourcesNotCounted",
 	/** Sessions closed to make room. */

@@ -3,7 +3,8 @@
  * are doing the same; and when a listener was paused because none was left, one that comes free wakes it.
  */
 import { assert } from "../../parts/assert.js";
-import { LISTENER_SLOTS } from "./counters.js";
+import type { RoutePlaces } from "../plan/plan.js";
+import { LISTENER_SLOTS, ROUTE_SLOTS } from "./counters.js";
 
 // Cells of the shared counts.
 export const LIVE_SESSIONS = 0;
@@ -11,7 +12,9 @@ export const LIVE_SESSIONS = 0;
 export const LIVE_ENDING = 1;
 /** Sessions of a listener: this plus its slot. */
 export const LIVE_LISTENERS = 2;
-export const LIVE_BYTES = 4 * (LIVE_LISTENERS + LISTENER_SLOTS);
+/** Sessions of a route that has a limit: this plus its slot. */
+export const LIVE_ROUTES = LIVE_LISTENERS + LISTENER_SLOTS;
+export const LIVE_BYTES = 4 * (LIVE_ROUTES + ROUTE_SLOTS);
 
 export class Places {
 	readonly live: Int32Array;
@@ -46,6 +49,24 @@ export class Places {
 	/** Sessions that a listener has, over all reactors. */
 	of(listener: number): number {
 		return Atomics.load(this.live, LIVE_LISTENERS + listener);
+	}
+
+	/** Takes a place at a route that has a limit. False: there is none. */
+	takeOfRoute({ route, most }: RoutePlaces): boolean {
+		if (Atomics.add(this.live, LIVE_ROUTES + route, 1) < most) return true;
+		this.leaveRoute(route);
+		return false;
+	}
+
+	/** Gives it back. */
+	leaveRoute(route: number): void {
+		const before = Atomics.sub(this.live, LIVE_ROUTES + route, 1);
+		assert(before > 0, "a place at a route that is given back was taken");
+	}
+
+	/** Sessions that a route with a limit has, over all reactors. */
+	ofRoute(route: number): number {
+		return Atomics.load(this.live, LIVE_ROUTES + route);
 	}
 
 	get isEnding(): boolean {

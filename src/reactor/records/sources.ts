@@ -13,6 +13,8 @@
  * limits still bound it. It takes eight times the usual crowd in one set, which the seeded hash makes rare.
  */
 import { f64, i32, u8 } from "../../parts/at.js";
+import { lock, unlock } from "../../parts/lock.js";
+import { paidUntil } from "../../parts/pace.js";
 import { msUntil, refilled, usualBurst } from "../../parts/token-bucket.js";
 
 const WAYS = 8;
@@ -24,10 +26,6 @@ const PLACES_MIN = 1_024;
 export const NOT_COUNTED = -1;
 export const TOO_MANY = -2;
 export const TOO_FAST = -3;
-
-/** Attempts until a thread stops burning its core for a lock: a holder was preempted. */
-const SPINS_MAX = 1_000;
-const LOCK_WAIT_MS = 1;
 
 /** Bytes before the columns: lock, seed, and the two buckets of all clients together. */
 const HEADER_BYTES = 40;
@@ -65,6 +63,8 @@ export class Sources {
 	readonly #countedMs: Float64Array;
 	readonly #requestTokens: Float64Array;
 	readonly #requestedMs: Float64Array;
+	/** Until when the bytes of each are paid for. */
+	readonly #paidMs: Float64Array;
 	readonly #high: Int32Array;
 	readonly #low: Int32Array;
 	readonly #held: Int32Array;
@@ -78,7 +78,8 @@ export class Sources {
 		const countedAt = tokensAt + 8 * places;
 		const requestTokensAt = countedAt + 8 * places;
 		const requestedAt = requestTokensAt + 8 * places;
-		const highAt = requestedAt + 8 * places;
+		const paidAt = requestedAt + 8 * places;
+		const highAt = paidAt + 8 * places;
 		const lowAt = highAt + 4 * places;
 		const heldAt = lowAt + 4 * places;
 		const locksAt = heldAt + 4 * places;
@@ -92,6 +93,7 @@ export class Sources {
 		this.#countedMs = new Float64Array(this.buffer, countedAt, places);
 		this.#requestTokens = new Float64Array(this.buffer, requestTokensAt, places);
 		this.#requestedMs = new Float64Array(this.buffer, requestedAt, places);
+		this.#paidMs = new Float64Array(this.buffer, paidAt, places);
 		this.#high = new Int32Array(this.buffer, highAt, places);
 		this.#low = new Int32Array(this.buffer, lowAt, places);
 		this.#held = new Int32Array(this.buffer, heldAt, places);
@@ -134,6 +136,7 @@ export class Sources {
 			this.#countedMs[place] = nowMs;
 			this.#requestTokens[place] = Number.POSITIVE_INFINITY;
 			this.#requestedMs[place] = nowMs;
+			this.#paidMs[place] = 0;
 		}
 		if (i32(this.#held, place) >= limits.connections) return TOO_MANY;
 		if (limits.perSecond !== Number.POSITIVE_INFINITY) {
@@ -170,6 +173,21 @@ export class Sources {
 		this.#requestedMs[place] = nowMs;
 		unlock(this.#locks, set);
 		return tokens >= 1;
+	}
+
+	/** Takes `amount` bytes for the address at a place that holds a connection. Returns until when to wait for them. */
+	takeBytes(place: number, amount: number, perSecond: number, burstMs: number, nowMs: number): number {
+		const set = Math.floor(place / WAYS);
+		lock(this.#locks, set);
+		const paidMs = paidUntil(f64(this.#paidMs, place), amount, perSecond, burstMs, nowMs);
+		this.#paidMs[place] = paidMs;
+		unlock(this.#locks, set);
+		return paidMs;
+	}
+
+	/** Until when the bytes of the address at a place are paid for. */
+	paidMs(place: number): number {
+		return f64(this.#paidMs, place);
 	}
 
 	/** Connections that the address at a place holds now, over all reactors. */
@@ -283,14 +301,4 @@ function wordAt(bytes: Uint8Array, offset: number): number {
 		(u8(bytes, offset + 2) << 8) |
 		u8(bytes, offset + 3)
 	);
-}
-
-/** Held for some hundred nanoseconds. */
-function lock(locks: Int32Array, index: number): void {
-	for (let spins = 0; Atomics.compareExchange(locks, index, 0, 1) !== 0; spins++)
-		if (spins >= SPINS_MAX) Atomics.wait(locks, index, 1, LOCK_WAIT_MS);
-}
-
-function unlock(locks: Int32Array, index: number): void {
-	Atomics.store(locks, index, 0);
 }

@@ -4,20 +4,25 @@ import { IPPROTO_TCP, TCP_USER_TIMEOUT } from "../../kernel/constants.js";
 import { i32, u16 } from "../../parts/at.js";
 import type { Session } from "../table/numbers.js";
 import { nextLook, stallDeadline } from "../wire/liveness.js";
+import { setPace } from "../wire/pace.js";
 import type { RoutingContext } from "./context.js";
 
 /** A route's policy: the listener's. */
 export const LISTENERS = -1;
 
-/** Those of the route that it has taken hold from now on; LISTENERS: those that it began with. */
-export function holdTo(core: RoutingContext, session: Session, policy: number): void {
+/**
+ * Those of the route that it has taken hold from now on; LISTENERS: those that it began with. False: the route has as many
+ * sessions as it may, and nothing is changed.
+ */
+export function holdTo(core: RoutingContext, session: Session, policy: number): boolean {
 	const { table, policies, wheel } = core;
 	const before = u16(table.policy, session);
 	const now = policy === LISTENERS ? u16(table.ownPolicy, session) : policy;
-	if (now === before) return;
-	policies.enter(now);
+	if (now === before) return true;
+	if (!policies.enter(now)) return false;
 	policies.leave(before);
 	table.policy[session] = now;
+	setPace(core, session, policies.of(now).rates !== null);
 	// What is armed already was due by the deadlines of before: a stall, and when it is looked for, may come sooner now.
 	const dueMs = Math.min(stallDeadline(core, session), nextLook(core, session));
 	if (dueMs < wheel.deadlineOf(session)) wheel.arm(session, dueMs);
@@ -25,4 +30,5 @@ export function holdTo(core: RoutingContext, session: Session, policy: number): 
 	// Inherited from the listening socket: the kernel must not give up a client that may stall for longer.
 	if (userTimeoutMs !== policies.of(before).userTimeoutMs)
 		core.kernel.setOption(i32(table.fd, session), IPPROTO_TCP, TCP_USER_TIMEOUT, userTimeoutMs);
+	return true;
 }

@@ -2,9 +2,12 @@
 
 import { cell, f64, i32, setRef } from "../../parts/at.js";
 import { PROTOCOL_TLS } from "../../protocol/index.js";
+import { routeSessions } from "../records/rates.js";
 import {
 	BAD_REQUEST,
 	INTERNAL,
+	LIMIT_CONNECTIONS,
+	LIMIT_RATE,
 	LOOP,
 	NO_CERTIFICATE,
 	NO_ROUTE,
@@ -29,7 +32,9 @@ export function route(core: RoutingContext, session: Session, protocol: number):
 	const found = listener.plan.routes[index];
 	if (found === undefined) return refuse(NO_ROUTE);
 	setRef(table.route, session, found.slot);
-	holdTo(core, session, cell(listener.routePolicies, index));
+	if (!holdTo(core, session, cell(listener.routePolicies, index))) return refuse(LIMIT_CONNECTIONS);
+	if (core.rates.take(routeSessions(found.slot), found.sessionsPerSecond, core.nowMs) > 0)
+		return refuse(LIMIT_RATE);
 	core.counters.routed(found.slot);
 	if (found.upstream < 0) return refuse(REJECTED);
 	core.counters.handshakeTook(listener.plan.slot, core.nowMs - f64(table.acceptedMs, session));

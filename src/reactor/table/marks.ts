@@ -52,5 +52,7 @@ export const OURS = 1 << 22;
 export const END_NEXT = 1 << 24;
 /** Upstream: Nagle's algorithm is still on, which would hold back a second send; it is turned off before that. */
 export const NAGLED = 1 << 25;
+/** Client, and while bytes are relayed its upstream: it has a rate (`pace.ts`). */
+export const PACED = 1 << 31;
 /** Upstream: a Unix socket. A read of it stops before descriptors that were passed, whatever bytes lie behind. */
 export const LOCAL = 1 << 30;

@@ -9,6 +9,7 @@ import { BLOCKED, LOOKED_AFTER, QUEUED } from "../table/marks.js";
 import { NONE, type Session, type Slot } from "../table/numbers.js";
 import { stamp } from "../table/times.js";
 import type { WireContext } from "./context.js";
+import { isHeld } from "./pace.js";
 import { sentBytes } from "./transport.js";
 
 /**
@@ -107,13 +108,12 @@ export function stallDeadline(core: WireContext, client: Session): number {
 const TURN_AGAIN_MS = 1_000;
 
 /**
- * A deadline for a silent or slow peer. It is not due while the connection waits for its turn with us: what the peer has sent
+ * A deadline for a silent or slow peer. It is not due while the connection waits for its turn with us, or for its rate: what the peer has sent
  * lies unread, so it is not known yet whether it was silent.
  */
 export function unlessQueued(core: WireContext, client: Session, deadlineMs: number): number {
-	return (flagsOfBoth(core, client) & QUEUED) === 0
-		? deadlineMs
-		: Math.max(deadlineMs, core.nowMs + TURN_AGAIN_MS);
+	const waits = (flagsOfBoth(core, client) & QUEUED) !== 0 || isHeld(core, client, TURN_AGAIN_MS);
+	return waits ? Math.max(deadlineMs, core.nowMs + TURN_AGAIN_MS) : deadlineMs;
 }
 
 /** Since when a side has taken nothing of what waits for it; Infinity while nothing does. */

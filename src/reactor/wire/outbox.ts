@@ -9,13 +9,14 @@ import { EAGAIN } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
 import { f64, i32, u16 } from "../../parts/at.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "../records/counters.js";
-import { BLOCKED, LEAVING, LOOKED_AFTER } from "../table/marks.js";
+import { BLOCKED, LEAVING, LOOKED_AFTER, PACED } from "../table/marks.js";
 import { type Link, NONE, type Slot } from "../table/numbers.js";
 import { stamp } from "../table/times.js";
 import { dropAhead } from "./ahead.js";
 import type { WireContext } from "./context.js";
 import { watchOut } from "./interest.js";
 import { acknowledgedBy, lookAfter, lookEvery } from "./liveness.js";
+import { noteMoved } from "./pace.js";
 import { endNagle } from "./socket-options.js";
 import { goodbye, transmit } from "./transport.js";
 
@@ -208,7 +209,11 @@ export function moved(core: WireContext, to: Slot, count: number): void {
 	table.sent[to] = f64(table.sent, to) + count;
 	table.active[client] = stamp(core.nowMs);
 	core.budget.turnBytes -= count;
-	if ((i32(table.flags, client) & LOOKED_AFTER) === 0) lookAfter(core, client);
+	const flags = i32(table.flags, client);
+	if ((flags & (LOOKED_AFTER | PACED)) !== LOOKED_AFTER) {
+		if ((flags & LOOKED_AFTER) === 0) lookAfter(core, client);
+		if ((flags & PACED) !== 0) noteMoved(core, client, count);
+	}
 	counters.moved(u16(table.listener, client), to === client ? TO_CLIENT : FROM_CLIENT, count);
 }
 

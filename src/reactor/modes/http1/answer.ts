@@ -8,7 +8,14 @@ import { type AnswerStatus, answer as prepared } from "../../../protocol/http/an
 import { METHOD_HEAD } from "../../../protocol/http/methods.js";
 import { tell } from "../../end/linger.js";
 import { OUT_AT } from "../../memory/arena.js";
-import { CLIENT_CLOSED, LIMIT_RATE, NO_ROUTE, REJECTED, UPSTREAM_FAULTS } from "../../records/reasons.js";
+import {
+	CLIENT_CLOSED,
+	LIMIT_CONNECTIONS,
+	LIMIT_RATE,
+	NO_ROUTE,
+	REJECTED,
+	UPSTREAM_FAULTS,
+} from "../../records/reasons.js";
 import { HAD_REQUESTS } from "../../table/marks.js";
 import { lastAnswer, type Next } from "../../table/next.js";
 import { NONE, type Session } from "../../table/numbers.js";
@@ -25,7 +32,7 @@ import { logOwnAnswer } from "./log.js";
  * is what frees something.
  */
 const GOES_ON: ReadonlySet<number> = new Set([
-	...[CLIENT_CLOSED, NO_ROUTE, REJECTED, LIMIT_RATE],
+	...[CLIENT_CLOSED, NO_ROUTE, REJECTED, LIMIT_RATE, LIMIT_CONNECTIONS],
 	...UPSTREAM_FAULTS,
 ]);
 

@@ -10,9 +10,10 @@ import { FRAMING_CHUNKED, FRAMING_CLOSE, FRAMING_LENGTH } from "../../../protoco
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "../../../protocol/index.js";
 import { gatherHead } from "../../admission/head-room.js";
 import { CHUNK_BYTES, IN_AT, OUT_AT } from "../../memory/arena.js";
-import { ENDING, READABLE } from "../../table/marks.js";
+import { ENDING, PACED, READABLE } from "../../table/marks.js";
 import type { Session, Slot } from "../../table/numbers.js";
 import { block, mayKeep, moved, send, sendOrKeep } from "../../wire/outbox.js";
+import { mostToMove } from "../../wire/pace.js";
 import { isSecured } from "../../wire/tls.js";
 import { discard, emptied, peek, receive } from "../../wire/transport.js";
 import { type Bodies, KEEPS_UPSTREAM, SPOILT } from "./columns.js";
@@ -70,7 +71,8 @@ export function moveBody(core: Http1Context, from: Slot, to: Slot, client: Sessi
 			? moveEnd(core, from, to, client, bodies)
 			: moveChunks(core, from, to, client, bodies);
 	}
-	const most = framing === FRAMING_LENGTH ? Math.min(CHUNK_BYTES, f64(bodies.left, client)) : CHUNK_BYTES;
+	const room = mostToTake(core, client);
+	const most = framing === FRAMING_LENGTH ? Math.min(room, f64(bodies.left, client)) : room;
 	if (!mayKeep(core)) return moveByPeek(core, from, to, client, bodies, most);
 	const count = receive(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, count);
@@ -78,6 +80,14 @@ export function moveBody(core: Http1Context, from: Slot, to: Slot, client: Sessi
 	const verdict = goOn(client, bodies, count);
 	const sent = sendOrKeep(core, to, IN_AT, count);
 	return sent < 0 ? writeFailed(sent) : verdict;
+}
+
+/** Enough for a chunk's line and the end of a body, whatever a rate allows. */
+const CHUNKED_MIN = 1_024;
+
+/** What a read may bring. */
+function mostToTake(core: Http1Context, client: Session): number {
+	return (i32(core.table.flags, client) & PACED) === 0 ? CHUNK_BYTES : mostToMove(core, client);
 }
 
 /** No chunk is left to keep what the peer does not take: that stays in the kernel. */
@@ -118,13 +128,14 @@ function goOn(client: Session, bodies: Bodies, count: number): number {
  */
 function moveChunks(core: Http1Context, from: Slot, to: Slot, client: Session, bodies: Bodies): number {
 	const { chunkedScanner: scanner, kernel } = core;
-	const count = peek(core, from, IN_AT, CHUNK_BYTES);
+	const most = Math.max(CHUNKED_MIN, mostToTake(core, client));
+	const count = peek(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, count);
 	loadScanner(core, client, bodies);
 	const verdict = scanner.scan(kernel.memory, IN_AT, IN_AT + count);
 	if (verdict === MALFORMED) return malformed(scanner.cause);
 	if (scanner.dataBytes > f64(bodies.room, client)) return BODY_TOO_LARGE;
-	if (!mayKeep(core)) return moveTaken(core, from, to, client, bodies, count);
+	if (!mayKeep(core)) return moveTaken(core, from, to, client, bodies, count, most);
 	storeScanner(core, client, bodies);
 	let length = scanner.keptBytes;
 	let taken = scanner.position - IN_AT;
@@ -141,7 +152,7 @@ function moveChunks(core: Http1Context, from: Slot, to: Slot, client: Session, b
 		}
 	}
 	discard(core, from, taken);
-	if (taken === count && count < CHUNK_BYTES) emptied(core, from);
+	if (taken === count && count < most) emptied(core, from);
 	const sent = length > 0 ? sendOrKeep(core, to, IN_AT, length) : 0;
 	return sent < 0 ? writeFailed(sent) : step;
 }
@@ -154,6 +165,7 @@ function moveTaken(
 	client: Session,
 	bodies: Bodies,
 	count: number,
+	most: number,
 ): number {
 	const { chunkedScanner: scanner, kernel } = core;
 	const length = scanner.keptBytes;
@@ -173,7 +185,7 @@ function moveTaken(
 	storeScanner(core, client, bodies);
 	const taken = scanner.position - IN_AT;
 	discard(core, from, taken);
-	if (taken === count && count < CHUNK_BYTES) emptied(core, from);
+	if (taken === count && count < most) emptied(core, from);
 	if (sent > 0) moved(core, to, sent);
 	if (sent < length) block(core, to);
 	return BODY_MOVED;

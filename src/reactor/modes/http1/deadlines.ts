@@ -1,7 +1,7 @@
 /** Until when a client that is read request by request may take its time: what is due, and when the wheel is to fire for it. */
 
 import { f64, i32, u8 } from "../../../parts/at.js";
-import { ENDING } from "../../table/marks.js";
+import { ENDING, PACED } from "../../table/marks.js";
 import type { Link, Session } from "../../table/numbers.js";
 import {
 	handshakeDeadline,
@@ -100,12 +100,13 @@ export function isLastAnswer({ exchanges }: Http1Context, client: Session): bool
 	return !exchanges.has(client, KEEPS_CLIENT) || u8(exchanges.answer, client) === OFFERED;
 }
 
-/** While the request's body comes: when its rate is judged next. */
+/** While the request's body comes: when its rate is judged next. One that is slowed here is not slow on its own account. */
 export function bodyDeadline(core: Http1Context, client: Session): number {
 	const { exchanges } = core;
 	if (exchanges.isAnswered(client)) return Number.POSITIVE_INFINITY;
 	if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT | AWAITS_CONTINUE)) return Number.POSITIVE_INFINITY;
-	if (bodyRate(core, client) === 0) return Number.POSITIVE_INFINITY;
+	if (bodyRate(core, client) === 0 || (i32(core.table.flags, client) & PACED) !== 0)
+		return Number.POSITIVE_INFINITY;
 	return unlessQueued(core, client, f64(exchanges.rateMs, client) + RATE_WINDOW_MS);
 }
 
@@ -119,7 +120,7 @@ export function answerDeadline(core: Http1Context, client: Session): number {
 	const { exchanges } = core;
 	const waits = REQUEST_SENT | REQUEST_CUT | AWAITS_CONTINUE;
 	if (exchanges.isAnswered(client) || !exchanges.has(client, waits)) return Number.POSITIVE_INFINITY;
-	return f64(exchanges.sentMs, client) + core.policyOf(client).responseHeadMs;
+	return unlessQueued(core, client, f64(exchanges.sentMs, client) + core.policyOf(client).responseHeadMs);
 }
 
 /** From now on, bytes of the request's body are expected. */

@@ -20,11 +20,12 @@ import { noteKept, takenOut } from "../../links/pool.js";
 import { CHUNK_BYTES, IN_AT, OUT_AT } from "../../memory/arena.js";
 import { BAD_RESPONSE, MEMORY_PRESSURE, UPSTREAM_CLOSED, UPSTREAM_RESET } from "../../records/reasons.js";
 import { RECYCLED_UPGRADED } from "../../records/recycle-reasons.js";
-import { AHEAD, BLOCKED, ENDING, EXCHANGES, READABLE, SECURED } from "../../table/marks.js";
+import { AHEAD, BLOCKED, ENDING, EXCHANGES, PACED, READABLE, SECURED } from "../../table/marks.js";
 import { end, type Next, RELAY_ON, STAY, to } from "../../table/next.js";
 import type { Link, Session } from "../../table/numbers.js";
 import { putBack } from "../../wire/ahead.js";
 import { block, mayKeep, NOT_TAKEN, sendWhole } from "../../wire/outbox.js";
+import { mayMove } from "../../wire/pace.js";
 import { widenWindow } from "../../wire/socket-options.js";
 import { isSecured } from "../../wire/tls.js";
 import { discard, emptied, peek, receive } from "../../wire/transport.js";
@@ -74,6 +75,7 @@ export function readResponse(core: Http1Context, client: Session): Next {
 	const link = table.linkOf(client);
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if ((i32(table.flags, link) & READABLE) === 0 || (i32(table.flags, client) & BLOCKED) !== 0) return STAY;
+		if ((i32(table.flags, client) & PACED) !== 0 && !mayMove(core, client)) return STAY;
 		const isAnswered = exchanges.isAnswered(client);
 		// A head is little, and often all there is.
 		if (core.budget.turnBytes <= 0 && isAnswered) break;

@@ -17,10 +17,12 @@ import { PROTOCOL_HTTP } from "../../../protocol/index.js";
 import { admitRequest } from "../../admission/admit.js";
 import { closeOwned } from "../../links/owned.js";
 import type { RouteRules } from "../../plan/route-rules.js";
+import { routeRequests } from "../../records/rates.js";
 import {
 	BAD_REQUEST,
 	CLIENT_CLOSED,
 	LIMIT_BODY,
+	LIMIT_CONNECTIONS,
 	LIMIT_RATE,
 	LOOP,
 	NO_ROUTE,
@@ -51,7 +53,7 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 	setRef(table.route, client, NONE);
 	setRef(table.upstream, client, NONE);
 	noteRequest(core, client, listener);
-	if (!admitRequest(core, client, limits)) return answer(429, LIMIT_RATE);
+	if (!admitRequest(core, client, listener.plan)) return answer(429, LIMIT_RATE);
 
 	const webSocket = checkWebSocketRequest(core.kernel.memory, requestHead);
 	query.protocol = PROTOCOL_HTTP;
@@ -73,7 +75,9 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 		return lastAnswer(400, BAD_REQUEST, BAD_PATH);
 	}
 	setRef(table.route, client, route.slot);
-	holdTo(core, client, cell(listener.routePolicies, index));
+	if (!holdTo(core, client, cell(listener.routePolicies, index))) return answer(503, LIMIT_CONNECTIONS);
+	if (core.rates.take(routeRequests(route.slot), route.requestsPerSecond, core.nowMs) > 0)
+		return answer(429, LIMIT_RATE);
 	core.counters.routed(route.slot);
 	const rules = listener.rules[index] as RouteRules; // one for each route
 	if (rules.answer !== null) return answerFixed(core, client, rules, rules.answer);

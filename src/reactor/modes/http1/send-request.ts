@@ -20,12 +20,13 @@ import {
 	LIMIT_BODY,
 	UPSTREAM_DOWN,
 } from "../../records/reasons.js";
-import { BLOCKED, READABLE } from "../../table/marks.js";
+import { BLOCKED, PACED, READABLE } from "../../table/marks.js";
 import { answer, end, lastAnswer, NEW_LINK, type Next, STAY } from "../../table/next.js";
 import type { Link, Session } from "../../table/numbers.js";
 import { EXCHANGE, REQUEST } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { countAnew, NOT_TAKEN, sendWhole } from "../../wire/outbox.js";
+import { mayMove } from "../../wire/pace.js";
 import { isSecured } from "../../wire/tls.js";
 import { discard, peek } from "../../wire/transport.js";
 import {
@@ -177,6 +178,7 @@ export function sendBody(core: Http1Context, client: Session, link: Link): Next 
 	for (let round = 0; round < ROUNDS_PER_TURN; round++) {
 		if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT)) return STAY;
 		if ((i32(table.flags, client) & READABLE) === 0 || (i32(table.flags, link) & BLOCKED) !== 0) return STAY;
+		if ((i32(table.flags, client) & PACED) !== 0 && !mayMove(core, client)) return STAY;
 		if (core.budget.turnBytes <= 0) break;
 		const result = moveBody(core, client, link, client, exchanges.request);
 		if (result === BODY_WAITS) return STAY;

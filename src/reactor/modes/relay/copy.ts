@@ -17,15 +17,16 @@ import { MORE, nothingReceived, passed, passedLast, writeFailed } from "./direct
 /** Reads in a row that fill the buffer, as many as `FULL_READS` can count and one more: then the direction is bulk, and worth a pipe. */
 const BULK_READS = 4;
 
-export function moveByCopy(core: RelayContext, from: Slot, to: Slot): Next {
-	if (!mayKeep(core)) return moveByPeek(core, from, to);
+/** `most`: bytes that it may move. */
+export function moveByCopy(core: RelayContext, from: Slot, to: Slot, most: number): Next {
+	if (!mayKeep(core)) return moveByPeek(core, from, to, most);
 	const hadAhead = (i32(core.table.flags, from) & AHEAD) !== 0;
-	const count = receive(core, from, IN_AT, CHUNK_BYTES);
+	const count = receive(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, to, count);
 	// One packet for the peer, one call and one wake-up less for it: the end travels with the bytes before it.
-	if (!hadAhead && isLast(core, from, to, count))
+	if (!hadAhead && isLast(core, from, to, count, most))
 		return passedLast(core, from, to, sendOrKeep(core, to, IN_AT, count, true));
-	noteRead(core, from, count);
+	noteRead(core, from, count, most);
 	return passed(core, from, to, sendOrKeep(core, to, IN_AT, count));
 }
 
@@ -34,9 +35,9 @@ export function moveByCopy(core: RelayContext, from: Slot, to: Slot): Next {
  * stop early: before urgent data, before descriptors that a Unix socket was passed, or behind what was ahead (which is asked for before the read, because that may end it). Through
  * TLS the end is said in a record of its own.
  */
-function isLast({ table }: RelayContext, from: Slot, to: Slot, count: number): boolean {
+function isLast({ table }: RelayContext, from: Slot, to: Slot, count: number, most: number): boolean {
 	const mine = i32(table.flags, from);
-	if ((mine & (END_NEXT | URGENT | LOCAL | SECURED)) !== END_NEXT || count === CHUNK_BYTES) return false;
+	if ((mine & (END_NEXT | URGENT | LOCAL | SECURED)) !== END_NEXT || count === most) return false;
 	return (i32(table.flags, to) & SECURED) === 0;
 }
 
@@ -44,8 +45,8 @@ function isLast({ table }: RelayContext, from: Slot, to: Slot, count: number): b
  * No chunk is left to hold what the peer might not take. Then bytes stay in the kernel until they are
  * sent: one call more, and nothing held.
  */
-function moveByPeek(core: RelayContext, from: Slot, to: Slot): Next {
-	const count = peek(core, from, IN_AT, CHUNK_BYTES);
+function moveByPeek(core: RelayContext, from: Slot, to: Slot, most: number): Next {
+	const count = peek(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, to, count);
 	const sent = send(core, to, IN_AT, count);
 	if (sent < 0) return writeFailed(core, to, from, -sent);
@@ -57,11 +58,13 @@ function moveByPeek(core: RelayContext, from: Slot, to: Slot): Next {
 		block(core, to);
 		return STAY;
 	}
-	noteRead(core, from, count);
+	noteRead(core, from, count, most);
 	return MORE;
 }
 
-function noteRead(core: RelayContext, from: Slot, count: number): void {
+function noteRead(core: RelayContext, from: Slot, count: number, most: number): void {
+	// A rate stopped it, and what is left is not known.
+	if (count === most && most < CHUNK_BYTES) return;
 	const { table } = core;
 	const { flags } = table;
 	const mine = i32(flags, from);

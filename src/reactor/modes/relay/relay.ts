@@ -11,13 +11,15 @@
 import { ECONNRESET, EPOLLERR, EPOLLOUT } from "../../../kernel/constants.js";
 import { i32 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
+import { CHUNK_BYTES } from "../../memory/arena.js";
 import { FULL_READS } from "../../table/fields.js";
-import { AHEAD, BLOCKED, BULK, ENDED, LOOKED_AFTER, READABLE } from "../../table/marks.js";
+import { AHEAD, BLOCKED, BULK, ENDED, LOOKED_AFTER, PACED, READABLE } from "../../table/marks.js";
 import { type Next, STAY } from "../../table/next.js";
 import type { Session, Slot } from "../../table/numbers.js";
 import { RELAY } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { noteNews } from "../../wire/news.js";
+import { mayMove, mostToMove } from "../../wire/pace.js";
 import { takeError } from "../../wire/transport.js";
 import type { RelayContext } from "./context.js";
 import { moveByCopy } from "./copy.js";
@@ -39,6 +41,7 @@ export function beginRelay(core: RelayContext, session: Session, events: number)
 	table.active[session] = stamp(core.nowMs);
 	table.flags[session] = i32(table.flags, session) | LOOKED_AFTER;
 	armRelay(core, session);
+	if ((i32(table.flags, session) & PACED) !== 0) table.flags[link] = i32(table.flags, link) | PACED;
 	// READABLE has been kept since the client's first bytes: they were peeked, or not looked at while dialling. Or they were taken.
 	if ((i32(table.flags, session) & AHEAD) !== 0) table.flags[session] = i32(table.flags, session) | READABLE;
 	const next = relaying(core, link, events | EPOLLOUT);
@@ -74,8 +77,10 @@ function pump(core: RelayContext, from: Slot, to: Slot): Next {
 		const mine = i32(flags, from);
 		if ((mine & (READABLE | ENDED)) !== READABLE || (i32(flags, to) & BLOCKED) !== 0) return STAY;
 		if (round >= ROUNDS_PER_TURN || (core.budget.turnBytes <= 0 && (round > 0 || isMuch(core, from)))) break;
-		const bulk = (mine & BULK) !== 0;
-		const next = bulk ? moveBySplice(core, from, to) : moveByCopy(core, from, to);
+		if ((mine & PACED) !== 0 && !mayMove(core, core.table.sessionOf(from))) return STAY;
+		const most = (mine & PACED) === 0 ? CHUNK_BYTES : mostToMove(core, core.table.sessionOf(from));
+		const bulk = (mine & BULK) !== 0 && most === CHUNK_BYTES;
+		const next = bulk ? moveBySplice(core, from, to) : moveByCopy(core, from, to, most);
 		if (next !== MORE) return next;
 		round += bulk ? ROUNDS_PER_SPLICE : 1;
 	}

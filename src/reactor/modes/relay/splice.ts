@@ -3,7 +3,7 @@
 import { EINVAL } from "../../../kernel/constants.js";
 import { i32 } from "../../../parts/at.js";
 import { CHUNK_BYTES } from "../../memory/arena.js";
-import { BULK } from "../../table/marks.js";
+import { BULK, PACED } from "../../table/marks.js";
 import type { Next } from "../../table/next.js";
 import { NONE, type Slot } from "../../table/numbers.js";
 import { drainPipe } from "../../wire/outbox.js";
@@ -19,9 +19,10 @@ const BULK_MIN_BYTES = 4096;
 
 export function moveBySplice(core: RelayContext, from: Slot, to: Slot): Next {
 	const { table, engine, pipes } = core;
-	const room = Math.min(core.budget.room, SPLICE_BYTES);
+	const most = (i32(table.flags, from) & PACED) === 0 ? SPLICE_BYTES : CHUNK_BYTES;
+	const room = Math.min(core.budget.room, most);
 	const pipe = room < CHUNK_BYTES ? NONE : pipes.borrow();
-	if (pipe === NONE) return moveByCopy(core, from, to);
+	if (pipe === NONE) return moveByCopy(core, from, to, CHUNK_BYTES);
 	const count = engine.fillPipe(from, pipes.writeEnd(pipe), room);
 	if (count <= 0) {
 		pipes.giveBack(pipe);
