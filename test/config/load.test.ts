@@ -11,6 +11,9 @@ const MINIMAL = "listeners: [{ listen: 127.0.0.1:1, routes: [{ to: a }] }]\nupst
 /** What holds for addresses of which the file says no more than where they are. */
 const ALIKE = { weight: 1, backup: false, maxConnections: null };
 
+/** Without a rate of bytes. */
+const ANY_RATE = { all: null, perIp: null, perSession: null };
+
 test("what the file does not say has a default", () => {
 	assert.deepEqual(loadConfigText(MINIMAL), {
 		file: null,
@@ -34,6 +37,7 @@ test("what the file does not say has a default", () => {
 			requestsPerSecondPerIp: null,
 			requestBodyBytes: null,
 			bodyBytesPerSecond: 1_024,
+			byteRates: ANY_RATE,
 		},
 		timeouts: {
 			handshakeMs: 5_000,
@@ -60,7 +64,7 @@ test("what the file does not say has a default", () => {
 				host: "127.0.0.1",
 				port: 1,
 				backlog: 4096,
-				connections: null,
+				...{ connections: null, acceptsPerSecond: null, requestsPerSecond: null, byteRates: ANY_RATE },
 				deadlines: {
 					timeouts: {
 						...{ handshakeMs: 5_000, connectMs: 5_000, idleMs: 600_000, stallMs: 30_000 },
@@ -88,6 +92,7 @@ test("what the file does not say has a default", () => {
 						to: "a",
 						answer: null,
 						deadlines: null,
+						...{ connections: null, sessionsPerSecond: null, requestsPerSecond: null, byteRates: ANY_RATE },
 						requests: null,
 						label: "*",
 					},
@@ -120,7 +125,8 @@ reactors: 2
 limits:
   { connections: 9000, when_full: reset, connections_per_ip: 100, accepts_per_second: 5000,
     accepts_per_second_per_ip: 200, buffered_bytes: 1MiB, fd_reserve: 10, memory: 2GiB,
-    requests_per_connection: 50, requests_per_second: 60, requests_per_second_per_ip: 7, request_body_bytes: 8MiB, body_bytes_per_second: 2KiB }
+    requests_per_connection: 50, requests_per_second: 60, requests_per_second_per_ip: 7, request_body_bytes: 8MiB, body_bytes_per_second: 2KiB,
+    bytes_per_second: 9MiB, bytes_per_second_per_ip: 3MiB, bytes_per_second_per_session: 1MiB }
 timeouts: { handshake: 1s, connect: 2s, idle: 3m, stall: 4s, half_closed: 5s, lifetime: 6h, drain: 7s, silence: 8ms, request_head: 9s, response_head: 10s, keep_alive: 11s }
 keepalive: { idle: 9s, interval: 10s, probes: 11, user_timeout: 12s }
 sockets: { unsent: 64KiB, send_buffer: 1MiB, receive_buffer: auto }
@@ -132,6 +138,9 @@ listeners:
   - listen: :443
     backlog: 12
     connections: 500
+    accepts_per_second: 40
+    requests_per_second: 41
+    bytes_per_second_per_session: off
     proxy_protocol: require
     trusted: [10.0.0.0/8, "::1"]
     forwarded_trusted: [10.2.0.0/16]
@@ -147,7 +156,7 @@ listeners:
         alpn: [h2, http/1.1]
     routes:
       - { host: a.b, path: /api/, subprotocol: MQTT, to: c, body_bytes_per_second: off, request_headers: { set: { X-A: b }, remove: [X-C] }, response_headers: {} }
-      - { sni: Git.Example.com., alpn: h2, source: 10.0.0.0/8, to: b }
+      - { sni: Git.Example.com., alpn: h2, source: 10.0.0.0/8, to: b, connections: 42, sessions_per_second: 43, requests_per_second: 44, bytes_per_second: 2MiB, bytes_per_second_per_ip: 2KiB }
       - { to: reject }
 upstreams:
   b:
@@ -181,6 +190,7 @@ upstreams:
 		requestsPerSecondPerIp: 7,
 		requestBodyBytes: 8_388_608,
 		bodyBytesPerSecond: 2_048,
+		byteRates: { all: 9 * 2 ** 20, perIp: 3 * 2 ** 20, perSession: 2 ** 20 },
 	});
 	assert.deepEqual(config.timeouts, {
 		handshakeMs: 1_000,
@@ -206,13 +216,14 @@ upstreams:
 	assert.deepEqual(config.log, { level: "warn", format: "json", sessions: false });
 	assert.deepEqual(config.tls, { reloadMs: 14_000, clientSubjectHeader: "X-Client-Subject" });
 	assert.equal(config.watch, true);
+	const rates = { all: null, perIp: 3 * 2 ** 20, perSession: null };
 	assert.deepEqual(config.listeners, [
 		{
 			name: ":443",
 			host: "*",
 			port: 443,
 			backlog: 12,
-			connections: 500,
+			...{ connections: 500, acceptsPerSecond: 40, requestsPerSecond: 41, byteRates: rates },
 			deadlines: { timeouts: config.timeouts, userTimeoutMs: 12_000 },
 			proxyProtocol: {
 				mode: "require",
@@ -257,6 +268,7 @@ upstreams:
 					to: "c",
 					answer: null,
 					deadlines: null,
+					...{ connections: null, sessionsPerSecond: null, requestsPerSecond: null, byteRates: rates },
 					requests: {
 						requestHeaders: { set: { "X-A": "b" }, remove: ["X-C"] },
 						responseHeaders: { set: {}, remove: [] },
@@ -276,6 +288,8 @@ upstreams:
 					to: "b",
 					answer: null,
 					deadlines: null,
+					...{ connections: 42, sessionsPerSecond: 43, requestsPerSecond: 44 },
+					byteRates: { all: 2 ** 21, perIp: 2_048, perSession: null },
 					requests: null,
 					label: "sni=git.example.com,alpn=h2,source=10.0.0.0/8",
 				},
@@ -290,6 +304,7 @@ upstreams:
 					to: null,
 					answer: null,
 					deadlines: null,
+					...{ connections: null, sessionsPerSecond: null, requestsPerSecond: null, byteRates: rates },
 					requests: null,
 					label: "*",
 				},

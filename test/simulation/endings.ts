@@ -1,6 +1,7 @@
 /** Each session that ends has one record, and its reason agrees with what happened. */
 
-import { i32, u16 } from "../../src/parts/at.js";
+import { i32, ref, u16 } from "../../src/parts/at.js";
+import { NONE } from "../../src/parts/none.js";
 import { REASONS } from "../../src/parts/reasons.js";
 import type { Policy } from "../../src/reactor/plan/plan.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
@@ -25,6 +26,7 @@ import {
 } from "../../src/reactor/records/reasons.js";
 import { HAD_REQUESTS } from "../../src/reactor/table/marks.js";
 import type { Session, Slot } from "../../src/reactor/table/numbers.js";
+import { offset, stepMs } from "../../src/reactor/table/times.js";
 import { type RequestRecord, readJournal, type SessionRecord } from "../support/read-journal.js";
 import { checkSource } from "./admission.js";
 import type { SimulatedSocket } from "./descriptors.js";
@@ -46,7 +48,9 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 	const takeSession = (record: SessionRecord) => {
 		records++;
 		// Whoever asks too fast was let in before.
-		const isRequests = record.reason === LIMIT_RATE && client.asks !== undefined && hadRequests;
+		const isRequests =
+			(record.reason === LIMIT_RATE && client.asks !== undefined && hadRequests) ||
+			isRouteFull(world, slot, record.reason);
 		if (!isRequests) world.closedBy[record.reason] = i32(world.closedBy, record.reason) + 1;
 		// In the open, where every name is terminated.
 		const isTerminated = world.traits.terminates[record.listener] === true;
@@ -95,6 +99,12 @@ function checkSum(world: World, record: SessionRecord, client: SimulatedSocket, 
 		violated(`the records of a session's requests count ${recorded} bytes of ${bytesFromClient}`);
 }
 
+/** It was its route that had no place for it, or no token. */
+function isRouteFull(world: World, slot: number, reason: number): boolean {
+	if (reason !== LIMIT_CONNECTIONS && reason !== LIMIT_RATE) return false;
+	return ref(world.reactor.core.table.route, slot) !== NONE;
+}
+
 /** A limit is a reason only where it is set, and reached. */
 function checkTurnedAway(
 	world: World,
@@ -104,6 +114,17 @@ function checkTurnedAway(
 	hadRequests: boolean,
 ): void {
 	const { core } = world.reactor;
+	if (isRouteFull(world, slot, reason)) {
+		const isTooFast = reason === LIMIT_RATE;
+		if (
+			isTooFast &&
+			world.rates.sessionsRefused + world.rates.requestsRefused === 0 &&
+			world.sources.requestsRefused === 0
+		)
+			violated("a session was refused by its route for coming too fast, and did not");
+		world.meet(isTooFast ? "sessions too fast for a route" : "sessions too many for a route");
+		return;
+	}
 	if (reason === LIMIT_CONNECTIONS) {
 		const listener = u16(core.table.listener, slot);
 		// This one itself is counted.
@@ -144,10 +165,12 @@ function checkRecord(
 	if (reason === INTERNAL) violated("a session ended by a fault of the reactor itself");
 	if (record.acceptedMs !== client.acceptedMs)
 		violated("the record of another session is in this one's place");
-	// Offsets count in 64ths of a millisecond.
 	const { securedMs } = record;
 	const { openedMs = 0 } = client.secured ?? {};
-	if ((securedMs === 0) !== (openedMs === 0) || Math.abs(openedMs - securedMs) > 1 / 64)
+	if (
+		(securedMs === 0) !== (openedMs === 0) ||
+		Math.abs(openedMs - securedMs) > stepMs(offset(record.acceptedMs, openedMs))
+	)
 		violated(`a handshake that ended at ${openedMs} is said to have ended at ${securedMs}`);
 	if (partner !== undefined) checkRelayed(record, client, partner);
 	else if (reason === CLIENT_CLOSED && !client.finished && !client.dead && client.asks?.isDone !== true)

@@ -207,7 +207,7 @@ function gotOwn(world: World, client: SimulatedSocket, asks: HttpClient, head: H
 		violated(`client ${client.fd} is sent ${head.line}, and no limit is below ${request?.length}`);
 	if (status === 429) {
 		world.tooManyRequests++;
-		if (world.tooManyRequests > world.sources.requestsRefused)
+		if (world.tooManyRequests > world.sources.requestsRefused + world.rates.requestsRefused)
 			violated(`client ${client.fd} is sent ${head.line}, and there was a token`);
 	}
 	asks.lastOwn = status;

@@ -7,7 +7,7 @@ import { TICK_MS } from "../../src/parts/wheel.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { REQUEST_CUT } from "../../src/reactor/modes/http1/columns.js";
 import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
-import { AHEAD, BLOCKED, QUEUED } from "../../src/reactor/table/marks.js";
+import { AHEAD, BLOCKED, PACED, QUEUED } from "../../src/reactor/table/marks.js";
 import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import {
 	CONNECTING,
@@ -27,6 +27,7 @@ import { aheadOf, usedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { heldFor, partnerOf } from "./onlooker.js";
 import { isGivenAll, owesBytes } from "./options.js";
+import { checkPaces } from "./paces.js";
 import { ADDRESS_COUNT, LISTENERS } from "./plans.js";
 import { checkExchanging, checkPool, checkPooled } from "./pool-invariants.js";
 import { checkShedCount } from "./shedding.js";
@@ -52,6 +53,7 @@ export function checkTurn(world: World): void {
 	checkRows(world);
 	checkLedger(world);
 	checkPool(world);
+	checkPaces(world, actedUponMs(world));
 	world.completions?.check();
 	world.admission.check(world);
 	world.rests.check();
@@ -93,7 +95,8 @@ function checkRows(world: World): void {
 			violated(`row ${slot} holds descriptor ${i32(table.fd, slot)}, which is not open`);
 		// The deadline of an idle connection stays while it is lent.
 		const wasPooled = socket.serves !== undefined && state !== CONNECTING && state !== SECURE;
-		const may = isClient || wasPooled;
+		// Of one whose session has a rate it says when that goes on.
+		const may = isClient || wasPooled || (i32(table.flags, table.peerOf(slot as Slot)) & PACED) !== 0;
 		// One that belongs to a client ends with it.
 		const isOwned = !isClient && i32(world.reactor.core.links.owner, slot - table.sessions) !== NONE;
 		const must = isClient || (state === POOLED && !isOwned);
@@ -233,7 +236,9 @@ function checkClient(world: World, slot: number, state: number, socket: Simulate
 			const sinceMs = Math.max(socket.activeMs, table.connectedMs(slot as Session));
 			const silenceMs = u8(table.firstEnd, slot) !== 0 ? policy.halfClosedMs : policy.idleMs;
 			// A side that slowly takes what waits for it is not silent.
-			if (!isBlocked(world, slot) && !isBlocked(world, peer) && nowMs >= sinceMs + silenceMs)
+			// Nor is one that waits for its rate.
+			const isPaced = (i32(table.flags, slot) & PACED) !== 0;
+			if (!isPaced && !isBlocked(world, slot) && !isBlocked(world, peer) && nowMs >= sinceMs + silenceMs)
 				if (nowMs >= Math.max(table.activeMs(slot as Session, core.nowMs), sinceMs) + silenceMs)
 					violated(`client ${slot} has been silent for too long`);
 			const relayedMs = Math.max(
@@ -324,7 +329,8 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 		violated(`upstream row ${slot} is in state ${state}, its client in ${u8(table.state, client)}`);
 	// Bytes that were announced may hide from the first read, until somebody has seen them.
 	const hasSeen = (world.kernel.socketAt(i32(table.fd, client))?.seen ?? 0) > 0;
-	if (state === RELAY && hasSeen && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
+	const isPaced = (i32(table.flags, client) & PACED) !== 0;
+	if (state === RELAY && !isPaced && hasSeen && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
 		violated(`upstream row ${slot} is connected, and does not hear of it before bytes come`);
 	// That none is set twice, the kernel sees.
 	const sinceMs = Math.max(connectedBy(world, client as Session), socket.secured?.openedMs ?? 0);

@@ -3,6 +3,7 @@ import type { Balance, RouteConditions } from "../../src/config/config.js";
 import { encodeInternet, encodeUnix } from "../../src/kernel/sockaddr.js";
 import { SHARE_ALL } from "../../src/reactor/modes/http1/log.js";
 import type {
+	ByteRates,
 	HttpPlan,
 	ListenerPlan,
 	Plan,
@@ -18,7 +19,7 @@ export const UPSTREAMS = 3;
 export const LISTENERS = 3;
 export const ADDRESSES = 4;
 /** Of a plan. */
-export const POLICIES = 3;
+export const POLICIES = 4;
 export const ADDRESS_COUNT = UPSTREAMS * ADDRESSES;
 
 const NO_CONDITION: RouteConditions = {
@@ -63,6 +64,8 @@ export interface Traits {
 	readonly upstreamTls: number;
 	/** Each request has a record. */
 	readonly logsAll: boolean;
+	/** How likely sessions are to have a rate. */
+	readonly paced: number;
 }
 
 export function randomTraits(random: Random): Traits {
@@ -74,10 +77,17 @@ export function randomTraits(random: Random): Traits {
 	const terminates = Array.from({ length: LISTENERS }, () => random.chance(terminating));
 	const upstreamTls = random.pick([0, 0, 0.3, 1]);
 	const logsAll = random.chance(0.3);
-	return { readsRequests, requests: some ? 0.9 : 0, patient, terminates, upstreamTls, logsAll };
+	const paced = random.pick([0, 0, 0, 0.5, 1]);
+	return { readsRequests, requests: some ? 0.9 : 0, patient, terminates, upstreamTls, logsAll, paced };
 }
 
-function randomPolicy(random: Random, { patient }: Traits): Policy {
+/** Of some kinds, and low enough for what clients have here to take a while. */
+function randomRates(random: Random): ByteRates {
+	const rate = () => (random.chance(0.5) ? 0 : 1_000 + random.magnitude(300_000));
+	return { all: rate(), listener: rate(), route: 0, source: rate(), own: rate() };
+}
+
+function randomPolicy(random: Random, { patient, paced }: Traits): Policy {
 	const scale = patient ? random.pick([4, 10, 30]) : random.pick([1, 1, 4, 30]);
 	return {
 		handshakeMs: random.between(60, 800) * scale,
@@ -98,19 +108,27 @@ function randomPolicy(random: Random, { patient }: Traits): Policy {
 		unsentBytes: 262_144,
 		sendBufferBytes: random.pick([0, 0, 65_536]),
 		receiveBufferBytes: random.pick([0, 0, 131_072]),
-		rates: null,
+		rates: random.chance(paced) ? randomRates(random) : null,
 		places: null,
 	};
+}
+
+/** The last one is a route's, which may have a rate and places of its own. */
+function ofRoute(random: Random, policy: Policy): Policy {
+	const rates = policy.rates === null ? null : { ...policy.rates, route: 1_000 + random.magnitude(300_000) };
+	const places = random.chance(0.3) ? { route: random.below(32), most: random.between(1, 8) } : null;
+	return { ...policy, rates, places };
 }
 
 /** Of one plan: listeners and routes have deadlines of their own, and all the same buffers. */
 export function randomPolicies(random: Random, traits: Traits): Policy[] {
 	const { sendBufferBytes, receiveBufferBytes } = randomPolicy(random, traits);
-	return Array.from({ length: POLICIES }, () => ({
+	const policies = Array.from({ length: POLICIES }, () => ({
 		...randomPolicy(random, traits),
 		sendBufferBytes,
 		receiveBufferBytes,
 	}));
+	return policies.map((policy, index) => (index < POLICIES - 1 ? policy : ofRoute(random, policy)));
 }
 
 const FIXED = { status: 503, body: "later\n", contentType: "text/plain", redirect: null } as const;
@@ -168,8 +186,8 @@ export function randomListener(
 		slot: slot * 8 + index,
 		upstream: conditions.to === null ? -1 : random.below(UPSTREAMS),
 		policy: random.chance(0.3) ? random.below(POLICIES) : -1,
-		sessionsPerSecond: UNLIMITED,
-		requestsPerSecond: UNLIMITED,
+		sessionsPerSecond: random.chance(0.1) ? random.pick([1, 10, 100]) : UNLIMITED,
+		requestsPerSecond: random.chance(0.1) ? random.pick([1, 10, 100]) : UNLIMITED,
 	}));
 	return {
 		slot,
@@ -179,7 +197,7 @@ export function randomListener(
 		connections: random.chance(0.25) ? random.between(1, sessions) : UNLIMITED,
 		acceptsPerSecond: UNLIMITED,
 		requestsPerSecond: UNLIMITED,
-		policy: random.below(POLICIES),
+		policy: random.below(POLICIES - 1),
 		...NO_REQUESTS,
 		...(readsRequests ? { readsRequests, logRequests, http: randomHttp(random) } : {}),
 		tls: traits.terminates[slot] === true ? [certificate(random.below(3))] : [],

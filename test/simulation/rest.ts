@@ -1,9 +1,10 @@
 /** What must hold when the reactor has come to rest, and at the end. */
 
-import { i32, u8 } from "../../src/parts/at.js";
+import { f64, i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { CHUNKS_OVER } from "../../src/protocol/http/chunked.js";
 import { REQUEST_CUT, REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
+import { PACED } from "../../src/reactor/table/marks.js";
 import type { Session, Slot } from "../../src/reactor/table/numbers.js";
 import {
 	DIAL,
@@ -38,6 +39,7 @@ export function checkSettled(world: World): void {
 		if (state === FREE) continue;
 		const client = world.kernel.socketAt(i32(table.fd, slot));
 		if (client === undefined) violated(`row ${slot} has no socket`);
+		if (waitsForRate(world, slot as Session)) continue;
 		const peer = table.peerOf(slot as Slot);
 		const link = peer === NONE ? undefined : world.kernel.socketAt(i32(table.fd, peer));
 		if ((state === SNIFF || state === SECURE) && (client.finished || client.dead))
@@ -56,6 +58,13 @@ export function checkSettled(world: World): void {
 		checkStuck(world, slot, client, link);
 		checkStuck(world, peer, link, client);
 	}
+}
+
+/** Or one of its sides does: the other one's news may have let it go on before its time was noticed. */
+function waitsForRate({ reactor: { core } }: World, session: Session): boolean {
+	if ((i32(core.table.flags, session) & PACED) === 0) return false;
+	const link = core.table.linkOf(session);
+	return f64(core.paces.heldMs, session) > 0 || (link !== NONE && core.wheel.deadlineOf(link) !== 0);
 }
 
 function owesAnswer(socket: SimulatedSocket): boolean {

@@ -10,6 +10,7 @@ import { Reactor } from "../../src/reactor/reactor.js";
 import type { Counters } from "../../src/reactor/records/counters.js";
 import type { Journal } from "../../src/reactor/records/journal.js";
 import { Owners } from "../../src/reactor/records/owners.js";
+import type { Rates } from "../../src/reactor/records/rates.js";
 import type { Sources } from "../../src/reactor/records/sources.js";
 import { EpollEngine } from "../../src/reactor/wire/epoll-engine.js";
 import { Random } from "../../src/rig/random.js";
@@ -31,6 +32,7 @@ import type { Surroundings } from "./simulated-readiness.js";
 import { SimulatedTls } from "./simulated-tls.js";
 import { spoil } from "./spoil.js";
 import { operation, Trace, violated } from "./trace.js";
+import { WatchedRates } from "./watched-rates.js";
 import { WatchedSources } from "./watched-sources.js";
 
 const CLOCK = operation("clock");
@@ -73,6 +75,7 @@ export class World implements Surroundings {
 	readonly journal: Journal;
 	readonly board: Board;
 	readonly owners: Owners;
+	readonly rates: WatchedRates;
 	readonly sources: WatchedSources;
 	readonly live: Int32Array;
 	readonly pipeEnds: Int32Array;
@@ -157,6 +160,7 @@ export class World implements Surroundings {
 		this.owners = shared.owners;
 		this.live = shared.live;
 		this.pipeEnds = shared.pipeEnds;
+		this.rates = new WatchedRates(shared.options.rates);
 		this.sources = new WatchedSources(this.places, shared.sources.buffer, mutant);
 		const index = random.pick(INDEXES);
 		let completions: Completions | undefined;
@@ -186,6 +190,7 @@ export class World implements Surroundings {
 		if (completions !== undefined) completions.faults = this.#faults;
 		const { core }: { core: Replaceable } = this.reactor;
 		core.sources = this.sources;
+		core.rates = this.rates;
 		// Written down where nobody reads it.
 		if (mutant === "lost_owner") core.owners = new Owners(DESCRIPTORS);
 		// Nothing that is written there stays.
@@ -383,6 +388,7 @@ function relayedInTheOpen(traits: Traits): Traits {
 /** What a run puts in the place of the reactor's own. */
 interface Replaceable {
 	sources: Sources;
+	rates: Rates;
 	owners: Owners;
 	links: { lentWait: Float64Array };
 	inboxes: { failure: Int32Array };

@@ -23,8 +23,8 @@ import {
 	TLS_FAILED,
 	UPSTREAM_RESET,
 } from "../records/reasons.js";
-import { BLOCKED, HAD_REQUESTS } from "../table/marks.js";
-import { type Link, NONE, type Session } from "../table/numbers.js";
+import { BLOCKED, ENDED, HAD_REQUESTS, PACED, READABLE } from "../table/marks.js";
+import { type Link, NONE, type Session, type Slot } from "../table/numbers.js";
 import { EXCHANGE, FREE, LINGER, RELAY } from "../table/states.js";
 import { hangUp, releaseRow } from "../wire/hang-up.js";
 import { isBusy } from "../wire/liveness.js";
@@ -78,6 +78,13 @@ const RESETS: ReadonlySet<number> = new Set([
 /** Ends that neither side asked for. */
 const OURS: ReadonlySet<number> = new Set([DRAINED, LIFETIME, OPERATOR, INTERNAL]);
 
+/** What was not read because of a rate was not passed on. Of a stream that was read to its end nothing is left. */
+function waitsForRate(flags: Int32Array, session: Session, link: Link): boolean {
+	if ((i32(flags, session) & PACED) === 0) return false;
+	const unread = (slot: Slot): boolean => (i32(flags, slot) & (READABLE | ENDED)) === READABLE;
+	return unread(session) || unread(link);
+}
+
 /**
  * A reset on one side is a reset on the other, and so is any end while bytes wait: a stream that was cut must
  * not look complete. So is a busy session that we end on our own account. It also makes the kernel free at once what a stalled reader never took.
@@ -94,5 +101,6 @@ function isCut(core: EndContext, session: Session, link: Link, reason: number, i
 	if (isAmid) return true;
 	const ours = OURS.has(reason);
 	if (ours && mine === RELAY && isBusy(core, session)) return true;
+	if (mine === RELAY && link !== NONE && waitsForRate(flags, session, link)) return true;
 	return (i32(flags, session) & BLOCKED) !== 0 || (link !== NONE && (i32(flags, link) & BLOCKED) !== 0);
 }

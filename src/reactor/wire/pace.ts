@@ -12,15 +12,15 @@
  */
 
 import { assert } from "../../parts/assert.js";
-import { f64, i32, ref, u16 } from "../../parts/at.js";
+import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
 import { paidUntil } from "../../parts/pace.js";
 import { CHUNK_BYTES } from "../memory/arena.js";
 import type { ByteRates } from "../plan/plan.js";
 import { scalarIndex } from "../records/counters.js";
 import { ALL_BYTES, listenerBytes, routeBytes } from "../records/rates.js";
 import type { TableContext } from "../table/context.js";
-import { PACED } from "../table/marks.js";
-import { type Link, NONE, type Session } from "../table/numbers.js";
+import { PACED, SECURED } from "../table/marks.js";
+import { type Link, NONE, type Session, type Slot } from "../table/numbers.js";
 import type { WireContext } from "./context.js";
 
 /** What a rate may catch up on: a turn of the wheel, and the time that a busy machine is late. Beyond it the rate is never exceeded. */
@@ -51,8 +51,9 @@ export function noteMoved({ paces }: WireContext, session: Session, count: numbe
 	paces.allowed[session] = i32(paces.allowed, session) - count;
 }
 
-/** What a read for a session may bring, which may move something. */
-export function mostToMove({ paces }: WireContext, session: Session): number {
+/** What a read for `to` may bring, whose session may move something. What TLS has begun to send must be offered to it again. */
+export function mostToMove({ paces, secures, table }: WireContext, session: Session, to: Slot): number {
+	if ((i32(table.flags, to) & SECURED) !== 0 && u8(secures.writeWaits, to) !== 0) return CHUNK_BYTES;
 	return Math.min(CHUNK_BYTES, i32(paces.allowed, session));
 }
 
@@ -72,7 +73,9 @@ export function mayMove(core: WireContext, session: Session): boolean {
 
 /** It waits for its rate now, or did just now, and not for its peers. */
 export function isHeld({ table, paces, nowMs }: WireContext, session: Session, withinMs = 0): boolean {
-	return (i32(table.flags, session) & PACED) !== 0 && f64(paces.heldMs, session) > nowMs - withinMs;
+	if ((i32(table.flags, session) & PACED) === 0) return false;
+	const heldMs = f64(paces.heldMs, session);
+	return heldMs > 0 && heldMs > nowMs - withinMs;
 }
 
 /** The deadline of an upstream's row has passed, whose session may have been held: it goes on when its time has come. */
@@ -81,12 +84,12 @@ export function resume(core: WireContext, link: Link): void {
 	const session = table.sessionOf(link);
 	if (session === NONE || (i32(table.flags, session) & PACED) === 0) return;
 	const heldMs = f64(paces.heldMs, session);
-	if (heldMs === 0) return;
 	if (heldMs > core.nowMs) {
 		armPace(core, session);
 		return;
 	}
-	give(core, session);
+	// News of one side may have let it go on already, and the other side waits still.
+	if (heldMs > 0) give(core, session);
 	queue.add(session);
 	queue.add(link);
 }

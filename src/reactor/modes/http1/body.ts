@@ -71,7 +71,7 @@ export function moveBody(core: Http1Context, from: Slot, to: Slot, client: Sessi
 			? moveEnd(core, from, to, client, bodies)
 			: moveChunks(core, from, to, client, bodies);
 	}
-	const room = mostToTake(core, client);
+	const room = mostToTake(core, to, client);
 	const most = framing === FRAMING_LENGTH ? Math.min(room, f64(bodies.left, client)) : room;
 	if (!mayKeep(core)) return moveByPeek(core, from, to, client, bodies, most);
 	const count = receive(core, from, IN_AT, most);
@@ -85,9 +85,10 @@ export function moveBody(core: Http1Context, from: Slot, to: Slot, client: Sessi
 /** Enough for a chunk's line and the end of a body, whatever a rate allows. */
 const CHUNKED_MIN = 1_024;
 
-/** What a read may bring. */
-function mostToTake(core: Http1Context, client: Session): number {
-	return (i32(core.table.flags, client) & PACED) === 0 ? CHUNK_BYTES : mostToMove(core, client);
+/** What a read may bring: what a rate allows, unless TLS may have to be offered again what it has begun to send. */
+function mostToTake(core: Http1Context, to: Slot, client: Session): number {
+	const isPaced = (i32(core.table.flags, client) & PACED) !== 0;
+	return isPaced && mayKeep(core) ? mostToMove(core, client, to) : CHUNK_BYTES;
 }
 
 /** No chunk is left to keep what the peer does not take: that stays in the kernel. */
@@ -128,7 +129,7 @@ function goOn(client: Session, bodies: Bodies, count: number): number {
  */
 function moveChunks(core: Http1Context, from: Slot, to: Slot, client: Session, bodies: Bodies): number {
 	const { chunkedScanner: scanner, kernel } = core;
-	const most = Math.max(CHUNKED_MIN, mostToTake(core, client));
+	const most = Math.max(CHUNKED_MIN, mostToTake(core, to, client));
 	const count = peek(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, count);
 	loadScanner(core, client, bodies);

@@ -19,7 +19,7 @@ const BULK_READS = 4;
 
 /** `most`: bytes that it may move. */
 export function moveByCopy(core: RelayContext, from: Slot, to: Slot, most: number): Next {
-	if (!mayKeep(core)) return moveByPeek(core, from, to, most);
+	if (!mayKeep(core)) return moveByPeek(core, from, to);
 	const hadAhead = (i32(core.table.flags, from) & AHEAD) !== 0;
 	const count = receive(core, from, IN_AT, most);
 	if (count <= 0) return nothingReceived(core, from, to, count);
@@ -43,10 +43,10 @@ function isLast({ table }: RelayContext, from: Slot, to: Slot, count: number, mo
 
 /**
  * No chunk is left to hold what the peer might not take. Then bytes stay in the kernel until they are
- * sent: one call more, and nothing held.
+ * sent: one call more, and nothing held. Whatever a rate allows: TLS must be offered again what it has begun to send.
  */
-function moveByPeek(core: RelayContext, from: Slot, to: Slot, most: number): Next {
-	const count = peek(core, from, IN_AT, most);
+function moveByPeek(core: RelayContext, from: Slot, to: Slot): Next {
+	const count = peek(core, from, IN_AT, CHUNK_BYTES);
 	if (count <= 0) return nothingReceived(core, from, to, count);
 	const sent = send(core, to, IN_AT, count);
 	if (sent < 0) return writeFailed(core, to, from, -sent);
@@ -58,7 +58,7 @@ function moveByPeek(core: RelayContext, from: Slot, to: Slot, most: number): Nex
 		block(core, to);
 		return STAY;
 	}
-	noteRead(core, from, count, most);
+	noteRead(core, from, count, CHUNK_BYTES);
 	return MORE;
 }
 

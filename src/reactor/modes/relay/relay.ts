@@ -78,7 +78,7 @@ function pump(core: RelayContext, from: Slot, to: Slot): Next {
 		if ((mine & (READABLE | ENDED)) !== READABLE || (i32(flags, to) & BLOCKED) !== 0) return STAY;
 		if (round >= ROUNDS_PER_TURN || (core.budget.turnBytes <= 0 && (round > 0 || isMuch(core, from)))) break;
 		if ((mine & PACED) !== 0 && !mayMove(core, core.table.sessionOf(from))) return STAY;
-		const most = (mine & PACED) === 0 ? CHUNK_BYTES : mostToMove(core, core.table.sessionOf(from));
+		const most = (mine & PACED) === 0 ? CHUNK_BYTES : mostToMove(core, core.table.sessionOf(from), to);
 		const bulk = (mine & BULK) !== 0 && most === CHUNK_BYTES;
 		const next = bulk ? moveBySplice(core, from, to) : moveByCopy(core, from, to, most);
 		if (next !== MORE) return next;
