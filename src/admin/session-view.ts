@@ -118,6 +118,11 @@ const tcpFacts = z.strictObject({
 export type TcpFacts = z.infer<typeof tcpFacts>;
 
 export const sessionDetails = liveSession.extend({
+	routed: timeOrNull("When its route was found; where requests are read, that of the last request"),
+	dialled: timeOrNull("When the dial began that is under way, or led to where it is"),
+	waits_for_rate_ms: count(
+		"Until it may move bytes again by its `bytes_per_second`; 0: it does not wait for that",
+	),
 	deadlines: z.array(nextDeadline).describe("The earliest first"),
 	client_tcp: tcpFacts.nullable().describe("null: no TCP, or it has ended meanwhile"),
 	upstream_tcp: tcpFacts.nullable().describe("null: no TCP, or there is none"),

@@ -33,6 +33,9 @@ const TCP = {
 };
 const DETAILS: SessionDetails = {
 	...LIVE,
+	routed: LIVE.recognized,
+	dialled: LIVE.connected,
+	waits_for_rate_ms: 0,
 	deadlines: [{ timeout: "idle", at: TIME, in_ms: 5 }],
 	...{ client_tcp: TCP, upstream_tcp: null },
 };

@@ -122,6 +122,9 @@ function liveText(session: SessionDetails): string {
 	return facts([
 		["session", `${session.id} lives, ${session.state}`],
 		...timeline(session),
+		...(session.waits_for_rate_ms > 0
+			? [["slowed", `by its rate, for ${duration(session.waits_for_rate_ms)} more`] as [string, string]]
+			: []),
 		["last byte", `${duration(session.idle_ms)} ago`],
 		["from client", size(session.bytes_from_client)],
 		["to client", size(session.bytes_to_client)],

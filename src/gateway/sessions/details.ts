@@ -6,6 +6,7 @@ import { fractionFor } from "../../parts/jitter.js";
 import { NONE } from "../../parts/none.js";
 import type { Policy } from "../../reactor/plan/plan.js";
 import type { ReactorRows } from "../../reactor/rows.js";
+import { HAD_REQUESTS } from "../../reactor/table/marks.js";
 import type { Session, Slot } from "../../reactor/table/numbers.js";
 import { DIAL, EXCHANGE, RELAY, REQUEST, SECURE, SNIFF } from "../../reactor/table/states.js";
 import { LIFETIME_JITTER } from "../../reactor/wire/liveness.js";
@@ -29,10 +30,19 @@ export function detailsOf(
 	deadlines.sort((a, b) => a.in_ms - b.in_ms);
 	return {
 		...live,
+		routed: live.route === null ? null : clock.atOrNull(routedMs(rows, row)),
+		dialled: clock.atOrNull(table.dialledMs(row)),
+		waits_for_rate_ms: Math.max(0, Math.ceil(f64(rows.paces.heldMs, row) - clock.nowMs)),
 		deadlines,
 		client_tcp: factsOf(tcpInfo(i32(table.fd, row))),
 		upstream_tcp: link === NONE ? null : factsOf(tcpInfo(i32(table.fd, link))),
 	};
+}
+
+/** A route is looked for as soon as it is known what a session speaks; and for each request anew. */
+function routedMs({ table, exchanges }: ReactorRows, row: Session): number {
+	const hadRequests = (i32(table.flags, row) & HAD_REQUESTS) !== 0;
+	return hadRequests ? f64(exchanges.startedMs, row) : table.recognizedMs(row);
 }
 
 function factsOf(info: TcpInfo | undefined): TcpFacts | null {
