@@ -364,6 +364,59 @@ export type AdminConfig =
 			readonly mode: string;
 	  };
 
+/** Both ends belong to it. */
+export interface PortRange {
+	readonly from: number;
+	readonly to: number;
+}
+
+/** Who may log in with a tunnel agent, and what it may offer. */
+export interface TunnelAgentConfig {
+	/** As it logs in. */
+	readonly id: string;
+	/** Ed25519 keys, of which it has one: 32 bytes each in base64url. Two, while they are rotated. */
+	readonly publicKeys: readonly string[];
+	/** Names that it may open, in lower case: `app`, or `dev-*` for all that begin so. */
+	readonly names: readonly string[];
+	/** Host names outside the domain that it may open: exact, or `*.example.org` for one label. */
+	readonly domains: readonly string[];
+	/** Ports for `tcp` tunnels; `null`: out of `TunnelsConfig.ports`. */
+	readonly ports: PortRange | null;
+	/** Several agents may be logged in as this at once, and share its names. */
+	readonly shared: boolean;
+	/** Visitors of one tunnel at a time, and its bytes per second, both ways together. `null`: any number. */
+	readonly connections: number | null;
+	readonly bytesPerSecond: number | null;
+}
+
+/** Where agents connect to, and what they may do. */
+export interface TunnelsConfig {
+	/** As written: `0.0.0.0:4443`. */
+	readonly name: string;
+	/** `*` listens on IPv4 and IPv6 at once; otherwise an IP literal. */
+	readonly host: string;
+	readonly port: number;
+	/** `null`: in the open, on loopback alone. */
+	readonly tls: CertificatePair | null;
+	/** `app` is reached at `app.` and this, in lower case; `null`: names must be those of `domains`. */
+	readonly domain: string | null;
+	/** For `tcp` tunnels; `null`: none but those of agents that have their own. */
+	readonly ports: PortRange | null;
+	/** Lines parked for each tunnel when nobody comes, and when many do. */
+	readonly lines: number;
+	readonly linesMax: number;
+	/** A line that is older, or has served so many requests, is replaced. */
+	readonly ageMs: number;
+	readonly requests: number;
+	readonly heartbeatMs: number;
+	readonly deadAfterMs: number;
+	/** Lines without TLS for what is encrypted end to end. */
+	readonly plainLines: boolean;
+	/** What becomes of running visitors when the same identity logs in again. */
+	readonly superseded: "finish" | "cut";
+	readonly agents: readonly TunnelAgentConfig[];
+}
+
 export interface Config {
 	/** The file it came from, absolute; `null` when it came from memory. */
 	readonly file: string | null;
@@ -391,4 +444,6 @@ export interface Config {
 	readonly watch: boolean;
 	readonly listeners: readonly ListenerConfig[];
 	readonly upstreams: readonly UpstreamConfig[];
+	/** `null`: no agents can connect. */
+	readonly tunnels: TunnelsConfig | null;
 }

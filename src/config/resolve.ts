@@ -121,6 +121,7 @@ export function resolveConfig(
 			}),
 		),
 		upstreams,
+		tunnels: null,
 	};
 }
 
