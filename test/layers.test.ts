@@ -8,11 +8,11 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..", "src");
 
 /** Each folder may import from itself and from what is listed behind it. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
-	cli: ["gateway", "admin", "drill", "config", "kernel", "parts"],
+	cli: ["gateway", "tunnel", "admin", "drill", "config", "kernel", "parts"],
 	gateway: [
+		"tunnel",
 		"admin",
 		"guard",
-		"tunnel",
 		"reactor",
 		"route",
 		"upstream",
@@ -25,7 +25,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 	reactor: ["route", "upstream", "protocol", "config", "kernel", "parts"],
 	route: ["protocol", "config"],
 	upstream: ["config", "kernel", "parts"],
-	tunnel: ["protocol", "config", "parts"],
+	tunnel: ["guard", "protocol", "config", "parts"],
 	drill: ["guard", "rig", "protocol", "config", "kernel", "parts"],
 	rig: ["protocol", "config", "kernel", "parts"],
 	guard: ["protocol", "config", "kernel", "parts"],
