@@ -5,6 +5,8 @@ import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.j
 import { loadConfigFile } from "../config/load.js";
 import { formatDuration } from "../config/units.js";
 import { CertificateError, loadCertificates, usesTls } from "../gateway/certificates.js";
+import { StartError } from "../gateway/errors.js";
+import { tunnelsNotServed } from "../gateway/tunnels-not-served.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
 import { print } from "../kernel/print.js";
 
@@ -36,6 +38,7 @@ export async function checkAndPrint(file: string, options: CheckOptions = {}): P
 export function check(file: string, { strict = false }: CheckOptions = {}): Answer {
 	try {
 		const config = loadConfigFile(file);
+		tunnelsNotServed(config);
 		const findings = [
 			...config.warnings.map((each) => formatProblems({ problems: [each] })),
 			...loadCertificates(config).warnings,
@@ -68,6 +71,7 @@ export function check(file: string, { strict = false }: CheckOptions = {}): Answ
 function problemsOf(error: unknown): string {
 	if (error instanceof ConfigError) return formatProblems(error);
 	if (error instanceof CertificateError) return error.problems.join("\n");
+	if (error instanceof StartError) return error.message;
 	throw error;
 }
 

@@ -18,9 +18,14 @@ interface Bound {
  * first socket of a listener does not, because a port that another process holds must be an error; and so one that
  * overlaps is refused by the kernel in whichever order they come.
  */
-export function checkBinds(listeners: readonly unknown[], admin: unknown, report: Report): void {
+export function checkBinds(
+	listeners: readonly unknown[],
+	admin: unknown,
+	tunnels: unknown,
+	report: Report,
+): void {
 	const byPort = new Map<number, Bound[]>();
-	for (const { bind, path } of [...adminBind(admin), ...listenerBinds(listeners)]) {
+	for (const { bind, path } of [...adminBind(admin), ...tunnelsBind(tunnels), ...listenerBinds(listeners)]) {
 		// The kernel picks a free port each time.
 		if (bind.port === 0) continue;
 		const earlier = byPort.get(bind.port) ?? [];
@@ -57,6 +62,11 @@ function adminBind(admin: unknown): Bound[] {
 	return bind === null || bind.kind === "unix" ? [] : [{ bind, path }];
 }
 
+function tunnelsBind(tunnels: unknown): Bound[] {
+	const bind = attempt(mapping(tunnels)["listen"], parseListen);
+	return bind === null ? [] : [{ bind, path: ["tunnels", "listen"] }];
+}
+
 function listenerBinds(listeners: readonly unknown[]): Bound[] {
 	return listeners.flatMap((listener, index) => {
 		const bind = attempt(mapping(listener)["listen"], parseListen);
@@ -65,7 +75,8 @@ function listenerBinds(listeners: readonly unknown[]): Bound[] {
 }
 
 function sharedMessage({ host, port }: BindAddress, { bind: other, path }: Bound, report: Report): string {
-	const holder = path[0] === "admin" ? "the admin pages" : "the listener";
+	const holder =
+		path[0] === "admin" ? "the admin pages" : path[0] === "tunnels" ? "tunnels.listen" : "the listener";
 	const taken = `already taken by ${holder} on line ${report.lineOf(path)}`;
 	if (host === other.host) return `this address is ${taken}: give each its own`;
 	const [narrow, wide] = isWildcard(host) ? [other, { host, port }] : [{ host, port }, other];

@@ -49,6 +49,21 @@ export const answerContentType = "text/plain; charset=utf-8";
 /** What upstreams and clients of requests speak here. */
 export const HTTP_ALPN = ["http/1.1"] as const;
 
+/** Of tunnels: what each number is for is said at its key (`schema-tunnels.ts`). */
+export const tunnels = {
+	/** A page asks for some six things at once. */
+	lines: 8,
+	linesMax: 64,
+	/** Age and use as in the field's old tunnels, and as in pools. */
+	ageMs: 900_000,
+	requests: 100,
+	/** NATs of phone networks forget a mapping after 30 s and more. */
+	heartbeatMs: 15_000,
+	/** Three heartbeats: two may be lost. */
+	deadAfterMs: 45_000,
+	superseded: "finish",
+} as const;
+
 /** Often enough to find a leak before it matters; a look at 20,000 descriptors takes some 60 ms of one core. */
 export const ledger = { intervalMs: 10_000 } as const;
 

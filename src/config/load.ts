@@ -127,8 +127,9 @@ function placesOf(source: Source, baseDir: string): Config["places"] {
 		}
 		if (files.size > 0) places.set(scope, files);
 	};
-	const { admin, listeners, upstreams } = mapping(source.value);
+	const { admin, listeners, tunnels, upstreams } = mapping(source.value);
 	visit(mapping(admin)["tls"], ["cert", "key"], ["admin", "tls"], "admin");
+	visit(mapping(tunnels)["tls"], ["cert", "key"], ["tunnels", "tls"], "tunnels");
 	for (const [index, listener] of list(listeners).entries())
 		for (const [entry, certificate] of list(mapping(listener)["tls"]).entries())
 			visit(

@@ -140,3 +140,6 @@ export const UPSTREAM_NAME_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 /** `to: reject` closes; so no upstream may be called that. */
 export const REJECT = "reject";
+
+/** `to: tunnels` leads to the agent that holds the name; so no upstream may be called that either. */
+export const TUNNELS = "tunnels";

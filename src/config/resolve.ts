@@ -34,6 +34,7 @@ import {
 	resolveTimeouts,
 	routedTimeouts,
 } from "./resolve-timeouts.js";
+import { resolveTunnels } from "./resolve-tunnels.js";
 import type { ConfigFile } from "./schema.js";
 
 type ListenerFile = ConfigFile["listeners"][number];
@@ -121,7 +122,7 @@ export function resolveConfig(
 			}),
 		),
 		upstreams,
-		tunnels: null,
+		tunnels: resolveTunnels(input.tunnels, baseDir),
 	};
 }
 

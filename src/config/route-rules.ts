@@ -3,7 +3,7 @@ import { parseCidr } from "./address.js";
 import { writtenAlternatives } from "./alternatives.js";
 import { ADDRESSES_MAX } from "./bounds.js";
 import { CONDITIONS, type Conditions, routeLabel } from "./label.js";
-import { parseHostPattern, parseServerName, parseSubprotocol, REJECT } from "./names.js";
+import { parseHostPattern, parseServerName, parseSubprotocol, REJECT, TUNNELS } from "./names.js";
 import { didYouMean } from "./nearest.js";
 import { adviceForPlaceholder } from "./placeholder.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
@@ -68,7 +68,8 @@ export function checkReadable(
 		);
 		return;
 	}
-	if (typeof to !== "string" || takeNone.has(to) || !targets.names.has(to)) return;
+	// An agent takes requests and bytes, as it has opened its tunnel.
+	if (typeof to !== "string" || to === TUNNELS || takeNone.has(to) || !targets.names.has(to)) return;
 	if (NO_REQUESTS.has(protocol)) {
 		report.warning(
 			[...path, "to"],
@@ -100,7 +101,7 @@ export function upstreamNames(value: unknown, report: Report): Targets {
 	if (names.length > ADDRESSES_MAX) {
 		report.problem(["upstreams"], `more than ${ADDRESSES_MAX} upstreams: the shared table has no more rows`);
 	}
-	return { names: new Set([...names, REJECT]), hints: new Map() };
+	return { names: new Set([...names, REJECT, TUNNELS]), hints: new Map() };
 }
 
 /** What other programs call it. */

@@ -17,14 +17,16 @@ import type { Path, Report } from "./source.js";
 import { isOff } from "./switches.js";
 import { TerminatedNames } from "./terminated.js";
 import { checkTimeouts } from "./timeout-rules.js";
+import { checkLeadsToTunnels, checkNamed, checkTunnels } from "./tunnel-rules.js";
 import { checkUpstreams } from "./upstream-rules.js";
 
 /** `baseDir`: what relative socket paths are relative to. */
 export function checkRules(file: unknown, baseDir: string, report: Report): void {
-	const { admin, limits, listeners, upstreams } = mapping(file);
+	const { admin, limits, listeners, tunnels, upstreams } = mapping(file);
 	checkListenerLimits(list(listeners), limits, report);
 	checkAdmin(admin, baseDir, report);
-	checkBinds(list(listeners), admin, report);
+	checkTunnels(mapping(file), report);
+	checkBinds(list(listeners), admin, tunnels, report);
 	checkLoops(list(listeners), mapping(upstreams), report);
 	checkRouteCount(list(listeners), report);
 	const targets = upstreamNames(upstreams, report);
@@ -41,10 +43,12 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 		for (const [position, route] of routes.entries()) {
 			const { to } = mapping(route);
 			checkTarget(to, [...path, position, "to"], targets, report);
+			checkLeadsToTunnels(to, tunnels, [...path, position, "to"], report);
 			// What is wrong with each value is wrong with the route, and said once.
 			const once = reportOnce(report);
 			for (const single of writtenAlternatives(mapping(route))) {
 				checkConditions(single, [...path, position], terminated, once);
+				checkNamed(single, [...path, position], once);
 				checkReadable(single, [...path, position], takeNone, targets, terminated, once);
 			}
 			checkRouteActions(mapping(route), [...path, position], takeNone, report);

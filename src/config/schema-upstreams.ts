@@ -5,7 +5,7 @@ import { parseEndpoint, parseHttpUrl, parseSentHost } from "./address.js";
 import { CONNECTIONS_MAX, REQUESTS_MAX, WEIGHT_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parseStatusRange, STATUS_MAX, STATUS_MIN, STATUS_RANGE_PATTERN } from "./http-check.js";
-import { parsePeerName, REJECT, UPSTREAM_NAME_PATTERN } from "./names.js";
+import { parsePeerName, REJECT, TUNNELS, UPSTREAM_NAME_PATTERN } from "./names.js";
 import { upstreamTimeouts } from "./schema-timeouts.js";
 import {
 	choice,
@@ -293,4 +293,8 @@ export const upstreamName = z
 	})
 	.refine((name) => name !== REJECT, {
 		error: '"reject" is what routes use to close a connection: give the upstream another name',
+	})
+	.refine((name) => name !== TUNNELS, {
+		error:
+			'"tunnels" is where routes lead that go to agents: give the upstream another name, such as "tunnel-server", here and in its routes',
 	});

@@ -15,6 +15,7 @@ import { keepalive, ledger, limits, log, sockets } from "./schema-general.js";
 import { listener } from "./schema-listeners.js";
 import { withReferences } from "./schema-references.js";
 import { timeouts } from "./schema-timeouts.js";
+import { tunnels } from "./schema-tunnels.js";
 import { endpoint, upstream, upstreamName } from "./schema-upstreams.js";
 import { dashed, expected, optionalDuration, parsed, section, whole, yesNo } from "./schema-values.js";
 
@@ -103,6 +104,11 @@ export const configSchema = section({
 		)
 		.optional()
 		.describe("Where connections go, by name. `git: 10.0.0.5:443` is short for `{ addresses: [...] }`."),
+	tunnels: tunnels
+		.optional()
+		.describe(
+			"Where agents connect to that offer services which nobody can reach otherwise. Routes lead to them by `to: tunnels`.",
+		),
 });
 
 /** The file with its units, names and addresses parsed, and nothing filled in. */

@@ -8,6 +8,7 @@ import { attempt, list, type Mapping, mapping } from "./plain.js";
 import type { ConfigFile } from "./schema.js";
 import type { Path, Report } from "./source.js";
 import { meet, namesOver, TerminatedNames } from "./terminated.js";
+import { checkUnusedTunnels } from "./tunnel-rules.js";
 import { checkUnusedTimeouts } from "./unused-timeouts.js";
 
 /** `written`: the same file as it was written. */
@@ -15,6 +16,7 @@ export function checkUnused(file: ConfigFile, written: unknown, report: Report):
 	checkUpstreams(file, report);
 	checkLimits(mapping(file.limits), report);
 	checkUnusedTimeouts(file, report);
+	checkUnusedTunnels(mapping(written), report);
 	for (const [index, value] of list(mapping(written)["listeners"]).entries()) {
 		const listener = mapping(value);
 		const routes = list(listener["routes"]).map(mapping);

@@ -3,7 +3,7 @@
  * holds wherever it applies, and only when the file says it: defaults give way without a word.
  */
 import * as defaults from "./defaults.js";
-import { REJECT } from "./names.js";
+import { REJECT, TUNNELS } from "./names.js";
 import { mapping } from "./plain.js";
 import { bytesTargets, readsRequests } from "./request-rules.js";
 import type { ConfigFile } from "./schema.js";
@@ -42,8 +42,9 @@ export function checkUnusedTimeouts(file: ConfigFile, report: Report): void {
 				[theirs as Section | undefined, ["upstreams", to, "timeouts"]],
 				[route.timeouts, ["listeners", index, "routes", position, "timeouts"]],
 			];
-			if (takeNone.has(to)) useRelayed(all, uses);
-			else useExchanged(all, uses);
+			// Of tunnels it is the agent that says which.
+			if (takeNone.has(to) || to === TUNNELS) useRelayed(all, uses);
+			if (!takeNone.has(to)) useExchanged(all, uses);
 		}
 	}
 	uses.tell(report);

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { AdminCertificate } from "../admin/server.js";
-import type { CertificateConfig, Config, UpstreamTlsConfig } from "../config/config.js";
+import type { CertificateConfig, CertificatePair, Config, UpstreamTlsConfig } from "../config/config.js";
 import { HTTP_ALPN } from "../config/defaults.js";
 import { keyPlace } from "../config/load.js";
 import { readFileWithin } from "../config/read-file.js";
@@ -43,6 +43,8 @@ export interface Certificates {
 	readonly clients: ReadonlyMap<string, ClientTemplate>;
 	/** What the admin port shows; `null`: it is spoken to in the open, or there is none. */
 	readonly admin: AdminCertificate | null;
+	/** What agents of tunnels are shown; `null`: they speak in the open, or there are none. */
+	readonly tunnels: AdminCertificate | null;
 	/** What was read, and what it looked like then. */
 	readonly files: ReadonlyMap<string, string>;
 	/** When each file of certificates that is shown to somebody expires: the first of its chain (Unix time). */
@@ -55,6 +57,7 @@ export const NO_CERTIFICATES: Certificates = {
 	entries: new Map(),
 	clients: new Map(),
 	admin: null,
+	tunnels: null,
 	files: new Map(),
 	expiries: [],
 	warnings: [],
@@ -88,7 +91,6 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 	const reader = new Reader();
 	const entries = new Map<string, readonly TlsEntryPlan[]>();
 	const clients = new Map<string, ClientTemplate>();
-	let admin: AdminCertificate | null = null;
 	checkSubjectHeader(config);
 	// Without OpenSSL, where `check` can run as well, what Node says of them must do.
 	const library = usesTls(config) && whyNoSystemCalls() === undefined ? openLibrary() : undefined;
@@ -111,6 +113,23 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 			note(problems, findings.length > 0 ? findings : [(error as Error).message], scope);
 		}
 	};
+	/** One that Node's own TLS shows, which needs no library. */
+	const ofNode = (
+		{ certFile, keyFile }: CertificatePair,
+		names: readonly string[],
+		scope: string,
+	): AdminCertificate => {
+		const [cert, key] = [reader.pem(certFile), reader.pem(keyFile)];
+		tryOut(
+			() => void createSecureContext({ cert: cert.text, key: key.text }),
+			inspectServer({ cert, key, names }, now),
+			scope,
+		);
+		shown.push(cert);
+		return { cert: cert.text, key: key.text };
+	};
+	let admin: AdminCertificate | null = null;
+	let tunnels: AdminCertificate | null = null;
 	try {
 		for (const [index, listener] of config.listeners.entries())
 			entries.set(
@@ -135,19 +154,9 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 			);
 			clients.set(name, { options, identity: identityOf(options) });
 		}
-		if (config.admin?.kind === "ip" && config.admin.tls !== null) {
-			const { certFile, keyFile } = config.admin.tls;
-			const [cert, key] = [reader.pem(certFile), reader.pem(keyFile)];
-			const server = { cert, key, names: config.adminHosts };
-			admin = { cert: cert.text, key: key.text };
-			// Node's own TLS serves it, so it needs no library.
-			tryOut(
-				() => void createSecureContext({ cert: cert.text, key: key.text }),
-				inspectServer(server, now),
-				"admin",
-			);
-			shown.push(cert);
-		}
+		if (config.admin?.kind === "ip" && config.admin.tls !== null)
+			admin = ofNode(config.admin.tls, config.adminHosts, "admin");
+		if (config.tunnels?.tls != null) tunnels = ofNode(config.tunnels.tls, [], "tunnels");
 	} finally {
 		library?.dispose();
 	}
@@ -160,6 +169,7 @@ export function loadCertificates(config: Config, now = new Date()): Certificates
 		entries,
 		clients,
 		admin,
+		tunnels,
 		files: reader.files,
 		expiries: expiriesOf(shown),
 		warnings: [...warnings.values()],

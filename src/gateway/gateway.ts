@@ -40,6 +40,7 @@ import { EndedSessions } from "./sessions/ended.js";
 import { OutOfSlots } from "./slots.js";
 import { openWithoutThreads, reactorCount } from "./threads.js";
 import { Tls } from "./tls.js";
+import { tunnelsNotServed } from "./tunnels-not-served.js";
 import { Upstreams } from "./upstreams.js";
 import { packageVersion } from "./version.js";
 
@@ -179,6 +180,7 @@ export class Gateway {
 	static async start(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
 		const why = whyNoSystemCalls();
 		if (why !== undefined) throw new StartError(why);
+		tunnelsNotServed(config);
 		const log = openLog(config.log, options.logFd);
 		const gateway = new Gateway(config, log, options);
 		try {
@@ -467,6 +469,7 @@ export class Gateway {
 
 	async #reload(config: Config): Promise<void> {
 		if (this.#state !== "ready") throw new StartError(`cannot reload while ${this.#state}`);
+		tunnelsNotServed(config);
 		const rows = this.#rows;
 		const wanted = config.limits.connections ?? rows;
 		if (wanted > rows)

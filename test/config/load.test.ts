@@ -99,6 +99,7 @@ test("what the file does not say has a default", () => {
 				],
 			},
 		],
+		tunnels: null,
 		upstreams: [
 			{
 				name: "a",

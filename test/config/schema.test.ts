@@ -42,6 +42,9 @@ test("defaults in the JSON Schema are written as in the file", () => {
 		["upstreams.*.tls", "off"],
 		["upstreams.*.tls.verify", true],
 		["tls.reload", "10s"],
+		["tunnels.lines", 8],
+		["tunnels.dead_after", "45s"],
+		["tunnels.plain_lines", "on"],
 	] as const) {
 		assert.equal(all.get(place)?.default, value, place);
 	}
@@ -71,6 +74,9 @@ test("the JSON Schema refuses unknown keys in every section", () => {
 			"log",
 			"timeouts",
 			"tls",
+			"tunnels",
+			"tunnels.agents.*",
+			"tunnels.tls",
 			"upstreams.*",
 			"upstreams.*.addresses",
 			"upstreams.*.addresses.*",

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError } from "../../src/config/errors.js";
+import { loadConfigText } from "../../src/config/load.js";
+import { AGENT_ID_PATTERN } from "../../src/config/tunnel-values.js";
+import { tunnelsNotServed } from "../../src/gateway/tunnels-not-served.js";
+import { isAgentId } from "../../src/protocol/tunnel/index.js";
+
+const KEY = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+const OTHER = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+const AGENT = `{ id: a, public_key: ${KEY}, names: [app] }`;
+
+/** A good file whose tunnels are line 5: `keys` stand behind `listen` and `tls`. */
+const tunnels = (
+	keys = "",
+	agents = AGENT,
+	head = "listen: 0.0.0.0:4443, tls: { cert: a.pem, key: a.key }",
+): string =>
+	[
+		"listeners:",
+		"  - listen: 127.0.0.1:443",
+		'    routes: [{ host: "*.example.com", to: tunnels }]',
+		"upstreams: {}",
+		`tunnels: { ${head}${keys}, agents: [${agents}] }`,
+	].join("\n");
+
+/** Every problem of the text, and its warnings where there is none. */
+function told(text: string): readonly string[] {
+	try {
+		return loadConfigText(text).warnings.map(({ line, message }) => `${line}: ${message}`);
+	} catch (error) {
+		if (!(error instanceof ConfigError)) throw error;
+		return error.problems.map(({ line, message }) => `${line}: ${message}`);
+	}
+}
+
+/** Said once, and nothing else. */
+function says(text: string, line: number, part: string): void {
+	const all = told(text);
+	assert.equal(all.length, 1, `${text}\n---\n${all.join("\n")}`);
+	assert.ok(all[0]?.startsWith(`${line}: `) && all[0].includes(part), `wanted …${part}…\nfound  ${all[0]}`);
+}
+
+test("a section of tunnels has its defaults filled in", () => {
+	const text = tunnels(
+		", domain: Example.com, ports: 20000-20099",
+		`{ id: laptop, public_keys: [${KEY}, ${OTHER}=], names: [App, "dev-*"], domains: [shop.example.org], ports: 20000-20009, shared: on, connections: 5, bytes_per_second: 1MiB }`,
+	);
+	assert.deepEqual(told(text), []);
+	const { tls, ...rest } = loadConfigText(text, { baseDir: "/etc" }).tunnels ?? assert.fail();
+	assert.deepEqual(tls, { certFile: "/etc/a.pem", keyFile: "/etc/a.key" });
+	assert.deepEqual(rest, {
+		...{ name: "0.0.0.0:4443", host: "0.0.0.0", port: 4443 },
+		...{ domain: "example.com", ports: { from: 20_000, to: 20_099 } },
+		...{ lines: 8, linesMax: 64, ageMs: 900_000, requests: 100, heartbeatMs: 15_000, deadAfterMs: 45_000 },
+		...{ plainLines: true, superseded: "finish" },
+		agents: [
+			{
+				...{ id: "laptop", publicKeys: [KEY, OTHER], names: ["app", "dev-*"], domains: ["shop.example.org"] },
+				...{ ports: { from: 20_000, to: 20_009 }, shared: true, connections: 5, bytesPerSecond: 1_048_576 },
+			},
+		],
+	});
+	assert.equal(loadConfigText("listeners: [{ listen: ':1', routes: [{ to: reject }] }]").tunnels, null);
+});
+
+test("a route to tunnels needs agents, and no upstream takes their name", () => {
+	says("listeners: [{ listen: ':1', routes: [{ to: tunnels }] }]", 1, "needs a section for the agents");
+	says(
+		"listeners: [{ listen: ':1', routes: [{ to: reject }] }]\nupstreams: { tunnels: 10.0.0.1:1 }",
+		2,
+		'give the upstream another name, such as "tunnel-server"',
+	);
+	const ssh = tunnels(", domain: example.com").replace(
+		"to: tunnels }",
+		"to: tunnels }, { protocol: ssh, to: tunnels }",
+	);
+	says(ssh, 3, "let the agent open a tcp tunnel");
+});
+
+test("TLS of any name may be led to tunnels, whatever the listener has certificates for", () => {
+	const text = tunnels(", domain: example.com").replace('host: "*.example.com"', "sni: app.example.com");
+	assert.deepEqual(told(text), []);
+});
+
+test("what does not go together in tunnels is told with its place", () => {
+	const domain = ", domain: example.com";
+	for (const [text, part] of [
+		[
+			tunnels(domain, AGENT, "listen: 0.0.0.0:4443"),
+			"on 0.0.0.0:4443 agents would speak in the open: write tls",
+		],
+		[tunnels(domain, AGENT, "listen: 127.0.0.1:4443"), "or insecure: true for trying out"],
+		[tunnels(domain, AGENT, "listen: 0.0.0.0:4443, insecure: true"), "in the open only on loopback"],
+		[tunnels(`${domain}, insecure: true`), '"insecure" does nothing beside "tls"'],
+		[tunnels(`${domain}, lines: 65`), "add lines_max: 65"],
+		[tunnels(`${domain}, lines: 9, lines_max: 8`), "raise this, or lower lines"],
+		[tunnels(`${domain}, heartbeat: 30s`), "at least twice the heartbeat"],
+		[tunnels(`${domain}, dead_after: 20s`), "at least twice the heartbeat (15s)"],
+		[tunnels(`${domain}, heartbeat: 10ms`), "expected at least 100ms"],
+		[tunnels(`${domain}, ports: 20099-20000`), "write 20000-20099"],
+		[tunnels(`${domain}, ports: all`), "expected ports from 1 to 65535"],
+		[tunnels(`${domain}, ports: 4000-5000`), "port 4443 of these is taken by agents on line 5"],
+		[tunnels(`${domain}, superseded: close`), "write cut"],
+		[tunnels(domain, `${AGENT}, ${AGENT}`), 'there is an agent "a" on line 5 already'],
+		[tunnels(domain, "{ id: a, names: [app] }"), "sluice token new makes one"],
+		[
+			tunnels(domain, `{ id: a, names: [app], public_key: ${KEY}, public_keys: [${KEY}] }`),
+			"one or the other",
+		],
+		[
+			tunnels(domain, `{ id: a, names: [app], public_keys: [${KEY}, ${KEY}, ${KEY}] }`),
+			"two keys are enough",
+		],
+		[tunnels(domain, "{ id: a, names: [app], public_key: abc }"), "32 bytes in base64"],
+		[tunnels(domain, `{ id: a, public_key: ${KEY} }`), "it may open nothing"],
+		[tunnels(domain, `{ id: a, public_key: ${KEY}, names: ["*app"] }`), "a star stands once, at the end"],
+		[tunnels(domain, `{ id: a, public_key: ${KEY}, names: [a.b] }`), "a name is one label"],
+		[tunnels(domain, `{ id: a, public_key: ${KEY}, names: [app], domains: ["*"] }`), "the whole first label"],
+		[tunnels(domain, `{ id: a, public_key: ${KEY}, names: [app], ports: 5-6 }`), "add ports: 5-6 there"],
+		[
+			tunnels(`${domain}, ports: 5-6`, `{ id: a, public_key: ${KEY}, names: [app], ports: 6-7 }`),
+			"not all within",
+		],
+		[
+			tunnels(
+				`${domain}, ports: 5-9`,
+				`{ id: a, public_key: ${KEY}, names: [app], ports: 5-6 }, { id: b, public_key: ${KEY}, names: [b], ports: 6 }`,
+			),
+			"ports of two agents overlap",
+		],
+		[tunnels(", domian: example.com"), 'unknown key "domian"; did you mean "domain"?'],
+	] as const)
+		says(text, 5, part);
+	says(tunnels(domain).replace("0.0.0.0:4443", "127.0.0.1:443"), 2, "already taken by tunnels.listen");
+});
+
+test("an agent's id is what the wire takes", () => {
+	for (const id of ["a", "A.b-c_9", "a".repeat(64), "a".repeat(65), "", "-a", ".a", "_a", "a b", "ä"])
+		assert.equal(AGENT_ID_PATTERN.test(id), isAgentId(id), id);
+	says(tunnels(", domain: example.com", AGENT.replace("id: a", "id: a b")), 5, "up to 64 letters");
+});
+
+test("tunnels that lead nowhere are warned about", () => {
+	says(tunnels(), 5, "no name can be opened");
+	says(tunnels(", domain: example.com", ""), 5, "nobody can log in");
+	says(tunnels(", domain: example.com").replace("to: tunnels", "to: reject"), 5, "no route leads to tunnels");
+	const tcp = tunnels(", domain: example.com, ports: 20000").replace("to: tunnels", "to: reject");
+	assert.deepEqual(told(tcp), []);
+});
+
+test("a file with tunnels is understood, and said to be one that cannot be run yet", () => {
+	assert.throws(
+		() => tunnelsNotServed(loadConfigText(tunnels(", domain: example.com"))),
+		/cannot run them yet/,
+	);
+});
