@@ -46,6 +46,7 @@ const FLOORS: readonly (readonly string[])[] = [
 	["routing"],
 	["admission"],
 	["end"],
+	["lines"],
 	["links"],
 	["wire"],
 	["memory"],

@@ -11,6 +11,7 @@ import { measureSockets, shedMemory, shedShare } from "./admission/shed.js";
 import { applyPlan, replaceUpstream } from "./apply.js";
 import type { Core } from "./core.js";
 import { heldNumbers } from "./held.js";
+import { takeVerdict } from "./lines/park.js";
 import { closePool } from "./links/pool.js";
 import { letGo } from "./modes/http1/finish.js";
 import type { ListenerPlan, Plan, PlanPart, ReactorCommand } from "./plan/plan.js";
@@ -109,6 +110,8 @@ export class Commands {
 			case "part":
 				this.#parts.push(command.part);
 				return yield* worth(PART_PIECES);
+			case "line":
+				return takeVerdict(core, command);
 			case "plan": {
 				const parts = this.#parts;
 				this.#parts = [];

@@ -19,6 +19,8 @@ import type { Balancer } from "../upstream/balance.js";
 import { Board } from "../upstream/board.js";
 import type { ReactorListener } from "./admission/listener.js";
 import { Room } from "./admission/room.js";
+import type { LineColumns } from "./lines/columns.js";
+import { WaitingSessions } from "./lines/waiting.js";
 import type { LinkColumns } from "./links/columns.js";
 import { IdleLists } from "./links/idle-lists.js";
 import { Loops } from "./links/loops.js";
@@ -70,6 +72,8 @@ export class Core implements RoadContext {
 	readonly secures: Secures;
 	readonly paces: Paces;
 	readonly links: LinkColumns;
+	readonly lines: LineColumns;
+	readonly waitingForLines = new WaitingSessions();
 	readonly exchanges: Http1Columns;
 	readonly wheel: Wheel;
 	readonly queue: TurnQueue;
@@ -152,12 +156,16 @@ export class Core implements RoadContext {
 		this.#remarks = new Remarks(notify);
 		this.nowMs = kernel.now();
 
-		const { table, inboxes, secures, paces, links, exchanges } = rowsOf(options.sessions, options.table);
+		const { table, inboxes, secures, paces, links, lines, exchanges } = rowsOf(
+			options.sessions,
+			options.table,
+		);
 		this.table = table;
 		this.inboxes = inboxes;
 		this.secures = secures;
 		this.paces = paces;
 		this.links = links;
+		this.lines = lines;
 		this.exchanges = exchanges;
 		this.engine = openEngine(table);
 		this.wheel = new Wheel(table, this.nowMs);

@@ -17,6 +17,7 @@ import { HTTP_CAUSES } from "../protocol/http/causes.js";
 import { admit } from "./admission/admit.js";
 import { close } from "./end/close.js";
 import { flushing, flushTimedOut, lingering, lingerTimedOut } from "./end/linger.js";
+import { proving, provingTimedOut } from "./lines/prove.js";
 import { linkTimedOut, pooled } from "./links/pool.js";
 import { answerAndEnd, answerRequest } from "./modes/http1/answer.js";
 import type { Http1Context } from "./modes/http1/context.js";
@@ -84,6 +85,7 @@ import {
 	FREE,
 	LINGER,
 	POOLED,
+	PROVING,
 	RELAY,
 	REQUEST,
 	SECURE,
@@ -228,6 +230,9 @@ function heardElsewhere(
 		case POOLED:
 			pooled(core, slot as Link);
 			return STAY;
+		case PROVING:
+			proving(core, slot as Link, events);
+			return STAY;
 		case FREE:
 			core.counters.add(STALE_EVENTS, 1);
 			return STAY;
@@ -267,7 +272,9 @@ function goOn(core: RoadContext, slot: Slot, session: Session, state: number): N
 export function timedOut(core: RoadContext, slot: Slot): void {
 	const { table } = core;
 	if (!table.isClient(slot)) {
-		if (u8(table.state, slot) === POOLED) linkTimedOut(core, slot as Link);
+		const state = u8(table.state, slot);
+		if (state === POOLED) linkTimedOut(core, slot as Link);
+		else if (state === PROVING) provingTimedOut(core, slot as Link);
 		else resume(core, slot as Link);
 		return;
 	}

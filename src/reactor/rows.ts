@@ -1,5 +1,6 @@
 /** All columns of a reactor's rows, over one buffer: who adds a class of columns adds it here, and nowhere else. */
 import { type Columns, place } from "../parts/columns.js";
+import { LineColumns } from "./lines/columns.js";
 import { LinkColumns } from "./links/columns.js";
 import { Inboxes } from "./memory/inboxes.js";
 import { Http1Columns } from "./modes/http1/columns.js";
@@ -13,6 +14,7 @@ export interface ReactorRows {
 	readonly secures: Secures;
 	readonly paces: Paces;
 	readonly links: LinkColumns;
+	readonly lines: LineColumns;
 	readonly exchanges: Http1Columns;
 }
 
@@ -31,6 +33,7 @@ export function rowsOf(sessions: number, shared?: SharedArrayBuffer): ReactorRow
 			secures: new Secures(layout),
 			paces: new Paces(layout),
 			links: new LinkColumns(layout),
+			lines: new LineColumns(layout),
 			exchanges: new Http1Columns(layout),
 		}),
 		shared,

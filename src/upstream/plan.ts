@@ -12,6 +12,8 @@ export interface AddressPlan {
 	readonly backup?: boolean;
 	/** Sessions that it has at most, of all reactors. Absent: no limit. */
 	readonly connectionsMax?: number;
+	/** It is an agent's: it is not dialled, and lines that the agent has opened are taken. */
+	readonly isAgent?: boolean;
 	/** Absent: bytes go there as they are. Otherwise through TLS; equal identities mean equal options. */
 	readonly tls?: { readonly client: ClientOptions; readonly identity: string };
 }
@@ -36,6 +38,8 @@ export interface UpstreamPlan {
 	readonly proxyTlvs?: readonly ProxyTlv[];
 	/** `null`: bytes are relayed. Otherwise requests are sent, over connections that the pool lends. */
 	readonly pool: PoolPlan | null;
+	/** How long lines of its agents are kept that nobody has taken; absent: it has none. */
+	readonly lines?: PoolPlan;
 	/** Sent as Host instead of the client's; `null`: the client's is kept. */
 	readonly host: Uint8Array | null;
 	/** Its first address as a Host: for requests that name none. */

@@ -13,6 +13,7 @@ import {
 import { copyAddress, portAt } from "../../kernel/sockaddr.js";
 import { assert } from "../../parts/assert.js";
 import type { Pieces } from "../../route/pieces.js";
+import { openLine } from "../lines/prove.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import { listenerAccepts } from "../records/rates.js";
@@ -89,7 +90,8 @@ function acceptOne(core: AdmissionContext, listener: ReactorListener, announced:
 	}
 	const fd = core.kernel.accept(listener.plan.fd, ADDRESS_AT);
 	if (fd >= 0) {
-		open(core, listener, fd as Fd, refusal);
+		if (listener.plan.isForAgents === true) openForAgent(core, listener, fd as Fd, refusal);
+		else open(core, listener, fd as Fd, refusal);
 		return true;
 	}
 	core.places.leave(listener.plan.slot);
@@ -167,6 +169,24 @@ function giveTokens(core: AdmissionContext, { plan }: ReactorListener): void {
 	core.rates.give(listenerAccepts(plan.slot), plan.acceptsPerSecond);
 	if (core.acceptsPerSecond !== Number.POSITIVE_INFINITY) core.sources.giveToken();
 }
+
+/** It has no session: it is an agent's control connection, or a line on which a visitor's session will go on. */
+function openForAgent(
+	core: AdmissionContext,
+	{ plan, certificates, policy }: ReactorListener,
+	fd: Fd,
+	refusal: number,
+): void {
+	core.places.leave(plan.slot);
+	if (refusal !== ADMITTED) {
+		core.kernel.close(fd);
+		return;
+	}
+	const entry = certificates.find(NO_NAME, 0);
+	openLine(core, fd, plan.slot, Math.max(0, entry), core.policies.of(policy).handshakeMs);
+}
+
+const NO_NAME = new Uint8Array(0);
 
 /** Gives a new connection its row, and sends it down the road. */
 function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal: number): void {

@@ -1,14 +1,12 @@
 /** Who may come in, and who has to go for them. */
 
 import type { EndContext } from "../end/context.js";
-import type { Next } from "../table/next.js";
+import type { LinesContext } from "../lines/context.js";
 import type { Session } from "../table/numbers.js";
 import type { ReactorListener } from "./listener.js";
 import type { Room } from "./room.js";
 
-export interface AdmissionContext extends EndContext {
-	/** How many reactors there are. */
-	readonly reactors: number;
+export interface AdmissionContext extends EndContext, LinesContext {
 	/** By listener slot. */
 	readonly listeners: Map<number, ReactorListener>;
 	/** Listeners that a reload or a drain removed: connections that they accepted still find their routes here. */
@@ -25,6 +23,4 @@ export interface AdmissionContext extends EndContext {
 	listenerOf(session: Session): ReactorListener;
 	/** A slot has another listener from now on. */
 	listenersChanged(): void;
-	/** Sends a session down the road: one that has just come, or one that has to go for another's sake. */
-	go(session: Session, next: Next): void;
 }

@@ -291,7 +291,8 @@ export function poolOf(core: LinksContext, place: Place): PoolPlan | undefined {
 	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
 	if (i32(core.secures.manner, place) !== i32(core.certificates.manners, address)) return undefined;
 	if (balancer?.has(address) !== true) return undefined;
-	const { pool } = balancer.plan;
+	const { pool, lines } = balancer.plan;
+	if (lines !== undefined) return lines;
 	return pool?.keeps === true ? pool : undefined;
 }
 

@@ -80,6 +80,8 @@ export interface ListenerPlan {
 	/** Which of the plan's policies its sessions begin with. */
 	readonly policy: number;
 	readonly proxyRequired: boolean;
+	/** It takes connections of agents, and no clients. Absent: it takes clients. */
+	readonly isForAgents?: boolean;
 	readonly trusted: readonly Cidr[];
 	readonly routes: readonly RoutePlan[];
 	/** Requests are read, because a route leads to an upstream that takes requests, or asks for what only a request has. */
@@ -168,7 +170,18 @@ export interface ProfileCommand {
 	readonly what: ProfileStep;
 }
 
+/** What became of a line's proof. */
+export interface LineVerdict {
+	/** Its row, if that is still of this generation. */
+	readonly link: number;
+	readonly generation: number;
+	/** The upstream and the address on the board that it is for; `null`: it is none of ours. */
+	readonly place: { readonly upstream: number; readonly address: number } | null;
+}
+
 export type ReactorCommand =
+	/** A line's proof is good or not. */
+	| ({ readonly kind: "line" } & LineVerdict)
 	| { readonly kind: "part"; readonly part: PlanPart }
 	/** In force when the reactor says `applied`. */
 	| { readonly kind: "plan"; readonly plan: Plan }
@@ -211,6 +224,20 @@ export type Notice =
 	| { readonly kind: "profiled"; readonly text: string }
 	| { readonly kind: "listenersClosed" }
 	| { readonly kind: "drained" }
+	/** An agent's control connection: the descriptor is the main thread's from now on, and nothing of it was read. */
+	| { readonly kind: "control"; readonly fd: number; readonly listener: number }
+	/** A line shows its proof (`docs/tunnel-wire.md`). */
+	| {
+			readonly kind: "lineProof";
+			readonly link: number;
+			readonly generation: number;
+			readonly listener: number;
+			readonly ticket: Uint8Array;
+			readonly nonce: Uint8Array;
+			readonly proof: Uint8Array;
+	  }
+	/** A line of this address (on the board) was taken; `waits`: none was there, and a session waits for one. */
+	| { readonly kind: "lineTaken"; readonly address: number; readonly waits: boolean }
 	/** The journal has its first record after a quiet time, or is half full. */
 	| { readonly kind: "journal" }
 	/** Places or descriptors have run out, and this reactor has no session to close for them. */

@@ -50,6 +50,8 @@ const SCALARS = [
 	/** Events for rows that have another owner by now. */
 	"staleEvents",
 	"dialRetries",
+	/** Connections to a listener for agents that were none of an agent. */
+	"linesUnrecognized",
 	"poolBorrowed",
 	"poolReturned",
 	"poolIdle",

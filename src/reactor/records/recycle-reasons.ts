@@ -23,6 +23,8 @@ export const RECYCLE_REASONS = [
 	"stopped",
 	/** It was authenticated for one client, which ended, or has others of these. */
 	"owned",
+	/** A line of a tunnel, which a visitor has taken. */
+	"visitor",
 ] as const;
 export const RECYCLED_AGE = 0;
 export const RECYCLED_REQUESTS = 1;
@@ -36,3 +38,4 @@ export const RECYCLED_MADE_ROOM = 8;
 export const RECYCLED_NOT_WANTED = 9;
 export const RECYCLED_STOPPED = 10;
 export const RECYCLED_OWNED = 11;
+export const RECYCLED_VISITOR = 12;

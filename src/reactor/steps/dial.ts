@@ -23,7 +23,7 @@ import type { AddressPlan } from "../../upstream/plan.js";
 import { makeRoom } from "../admission/shed.js";
 import { beginConnect, giveUpLink, openLink } from "../links/connect.js";
 import { lendOwned } from "../links/owned.js";
-import { lend } from "../links/pool.js";
+import { lend, takenOut } from "../links/pool.js";
 import { scalarIndex } from "../records/counters.js";
 import {
 	CLIENT_RESET,
@@ -33,6 +33,7 @@ import {
 	MEMORY_PRESSURE,
 	UPSTREAM_DOWN,
 } from "../records/reasons.js";
+import { RECYCLED_VISITOR } from "../records/recycle-reasons.js";
 import type { RoutingContext } from "../routing/context.js";
 import { hadToWait } from "../routing/first-bytes.js";
 import {
@@ -65,7 +66,7 @@ import { DIAL } from "../table/states.js";
 import { offset } from "../table/times.js";
 import { watch, watchConnecting, watchOut } from "../wire/interest.js";
 import { noteNews } from "../wire/news.js";
-import { sendAhead } from "../wire/outbox.js";
+import { countAnew, sendAhead } from "../wire/outbox.js";
 import { setLastingOptions } from "../wire/socket-options.js";
 
 /** Addresses dialled for a session at most: as many as `tried` has bits for. */
@@ -77,6 +78,7 @@ const BACKLOG_RETRY_MS = 20;
 /** Dials the next address of the session's upstream; refuses it with `exhausted` when none is left. */
 export function dial(core: RoutingContext, session: Session, exhausted: number): Next {
 	const { table, board } = core;
+	stopWaiting(core, session);
 	const balancer = core.upstreams.get(ref(table.upstream, session));
 	if (balancer === undefined) return refuse(UPSTREAM_DOWN);
 	const isRequest = (i32(table.flags, session) & EXCHANGES) !== 0;
@@ -100,6 +102,7 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
 		}
+		if (address.isAgent === true) return takeLine(core, session, address, isRequest);
 		const fd = openSocket(core, session, familyAt(address.sockaddr, 0)) as Fd;
 		if (fd < 0) {
 			board.leave(address.board);
@@ -179,6 +182,40 @@ function lent(core: RoutingContext, session: Session, link: Link): Next {
 	table.join(session, link);
 	forget(core.tlsFailures, session); // another address's
 	return SEND_REQUEST;
+}
+
+/** A line of this agent, which has counted the session; where none is parked, the session waits for one. */
+function takeLine(core: RoutingContext, session: Session, { board }: AddressPlan, isRequest: boolean): Next {
+	const { table, wheel, links } = core;
+	const link = lend(core, board, false);
+	core.notify({ kind: "lineTaken", address: board, waits: link === NONE });
+	if (table.dialledMs(session) === 0)
+		table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);
+	if (link === NONE) {
+		setRef(table.address, session, board);
+		table.state[session] = DIAL;
+		wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
+		core.waitingForLines.add(board, session, f64(table.number, session));
+		return STAY;
+	}
+	if (isRequest) return lent(core, session, link);
+	links.uses[table.placeOf(link)] = 1;
+	core.counters.add(BORROWED, 1);
+	takenOut(core, link, RECYCLED_VISITOR);
+	setRef(table.address, session, board);
+	table.join(session, link);
+	countAnew(core, link);
+	noteConnected(core, session);
+	return to(CONNECTED, 0);
+}
+
+/** It has waited for a line: there is one now, or its time is over. */
+function stopWaiting(core: RoutingContext, session: Session): void {
+	const { table, board } = core;
+	const address = ref(table.address, session);
+	if (address === NONE || table.linkOf(session) !== NONE) return;
+	board.leave(address);
+	setRef(table.address, session, NONE);
 }
 
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */
@@ -262,7 +299,9 @@ export function dialling(core: RoutingContext, session: Session, events: number)
 
 /** The connect deadline passed, or that of a handshake with the upstream. */
 export function dialTimedOut({ table }: RoutingContext, session: Session): Next {
-	return table.linkOf(session) === NONE ? to(DIAL_ON, CONNECT_REFUSED) : to(REDIAL, CONNECT_TIMEOUT);
+	if (table.linkOf(session) !== NONE) return to(REDIAL, CONNECT_TIMEOUT);
+	// It waited for a backlog, or for a line.
+	return to(DIAL_ON, ref(table.address, session) === NONE ? CONNECT_REFUSED : CONNECT_TIMEOUT);
 }
 
 /** The upstream can be spoken to. `events`: what came with that, of the connection. */
@@ -316,4 +355,5 @@ function pressureOf(errno: number): number | undefined {
 }
 
 const DIAL_RETRIES = scalarIndex("dialRetries");
+const BORROWED = scalarIndex("poolBorrowed");
 const EJECTIONS = scalarIndex("ejections");

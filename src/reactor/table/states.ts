@@ -21,3 +21,5 @@ export const POOLED = 8;
 export const SECURE = 9;
 /** Client: nothing is heard from it any more; it ends when it has taken what waits for it. */
 export const FLUSH = 10;
+/** Upstream, of no session: it came from an agent, and has not proved yet what it is for (`lines/prove.ts`). */
+export const PROVING = 11;

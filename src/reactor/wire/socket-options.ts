@@ -69,6 +69,21 @@ export function setLastingOptions(kernel: KernelControl, fd: Fd, policy: Policy)
 	kernel.setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, policy.unsentBytes);
 }
 
+/** A line of an agent that waits to be taken: whether its peer is there is asked more often than of a session, by the kernel. */
+const LINE_IDLE_SECONDS = 15;
+const LINE_INTERVAL_SECONDS = 10;
+const LINE_PROBES = 3;
+const LINE_DEAD_MS = 45_000;
+
+export function setLineOptions(kernel: KernelControl, fd: Fd): void {
+	kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	kernel.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, LINE_IDLE_SECONDS);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, LINE_INTERVAL_SECONDS);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, LINE_PROBES);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, LINE_DEAD_MS);
+}
+
 /** Room for a head beside what the kernel may still hold of the bytes before it. */
 const WINDOW_BYTES = 128 * 1024;
 

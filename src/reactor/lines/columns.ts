@@ -1,0 +1,16 @@
+/** What is known of a connection from an agent until its ticket is proved. By place. */
+import { Columns, LINK } from "../../parts/columns.js";
+
+/** Of a ticket's id. */
+export const TICKET_BYTES = 16;
+export const NONCE_BYTES = 16;
+
+export class LineColumns extends Columns {
+	/** Which step it is at (`prove.ts`). */
+	readonly step = this.u8(LINK);
+	/** The certificate that it is shown, a number as in `Secures.entry`; 0: none, its listener speaks in the open. */
+	readonly entry = this.i32(LINK);
+	readonly listener = this.u16(LINK);
+	readonly ticket = this.u8(LINK, TICKET_BYTES);
+	readonly nonce = this.u8(LINK, NONCE_BYTES);
+}

@@ -1,0 +1,65 @@
+/** Lines that are proved: they wait in the pool of their agent's address, or are taken at once by a session that waits for one. */
+
+import { i32, ref, u8 } from "../../parts/at.js";
+import { closeLink } from "../links/close-link.js";
+import { armIdle, poolOf } from "../links/pool.js";
+import { OUT_AT } from "../memory/arena.js";
+import type { LineVerdict } from "../plan/plan.js";
+import { CONNECT_TIMEOUT } from "../records/reasons.js";
+import { DIAL_ON, to } from "../table/next.js";
+import { type Link, NONE, type Session } from "../table/numbers.js";
+import { DIAL, POOLED, PROVING } from "../table/states.js";
+import { setLineOptions } from "../wire/socket-options.js";
+import { transmit } from "../wire/transport.js";
+import type { LinesContext } from "./context.js";
+
+/** What the agent is told when its line is parked. */
+const PARKED = 1;
+
+/** The main thread has looked at a proof. */
+export function takeVerdict(core: LinesContext, { link: slot, generation, place: found }: LineVerdict): void {
+	const { table, links, secures, certificates, idleLists } = core;
+	const link = slot as Link;
+	if (i32(table.generation, link) !== generation || u8(table.state, link) !== PROVING) return;
+	if (found === null) {
+		closeLink(core, link);
+		return;
+	}
+	const place = table.placeOf(link);
+	const { upstream, address } = found;
+	links.opened(place, upstream, address, core.nowMs);
+	secures.address[place] = address;
+	secures.manner[place] = i32(certificates.manners, address);
+	const plan = poolOf(core, place);
+	core.kernel.memory[OUT_AT] = PARKED;
+	// A reload or a lease has taken it away meanwhile; or the agent has.
+	if (plan === undefined || core.draining || transmit(core, link, OUT_AT, 1) !== 1) {
+		closeLink(core, link);
+		return;
+	}
+	setLineOptions(core.kernel, i32(table.fd, link));
+	core.wheel.cancel(link);
+	table.state[link] = POOLED;
+	links.idleSinceMs[place] = core.nowMs;
+	idleLists.add(address, place);
+	armIdle(core, link, plan);
+	serve(core, address);
+}
+
+/** A session that waits for a line of this address goes on. */
+function serve(core: LinesContext, address: number): void {
+	const session = core.waitingForLines.take(address, (each, number) => waits(core, address, each, number));
+	if (session === undefined) return;
+	// The same address is asked once more.
+	core.table.tried[session] = 0;
+	core.go(session, to(DIAL_ON, CONNECT_TIMEOUT));
+}
+
+function waits({ table }: LinesContext, address: number, session: Session, number: number): boolean {
+	return (
+		table.number[session] === number &&
+		u8(table.state, session) === DIAL &&
+		table.linkOf(session) === NONE &&
+		ref(table.address, session) === address
+	);
+}
