@@ -11,9 +11,7 @@
  * All of it is called on the main thread, and nothing blocks. Byte by byte: `docs/tunnel-wire.md`.
  */
 import type { Cidr, TunnelsConfig } from "../../config/config.js";
-
-/** `tls` passes to the agent as it comes; `http` is read here; `tcp` has a port of its own. */
-export type TunnelKind = "http" | "tcp" | "tls";
+import type { TunnelKind } from "../../protocol/tunnel/index.js";
 
 /** What one agent offers under one name. A name that is shared has one of these for each of its agents. */
 export interface OpenTunnel {
@@ -28,6 +26,7 @@ export interface OpenTunnel {
 	readonly identity: string;
 	/** Of the agent's login: all of its tunnels end with it. */
 	readonly epoch: number;
+	/** `tls` passes to the agent as it comes; `http` is read here; `tcp` has a port of its own. */
 	readonly kind: TunnelKind;
 	/** As log and metrics call it: `app`, or `shop.example.org` for a name outside the domain. In lower case. */
 	readonly name: string;
@@ -60,6 +59,8 @@ export interface TunnelEvents {
 	opened(tunnel: OpenTunnel): Promise<void>;
 	/** No visitor may be sent to it any more, and these of its lines are to be closed. Each of them ends with `Lines.ended` as always. */
 	closed(tunnel: number, cut: LinesCut, why: TunnelEnd): void;
+	/** A reload has changed its limits (`connections`, `bytesPerSecond`): these hold for visitors from now on. Nothing else differs. */
+	changed(tunnel: OpenTunnel): void;
 	/** What the agent says of its local service. It is up until the agent says otherwise. While it is down, no visitor is sent. */
 	local(tunnel: number, up: boolean): void;
 }
@@ -71,14 +72,14 @@ export interface LineOwner {
 }
 
 /** Where a line was when it ended. `proving`: `verify` was good, and it never came to be parked. */
-export type LineState = "proving" | "parked" | "used";
+export type LineState = "proving" | "parked" | "used" | "retiring";
 
 /** Why a line ended, for `sluice_tunnel_lines_recycled_total`. `done`: with its visitor. */
 export type LineEnd = "done" | "age" | "requests" | "superseded" | "dead" | "closed" | "drained" | "failed";
 
 /**
  * What the reactors tell of lines. Numbers of tunnels that are gone are passed over, so that news that comes late needs no care. Each
- * line is told in this order: verify (good) → parked → taken → (returned → taken …) → ended; from anywhere to ended, once.
+ * line is told in this order: verify (good) → parked → taken → (returned → taken …) → retiring → ended; from anywhere to ended, once.
  */
 export interface Lines {
 	/**
@@ -94,10 +95,10 @@ export interface Lines {
 	returned(tunnel: number): void;
 	ended(tunnel: number, was: LineState, why: LineEnd): void;
 	/**
-	 * It is old, or has served enough, and shall go: another is asked for beyond the depth. Close it when the next line of the
-	 * tunnel is parked, or when your patience ends.
+	 * It is old, or has served enough, and goes: nobody gets it any more. In the place of a parked one another is asked for; close it
+	 * when the next line of the tunnel is parked, or when your patience ends. It ends as `retiring`.
 	 */
-	retiring(tunnel: number): void;
+	retiring(tunnel: number, was: "parked" | "used"): void;
 	/** So many visitors of the tunnel wait for a line now (also 0, when none does any more). That many are asked for at once. */
 	waiting(tunnel: number, visitors: number): void;
 	/** A visitor has ended, for `sluice_tunnel_visitors_total`: a reason of the closed list (`parts/reasons.ts`). */
@@ -135,8 +136,8 @@ export interface TunnelControl {
 /** What a reload can change. */
 export interface ControlSettings {
 	readonly tunnels: TunnelsConfig;
-	/** PEM of the certificate and its key, as read by whoever watches the files; `null` in the open. */
-	readonly certificate: { readonly cert: Buffer; readonly key: Buffer } | null;
+	/** PEM of the certificate and its key, as `Certificates.tunnels` has them; `null` in the open. */
+	readonly certificate: { readonly cert: string; readonly key: string } | null;
 	/** `timeouts.handshake`: until an agent has logged in. */
 	readonly handshakeMs: number;
 	/** Where visitors of names come in: `https://{host}`, `http://{host}:8080`. Empty: no listener leads to tunnels. */
@@ -193,6 +194,7 @@ export interface LineCounts {
 	readonly proving: number;
 	readonly parked: number;
 	readonly used: number;
+	readonly retiring: number;
 	/** That the agent could not open, since it was opened. */
 	readonly failed: number;
 }
