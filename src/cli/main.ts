@@ -13,6 +13,8 @@ try {
 		executeAnew(import.meta.url);
 		keepSignals();
 	}
+	// An agent has visitors to drain, and must run where nothing can be executed.
+	if (process.argv[2] === "tunnel") keepSignals();
 	await import("./program.js");
 } catch (error) {
 	if (!lackedDescriptors(error as NodeJS.ErrnoException)) throw error;

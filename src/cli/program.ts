@@ -6,6 +6,7 @@ import { packageVersion } from "../gateway/version.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
 import type { DebugOptions } from "./operate/debug.js";
 import type { Options } from "./operate/sessions.js";
+import type { TunnelFlags } from "./tunnel/settings.js";
 
 /** What a gateway is made of is loaded behind this, and could not be without system calls. */
 function requireSystemCalls(): void {
@@ -83,6 +84,52 @@ program
 		requireSystemCalls();
 		const { drill } = await import("./drill.js");
 		await drill(name, options);
+	});
+
+program
+	.command("tunnel")
+	.description(
+		"make a local service reachable through a gateway: sluice tunnel http 3000 --gateway gw.example.com:4443 --name app; the token is in SLUICE_TOKEN or in --token-file",
+	)
+	.argument("[kind]", "http, tcp or tls")
+	.argument("[local]", "where the service is: a port, HOST:PORT, unix:/path, or https://HOST:PORT")
+	.option("-c, --config <file>", "many tunnels, from a file; SIGHUP reads it again")
+	.option("--gateway <host:port>", "the gateway's tunnels.listen")
+	.option("--name <name>", "what the tunnel is called: app is reached as app.DOMAIN")
+	.option("--token-file <file>", "holds the token, instead of SLUICE_TOKEN")
+	.option("--ca <file>", "authorities that the gateway's certificate is believed from, instead of Node's")
+	.option("--fingerprint <sha256>", "the SHA-256 of the gateway's certificate, whoever has issued it")
+	.option("--insecure", "without TLS, to a gateway on this machine only")
+	.option("--port <n>", "tcp: the public port that is asked for")
+	.option("--plain", "tcp: lines need no TLS, because the service encrypts by itself")
+	.option("--host-header <name>", "http: what requests are sent with as Host")
+	.option("--proxy-protocol", "tcp and tls: tell the service who the visitor is (PROXY, version 2)")
+	.option("--allow <block...>", "only visitors from these blocks of addresses")
+	.option("--connections <n>", "so many visitors at a time")
+	.option("--bytes-per-second <size>", "so much for all visitors together, such as 1MiB")
+	.option("--drain <duration>", "how long running visitors have at the end (30s)")
+	.option("--retry-max <duration>", "the longest pause before it connects again (30s)")
+	.option("--admin <address>", "serves /healthz and /metrics there, such as 127.0.0.1:9191")
+	.action(async (kind: string | undefined, local: string | undefined, flags: TunnelFlags) => {
+		const { tunnel } = await import("./tunnel/command.js");
+		await tunnel(kind, local, flags, `sluice/${packageVersion()}`);
+	});
+
+program
+	.command("token")
+	.description("make a key for an agent, and print its token and the line for the gateway's file")
+	.argument("<action>", "new")
+	.argument("<id>", "what the gateway calls the agent")
+	.option("--json", "print it as JSON")
+	.action(async (action: string, id: string, options: { json?: boolean }) => {
+		const { printedToken } = await import("./token.js");
+		try {
+			if (action !== "new") throw new Error(`"${action}" is nothing to do with a token: sluice token new ID`);
+			say(1, printedToken(id, options));
+		} catch (error) {
+			say(2, `sluice: ${(error as Error).message}\n`);
+			process.exitCode = 2;
+		}
 	});
 
 /** Commands that ask a gateway which runs, over its admin port. */

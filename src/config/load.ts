@@ -1,9 +1,9 @@
 /** Reads `sluice.yaml`: text → YAML → schema → rules → Config, or every problem at once. */
 
 import { dirname, resolve } from "node:path";
-import type { core } from "zod";
 import type { Config } from "./config.js";
 import { ConfigError, ConfigFileError, type Problem, placeOf } from "./errors.js";
+import { explainIssue } from "./explain.js";
 import { didYouMean, nearest } from "./nearest.js";
 import { list, mapping } from "./plain.js";
 import { readFileWithin } from "./read-file.js";
@@ -23,7 +23,7 @@ const FILE_MAX_BYTES = 16 * 1_048_576;
  * @throws ConfigError with every problem in it
  */
 export function loadConfigFile(path: string): Config {
-	return loadConfigText(readFile(path, true), { file: path });
+	return loadConfigText(readConfigFile(path, true), { file: path });
 }
 
 /**
@@ -33,7 +33,7 @@ export function loadConfigFile(path: string): Config {
  * @throws ConfigFileError, ConfigError
  */
 export function reloadConfigFile(path: string): Config {
-	return loadConfigText(readFile(path, false), { file: path });
+	return loadConfigText(readConfigFile(path, false), { file: path });
 }
 
 export interface LoadOptions {
@@ -67,7 +67,7 @@ export function loadConfigText(text: string, options: LoadOptions = {}): Config 
 	const note = (problem: Problem): void => {
 		if (!source.isEcho(problem)) problems.push(problem);
 	};
-	for (const issue of result.error?.issues ?? []) explain(issue, [], source).forEach(note);
+	for (const issue of result.error?.issues ?? []) explainIssue(issue, source, unknownKey).forEach(note);
 	const warnings: Problem[] = [];
 	const report: Report = {
 		problem: (path, message, part) => note(source.problem(path, message, part)),
@@ -81,7 +81,12 @@ export function loadConfigText(text: string, options: LoadOptions = {}): Config 
 	return { ...config, warnings: inOrder(warnings), places: placesOf(source, baseDir) };
 }
 
-function readFile(path: string, pipes: boolean): string {
+/**
+ * The text of a file. `pipes`: also what comes out of a pipe, which has five seconds.
+ *
+ * @throws ConfigFileError
+ */
+export function readConfigFile(path: string, pipes: boolean): string {
 	let bytes: Buffer;
 	try {
 		bytes = readFileWithin(path, { maxBytes: FILE_MAX_BYTES, pipes });
@@ -103,7 +108,7 @@ function readFailure(error: unknown): string {
 }
 
 /** In the order of the file; a message that two checks agree on is told once. */
-function inOrder(problems: readonly Problem[]): readonly Problem[] {
+export function inOrder(problems: readonly Problem[]): readonly Problem[] {
 	const sorted = [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
 	const told = new Set<string>();
 	return sorted.filter((problem) => {
@@ -146,50 +151,6 @@ function placesOf(source: Source, baseDir: string): Config["places"] {
 /** Where a file is named as a private key: it may be named as something else as well, and be right there. */
 export function keyPlace(file: string): string {
 	return `key ${file}`;
-}
-
-/** A schema issue as problems at their place. `base` is where the issue's own path begins. */
-function explain(issue: core.$ZodIssue, base: Path, source: Source): Problem[] {
-	const path = [...base, ...issue.path];
-	switch (issue.code) {
-		case "unrecognized_keys":
-			return issue.keys.map((key) => source.problem([...path, key], unknownKey(key, path), "key"));
-		case "invalid_key":
-			return issue.issues.map(({ message }) => source.problem(path, message, "key"));
-		case "invalid_union": {
-			// The alternative whose kind of value was meant; without one, the union itself says what it takes.
-			const meant = issue.errors.find((issues) => !issues.some(isWrongKind));
-			if (meant === undefined) return wrongKind(issue.message, path, source);
-			return meant.flatMap((inner) => explain(inner, path, source));
-		}
-		case "invalid_type":
-			return wrongKind(issue.message, path, source);
-		default:
-			return [source.problem(path, issue.message)];
-	}
-}
-
-/** Not merely a bad value of the right kind: another kind of value. */
-function isWrongKind(issue: core.$ZodIssue): boolean {
-	return issue.path.length === 0 && (issue.code === "invalid_type" || issue.code === "invalid_value");
-}
-
-/** A value of another kind than expected, or none at all. */
-function wrongKind(message: string, path: Path, source: Source): Problem[] {
-	if (path.length === 0 || valueAt(source.value, path) !== undefined) return [source.problem(path, message)];
-	const key = path.at(-1);
-	// `http:` instead of `addresses:` is one mistake, and has a message of its own.
-	if (key === "addresses" && valueAt(source.value, [...path.slice(0, -1), "http"]) !== undefined) return [];
-	return [source.problem(path, `the key "${String(key)}" is missing: ${message}`)];
-}
-
-function valueAt(value: unknown, path: Path): unknown {
-	let current = value;
-	for (const step of path) {
-		if (typeof current !== "object" || current === null || !Object.hasOwn(current, step)) return undefined;
-		current = (current as Readonly<Record<PropertyKey, unknown>>)[step];
-	}
-	return current;
 }
 
 let keysByPlace: ReadonlyMap<string, readonly string[]> | null = null;

@@ -1,0 +1,85 @@
+/** `sluice tunnel`: an agent until it is asked to end, or cannot be. It needs no system calls of its own, and runs wherever Node does. */
+import { ConfigError, ConfigFileError, formatProblems } from "../../config/errors.js";
+import { LogWriter } from "../../gateway/log-writer.js";
+import { whyNoSystemCalls } from "../../kernel/koffi.js";
+import { exitNow } from "../../kernel/sockets.js";
+import { type AdminPages, serveAdmin } from "../../tunnel/agent/admin.js";
+import { Agent } from "../../tunnel/agent/agent.js";
+import type { AgentEvent } from "../../tunnel/agent/events.js";
+import { takeSignals } from "../early-signals.js";
+import { jsonLine, terminalLine } from "./output.js";
+import { ArgumentsError, type Asked } from "./settings.js";
+
+/** What is wrong with flags or file, for people; anything else is a fault, and thrown again. */
+export function problemsOf(error: unknown): string {
+	if (error instanceof ConfigError) return formatProblems(error);
+	if (error instanceof ConfigFileError || error instanceof ArgumentsError) return `sluice: ${error.message}`;
+	throw error;
+}
+
+/**
+ * `read`: the settings now; with a file, again at each SIGHUP. Returns the exit status: 0 when it was asked to end, 1 when it
+ * cannot be.
+ */
+export async function runTunnel(asked: Asked, version: string, readAgain?: () => Asked): Promise<number> {
+	const isWatched = process.stdout.isTTY === true;
+	const writer = new LogWriter(1, () => {});
+	const report = (event: AgentEvent): void => {
+		const line = isWatched ? terminalLine(event) : jsonLine(event);
+		if (line !== "") writer.write(line);
+	};
+	const agent = new Agent(asked.settings, { report, version });
+	const pages = await openPages(agent, asked.admin);
+	listen(agent, report, readAgain);
+	agent.start();
+	const status = await agent.ended;
+	pages?.close();
+	await writer.flush();
+	return status;
+}
+
+async function openPages(agent: Agent, where: Asked["admin"]): Promise<AdminPages | undefined> {
+	if (where === undefined) return undefined;
+	try {
+		return await serveAdmin(agent, where);
+	} catch (error) {
+		throw new ArgumentsError(`--admin: ${(error as Error).message}`);
+	}
+}
+
+/** SIGTERM, SIGINT and SIGQUIT end it, a second one at once. SIGHUP reloads the file; without one its terminal is gone, and it ends. */
+function listen(agent: Agent, report: (event: AgentEvent) => void, readAgain?: () => Asked): void {
+	let ending = false;
+	const end = (signal: NodeJS.Signals): void => {
+		if (ending) endNow(130);
+		ending = true;
+		agent.end(signal);
+	};
+	const reload = (): void => {
+		if (readAgain === undefined) {
+			end("SIGHUP");
+			return;
+		}
+		let settings: Asked["settings"];
+		try {
+			settings = readAgain().settings;
+		} catch (error) {
+			report({ event: "reload_failed", why: problemsOf(error) });
+			return;
+		}
+		agent.reload(settings);
+	};
+	const early = takeSignals();
+	for (const signal of ["SIGTERM", "SIGINT", "SIGQUIT"] as const) {
+		process.on(signal, () => end(signal));
+		if (early.has(signal)) end(signal);
+	}
+	process.on("SIGHUP", reload);
+	if (early.has("SIGHUP") && readAgain === undefined) end("SIGHUP");
+}
+
+/** Also while a thread waits for a pipe that nobody reads, which only a system call can leave. */
+export function endNow(status: number): never {
+	if (whyNoSystemCalls() === undefined) exitNow(status);
+	process.exit(status);
+}

@@ -1,0 +1,308 @@
+/**
+ * The agent: keeps one control connection to its gateway, its tunnels open on it, and a line for each ticket.
+ *
+ *     connecting ─► logging in ─► ready ─► (control ends) waiting ─► connecting …
+ *                                     └─► ending: running visitors get their time ─► over
+ */
+import { randomBytes } from "node:crypto";
+import {
+	CONTROL_ALPN,
+	LINE_ALPN,
+	type Message,
+	type MessageOf,
+	shortened,
+} from "../../protocol/tunnel/index.js";
+import { Backoff } from "./backoff.js";
+import { bootClock, type Clock } from "./clock.js";
+import { ControlConnection, type ControlEnd } from "./control.js";
+import { dialGateway } from "./dial.js";
+import type { Report } from "./events.js";
+import { Figures } from "./figures.js";
+import { Lines } from "./lines.js";
+import { type AgentSettings, sameConnection, sameTunnel, type TunnelSettings } from "./settings.js";
+import { Tunnel } from "./tunnel.js";
+
+/** A tunnel that was refused is asked for again after so long, twice as long each time, a minute at the most. */
+const ASK_AGAIN_MS = 2_000;
+const ASK_AGAIN_MAX_MS = 60_000;
+
+/** A gateway may put an agent off for so long at the most. */
+const PUT_OFF_MAX_MS = 600_000;
+
+export interface AgentWorld {
+	readonly report: Report;
+	/** Name and version, for the gateway's log. */
+	readonly version: string;
+	readonly clock?: Clock;
+	readonly random?: () => number;
+}
+
+/** How it ended: 0 it was asked to, 1 it cannot be. */
+export type AgentStatus = 0 | 1;
+
+export class Agent {
+	readonly figures = new Figures();
+	/** Resolves once nothing of it is left. */
+	readonly ended: Promise<AgentStatus>;
+	readonly #report: Report;
+	readonly #version: string;
+	readonly #clock: Clock;
+	readonly #random: () => number;
+	readonly #instance = randomBytes(16);
+	readonly #lines: Lines;
+	#resolve: (status: AgentStatus) => void = () => {};
+	#settings: AgentSettings;
+	#backoff: Backoff;
+	#tunnels: Tunnel[];
+	#nextNumber = 1;
+	#control: ControlConnection | undefined;
+	/** Of the login that holds, or 0. */
+	#readyAt = 0;
+	#dialling = new AbortController();
+	#retryTimer: NodeJS.Timeout | undefined;
+	#drainTimer: NodeJS.Timeout | undefined;
+	/** It ends as soon as the last visitor has: with what. */
+	#ending: { readonly status: AgentStatus; readonly why: string } | undefined;
+	#isOver = false;
+
+	constructor(settings: AgentSettings, world: AgentWorld) {
+		this.#settings = settings;
+		this.#report = world.report;
+		this.#version = world.version;
+		this.#clock = world.clock ?? bootClock();
+		this.#random = world.random ?? Math.random;
+		this.#backoff = new Backoff(settings.retryMaxMs, this.#random);
+		this.#tunnels = settings.tunnels.map((each) => new Tunnel(each));
+		this.ended = new Promise((resolve) => {
+			this.#resolve = resolve;
+		});
+		this.#lines = new Lines({
+			report: this.#report,
+			figures: this.figures,
+			dial: ({ plain }, signal) => dialGateway(this.#settings, plain ? undefined : LINE_ALPN, signal),
+			failed: (ticket, message) =>
+				this.#control?.send({ type: "failed", ticket: ticket.id, message: shortened(message) }),
+			idle: () => {
+				if (this.#ending !== undefined) this.#finish();
+			},
+		});
+	}
+
+	/** Logged in. */
+	get isConnected(): boolean {
+		return this.#readyAt > 0;
+	}
+
+	metrics(): string {
+		return this.figures.page(this.isConnected, this.#lines.counts());
+	}
+
+	/** Not when it was asked to end before. */
+	start(): void {
+		if (this.#ending === undefined) void this.#connect();
+	}
+
+	async #connect(): Promise<void> {
+		const { signal } = this.#dialling;
+		const { insecure, identity } = this.#settings;
+		try {
+			const wire = await dialGateway(this.#settings, insecure ? undefined : CONTROL_ALPN, signal);
+			if (signal.aborted) {
+				wire.stream.destroy();
+				return;
+			}
+			this.#control = new ControlConnection(
+				wire,
+				{ identity, instance: this.#instance, agent: this.#version, clock: this.#clock },
+				{
+					ready: (epoch) => this.#ready(epoch),
+					heard: (message) => this.#heard(message),
+					ended: (end) => this.#lost(end),
+				},
+			);
+		} catch (error) {
+			if (signal.aborted) return;
+			this.#lost({ why: (error as Error).message, final: false, retryAfterMs: 0, cut: false });
+		}
+	}
+
+	#ready(epoch: number): void {
+		this.#readyAt = performance.now();
+		const { host, port } = this.#settings.gateway;
+		this.#report({ event: "connected", gateway: `${host}:${port}`, epoch });
+		for (const tunnel of this.#tunnels) if (tunnel.state === "waiting") this.#ask(tunnel);
+	}
+
+	#ask(tunnel: Tunnel): void {
+		const { kind, name, port, plain, allow, connections, bytesPerSecond } = tunnel.settings;
+		tunnel.number = this.#nextNumber++;
+		tunnel.state = "asked";
+		this.#control?.send({
+			...{ type: "open", tunnel: tunnel.number, kind, name },
+			...(port === undefined ? {} : { port }),
+			...(plain === true ? { plain } : {}),
+			...(allow === undefined ? {} : { allow }),
+			...(connections === undefined ? {} : { connections }),
+			...(bytesPerSecond === undefined ? {} : { bytes_per_second: bytesPerSecond }),
+		});
+	}
+
+	#heard(message: Message): void {
+		if (message.type === "opened") this.#opened(message);
+		else if (message.type === "refused_tunnel" || message.type === "closed") this.#refused(message);
+		else if (message.type === "lines") {
+			const tunnel = this.#find(message.tunnel);
+			// What was asked for before a tunnel was closed may come behind it.
+			if (tunnel?.state === "open" && this.#ending === undefined) this.#lines.open(tunnel, message.tickets);
+		}
+	}
+
+	#find(number: number): Tunnel | undefined {
+		return this.#tunnels.find((each) => each.number === number);
+	}
+
+	#opened({ tunnel: number, addresses, plain }: MessageOf<"opened">): void {
+		const tunnel = this.#find(number);
+		if (tunnel === undefined || tunnel.state !== "asked") return;
+		const { kind, plain: mayBePlain } = tunnel.settings;
+		if (plain && !this.#settings.insecure && kind !== "tls" && !(kind === "tcp" && mayBePlain === true)) {
+			const why = "the gateway wants its lines without TLS, and this agent was not told that they may be";
+			this.#control?.send({ type: "close", tunnel: number });
+			this.#refused({ type: "closed", tunnel: number, code: "plain", message: why, final: true });
+			return;
+		}
+		tunnel.state = "open";
+		tunnel.refusals = 0;
+		tunnel.plain = plain || this.#settings.insecure;
+		this.#report(tunnel.opened(addresses));
+	}
+
+	#refused({ type, tunnel: number, code, message, final }: MessageOf<"refused_tunnel" | "closed">): void {
+		const tunnel = this.#find(number);
+		if (tunnel === undefined || tunnel.state === "refused") return;
+		this.#lines.retire(number);
+		const isFinal = final === true;
+		const event = type === "closed" ? "tunnel_closed" : "tunnel_refused";
+		const told = { event, tunnel: tunnel.name, code, why: message, final: isFinal } as const;
+		if (isFinal) {
+			tunnel.state = "refused";
+			this.#report(told);
+			if (this.#tunnels.every(({ state }) => state === "refused"))
+				this.#end({ status: 1, why: "the gateway has refused all of its tunnels" });
+			return;
+		}
+		const askAgainMs = Math.min(ASK_AGAIN_MAX_MS, ASK_AGAIN_MS * 2 ** tunnel.refusals++);
+		tunnel.state = "waiting";
+		tunnel.number = -1;
+		tunnel.retryTimer = setTimeout(() => {
+			if (this.isConnected && this.#ending === undefined) this.#ask(tunnel);
+		}, askAgainMs);
+		this.#report({ ...told, retry_in_ms: askAgainMs });
+	}
+
+	/** The control connection is gone, or did not come to be. Running visitors do not need it. */
+	#lost({ why, final, retryAfterMs, cut }: ControlEnd): void {
+		const readyMs = this.#readyAt === 0 ? 0 : Math.max(1, performance.now() - this.#readyAt);
+		this.#forget();
+		this.figures.reconnects++;
+		if (cut) this.#lines.cut();
+		if (final || this.#ending !== undefined) {
+			this.#report({ event: "disconnected", why, retry_in_ms: null });
+			this.#end({ status: 1, why });
+			return;
+		}
+		const waitMs = this.#backoff.next(readyMs, Math.min(retryAfterMs, PUT_OFF_MAX_MS));
+		this.#report({ event: "disconnected", why, retry_in_ms: Math.round(waitMs) });
+		this.#retryTimer = setTimeout(() => void this.#connect(), waitMs);
+	}
+
+	/** What hangs on a control connection goes with it. */
+	#forget(): void {
+		this.#control = undefined;
+		this.#readyAt = 0;
+		for (const tunnel of this.#tunnels) {
+			tunnel.leave();
+			tunnel.number = -1;
+		}
+		this.#lines.retire();
+	}
+
+	/** Other settings from now on. Tunnels that stay as they are stay open, and what they end at may change under them. */
+	reload(settings: AgentSettings): void {
+		if (this.#ending !== undefined) return;
+		const anew = !sameConnection(settings, this.#settings);
+		this.#settings = settings;
+		this.#backoff = new Backoff(settings.retryMaxMs, this.#random);
+		this.#report({ event: "reloaded", tunnels: settings.tunnels.length });
+		this.#keepOnly(settings.tunnels);
+		if (anew) {
+			this.#control?.bye("ended", "its settings have changed");
+			this.#forget();
+			clearTimeout(this.#retryTimer);
+			this.#dialling.abort();
+			this.#dialling = new AbortController();
+			void this.#connect();
+		} else if (this.isConnected) {
+			for (const tunnel of this.#tunnels) if (tunnel.state === "waiting") this.#ask(tunnel);
+		}
+	}
+
+	#keepOnly(wanted: readonly TunnelSettings[]): void {
+		const old = [...this.#tunnels];
+		this.#tunnels = wanted.map((settings) => {
+			const index = old.findIndex((each) => sameTunnel(each.settings, settings));
+			const [kept] = index < 0 ? [] : old.splice(index, 1);
+			// What was refused may have been allowed since.
+			if (kept === undefined || kept.state === "refused") return new Tunnel(settings);
+			kept.settings = settings;
+			return kept;
+		});
+		for (const gone of old) {
+			const { number, state } = gone;
+			gone.leave();
+			if (state === "open" || state === "asked") this.#control?.send({ type: "close", tunnel: number });
+			this.#lines.retire(number);
+			if (!wanted.some(({ name }) => name === gone.name)) this.figures.forget(gone.name);
+		}
+	}
+
+	/** No new visitor; those that run have their time, and then it ends. */
+	end(why: string): void {
+		this.#end({ status: 0, why });
+	}
+
+	#end(ending: { readonly status: AgentStatus; readonly why: string }): void {
+		if (this.#isOver) return;
+		if (this.#ending === undefined) {
+			this.#ending = ending;
+			this.#drain();
+		}
+		if (this.#lines.busy === 0) this.#finish();
+	}
+
+	#drain(): void {
+		clearTimeout(this.#retryTimer);
+		this.#dialling.abort();
+		for (const tunnel of this.#tunnels) {
+			const { number, state } = tunnel;
+			tunnel.leave();
+			if (state === "open" || state === "asked") this.#control?.send({ type: "close", tunnel: number });
+		}
+		this.#lines.retire();
+		const { busy } = this.#lines;
+		if (busy === 0) return;
+		const { drainMs } = this.#settings;
+		this.#report({ event: "draining", visitors: busy, drain_ms: drainMs });
+		this.#drainTimer = setTimeout(() => this.#lines.cut(), drainMs);
+	}
+
+	#finish(): void {
+		if (this.#isOver || this.#ending === undefined) return;
+		this.#isOver = true;
+		clearTimeout(this.#drainTimer);
+		this.#control?.bye("ended", this.#ending.why);
+		this.#forget();
+		this.#report({ event: "ended", ...this.#ending });
+		this.#resolve(this.#ending.status);
+	}
+}

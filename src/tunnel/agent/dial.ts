@@ -1,0 +1,87 @@
+/** Connections to the gateway: through a proxy where there is one, through TLS, and with the gateway made sure of. */
+import { isIP, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connectThrough } from "./http-proxy.js";
+import type { AgentSettings, Trust } from "./settings.js";
+import { Cut, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
+
+/** From the first packet to the end of TLS, a proxy included. */
+export const DIAL_MS = 10_000;
+
+/** The gateway is not who it should be, or does not speak what it should. */
+export class GatewayError extends Error {
+	override readonly name = "GatewayError";
+}
+
+export type Road = Pick<AgentSettings, "gateway" | "trust" | "proxy">;
+
+/** Connects. `alpn`: what is spoken through TLS; `undefined`: no TLS. Rejects, and leaves nothing open. */
+export async function dialGateway(
+	{ gateway, trust, proxy }: Road,
+	alpn: string | undefined,
+	signal: AbortSignal,
+): Promise<Wire> {
+	const raw = newSocket();
+	const { host, port } = proxy ?? gateway;
+	const place = `${host}:${port}`;
+	const cut = new Cut(raw, DIAL_MS, `${place} has not answered within ${DIAL_MS / 1000} s`, signal);
+	let tls: TLSSocket | undefined;
+	try {
+		if (cut.why === undefined) raw.connect({ host, port });
+		await happens(raw, "connect");
+		if (proxy !== undefined) await connectThrough(raw, gateway, proxy);
+		if (alpn === undefined) return open(raw);
+		tls = secure(raw, gateway.host, alpn, trust);
+		await happens(tls, "secureConnect");
+		checkGateway(tls, alpn, trust);
+		return open(raw, tls);
+	} catch (error) {
+		tls?.destroy();
+		raw.destroy();
+		throw cut.why ?? explained(error as NodeJS.ErrnoException, place);
+	} finally {
+		cut.release();
+	}
+}
+
+function secure(raw: Socket, host: string, alpn: string, { ca, fingerprint }: Trust): TLSSocket {
+	const tls = connectTls({
+		socket: raw,
+		ALPNProtocols: [alpn],
+		minVersion: "TLSv1.3",
+		// A fingerprint says which certificate it is, whoever has issued it.
+		rejectUnauthorized: fingerprint === undefined || ca !== undefined,
+		...(isIP(host) === 0 ? { servername: host } : { host }),
+		...(ca === undefined ? {} : { ca }),
+	});
+	ignoreErrors(tls);
+	return tls;
+}
+
+function checkGateway(tls: TLSSocket, alpn: string, { fingerprint }: Trust): void {
+	if (fingerprint !== undefined) {
+		const shown = tls.getPeerCertificate().fingerprint256?.replaceAll(":", "");
+		if (shown !== fingerprint)
+			throw new GatewayError(
+				`the gateway's certificate has another fingerprint, ${shown}: somebody is in between, or it was renewed (--fingerprint)`,
+			);
+	}
+	if (tls.alpnProtocol !== alpn)
+		throw new GatewayError("who answers there speaks TLS, but is no gateway of tunnels (its tunnels.listen)");
+}
+
+const UNTRUSTED = /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_|CERT_|ERR_TLS_CERT_ALTNAME)/;
+
+function explained(error: NodeJS.ErrnoException, place: string): Error {
+	const { code = "", message } = error;
+	if (UNTRUSTED.test(code))
+		return new GatewayError(
+			`the gateway's certificate is not believed (${message}): name its authority with --ca FILE, or itself with --fingerprint SHA256`,
+		);
+	if (code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL" || code === "ERR_SSL_WRONG_VERSION_NUMBER")
+		return new GatewayError(`who answers at ${place} is no gateway of tunnels (its tunnels.listen)`);
+	// Of a name with several addresses, all of which have failed.
+	const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [];
+	if (first !== undefined) return first;
+	return error;
+}

@@ -1,0 +1,144 @@
+/**
+ * A visitor's bytes between a line and the local service. What one side does not take, the other is not read for; the end of a
+ * direction is carried on, and a reset as a reset.
+ */
+import type { Socket } from "node:net";
+import type { Reason } from "../../parts/reasons.js";
+import { reset, type Wire } from "./wire.js";
+
+/** One direction has ended, and nothing moves in the other: the same as the gateway's `half_closed`. */
+const HALF_CLOSED_MS = 30_000;
+
+/** One side takes nothing although bytes wait for it: the same as the gateway's `stall`. */
+const STALL_MS = 30_000;
+
+export interface RelayEnd {
+	readonly reason: Reason;
+	readonly bytesFromVisitor: number;
+	readonly bytesToVisitor: number;
+}
+
+/** What changes bytes on their way to the local service. Throws when they are not what they should be. */
+export type Change = (bytes: Buffer) => Buffer;
+
+const unchanged: Change = (bytes) => bytes;
+
+export class Relay {
+	readonly #line: Wire;
+	readonly #local: Wire;
+	readonly #ended: (end: RelayEnd) => void;
+	readonly #change: Change;
+	#fromVisitor = 0;
+	#toVisitor = 0;
+	/** Who ended its direction first. */
+	#first: Reason | undefined;
+	#closed = 0;
+	#isOver = false;
+	#isFinished = false;
+	/** What had moved when it was looked at last, and when that was. */
+	#moved = -1;
+	#movedAt = 0;
+
+	/** `first`: bytes of the visitor's that were read already, or what stands before them. `ended` is called once both are closed. */
+	constructor(
+		line: Wire,
+		local: Wire,
+		first: Uint8Array,
+		ended: (end: RelayEnd) => void,
+		change: Change = unchanged,
+	) {
+		this.#line = line;
+		this.#local = local;
+		this.#ended = ended;
+		this.#change = change;
+		if (first.length > 0) local.stream.write(first);
+		this.#join(line, local, "client_closed", "client_reset", (bytes) => {
+			this.#fromVisitor += bytes.length;
+			return this.#change(bytes);
+		});
+		this.#join(local, line, "upstream_closed", "upstream_reset", (bytes) => {
+			this.#toVisitor += bytes.length;
+			return bytes;
+		});
+	}
+
+	#join(from: Wire, to: Wire, closed: Reason, broken: Reason, pass: Change): void {
+		const source = from.stream;
+		const target = to.stream;
+		source.on("data", (bytes: Buffer) => {
+			try {
+				if (!target.write(pass(bytes)) && !target.destroyed) source.pause();
+			} catch {
+				this.cut("bad_request");
+			}
+		});
+		target.on("drain", () => source.resume());
+		source.on("end", () => this.#carryEnd(from, target, closed, broken));
+		source.on("error", () => this.cut(broken));
+		source.on("close", () => {
+			this.#closed++;
+			// Its other direction cannot be carried any further.
+			if (!source.readableEnded || !source.writableFinished) this.cut(broken);
+			if (this.#closed === 2) this.#finish();
+		});
+		source.resume();
+		if (!source.destroyed) return;
+		// It broke before anybody listened here, and may have told that already.
+		if (source.closed) this.#closed++;
+		process.nextTick(() => {
+			this.cut(broken);
+			if (this.#closed === 2) this.#finish();
+		});
+	}
+
+	/**
+	 * Node tells a reset that came together with the last bytes as an end (libuv: POLLHUP after a read that was not full). A write of
+	 * nothing sends nothing, and knows.
+	 */
+	#carryEnd({ stream, tls }: Wire, target: Socket, closed: Reason, broken: Reason): void {
+		const carry = (error?: Error | null): void => {
+			if (error) {
+				this.cut(broken);
+				return;
+			}
+			this.#first ??= closed;
+			target.end();
+		};
+		if (tls !== undefined || !stream.writable || stream.writableLength > 0) carry();
+		else stream.write("", carry);
+	}
+
+	/** Ends both sides by a reset. */
+	cut(reason: Reason): void {
+		if (this.#isOver) return;
+		this.#isOver = true;
+		this.#first = reason;
+		reset(this.#line);
+		reset(this.#local);
+	}
+
+	/** To be asked now and then: cuts it when it has one direction left or bytes that wait, and nothing has moved for too long. */
+	look(now: number): void {
+		const out = this.#line.stream;
+		const into = this.#local.stream;
+		const waiting = out.writableLength + into.writableLength;
+		const moved = this.#fromVisitor + this.#toVisitor + out.bytesWritten + into.bytesWritten - waiting;
+		if (moved !== this.#moved) {
+			this.#moved = moved;
+			this.#movedAt = now;
+		} else if (waiting > 0 && now - this.#movedAt >= STALL_MS) this.cut("stall_timeout");
+		else if (this.#first !== undefined && now - this.#movedAt >= HALF_CLOSED_MS)
+			this.cut("half_closed_timeout");
+	}
+
+	#finish(): void {
+		if (this.#isFinished) return;
+		this.#isFinished = true;
+		this.#isOver = true;
+		this.#ended({
+			reason: this.#first ?? "internal",
+			bytesFromVisitor: this.#fromVisitor,
+			bytesToVisitor: this.#toVisitor,
+		});
+	}
+}

@@ -1,0 +1,190 @@
+/** What an agent may be told, by a file or by flags, which have the same names: one schema for both. */
+import { z } from "zod";
+import { formatCidr, parseAdmin, parseCidr, parseEndpoint, parseSentHost } from "../../config/address.js";
+import { InvalidValue } from "../../config/errors.js";
+import {
+	duration,
+	expected,
+	filePath,
+	inList,
+	parsed,
+	section,
+	size,
+	whole,
+	yesNo,
+} from "../../config/schema-values.js";
+import type { Path } from "../../config/source.js";
+import { TUNNEL_KINDS, type TunnelKind } from "../../protocol/tunnel/index.js";
+import { isLoopback } from "./local.js";
+import type { GatewayAddress, LocalTarget, TunnelSettings } from "./settings.js";
+
+const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const LOCAL =
+	"where the local service is: 3000, 127.0.0.1:3000, unix:/run/app.sock, or https://127.0.0.1:8443";
+
+function parseGateway(text: string): GatewayAddress {
+	const endpoint = parseEndpoint(text);
+	if (endpoint.kind === "unix")
+		throw new InvalidValue("a gateway is reached by TCP: write gw.example.com:4443");
+	return { host: endpoint.kind === "ip" ? endpoint.address : endpoint.host, port: endpoint.port };
+}
+
+function parseFingerprint(text: string): string {
+	const digits = text
+		.replace(/^sha-?256[:=]?/i, "")
+		.replaceAll(":", "")
+		.toUpperCase();
+	if (/^[0-9A-F]{64}$/.test(digits)) return digits;
+	throw new InvalidValue(
+		`expected the SHA-256 of the gateway's certificate, 64 hexadecimal digits (openssl x509 -noout -fingerprint -sha256 -in gw.pem), found "${text}"`,
+	);
+}
+
+/** A port, HOST:PORT, or a Unix socket; through TLS behind `https://`. */
+export function parseLocal(text: string): LocalTarget {
+	const [, scheme = "", rest = text] = /^(https?):\/\/([^/]*)\/?$/i.exec(text) ?? [];
+	const tls = scheme.toLowerCase() === "https";
+	const usual = tls ? 443 : 80;
+	const place = /^\d+$/.test(rest)
+		? `127.0.0.1:${rest}`
+		: scheme !== "" && !/:\d+$/.test(rest)
+			? `${rest}:${usual}`
+			: rest;
+	const endpoint = parseEndpoint(place);
+	if (endpoint.kind === "unix") return { text, tls, where: { path: endpoint.path } };
+	const host = endpoint.kind === "ip" ? endpoint.address : endpoint.host;
+	return { text, tls, where: { host, port: endpoint.port } };
+}
+
+function parseName(text: string): string {
+	const name = text.toLowerCase();
+	if (NAME.test(name)) return name;
+	throw new InvalidValue(`expected a name such as app, or shop.example.org, found "${text}"`);
+}
+
+const local = () =>
+	z
+		.union([whole(1, 65_535), parsed(LOCAL, parseLocal, { examples: ["3000", "127.0.0.1:3000"] })], {
+			error: expected(LOCAL),
+		})
+		.transform((value) => (typeof value === "number" ? parseLocal(String(value)) : value))
+		.optional();
+
+const tunnelSchema = section({
+	http: local(),
+	tcp: local(),
+	tls: local(),
+	name: parsed("a name such as app", parseName, { examples: ["app"] }),
+	port: whole(1, 65_535).optional(),
+	plain: yesNo().optional(),
+	host_header: parsed("a host such as app.local", parseSentHost, { examples: ["app.local"] }).optional(),
+	proxy_protocol: yesNo().optional(),
+	allow: z
+		.array(
+			parsed("a block of addresses such as 10.0.0.0/8", (text) => formatCidr(parseCidr(text)), {
+				examples: ["10.0.0.0/8"],
+			}),
+			{ error: expected("a list of blocks of addresses such as [10.0.0.0/8]", inList) },
+		)
+		.min(1)
+		.max(256)
+		.optional(),
+	connections: whole(1, 1_000_000).optional(),
+	bytes_per_second: size("1MiB", 1_024).optional(),
+});
+
+export const agentSchema = section({
+	gateway: parsed("the gateway's address, such as gw.example.com:4443", parseGateway, {
+		examples: ["gw.example.com:4443"],
+	}),
+	token_file: filePath("a file that holds the agent's token").optional(),
+	ca: filePath("a file of authorities (PEM)").optional(),
+	fingerprint: parsed("the SHA-256 of the gateway's certificate", parseFingerprint, {
+		examples: ["AB:CD:…"],
+	}).optional(),
+	insecure: yesNo().optional(),
+	drain: duration().optional(),
+	retry_max: duration().optional(),
+	admin: parsed("an address such as 127.0.0.1:9191", parseAdmin, { examples: ["127.0.0.1:9191"] }).optional(),
+	tunnels: z
+		.array(tunnelSchema, { error: expected('a list of tunnels, such as "- { name: app, http: 3000 }"') })
+		.min(1, { error: "at least one tunnel stands here: - { name: app, http: 3000 }" })
+		.max(1_000),
+});
+
+export type Written = z.output<typeof agentSchema>;
+type WrittenTunnel = Written["tunnels"][number];
+
+/** Keys of the file, and of its tunnels. */
+export const AGENT_KEYS: readonly string[] = Object.keys(agentSchema.shape);
+export const TUNNEL_KEYS: readonly string[] = Object.keys(tunnelSchema.shape);
+
+/** What only several values together say. */
+export function checkWritten(written: Written, problem: (path: Path, message: string) => void): void {
+	const { gateway, insecure, ca, fingerprint, tunnels, admin } = written;
+	if (insecure === true) {
+		if (!isLoopback(gateway.host))
+			problem(
+				["insecure"],
+				`without TLS only a gateway on this machine is spoken to, and ${gateway.host} is none`,
+			);
+		if (ca !== undefined || fingerprint !== undefined)
+			problem(
+				["insecure"],
+				"without TLS there is no certificate to check: remove ca and fingerprint, or this",
+			);
+	}
+	if (admin?.kind === "unix") problem(["admin"], "an address such as 127.0.0.1:9191 stands here");
+	const seen = new Map<string, number>();
+	for (const [index, tunnel] of tunnels.entries()) {
+		const place = ["tunnels", index];
+		const kinds = TUNNEL_KINDS.filter((kind) => tunnel[kind] !== undefined);
+		const [kind] = kinds;
+		if (kind === undefined || kinds.length > 1) {
+			problem(
+				place,
+				"exactly one of http, tcp and tls says what the tunnel is, and where it ends: http: 3000",
+			);
+			continue;
+		}
+		checkTunnel(tunnel, kind, (key, message) => problem([...place, key], message));
+		const other = seen.get(tunnel.name);
+		if (other !== undefined)
+			problem([...place, "name"], `the tunnel ${other + 1} has the name "${tunnel.name}", too`);
+		seen.set(tunnel.name, index);
+	}
+}
+
+function checkTunnel(
+	tunnel: WrittenTunnel,
+	kind: TunnelKind,
+	problem: (key: string, message: string) => void,
+): void {
+	const only = (key: keyof WrittenTunnel, kinds: readonly TunnelKind[], why: string): void => {
+		if (tunnel[key] !== undefined && !kinds.includes(kind))
+			problem(key, `this is for ${kinds.join(" and ")} tunnels: ${why}`);
+	};
+	only("port", ["tcp"], "visitors of others come by name");
+	only("plain", ["tcp"], kind === "tls" ? "lines of tls tunnels may always be plain" : "requests need TLS");
+	only("host_header", ["http"], "of others no byte is changed");
+	only("proxy_protocol", ["tcp", "tls"], "requests say who asks in X-Forwarded-For");
+	if (tunnel[kind]?.tls === true && kind !== "http")
+		problem(kind, "only an http tunnel speaks TLS with its local service: of others no byte is changed");
+}
+
+export function tunnelSettings(tunnel: WrittenTunnel): TunnelSettings {
+	const kind = TUNNEL_KINDS.find((each) => tunnel[each] !== undefined);
+	const target = kind === undefined ? undefined : tunnel[kind];
+	if (kind === undefined || target === undefined) throw new Error("a tunnel that was not checked");
+	const { name, port, plain, host_header, proxy_protocol, allow, connections, bytes_per_second } = tunnel;
+	return {
+		...{ kind, name, local: target },
+		...(port === undefined ? {} : { port }),
+		...(plain === undefined ? {} : { plain }),
+		...(host_header === undefined ? {} : { hostHeader: host_header }),
+		...(proxy_protocol === undefined ? {} : { proxyProtocol: proxy_protocol }),
+		...(allow === undefined ? {} : { allow }),
+		...(connections === undefined ? {} : { connections }),
+		...(bytes_per_second === undefined ? {} : { bytesPerSecond: bytes_per_second }),
+	};
+}
