@@ -21,7 +21,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 		"kernel",
 		"parts",
 	],
-	admin: ["guard", "reactor", "upstream", "protocol", "config", "parts"],
+	admin: ["guard", "tunnel", "reactor", "upstream", "protocol", "config", "parts"],
 	reactor: ["route", "upstream", "protocol", "config", "kernel", "parts"],
 	route: ["protocol", "config"],
 	upstream: ["config", "kernel", "parts"],

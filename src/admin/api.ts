@@ -26,6 +26,7 @@ import {
 	weightOf,
 } from "./query.js";
 import { endedSession, listing, sessionDetails } from "./session-view.js";
+import { tunnelsStatus, tunnelsStatusOf } from "./tunnel-view.js";
 import type { AdminView } from "./view.js";
 
 export interface ApiRequest {
@@ -123,6 +124,19 @@ export const OPERATIONS: readonly Operation[] = [
 		answer: z.strictObject({ upstreams: z.array(upstreamStatus) }),
 		parameters: [],
 		run: (view) => ok({ upstreams: view.operations().upstreams() }),
+	},
+	{
+		method: "GET",
+		path: "/api/tunnels",
+		summary: "Agents that are logged in, the tunnels that they have opened, and their lines",
+		answer: tunnelsStatus,
+		parameters: [],
+		run(view) {
+			const tunnels = view.tunnels();
+			return tunnels === undefined
+				? failed(404, 'this gateway takes no agents: its configuration has no "tunnels"')
+				: ok(tunnelsStatusOf(tunnels));
+		},
 	},
 	...(["drain", "resume"] as const).map(
 		(action): Operation => ({

@@ -13,6 +13,7 @@ import {
 import { RECYCLE_REASONS } from "../reactor/records/recycle-reasons.js";
 import { processFigures, threads } from "./process-metrics.js";
 import { addUp, scalar, sum } from "./sums.js";
+import { tunnels } from "./tunnel-metrics.js";
 import { upstreams } from "./upstream-metrics.js";
 import type { AdminView } from "./view.js";
 
@@ -23,6 +24,7 @@ export function renderMetrics(view: AdminView): string {
 	upstreams(page, view);
 	requests(page, view);
 	pools(page, view);
+	tunnels(page, view.tunnels());
 	tls(page, view);
 	resources(page, view);
 	threads(page, view);

@@ -1,5 +1,6 @@
 /** What the admin port shows, and the gateway provides. */
 import type { Counters } from "../reactor/records/counters.js";
+import type { TunnelsView } from "../tunnel/gateway/interfaces.js";
 import type { Operations } from "./operation-view.js";
 import type { SessionDesk } from "./session-view.js";
 
@@ -43,6 +44,8 @@ export interface AdminView {
 	adminHosts(): readonly string[];
 	sessions(): SessionDesk;
 	operations(): Operations;
+	/** `undefined`: the configuration has none. */
+	tunnels(): TunnelsView | undefined;
 	/** Writes into the log what an operator has changed, at whichever level the log is. */
 	audit(facts: Readonly<Record<string, unknown>>, message: string): void;
 	/** What whoever asks must show; without any, this machine may ask and change what it likes. */

@@ -222,6 +222,10 @@ operates("upstreams", "list upstream addresses; drain one, resume it, or set its
 		),
 	);
 
+operates("tunnels", "list agents that are logged in, and the tunnels that they have opened").action(
+	(options: Options) => operate(async () => (await import("./operate/tunnels.js")).tunnels(options)),
+);
+
 operates("listeners", "list listeners; have one rest, or go on")
 	.argument("[action]", "pause or resume")
 	.argument("[listener]", "its name, as in the configuration: 0.0.0.0:443")

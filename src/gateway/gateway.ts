@@ -647,6 +647,8 @@ export class Gateway {
 		adminHosts: () => this.#config.adminHosts,
 		sessions: () => this.#desk,
 		operations: () => this.#operator,
+		// tunnelsNotServed sees to that.
+		tunnels: () => undefined,
 		mainThread: () => ({
 			collectedSeconds: this.#mainThread.collectedSeconds,
 			longestDelaySeconds: this.#mainThread.takeLongestDelaySeconds(),

@@ -1,10 +1,27 @@
-/**
- * A clock that goes on while the machine sleeps, and that nobody sets: what deadlines of peers that may be asleep are measured by.
- * `performance.now()` and timers stand still then. Node offers `os.uptime()` for it: CLOCK_BOOTTIME on Linux (by /proc/uptime, in steps of
- * 10 ms), and what stands for it on macOS and Windows.
- */
+/** Milliseconds that go on while the machine sleeps. Node's own clock and timers stand still then. */
 import { uptime } from "node:os";
 
-export function bootMs(): number {
+/** The uptime has whole seconds on some systems, and follows small corrections of the wall clock on some: less is no sleep. */
+const SLEEP_MIN_MS = 2_000;
+
+/** From any origin; never goes back. */
+export type Clock = () => number;
+
+/**
+ * Node's monotonic clock, and what the system's uptime is ahead of it: the time that the machine has slept (Linux: the uptime is
+ * CLOCK_BOOTTIME's; macOS: counted by the wall clock; Windows: GetTickCount64).
+ */
+export function bootClock(monotonic: Clock = () => performance.now(), sinceBoot: Clock = uptimeMs): Clock {
+	const apart = sinceBoot() - monotonic();
+	let sleptMs = 0;
+	return () => {
+		const now = monotonic();
+		const ahead = sinceBoot() - now - apart;
+		if (ahead - sleptMs > SLEEP_MIN_MS) sleptMs = ahead;
+		return now + sleptMs;
+	};
+}
+
+function uptimeMs(): number {
 	return uptime() * 1_000;
 }

@@ -6,6 +6,7 @@ import { openApi } from "../../src/admin/openapi.js";
 import type { Operations } from "../../src/admin/operation-view.js";
 import { PARAMETERS } from "../../src/admin/query.js";
 import type { EndedSession, LiveSession, SessionDetails } from "../../src/admin/session-view.js";
+import { TUNNELS } from "./tunnels.js";
 import { viewOf } from "./view.js";
 
 const TIME = "2026-11-29T12:00:00.000Z";
@@ -115,10 +116,18 @@ const VIEW = viewOf({
 		close: () => 3,
 	}),
 	operations: () => OPERATIONS_OF_GATEWAY,
+	tunnels: () => TUNNELS,
 	certificates: () => [{ file: "/www.pem", expirySeconds: 1_800_000_000 }],
 	checkLedger: async () => ({
 		...{ checkedAt: TIME, tookMs: 1, descriptors: 3, kinds: viewOf().descriptors(), discrepancies: [] },
 	}),
+});
+
+test("a gateway without tunnels says so when it is asked for them", async () => {
+	const request = { method: "GET", path: "/api/tunnels", query: new URLSearchParams(), operator: "me" };
+	const found = await askApi(viewOf(), request);
+	assert.equal(found?.status, 404);
+	assert.match(JSON.stringify(found?.value), /takes no agents/);
 });
 
 for (const { method, path, answer } of OPERATIONS)

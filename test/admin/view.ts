@@ -49,6 +49,7 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		operations: () => {
 			throw new Error("this test has no operations");
 		},
+		tunnels: () => undefined,
 		audit: () => {},
 		version: () => "0.0.0",
 		state: () => "ready",

@@ -1,6 +1,7 @@
 /** An agent in this process, which a test listens to. */
+
+import type { Clock } from "../../src/parts/boot-clock.js";
 import { Agent } from "../../src/tunnel/agent/agent.js";
-import type { Clock } from "../../src/tunnel/agent/clock.js";
 import type { AgentEvent } from "../../src/tunnel/agent/events.js";
 import { parseLocal } from "../../src/tunnel/agent/schema.js";
 import type { AgentSettings, TunnelSettings } from "../../src/tunnel/agent/settings.js";

@@ -5,6 +5,7 @@
  *                                     └─► ending: running visitors get their time ─► over
  */
 import { randomBytes } from "node:crypto";
+import { bootClock, type Clock } from "../../parts/boot-clock.js";
 import {
 	CONTROL_ALPN,
 	LINE_ALPN,
@@ -13,7 +14,6 @@ import {
 	shortened,
 } from "../../protocol/tunnel/index.js";
 import { Backoff } from "./backoff.js";
-import { bootClock, type Clock } from "./clock.js";
 import { ControlConnection, type ControlEnd } from "./control.js";
 import { dialGateway } from "./dial.js";
 import type { Report } from "./events.js";

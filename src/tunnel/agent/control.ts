@@ -1,4 +1,6 @@
 /** One control connection, from its first byte to its last: login, messages, heartbeats. */
+
+import type { Clock } from "../../parts/boot-clock.js";
 import {
 	type Bye,
 	CONTROL_MAGIC,
@@ -15,7 +17,6 @@ import {
 } from "../../protocol/tunnel/index.js";
 import { ControlDecoder } from "../control-decoder.js";
 import { type Identity, signBytes } from "../keys.js";
-import type { Clock } from "./clock.js";
 import { reset, type Wire } from "./wire.js";
 
 /** From the connection to the welcome. */

@@ -1,7 +1,7 @@
 /** The control plane of tunnels, on the main thread: takes control connections, and keeps what agents have opened (`interfaces.ts`). */
 import { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
-import { bootMs } from "../../parts/boot-clock.js";
+import { bootClock } from "../../parts/boot-clock.js";
 import type { Leases } from "../registry/leases.js";
 import type { Channel } from "./channel.js";
 import { Greeting } from "./greeting.js";
@@ -56,7 +56,7 @@ class Control implements TunnelControl {
 
 	constructor(options: TunnelControlOptions) {
 		this.#options = options;
-		this.#now = options.now ?? bootMs;
+		this.#now = options.now ?? bootClock();
 		this.#house = new House({ ...options, now: this.#now });
 		this.#secureContext = contextOf(options.settings);
 		this.#tickMs = tickOf(options.settings);
