@@ -10,7 +10,12 @@ import type { Scenario } from "./scenario.js";
 import type { TunnelGateway } from "./tunnel-gateway.js";
 import { Changes } from "./waiting.js";
 
-type EventOf<Name extends AgentEvent["event"]> = Extract<AgentEvent, { readonly event: Name }>;
+/** Also of those that share their fields with another one. */
+type EventOf<Name, Event = AgentEvent> = Event extends { readonly event: infer Names }
+	? Name extends Names
+		? Event
+		: never
+	: never;
 
 export interface RunningAgent {
 	readonly agent: Agent;
