@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { bootClock } from "../../../src/parts/boot-clock.js";
 import { Backoff } from "../../../src/tunnel/agent/backoff.js";
-import { bootClock } from "../../../src/tunnel/agent/clock.js";
 import { HostHeader } from "../../../src/tunnel/agent/host-header.js";
 import { ProxyError, proxyFor } from "../../../src/tunnel/agent/http-proxy.js";
 
