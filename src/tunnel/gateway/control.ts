@@ -1,4 +1,5 @@
 /** The control plane of tunnels, on the main thread: takes control connections, and keeps what agents have opened (`interfaces.ts`). */
+import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { bootClock } from "../../parts/boot-clock.js";
@@ -52,7 +53,10 @@ class Control implements TunnelControl {
 	#timer: NodeJS.Timeout;
 	#tickMs: number;
 	#tickedMs: number;
-	#drained: (() => void)[] = [];
+	/** Descriptors that are this control plane's. */
+	readonly #sockets = new Set<Socket>();
+	/** For whoever waits until there are none. */
+	readonly #awaiting: (() => void)[] = [];
 
 	constructor(options: TunnelControlOptions) {
 		this.#options = options;
@@ -69,7 +73,13 @@ class Control implements TunnelControl {
 	}
 
 	accept({ fd, address, inTheOpen }: ControlConnection): void {
-		const socket = new Socket({ fd, readable: true, writable: true });
+		const socket = this.#socketOf(fd);
+		if (socket === undefined) return;
+		this.#sockets.add(socket);
+		socket.once("close", () => {
+			this.#sockets.delete(socket);
+			this.#tellGone();
+		});
 		this.#options.opened?.(socket);
 		// In the open only where the file says so: a reload may have changed that since it was accepted.
 		if (this.#isStopped || inTheOpen !== (this.#secureContext === null)) {
@@ -86,12 +96,22 @@ class Control implements TunnelControl {
 		this.#greetings.add(greeting);
 	}
 
+	#socketOf(fd: number): Socket | undefined {
+		try {
+			return new Socket({ fd, readable: true, writable: true });
+		} catch (error) {
+			closeSync(fd);
+			this.#options.log.warn(
+				{ error: (error as Error).message },
+				"a control connection cannot be taken over",
+			);
+			return undefined;
+		}
+	}
+
 	#follow(channel: Channel): void {
 		this.#channels.add(channel);
-		channel.stream.once("close", () => {
-			this.#channels.delete(channel);
-			this.#tellDrained();
-		});
+		channel.stream.once("close", () => this.#channels.delete(channel));
 	}
 
 	reload(settings: ControlSettings): void {
@@ -107,18 +127,23 @@ class Control implements TunnelControl {
 		if (!this.#isStopped) this.#timer = this.#startTimer();
 	}
 
-	async drain(): Promise<void> {
+	drain(): Promise<void> {
 		this.#house.isDraining = true;
 		for (const session of [...this.#house.sessions]) session.drain();
-		await new Promise<void>((resolve) => {
-			this.#drained.push(resolve);
-			this.#tellDrained();
+		return this.#gone();
+	}
+
+	/** Who has not logged in yet is told to go when he does, and has his handshake's time for it. */
+	#gone(): Promise<void> {
+		return new Promise((resolve) => {
+			this.#awaiting.push(resolve);
+			this.#tellGone();
 		});
 	}
 
-	#tellDrained(): void {
-		if (!this.#house.isDraining || this.#channels.size > 0) return;
-		for (const resolve of this.#drained.splice(0)) resolve();
+	#tellGone(): void {
+		if (this.#sockets.size > 0) return;
+		for (const resolve of this.#awaiting.splice(0)) resolve();
 	}
 
 	async stop(): Promise<void> {
@@ -128,7 +153,8 @@ class Control implements TunnelControl {
 		for (const greeting of [...this.#greetings]) greeting.destroy();
 		for (const session of [...this.#house.sessions]) session.stop();
 		for (const channel of this.#channels) channel.destroy();
-		await this.drain();
+		for (const socket of this.#sockets) socket.destroy();
+		await this.#gone();
 	}
 
 	view(): TunnelsView {

@@ -125,7 +125,10 @@ export interface TunnelControl {
 	readonly lines: Lines;
 	/** Agents that are gone are cut at once, visitors as well; others go on. Takes effect before it returns. */
 	reload(settings: ControlSettings): void;
-	/** Agents are told to go and open nothing more; their visitors go on. Resolves when the last control connection is closed. */
+	/**
+	 * Agents are told to go and open nothing more; their visitors go on. Resolves when the last control connection is closed: within a
+	 * second, or `handshakeMs` where somebody has just begun.
+	 */
 	drain(): Promise<void>;
 	/** Ends all control connections at once. */
 	stop(): Promise<void>;

@@ -104,11 +104,17 @@ export interface Rig {
 	readonly changes: Changes;
 }
 
+interface RigOptions {
+	readonly inTheOpen?: boolean;
+	/** Takes every connection but the first, which is that of the one agent. Default: all are control connections. */
+	readonly line?: (socket: Socket) => void;
+}
+
 /** A control plane whose connections are accepted here, and handed over with nothing read. */
 export async function startRig(
 	scenario: Scenario,
 	initial: ControlSettings,
-	{ inTheOpen = false }: { readonly inTheOpen?: boolean } = {},
+	{ inTheOpen = false, line }: RigOptions = {},
 ): Promise<Rig> {
 	const reactors = new Reactors();
 	const clock = { nowMs: 1_000_000 };
@@ -127,7 +133,9 @@ export async function startRig(
 		},
 	});
 	scenario.defer(() => control.stop());
+	let connections = 0;
 	const listener = await listen((socket) => {
+		if (connections++ > 0 && line !== undefined) return line(socket);
 		const { fd } = (socket as Socket & { readonly _handle: { readonly fd: number } })._handle;
 		const own = dup(fd) as number;
 		socket.destroy();
