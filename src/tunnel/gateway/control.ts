@@ -31,7 +31,7 @@ export interface TunnelControlOptions {
 	readonly now?: () => number;
 }
 
-/** Control connections that have not logged in. Each is a TLS session, and a signature to look at. */
+/** Control connections that have not logged in, of which more are told to come again. Each is a TLS session, and a signature to look at. */
 const GREETINGS_MAX = 1_024;
 
 /** Deadlines are looked at so often: a handshake of 5 s needs no finer grain. Shorter heartbeats are looked at more often. */
@@ -81,8 +81,9 @@ class Control implements TunnelControl {
 			this.#tellGone();
 		});
 		this.#options.opened?.(socket);
-		// In the open only where the file says so: a reload may have changed that since it was accepted.
-		if (this.#isStopped || inTheOpen !== (this.#secureContext === null)) {
+		// In the open only where the file says so: a reload may have changed that since it was accepted. Of a crowd half is told so.
+		const isOverrun = this.#greetings.size >= 2 * GREETINGS_MAX;
+		if (this.#isStopped || isOverrun || inTheOpen !== (this.#secureContext === null)) {
 			socket.destroy();
 			return;
 		}
