@@ -86,8 +86,7 @@ program
 		await drill(name, options);
 	});
 
-program
-	.command("tunnel")
+endsWithTwo(program.command("tunnel"))
 	.description(
 		"make a local service reachable through a gateway: sluice tunnel http 3000 --gateway gw.example.com:4443 --name app; the token is in SLUICE_TOKEN or in --token-file",
 	)
@@ -115,8 +114,7 @@ program
 		await tunnel(kind, local, flags, `sluice/${packageVersion()}`);
 	});
 
-program
-	.command("token")
+endsWithTwo(program.command("token"))
 	.description("make a key for an agent, and print its token and the line for the gateway's file")
 	.argument("<action>", "new")
 	.argument("<id>", "what the gateway calls the agent")
@@ -131,6 +129,11 @@ program
 			process.exitCode = 2;
 		}
 	});
+
+/** Flags that are none are bad arguments like all others: commander itself would end with 1, which says that it cannot be done. */
+function endsWithTwo(command: Command): Command {
+	return command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+}
 
 /** Commands that ask a gateway which runs, over its admin port. */
 function operates(name: string, description: string): Command {

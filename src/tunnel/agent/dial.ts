@@ -3,7 +3,7 @@ import { isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { connectThrough } from "./http-proxy.js";
 import type { AgentSettings, Trust } from "./settings.js";
-import { Cut, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
+import { Cut, firstOf, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
 
 /** From the first packet to the end of TLS, a proxy included. */
 export const DIAL_MS = 10_000;
@@ -38,7 +38,7 @@ export async function dialGateway(
 	} catch (error) {
 		tls?.destroy();
 		raw.destroy();
-		throw cut.why ?? explained(error as NodeJS.ErrnoException, place);
+		throw cut.why ?? explained(firstOf(error), place);
 	} finally {
 		cut.release();
 	}
@@ -80,8 +80,5 @@ function explained(error: NodeJS.ErrnoException, place: string): Error {
 		);
 	if (code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL" || code === "ERR_SSL_WRONG_VERSION_NUMBER")
 		return new GatewayError(`who answers at ${place} is no gateway of tunnels (its tunnels.listen)`);
-	// Of a name with several addresses, all of which have failed.
-	const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [];
-	if (first !== undefined) return first;
 	return error;
 }

@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { LocalTarget, TunnelSettings } from "./settings.js";
-import { Cut, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
+import { Cut, firstOf, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
 
 /** A service on the same machine or network that has not answered by then does not. */
 const LOCAL_MS = 10_000;
@@ -29,7 +29,7 @@ export async function dialLocal(
 		return open(raw, tls);
 	} catch (error) {
 		raw.destroy();
-		throw cut.why ?? error;
+		throw cut.why ?? firstOf(error);
 	} finally {
 		cut.release();
 	}

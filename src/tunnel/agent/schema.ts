@@ -40,13 +40,16 @@ function parseFingerprint(text: string): string {
 	);
 }
 
-/** A port, HOST:PORT, or a Unix socket; through TLS behind `https://`. */
+/**
+ * A port, HOST:PORT, or a Unix socket; through TLS behind `https://`. A port alone is on localhost, which has two addresses: servers for
+ * development listen on either.
+ */
 export function parseLocal(text: string): LocalTarget {
 	const [, scheme = "", rest = text] = /^(https?):\/\/([^/]*)\/?$/i.exec(text) ?? [];
 	const tls = scheme.toLowerCase() === "https";
 	const usual = tls ? 443 : 80;
 	const place = /^\d+$/.test(rest)
-		? `127.0.0.1:${rest}`
+		? `localhost:${rest}`
 		: scheme !== "" && !/:\d+$/.test(rest)
 			? `${rest}:${usual}`
 			: rest;

@@ -116,6 +116,12 @@ export class Cut {
 	}
 }
 
+/** Of a name with several addresses that have all failed, the first failure: all together say nothing. */
+export function firstOf(error: unknown): NodeJS.ErrnoException {
+	const [first] = error instanceof AggregateError ? (error.errors as Error[]) : [];
+	return first ?? (error as Error);
+}
+
 export function newSocket(): Socket {
 	const socket = new Socket({ allowHalfOpen: true });
 	socket.setNoDelay(true);

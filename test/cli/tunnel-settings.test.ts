@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ArgumentsError, readFlags, type TunnelFlags } from "../../src/cli/tunnel/settings.js";
+import { issue } from "../../src/rig/issue.js";
+import { newToken } from "../../src/tunnel/keys.js";
+import { scenario } from "../support/scenario.js";
+
+const GOOD: TunnelFlags = { gateway: "gw.example.com:4443", name: "app" };
+const token = newToken("laptop");
+
+/** With this in the environment, which is put back. */
+function within<T>(environment: Readonly<Record<string, string>>, body: () => T): T {
+	const before = { ...process.env };
+	for (const name of ["SLUICE_TOKEN", "HTTPS_PROXY", "https_proxy"]) delete process.env[name];
+	Object.assign(process.env, environment);
+	try {
+		return body();
+	} finally {
+		process.env = before;
+	}
+}
+
+function fault(kind: string, local: string | undefined, flags: TunnelFlags, environment = {}): string {
+	try {
+		within({ SLUICE_TOKEN: token, ...environment }, () => readFlags(kind, local, flags));
+	} catch (error) {
+		if (error instanceof ArgumentsError) return error.message;
+		throw error;
+	}
+	return "";
+}
+
+scenario("flags become settings, and what they name is read", async (scenario) => {
+	const ca = join(scenario.directory, "ca.pem");
+	const { text } = issue({ commonName: "gw" }).cert;
+	writeFileSync(ca, text);
+	const tokenFile = join(scenario.directory, "token");
+	writeFileSync(tokenFile, `${token}\n`);
+	const flags = {
+		...GOOD,
+		ca,
+		tokenFile,
+		port: "20001",
+		connections: "5",
+		bytesPerSecond: "1MiB",
+		drain: "1s",
+	};
+	const { settings } = within({ HTTPS_PROXY: "http://proxy:3128" }, () => readFlags("tcp", "22", flags));
+	assert.equal(settings.identity.id, "laptop");
+	assert.equal(settings.trust.ca, text);
+	assert.deepEqual(settings.proxy, { host: "proxy", port: 3128 });
+	assert.equal(settings.drainMs, 1_000);
+	const [tunnel] = settings.tunnels;
+	assert.deepEqual(
+		[tunnel?.port, tunnel?.connections, tunnel?.bytesPerSecond, tunnel?.local.text],
+		[20_001, 5, 1_048_576, "22"],
+	);
+});
+
+scenario("what cannot be followed is told by the name of its flag", async (scenario) => {
+	const empty = join(scenario.directory, "empty");
+	writeFileSync(empty, "");
+	const cases: readonly (readonly [string, string | undefined, TunnelFlags, RegExp])[] = [
+		["udp", "53", GOOD, /^"udp" is no kind of tunnel/],
+		["http", undefined, GOOD, /^where is the local service\?/],
+		["http", "3000", {}, /^--gateway: expected.*\n--name: expected/],
+		["http", "70000", GOOD, /^sluice tunnel http: expected a whole number from 1 to 65535/],
+		["tcp", "22", { ...GOOD, hostHeader: "a" }, /^--host-header: this is for http tunnels/],
+		["tcp", "https://a:1", GOOD, /only an http tunnel speaks TLS/],
+		["tcp", "22", { ...GOOD, insecure: true }, /^--insecure: without TLS only a gateway on this machine/],
+		["tcp", "22", { ...GOOD, ca: "/nowhere.pem" }, /^\/nowhere.pem: no such file/],
+		["tcp", "22", { ...GOOD, ca: empty }, /: no certificate \(PEM\) is in it/],
+		["tcp", "22", { ...GOOD, drain: "soon" }, /^--drain: expected a duration/],
+		["tcp", "22", { ...GOOD, tokenFile: empty }, /: the token is empty/],
+		["tcp", "22", { ...GOOD, allow: ["10.0.0.0/8", "b"] }, /^--allow: expected a block/],
+	];
+	for (const [kind, local, flags, message] of cases) assert.match(fault(kind, local, flags), message);
+	assert.match(fault("tcp", "22", GOOD, { SLUICE_TOKEN: "" }), /^no token: put it into SLUICE_TOKEN/);
+	assert.match(
+		fault("tcp", "22", GOOD, { SLUICE_TOKEN: `${token}x` }),
+		/^SLUICE_TOKEN: the token is not whole/,
+	);
+	assert.match(fault("tcp", "22", GOOD, { HTTPS_PROXY: "socks5://a:1" }), /^HTTPS_PROXY begins with socks5/);
+});
