@@ -204,7 +204,7 @@ test("protocol, config and kernel know nothing of the rest", () => {
 
 test("every file and room that the map names is there", () => {
 	const map = readFileSync(join(root, "..", "docs/architecture.md"), "utf8");
-	const rooms = ["", "reactor", "reactor/modes/http1", "reactor/modes/relay", "guard"];
+	const rooms = ["", "reactor", "reactor/modes/http1", "reactor/modes/relay", "guard", "tunnel/gateway"];
 	for (const [, name = ""] of map.matchAll(/`((?:\.\.\/|[a-z0-9-]+\/)*[a-z0-9-]+(?:\.ts|\/))`/g))
 		assert.ok(
 			["", "src", ...rooms.map((room) => join("src", room))].some((base) =>
