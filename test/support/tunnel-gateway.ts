@@ -119,8 +119,9 @@ export class TunnelGateway {
 	port = 0;
 	/** Connections that are open now. */
 	readonly sockets = new Set<Socket>();
-	/** Lines on which a proof has come, good or not. */
+	/** Lines on which a proof has come, good or not, and those of them whose session of TLS went on from an earlier connection's. */
 	proofs = 0;
+	resumed = 0;
 	readonly #tickets = new Map<string, Ticket>();
 	readonly #parked = new Map<string, Peer>();
 	readonly #changes = new Changes();
@@ -237,6 +238,7 @@ export class TunnelGateway {
 			await peer.send(nonce);
 			const proof = await peer.take(PROOF_BYTES);
 			this.proofs++;
+			if (socket instanceof TLSSocket && socket.isSessionReused()) this.resumed++;
 			const name = id.toString("hex");
 			const ticket = this.#tickets.get(name);
 			this.#tickets.delete(name);

@@ -15,7 +15,7 @@ import {
 } from "../../protocol/tunnel/index.js";
 import { Backoff } from "./backoff.js";
 import { ControlConnection, type ControlEnd } from "./control.js";
-import { dialGateway } from "./dial.js";
+import { dialGateway, type Known, knownFrom } from "./dial.js";
 import type { Report } from "./events.js";
 import { Figures } from "./figures.js";
 import { Lines } from "./lines.js";
@@ -56,6 +56,8 @@ export class Agent {
 	#tunnels: Tunnel[];
 	#nextNumber = 1;
 	#control: ControlConnection | undefined;
+	/** Of the gateway that the control connection goes to. */
+	#known: Known | undefined;
 	/** Of the login that holds, or 0. */
 	#readyAt = 0;
 	#dialling = new AbortController();
@@ -79,7 +81,8 @@ export class Agent {
 		this.#lines = new Lines({
 			report: this.#report,
 			figures: this.figures,
-			dial: ({ plain }, signal) => dialGateway(this.#settings, plain ? undefined : LINE_ALPN, signal),
+			dial: ({ plain }, signal) =>
+				dialGateway(this.#settings, plain ? undefined : LINE_ALPN, signal, this.#known),
 			failed: (ticket, message) =>
 				this.#control?.send({ type: "failed", ticket: ticket.id, message: shortened(message) }),
 			idle: () => {
@@ -111,6 +114,7 @@ export class Agent {
 				wire.stream.destroy();
 				return;
 			}
+			this.#known = knownFrom(wire, this.#settings);
 			this.#control = new ControlConnection(
 				wire,
 				{ identity, instance: this.#instance, agent: this.#version, clock: this.#clock },
@@ -219,6 +223,7 @@ export class Agent {
 	/** What hangs on a control connection goes with it. */
 	#forget(): void {
 		this.#control = undefined;
+		this.#known = undefined;
 		this.#readyAt = 0;
 		for (const tunnel of this.#tunnels) {
 			tunnel.leave();

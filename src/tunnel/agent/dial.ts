@@ -15,14 +15,43 @@ export class GatewayError extends Error {
 
 export type Road = Pick<AgentSettings, "gateway" | "trust" | "proxy">;
 
+/**
+ * What lines have from the control connection. A name may stand for several gateways, and a ticket is good at the one that has given it;
+ * and a session of TLS that goes on costs neither side a signature.
+ */
+export interface Known {
+	/** Where the gateway was found; `undefined` through a proxy, which looks for itself. */
+	readonly address: string | undefined;
+	/** The newest; there is none before the gateway has given one. */
+	session: Buffer | undefined;
+}
+
+/** Keeps what the gateway gives a control connection for later ones. */
+export function knownFrom({ raw, tls }: Wire, { proxy }: Road): Known {
+	const known: Known = {
+		address: proxy === undefined ? raw.remoteAddress : undefined,
+		session: undefined,
+	};
+	keepSessions(tls, known);
+	return known;
+}
+
+/** Lines may end elsewhere than control connections, where the sessions of those are not known: so theirs are kept as well. */
+function keepSessions(tls: TLSSocket | undefined, known: Known): void {
+	tls?.on("session", (session) => {
+		known.session = session;
+	});
+}
+
 /** Connects. `alpn`: what is spoken through TLS; `undefined`: no TLS. Rejects, and leaves nothing open. */
 export async function dialGateway(
 	{ gateway, trust, proxy }: Road,
 	alpn: string | undefined,
 	signal: AbortSignal,
+	known?: Known,
 ): Promise<Wire> {
 	const raw = newSocket();
-	const { host, port } = proxy ?? gateway;
+	const { host, port } = proxy ?? { ...gateway, host: known?.address ?? gateway.host };
 	const place = `${host}:${port}`;
 	const cut = new Cut(raw, DIAL_MS, `${place} has not answered within ${DIAL_MS / 1000} s`, signal);
 	let tls: TLSSocket | undefined;
@@ -31,9 +60,10 @@ export async function dialGateway(
 		await happens(raw, "connect");
 		if (proxy !== undefined) await connectThrough(raw, gateway, proxy);
 		if (alpn === undefined) return open(raw);
-		tls = secure(raw, gateway.host, alpn, trust);
+		tls = secure(raw, gateway.host, alpn, trust, known?.session);
 		await happens(tls, "secureConnect");
 		checkGateway(tls, alpn, trust);
+		if (known !== undefined) keepSessions(tls, known);
 		return open(raw, tls);
 	} catch (error) {
 		tls?.destroy();
@@ -44,7 +74,13 @@ export async function dialGateway(
 	}
 }
 
-function secure(raw: Socket, host: string, alpn: string, { ca, fingerprint }: Trust): TLSSocket {
+function secure(
+	raw: Socket,
+	host: string,
+	alpn: string,
+	{ ca, fingerprint }: Trust,
+	session: Buffer | undefined,
+): TLSSocket {
 	const tls = connectTls({
 		socket: raw,
 		ALPNProtocols: [alpn],
@@ -53,13 +89,15 @@ function secure(raw: Socket, host: string, alpn: string, { ca, fingerprint }: Tr
 		rejectUnauthorized: fingerprint === undefined || ca !== undefined,
 		...(isIP(host) === 0 ? { servername: host } : { host }),
 		...(ca === undefined ? {} : { ca }),
+		...(session === undefined ? {} : { session }),
 	});
 	ignoreErrors(tls);
 	return tls;
 }
 
 function checkGateway(tls: TLSSocket, alpn: string, { fingerprint }: Trust): void {
-	if (fingerprint !== undefined) {
+	// A session that goes on shows no certificate: its secret is that of a connection whose certificate was looked at.
+	if (fingerprint !== undefined && !tls.isSessionReused()) {
 		const shown = tls.getPeerCertificate().fingerprint256?.replaceAll(":", "");
 		if (shown !== fingerprint)
 			throw new GatewayError(

@@ -119,6 +119,23 @@ scenario("who has been removed ends with 1, and its visitors are cut", async (sc
 	assert.equal(await agent.ended, 1);
 });
 
+scenario(
+	"lines go where the control connection went, and go on with its session of TLS",
+	async (scenario) => {
+		const gateway = await startTunnelGateway(scenario);
+		const at = { gateway: { host: "localhost", port: gateway.port } };
+		for (const trust of [{ fingerprint: gateway.fingerprint }, { ca: gateway.certificate.cert.text }]) {
+			const { next } = startAgent(scenario, settingsFor(gateway, [TUNNEL], { ...at, trust }));
+			await next("tunnel_opened");
+			const { session, open } = await gateway.opened(gateway.sessions.length - 1);
+			const before = gateway.resumed;
+			await session.line(open.tunnel);
+			await session.line(open.tunnel);
+			assert.equal(gateway.resumed - before, 2);
+		}
+	},
+);
+
 scenario("tunnels that are refused for good end it with 1, once there is no other", async (scenario) => {
 	const gateway = await startTunnelGateway(scenario, {
 		answer: ({ tunnel, name }) =>
