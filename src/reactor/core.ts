@@ -36,6 +36,7 @@ import { Policies } from "./plan/policies.js";
 import { Bans } from "./records/bans.js";
 import { Counters, scalarIndex } from "./records/counters.js";
 import { Journal } from "./records/journal.js";
+import { LineNews } from "./records/line-news.js";
 import { Owners } from "./records/owners.js";
 import { Places } from "./records/places.js";
 import { Rates } from "./records/rates.js";
@@ -94,6 +95,7 @@ export class Core implements RoadContext {
 	// Records.
 	readonly counters: Counters;
 	readonly journal: Journal;
+	readonly lineNews = new LineNews();
 	readonly owners: Owners;
 	readonly sources: Sources;
 	readonly rates: Rates;
@@ -254,8 +256,9 @@ export class Core implements RoadContext {
 		this.#remarks.say(level, message, this.nowMs);
 	}
 
-	/** Copies gauges that belong to other objects where the main thread sees them. */
+	/** Copies gauges that belong to other objects where the main thread sees them, and tells it what it must hear. */
 	publish(): void {
+		this.lineNews.tell(this.notify);
 		this.counters.set(PIPES_OPENED, this.pipes.openedTotal);
 		this.counters.set(PIPES_OPEN, this.pipes.open);
 		this.counters.set(PIPES_LENT, this.pipes.lent);

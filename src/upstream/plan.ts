@@ -12,8 +12,8 @@ export interface AddressPlan {
 	readonly backup?: boolean;
 	/** Sessions that it has at most, of all reactors. Absent: no limit. */
 	readonly connectionsMax?: number;
-	/** It is an agent's: it is not dialled, and lines that the agent has opened are taken. */
-	readonly isAgent?: boolean;
+	/** It is an agent's, by the number of its tunnel: it is not dialled, and lines that the agent has opened are taken. Absent: it is dialled. */
+	readonly tunnel?: number;
 	/** Absent: bytes go there as they are. Otherwise through TLS; equal identities mean equal options. */
 	readonly tls?: { readonly client: ClientOptions; readonly identity: string };
 }

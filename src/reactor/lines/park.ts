@@ -26,8 +26,9 @@ export function takeVerdict(core: LinesContext, { link: slot, generation, place:
 		return;
 	}
 	const place = table.placeOf(link);
-	const { upstream, address } = found;
+	const { upstream, address, tunnel } = found;
 	links.opened(place, upstream, address, core.nowMs);
+	links.tunnel[place] = tunnel;
 	secures.address[place] = address;
 	secures.manner[place] = i32(certificates.manners, address);
 	const plan = poolOf(core, place);
@@ -43,12 +44,15 @@ export function takeVerdict(core: LinesContext, { link: slot, generation, place:
 	links.idleSinceMs[place] = core.nowMs;
 	idleLists.add(address, place);
 	armIdle(core, link, plan);
-	serve(core, address);
+	core.lineNews.add({ kind: "parked", tunnel });
+	serve(core, address, tunnel);
 }
 
 /** A session that waits for a line of this address goes on. */
-function serve(core: LinesContext, address: number): void {
+function serve(core: LinesContext, address: number, tunnel: number): void {
+	if (core.waitingForLines.of(address) === 0) return;
 	const session = core.waitingForLines.take(address, (each, number) => waits(core, address, each, number));
+	core.lineNews.add({ kind: "waiting", tunnel, waiting: core.waitingForLines.of(address) });
 	if (session === undefined) return;
 	// The same address is asked once more.
 	core.table.tried[session] = 0;

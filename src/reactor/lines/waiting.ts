@@ -10,10 +10,17 @@ interface Waiting {
 export class WaitingSessions {
 	readonly #byAddress = new Map<number, Waiting[]>();
 
-	add(address: number, session: Session, number: number): void {
+	/** Returns how many wait for this address then; some may be gone by now. */
+	add(address: number, session: Session, number: number): number {
 		const waiting = this.#byAddress.get(address);
-		if (waiting === undefined) this.#byAddress.set(address, [{ session, number }]);
-		else waiting.push({ session, number });
+		if (waiting !== undefined) return waiting.push({ session, number });
+		this.#byAddress.set(address, [{ session, number }]);
+		return 1;
+	}
+
+	/** How many wait for this address, or did. */
+	of(address: number): number {
+		return this.#byAddress.get(address)?.length ?? 0;
 	}
 
 	/** The first that `isStill` waits; those before it that do not are forgotten. */

@@ -1,6 +1,7 @@
 /** How an upstream connection ends without its session: its dial failed, or it is not lent. */
 
-import type { Link } from "../table/numbers.js";
+import { u8, u32 } from "../../parts/at.js";
+import type { Link, Place } from "../table/numbers.js";
 import { hangUp, releaseRow } from "../wire/hang-up.js";
 import type { LinksContext } from "./context.js";
 
@@ -12,6 +13,17 @@ export function closeLink(core: LinksContext, link: Link): void {
 
 /** The same but for its row, which its session still needs. */
 export function endLink(core: LinksContext, link: Link, reset: boolean): void {
-	core.loops.closed(core.table.placeOf(link));
+	const place = core.table.placeOf(link);
+	core.loops.closed(place);
+	if (u32(core.links.tunnel, place) !== 0) tellEnd(core, place);
 	hangUp(core, link, reset);
+}
+
+/** It was a line of a tunnel. */
+function tellEnd({ links, lineNews }: LinksContext, place: Place): void {
+	const was = u8(links.taken, place) === 0 ? "parked" : "used";
+	lineNews.add({ kind: "ended", tunnel: u32(links.tunnel, place), was, why: u8(links.why, place) - 1 });
+	links.tunnel[place] = 0;
+	links.why[place] = 0;
+	links.taken[place] = 0;
 }

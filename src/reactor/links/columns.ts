@@ -15,6 +15,12 @@ export class LinkColumns extends Columns {
 	readonly lentWait = this.f64(LINK);
 	readonly upstream = this.i32(LINK);
 	readonly address = this.i32(LINK);
+	/** The tunnel whose line it is; 0: it is none. */
+	readonly tunnel = this.u32(LINK);
+	/** Why it is about to be closed, of RECYCLE_REASONS, plus one; 0: nobody said. Lines alone. */
+	readonly why = this.u8(LINK);
+	/** 1: somebody has taken it. Lines alone. */
+	readonly taken = this.u8(LINK);
 	/** The list of its address, or of its owner. */
 	readonly next = this.i32<Place>(LINK);
 	readonly previous = this.i32<Place>(LINK);

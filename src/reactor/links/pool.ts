@@ -12,7 +12,7 @@
  */
 
 import { EAGAIN } from "../../kernel/constants.js";
-import { f64, i32, u8 } from "../../parts/at.js";
+import { f64, i32, u8, u32 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
 import type { Pieces } from "../../route/pieces.js";
 import { PLACES } from "../../upstream/board.js";
@@ -92,6 +92,11 @@ export function giveBack(core: LinksContext, link: Link): void {
 		return;
 	}
 	returned(core, link);
+	const tunnel = u32(links.tunnel, place);
+	if (tunnel !== 0) {
+		links.taken[place] = 0;
+		core.lineNews.add({ kind: "returned", tunnel });
+	}
 	const plan = poolOf(core, place);
 	const address = i32(links.address, place);
 	// What is there before anybody has asked is not an answer.
@@ -113,12 +118,20 @@ export function giveBack(core: LinksContext, link: Link): void {
 /** The exchange is over, and the connection cannot be used again. */
 export function returnSpent(core: LinksContext, link: Link, why: number): void {
 	takenOut(core, link, why);
+	noteWhy(core, link, why);
 	closeLink(core, link);
+}
+
+/** The main thread is told why a line ends. */
+function noteWhy({ links, table }: LinksContext, link: Link, why: number): void {
+	const place = table.placeOf(link);
+	if (u32(links.tunnel, place) !== 0) links.why[place] = why + 1;
 }
 
 /** Ends a connection that is not lent. */
 export function retire(core: LinksContext, link: Link, why: number): void {
 	core.counters.recycled(why);
+	noteWhy(core, link, why);
 	closeLink(core, link);
 }
 

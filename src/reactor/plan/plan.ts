@@ -2,6 +2,7 @@
 import type { Cidr, PathMode, RouteConditions } from "../../config/config.js";
 import type { ServerOptions } from "../../kernel/openssl/options.js";
 import type { UpstreamPlan } from "../../upstream/plan.js";
+import type { LineNewsItem } from "../records/line-news.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
 export interface Policy {
@@ -175,8 +176,8 @@ export interface LineVerdict {
 	/** Its row, if that is still of this generation. */
 	readonly link: number;
 	readonly generation: number;
-	/** The upstream and the address on the board that it is for; `null`: it is none of ours. */
-	readonly place: { readonly upstream: number; readonly address: number } | null;
+	/** The upstream, the address on the board and the tunnel that it is for; `null`: it is none of ours. */
+	readonly place: { readonly upstream: number; readonly address: number; readonly tunnel: number } | null;
 }
 
 export type ReactorCommand =
@@ -236,8 +237,8 @@ export type Notice =
 			readonly nonce: Uint8Array;
 			readonly proof: Uint8Array;
 	  }
-	/** A line of this address (on the board) was taken; `waits`: none was there, and a session waits for one. */
-	| { readonly kind: "lineTaken"; readonly address: number; readonly waits: boolean }
+	/** What became of lines in a turn. */
+	| { readonly kind: "lines"; readonly items: readonly LineNewsItem[] }
 	/** The journal has its first record after a quiet time, or is half full. */
 	| { readonly kind: "journal" }
 	/** Places or descriptors have run out, and this reactor has no session to close for them. */

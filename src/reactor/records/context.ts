@@ -4,6 +4,7 @@ import type { TableContext } from "../table/context.js";
 import type { Bans } from "./bans.js";
 import type { Counters } from "./counters.js";
 import type { Journal } from "./journal.js";
+import type { LineNews } from "./line-news.js";
 import type { Owners } from "./owners.js";
 import type { Places } from "./places.js";
 import type { Rates } from "./rates.js";
@@ -15,6 +16,7 @@ export interface RecordsContext extends TableContext {
 	readonly index: number;
 	readonly counters: Counters;
 	readonly journal: Journal;
+	readonly lineNews: LineNews;
 	readonly owners: Owners;
 	readonly sources: Sources;
 	readonly rates: Rates;

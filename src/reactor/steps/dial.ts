@@ -102,7 +102,7 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
 		}
-		if (address.isAgent === true) return takeLine(core, session, address, isRequest);
+		if (address.tunnel !== undefined) return takeLine(core, session, address, isRequest);
 		const fd = openSocket(core, session, familyAt(address.sockaddr, 0)) as Fd;
 		if (fd < 0) {
 			board.leave(address.board);
@@ -185,19 +185,26 @@ function lent(core: RoutingContext, session: Session, link: Link): Next {
 }
 
 /** A line of this agent, which has counted the session; where none is parked, the session waits for one. */
-function takeLine(core: RoutingContext, session: Session, { board }: AddressPlan, isRequest: boolean): Next {
+function takeLine(
+	core: RoutingContext,
+	session: Session,
+	{ board, tunnel = 0 }: AddressPlan,
+	isRequest: boolean,
+): Next {
 	const { table, wheel, links } = core;
 	const link = lend(core, board, false);
-	core.notify({ kind: "lineTaken", address: board, waits: link === NONE });
 	if (table.dialledMs(session) === 0)
 		table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);
 	if (link === NONE) {
 		setRef(table.address, session, board);
 		table.state[session] = DIAL;
 		wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
-		core.waitingForLines.add(board, session, f64(table.number, session));
+		const waiting = core.waitingForLines.add(board, session, f64(table.number, session));
+		core.lineNews.add({ kind: "waiting", tunnel, waiting });
 		return STAY;
 	}
+	links.taken[table.placeOf(link)] = 1;
+	core.lineNews.add({ kind: "taken", tunnel });
 	if (isRequest) return lent(core, session, link);
 	links.uses[table.placeOf(link)] = 1;
 	core.counters.add(BORROWED, 1);
