@@ -234,6 +234,20 @@ export interface ListenerConfig {
 	/** A route asks about requests, or leads to an upstream of requests; of others connections are relayed whole. */
 	readonly readsRequests: boolean;
 	readonly routes: readonly RouteConfig[];
+	/** It is for agents of tunnels, and not for clients. No file says so; absent: it is for clients. */
+	readonly isForAgents?: boolean;
+	/** Names whose TLS passes, although a certificate is for them: agents hold them. No file says so. */
+	readonly passes?: readonly string[];
+}
+
+/** An agent of a tunnel, as an address of the tunnel's upstream. */
+export interface TunnelAddress {
+	/** Its number. */
+	readonly tunnel: number;
+	/** How log, metrics and operators call it. */
+	readonly label: string;
+	/** Visitors at a time; `null`: any number. */
+	readonly maxConnections: number | null;
 }
 
 export type ProxyTlv = "sni" | "alpn" | "tls";
@@ -324,6 +338,9 @@ export interface UpstreamConfig {
 	readonly eject: { readonly failures: number; readonly forMs: number };
 	/** How often names are resolved again. */
 	readonly resolveMs: number;
+	/** Of a tunnel: the agents that serve it, instead of addresses, and how long their lines are kept. No file says so. */
+	readonly agents?: readonly TunnelAddress[];
+	readonly lines?: NonNullable<HttpUpstreamConfig["pool"]>;
 }
 
 export interface LogConfig {

@@ -23,6 +23,7 @@ import { planCommands } from "../reactor/plan/plan-parts.js";
 import { Owners } from "../reactor/records/owners.js";
 import { Board } from "../upstream/board.js";
 import { lastingPart, type OpenAdmin, openAdminPort } from "./admin-port.js";
+import type { Certificates } from "./certificates.js";
 import { descriptorsWanted, pipesPerReactor, sessionLimit } from "./descriptors.js";
 import { StartError } from "./errors.js";
 import { Ledger } from "./ledger.js";
@@ -40,7 +41,7 @@ import { EndedSessions } from "./sessions/ended.js";
 import { OutOfSlots } from "./slots.js";
 import { openWithoutThreads, reactorCount } from "./threads.js";
 import { Tls } from "./tls.js";
-import { tunnelsNotServed } from "./tunnels-not-served.js";
+import { Tunnels } from "./tunnels/tunnels.js";
 import { Upstreams } from "./upstreams.js";
 import { packageVersion } from "./version.js";
 
@@ -81,7 +82,10 @@ export interface BoundListener {
  */
 export class Gateway {
 	readonly #turnClock: TurnClock;
+	/** As the file says it, and with what tunnels make of it. */
+	#written: Config;
 	#config: Config;
+	readonly #tunnels: Tunnels;
 	/** What it runs with where only a restart changes that. */
 	readonly #started: Config;
 	readonly #log: Log;
@@ -122,12 +126,17 @@ export class Gateway {
 	) {
 		this.#turnClock = turnClock;
 		const { logger } = log;
+		this.#written = config;
 		this.#config = config;
 		this.#started = config;
 		this.#log = log;
 		this.#descriptors = raiseDescriptorLimit(descriptorsWanted(config));
 		this.#owners = new Owners(this.#descriptors);
-		this.#reactors = new Reactors(logger, () => this.#sessionLog?.told());
+		this.#reactors = new Reactors(
+			logger,
+			() => this.#sessionLog?.told(),
+			(reactor, notice) => this.#tunnels.heard(reactor, notice),
+		);
 		this.#registry = new Registry(this.#board, this.#reactors.counters);
 		const names = namesIn(this.#registry);
 		this.#ended = new EndedSessions(names);
@@ -153,6 +162,11 @@ export class Gateway {
 			changed: (upstream) => this.#reactors.tell({ kind: "upstream", upstream }),
 			freeNumbers: () => this.#inTurn(() => this.#freeNumbers()),
 			opened: (socket) => this.#ledger.follow("check", socket),
+		});
+		this.#tunnels = new Tunnels({
+			...{ logger, registry: this.#registry, board: this.#board, reactors: this.#reactors },
+			replan: () => this.#inTurn(() => this.#followTunnels()),
+			cut: (upstream, address) => void this.#desk.close({ upstream, address }),
 		});
 		this.#operator = this.#newOperator();
 	}
@@ -180,7 +194,6 @@ export class Gateway {
 	static async start(config: Config, options: GatewayOptions = {}): Promise<Gateway> {
 		const why = whyNoSystemCalls();
 		if (why !== undefined) throw new StartError(why);
-		tunnelsNotServed(config);
 		const log = openLog(config.log, options.logFd);
 		const gateway = new Gateway(config, log, options);
 		try {
@@ -234,6 +247,7 @@ export class Gateway {
 
 	async #start(): Promise<void> {
 		const started = performance.now();
+		this.#config = this.#tunnels.expand(this.#written);
 		const config = this.#config;
 		const reactors = reactorCount(config);
 		limitArenas();
@@ -467,9 +481,9 @@ export class Gateway {
 		}
 	}
 
-	async #reload(config: Config): Promise<void> {
+	async #reload(written: Config): Promise<void> {
 		if (this.#state !== "ready") throw new StartError(`cannot reload while ${this.#state}`);
-		tunnelsNotServed(config);
+		const config = this.#tunnels.expand(written);
 		const rows = this.#rows;
 		const wanted = config.limits.connections ?? rows;
 		if (wanted > rows)
@@ -480,13 +494,36 @@ export class Gateway {
 		this.#warnAboutRestart(config);
 		this.#warnAboutConfig(config);
 
+		const before = await this.#switchTo(written, config, certificates, wanted);
+		this.#secureAdmin();
+		this.#tls.watch(config);
+		retune(this.#listeners, config);
+		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
+		this.#ledger.every(config.ledger.intervalMs);
+		// Only now: each reactor has taken what waited in these queues.
+		this.#closeListeners(before.listeners, this.#listeners);
+		this.#log.logger.info({ revision: this.#revision }, "reloaded");
+	}
+
+	/**
+	 * Has all reactors run with a configuration. Returns the listeners of before, of which each reactor has taken what waited in their
+	 * queues. Rejects, and changes nothing, when it has too much of something.
+	 */
+	async #switchTo(
+		written: Config,
+		config: Config,
+		certificates: Certificates,
+		wanted: number,
+	): Promise<{ readonly listeners: Listeners }> {
 		const before = {
+			written: this.#written,
 			config: this.#config,
 			connections: this.#connections,
 			listeners: this.#listeners,
 			certificates: this.#tls.certificates,
 		};
 		this.#open(config, this.#reactors.count);
+		this.#written = written;
 		this.#config = config;
 		this.#tls.certificates = certificates;
 		this.#connections = wanted;
@@ -498,6 +535,7 @@ export class Gateway {
 		} catch (error) {
 			// Too many of something at once. Nothing has been sent to the reactors yet.
 			this.#closeListeners(this.#listeners, before.listeners);
+			this.#written = before.written;
 			this.#config = before.config;
 			this.#connections = before.connections;
 			this.#listeners = before.listeners;
@@ -513,14 +551,16 @@ export class Gateway {
 			this.#listeners = new Map([...before.listeners, ...this.#listeners]);
 			throw error;
 		}
-		this.#secureAdmin();
-		this.#tls.watch(config);
-		retune(this.#listeners, config);
-		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
-		this.#ledger.every(config.ledger.intervalMs);
-		// Only now: each reactor has taken what waited in these queues.
+		return before;
+	}
+
+	/** Tunnels have been opened or closed. */
+	async #followTunnels(): Promise<void> {
+		if (this.#state !== "ready") return;
+		const written = this.#written;
+		const config = this.#tunnels.expand(written);
+		const before = await this.#switchTo(written, config, this.#tls.certificates, this.#connections);
 		this.#closeListeners(before.listeners, this.#listeners);
-		this.#log.logger.info({ revision: this.#revision }, "reloaded");
 	}
 
 	async #renewCertificates(): Promise<void> {

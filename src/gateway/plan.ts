@@ -8,6 +8,7 @@ import type {
 	Endpoint,
 	ListenerConfig,
 	RouteConfig,
+	TunnelAddress,
 	UpstreamAddress,
 	UpstreamConfig,
 } from "../config/config.js";
@@ -64,6 +65,14 @@ export class Registry {
 		this.addresses.free((slot) => held.some(({ addresses }) => addresses[slot] === 1));
 	}
 
+	/** Where an agent of a tunnel is counted, which a plan names. */
+	placeOf(upstream: string, label: string): { readonly upstream: number; readonly address: number } {
+		return {
+			upstream: this.upstreams.take(upstream),
+			address: this.addresses.take(addressKey(upstream, label)),
+		};
+	}
+
 	/** All reactors run with this config: numbers of other names may be given away when nothing holds them. */
 	keep(config: Config): void {
 		this.listeners.keep(config.listeners.map((listener) => listener.name));
@@ -82,11 +91,12 @@ export class Registry {
 	 */
 	resolve(config: Config, resolver: Resolver, { clients }: Certificates): ResolvedUpstream[] {
 		const targets = config.upstreams.map((upstream) =>
-			distinct(
-				upstream.addresses.flatMap((endpoint) =>
+			distinct([
+				...upstream.addresses.flatMap((endpoint) =>
 					resolver.targets(endpoint).map((target) => ({ target, host: hostOf(endpoint), share: endpoint })),
 				),
-			),
+				...(upstream.agents ?? []).map(agentTarget),
+			]),
 		);
 		const placed = config.upstreams.map(({ name }, index) =>
 			(targets[index] ?? []).map((each) => this.#place(name, each)),
@@ -112,6 +122,7 @@ export class Registry {
 					host: bytesOf(upstream.http?.host ?? null),
 					authority: authorityOf(upstream),
 					trailers: upstream.http?.trailers ?? false,
+					...(upstream.lines === undefined ? {} : { lines: linesOf(upstream.lines) }),
 					ejectFailures: upstream.eject.failures,
 					ejectForMs: upstream.eject.forMs,
 					addresses: addresses.map(({ board, target, label, host, share }) => ({
@@ -119,6 +130,7 @@ export class Registry {
 						sockaddr: sockaddrOf(target),
 						hash: hashOf(label),
 						...(share.backup ? { backup: true } : {}),
+						...(target.kind === "agent" ? { tunnel: target.tunnel } : {}),
 						...(share.maxConnections === null ? {} : { connectionsMax: share.maxConnections }),
 						...(client === undefined ? {} : { tls: clientTls(client, upstream.tls?.serverName ?? host) }),
 					})),
@@ -131,6 +143,22 @@ export class Registry {
 		const label = targetText(found.target);
 		return { ...found, board: this.addresses.take(addressKey(upstream, label)), label };
 	}
+}
+
+function agentTarget({
+	tunnel,
+	label,
+	maxConnections,
+}: TunnelAddress): Omit<PlacedAddress, "board" | "label"> {
+	return {
+		target: { kind: "agent", tunnel, label },
+		host: label,
+		share: { weight: 1, backup: false, maxConnections },
+	};
+}
+
+function linesOf({ idleMs, ageMs, requests, connections }: NonNullable<UpstreamConfig["lines"]>): PoolPlan {
+	return { keeps: true, idleMs, ageMs, requests, idleMax: connections };
 }
 
 function poolOf({ http }: UpstreamConfig): PoolPlan | null {
@@ -184,7 +212,7 @@ export interface PlacedAddress {
 	/** As its endpoint is written. */
 	readonly host: string;
 	/** Its weight, and what else the file says of it. */
-	readonly share: UpstreamAddress;
+	readonly share: Pick<UpstreamAddress, "weight" | "backup" | "maxConnections">;
 }
 
 /** What health checks have to follow. */
@@ -192,13 +220,11 @@ export function checkedAddresses(upstreams: readonly ResolvedUpstream[]): Checke
 	return upstreams.flatMap(({ config, addresses, plan }) => {
 		const { health } = config;
 		if (health === null) return [];
-		return addresses.map(({ board, target, label }, index) => ({
-			board,
-			target,
-			health,
-			tls: plan.addresses[index]?.tls?.client ?? null,
-			label: `${config.name} ${label}`,
-		}));
+		return addresses.flatMap(({ board, target, label }, index) => {
+			if (target.kind === "agent") return [];
+			const tls = plan.addresses[index]?.tls?.client ?? null;
+			return { board, target, health, tls, label: `${config.name} ${label}` };
+		});
 	});
 }
 
@@ -316,6 +342,8 @@ export function planFor(
 		acceptsPerSecond: listener.acceptsPerSecond ?? Number.POSITIVE_INFINITY,
 		requestsPerSecond: listener.requestsPerSecond ?? Number.POSITIVE_INFINITY,
 		policy: policies.numberOf(listener.deadlines, ratesOf(config, listener, null), null),
+		...(listener.isForAgents === true ? { isForAgents: true } : {}),
+		...(listener.passes === undefined ? {} : { passes: listener.passes }),
 		proxyRequired: listener.proxyProtocol.mode === "require",
 		trusted: listener.proxyProtocol.trusted,
 		routes: listener.routes.flatMap((route) => routePlans(config, route, listener, registry, policies)),
@@ -403,6 +431,7 @@ function httpPlan({ limits }: Config, listener: ListenerConfig): HttpPlan {
 
 export function targetText(target: Target): string {
 	if (target.kind === "unix") return `unix:${target.path}`;
+	if (target.kind === "agent") return target.label;
 	return target.family === 6 ? `[${target.address}]:${target.port}` : `${target.address}:${target.port}`;
 }
 
@@ -413,8 +442,11 @@ export function addressBytes(address: string): Uint8Array {
 	return bytes;
 }
 
+const NOT_DIALLED = new Uint8Array(0);
+
 function sockaddrOf(target: Target): Uint8Array {
 	if (target.kind === "unix") return encodeUnix(target.path);
+	if (target.kind === "agent") return NOT_DIALLED;
 	return encodeInternet(addressBytes(target.address), target.port);
 }
 

@@ -79,11 +79,13 @@ export class Reactors {
 	readonly #waiters = new Set<(reactor: number, notice: Notice) => void>();
 	readonly #logger: Logger;
 	readonly #journalTold: () => void;
+	readonly #heard: (reactor: number, notice: Notice) => void;
 	#fail: (error: Error) => void = () => {};
 	#stopping = false;
 
-	/** `journalTold`: a journal wants to be read. */
-	constructor(logger: Logger, journalTold: () => void) {
+	/** `journalTold`: a journal wants to be read. `heard`: what reactors say of agents and their lines. */
+	constructor(logger: Logger, journalTold: () => void, heard: (reactor: number, notice: Notice) => void) {
+		this.#heard = heard;
 		this.#logger = logger;
 		this.#journalTold = journalTold;
 		this.failed = new Promise((resolve) => {
@@ -323,6 +325,8 @@ export class Reactors {
 		else if (notice.kind === "log") this.#logger[notice.level](notice.message);
 		else if (notice.kind === "pressure") this.#shareRoom(index, notice.unrecognizedOnly);
 		else if (notice.kind === "applied") this.#applied(index, notice.revision, notice.policies);
+		else if (notice.kind === "control" || notice.kind === "lineProof" || notice.kind === "lines")
+			this.#heard(index, notice);
 		for (const waiter of this.#waiters) waiter(index, notice);
 	}
 

@@ -37,7 +37,7 @@ import {
 	TCP_USER_TIMEOUT,
 } from "./constants.js";
 import * as libc from "./libc.js";
-import { encodeInternet, encodeUnix, familyAt, portAt, SOCKADDR_BYTES } from "./sockaddr.js";
+import { copyAddress, encodeInternet, encodeUnix, familyAt, portAt, SOCKADDR_BYTES } from "./sockaddr.js";
 
 /** A system call that failed: `code` is the errno's name, `errno` its number. */
 export class SystemError extends Error {
@@ -251,6 +251,15 @@ export function peerPort(fd: number): number | undefined {
 		return isConnecting(fd) ? undefined : 0;
 	const family = familyAt(bytes, 0);
 	return family === AF_INET || family === AF_INET6 ? portAt(bytes, 0) : 0;
+}
+
+/** The address that a TCP socket is connected to, 4 or 16 bytes of it; `undefined` where there is none any more. */
+export function peerOf(fd: number): { readonly family: number; readonly bytes: Uint8Array } | undefined {
+	const bytes = new Uint8Array(SOCKADDR_BYTES);
+	const length = new Int32Array([SOCKADDR_BYTES]);
+	if (libc.getpeername(fd, libc.addressOf(bytes), libc.addressOf(length)) < 0) return undefined;
+	const address = new Uint8Array(16);
+	return { family: copyAddress(bytes, 0, address, 0), bytes: address };
 }
 
 function isConnecting(fd: number): boolean {

@@ -9,7 +9,7 @@ import type { HealthConfig, HttpCheckConfig } from "../config/config.js";
 import { formatDuration } from "../config/units.js";
 import { CIPHER_SUITES, CIPHERS, GROUPS, SIGNATURES } from "../kernel/openssl/offers.js";
 import type { ClientOptions } from "../kernel/openssl/options.js";
-import type { Target } from "./resolver.js";
+import type { DialledTarget } from "./resolver.js";
 
 /** More than pages of health say. Whoever says more is reset amid it, and its status counts all the same. */
 const BODY_MAX_BYTES = 65_536;
@@ -18,7 +18,7 @@ const BODY_MAX_BYTES = 65_536;
 export type Verdict = (error: Error | undefined) => void;
 
 export interface Probed {
-	readonly target: Target;
+	readonly target: DialledTarget;
 	readonly health: HealthConfig;
 	/** What sessions with it are opened with: a check verifies what they do. `null`: in the open. */
 	readonly tls: ClientOptions | null;

@@ -6,10 +6,15 @@ import type { Endpoint } from "../config/config.js";
 import type { Address, Answer } from "./addresses.js";
 import type { Lookup } from "./system-names.js";
 
-/** An address that can be dialled. */
+/** Where sessions of an upstream go. */
 export type Target =
 	| { readonly kind: "ip"; readonly address: string; readonly family: 4 | 6; readonly port: number }
-	| { readonly kind: "unix"; readonly path: string };
+	| { readonly kind: "unix"; readonly path: string }
+	/** An agent of a tunnel, which is not dialled. */
+	| { readonly kind: "agent"; readonly label: string; readonly tunnel: number };
+
+/** One that can be dialled. */
+export type DialledTarget = Exclude<Target, { readonly kind: "agent" }>;
 
 /** Addresses of one name that are used: a session tries no more either. */
 const ADDRESSES_PER_NAME_MAX = 32;

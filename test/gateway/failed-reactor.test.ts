@@ -26,7 +26,11 @@ test("a reactor that failed leaves no session and no descriptor open", async (t)
 	await openSpare();
 	const before = descriptorsOf(process.pid);
 	const log = openLog({ level: "silent", format: "json", sessions: false });
-	const reactors = new Reactors(log.logger, () => {});
+	const reactors = new Reactors(
+		log.logger,
+		() => {},
+		() => {},
+	);
 	const { fds, port } = openListener({ address: Uint8Array.of(127, 0, 0, 1), port: 0, backlog: 64 }, 1);
 	reactors.start(1, { sessions: 100, bufferedBytes: 1 << 20, pipes: 2 }, new Board(), new Owners(20_000));
 	const conditions = {

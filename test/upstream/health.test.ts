@@ -13,7 +13,7 @@ import type { HealthConfig } from "../../src/config/config.js";
 import { closeDescriptor, openListener } from "../../src/kernel/sockets.js";
 import { issue } from "../../src/rig/issue.js";
 import { type CheckedAddress, HealthChecks } from "../../src/upstream/health.js";
-import type { Target } from "../../src/upstream/resolver.js";
+import type { DialledTarget as Target } from "../../src/upstream/resolver.js";
 import { freeAddress } from "../support/addresses.js";
 import { CONNECTION } from "../support/connection-options.js";
 import { scenario } from "../support/scenario.js";

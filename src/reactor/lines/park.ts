@@ -20,7 +20,11 @@ const PARKED = 1;
 export function takeVerdict(core: LinesContext, { link: slot, generation, place: found }: LineVerdict): void {
 	const { table, links, secures, certificates, idleLists } = core;
 	const link = slot as Link;
-	if (i32(table.generation, link) !== generation || u8(table.state, link) !== PROVING) return;
+	if (i32(table.generation, link) !== generation || u8(table.state, link) !== PROVING) {
+		// Its agent has gone.
+		if (found !== null) neverParked(core, found.tunnel);
+		return;
+	}
 	if (found === null) {
 		closeLink(core, link);
 		return;
@@ -35,6 +39,8 @@ export function takeVerdict(core: LinesContext, { link: slot, generation, place:
 	core.kernel.memory[OUT_AT] = PARKED;
 	// A reload or a lease has taken it away meanwhile; or the agent has.
 	if (plan === undefined || core.draining || transmit(core, link, OUT_AT, 1) !== 1) {
+		links.tunnel[place] = 0;
+		neverParked(core, tunnel);
 		closeLink(core, link);
 		return;
 	}
@@ -46,6 +52,10 @@ export function takeVerdict(core: LinesContext, { link: slot, generation, place:
 	armIdle(core, link, plan);
 	core.lineNews.add({ kind: "parked", tunnel });
 	serve(core, address, tunnel);
+}
+
+function neverParked({ lineNews }: LinesContext, tunnel: number): void {
+	lineNews.add({ kind: "ended", tunnel, was: "proving", why: NONE });
 }
 
 /** A session that waits for a line of this address goes on. */

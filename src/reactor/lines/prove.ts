@@ -185,9 +185,9 @@ function giveAway(core: LinesContext, link: Link): boolean {
 	engine.readiness.remove(fd);
 	core.wheel.cancel(link);
 	core.queue.remove(link);
-	const listener = core.lines.listener[table.placeOf(link)] ?? 0;
+	const isOpen = i32(core.lines.entry, table.placeOf(link)) === 0;
 	releaseRow(core, link);
-	core.notify({ kind: "control", fd, listener });
+	core.notify({ kind: "control", fd, isOpen });
 	return false;
 }
 

@@ -24,6 +24,9 @@ export interface Entry {
 	readonly protocols: readonly Uint8Array[];
 }
 
+/** What `CertificateNames.find` says of a name that nobody terminates. */
+const NOT_TERMINATED = -1;
+
 interface Client {
 	readonly identity: string;
 	readonly options: ClientOptions;
@@ -93,8 +96,11 @@ export class Certificates {
 	}
 
 	/** Names of a listener, by the numbers of their entries. */
-	namesOf({ tls }: ListenerPlan): Pieces<CertificateNames> {
-		return CertificateNames.build(tls.map((plan) => ({ names: plan.names, value: this.#entryFor(plan).id })));
+	namesOf({ tls, passes = [] }: ListenerPlan): Pieces<CertificateNames> {
+		return CertificateNames.build([
+			{ names: passes, value: NOT_TERMINATED },
+			...tls.map((plan) => ({ names: plan.names, value: this.#entryFor(plan).id })),
+		]);
 	}
 
 	#entryFor(plan: TlsEntryPlan): Entry {

@@ -2,7 +2,6 @@
 import type { Cidr, PathMode, RouteConditions } from "../../config/config.js";
 import type { ServerOptions } from "../../kernel/openssl/options.js";
 import type { UpstreamPlan } from "../../upstream/plan.js";
-import type { LineNewsItem } from "../records/line-news.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
 export interface Policy {
@@ -83,6 +82,8 @@ export interface ListenerPlan {
 	readonly proxyRequired: boolean;
 	/** It takes connections of agents, and no clients. Absent: it takes clients. */
 	readonly isForAgents?: boolean;
+	/** Names that are not terminated, whatever entry of `tls` is for them. Absent: none. */
+	readonly passes?: readonly string[];
 	readonly trusted: readonly Cidr[];
 	readonly routes: readonly RoutePlan[];
 	/** Requests are read, because a route leads to an upstream that takes requests, or asks for what only a request has. */
@@ -217,6 +218,24 @@ export interface HeldNumbers {
 	readonly addresses: Uint8Array;
 }
 
+/** What can become of a line of a tunnel. */
+export type LineNewsKind = "parked" | "taken" | "returned" | "waiting" | "ended";
+
+/** Where a line was when it ended, and why. */
+export type LineEnding = "proving" | "parked" | "used";
+
+export interface LineNewsItem {
+	readonly kind: LineNewsKind;
+	/** Number of the tunnel. */
+	readonly tunnel: number;
+	/** `waiting`: sessions that wait for a line of it here. */
+	readonly waiting?: number;
+	/** `ended` */
+	readonly was?: LineEnding;
+	/** `ended`: one of RECYCLE_REASONS; -1: with what it served. */
+	readonly why?: number;
+}
+
 /** Reactor to main thread. */
 export type Notice =
 	/** `policies`: the numbers that sessions carry for those of the plan, in their order. */
@@ -226,7 +245,7 @@ export type Notice =
 	| { readonly kind: "listenersClosed" }
 	| { readonly kind: "drained" }
 	/** An agent's control connection: the descriptor is the main thread's from now on, and nothing of it was read. */
-	| { readonly kind: "control"; readonly fd: number; readonly listener: number }
+	| { readonly kind: "control"; readonly fd: number; readonly isOpen: boolean }
 	/** A line shows its proof (`docs/tunnel-wire.md`). */
 	| {
 			readonly kind: "lineProof";

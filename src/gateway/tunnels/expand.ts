@@ -1,0 +1,209 @@
+/**
+ * What is open makes of a configuration: the port for agents is a listener, a tunnel an upstream whose addresses are agents, and a
+ * route to `tunnels` a route for each name that is held at this moment. So reactors, metrics, operators and `explain` know tunnels as
+ * they know everything else, and what comes and goes takes the way of a reload.
+ *
+ *     { sni: "*.example.com", to: tunnels }   ──►   { sni: app.example.com, to: "tunnels:app" }    for each that is held, and
+ *                                                   { sni: "*.example.com", to: reject }           for those that are not
+ */
+import type {
+	Cidr,
+	Config,
+	FixedAnswerConfig,
+	ListenerConfig,
+	RouteConfig,
+	TunnelsConfig,
+	UpstreamConfig,
+} from "../../config/config.js";
+import * as defaults from "../../config/defaults.js";
+import { routeLabel } from "../../config/label.js";
+import { TUNNELS } from "../../config/names.js";
+import { contains } from "../../route/router.js";
+import type { OpenTunnel } from "../../tunnel/gateway/interfaces.js";
+
+/** What agents say by ALPN when they open a line. */
+const LINE_ALPN = "sluice-line/1";
+
+/** Requests for a name that no agent holds. */
+const NO_TUNNEL: FixedAnswerConfig = {
+	status: 503,
+	body: "No agent holds this name at the moment.\n",
+	contentType: "text/plain; charset=utf-8",
+	redirect: null,
+};
+
+/** As log, metrics and operators call the upstream of a tunnel: no name in a file has a colon. */
+export function upstreamName({ name }: OpenTunnel): string {
+	return `${TUNNELS}:${name}`;
+}
+
+/** The address of one agent in it. */
+export function agentLabel({ identity, number }: OpenTunnel): string {
+	return `${identity}#${number}`;
+}
+
+/** `open`: what agents hold. */
+export function withTunnels(config: Config, open: readonly OpenTunnel[]): Config {
+	const { tunnels } = config;
+	if (tunnels === null) return config;
+	return {
+		...config,
+		listeners: [
+			...config.listeners.map((listener) => leadingTo(listener, open)),
+			agentsListener(config, tunnels),
+			...open.flatMap((tunnel) => (tunnel.port === null ? [] : [portListener(config, tunnels, tunnel)])),
+		],
+		upstreams: [...config.upstreams, ...upstreamsOf(tunnels, open)],
+	};
+}
+
+function leadingTo(listener: ListenerConfig, open: readonly OpenTunnel[]): ListenerConfig {
+	if (!listener.routes.some(({ to }) => to === TUNNELS)) return listener;
+	return {
+		...listener,
+		readsRequests: true,
+		routes: listener.routes.flatMap((route) => (route.to === TUNNELS ? routesFor(route, open) : [route])),
+		// Their agents show certificates of their own, whatever is shown for other names here.
+		passes: open.flatMap(({ kind, host }) => (kind === "tls" && host !== null ? [host] : [])),
+	};
+}
+
+/** One for each name that fits, and one for names that nobody holds. */
+function routesFor(route: RouteConfig, open: readonly OpenTunnel[]): RouteConfig[] {
+	const held = new Map<string, RouteConfig>();
+	for (const tunnel of open) {
+		const { kind, host } = tunnel;
+		if (host === null || kind === "tcp") continue;
+		const key = kind === "tls" ? "sni" : "host";
+		const asked = route[key];
+		// What asks for the other kind of name is for others, unless it asks for none.
+		if (asked === null ? route[key === "sni" ? "host" : "sni"] !== null : !fits(asked, host)) continue;
+		const source = meet(route.source, tunnel.allow);
+		// Nobody may come who may take this route.
+		if (source?.length === 0) continue;
+		const conditions = { ...route, [key]: [host], source };
+		held.set(host, {
+			...conditions,
+			to: upstreamName(tunnel),
+			label: labelOf(conditions),
+			byteRates: { ...route.byteRates, all: lesser(route.byteRates.all, tunnel.bytesPerSecond) },
+		});
+	}
+	const isForRequests = route.host !== null || route.path !== null || route.sni === null;
+	return [...held.values(), { ...route, to: null, answer: isForRequests ? NO_TUNNEL : null }];
+}
+
+/** Addresses that are in a block of each list; `null`: all addresses are. */
+function meet(one: readonly Cidr[] | null, other: readonly Cidr[] | null): readonly Cidr[] | null {
+	if (one === null || other === null) return one ?? other;
+	return one.flatMap((block) =>
+		other.flatMap((each) => {
+			const [wide, narrow] = block.prefixLength <= each.prefixLength ? [block, each] : [each, block];
+			return wide.family === narrow.family && contains(wide, narrow.family, Uint8Array.from(narrow.bytes), 0)
+				? [narrow]
+				: [];
+		}),
+	);
+}
+
+function lesser(one: number | null, other: number | null): number | null {
+	return one === null || other === null ? (one ?? other) : Math.min(one, other);
+}
+
+function labelOf(route: RouteConfig): string {
+	const { sni, host, path, subprotocol, alpn, protocol, source } = route;
+	return routeLabel({ sni, host, path, subprotocol, alpn, protocol, source });
+}
+
+function fits(patterns: readonly string[], host: string): boolean {
+	return patterns.some((pattern) =>
+		pattern.startsWith("*.") ? host.endsWith(pattern.slice(1)) : pattern === host,
+	);
+}
+
+function upstreamsOf(tunnels: TunnelsConfig, open: readonly OpenTunnel[]): UpstreamConfig[] {
+	const byName = new Map<string, OpenTunnel[]>();
+	for (const tunnel of open) {
+		const name = upstreamName(tunnel);
+		byName.set(name, [...(byName.get(name) ?? []), tunnel]);
+	}
+	return [...byName].map(([name, agents]) => {
+		const isHttp = agents[0]?.kind === "http";
+		const pool = {
+			idleMs: Number.POSITIVE_INFINITY,
+			ageMs: tunnels.ageMs,
+			requests: tunnels.requests,
+			connections: tunnels.linesMax,
+		};
+		return {
+			name,
+			addresses: [],
+			agents: agents.map((tunnel) => ({
+				tunnel: tunnel.number,
+				label: agentLabel(tunnel),
+				maxConnections: tunnel.connections,
+			})),
+			lines: pool,
+			http: isHttp ? { host: null, trailers: false, pool } : null,
+			tls: null,
+			timeouts: {},
+			balance: "least_connections",
+			// By it an agent knows a visitor, and who it is.
+			proxyProtocol: isHttp ? "off" : "v2",
+			proxyTlvs: [],
+			health: null,
+			eject: defaults.eject,
+			resolveMs: defaults.resolveMs,
+		};
+	});
+}
+
+/** Everything that a listener has where nothing is said of it. */
+function plainListener(config: Config, name: string, host: string, port: number): ListenerConfig {
+	return {
+		...{ name, host, port, backlog: defaults.backlog },
+		...{ connections: null, acceptsPerSecond: null, requestsPerSecond: null },
+		byteRates: { ...config.limits.byteRates, all: null },
+		deadlines: { timeouts: config.timeouts, userTimeoutMs: config.keepalive.userTimeoutMs },
+		proxyProtocol: { mode: "off", trusted: [] },
+		forwardedTrusted: [],
+		paths: "match",
+		logRequests: 0,
+		certificates: [],
+		via: null,
+		readsRequests: false,
+		routes: [],
+	};
+}
+
+function agentsListener(config: Config, { name, host, port, tls }: TunnelsConfig): ListenerConfig {
+	const certificate =
+		tls === null ? [] : [{ names: ["*"], ...tls, clientCaFile: null, ocspFile: null, alpn: [LINE_ALPN] }];
+	return {
+		...plainListener(config, name, host, port),
+		certificates: certificate,
+		isForAgents: true,
+	};
+}
+
+/** Visitors of a `tcp` tunnel come to a port of its own. */
+function portListener(config: Config, { host }: TunnelsConfig, tunnel: OpenTunnel): ListenerConfig {
+	const port = tunnel.port ?? 0;
+	const shown = host === "*" ? "" : host.includes(":") ? `[${host}]` : host;
+	const { perIp, perSession } = config.limits.byteRates;
+	const route: RouteConfig = {
+		...{
+			sni: null,
+			host: null,
+			alpn: null,
+			protocol: null,
+			source: tunnel.allow,
+			path: null,
+			subprotocol: null,
+		},
+		...{ to: upstreamName(tunnel), answer: null, requests: null, label: "*", deadlines: null },
+		...{ connections: tunnel.connections, sessionsPerSecond: null, requestsPerSecond: null },
+		byteRates: { all: tunnel.bytesPerSecond, perIp, perSession },
+	};
+	return { ...plainListener(config, `${shown}:${port}`, host, port), routes: [route] };
+}
