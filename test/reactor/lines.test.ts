@@ -1,0 +1,201 @@
+/** Connections of agents in a reactor: they prove what they are for, wait as lines, and are taken by visitors. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { EAGAIN } from "../../src/kernel/constants.js";
+import { closeDescriptor } from "../../src/kernel/sockets.js";
+import type { LineNewsItem, ListenerPlan, Notice, Plan } from "../../src/reactor/plan/plan.js";
+import { Harness, POLICY } from "./harness.js";
+
+const TUNNEL = 7;
+const TICKET = "0123456789abcdef";
+const PROOF = "p".repeat(32);
+
+interface Tunnelled {
+	readonly harness: Harness;
+	/** Where agents connect. */
+	readonly agents: number;
+	readonly plan: Plan;
+}
+
+type Proof = Extract<Notice, { readonly kind: "lineProof" }>;
+
+/** A reactor whose one upstream is an agent; the agents' listener speaks in the open. */
+function tunnelled(t: TestContext, policy: Partial<typeof POLICY> = {}): Tunnelled {
+	const harness = new Harness(t, { sessions: 16, routes: [{}], policy });
+	const { fd, port } = harness.upstream();
+	const [visitors] = harness.plan.listeners as [ListenerPlan];
+	const lines = { keeps: true, idleMs: Number.POSITIVE_INFINITY, ageMs: 900_000, requests: 100, idleMax: 64 };
+	const plan: Plan = {
+		...harness.plan,
+		revision: 2,
+		listeners: [visitors, { ...visitors, slot: 1, fd, port: 2, routes: [], isForAgents: true }],
+		upstreams: harness.plan.upstreams.map((upstream) => ({
+			...upstream,
+			...{ proxyProtocol: "v2", lines },
+			addresses: [{ board: 0, sockaddr: new Uint8Array(0), hash: 0, tunnel: TUNNEL }],
+		})),
+	};
+	harness.carryOut({ kind: "plan", plan });
+	return { harness, agents: port, plan };
+}
+
+/** A connection that has shown its ticket and its proof. */
+function proved({ harness, agents }: Tunnelled): { fd: number; proof: Proof } {
+	const fd = harness.connect(agents);
+	harness.send(fd, `SLN1${TICKET}`);
+	let nonce: string | number = -EAGAIN;
+	harness.turnUntil(() => {
+		nonce = harness.receive(fd);
+		return typeof nonce === "string";
+	}, "a nonce");
+	assert.equal(String(nonce).length, 16);
+	harness.send(fd, PROOF);
+	const before = harness.notices.length;
+	const found = () =>
+		harness.notices.slice(before).find((notice): notice is Proof => notice.kind === "lineProof");
+	harness.turnUntil(() => found() !== undefined, "its proof is told");
+	const proof = found() as Proof;
+	assert.equal(Buffer.from(proof.ticket).toString(), TICKET);
+	assert.equal(Buffer.from(proof.nonce).toString("latin1"), nonce);
+	assert.equal(Buffer.from(proof.proof).toString(), PROOF);
+	return { fd, proof };
+}
+
+function parked(tunnelled: Tunnelled): number {
+	const { harness } = tunnelled;
+	const { fd, proof } = proved(tunnelled);
+	const { link, generation } = proof;
+	harness.carryOut({ kind: "line", link, generation, place: { upstream: 0, address: 0, tunnel: TUNNEL } });
+	harness.turnUntil(() => harness.receive(fd, 1) === "\x01", "it is told that it is parked");
+	return fd;
+}
+
+function news({ notices }: Harness): LineNewsItem[] {
+	return notices.flatMap((notice) => (notice.kind === "lines" ? notice.items : []));
+}
+
+function over(harness: Harness, fd: number): void {
+	harness.turnUntil(() => harness.receive(fd, 1) !== -EAGAIN, "the connection is over");
+}
+
+test("a line that is parked is taken by a visitor, with its address before its bytes", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const line = parked(all);
+	assert.equal(harness.counters.get("upstreamOpened") - harness.counters.get("upstreamClosed"), 1);
+	const visitor = harness.client();
+	harness.send(visitor, "hello");
+	let seen = "";
+	harness.turnUntil(() => {
+		const got = harness.receive(line);
+		if (typeof got === "string") seen += got;
+		return seen.endsWith("hello");
+	}, "the visitor's bytes");
+	assert.equal(seen.slice(0, 12), "\r\n\r\n\0\r\nQUIT\n");
+	assert.equal(seen.length, 16 + 12 + 5);
+	harness.send(line, "welcome");
+	harness.turnUntil(() => harness.receive(visitor) === "welcome", "the answer");
+	assert.deepEqual(
+		news(harness).map(({ kind, tunnel }) => [kind, tunnel]),
+		[
+			["parked", TUNNEL],
+			["taken", TUNNEL],
+		],
+	);
+	harness.reset(visitor);
+	over(harness, line);
+	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "used", why: -1 });
+	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
+});
+
+test("a visitor waits for a line, and has it as soon as there is one", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const visitor = harness.client();
+	harness.send(visitor, "first");
+	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	const line = parked(all);
+	let seen = "";
+	harness.turnUntil(() => {
+		const got = harness.receive(line);
+		if (typeof got === "string") seen += got;
+		return seen.endsWith("first");
+	}, "the visitor's bytes");
+	assert.deepEqual(
+		news(harness).map(({ kind, waiting }) => [kind, waiting]),
+		[
+			["waiting", 1],
+			["parked", undefined],
+			["waiting", 0],
+			["taken", undefined],
+		],
+	);
+});
+
+test("a visitor waits for timeouts.connect, and no longer", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const visitor = harness.client();
+	harness.send(visitor, "first");
+	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	harness.pass(POLICY.connectMs - 100);
+	assert.equal(harness.receive(visitor), -EAGAIN);
+	harness.pass(200);
+	over(harness, visitor);
+	const [record] = harness.records();
+	assert.ok(record !== undefined);
+	assert.equal(harness.board.active(0), 0);
+});
+
+test("what is no agent's is closed: other bytes, silence, a proof that is not good", (t) => {
+	const all = tunnelled(t);
+	const { harness, agents } = all;
+	const stranger = harness.connect(agents);
+	harness.send(stranger, "GET / HTTP/1.1\r\n\r\n");
+	over(harness, stranger);
+	const silent = harness.connect(agents);
+	harness.turnUntil(() => harness.counters.get("upstreamOpened") === 2, "it is accepted");
+	harness.pass(POLICY.handshakeMs - 100);
+	assert.equal(harness.receive(silent), -EAGAIN);
+	harness.pass(200);
+	over(harness, silent);
+	const { fd, proof } = proved(all);
+	harness.carryOut({ kind: "line", link: proof.link, generation: proof.generation, place: null });
+	over(harness, fd);
+	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
+	assert.deepEqual(news(harness), []);
+});
+
+test("a control connection goes to the main thread, and none of its bytes are read", (t) => {
+	const { harness, agents } = tunnelled(t);
+	const agent = harness.connect(agents);
+	harness.send(agent, "SLC1more");
+	const found = () => harness.notices.find((notice) => notice.kind === "control");
+	harness.turnUntil(() => found() !== undefined, "it is handed over");
+	const notice = found();
+	assert.ok(notice?.kind === "control" && notice.isOpen);
+	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
+	assert.equal(harness.receive(notice.fd), "SLC1more");
+	closeDescriptor(notice.fd);
+});
+
+test("a parked line ends when its agent ends it, when it says something, and when its agent is of no plan any more", (t) => {
+	const all = tunnelled(t);
+	const { harness, plan } = all;
+	harness.reset(parked(all));
+	harness.turnUntil(() => news(harness).length === 2, "it has ended");
+	const speaks = parked(all);
+	harness.send(speaks, "?");
+	over(harness, speaks);
+	const left = parked(all);
+	harness.carryOut({
+		kind: "plan",
+		plan: { ...plan, revision: 3, upstreams: plan.upstreams.map((each) => ({ ...each, addresses: [] })) },
+	});
+	over(harness, left);
+	assert.deepEqual(
+		news(harness).flatMap(({ kind, was }) => (kind === "ended" ? [was] : [])),
+		["parked", "parked", "parked"],
+	);
+	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
+});
