@@ -70,7 +70,7 @@ export interface AdminView {
 }
 
 /** Kinds of descriptors that the control plane opens itself. */
-export type ControlKind = "listener" | "admin" | "log" | "check";
+export type ControlKind = "listener" | "admin" | "log" | "check" | "tunnel";
 export type Kind = "downstream" | "upstream" | "pipe" | ControlKind;
 
 export interface Count {

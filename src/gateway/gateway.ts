@@ -167,6 +167,8 @@ export class Gateway {
 			...{ logger, registry: this.#registry, board: this.#board, reactors: this.#reactors },
 			replan: () => this.#inTurn(() => this.#followTunnels()),
 			cut: (upstream, address) => void this.#desk.close({ upstream, address }),
+			portOf: (name) => this.#listeners.get(name)?.port,
+			opened: (socket) => this.#ledger.follow("tunnel", socket),
 		});
 		this.#operator = this.#newOperator();
 	}
@@ -293,6 +295,7 @@ export class Gateway {
 			if (nameless.length > 0) await this.#sendPlan(nameless);
 			await resolved;
 		}
+		this.#tunnels.follow(this.#written, this.#tls.certificates.tunnels);
 		await this.#sendPlan();
 		this.#pressure = new MemoryPressure({
 			reactors: this.#reactors,
@@ -496,6 +499,7 @@ export class Gateway {
 
 		const before = await this.#switchTo(written, config, certificates, wanted);
 		this.#secureAdmin();
+		this.#tunnels.follow(written, certificates.tunnels);
 		this.#tls.watch(config);
 		retune(this.#listeners, config);
 		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
@@ -568,6 +572,7 @@ export class Gateway {
 		await this.#tls.renew(this.#config, async () => {
 			await this.#sendPlan();
 			this.#secureAdmin();
+			this.#tunnels.follow(this.#written, this.#tls.certificates.tunnels);
 		});
 	}
 
@@ -606,6 +611,7 @@ export class Gateway {
 		const closed = this.#reactors.all((notice) => notice.kind === "listenersClosed");
 		// Where a reactor fails, or the time is over, nothing is left to wait for.
 		const drained = this.#reactors.all((notice) => notice.kind === "drained", drainMs).catch(() => {});
+		this.#tunnels.drain();
 		this.#reactors.tell({ kind: "drain" });
 		try {
 			await closed;
@@ -643,6 +649,7 @@ export class Gateway {
 		this.#ledger.close();
 		this.#pressure?.close();
 		this.#upstreams.close();
+		await this.#tunnels.stop();
 		await this.#reactors.stop();
 		this.#closeAllListeners();
 		this.#sessionLog?.close();

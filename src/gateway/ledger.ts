@@ -153,6 +153,7 @@ export class Ledger {
 			admin: { ...this.#count("admin") },
 			log: { ...this.#count("log") },
 			check: { ...this.#count("check") },
+			tunnel: { ...this.#count("tunnel") },
 		};
 	}
 

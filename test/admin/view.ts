@@ -12,6 +12,7 @@ const NONE = {
 	admin: ZERO,
 	log: ZERO,
 	check: ZERO,
+	tunnel: ZERO,
 };
 
 const NO_SESSIONS: SessionDesk = {

@@ -74,10 +74,8 @@ function routesFor(route: RouteConfig, open: readonly OpenTunnel[]): RouteConfig
 	for (const tunnel of open) {
 		const { kind, host } = tunnel;
 		if (host === null || kind === "tcp") continue;
+		if (!leadsTo(route, kind, host)) continue;
 		const key = kind === "tls" ? "sni" : "host";
-		const asked = route[key];
-		// What asks for the other kind of name is for others, unless it asks for none.
-		if (asked === null ? route[key === "sni" ? "host" : "sni"] !== null : !fits(asked, host)) continue;
 		const source = meet(route.source, tunnel.allow);
 		// Nobody may come who may take this route.
 		if (source?.length === 0) continue;
@@ -91,6 +89,13 @@ function routesFor(route: RouteConfig, open: readonly OpenTunnel[]): RouteConfig
 	}
 	const isForRequests = route.host !== null || route.path !== null || route.sni === null;
 	return [...held.values(), { ...route, to: null, answer: isForRequests ? NO_TUNNEL : null }];
+}
+
+/** A route to tunnels takes visitors of this name. What asks for the other kind of name is for others. */
+export function leadsTo(route: RouteConfig, kind: "http" | "tls", host: string): boolean {
+	if (route.to !== TUNNELS) return false;
+	const [asked, other] = kind === "tls" ? [route.sni, route.host] : [route.host, route.sni];
+	return asked === null ? other === null : fits(asked, host);
 }
 
 /** Addresses that are in a block of each list; `null`: all addresses are. */

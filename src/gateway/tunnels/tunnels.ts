@@ -2,23 +2,28 @@
  * Between the control plane of tunnels (`tunnel/gateway`, which knows agents and what they hold) and the reactors (which have the
  * connections): what is open becomes a plan, and news of lines goes both ways.
  */
+import type { Socket } from "node:net";
+import type { AdminCertificate } from "../../admin/server.js";
 import type { Config } from "../../config/config.js";
 import { closeDescriptor, peerOf } from "../../kernel/sockets.js";
 import { formatAddress } from "../../protocol/index.js";
 import type { LineNewsItem, Notice } from "../../reactor/plan/plan.js";
 import { RECYCLE_REASONS } from "../../reactor/records/recycle-reasons.js";
+import { startTunnelControl } from "../../tunnel/gateway/control.js";
 import type {
 	LineEnd,
 	LinesCut,
 	OpenTunnel,
 	TunnelControl,
 	TunnelEvents,
+	TunnelsView,
 } from "../../tunnel/gateway/interfaces.js";
 import type { Board } from "../../upstream/board.js";
 import type { Logger } from "../log.js";
 import type { Registry } from "../plan.js";
 import type { Reactors } from "../reactors.js";
-import { agentLabel, upstreamName, withTunnels } from "./expand.js";
+import { packageVersion } from "../version.js";
+import { agentLabel, leadsTo, upstreamName, withTunnels } from "./expand.js";
 
 export interface TunnelsOptions {
 	readonly logger: Logger;
@@ -27,8 +32,12 @@ export interface TunnelsOptions {
 	readonly reactors: Reactors;
 	/** What is open has changed: has all reactors run with it, and resolves then. */
 	readonly replan: () => Promise<void>;
-	/** Closes all sessions that an agent has, with a reason of the closed list. */
+	/** Closes all sessions that an agent has. */
 	readonly cut: (upstream: string, address: string) => void;
+	/** Where a listener of the file is bound. */
+	readonly portOf: (listener: string) => number | undefined;
+	/** A control connection's socket, until it closes. */
+	readonly opened: (socket: Socket) => void;
 }
 
 type LineProof = Extract<Notice, { readonly kind: "lineProof" }>;
@@ -46,13 +55,61 @@ export class Tunnels implements TunnelEvents {
 		this.#options = options;
 	}
 
-	/** Who decides what is open. */
-	attach(control: TunnelControl): void {
-		this.#control = control;
+	/** What the file says is in force from now on: agents may log in, or may not any more. */
+	follow(written: Config, certificate: AdminCertificate | null): void {
+		const { tunnels } = written;
+		if (tunnels === null) {
+			void this.stop();
+			return;
+		}
+		const settings = {
+			tunnels,
+			certificate,
+			handshakeMs: written.timeouts.handshakeMs,
+			publicAddresses: (kind: "http" | "tls", host: string) => this.#addressesOf(written, kind, host),
+		};
+		if (this.#control !== undefined) {
+			this.#control.reload(settings);
+			return;
+		}
+		this.#control = startTunnelControl({
+			settings,
+			events: this,
+			log: this.#options.logger,
+			program: `sluice/${packageVersion()}`,
+			opened: this.#options.opened,
+		});
 	}
 
-	get control(): TunnelControl | undefined {
-		return this.#control;
+	/** Agents are told to go; their visitors may end by themselves. */
+	drain(): void {
+		void this.#control?.drain();
+	}
+
+	async stop(): Promise<void> {
+		const control = this.#control;
+		this.#control = undefined;
+		await control?.stop();
+	}
+
+	/** For metrics and operators; `undefined`: no agents can connect. */
+	view(): TunnelsView | undefined {
+		return this.#control?.view();
+	}
+
+	/** Where visitors of a name come in, by the listeners whose routes lead there. */
+	#addressesOf({ listeners }: Config, kind: "http" | "tls", host: string): string[] {
+		const leading = listeners.filter((listener) =>
+			listener.routes.some((route) => leadsTo(route, kind, host)),
+		);
+		const addresses = leading.flatMap((listener) => {
+			const port = this.#options.portOf(listener.name) ?? listener.port;
+			const open = `http://${host}${port === 80 ? "" : `:${port}`}`;
+			const secured = `https://${host}${port === 443 ? "" : `:${port}`}`;
+			if (kind === "tls") return [secured];
+			return listener.certificates.length > 0 ? [secured] : [open];
+		});
+		return [...new Set(addresses)];
 	}
 
 	/** The configuration with what is open now. */
@@ -81,6 +138,14 @@ export class Tunnels implements TunnelEvents {
 			.finally(() => {
 				if (cut === "all") this.#options.cut(upstreamName(tunnel), agentLabel(tunnel));
 			});
+	}
+
+	changed(tunnel: OpenTunnel): void {
+		if (!this.#open.has(tunnel.number)) return;
+		this.#open.set(tunnel.number, tunnel);
+		this.#replan().catch((error: Error) =>
+			this.#options.logger.error({ error: error.message }, "a tunnel keeps its limits"),
+		);
 	}
 
 	local(number: number, up: boolean): void {
