@@ -4,7 +4,7 @@
  * they know everything else, and what comes and goes takes the way of a reload.
  *
  *     { sni: "*.example.com", to: tunnels }   ──►   { sni: app.example.com, to: "tunnels:app" }    for each that is held, and
- *                                                   { sni: "*.example.com", to: reject }           for those that are not
+ *                                                   { sni: "*.example.com", to: reject }           behind all of them
  */
 import type {
 	Cidr,
@@ -62,13 +62,40 @@ function leadingTo(listener: ListenerConfig, open: readonly OpenTunnel[]): Liste
 	return {
 		...listener,
 		readsRequests: true,
-		routes: listener.routes.flatMap((route) => (route.to === TUNNELS ? routesFor(route, open) : [route])),
+		routes: routesOf(listener.routes, open),
 		// Their agents show certificates of their own, whatever is shown for other names here.
 		passes: open.flatMap(({ kind, host }) => (kind === "tls" && host !== null ? [host] : [])),
 	};
 }
 
-/** One for each name that fits, and one for names that nobody holds. */
+/**
+ * Names that nobody holds are refused behind the last of these routes, for what one of them does not lead to another may: in TLS that
+ * is terminated, a name may be held as one of requests.
+ */
+function routesOf(routes: readonly RouteConfig[], open: readonly OpenTunnel[]): RouteConfig[] {
+	const leading = routes.filter(({ to }) => to === TUNNELS);
+	const refusing = leading.map(refusalOf);
+	const last = leading.at(-1);
+	return routes.flatMap((route) => {
+		if (route.to !== TUNNELS) return [route];
+		const held = routesFor(route, open);
+		// Requests are told so; others see an end.
+		return route === last
+			? [
+					...held,
+					...refusing.filter(({ answer }) => answer !== null),
+					...refusing.filter(({ answer }) => answer === null),
+				]
+			: held;
+	});
+}
+
+function refusalOf(route: RouteConfig): RouteConfig {
+	const isForRequests = route.host !== null || route.path !== null || route.sni === null;
+	return { ...route, to: null, answer: isForRequests ? NO_TUNNEL : null };
+}
+
+/** One for each name that fits. */
 function routesFor(route: RouteConfig, open: readonly OpenTunnel[]): RouteConfig[] {
 	const held = new Map<string, RouteConfig>();
 	for (const tunnel of open) {
@@ -87,8 +114,7 @@ function routesFor(route: RouteConfig, open: readonly OpenTunnel[]): RouteConfig
 			byteRates: { ...route.byteRates, all: lesser(route.byteRates.all, tunnel.bytesPerSecond) },
 		});
 	}
-	const isForRequests = route.host !== null || route.path !== null || route.sni === null;
-	return [...held.values(), { ...route, to: null, answer: isForRequests ? NO_TUNNEL : null }];
+	return [...held.values()];
 }
 
 /** A route to tunnels takes visitors of this name. What asks for the other kind of name is for others. */

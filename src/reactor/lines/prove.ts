@@ -127,7 +127,7 @@ function shown(core: LinesContext, link: Link, most: number): number {
 /** So many bytes are there. Where they are not, and never will be, the connection is closed. */
 function isThere(core: LinesContext, link: Link, wanted: number): boolean {
 	const count = shown(core, link, wanted);
-	if (count < 0) return false;
+	if (count <= 0) return false;
 	if (count === wanted) return true;
 	// TLS shows one record at a time.
 	const now = gather(core, link, count, core.nowMs);
