@@ -250,7 +250,13 @@ export function sendAhead(core: WireContext, from: Slot, to: Slot): number {
 export function sendFirst(core: WireContext, link: Link, offset: number, length: number): boolean {
 	// The client's bytes follow at once. What is sent here does not count as sent, so that would not end it.
 	endNagle(core, link);
-	const sent = Math.max(0, send(core, link, offset, length));
+	const result = send(core, link, offset, length);
+	// What went before an error was counted as the client's.
+	const sent = result < 0 ? f64(core.table.sent, link) : result;
+	if (result < 0) {
+		core.table.sent[link] = 0;
+		core.counters.moved(u16(core.table.listener, core.table.sessionOf(link)), FROM_CLIENT, -sent);
+	}
 	// Pipes may hold what is left of the share although a chunk is free.
 	if (sent < length && (core.chunks.available === 0 || core.budget.room < length - sent)) return false;
 	core.table.sent[link] = sent - length;
