@@ -10,8 +10,10 @@ const FULL_PAUSE_MS = 20;
 
 export class Rests {
 	readonly #world: World;
-	/** When the reactor must wake one next, for whatever reason. */
+	/** When the reactor may wake one next, for whatever reason: also for one that has been removed since. */
 	#dueMs = Number.POSITIVE_INFINITY;
+	/** When it must, after the last turn. */
+	#wantedMs = Number.POSITIVE_INFINITY;
 	/** One of them, or one that was removed, waits for a session to end. */
 	#waits = false;
 	/** Rests so far, by their reason, as the reactor counts them. */
@@ -120,6 +122,7 @@ export class Rests {
 			if (core.nowMs >= mustResumeMs) violated(`listener ${plan.fd} sleeps although it could accept`);
 			if (mustResumeMs < dueMs) dueMs = mustResumeMs;
 		}
+		this.#wantedMs = dueMs;
 		// The time of one that was removed while it rested stays until it has passed.
 		if (core.nowMs < this.#dueMs) return;
 		this.#dueMs = dueMs;
@@ -128,8 +131,8 @@ export class Rests {
 
 	/** The loop must not sleep past the time. */
 	checkPatience(timeoutMs: number): void {
-		if (this.#dueMs === Number.POSITIVE_INFINITY) return;
-		const leftMs = Math.max(0, Math.ceil(this.#dueMs - this.#world.reactor.core.nowMs));
+		if (this.#wantedMs === Number.POSITIVE_INFINITY) return;
+		const leftMs = Math.max(0, Math.ceil(this.#wantedMs - this.#world.reactor.core.nowMs));
 		if (timeoutMs < 0 || timeoutMs > leftMs)
 			violated(`the loop would sleep ${timeoutMs} ms, and a listener is to be woken in ${leftMs}`);
 	}
