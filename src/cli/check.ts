@@ -6,7 +6,6 @@ import { loadConfigFile } from "../config/load.js";
 import { formatDuration } from "../config/units.js";
 import { CertificateError, loadCertificates, usesTls } from "../gateway/certificates.js";
 import { StartError } from "../gateway/errors.js";
-import { tunnelsNotServed } from "../gateway/tunnels-not-served.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
 import { print } from "../kernel/print.js";
 
@@ -38,7 +37,6 @@ export async function checkAndPrint(file: string, options: CheckOptions = {}): P
 export function check(file: string, { strict = false }: CheckOptions = {}): Answer {
 	try {
 		const config = loadConfigFile(file);
-		tunnelsNotServed(config);
 		const findings = [
 			...config.warnings.map((each) => formatProblems({ problems: [each] })),
 			...loadCertificates(config).warnings,

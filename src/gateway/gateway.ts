@@ -694,8 +694,7 @@ export class Gateway {
 		adminHosts: () => this.#config.adminHosts,
 		sessions: () => this.#desk,
 		operations: () => this.#operator,
-		// tunnelsNotServed sees to that.
-		tunnels: () => undefined,
+		tunnels: () => this.#tunnels.view(),
 		mainThread: () => ({
 			collectedSeconds: this.#mainThread.collectedSeconds,
 			longestDelaySeconds: this.#mainThread.takeLongestDelaySeconds(),

@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { ConfigError } from "../../src/config/errors.js";
 import { loadConfigText } from "../../src/config/load.js";
 import { AGENT_ID_PATTERN } from "../../src/config/tunnel-values.js";
-import { tunnelsNotServed } from "../../src/gateway/tunnels-not-served.js";
 import { isAgentId } from "../../src/protocol/tunnel/index.js";
 
 const KEY = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
@@ -148,11 +147,4 @@ test("tunnels that lead nowhere are warned about", () => {
 	says(tunnels(", domain: example.com").replace("to: tunnels", "to: reject"), 5, "no route leads to tunnels");
 	const tcp = tunnels(", domain: example.com, ports: 20000").replace("to: tunnels", "to: reject");
 	assert.deepEqual(told(tcp), []);
-});
-
-test("a file with tunnels is understood, and said to be one that cannot be run yet", () => {
-	assert.throws(
-		() => tunnelsNotServed(loadConfigText(tunnels(", domain: example.com"))),
-		/cannot run them yet/,
-	);
 });

@@ -440,6 +440,7 @@ test("sums by kind are what reactors and the control plane have counted", async 
 		admin: { opened: 0, closed: 0 },
 		log: { opened: 0, closed: 0 },
 		check: { opened: 0, closed: 0 },
+		tunnel: { opened: 0, closed: 0 },
 	});
 	assert.ok(descriptors > 6);
 	assert.ok(Number.isFinite(Date.parse(checkedAt)));
