@@ -210,8 +210,10 @@ function plainListener(config: Config, name: string, host: string, port: number)
 function agentsListener(config: Config, { name, host, port, tls }: TunnelsConfig): ListenerConfig {
 	const certificate =
 		tls === null ? [] : [{ names: ["*"], ...tls, clientCaFile: null, ocspFile: null, alpn: [LINE_ALPN] }];
+	// Several may ask for a free port, and are told apart all the same.
+	const isTaken = config.listeners.some((listener) => listener.name === name);
 	return {
-		...plainListener(config, name, host, port),
+		...plainListener(config, isTaken ? `${name}#agents` : name, host, port),
 		certificates: certificate,
 		isForAgents: true,
 	};
