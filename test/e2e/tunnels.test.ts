@@ -207,6 +207,7 @@ scenario(
 		await visitor.expect("second");
 		// Who was there finishes.
 		running.end();
+		(await first.accepted(0)).end();
 		await running.rest();
 		assert.equal((await gateway.metrics()).sum("sluice_tunnels", { state: "up" }), 1);
 	},
