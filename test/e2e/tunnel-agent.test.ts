@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { writeProxyV2 } from "../../src/protocol/index.js";
 import { MAIN } from "../../src/rig/gateway.js";
 import { readToken } from "../../src/tunnel/keys.js";
@@ -140,6 +141,27 @@ scenario("a gateway that is killed and comes back has it again, with nothing lef
 		() => descriptorsOf(child.pid).join(" "),
 	);
 });
+
+scenario(
+	"stopped for longer than its gateway is patient, it connects anew when it goes on",
+	async (scenario) => {
+		const deadAfterMs = 200;
+		const gateway = await startTunnelGateway(scenario, { heartbeatMs: 50, deadAfterMs });
+		const child = agent(scenario, gateway, ["tls", "8443", ...known(gateway)]);
+		const { session } = await gateway.opened();
+		await session.hear("ping");
+		child.signal("SIGSTOP");
+		// What came last before may have been a pong, which is heard when it goes on.
+		session.silent = true;
+		await sleep(2 * deadAfterMs);
+		child.signal("SIGCONT");
+		assert.match(
+			String((await told(child, "disconnected"))["why"]),
+			/nothing was heard from the gateway for 0.2 s/,
+		);
+		await gateway.opened(1);
+	},
+);
 
 scenario(
 	"refused for good it ends with 1; with flags that cannot be followed, 2 and what is wrong",

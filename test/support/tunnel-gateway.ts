@@ -130,7 +130,7 @@ export class TunnelGateway {
 
 	constructor(options: GatewayOptions) {
 		this.options = options;
-		this.#server = createPlain({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+		this.#server = createPlain({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
 	}
 
 	/** Without colons. */
