@@ -55,6 +55,8 @@ export class Reactors implements TunnelEvents {
 	readonly told: string[] = [];
 	readonly tunnels = new Map<number, OpenTunnel>();
 	readonly changes = new Changes();
+	/** Tunnels that were not refused here, by how often they were closed. */
+	readonly closings = new Map<number, number>();
 	/** What becomes of the next `opened`: rejected with this, or held up until a promise. */
 	readonly fates: (string | Promise<void>)[] = [];
 
@@ -63,10 +65,12 @@ export class Reactors implements TunnelEvents {
 		this.#note(`opened ${tunnel.name}${tunnel.port === null ? "" : ` on ${tunnel.port}`}`);
 		const fate = this.fates.shift();
 		if (typeof fate === "string") throw new Error(fate);
+		this.closings.set(tunnel.number, 0);
 		await fate;
 	}
 
 	closed(number: number, cut: string, why: string): void {
+		this.closings.set(number, (this.closings.get(number) ?? 0) + 1);
 		this.#note(`closed ${this.tunnels.get(number)?.name} ${cut} ${why}`);
 	}
 
