@@ -63,6 +63,9 @@ export interface ReactorShare {
 	readonly turnClock?: TurnClock;
 }
 
+/** What reactors say of agents and their lines. */
+const TOLD_OF_AGENTS: ReadonlySet<Notice["kind"]> = new Set(["control", "lineProof", "lines", "lineGiven"]);
+
 export class Reactors {
 	readonly counters: Counters[] = [];
 	readonly journals: Journal[] = [];
@@ -325,8 +328,7 @@ export class Reactors {
 		else if (notice.kind === "log") this.#logger[notice.level](notice.message);
 		else if (notice.kind === "pressure") this.#shareRoom(index, notice.unrecognizedOnly);
 		else if (notice.kind === "applied") this.#applied(index, notice.revision, notice.policies);
-		else if (notice.kind === "control" || notice.kind === "lineProof" || notice.kind === "lines")
-			this.#heard(index, notice);
+		else if (TOLD_OF_AGENTS.has(notice.kind)) this.#heard(index, notice);
 		for (const waiter of this.#waiters) waiter(index, notice);
 	}
 

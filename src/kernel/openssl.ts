@@ -242,6 +242,19 @@ export class Openssl implements TlsLibrary {
 		if (context?.sessions === 0) this.#contexts.delete(pointer);
 	}
 
+	handOver(session: number): void {
+		this.#live--;
+		const pointer = ssl.contextOf(session);
+		const context = this.#contexts.get(pointer);
+		context?.end(session);
+		if (context?.sessions === 0) this.#contexts.delete(pointer);
+	}
+
+	/** Its context is another library's, and lives as long as the session does: OpenSSL counts who refers to it. */
+	adopt(_session: number): void {
+		this.#live++;
+	}
+
 	/** What a call that did not succeed means; the error queue is empty afterwards. */
 	#outcome(session: number, result: number): number {
 		const errno = libc.errno();

@@ -11,6 +11,7 @@ import { measureSockets, shedMemory, shedShare } from "./admission/shed.js";
 import { applyPlan, replaceUpstream } from "./apply.js";
 import type { Core } from "./core.js";
 import { heldNumbers } from "./held.js";
+import { giveLine, takeLine } from "./lines/move.js";
 import { takeVerdict } from "./lines/park.js";
 import { closePool } from "./links/pool.js";
 import { letGo } from "./modes/http1/finish.js";
@@ -112,6 +113,10 @@ export class Commands {
 				return yield* worth(PART_PIECES);
 			case "line":
 				return takeVerdict(core, command);
+			case "giveLine":
+				return giveLine(core, command.address, command.to);
+			case "takeLine":
+				return takeLine(core, command.line);
 			case "plan": {
 				const parts = this.#parts;
 				this.#parts = [];

@@ -199,3 +199,31 @@ test("a parked line ends when its agent ends it, when it says something, and whe
 	);
 	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
 });
+
+test("a parked line goes to another reactor, and serves there", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const line = parked(all);
+	harness.carryOut({ kind: "giveLine", address: 0, to: 1 });
+	const given = () => harness.notices.find((notice) => notice.kind === "lineGiven");
+	harness.turnUntil(() => given() !== undefined, "it is given");
+	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
+	const notice = given();
+	assert.ok(notice?.kind === "lineGiven" && notice.to === 1);
+	// None is left.
+	harness.carryOut({ kind: "giveLine", address: 0, to: 1 });
+	assert.equal(harness.notices.filter(({ kind }) => kind === "lineGiven").length, 1);
+	const visitor = harness.client();
+	harness.send(visitor, "hello");
+	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	harness.carryOut({ kind: "takeLine", line: notice.line });
+	let seen = "";
+	harness.turnUntil(() => {
+		const got = harness.receive(line);
+		if (typeof got === "string") seen += got;
+		return seen.endsWith("hello");
+	}, "the visitor's bytes");
+	harness.reset(visitor);
+	over(harness, line);
+	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "used", why: -1 });
+});

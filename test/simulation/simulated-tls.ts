@@ -96,6 +96,15 @@ export class SimulatedTls implements TlsLibrary {
 		this.#troubled = troubled;
 	}
 
+	handOver(session: number): void {
+		this.#of(session, "handOver");
+		violated("a session is handed over, and there is one reactor only");
+	}
+
+	adopt(): void {
+		violated("a session is taken over, and there is one reactor only");
+	}
+
 	// Contexts.
 
 	serverContext(): TlsContext {

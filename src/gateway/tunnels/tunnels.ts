@@ -46,6 +46,8 @@ export class Tunnels implements TunnelEvents {
 	readonly #options: TunnelsOptions;
 	/** By number. */
 	readonly #open = new Map<number, OpenTunnel>();
+	/** Lines that are parked, by tunnel and reactor. */
+	readonly #parked = new Map<number, Map<number, number>>();
 	/** Visitors that wait, by tunnel and reactor. */
 	readonly #waiting = new Map<number, Map<number, number>>();
 	#control: TunnelControl | undefined;
@@ -157,6 +159,7 @@ export class Tunnels implements TunnelEvents {
 	#forget(number: number): void {
 		this.#open.delete(number);
 		this.#waiting.delete(number);
+		this.#parked.delete(number);
 	}
 
 	/** Several changes at once are one plan. */
@@ -176,7 +179,11 @@ export class Tunnels implements TunnelEvents {
 	heard(reactor: number, notice: Notice): void {
 		if (notice.kind === "control") this.#takeControl(notice.fd, notice.isOpen);
 		else if (notice.kind === "lineProof") this.#judge(reactor, notice);
-		else if (notice.kind === "lines") for (const item of notice.items) this.#tell(reactor, item);
+		else if (notice.kind === "lineGiven") {
+			this.#count(notice.line.tunnel, reactor, -1);
+			this.#count(notice.line.tunnel, notice.to, 1);
+			this.#options.reactors.tellOne(notice.to, { kind: "takeLine", line: notice.line });
+		} else if (notice.kind === "lines") for (const item of notice.items) this.#tell(reactor, item);
 	}
 
 	#takeControl(fd: number, inTheOpen: boolean): void {
@@ -200,9 +207,31 @@ export class Tunnels implements TunnelEvents {
 		this.#options.reactors.tellOne(reactor, { kind: "line", link, generation, place });
 	}
 
+	#count(tunnel: number, reactor: number, more: number): void {
+		if (!this.#open.has(tunnel)) return;
+		const byReactor = this.#parked.get(tunnel) ?? new Map<number, number>();
+		this.#parked.set(tunnel, byReactor.set(reactor, Math.max(0, (byReactor.get(reactor) ?? 0) + more)));
+	}
+
+	/** Visitors wait in a reactor that has no line: others have some. */
+	#fetch(number: number, to: number, visitors: number): void {
+		const tunnel = this.#open.get(number);
+		if (tunnel === undefined) return;
+		const { address } = this.#placeOf(tunnel);
+		let wanted = visitors;
+		for (const [reactor, parked] of this.#parked.get(number) ?? []) {
+			if (reactor === to) continue;
+			for (let left = parked; left > 0 && wanted > 0; left--, wanted--)
+				this.#options.reactors.tellOne(reactor, { kind: "giveLine", address, to });
+		}
+	}
+
 	#tell(reactor: number, { kind, tunnel, waiting = 0, was = "used", why = -1 }: LineNewsItem): void {
 		const lines = this.#control?.lines;
 		if (lines === undefined) return;
+		if (kind === "parked" || kind === "returned") this.#count(tunnel, reactor, 1);
+		else if (kind === "taken" || (kind === "ended" && was === "parked")) this.#count(tunnel, reactor, -1);
+		else if (kind === "waiting") this.#fetch(tunnel, reactor, waiting);
 		if (kind === "ended") lines.ended(tunnel, was, endOf(why));
 		else if (kind === "waiting") {
 			const byReactor = this.#waiting.get(tunnel) ?? new Map<number, number>();

@@ -56,6 +56,10 @@ export interface Tls {
 	shutdown(session: number): number;
 	/** Gives the session back; the descriptor stays open. */
 	free(session: number): void;
+	/** Another thread's library has it from now on, whose `adopt` takes it. Behind the handshake, and while nothing of it waits. */
+	handOver(session: number): void;
+	/** Takes a session that another thread's library has handed over. */
+	adopt(session: number): void;
 
 	/** The protocol agreed on by ALPN; empty when there is none. */
 	alpn(session: number): string;

@@ -1,6 +1,7 @@
 /** Lines that are proved: they wait in the pool of their agent's address, or are taken at once by a session that waits for one. */
 
 import { i32, ref, u8 } from "../../parts/at.js";
+import type { PoolPlan } from "../../upstream/plan.js";
 import { closeLink } from "../links/close-link.js";
 import { armIdle, poolOf } from "../links/pool.js";
 import { OUT_AT } from "../memory/arena.js";
@@ -18,7 +19,7 @@ const PARKED = 1;
 
 /** The main thread has looked at a proof. */
 export function takeVerdict(core: LinesContext, { link: slot, generation, place: found }: LineVerdict): void {
-	const { table, links, secures, certificates, idleLists } = core;
+	const { table, links, secures, certificates } = core;
 	const link = slot as Link;
 	if (i32(table.generation, link) !== generation || u8(table.state, link) !== PROVING) {
 		// Its agent has gone.
@@ -45,12 +46,31 @@ export function takeVerdict(core: LinesContext, { link: slot, generation, place:
 		return;
 	}
 	setLineOptions(core.kernel, i32(table.fd, link));
+	core.lineNews.add({ kind: "parked", tunnel });
+	wait(core, link, address, tunnel, plan);
+}
+
+/** A line that has been parked in another reactor waits here. `isHeard`: its news are. */
+export function parkMoved(
+	core: LinesContext,
+	link: Link,
+	address: number,
+	tunnel: number,
+	isHeard: boolean,
+): void {
+	const plan = poolOf(core, core.table.placeOf(link));
+	if (plan === undefined || core.draining || !isHeard) closeLink(core, link);
+	else wait(core, link, address, tunnel, plan);
+}
+
+function wait(core: LinesContext, link: Link, address: number, tunnel: number, plan: PoolPlan): void {
+	const { table, links, idleLists } = core;
+	const place = table.placeOf(link);
 	core.wheel.cancel(link);
 	table.state[link] = POOLED;
 	links.idleSinceMs[place] = core.nowMs;
 	idleLists.add(address, place);
 	armIdle(core, link, plan);
-	core.lineNews.add({ kind: "parked", tunnel });
 	serve(core, address, tunnel);
 }
 

@@ -181,7 +181,24 @@ export interface LineVerdict {
 	readonly place: { readonly upstream: number; readonly address: number; readonly tunnel: number } | null;
 }
 
+/** A parked line on its way from one reactor to another: descriptors and sessions of TLS belong to the process. */
+export interface MovedLine {
+	readonly upstream: number;
+	readonly address: number;
+	readonly tunnel: number;
+	readonly fd: number;
+	/** Of the TLS library; 0: it is in the open. */
+	readonly session: number;
+	/** Since when it is a line, on the kernel's clock, and how many have used it. */
+	readonly openedMs: number;
+	readonly uses: number;
+}
+
 export type ReactorCommand =
+	/** Give a parked line of this address to another reactor, where a visitor waits: told as `lineGiven`. Where none is parked, nothing is told. */
+	| { readonly kind: "giveLine"; readonly address: number; readonly to: number }
+	/** Take one that another reactor has given. */
+	| { readonly kind: "takeLine"; readonly line: MovedLine }
 	/** A line's proof is good or not. */
 	| ({ readonly kind: "line" } & LineVerdict)
 	| { readonly kind: "part"; readonly part: PlanPart }
@@ -256,6 +273,7 @@ export type Notice =
 			readonly nonce: Uint8Array;
 			readonly proof: Uint8Array;
 	  }
+	| { readonly kind: "lineGiven"; readonly to: number; readonly line: MovedLine }
 	/** What became of lines in a turn. */
 	| { readonly kind: "lines"; readonly items: readonly LineNewsItem[] }
 	/** The journal has its first record after a quiet time, or is half full. */
