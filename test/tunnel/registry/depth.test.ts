@@ -93,6 +93,21 @@ test("a line that comes back takes the place of the one that was asked for inste
 	assert.deepEqual([depth.parked, depth.used], [4, 0]);
 });
 
+test("lines that are lent and come back earn no repetitions for those that fail", () => {
+	const depth = new Depth(LIMITS, 0);
+	let asked = settle(depth, 0);
+	for (let request = 0; request < 100; request++) {
+		depth.taken();
+		depth.returned();
+	}
+	for (let line = 0; line < 4; line++) depth.ended("parked");
+	for (let count = depth.ask(0); count > 0; count = depth.ask(0)) {
+		asked += count;
+		for (let line = 0; line < count; line++) depth.lost();
+	}
+	assert.equal(asked, 2 * LIMITS.linesMax);
+});
+
 test("whatever lines do, no figure is below zero, and never more are on their way or parked than lines_max", () => {
 	const does = fc.constantFrom(
 		...(["ask", "lost", "proved", "park", "take", "return", "retire", "retireUsed"] as const),
