@@ -181,6 +181,8 @@ export interface RouteConfig extends Pick<RouteConditions, "to" | "answer" | "re
 	readonly sessionsPerSecond: number | null;
 	readonly requestsPerSecond: number | null;
 	readonly byteRates: ByteRates;
+	/** It is for names of tunnels that no agent holds. No file says so. */
+	readonly noTunnel?: boolean;
 }
 
 /** A certificate, and the names whose TLS is terminated with it. Files are absolute paths. */

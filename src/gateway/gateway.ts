@@ -2,6 +2,7 @@
  * The control plane, on the main thread: opens listeners, starts reactors, follows names and health,
  * reloads and drains. No relayed byte passes here.
  */
+
 import { performance } from "node:perf_hooks";
 import { renderMetrics } from "../admin/metrics.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
@@ -21,6 +22,7 @@ import {
 import type { Plan, TurnClock } from "../reactor/plan/plan.js";
 import { planCommands } from "../reactor/plan/plan-parts.js";
 import { Owners } from "../reactor/records/owners.js";
+import { SUPERSEDED } from "../reactor/records/reasons.js";
 import { Board } from "../upstream/board.js";
 import { lastingPart, type OpenAdmin, openAdminPort } from "./admin-port.js";
 import type { Certificates } from "./certificates.js";
@@ -166,7 +168,7 @@ export class Gateway {
 		this.#tunnels = new Tunnels({
 			...{ logger, registry: this.#registry, board: this.#board, reactors: this.#reactors },
 			replan: () => this.#inTurn(() => this.#followTunnels()),
-			cut: (upstream, address) => void this.#desk.close({ upstream, address }),
+			cut: (upstream, address) => void this.#desk.close({ upstream, address }, SUPERSEDED),
 			portOf: (name) => this.#listeners.get(name)?.port,
 			opened: (socket) => this.#ledger.follow("tunnel", socket),
 		});
@@ -287,7 +289,10 @@ export class Gateway {
 			this.#log.logger,
 			this.#log.lines,
 			config.log.sessions,
-			config.admin === null ? () => {} : this.#ended.take,
+			(journal, record) => {
+				if (config.admin !== null) this.#ended.take(journal, record);
+				this.#tunnels.ended(journal, record);
+			},
 		);
 		// Addresses wait for no name, which may be silent.
 		const nameless = listenersWithoutNames(config);

@@ -363,7 +363,8 @@ export function planFor(
 		acceptsPerSecond: limits.acceptsPerSecond ?? Number.POSITIVE_INFINITY,
 		descriptorCeiling: capacity.descriptors - limits.fdReserve,
 		// The admin port tells why sessions ended, whatever the log says.
-		logSessions: (isLogged(config) && config.log.sessions) || config.admin !== null,
+		logSessions:
+			(isLogged(config) && config.log.sessions) || config.admin !== null || config.tunnels !== null,
 		ticketKeys: listeners.some(({ tls }) => tls.length > 0) ? ticketKeys : [],
 		clientSubjectField: config.tls.clientSubjectHeader,
 		listeners,
@@ -392,6 +393,7 @@ function routePlans(
 		policy: isListeners ? -1 : policies.numberOf(route.deadlines ?? listener.deadlines, rates, places),
 		sessionsPerSecond: route.sessionsPerSecond ?? Number.POSITIVE_INFINITY,
 		requestsPerSecond: route.requestsPerSecond ?? Number.POSITIVE_INFINITY,
+		...(route.noTunnel === true ? { noTunnel: true } : {}),
 	}));
 }
 

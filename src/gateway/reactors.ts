@@ -173,14 +173,17 @@ export class Reactors {
 		return this.#reactors[index]?.policies[number];
 	}
 
-	/** Has sessions closed, as `operator`; those of a reactor spread over its turns. */
-	close(places: readonly { reactor: number; row: number; number: number }[]): void {
+	/** Has sessions closed, as `operator` or for another `reason`; those of a reactor spread over its turns. */
+	close(places: readonly { reactor: number; row: number; number: number }[], reason?: number): void {
 		for (const index of this.#reactors.keys()) {
 			const own = places.filter(({ reactor }) => reactor === index);
 			if (own.length === 0) continue;
 			const rows = Int32Array.from(own, ({ row }) => row);
 			const numbers = Float64Array.from(own, ({ number }) => number);
-			this.tellOne(index, { kind: "close", rows, numbers });
+			this.tellOne(index, {
+				...{ kind: "close", rows, numbers },
+				...(reason === undefined ? {} : { reason }),
+			});
 		}
 	}
 

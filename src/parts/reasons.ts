@@ -42,6 +42,8 @@ export const REASONS = [
 	"no_route",
 	/** A route said `to: reject`. */
 	"rejected",
+	/** It is for a tunnel's name that no agent holds at the moment. */
+	"no_tunnel",
 	/** TLS that no certificate here is for, on its way to an upstream that takes requests. */
 	"no_certificate",
 	/** It came from the gateway's own connection to an upstream: what it carries would go round for ever. */
@@ -62,6 +64,8 @@ export const REASONS = [
 	"outbox_full",
 	/** Shutdown: `timeouts.drain` passed. */
 	"drained",
+	/** The agent that its tunnel was of has been replaced by another login, or is of the configuration no more. */
+	"superseded",
 	/** An operator closed it, or all that were like it. */
 	"operator",
 	/** Its address was banned. */

@@ -136,7 +136,7 @@ export class Commands {
 			case "held":
 				return core.notify({ kind: "held", numbers: yield* heldNumbers(core) });
 			case "close":
-				return yield* closeSessions(core, command.rows, command.numbers);
+				return yield* closeSessions(core, command.rows, command.numbers, command.reason ?? OPERATOR);
 			case "bans":
 				core.bans.use(command.bans);
 				return yield* closeBanned(core);
@@ -174,14 +174,14 @@ function* joined(plan: Plan, parts: readonly PlanPart[]): Pieces<Plan> {
 	};
 }
 
-function* closeSessions(core: Core, rows: Int32Array, numbers: Float64Array): Pieces {
+function* closeSessions(core: Core, rows: Int32Array, numbers: Float64Array, reason: number): Pieces {
 	const { table } = core;
 	for (const [index, row] of rows.entries()) {
 		if (row < 0 || row >= table.sessions) continue;
 		const session = row as Session;
 		// It may have ended meanwhile, and another may have come.
 		if (u8(table.state, session) === FREE || f64(table.number, session) !== f64(numbers, index)) continue;
-		core.go(session, end(OPERATOR));
+		core.go(session, end(reason));
 		yield;
 	}
 }

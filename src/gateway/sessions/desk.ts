@@ -53,9 +53,9 @@ export class Desk implements SessionDesk {
 		return this.#ended.list(filter, limit);
 	}
 
-	close(filter: SessionFilter): number {
+	close(filter: SessionFilter, reason?: number): number {
 		const places = this.#live.matching(filter);
-		this.#reactors.close(places);
+		this.#reactors.close(places, reason);
 		return places.length;
 	}
 

@@ -37,6 +37,11 @@ export function upstreamName({ name }: OpenTunnel): string {
 	return `${TUNNELS}:${name}`;
 }
 
+/** The upstream of this name is a tunnel's. */
+export function isTunnel(upstream: string): boolean {
+	return upstream.startsWith(`${TUNNELS}:`);
+}
+
 /** The address of one agent in it. */
 export function agentLabel({ identity, number }: OpenTunnel): string {
 	return `${identity}#${number}`;
@@ -92,7 +97,7 @@ function routesOf(routes: readonly RouteConfig[], open: readonly OpenTunnel[]): 
 
 function refusalOf(route: RouteConfig): RouteConfig {
 	const isForRequests = route.host !== null || route.path !== null || route.sni === null;
-	return { ...route, to: null, answer: isForRequests ? NO_TUNNEL : null };
+	return { ...route, to: null, answer: isForRequests ? NO_TUNNEL : null, noTunnel: true };
 }
 
 /** One for each name that fits. */

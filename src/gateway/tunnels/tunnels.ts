@@ -6,8 +6,10 @@ import type { Socket } from "node:net";
 import type { AdminCertificate } from "../../admin/server.js";
 import type { Config } from "../../config/config.js";
 import { closeDescriptor, peerOf } from "../../kernel/sockets.js";
+import { REASONS } from "../../parts/reasons.js";
 import { formatAddress } from "../../protocol/index.js";
 import type { LineNewsItem, Notice } from "../../reactor/plan/plan.js";
+import { integerOf, type Journal, SESSION_KINDS, UPSTREAM } from "../../reactor/records/journal.js";
 import { RECYCLE_REASONS } from "../../reactor/records/recycle-reasons.js";
 import { startTunnelControl } from "../../tunnel/gateway/control.js";
 import type {
@@ -23,7 +25,7 @@ import type { Logger } from "../log.js";
 import type { Registry } from "../plan.js";
 import type { Reactors } from "../reactors.js";
 import { packageVersion } from "../version.js";
-import { agentLabel, leadsTo, upstreamName, withTunnels } from "./expand.js";
+import { agentLabel, isTunnel, leadsTo, upstreamName, withTunnels } from "./expand.js";
 
 export interface TunnelsOptions {
 	readonly logger: Logger;
@@ -173,6 +175,20 @@ export class Tunnels implements TunnelEvents {
 
 	#placeOf(tunnel: OpenTunnel): { readonly upstream: number; readonly address: number } {
 		return this.#options.registry.placeOf(upstreamName(tunnel), agentLabel(tunnel));
+	}
+
+	/** A session has ended: was it a visitor's? */
+	ended(journal: Journal, record: number): void {
+		const lines = this.#control?.lines;
+		const { registry } = this.#options;
+		const slot = integerOf(journal, record, UPSTREAM);
+		if (lines === undefined || slot < 0) return;
+		const name = registry.upstreams.nameOf(slot);
+		if (name === undefined || !isTunnel(name)) return;
+		// Of requests no agent is known behind their end: one that holds the name now stands for all.
+		const [tunnel] = [...this.#open.values()].filter((each) => upstreamName(each) === name);
+		const reason = REASONS[integerOf(journal, record, SESSION_KINDS) & 0xff];
+		if (tunnel !== undefined && reason !== undefined) lines.visited(tunnel.number, reason);
 	}
 
 	/** What a reactor says. */

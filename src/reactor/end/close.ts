@@ -20,6 +20,7 @@ import {
 	LIMIT_RATE,
 	MEMORY_PRESSURE,
 	OPERATOR,
+	SUPERSEDED,
 	TLS_FAILED,
 	UPSTREAM_RESET,
 } from "../records/reasons.js";
@@ -76,7 +77,7 @@ const RESETS: ReadonlySet<number> = new Set([
 ]);
 
 /** Ends that neither side asked for. */
-const OURS: ReadonlySet<number> = new Set([DRAINED, LIFETIME, OPERATOR, INTERNAL]);
+const OURS: ReadonlySet<number> = new Set([DRAINED, LIFETIME, OPERATOR, SUPERSEDED, INTERNAL]);
 
 /** What was not read because of a rate was not passed on. Of a stream that was read to its end nothing is left. */
 function waitsForRate(flags: Int32Array, session: Session, link: Link): boolean {

@@ -63,6 +63,8 @@ export interface RoutePlan {
 	/** Connections that it takes as a whole, and requests, per second. Infinity: any number. */
 	readonly sessionsPerSecond: number;
 	readonly requestsPerSecond: number;
+	/** It is for names of tunnels that no agent holds. Absent: it is not. */
+	readonly noTunnel?: boolean;
 }
 
 export interface ListenerPlan {
@@ -216,8 +218,13 @@ export type ReactorCommand =
 	| { readonly kind: "held" }
 	/** Add up what the kernel holds for this reactor's sockets, and say `measured`. */
 	| { readonly kind: "measure" }
-	/** An operator has these closed: each by its row, if that is still the session of this number. */
-	| { readonly kind: "close"; readonly rows: Int32Array; readonly numbers: Float64Array }
+	/** These are closed, as an operator has it or for another `reason`: each by its row, if that is still the session of this number. */
+	| {
+			readonly kind: "close";
+			readonly rows: Int32Array;
+			readonly numbers: Float64Array;
+			readonly reason?: number;
+	  }
 	/** These addresses are shut out from now on, and no others; sessions that they have are closed. */
 	| { readonly kind: "bans"; readonly bans: readonly Ban[] }
 	/** An operator has a listener rest: who comes waits in its accept queue. Or has it go on. */

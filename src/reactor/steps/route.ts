@@ -11,6 +11,7 @@ import {
 	LOOP,
 	NO_CERTIFICATE,
 	NO_ROUTE,
+	NO_TUNNEL,
 	REJECTED,
 	UPSTREAM_DOWN,
 } from "../records/reasons.js";
@@ -36,7 +37,7 @@ export function route(core: RoutingContext, session: Session, protocol: number):
 	if (core.rates.take(routeSessions(found.slot), found.sessionsPerSecond, core.nowMs) > 0)
 		return refuse(LIMIT_RATE);
 	core.counters.routed(found.slot);
-	if (found.upstream < 0) return refuse(REJECTED);
+	if (found.upstream < 0) return refuse(found.noTunnel === true ? NO_TUNNEL : REJECTED);
 	core.counters.handshakeTook(listener.plan.slot, core.nowMs - f64(table.acceptedMs, session));
 	if (lowerWater(core, session) < 0) return end(INTERNAL);
 	setRef(table.upstream, session, found.upstream);

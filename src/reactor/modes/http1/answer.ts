@@ -13,6 +13,7 @@ import {
 	LIMIT_CONNECTIONS,
 	LIMIT_RATE,
 	NO_ROUTE,
+	NO_TUNNEL,
 	REJECTED,
 	UPSTREAM_FAULTS,
 } from "../../records/reasons.js";
@@ -32,7 +33,7 @@ import { logOwnAnswer } from "./log.js";
  * is what frees something.
  */
 const GOES_ON: ReadonlySet<number> = new Set([
-	...[CLIENT_CLOSED, NO_ROUTE, REJECTED, LIMIT_RATE, LIMIT_CONNECTIONS],
+	...[CLIENT_CLOSED, NO_ROUTE, REJECTED, NO_TUNNEL, LIMIT_RATE, LIMIT_CONNECTIONS],
 	...UPSTREAM_FAULTS,
 ]);
 

@@ -16,6 +16,7 @@ import {
 import { PROTOCOL_HTTP } from "../../../protocol/index.js";
 import { admitRequest } from "../../admission/admit.js";
 import { closeOwned } from "../../links/owned.js";
+import type { RoutePlan } from "../../plan/plan.js";
 import type { RouteRules } from "../../plan/route-rules.js";
 import { routeRequests } from "../../records/rates.js";
 import {
@@ -26,6 +27,7 @@ import {
 	LIMIT_RATE,
 	LOOP,
 	NO_ROUTE,
+	NO_TUNNEL,
 	REJECTED,
 	UPSTREAM_DOWN,
 } from "../../records/reasons.js";
@@ -80,7 +82,7 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 		return answer(429, LIMIT_RATE);
 	core.counters.routed(route.slot);
 	const rules = listener.rules[index] as RouteRules; // one for each route
-	if (rules.answer !== null) return answerFixed(core, client, rules, rules.answer);
+	if (rules.answer !== null) return answerFixed(core, client, rules, rules.answer, route);
 	if (route.upstream < 0) return answer(403, REJECTED);
 	if (requestHead.maxForwards === 0) return answer(200, CLIENT_CLOSED);
 	setRef(table.upstream, client, route.upstream);
@@ -108,9 +110,16 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 }
 
 /** Its route says what it is answered with. Of 400 and above that is a refusal. */
-function answerFixed(core: Http1Context, client: Session, rules: RouteRules, { status }: FixedAnswer): Next {
+function answerFixed(
+	core: Http1Context,
+	client: Session,
+	rules: RouteRules,
+	{ status }: FixedAnswer,
+	{ noTunnel }: RoutePlan,
+): Next {
 	core.exchanges.rules[client] = rules;
 	core.exchanges.set(client, FIXED);
+	if (noTunnel === true) return answer(status, NO_TUNNEL);
 	return answer(status, status < 400 ? CLIENT_CLOSED : REJECTED);
 }
 
