@@ -242,11 +242,26 @@ export class Tunnels implements TunnelEvents {
 		}
 	}
 
+	/** A line waits in a reactor, and perhaps a visitor in another one. */
+	#offer(number: number, from: number): void {
+		const tunnel = this.#open.get(number);
+		if (tunnel === undefined) return;
+		for (const [to, visitors] of this.#waiting.get(number) ?? []) {
+			if (to === from || visitors === 0) continue;
+			const { address } = this.#placeOf(tunnel);
+			this.#options.reactors.tellOne(from, { kind: "giveLine", address, to });
+			return;
+		}
+	}
+
 	#tell(reactor: number, { kind, tunnel, waiting = 0, was = "used", why = -1 }: LineNewsItem): void {
 		const lines = this.#control?.lines;
 		if (lines === undefined) return;
-		if (kind === "parked" || kind === "returned") this.#count(tunnel, reactor, 1);
-		else if (kind === "taken" || (kind === "ended" && was === "parked")) this.#count(tunnel, reactor, -1);
+		if (kind === "parked" || kind === "returned") {
+			this.#count(tunnel, reactor, 1);
+			this.#offer(tunnel, reactor);
+		}
+		if (kind === "taken" || (kind === "ended" && was === "parked")) this.#count(tunnel, reactor, -1);
 		else if (kind === "waiting") this.#fetch(tunnel, reactor, waiting);
 		if (kind === "ended") lines.ended(tunnel, was, endOf(why));
 		else if (kind === "waiting") {
