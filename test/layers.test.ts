@@ -204,7 +204,16 @@ test("protocol, config and kernel know nothing of the rest", () => {
 
 test("every file and room that the map names is there", () => {
 	const map = readFileSync(join(root, "..", "docs/architecture.md"), "utf8");
-	const rooms = ["", "reactor", "reactor/modes/http1", "reactor/modes/relay", "guard", "tunnel/gateway"];
+	const rooms = [
+		"",
+		"reactor",
+		"reactor/modes/http1",
+		"reactor/modes/relay",
+		"reactor/lines",
+		"guard",
+		"tunnel/gateway",
+		"gateway/tunnels",
+	];
 	for (const [, name = ""] of map.matchAll(/`((?:\.\.\/|[a-z0-9-]+\/)*[a-z0-9-]+(?:\.ts|\/))`/g))
 		assert.ok(
 			["", "src", ...rooms.map((room) => join("src", room))].some((base) =>

@@ -1,13 +1,18 @@
 /**
  * `sluice demo`: a gateway with upstreams of its own, on free loopback ports. Everything goes through one
- * listener; the commands it prints show TLS, HTTP and SSH arriving there and being routed by name.
+ * listener; the commands it prints show TLS, HTTP and SSH arriving there and being routed by name, and a page that comes through a
+ * tunnel, whose agent runs in this process.
  */
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { loadConfigText } from "../config/load.js";
 import { Gateway } from "../gateway/gateway.js";
+import { packageVersion } from "../gateway/version.js";
 import { print } from "../kernel/print.js";
+import { Agent } from "../tunnel/agent/agent.js";
+import { parseLocal } from "../tunnel/agent/schema.js";
+import { newToken, readToken } from "../tunnel/keys.js";
 import { DEMO_CERTIFICATE, DEMO_KEY } from "./demo-certificate.js";
 import { endOnFailure, endOnFault, endUnstarted } from "./end.js";
 import { listenForSignals } from "./signals.js";
@@ -39,7 +44,10 @@ export async function startDemo(): Promise<Demo> {
 	const green = await listen(tlsUpstream("green"));
 	const web = await listen(httpUpstream());
 	const ssh = await listen(sshUpstream());
-	const upstreams = [blue, green, web, ssh];
+	const home = await listen(homeServer());
+	const upstreams = [blue, green, web, ssh, home];
+	const identity = readToken(newToken("home"));
+	const publicKey = Buffer.from(identity.publicKey).toString("base64url");
 	const gateway = await Gateway.start(
 		loadConfigText(`
 admin: 127.0.0.1:0
@@ -47,6 +55,11 @@ reactors: 1
 limits: { connections: 64 }
 timeouts: { drain: 1s }
 log: { level: info, format: auto }
+tunnels:
+  listen: 127.0.0.1:0
+  insecure: true
+  domain: tunnel.test
+  agents: [{ id: home, public_key: "${publicKey}", names: [home] }]
 listeners:
   - listen: 127.0.0.1:0
     routes:
@@ -54,6 +67,7 @@ listeners:
       - { sni: "*.demo.test", to: green }
       - { host: www.demo.test, to: web }
       - { protocol: ssh, to: ssh }
+      - { host: "*.tunnel.test", to: tunnels }
 upstreams:
   blue: 127.0.0.1:${portOf(blue)}
   green: 127.0.0.1:${portOf(green)}
@@ -61,11 +75,22 @@ upstreams:
   ssh: 127.0.0.1:${portOf(ssh)}
 `),
 	);
+	const agent = new Agent(
+		{
+			gateway: { host: "127.0.0.1", port: gateway.listeners[1]?.port ?? 0 },
+			...{ identity, trust: {}, insecure: true, proxy: undefined, drainMs: 0, retryMaxMs: 1_000 },
+			tunnels: [{ kind: "http", name: "home", local: parseLocal(`127.0.0.1:${portOf(home)}`) }],
+		},
+		{ report: () => {}, version: `sluice/${packageVersion()}` },
+	);
+	agent.start();
 	return {
 		gateway,
 		port: gateway.listeners[0]?.port ?? 0,
 		adminPort: gateway.adminPort ?? 0,
 		close: async () => {
+			agent.end("the demo is over");
+			await agent.ended;
 			await gateway.stop();
 			for (const server of upstreams) server.close();
 		},
@@ -87,6 +112,13 @@ function httpUpstream(): Server {
 		response.end(
 			`hello from the web upstream, over plain HTTP (you asked for ${String(request.headers.host)})\n`,
 		);
+	});
+}
+
+/** What an agent makes reachable. */
+function homeServer(): Server {
+	return createHttpServer((_, response) => {
+		response.end("hello from a server that only its agent can reach, through a tunnel\n");
 	});
 }
 
@@ -129,6 +161,8 @@ Sluice is running on 127.0.0.1:${port}, one port for everything. Try:
       the certificate is the upstream's own; Sluice holds no key
   curl -s ${name("www.demo.test:80")} http://www.demo.test/
       plain HTTP, routed by its Host: "hello from the web upstream …"
+  curl -s ${name("home.tunnel.test:80")} http://home.tunnel.test/
+      a name that an agent holds: "hello from a server that only its agent can reach …"
   printf 'SSH-2.0-me\\r\\n' | nc 127.0.0.1 ${port}
       an SSH banner: "the ssh upstream got your banner: SSH-2.0-me"
   openssl s_client -connect 127.0.0.1:${port} -servername nobody.test -brief </dev/null

@@ -30,7 +30,7 @@ scenario(
 	"each command of the demo shows what the demo says it shows",
 	async (scenario) => {
 		const { child, suggestions } = await startDemo(scenario);
-		assert.equal(suggestions.length, 7);
+		assert.equal(suggestions.length, 8);
 		for (const { command, promise } of suggestions) {
 			const { output } = await run("sh", ["-c", command]);
 			const [, quoted] = /"([^"*]+?) ?…?"(?!.*")/.exec(promise) ?? [];

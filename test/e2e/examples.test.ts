@@ -45,8 +45,9 @@ for (const name of examples) {
 		assert.equal(checked.status, 0, checked.output);
 
 		// Examples name real ports, which somebody on this machine may use.
-		const { listeners, admin } = loadConfigFile(path);
-		for (const { host, port } of [...listeners, ...(admin?.kind === "ip" ? [admin] : [])]) {
+		const { listeners, admin, tunnels } = loadConfigFile(path);
+		const others = [...(admin?.kind === "ip" ? [admin] : []), ...(tunnels === null ? [] : [tunnels])];
+		for (const { host, port } of [...listeners, ...others]) {
 			if (await isFree(host, port)) continue;
 			tellNotRun(sentence, `needs ${host}:${port} to be free; it was only checked, not started`);
 			return;
