@@ -56,7 +56,7 @@ upstreams: { a: { addresses: ["${upstream.address}"], health: { interval: 500ms,
 		// A health check may be under way; the one admin connection is the one that asks.
 		assert.deepEqual(
 			{ ...alive, check: 0 },
-			{ downstream: 20, upstream: 20, pipe: 0, listener: 2, admin: 2, log: 1, check: 0 },
+			{ downstream: 20, upstream: 20, pipe: 0, listener: 2, admin: 2, log: 1, check: 0, tunnel: 0 },
 		);
 		assert.ok((alive["check"] ?? -1) >= 0 && kinds.check.opened > 0);
 		assert.deepEqual(kinds.downstream, { opened: 30, closed: 10 });
