@@ -42,6 +42,17 @@ export function tunnels(page: Page, view: TunnelsView = NONE): void {
 			{ state },
 			view.tunnels.reduce((sum, { lines }) => sum + lines[state], 0),
 		);
+	page.family(
+		"sluice_tunnel_up",
+		"gauge",
+		"1: the last canary came back through a parked line of the tunnel's agent; 0: it did not.",
+	);
+	for (const { name: tunnel, identity: agent, canary } of view.tunnels)
+		if (canary !== undefined) page.sample("sluice_tunnel_up", { tunnel, agent }, canary.isUp ? 1 : 0);
+	page.family("sluice_tunnel_rtt_seconds", "gauge", "How long that took, to the agent and back.");
+	for (const { name: tunnel, identity: agent, canary } of view.tunnels)
+		if (canary?.roundTripMs != null)
+			page.sample("sluice_tunnel_rtt_seconds", { tunnel, agent }, canary.roundTripMs / 1_000);
 	page.family("sluice_tunnel_visitors_total", "counter", "Visitors of tunnels that ended, by why.");
 	for (const { tunnel, reason, count } of totals.visitors)
 		page.sample("sluice_tunnel_visitors_total", { tunnel, reason }, count);

@@ -429,6 +429,8 @@ export interface TunnelsConfig {
 	readonly requests: number;
 	readonly heartbeatMs: number;
 	readonly deadAfterMs: number;
+	/** How often the way through a parked line of each tunnel is tried; 0: never. */
+	readonly canaryMs: number;
 	/** Lines without TLS for what is encrypted end to end. */
 	readonly plainLines: boolean;
 	/** What becomes of running visitors when the same identity logs in again. */

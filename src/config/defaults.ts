@@ -61,6 +61,8 @@ export const tunnels = {
 	heartbeatMs: 15_000,
 	/** Three heartbeats: two may be lost. */
 	deadAfterMs: 45_000,
+	/** As often as heartbeats: it is one, by the way that visitors take. */
+	canaryMs: 15_000,
 	superseded: "finish",
 } as const;
 

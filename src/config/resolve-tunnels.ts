@@ -22,6 +22,7 @@ export function resolveTunnels(file: TunnelsFile | undefined, baseDir: string): 
 		requests: file.requests ?? defaults.tunnels.requests,
 		heartbeatMs: file.heartbeat ?? defaults.tunnels.heartbeatMs,
 		deadAfterMs: file.dead_after ?? defaults.tunnels.deadAfterMs,
+		canaryMs: file.canary ?? defaults.tunnels.canaryMs,
 		plainLines: file.plain_lines !== "off",
 		superseded: file.superseded ?? defaults.tunnels.superseded,
 		agents: file.agents.map(resolveAgent),

@@ -168,6 +168,10 @@ export const tunnels = section({
 		defaults.tunnels.deadAfterMs,
 		"An agent that has said nothing for so long is gone: all that it held is given back. Longer than heartbeat.",
 	),
+	canary: optionalDuration(
+		defaults.tunnels.canaryMs,
+		"How often a few bytes go through a parked line of each tunnel to its agent and back: whether the way works, and how long it takes.",
+	),
 	plain_lines: onOrOff().optional().meta({
 		description:
 			"Lines without TLS for what is encrypted end to end: tunnels of tls, and those of tcp whose agent says so. off: all lines are TLS.",

@@ -64,7 +64,13 @@ export interface ReactorShare {
 }
 
 /** What reactors say of agents and their lines. */
-const TOLD_OF_AGENTS: ReadonlySet<Notice["kind"]> = new Set(["control", "lineProof", "lines", "lineGiven"]);
+const TOLD_OF_AGENTS: ReadonlySet<Notice["kind"]> = new Set([
+	"control",
+	"lineProof",
+	"lines",
+	"lineGiven",
+	"canary",
+]);
 
 export class Reactors {
 	readonly counters: Counters[] = [];

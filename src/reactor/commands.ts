@@ -11,6 +11,7 @@ import { measureSockets, shedMemory, shedShare } from "./admission/shed.js";
 import { applyPlan, replaceUpstream } from "./apply.js";
 import type { Core } from "./core.js";
 import { heldNumbers } from "./held.js";
+import { sendCanary } from "./lines/canary.js";
 import { giveLine, takeLine } from "./lines/move.js";
 import { takeVerdict } from "./lines/park.js";
 import { closePool } from "./links/pool.js";
@@ -115,6 +116,8 @@ export class Commands {
 				return takeVerdict(core, command);
 			case "giveLine":
 				return giveLine(core, command.address, command.to);
+			case "canary":
+				return sendCanary(core, command.address, command.deadMs);
 			case "takeLine":
 				return takeLine(core, command.line);
 			case "plan": {

@@ -52,7 +52,15 @@ test("a section of tunnels has its defaults filled in", () => {
 	assert.deepEqual(rest, {
 		...{ name: "0.0.0.0:4443", host: "0.0.0.0", port: 4443 },
 		...{ domain: "example.com", ports: { from: 20_000, to: 20_099 } },
-		...{ lines: 8, linesMax: 64, ageMs: 900_000, requests: 100, heartbeatMs: 15_000, deadAfterMs: 45_000 },
+		...{
+			lines: 8,
+			linesMax: 64,
+			ageMs: 900_000,
+			requests: 100,
+			heartbeatMs: 15_000,
+			deadAfterMs: 45_000,
+			canaryMs: 15_000,
+		},
 		...{ plainLines: true, superseded: "finish" },
 		agents: [
 			{

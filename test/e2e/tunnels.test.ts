@@ -55,6 +55,7 @@ tunnels:
   lines: 2
   heartbeat: 200ms
   dead_after: 1s
+  canary: 100ms
   ${more}
   agents: [${agents.map(agentOf).join(", ")}]
 listeners:
@@ -139,6 +140,8 @@ scenario(
 		const metrics = await gateway.metrics();
 		assert.equal(metrics.sum("sluice_tunnels", { state: "up" }), 1);
 		assert.ok(metrics.sum("sluice_tunnel_lines", { state: "parked" }) >= 1);
+		await gateway.metricIs("sluice_tunnel_up", (up) => up === 1, { tunnel: "app" });
+		await gateway.metricIs("sluice_tunnel_up", (up) => up === 1, { tunnel: "app" });
 	},
 );
 

@@ -227,3 +227,55 @@ test("a parked line goes to another reactor, and serves there", (t) => {
 	over(harness, line);
 	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "used", why: -1 });
 });
+
+test("a canary goes through a parked line and back, and visitors are kept from it meanwhile", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const line = parked(all);
+	const canaries = () => harness.notices.filter((notice) => notice.kind === "canary");
+	const sent = (): string => {
+		harness.carryOut({ kind: "canary", address: 0, deadMs: 1_000 });
+		let seen: string | number = -EAGAIN;
+		harness.turnUntil(() => {
+			seen = harness.receive(line);
+			return typeof seen === "string";
+		}, "the canary");
+		assert.equal(String(seen).length, 9);
+		assert.equal(String(seen)[0], "\0");
+		return String(seen);
+	};
+	const echo = sent();
+	const visitor = harness.client();
+	harness.send(visitor, "hello");
+	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "the visitor waits");
+	harness.send(line, echo);
+	let seen = "";
+	harness.turnUntil(() => {
+		const got = harness.receive(line);
+		if (typeof got === "string") seen += got;
+		return seen.endsWith("hello");
+	}, "the visitor's bytes");
+	const [back] = canaries();
+	assert.ok(back?.kind === "canary" && back.tunnel === TUNNEL && back.roundTripMs >= 0);
+	harness.reset(visitor);
+	over(harness, line);
+});
+
+test("a line on which a canary does not come back, or another does, is closed", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const silent = parked(all);
+	harness.carryOut({ kind: "canary", address: 0, deadMs: 1_000 });
+	harness.pass(900);
+	harness.turnUntil(() => typeof harness.receive(silent) === "string", "the canary");
+	harness.pass(200);
+	over(harness, silent);
+	const wrong = parked(all);
+	harness.carryOut({ kind: "canary", address: 0, deadMs: 1_000 });
+	harness.turnUntil(() => typeof harness.receive(wrong) === "string", "the canary");
+	harness.send(wrong, "\0abcdefgh");
+	over(harness, wrong);
+	const lost = harness.notices.filter((notice) => notice.kind === "canary" && notice.roundTripMs === -1);
+	assert.equal(lost.length, 2);
+	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
+});

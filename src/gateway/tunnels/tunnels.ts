@@ -13,6 +13,7 @@ import { integerOf, type Journal, SESSION_KINDS, UPSTREAM } from "../../reactor/
 import { RECYCLE_REASONS } from "../../reactor/records/recycle-reasons.js";
 import { startTunnelControl } from "../../tunnel/gateway/control.js";
 import type {
+	CanaryView,
 	LineEnd,
 	LinesCut,
 	OpenTunnel,
@@ -52,6 +53,9 @@ export class Tunnels implements TunnelEvents {
 	readonly #parked = new Map<number, Map<number, number>>();
 	/** Visitors that wait, by tunnel and reactor. */
 	readonly #waiting = new Map<number, Map<number, number>>();
+	/** What came of the last canary, by tunnel. */
+	readonly #canaries = new Map<number, CanaryView>();
+	#canaryTimer: NodeJS.Timeout | undefined;
 	#control: TunnelControl | undefined;
 	#replanning: Promise<void> | undefined;
 
@@ -62,6 +66,12 @@ export class Tunnels implements TunnelEvents {
 	/** What the file says is in force from now on: agents may log in, or may not any more. */
 	follow(written: Config, certificate: AdminCertificate | null): void {
 		const { tunnels } = written;
+		clearInterval(this.#canaryTimer);
+		if (tunnels !== null)
+			this.#canaryTimer = setInterval(
+				() => this.#sendCanaries(tunnels.deadAfterMs),
+				tunnels.canaryMs,
+			).unref();
 		if (tunnels === null) {
 			void this.stop();
 			return;
@@ -91,6 +101,7 @@ export class Tunnels implements TunnelEvents {
 	}
 
 	async stop(): Promise<void> {
+		clearInterval(this.#canaryTimer);
 		const control = this.#control;
 		this.#control = undefined;
 		await control?.stop();
@@ -98,7 +109,16 @@ export class Tunnels implements TunnelEvents {
 
 	/** For metrics and operators; `undefined`: no agents can connect. */
 	view(): TunnelsView | undefined {
-		return this.#control?.view();
+		const view = this.#control?.view();
+		return view === undefined
+			? undefined
+			: {
+					...view,
+					tunnels: view.tunnels.map((tunnel) => {
+						const canary = this.#canaries.get(tunnel.number);
+						return canary === undefined ? tunnel : { ...tunnel, canary };
+					}),
+				};
 	}
 
 	/** Where visitors of a name come in, by the listeners whose routes lead there. */
@@ -162,6 +182,7 @@ export class Tunnels implements TunnelEvents {
 		this.#open.delete(number);
 		this.#waiting.delete(number);
 		this.#parked.delete(number);
+		this.#canaries.delete(number);
 	}
 
 	/** Several changes at once are one plan. */
@@ -195,7 +216,12 @@ export class Tunnels implements TunnelEvents {
 	heard(reactor: number, notice: Notice): void {
 		if (notice.kind === "control") this.#takeControl(notice.fd, notice.isOpen);
 		else if (notice.kind === "lineProof") this.#judge(reactor, notice);
-		else if (notice.kind === "lineGiven") {
+		else if (notice.kind === "canary") {
+			const { tunnel, roundTripMs } = notice;
+			const isUp = roundTripMs >= 0;
+			if (this.#open.has(tunnel))
+				this.#canaries.set(tunnel, { isUp, roundTripMs: isUp ? roundTripMs : null });
+		} else if (notice.kind === "lineGiven") {
 			this.#count(notice.line.tunnel, reactor, -1);
 			this.#count(notice.line.tunnel, notice.to, 1);
 			this.#options.reactors.tellOne(notice.to, { kind: "takeLine", line: notice.line });
@@ -221,6 +247,16 @@ export class Tunnels implements TunnelEvents {
 			this.#control?.lines.ended(owner.tunnel, "proving", "failed");
 		const place = tunnel === undefined ? null : { ...this.#placeOf(tunnel), tunnel: tunnel.number };
 		this.#options.reactors.tellOne(reactor, { kind: "line", link, generation, place });
+	}
+
+	/** Each tunnel's goes by the reactor that has most of its lines. */
+	#sendCanaries(deadMs: number): void {
+		for (const [number, tunnel] of this.#open) {
+			const [most] = [...(this.#parked.get(number) ?? [])].sort(([, a], [, b]) => b - a);
+			if (most === undefined || most[1] === 0) continue;
+			const { address } = this.#placeOf(tunnel);
+			this.#options.reactors.tellOne(most[0], { kind: "canary", address, deadMs });
+		}
 	}
 
 	#count(tunnel: number, reactor: number, more: number): void {

@@ -11,6 +11,8 @@ export class LineColumns extends Columns {
 	/** The certificate that it is shown, a number as in `Secures.entry`; 0: none, its listener speaks in the open. */
 	readonly entry = this.i32(LINK);
 	readonly listener = this.u16(LINK);
+	/** When a canary was sent on it that is not back. */
+	readonly canaryMs = this.f64(LINK);
 	readonly ticket = this.u8(LINK, TICKET_BYTES);
 	readonly nonce = this.u8(LINK, NONCE_BYTES);
 }

@@ -25,6 +25,7 @@ import { watch, watchOut } from "../wire/interest.js";
 import { noteNews, notReadable } from "../wire/news.js";
 import { OPEN } from "../wire/secures.js";
 import { discard, gather, peek, transmit } from "../wire/transport.js";
+import { CANARY_BYTES, canaryBack, canaryLost } from "./canary-back.js";
 import { NONCE_BYTES, TICKET_BYTES } from "./columns.js";
 import type { LinesContext } from "./context.js";
 
@@ -34,6 +35,8 @@ const HANDSHAKE = 1;
 const TICKET = 2;
 const PROOF = 3;
 const VERDICT = 4;
+/** Not of a line that proves itself: one that is parked, and tried. */
+export const CANARY = 5;
 
 const ENCODER = new TextEncoder();
 const MAGIC_BYTES = 4;
@@ -84,6 +87,7 @@ export function proving(core: LinesContext, link: Link, events: number): void {
 
 /** Its time is over. */
 export function provingTimedOut(core: LinesContext, link: Link): void {
+	if (u8(core.lines.step, core.table.placeOf(link)) === CANARY) canaryLost(core, link);
 	closeLink(core, link);
 }
 
@@ -104,6 +108,9 @@ function prove(core: LinesContext, link: Link): void {
 			case PROOF:
 				goesOn = takeProof(core, link);
 				break;
+			case CANARY:
+				if (isThere(core, link, CANARY_BYTES)) canaryBack(core, link);
+				return;
 			default:
 				// It has nothing to say before it is told what it is for.
 				if (shown(core, link, 1) > 0) closeLink(core, link);

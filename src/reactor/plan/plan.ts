@@ -199,6 +199,8 @@ export interface MovedLine {
 export type ReactorCommand =
 	/** Give a parked line of this address to another reactor, where a visitor waits: told as `lineGiven`. Where none is parked, nothing is told. */
 	| { readonly kind: "giveLine"; readonly address: number; readonly to: number }
+	/** Try the way through a parked line of this address; it has so long. Told as `canary`, where one is parked. */
+	| { readonly kind: "canary"; readonly address: number; readonly deadMs: number }
 	/** Take one that another reactor has given. */
 	| { readonly kind: "takeLine"; readonly line: MovedLine }
 	/** A line's proof is good or not. */
@@ -280,6 +282,8 @@ export type Notice =
 			readonly nonce: Uint8Array;
 			readonly proof: Uint8Array;
 	  }
+	/** What a canary sent has come back after so long; -1: it has not, and the line is closed. */
+	| { readonly kind: "canary"; readonly tunnel: number; readonly roundTripMs: number }
 	| { readonly kind: "lineGiven"; readonly to: number; readonly line: MovedLine }
 	/** What became of lines in a turn. */
 	| { readonly kind: "lines"; readonly items: readonly LineNewsItem[] }

@@ -181,7 +181,16 @@ export interface AgentView {
 	readonly rttMs: number | null;
 }
 
+/** What was found when the way through a parked line was tried last. */
+export interface CanaryView {
+	readonly isUp: boolean;
+	/** `null` where nothing came back. */
+	readonly roundTripMs: number | null;
+}
+
 export interface TunnelView extends OpenTunnel {
+	/** Absent before the first was sent; the reactors' side knows it. */
+	readonly canary?: CanaryView;
 	readonly addresses: readonly string[];
 	/** `opening` until reactors know it; `down` when its local service is. */
 	readonly state: "opening" | "up" | "down" | "closing";
