@@ -88,6 +88,11 @@ export class Gateway {
 	#written: Config;
 	#config: Config;
 	readonly #tunnels: Tunnels;
+	/** What agents open before is planned then. */
+	#tellReady: () => void = () => {};
+	readonly #becameReady = new Promise<void>((resolve) => {
+		this.#tellReady = resolve;
+	});
 	/** What it runs with where only a restart changes that. */
 	readonly #started: Config;
 	readonly #log: Log;
@@ -167,7 +172,10 @@ export class Gateway {
 		});
 		this.#tunnels = new Tunnels({
 			...{ logger, registry: this.#registry, board: this.#board, reactors: this.#reactors },
-			replan: () => this.#inTurn(() => this.#followTunnels()),
+			replan: async () => {
+				await this.#becameReady;
+				await this.#inTurn(() => this.#followTunnels());
+			},
 			cut: (upstream, address) => void this.#desk.close({ upstream, address }, SUPERSEDED),
 			portOf: (name) => this.#listeners.get(name)?.port,
 			opened: (socket) => this.#ledger.follow("tunnel", socket),
@@ -311,6 +319,7 @@ export class Gateway {
 		this.#ledger.begin(config.ledger.intervalMs);
 		this.#tls.watch(config);
 		this.#state = "ready";
+		this.#tellReady();
 		this.#logReady(reactors, started);
 	}
 

@@ -13,7 +13,8 @@ import type { Core } from "./core.js";
 import { heldNumbers } from "./held.js";
 import { sendCanary } from "./lines/canary.js";
 import { giveLine, takeLine } from "./lines/move.js";
-import { takeVerdict } from "./lines/park.js";
+import { serve, takeVerdict } from "./lines/park.js";
+import { closeLink } from "./links/close-link.js";
 import { closePool } from "./links/pool.js";
 import { letGo } from "./modes/http1/finish.js";
 import type { ListenerPlan, Plan, PlanPart, ReactorCommand } from "./plan/plan.js";
@@ -116,6 +117,8 @@ export class Commands {
 				return takeVerdict(core, command);
 			case "giveLine":
 				return giveLine(core, command.address, command.to);
+			case "serveLine":
+				return serve(core, command.address, command.tunnel);
 			case "canary":
 				return sendCanary(core, command.address, command.deadMs);
 			case "takeLine":
@@ -227,6 +230,7 @@ function* stop(core: Core): Pieces {
 		core.go(slot, end(DRAINED));
 		yield;
 	}
+	for (const link of [...core.unproved]) closeLink(core, link);
 	// Exchanges that ended meanwhile have given their connections back.
 	yield* closePool(core);
 	core.pipes.closeIdle();

@@ -265,3 +265,15 @@ scenario(
 		);
 	},
 );
+
+scenario("many requests at once share few lines, and each has its answer", async (scenario) => {
+	const rig = await startRig(scenario, "lines_max: 2");
+	const { gateway } = rig;
+	const agent = startAgent(scenario, settings(rig, [tunnelTo("http", await startWeb(scenario))]));
+	await opened(agent);
+	const answers = await Promise.all(
+		Array.from({ length: 60 }, (_, index) => ask(scenario, gateway.port(1), "app.tunnels.test", `/${index}`)),
+	);
+	for (const [index, answer] of answers.entries()) assert.match(answer, new RegExp(`GET /${index} for`));
+	await gateway.metricIs("sluice_tunnel_lines", (lines) => lines === 0, { state: "used" });
+});

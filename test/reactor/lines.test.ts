@@ -279,3 +279,21 @@ test("a line on which a canary does not come back, or another does, is closed", 
 	assert.equal(lost.length, 2);
 	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
 });
+
+test("strangers who say nothing take the places of each other, and of nobody else", (t) => {
+	const all = tunnelled(t);
+	const { harness, agents } = all;
+	const strangers = Array.from({ length: 40 }, () => harness.connect(agents));
+	const open = () => harness.counters.get("upstreamOpened") - harness.counters.get("upstreamClosed");
+	harness.turnUntil(() => harness.counters.get("upstreamOpened") === 40, "all are accepted");
+	// An eighth of the sessions that there may be, and one row more for whoever is told that there is no room.
+	assert.equal(open(), 3);
+	over(harness, strangers[0] as number); // there are forty
+	// An agent is not kept from proving itself.
+	const line = parked(all);
+	const visitor = harness.client();
+	harness.send(visitor, "hello");
+	harness.turnUntil(() => typeof harness.receive(line) === "string", "the visitor");
+	harness.pass(POLICY.handshakeMs + 100);
+	harness.turnUntil(() => open() === 1, "those that are left have had their time");
+});

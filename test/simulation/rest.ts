@@ -158,7 +158,14 @@ export function longestEndMs(world: World): number {
 		const requestMs = policy.requestHeadMs + policy.responseHeadMs + policy.keepAliveMs + RATE_WINDOW_MS;
 		requestsMs = Math.max(requestsMs, REQUESTS_MAX * requestMs);
 	}
-	return (queued + 1) * (longestMs + requestsMs + END_SLACK_MS) + (queued * 1_000) / core.acceptsPerSecond;
+	// What lies in the kernel may have to pass at the lowest rate that there is (`plans.ts`), a byte in a millisecond.
+	const isPaced = core.policies.all.some(({ rates }) => rates !== null);
+	const pacedMs = isPaced ? world.kernel.socketBytes : 0;
+	return (
+		pacedMs +
+		(queued + 1) * (longestMs + requestsMs + END_SLACK_MS) +
+		(queued * 1_000) / core.acceptsPerSecond
+	);
 }
 
 /** Everything is over: everything has been given back. */

@@ -56,7 +56,10 @@ export function withTunnels(config: Config, open: readonly OpenTunnel[]): Config
 		listeners: [
 			...config.listeners.map((listener) => leadingTo(listener, open)),
 			agentsListener(config, tunnels),
-			...open.flatMap((tunnel) => (tunnel.port === null ? [] : [portListener(config, tunnels, tunnel)])),
+			// One that several agents share has one port.
+			...[...new Map(open.map((tunnel) => [tunnel.port, tunnel]))].flatMap(([port, tunnel]) =>
+				port === null ? [] : [portListener(config, tunnels, tunnel)],
+			),
 		],
 		upstreams: [...config.upstreams, ...upstreamsOf(tunnels, open)],
 	};

@@ -8,7 +8,7 @@ import type { Config } from "../../config/config.js";
 import { closeDescriptor, peerOf } from "../../kernel/sockets.js";
 import { REASONS } from "../../parts/reasons.js";
 import { formatAddress } from "../../protocol/index.js";
-import type { LineNewsItem, Notice } from "../../reactor/plan/plan.js";
+import type { LineNewsItem, Notice, ReactorCommand } from "../../reactor/plan/plan.js";
 import { integerOf, type Journal, SESSION_KINDS, UPSTREAM } from "../../reactor/records/journal.js";
 import { RECYCLE_REASONS } from "../../reactor/records/recycle-reasons.js";
 import { startTunnelControl } from "../../tunnel/gateway/control.js";
@@ -43,12 +43,18 @@ export interface TunnelsOptions {
 	readonly opened: (socket: Socket) => void;
 }
 
+/** A plan that could not be made is tried again so soon. */
+const AGAIN_MS = 1_000;
+
 type LineProof = Extract<Notice, { readonly kind: "lineProof" }>;
 
 export class Tunnels implements TunnelEvents {
 	readonly #options: TunnelsOptions;
 	/** By number. */
 	readonly #open = new Map<number, OpenTunnel>();
+	/** Of these, those that no plan has yet; and why some of them cannot have one. */
+	readonly #unconfirmed = new Set<number>();
+	readonly #failures = new Map<number, Error>();
 	/** Lines that are parked, by tunnel and reactor. */
 	readonly #parked = new Map<number, Map<number, number>>();
 	/** Visitors that wait, by tunnel and reactor. */
@@ -56,6 +62,8 @@ export class Tunnels implements TunnelEvents {
 	/** What came of the last canary, by tunnel. */
 	readonly #canaries = new Map<number, CanaryView>();
 	#canaryTimer: NodeJS.Timeout | undefined;
+	/** Agents speak TLS. */
+	#isSecured = false;
 	#control: TunnelControl | undefined;
 	#replanning: Promise<void> | undefined;
 
@@ -67,6 +75,7 @@ export class Tunnels implements TunnelEvents {
 	follow(written: Config, certificate: AdminCertificate | null): void {
 		const { tunnels } = written;
 		clearInterval(this.#canaryTimer);
+		this.#isSecured = certificate !== null;
 		if (tunnels !== null)
 			this.#canaryTimer = setInterval(
 				() => this.#sendCanaries(tunnels.deadAfterMs),
@@ -143,11 +152,17 @@ export class Tunnels implements TunnelEvents {
 
 	async opened(tunnel: OpenTunnel): Promise<void> {
 		this.#open.set(tunnel.number, tunnel);
+		this.#unconfirmed.add(tunnel.number);
 		try {
 			await this.#replan();
+			const failure = this.#failures.get(tunnel.number);
+			if (failure !== undefined) throw failure;
 		} catch (error) {
 			this.#forget(tunnel.number);
 			throw error;
+		} finally {
+			this.#unconfirmed.delete(tunnel.number);
+			this.#failures.delete(tunnel.number);
 		}
 	}
 
@@ -157,11 +172,9 @@ export class Tunnels implements TunnelEvents {
 		const { logger } = this.#options;
 		logger.info({ tunnel: tunnel.name, agent: tunnel.identity, why }, "a tunnel is closed");
 		this.#forget(number);
-		void this.#replan()
-			.catch((error: Error) => logger.error({ error: error.message }, "a tunnel's routes stay"))
-			.finally(() => {
-				if (cut === "all") this.#options.cut(upstreamName(tunnel), agentLabel(tunnel));
-			});
+		void this.#replanUntilDone().finally(() => {
+			if (cut === "all") this.#options.cut(upstreamName(tunnel), agentLabel(tunnel));
+		});
 	}
 
 	changed(tunnel: OpenTunnel): void {
@@ -189,9 +202,36 @@ export class Tunnels implements TunnelEvents {
 	#replan(): Promise<void> {
 		this.#replanning ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
 			this.#replanning = undefined;
-			return this.#options.replan();
+			return this.#planOrDrop();
 		});
 		return this.#replanning;
+	}
+
+	/** Where it cannot be planned, a port of those that are new is another program's: the others are planned without these. */
+	async #planOrDrop(): Promise<void> {
+		try {
+			await this.#options.replan();
+		} catch (error) {
+			const suspects = [...this.#unconfirmed].filter((number) => this.#open.get(number)?.port != null);
+			if (suspects.length === 0) throw error;
+			for (const number of suspects) {
+				this.#failures.set(number, error as Error);
+				this.#open.delete(number);
+			}
+			await this.#options.replan();
+		}
+	}
+
+	/** What is closed must not stay reachable. */
+	#replanUntilDone(): Promise<void> {
+		return this.#replan().catch(async (error: Error) => {
+			this.#options.logger.error(
+				{ error: error.message },
+				"routes of a tunnel that is closed stay; trying again",
+			);
+			await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
+			if (this.#control !== undefined) await this.#replanUntilDone();
+		});
 	}
 
 	#placeOf(tunnel: OpenTunnel): { readonly upstream: number; readonly address: number } {
@@ -240,9 +280,11 @@ export class Tunnels implements TunnelEvents {
 		control.accept({ fd, address, inTheOpen });
 	}
 
-	#judge(reactor: number, { link, generation, ticket, nonce, proof }: LineProof): void {
+	#judge(reactor: number, { link, generation, ticket, nonce, proof, isSecured }: LineProof): void {
 		const owner = this.#control?.lines.verify(ticket, nonce, proof);
-		const tunnel = owner === undefined ? undefined : this.#open.get(owner.tunnel);
+		const found = owner === undefined ? undefined : this.#open.get(owner.tunnel);
+		// One in the open, of a tunnel whose lines are not.
+		const tunnel = found?.plain === false && !isSecured && this.#isSecured ? undefined : found;
 		if (owner !== undefined && tunnel === undefined)
 			this.#control?.lines.ended(owner.tunnel, "proving", "failed");
 		const place = tunnel === undefined ? null : { ...this.#placeOf(tunnel), tunnel: tunnel.number };
@@ -283,9 +325,11 @@ export class Tunnels implements TunnelEvents {
 		const tunnel = this.#open.get(number);
 		if (tunnel === undefined) return;
 		for (const [to, visitors] of this.#waiting.get(number) ?? []) {
-			if (to === from || visitors === 0) continue;
+			if (visitors === 0) continue;
 			const { address } = this.#placeOf(tunnel);
-			this.#options.reactors.tellOne(from, { kind: "giveLine", address, to });
+			const command: ReactorCommand =
+				to === from ? { kind: "serveLine", address, tunnel: number } : { kind: "giveLine", address, to };
+			this.#options.reactors.tellOne(from, command);
 			return;
 		}
 	}

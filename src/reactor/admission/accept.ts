@@ -18,6 +18,7 @@ import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import { listenerAccepts } from "../records/rates.js";
 import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "../records/reasons.js";
+import { NOT_COUNTED, TOO_FAST, TOO_MANY } from "../records/sources.js";
 import { PROXY_REQUIRED } from "../table/marks.js";
 import { ARRIVED, end } from "../table/next.js";
 import { type Fd, NONE } from "../table/numbers.js";
@@ -178,15 +179,30 @@ function openForAgent(
 	refusal: number,
 ): void {
 	core.places.leave(plan.slot);
-	if (refusal !== ADMITTED) {
+	const family = copyAddress(core.kernel.memory, ADDRESS_AT, agentAddress, 0);
+	const isFull = fd >= core.descriptorCeiling && makeRoom(core, FD_PRESSURE, NONE) <= 0;
+	const isBanned = core.bans.forbid(family, agentAddress, 0, core.nowMs);
+	const source =
+		refusal !== ADMITTED || isFull || isBanned
+			? TOO_MANY
+			: core.sources.enter(family, agentAddress, 0, core.sourceLimits, core.nowMs);
+	if (source === TOO_MANY || source === TOO_FAST) {
 		core.kernel.close(fd);
 		return;
 	}
 	const entry = certificates.find(NO_NAME, 0);
-	openLine(core, fd, plan.slot, Math.max(0, entry), core.policies.of(policy).handshakeMs);
+	openLine(
+		core,
+		fd,
+		plan.slot,
+		Math.max(0, entry),
+		source === NOT_COUNTED ? NONE : source,
+		core.policies.of(policy).handshakeMs,
+	);
 }
 
 const NO_NAME = new Uint8Array(0);
+const agentAddress = new Uint8Array(16);
 
 /** Gives a new connection its row, and sends it down the road. */
 function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal: number): void {

@@ -6,6 +6,7 @@ import { assert } from "../../parts/assert.js";
 import { i32, ref, u8, u16 } from "../../parts/at.js";
 import { forget } from "../../parts/forget.js";
 import { endLink } from "../links/close-link.js";
+import { noLongerWaits } from "../links/no-longer-waits.js";
 import { closeOwned } from "../links/owned.js";
 import {
 	BANNED,
@@ -29,6 +30,7 @@ import { type Link, NONE, type Session, type Slot } from "../table/numbers.js";
 import { EXCHANGE, FREE, LINGER, RELAY } from "../table/states.js";
 import { hangUp, releaseRow } from "../wire/hang-up.js";
 import { isBusy } from "../wire/liveness.js";
+import { endPace } from "../wire/pace.js";
 import { account } from "./account.js";
 import type { EndContext } from "./context.js";
 
@@ -44,7 +46,11 @@ export function close(core: EndContext, session: Session, reason: number, isAmid
 	if (link !== NONE) endLink(core, link, reset);
 	hangUp(core, session, reset);
 	const address = ref(table.address, session);
-	if (address !== NONE) core.board.leave(address);
+	if (address !== NONE) {
+		core.board.leave(address);
+		if (link === NONE) noLongerWaits(core, session, address);
+	}
+	if ((i32(table.flags, session) & PACED) !== 0) endPace(core, session);
 	const source = ref(table.sourcePlace, session);
 	if (source !== NONE) core.sources.leave(source);
 	forget(core.proxyHeaders, session);

@@ -26,6 +26,7 @@ export function sendCanary(core: LinesContext, address: number, deadMs: number):
 	lines.step[place] = CANARY;
 	lines.canaryMs[place] = core.nowMs;
 	table.state[link] = PROVING;
+	core.unproved.add(link);
 	if (transmit(core, link, OUT_AT, CANARY_BYTES) === CANARY_BYTES) {
 		core.wheel.arm(link, core.nowMs + deadMs);
 		return;

@@ -4,13 +4,11 @@ import type { LinksContext } from "../links/context.js";
 import type { Next } from "../table/next.js";
 import type { Session } from "../table/numbers.js";
 import type { LineColumns } from "./columns.js";
-import type { WaitingSessions } from "./waiting.js";
 
 export interface LinesContext extends LinksContext {
 	/** How many reactors there are. */
 	readonly reactors: number;
 	readonly lines: LineColumns;
-	readonly waitingForLines: WaitingSessions;
 	/** What first bytes were recognised as. */
 	readonly recognition: Recognition;
 	/** Sends a session down the road. */

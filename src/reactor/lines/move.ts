@@ -19,6 +19,7 @@ import { parkMoved } from "./park.js";
 /** A line of this address is another reactor's from now on, if one is parked. */
 export function giveLine(core: LinesContext, address: number, to: number): void {
 	const { table, links, secures, engine } = core;
+	if (core.draining) return;
 	const link = lend(core, address, false);
 	if (link === NONE) return;
 	const place = table.placeOf(link);

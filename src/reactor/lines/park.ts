@@ -2,14 +2,14 @@
 
 import { i32, ref, u8 } from "../../parts/at.js";
 import type { PoolPlan } from "../../upstream/plan.js";
-import { closeLink } from "../links/close-link.js";
+import { closeLink, letGoUnproved } from "../links/close-link.js";
 import { armIdle, poolOf } from "../links/pool.js";
 import { OUT_AT } from "../memory/arena.js";
 import type { LineVerdict } from "../plan/plan.js";
 import { CONNECT_TIMEOUT } from "../records/reasons.js";
 import { DIAL_ON, to } from "../table/next.js";
-import { type Link, NONE, type Session } from "../table/numbers.js";
-import { DIAL, POOLED, PROVING } from "../table/states.js";
+import { type Link, NONE } from "../table/numbers.js";
+import { POOLED, PROVING } from "../table/states.js";
 import { setLineOptions } from "../wire/socket-options.js";
 import { transmit } from "../wire/transport.js";
 import type { LinesContext } from "./context.js";
@@ -66,6 +66,7 @@ export function parkMoved(
 function wait(core: LinesContext, link: Link, address: number, tunnel: number, plan: PoolPlan): void {
 	const { table, links, idleLists } = core;
 	const place = table.placeOf(link);
+	letGoUnproved(core, link);
 	core.wheel.cancel(link);
 	table.state[link] = POOLED;
 	links.idleSinceMs[place] = core.nowMs;
@@ -79,21 +80,18 @@ function neverParked({ lineNews }: LinesContext, tunnel: number): void {
 }
 
 /** A session that waits for a line of this address goes on. */
-function serve(core: LinesContext, address: number, tunnel: number): void {
-	if (core.waitingForLines.of(address) === 0) return;
-	const session = core.waitingForLines.take(address, (each, number) => waits(core, address, each, number));
-	core.lineNews.add({ kind: "waiting", tunnel, waiting: core.waitingForLines.of(address) });
+export function serve(core: LinesContext, address: number, tunnel: number): void {
+	const { table, waitingForLines } = core;
+	const session = waitingForLines.first(address);
 	if (session === undefined) return;
-	// The same address is asked once more.
-	core.table.tried[session] = 0;
+	waitingForLines.remove(address, session);
+	core.lineNews.add({ kind: "waiting", tunnel, waiting: waitingForLines.of(address) });
+	// The same address is asked once more, and no other: the line that has just come is its.
+	const addresses = core.upstreams.get(ref(table.upstream, session))?.plan.addresses ?? [];
+	const index = addresses.findIndex(({ board }) => board === address);
+	table.tried[session] = ~(1 << (index % TRIED_BITS));
 	core.go(session, to(DIAL_ON, CONNECT_TIMEOUT));
 }
 
-function waits({ table }: LinesContext, address: number, session: Session, number: number): boolean {
-	return (
-		table.number[session] === number &&
-		u8(table.state, session) === DIAL &&
-		table.linkOf(session) === NONE &&
-		ref(table.address, session) === address
-	);
-}
+/** How many addresses a session remembers to have tried (`steps/dial.ts`). */
+const TRIED_BITS = 32;

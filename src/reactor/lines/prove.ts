@@ -11,9 +11,9 @@
 import { randomFillSync } from "node:crypto";
 import { EAGAIN, EPOLLERR, EPOLLHUP } from "../../kernel/constants.js";
 import { WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
-import { f64, i32, u8 } from "../../parts/at.js";
+import { f64, i32, setRef, u8 } from "../../parts/at.js";
 import { COMPLETE, NEED_MORE, PEEK_LIMIT_BYTES, PROTOCOL_TLS, recognize } from "../../protocol/index.js";
-import { closeLink } from "../links/close-link.js";
+import { closeLink, letGoUnproved } from "../links/close-link.js";
 import { makeLinkRoom } from "../links/pool.js";
 import { IN_AT, OUT_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
@@ -24,7 +24,8 @@ import { releaseRow } from "../wire/hang-up.js";
 import { watch, watchOut } from "../wire/interest.js";
 import { noteNews, notReadable } from "../wire/news.js";
 import { OPEN } from "../wire/secures.js";
-import { discard, gather, peek, transmit } from "../wire/transport.js";
+import { isSecured } from "../wire/tls.js";
+import { discard, peek, transmit } from "../wire/transport.js";
 import { CANARY_BYTES, canaryBack, canaryLost } from "./canary-back.js";
 import { NONCE_BYTES, TICKET_BYTES } from "./columns.js";
 import type { LinesContext } from "./context.js";
@@ -46,18 +47,29 @@ const CONTROL_ALPN = ENCODER.encode("sluice-control/1");
 const LINE_ALPN = ENCODER.encode("sluice-line/1");
 const PROOF_BYTES = 32;
 
-/** A listener for agents has accepted a connection. `entry`: of the certificate that it shows; 0: it speaks in the open. */
+/** Connections of a reactor that have not proved what they are for: beyond, the oldest goes. Who is an agent needs a few milliseconds. */
+const UNPROVED_MAX = 1_024;
+
+/**
+ * A listener for agents has accepted a connection. `entry`: of the certificate that it shows; 0: it speaks in the open. `source`: the
+ * place of its address among the sources, or NONE.
+ */
 export function openLine(
 	core: LinesContext,
 	fd: Fd,
 	listener: number,
 	entry: number,
+	source: number,
 	handshakeMs: number,
 ): void {
-	const { table, lines, counters, wheel } = core;
+	const { table, lines, counters, wheel, unproved } = core;
+	const [oldest] = unproved;
+	if (oldest !== undefined && unproved.size >= Math.min(UNPROVED_MAX, Math.ceil(table.sessions / 8)))
+		closeLink(core, oldest);
 	let link = table.takeLink();
 	if (link === NONE && makeLinkRoom(core)) link = table.takeLink();
 	if (link === NONE) {
+		if (source !== NONE) core.sources.leave(source);
 		core.kernel.close(fd);
 		return;
 	}
@@ -68,6 +80,8 @@ export function openLine(
 	const place = table.placeOf(link);
 	core.links.opened(place, NONE, NONE, core.nowMs);
 	core.secures.dialled(link, NONE, false, true, 0);
+	setRef(core.links.source, place, source);
+	unproved.add(link);
 	lines.step[place] = FIRST_BYTES;
 	lines.entry[place] = entry;
 	lines.listener[place] = listener;
@@ -136,10 +150,8 @@ function isThere(core: LinesContext, link: Link, wanted: number): boolean {
 	const count = shown(core, link, wanted);
 	if (count <= 0) return false;
 	if (count === wanted) return true;
-	// TLS shows one record at a time.
-	const now = gather(core, link, count, core.nowMs);
-	if (now > count) return isThere(core, link, wanted);
-	if (now < 0) {
+	// Through TLS what belongs together comes in one record: nothing is kept for strangers.
+	if (isSecured(core, link)) {
 		closeLink(core, link);
 		return false;
 	}
@@ -193,6 +205,7 @@ function giveAway(core: LinesContext, link: Link): boolean {
 	core.wheel.cancel(link);
 	core.queue.remove(link);
 	const isOpen = i32(core.lines.entry, table.placeOf(link)) === 0;
+	letGoUnproved(core, link);
 	releaseRow(core, link);
 	core.notify({ kind: "control", fd, isOpen });
 	return false;
@@ -267,6 +280,7 @@ function takeProof(core: LinesContext, link: Link): boolean {
 		ticket: lines.ticket.slice(place * TICKET_BYTES, (place + 1) * TICKET_BYTES),
 		nonce: lines.nonce.slice(place * NONCE_BYTES, (place + 1) * NONCE_BYTES),
 		proof,
+		isSecured: isSecured(core, link),
 	});
 	return true;
 }

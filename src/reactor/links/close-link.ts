@@ -1,7 +1,8 @@
 /** How an upstream connection ends without its session: its dial failed, or it is not lent. */
 
-import { u8, u32 } from "../../parts/at.js";
-import type { Link, Place } from "../table/numbers.js";
+import { ref, setRef, u8, u32 } from "../../parts/at.js";
+import { type Link, NONE, type Place } from "../table/numbers.js";
+import { PROVING } from "../table/states.js";
 import { hangUp, releaseRow } from "../wire/hang-up.js";
 import type { LinksContext } from "./context.js";
 
@@ -15,8 +16,19 @@ export function closeLink(core: LinksContext, link: Link): void {
 export function endLink(core: LinksContext, link: Link, reset: boolean): void {
 	const place = core.table.placeOf(link);
 	core.loops.closed(place);
+	if (u8(core.table.state, link) === PROVING) letGoUnproved(core, link);
 	if (u32(core.links.tunnel, place) !== 0) tellEnd(core, place);
 	hangUp(core, link, reset);
+}
+
+/** It is proved, or is about to be closed, or the main thread's: it does not count any more among those of its address. */
+export function letGoUnproved({ unproved, links, table, sources }: LinksContext, link: Link): void {
+	unproved.delete(link);
+	const place = table.placeOf(link);
+	const source = ref(links.source, place);
+	if (source === NONE) return;
+	sources.leave(source);
+	setRef(links.source, place, NONE);
 }
 
 /** It was a line of a tunnel. */

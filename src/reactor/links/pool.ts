@@ -263,10 +263,18 @@ function makeOwnedRoom(core: LinksContext): boolean {
 	return false;
 }
 
+/** The same where only connections are left that came from agents, and have not said what they are for. */
+function makeUnprovedRoom(core: LinksContext): boolean {
+	const [oldest] = core.unproved;
+	if (oldest === undefined) return false;
+	closeLink(core, oldest);
+	return true;
+}
+
 /** Ends an idle connection for the sake of one that is needed now. False when there is none. */
 export function makeLinkRoom(core: LinksContext): boolean {
 	const { idleLists } = core;
-	if (idleLists.idle === 0) return makeOwnedRoom(core);
+	if (idleLists.idle === 0) return makeOwnedRoom(core) || makeUnprovedRoom(core);
 	// Where the last one was, there are most likely more: a crowd does not buy a search through all lists with each connection.
 	while (i32(idleLists.heads, idleLists.roomFrom) === NONE)
 		idleLists.roomFrom = (idleLists.roomFrom + 1) % PLACES;

@@ -201,6 +201,8 @@ export type ReactorCommand =
 	| { readonly kind: "giveLine"; readonly address: number; readonly to: number }
 	/** Try the way through a parked line of this address; it has so long. Told as `canary`, where one is parked. */
 	| { readonly kind: "canary"; readonly address: number; readonly deadMs: number }
+	/** A line of this address is back in the pool, and a session waits for one here. */
+	| { readonly kind: "serveLine"; readonly address: number; readonly tunnel: number }
 	/** Take one that another reactor has given. */
 	| { readonly kind: "takeLine"; readonly line: MovedLine }
 	/** A line's proof is good or not. */
@@ -281,6 +283,8 @@ export type Notice =
 			readonly ticket: Uint8Array;
 			readonly nonce: Uint8Array;
 			readonly proof: Uint8Array;
+			/** It came through TLS. */
+			readonly isSecured: boolean;
 	  }
 	/** What a canary sent has come back after so long; -1: it has not, and the line is closed. */
 	| { readonly kind: "canary"; readonly tunnel: number; readonly roundTripMs: number }

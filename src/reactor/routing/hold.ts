@@ -4,7 +4,7 @@ import { IPPROTO_TCP, TCP_USER_TIMEOUT } from "../../kernel/constants.js";
 import { i32, u16 } from "../../parts/at.js";
 import type { Session } from "../table/numbers.js";
 import { nextLook, stallDeadline } from "../wire/liveness.js";
-import { setPace } from "../wire/pace.js";
+import { setPace, settlePace } from "../wire/pace.js";
 import type { RoutingContext } from "./context.js";
 
 /** A route's policy: the listener's. */
@@ -20,6 +20,7 @@ export function holdTo(core: RoutingContext, session: Session, policy: number): 
 	const now = policy === LISTENERS ? u16(table.ownPolicy, session) : policy;
 	if (now === before) return true;
 	if (!policies.enter(now)) return false;
+	settlePace(core, session);
 	policies.leave(before);
 	table.policy[session] = now;
 	setPace(core, session, policies.of(now).rates !== null);

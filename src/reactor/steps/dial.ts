@@ -22,6 +22,7 @@ import type { Balancer } from "../../upstream/balance.js";
 import type { AddressPlan } from "../../upstream/plan.js";
 import { makeRoom } from "../admission/shed.js";
 import { beginConnect, giveUpLink, openLink } from "../links/connect.js";
+import { noLongerWaits } from "../links/no-longer-waits.js";
 import { lendOwned } from "../links/owned.js";
 import { lend, takenOut } from "../links/pool.js";
 import { scalarIndex } from "../records/counters.js";
@@ -98,11 +99,11 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 		if (address === undefined) break;
 		// Another reactor's session was faster.
 		if (!takeSeat(core, address)) continue;
+		if (address.tunnel !== undefined) return takeLine(core, session, address, isRequest);
 		if (borrows) {
 			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
 		}
-		if (address.tunnel !== undefined) return takeLine(core, session, address, isRequest);
 		const fd = openSocket(core, session, familyAt(address.sockaddr, 0)) as Fd;
 		if (fd < 0) {
 			board.leave(address.board);
@@ -199,7 +200,7 @@ function takeLine(
 		setRef(table.address, session, board);
 		table.state[session] = DIAL;
 		wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
-		const waiting = core.waitingForLines.add(board, session, f64(table.number, session));
+		const waiting = core.waitingForLines.add(board, session);
 		core.lineNews.add({ kind: "waiting", tunnel, waiting });
 		return STAY;
 	}
@@ -223,6 +224,7 @@ function stopWaiting(core: RoutingContext, session: Session): void {
 	if (address === NONE || table.linkOf(session) !== NONE) return;
 	board.leave(address);
 	setRef(table.address, session, NONE);
+	noLongerWaits(core, session, address);
 }
 
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */

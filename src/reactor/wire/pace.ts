@@ -30,20 +30,32 @@ const PORTION_MS = 50;
 const PORTION_MIN = 512;
 const PORTION_MAX = 4 * CHUNK_BYTES;
 
-/** What it may move from now on is bounded, or is not any more. */
-export function setPace(
-	core: TableContext & Pick<WireContext, "paces">,
-	session: Session,
-	isPaced: boolean,
-): void {
-	const { paces, table } = core;
+/** What it may move from now on is bounded, or is not any more. What it had before has been settled. */
+export function setPace({ table }: TableContext, session: Session, isPaced: boolean): void {
 	const flags = i32(table.flags, session);
-	if (isPaced === ((flags & PACED) !== 0)) return;
-	table.flags[session] = flags ^ PACED;
+	if (isPaced !== ((flags & PACED) !== 0)) table.flags[session] = flags ^ PACED;
+}
+
+/**
+ * It ends, or other rates hold for it from now on: what it moved beyond the allowed is paid for by those who share its rates, and what it
+ * has not moved is theirs again.
+ */
+export function settlePace(core: WireContext, session: Session): void {
+	const { paces, table, policies } = core;
+	const { rates } = policies.of(u16(table.policy, session));
+	if (rates === null) return;
+	const held = f64(paces.heldMs, session) > 0 ? i32(paces.taken, session) : 0;
+	takeFromAll(core, session, rates, -(i32(paces.allowed, session) + held));
 	paces.allowed[session] = 0;
 	paces.taken[session] = 0;
 	paces.heldMs[session] = 0;
-	paces.paidMs[session] = 0;
+}
+
+/** It ends: its row is another's. */
+export function endPace(core: WireContext, session: Session): void {
+	settlePace(core, session);
+	core.paces.paidMs[session] = 0;
+	core.paces.lastHeldMs[session] = 0;
 }
 
 /** It has moved so many bytes. */
@@ -76,6 +88,11 @@ export function isHeld({ table, paces, nowMs }: WireContext, session: Session, w
 	if ((i32(table.flags, session) & PACED) === 0) return false;
 	const heldMs = f64(paces.heldMs, session);
 	return heldMs > 0 && heldMs > nowMs - withinMs;
+}
+
+/** Its rate has kept it waiting at some time since then. */
+export function wasHeldSince({ table, paces }: WireContext, session: Session, sinceMs: number): boolean {
+	return (i32(table.flags, session) & PACED) !== 0 && f64(paces.lastHeldMs, session) >= sinceMs;
 }
 
 /** The deadline of an upstream's row has passed, whose session may have been held: it goes on when its time has come. */
@@ -113,7 +130,7 @@ function armPace({ wheel, table, paces }: WireContext, session: Session): void {
 function takePortion(core: WireContext, session: Session): void {
 	const { paces, nowMs, rates, sources, table } = core;
 	const policy = core.policyOf(session).rates as ByteRates; // only such a session is paced
-	const { all, listener, route, source, own } = policy;
+	const { all, listener, route, source } = policy;
 	const ofListener = listenerBytes(u16(table.listener, session));
 	const ofRoute = routeBytes(ref(table.route, session));
 	const ofSource = ref(table.sourcePlace, session);
@@ -125,17 +142,30 @@ function takePortion(core: WireContext, session: Session): void {
 	);
 	// What was moved beyond the allowed is paid for as well.
 	const amount = portionOf(policy, sharedMs - nowMs) - i32(paces.allowed, session);
-	const paidMs = Math.max(
+	const paidMs = takeFromAll(core, session, policy, amount);
+	paces.taken[session] = amount;
+	paces.heldMs[session] = paidMs;
+	if (paidMs <= nowMs) return;
+	paces.lastHeldMs[session] = nowMs;
+	core.counters.add(PACED_WAITS, 1);
+}
+
+/** Takes `amount` bytes from each of its rates; below 0: gives them back. Returns until when to wait for them. */
+function takeFromAll(core: WireContext, session: Session, has: ByteRates, amount: number): number {
+	const { paces, nowMs, rates, sources, table } = core;
+	const { all, listener, route, source, own } = has;
+	const ofSource = ref(table.sourcePlace, session);
+	const ofListener = listenerBytes(u16(table.listener, session));
+	const ofRoute = routeBytes(Math.max(0, ref(table.route, session)));
+	const ownMs = own > 0 ? paidUntil(f64(paces.paidMs, session), amount, own, BURST_MS, nowMs) : 0;
+	if (own > 0) paces.paidMs[session] = ownMs;
+	return Math.max(
 		all > 0 ? rates.takeBytes(ALL_BYTES, amount, all, BURST_MS, nowMs) : 0,
 		listener > 0 ? rates.takeBytes(ofListener, amount, listener, BURST_MS, nowMs) : 0,
 		route > 0 ? rates.takeBytes(ofRoute, amount, route, BURST_MS, nowMs) : 0,
 		source > 0 && ofSource !== NONE ? sources.takeBytes(ofSource, amount, source, BURST_MS, nowMs) : 0,
-		own > 0 ? paidUntil(f64(paces.paidMs, session), amount, own, BURST_MS, nowMs) : 0,
+		ownMs,
 	);
-	if (own > 0) paces.paidMs[session] = paidUntil(f64(paces.paidMs, session), amount, own, BURST_MS, nowMs);
-	paces.taken[session] = amount;
-	paces.heldMs[session] = paidMs;
-	if (paidMs > nowMs) core.counters.add(PACED_WAITS, 1);
 }
 
 /** Smaller where others wait already, so that the time until each has his turn grows with the root of their number only. */

@@ -8,8 +8,8 @@ export class Ports {
 	#all: PortRange | null = null;
 	/** Of agents that have their own. */
 	#own = new Map<string, PortRange>();
-	/** Who has it: `identity name`. */
-	readonly #holders = new Map<number, string>();
+	/** Who has it, `identity name`, and how many times: agents that share a name share its port. */
+	readonly #holders = new Map<number, { readonly owner: string; readonly count: number }>();
 	/** The port that an owner had last; the longest unused first. */
 	readonly #remembered = new Map<string, number>();
 
@@ -35,7 +35,7 @@ export class Ports {
 	take(id: string, name: string, asked: number | null, except: ReadonlySet<number>): number | null {
 		const owner = ownerOf(id, name);
 		const isFree = (port: number): boolean =>
-			!except.has(port) && (this.#holders.get(port) ?? owner) === owner && this.allows({ id }, port);
+			!except.has(port) && (this.#holders.get(port)?.owner ?? owner) === owner && this.allows({ id }, port);
 		const before = this.#remembered.get(owner);
 		const port =
 			asked !== null
@@ -46,13 +46,16 @@ export class Ports {
 					? before
 					: this.#first(id, isFree);
 		if (port === null) return null;
-		this.#holders.set(port, owner);
+		this.#holders.set(port, { owner, count: (this.#holders.get(port)?.count ?? 0) + 1 });
 		this.#remember(owner, port);
 		return port;
 	}
 
 	release(id: string, name: string, port: number): void {
-		if (this.#holders.get(port) === ownerOf(id, name)) this.#holders.delete(port);
+		const held = this.#holders.get(port);
+		if (held?.owner !== ownerOf(id, name)) return;
+		if (held.count > 1) this.#holders.set(port, { ...held, count: held.count - 1 });
+		else this.#holders.delete(port);
 	}
 
 	get taken(): number {

@@ -1,7 +1,7 @@
 /** Until when a client that is read request by request may take its time: what is due, and when the wheel is to fire for it. */
 
 import { f64, i32, u8 } from "../../../parts/at.js";
-import { ENDING, PACED } from "../../table/marks.js";
+import { ENDING } from "../../table/marks.js";
 import type { Link, Session } from "../../table/numbers.js";
 import {
 	handshakeDeadline,
@@ -12,6 +12,7 @@ import {
 	waitsSince,
 } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
+import { wasHeldSince } from "../../wire/pace.js";
 import { AWAITS_CONTINUE, KEEPS_CLIENT, OFFERED, REQUEST_CUT, REQUEST_SENT } from "./columns.js";
 import type { Http1Context } from "./context.js";
 
@@ -100,13 +101,12 @@ export function isLastAnswer({ exchanges }: Http1Context, client: Session): bool
 	return !exchanges.has(client, KEEPS_CLIENT) || u8(exchanges.answer, client) === OFFERED;
 }
 
-/** While the request's body comes: when its rate is judged next. One that is slowed here is not slow on its own account. */
+/** While the request's body comes: when its rate is judged next. */
 export function bodyDeadline(core: Http1Context, client: Session): number {
 	const { exchanges } = core;
 	if (exchanges.isAnswered(client)) return Number.POSITIVE_INFINITY;
 	if (exchanges.has(client, REQUEST_SENT | REQUEST_CUT | AWAITS_CONTINUE)) return Number.POSITIVE_INFINITY;
-	if (bodyRate(core, client) === 0 || (i32(core.table.flags, client) & PACED) !== 0)
-		return Number.POSITIVE_INFINITY;
+	if (bodyRate(core, client) === 0) return Number.POSITIVE_INFINITY;
 	return unlessQueued(core, client, f64(exchanges.rateMs, client) + RATE_WINDOW_MS);
 }
 
@@ -132,12 +132,13 @@ export function beginRate(core: Http1Context, client: Session, link: Link): void
 	armExchange(core, client);
 }
 
-/** Whether enough of the body came since it was judged last. An upstream that does not take it is not the client's fault. */
+/** Whether enough of the body came since it was judged last. An upstream that does not take it is not the client's fault, nor is its rate here. */
 export function renewBodyRate(core: Http1Context, client: Session, link: Link): boolean {
 	const { table, exchanges } = core;
 	const sent = f64(table.sent, link);
 	const wanted = (bodyRate(core, client) * (core.nowMs - f64(exchanges.rateMs, client))) / 1_000;
-	const isEnough = sent - f64(exchanges.rateSent, client) >= wanted || isBlocked(core, link);
+	const wasHeld = wasHeldSince(core, client, f64(exchanges.rateMs, client));
+	const isEnough = sent - f64(exchanges.rateSent, client) >= wanted || isBlocked(core, link) || wasHeld;
 	exchanges.rateMs[client] = core.nowMs;
 	exchanges.rateSent[client] = sent;
 	return isEnough;
