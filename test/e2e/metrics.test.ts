@@ -37,7 +37,7 @@ scenario(
 		for (const [name, type] of types) {
 			const expected = name.endsWith("_total")
 				? "counter"
-				: /_seconds$/.test(name) && !/start_time|timestamp|expiry|longest/.test(name)
+				: /_seconds$/.test(name) && !/start_time|timestamp|expiry|longest|rtt/.test(name)
 					? "histogram"
 					: "gauge";
 			assert.equal(type, expected, name);

@@ -91,6 +91,17 @@ async function opened(agent: RunningAgent): Promise<readonly string[]> {
 	return (await agent.next("tunnel_opened")).addresses;
 }
 
+/** `sluice tunnel tcp`, as a process. */
+function agentProcess(scenario: Scenario, rig: Rig, local: string): Child {
+	const { fingerprint = "" } = settings(rig, []).trust;
+	const gateway = ["--gateway", `${LOOPBACK}:${rig.gateway.port(2)}`, "--fingerprint", fingerprint];
+	const child = new Child(process.execPath, [MAIN, "tunnel", "tcp", local, "--name", "ssh", ...gateway], {
+		env: { SLUICE_TOKEN: rig.tokens["laptop"] ?? "" },
+	});
+	scenario.defer(() => child.stop("SIGKILL"));
+	return child;
+}
+
 /** Asks for a page by a connection of its own, and returns the whole answer. */
 async function ask(scenario: Scenario, port: number, host: string, path = "/"): Promise<string> {
 	const client = await dial(scenario, port);
@@ -233,24 +244,7 @@ scenario(
 		assert.equal((await agent.next("ended")).status, 1);
 		gateway.write(rig.yaml());
 		gateway.child.signal("SIGHUP");
-		const { fingerprint = "" } = settings(rig, []).trust;
-		const child = new Child(
-			process.execPath,
-			[
-				MAIN,
-				"tunnel",
-				"tcp",
-				shell.address,
-				"--name",
-				"ssh",
-				"--gateway",
-				`${LOOPBACK}:${gateway.port(2)}`,
-				"--fingerprint",
-				fingerprint,
-			],
-			{ env: { SLUICE_TOKEN: rig.tokens["laptop"] ?? "" } },
-		);
-		scenario.defer(() => child.stop("SIGKILL"));
+		const child = agentProcess(scenario, rig, shell.address);
 		await child.printed(/"event":"tunnel_opened"/);
 		const held = await dial(scenario, tcpPort);
 		await held.send("!");
@@ -277,3 +271,22 @@ scenario("many requests at once share few lines, and each has its answer", async
 	for (const [index, answer] of answers.entries()) assert.match(answer, new RegExp(`GET /${index} for`));
 	await gateway.metricIs("sluice_tunnel_lines", (lines) => lines === 0, { state: "used" });
 });
+
+scenario(
+	"an agent that is stopped is found dead, and has its tunnel again when it goes on",
+	async (scenario) => {
+		const rig = await startRig(scenario);
+		const { gateway, tcpPort } = rig;
+		const shell = await startUpstream(scenario, echo);
+		const child = agentProcess(scenario, rig, shell.address);
+		await child.printed(/"event":"tunnel_opened"/);
+		child.signal("SIGSTOP");
+		await gateway.metricIs("sluice_tunnels", (tunnels) => tunnels === 0, { state: "up" });
+		await gateway.metricIs("sluice_tunnel_lines", (lines) => lines === 0, { state: "parked" });
+		child.signal("SIGCONT");
+		await child.printed(/"event":"tunnel_opened"[\s\S]*"event":"tunnel_opened"/);
+		const visitor = await dial(scenario, tcpPort);
+		await visitor.send("?");
+		await visitor.expect("?");
+	},
+);
