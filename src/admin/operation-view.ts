@@ -73,6 +73,14 @@ export const deadline = z.strictObject({
 	from: z.string().describe("Where it is said: route, upstream, listener, timeouts or default"),
 });
 
+export const limit = z.strictObject({
+	limit: z.string().describe("As in the configuration"),
+	value: z.string().describe("A number, or a size"),
+	from: z
+		.string()
+		.describe("Where it is said: route, listener or limits. What several say holds side by side"),
+});
+
 export const explanation = z.strictObject({
 	listener: z.string(),
 	route: z
@@ -88,6 +96,7 @@ export const explanation = z.strictObject({
 	addresses: z.array(addressStatus),
 	banned: z.boolean().describe("Its source is shut out, whatever the routes say"),
 	deadlines: z.array(deadline),
+	limits: z.array(limit).describe("Those that are set: how many, how often, how fast"),
 });
 export type Explanation = z.infer<typeof explanation>;
 

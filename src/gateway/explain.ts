@@ -18,7 +18,7 @@ import type {
 import * as defaults from "../config/defaults.js";
 import { orThereAre } from "../config/nearest.js";
 import { namesOver } from "../config/terminated.js";
-import { formatDuration } from "../config/units.js";
+import { formatDuration, formatSize } from "../config/units.js";
 import { type Imagined, whyNot } from "../route/explain.js";
 import { normalPath } from "../route/router.js";
 
@@ -128,12 +128,48 @@ function found(
 		},
 		answer: answerText(route?.answer ?? null),
 		deadlines: deadlinesOf(config, listener, route),
+		limits: limitsOf(config, listener, route),
 	};
 }
 
 function answerText(answer: FixedAnswerConfig | null): string | null {
 	if (answer === null) return null;
 	return answer.redirect === null ? String(answer.status) : `${answer.status} to ${answer.redirect}`;
+}
+
+/** All that are set, the special ones first; of one session and of one address that which holds. */
+function limitsOf(
+	{ limits }: Config,
+	listener: ListenerConfig,
+	route: RouteConfig | null,
+): Explanation["limits"] {
+	const at = `listener ${listener.name}`;
+	const number = (value: number | null): string | null => (value === null ? null : String(value));
+	const size = (value: number | null): string | null => (value === null ? null : formatSize(value));
+	const { perIp, perSession } = route?.byteRates ?? listener.byteRates;
+	/** The most general place that says this value. */
+	const from = (value: number | null, key: "perIp" | "perSession"): string =>
+		listener.byteRates[key] !== value ? "route" : limits.byteRates[key] === value ? "limits" : at;
+	const found: readonly (readonly [string, string | null, string])[] = [
+		["connections", number(route?.connections ?? null), "route"],
+		["sessions_per_second", number(route?.sessionsPerSecond ?? null), "route"],
+		["requests_per_second", number(route?.requestsPerSecond ?? null), "route"],
+		["bytes_per_second", size(route?.byteRates.all ?? null), "route"],
+		["connections", number(listener.connections), at],
+		["accepts_per_second", number(listener.acceptsPerSecond), at],
+		["requests_per_second", number(listener.requestsPerSecond), at],
+		["bytes_per_second", size(listener.byteRates.all), at],
+		["bytes_per_second_per_ip", size(perIp), from(perIp, "perIp")],
+		["bytes_per_second_per_session", size(perSession), from(perSession, "perSession")],
+		["connections", number(limits.connections), "limits"],
+		["connections_per_ip", number(limits.connectionsPerIp), "limits"],
+		["accepts_per_second", number(limits.acceptsPerSecond), "limits"],
+		["accepts_per_second_per_ip", number(limits.acceptsPerSecondPerIp), "limits"],
+		["requests_per_second", number(limits.requestsPerSecond), "limits"],
+		["requests_per_second_per_ip", number(limits.requestsPerSecondPerIp), "limits"],
+		["bytes_per_second", size(limits.byteRates.all), "limits"],
+	];
+	return found.flatMap(([limit, value, origin]) => (value === null ? [] : [{ limit, value, from: origin }]));
 }
 
 function deadlinesOf(

@@ -86,6 +86,7 @@ const OPERATIONS_OF_GATEWAY: Operations = {
 			...{ listener: "*:443", route: null, passed: [{ route: "*", why: ["no"] }], terminated: false },
 			...{ answer: null, upstream: null, addresses: [ADDRESS], banned: false },
 			deadlines: [{ timeout: "idle", value: "10m", from: "default" }],
+			limits: [{ limit: "connections", value: "5", from: "route" }],
 		},
 	],
 	setLogLevel: () => {},

@@ -22,11 +22,12 @@ async function start(scenario: Scenario): Promise<{ gateway: Gateway; first: Ups
 		scenario,
 		`
 timeouts: { idle: 1h }
+limits: { bytes_per_second_per_ip: 1GiB }
 listeners:
   - listen: 127.0.0.1:0
     routes:
       - { sni: "*.internal", source: 10.0.0.0/8, to: web }
-      - { sni: git.example.com, to: web, timeouts: { idle: 3h } }
+      - { sni: git.example.com, to: web, timeouts: { idle: 3h }, sessions_per_second: 500 }
       - { protocol: ssh, to: reject }
       - { to: web }
 upstreams:
@@ -195,6 +196,10 @@ scenario(
 		assert.equal(due.get("idle"), "3h by route");
 		assert.equal(due.get("stall"), "2m by upstream");
 		assert.equal(due.get("connect"), "5s by default");
+		assert.deepEqual(git.limits, [
+			{ limit: "sessions_per_second", value: "500", from: "route" },
+			{ limit: "bytes_per_second_per_ip", value: "1GiB", from: "limits" },
+		]);
 		const ssh = await of("--protocol", "ssh");
 		assert.deepEqual([ssh.route, ssh.upstream], ["protocol=ssh", null]);
 		const other = await of("--host", "www.example.com");

@@ -211,7 +211,8 @@ export async function explain(options: Where & Question): Promise<string> {
 }
 
 function explanationText(value: Explanation): string {
-	const { listener, route, passed, answer, upstream, addresses, deadlines, terminated, banned } = value;
+	const { listener, route, passed, answer, upstream, addresses, deadlines, limits, terminated, banned } =
+		value;
 	const fate =
 		route === null
 			? "no route takes it: it ends as no_route"
@@ -231,6 +232,14 @@ function explanationText(value: Explanation): string {
 						["  TIMEOUT", "VALUE", "FROM"],
 						deadlines.map(({ timeout, value: text, from }) => [`  ${timeout}`, text, from]),
 					),
+					...(limits.length === 0
+						? []
+						: [
+								table(
+									["  LIMIT", "VALUE", "FROM"],
+									limits.map(({ limit, value: text, from }) => [`  ${limit}`, text, from]),
+								),
+							]),
 				]),
 	].join("");
 }
