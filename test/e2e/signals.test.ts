@@ -1,6 +1,7 @@
 /** Signals that operators send to proxies: none opens Node's inspector, and none ends sessions that it should not. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { descriptorsOf } from "../support/descriptors.js";
 import { Gateway, startGateway } from "../support/gateway.js";
@@ -76,17 +77,16 @@ scenario(
 	},
 );
 
-/** Waits until a process hears a signal, which Node's own start does not. */
-function hears(pid: number, number: number): Promise<true> {
+/** Waits until a process hears all these signals, which Node's own start does not: it begins to hear one after the other. */
+function hears(pid: number, signals: readonly NodeJS.Signals[]): Promise<true> {
 	const mask = () =>
-		/^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? "0";
+		BigInt(`0x${/^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1] ?? "0"}`);
 	return eventually(
-		() => (BigInt(`0x${mask()}`) >> BigInt(number - 1)) % 2n === 1n || undefined,
-		() => `it does not hear signal ${number}`,
+		() =>
+			signals.every((signal) => (mask() >> BigInt(constants.signals[signal] - 1)) % 2n === 1n) || undefined,
+		() => `it does not hear all of ${signals}`,
 	);
 }
-
-const SIGHUP = 1;
 
 scenario(
 	"signals that come while the command is still being loaded end nothing, and are carried out",
@@ -97,8 +97,9 @@ scenario(
 			{},
 		);
 		scenario.defer(() => gateway.child.stop("SIGKILL"));
-		await hears(gateway.pid, SIGHUP);
-		for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) gateway.child.signal(signal);
+		const signals = ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
+		await hears(gateway.pid, signals);
+		for (const signal of signals) gateway.child.signal(signal);
 		for (const start of ["reloaded", "SIGUSR1 does nothing", "SIGUSR2 does nothing"])
 			await gateway.logged(({ message }) => message.startsWith(start));
 		gateway.child.signal("SIGTERM");
