@@ -95,13 +95,13 @@ async function measure(
 	const clients: Socket[] = [];
 	try {
 		for (let open = 0; open < sessions - STUCK; open += AT_ONCE)
-			await openSome(listen, clients, ASK, AT_ONCE, open % (2 * AT_ONCE) === 0 ? "127.0.0.1" : LEAVING);
+			await openSome(listen, clients, ASK, AT_ONCE, open % (2 * AT_ONCE) === 0 ? undefined : LEAVING);
 		for (let asked = 0; asked < REQUESTS; asked += AT_ONCE)
 			await Promise.all(
 				Array.from({ length: AT_ONCE }, (_, i) => ask(clients[(asked + i) % clients.length])),
 			);
 		// They fill the kernel's buffers, and are closed for that, some at a time.
-		await openSome(listen, clients, POUR, STUCK, "127.0.0.1");
+		await openSome(listen, clients, POUR, STUCK, undefined);
 		await sleep(5_000);
 		gateway.order({ do: "reload", file: config(1) });
 		await gateway.answer((news) => news.news === "reloaded");
@@ -184,11 +184,12 @@ async function openSome(
 	clients: Socket[],
 	first: string,
 	count: number,
-	localAddress: string,
+	localAddress: string | undefined,
 ): Promise<void> {
 	await Promise.all(
 		Array.from({ length: count }, async () => {
-			const socket = connect({ port, host: "127.0.0.1", localAddress });
+			// Without an address of its own, the kernel takes ports again that closed connections to elsewhere still hold.
+			const socket = connect({ port, host: "127.0.0.1", ...(localAddress && { localAddress }) });
 			socket.on("error", () => {});
 			await once(socket, "connect");
 			clients.push(socket);
