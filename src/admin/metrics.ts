@@ -24,7 +24,7 @@ export function renderMetrics(view: AdminView): string {
 	upstreams(page, view);
 	requests(page, view);
 	pools(page, view);
-	tunnels(page, view.tunnels());
+	tunnels(page, view);
 	tls(page, view);
 	resources(page, view);
 	threads(page, view);
@@ -313,6 +313,14 @@ function resources(page: Page, view: AdminView): void {
 		() => view.listenFailures().drops,
 	);
 
+	scalar(
+		page,
+		view,
+		"sluice_accept_aborted_total",
+		"counter",
+		"Connections that were gone before they could be accepted.",
+		"acceptAborted",
+	);
 	scalar(
 		page,
 		view,

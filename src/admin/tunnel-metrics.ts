@@ -1,6 +1,8 @@
 /** What `/metrics` shows of tunnels: agents, what they have opened, and their lines. */
 import type { Page } from "../parts/exposition.js";
 import type { LineCounts, TunnelsView } from "../tunnel/gateway/interfaces.js";
+import { scalar } from "./sums.js";
+import type { AdminView } from "./view.js";
 
 const STATES = ["opening", "up", "down", "closing"] as const;
 const LINES = [
@@ -19,7 +21,8 @@ const NONE: TunnelsView = {
 };
 
 /** Without tunnels in the configuration there are none. */
-export function tunnels(page: Page, view: TunnelsView = NONE): void {
+export function tunnels(page: Page, gateway: AdminView): void {
+	const view = gateway.tunnels() ?? NONE;
 	const { agents, loggingIn, totals } = view;
 	page.single("sluice_tunnel_agents", "gauge", "Agents that are logged in.", agents.length);
 	page.single(
@@ -70,6 +73,14 @@ export function tunnels(page: Page, view: TunnelsView = NONE): void {
 		"Logins and tunnels that were refused, by the code that the agent was told.",
 		"code",
 		totals.refused,
+	);
+	scalar(
+		page,
+		gateway,
+		"sluice_tunnel_strangers_total",
+		"counter",
+		"Connections to the agents' port that were none of an agent's.",
+		"linesUnrecognized",
 	);
 }
 

@@ -6,7 +6,14 @@ import { renderMetrics } from "../../src/admin/metrics.js";
 import type { AdminView } from "../../src/admin/view.js";
 import { SECONDS_BUCKETS } from "../../src/parts/buckets.js";
 import { REASONS } from "../../src/parts/reasons.js";
-import { Counters, FROM_CLIENT, scalarIndex, TO_CLIENT } from "../../src/reactor/records/counters.js";
+import {
+	Counters,
+	FROM_CLIENT,
+	SCALARS,
+	type Scalar,
+	scalarIndex,
+	TO_CLIENT,
+} from "../../src/reactor/records/counters.js";
 import {
 	CLIENT_CLOSED,
 	FD_PRESSURE,
@@ -17,6 +24,16 @@ import {
 } from "../../src/reactor/records/reasons.js";
 import { type Family, type Labels, parseExposition } from "./exposition.js";
 import { viewOf } from "./view.js";
+
+/** `gateway/ledger.ts` has them as `descriptors()`, which this file's view answers with zeros. */
+const READ_BY_LEDGER: readonly Scalar[] = [
+	"downstreamOpened",
+	"downstreamClosed",
+	"upstreamOpened",
+	"upstreamClosed",
+	"pipesOpened",
+	"closedForgotten",
+];
 
 /** The value of one series, undefined when the page does not show it. */
 function reader(view: AdminView): (name: string, labels?: Labels) => number | undefined {
@@ -41,6 +58,21 @@ test("an idle gateway's page is well formed", () => {
 		const shown = read("sluice_sessions_closed_total", { listener: "0.0.0.0:443", reason }) !== undefined;
 		assert.equal(shown, index === CLIENT_CLOSED || index === UPSTREAM_CLOSED, reason);
 	}
+});
+
+test("whatever the reactors count as a single figure is shown, or read by the ledger, which is shown", () => {
+	const read = new Set<string>();
+	class Watched extends Counters {
+		override get(name: Scalar): number {
+			read.add(name);
+			return super.get(name);
+		}
+	}
+	renderMetrics(viewOf({ counters: () => [new Watched()] }));
+	assert.deepEqual(
+		SCALARS.filter((name) => !read.has(name)),
+		READ_BY_LEDGER,
+	);
 });
 
 test("what all reactors counted is added up", () => {

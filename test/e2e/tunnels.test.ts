@@ -1,8 +1,11 @@
 /** Tunnels whole: a gateway process, agents, services behind them, visitors. */
 import assert from "node:assert/strict";
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
+import type { SecureVersion } from "node:tls";
+import { LINE_ALPN, lineGreeting, NONCE_BYTES } from "../../src/protocol/tunnel/line.js";
+import { TICKET_ID_BYTES } from "../../src/protocol/tunnel/messages.js";
 import { MAIN } from "../../src/rig/gateway.js";
 import type { AgentSettings, TunnelSettings } from "../../src/tunnel/agent/settings.js";
 import { newToken, readToken } from "../../src/tunnel/keys.js";
@@ -288,5 +291,23 @@ scenario(
 		const visitor = await dial(scenario, tcpPort);
 		await visitor.send("?");
 		await visitor.expect("?");
+	},
+);
+
+scenario(
+	"a line in TLS 1.2 is closed before anything is asked of it, one in TLS 1.3 is asked",
+	async (scenario) => {
+		const { gateway } = await startRig(scenario);
+		const lineIn = (maxVersion: SecureVersion) =>
+			dialTls(scenario, gateway.port(2), "gw.test", { ALPNProtocols: [LINE_ALPN], maxVersion });
+		const hello = lineGreeting(randomBytes(TICKET_ID_BYTES));
+		const modern = await lineIn("TLSv1.3");
+		await modern.send(hello);
+		await modern.take(NONCE_BYTES);
+		const old = await lineIn("TLSv1.2");
+		old.socket.write(hello);
+		await old.over();
+		assert.equal(old.received.length, 0);
+		await gateway.metricIs("sluice_tunnel_strangers_total", (lines) => lines === 1);
 	},
 );

@@ -238,6 +238,8 @@ function handshake(core: LinesContext, link: Link): boolean {
 	const result = tls.handshake(f64(secures.session, link));
 	if (result === 0) {
 		secures.phase[link] = OPEN;
+		// The format demands it: what a line proves and carries must not be weaker than what the control connection told it.
+		if (tls.version(f64(secures.session, link)) !== "TLSv1.3") return refuse(core, link);
 		lines.step[table.placeOf(link)] = TICKET;
 		return true;
 	}

@@ -22,7 +22,7 @@ export const UPSTREAM_SLOTS = 2 * ADDRESSES_MAX;
 export const HISTOGRAM_CELLS = SECONDS_BUCKETS.length + 2;
 
 /** Single figures. The order is the layout. */
-const SCALARS = [
+export const SCALARS = [
 	/** Descriptors by kind, opened and closed: the ledger. */
 	"downstreamOpened",
 	"downstreamClosed",
