@@ -28,6 +28,7 @@ test("metrics of tunnels add up lines by state, and have every state of tunnels"
 		"sluice_tunnel_reconnects_total 6",
 		'sluice_tunnel_refused_total{code="unauthorized"} 2',
 		'sluice_tunnel_refused_total{code="name"} 1',
+		"sluice_tunnel_strangers_total 0",
 	]);
 	assert.ok(lines(renderMetrics(viewOf())).every((line) => line.endsWith(" 0")));
 });
