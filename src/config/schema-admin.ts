@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { parseAdmin } from "./address.js";
 import * as defaults from "./defaults.js";
-import { expected, filePath, parsed, section, yesNo } from "./schema-values.js";
+import { certificateFiles, expected, parsed, section, yesNo } from "./schema-values.js";
 import { offWord } from "./switches.js";
 
 const ADDRESS = "an address such as 127.0.0.1:9090";
@@ -16,14 +16,7 @@ const address = (what: string) =>
 /** What goes together is in `admin-rules.ts`. */
 const block = section({
 	listen: address(ADDRESS).describe("The address, as it stands without a mapping."),
-	tls: section({
-		cert: filePath("the file of a certificate such as admin.pem").describe(
-			"The certificate and those of its issuers, in PEM, in that order. Read again when the file changes.",
-		),
-		key: filePath("the file of a private key such as admin.key").describe(
-			"Its private key, in PEM, without a passphrase.",
-		),
-	})
+	tls: certificateFiles("admin")
 		.optional()
 		.describe("HTTPS with this certificate. Needed on every address but loopback."),
 	mode: z

@@ -7,11 +7,11 @@ import * as defaults from "./defaults.js";
 import { parsePeerName } from "./names.js";
 import {
 	byteRate,
+	certificateFiles,
 	choice,
 	dashed,
 	duration,
 	expected,
-	filePath,
 	inList,
 	onOrOff,
 	optionalDuration,
@@ -123,14 +123,7 @@ export const tunnels = section({
 	listen: parsed("an address such as 0.0.0.0:4443", parseListen, {
 		examples: ["0.0.0.0:4443", "[::]:4443"],
 	}).describe("Where agents connect to. Ports of tcp tunnels are bound on the same address."),
-	tls: section({
-		cert: filePath("the file of a certificate such as gw.pem").describe(
-			"The certificate that agents are shown, and those of its issuers, in PEM, in that order. Read again when the file changes.",
-		),
-		key: filePath("the file of a private key such as gw.key").describe(
-			"Its private key, in PEM, without a passphrase.",
-		),
-	})
+	tls: certificateFiles("gw")
 		.optional()
 		.describe("TLS 1.3 with this certificate. Needed, but for trying out on loopback."),
 	insecure: yesNo().optional().meta({

@@ -260,6 +260,17 @@ export const filePath = (what: string) =>
 		.min(1, { error: expected(what) })
 		.meta({ examples: ["/etc/sluice/www.pem", "www.pem"] });
 
+/** What one of our own ports shows to whoever connects: for `admin` the messages name admin.pem and admin.key. */
+export const certificateFiles = (example: string) =>
+	section({
+		cert: filePath(`the file of a certificate such as ${example}.pem`).describe(
+			"The certificate and those of its issuers, in PEM, in that order. Read again when the file changes.",
+		),
+		key: filePath(`the file of a private key such as ${example}.key`).describe(
+			"Its private key, in PEM, without a passphrase.",
+		),
+	});
+
 /** One value where a list stands. */
 export const inList = (input: unknown): string =>
 	typeof input === "string" || typeof input === "number" ? `: write [${input}]` : "";
