@@ -39,6 +39,17 @@ function tunnelled(t: TestContext, policy: Partial<typeof POLICY> = {}): Tunnell
 	return { harness, agents: port, plan };
 }
 
+/** What comes to an end of a connection until it ends so. */
+function heardUpTo(harness: Tunnelled["harness"], fd: number, end: string): string {
+	let seen = "";
+	harness.turnUntil(() => {
+		const got = harness.receive(fd);
+		if (typeof got === "string") seen += got;
+		return seen.endsWith(end);
+	}, `what ends with ${end}`);
+	return seen;
+}
+
 /** A connection that has shown its ticket and its proof. */
 function proved({ harness, agents }: Tunnelled): { fd: number; proof: Proof } {
 	const fd = harness.connect(agents);
@@ -85,12 +96,7 @@ test("a line that is parked is taken by a visitor, with its address before its b
 	assert.equal(harness.counters.get("upstreamOpened") - harness.counters.get("upstreamClosed"), 1);
 	const visitor = harness.client();
 	harness.send(visitor, "hello");
-	let seen = "";
-	harness.turnUntil(() => {
-		const got = harness.receive(line);
-		if (typeof got === "string") seen += got;
-		return seen.endsWith("hello");
-	}, "the visitor's bytes");
+	const seen = heardUpTo(harness, line, "hello");
 	assert.equal(seen.slice(0, 12), "\r\n\r\n\0\r\nQUIT\n");
 	assert.equal(seen.length, 16 + 12 + 5);
 	harness.send(line, "welcome");
@@ -115,12 +121,7 @@ test("a visitor waits for a line, and has it as soon as there is one", (t) => {
 	harness.send(visitor, "first");
 	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
 	const line = parked(all);
-	let seen = "";
-	harness.turnUntil(() => {
-		const got = harness.receive(line);
-		if (typeof got === "string") seen += got;
-		return seen.endsWith("first");
-	}, "the visitor's bytes");
+	heardUpTo(harness, line, "first");
 	assert.deepEqual(
 		news(harness).map(({ kind, waiting }) => [kind, waiting]),
 		[
@@ -217,12 +218,7 @@ test("a parked line goes to another reactor, and serves there", (t) => {
 	harness.send(visitor, "hello");
 	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
 	harness.carryOut({ kind: "takeLine", line: notice.line });
-	let seen = "";
-	harness.turnUntil(() => {
-		const got = harness.receive(line);
-		if (typeof got === "string") seen += got;
-		return seen.endsWith("hello");
-	}, "the visitor's bytes");
+	heardUpTo(harness, line, "hello");
 	harness.reset(visitor);
 	over(harness, line);
 	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "used", why: -1 });
@@ -249,12 +245,7 @@ test("a canary goes through a parked line and back, and visitors are kept from i
 	harness.send(visitor, "hello");
 	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "the visitor waits");
 	harness.send(line, echo);
-	let seen = "";
-	harness.turnUntil(() => {
-		const got = harness.receive(line);
-		if (typeof got === "string") seen += got;
-		return seen.endsWith("hello");
-	}, "the visitor's bytes");
+	heardUpTo(harness, line, "hello");
 	const [back] = canaries();
 	assert.ok(back?.kind === "canary" && back.tunnel === TUNNEL && back.roundTripMs >= 0);
 	harness.reset(visitor);
