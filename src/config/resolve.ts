@@ -8,8 +8,6 @@ import type {
 	Deadlines,
 	Endpoint,
 	FixedAnswerConfig,
-	HealthConfig,
-	HttpCheckConfig,
 	HttpUpstreamConfig,
 	Keepalive,
 	ListenerConfig,
@@ -26,6 +24,7 @@ import { hostFieldOf } from "./http-check.js";
 import { routeLabel } from "./label.js";
 import { REJECT } from "./names.js";
 import { bytesTargets, readsRequests } from "./request-rules.js";
+import { resolveHealth } from "./resolve-health.js";
 import { resolveRates } from "./resolve-rates.js";
 import {
 	type Holding,
@@ -42,8 +41,6 @@ type RouteFile = ListenerFile["routes"][number];
 type UpstreamFile = NonNullable<ConfigFile["upstreams"]>[string];
 type UpstreamTlsFile = Exclude<UpstreamFile, Endpoint>["tls"];
 type PoolFile = Exclude<UpstreamFile, Endpoint>["pool"];
-type HealthFile = Exclude<UpstreamFile, Endpoint>["health"];
-type HealthSection = Exclude<HealthFile, string | undefined>;
 
 /** What the values say; where they stand in the text, the loader adds. */
 export function resolveConfig(
@@ -336,28 +333,4 @@ function placed(endpoint: Endpoint, share: ShareFile, baseDir: string): Upstream
 
 function absolute<Place extends Endpoint>(endpoint: Place, baseDir: string): Place {
 	return endpoint.kind === "unix" ? { ...endpoint, path: resolve(baseDir, endpoint.path) } : endpoint;
-}
-
-/** `host`: what a request says as Host when the check names no other. */
-function resolveHealth(health: HealthFile, host: string): HealthConfig | null {
-	if (health === undefined || health === "off") return null;
-	if (health === "on") return defaults.health;
-	const intervalMs = health.interval ?? defaults.health.intervalMs;
-	return {
-		intervalMs,
-		// Who checks every second means the timeout to fit.
-		timeoutMs: health.timeout ?? Math.min(defaults.health.timeoutMs, intervalMs),
-		fall: health.fall ?? defaults.health.fall,
-		rise: health.rise ?? defaults.health.rise,
-		http: resolveHttpCheck(health, host),
-	};
-}
-
-function resolveHttpCheck({ path, host, status }: HealthSection, usualHost: string): HttpCheckConfig | null {
-	if (path === undefined) return null;
-	return {
-		path,
-		host: host ?? usualHost,
-		statuses: status === undefined ? defaults.healthStatuses : [status].flat(),
-	};
 }

@@ -1,5 +1,6 @@
 /** Active health checks: each address is probed at an interval, from the main thread. */
 import type { Socket } from "node:net";
+import { Standing } from "../parts/standing.js";
 import { type Probed, probe } from "./probe.js";
 
 export interface CheckedAddress extends Probed {
@@ -25,9 +26,7 @@ function isOurOwn(error: NodeJS.ErrnoException | undefined): boolean {
 
 interface Check {
 	address: CheckedAddress;
-	down: boolean;
-	/** Results in a row that contradict `down`. */
-	contrary: number;
+	readonly standing: Standing;
 	timer: NodeJS.Timeout | undefined;
 	cancel: () => void;
 }
@@ -47,7 +46,7 @@ export class HealthChecks {
 			// Places are given away: whoever has this one now may be another.
 			if (wanted.get(board)?.label === check.address.label) continue;
 			this.#stop(check);
-			if (check.down) this.#events.forgotten(check.address);
+			if (check.standing.isDown) this.#events.forgotten(check.address);
 		}
 		for (const [board, address] of wanted) {
 			const known = this.#checks.get(board);
@@ -55,7 +54,7 @@ export class HealthChecks {
 				known.address = address;
 				continue;
 			}
-			const check: Check = { address, down: false, contrary: 0, timer: undefined, cancel: () => {} };
+			const check: Check = { address, standing: new Standing(), timer: undefined, cancel: () => {} };
 			this.#checks.set(board, check);
 			this.#run(check);
 		}
@@ -80,18 +79,9 @@ export class HealthChecks {
 		);
 	}
 
-	#take(check: Check, error: Error | undefined): void {
-		const failed = error !== undefined;
-		if (failed === check.down) {
-			check.contrary = 0;
-			return;
-		}
-		check.contrary++;
-		const { fall, rise } = check.address.health;
-		if (check.contrary < (failed ? fall : rise)) return;
-		check.down = failed;
-		check.contrary = 0;
-		this.#events.changed(check.address, failed, error);
+	#take({ address, standing }: Check, error: Error | undefined): void {
+		if (standing.take(error === undefined, address.health))
+			this.#events.changed(address, standing.isDown, error);
 	}
 
 	#stop(check: Check): void {

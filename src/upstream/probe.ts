@@ -2,20 +2,14 @@
  * One health check of one address: it accepts, or it also answers a request. A fresh connection each, so that a
  * check sees what a new client would see.
  */
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { connect, isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect as connectTls } from "node:tls";
-import type { HealthConfig, HttpCheckConfig } from "../config/config.js";
+import type { HealthConfig } from "../config/config.js";
 import { formatDuration } from "../config/units.js";
 import { CIPHER_SUITES, CIPHERS, GROUPS, SIGNATURES } from "../kernel/openssl/offers.js";
 import type { ClientOptions } from "../kernel/openssl/options.js";
+import { HttpCheck, type Verdict } from "../parts/http-check.js";
 import type { DialledTarget } from "./resolver.js";
-
-/** More than pages of health say. Whoever says more is reset amid it, and its status counts all the same. */
-const BODY_MAX_BYTES = 65_536;
-
-/** Comes once: undefined when the address is good, otherwise what was wrong. The socket is given back by then. */
-export type Verdict = (error: Error | undefined) => void;
 
 export interface Probed {
 	readonly target: DialledTarget;
@@ -57,7 +51,7 @@ export function probe(
 		verdict(error);
 	};
 	const { http, timeoutMs } = health;
-	const exchange = http === null ? undefined : new HttpExchange(http, stream, finish);
+	const exchange = http === null ? undefined : new HttpCheck(http, "sluice-health", stream, finish);
 	const failed = (error: Error): void => {
 		if (exchange?.isAnswered === true) exchange.conclude();
 		else finish(error);
@@ -93,60 +87,4 @@ function secured(socket: Socket, { serverName, verify, ca, identity, alpn }: Cli
 		...(ca === undefined ? {} : { ca: ca.text }),
 		...(identity === undefined ? {} : { cert: identity.cert.text, key: identity.key.text }),
 	});
-}
-
-/** A GET and its answer. The status decides; the body is taken, up to a bound, because a reset amid it fills logs. */
-class HttpExchange {
-	readonly #expected: HttpCheckConfig;
-	readonly #finish: Verdict;
-	#status: number | undefined;
-
-	constructor(expected: HttpCheckConfig, socket: Socket, finish: Verdict) {
-		this.#expected = expected;
-		this.#finish = finish;
-		const asked: ClientRequest = request({
-			createConnection: () => socket,
-			path: expected.path,
-			setHost: false,
-			headers: { Host: expected.host, "User-Agent": "sluice-health", Accept: "*/*", Connection: "close" },
-		});
-		asked.once("response", (response) => this.#answered(response));
-		asked.once("upgrade", (response) => finish(new Error(`answered ${String(response.statusCode)}`)));
-		asked.on("error", (error) => {
-			if (this.isAnswered) this.conclude();
-			else finish(said(error));
-		});
-		asked.end();
-	}
-
-	/** The head of the final answer is there. */
-	get isAnswered(): boolean {
-		return this.#status !== undefined;
-	}
-
-	conclude(): void {
-		const status = this.#status ?? 0;
-		const isGood = this.#expected.statuses.some(({ from, to }) => status >= from && status <= to);
-		this.#finish(isGood ? undefined : new Error(`answered ${status}`));
-	}
-
-	#answered(response: IncomingMessage): void {
-		this.#status = response.statusCode;
-		let bytes = 0;
-		response.on("data", (part: Buffer) => {
-			bytes += part.length;
-			if (bytes > BODY_MAX_BYTES) this.conclude();
-		});
-		// Before Node, which ends our direction then.
-		response.prependOnceListener("end", () => this.conclude());
-		// Cut off: its status was there, and that was the question.
-		response.on("error", () => this.conclude());
-	}
-}
-
-/** Node's words for it, where they would puzzle somebody who reads the log. */
-function said(error: NodeJS.ErrnoException): Error {
-	if (error.message === "socket hang up") return new Error("closed the connection without an answer");
-	if (error.code?.startsWith("HPE_") !== true) return error;
-	return new Error(`answered what is no HTTP response (${error.message})`);
 }
