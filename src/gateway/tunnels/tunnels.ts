@@ -8,13 +8,11 @@ import type { Config } from "../../config/config.js";
 import { closeDescriptor, peerOf } from "../../kernel/sockets.js";
 import { REASONS } from "../../parts/reasons.js";
 import { formatAddress } from "../../protocol/index.js";
-import type { LineNewsItem, Notice, ReactorCommand } from "../../reactor/plan/plan.js";
+import type { Notice } from "../../reactor/plan/plan.js";
 import { integerOf, type Journal, SESSION_KINDS, UPSTREAM } from "../../reactor/records/journal.js";
-import { RECYCLE_REASONS } from "../../reactor/records/recycle-reasons.js";
 import { startTunnelControl } from "../../tunnel/gateway/control.js";
 import type {
 	CanaryView,
-	LineEnd,
 	LinesCut,
 	OpenTunnel,
 	TunnelControl,
@@ -27,6 +25,7 @@ import type { Registry } from "../plan.js";
 import type { Reactors } from "../reactors.js";
 import { packageVersion } from "../version.js";
 import { agentLabel, isTunnel, leadsTo, upstreamName, withTunnels } from "./expand.js";
+import { LineTraffic } from "./line-traffic.js";
 
 export interface TunnelsOptions {
 	readonly logger: Logger;
@@ -46,8 +45,6 @@ export interface TunnelsOptions {
 /** A plan that could not be made is tried again so soon. */
 const AGAIN_MS = 1_000;
 
-type LineProof = Extract<Notice, { readonly kind: "lineProof" }>;
-
 export class Tunnels implements TunnelEvents {
 	readonly #options: TunnelsOptions;
 	/** By number. */
@@ -55,32 +52,34 @@ export class Tunnels implements TunnelEvents {
 	/** Of these, those that no plan has yet; and why some of them cannot have one. */
 	readonly #unconfirmed = new Set<number>();
 	readonly #failures = new Map<number, Error>();
-	/** Lines that are parked, by tunnel and reactor. */
-	readonly #parked = new Map<number, Map<number, number>>();
-	/** Visitors that wait, by tunnel and reactor. */
-	readonly #waiting = new Map<number, Map<number, number>>();
+	readonly #traffic: LineTraffic;
 	/** What came of the last canary, by tunnel. */
 	readonly #canaries = new Map<number, CanaryView>();
 	#canaryTimer: NodeJS.Timeout | undefined;
-	/** Agents speak TLS. */
-	#isSecured = false;
 	#control: TunnelControl | undefined;
 	#replanning: Promise<void> | undefined;
 
 	constructor(options: TunnelsOptions) {
 		this.#options = options;
+		this.#traffic = new LineTraffic({
+			desk: () => this.#control?.lines,
+			placeOf: (number) => {
+				const tunnel = this.#open.get(number);
+				return tunnel && { ...this.#placeOf(tunnel), plain: tunnel.plain };
+			},
+			tell: (reactor, command) => this.#options.reactors.tellOne(reactor, command),
+		});
 	}
 
 	/** What the file says is in force from now on: agents may log in, or may not any more. */
 	follow(written: Config, certificate: AdminCertificate | null): void {
 		const { tunnels } = written;
 		clearInterval(this.#canaryTimer);
-		this.#isSecured = certificate !== null;
+		this.#traffic.isSecured = certificate !== null;
 		if (tunnels !== null)
-			this.#canaryTimer = setInterval(
-				() => this.#sendCanaries(tunnels.deadAfterMs),
-				tunnels.canaryMs,
-			).unref();
+			this.#canaryTimer = setInterval(() => {
+				for (const number of this.#open.keys()) this.#traffic.sendCanary(number, tunnels.deadAfterMs);
+			}, tunnels.canaryMs).unref();
 		if (tunnels === null) {
 			void this.stop();
 			return;
@@ -193,8 +192,7 @@ export class Tunnels implements TunnelEvents {
 
 	#forget(number: number): void {
 		this.#open.delete(number);
-		this.#waiting.delete(number);
-		this.#parked.delete(number);
+		this.#traffic.forget(number);
 		this.#canaries.delete(number);
 	}
 
@@ -255,17 +253,14 @@ export class Tunnels implements TunnelEvents {
 	/** What a reactor says. */
 	heard(reactor: number, notice: Notice): void {
 		if (notice.kind === "control") this.#takeControl(notice.fd, notice.isOpen);
-		else if (notice.kind === "lineProof") this.#judge(reactor, notice);
+		else if (notice.kind === "lineProof") this.#traffic.judge(reactor, notice);
 		else if (notice.kind === "canary") {
 			const { tunnel, roundTripMs } = notice;
 			const isUp = roundTripMs >= 0;
 			if (this.#open.has(tunnel))
 				this.#canaries.set(tunnel, { isUp, roundTripMs: isUp ? roundTripMs : null });
-		} else if (notice.kind === "lineGiven") {
-			this.#count(notice.line.tunnel, reactor, -1);
-			this.#count(notice.line.tunnel, notice.to, 1);
-			this.#options.reactors.tellOne(notice.to, { kind: "takeLine", line: notice.line });
-		} else if (notice.kind === "lines") for (const item of notice.items) this.#tell(reactor, item);
+		} else if (notice.kind === "lineGiven") this.#traffic.given(reactor, notice);
+		else if (notice.kind === "lines") for (const item of notice.items) this.#traffic.news(reactor, item);
 	}
 
 	#takeControl(fd: number, inTheOpen: boolean): void {
@@ -278,98 +273,5 @@ export class Tunnels implements TunnelEvents {
 		const peer = peerOf(fd);
 		const address = peer === undefined ? "" : formatAddress(peer.bytes, 0, peer.family);
 		control.accept({ fd, address, inTheOpen });
-	}
-
-	#judge(reactor: number, { link, generation, ticket, nonce, proof, isSecured }: LineProof): void {
-		const owner = this.#control?.lines.verify(ticket, nonce, proof);
-		const found = owner === undefined ? undefined : this.#open.get(owner.tunnel);
-		// One in the open, of a tunnel whose lines are not.
-		const tunnel = found?.plain === false && !isSecured && this.#isSecured ? undefined : found;
-		if (owner !== undefined && tunnel === undefined)
-			this.#control?.lines.ended(owner.tunnel, "proving", "failed");
-		const place = tunnel === undefined ? null : { ...this.#placeOf(tunnel), tunnel: tunnel.number };
-		this.#options.reactors.tellOne(reactor, { kind: "line", link, generation, place });
-	}
-
-	/** Each tunnel's goes by the reactor that has most of its lines. */
-	#sendCanaries(deadMs: number): void {
-		for (const [number, tunnel] of this.#open) {
-			const [most] = [...(this.#parked.get(number) ?? [])].sort(([, a], [, b]) => b - a);
-			if (most === undefined || most[1] === 0) continue;
-			const { address } = this.#placeOf(tunnel);
-			this.#options.reactors.tellOne(most[0], { kind: "canary", address, deadMs });
-		}
-	}
-
-	#count(tunnel: number, reactor: number, more: number): void {
-		if (!this.#open.has(tunnel)) return;
-		const byReactor = this.#parked.get(tunnel) ?? new Map<number, number>();
-		this.#parked.set(tunnel, byReactor.set(reactor, Math.max(0, (byReactor.get(reactor) ?? 0) + more)));
-	}
-
-	/** Visitors wait in a reactor that has no line: others have some. */
-	#fetch(number: number, to: number, visitors: number): void {
-		const tunnel = this.#open.get(number);
-		if (tunnel === undefined) return;
-		const { address } = this.#placeOf(tunnel);
-		let wanted = visitors;
-		for (const [reactor, parked] of this.#parked.get(number) ?? []) {
-			if (reactor === to) continue;
-			for (let left = parked; left > 0 && wanted > 0; left--, wanted--)
-				this.#options.reactors.tellOne(reactor, { kind: "giveLine", address, to });
-		}
-	}
-
-	/** A line waits in a reactor, and perhaps a visitor in another one. */
-	#offer(number: number, from: number): void {
-		const tunnel = this.#open.get(number);
-		if (tunnel === undefined) return;
-		for (const [to, visitors] of this.#waiting.get(number) ?? []) {
-			if (visitors === 0) continue;
-			const { address } = this.#placeOf(tunnel);
-			const command: ReactorCommand =
-				to === from ? { kind: "serveLine", address, tunnel: number } : { kind: "giveLine", address, to };
-			this.#options.reactors.tellOne(from, command);
-			return;
-		}
-	}
-
-	#tell(reactor: number, { kind, tunnel, waiting = 0, was = "used", why = -1 }: LineNewsItem): void {
-		const lines = this.#control?.lines;
-		if (lines === undefined) return;
-		if (kind === "parked" || kind === "returned") {
-			this.#count(tunnel, reactor, 1);
-			this.#offer(tunnel, reactor);
-		}
-		if (kind === "taken" || (kind === "ended" && was === "parked")) this.#count(tunnel, reactor, -1);
-		else if (kind === "waiting") this.#fetch(tunnel, reactor, waiting);
-		if (kind === "ended") lines.ended(tunnel, was, endOf(why));
-		else if (kind === "waiting") {
-			const byReactor = this.#waiting.get(tunnel) ?? new Map<number, number>();
-			this.#waiting.set(tunnel, byReactor.set(reactor, waiting));
-			lines.waiting(
-				tunnel,
-				[...byReactor.values()].reduce((sum, count) => sum + count, 0),
-			);
-		} else lines[kind](tunnel);
-	}
-}
-
-/** `why`: of RECYCLE_REASONS, or -1. */
-function endOf(why: number): LineEnd {
-	switch (RECYCLE_REASONS[why]) {
-		case "age":
-			return "age";
-		case "requests":
-			return "requests";
-		case "not_wanted":
-			return "superseded";
-		case "stopped":
-			return "drained";
-		case "upstream_closed":
-		case "stale":
-			return "closed";
-		default:
-			return "done";
 	}
 }

@@ -1,0 +1,155 @@
+/**
+ * What passes between the reactors, which have lines, and the desk of the control plane, which counts them: proofs are judged, news is
+ * told on, and a line goes from the reactor that has it to one where a visitor waits.
+ *
+ *     a visitor waits in 2 ──► giveLine to 1, which has some parked ──► lineGiven ──► takeLine to 2
+ */
+import type { LineNewsItem, Notice, ReactorCommand } from "../../reactor/plan/plan.js";
+import { RECYCLE_REASONS } from "../../reactor/records/recycle-reasons.js";
+import type { LineEnd, Lines } from "../../tunnel/gateway/interfaces.js";
+
+type LineProof = Extract<Notice, { readonly kind: "lineProof" }>;
+type LineGiven = Extract<Notice, { readonly kind: "lineGiven" }>;
+
+/** Where lines of a tunnel that is open are counted. */
+export interface LinePlace {
+	readonly upstream: number;
+	readonly address: number;
+	/** They may come in the open where agents speak TLS. */
+	readonly plain: boolean;
+}
+
+export interface LineTrafficOptions {
+	/** Who counts lines; `undefined`: no agents may connect any more. */
+	readonly desk: () => Lines | undefined;
+	/** By the number of a tunnel; `undefined`: it is not open. */
+	readonly placeOf: (tunnel: number) => LinePlace | undefined;
+	readonly tell: (reactor: number, command: ReactorCommand) => void;
+}
+
+export class LineTraffic {
+	readonly #options: LineTrafficOptions;
+	/** Lines that are parked, by tunnel and reactor. */
+	readonly #parked = new Map<number, Map<number, number>>();
+	/** Visitors that wait, by tunnel and reactor. */
+	readonly #waiting = new Map<number, Map<number, number>>();
+	/** Agents speak TLS. */
+	isSecured = false;
+
+	constructor(options: LineTrafficOptions) {
+		this.#options = options;
+	}
+
+	/** A tunnel is closed. */
+	forget(tunnel: number): void {
+		this.#parked.delete(tunnel);
+		this.#waiting.delete(tunnel);
+	}
+
+	/** A proof has come whole. */
+	judge(reactor: number, { link, generation, ticket, nonce, proof, isSecured }: LineProof): void {
+		const desk = this.#options.desk();
+		const owner = desk?.verify(ticket, nonce, proof);
+		const found = owner === undefined ? undefined : this.#options.placeOf(owner.tunnel);
+		// One in the open, of a tunnel whose lines are not.
+		const isGood = found !== undefined && (found.plain || isSecured || !this.isSecured);
+		if (owner !== undefined && !isGood) desk?.ended(owner.tunnel, "proving", "failed");
+		const place =
+			owner !== undefined && isGood
+				? { upstream: found.upstream, address: found.address, tunnel: owner.tunnel }
+				: null;
+		this.#options.tell(reactor, { kind: "line", link, generation, place });
+	}
+
+	/** A line has left its reactor, for another one. */
+	given(from: number, { to, line }: LineGiven): void {
+		this.#count(line.tunnel, from, -1);
+		this.#count(line.tunnel, to, 1);
+		this.#options.tell(to, { kind: "takeLine", line });
+	}
+
+	/** Has a canary sent through a line of this tunnel, by the reactor that has most of them. */
+	sendCanary(tunnel: number, deadMs: number): void {
+		const place = this.#options.placeOf(tunnel);
+		const [most] = [...(this.#parked.get(tunnel) ?? [])].sort(([, a], [, b]) => b - a);
+		if (place === undefined || most === undefined || most[1] === 0) return;
+		this.#options.tell(most[0], { kind: "canary", address: place.address, deadMs });
+	}
+
+	/** What became of a line, or who waits for one. */
+	news(reactor: number, { kind, tunnel, waiting = 0, was = "used", why = -1 }: LineNewsItem): void {
+		const desk = this.#options.desk();
+		if (desk === undefined) return;
+		if (kind === "parked" || kind === "returned") {
+			this.#count(tunnel, reactor, 1);
+			this.#offer(tunnel, reactor);
+		}
+		if (kind === "taken" || (kind === "ended" && was === "parked")) this.#count(tunnel, reactor, -1);
+		if (kind === "ended") desk.ended(tunnel, was, endOf(why));
+		else if (kind === "waiting") this.#waits(tunnel, reactor, waiting, desk);
+		else desk[kind](tunnel);
+	}
+
+	#waits(tunnel: number, reactor: number, visitors: number, desk: Lines): void {
+		this.#fetch(tunnel, reactor, visitors);
+		if (this.#options.placeOf(tunnel) === undefined) return;
+		const byReactor = this.#waiting.get(tunnel) ?? new Map<number, number>();
+		this.#waiting.set(tunnel, byReactor.set(reactor, visitors));
+		desk.waiting(
+			tunnel,
+			[...byReactor.values()].reduce((sum, count) => sum + count, 0),
+		);
+	}
+
+	#count(tunnel: number, reactor: number, more: number): void {
+		if (this.#options.placeOf(tunnel) === undefined) return;
+		const byReactor = this.#parked.get(tunnel) ?? new Map<number, number>();
+		this.#parked.set(tunnel, byReactor.set(reactor, Math.max(0, (byReactor.get(reactor) ?? 0) + more)));
+	}
+
+	/** Visitors wait in a reactor that has no line: others have some. */
+	#fetch(tunnel: number, to: number, visitors: number): void {
+		const place = this.#options.placeOf(tunnel);
+		if (place === undefined) return;
+		let wanted = visitors;
+		for (const [reactor, parked] of this.#parked.get(tunnel) ?? []) {
+			if (reactor === to) continue;
+			for (let left = parked; left > 0 && wanted > 0; left--, wanted--)
+				this.#options.tell(reactor, { kind: "giveLine", address: place.address, to });
+		}
+	}
+
+	/** A line waits in a reactor, and perhaps a visitor in another one. */
+	#offer(tunnel: number, from: number): void {
+		const place = this.#options.placeOf(tunnel);
+		if (place === undefined) return;
+		for (const [to, visitors] of this.#waiting.get(tunnel) ?? []) {
+			if (visitors === 0) continue;
+			const { address } = place;
+			this.#options.tell(
+				from,
+				to === from ? { kind: "serveLine", address, tunnel } : { kind: "giveLine", address, to },
+			);
+			return;
+		}
+	}
+}
+
+/** `why`: of RECYCLE_REASONS, or -1. */
+function endOf(why: number): LineEnd {
+	switch (RECYCLE_REASONS[why]) {
+		case "age":
+			return "age";
+		case "requests":
+			return "requests";
+		case "not_wanted":
+			return "superseded";
+		case "stopped":
+			return "drained";
+		case "upstream_closed":
+		case "stale":
+			return "closed";
+		default:
+			return "done";
+	}
+}
