@@ -4,6 +4,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { isOwnOrigin } from "../parts/hosts.js";
 import type { AdminTokens } from "./view.js";
 
 /** Names who asks for a change, for the log. No form of a page can send it, and a script only to its own site. */
@@ -51,7 +52,7 @@ function isLocal({ remoteAddress }: IncomingMessage["socket"]): boolean {
 }
 
 function whyNoBrowser({ origin, host, ...headers }: IncomingHttpHeaders): Refusal | undefined {
-	if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
+	if (!isOwnOrigin(origin, host))
 		return { status: 403, message: "a page of another site may change nothing here" };
 	if (headers[OPERATOR_HEADER] === undefined)
 		return {

@@ -6,8 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { SecureContextOptions } from "node:tls";
 import { type Guarded, type GuardOptions, guard } from "../guard/guard.js";
+import { areAllowedHosts } from "../parts/hosts.js";
 import { askApi, DEBUG, methodsOf, OPERATIONS } from "./api.js";
-import { areAllowedHosts } from "./hosts.js";
 import { renderMetrics } from "./metrics.js";
 import { openApi } from "./openapi.js";
 import { OPERATOR_HEADER, refusalOf } from "./rights.js";
