@@ -7,11 +7,10 @@ import { FIELD_HOST } from "../../protocol/http/field-names.js";
 import { FRAMING_CHUNKED, FRAMING_LENGTH } from "../../protocol/http/framing.js";
 import { HEAD_LIMIT_BYTES } from "../../protocol/http/head-end.js";
 import { parseRequest, RequestHead } from "../../protocol/http/request.js";
+import { TrailerEnd } from "../../protocol/http/trailer-end.js";
 import { lineUse } from "../../protocol/tunnel/index.js";
 import { COMPLETE, MALFORMED } from "../../protocol/verdict.js";
 
-const LF = 0x0a;
-const CR = 0x0d;
 const NOTHING = Buffer.alloc(0);
 
 type Phase = "head" | "length" | "chunks" | "trailers" | "upgraded" | "tunnel";
@@ -25,8 +24,7 @@ export class HostHeader {
 	#partial = NOTHING;
 	/** Of a body with a length. */
 	#left = 0;
-	/** What has come of a line among the trailers, its end not counted. */
-	#lineBytes = 0;
+	readonly #trailers = new TrailerEnd();
 
 	constructor(host: string) {
 		this.#host = Buffer.from(host);
@@ -114,22 +112,16 @@ export class HostHeader {
 		if (verdict === MALFORMED) throw new Error("no chunks");
 		if (verdict === COMPLETE) {
 			this.#phase = "trailers";
-			this.#lineBytes = 0;
+			this.#trailers.reset();
 		}
 		return this.#pass(bytes, this.#chunks.position, out);
 	}
 
 	/** Up to the empty line, or all. */
 	#trailerBytes(bytes: Buffer): number {
-		for (const [index, byte] of bytes.entries()) {
-			if (byte === CR) continue;
-			if (byte !== LF) this.#lineBytes++;
-			else if (this.#lineBytes > 0) this.#lineBytes = 0;
-			else {
-				this.#phase = "head";
-				return index + 1;
-			}
-		}
-		return bytes.length;
+		const end = this.#trailers.find(bytes, 0, bytes.length);
+		if (end < 0) return bytes.length;
+		this.#phase = "head";
+		return end;
 	}
 }
