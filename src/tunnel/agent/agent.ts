@@ -19,6 +19,7 @@ import { dialGateway, type Known, knownFrom } from "./dial.js";
 import type { Report } from "./events.js";
 import { Figures } from "./figures.js";
 import { Lines } from "./lines.js";
+import type { LookOn } from "./onlooker.js";
 import { type AgentSettings, sameConnection, sameTunnel, type TunnelSettings } from "./settings.js";
 import { Tunnel } from "./tunnel.js";
 
@@ -33,6 +34,8 @@ export interface AgentWorld {
 	readonly report: Report;
 	/** Name and version, for the gateway's log. */
 	readonly version: string;
+	/** Who looks on while requests pass. */
+	readonly lookOn?: LookOn;
 	readonly clock?: Clock;
 	readonly random?: () => number;
 }
@@ -81,6 +84,7 @@ export class Agent {
 		this.#lines = new Lines({
 			report: this.#report,
 			figures: this.figures,
+			lookOn: world.lookOn,
 			dial: ({ plain }, signal) =>
 				dialGateway(this.#settings, plain ? undefined : LINE_ALPN, signal, this.#known),
 			failed: (ticket, message) =>
@@ -94,6 +98,11 @@ export class Agent {
 	/** Logged in. */
 	get isConnected(): boolean {
 		return this.#readyAt > 0;
+	}
+
+	/** What it knows of a tunnel now. */
+	tunnel(name: string): TunnelSettings | undefined {
+		return this.#settings.tunnels.find((each) => each.name === name);
 	}
 
 	metrics(): string {

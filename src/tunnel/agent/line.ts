@@ -11,7 +11,8 @@ import {
 } from "../../protocol/tunnel/index.js";
 import { HostHeader } from "./host-header.js";
 import { dialLocal } from "./local.js";
-import { type Change, Relay, type RelayEnd } from "./relay.js";
+import type { Onlooker } from "./onlooker.js";
+import { Relay, type RelayEnd } from "./relay.js";
 import type { TunnelSettings } from "./settings.js";
 import { takeVisitor, type Visitor } from "./visitor.js";
 import { reset, take, type Wire } from "./wire.js";
@@ -34,6 +35,8 @@ export interface LineWorld {
 	parked(line: Line): void;
 	/** A visitor has come; `undefined`: requests have. */
 	began(line: Line, visitor: Visitor | undefined): void;
+	/** Who looks on while requests pass, if anybody does. */
+	lookOn?(): Onlooker;
 	/** The local service cannot be reached. */
 	localFailed(line: Line, message: string): void;
 	/** It could not be opened. */
@@ -49,6 +52,7 @@ export class Line {
 	#state: LineState | "closed" = "opening";
 	#wire: Wire | undefined;
 	#relay: Relay | undefined;
+	#onlooker: Onlooker | undefined;
 	#provingTimer: NodeJS.Timeout | undefined;
 
 	constructor(ticket: Ticket, world: LineWorld) {
@@ -126,12 +130,17 @@ export class Line {
 	async #serveRequests(first: Buffer): Promise<void> {
 		this.#state = "requests";
 		this.#world.began(this, undefined);
+		this.#onlooker = this.#world.lookOn?.();
+		this.#onlooker?.fromVisitor(first);
 		const local = await this.#dialLocal();
 		if (local === undefined) return;
 		const { hostHeader } = this.#world.settings();
 		const host = hostHeader === undefined ? undefined : new HostHeader(hostHeader);
-		const change: Change = (bytes) => host?.change(bytes) ?? bytes;
-		this.#relay = new Relay(this.#wire as Wire, local, change(first), (end) => this.#close(end), change);
+		const change = (bytes: Buffer): Buffer => host?.change(bytes) ?? bytes;
+		this.#relay = new Relay(this.#wire as Wire, local, change(first), (end) => this.#close(end), {
+			change,
+			onlooker: this.#onlooker,
+		});
 	}
 
 	/** `undefined`: it cannot be reached, and the line has been ended for it. */
@@ -149,8 +158,9 @@ export class Line {
 		} catch (error) {
 			if (this.#given.signal.aborted) this.#failVisitor("client_reset");
 			else {
-				this.#world.localFailed(this, (error as Error).message);
-				this.#failVisitor("connect_refused");
+				const { message } = error as Error;
+				this.#world.localFailed(this, message);
+				this.#failVisitor("connect_refused", message);
 			}
 		} finally {
 			stream.off("close", gone);
@@ -159,7 +169,7 @@ export class Line {
 	}
 
 	/** A visitor is cut by a reset; who asks by HTTP is answered first. */
-	#failVisitor(reason: Reason): void {
+	#failVisitor(reason: Reason, why = ""): void {
 		const end = { reason, bytesFromVisitor: 0, bytesToVisitor: 0 };
 		const wire = this.#wire as Wire;
 		const { stream } = wire;
@@ -174,6 +184,9 @@ export class Line {
 		};
 		const late = setTimeout(close, LAST_WORDS_MS);
 		stream.end(BAD_GATEWAY);
+		const onlooker = this.#onlooker;
+		onlooker?.unreachable(`the service could not be reached: ${why}`, BAD_GATEWAY);
+		if (onlooker !== undefined) stream.on("data", (bytes: Buffer) => onlooker.fromVisitor(bytes));
 		// What is left of the request is taken: a reset for it would overtake the answer.
 		stream.resume().once("end", close).once("close", close);
 	}
@@ -209,16 +222,19 @@ export class Line {
 		clearTimeout(this.#provingTimer);
 		this.#wire?.stream.destroy();
 		this.#wire?.raw.destroy();
+		this.#onlooker?.ended(end?.reason ?? "internal");
 		this.#world.closed(this, end);
 		this.#state = "closed";
 	}
 }
 
-const BAD_GATEWAY = [
-	"HTTP/1.1 502 Bad Gateway",
-	"Content-Type: text/plain; charset=utf-8",
-	"Content-Length: 47",
-	"Connection: close",
-	"",
-	"The service behind this tunnel does not answer.",
-].join("\r\n");
+const BAD_GATEWAY = Buffer.from(
+	[
+		"HTTP/1.1 502 Bad Gateway",
+		"Content-Type: text/plain; charset=utf-8",
+		"Content-Length: 47",
+		"Connection: close",
+		"",
+		"The service behind this tunnel does not answer.",
+	].join("\r\n"),
+);

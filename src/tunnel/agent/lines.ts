@@ -3,6 +3,7 @@ import type { Ticket } from "../../protocol/tunnel/index.js";
 import type { Report } from "./events.js";
 import type { Figures } from "./figures.js";
 import { LINE_STATES, Line, type LineState } from "./line.js";
+import type { LookOn } from "./onlooker.js";
 import type { RelayEnd } from "./relay.js";
 import type { Tunnel } from "./tunnel.js";
 import type { Visitor } from "./visitor.js";
@@ -30,6 +31,7 @@ interface Served {
 export interface LinesWorld {
 	readonly report: Report;
 	readonly figures: Figures;
+	readonly lookOn: LookOn | undefined;
 	dial(tunnel: Tunnel, signal: AbortSignal): Promise<Wire>;
 	/** The gateway is to know. */
 	failed(ticket: Ticket, message: string): void;
@@ -69,7 +71,9 @@ export class Lines {
 	}
 
 	#openOne(tunnel: Tunnel, ticket: Ticket): void {
+		const { lookOn } = this.#world;
 		const line = new Line(ticket, {
+			...(lookOn === undefined ? {} : { lookOn: () => lookOn(tunnel.settings) }),
 			dial: (signal) => this.#world.dial(tunnel, signal),
 			settings: () => tunnel.settings,
 			parked: () => {

@@ -1,6 +1,7 @@
 /** Connections to the local service. */
 import { isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { isLoopbackAddress } from "../../parts/hosts.js";
 import type { LocalTarget, TunnelSettings } from "./settings.js";
 import { Cut, firstOf, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
 
@@ -41,9 +42,7 @@ function isOwnMachine({ where }: LocalTarget): boolean {
 }
 
 export function isLoopback(host: string): boolean {
-	return (
-		host.toLowerCase() === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."))
-	);
+	return host.toLowerCase() === "localhost" || isLoopbackAddress(host);
 }
 
 /** The name that a TLS server is asked for, and has to prove. */

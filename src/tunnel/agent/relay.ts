@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Reason } from "../../parts/reasons.js";
+import type { Onlooker } from "./onlooker.js";
 import { reset, type Wire } from "./wire.js";
 
 /** One direction has ended, and nothing moves in the other: the same as the gateway's `half_closed`. */
@@ -21,13 +22,27 @@ export interface RelayEnd {
 /** What changes bytes on their way to the local service. Throws when they are not what they should be. */
 export type Change = (bytes: Buffer) => Buffer;
 
-const unchanged: Change = (bytes) => bytes;
+/** What is done with bytes besides sending them on. */
+export interface Besides {
+	/** On the way to the local service. */
+	readonly change?: Change;
+	readonly onlooker?: Onlooker | undefined;
+}
+
+interface Direction {
+	/** Why it is over when its source has ended it, and when that is broken. */
+	readonly closed: Reason;
+	readonly broken: Reason;
+	readonly pass: Change;
+	/** What has been sent on, as it came. */
+	readonly passed: (bytes: Buffer) => void;
+}
 
 export class Relay {
 	readonly #line: Wire;
 	readonly #local: Wire;
 	readonly #ended: (end: RelayEnd) => void;
-	readonly #change: Change;
+	readonly #onlooker: Onlooker | undefined;
 	#fromVisitor = 0;
 	#toVisitor = 0;
 	/** Who ended its direction first. */
@@ -45,24 +60,33 @@ export class Relay {
 		local: Wire,
 		first: Uint8Array,
 		ended: (end: RelayEnd) => void,
-		change: Change = unchanged,
+		{ change, onlooker }: Besides = {},
 	) {
 		this.#line = line;
 		this.#local = local;
 		this.#ended = ended;
-		this.#change = change;
+		this.#onlooker = onlooker;
 		if (first.length > 0) local.stream.write(first);
-		this.#join(line, local, "client_closed", "client_reset", (bytes) => {
-			this.#fromVisitor += bytes.length;
-			return this.#change(bytes);
+		this.#join(line, local, {
+			...{ closed: "client_closed", broken: "client_reset" },
+			pass: (bytes) => {
+				this.#fromVisitor += bytes.length;
+				return change?.(bytes) ?? bytes;
+			},
+			passed: (bytes) => onlooker?.fromVisitor(bytes),
 		});
-		this.#join(local, line, "upstream_closed", "upstream_reset", (bytes) => {
-			this.#toVisitor += bytes.length;
-			return bytes;
+		this.#join(local, line, {
+			...{ closed: "upstream_closed", broken: "upstream_reset" },
+			pass: (bytes) => {
+				this.#toVisitor += bytes.length;
+				return bytes;
+			},
+			passed: (bytes) => onlooker?.toVisitor(bytes),
 		});
 	}
 
-	#join(from: Wire, to: Wire, closed: Reason, broken: Reason, pass: Change): void {
+	#join(from: Wire, to: Wire, direction: Direction): void {
+		const { broken, pass, passed } = direction;
 		const source = from.stream;
 		const target = to.stream;
 		source.on("data", (bytes: Buffer) => {
@@ -71,9 +95,10 @@ export class Relay {
 			} catch {
 				this.cut("bad_request");
 			}
+			passed(bytes);
 		});
 		target.on("drain", () => source.resume());
-		source.on("end", () => this.#carryEnd(from, target, closed, broken));
+		source.on("end", () => this.#carryEnd(from, target, direction));
 		source.on("error", () => this.cut(broken));
 		source.on("close", () => {
 			this.#closed++;
@@ -95,13 +120,14 @@ export class Relay {
 	 * Node tells a reset that came together with the last bytes as an end (libuv: POLLHUP after a read that was not full). A write of
 	 * nothing sends nothing, and knows.
 	 */
-	#carryEnd({ stream, tls }: Wire, target: Socket, closed: Reason, broken: Reason): void {
+	#carryEnd({ stream, tls }: Wire, target: Socket, { closed, broken }: Direction): void {
 		const carry = (error?: Error | null): void => {
 			if (error) {
 				this.cut(broken);
 				return;
 			}
 			this.#first ??= closed;
+			if (closed === "upstream_closed") this.#onlooker?.serviceEnded();
 			target.end();
 		};
 		if (tls !== undefined || !stream.writable || stream.writableLength > 0) carry();
