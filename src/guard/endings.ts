@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Reason } from "../parts/reasons.js";
+import { resetSocket } from "../parts/reset-socket.js";
 import { type Connection, hasEnded, nowInMs, waitingBytes } from "./connection.js";
 import type { Schedule } from "./schedule.js";
 
@@ -35,13 +36,7 @@ export function cut(connection: Connection, reason: Reason): void {
 /** Its client sees a reset: an end would leave what waits for it in the kernel for minutes. */
 export function reset(connection: Connection, reason: Reason): void {
 	connection.reason ??= reason;
-	const { socket } = connection;
-	try {
-		socket.resetAndDestroy();
-	} catch {
-		// A Unix socket, which knows no reset.
-		socket.destroy();
-	}
+	resetSocket(connection.socket);
 }
 
 /** For a drain: what has nothing under way goes now, a request with its answer, all else at the cut. */

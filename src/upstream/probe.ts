@@ -9,6 +9,7 @@ import { formatDuration } from "../config/units.js";
 import { CIPHER_SUITES, CIPHERS, GROUPS, SIGNATURES } from "../kernel/openssl/offers.js";
 import type { ClientOptions } from "../kernel/openssl/options.js";
 import { HttpCheck, type Verdict } from "../parts/http-check.js";
+import { resetSocket } from "../parts/reset-socket.js";
 import type { DialledTarget } from "./resolver.js";
 
 export interface Probed {
@@ -35,11 +36,8 @@ export function probe(
 	const end = (): void => {
 		isOver = true;
 		clearTimeout(deadline);
-		// A reset instead of a FIN: the upstream sees at once that nothing follows, and no TIME_WAIT piles up. Node would
-		// put one off until a connect ends, which may be never; and libuv refuses one after a FIN, and leaves it open.
-		const isReset =
-			target.kind !== "unix" && stream === socket && !socket.connecting && !socket.writableEnded;
-		if (isReset) socket.resetAndDestroy();
+		// A reset instead of a FIN: the upstream sees at once that nothing follows, and no TIME_WAIT piles up.
+		if (stream === socket) resetSocket(socket);
 		else {
 			stream.destroy();
 			socket.destroy();

@@ -1,6 +1,7 @@
 /** A connection as it is used here: what is read and written, and the socket below, which alone can be reset. */
 import { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { resetSocket } from "../../parts/reset-socket.js";
 
 export interface Wire {
 	readonly stream: Socket;
@@ -24,14 +25,8 @@ export function ignoreErrors(socket: Socket): void {
 
 /** Ends it at once; the peer sees a reset. A Unix socket knows none, and is closed. */
 export function reset({ raw, stream }: Wire): void {
-	try {
-		// It would wait for the connection, and then reset it.
-		if (!raw.destroyed && !raw.connecting) raw.resetAndDestroy();
-	} catch {
-		// No TCP.
-	}
-	raw.destroy();
-	stream.destroy();
+	resetSocket(raw);
+	if (stream !== raw) stream.destroy();
 }
 
 /** What an end of a connection is called. */
