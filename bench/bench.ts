@@ -6,11 +6,12 @@ import { type CertificateFiles, writeCertificate } from "../src/rig/certificate.
 import { issue } from "../src/rig/issue.js";
 import { type CpuReading, cpuNs, readCpu } from "../src/rig/proc.js";
 import { temporaryDirectory } from "../src/rig/processes.js";
+import { alternate, markFailed, tellProgress } from "./alternate.js";
 import type { Figure } from "./figure.js";
 import { type BackendPorts, Generator, startBackend } from "./load/driver.js";
 import { SNI_NAMES, TLS_NAME } from "./load/wire.js";
-import { inOrder } from "./order.js";
-import { REFERENCE, REFERENCE_AGAIN } from "./systems/index.js";
+import type { Roles } from "./report.js";
+import { REFERENCE, REFERENCE_AGAIN, SUBJECT } from "./systems/index.js";
 import { launch, type Upstreams } from "./systems/launch.js";
 import type { Running, System } from "./systems/system.js";
 
@@ -46,6 +47,8 @@ export interface Turns {
 export type Measure = (system: System) => Promise<readonly number[]>;
 
 export class Bench {
+	readonly title = "Benchmark";
+	readonly roles: Roles = { subject: SUBJECT, reference: REFERENCE, again: REFERENCE_AGAIN };
 	readonly rounds: number;
 	readonly quick: boolean;
 	readonly generator: Generator;
@@ -92,29 +95,18 @@ export class Bench {
 		});
 	}
 
-	/**
-	 * Runs `measure` for each able system once per round. The order rotates and turns round, so that none always runs
-	 * in the wake of the same other.
-	 */
+	/** Runs `measure` for each able system once per round. */
 	async alternate(rowId: string, figures: readonly Figure[], turns: Turns, measure: Measure): Promise<void> {
-		let systems = this.able(rowId, figures).filter((system) => takesPart(system, figures, turns));
-		const rounds = this.roundsOf(turns);
-		for (let round = turns.warmUp ? -1 : 0; round < rounds; round++) {
-			if (round === BYSTANDER_ROUNDS)
-				systems = systems.filter((system) => isJudgedBy(system, figures, turns));
-			for (const system of inOrder(systems, round + 1)) {
-				this.progress(rowId, round, rounds, system.id);
-				try {
-					const values = await measure(system);
-					if (round < 0) continue;
-					for (const [i, figure] of figures.entries()) figure.record(system.id, values[i] ?? Number.NaN);
-				} catch (error) {
-					markAbsent(figures, system, error);
-					systems = systems.filter((other) => other !== system);
-					await this.discard(system);
-				}
-			}
-		}
+		await alternate({
+			systems: this.able(rowId, figures).filter((system) => takesPart(system, figures, turns)),
+			figures,
+			rounds: this.roundsOf(turns),
+			warmUp: turns.warmUp,
+			stays: (system, round) => round < BYSTANDER_ROUNDS || isJudgedBy(system, figures, turns),
+			measure,
+			progress: (round, rounds, { id }) => tellProgress(rowId, round, rounds, id),
+			lost: (system) => this.discard(system),
+		});
 	}
 
 	/**
@@ -134,7 +126,7 @@ export class Bench {
 				all.push(ports.of(await this.running(system)));
 				systems.push(system);
 			} catch (error) {
-				markAbsent(figures, system, error);
+				markFailed(figures, system.id, error);
 			}
 		}
 		all.push(ports.direct);
@@ -142,7 +134,7 @@ export class Bench {
 		try {
 			// The round before the first is the warm-up.
 			for (let round = -1; round < this.rounds; round++) {
-				this.progress(rowId, round, this.rounds, "all");
+				tellProgress(rowId, round, this.rounds, "all");
 				const values = await measure(all);
 				if (round < 0) continue;
 				for (const [at, id] of ids.entries()) {
@@ -151,7 +143,7 @@ export class Bench {
 				}
 			}
 		} catch (error) {
-			for (const system of systems) markAbsent(figures, system, error);
+			for (const system of systems) markFailed(figures, system.id, error);
 		}
 	}
 
@@ -219,12 +211,6 @@ export class Bench {
 		total.finestNs += cpuNs(before, after);
 		this.cpuTotals.set(system, total);
 	}
-
-	/** A line for whoever waits; `round` -1 is the warm-up. */
-	progress(rowId: string, round: number, rounds: number, systemId: string): void {
-		const counted = round < 0 ? "warm-up" : `round ${round + 1} of ${rounds}`;
-		process.stderr.write(`${rowId}: ${counted}: ${systemId}\n`);
-	}
 }
 
 let certificate: CertificateFiles | null = null;
@@ -276,11 +262,6 @@ function isJudgedBy(system: System, figures: readonly Figure[], { alone }: Turns
 	return (
 		system.id === REFERENCE ||
 		system.id === REFERENCE_AGAIN ||
-		figures.some(({ spec }) => spec.target !== null && spec.reference === system.id)
+		figures.some(({ spec }) => spec.target !== null && [spec.reference].flat().includes(system.id))
 	);
-}
-
-function markAbsent(figures: readonly Figure[], system: System, error: unknown): void {
-	const reason = error instanceof Error ? error.message : String(error);
-	for (const figure of figures) figure.markAbsent(system.id, reason);
 }

@@ -12,8 +12,8 @@ export interface FigureSpec {
 	readonly target: Target | null;
 	/** The system that the target is for, where it is not Sluice. */
 	readonly subject?: string;
-	/** The system that ratios are to, where it is not HAProxy. */
-	readonly reference?: string;
+	/** The system that ratios are to, where it is not the bench's own reference; of several, the one with the best median. */
+	readonly reference?: string | readonly string[];
 	/** For rates. */
 	readonly moreIsBetter?: true;
 	/** It repeats the values of the figure above for another subject or reference: the table of all systems has them once. */
@@ -23,6 +23,7 @@ export interface FigureSpec {
 /** A bound for the subject: on the median of its ratios to the reference in the same rounds, or on its own median. */
 export type Target =
 	| { readonly kind: "ratio"; readonly atMost: number }
+	| { readonly kind: "ratio"; readonly atLeast: number }
 	| { readonly kind: "value"; readonly atMost: number }
 	| { readonly kind: "value"; readonly exactly: number; readonly tolerance?: number };
 

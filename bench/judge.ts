@@ -35,10 +35,11 @@ export function judgeTarget(target: Target, subject: Estimate | null, self: Esti
 		const clear = near(interval.low) === met && near(interval.high) === met;
 		return { judged: true, met, by: Math.abs(median - target.exactly), clear };
 	}
-	const { atMost } = target;
-	const met = median <= atMost;
-	const clear = met ? interval.high <= atMost : interval.low > atMost;
-	return { judged: true, met, by: Math.abs(median - atMost), clear };
+	const bound = "atLeast" in target ? target.atLeast : target.atMost;
+	const within = (value: number): boolean => ("atLeast" in target ? value >= bound : value <= bound);
+	const met = within(median);
+	const clear = within(interval.low) === met && within(interval.high) === met;
+	return { judged: true, met, by: Math.abs(median - bound), clear };
 }
 
 /** Beside an older version: `worse` and `better` only when the whole interval says so. */

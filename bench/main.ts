@@ -5,7 +5,8 @@
  *     (load/)       (systems/)            (load/)        statistics.ts, judge.ts: what may be said of it
  *                                                        report.ts: what it came to
  *
- * `npm run bench -- library` is another bench with the same load and statistics: library/main.ts.
+ * `npm run bench -- library` and `npm run bench -- tunnels` are other benches with the same load and statistics:
+ * library/main.ts, tunnels/main.ts.
  *
  * Everything happens on 127.0.0.1. Progress goes to standard error, the report to standard output.
  */
@@ -14,11 +15,12 @@ import { raiseDescriptorLimit } from "../src/kernel/sockets.js";
 import { endAll, installCleanup } from "../src/rig/processes.js";
 import { Bench } from "./bench.js";
 import type { Figure } from "./figure.js";
+import { installed } from "./installed.js";
 import { benchLibrary } from "./library/main.js";
 import { readOptions, USAGE, UsageError } from "./options.js";
 import { buildReport } from "./report.js";
 import { toMarkdown } from "./report-text.js";
-import type { System } from "./systems/system.js";
+import { benchTunnels } from "./tunnels/main.js";
 
 /** 5,000 sessions through a proxy, or 10,000 WebSockets, and what is needed besides. */
 const DESCRIPTORS_MIN = 11_000;
@@ -35,6 +37,7 @@ await endAll(exitCode);
 
 async function main([command, ...rest]: readonly string[]): Promise<void> {
 	if (command === "library") await library(rest);
+	else if (command === "tunnels") await tunnels(rest);
 	else await gateway(command === undefined ? [] : [command, ...rest]);
 }
 
@@ -46,6 +49,13 @@ async function library(args: readonly string[]): Promise<void> {
 		write(said.report, said.markdown, said.json);
 		if (said.report.rows.some(({ failure }) => failure !== null)) exitCode = 1;
 	}
+}
+
+async function tunnels(args: readonly string[]): Promise<void> {
+	warnOfDescriptors();
+	const said = await benchTunnels(args);
+	if (typeof said === "string") process.stdout.write(said);
+	else write(said.report, said.markdown, said.json);
 }
 
 async function gateway(args: readonly string[]): Promise<void> {
@@ -81,16 +91,6 @@ function write(report: unknown, markdown: string, json: string | null): void {
 	const text = `${JSON.stringify(report, null, "\t")}\n`;
 	process.stdout.write(json === "-" ? text : markdown);
 	if (json !== null && json !== "-") writeFileSync(json, text);
-}
-
-/** Those that are there; of the others it is said what to install. */
-function installed(systems: readonly System[]): System[] {
-	return systems.filter((system) => {
-		const found = system.version() !== null;
-		if (!found)
-			process.stderr.write(`bench: ${system.id} is missing and left out; to include it: ${system.install}\n`);
-		return found;
-	});
 }
 
 function describe(error: unknown): string {

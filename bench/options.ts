@@ -13,6 +13,7 @@ const CHOICES = SYSTEMS.filter((system) => system.variantOf === undefined);
 
 export const USAGE = `npm run bench -- [options]
 npm run bench -- library [options]   what the library costs on a Node server; --help says more
+npm run bench -- tunnels [options]   gateway and agent beside other programs for tunnels; --help says more
 
   --rounds N          counted rounds per row, after one warm-up (default 15; fewer than 6 judge nothing)
   --only ROW,…        rows: ${ROWS.map((row) => row.id).join(", ")}

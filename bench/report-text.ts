@@ -7,7 +7,7 @@ import type { Estimate } from "./statistics.js";
 export function toMarkdown(report: Report): string {
 	const { machine } = report;
 	const lines = [
-		`## Benchmark, ${machine.date.slice(0, 10)}`,
+		`## ${report.title}, ${machine.date.slice(0, 10)}`,
 		"",
 		`${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 2 ** 30).toFixed(0)} GiB, ${machine.kernel}, Node ${machine.node}; ${report.minutes.toFixed(0)} minutes.`,
 		`${report.rounds} alternating rounds. CPU is ${CLOCKS[report.cpuClock]}.`,
@@ -129,7 +129,8 @@ function number({ target, digits }: ReportedFigure, value: number): string {
 function targetText(figure: ReportedFigure): string {
 	const { target } = figure;
 	if (target === null) return "";
-	return "exactly" in target ? `= ${target.exactly}` : `≤ ${bound(target)}`;
+	if ("exactly" in target) return `= ${target.exactly}`;
+	return "atLeast" in target ? `≥ ${ratio(target.atLeast)}` : `≤ ${bound(target)}`;
 }
 
 function bound(target: Extract<Target, { atMost: number }>): string {

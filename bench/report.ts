@@ -1,16 +1,47 @@
 /** The results as one value, for machines; report-text.ts makes Markdown of it. */
 
 import { HAS_SCHEDSTAT } from "../src/rig/proc.js";
-import { type Bench, DIRECT, type Row } from "./bench.js";
+import { DIRECT } from "./bench.js";
 import type { Figure, FigureSpec } from "./figure.js";
 import { type Change, judgeChange, judgeTarget, type Verdict } from "./judge.js";
 import { describeMachine, type Machine } from "./machine.js";
 import type { Estimate } from "./statistics.js";
-import { REFERENCE, REFERENCE_AGAIN, SUBJECT } from "./systems/index.js";
 import { beforeOf } from "./systems/sluice.js";
-import type { System } from "./systems/system.js";
+
+/** Who is who, unless a figure says otherwise. */
+export interface Roles {
+	/** Whose targets they are. */
+	readonly subject: string;
+	/** Whom ratios are to, in the same round. */
+	readonly reference: string;
+	/** The reference once more: what its ratio to the first comes to is the machine's doing. */
+	readonly again: string;
+}
+
+/** What a bench has done, whichever it is. */
+export interface Taken {
+	readonly title: string;
+	readonly roles: Roles;
+	readonly rounds: number;
+	readonly quick: boolean;
+	readonly systems: readonly Measured[];
+	/** All that was charged to each system in measured rounds, by both of the kernel's clocks. */
+	readonly cpuTotals: ReadonlyMap<string, { readonly statNs: number; readonly finestNs: number }>;
+}
+
+interface Measured {
+	readonly id: string;
+	readonly note: string;
+	version(): string | null;
+}
+
+interface Described {
+	readonly id: string;
+	describe(quick: boolean): string;
+}
 
 export interface Report {
+	readonly title: string;
 	readonly machine: Machine;
 	readonly rounds: number;
 	readonly quick: boolean;
@@ -58,13 +89,14 @@ export type Result =
 	| { readonly absent: string };
 
 export function buildReport(
-	bench: Bench,
-	rows: readonly Row[],
+	bench: Taken,
+	rows: readonly Described[],
 	figures: readonly Figure[],
 	minutes: number,
 ): Report {
 	const measured = new Set(figures.flatMap((figure) => figure.systems));
 	return {
+		title: bench.title,
 		machine: describeMachine(),
 		rounds: bench.rounds,
 		quick: bench.quick,
@@ -72,12 +104,12 @@ export function buildReport(
 		systems: bench.systems.map((system) => reportSystem(bench, system)),
 		columns: [...bench.systems.map(({ id }) => id), DIRECT].filter((id) => measured.has(id)),
 		rows: rows.map((row) => ({ id: row.id, load: row.describe(bench.quick) })),
-		figures: figures.map(reportFigure),
+		figures: figures.map((figure) => reportFigure(figure, bench.roles)),
 		cpuClock: HAS_SCHEDSTAT ? "schedstat" : "stat",
 	};
 }
 
-function reportSystem(bench: Bench, system: System): ReportedSystem {
+function reportSystem(bench: Taken, system: Measured): ReportedSystem {
 	const total = bench.cpuTotals.get(system.id);
 	return {
 		id: system.id,
@@ -87,12 +119,13 @@ function reportSystem(bench: Bench, system: System): ReportedSystem {
 	};
 }
 
-export function reportFigure(figure: Figure): ReportedFigure {
+export function reportFigure(figure: Figure, roles: Roles): ReportedFigure {
 	const { spec } = figure;
-	const { subject = SUBJECT, reference = REFERENCE, target } = spec;
+	const { subject = roles.subject, target } = spec;
+	const reference = referenceOf(figure, roles.reference);
 	const isRatio = target === null || target.kind === "ratio";
 	const judgedBy = isRatio ? figure.ratioEstimate(subject, reference) : figure.estimate(subject);
-	const self = figure.ratioEstimate(REFERENCE_AGAIN, REFERENCE);
+	const self = figure.ratioEstimate(roles.again, roles.reference);
 	const ratios = isRepetition(spec) ? null : figure.ratioEstimate(subject, beforeOf(subject));
 	return {
 		...spec,
@@ -105,6 +138,16 @@ export function reportFigure(figure: Figure): ReportedFigure {
 			ratios === null ? null : { ratios, change: judgeChange(ratios, self, spec.moreIsBetter === true) },
 		results: resultsOf(figure, reference),
 	};
+}
+
+function referenceOf(figure: Figure, otherwise: string): string {
+	const { reference = otherwise, moreIsBetter } = figure.spec;
+	if (typeof reference === "string") return reference;
+	const medians = reference.flatMap((id) => {
+		const median = figure.estimate(id)?.median;
+		return median === undefined ? [] : [{ id, rank: moreIsBetter === true ? -median : median }];
+	});
+	return medians.sort((a, b) => a.rank - b.rank)[0]?.id ?? otherwise;
 }
 
 /** Beside another reference, it is as much slower or faster than it was before as the figure above. */

@@ -6,6 +6,7 @@
  * - the bulk port: as many bytes as the request asks for;
  * - HTTP ports: 200 bytes for every request, however a proxy has rewritten it; a WebSocket is granted and then
  *   is a relay port's connection;
+ * - greeted ports: the same for a ClientHello, and then as a relay port or the bulk port;
  * - the port `once`: 200 bytes for the first 100 that arrive, then the end;
  * - a port per dialogue: the server's part of it, then the end.
  *
@@ -55,6 +56,10 @@ const BULK = 3;
 const HTTP = 4;
 const ONCE = 5;
 const DIALOGUE = 6;
+const GREETED = 7;
+
+/** What greeted connections become, by the index of their port. */
+const ONCE_GREETED = [RELAY, BULK];
 
 /** By the index of their ports. */
 const SCRIPTS = DIALOGUE_NAMES.map((name) => DIALOGUES[name]);
@@ -88,6 +93,7 @@ const ports: BackendPorts = {
 	bulk: listen(BULK, 0),
 	http: Array.from({ length: RELAY_PORTS }, () => listen(HTTP, 0)),
 	once: listen(ONCE, 0),
+	greeted: { relay: listen(GREETED, 0), bulk: listen(GREETED, 1) },
 	dialogues: {
 		smtp: listenForDialogue("smtp"),
 		mysql: listenForDialogue("mysql"),
@@ -109,7 +115,7 @@ function handle(fd: number): void {
 	const role = served.role(fd);
 	if (served.isListener(fd)) served.accept(fd);
 	else if (role === RELAY) relay(fd);
-	else if (role === SNI) answerHello(fd);
+	else if (role === SNI || role === GREETED) answerHello(fd);
 	else if (role === BULK) bulk(fd);
 	else if (role === HTTP) http(fd);
 	else if (role === ONCE) once(fd);
@@ -210,7 +216,14 @@ function answerHello(fd: number): void {
 	kernel.memory.fill(0x2e, ANSWER_AT, ANSWER_AT + ANSWER_BYTES);
 	kernel.memory[ANSWER_AT] = index[fd] as number;
 	kernel.send(fd, ANSWER_AT, ANSWER_BYTES);
-	served.drop(fd);
+	if (served.role(fd) === SNI) served.drop(fd);
+	else becomeGreeted(fd);
+}
+
+function becomeGreeted(fd: number): void {
+	received[fd] = 0;
+	bulkLeft[fd] = 0;
+	served.become(fd, ONCE_GREETED[index[fd] as number] as number);
 }
 
 function bulk(fd: number): void {

@@ -4,8 +4,11 @@ import type { Latency } from "./latency.js";
 
 /** By name: what is sent, and what comes back. */
 export interface Commands {
-	/** Opens connections and holds them. */
-	open: { ask: { port: number; connections: number }; answer: { wallMs: number } };
+	/** Opens connections and holds them. `helloBase64`: each says this first, and is answered by the backend of a name. */
+	open: {
+		ask: { port: number; connections: number; helloBase64?: string };
+		answer: { wallMs: number };
+	};
 	/** Requests over the held connections, in a closed loop. */
 	/** `learns`: the responses have another length than the backend's, because a proxy rewrites their heads. */
 	requests: { ask: { count: number; learns?: boolean }; answer: { wallMs: number } };
@@ -35,9 +38,14 @@ export interface Commands {
 		ask: { port: number; count: number; concurrency: number; hellosBase64: readonly string[] };
 		answer: { wallMs: number };
 	};
-	/** Paced requests to several ports. */
+	/** A connection each: something is said, it is answered, and the other side ends it. `answerBytes` null: as many as the first time. */
+	visits: {
+		ask: { port: number; count: number; concurrency: number; sayBase64: string; answerBytes: number | null };
+		answer: { wallMs: number };
+	};
+	/** Paced requests to several ports. `learns`: as in `requests`. */
 	latency: {
-		ask: { ports: readonly number[]; connections: number; requests: number };
+		ask: { ports: readonly number[]; connections: number; requests: number; learns?: boolean };
 		answer: { latencies: readonly Latency[] };
 	};
 	/** Dialogues with several ports. */

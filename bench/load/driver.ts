@@ -12,6 +12,8 @@ export interface BackendPorts {
 	/** As `relay`. */
 	readonly http: readonly number[];
 	readonly once: number;
+	/** They answer a ClientHello, and are then as those without a name. */
+	readonly greeted: { readonly relay: number; readonly bulk: number };
 	readonly dialogues: Readonly<Record<DialogueName, number>>;
 }
 

@@ -11,14 +11,20 @@ import type { Answer, Ask } from "./commands.js";
 import { openConnections } from "./connections.js";
 import { runDialogues } from "./dialogue.js";
 import { runDownload, runDownloadFor } from "./download.js";
+import { greet } from "./greet.js";
 import { runLatency, runLatencyFor } from "./latency.js";
 import { runMessages } from "./messages.js";
 import { runRequests } from "./requests.js";
 import { runSessions } from "./sessions.js";
 import { TlsClient } from "./tls.js";
 import { useEach } from "./use-each.js";
+import { ANSWER_BYTES } from "./wire.js";
 
 const ARENA_BYTES = 1 << 20;
+
+/** The type of a record that a ClientHello is in (RFC 8446, section 5.1). */
+const TLS_HANDSHAKE = 0x16;
+const RESPONSE_BEGINS = new TextEncoder().encode("HTTP/1.1 200 ");
 
 const kernel = new LinuxKernel(ARENA_BYTES);
 const tls = new TlsClient(kernel);
@@ -47,6 +53,7 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 			const start = performance.now();
 			held = new Places(kernel, ask.connections);
 			openConnections(kernel, held, ask.port);
+			if (ask.helloBase64 !== undefined) greet(kernel, held, bytesOf(ask.helloBase64));
 			return { wallMs: performance.now() - start };
 		}
 		case "requests":
@@ -78,8 +85,14 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 			return { wallMs: performance.now() - start };
 		}
 		case "sessions": {
-			const hellos = ask.hellosBase64.map((text) => Uint8Array.from(Buffer.from(text, "base64")));
-			return { wallMs: runSessions(kernel, { ...ask, hellos }) };
+			const says = ask.hellosBase64.map((text, i) => ({ bytes: bytesOf(text), begins: Uint8Array.of(i) }));
+			return { wallMs: runSessions(kernel, { ...ask, says, answerBytes: ANSWER_BYTES }) };
+		}
+		case "visits": {
+			const bytes = bytesOf(ask.sayBase64);
+			// Who speaks TLS is answered by the name's number, and who asks by a response.
+			const begins = bytes[0] === TLS_HANDSHAKE ? Uint8Array.of(0) : RESPONSE_BEGINS;
+			return { wallMs: runSessions(kernel, { ...ask, says: [{ bytes, begins }] }) };
 		}
 		case "latency":
 			return { latencies: runLatency(kernel, ask) };
@@ -88,6 +101,10 @@ function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
 		case "latencyFor":
 			return { latency: runLatencyFor(kernel, ask.port, ask.connections, ask.ms) };
 	}
+}
+
+function bytesOf(base64: string): Uint8Array {
+	return Uint8Array.from(Buffer.from(base64, "base64"));
 }
 
 function release(): void {

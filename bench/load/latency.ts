@@ -12,7 +12,8 @@ import type { LinuxKernel } from "../../src/kernel/linux.js";
 import { spread } from "../../src/rig/percentile.js";
 import { Places } from "../../src/rig/places.js";
 import { openConnections } from "./connections.js";
-import { runOneRequest } from "./requests.js";
+import { learnLength, runOneRequest } from "./requests.js";
+import { RESPONSE_BYTES } from "./wire.js";
 
 const BLOCK = 250;
 /** Not counted at the start of each block: otherwise p99 would be the one request that finds everything cold. */
@@ -27,6 +28,8 @@ export interface LatencyLoad {
 	readonly connections: number;
 	/** Requests per port, rounded up to whole blocks. */
 	readonly requests: number;
+	/** Responses have another length than the backend's: a proxy has rewritten them. */
+	readonly learns?: boolean;
 }
 
 export interface Latency {
@@ -45,7 +48,8 @@ export function runLatency(kernel: LinuxKernel, load: LatencyLoad): Latency[] {
 			const first = ways.length * load.connections;
 			openConnections(kernel, places, port, first, first + load.connections);
 			const fds = Array.from({ length: load.connections }, (_, i) => places.fd(first + i));
-			ways.push({ fds, samplesUs: new Float64Array(blocks * BLOCK), count: 0 });
+			const answerBytes = load.learns === true ? learnLength(kernel, places.fd(first)) : RESPONSE_BYTES;
+			ways.push({ fds, answerBytes, samplesUs: new Float64Array(blocks * BLOCK), count: 0 });
 		}
 		for (let block = 0; block < blocks; block++)
 			for (let i = 0; i < ways.length; i++) runBlock(kernel, ways[(i + block) % ways.length] as Way);
@@ -63,7 +67,7 @@ export function runLatencyFor(kernel: LinuxKernel, port: number, connections: nu
 		openConnections(kernel, places, port);
 		const endMs = performance.now() + ms;
 		for (let i = -SKIPPED; performance.now() < endMs; i++) {
-			const took = runOneRequest(kernel, places.fd((i + SKIPPED) % connections));
+			const took = runOneRequest(kernel, places.fd((i + SKIPPED) % connections), RESPONSE_BYTES);
 			if (i >= 0) samplesUs.push(took * 1000);
 			if (i % BURST === 0) kernel.readiness.wait(PAUSE_MS);
 		}
@@ -75,6 +79,7 @@ export function runLatencyFor(kernel: LinuxKernel, port: number, connections: nu
 
 interface Way {
 	readonly fds: readonly number[];
+	readonly answerBytes: number;
 	readonly samplesUs: Float64Array;
 	count: number;
 }
@@ -82,7 +87,7 @@ interface Way {
 function runBlock(kernel: LinuxKernel, way: Way): void {
 	for (let i = -SKIPPED; i < BLOCK; i++) {
 		const fd = way.fds[(i + SKIPPED) % way.fds.length] as number;
-		const ms = runOneRequest(kernel, fd);
+		const ms = runOneRequest(kernel, fd, way.answerBytes);
 		if (i >= 0) way.samplesUs[way.count++] = ms * 1000;
 		if (i % BURST === 0) kernel.readiness.wait(PAUSE_MS);
 	}

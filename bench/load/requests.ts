@@ -18,7 +18,6 @@ const TIMEOUT_MS = 120_000;
 /** Sends `count` requests over all connections of `places`. Returns the wall time in ms. */
 export function runRequests(kernel: LinuxKernel, places: Places, count: number, learns: boolean): number {
 	const say = request("/");
-	kernel.memory.set(say, REQUEST_AT);
 	const answerBytes = learns ? learnLength(kernel, places.fd(0)) : RESPONSE_BYTES;
 	return runExchanges(kernel, places, { what: "requests", count, say, answerBytes });
 }
@@ -68,7 +67,7 @@ export function runExchanges(
 }
 
 /** One request on one connection, waiting for its response. Returns the time in between in ms. */
-export function runOneRequest(kernel: LinuxKernel, fd: number): number {
+export function runOneRequest(kernel: LinuxKernel, fd: number, answerBytes: number): number {
 	kernel.memory.set(request("/"), REQUEST_AT);
 	const deadline = new Deadline("one request", 10_000);
 	const start = performance.now();
@@ -77,12 +76,13 @@ export function runOneRequest(kernel: LinuxKernel, fd: number): number {
 	for (;;) {
 		if (kernel.readiness.wait(1000) === 0) deadline.check(`${total} bytes received`);
 		total += takeBytes(kernel, fd);
-		if (total >= RESPONSE_BYTES) return performance.now() - start;
+		if (total >= answerBytes) return performance.now() - start;
 	}
 }
 
 /** How long a response is on this connection: each proxy writes heads of its own, always of one length. */
-function learnLength(kernel: LinuxKernel, fd: number): number {
+export function learnLength(kernel: LinuxKernel, fd: number): number {
+	kernel.memory.set(request("/"), REQUEST_AT);
 	const deadline = new Deadline("a response to learn from", 10_000);
 	sendRequest(kernel, fd);
 	let text = "";

@@ -1,5 +1,5 @@
 /**
- * A connection per session: connect, send a ClientHello, read the answer, see the end, close.
+ * A connection per session: connect, say something, such as a ClientHello, read the answer, see the end, close.
  *
  * The backend ends each session and not the client: so TIME_WAIT stays with listening ports, and
  * neither the generator nor the proxies run out of ephemeral ports (28,000 here, 60 s each).
@@ -11,7 +11,6 @@ import { i32 } from "../../src/parts/at.js";
 import { loopback } from "../../src/rig/connect.js";
 import { Places } from "../../src/rig/places.js";
 import { turnUntilOver } from "../../src/rig/turn.js";
-import { ANSWER_BYTES } from "./wire.js";
 
 const SCRATCH_BYTES = 4096;
 const TIMEOUT_MS = 120_000;
@@ -23,8 +22,16 @@ export interface SessionLoad {
 	readonly count: number;
 	/** Sessions in flight. */
 	readonly concurrency: number;
-	/** Sent in turn; the answer to `hellos[i]` must come from backend `i`. */
-	readonly hellos: readonly Uint8Array[];
+	/** Said in turn. */
+	readonly says: readonly Saying[];
+	/** How long each answer is; `null`: as long as the first one. */
+	readonly answerBytes: number | null;
+}
+
+export interface Saying {
+	readonly bytes: Uint8Array;
+	/** What the answer must begin with: a proxy that is fast because it routes wrongly must not win. */
+	readonly begins: Uint8Array;
 }
 
 /** Returns the wall time in ms. */
@@ -41,8 +48,7 @@ class SessionRunner {
 	readonly #kernel: LinuxKernel;
 	readonly #load: SessionLoad;
 	readonly #address: Uint8Array;
-	readonly #helloAt: number[] = [];
-	readonly #helloBytes: number[] = [];
+	readonly #sayAt: number[] = [];
 	readonly #scratchAt: number;
 	/** One per session in flight. */
 	readonly #places: Places;
@@ -50,6 +56,7 @@ class SessionRunner {
 	readonly #numbers: Int32Array;
 	readonly #received: Int32Array;
 	readonly #asked: Uint8Array;
+	#answerBytes: number | null;
 	#started = 0;
 	#done = 0;
 
@@ -58,12 +65,12 @@ class SessionRunner {
 		this.#load = load;
 		this.#address = loopback(load.port);
 		let offset = 0;
-		for (const hello of load.hellos) {
-			kernel.memory.set(hello, offset);
-			this.#helloAt.push(offset);
-			this.#helloBytes.push(hello.length);
-			offset += hello.length;
+		for (const { bytes } of load.says) {
+			kernel.memory.set(bytes, offset);
+			this.#sayAt.push(offset);
+			offset += bytes.length;
 		}
+		this.#answerBytes = load.answerBytes;
 		this.#scratchAt = offset;
 		this.#places = new Places(kernel, load.concurrency);
 		this.#numbers = new Int32Array(load.concurrency);
@@ -96,17 +103,17 @@ class SessionRunner {
 
 	#advance(place: number): void {
 		const fd = this.#places.fd(place);
-		if (this.#asked[place] === 0) this.#sendHello(place, fd);
+		if (this.#asked[place] === 0) this.#say(place, fd);
 		else this.#readAnswer(place, fd);
 	}
 
-	#sendHello(place: number, fd: number): void {
-		const backend = this.#backendOf(place);
-		const length = this.#helloBytes[backend] as number;
-		const count = this.#kernel.send(fd, this.#helloAt[backend] as number, length);
+	#say(place: number, fd: number): void {
+		const which = this.#whichOf(place);
+		const { length } = this.#sayingOf(which).bytes;
+		const count = this.#kernel.send(fd, this.#sayAt[which] as number, length);
 		if (count === -EAGAIN) return; // not connected yet
-		if (count < 0) throw new Error(`sending a ClientHello: ${errorName(-count)}`);
-		if (count !== length) throw new Error(`sent ${count} bytes of a ClientHello of ${length}`);
+		if (count < 0) throw new Error(`saying the first bytes: ${errorName(-count)}`);
+		if (count !== length) throw new Error(`sent ${count} of the first ${length} bytes`);
 		this.#asked[place] = 1;
 	}
 
@@ -114,28 +121,35 @@ class SessionRunner {
 		for (;;) {
 			const count = this.#kernel.receive(fd, this.#scratchAt, SCRATCH_BYTES);
 			if (count === -EAGAIN) return;
-			if (count < 0) throw new Error(`reading the answer to a ClientHello: ${errorName(-count)}`);
+			if (count < 0) throw new Error(`reading an answer: ${errorName(-count)}`);
 			if (count === 0) break;
-			if (this.#received[place] === 0) this.#checkBackend(place);
+			if (this.#received[place] === 0) this.#checkBeginning(place);
 			this.#received[place] = (this.#received[place] as number) + count;
 		}
-		const received = this.#received[place];
-		if (received !== ANSWER_BYTES)
-			throw new Error(`an answer of ${received} bytes instead of ${ANSWER_BYTES}`);
+		const received = i32(this.#received, place);
+		this.#answerBytes ??= received;
+		if (received !== this.#answerBytes || received === 0)
+			throw new Error(`an answer of ${received} bytes instead of ${this.#answerBytes}`);
 		this.#places.close(place);
 		this.#done++;
 		if (this.#started < this.#load.count) this.#start(place);
 	}
 
-	/** A proxy that is fast because it routes wrongly must not win. */
-	#checkBackend(place: number): void {
-		const answered = this.#kernel.memory[this.#scratchAt];
-		const asked = this.#backendOf(place);
-		if (answered !== asked)
-			throw new Error(`a session for backend ${asked} was routed to backend ${answered}`);
+	#checkBeginning(place: number): void {
+		const which = this.#whichOf(place);
+		const { begins } = this.#sayingOf(which);
+		const answer = this.#kernel.memory.subarray(this.#scratchAt, this.#scratchAt + begins.length);
+		if (begins.some((byte, i) => answer[i] !== byte))
+			throw new Error(
+				`what session ${which} of ${this.#load.says.length} was answered begins with ${JSON.stringify(Buffer.from(answer).toString("latin1"))}: another backend's`,
+			);
 	}
 
-	#backendOf(place: number): number {
-		return i32(this.#numbers, place) % this.#load.hellos.length;
+	#whichOf(place: number): number {
+		return i32(this.#numbers, place) % this.#load.says.length;
+	}
+
+	#sayingOf(which: number): Saying {
+		return this.#load.says[which] as Saying; // below their number
 	}
 }

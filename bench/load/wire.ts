@@ -35,6 +35,11 @@ export function request(path: string): Uint8Array {
 	return padded(head, "\r\n\r\n", REQUEST_BYTES);
 }
 
+/** The same, behind whose answer the connection is to end. */
+export function lastRequest(): Uint8Array {
+	return padded(`GET / HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\nX-Pad: `, "\r\n\r\n", REQUEST_BYTES);
+}
+
 /** A response of exactly RESPONSE_BYTES, body included. */
 export function response(): Uint8Array {
 	return padded(

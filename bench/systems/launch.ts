@@ -24,7 +24,8 @@ export type Upstreams = Pick<
 >;
 
 let launches = 0;
-let nextPort = FIRST_PORT;
+/** Benches that run at once begin at different ones: each looks whether a port is free before a program takes it. */
+let nextPort = FIRST_PORT + ((process.pid * 977) % 4_000);
 
 /** Starts a system and waits until it has answered a request. */
 export async function launch(system: System, upstreams: Upstreams): Promise<Running> {
@@ -98,7 +99,7 @@ function answers(port: number): Promise<boolean> {
 	});
 }
 
-function accepts(port: number): Promise<boolean> {
+export function accepts(port: number): Promise<boolean> {
 	return new Promise((resolve) => {
 		const socket = connect({ host: "127.0.0.1", port });
 		socket.on("connect", () => {
@@ -109,7 +110,7 @@ function accepts(port: number): Promise<boolean> {
 	});
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
 	for (; nextPort <= LAST_PORT; nextPort++) if (await isFree(nextPort)) return nextPort++;
 	throw new Error(`no free port between ${FIRST_PORT} and ${LAST_PORT}`);
 }

@@ -6,7 +6,7 @@ import { type Assignment, BACKLOG, type Launch, SESSIONS_MAX, type System, THREA
 import { versionOf } from "./version.js";
 
 /** The directory that this file was built into, of which it is `bench/systems`. */
-const DIST = fileURLToPath(new URL("../..", import.meta.url));
+export const OWN_DIST = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Rows in which lines of sessions are written. */
 const LOGGED_ROWS = ["sni", "short-sessions"];
@@ -15,7 +15,7 @@ const LOGGED_ROWS = ["sni", "short-sessions"];
 const LOGGED = "-logged";
 const BEFORE = "-before";
 
-export const [sluice, sluiceLogged] = checkoutOf("sluice", DIST, "");
+export const [sluice, sluiceLogged] = checkoutOf("sluice", OWN_DIST, "");
 
 /** Another checkout of Sluice, beside which this one is judged; `dist` is where it was built. */
 export function sluiceBefore(dist: string): readonly [System, System] {
@@ -119,7 +119,7 @@ ${sniTo.map(({ port }, i) => `  sni${i}: 127.0.0.1:${port}`).join("\n")}
 }
 
 /** Of the package, and the commit where it lies in a repository. */
-function versionIn(dist: string): string {
+export function versionIn(dist: string): string {
 	const text = packageFile(dist, "package.json");
 	const version = text === null ? undefined : (JSON.parse(text) as { version?: string }).version;
 	const commit = versionOf("git", ["-C", dist, "describe", "--always", "--dirty"], /^(\S+)$/m);

@@ -47,9 +47,28 @@ test("a report judges the figure's subject, beside its own older version and by 
 	};
 	for (const [system, value] of Object.entries(values))
 		for (const one of rounds(value)) made.record(system, one);
-	const { judgedBy, self, verdict, against } = reportFigure(made);
+	const { judgedBy, self, verdict, against } = reportFigure(made, {
+		subject: "sluice",
+		reference: "haproxy",
+		again: "haproxy-again",
+	});
 	assert.equal(judgedBy?.median, 0.9);
 	assert.equal(self?.median, 1);
 	assert.equal(verdict?.judged && verdict.met, true);
 	assert.deepEqual(against?.change, { judged: true, change: "worse" });
+});
+
+test("of several references the one with the best median is the reference", () => {
+	const reported = (moreIsBetter: boolean) => {
+		const made = new Figure({
+			...{ id: "f", title: "a figure", unit: "1/s", digits: 0, target: { kind: "ratio", atLeast: 1.2 } },
+			...{ reference: ["a", "b", "missing"], ...(moreIsBetter ? { moreIsBetter } : {}) },
+		});
+		for (const [system, values] of Object.entries({ sluice: [12, 12], a: [1, 99, 6], b: [10, 10, 10] }))
+			for (const value of values) made.record(system, value);
+		return reportFigure(made, { subject: "sluice", reference: "haproxy", again: "haproxy-again" });
+	};
+	assert.equal(reported(true).reference, "b");
+	assert.equal(reported(false).reference, "a");
+	assert.equal(reported(true).judgedBy?.median, 1.2);
 });

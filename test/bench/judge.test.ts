@@ -51,6 +51,16 @@ test("a ratio needs a reference that was measured twice, and a value of its own 
 	});
 });
 
+test("a bound from below is met above it", () => {
+	const judged = (low: number, median: number, high: number): (boolean | null)[] => {
+		const verdict = judgeTarget({ kind: "ratio", atLeast: 1.2 }, of(low, median, high), QUIET);
+		return verdict.judged ? [verdict.met, verdict.clear] : [null];
+	};
+	assert.deepEqual(judged(1.2, 1.3, 1.4), [true, true]);
+	assert.deepEqual(judged(1.1, 1.3, 1.4), [true, false]);
+	assert.deepEqual(judged(1, 1.1, 1.15), [false, true]);
+});
+
 test("an exact value is met within its tolerance", () => {
 	const two = { kind: "value", exactly: 2, tolerance: 0.001 } as const;
 	const judged = (low: number, median: number, high: number): (boolean | null)[] => {
