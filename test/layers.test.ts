@@ -44,6 +44,7 @@ const FLOORS: readonly (readonly string[])[] = [
 	["road.ts", "rows.ts"],
 	["steps", "modes/relay", "modes/http1"],
 	["routing"],
+	["own-lines"],
 	["admission"],
 	["end"],
 	["lines"],

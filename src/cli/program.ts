@@ -109,6 +109,7 @@ endsWithTwo(program.command("tunnel"))
 	.option("--drain <duration>", "how long running visitors have at the end (30s)")
 	.option("--retry-max <duration>", "the longest pause before it connects again (30s)")
 	.option("--admin <address>", "serves /healthz and /metrics there, such as 127.0.0.1:9191")
+	.option("--node-streams", "move bytes by Node's streams, also where a reactor could")
 	.action(async (kind: string | undefined, local: string | undefined, flags: TunnelFlags) => {
 		const { tunnel } = await import("./tunnel/command.js");
 		await tunnel(kind, local, flags, `sluice/${packageVersion()}`);

@@ -238,6 +238,8 @@ export interface ListenerConfig {
 	readonly routes: readonly RouteConfig[];
 	/** It is for agents of tunnels, and not for clients. No file says so; absent: it is for clients. */
 	readonly isForAgents?: boolean;
+	/** It is bound nowhere: its sessions come by lines that this process opens as an agent. No file says so; absent: it is bound. */
+	readonly isForOwnLines?: boolean;
 	/** Names whose TLS passes, although a certificate is for them: agents hold them. No file says so. */
 	readonly passes?: readonly string[];
 }

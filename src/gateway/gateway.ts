@@ -22,7 +22,7 @@ import {
 import type { Plan, TurnClock } from "../reactor/plan/plan.js";
 import { planCommands } from "../reactor/plan/plan-parts.js";
 import { Owners } from "../reactor/records/owners.js";
-import { SUPERSEDED } from "../reactor/records/reasons.js";
+import { DRAINED, SUPERSEDED } from "../reactor/records/reasons.js";
 import { Board } from "../upstream/board.js";
 import { lastingPart, type OpenAdmin, openAdminPort } from "./admin-port.js";
 import type { Certificates } from "./certificates.js";
@@ -33,6 +33,7 @@ import { acceptQueues, closeListeners, type Listeners, openListeners, retune } f
 import { type Log, openLog } from "./log.js";
 import { MainThread } from "./main-thread.js";
 import { Operator } from "./operator.js";
+import { OwnLines, type OwnLinesListener } from "./own-lines.js";
 import { namesIn, planFor, Registry, splitKey } from "./plan.js";
 import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
@@ -66,6 +67,8 @@ export interface GatewayOptions {
 	 * threads, which costs two more system calls a turn. Default: `wall`.
 	 */
 	readonly turnClock?: TurnClock;
+	/** Sessions of listeners that are `isForOwnLines` come by lines that are opened through `Gateway.ownLines`, and this hears of them. */
+	readonly ownLines?: OwnLinesListener;
 }
 
 /** A listener as it was really opened. */
@@ -110,6 +113,8 @@ export class Gateway {
 	readonly #desk: Desk;
 	readonly #mainThread = new MainThread();
 	readonly #operator: Operator;
+	/** Of an agent. */
+	readonly ownLines: OwnLines | undefined;
 	#admin: OpenAdmin | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
 	#revision = 0;
@@ -129,7 +134,7 @@ export class Gateway {
 	private constructor(
 		config: Config,
 		log: Log,
-		{ ownsProcess = false, logFd = 1, turnClock = "wall" }: GatewayOptions,
+		{ ownsProcess = false, logFd = 1, turnClock = "wall", ownLines }: GatewayOptions,
 	) {
 		this.#turnClock = turnClock;
 		const { logger } = log;
@@ -142,7 +147,10 @@ export class Gateway {
 		this.#reactors = new Reactors(
 			logger,
 			() => this.#sessionLog?.told(),
-			(reactor, notice) => this.#tunnels.heard(reactor, notice),
+			(reactor, notice) => {
+				if (notice.kind === "ownLines") this.ownLines?.heard(notice.items);
+				else this.#tunnels.heard(reactor, notice);
+			},
 		);
 		this.#registry = new Registry(this.#board, this.#reactors.counters);
 		const names = namesIn(this.#registry);
@@ -181,6 +189,17 @@ export class Gateway {
 			opened: (socket) => this.#ledger.follow("tunnel", socket),
 		});
 		this.#operator = this.#newOperator();
+		this.ownLines =
+			ownLines === undefined
+				? undefined
+				: new OwnLines(
+						{
+							reactors: this.#reactors,
+							slotOf: (name) => this.#registry.listeners.take(name),
+							cut: (listener) => void this.#desk.close(listener === undefined ? {} : { listener }, DRAINED),
+						},
+						ownLines,
+					);
 	}
 
 	#newOperator(): Operator {
@@ -300,6 +319,7 @@ export class Gateway {
 			(journal, record) => {
 				if (config.admin !== null) this.#ended.take(journal, record);
 				this.#tunnels.ended(journal, record);
+				this.ownLines?.ended(journal, record);
 			},
 		);
 		// Addresses wait for no name, which may be silent.
@@ -350,7 +370,7 @@ export class Gateway {
 		const adminAt = admin?.kind === "ip" && port !== undefined ? { host: admin.host, port } : null;
 		this.#listeners = openListeners(config, before, reactors, adminAt);
 		for (const [name, { fds, config: listener }] of this.#listeners) {
-			if (before.get(name)?.fds === fds) continue;
+			if (before.get(name)?.fds === fds || fds.length === 0) continue;
 			for (const fd of fds) this.#ledger.adopt("listener", fd);
 			this.#logBacklog(name, fds, listener.backlog);
 		}

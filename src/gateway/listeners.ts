@@ -46,6 +46,10 @@ export function openListeners(
 			listeners.set(listener.name, { ...known, config: listener });
 			continue;
 		}
+		if (listener.isForOwnLines === true) {
+			listeners.set(listener.name, { config: listener, fds: [], port: 0, told: { rests: false } });
+			continue;
+		}
 		try {
 			const address = listener.host === "*" ? null : addressBytes(listener.host);
 			const { port, backlog } = listener;

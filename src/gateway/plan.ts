@@ -364,7 +364,10 @@ export function planFor(
 		descriptorCeiling: capacity.descriptors - limits.fdReserve,
 		// The admin port tells why sessions ended, whatever the log says.
 		logSessions:
-			(isLogged(config) && config.log.sessions) || config.admin !== null || config.tunnels !== null,
+			(isLogged(config) && config.log.sessions) ||
+			config.admin !== null ||
+			config.tunnels !== null ||
+			config.listeners.some(({ isForOwnLines }) => isForOwnLines === true),
 		ticketKeys: listeners.some(({ tls }) => tls.length > 0) ? ticketKeys : [],
 		clientSubjectField: config.tls.clientSubjectHeader,
 		listeners,

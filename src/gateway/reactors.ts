@@ -70,6 +70,7 @@ const TOLD_OF_AGENTS: ReadonlySet<Notice["kind"]> = new Set([
 	"lines",
 	"lineGiven",
 	"canary",
+	"ownLines",
 ]);
 
 export class Reactors {

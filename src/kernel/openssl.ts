@@ -52,6 +52,8 @@ const NAME_RFC_2253 = 0x1110317;
 /** RFC 7301, section 3.1: a name's length is one byte. */
 const PROTOCOL_MAX_BYTES = 255;
 
+const SHA256_BYTES = 32;
+
 const LATIN1 = new TextDecoder("latin1");
 
 export class Openssl implements TlsLibrary {
@@ -333,6 +335,17 @@ export class Openssl implements TlsLibrary {
 			},
 			0,
 		);
+	}
+
+	peerFingerprint(session: number): string {
+		const certificate = ssl.peerCertificate(session);
+		if (certificate === 0) return "";
+		// The length that it writes is known.
+		const isWritten = ssl.digestOf(certificate, ssl.sha256(), this.#protocolAt, this.#wordsAt) === 1;
+		clearErrors();
+		return isWritten
+			? Buffer.from(this.#protocol.subarray(0, SHA256_BYTES)).toString("hex").toUpperCase()
+			: "";
 	}
 }
 

@@ -17,6 +17,7 @@ import { serve, takeVerdict } from "./lines/park.js";
 import { closeLink } from "./links/close-link.js";
 import { closePool } from "./links/pool.js";
 import { letGo } from "./modes/http1/finish.js";
+import { closeOwnLines, openOwnLine } from "./own-lines/open.js";
 import type { ListenerPlan, Plan, PlanPart, ReactorCommand } from "./plan/plan.js";
 import { BANNED, DRAINED, FD_PRESSURE, OPERATOR } from "./records/reasons.js";
 import { end } from "./table/next.js";
@@ -34,6 +35,9 @@ const ROWS_PER_PIECE = 2_048;
 
 /** A message with a part of a plan, taken from its port and read. */
 const PART_PIECES = 10;
+
+/** Of no listener in particular. */
+const ALL = -1;
 
 export class Commands {
 	readonly #core: Core;
@@ -113,6 +117,14 @@ export class Commands {
 			case "part":
 				this.#parts.push(command.part);
 				return yield* worth(PART_PIECES);
+			case "openLines":
+				for (const order of command.lines) {
+					openOwnLine(core, command.listener, command.gateway, order);
+					yield;
+				}
+				return undefined;
+			case "closeLines":
+				return closeOwnLines(core, command.listener);
 			case "line":
 				return takeVerdict(core, command);
 			case "giveLine":
@@ -208,6 +220,7 @@ function* drain(core: Core): Pieces {
 	const { table } = core;
 	for (const listener of [...core.listeners.values()]) yield* giveUp(core, listener);
 	core.draining = true;
+	closeOwnLines(core, ALL);
 	yield* closePool(core);
 	for (let slot = 0 as Session; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
@@ -231,9 +244,11 @@ function* stop(core: Core): Pieces {
 		yield;
 	}
 	for (const link of [...core.unproved]) closeLink(core, link);
+	closeOwnLines(core, ALL);
 	// Exchanges that ended meanwhile have given their connections back.
 	yield* closePool(core);
 	core.pipes.closeIdle();
+	core.gatewayContexts.dispose();
 	core.certificates.dispose();
 	core.publish();
 }

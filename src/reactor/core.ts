@@ -30,8 +30,10 @@ import type { Inboxes } from "./memory/inboxes.js";
 import { Pipes } from "./memory/pipes.js";
 import type { Http1Columns } from "./modes/http1/columns.js";
 import { RequestNotes } from "./modes/http1/request-notes.js";
+import { GatewayContexts } from "./own-lines/gateway-contexts.js";
+import type { OwnLine } from "./own-lines/own-line.js";
 import { Certificates } from "./plan/certificates.js";
-import type { Notice, Policy, ReactorOptions } from "./plan/plan.js";
+import type { Notice, OwnLineNews, Policy, ReactorOptions } from "./plan/plan.js";
 import { Policies } from "./plan/policies.js";
 import { Bans } from "./records/bans.js";
 import { Counters, scalarIndex } from "./records/counters.js";
@@ -76,6 +78,9 @@ export class Core implements RoadContext {
 	readonly lines: LineColumns;
 	readonly waitingForLines = new WaitingSessions();
 	readonly unproved = new Set<Link>();
+	readonly ownLines = new Map<Link, OwnLine>();
+	readonly ownLineNews: OwnLineNews[] = [];
+	readonly gatewayContexts = new GatewayContexts(() => this.tls);
 	readonly exchanges: Http1Columns;
 	readonly wheel: Wheel;
 	readonly queue: TurnQueue;
@@ -260,6 +265,7 @@ export class Core implements RoadContext {
 	/** Copies gauges that belong to other objects where the main thread sees them, and tells it what it must hear. */
 	publish(): void {
 		this.lineNews.tell(this.notify);
+		if (this.ownLineNews.length > 0) this.notify({ kind: "ownLines", items: this.ownLineNews.splice(0) });
 		this.counters.set(PIPES_OPENED, this.pipes.openedTotal);
 		this.counters.set(PIPES_OPEN, this.pipes.open);
 		this.counters.set(PIPES_LENT, this.pipes.lent);

@@ -6,6 +6,7 @@
  *                         ▲ │                                        │
  *                         │ └► secure ─► inside: sniff, route, …     └► requests: read ─► route ─► dial or lend ─► exchange ─► read …
  *                         └──────┘
+ *     an agent's line ─► a visitor comes ─► admit … (its accept)
  *     from anywhere: refuse, answer ─► linger ─► close
  */
 
@@ -29,6 +30,8 @@ import { sendRequest } from "./modes/http1/send-request.js";
 import { exchangeTimedOut, requestTimedOut } from "./modes/http1/timeouts.js";
 import { relayTimedOut } from "./modes/relay/deadlines.js";
 import { beginRelay, relaying, relayQueued } from "./modes/relay/relay.js";
+import type { OwnLinesContext } from "./own-lines/context.js";
+import { ownLineNews, ownLineTimedOut } from "./own-lines/open.js";
 import { scalarIndex } from "./records/counters.js";
 import { MEMORY_PRESSURE } from "./records/reasons.js";
 import { connecting, dialElsewhere, dialling, dialTimedOut, ready, redial } from "./steps/dial.js";
@@ -84,6 +87,7 @@ import {
 	FLUSH,
 	FREE,
 	LINGER,
+	OWN_LINE,
 	POOLED,
 	PROVING,
 	RELAY,
@@ -96,7 +100,7 @@ import { resume } from "./wire/pace.js";
 import { WANTED } from "./wire/secures.js";
 
 /** What the road knows of a reactor: all that its steps and modes do. */
-export type RoadContext = Http1Context;
+export type RoadContext = Http1Context & OwnLinesContext;
 
 /**
  * Steps that follow each other without news in between, at most. The longest way goes over every address of an upstream that
@@ -233,6 +237,9 @@ function heardElsewhere(
 		case PROVING:
 			proving(core, slot as Link, events);
 			return STAY;
+		case OWN_LINE:
+			ownLineNews(core, slot as Link, events);
+			return STAY;
 		case FREE:
 			core.counters.add(STALE_EVENTS, 1);
 			return STAY;
@@ -275,6 +282,7 @@ export function timedOut(core: RoadContext, slot: Slot): void {
 		const state = u8(table.state, slot);
 		if (state === POOLED) linkTimedOut(core, slot as Link);
 		else if (state === PROVING) provingTimedOut(core, slot as Link);
+		else if (state === OWN_LINE) ownLineTimedOut(core, slot as Link);
 		else resume(core, slot as Link);
 		return;
 	}

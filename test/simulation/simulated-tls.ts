@@ -402,6 +402,10 @@ export class SimulatedTls implements TlsLibrary {
 		return 0;
 	}
 
+	peerFingerprint(): string {
+		return "";
+	}
+
 	lastReason(): string {
 		return "simulated";
 	}

@@ -37,6 +37,8 @@ function sentence(event: AgentEvent): string {
 			return `${event.tunnel}: a line could not be opened: ${event.why}`;
 		case "disconnected":
 			return `disconnected: ${event.why}${again(event.retry_in_ms ?? undefined)}`;
+		case "without_reactor":
+			return `bytes are moved by Node's streams: ${event.why}`;
 		case "reloaded":
 			return `reloaded: ${event.tunnels} tunnels`;
 		case "reload_failed":

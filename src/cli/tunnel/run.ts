@@ -4,7 +4,7 @@ import { LogWriter } from "../../gateway/log-writer.js";
 import { whyNoSystemCalls } from "../../kernel/koffi.js";
 import { exitNow } from "../../kernel/sockets.js";
 import { type AdminPages, serveAdmin } from "../../tunnel/agent/admin.js";
-import { Agent } from "../../tunnel/agent/agent.js";
+import { Agent, type AgentWorld } from "../../tunnel/agent/agent.js";
 import type { AgentEvent } from "../../tunnel/agent/events.js";
 import { takeSignals } from "../early-signals.js";
 import { jsonLine, terminalLine } from "./output.js";
@@ -28,7 +28,8 @@ export async function runTunnel(asked: Asked, version: string, readAgain?: () =>
 		const line = isWatched ? terminalLine(event) : jsonLine(event);
 		if (line !== "") writer.write(line);
 	};
-	const agent = new Agent(asked.settings, { report, version });
+	const mover = await reactorMover(asked, report);
+	const agent = new Agent(asked.settings, { report, version, ...(mover === undefined ? {} : { mover }) });
 	const pages = await openPages(agent, asked.admin);
 	listen(agent, report, readAgain);
 	agent.start();
@@ -36,6 +37,23 @@ export async function runTunnel(asked: Asked, version: string, readAgain?: () =>
 	pages?.close();
 	await writer.flush();
 	return status;
+}
+
+/** Where system calls can be made, a reactor moves the bytes of lines, as in a gateway; elsewhere Node's streams do. */
+async function reactorMover(
+	{ settings, nodeStreams }: Asked,
+	report: (event: AgentEvent) => void,
+): Promise<AgentWorld["mover"]> {
+	if (nodeStreams || settings.proxy !== undefined || whyNoSystemCalls() !== undefined) return undefined;
+	// Not loaded where it cannot run.
+	const { startReactorMover } = await import("../../gateway/agent/reactor-mover.js");
+	try {
+		return await startReactorMover(settings, false);
+	} catch (error) {
+		if ((error as Error).name !== "StartError") throw error;
+		report({ event: "without_reactor", why: (error as Error).message });
+		return undefined;
+	}
 }
 
 async function openPages(agent: Agent, where: Asked["admin"]): Promise<AdminPages | undefined> {

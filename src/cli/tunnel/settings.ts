@@ -31,6 +31,7 @@ export interface TunnelFlags {
 	readonly drain?: string;
 	readonly retryMax?: string;
 	readonly admin?: string;
+	readonly nodeStreams?: boolean;
 	readonly port?: string;
 	readonly plain?: boolean;
 	readonly hostHeader?: string;
@@ -43,6 +44,8 @@ export interface TunnelFlags {
 export interface Asked {
 	readonly settings: AgentSettings;
 	readonly admin: { readonly host: string; readonly port: number } | undefined;
+	/** Bytes are moved by Node's streams, also where a reactor could. */
+	readonly nodeStreams: boolean;
 }
 
 /** The flags, or what they name, cannot be followed. The message is for people, and may have several lines. */
@@ -69,6 +72,7 @@ const OF_AGENT = [
 	"drain",
 	"retryMax",
 	"admin",
+	"nodeStreams",
 ] as const;
 
 /** @throws ArgumentsError, ConfigError, ConfigFileError */
@@ -143,6 +147,7 @@ function unknownKey(key: string, path: Path): string {
 /** What the values name is read. */
 function complete(written: Written, baseDir: string): Asked {
 	const { gateway, ca, fingerprint, insecure = false, drain, retry_max, admin, tunnels } = written;
+	const { node_streams = false } = written;
 	const file = written.token_file === undefined ? undefined : resolve(baseDir, written.token_file);
 	const trust = {
 		...(ca === undefined ? {} : { ca: readAuthorities(resolve(baseDir, ca)) }),
@@ -158,6 +163,7 @@ function complete(written: Written, baseDir: string): Asked {
 		},
 		admin:
 			admin?.kind === "ip" ? { host: admin.host === "*" ? "::" : admin.host, port: admin.port } : undefined,
+		nodeStreams: node_streams,
 	};
 }
 

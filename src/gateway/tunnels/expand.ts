@@ -20,6 +20,7 @@ import { routeLabel } from "../../config/label.js";
 import { TUNNELS } from "../../config/names.js";
 import { contains } from "../../route/router.js";
 import type { OpenTunnel } from "../../tunnel/gateway/interfaces.js";
+import { plainListener, plainRoute } from "../plain-listener.js";
 
 /** What agents say by ALPN when they open a line. */
 const LINE_ALPN = "sluice-line/1";
@@ -197,24 +198,6 @@ function upstreamsOf(tunnels: TunnelsConfig, open: readonly OpenTunnel[]): Upstr
 	});
 }
 
-/** Everything that a listener has where nothing is said of it. */
-function plainListener(config: Config, name: string, host: string, port: number): ListenerConfig {
-	return {
-		...{ name, host, port, backlog: defaults.backlog },
-		...{ connections: null, acceptsPerSecond: null, requestsPerSecond: null },
-		byteRates: { ...config.limits.byteRates, all: null },
-		deadlines: { timeouts: config.timeouts, userTimeoutMs: config.keepalive.userTimeoutMs },
-		proxyProtocol: { mode: "off", trusted: [] },
-		forwardedTrusted: [],
-		paths: "match",
-		logRequests: 0,
-		certificates: [],
-		via: null,
-		readsRequests: false,
-		routes: [],
-	};
-}
-
 function agentsListener(config: Config, { name, host, port, tls }: TunnelsConfig): ListenerConfig {
 	const certificate =
 		tls === null ? [] : [{ names: ["*"], ...tls, clientCaFile: null, ocspFile: null, alpn: [LINE_ALPN] }];
@@ -233,18 +216,9 @@ function portListener(config: Config, { host }: TunnelsConfig, tunnel: OpenTunne
 	const shown = host === "*" ? "" : host.includes(":") ? `[${host}]` : host;
 	const { perIp, perSession } = config.limits.byteRates;
 	const route: RouteConfig = {
-		...{
-			sni: null,
-			host: null,
-			alpn: null,
-			protocol: null,
-			source: tunnel.allow,
-			path: null,
-			subprotocol: null,
-		},
-		...{ to: upstreamName(tunnel), answer: null, requests: null, label: "*", deadlines: null },
-		...{ connections: tunnel.connections, sessionsPerSecond: null, requestsPerSecond: null },
-		byteRates: { all: tunnel.bytesPerSecond, perIp, perSession },
+		...plainRoute(upstreamName(tunnel), { all: tunnel.bytesPerSecond, perIp, perSession }),
+		source: tunnel.allow,
+		connections: tunnel.connections,
 	};
 	return { ...plainListener(config, `${shown}:${port}`, host, port), routes: [route] };
 }

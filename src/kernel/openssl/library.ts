@@ -271,6 +271,14 @@ export const cipherName = declare<[number], string>("SSL_CIPHER_get_name", "str"
 export const sessionReused = declare<[number]>("SSL_session_reused", "int", [POINTER]);
 /** Lent: it belongs to the session. */
 export const peerCertificate = declare<[number]>("SSL_get0_peer_certificate", POINTER, [POINTER]);
+/** EVP_sha256 */
+export const sha256 = declare<[]>("EVP_sha256", POINTER, []);
+export const digestOf = declare<[number, number, number, number]>("X509_digest", "int", [
+	POINTER,
+	POINTER,
+	POINTER,
+	POINTER,
+]);
 export const verifyResult = declare<[number]>("SSL_get_verify_result", "long", [POINTER]);
 export const verifyText = declare<[number], string>("X509_verify_cert_error_string", "str", ["long"]);
 /** As its context's was when it was made. */

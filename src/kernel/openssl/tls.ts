@@ -74,6 +74,9 @@ export interface Tls {
 	/** The same, written at `offset`. Returns its length, or -ENOBUFS when `length` is too small for it. */
 	copyPeerSubject(session: number, offset: number, length: number): number;
 
+	/** SHA-256 of the peer's certificate, as 64 hexadecimal digits in upper case; empty when it showed none. */
+	peerFingerprint(session: number): string;
+
 	/** Why the last call that returned FAILED did, in the library's words: `no shared cipher`. */
 	lastReason(): string;
 }

@@ -12,6 +12,7 @@ import {
 } from "../../kernel/constants.js";
 import { copyAddress, portAt } from "../../kernel/sockaddr.js";
 import { assert } from "../../parts/assert.js";
+import { i32 } from "../../parts/at.js";
 import type { Pieces } from "../../route/pieces.js";
 import { openLine } from "../lines/prove.js";
 import { ADDRESS_AT } from "../memory/arena.js";
@@ -21,13 +22,13 @@ import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "../
 import { NOT_COUNTED, TOO_FAST, TOO_MANY } from "../records/sources.js";
 import { PROXY_REQUIRED } from "../table/marks.js";
 import { ARRIVED, end } from "../table/next.js";
-import { type Fd, NONE } from "../table/numbers.js";
+import { type Fd, NONE, type Session } from "../table/numbers.js";
 import { SNIFF } from "../table/states.js";
 import { stamp } from "../table/times.js";
 import { setPace } from "../wire/pace.js";
 import type { AdmissionContext } from "./context.js";
 import type { ReactorListener } from "./listener.js";
-import { FULL_PAUSE_MS, PAUSE_MS, pause, retire } from "./listeners.js";
+import { FULL_PAUSE_MS, hasSocket, PAUSE_MS, pause, retire } from "./listeners.js";
 import { LATER, makeRoom } from "./shed.js";
 
 /**
@@ -56,6 +57,10 @@ const WAIT_EVERY_MS = 1;
  */
 export function* giveUp(core: AdmissionContext, listener: ReactorListener): Pieces {
 	listener.givenUp = true;
+	if (!hasSocket(listener)) {
+		retire(core, listener);
+		return;
+	}
 	for (let left = GIVEN_UP_ACCEPTS; left > 0; left--) {
 		if (!acceptOne(core, listener, true) && !core.room.isPutOff(core.wait)) break;
 		yield;
@@ -206,13 +211,23 @@ const agentAddress = new Uint8Array(16);
 
 /** Gives a new connection its row, and sends it down the road. */
 function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal: number): void {
-	const { table, kernel, counters } = core;
+	const { table, kernel } = core;
+	if (core.nowMs - listener.waitMeasuredMs >= WAIT_EVERY_MS) measureWait(core, listener, fd);
+	const session = openSession(core, listener, fd);
+	table.family[session] = copyAddress(kernel.memory, ADDRESS_AT, table.source, session * 16);
+	table.sourcePort[session] = portAt(kernel.memory, ADDRESS_AT);
+	if (listener.plan.proxyRequired) table.flags[session] = i32(table.flags, session) | PROXY_REQUIRED;
+	core.go(session, refusal === ADMITTED ? ARRIVED : end(refusal));
+}
+
+/** A connection that has a place gets its row as a session of this listener. Who its client is stands there already, or is still to be written. */
+export function openSession(core: AdmissionContext, listener: ReactorListener, fd: Fd): Session {
+	const { table, counters } = core;
 	const session = table.takeClient();
 	assert(session !== NONE, "there is a row more than sessions may live");
 	counters.add(DOWNSTREAM_OPENED, 1);
 	counters.sessionOpened(listener.plan.slot);
 	core.owners.connectionOpened(fd, core.index, session, core.nowMs);
-	if (core.nowMs - listener.waitMeasuredMs >= WAIT_EVERY_MS) measureWait(core, listener, fd);
 	table.fd[session] = fd;
 	table.state[session] = SNIFF;
 	table.listener[session] = listener.plan.slot;
@@ -223,11 +238,18 @@ function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal
 	table.ownPolicy[session] = listener.policy;
 	core.policies.enter(listener.policy);
 	core.policies.enter(listener.policy);
-	table.family[session] = copyAddress(kernel.memory, ADDRESS_AT, table.source, session * 16);
-	table.sourcePort[session] = portAt(kernel.memory, ADDRESS_AT);
-	if (listener.plan.proxyRequired) table.flags[session] = PROXY_REQUIRED;
 	if (core.policies.of(listener.policy).rates !== null) setPace(core, session, true);
-	core.go(session, refusal === ADMITTED ? ARRIVED : end(refusal));
+	return session;
+}
+
+/** A place for a session that comes by a line; false: there is none. */
+export function takeLinePlace(core: AdmissionContext, { plan }: ReactorListener): boolean {
+	const { places, table } = core;
+	const isListenerFull = places.takeOf(plan.slot) >= plan.connections;
+	const isFull = places.take() >= core.connectionsMax || table.clients >= table.sessions - 1;
+	if (!isListenerFull && !isFull) return true;
+	places.leave(plan.slot);
+	return false;
 }
 
 /** Before anything is sent to it: how long did it wait to be accepted? */

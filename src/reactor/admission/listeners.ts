@@ -21,10 +21,15 @@ export function listenerOfEventSlot(slot: number): number {
 	return -2 - slot;
 }
 
+/** Otherwise its sessions come by lines that an agent has opened. */
+export function hasSocket({ plan }: ReactorListener): boolean {
+	return plan.fd >= 0;
+}
+
 /** Starts to watch a listener: level-triggered, so that what a turn leaves is reported again. */
 export function watchListener(core: AdmissionContext, listener: ReactorListener): void {
 	// Without memory for it the listener is as one that is paused: it is tried again.
-	if (watch(core, listener) < 0) {
+	if (hasSocket(listener) && watch(core, listener) < 0) {
 		listener.paused = true;
 		core.places.resumeBy(core.nowMs + PAUSE_MS);
 	}
@@ -35,7 +40,7 @@ export function watchListener(core: AdmissionContext, listener: ReactorListener)
 
 /** It is no listener of the plan any more; connections that it accepted still find their routes. */
 export function retire(core: AdmissionContext, listener: ReactorListener): void {
-	core.engine.readiness.remove(listener.plan.fd);
+	if (hasSocket(listener)) core.engine.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
 	core.retired.set(listener.plan.slot, listener);
 	core.listenersChanged();
@@ -69,7 +74,7 @@ export function resumeListeners(core: AdmissionContext): void {
 export function restListener(core: AdmissionContext, slot: number, rests: boolean): void {
 	const listener = core.listeners.get(slot);
 	// An order that changes nothing wakes nobody.
-	if (listener === undefined || listener.rests === rests) return;
+	if (listener === undefined || listener.rests === rests || !hasSocket(listener)) return;
 	listener.rests = rests;
 	if (!rests) core.places.resumeBy(core.nowMs);
 	else if (!listener.paused) unwatch(core, listener);

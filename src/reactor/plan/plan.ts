@@ -1,6 +1,6 @@
 /** What the main thread sends a reactor: plain data, by message. A new plan never touches a live session. */
 import type { Cidr, PathMode, RouteConditions } from "../../config/config.js";
-import type { ServerOptions } from "../../kernel/openssl/options.js";
+import type { ClientOptions, ServerOptions } from "../../kernel/openssl/options.js";
 import type { UpstreamPlan } from "../../upstream/plan.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
@@ -70,7 +70,10 @@ export interface RoutePlan {
 export interface ListenerPlan {
 	/** Place in the counters; stable over reloads. */
 	readonly slot: number;
-	/** This reactor's listening socket. The main thread owns it, and closes it after `listenersClosed`. */
+	/**
+	 * This reactor's listening socket. The main thread owns it, and closes it after `listenersClosed`. -1: there is none, and its
+	 * sessions come by lines that an agent has opened.
+	 */
 	readonly fd: number;
 	/** Where it is bound. */
 	readonly port: number;
@@ -196,7 +199,36 @@ export interface MovedLine {
 	readonly uses: number;
 }
 
+/** How the gateway is spoken to that an agent has its lines from. */
+export interface LineGateway {
+	readonly sockaddr: Uint8Array;
+	/** `null`: in the open. Equal identities mean equal options. */
+	readonly tls: {
+		readonly identity: string;
+		readonly client: ClientOptions;
+		/** SHA-256 of its certificate, 64 hexadecimal digits in upper case: of one that somebody has made sure of. */
+		readonly fingerprint: string;
+	} | null;
+}
+
+/** A line that an agent is to open. */
+export interface LineOrder {
+	/** What it is called in news of it. */
+	readonly number: number;
+	readonly ticket: Uint8Array;
+	readonly key: Uint8Array;
+}
+
 export type ReactorCommand =
+	/** Open these lines to a gateway of tunnels; their visitors are sessions of this listener. What becomes of them is told as `ownLines`. */
+	| {
+			readonly kind: "openLines";
+			readonly listener: number;
+			readonly gateway: LineGateway;
+			readonly lines: readonly LineOrder[];
+	  }
+	/** Close those lines that no visitor has taken: of this listener, or all (-1). */
+	| { readonly kind: "closeLines"; readonly listener: number }
 	/** Give a parked line of this address to another reactor, where a visitor waits: told as `lineGiven`. Where none is parked, nothing is told. */
 	| { readonly kind: "giveLine"; readonly address: number; readonly to: number }
 	/** Try the way through a parked line of this address; it has so long. Told as `canary`, where one is parked. */
@@ -264,8 +296,29 @@ export interface LineNewsItem {
 	readonly why?: number;
 }
 
+/** What has become of a line that an agent has opened; `number` is that of its order. Behind `failed`, `closed` and `began` nothing more comes. */
+export type OwnLineNews =
+	| { readonly kind: "parked" | "closed"; readonly number: number }
+	/** It could not be opened. */
+	| {
+			readonly kind: "failed";
+			readonly number: number;
+			readonly why: string;
+			/** The gateway has shown another certificate than its order names. */
+			readonly hasOtherCertificate?: boolean;
+	  }
+	/** A visitor has it, as a session of this number. `source`: `203.0.113.7:53496`; `null`: requests come, perhaps of many. */
+	| {
+			readonly kind: "began";
+			readonly number: number;
+			readonly session: number;
+			readonly source: string | null;
+	  };
+
 /** Reactor to main thread. */
 export type Notice =
+	/** What became of an agent's lines in a turn. */
+	| { readonly kind: "ownLines"; readonly items: readonly OwnLineNews[] }
 	/** `policies`: the numbers that sessions carry for those of the plan, in their order. */
 	| { readonly kind: "applied"; readonly revision: number; readonly policies: readonly number[] }
 	/** What a file for DevTools holds. */

@@ -67,8 +67,10 @@ export function describe(core: RoutingContext, session: Session, query: RouteQue
 	query.serverName = names.bytesOf(session);
 	query.serverNameStart = names.startOf(session);
 	query.serverNameLength = names.lengthOf(session);
-	const entry = core.certificates.entry(i32(secures.entry, session));
-	query.alpn = entry.protocols[u8(secures.alpn, session) - 1] ?? NO_PROTOCOL;
+	const number = i32(secures.entry, session);
+	// A line is secured by us, as its client.
+	const protocols = number === 0 ? [] : core.certificates.entry(number).protocols;
+	query.alpn = protocols[u8(secures.alpn, session) - 1] ?? NO_PROTOCOL;
 }
 
 const NO_PROTOCOL = new Uint8Array(0);

@@ -23,3 +23,5 @@ export const SECURE = 9;
 export const FLUSH = 10;
 /** Upstream, of no session: it came from an agent, and has not proved yet what it is for (`lines/prove.ts`). */
 export const PROVING = 11;
+/** Upstream, of no session: an agent has opened it as a line to its gateway, and no visitor has taken it (`own-lines/`). */
+export const OWN_LINE = 12;

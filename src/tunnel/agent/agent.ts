@@ -12,13 +12,16 @@ import {
 	type Message,
 	type MessageOf,
 	shortened,
+	type Ticket,
 } from "../../protocol/tunnel/index.js";
 import { Backoff } from "./backoff.js";
 import { ControlConnection, type ControlEnd } from "./control.js";
-import { dialGateway, type Known, knownFrom } from "./dial.js";
+import { dialGateway, fingerprintOf, type Known, knownFrom } from "./dial.js";
 import type { Report } from "./events.js";
 import { Figures } from "./figures.js";
-import { Lines } from "./lines.js";
+import { LineBook } from "./line-book.js";
+import type { GatewayFound, Mover, MoverWorld } from "./mover.js";
+import { NodeMover } from "./node-mover.js";
 import type { LookOn } from "./onlooker.js";
 import { type AgentSettings, sameConnection, sameTunnel, type TunnelSettings } from "./settings.js";
 import { Tunnel } from "./tunnel.js";
@@ -36,6 +39,8 @@ export interface AgentWorld {
 	readonly version: string;
 	/** Who looks on while requests pass. */
 	readonly lookOn?: LookOn;
+	/** What moves the bytes of lines that it takes, instead of Node's streams. */
+	readonly mover?: (world: MoverWorld) => Mover;
 	readonly clock?: Clock;
 	readonly random?: () => number;
 }
@@ -52,7 +57,9 @@ export class Agent {
 	readonly #clock: Clock;
 	readonly #random: () => number;
 	readonly #instance = randomBytes(16);
-	readonly #lines: Lines;
+	readonly #book: LineBook;
+	/** The first that takes a tunnel moves its lines. */
+	readonly #movers: readonly Mover[];
 	#resolve: (status: AgentStatus) => void = () => {};
 	#settings: AgentSettings;
 	#backoff: Backoff;
@@ -81,18 +88,24 @@ export class Agent {
 		this.ended = new Promise((resolve) => {
 			this.#resolve = resolve;
 		});
-		this.#lines = new Lines({
+		const book = new LineBook({
 			report: this.#report,
 			figures: this.figures,
-			lookOn: world.lookOn,
-			dial: ({ plain }, signal) =>
-				dialGateway(this.#settings, plain ? undefined : LINE_ALPN, signal, this.#known),
 			failed: (ticket, message) =>
 				this.#control?.send({ type: "failed", ticket: ticket.id, message: shortened(message) }),
 			idle: () => {
 				if (this.#ending !== undefined) this.#finish();
 			},
 		});
+		this.#book = book;
+		const inNode = new NodeMover({
+			book,
+			lookOn: world.lookOn,
+			dial: ({ plain }, signal) =>
+				dialGateway(this.#settings, plain ? undefined : LINE_ALPN, signal, this.#known),
+		});
+		const faster = world.mover?.({ book, makeSure: () => this.#makeSure() });
+		this.#movers = faster === undefined ? [inNode] : [faster, inNode];
 	}
 
 	/** Logged in. */
@@ -106,7 +119,7 @@ export class Agent {
 	}
 
 	metrics(): string {
-		return this.figures.page(this.isConnected, this.#lines.counts());
+		return this.figures.page(this.isConnected, this.#book.counts());
 	}
 
 	/** Not when it was asked to end before. */
@@ -166,8 +179,41 @@ export class Agent {
 		else if (message.type === "lines") {
 			const tunnel = this.#find(message.tunnel);
 			// What was asked for before a tunnel was closed may come behind it.
-			if (tunnel?.state === "open" && this.#ending === undefined) this.#lines.open(tunnel, message.tickets);
+			if (tunnel?.state === "open" && this.#ending === undefined) this.#openLines(tunnel, message.tickets);
 		}
+	}
+
+	#openLines(tunnel: Tunnel, tickets: readonly Ticket[]): void {
+		const known = this.#known;
+		if (known === undefined) return;
+		const { port } = this.#settings.gateway;
+		const { address, fingerprint } = known;
+		const gateway = { address, port, fingerprint };
+		this.#movers
+			.find((mover) => mover.takes(tunnel.settings, this.#settings, gateway))
+			?.open(tunnel, tickets, gateway);
+	}
+
+	/** The gateway shows another certificate than at the login: it may have been renewed. */
+	async #makeSure(): Promise<GatewayFound> {
+		const known = this.#known;
+		if (known === undefined) throw new Error("the control connection is gone");
+		// Without the session that goes on, so that it shows its certificate.
+		const before = { ...known, session: undefined };
+		const wire = await dialGateway(this.#settings, LINE_ALPN, this.#dialling.signal, before);
+		known.fingerprint = fingerprintOf(wire);
+		wire.stream.destroy();
+		wire.raw.destroy();
+		const { port } = this.#settings.gateway;
+		return { address: known.address, port, fingerprint: known.fingerprint };
+	}
+
+	#retire(number?: number): void {
+		for (const mover of this.#movers) mover.retire(number);
+	}
+
+	#cut(): void {
+		for (const mover of this.#movers) mover.cut();
 	}
 
 	#find(number: number): Tunnel | undefined {
@@ -193,7 +239,7 @@ export class Agent {
 	#refused({ type, tunnel: number, code, message, final }: MessageOf<"refused_tunnel" | "closed">): void {
 		const tunnel = this.#find(number);
 		if (tunnel === undefined || tunnel.state === "refused") return;
-		this.#lines.retire(number);
+		this.#retire(number);
 		const isFinal = final === true;
 		const event = type === "closed" ? "tunnel_closed" : "tunnel_refused";
 		const told = { event, tunnel: tunnel.name, code, why: message, final: isFinal } as const;
@@ -218,7 +264,7 @@ export class Agent {
 		const readyMs = this.#readyAt === 0 ? 0 : Math.max(1, performance.now() - this.#readyAt);
 		this.#forget();
 		this.figures.reconnects++;
-		if (cut) this.#lines.cut();
+		if (cut) this.#cut();
 		if (final || this.#ending !== undefined) {
 			this.#report({ event: "disconnected", why, retry_in_ms: null });
 			this.#end({ status: 1, why });
@@ -238,7 +284,7 @@ export class Agent {
 			tunnel.leave();
 			tunnel.number = -1;
 		}
-		this.#lines.retire();
+		this.#retire();
 	}
 
 	/** Other settings from now on. Tunnels that stay as they are stay open, and what they end at may change under them. */
@@ -248,6 +294,7 @@ export class Agent {
 		this.#settings = settings;
 		this.#backoff = new Backoff(settings.retryMaxMs, this.#random);
 		this.#report({ event: "reloaded", tunnels: settings.tunnels.length });
+		for (const mover of this.#movers) mover.follow(settings);
 		this.#keepOnly(settings.tunnels);
 		if (anew) {
 			this.#control?.bye("ended", "its settings have changed");
@@ -275,7 +322,7 @@ export class Agent {
 			const { number, state } = gone;
 			gone.leave();
 			if (state === "open" || state === "asked") this.#control?.send({ type: "close", tunnel: number });
-			this.#lines.retire(number);
+			this.#retire(number);
 			if (!wanted.some(({ name }) => name === gone.name)) this.figures.forget(gone.name);
 		}
 	}
@@ -291,7 +338,7 @@ export class Agent {
 			this.#ending = ending;
 			this.#drain();
 		}
-		if (this.#lines.busy === 0) this.#finish();
+		if (this.#book.busy === 0) this.#finish();
 	}
 
 	#drain(): void {
@@ -302,12 +349,12 @@ export class Agent {
 			tunnel.leave();
 			if (state === "open" || state === "asked") this.#control?.send({ type: "close", tunnel: number });
 		}
-		this.#lines.retire();
-		const { busy } = this.#lines;
+		this.#retire();
+		const { busy } = this.#book;
 		if (busy === 0) return;
 		const { drainMs } = this.#settings;
 		this.#report({ event: "draining", visitors: busy, drain_ms: drainMs });
-		this.#drainTimer = setTimeout(() => this.#lines.cut(), drainMs);
+		this.#drainTimer = setTimeout(() => this.#cut(), drainMs);
 	}
 
 	#finish(): void {
@@ -316,7 +363,10 @@ export class Agent {
 		clearTimeout(this.#drainTimer);
 		this.#control?.bye("ended", this.#ending.why);
 		this.#forget();
-		this.#report({ event: "ended", ...this.#ending });
-		this.#resolve(this.#ending.status);
+		const { status, why } = this.#ending;
+		void Promise.all(this.#movers.map((mover) => mover.end())).finally(() => {
+			this.#report({ event: "ended", why, status });
+			this.#resolve(status);
+		});
 	}
 }

@@ -22,18 +22,26 @@ export type Road = Pick<AgentSettings, "gateway" | "trust" | "proxy">;
 export interface Known {
 	/** Where the gateway was found; `undefined` through a proxy, which looks for itself. */
 	readonly address: string | undefined;
+	/** SHA-256 of its certificate, 64 hexadecimal digits in upper case; `undefined`: it speaks in the open. */
+	fingerprint: string | undefined;
 	/** The newest; there is none before the gateway has given one. */
 	session: Buffer | undefined;
 }
 
 /** Keeps what the gateway gives a control connection for later ones. */
-export function knownFrom({ raw, tls }: Wire, { proxy }: Road): Known {
+export function knownFrom(wire: Wire, { proxy }: Road): Known {
 	const known: Known = {
-		address: proxy === undefined ? raw.remoteAddress : undefined,
+		address: proxy === undefined ? wire.raw.remoteAddress : undefined,
+		fingerprint: fingerprintOf(wire),
 		session: undefined,
 	};
-	keepSessions(tls, known);
+	keepSessions(wire.tls, known);
 	return known;
+}
+
+/** Of the certificate that the gateway has shown. */
+export function fingerprintOf({ tls }: Pick<Wire, "tls">): string | undefined {
+	return tls?.getPeerCertificate().fingerprint256?.replaceAll(":", "");
 }
 
 /** Lines may end elsewhere than control connections, where the sessions of those are not known: so theirs are kept as well. */
@@ -98,7 +106,7 @@ function secure(
 function checkGateway(tls: TLSSocket, alpn: string, { fingerprint }: Trust): void {
 	// A session that goes on shows no certificate: its secret is that of a connection whose certificate was looked at.
 	if (fingerprint !== undefined && !tls.isSessionReused()) {
-		const shown = tls.getPeerCertificate().fingerprint256?.replaceAll(":", "");
+		const shown = fingerprintOf({ tls });
 		if (shown !== fingerprint)
 			throw new GatewayError(
 				`the gateway's certificate has another fingerprint, ${shown}: somebody is in between, or it was renewed (--fingerprint)`,

@@ -46,6 +46,8 @@ export type AgentEvent =
 			/** `null`: it does not connect again. */
 			readonly retry_in_ms: number | null;
 	  }
+	/** A reactor could not be started: Node's streams move the bytes. */
+	| { readonly event: "without_reactor"; readonly why: string }
 	| { readonly event: "reloaded"; readonly tunnels: number }
 	| { readonly event: "reload_failed"; readonly why: string }
 	| { readonly event: "draining"; readonly visitors: number; readonly drain_ms: number }

@@ -1,7 +1,7 @@
 /** What an agent counts, and how it is told (Prometheus). */
 import { Page } from "../../parts/exposition.js";
 import type { Reason } from "../../parts/reasons.js";
-import { LINE_STATES, type LineState } from "./line.js";
+import { LINE_STATES, type LineState } from "./line-states.js";
 
 /** Why a line was closed. */
 export type LineClosing = "used" | "failed" | "parked";

@@ -10,9 +10,11 @@ import {
 	type Ticket,
 } from "../../protocol/tunnel/index.js";
 import { HostHeader } from "./host-header.js";
+import type { VisitorEnd } from "./line-book.js";
+import type { LineState } from "./line-states.js";
 import { dialLocal } from "./local.js";
 import type { Onlooker } from "./onlooker.js";
-import { Relay, type RelayEnd } from "./relay.js";
+import { Relay } from "./relay.js";
 import type { TunnelSettings } from "./settings.js";
 import { takeVisitor, type Visitor } from "./visitor.js";
 import { reset, take, type Wire } from "./wire.js";
@@ -22,9 +24,6 @@ const PROVE_MS = 10_000;
 
 /** What the service's absence is told with has so long to go out. */
 const LAST_WORDS_MS = 1_000;
-
-export const LINE_STATES = ["opening", "parked", "visitor", "requests"] as const;
-export type LineState = (typeof LINE_STATES)[number];
 
 export interface LineWorld {
 	/** Connects to the gateway. */
@@ -42,7 +41,7 @@ export interface LineWorld {
 	/** It could not be opened. */
 	failed(line: Line, message: string): void;
 	/** Once, when all that it held is closed. `end`: how its visitor ended, if one came. */
-	closed(line: Line, end: RelayEnd | undefined): void;
+	closed(line: Line, end: VisitorEnd | undefined): void;
 }
 
 export class Line {
@@ -216,7 +215,7 @@ export class Line {
 		return this.#state === "closed";
 	}
 
-	#close(end: RelayEnd | undefined): void {
+	#close(end: VisitorEnd | undefined): void {
 		if (this.#state === "closed") return;
 		this.#given.abort();
 		clearTimeout(this.#provingTimer);

@@ -23,7 +23,7 @@ export async function dialLocal(
 			socket: raw,
 			ALPNProtocols: ["http/1.1"],
 			rejectUnauthorized: !isOwnMachine(local),
-			...nameOf(local, hostHeader),
+			...identityOf(nameOf(local, hostHeader)),
 		});
 		ignoreErrors(tls);
 		await happens(tls, "secureConnect");
@@ -45,11 +45,11 @@ export function isLoopback(host: string): boolean {
 	return host.toLowerCase() === "localhost" || isLoopbackAddress(host);
 }
 
-/** The name that a TLS server is asked for, and has to prove. */
-function nameOf(
-	{ where }: LocalTarget,
-	hostHeader: string | undefined,
-): { servername?: string; host?: string } {
-	const name = hostHeader?.replace(/:\d+$/, "") ?? ("path" in where ? "localhost" : where.host);
+/** The name that a TLS server is asked for, and has to prove; an address where it has none. */
+export function nameOf({ where }: LocalTarget, hostHeader: string | undefined): string {
+	return hostHeader?.replace(/:\d+$/, "") ?? ("path" in where ? "localhost" : where.host);
+}
+
+function identityOf(name: string): { servername?: string; host?: string } {
 	return isIP(name) === 0 ? { servername: name } : { host: name };
 }

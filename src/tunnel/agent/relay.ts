@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Reason } from "../../parts/reasons.js";
+import type { VisitorEnd } from "./line-book.js";
 import type { Onlooker } from "./onlooker.js";
 import { reset, type Wire } from "./wire.js";
 
@@ -12,12 +13,6 @@ const HALF_CLOSED_MS = 30_000;
 
 /** One side takes nothing although bytes wait for it: the same as the gateway's `stall`. */
 const STALL_MS = 30_000;
-
-export interface RelayEnd {
-	readonly reason: Reason;
-	readonly bytesFromVisitor: number;
-	readonly bytesToVisitor: number;
-}
 
 /** What changes bytes on their way to the local service. Throws when they are not what they should be. */
 export type Change = (bytes: Buffer) => Buffer;
@@ -41,7 +36,7 @@ interface Direction {
 export class Relay {
 	readonly #line: Wire;
 	readonly #local: Wire;
-	readonly #ended: (end: RelayEnd) => void;
+	readonly #ended: (end: VisitorEnd) => void;
 	readonly #onlooker: Onlooker | undefined;
 	#fromVisitor = 0;
 	#toVisitor = 0;
@@ -59,7 +54,7 @@ export class Relay {
 		line: Wire,
 		local: Wire,
 		first: Uint8Array,
-		ended: (end: RelayEnd) => void,
+		ended: (end: VisitorEnd) => void,
 		{ change, onlooker }: Besides = {},
 	) {
 		this.#line = line;

@@ -109,6 +109,7 @@ export const agentSchema = section({
 	drain: duration().optional(),
 	retry_max: duration().optional(),
 	admin: parsed("an address such as 127.0.0.1:9191", parseAdmin, { examples: ["127.0.0.1:9191"] }).optional(),
+	node_streams: yesNo().optional(),
 	tunnels: z
 		.array(tunnelSchema, { error: expected('a list of tunnels, such as "- { name: app, http: 3000 }"') })
 		.min(1, { error: "at least one tunnel stands here: - { name: app, http: 3000 }" })

@@ -1,7 +1,8 @@
 /** The deadlines of a visitor, by a clock in the test's hand. */
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
-import { Relay, type RelayEnd } from "../../../src/tunnel/agent/relay.js";
+import type { VisitorEnd } from "../../../src/tunnel/agent/line-book.js";
+import { Relay } from "../../../src/tunnel/agent/relay.js";
 import { open, type Wire } from "../../../src/tunnel/agent/wire.js";
 import { dial, type Peer, startUpstream } from "../../support/peers.js";
 import { type Scenario, scenario } from "../../support/scenario.js";
@@ -24,7 +25,7 @@ interface Rig {
 	readonly relay: Relay;
 	readonly visitor: Peer;
 	readonly service: Peer;
-	readonly ended: Promise<RelayEnd>;
+	readonly ended: Promise<VisitorEnd>;
 	readonly local: Wire;
 }
 
@@ -32,7 +33,7 @@ async function rig(scenario: Scenario): Promise<Rig> {
 	const line = await pair(scenario);
 	const local = await pair(scenario);
 	let relay: Relay | undefined;
-	const ended = new Promise<RelayEnd>((resolve) => {
+	const ended = new Promise<VisitorEnd>((resolve) => {
 		relay = new Relay(line.wire, local.wire, Buffer.from("first "), resolve);
 	});
 	if (relay === undefined) throw new Error("not made");

@@ -1,0 +1,92 @@
+/** What an agent's reactors run with: a listener for each tunnel, bound nowhere, and behind it the local service as its upstream. */
+import { isIP } from "node:net";
+import type { Config, Endpoint, ListenerConfig, UpstreamConfig } from "../../config/config.js";
+import * as defaults from "../../config/defaults.js";
+import { loadConfigText } from "../../config/load.js";
+import { descriptorLimits } from "../../kernel/sockets.js";
+import { isLoopback, nameOf } from "../../tunnel/agent/local.js";
+import type { AgentSettings, LocalTarget, TunnelSettings } from "../../tunnel/agent/settings.js";
+import { plainListener, plainRoute } from "../plain-listener.js";
+
+/** All defaults; its listener is no agent's. */
+const NOTHING = `
+listeners: [{ listen: "127.0.0.1:1", routes: [{ to: reject }] }]
+log: { level: error, format: json, sessions: off }
+timeouts: { connect: 10s, stall: 30s, half_closed: 30s }
+reactors: 1
+`;
+
+/** Lines and visitors at once, where descriptors allow them. */
+const SESSIONS_MAX = 16_384;
+/** Descriptors for so many, and to spare. */
+const DESCRIPTORS_ENOUGH = 4 * SESSIONS_MAX;
+
+/** The gateway knows which visitors have been idle for too long; an agent that cut them as well would only be wrong. */
+const IDLE_MS = 365 * 86_400_000;
+
+/** Each visitor tries the service anew: it may have been started meanwhile. */
+const NEVER_EJECTED = { failures: 2 ** 30, forMs: 1 };
+
+export function agentConfig({ tunnels }: AgentSettings): Config {
+	const base = loadConfigText(NOTHING);
+	const config: Config = {
+		...base,
+		limits: {
+			...base.limits,
+			connections: descriptorLimits().hard >= DESCRIPTORS_ENOUGH ? SESSIONS_MAX : null,
+		},
+		timeouts: { ...base.timeouts, idleMs: IDLE_MS },
+	};
+	return {
+		...config,
+		listeners: tunnels.map((tunnel) => listenerOf(config, tunnel)),
+		upstreams: tunnels.map(upstreamOf),
+	};
+}
+
+/** As the reactors know a tunnel. */
+export function nameIn({ kind, name }: Pick<TunnelSettings, "kind" | "name">): string {
+	return `${kind} ${name}`;
+}
+
+function listenerOf(config: Config, tunnel: TunnelSettings): ListenerConfig {
+	const name = nameIn(tunnel);
+	return {
+		...plainListener(config, name, "*", 0),
+		routes: [plainRoute(name, { all: null, perIp: null, perSession: null })],
+		isForOwnLines: true,
+	};
+}
+
+function upstreamOf(tunnel: TunnelSettings): UpstreamConfig {
+	const { local, hostHeader, proxyProtocol } = tunnel;
+	return {
+		name: nameIn(tunnel),
+		addresses: [{ ...endpointOf(local), weight: 1, backup: false, maxConnections: null }],
+		http: null,
+		tls: local.tls
+			? {
+					// Who listens on this machine is believed, as with Node's streams.
+					verify: "host" in local.where && !isLoopback(local.where.host),
+					serverName: nameOf(local, hostHeader),
+					caFile: null,
+					identity: null,
+				}
+			: null,
+		timeouts: {},
+		balance: defaults.balance,
+		proxyProtocol: proxyProtocol === true ? "v2" : "off",
+		proxyTlvs: [],
+		health: null,
+		eject: NEVER_EJECTED,
+		resolveMs: defaults.resolveMs,
+	};
+}
+
+function endpointOf({ where }: LocalTarget): Endpoint {
+	if ("path" in where) return { kind: "unix", path: where.path };
+	const { host, port } = where;
+	const family = isIP(host);
+	if (family === 4 || family === 6) return { kind: "ip", address: host, family, port };
+	return { kind: "name", host, port };
+}

@@ -1,0 +1,195 @@
+/**
+ * An agent's lines in a reactor: a line that a visitor takes is a session from then on, and goes the way of every session, to the local
+ * service as its upstream. What the agent tells and counts is the same as with Node's streams (`tunnel/agent/node-mover.ts`).
+ */
+import { isIP } from "node:net";
+import { encodeInternet } from "../../kernel/sockaddr.js";
+import { LINE_ALPN, type Ticket } from "../../protocol/tunnel/index.js";
+import type { LineGateway, LineOrder, OwnLineNews } from "../../reactor/plan/plan.js";
+import type { LineBook, LineEntry } from "../../tunnel/agent/line-book.js";
+import type { GatewayFound, Mover, MoverWorld } from "../../tunnel/agent/mover.js";
+import type { AgentSettings, TunnelSettings } from "../../tunnel/agent/settings.js";
+import type { Tunnel } from "../../tunnel/agent/tunnel.js";
+import { Gateway } from "../gateway.js";
+import type { EndedVisit, OwnLines, OwnLinesListener } from "../own-lines.js";
+import { addressBytes } from "../plan.js";
+import { agentConfig, nameIn } from "./config.js";
+
+/** The log goes to standard error: standard output has the agent's events. */
+const LOG_FD = 2;
+
+/**
+ * Starts the reactors. Rejects with a `StartError` where they cannot run, and leaves nothing open. What it returns is an agent's
+ * `mover`. `looksOn`: requests are to be looked on, which a reactor does not show.
+ */
+export async function startReactorMover(
+	settings: AgentSettings,
+	looksOn: boolean,
+): Promise<(world: MoverWorld) => Mover> {
+	const mover = new ReactorMover(settings, looksOn);
+	await mover.start();
+	return (world) => mover.use(world);
+}
+
+class ReactorMover implements Mover, OwnLinesListener {
+	readonly #looksOn: boolean;
+	#settings: AgentSettings;
+	#gateway: Gateway | undefined;
+	#world: MoverWorld | undefined;
+	/** By the numbers of their orders, until a visitor has them. */
+	readonly #lines = new Map<number, LineEntry>();
+	/** By the numbers of their sessions. */
+	readonly #visits = new Map<number, LineEntry>();
+	/** Of sessions of which nobody has told yet that they began. */
+	readonly #endedBefore = new Map<number, EndedVisit>();
+	#last = 0;
+	/** The last reload. */
+	#followed: Promise<void> = Promise.resolve();
+	#isMakingSure = false;
+
+	constructor(settings: AgentSettings, looksOn: boolean) {
+		this.#settings = settings;
+		this.#looksOn = looksOn;
+	}
+
+	async start(): Promise<void> {
+		this.#gateway = await Gateway.start(agentConfig(this.#settings), { logFd: LOG_FD, ownLines: this });
+	}
+
+	use(world: MoverWorld): this {
+		this.#world = world;
+		return this;
+	}
+
+	get #book(): LineBook | undefined {
+		return this.#world?.book;
+	}
+
+	get #ownLines(): OwnLines | undefined {
+		return this.#gateway?.ownLines;
+	}
+
+	/** Not through a proxy, nor where requests are changed or looked on: for these there are Node's streams. */
+	takes({ kind, hostHeader }: TunnelSettings, { proxy }: AgentSettings, gateway: GatewayFound): boolean {
+		const isLookedOn = kind === "http" && this.#looksOn;
+		return (
+			proxy === undefined && hostHeader === undefined && !isLookedOn && isIP(gateway.address ?? "") !== 0
+		);
+	}
+
+	open(tunnel: Tunnel, tickets: readonly Ticket[], found: GatewayFound): void {
+		const orders: LineOrder[] = [];
+		for (const ticket of tickets) {
+			const entry = this.#book?.open(tunnel, ticket);
+			if (entry === undefined) continue;
+			const number = ++this.#last;
+			this.#lines.set(number, entry);
+			orders.push({ number, ticket: ticket.id, key: ticket.key });
+		}
+		const gateway = this.#lineGateway(tunnel, found);
+		const listener = nameIn(tunnel.settings);
+		// A tunnel that a reload has brought is known to the reactors behind it.
+		void this.#followed.then(() => this.#ownLines?.open(listener, gateway, orders));
+	}
+
+	#lineGateway({ plain }: Tunnel, { address = "", port, fingerprint }: GatewayFound): LineGateway {
+		const { host } = this.#settings.gateway;
+		const sockaddr = encodeInternet(addressBytes(address), port);
+		if (plain || fingerprint === undefined) return { sockaddr, tls: null };
+		// Its certificate is held against the one that the control connection has made sure of.
+		const client = { serverName: host, verify: false, alpn: [LINE_ALPN] };
+		return { sockaddr, tls: { identity: host, client, fingerprint } };
+	}
+
+	news(item: OwnLineNews): void {
+		const entry = this.#lines.get(item.number);
+		if (entry === undefined) return;
+		if (item.kind === "parked") {
+			this.#book?.parked(entry);
+			return;
+		}
+		this.#lines.delete(item.number);
+		if (item.kind === "began") this.#began(entry, item.session, item.source);
+		else {
+			if (item.kind === "failed") this.#book?.failed(entry, item.why);
+			this.#book?.closed(entry, undefined);
+			if (item.kind === "failed" && item.hasOtherCertificate === true) this.#makeSure();
+		}
+	}
+
+	#began(entry: LineEntry, session: number, source: string | null): void {
+		const as = entry.tunnel.settings.kind === "http" ? "requests" : "visitor";
+		this.#book?.began(entry, as, source);
+		this.#visits.set(session, entry);
+		const ended = this.#endedBefore.get(session);
+		this.#endedBefore.delete(session);
+		if (ended !== undefined) this.ended(ended);
+	}
+
+	ended(visit: EndedVisit): void {
+		const entry = this.#visits.get(visit.session);
+		if (entry === undefined) {
+			this.#endedBefore.set(visit.session, visit);
+			return;
+		}
+		this.#visits.delete(visit.session);
+		const why = NOT_REACHED[visit.reason];
+		if (why !== undefined) this.#book?.localFailed(entry, why);
+		this.#book?.closed(entry, visit);
+	}
+
+	/** Later lines are opened to what it finds. */
+	#makeSure(): void {
+		if (this.#isMakingSure) return;
+		this.#isMakingSure = true;
+		const done = (): void => {
+			this.#isMakingSure = false;
+		};
+		// Where it is not believed, the lines that failed have been told.
+		this.#world?.makeSure().then(done, done);
+	}
+
+	retire(number?: number): void {
+		if (number === undefined) {
+			this.#ownLines?.close();
+			return;
+		}
+		for (const entry of this.#lines.values()) {
+			if (entry.number !== number) continue;
+			this.#ownLines?.close(nameIn(entry.tunnel.settings));
+			return;
+		}
+	}
+
+	cut(): void {
+		this.#ownLines?.close();
+		this.#ownLines?.cut();
+	}
+
+	follow(settings: AgentSettings): void {
+		this.#settings = settings;
+		this.#followed = this.#followed
+			.then(() => this.#gateway?.reload(agentConfig(settings)))
+			.catch((error: Error) =>
+				this.#gateway?.log.logger.error({ error: error.message }, "the reactors keep the settings of before"),
+			);
+	}
+
+	async end(): Promise<void> {
+		await this.#followed;
+		await this.#gateway?.stop();
+		const cut = { reason: "drained", bytesFromVisitor: 0, bytesToVisitor: 0 } as const;
+		for (const entry of [...this.#visits.values()]) this.#book?.closed(entry, cut);
+		for (const entry of [...this.#lines.values()]) this.#book?.closed(entry, undefined);
+		this.#visits.clear();
+		this.#lines.clear();
+	}
+}
+
+/** Reasons of sessions that never had the local service. */
+const NOT_REACHED: Readonly<Partial<Record<EndedVisit["reason"], string>>> = {
+	connect_refused: "it refuses connections",
+	connect_timeout: "it has not answered within 10 s",
+	upstream_down: "its name is not known, or has no address",
+	tls_failed: "the TLS handshake with it failed",
+};

@@ -1,0 +1,89 @@
+/** Lines that this process opens as an agent, in its reactors: they are told which, and tell what becomes of them. */
+import { f64 } from "../parts/at.js";
+import { REASONS, type Reason } from "../parts/reasons.js";
+import type { LineGateway, LineOrder, OwnLineNews } from "../reactor/plan/plan.js";
+import {
+	ID,
+	integerOf,
+	type Journal,
+	SESSION_FROM_CLIENT,
+	SESSION_KINDS,
+	SESSION_TO_CLIENT,
+} from "../reactor/records/journal.js";
+import type { Reactors } from "./reactors.js";
+
+/** A session that came by a line, and has ended. */
+export interface EndedVisit {
+	/** As `began` has told it. */
+	readonly session: number;
+	readonly reason: Reason;
+	readonly bytesFromVisitor: number;
+	readonly bytesToVisitor: number;
+}
+
+/** Who hears what becomes of lines. */
+export interface OwnLinesListener {
+	news(item: OwnLineNews): void;
+	/** Comes up to 100 ms after the end. */
+	ended(visit: EndedVisit): void;
+}
+
+export interface OwnLinesWorld {
+	readonly reactors: Reactors;
+	readonly slotOf: (listener: string) => number;
+	/** Has sessions closed as `drained`: those of a listener, or all. */
+	readonly cut: (listener: string | undefined) => void;
+}
+
+export class OwnLines {
+	readonly #world: OwnLinesWorld;
+	readonly #listener: OwnLinesListener;
+	/** Which reactor is next. */
+	#turn = 0;
+
+	constructor(world: OwnLinesWorld, listener: OwnLinesListener) {
+		this.#world = world;
+		this.#listener = listener;
+	}
+
+	/** Opens a line for each order; their visitors are sessions of this listener. */
+	open(listener: string, gateway: LineGateway, orders: readonly LineOrder[]): void {
+		const { reactors } = this.#world;
+		const slot = this.#world.slotOf(listener);
+		const { count } = reactors;
+		const shares = Array.from({ length: Math.min(count, orders.length) }, (_, share) =>
+			orders.filter((_order, index) => index % count === share),
+		);
+		for (const lines of shares) {
+			reactors.tellOne(this.#turn, { kind: "openLines", listener: slot, gateway, lines });
+			this.#turn = (this.#turn + 1) % count;
+		}
+	}
+
+	/** Closes those that no visitor has: of a listener, or all. */
+	close(listener?: string): void {
+		const slot = listener === undefined ? -1 : this.#world.slotOf(listener);
+		this.#world.reactors.tell({ kind: "closeLines", listener: slot });
+	}
+
+	/** Cuts visitors: of a listener, or all. */
+	cut(listener?: string): void {
+		this.#world.cut(listener);
+	}
+
+	heard(items: readonly OwnLineNews[]): void {
+		for (const item of items) this.#listener.news(item);
+	}
+
+	/** A session has ended. */
+	ended(journal: Journal, record: number): void {
+		const reason = REASONS[integerOf(journal, record, SESSION_KINDS) & 0xff];
+		if (reason === undefined) return;
+		this.#listener.ended({
+			session: f64(journal.words, record + ID),
+			reason,
+			bytesFromVisitor: f64(journal.words, record + SESSION_FROM_CLIENT),
+			bytesToVisitor: f64(journal.words, record + SESSION_TO_CLIENT),
+		});
+	}
+}
