@@ -1,7 +1,7 @@
 /** An agent in this process, which a test listens to. */
 
-import type { Clock } from "../../src/parts/boot-clock.js";
-import { Agent } from "../../src/tunnel/agent/agent.js";
+import { startReactorMover } from "../../src/gateway/agent/reactor-mover.js";
+import { Agent, type AgentWorld } from "../../src/tunnel/agent/agent.js";
 import type { AgentEvent } from "../../src/tunnel/agent/events.js";
 import { parseLocal } from "../../src/tunnel/agent/schema.js";
 import type { AgentSettings, TunnelSettings } from "../../src/tunnel/agent/settings.js";
@@ -46,8 +46,20 @@ export function settingsFor(
 	};
 }
 
+/** The same with a reactor that moves the bytes of its lines. */
+export async function startAgentWithReactor(
+	scenario: Scenario,
+	settings: AgentSettings,
+): Promise<RunningAgent> {
+	return startAgent(scenario, settings, { mover: await startReactorMover(settings, false) });
+}
+
 /** Starts it. When the scenario ends it must leave nothing open. */
-export function startAgent(scenario: Scenario, settings: AgentSettings, clock?: Clock): RunningAgent {
+export function startAgent(
+	scenario: Scenario,
+	settings: AgentSettings,
+	world: Pick<AgentWorld, "clock" | "mover"> = {},
+): RunningAgent {
 	const events: AgentEvent[] = [];
 	const unread: AgentEvent[] = [];
 	const changes = new Changes();
@@ -56,7 +68,7 @@ export function startAgent(scenario: Scenario, settings: AgentSettings, clock?: 
 		unread.push(event);
 		changes.announce();
 	};
-	const agent = new Agent(settings, { report, version: "test/1", ...(clock === undefined ? {} : { clock }) });
+	const agent = new Agent(settings, { report, version: "test/1", ...world });
 	agent.start();
 	scenario.defer(async () => {
 		agent.end("the test is over");

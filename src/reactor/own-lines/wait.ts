@@ -17,7 +17,7 @@ import { openSession, takeLinePlace } from "../admission/accept.js";
 import type { ReactorListener } from "../admission/listener.js";
 import { endLink } from "../links/close-link.js";
 import { IN_AT, OUT_AT } from "../memory/arena.js";
-import { ENDING, READABLE, SECURED } from "../table/marks.js";
+import { BY_LINE, ENDING, READABLE, SECURED } from "../table/marks.js";
 import { ARRIVED } from "../table/next.js";
 import type { Fd, Link, Session } from "../table/numbers.js";
 import { SNIFF } from "../table/states.js";
@@ -135,7 +135,7 @@ function toSession(core: OwnLinesContext, link: Link, listener: ReactorListener)
 		table.flags[session] = i32(table.flags, session) | SECURED;
 	}
 	// What was peeked is announced once; and what has come may lie in the TLS library.
-	table.flags[session] = i32(table.flags, session) | READABLE;
+	table.flags[session] = i32(table.flags, session) | READABLE | BY_LINE;
 	return session;
 }
 

@@ -24,6 +24,8 @@ export const URGENT = 1 << 9;
 export const PROXY_REQUIRED = 1 << 10;
 /** Upstream: it has been given the options of a session that lasts. */
 export const LASTING = 1 << 11;
+/** Client, by the same bit: it came by a line that this process, an agent, has opened. */
+export const BY_LINE = 1 << 11;
 /** Client: its requests are read, one by one. */
 export const EXCHANGES = 1 << 12;
 /** Client: its request has no body, and may be sent once more. */

@@ -187,7 +187,7 @@ scenario("time in which the machine slept counts", async (scenario) => {
 	const gateway = await startTunnelGateway(scenario, { heartbeatMs: 200, deadAfterMs: 3_600_000 });
 	let sleptMs = 0;
 	const clock = (): number => performance.now() + sleptMs;
-	const { next } = startAgent(scenario, settingsFor(gateway, [TUNNEL]), clock);
+	const { next } = startAgent(scenario, settingsFor(gateway, [TUNNEL]), { clock });
 	const { session } = await gateway.opened();
 	await next("tunnel_opened");
 	session.silent = true;
