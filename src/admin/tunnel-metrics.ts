@@ -56,6 +56,13 @@ export function tunnels(page: Page, gateway: AdminView): void {
 	for (const { name: tunnel, identity: agent, canary } of view.tunnels)
 		if (canary?.roundTripMs != null)
 			page.sample("sluice_tunnel_rtt_seconds", { tunnel, agent }, canary.roundTripMs / 1_000);
+	page.family(
+		"sluice_tunnel_local_up",
+		"gauge",
+		"1: the local service is up, as far as the tunnel's agent looks; 0: it is down, and gets no visitor.",
+	);
+	for (const { name: tunnel, identity: agent, localDown } of view.tunnels)
+		page.sample("sluice_tunnel_local_up", { tunnel, agent }, localDown === null ? 1 : 0);
 	page.family("sluice_tunnel_visitors_total", "counter", "Visitors of tunnels that ended, by why.");
 	for (const { tunnel, reason, count } of totals.visitors)
 		page.sample("sluice_tunnel_visitors_total", { tunnel, reason }, count);

@@ -23,6 +23,10 @@ const tunnelStatus = z.strictObject({
 	state: z
 		.enum(["opening", "up", "down", "closing"])
 		.describe("down: its local service is; closing: it has been closed, and has visitors yet"),
+	why: z
+		.string()
+		.nullable()
+		.describe("What its agent says is wrong with the local service; null: that is up, as far as it looks"),
 	plain: z.boolean().describe("Its lines come without TLS"),
 	allow: z.array(z.string()).nullable().describe("Blocks whose visitors are let in; null: everybody"),
 	connections: z.int().nullable().describe("Visitors that it may have at a time; null: any number"),
@@ -52,8 +56,8 @@ export function tunnelsStatusOf({ agents, loggingIn, tunnels }: TunnelsView): Tu
 		})),
 		logging_in: loggingIn,
 		tunnels: tunnels.map(
-			({ name, kind, identity, epoch, addresses, state, plain, allow, lines, ...limits }) => ({
-				...{ name, kind, agent: identity, epoch, addresses: [...addresses], state, plain },
+			({ name, kind, identity, epoch, addresses, state, localDown, plain, allow, lines, ...limits }) => ({
+				...{ name, kind, agent: identity, epoch, addresses: [...addresses], state, why: localDown, plain },
 				allow: allow?.map(formatCidr) ?? null,
 				...{ connections: limits.connections, bytes_per_second: limits.bytesPerSecond, lines: { ...lines } },
 			}),

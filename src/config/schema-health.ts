@@ -24,6 +24,14 @@ const status = () =>
 		{ error: expected(STATUS_EXPECTED) },
 	);
 
+const path = () =>
+	z
+		.string({ error: expected("a path such as /healthz") })
+		.regex(/^\/[\x21\x24-\x3b\x3d\x3f-\x5f\x61-\x7e]*$/, {
+			error: expected('a path such as /healthz, beginning with a slash, without "#"'),
+		})
+		.meta({ examples: ["/healthz"] });
+
 export const health = section({
 	interval: optionalDuration(defaults.health.intervalMs, "Between two checks of an address."),
 	timeout: optionalDuration(
@@ -32,12 +40,7 @@ export const health = section({
 	),
 	fall: streak(defaults.health.fall, "Failures in a row until an address is down: it gets no new session."),
 	rise: streak(defaults.health.rise, "Successes in a row until it is up again."),
-	path: z
-		.string({ error: expected("a path such as /healthz") })
-		.regex(/^\/[\x21\x24-\x3b\x3d\x3f-\x5f\x61-\x7e]*$/, {
-			error: expected('a path such as /healthz, beginning with a slash, without "#"'),
-		})
-		.meta({ examples: ["/healthz"] })
+	path: path()
 		.optional()
 		.describe(
 			"With http: each check is a GET of this path over a connection of its own, and good when its status is. Without: a TCP connection that is opened and closed again.",
@@ -74,3 +77,14 @@ export const checked = <Section extends z.ZodType>(how: Section, description: st
 		})
 		.optional()
 		.meta({ description, default: "off" });
+
+/** The same, where a path alone is enough: it stands for `{ path: … }`. */
+export const checkedByPath = () =>
+	z
+		.union(
+			[onWord(), offWord(), path().transform((text): z.output<typeof health> => ({ path: text })), health],
+			{
+				error: expected("on, off, a path such as /healthz, or a mapping such as { interval: 5s }", onOff),
+			},
+		)
+		.optional();

@@ -179,7 +179,8 @@ export class Gateway {
 			opened: (socket) => this.#ledger.follow("check", socket),
 		});
 		this.#tunnels = new Tunnels({
-			...{ logger, registry: this.#registry, board: this.#board, reactors: this.#reactors },
+			...{ logger, registry: this.#registry, reactors: this.#reactors },
+			setDown: (address, why) => this.#upstreams.setDown(address, why),
 			replan: async () => {
 				await this.#becameReady;
 				await this.#inTurn(() => this.#followTunnels());

@@ -83,16 +83,14 @@ export class Upstreams {
 		);
 		this.#health = new HealthChecks({
 			changed: (address, down, error) => {
-				board.setDown(address.board, down);
-				if (down)
-					this.#foundDown.set(address.board, noteOf(`a check failed: ${error?.message ?? "no answer"}`));
+				this.setDown(address.board, down ? `a check failed: ${error?.message ?? "no answer"}` : undefined);
 				logger[down ? "warn" : "info"](
 					{ address: address.label, error: error?.message },
 					down ? "an upstream address is down" : "an upstream address is up",
 				);
 			},
 			forgotten: (address) => {
-				board.setDown(address.board, false);
+				this.setDown(address.board, undefined);
 				logger.info({ address: address.label }, "an upstream address that was down is checked no longer");
 			},
 			opened: options.opened,
@@ -171,6 +169,13 @@ export class Upstreams {
 		if (board.isDown(place)) return { state: "down", ...(this.#foundDown.get(place) ?? NOTHING) };
 		if (!board.isEjected(place, kernelNowMs())) return { state: "up", ...NOTHING };
 		return { state: "ejected", since: null, why: "connecting to it fails again and again" };
+	}
+
+	/** An address gets no session, because of this; nothing: it gets them again. The reactors see it at once. */
+	setDown(address: number, why: string | undefined): void {
+		this.#options.board.setDown(address, why !== undefined);
+		if (why === undefined) this.#foundDown.delete(address);
+		else this.#foundDown.set(address, noteOf(why));
 	}
 
 	/** An address gets no new session, or gets them again. Without an address: all of the upstream. Returns how many there are. */

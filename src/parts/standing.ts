@@ -33,3 +33,8 @@ export class Standing {
 		return true;
 	}
 }
+
+/** What this machine lacks says nothing about what is checked. */
+export function isOurOwn(error: NodeJS.ErrnoException | undefined): boolean {
+	return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL"].includes(error?.code ?? "");
+}

@@ -12,6 +12,7 @@ import { applyPlan, replaceUpstream } from "./apply.js";
 import type { Core } from "./core.js";
 import { heldNumbers } from "./held.js";
 import { sendCanary } from "./lines/canary.js";
+import { sendElsewhere } from "./lines/elsewhere.js";
 import { giveLine, takeLine } from "./lines/move.js";
 import { serve, takeVerdict } from "./lines/park.js";
 import { closeLink } from "./links/close-link.js";
@@ -131,6 +132,8 @@ export class Commands {
 				return giveLine(core, command.address, command.to);
 			case "serveLine":
 				return serve(core, command.address, command.tunnel);
+			case "sendElsewhere":
+				return yield* sendElsewhere(core, command.address);
 			case "canary":
 				return sendCanary(core, command.address, command.deadMs);
 			case "takeLine":

@@ -1,6 +1,6 @@
 /** Active health checks: each address is probed at an interval, from the main thread. */
 import type { Socket } from "node:net";
-import { Standing } from "../parts/standing.js";
+import { isOurOwn, Standing } from "../parts/standing.js";
 import { type Probed, probe } from "./probe.js";
 
 export interface CheckedAddress extends Probed {
@@ -17,11 +17,6 @@ export interface HealthEvents {
 	forgotten(address: CheckedAddress): void;
 	/** A check opened a connection, which closes within its timeout. */
 	opened?(socket: Socket): void;
-}
-
-/** What this machine lacks says nothing about an upstream. */
-function isOurOwn(error: NodeJS.ErrnoException | undefined): boolean {
-	return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL"].includes(error?.code ?? "");
 }
 
 interface Check {

@@ -4,7 +4,7 @@ import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { closeDescriptor } from "../../src/kernel/sockets.js";
 import type { LineNewsItem, ListenerPlan, Notice, Plan } from "../../src/reactor/plan/plan.js";
-import { Harness, POLICY } from "./harness.js";
+import { Harness, POLICY, reasonOf } from "./harness.js";
 
 const TUNNEL = 7;
 const TICKET = "0123456789abcdef";
@@ -287,4 +287,32 @@ test("strangers who say nothing take the places of each other, and of nobody els
 	harness.turnUntil(() => typeof harness.receive(line) === "string", "the visitor");
 	harness.pass(POLICY.handshakeMs + 100);
 	harness.turnUntil(() => open() === 1, "those that are left have had their time");
+});
+
+test("who waits for a line of an agent whose service goes down waits for another agent's, or is refused at once", (t) => {
+	const all = tunnelled(t);
+	const { harness, plan } = all;
+	const [first = assert.fail()] = plan.upstreams[0]?.addresses ?? [];
+	const [one, other] = [TUNNEL, TUNNEL + 1];
+	const upstreams = plan.upstreams.map((upstream) => ({
+		...upstream,
+		addresses: [first, { ...first, board: 1, tunnel: other }],
+	}));
+	harness.carryOut({ kind: "plan", plan: { ...plan, revision: 3, upstreams } });
+	harness.board.setDown(1, true);
+	const visitor = harness.client();
+	harness.send(visitor, "first");
+	const waiting = (tunnel: number): number | undefined =>
+		news(harness).findLast((item) => item.kind === "waiting" && item.tunnel === tunnel)?.waiting;
+	harness.turnUntil(() => waiting(one) === 1, "it waits for the first agent");
+	harness.board.setDown(1, false);
+	harness.board.setDown(0, true);
+	harness.carryOut({ kind: "sendElsewhere", address: 0 });
+	assert.deepEqual([waiting(one), waiting(other)], [0, 1]);
+	assert.equal(harness.receive(visitor), -EAGAIN);
+	harness.board.setDown(1, true);
+	harness.carryOut({ kind: "sendElsewhere", address: 1 });
+	over(harness, visitor);
+	assert.deepEqual([waiting(other), harness.board.active(0), harness.board.active(1)], [0, 0, 0]);
+	assert.equal(reasonOf(harness.records().at(-1)), "upstream_down");
 });

@@ -5,8 +5,9 @@ export function json(value: unknown): string {
 	return `${JSON.stringify(value, undefined, "\t")}\n`;
 }
 
-/** Rows under their headings, each column as wide as its widest cell. */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Rows under their headings, each column as wide as its widest cell. What strangers have said cannot move the cursor. */
+export function table(headings: readonly string[], written: readonly (readonly string[])[]): string {
+	const rows = written.map((cells) => cells.map((cell) => cell.replace(/\p{Cc}/gu, " ")));
 	const widths = headings.map((heading, column) =>
 		Math.max(heading.length, ...rows.map((row) => (row[column] ?? "").length)),
 	);

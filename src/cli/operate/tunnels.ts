@@ -19,8 +19,14 @@ export function tunnelsText({ agents, tunnels }: TunnelsStatus): string {
 		),
 		table(
 			["TUNNEL", "KIND", "AGENT", "STATE", "PARKED", "USED", "FAILED", "ADDRESSES"],
-			tunnels.map(({ name, kind, agent, state, addresses, lines }) => [
-				...[name, kind, agent, state, `${lines.parked} of ${lines.depth}`],
+			tunnels.map(({ name, kind, agent, state, why, addresses, lines }) => [
+				...[
+					name,
+					kind,
+					agent,
+					why === null ? state : `${state}: ${why}`,
+					`${lines.parked} of ${lines.depth}`,
+				],
 				...[String(lines.used), String(lines.failed), addresses.join(", ") || "-"],
 			]),
 		),

@@ -33,6 +33,10 @@ function sentence(event: AgentEvent): string {
 			return `${event.tunnel}: #${event.visitor} ${event.source ?? "requests"} ended, ${event.reason}: ${amount(event.bytes_from_visitor)} in, ${amount(event.bytes_to_visitor)} out, ${seconds(event.duration_ms)}`;
 		case "local_failed":
 			return `${event.tunnel}: ${event.local} cannot be reached: ${event.why}`;
+		case "local_down":
+			return `${event.tunnel}: ${event.local} is down, so that no visitor is sent: ${event.why}`;
+		case "local_up":
+			return `${event.tunnel}: ${event.local} is up again`;
 		case "line_failed":
 			return `${event.tunnel}: a line could not be opened: ${event.why}`;
 		case "disconnected":

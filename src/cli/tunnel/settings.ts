@@ -11,6 +11,7 @@ import { ProxyError, proxyFor } from "../../tunnel/agent/http-proxy.js";
 import {
 	AGENT_KEYS,
 	agentSchema,
+	CHECK_KEYS,
 	checkWritten,
 	TUNNEL_KEYS,
 	tunnelSettings,
@@ -36,6 +37,7 @@ export interface TunnelFlags {
 	readonly plain?: boolean;
 	readonly hostHeader?: string;
 	readonly proxyProtocol?: boolean;
+	readonly localCheck?: string | true;
 	readonly allow?: readonly string[];
 	readonly connections?: string;
 	readonly bytesPerSecond?: string;
@@ -61,7 +63,7 @@ const RETRY_MAX_MS = 30_000;
 const PEM_MAX_BYTES = 4 * 1_048_576;
 const TOKEN_MAX_BYTES = 4_096;
 
-const OF_TUNNEL = ["name", "port", "plain", "hostHeader", "proxyProtocol"] as const;
+const OF_TUNNEL = ["name", "port", "plain", "hostHeader", "proxyProtocol", "localCheck"] as const;
 const LIMITS = ["allow", "connections", "bytesPerSecond"] as const;
 const OF_AGENT = [
 	"gateway",
@@ -140,7 +142,7 @@ export function readTunnelsFile(file: string, again: boolean): Asked {
 }
 
 function unknownKey(key: string, path: Path): string {
-	const known = path.length === 0 ? AGENT_KEYS : TUNNEL_KEYS;
+	const known = path.length === 0 ? AGENT_KEYS : path.at(-1) === "local_check" ? CHECK_KEYS : TUNNEL_KEYS;
 	return `unknown key "${key}"${didYouMean(key, known) || `; known here: ${known.join(", ")}`}`;
 }
 

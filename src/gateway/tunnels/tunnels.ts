@@ -19,7 +19,6 @@ import type {
 	TunnelEvents,
 	TunnelsView,
 } from "../../tunnel/gateway/interfaces.js";
-import type { Board } from "../../upstream/board.js";
 import type { Logger } from "../log.js";
 import type { Registry } from "../plan.js";
 import type { Reactors } from "../reactors.js";
@@ -30,7 +29,8 @@ import { LineTraffic } from "./line-traffic.js";
 export interface TunnelsOptions {
 	readonly logger: Logger;
 	readonly registry: Registry;
-	readonly board: Board;
+	/** An address gets no session, because of this; nothing: it gets them again. */
+	readonly setDown: (address: number, why: string | undefined) => void;
 	readonly reactors: Reactors;
 	/** What is open has changed: has all reactors run with it, and resolves then. */
 	readonly replan: () => Promise<void>;
@@ -53,6 +53,8 @@ export class Tunnels implements TunnelEvents {
 	readonly #unconfirmed = new Set<number>();
 	readonly #failures = new Map<number, Error>();
 	readonly #traffic: LineTraffic;
+	/** What their agents say is wrong with local services, by tunnel. */
+	readonly #localDown = new Map<number, string>();
 	/** What came of the last canary, by tunnel. */
 	readonly #canaries = new Map<number, CanaryView>();
 	#canaryTimer: NodeJS.Timeout | undefined;
@@ -156,6 +158,7 @@ export class Tunnels implements TunnelEvents {
 			await this.#replan();
 			const failure = this.#failures.get(tunnel.number);
 			if (failure !== undefined) throw failure;
+			if (this.#localDown.has(tunnel.number)) this.#followLocal(tunnel);
 		} catch (error) {
 			this.#forget(tunnel.number);
 			throw error;
@@ -184,16 +187,32 @@ export class Tunnels implements TunnelEvents {
 		);
 	}
 
-	local(number: number, up: boolean): void {
+	local(number: number, up: boolean, why: string): void {
 		const tunnel = this.#open.get(number);
 		if (tunnel === undefined) return;
-		this.#options.board.setDown(this.#placeOf(tunnel).address, !up);
+		const { name, identity: agent } = tunnel;
+		const { logger } = this.#options;
+		if (up) logger.info({ tunnel: name, agent }, "the local service of a tunnel is up");
+		else logger.warn({ tunnel: name, agent, why }, "the local service of a tunnel is down");
+		if (up) this.#localDown.delete(number);
+		else this.#localDown.set(number, why);
+		// It has no place before it is planned, and no lines before it is open.
+		if (!this.#unconfirmed.has(number)) this.#followLocal(tunnel);
+	}
+
+	#followLocal(tunnel: OpenTunnel): void {
+		const why = this.#localDown.get(tunnel.number);
+		const { address } = this.#placeOf(tunnel);
+		this.#options.setDown(address, why === undefined ? undefined : `its agent says: ${why}`);
+		// Those that wait for one of its lines may find another agent's.
+		if (why !== undefined) this.#options.reactors.tell({ kind: "sendElsewhere", address });
 	}
 
 	#forget(number: number): void {
 		this.#open.delete(number);
 		this.#traffic.forget(number);
 		this.#canaries.delete(number);
+		this.#localDown.delete(number);
 	}
 
 	/** Several changes at once are one plan. */

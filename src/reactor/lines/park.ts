@@ -83,7 +83,8 @@ function neverParked({ lineNews }: LinesContext, tunnel: number): void {
 export function serve(core: LinesContext, address: number, tunnel: number): void {
 	const { table, waitingForLines } = core;
 	const session = waitingForLines.first(address);
-	if (session === undefined) return;
+	// Nobody is sent there now; who waits is told to go elsewhere.
+	if (session === undefined || core.board.isDown(address)) return;
 	waitingForLines.remove(address, session);
 	core.lineNews.add({ kind: "waiting", tunnel, waiting: waitingForLines.of(address) });
 	// The same address is asked once more, and no other: the line that has just come is its.

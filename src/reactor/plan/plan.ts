@@ -233,6 +233,8 @@ export type ReactorCommand =
 	| { readonly kind: "giveLine"; readonly address: number; readonly to: number }
 	/** Try the way through a parked line of this address; it has so long. Told as `canary`, where one is parked. */
 	| { readonly kind: "canary"; readonly address: number; readonly deadMs: number }
+	/** Nobody is to be sent to this address any more: sessions that wait for a line of it dial another, or are refused. */
+	| { readonly kind: "sendElsewhere"; readonly address: number }
 	/** A line of this address is back in the pool, and a session waits for one here. */
 	| { readonly kind: "serveLine"; readonly address: number; readonly tunnel: number }
 	/** Take one that another reactor has given. */

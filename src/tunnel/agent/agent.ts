@@ -20,6 +20,7 @@ import { dialGateway, fingerprintOf, type Known, knownFrom } from "./dial.js";
 import type { Report } from "./events.js";
 import { Figures } from "./figures.js";
 import { LineBook } from "./line-book.js";
+import { LocalChecks } from "./local-checks.js";
 import type { GatewayFound, Mover, MoverWorld } from "./mover.js";
 import { NodeMover } from "./node-mover.js";
 import type { LookOn } from "./onlooker.js";
@@ -60,6 +61,7 @@ export class Agent {
 	readonly #book: LineBook;
 	/** The first that takes a tunnel moves its lines. */
 	readonly #movers: readonly Mover[];
+	readonly #checks: LocalChecks;
 	#resolve: (status: AgentStatus) => void = () => {};
 	#settings: AgentSettings;
 	#backoff: Backoff;
@@ -106,6 +108,10 @@ export class Agent {
 		});
 		const faster = world.mover?.({ book, makeSure: () => this.#makeSure() });
 		this.#movers = faster === undefined ? [inNode] : [faster, inNode];
+		this.#checks = new LocalChecks({
+			...{ report: this.#report, figures: this.figures, random: this.#random },
+			told: (tunnel) => this.#toldOfLocal(tunnel),
+		});
 	}
 
 	/** Logged in. */
@@ -124,7 +130,9 @@ export class Agent {
 
 	/** Not when it was asked to end before. */
 	start(): void {
-		if (this.#ending === undefined) void this.#connect();
+		if (this.#ending !== undefined) return;
+		this.#checks.follow(this.#tunnels);
+		void this.#connect();
 	}
 
 	async #connect(): Promise<void> {
@@ -159,7 +167,10 @@ export class Agent {
 		for (const tunnel of this.#tunnels) if (tunnel.state === "waiting") this.#ask(tunnel);
 	}
 
+	/** Not before its local service has been looked at: nobody is to be sent to one that is down. */
 	#ask(tunnel: Tunnel): void {
+		tunnel.isHeldBack = !this.#checks.isKnown(tunnel);
+		if (tunnel.isHeldBack) return;
 		const { kind, name, port, plain, allow, connections, bytesPerSecond } = tunnel.settings;
 		tunnel.number = this.#nextNumber++;
 		tunnel.state = "asked";
@@ -171,6 +182,19 @@ export class Agent {
 			...(connections === undefined ? {} : { connections }),
 			...(bytesPerSecond === undefined ? {} : { bytes_per_second: bytesPerSecond }),
 		});
+		if (this.#checks.whyDown(tunnel) !== undefined) this.#tellLocal(tunnel);
+	}
+
+	#toldOfLocal(tunnel: Tunnel): void {
+		if (tunnel.isHeldBack) this.#ask(tunnel);
+		else if (tunnel.state === "asked" || tunnel.state === "open") this.#tellLocal(tunnel);
+	}
+
+	/** What its check says of the local service. A gateway takes it for up until it hears otherwise. */
+	#tellLocal(tunnel: Tunnel): void {
+		const why = this.#checks.whyDown(tunnel);
+		const message = shortened(why ?? "");
+		this.#control?.send({ type: "local", tunnel: tunnel.number, up: why === undefined, message });
 	}
 
 	#heard(message: Message): void {
@@ -325,6 +349,7 @@ export class Agent {
 			this.#retire(number);
 			if (!wanted.some(({ name }) => name === gone.name)) this.figures.forget(gone.name);
 		}
+		this.#checks.follow(this.#tunnels);
 	}
 
 	/** No new visitor; those that run have their time, and then it ends. */
@@ -344,6 +369,7 @@ export class Agent {
 	#drain(): void {
 		clearTimeout(this.#retryTimer);
 		this.#dialling.abort();
+		this.#checks.stop();
 		for (const tunnel of this.#tunnels) {
 			const { number, state } = tunnel;
 			tunnel.leave();

@@ -38,6 +38,14 @@ export type AgentEvent =
 			readonly reason: Reason;
 	  }
 	| { readonly event: "local_failed"; readonly tunnel: string; readonly local: string; readonly why: string }
+	| {
+			/** The check of the local service says so: no visitor comes, until it is up. */
+			readonly event: "local_down";
+			readonly tunnel: string;
+			readonly local: string;
+			readonly why: string;
+	  }
+	| { readonly event: "local_up"; readonly tunnel: string; readonly local: string }
 	| { readonly event: "line_failed"; readonly tunnel: string; readonly why: string }
 	| {
 			/** The control connection ended, or did not come to be. */

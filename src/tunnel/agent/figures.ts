@@ -13,6 +13,9 @@ export class Figures {
 	bytesFromVisitors = 0;
 	bytesToVisitors = 0;
 	localFailures = 0;
+	/** What the checks of local services found last, by tunnel. */
+	readonly localUp = new Map<string, boolean>();
+	readonly #localChecks = new Map<string, { good: number; failed: number }>();
 	readonly #visitors = new Map<string, Map<Reason, number>>();
 
 	visitorEnded(tunnel: string, reason: Reason): void {
@@ -21,9 +24,16 @@ export class Figures {
 		reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
 	}
 
+	localChecked(tunnel: string, isGood: boolean): void {
+		const counts = this.#localChecks.get(tunnel) ?? { good: 0, failed: 0 };
+		counts[isGood ? "good" : "failed"]++;
+		this.#localChecks.set(tunnel, counts);
+	}
+
 	/** A tunnel that a reload took away has no figures any more. */
 	forget(tunnel: string): void {
 		this.#visitors.delete(tunnel);
+		this.#localChecks.delete(tunnel);
 	}
 
 	page(connected: boolean, lines: Readonly<Record<LineState, number>>): string {
@@ -54,6 +64,20 @@ export class Figures {
 			"Visitors for whom the local service could not be reached.",
 			this.localFailures,
 		);
+		page.family(
+			"sluice_agent_local_up",
+			"gauge",
+			"1: the check of the tunnel's local service finds it up; 0: down. Without a check, no sample.",
+		);
+		for (const [tunnel, isUp] of this.localUp) page.sample("sluice_agent_local_up", { tunnel }, isUp ? 1 : 0);
+		page.family(
+			"sluice_agent_local_checks_total",
+			"counter",
+			"Checks of local services, by what they found.",
+		);
+		for (const [tunnel, counts] of this.#localChecks)
+			for (const [result, count] of Object.entries(counts))
+				page.sample("sluice_agent_local_checks_total", { tunnel, result }, count);
 		return page.toString();
 	}
 }

@@ -27,6 +27,8 @@ export async function dialLocal(
 		});
 		ignoreErrors(tls);
 		await happens(tls, "secureConnect");
+		// Whoever resets it amid the last step of its handshake takes the connection from under OpenSSL, and Node ends by a signal.
+		await new Promise((resolve) => setImmediate(resolve));
 		return open(raw, tls);
 	} catch (error) {
 		raw.destroy();

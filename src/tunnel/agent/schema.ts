@@ -1,7 +1,10 @@
 /** What an agent may be told, by a file or by flags, which have the same names: one schema for both. */
 import { z } from "zod";
 import { formatCidr, parseAdmin, parseCidr, parseEndpoint, parseSentHost } from "../../config/address.js";
+import * as defaults from "../../config/defaults.js";
 import { InvalidValue } from "../../config/errors.js";
+import { type HealthFile, resolveHealth } from "../../config/resolve-health.js";
+import { checkedByPath, health } from "../../config/schema-health.js";
 import {
 	duration,
 	expected,
@@ -14,6 +17,7 @@ import {
 	yesNo,
 } from "../../config/schema-values.js";
 import type { Path } from "../../config/source.js";
+import { formatDuration } from "../../config/units.js";
 import { TUNNEL_KINDS, type TunnelKind } from "../../protocol/tunnel/index.js";
 import { isLoopback } from "./local.js";
 import type { GatewayAddress, LocalTarget, TunnelSettings } from "./settings.js";
@@ -82,6 +86,7 @@ const tunnelSchema = section({
 	plain: yesNo().optional(),
 	host_header: parsed("a host such as app.local", parseSentHost, { examples: ["app.local"] }).optional(),
 	proxy_protocol: yesNo().optional(),
+	local_check: checkedByPath(),
 	allow: z
 		.array(
 			parsed("a block of addresses such as 10.0.0.0/8", (text) => formatCidr(parseCidr(text)), {
@@ -119,9 +124,10 @@ export const agentSchema = section({
 export type Written = z.output<typeof agentSchema>;
 type WrittenTunnel = Written["tunnels"][number];
 
-/** Keys of the file, and of its tunnels. */
+/** Keys of the file, of its tunnels, and of how their services are checked. */
 export const AGENT_KEYS: readonly string[] = Object.keys(agentSchema.shape);
 export const TUNNEL_KEYS: readonly string[] = Object.keys(tunnelSchema.shape);
+export const CHECK_KEYS: readonly string[] = Object.keys(health.shape);
 
 /** What only several values together say. */
 export function checkWritten(written: Written, problem: (path: Path, message: string) => void): void {
@@ -172,8 +178,31 @@ function checkTunnel(
 	only("plain", ["tcp"], kind === "tls" ? "lines of tls tunnels may always be plain" : "requests need TLS");
 	only("host_header", ["http"], "of others no byte is changed");
 	only("proxy_protocol", ["tcp", "tls"], "requests say who asks in X-Forwarded-For");
+	checkLocalCheck(tunnel.local_check, kind, (message) => problem("local_check", message));
 	if (tunnel[kind]?.tls === true && kind !== "http")
 		problem(kind, "only an http tunnel speaks TLS with its local service: of others no byte is changed");
+}
+
+function checkLocalCheck(check: HealthFile, kind: TunnelKind, problem: (message: string) => void): void {
+	if (typeof check !== "object") return;
+	const { interval = defaults.health.intervalMs, timeout = 0 } = check;
+	if (timeout > interval)
+		problem(`timeout must not be longer than interval (${formatDuration(interval)}): checks would overlap`);
+	const first = (["path", "status", "host"] as const).find((key) => check[key] !== undefined);
+	if (first === undefined) return;
+	if (kind !== "http")
+		problem(
+			`"${first}" is of HTTP checks, and this is a ${kind} tunnel: remove it to check that the service accepts`,
+		);
+	else if (first !== "path")
+		problem(`"${first}" does nothing without a path to ask for: add path: /healthz, or remove "${first}"`);
+}
+
+/** What the check's requests say as Host, where the file names none: the same as a visitor who asks the service itself. */
+function hostOf({ where, tls }: LocalTarget): string {
+	if ("path" in where) return "localhost";
+	const host = where.host.includes(":") ? `[${where.host}]` : where.host;
+	return where.port === (tls ? 443 : 80) ? host : `${host}:${where.port}`;
 }
 
 export function tunnelSettings(tunnel: WrittenTunnel): TunnelSettings {
@@ -181,12 +210,14 @@ export function tunnelSettings(tunnel: WrittenTunnel): TunnelSettings {
 	const target = kind === undefined ? undefined : tunnel[kind];
 	if (kind === undefined || target === undefined) throw new Error("a tunnel that was not checked");
 	const { name, port, plain, host_header, proxy_protocol, allow, connections, bytes_per_second } = tunnel;
+	const localCheck = resolveHealth(tunnel.local_check, host_header ?? hostOf(target));
 	return {
 		...{ kind, name, local: target },
 		...(port === undefined ? {} : { port }),
 		...(plain === undefined ? {} : { plain }),
 		...(host_header === undefined ? {} : { hostHeader: host_header }),
 		...(proxy_protocol === undefined ? {} : { proxyProtocol: proxy_protocol }),
+		...(localCheck === null ? {} : { localCheck }),
 		...(allow === undefined ? {} : { allow }),
 		...(connections === undefined ? {} : { connections }),
 		...(bytes_per_second === undefined ? {} : { bytesPerSecond: bytes_per_second }),

@@ -1,4 +1,5 @@
 /** What an agent is told: by flags, or by a file. */
+import type { HealthConfig } from "../../config/config.js";
 import type { TunnelKind } from "../../protocol/tunnel/index.js";
 import type { Identity } from "../keys.js";
 
@@ -43,6 +44,8 @@ export interface TunnelSettings {
 	readonly hostHeader?: string;
 	/** The local service is told who the visitor is, by a PROXY header. */
 	readonly proxyProtocol?: boolean;
+	/** How it is checked whether the local service is there; absent: it is not. */
+	readonly localCheck?: HealthConfig;
 	readonly allow?: readonly string[];
 	readonly connections?: number;
 	readonly bytesPerSecond?: number;

@@ -16,6 +16,8 @@ export class Tunnel {
 	plain = false;
 	/** When it is asked for again. */
 	retryTimer: NodeJS.Timeout | undefined;
+	/** It is asked for as soon as its local service has been looked at. */
+	isHeldBack = false;
 	/** How often it was refused, one after the other. */
 	refusals = 0;
 
@@ -30,6 +32,7 @@ export class Tunnel {
 	/** The connection is gone, or it is not wanted any more. */
 	leave(): void {
 		clearTimeout(this.retryTimer);
+		this.isHeldBack = false;
 		if (this.state !== "refused") this.state = "waiting";
 	}
 

@@ -128,7 +128,7 @@ export class AgentSession implements ChannelListener, Offerer, Session {
 				this.#offers.delete(message.tunnel);
 				return;
 			case "local":
-				this.#offers.get(message.tunnel)?.local(message.up);
+				this.#offers.get(message.tunnel)?.local(message.up, message.message);
 				return;
 			case "failed":
 				this.#house.desk.failed(message.ticket, this.epoch);

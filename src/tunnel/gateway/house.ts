@@ -35,7 +35,7 @@ export interface Session {
 		readonly tunnel: OpenTunnel | undefined;
 		readonly addresses: readonly string[];
 		readonly isOpen: boolean;
-		readonly isUp: boolean;
+		readonly localDown: string | undefined;
 	}[];
 }
 

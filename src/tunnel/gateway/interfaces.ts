@@ -61,8 +61,11 @@ export interface TunnelEvents {
 	closed(tunnel: number, cut: LinesCut, why: TunnelEnd): void;
 	/** A reload has changed its limits (`connections`, `bytesPerSecond`): these hold for visitors from now on. Nothing else differs. */
 	changed(tunnel: OpenTunnel): void;
-	/** What the agent says of its local service. It is up until the agent says otherwise. While it is down, no visitor is sent. */
-	local(tunnel: number, up: boolean): void;
+	/**
+	 * What the agent says of its local service, perhaps before `opened` has resolved. It is up until the agent says otherwise. While it
+	 * is down, no visitor is sent. `why`: the agent's words.
+	 */
+	local(tunnel: number, up: boolean, why: string): void;
 }
 
 /** Whose a line is. */
@@ -194,6 +197,8 @@ export interface TunnelView extends OpenTunnel {
 	readonly addresses: readonly string[];
 	/** `opening` until reactors know it; `down` when its local service is. */
 	readonly state: "opening" | "up" | "down" | "closing";
+	/** What its agent says is wrong with the local service; `null`: it is up, as far as the agent looks. */
+	readonly localDown: string | null;
 	readonly lines: LineCounts;
 }
 

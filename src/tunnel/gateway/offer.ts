@@ -42,7 +42,8 @@ export class Offer {
 	tunnel: OpenTunnel | undefined;
 	addresses: readonly string[] = [];
 	isOpen = false;
-	isUp = true;
+	/** What its agent says is wrong with the local service; nothing: it is up. */
+	localDown: string | undefined;
 	isOver = false;
 
 	constructor(house: House, by: Offerer, message: Open, ask: AskForLines) {
@@ -89,7 +90,10 @@ export class Offer {
 			);
 			this.tunnel = tunnel;
 			try {
-				await events.opened(tunnel);
+				const opened = events.opened(tunnel);
+				// Before anybody can be sent there.
+				if (this.localDown !== undefined) events.local(tunnel.number, false, this.localDown);
+				await opened;
 			} catch (error) {
 				if (this.isOver) return undefined;
 				this.tunnel = undefined;
@@ -130,11 +134,13 @@ export class Offer {
 		this.#giveBack();
 	}
 
-	/** What the agent's check of its local service says. */
-	local(isUp: boolean): void {
-		if (this.isUp === isUp || this.tunnel === undefined || !this.isOpen) return;
-		this.isUp = isUp;
-		this.#house.events.local(this.tunnel.number, isUp);
+	/** What the agent's check of its local service says, also of one that is not open yet. */
+	local(isUp: boolean, why: string): void {
+		const wasUp = this.localDown === undefined;
+		this.localDown = isUp ? undefined : why;
+		const { tunnel } = this;
+		if (isUp === wasUp || this.isOver || tunnel === undefined) return;
+		this.#house.events.local(tunnel.number, isUp, why);
 	}
 
 	/** After a reload. Why the file allows it no more, or nothing. */

@@ -10,8 +10,9 @@ export function tunnelsView(house: House, loggingIn: number): TunnelsView {
 	);
 	const tunnels = house.desk.tunnels().map(({ tunnel, isClosed, lines }): TunnelView => {
 		const offer = offers.get(tunnel.number);
-		const state = isClosed ? "closing" : offer?.isOpen !== true ? "opening" : offer.isUp ? "up" : "down";
-		return { ...tunnel, state, lines, addresses: offer?.addresses ?? [] };
+		const { isOpen = false, localDown: why, addresses = [] } = offer ?? {};
+		const state = isClosed ? "closing" : !isOpen ? "opening" : why === undefined ? "up" : "down";
+		return { ...tunnel, state, lines, addresses, localDown: why ?? null };
 	});
 	return {
 		agents: sessions.map((session) => session.view()),

@@ -55,6 +55,56 @@ test("what goes with one kind of tunnel only is an error with the others", () =>
 	);
 });
 
+test("a check of the local service has the words of an upstream's, and a path alone is enough", () => {
+	const read = (tunnel: object): unknown => {
+		const [first] = agentSchema.parse({ ...GOOD, tunnels: [{ name: "a", ...tunnel }] }).tunnels;
+		assert.ok(first !== undefined);
+		return tunnelSettings(first).localCheck;
+	};
+	const knock = { intervalMs: 5_000, timeoutMs: 2_000, fall: 3, rise: 2, http: null };
+	const http = { path: "/healthz", host: "localhost:3000", statuses: [{ from: 200, to: 399 }] };
+	assert.equal(read({ http: 3000 }), undefined);
+	for (const off of ["off", false]) assert.equal(read({ tcp: 22, local_check: off }), undefined);
+	for (const on of ["on", true, {}]) assert.deepEqual(read({ tcp: 22, local_check: on }), knock);
+	assert.deepEqual(read({ http: 3000, local_check: "/healthz" }), { ...knock, http });
+	assert.deepEqual(
+		read({
+			...{ http: "https://[::1]:443", host_header: "app.local" },
+			local_check: { path: "/healthz", status: [204, "300-301"], interval: "1s", fall: 1, rise: 9 },
+		}),
+		{
+			...{ intervalMs: 1_000, timeoutMs: 1_000, fall: 1, rise: 9 },
+			http: {
+				...{ path: "/healthz", host: "app.local" },
+				statuses: [
+					{ from: 204, to: 204 },
+					{ from: 300, to: 301 },
+				],
+			},
+		},
+	);
+	for (const [local, host] of [
+		["https://[::1]:443", "[::1]"],
+		["http://app.internal", "app.internal"],
+		["unix:/run/app.sock", "localhost"],
+	]) {
+		const check = read({ http: local, local_check: "/" }) as { http: { host: string } };
+		assert.equal(check.http.host, host);
+	}
+});
+
+test("a check that cannot be made says why", () => {
+	const wrong = (check: unknown, tunnel: object = {}): string =>
+		problems({}, { ...tunnel, local_check: check }).join();
+	assert.match(wrong({ timeout: "6s" }), /local_check: timeout must not be longer than interval \(5s\)/);
+	assert.match(
+		wrong("/healthz", { http: undefined, tcp: 22 }),
+		/"path" is of HTTP checks, and this is a tcp tunnel/,
+	);
+	assert.match(wrong({ status: 204 }), /"status" does nothing without a path/);
+	assert.match(wrong("healthz"), /expected on, off, a path such as \/healthz/);
+});
+
 test("without TLS only a gateway on this machine is spoken to", () => {
 	assert.match(problems({ insecure: true }).join(), /gw.example.com is none/);
 	for (const gateway of ["127.0.0.1:1", "[::1]:1", "localhost:1"])

@@ -37,9 +37,39 @@ scenario(
 		assert.deepEqual([view?.state, view?.epoch, view?.lines.asked], ["up", epoch, 8]);
 		agent.send({ type: "local", tunnel: 7, up: false, message: "ECONNREFUSED" });
 		await rig.reactors.until("local app down");
-		assert.equal(rig.control.view().tunnels[0]?.state, "down");
+		const [down] = rig.control.view().tunnels;
+		assert.deepEqual([down?.state, down?.localDown], ["down", "ECONNREFUSED"]);
 	},
 );
+
+scenario("a local service that is down from the start is told before its tunnel is open", async (test) => {
+	const rig = await startRig(test, both);
+	const agent = await loggedIn(test, rig);
+	let planned = (): void => {};
+	rig.reactors.fates.push(
+		new Promise((resolve) => {
+			planned = resolve;
+		}),
+	);
+	agent.send({ type: "open", tunnel: 7, kind: "http", name: "app" });
+	agent.send({ type: "local", tunnel: 7, up: false, message: "ECONNREFUSED" });
+	await rig.reactors.until("local app down");
+	assert.deepEqual(rig.control.view().tunnels[0]?.state, "opening");
+	planned();
+	assert.equal((await agent.next("opened")).tunnel, 7);
+	assert.deepEqual(rig.control.view().tunnels[0]?.state, "down");
+	agent.send({ type: "local", tunnel: 7, up: true, message: "" });
+	await rig.reactors.until("local app up");
+	const [view] = rig.control.view().tunnels;
+	assert.deepEqual([view?.state, view?.localDown], ["up", null]);
+	// Nothing has changed.
+	agent.send({ type: "local", tunnel: 7, up: true, message: "" });
+	agent.send({ type: "close", tunnel: 7 });
+	await rig.reactors.until("closed app parked ended");
+	assert.deepEqual(rig.reactors.told, [
+		...["opened app", "local app down", "local app up", "closed app parked ended"],
+	]);
+});
 
 scenario("tls and tcp tunnels may have plain lines, where both sides say so", async (test) => {
 	const rig = await startRig(test, both);
