@@ -133,6 +133,18 @@ test("a visitor waits for a line, and has it as soon as there is one", (t) => {
 	);
 });
 
+test("news of lines that other visitors have had by now cost one that waits nothing", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const visitor = harness.client();
+	harness.send(visitor, "first");
+	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	// More often than a session dials addresses.
+	for (let told = 0; told < 40; told++) harness.carryOut({ kind: "serveLine", address: 0, tunnel: TUNNEL });
+	assert.equal(harness.receive(visitor, 1), -EAGAIN);
+	heardUpTo(harness, parked(all), "first");
+});
+
 test("a visitor waits for timeouts.connect, and no longer", (t) => {
 	const all = tunnelled(t);
 	const { harness } = all;

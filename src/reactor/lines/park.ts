@@ -81,16 +81,20 @@ function neverParked({ lineNews }: LinesContext, tunnel: number): void {
 
 /** A session that waits for a line of this address goes on. */
 export function serve(core: LinesContext, address: number, tunnel: number): void {
-	const { table, waitingForLines } = core;
+	const { table, waitingForLines, idleLists } = core;
 	const session = waitingForLines.first(address);
 	// Nobody is sent there now; who waits is told to go elsewhere.
 	if (session === undefined || core.board.isDown(address)) return;
+	// Another visitor was faster than the news of it.
+	if (i32(idleLists.heads, address) === NONE) return;
 	waitingForLines.remove(address, session);
 	core.lineNews.add({ kind: "waiting", tunnel, waiting: waitingForLines.of(address) });
 	// The same address is asked once more, and no other: the line that has just come is its.
 	const addresses = core.upstreams.get(ref(table.upstream, session))?.plan.addresses ?? [];
 	const index = addresses.findIndex(({ board }) => board === address);
 	table.tried[session] = ~(1 << (index % TRIED_BITS));
+	// It has not failed there: asked often, it would have none left.
+	table.attempts[session] = Math.max(0, u8(table.attempts, session) - 1);
 	core.go(session, to(DIAL_ON, CONNECT_TIMEOUT));
 }
 
