@@ -111,6 +111,8 @@ endsWithTwo(program.command("tunnel"))
 	.option("--retry-max <duration>", "the longest pause before it connects again (30s)")
 	.option("--admin <address>", "serves /healthz and /metrics there, such as 127.0.0.1:9191")
 	.option("--node-streams", "move bytes by Node's streams, also where a reactor could")
+	.option("--inspect <address>", "http: shows requests on a page of this machine, such as 4040")
+	.option("--inspect-requests <n>", "how many of them it keeps (100)")
 	.action(async (kind: string | undefined, local: string | undefined, flags: TunnelFlags) => {
 		const { tunnel } = await import("./tunnel/command.js");
 		await tunnel(kind, local, flags, `sluice/${packageVersion()}`);

@@ -58,6 +58,16 @@ scenario("flags become settings, and what they name is read", async (scenario) =
 	);
 });
 
+scenario("the inspector is off, or on an address of this machine", async () => {
+	const inspect = (flags: TunnelFlags) =>
+		within({ SLUICE_TOKEN: token }, () => readFlags("http", "3000", { ...GOOD, ...flags })).inspect;
+	assert.equal(inspect({}), undefined);
+	assert.deepEqual(inspect({ inspect: "4040" }), { host: "127.0.0.1", port: 4_040, requests: 100 });
+	assert.deepEqual(inspect({ inspect: "localhost:0" }), { host: "127.0.0.1", port: 0, requests: 100 });
+	const six = { inspect: "[::1]:4040", inspectRequests: "7" };
+	assert.deepEqual(inspect(six), { host: "::1", port: 4_040, requests: 7 });
+});
+
 scenario("what cannot be followed is told by the name of its flag", async (scenario) => {
 	const empty = join(scenario.directory, "empty");
 	writeFileSync(empty, "");
@@ -72,6 +82,14 @@ scenario("what cannot be followed is told by the name of its flag", async (scena
 		["tcp", "22", { ...GOOD, ca: "/nowhere.pem" }, /^\/nowhere.pem: no such file/],
 		["tcp", "22", { ...GOOD, ca: empty }, /: no certificate \(PEM\) is in it/],
 		["tcp", "22", { ...GOOD, drain: "soon" }, /^--drain: expected a duration/],
+		["http", "1", { ...GOOD, inspect: "0.0.0.0:4040" }, /^--inspect: the inspector shows whole requests/],
+		["http", "1", { ...GOOD, inspect: "app.example.com:4040" }, /^--inspect: expected a port, such as 4040/],
+		["http", "1", { ...GOOD, inspect: "[::]:4040" }, /^--inspect: the inspector shows whole requests/],
+		["http", "1", { ...GOOD, inspect: "70000" }, /^--inspect: expected a whole number from 0 to 65535/],
+		["http", "1", { ...GOOD, inspect: "unix:/a" }, /^--inspect: the inspector shows whole requests/],
+		["tcp", "1", { ...GOOD, inspect: "4040" }, /^--inspect: requests of http tunnels are inspected/],
+		["http", "1", { ...GOOD, inspectRequests: "5" }, /^--inspect-requests: it says how many/],
+		["http", "1", { ...GOOD, inspect: "1", inspectRequests: "0" }, /^--inspect-requests: expected a whole/],
 		["tcp", "22", { ...GOOD, tokenFile: empty }, /: the token is empty/],
 		["tcp", "22", { ...GOOD, allow: ["10.0.0.0/8", "b"] }, /^--allow: expected a block/],
 	];

@@ -43,6 +43,8 @@ function sentence(event: AgentEvent): string {
 			return `disconnected: ${event.why}${again(event.retry_in_ms ?? undefined)}`;
 		case "without_reactor":
 			return `bytes are moved by Node's streams: ${event.why}`;
+		case "inspecting":
+			return `requests are shown at ${event.url}`;
 		case "reloaded":
 			return `reloaded: ${event.tunnels} tunnels`;
 		case "reload_failed":

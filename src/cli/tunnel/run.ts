@@ -6,6 +6,8 @@ import { exitNow } from "../../kernel/sockets.js";
 import { type AdminPages, serveAdmin } from "../../tunnel/agent/admin.js";
 import { Agent, type AgentWorld } from "../../tunnel/agent/agent.js";
 import type { AgentEvent } from "../../tunnel/agent/events.js";
+import type { Inspector } from "../../tunnel/inspector/inspector.js";
+import type { ServedInspector } from "../../tunnel/inspector/server.js";
 import { takeSignals } from "../early-signals.js";
 import { jsonLine, terminalLine } from "./output.js";
 import { ArgumentsError, type Asked } from "./settings.js";
@@ -29,26 +31,34 @@ export async function runTunnel(asked: Asked, version: string, readAgain?: () =>
 		if (line !== "") writer.write(line);
 	};
 	const mover = await reactorMover(asked, report);
-	const agent = new Agent(asked.settings, { report, version, ...(mover === undefined ? {} : { mover }) });
+	const inspector = asked.inspect === undefined ? undefined : await newInspector(asked.inspect.requests);
+	const agent = new Agent(asked.settings, {
+		...{ report, version },
+		...(mover === undefined ? {} : { mover }),
+		...(inspector === undefined ? {} : { lookOn: inspector.lookOn }),
+	});
 	const pages = await openPages(agent, asked.admin);
+	const inspected = await openInspector(inspector, agent, asked.inspect);
+	if (inspected !== undefined) report({ event: "inspecting", url: inspected.url });
 	listen(agent, report, readAgain);
 	agent.start();
 	const status = await agent.ended;
 	pages?.close();
+	await inspected?.close();
 	await writer.flush();
 	return status;
 }
 
 /** Where system calls can be made, a reactor moves the bytes of lines, as in a gateway; elsewhere Node's streams do. */
 async function reactorMover(
-	{ settings, nodeStreams }: Asked,
+	{ settings, nodeStreams, inspect }: Asked,
 	report: (event: AgentEvent) => void,
 ): Promise<AgentWorld["mover"]> {
 	if (nodeStreams || settings.proxy !== undefined || whyNoSystemCalls() !== undefined) return undefined;
 	// Not loaded where it cannot run.
 	const { startReactorMover } = await import("../../gateway/agent/reactor-mover.js");
 	try {
-		return await startReactorMover(settings, false);
+		return await startReactorMover(settings, inspect !== undefined);
 	} catch (error) {
 		if ((error as Error).name !== "StartError") throw error;
 		report({ event: "without_reactor", why: (error as Error).message });
@@ -62,6 +72,25 @@ async function openPages(agent: Agent, where: Asked["admin"]): Promise<AdminPage
 		return await serveAdmin(agent, where);
 	} catch (error) {
 		throw new ArgumentsError(`--admin: ${(error as Error).message}`);
+	}
+}
+
+/** Loaded for those who ask for it. */
+async function newInspector(requests: number): Promise<Inspector> {
+	const { Inspector } = await import("../../tunnel/inspector/inspector.js");
+	return new Inspector(requests);
+}
+
+async function openInspector(
+	inspector: Inspector | undefined,
+	agent: Agent,
+	where: Asked["inspect"],
+): Promise<ServedInspector | undefined> {
+	if (inspector === undefined || where === undefined) return undefined;
+	try {
+		return await inspector.serve(where, (name) => agent.tunnel(name));
+	} catch (error) {
+		throw new ArgumentsError(`--inspect: ${(error as Error).message}`);
 	}
 }
 

@@ -33,6 +33,8 @@ export interface TunnelFlags {
 	readonly retryMax?: string;
 	readonly admin?: string;
 	readonly nodeStreams?: boolean;
+	readonly inspect?: string;
+	readonly inspectRequests?: string;
 	readonly port?: string;
 	readonly plain?: boolean;
 	readonly hostHeader?: string;
@@ -48,6 +50,7 @@ export interface Asked {
 	readonly admin: { readonly host: string; readonly port: number } | undefined;
 	/** Bytes are moved by Node's streams, also where a reactor could. */
 	readonly nodeStreams: boolean;
+	readonly inspect: { readonly host: string; readonly port: number; readonly requests: number } | undefined;
 }
 
 /** The flags, or what they name, cannot be followed. The message is for people, and may have several lines. */
@@ -58,6 +61,9 @@ export class ArgumentsError extends Error {
 /** Running visitors have so long by default, and attempts to connect are no further apart. */
 const DRAIN_MS = 30_000;
 const RETRY_MAX_MS = 30_000;
+
+/** Requests that the inspector keeps. */
+const INSPECT_REQUESTS = 100;
 
 /** A bundle of all authorities there are has some 250 KiB. */
 const PEM_MAX_BYTES = 4 * 1_048_576;
@@ -75,6 +81,8 @@ const OF_AGENT = [
 	"retryMax",
 	"admin",
 	"nodeStreams",
+	"inspect",
+	"inspectRequests",
 ] as const;
 
 /** @throws ArgumentsError, ConfigError, ConfigFileError */
@@ -148,8 +156,8 @@ function unknownKey(key: string, path: Path): string {
 
 /** What the values name is read. */
 function complete(written: Written, baseDir: string): Asked {
-	const { gateway, ca, fingerprint, insecure = false, drain, retry_max, admin, tunnels } = written;
 	const { node_streams = false } = written;
+	const { gateway, ca, fingerprint, insecure = false, drain, retry_max, admin, inspect, tunnels } = written;
 	const file = written.token_file === undefined ? undefined : resolve(baseDir, written.token_file);
 	const trust = {
 		...(ca === undefined ? {} : { ca: readAuthorities(resolve(baseDir, ca)) }),
@@ -166,6 +174,10 @@ function complete(written: Written, baseDir: string): Asked {
 		admin:
 			admin?.kind === "ip" ? { host: admin.host === "*" ? "::" : admin.host, port: admin.port } : undefined,
 		nodeStreams: node_streams,
+		inspect:
+			inspect?.kind === "ip"
+				? { host: inspect.host, port: inspect.port, requests: written.inspect_requests ?? INSPECT_REQUESTS }
+				: undefined,
 	};
 }
 

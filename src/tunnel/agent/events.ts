@@ -56,6 +56,8 @@ export type AgentEvent =
 	  }
 	/** A reactor could not be started: Node's streams move the bytes. */
 	| { readonly event: "without_reactor"; readonly why: string }
+	/** Where its inspector is. */
+	| { readonly event: "inspecting"; readonly url: string }
 	| { readonly event: "reloaded"; readonly tunnels: number }
 	| { readonly event: "reload_failed"; readonly why: string }
 	| { readonly event: "draining"; readonly visitors: number; readonly drain_ms: number }

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import type { Reason } from "../../parts/reasons.js";
 import type { VisitorEnd } from "./line-book.js";
 import type { Onlooker } from "./onlooker.js";
-import { reset, type Wire } from "./wire.js";
+import { afterEnd, reset, type Wire } from "./wire.js";
 
 /** One direction has ended, and nothing moves in the other: the same as the gateway's `half_closed`. */
 const HALF_CLOSED_MS = 30_000;
@@ -111,12 +111,8 @@ export class Relay {
 		});
 	}
 
-	/**
-	 * Node tells a reset that came together with the last bytes as an end (libuv: POLLHUP after a read that was not full). A write of
-	 * nothing sends nothing, and knows.
-	 */
-	#carryEnd({ stream, tls }: Wire, target: Socket, { closed, broken }: Direction): void {
-		const carry = (error?: Error | null): void => {
+	#carryEnd(from: Wire, target: Socket, { closed, broken }: Direction): void {
+		afterEnd(from, (error) => {
 			if (error) {
 				this.cut(broken);
 				return;
@@ -124,9 +120,7 @@ export class Relay {
 			this.#first ??= closed;
 			if (closed === "upstream_closed") this.#onlooker?.serviceEnded();
 			target.end();
-		};
-		if (tls !== undefined || !stream.writable || stream.writableLength > 0) carry();
-		else stream.write("", carry);
+		});
 	}
 
 	/** Ends both sides by a reset. */

@@ -1,6 +1,13 @@
 /** What an agent may be told, by a file or by flags, which have the same names: one schema for both. */
 import { z } from "zod";
-import { formatCidr, parseAdmin, parseCidr, parseEndpoint, parseSentHost } from "../../config/address.js";
+import {
+	type AdminAddress,
+	formatCidr,
+	parseAdmin,
+	parseCidr,
+	parseEndpoint,
+	parseSentHost,
+} from "../../config/address.js";
 import * as defaults from "../../config/defaults.js";
 import { InvalidValue } from "../../config/errors.js";
 import { type HealthFile, resolveHealth } from "../../config/resolve-health.js";
@@ -23,6 +30,7 @@ import { isLoopback } from "./local.js";
 import type { GatewayAddress, LocalTarget, TunnelSettings } from "./settings.js";
 
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const INSPECT = "a port, such as 4040, or an address of this machine, such as 127.0.0.1:4040";
 const LOCAL =
 	"where the local service is: 3000, 127.0.0.1:3000, unix:/run/app.sock, or https://127.0.0.1:8443";
 
@@ -61,6 +69,11 @@ export function parseLocal(text: string): LocalTarget {
 	if (endpoint.kind === "unix") return { text, tls, where: { path: endpoint.path } };
 	const host = endpoint.kind === "ip" ? endpoint.address : endpoint.host;
 	return { text, tls, where: { host, port: endpoint.port } };
+}
+
+/** A port alone is on loopback. */
+function parseInspect(text: string): AdminAddress {
+	return parseAdmin(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
 }
 
 function parseName(text: string): string {
@@ -115,6 +128,13 @@ export const agentSchema = section({
 	retry_max: duration().optional(),
 	admin: parsed("an address such as 127.0.0.1:9191", parseAdmin, { examples: ["127.0.0.1:9191"] }).optional(),
 	node_streams: yesNo().optional(),
+	inspect: z
+		.union([whole(0, 65_535), parsed(INSPECT, parseInspect, { examples: ["127.0.0.1:4040"] })], {
+			error: expected(INSPECT),
+		})
+		.transform((value) => (typeof value === "number" ? parseInspect(String(value)) : value))
+		.optional(),
+	inspect_requests: whole(1, 1_000).optional(),
 	tunnels: z
 		.array(tunnelSchema, { error: expected('a list of tunnels, such as "- { name: app, http: 3000 }"') })
 		.min(1, { error: "at least one tunnel stands here: - { name: app, http: 3000 }" })
@@ -131,7 +151,7 @@ export const CHECK_KEYS: readonly string[] = Object.keys(health.shape);
 
 /** What only several values together say. */
 export function checkWritten(written: Written, problem: (path: Path, message: string) => void): void {
-	const { gateway, insecure, ca, fingerprint, tunnels, admin } = written;
+	const { gateway, insecure, ca, fingerprint, tunnels, admin, inspect, inspect_requests } = written;
 	if (insecure === true) {
 		if (!isLoopback(gateway.host))
 			problem(
@@ -145,6 +165,15 @@ export function checkWritten(written: Written, problem: (path: Path, message: st
 			);
 	}
 	if (admin?.kind === "unix") problem(["admin"], "an address such as 127.0.0.1:9191 stands here");
+	if (inspect !== undefined && !(inspect.kind === "ip" && isLoopback(inspect.host)))
+		problem(
+			["inspect"],
+			"the inspector shows whole requests, and is for this machine only: write 4040 or 127.0.0.1:4040",
+		);
+	if (inspect !== undefined && !tunnels.some(({ http }) => http !== undefined))
+		problem(["inspect"], "requests of http tunnels are inspected, and there is none");
+	if (inspect === undefined && inspect_requests !== undefined)
+		problem(["inspect_requests"], "it says how many requests the inspector keeps: set inspect, too");
 	const seen = new Map<string, number>();
 	for (const [index, tunnel] of tunnels.entries()) {
 		const place = ["tunnels", index];

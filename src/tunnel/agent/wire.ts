@@ -29,6 +29,15 @@ export function reset({ raw, stream }: Wire): void {
 	if (stream !== raw) stream.destroy();
 }
 
+/**
+ * To be asked when a stream has ended: calls with the error of a connection that was reset instead. Node tells a reset that came together
+ * with the last bytes as an end (libuv: POLLHUP after a read that was not full). A write of nothing sends nothing, and knows.
+ */
+export function afterEnd({ stream, tls }: Wire, call: (error?: Error | null) => void): void {
+	if (tls !== undefined || !stream.writable || stream.writableLength > 0) call();
+	else stream.write("", call);
+}
+
 /** What an end of a connection is called. */
 export class EndedError extends Error {
 	override readonly name = "EndedError";

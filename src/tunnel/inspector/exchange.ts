@@ -1,6 +1,7 @@
 /** A request and its answer, as they have passed so far. */
 import { HEAD_LIMIT_BYTES } from "../../protocol/http/head-end.js";
 import { METHOD_OTHER } from "../../protocol/http/methods.js";
+import type { ExchangeState } from "./api.js";
 import { Kept, type Room } from "./kept.js";
 
 /** Trailers carry checksums and timings. A section that is longer than a head may be is not followed. */
@@ -8,12 +9,6 @@ export const TRAILERS_MAX_BYTES = HEAD_LIMIT_BYTES;
 
 /** Of answers before the answer (100, 103) so many are noted. */
 const INTERIM_MAX = 8;
-
-/**
- * `running`: something of it is to come. `upgraded`: what passes is no HTTP any more. `done`. `aborted`: its connection ended
- * amid it. `lost`: what passes is not understood; it goes on unseen.
- */
-export type ExchangeState = "running" | "upgraded" | "done" | "aborted" | "lost";
 
 /** One half of it. */
 export class HalfMessage {

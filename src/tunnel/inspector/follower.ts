@@ -68,6 +68,11 @@ export class Follower implements Onlooker {
 		this.#responseHead = new HeadReader(exchanges, "the answer");
 	}
 
+	/** The exchange of the newest request. */
+	get asked(): Exchange | undefined {
+		return this.#asked;
+	}
+
 	fromVisitor(bytes: Buffer): void {
 		try {
 			this.#takeRequests(bytes);
