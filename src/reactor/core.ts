@@ -50,7 +50,7 @@ import { HeadAtHand } from "./routing/head-at-hand.js";
 import { Unfinished } from "./routing/unfinished.js";
 import { rowsOf } from "./rows.js";
 import type { Next } from "./table/next.js";
-import type { Link, Session } from "./table/numbers.js";
+import { type Link, NONE, type Session } from "./table/numbers.js";
 import type { Table } from "./table/table.js";
 import { Tag } from "./table/tag.js";
 import { TurnQueue } from "./table/turn-queue.js";
@@ -248,6 +248,11 @@ export class Core implements RoadContext {
 		this.#lastSlot = slot;
 		this.#lastListener = listener;
 		return listener;
+	}
+
+	agentsCertificate(slot: number): number {
+		const listener = this.listeners.get(slot);
+		return listener === undefined ? NONE : Math.max(0, listener.certificates.find(NO_BYTES, 0));
 	}
 
 	listenersChanged(): void {

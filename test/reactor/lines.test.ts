@@ -20,18 +20,21 @@ interface Tunnelled {
 type Proof = Extract<Notice, { readonly kind: "lineProof" }>;
 
 /** A reactor whose one upstream is an agent; the agents' listener speaks in the open. */
-function tunnelled(t: TestContext, policy: Partial<typeof POLICY> = {}): Tunnelled {
-	const harness = new Harness(t, { sessions: 16, routes: [{}], policy });
+function tunnelled(t: TestContext, isHttp = false): Tunnelled {
+	const harness = new Harness(t, { sessions: 16, routes: [{}] });
 	const { fd, port } = harness.upstream();
 	const [visitors] = harness.plan.listeners as [ListenerPlan];
 	const lines = { keeps: true, idleMs: Number.POSITIVE_INFINITY, ageMs: 900_000, requests: 100, idleMax: 64 };
 	const plan: Plan = {
 		...harness.plan,
 		revision: 2,
-		listeners: [visitors, { ...visitors, slot: 1, fd, port: 2, routes: [], isForAgents: true }],
+		listeners: [
+			{ ...visitors, readsRequests: isHttp },
+			{ ...visitors, slot: 1, fd, port: 2, routes: [], isForAgents: true },
+		],
 		upstreams: harness.plan.upstreams.map((upstream) => ({
 			...upstream,
-			...{ proxyProtocol: "v2", lines },
+			...{ proxyProtocol: isHttp ? "off" : "v2", lines, pool: isHttp ? lines : null },
 			addresses: [{ board: 0, sockaddr: new Uint8Array(0), hash: 0, tunnel: TUNNEL }],
 		})),
 	};
@@ -327,4 +330,81 @@ test("who waits for a line of an agent whose service goes down waits for another
 	over(harness, visitor);
 	assert.deepEqual([waiting(other), harness.board.active(0), harness.board.active(1)], [0, 0, 0]);
 	assert.equal(reasonOf(harness.records().at(-1)), "upstream_down");
+});
+
+test("a canary whose line dies is told as lost", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const lost = () =>
+		harness.notices.filter((notice) => notice.kind === "canary" && notice.roundTripMs === -1).length;
+	for (let times = 1; times <= 2; times++) {
+		const line = parked(all);
+		harness.carryOut({ kind: "canary", address: 0, deadMs: 10_000 });
+		harness.turnUntil(() => typeof harness.receive(line) === "string", "the canary");
+		harness.reset(line);
+		harness.turnUntil(() => lost() === times, "it is told");
+	}
+});
+
+test("strangers do not take the place of a line that a canary tries", (t) => {
+	const all = tunnelled(t);
+	const { harness, agents } = all;
+	const line = parked(all);
+	harness.carryOut({ kind: "canary", address: 0, deadMs: 60_000 });
+	let canary: string | number = -EAGAIN;
+	harness.turnUntil(() => {
+		canary = harness.receive(line);
+		return typeof canary === "string";
+	}, "the canary");
+	for (let count = 0; count < 20; count++) harness.connect(agents);
+	harness.turnUntil(() => harness.counters.get("upstreamOpened") === 21, "all are accepted");
+	harness.send(line, String(canary));
+	const back = () => harness.notices.some((notice) => notice.kind === "canary" && notice.roundTripMs >= 0);
+	harness.turnUntil(back, "the canary is back");
+});
+
+test("who waits for a line and gets one that is dead has no more time than before", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const visitor = harness.client();
+	harness.send(visitor, "first");
+	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	harness.pass(POLICY.connectMs - 100);
+	const { fd, proof } = proved(all);
+	const { link, generation } = proof;
+	// It has said something by the time that it is parked, so it is none that a visitor can have.
+	harness.send(fd, "?");
+	harness.carryOut({ kind: "line", link, generation, place: { upstream: 0, address: 0, tunnel: TUNNEL } });
+	over(harness, fd);
+	assert.equal(harness.receive(visitor), -EAGAIN);
+	harness.pass(200);
+	over(harness, visitor);
+});
+
+test("that a line is parked is told before it is told that it was given away", (t) => {
+	const all = tunnelled(t);
+	const { harness } = all;
+	const { proof } = proved(all);
+	const { link, generation } = proof;
+	const told = harness.notices.length;
+	harness.carryOut(
+		{ kind: "line", link, generation, place: { upstream: 0, address: 0, tunnel: TUNNEL } },
+		{ kind: "giveLine", address: 0, to: 1 },
+	);
+	const kinds = harness.notices.slice(told).map(({ kind }) => kind);
+	assert.deepEqual(kinds, ["lines", "lineGiven"]);
+});
+
+test("a request whose line is dead goes to another one, read anew", (t) => {
+	const all = tunnelled(t, true);
+	const { harness } = all;
+	const other = parked(all);
+	const dead = parked(all);
+	const visitor = harness.client();
+	harness.send(visitor, "GET /first HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert.match(heardUpTo(harness, dead, "\r\n\r\n"), /^GET \/first /);
+	harness.reset(dead);
+	assert.match(heardUpTo(harness, other, "\r\n\r\n"), /^GET \/first /);
+	harness.send(other, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	assert.match(heardUpTo(harness, visitor, "ok"), /^HTTP\/1.1 200 /);
 });

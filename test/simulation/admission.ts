@@ -59,6 +59,11 @@ export class Admission {
 			this.#fresh[listener] = i32(this.#fresh, listener) + 1;
 			if (i32(table.fd, slot) >= world.reactor.core.descriptorCeiling) this.#checkCeiling(world);
 		}
+		const { links } = world.reactor.core;
+		for (const link of world.reactor.core.unproved) {
+			const place = ref(links.source, table.placeOf(link));
+			if (place !== NONE) this.#held[place] = i32(this.#held, place) + 1;
+		}
 		for (const { place } of world.operator.others)
 			if (place >= 0) this.#held[place] = i32(this.#held, place) + 1;
 	}

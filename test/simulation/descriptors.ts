@@ -5,6 +5,7 @@ import type { Random } from "../../src/rig/random.js";
 import type { ClientAddress } from "./addresses.js";
 import type { HttpClient } from "./http-client.js";
 import type { HttpServer } from "./http-server.js";
+import type { AgentLine } from "./lines/agent-line.js";
 import type { SimulatedSession } from "./simulated-tls.js";
 import type { Stream } from "./stream.js";
 
@@ -211,6 +212,8 @@ export class SimulatedSocket extends Watched {
 	/** What a client asks; what an upstream was asked. Undefined for those that send bytes. */
 	asks: HttpClient | undefined;
 	serves: HttpServer | undefined;
+	/** It was opened by an agent. */
+	line: AgentLine | undefined;
 
 	// What the checker knows of it.
 	partner: SimulatedSocket | undefined;
@@ -218,6 +221,8 @@ export class SimulatedSocket extends Watched {
 	takenBefore = 0;
 	/** What was sent before them; -1 while that is not over yet. */
 	sentBefore = 0;
+	/** What was sent before its PROXY header. */
+	headerBase = 0;
 	/** PROXY header sent to this upstream: its bytes so far. */
 	readonly headerOut: number[] = [];
 	/** PROXY header that came from this client: whom it names, and that one's port, -1 when it names nobody. */

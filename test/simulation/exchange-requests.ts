@@ -9,6 +9,7 @@ import type { SimulatedSocket } from "./descriptors.js";
 import { type Head, lists } from "./heads.js";
 import type { HttpClient } from "./http-client.js";
 import type { HttpServer } from "./http-server.js";
+import { checkLent } from "./lines/visits.js";
 import { SAFE_METHODS, type ScriptedRequest } from "./requests.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";
@@ -85,8 +86,13 @@ function begin(
 	if (server.owner !== undefined) world.meet("requests on an owned connection");
 	if (server.spoilt) violated(`descriptor ${link.fd} is lent, and may have more to say than was asked`);
 	const before = responses[asked.length - 1];
-	if (!server.confused && asked.length > 0 && before?.end !== link.taken)
-		violated(`descriptor ${link.fd} is lent, and ${link.taken} bytes are taken of answers to ${before?.end}`);
+	if (link.line !== undefined) {
+		checkLent(world, link, link.line);
+		link.line.isVisited = true;
+	}
+	const due = Math.max(before?.end ?? 0, link.line?.base ?? 0);
+	if (!server.confused && (asked.length > 0 || link.line !== undefined) && due !== link.taken)
+		violated(`descriptor ${link.fd} is lent, and ${link.taken} bytes are taken of answers to ${due}`);
 	const request = asks.current;
 	if (request === undefined) violated(`a client's bytes behind its last request go to descriptor ${link.fd}`);
 	if (!asks.isBetween) violated(`request ${request.id} goes out before the answer in front of it has gone`);
@@ -99,7 +105,7 @@ function begin(
 	if (request.links.length > 0) world.meet("requests sent again");
 	if (request.binds) server.owner = asks;
 	request.links.push(link);
-	request.floor = asked.length === 0 ? 0 : Math.max(link.reported, link.known);
+	request.floor = asked.length === 0 && link.line === undefined ? 0 : Math.max(link.reported, link.known);
 	asked.push(request);
 	server.hasHead = false;
 	server.isWhole = false;
@@ -116,8 +122,8 @@ function checkRetry(request: ScriptedRequest): void {
 	if (!SAFE_METHODS.has(method)) violated(`request ${id} is a ${method}, and is sent twice`);
 	if (framing !== "none" && length > 0) violated(`request ${id} has a body, and is sent twice`);
 	if (before.open) violated(`request ${id} is sent twice, and the first connection is still there`);
-	// One that was lent to somebody of whom nothing is known was not new.
-	if (before.serves?.confused === false && before.serves.asked[0] === request)
+	// One that was lent to somebody of whom nothing is known was not new. A line has waited, also for its first request.
+	if (before.line === undefined && before.serves?.confused === false && before.serves.asked[0] === request)
 		violated(`request ${id} is sent twice, first on a new connection`);
 }
 

@@ -139,6 +139,24 @@ export const COMPLETION_MUTANTS = [
 	"untold_completion",
 ] as const;
 
+/** The same for lines of agents, in runs with them. */
+export const LINE_MUTANTS = [
+	/** A ticket is good for a second line. */
+	"doubled_ticket",
+	/** That a line was taken is not counted. */
+	"lost_news",
+	/** One that a canary tries is lent. */
+	"lent_canary",
+	/** One that is parked counts among those that prove themselves. */
+	"kept_unproved",
+	/** One that was given away is taken by two reactors. */
+	"doubled_line",
+	/** A visitor that waits falls out of the list of those that do. */
+	"lost_wait",
+	/** A parked line is another tunnel's. */
+	"crossed_tunnels",
+] as const;
+
 /** `calm`: how likely it is that nothing goes wrong. */
 export function randomFaults(random: Random, calm: number): Faults {
 	if (random.chance(calm)) return CALM;
@@ -159,4 +177,8 @@ export function randomFaults(random: Random, calm: number): Faults {
 	};
 }
 
-export type Mutant = (typeof MUTANTS)[number] | (typeof COMPLETION_MUTANTS)[number] | "none";
+export type Mutant =
+	| (typeof MUTANTS)[number]
+	| (typeof COMPLETION_MUTANTS)[number]
+	| (typeof LINE_MUTANTS)[number]
+	| "none";

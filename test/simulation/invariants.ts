@@ -17,6 +17,7 @@ import {
 	FREE,
 	LINGER,
 	POOLED,
+	PROVING,
 	RELAY,
 	REQUEST,
 	SECURE,
@@ -25,6 +26,7 @@ import {
 import { stepMs } from "../../src/reactor/table/times.js";
 import { aheadOf, usedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
+import { checkLines } from "./lines/line-invariants.js";
 import { heldFor, partnerOf } from "./onlooker.js";
 import { isGivenAll, owesBytes } from "./options.js";
 import { checkPaces } from "./paces.js";
@@ -55,6 +57,7 @@ export function checkTurn(world: World): void {
 	checkPool(world);
 	checkPaces(world, actedUponMs(world));
 	world.completions?.check();
+	if (world.lines !== undefined) checkLines(world, world.lines, actedUponMs(world));
 	world.admission.check(world);
 	world.rests.check();
 	if (world.closed > 0) checkReasons(world);
@@ -94,12 +97,13 @@ function checkRows(world: World): void {
 		if (socket === undefined)
 			violated(`row ${slot} holds descriptor ${i32(table.fd, slot)}, which is not open`);
 		// The deadline of an idle connection stays while it is lent.
-		const wasPooled = socket.serves !== undefined && state !== CONNECTING && state !== SECURE;
+		const wasPooled =
+			(socket.serves !== undefined || socket.line !== undefined) && state !== CONNECTING && state !== SECURE;
 		// Of one whose session has a rate it says when that goes on.
 		const may = isClient || wasPooled || (i32(table.flags, table.peerOf(slot as Slot)) & PACED) !== 0;
 		// One that belongs to a client ends with it.
 		const isOwned = !isClient && i32(world.reactor.core.links.owner, slot - table.sessions) !== NONE;
-		const must = isClient || (state === POOLED && !isOwned);
+		const must = isClient || state === PROVING || (state === POOLED && !isOwned);
 		if ((must && deadlineMs === 0) || (!may && deadlineMs !== 0))
 			violated(`row ${slot} in state ${state} ${deadlineMs === 0 ? "has no deadline" : "has a deadline"}`);
 		if (socket.slot !== slot || socket.generation !== i32(table.generation, slot) || !socket.registered)
@@ -318,6 +322,11 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 		checkPooled(world, slot, socket);
 		return;
 	}
+	if (state === PROVING) {
+		if (socket.line === undefined || table.peerOf(slot as Slot) !== NONE)
+			violated(`row ${slot} proves itself, and is no line that nobody has`);
+		return;
+	}
 	const client = table.peerOf(slot as Slot);
 	if (client === NONE || table.linkOf(client as Session) !== slot)
 		violated(`upstream row ${slot} has no client`);
@@ -333,13 +342,16 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 	if (state === RELAY && !isPaced && hasSeen && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
 		violated(`upstream row ${slot} is connected, and does not hear of it before bytes come`);
 	// That none is set twice, the kernel sees.
-	const sinceMs = Math.max(connectedBy(world, client as Session), socket.secured?.openedMs ?? 0);
+	const openedMs = Math.max(connectedBy(world, client as Session), socket.secured?.openedMs ?? 0);
+	// A line of requests has its own before it is relayed.
+	const upgradedMs = world.kernel.socketAt(i32(table.fd, client))?.upgradedMs ?? 0;
+	const sinceMs = socket.line === undefined ? openedMs : Math.max(openedMs, upgradedMs);
 	if (state === RELAY && actedUponMs(world) >= sinceMs + LASTING_MS)
 		if (!isGivenAll(socket))
 			violated(`upstream row ${slot} has lasted, and was not given the options for that`);
 	const { sendBufferBytes, receiveBufferBytes } = core.policyOf(client as Session);
 	// One that was lent was opened for another client.
-	if (!socket.unix && socket.serves === undefined)
+	if (!socket.unix && socket.serves === undefined && socket.line === undefined)
 		if (socket.sendBufferBytes !== sendBufferBytes || socket.receiveBufferBytes !== receiveBufferBytes)
 			violated(`upstream row ${slot} was not given the buffers of its policy`);
 }
@@ -354,16 +366,20 @@ function checkLedger(world: World): void {
 		violated(`${kernel.openClients} clients' sockets, ${table.clients} rows, ${downstream} in the ledger`);
 	const upstream = counters.get("upstreamOpened") - counters.get("upstreamClosed");
 	const left = world.completions?.closing("upstream") ?? 0;
-	if (upstream !== table.links || kernel.openUpstreams !== table.links + left)
+	const outside = (world.lines?.outside.size ?? 0) + (world.lines?.other.held.length ?? 0);
+	if (upstream !== table.links || kernel.openUpstreams !== table.links + left + outside)
 		violated(`${kernel.openUpstreams} upstreams' sockets, ${table.links} rows, ${upstream} in the ledger`);
 	if (kernel.openPipeEnds !== 2 * pipes.open || counters.get("pipesOpen") !== pipes.open)
 		violated(`${kernel.openPipeEnds} pipe ends are open, and ${pipes.open} pipes are counted`);
 	if (pipes.open - pipes.lent > IDLE_PIPES_MAX) violated(`${pipes.open - pipes.lent} empty pipes are kept`);
-	const open = world.operator.foreign + table.clients + leaving + table.links + left + 2 * pipes.open;
+	const open =
+		world.operator.foreign + table.clients + leaving + table.links + left + 2 * pipes.open + outside;
 	if (kernel.openCount !== open) violated(`${kernel.openCount} descriptors are open instead of ${open}`);
 	let active = 0;
 	for (let address = 0; address < ADDRESS_COUNT; address++) active += board.active(address);
-	const used = table.links - reactor.core.idleLists.idle - reactor.core.idleLists.owned;
+	const { idleLists, unproved } = reactor.core;
+	let used = table.links - idleLists.idle - idleLists.owned - unproved.size;
+	for (let address = 0; address < ADDRESS_COUNT; address++) used += reactor.core.waitingForLines.of(address);
 	if (active !== used) violated(`the board counts ${active} sessions, and there are ${used}`);
 }
 

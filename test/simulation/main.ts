@@ -1,10 +1,11 @@
 /**
  * Runs the reactor on the simulated kernel:
  *
- *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going] [--completes]
+ *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going] [--completes] [--lines]
  *
  * Runs one seed after another, from `--seed` on (default: the clock's), and stops at the first that fails;
  * with `--keep-going` it goes on, and tells each kind of failure once. `--completes`: on a kernel with completions.
+ * `--lines`: agents open lines in every run.
  */
 import { parseArgs } from "node:util";
 import { simulate } from "./simulate.js";
@@ -16,6 +17,7 @@ const { values } = parseArgs({
 		seed: { type: "string" },
 		"keep-going": { type: "boolean", default: false },
 		completes: { type: "boolean", default: false },
+		lines: { type: "boolean", default: false },
 	},
 });
 const seeds = count("seeds", values.seeds, 100);
@@ -34,7 +36,7 @@ const met = new Map<string, number>();
 const kinds = new Map<string, number>();
 
 for (let seed = first; seed < first + seeds; seed++) {
-	const result = simulate({ seed, turns, completes: values.completes });
+	const result = simulate({ seed, turns, completes: values.completes, lines: values.lines });
 	total += result.turns;
 	sessions += result.sessions;
 	for (const [name, times] of result.met) met.set(name, (met.get(name) ?? 0) + times);

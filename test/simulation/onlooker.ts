@@ -5,7 +5,7 @@ import { NONE } from "../../src/parts/none.js";
 import { COMPLETE, MALFORMED, ProxyHeader, parseProxyHeader } from "../../src/protocol/index.js";
 import { ENDED, HAD_REQUESTS, PROXY_REQUIRED } from "../../src/reactor/table/marks.js";
 import type { Slot } from "../../src/reactor/table/numbers.js";
-import { CONNECTING, DIAL, EXCHANGE, RELAY } from "../../src/reactor/table/states.js";
+import { CONNECTING, DIAL, EXCHANGE, PROVING, RELAY } from "../../src/reactor/table/states.js";
 import type { Table } from "../../src/reactor/table/table.js";
 import { readJournal } from "../support/read-journal.js";
 import { unusedOf } from "./ahead.js";
@@ -14,6 +14,7 @@ import { checkClosed } from "./endings.js";
 import { checkUncut, sendingAnswer } from "./exchange-answers.js";
 import { sendingRequest } from "./exchange-requests.js";
 import type { HttpClient } from "./http-client.js";
+import { beginVisit, isRelayed } from "./lines/visits.js";
 import { checkNagle } from "./options.js";
 import type { Witness } from "./simulated-network.js";
 import type { Stream } from "./stream.js";
@@ -33,8 +34,8 @@ export class Onlooker implements Witness {
 
 	accepted(socket: SimulatedSocket): void {
 		const world = this.#world;
-		world.accepted++;
 		socket.acceptedTurn = world.turns;
+		if (socket.line === undefined) world.accepted++;
 		world.highestAccepted = Math.max(world.highestAccepted, socket.fd);
 	}
 
@@ -45,6 +46,8 @@ export class Onlooker implements Witness {
 			violated(`descriptor ${socket.fd} is reset, and bytes for it are held that an end was to follow`);
 		if (socket.held > 0) world.meet("ends that travel with bytes");
 		world.peers.forget(socket);
+		// It was turned away, and never had a row.
+		if (socket.line !== undefined && !socket.registered && socket.taken === 0 && socket.sent === 0) return;
 		if (socket.role === "upstream") {
 			world.closedLink = socket;
 			const client = this.#table.peerOf(socket.slot as Slot);
@@ -76,7 +79,12 @@ export class Onlooker implements Witness {
 	trying(socket: SimulatedSocket): void {
 		checkNagle(socket, this.#world.turns);
 		// What is sent to an upstream before relaying begins is a PROXY header, or what was taken of its client.
-		if (socket.role !== "upstream" || u8(this.#table.state, socket.slot) !== CONNECTING) return;
+		if (socket.role !== "upstream") return;
+		if (socket.line !== undefined) {
+			beginVisit(this.#world, socket);
+			return;
+		}
+		if (u8(this.#table.state, socket.slot) !== CONNECTING) return;
 		const { core } = this.#world.reactor;
 		const client = this.#table.sessionOf(socket.slot as Slot);
 		const plan = core.upstreams.get(ref(this.#table.upstream, client))?.plan;
@@ -98,6 +106,11 @@ export class Onlooker implements Witness {
 	/** The reactor sends `length` bytes that lie in memory. */
 	sending(socket: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void {
 		if (socket.role === "client") this.#toClient(socket, memory, offset, length);
+		else if (u8(this.#table.state, socket.slot) === PROVING) {
+			const { lines } = this.#world;
+			if (socket.line?.hears(memory, offset, length) === true && lines !== undefined) lines.canariesBegun++;
+		} else if (socket.line !== undefined && isRelayed(this.#world, socket))
+			this.#toUpstream(socket, memory, offset, length);
 		else if (u8(this.#table.state, socket.slot) === EXCHANGE)
 			this.#moved(socket, sendingRequest(this.#world, socket, memory, offset, length));
 		else this.#toUpstream(socket, memory, offset, length);
@@ -261,14 +274,14 @@ function sendingHeader(
 	offset: number,
 	length: number,
 ): number {
-	const { headerOut } = link;
+	const { headerOut, headerBase } = link;
 	const before = headerOut.length;
 	for (let i = 0; i < length; i++) headerOut.push(u8(memory, offset + i));
 	const bytes = Uint8Array.from(headerOut);
 	const verdict = parseProxyHeader(bytes, 0, bytes.length, HEADER);
 	if (verdict === MALFORMED) violated(`a PROXY header is malformed: ${HEADER.cause}`);
 	if (verdict !== COMPLETE) return length;
-	link.sentBefore = HEADER.headerLength;
+	link.sentBefore = headerBase + HEADER.headerLength;
 	const { family, unmapped } = client.named ?? client.address;
 	const port = client.namedPort >= 0 ? client.namedPort : client.port;
 	// Where a header was taken off before TLS or requests were read, whom it was sent to may not be known any more.

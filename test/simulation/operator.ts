@@ -46,6 +46,7 @@ export class Operator {
 	#listenerPlans: ListenerPlan[] = [];
 	#policies: readonly Policy[];
 	#revision = 0;
+	#applied = 0;
 	/** The reactor has asked the others to make room. */
 	#askedForRoom = false;
 
@@ -61,6 +62,8 @@ export class Operator {
 
 	/** The first plan. */
 	start(): void {
+		const { lines } = this.#world;
+		if (lines !== undefined) this.listeners.set(lines.listenerPlan.fd, lines.listener);
 		const listeners = this.#world.random.between(1, LISTENERS);
 		for (let slot = 0; slot < listeners; slot++) this.#openListener(slot);
 		this.#sendPlan();
@@ -78,6 +81,11 @@ export class Operator {
 		return 1 + this.listeners.size;
 	}
 
+	/** The reactor runs with what it was sent last. */
+	get isPlanInForce(): boolean {
+		return this.#applied === this.#revision;
+	}
+
 	get hasCommands(): boolean {
 		return this.#commands.length > 0;
 	}
@@ -92,6 +100,7 @@ export class Operator {
 		this.current = this.#commands.shift();
 		this.#begunTurn = this.#world.turns;
 		if (this.current !== undefined) this.given.add(this.current.kind);
+		if (this.current !== undefined) this.#world.lines?.taken(this.current);
 		if (this.current?.kind === "rest" && !this.current.rests) this.#world.rests.lifted(this.current.listener);
 		return this.current;
 	}
@@ -134,10 +143,7 @@ export class Operator {
 				this.#reload();
 				return;
 			case 2:
-				this.command({
-					kind: "upstream",
-					upstream: randomUpstream(random, random.below(UPSTREAMS), traits),
-				});
+				this.#resolve(random.below(UPSTREAMS));
 				return;
 			case 3:
 				peers.changeFates();
@@ -150,6 +156,23 @@ export class Operator {
 			default:
 				kernel.wake(this.#wake);
 		}
+	}
+
+	/** A name means other addresses. Agents have none. */
+	#resolve(slot: number): void {
+		const { random, traits, lines } = this.#world;
+		if (lines?.slots.includes(slot) === true) return;
+		this.command({ kind: "upstream", upstream: randomUpstream(random, slot, traits) });
+	}
+
+	/** The plan of now, with what is open. */
+	replan(): void {
+		if (!this.draining) this.#sendPlan();
+	}
+
+	/** Of the plan that was sent last. */
+	get revision(): number {
+		return this.#revision;
 	}
 
 	/** Rows of sessions that live, that do not, and whose numbers are others'. */
@@ -225,18 +248,31 @@ export class Operator {
 		const listeners = [...this.#listenerPlans];
 		for (const { http } of listeners)
 			this.smallestBodyBytes = Math.min(this.smallestBodyBytes, http.requestBodyBytes);
-		this.plan = randomPlan(random, this.#revision, sessions, this.foreign, this.#policies, listeners, traits);
+		const plan = randomPlan(
+			random,
+			this.#revision,
+			sessions,
+			this.foreign,
+			this.#policies,
+			listeners,
+			traits,
+		);
+		this.plan = this.#world.lines?.planned(plan) ?? plan;
 		this.command({ kind: "plan", plan: this.plan });
 	}
 
 	/** The reactor says something. */
 	noticed(notice: Notice): void {
 		this.#notices.push(notice);
+		if (this.#world.lines?.noticed(notice) === true) return;
 		switch (notice.kind) {
 			case "applied": {
 				this.#checkApplied();
+				this.#applied = notice.revision;
+				this.#world.lines?.applied(notice.revision);
 				if (notice.revision !== this.#revision) return;
 				const kept = new Set(this.#listenerPlans.map((plan) => plan.fd));
+				if (this.#world.lines !== undefined) kept.add(this.#world.lines.listenerPlan.fd);
 				for (const fd of [...this.listeners.keys()]) if (!kept.has(fd)) this.#closeListener(fd);
 				return;
 			}
@@ -249,7 +285,7 @@ export class Operator {
 				return;
 			case "measured": {
 				const { counters, kernel, completions } = this.#world;
-				const bytes = completions?.socketBytes ?? kernel.socketBytes;
+				const bytes = completions?.socketBytes ?? kernel.socketBytes - (this.#world.lines?.outsideBytes ?? 0);
 				// Over several turns sockets go on filling and emptying.
 				if (this.#world.turns > this.#begunTurn) return;
 				if (counters.get("socketBytes") !== bytes)

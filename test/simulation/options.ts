@@ -53,6 +53,8 @@ export function owesBytes({ optionsSet, sent, shut }: SimulatedSocket): boolean 
 /** The reactor sends in this turn, perhaps again. */
 export function checkNagle(socket: SimulatedSocket, turn: number): void {
 	if (socket.role !== "upstream" || socket.unix) return;
+	// A line inherits it from its listener.
+	if (socket.line !== undefined) return;
 	if (socket.sent === 0) socket.firstSentTurn = turn;
 	else if ((socket.optionsSet & NODELAY) === 0 && socket.firstSentTurn < turn)
 		violated(`what is sent to descriptor ${socket.fd} waits until what was sent before is acknowledged`);
@@ -74,7 +76,8 @@ export function noteOption(socket: SimulatedSocket, level: number, option: numbe
 		return;
 	}
 	const bit = ONCE.get((level << 8) | option) ?? 0;
-	if ((socket.optionsSet & bit) !== 0)
+	// A line has some while it waits, and others when it lasts.
+	if ((socket.optionsSet & bit) !== 0 && socket.line === undefined)
 		violated(`option ${option} of level ${level} is set twice on descriptor ${socket.fd}`);
 	socket.optionsSet |= bit;
 }

@@ -17,6 +17,7 @@ import { type ClientAddress, NOWHERE, randomAddress } from "./addresses.js";
 import { type Fate, type SimulatedListener, SimulatedSocket, type Temper } from "./descriptors.js";
 import { HttpClient } from "./http-client.js";
 import { HttpServer, type Responses } from "./http-server.js";
+import type { AgentLine } from "./lines/agent-line.js";
 import { ADDRESS_COUNT, isTerminated, type Traits } from "./plans.js";
 import { choose, NOTHING, type Prologue, proxied, secured, withoutRequests } from "./prologues.js";
 import { randomRequests } from "./requests.js";
@@ -83,6 +84,14 @@ export class Peers implements OtherEnds {
 		);
 	}
 
+	/** What other ends have not said yet. */
+	get bytesToCome(): number {
+		let bytes = 0;
+		for (const { incoming, temper } of this.#present)
+			bytes += Math.max(0, incoming.scripted + temper.budget - incoming.arrived);
+		return bytes;
+	}
+
 	any(): SimulatedSocket | undefined {
 		return this.#present.length === 0 ? undefined : this.#present[this.#random.below(this.#present.length)];
 	}
@@ -126,6 +135,21 @@ export class Peers implements OtherEnds {
 			if (random.chance(0.5)) this.act(socket);
 			this.#kernel.arrive(listener, socket);
 		}
+	}
+
+	/** An agent opens a line. */
+	openLine(listener: SimulatedListener, line: AgentLine, takesRequests: boolean): void {
+		if (listener.queue.length >= BACKLOG) return;
+		const socket = this.#openSocket(
+			"upstream",
+			{ ...NOTHING, bytes: line.hello() },
+			randomAddress(this.#random),
+		);
+		socket.line = line;
+		if (line.isThroughTls) this.#speakTls(socket, socket.incoming.scripted);
+		if (takesRequests) socket.serves = this.newServer();
+		this.#join(socket);
+		this.#kernel.arrive(listener, socket);
 	}
 
 	/** An upstream that nobody has asked ends or speaks, just when requests come. */
@@ -226,6 +250,10 @@ export class Peers implements OtherEnds {
 		const kernel = this.#kernel;
 		const { temper, incoming } = socket;
 		if (socket.finished) return;
+		if (socket.line?.isBusy === true) {
+			socket.line.act(socket, kernel);
+			return;
+		}
 		if (socket.serves !== undefined) {
 			if (random.chance(0.7)) socket.serves.act(socket, kernel, WINDOW_BYTES - socket.available, false);
 			return;
@@ -283,6 +311,8 @@ export class Peers implements OtherEnds {
 			kernel.endRecord(socket);
 			if (socket.finished) continue;
 			const room = WINDOW_BYTES - socket.available;
+			// It has its deadlines.
+			if (socket.line?.isBusy === true) continue;
 			if (socket.serves !== undefined) {
 				socket.serves.act(socket, kernel, room, true);
 				continue;

@@ -1,6 +1,6 @@
 /** What must hold after every turn of upstream connections that outlive their requests, and of clients that have them. */
 
-import { i32, ref, u8 } from "../../src/parts/at.js";
+import { i32, ref, u8, u32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { BLOCKED, HAD_REQUESTS } from "../../src/reactor/table/marks.js";
 import type { Slot } from "../../src/reactor/table/numbers.js";
@@ -8,6 +8,7 @@ import { EXCHANGE, FREE, POOLED, REQUEST } from "../../src/reactor/table/states.
 import { aheadOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkBetween } from "./exchange-answers.js";
+import { checkParked } from "./lines/line-invariants.js";
 import { ADDRESS_COUNT } from "./plans.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";
@@ -21,7 +22,8 @@ export function checkPool(world: World): void {
 	let owned = 0;
 	for (let link = table.sessions; link < 2 * table.sessions; link++) {
 		const state = u8(table.state, link);
-		const isOfPool = i32(links.uses, link - table.sessions) > 0;
+		const isLine = u32(links.tunnel, link - table.sessions) !== 0;
+		const isOfPool = i32(links.uses, link - table.sessions) > 0 || (isLine && state === POOLED);
 		if (state === EXCHANGE && isOfPool) exchanging++;
 		if (state !== POOLED) continue;
 		if (!isOfPool) violated(`row ${link} is idle, and its upstream has no pool`);
@@ -74,13 +76,20 @@ export function checkPooled(world: World, link: number, socket: SimulatedSocket)
 	if (i32(table.held, link) !== 0) violated(`row ${link} is idle, and has something to send`);
 	if ((i32(table.flags, link) & BLOCKED) !== 0) violated(`row ${link} is idle, and takes nothing`);
 	if (aheadOf(world, socket) > 0) violated(`row ${link} is idle, and bytes of it were put back`);
-	const { serves } = socket;
+	const { serves, line } = socket;
+	if (line !== undefined) checkParked(world, link, socket);
+	if (line !== undefined && (serves === undefined || serves.asked.length === 0)) {
+		const isUnread = socket.taken < line.base && socket.available > 0;
+		if (socket.taken !== line.base && socket.incoming.arrived === line.base && !isUnread)
+			violated(`row ${link} is parked, and ${socket.taken} of ${line.base} bytes were taken`);
+		return;
+	}
 	if (serves === undefined) violated(`row ${link} is idle, and never had a request`);
 	if (serves.confused) return;
 	const { asked, responses, isWhole } = serves;
 	if (asked.length === 0) return; // given up before anything was sent
 	if (!isWhole) violated(`row ${link} is idle, and was sent a part of ${asked.at(-1)?.id}`);
-	const end = responses[asked.length - 1]?.end;
+	const end = Math.max(responses[asked.length - 1]?.end ?? 0, line?.base ?? 0);
 	if (socket.taken !== end) violated(`row ${link} is idle, and ${socket.taken} of ${end} bytes were taken`);
 }
 

@@ -19,6 +19,8 @@ import {
 import { aheadOf, unusedOf } from "./ahead.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkOwners, isBlocked } from "./invariants.js";
+import { checkLinesSettled } from "./lines/line-invariants.js";
+import { CANARY_DEAD_MS } from "./lines/main-thread.js";
 import { LISTENERS } from "./plans.js";
 import { REQUESTS_MAX } from "./requests.js";
 import { violated } from "./trace.js";
@@ -34,6 +36,7 @@ const RATE_WINDOW_MS = 10_000;
 export function checkSettled(world: World): void {
 	const { table } = world.reactor.core;
 	checkOwners(world);
+	if (world.lines !== undefined) checkLinesSettled(world, world.lines);
 	for (let slot = 0; slot < table.sessions; slot++) {
 		const state = u8(table.state, slot);
 		if (state === FREE) continue;
@@ -158,11 +161,12 @@ export function longestEndMs(world: World): number {
 		const requestMs = policy.requestHeadMs + policy.responseHeadMs + policy.keepAliveMs + RATE_WINDOW_MS;
 		requestsMs = Math.max(requestsMs, REQUESTS_MAX * requestMs);
 	}
-	// What lies in the kernel may have to pass at the lowest rate that there is (`plans.ts`), a byte in a millisecond.
+	// What lies in the kernel, and what is still to come, may have to pass at the lowest rate that there is (`plans.ts`), a byte in a millisecond.
 	const isPaced = core.policies.all.some(({ rates }) => rates !== null);
-	const pacedMs = isPaced ? world.kernel.socketBytes : 0;
+	const pacedMs = isPaced ? world.kernel.socketBytes + world.peers.bytesToCome : 0;
 	return (
 		pacedMs +
+		(world.lines === undefined ? 0 : CANARY_DEAD_MS) +
 		(queued + 1) * (longestMs + requestsMs + END_SLACK_MS) +
 		(queued * 1_000) / core.acceptsPerSecond
 	);
@@ -171,7 +175,12 @@ export function longestEndMs(world: World): number {
 /** Everything is over: everything has been given back. */
 export function checkEnd(world: World): void {
 	world.completions?.checkEnd();
-	const { table, wheel, chunks, pipes, loops } = world.reactor.core;
+	const { table, wheel, chunks, pipes, loops, unproved } = world.reactor.core;
+	if (unproved.size > 0) violated(`${unproved.size} lines that prove themselves are left`);
+	if ((world.lines?.outside.size ?? 0) > 0) violated("lines are left in messages");
+	for (const { tunnel, lines } of world.lines?.desk.tunnels() ?? [])
+		if (!world.reactor.stopped && lines.proving + lines.parked + lines.used + lines.retiring > 0)
+			violated(`tunnel ${tunnel.number} is closed, and counts lines`);
 	if (new Uint16Array(loops.buffer).some((port) => port !== 0))
 		violated("ports of upstream connections that are over are still written down");
 	if (table.clients !== 0 || table.links !== 0) violated(`${table.clients}+${table.links} rows are left`);

@@ -53,7 +53,7 @@ function met({ counters, reactor, met }: World): Map<string, number> {
 	return found;
 }
 
-function describe(world: World, { seed, turns, completes }: RunOptions, error: unknown): string {
+function describe(world: World, { seed, turns, completes, lines }: RunOptions, error: unknown): string {
 	const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
 	return [
 		`seed ${seed}, turn ${world.turns}: ${text}`,
@@ -61,6 +61,6 @@ function describe(world: World, { seed, turns, completes }: RunOptions, error: u
 		"what happened last:",
 		...world.trace.lines().map((line) => `  ${line}`),
 		"",
-		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${completes ? " --completes" : ""}`,
+		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${completes ? " --completes" : ""}${lines ? " --lines" : ""}`,
 	].join("\n");
 }

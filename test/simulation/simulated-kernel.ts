@@ -76,7 +76,8 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 		socket.open = true;
 		socket.acceptedMs = this.nowMs;
 		socket.activeMs = this.nowMs;
-		this.openClients++;
+		if (socket.role === "client") this.openClients++;
+		else this.openUpstreams++;
 		const fd = this.install(socket);
 		this.witness?.accepted(socket);
 		return fd;

@@ -144,6 +144,25 @@ export class SimulatedNetwork {
 		if (socket.endRecord()) this.readiness.changed(socket, EPOLLIN);
 	}
 
+	/** Bytes arrive; through TLS they are one record. */
+	deliverWhole(socket: SimulatedSocket, count: number): void {
+		const { incoming } = socket;
+		incoming.arrived += count;
+		this.trace.note(PEER_WRITES, socket.fd, count, incoming.arrived);
+		socket.endRecord();
+		if (socket.waiting >= socket.lowWater) this.readiness.changed(socket, EPOLLIN);
+	}
+
+	/** Somebody else in the process closes what the reactor has given away. */
+	closeOutside(fd: number): void {
+		const socket = this.socketAt(fd);
+		if (socket === undefined || socket.registered)
+			violated(`descriptor ${fd} is closed, and is still the reactor's`);
+		socket.open = false;
+		this.openUpstreams--;
+		this.uninstall(fd);
+	}
+
 	/** Bytes arrive, with urgent data among them. */
 	deliverUrgent(socket: SimulatedSocket, count: number): void {
 		socket.urgentAt = socket.incoming.arrived + this.random.below(count);

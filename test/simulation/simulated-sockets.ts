@@ -137,7 +137,12 @@ export class SimulatedSockets extends SimulatedNetwork {
 			return -error;
 		}
 		const isFresh = socket.sent === 0 && length <= FIRST_SEND_BYTES;
-		if (isFresh && (socket.role === "client" || (socket.serves !== undefined && random.chance(0.9))))
+		if (
+			isFresh &&
+			(socket.role === "client" ||
+				socket.line !== undefined ||
+				(socket.serves !== undefined && random.chance(0.9)))
+		)
 			return length;
 		if (random.chance(this.faults.interrupt)) return -EINTR;
 		const { room } = socket;

@@ -85,6 +85,7 @@ export class SimulatedTls implements TlsLibrary {
 	readonly #trace: Trace;
 	readonly #troubled: boolean;
 	readonly #sessions = new Map<number, SimulatedSession>();
+	readonly #handedOver = new Map<number, SimulatedSession>();
 	#handles = 0;
 	#pointers = 0;
 	#disposed = false;
@@ -96,13 +97,22 @@ export class SimulatedTls implements TlsLibrary {
 		this.#troubled = troubled;
 	}
 
-	handOver(session: number): void {
-		this.#of(session, "handOver");
-		violated("a session is handed over, and there is one reactor only");
+	/** It is another reactor's, until it is taken over. */
+	handOver(handle: number): void {
+		const session = this.#of(handle, "handOver");
+		if (session.phase !== "open" || session.pending !== undefined)
+			violated("a session is handed over in the middle of something");
+		this.#sessions.delete(handle);
+		this.#handedOver.set(handle, session);
+		this.live--;
 	}
 
-	adopt(): void {
-		violated("a session is taken over, and there is one reactor only");
+	adopt(handle: number): void {
+		const session = this.#handedOver.get(handle);
+		if (session === undefined) violated("a session is taken over that was not handed over");
+		this.#handedOver.delete(handle);
+		this.#sessions.set(handle, session);
+		this.live++;
 	}
 
 	// Contexts.
@@ -216,7 +226,7 @@ export class SimulatedTls implements TlsLibrary {
 		// After it this carries on what else the protocol wants.
 		if (session.phase === "open") return 0;
 		// Who was dialled is spoken to first.
-		if (socket.role === "upstream") {
+		if (socket.role === "upstream" && socket.line === undefined) {
 			const blocked = this.#sendFlight(session, 1);
 			if (blocked !== 0) return blocked;
 		}
@@ -382,8 +392,8 @@ export class SimulatedTls implements TlsLibrary {
 		return "";
 	}
 
-	version(): string {
-		return "TLSv1.3";
+	version(handle: number): string {
+		return this.#of(handle, "version").socket.line?.version ?? "TLSv1.3";
 	}
 
 	cipher(): string {

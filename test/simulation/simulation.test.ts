@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MUTANTS } from "./faults.js";
+import { LINE_MUTANTS, MUTANTS } from "./faults.js";
 import { RARE_MUTANTS } from "./rare-mutants.js";
 import { simulate } from "./simulate.js";
 
@@ -42,3 +42,10 @@ for (const mutant of MUTANTS) {
 		assert.fail(`${MUTANT_SEEDS} seeds have not noticed it`);
 	});
 }
+
+for (const mutant of LINE_MUTANTS)
+	test(`the checker notices, of lines: ${mutant.replaceAll("_", " ")}`, () => {
+		for (let seed = 1; seed <= MUTANT_SEEDS; seed++)
+			if (simulate({ seed, turns: TURNS, mutant, lines: true }).failure !== undefined) return;
+		assert.fail(`${MUTANT_SEEDS} seeds have not noticed it`);
+	});

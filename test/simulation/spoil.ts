@@ -1,17 +1,18 @@
 /** Plays a reactor at fault, between its turns. */
 
-import { i32, ref, setRef, u8 } from "../../src/parts/at.js";
+import { i32, ref, setRef, u8, u32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { METHOD_POST, METHOD_PUT } from "../../src/protocol/http/methods.js";
 import type { Core } from "../../src/reactor/core.js";
 import { close } from "../../src/reactor/end/close.js";
+import { CANARY } from "../../src/reactor/lines/prove.js";
 import { REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
 import { scalarIndex } from "../../src/reactor/records/counters.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { FD_PRESSURE } from "../../src/reactor/records/reasons.js";
 import { UNDECIDED } from "../../src/reactor/table/marks.js";
-import type { Place, Session, Slot } from "../../src/reactor/table/numbers.js";
-import { EXCHANGE, RELAY, REQUEST, SNIFF } from "../../src/reactor/table/states.js";
+import type { Link, Place, Session, Slot } from "../../src/reactor/table/numbers.js";
+import { DIAL, EXCHANGE, POOLED, RELAY, REQUEST, SNIFF } from "../../src/reactor/table/states.js";
 import { ADDRESS_COUNT } from "./plans.js";
 import type { World } from "./world.js";
 
@@ -60,6 +61,22 @@ export function spoil(world: World): void {
 		case "lost_request_deadline":
 			for (const client of clientsIn(core, REQUEST)) core.wheel.cancel(client);
 			return;
+		case "lent_canary":
+			lendCanaries(core);
+			return;
+		case "kept_unproved":
+			for (const link of linksIn(core, POOLED)) core.unproved.add(link);
+			return;
+		case "lost_wait":
+			for (const client of clientsIn(core, DIAL))
+				core.waitingForLines.remove(ref(core.table.address, client), client as Session);
+			return;
+		case "crossed_tunnels":
+			for (const link of linksIn(core, POOLED)) {
+				const place = core.table.placeOf(link);
+				if (u32(core.links.tunnel, place) !== 0) core.links.tunnel[place] = u32(core.links.tunnel, place) + 1;
+			}
+			return;
 		case "lost_undecided":
 			for (const client of clientsIn(core, SNIFF))
 				core.table.flags[client] = i32(core.table.flags, client) & ~UNDECIDED;
@@ -81,6 +98,26 @@ function shedBusy(core: Core): void {
 		close(core, client as Session, FD_PRESSURE, false);
 		return;
 	}
+}
+
+/** Lines on which a canary is under way are in the pool again. */
+function lendCanaries(core: Core): void {
+	const { table, links, lines, unproved, idleLists, wheel } = core;
+	for (const link of [...unproved]) {
+		const place = table.placeOf(link);
+		if (u8(lines.step, place) !== CANARY || u32(links.tunnel, place) === 0) continue;
+		unproved.delete(link);
+		table.state[link] = POOLED;
+		idleLists.add(i32(links.address, place), place);
+		wheel.arm(link, core.nowMs + 1_000);
+	}
+}
+
+function linksIn({ table }: Core, state: number): Link[] {
+	const links: Link[] = [];
+	for (let slot = table.sessions; slot < 2 * table.sessions; slot++)
+		if (u8(table.state, slot) === state) links.push(slot as Link);
+	return links;
 }
 
 function clientsIn({ table }: Core, state: number): number[] {

@@ -21,6 +21,8 @@ import { Completions } from "./completion/completions.js";
 import { SimulatedListener, type SimulatedSocket, type Watched } from "./descriptors.js";
 import { CALM, type Faults, type Mutant, randomFaults } from "./faults.js";
 import { checkTurn } from "./invariants.js";
+import type { Wait } from "./lines/line-invariants.js";
+import { Lines } from "./lines/main-thread.js";
 import { Onlooker } from "./onlooker.js";
 import { Operator } from "./operator.js";
 import { type Manner, Peers } from "./peers.js";
@@ -43,6 +45,9 @@ const SETTLE_TURNS_MAX = 5_000;
 const INDEXES = [0, 0, 3, 255] as const;
 /** Turns before a reactor at fault shows it. */
 const SPOIL_FROM_TURN = 100;
+/** Runs in which agents open lines. */
+const LINES_SHARE = 0.3;
+const LINES_SALT = 0x51ee;
 /** More than any run has open. */
 const DESCRIPTORS = 1_024;
 
@@ -52,6 +57,8 @@ export interface RunOptions {
 	readonly mutant?: Mutant;
 	/** Bytes come and go by operations that are completed later, and not by calls. Sessions are relayed, in the open. */
 	readonly completes?: boolean;
+	/** Agents open lines; otherwise they do in some runs. */
+	readonly lines?: boolean;
 }
 
 // What is too expensive to be checked at every turn of a gateway is checked here.
@@ -70,6 +77,10 @@ export class World implements Surroundings {
 	readonly rests: Rests;
 	/** In runs with a completion engine. */
 	readonly completions: Completions | undefined;
+	/** In runs with agents. */
+	readonly lines: Lines | undefined;
+	/** By row: who waits for a line. */
+	readonly waits: (Wait | undefined)[] = [];
 	readonly admission = new Admission();
 	readonly counters: Counters;
 	readonly journal: Journal;
@@ -124,7 +135,7 @@ export class World implements Surroundings {
 	/** How often memory or others' places run short. */
 	readonly #pressure: number;
 
-	constructor({ seed, mutant = "none", completes = false }: RunOptions) {
+	constructor({ seed, mutant = "none", completes = false, lines = false }: RunOptions) {
 		const random = new Random(seed);
 		this.random = random;
 		this.traits = completes ? relayedInTheOpen(randomTraits(random)) : randomTraits(random);
@@ -197,6 +208,9 @@ export class World implements Surroundings {
 		if (mutant === "blind_lending") core.links.lentWait = new Float64Array(0);
 		if (mutant === "swallowed_error")
 			core.inboxes.failure = new Proxy(core.inboxes.failure, { set: () => true });
+		// Drawn apart, so that runs without agents are what they were before there were any.
+		const hasLines = lines || new Random(seed ^ LINES_SALT).chance(LINES_SHARE);
+		this.lines = hasLines && !completes ? new Lines(this) : undefined;
 		this.operator.start();
 		if (random.chance(this.traits.patient ? 0.1 : 0.4))
 			this.kernel.limit = this.kernel.openCount + random.between(1, 3 * this.sessions);
@@ -210,6 +224,11 @@ export class World implements Surroundings {
 		kernel.pipeCapacity = random.pick([4_096, 65_536, 1 << 20]);
 		kernel.setMutant(this.mutant);
 		return kernel;
+	}
+
+	/** Addresses on the board of an upstream. */
+	addressesOf(upstream: number): number[] {
+		return Array.from({ length: ADDRESSES }, (_, index) => upstream * ADDRESSES + index);
 	}
 
 	meet(what: string): void {
@@ -234,6 +253,7 @@ export class World implements Surroundings {
 		for (let turn = 0; turn < turns; turn++) {
 			if (this.random.chance(0.003)) this.operator.control();
 			if (this.random.chance(this.#pressure)) this.operator.press();
+			if (this.lines !== undefined && this.random.chance(0.004)) this.lines.control();
 			this.#turn();
 			if (this.random.chance(0.004)) this.#settle();
 		}
@@ -245,6 +265,7 @@ export class World implements Surroundings {
 		this.turns++;
 		this.#forgetTurn();
 		this.kernel.noteTurn(this.turns);
+		this.lines?.deliver(this.peers.mode !== "wild");
 		this.reactor.turn();
 		if (this.turns >= SPOIL_FROM_TURN) spoil(this);
 		checkTurn(this);
@@ -287,6 +308,7 @@ export class World implements Surroundings {
 			const door = this.operator.anyListener();
 			if (door !== undefined) peers.arrive(door.listener, door.plan);
 		}
+		this.lines?.act();
 		for (let act = random.below(this.#acts); act > 0; act--) {
 			const peer = peers.any();
 			if (peer !== undefined) peers.act(peer);
@@ -330,7 +352,8 @@ export class World implements Surroundings {
 			reactor.core.queue.length > 0 ||
 			operator.hasCommands ||
 			reactor.hasCommands ||
-			reactor.hasEvents
+			reactor.hasEvents ||
+			this.lines?.hasMessages === true
 		) {
 			if (++turns > SETTLE_TURNS_MAX) violated("the reactor does not come to rest although nothing happens");
 			this.#turn();
@@ -353,6 +376,8 @@ export class World implements Surroundings {
 		this.#setFaults(CALM);
 		operator.othersBecome(0);
 		operator.letAllGoOn();
+		this.lines?.end();
+		if (this.lines !== undefined) operator.replan();
 		if (way === 0) {
 			operator.command({ kind: "stop" });
 			for (let turns = 0; turns < SETTLE_TURNS_MAX && !reactor.stopped; turns++) this.#turn();
@@ -370,6 +395,7 @@ export class World implements Surroundings {
 				reactor.hasEvents ||
 				reactor.hasCommands ||
 				operator.hasCommands ||
+				this.lines?.hasMessages === true ||
 				reactor.core.table.links > 0 ||
 				reactor.core.table.clients > 0 ||
 				(way !== 1 && operator.queued > 0)

@@ -46,6 +46,11 @@ export class LineTraffic {
 		this.#waiting.delete(tunnel);
 	}
 
+	/** Lines of a tunnel that are parked in a reactor, as far as news has come. */
+	parkedIn(tunnel: number, reactor: number): number {
+		return this.#parked.get(tunnel)?.get(reactor) ?? 0;
+	}
+
 	/** A proof has come whole. */
 	judge(reactor: number, { link, generation, ticket, nonce, proof, isSecured }: LineProof): void {
 		const desk = this.#options.desk();
@@ -62,7 +67,9 @@ export class LineTraffic {
 	}
 
 	/** A line has left its reactor, for another one. */
-	given(from: number, { to, line }: LineGiven): void {
+	given(from: number, { to: wanted, line }: LineGiven): void {
+		// Its visitor there may have gone meanwhile.
+		const to = this.#waitsIn(line.tunnel, wanted) > 0 ? wanted : (this.#whoWaits(line.tunnel) ?? wanted);
 		this.#count(line.tunnel, from, -1);
 		this.#count(line.tunnel, to, 1);
 		this.#options.tell(to, { kind: "takeLine", line });
@@ -74,6 +81,11 @@ export class LineTraffic {
 		const [most] = [...(this.#parked.get(tunnel) ?? [])].sort(([, a], [, b]) => b - a);
 		if (place === undefined || most === undefined || most[1] === 0) return;
 		this.#options.tell(most[0], { kind: "canary", address: place.address, deadMs });
+	}
+
+	/** A canary is back, and its line waits again: visitors elsewhere may have come meanwhile. */
+	canaryBack(reactor: number, tunnel: number): void {
+		this.#offer(tunnel, reactor);
 	}
 
 	/** What became of a line, or who waits for one. */
@@ -95,6 +107,8 @@ export class LineTraffic {
 		if (this.#options.placeOf(tunnel) === undefined) return;
 		const byReactor = this.#waiting.get(tunnel) ?? new Map<number, number>();
 		this.#waiting.set(tunnel, byReactor.set(reactor, visitors));
+		// What was kept for one who waits no more may be what another one waits for.
+		if (visitors === 0 && this.parkedIn(tunnel, reactor) > 0) this.#offer(tunnel, reactor);
 		desk.waiting(
 			tunnel,
 			[...byReactor.values()].reduce((sum, count) => sum + count, 0),
@@ -122,16 +136,23 @@ export class LineTraffic {
 	/** A line waits in a reactor, and perhaps a visitor in another one. */
 	#offer(tunnel: number, from: number): void {
 		const place = this.#options.placeOf(tunnel);
-		if (place === undefined) return;
-		for (const [to, visitors] of this.#waiting.get(tunnel) ?? []) {
-			if (visitors === 0) continue;
-			const { address } = place;
-			this.#options.tell(
-				from,
-				to === from ? { kind: "serveLine", address, tunnel } : { kind: "giveLine", address, to },
-			);
-			return;
-		}
+		const to = this.#whoWaits(tunnel);
+		if (place === undefined || to === undefined) return;
+		const { address } = place;
+		this.#options.tell(
+			from,
+			to === from ? { kind: "serveLine", address, tunnel } : { kind: "giveLine", address, to },
+		);
+	}
+
+	#waitsIn(tunnel: number, reactor: number): number {
+		return this.#waiting.get(tunnel)?.get(reactor) ?? 0;
+	}
+
+	/** A reactor in which visitors of a tunnel wait. */
+	#whoWaits(tunnel: number): number | undefined {
+		for (const [reactor, visitors] of this.#waiting.get(tunnel) ?? []) if (visitors > 0) return reactor;
+		return undefined;
 	}
 }
 

@@ -276,6 +276,7 @@ export class Tunnels implements TunnelEvents {
 		else if (notice.kind === "canary") {
 			const { tunnel, roundTripMs } = notice;
 			const isUp = roundTripMs >= 0;
+			if (isUp) this.#traffic.canaryBack(reactor, tunnel);
 			if (this.#open.has(tunnel))
 				this.#canaries.set(tunnel, { isUp, roundTripMs: isUp ? roundTripMs : null });
 		} else if (notice.kind === "lineGiven") this.#traffic.given(reactor, notice);

@@ -179,7 +179,7 @@ function giveTokens(core: AdmissionContext, { plan }: ReactorListener): void {
 /** It has no session: it is an agent's control connection, or a line on which a visitor's session will go on. */
 function openForAgent(
 	core: AdmissionContext,
-	{ plan, certificates, policy }: ReactorListener,
+	{ plan, policy }: ReactorListener,
 	fd: Fd,
 	refusal: number,
 ): void {
@@ -195,18 +195,9 @@ function openForAgent(
 		core.kernel.close(fd);
 		return;
 	}
-	const entry = certificates.find(NO_NAME, 0);
-	openLine(
-		core,
-		fd,
-		plan.slot,
-		Math.max(0, entry),
-		source === NOT_COUNTED ? NONE : source,
-		core.policies.of(policy).handshakeMs,
-	);
+	openLine(core, fd, plan.slot, source === NOT_COUNTED ? NONE : source, core.policies.of(policy).handshakeMs);
 }
 
-const NO_NAME = new Uint8Array(0);
 const agentAddress = new Uint8Array(16);
 
 /** Gives a new connection its row, and sends it down the road. */

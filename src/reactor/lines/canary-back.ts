@@ -1,6 +1,6 @@
 /** What a canary sent comes back, or does not (`canary.ts`). */
 import { f64, u8, u32 } from "../../parts/at.js";
-import { closeLink } from "../links/close-link.js";
+import { canaryOver, closeLink } from "../links/close-link.js";
 import { IN_AT } from "../memory/arena.js";
 import type { Link } from "../table/numbers.js";
 import { discard } from "../wire/transport.js";
@@ -19,17 +19,11 @@ export function canaryBack(core: LinesContext, link: Link): void {
 	for (let i = 0; i < CANARY_BYTES - 1; i++)
 		isSame &&= u8(kernel.memory, IN_AT + 1 + i) === u8(lines.nonce, place * NONCE_BYTES + i);
 	if (!isSame) {
-		canaryLost(core, link);
 		closeLink(core, link);
 		return;
 	}
 	discard(core, link, CANARY_BYTES);
 	const tunnel = u32(links.tunnel, place);
-	core.notify({ kind: "canary", tunnel, roundTripMs: core.nowMs - f64(lines.canaryMs, place) });
+	canaryOver(core, link, core.nowMs - f64(lines.canaryMs, place));
 	parkMoved(core, link, links.address[place] ?? 0, tunnel, true);
-}
-
-/** The line is about to be closed for it. */
-export function canaryLost({ table, links, notify }: LinesContext, link: Link): void {
-	notify({ kind: "canary", tunnel: u32(links.tunnel, table.placeOf(link)), roundTripMs: -1 });
 }

@@ -9,20 +9,21 @@ import { OUT_AT } from "../memory/arena.js";
 import { NONE } from "../table/numbers.js";
 import { PROVING } from "../table/states.js";
 import { transmit } from "../wire/transport.js";
-import { CANARY_BYTES, canaryLost } from "./canary-back.js";
+import { CANARY_BYTES } from "./canary-back.js";
 import { NONCE_BYTES } from "./columns.js";
 import type { LinesContext } from "./context.js";
 import { CANARY } from "./prove.js";
 
 /** Tries the way through a line of this address, if one is parked. */
 export function sendCanary(core: LinesContext, address: number, deadMs: number): void {
-	const { table, lines, kernel } = core;
+	const { table, lines, links, kernel } = core;
 	const link = lend(core, address, false);
 	if (link === NONE) return;
 	const place = table.placeOf(link);
 	kernel.memory[OUT_AT] = 0;
 	randomFillSync(kernel.memory, OUT_AT + 1, CANARY_BYTES - 1);
 	lines.nonce.set(kernel.memory.subarray(OUT_AT + 1, OUT_AT + CANARY_BYTES), place * NONCE_BYTES);
+	links.tried[place] = 1;
 	lines.step[place] = CANARY;
 	lines.canaryMs[place] = core.nowMs;
 	table.state[link] = PROVING;
@@ -32,6 +33,5 @@ export function sendCanary(core: LinesContext, address: number, deadMs: number):
 		return;
 	}
 	// The agent is gone, or takes nothing.
-	canaryLost(core, link);
 	closeLink(core, link);
 }

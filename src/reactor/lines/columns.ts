@@ -8,8 +8,6 @@ export const NONCE_BYTES = 16;
 export class LineColumns extends Columns {
 	/** Which step it is at (`prove.ts`). */
 	readonly step = this.u8(LINK);
-	/** The certificate that it is shown, a number as in `Secures.entry`; 0: none, its listener speaks in the open. */
-	readonly entry = this.i32(LINK);
 	readonly listener = this.u16(LINK);
 	/** When a canary was sent on it that is not back. */
 	readonly canaryMs = this.f64(LINK);

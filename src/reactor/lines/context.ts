@@ -11,6 +11,8 @@ export interface LinesContext extends LinksContext {
 	readonly lines: LineColumns;
 	/** What first bytes were recognised as. */
 	readonly recognition: Recognition;
+	/** What a listener for agents shows, a number as in `Secures.entry`; 0: it speaks in the open; NONE: it is there no more. */
+	agentsCertificate(listener: number): number;
 	/** Sends a session down the road. */
 	go(session: Session, next: Next): void;
 }

@@ -39,6 +39,8 @@ export function giveLine(core: LinesContext, address: number, to: number): void 
 		core.counters.set(TLS_SESSIONS, core.tls.live);
 	}
 	releaseRow(core, link);
+	// What is known of it here is heard before anything of it comes from there.
+	core.lineNews.tell(core.notify);
 	core.notify({ kind: "lineGiven", to, line });
 }
 

@@ -8,7 +8,7 @@ import { OUT_AT } from "../memory/arena.js";
 import type { LineVerdict } from "../plan/plan.js";
 import { CONNECT_TIMEOUT } from "../records/reasons.js";
 import { DIAL_ON, to } from "../table/next.js";
-import { type Link, NONE } from "../table/numbers.js";
+import { type Link, NONE, type Session } from "../table/numbers.js";
 import { POOLED, PROVING } from "../table/states.js";
 import { setLineOptions } from "../wire/socket-options.js";
 import { transmit } from "../wire/transport.js";
@@ -79,14 +79,19 @@ function neverParked({ lineNews }: LinesContext, tunnel: number): void {
 	lineNews.add({ kind: "ended", tunnel, was: "proving", why: NONE });
 }
 
-/** A session that waits for a line of this address goes on. */
+/** Sessions that wait for a line of this address go on, as long as there are lines: one may end at that, and leave its line to the next. */
 export function serve(core: LinesContext, address: number, tunnel: number): void {
-	const { table, waitingForLines, idleLists } = core;
-	const session = waitingForLines.first(address);
-	// Nobody is sent there now; who waits is told to go elsewhere.
-	if (session === undefined || core.board.isDown(address)) return;
-	// Another visitor was faster than the news of it.
-	if (i32(idleLists.heads, address) === NONE) return;
+	const { idleLists, waitingForLines } = core;
+	for (let most = waitingForLines.of(address); most > 0 && i32(idleLists.lengths, address) > 0; most--) {
+		const session = waitingForLines.first(address);
+		// Nobody is sent there now; who waits is told to go elsewhere.
+		if (session === undefined || core.board.isDown(address)) return;
+		goOn(core, session, address, tunnel);
+	}
+}
+
+function goOn(core: LinesContext, session: Session, address: number, tunnel: number): void {
+	const { table, waitingForLines } = core;
 	waitingForLines.remove(address, session);
 	core.lineNews.add({ kind: "waiting", tunnel, waiting: waitingForLines.of(address) });
 	// The same address is asked once more, and no other: the line that has just come is its.

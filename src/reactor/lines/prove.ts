@@ -11,7 +11,7 @@
 import { randomFillSync } from "node:crypto";
 import { EAGAIN, EPOLLERR, EPOLLHUP } from "../../kernel/constants.js";
 import { WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
-import { f64, i32, setRef, u8 } from "../../parts/at.js";
+import { f64, i32, setRef, u8, u16 } from "../../parts/at.js";
 import { COMPLETE, NEED_MORE, PEEK_LIMIT_BYTES, PROTOCOL_TLS, recognize } from "../../protocol/index.js";
 import { closeLink, letGoUnproved } from "../links/close-link.js";
 import { makeLinkRoom } from "../links/pool.js";
@@ -26,7 +26,7 @@ import { noteNews, notReadable } from "../wire/news.js";
 import { OPEN } from "../wire/secures.js";
 import { isSecured } from "../wire/tls.js";
 import { discard, peek, transmit } from "../wire/transport.js";
-import { CANARY_BYTES, canaryBack, canaryLost } from "./canary-back.js";
+import { CANARY_BYTES, canaryBack } from "./canary-back.js";
 import { NONCE_BYTES, TICKET_BYTES } from "./columns.js";
 import type { LinesContext } from "./context.js";
 
@@ -50,22 +50,16 @@ const PROOF_BYTES = 32;
 /** Connections of a reactor that have not proved what they are for: beyond, the oldest goes. Who is an agent needs a few milliseconds. */
 const UNPROVED_MAX = 1_024;
 
-/**
- * A listener for agents has accepted a connection. `entry`: of the certificate that it shows; 0: it speaks in the open. `source`: the
- * place of its address among the sources, or NONE.
- */
+/** A listener for agents has accepted a connection. `source`: the place of its address among the sources, or NONE. */
 export function openLine(
 	core: LinesContext,
 	fd: Fd,
 	listener: number,
-	entry: number,
 	source: number,
 	handshakeMs: number,
 ): void {
 	const { table, lines, counters, wheel, unproved } = core;
-	const [oldest] = unproved;
-	if (oldest !== undefined && unproved.size >= Math.min(UNPROVED_MAX, Math.ceil(table.sessions / 8)))
-		closeLink(core, oldest);
+	if (unproved.size >= Math.min(UNPROVED_MAX, Math.ceil(table.sessions / 8))) closeOldest(core);
 	let link = table.takeLink();
 	if (link === NONE && makeLinkRoom(core)) link = table.takeLink();
 	if (link === NONE) {
@@ -83,13 +77,22 @@ export function openLine(
 	setRef(core.links.source, place, source);
 	unproved.add(link);
 	lines.step[place] = FIRST_BYTES;
-	lines.entry[place] = entry;
 	lines.listener[place] = listener;
 	if (watch(core, link) < 0) {
 		closeLink(core, link);
 		return;
 	}
 	wheel.arm(link, core.nowMs + handshakeMs);
+}
+
+/** Whoever comes takes the place of another stranger, and not that of a line that a canary tries. */
+function closeOldest(core: LinesContext): void {
+	const { unproved, links, table } = core;
+	for (const link of unproved) {
+		if (u8(links.tried, table.placeOf(link)) === 1) continue;
+		closeLink(core, link);
+		return;
+	}
 }
 
 /** News of a connection that is not proved yet. */
@@ -101,7 +104,6 @@ export function proving(core: LinesContext, link: Link, events: number): void {
 
 /** Its time is over. */
 export function provingTimedOut(core: LinesContext, link: Link): void {
-	if (u8(core.lines.step, core.table.placeOf(link)) === CANARY) canaryLost(core, link);
 	closeLink(core, link);
 }
 
@@ -175,13 +177,16 @@ function lookAtFirstBytes(core: LinesContext, link: Link): boolean {
 		lines.step[place] = TICKET;
 		return true;
 	}
-	const isOpen = i32(lines.entry, place) === 0;
-	if (isOpen && isAt(core, CONTROL_MAGIC)) return giveAway(core, link);
+	// As its listener has it by now: a reload may have changed that since it was accepted.
+	const entry = core.agentsCertificate(u16(lines.listener, place));
+	const isOpen = entry === 0;
+	if (entry === NONE) return refuse(core, link);
+	if (isOpen && isAt(core, CONTROL_MAGIC)) return giveAway(core, link, isOpen);
 	const verdict = recognize(kernel.memory, IN_AT, IN_AT + count, recognition);
 	if (verdict === NEED_MORE && recognition.protocol === PROTOCOL_TLS) return waits(core, link);
 	if (verdict !== COMPLETE || recognition.protocol !== PROTOCOL_TLS || isOpen) return refuse(core, link);
-	if (recognition.hello.hasAlpn(CONTROL_ALPN)) return giveAway(core, link);
-	return recognition.hello.hasAlpn(LINE_ALPN) ? secure(core, link) : refuse(core, link);
+	if (recognition.hello.hasAlpn(CONTROL_ALPN)) return giveAway(core, link, isOpen);
+	return recognition.hello.hasAlpn(LINE_ALPN) ? secure(core, link, entry) : refuse(core, link);
 }
 
 /** More is to come, unless its end has been announced. */
@@ -198,28 +203,24 @@ function refuse(core: LinesContext, link: Link): boolean {
 }
 
 /** It is the main thread's from here on, and nothing of it was read. The descriptor stays as it is. */
-function giveAway(core: LinesContext, link: Link): boolean {
+function giveAway(core: LinesContext, link: Link, isOpen: boolean): boolean {
 	const { table, engine } = core;
 	const fd = i32(table.fd, link);
 	engine.readiness.remove(fd);
 	core.wheel.cancel(link);
 	core.queue.remove(link);
-	const isOpen = i32(core.lines.entry, table.placeOf(link)) === 0;
 	letGoUnproved(core, link);
 	releaseRow(core, link);
 	core.notify({ kind: "control", fd, isOpen });
 	return false;
 }
 
-function secure(core: LinesContext, link: Link): boolean {
+function secure(core: LinesContext, link: Link, entry: number): boolean {
 	const { table, tls, secures, lines, certificates } = core;
 	const place = table.placeOf(link);
 	let handle: number;
 	try {
-		handle = tls.open(
-			certificates.contextOf(certificates.entry(i32(lines.entry, place))),
-			i32(table.fd, link),
-		);
+		handle = tls.open(certificates.contextOf(certificates.entry(entry)), i32(table.fd, link));
 	} catch (error) {
 		// It was good when the plan was made.
 		core.remark("error", `TLS of a tunnel's line: ${(error as Error).message}`);

@@ -17,6 +17,7 @@ export function endLink(core: LinksContext, link: Link, reset: boolean): void {
 	const place = core.table.placeOf(link);
 	core.loops.closed(place);
 	if (u8(core.table.state, link) === PROVING) letGoUnproved(core, link);
+	if (u8(core.links.tried, place) === 1) canaryOver(core, link, -1);
 	if (u32(core.links.tunnel, place) !== 0) tellEnd(core, place);
 	hangUp(core, link, reset);
 }
@@ -29,6 +30,13 @@ export function letGoUnproved({ unproved, links, table, sources }: LinksContext,
 	if (source === NONE) return;
 	sources.leave(source);
 	setRef(links.source, place, NONE);
+}
+
+/** A canary has come back after so long; -1: it has not, and its line is about to be closed. */
+export function canaryOver({ links, table, notify }: LinksContext, link: Link, roundTripMs: number): void {
+	const place = table.placeOf(link);
+	links.tried[place] = 0;
+	notify({ kind: "canary", tunnel: u32(links.tunnel, place), roundTripMs });
 }
 
 /** It was a line of a tunnel. */

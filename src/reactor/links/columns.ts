@@ -21,6 +21,8 @@ export class LinkColumns extends Columns {
 	readonly why = this.u8(LINK);
 	/** 1: somebody has taken it. Lines alone. */
 	readonly taken = this.u8(LINK);
+	/** 1: a canary is under way on it. Lines alone. */
+	readonly tried = this.u8(LINK);
 	/** Place of an agent's address among the sources, while its connection is not proved; NONE: it is not counted. */
 	readonly source = this.references(LINK);
 	/** The list of its address, or of its owner. */

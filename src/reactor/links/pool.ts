@@ -312,8 +312,12 @@ export function poolOf(core: LinksContext, place: Place): PoolPlan | undefined {
 	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.
 	if (i32(core.secures.manner, place) !== i32(core.certificates.manners, address)) return undefined;
 	if (balancer?.has(address) !== true) return undefined;
-	const { pool, lines } = balancer.plan;
-	if (lines !== undefined) return lines;
+	const { pool, lines, addresses } = balancer.plan;
+	if (lines !== undefined) {
+		// The number of an address that is gone may be another agent's by now.
+		const tunnel = u32(core.links.tunnel, place);
+		return addresses.some((each) => each.board === address && each.tunnel === tunnel) ? lines : undefined;
+	}
 	return pool?.keeps === true ? pool : undefined;
 }
 

@@ -79,7 +79,9 @@ const BACKLOG_RETRY_MS = 20;
 /** Dials the next address of the session's upstream; refuses it with `exhausted` when none is left. */
 export function dial(core: RoutingContext, session: Session, exhausted: number): Next {
 	const { table, board } = core;
-	stopWaiting(core, session);
+	const wasWaiting = stopWaiting(core, session);
+	// Its time is over: what is parked elsewhere at this moment will do, and it waits for nothing more.
+	const hasWaited = wasWaiting && core.wheel.deadlineOf(session) === 0;
 	const balancer = core.upstreams.get(ref(table.upstream, session));
 	if (balancer === undefined) return refuse(UPSTREAM_DOWN);
 	const isRequest = (i32(table.flags, session) & EXCHANGES) !== 0;
@@ -99,7 +101,14 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 		if (address === undefined) break;
 		// Another reactor's session was faster.
 		if (!takeSeat(core, address)) continue;
-		if (address.tunnel !== undefined) return takeLine(core, session, address, isRequest);
+		if (address.tunnel !== undefined) {
+			const link = lend(core, address.board, false);
+			noteDialled(core, session);
+			if (link !== NONE) return takeLine(core, session, link, address, isRequest);
+			if (!hasWaited) return waitForLine(core, session, address, wasWaiting);
+			board.leave(address.board);
+			continue;
+		}
 		if (borrows) {
 			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
@@ -185,25 +194,21 @@ function lent(core: RoutingContext, session: Session, link: Link): Next {
 	return SEND_REQUEST;
 }
 
-/** A line of this agent, which has counted the session; where none is parked, the session waits for one. */
+/** When it began to look for a line, of the first that it tried. */
+function noteDialled({ table, nowMs }: RoutingContext, session: Session): void {
+	if (table.dialledMs(session) !== 0) return;
+	table.dialled[session] = offset(f64(table.acceptedMs, session), nowMs);
+}
+
+/** A line of this agent, which has counted the session. */
 function takeLine(
 	core: RoutingContext,
 	session: Session,
+	link: Link,
 	{ board, tunnel = 0 }: AddressPlan,
 	isRequest: boolean,
 ): Next {
-	const { table, wheel, links } = core;
-	const link = lend(core, board, false);
-	if (table.dialledMs(session) === 0)
-		table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);
-	if (link === NONE) {
-		setRef(table.address, session, board);
-		table.state[session] = DIAL;
-		wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
-		const waiting = core.waitingForLines.add(board, session);
-		core.lineNews.add({ kind: "waiting", tunnel, waiting });
-		return STAY;
-	}
+	const { table, links } = core;
 	links.taken[table.placeOf(link)] = 1;
 	core.lineNews.add({ kind: "taken", tunnel });
 	if (isRequest) return lent(core, session, link);
@@ -217,14 +222,34 @@ function takeLine(
 	return to(CONNECTED, 0);
 }
 
-/** It has waited for a line: there is one now, or its time is over. */
-function stopWaiting(core: RoutingContext, session: Session): void {
+/**
+ * None is parked: the session waits for one, as long as it would for a connect. `wasWaiting`: it has done so until now, and was called
+ * for a line that is gone again, so its time goes on.
+ */
+function waitForLine(
+	core: RoutingContext,
+	session: Session,
+	{ board, tunnel = 0 }: AddressPlan,
+	wasWaiting: boolean,
+): Next {
+	const { table, wheel } = core;
+	setRef(table.address, session, board);
+	table.state[session] = DIAL;
+	if (!wasWaiting) wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
+	const waiting = core.waitingForLines.add(board, session);
+	core.lineNews.add({ kind: "waiting", tunnel, waiting });
+	return STAY;
+}
+
+/** It has waited for a line: there is one now, or its time is over. False: it has not. */
+function stopWaiting(core: RoutingContext, session: Session): boolean {
 	const { table, board } = core;
 	const address = ref(table.address, session);
-	if (address === NONE || table.linkOf(session) !== NONE) return;
+	if (address === NONE || table.linkOf(session) !== NONE) return false;
 	board.leave(address);
 	setRef(table.address, session, NONE);
 	noLongerWaits(core, session, address);
+	return true;
 }
 
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */

@@ -32,7 +32,7 @@ import { holdTo, LISTENERS } from "../../routing/hold.js";
 import { AHEAD, BLOCKED, ENDING, ONLY_NEW, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, end, type Next, READ_ANSWER, READ_ON, STAY, to } from "../../table/next.js";
 import { type Link, NONE, type Session } from "../../table/numbers.js";
-import { EXCHANGE, REQUEST } from "../../table/states.js";
+import { DIAL, EXCHANGE, REQUEST } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { lifetimeDeadline } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
@@ -168,6 +168,8 @@ export function upstreamFailed(core: Http1Context, client: Session, link: Link):
 	release(core, client);
 	returnSpent(core, link, RECYCLED_STALE);
 	table.flags[client] = i32(table.flags, client) | ONLY_NEW;
+	// Its head is not at hand any more, also where a line is there for it at once.
+	table.state[client] = DIAL;
 	exchanges.clear(client, REQUEST_SENT | REQUEST_CUT | UPSTREAM_CUT | WIDENED);
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
