@@ -51,6 +51,8 @@ interface Reactor {
 	readonly planned: Map<number, readonly Policy[]>;
 	/** By the numbers that its sessions carry. */
 	readonly policies: Policy[];
+	/** It has been told something since it was woken last. */
+	isToWake: boolean;
 	/** Its thread has ended. */
 	ended: boolean;
 }
@@ -289,7 +291,7 @@ export class Reactors {
 		};
 		const worker = takeThread(options);
 		const reactor: Reactor = {
-			...{ worker, wakeFd, epollFd, listening: [], ended: false },
+			...{ worker, wakeFd, epollFd, listening: [], isToWake: false, ended: false },
 			...{ planned: new Map(), policies: [] },
 		};
 		worker.on("message", (notice: Notice) => this.#take(index, notice));
@@ -367,7 +369,7 @@ export class Reactors {
 	};
 }
 
-/** Not to one that has ended: its wake-up descriptor is closed with it, and the number may be somebody else's by now. */
+/** Not to one that has ended. */
 function send(reactor: Reactor, command: Command): void {
 	if (command.kind === "plan") {
 		const { listeners, revision, policies } = command.plan;
@@ -377,7 +379,18 @@ function send(reactor: Reactor, command: Command): void {
 	// They are closed soon, and their numbers may be somebody else's then.
 	if (command.kind === "drain" || command.kind === "stop") reactor.listening = [];
 	reactor.worker.postMessage(command);
-	wake(reactor.wakeFd);
+	wakeSoon(reactor);
+}
+
+/** Once for all that it is told before this thread has something else to do: a wake-up costs both of them more than a message. */
+function wakeSoon(reactor: Reactor): void {
+	if (reactor.isToWake) return;
+	reactor.isToWake = true;
+	queueMicrotask(() => {
+		reactor.isToWake = false;
+		// Its descriptor is closed with it, and the number may be somebody else's by now.
+		if (!reactor.ended) wake(reactor.wakeFd);
+	});
 }
 
 function ended(reactor: Reactor): Promise<void> {

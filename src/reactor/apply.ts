@@ -88,7 +88,7 @@ function switchTo(
 	core.upstreams = upstreams;
 	core.saysProxyHeaders = plan.upstreams.some(({ proxyProtocol }) => proxyProtocol !== "off");
 	core.certificates.useTicketKeys(plan.ticketKeys);
-	core.loops.listen(plan.listeners.map(({ port }) => port));
+	core.loops.listen(plan.listeners.filter(({ fd }) => fd >= 0).map(({ port }) => port));
 	core.certificates.followUpstreams(plan.upstreams);
 	core.requestRewrite.setSubjectField(plan.clientSubjectField);
 	const numbers = core.policies.use(plan.policies);

@@ -113,7 +113,6 @@ function connecting(core: OwnLinesContext, link: Link, line: OwnLine, events: nu
 	const { tls } = line.gateway;
 	if (tls === null) {
 		showTicket(core, link, line);
-		goOn(core, link, line);
 		return;
 	}
 	let handle: number;
@@ -134,7 +133,7 @@ function connecting(core: OwnLinesContext, link: Link, line: OwnLine, events: nu
 	goOn(core, link, line);
 }
 
-/** Each step says whether the next one may follow at once. */
+/** Each step says whether the next one may follow at once. Where the gateway has to speak first, its news is waited for. */
 function goOn(core: OwnLinesContext, link: Link, line: OwnLine): void {
 	let more = true;
 	while (more && core.ownLines.get(link) === line) {
@@ -171,10 +170,7 @@ function handshake(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 	// One that goes on shows no certificate: its secret is that of a connection whose certificate was looked at.
 	else if (!tls.resumed(session) && tls.peerFingerprint(session) !== gateway.fingerprint)
 		distrusted(core, link, line);
-	else {
-		showTicket(core, link, line);
-		return true;
-	}
+	else showTicket(core, link, line);
 	return false;
 }
 
@@ -204,7 +200,7 @@ function takeNonce(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 		return false;
 	}
 	line.step = PROVED;
-	return true;
+	return false;
 }
 
 function takeWord(core: OwnLinesContext, link: Link, line: OwnLine): boolean {

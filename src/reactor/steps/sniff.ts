@@ -44,6 +44,7 @@ import { isMisdirected } from "../routing/misdirected.js";
 import { matchNameless } from "../routing/query.js";
 import {
 	AHEAD,
+	BY_LINE,
 	ENDING,
 	LOW_WATER,
 	OURS,
@@ -248,6 +249,8 @@ function seeSsl2(
  */
 function noteOurs(core: RoutingContext, listener: ReactorListener, session: Session): void {
 	const { table, kernel, loops } = core;
+	// It came by a line of an agent's: who says so is no connection of this process.
+	if ((i32(table.flags, session) & BY_LINE) !== 0) return;
 	const port = u16(table.sourcePort, session);
 	if (!loops.maybeOurs(port, listener.plan.port)) return;
 	if (kernel.localAddress(i32(table.fd, session), ADDRESS_AT) < 0) return;

@@ -43,6 +43,8 @@ export class AgentSession implements ChannelListener, Offerer, Session {
 	readonly #options: SessionOptions;
 	/** By the agent's number. */
 	readonly #offers = new Map<number, Offer>();
+	/** Tickets that go out at the end of what happens now, by tunnel. */
+	readonly #asked = new Map<number, Ticket[]>();
 	readonly #sinceMs = Date.now();
 	/** Of the ping that is under way. */
 	#pingSentMs: number | undefined;
@@ -184,9 +186,22 @@ export class AgentSession implements ChannelListener, Offerer, Session {
 		this.#channel.send({ type: "refused_tunnel", tunnel, code, message: shortened(message), final });
 	}
 
+	/** Tickets of what happens at once go out in one message. */
 	#ask(tunnel: number, tickets: readonly Ticket[]): void {
-		for (let first = 0; first < tickets.length; first += TICKETS_MAX)
-			this.#channel.send({ type: "lines", tunnel, tickets: tickets.slice(first, first + TICKETS_MAX) });
+		const asked = this.#asked.get(tunnel);
+		if (asked !== undefined) {
+			asked.push(...tickets);
+			return;
+		}
+		this.#asked.set(tunnel, [...tickets]);
+		if (this.#asked.size === 1) queueMicrotask(() => this.#sendAsked());
+	}
+
+	#sendAsked(): void {
+		for (const [tunnel, tickets] of this.#asked)
+			for (let first = 0; first < tickets.length; first += TICKETS_MAX)
+				this.#channel.send({ type: "lines", tunnel, tickets: tickets.slice(first, first + TICKETS_MAX) });
+		this.#asked.clear();
 	}
 
 	#ponged(sentMs: number): void {

@@ -33,7 +33,8 @@ export class Tickets {
 	}
 
 	issue({ tunnel, epoch }: TicketOwner): Ticket {
-		const ticket = { id: this.#random(TICKET_ID_BYTES), key: this.#random(TICKET_KEY_BYTES) };
+		const bytes = this.#random(TICKET_ID_BYTES + TICKET_KEY_BYTES);
+		const ticket = { id: bytes.subarray(0, TICKET_ID_BYTES), key: bytes.subarray(TICKET_ID_BYTES) };
 		this.#issued.set(keyOf(ticket.id), { tunnel, epoch, key: ticket.key, untilMs: this.#now() + TICKET_MS });
 		return ticket;
 	}
