@@ -63,6 +63,7 @@ const MAIN = [
 	"leaks/",
 	"layers",
 	"tunnel/agent/",
+	"tunnel/inspector/",
 	"e2e/anew",
 	"e2e/cli",
 	"e2e/deadlines",

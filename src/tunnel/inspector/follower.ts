@@ -10,6 +10,7 @@
  * Where one side is not what it should be, it is lost for good, and what passes goes on unseen.
  */
 import type { Reason } from "../../parts/reasons.js";
+import type { FieldSection } from "../../protocol/http/field-section.js";
 import { METHOD_CONNECT } from "../../protocol/http/methods.js";
 import { parseRequest, RequestHead } from "../../protocol/http/request.js";
 import { parseResponse, ResponseHead } from "../../protocol/http/response.js";
@@ -127,7 +128,7 @@ export class Follower implements Onlooker {
 		exchange.method = head.toString("latin1", request.methodStart, request.methodEnd);
 		exchange.methodNumber = request.method;
 		exchange.target = head.toString("latin1", request.targetStart, request.targetEnd);
-		exchange.host = listOf(fieldsIn(head, fields), "host");
+		exchange.host = hostIn(head, fields);
 		exchange.wantsUpgrade = request.wantsUpgrade;
 		exchange.request.begin(head);
 		this.#requestContent.begin(request.framing, request.contentLength);
@@ -320,6 +321,12 @@ function isWholeAnswer({ response, upgrade }: Exchange, reason: Reason): boolean
 	return (
 		response.isOver && (upgrade === undefined || reason === "client_closed" || reason === "upstream_closed")
 	);
+}
+
+/** Empty: there is none. */
+function hostIn(head: Buffer, { hostIndex, spans }: FieldSection): string {
+	if (hostIndex < 0) return "";
+	return head.toString("latin1", spans[hostIndex * 4 + 2], spans[hostIndex * 4 + 3]);
 }
 
 function faultOf(error: unknown): string {

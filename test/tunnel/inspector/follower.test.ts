@@ -140,6 +140,33 @@ const CASES: Readonly<Record<string, readonly [readonly Step[], readonly string[
 			"GET /ws 101 upgraded | 0 0 | websocket 0 0",
 		],
 	],
+	"an upgrade with a content, refused before all of it was there": [
+		[
+			[">", UPGRADE.replace("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\nhel")],
+			["<", OK.replace("200", "400")],
+			[">", `lo${GET}`],
+			["<", OK],
+		],
+		["GET /ws 400 done | 5=hello 2=ok", "GET /a?b=1 200 done | 0 2=ok"],
+	],
+	"an upgrade behind a request that is not answered yet": [
+		[
+			[">", `${GET}${UPGRADE}`],
+			["<", OK],
+			["<", SWITCHED],
+			[">", "abc"],
+		],
+		["GET /a?b=1 200 done | 0 2=ok", "GET /ws 101 upgraded | 0 0 | websocket 3 0"],
+	],
+	"chunks that are none behind their answer": [
+		[
+			[">", `${CHUNKED_POST}5\r\nhel`],
+			["<", OK],
+			[">", "lozz"],
+			["<", OK],
+		],
+		["POST /c 200 lost | 5=hello… 2=ok | the chunks of the request are not well-formed: chunk_end"],
+	],
 	"an answer before the whole request": [
 		[
 			[">", POST.slice(0, -2)],
@@ -305,6 +332,7 @@ test("all memory is given back when its line has ended and it is forgotten", () 
 		["<", OK],
 		["<", "HTTP/1.1 2"],
 		[">", UPGRADE],
+		["<", SWITCHED],
 		[">", "abc"],
 	);
 	fc.assert(
@@ -321,6 +349,32 @@ test("all memory is given back when its line has ended and it is forgotten", () 
 			assert.equal(exchanges.bytes, 0);
 		}),
 	);
+});
+
+test("what is needed no more is given back while the line goes on", () => {
+	const cases: readonly (readonly Step[])[] = [
+		[
+			[">", UPGRADE],
+			[">", "ahead"],
+			["<", SWITCHED],
+		],
+		[
+			[">", UPGRADE],
+			[">", GET.slice(0, 9)],
+			["<", OK],
+			[">", "\n"],
+		],
+		[
+			[">", GET],
+			["<", "HTTP/1.1 "],
+			["<", "no number"],
+		],
+	];
+	for (const steps of cases) {
+		const exchanges = follow(steps);
+		exchanges.clear();
+		assert.equal(exchanges.bytes, 0);
+	}
 });
 
 test("bodies are kept up to their bound, and told whole", () => {

@@ -14,8 +14,12 @@ const filter = byId("filter") as HTMLInputElement;
 
 /** A replay may be heard of here before it is in an event. */
 async function follow(id: number): Promise<void> {
-	if (list.summary(id) === undefined) await load();
-	list.choose(id);
+	try {
+		if (list.summary(id) === undefined) await load();
+		list.choose(id);
+	} catch {
+		say(false);
+	}
 }
 
 async function load(): Promise<void> {
