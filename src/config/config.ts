@@ -342,9 +342,12 @@ export interface UpstreamConfig {
 	readonly eject: { readonly failures: number; readonly forMs: number };
 	/** How often names are resolved again. */
 	readonly resolveMs: number;
-	/** Of a tunnel: the agents that serve it, instead of addresses, and how long their lines are kept. No file says so. */
+	/**
+	 * Of a tunnel: the agents that serve it, instead of addresses; how long their lines are kept, and how long one that is to be replaced
+	 * waits for that. No file says so.
+	 */
 	readonly agents?: readonly TunnelAddress[];
-	readonly lines?: NonNullable<HttpUpstreamConfig["pool"]>;
+	readonly lines?: { readonly pool: NonNullable<HttpUpstreamConfig["pool"]>; readonly replaceMs: number };
 }
 
 export interface LogConfig {

@@ -147,7 +147,7 @@ export const tunnels = section({
 	}),
 	age: optionalDuration(
 		defaults.tunnels.ageMs,
-		"How old a line may grow (each up to a quarter less). Its replacement comes first, and it is never ended under a visitor.",
+		"How old a parked line may grow (each up to a quarter less). Its replacement comes first, and it is never ended under a visitor.",
 	),
 	requests: whole(1, REQUESTS_MAX).optional().meta({
 		description: "Requests that a line of an http tunnel serves.",

@@ -29,7 +29,7 @@ import type {
 import { type Counters, LISTENER_SLOTS, ROUTE_SLOTS, UPSTREAM_SLOTS } from "../reactor/records/counters.js";
 import { type Board, PLACES } from "../upstream/board.js";
 import type { CheckedAddress } from "../upstream/health.js";
-import type { AddressPlan, PoolPlan, UpstreamPlan } from "../upstream/plan.js";
+import type { AddressPlan, LinesPlan, PoolPlan, UpstreamPlan } from "../upstream/plan.js";
 import type { Resolver, Target } from "../upstream/resolver.js";
 import type { Certificates, ClientTemplate } from "./certificates.js";
 import type { Names } from "./log-lines.js";
@@ -157,8 +157,9 @@ function agentTarget({
 	};
 }
 
-function linesOf({ idleMs, ageMs, requests, connections }: NonNullable<UpstreamConfig["lines"]>): PoolPlan {
-	return { keeps: true, idleMs, ageMs, requests, idleMax: connections };
+function linesOf({ pool, replaceMs }: NonNullable<UpstreamConfig["lines"]>): LinesPlan {
+	const { idleMs, ageMs, requests, connections } = pool;
+	return { keeps: true, idleMs, ageMs, requests, idleMax: connections, replaceMs };
 }
 
 function poolOf({ http }: UpstreamConfig): PoolPlan | null {

@@ -29,6 +29,12 @@ export interface PoolPlan {
 	readonly idleMax: number;
 }
 
+/** The same of lines that agents have opened. */
+export interface LinesPlan extends PoolPlan {
+	/** How long one that is old, or has served enough, stays where it is until another is there in its place. */
+	readonly replaceMs: number;
+}
+
 export interface UpstreamPlan {
 	/** Stable over reloads, for as long as an upstream of that name exists. */
 	readonly slot: number;
@@ -39,7 +45,7 @@ export interface UpstreamPlan {
 	/** `null`: bytes are relayed. Otherwise requests are sent, over connections that the pool lends. */
 	readonly pool: PoolPlan | null;
 	/** How long lines of its agents are kept that nobody has taken; absent: it has none. */
-	readonly lines?: PoolPlan;
+	readonly lines?: LinesPlan;
 	/** Sent as Host instead of the client's; `null`: the client's is kept. */
 	readonly host: Uint8Array | null;
 	/** Its first address as a Host: for requests that name none. */

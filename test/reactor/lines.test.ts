@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import { closeDescriptor } from "../../src/kernel/sockets.js";
 import type { LineNewsItem, ListenerPlan, Notice, Plan } from "../../src/reactor/plan/plan.js";
+import type { LinesPlan } from "../../src/upstream/plan.js";
 import { Harness, POLICY, reasonOf } from "./harness.js";
 
 const TUNNEL = 7;
@@ -20,11 +21,19 @@ interface Tunnelled {
 type Proof = Extract<Notice, { readonly kind: "lineProof" }>;
 
 /** A reactor whose one upstream is an agent; the agents' listener speaks in the open. */
-function tunnelled(t: TestContext, isHttp = false): Tunnelled {
+function tunnelled(t: TestContext, isHttp = false, limits: Partial<LinesPlan> = {}): Tunnelled {
 	const harness = new Harness(t, { sessions: 16, routes: [{}] });
 	const { fd, port } = harness.upstream();
 	const [visitors] = harness.plan.listeners as [ListenerPlan];
-	const lines = { keeps: true, idleMs: Number.POSITIVE_INFINITY, ageMs: 900_000, requests: 100, idleMax: 64 };
+	const lines = {
+		keeps: true,
+		idleMs: Number.POSITIVE_INFINITY,
+		ageMs: 900_000,
+		requests: 100,
+		idleMax: 64,
+		replaceMs: 500,
+		...limits,
+	};
 	const plan: Plan = {
 		...harness.plan,
 		revision: 2,
@@ -407,4 +416,61 @@ test("a request whose line is dead goes to another one, read anew", (t) => {
 	assert.match(heardUpTo(harness, other, "\r\n\r\n"), /^GET \/first /);
 	harness.send(other, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 	assert.match(heardUpTo(harness, visitor, "ok"), /^HTTP\/1.1 200 /);
+});
+
+test("a parked line that is old goes when another is parked, and when none comes, after a while", (t) => {
+	const all = tunnelled(t, false, { ageMs: 1_000 });
+	const { harness } = all;
+	const first = parked(all);
+	harness.pass(1_100);
+	harness.turnUntil(() => news(harness).at(-1)?.kind === "retiring", "it is told that it goes");
+	assert.deepEqual(news(harness).at(-1), { kind: "retiring", tunnel: TUNNEL, was: "parked" });
+	assert.equal(harness.receive(first), -EAGAIN);
+	const second = parked(all);
+	over(harness, first);
+	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "retiring", why: 0 });
+	assert.equal(harness.receive(second), -EAGAIN);
+	harness.pass(1_100);
+	harness.pass(400);
+	assert.equal(harness.receive(second), -EAGAIN);
+	harness.pass(200);
+	over(harness, second);
+	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "retiring", why: 0 });
+});
+
+test("a visitor has a line that is about to be replaced, where there is no other", (t) => {
+	const all = tunnelled(t, false, { ageMs: 1_000 });
+	const { harness } = all;
+	const line = parked(all);
+	harness.pass(1_100);
+	const visitor = harness.client();
+	harness.send(visitor, "hello");
+	heardUpTo(harness, line, "hello");
+	assert.deepEqual(news(harness).at(-1), { kind: "taken", tunnel: TUNNEL, was: "retiring" });
+	harness.pass(600);
+	harness.send(visitor, "again");
+	heardUpTo(harness, line, "again");
+	harness.reset(visitor);
+	over(harness, line);
+	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "used", why: -1 });
+});
+
+test("a line that has served its requests is there until another is", (t) => {
+	const all = tunnelled(t, true, { requests: 1 });
+	const { harness } = all;
+	const line = parked(all);
+	const visitor = harness.client();
+	const asks = (path: string): void => {
+		harness.send(visitor, `GET /${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+		heardUpTo(harness, line, "\r\n\r\n");
+		harness.send(line, `HTTP/1.1 200 OK\r\nContent-Length: ${path.length}\r\n\r\n${path}`);
+		heardUpTo(harness, visitor, path);
+	};
+	asks("first");
+	assert.deepEqual(news(harness).at(-1), { kind: "retiring", tunnel: TUNNEL, was: "used" });
+	asks("second");
+	const other = parked(all);
+	over(harness, line);
+	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "retiring", why: 1 });
+	assert.equal(harness.receive(other), -EAGAIN);
 });

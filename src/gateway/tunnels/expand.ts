@@ -62,7 +62,7 @@ export function withTunnels(config: Config, open: readonly OpenTunnel[]): Config
 				port === null ? [] : [portListener(config, tunnels, tunnel)],
 			),
 		],
-		upstreams: [...config.upstreams, ...upstreamsOf(tunnels, open)],
+		upstreams: [...config.upstreams, ...upstreamsOf(tunnels, open, config.timeouts.connectMs)],
 	};
 }
 
@@ -161,7 +161,12 @@ function fits(patterns: readonly string[], host: string): boolean {
 	);
 }
 
-function upstreamsOf(tunnels: TunnelsConfig, open: readonly OpenTunnel[]): UpstreamConfig[] {
+/** `replaceMs`: so long an old line waits for the one in its place, and so long a visitor would. */
+function upstreamsOf(
+	tunnels: TunnelsConfig,
+	open: readonly OpenTunnel[],
+	replaceMs: number,
+): UpstreamConfig[] {
 	const byName = new Map<string, OpenTunnel[]>();
 	for (const tunnel of open) {
 		const name = upstreamName(tunnel);
@@ -183,7 +188,7 @@ function upstreamsOf(tunnels: TunnelsConfig, open: readonly OpenTunnel[]): Upstr
 				label: agentLabel(tunnel),
 				maxConnections: tunnel.connections,
 			})),
-			lines: pool,
+			lines: { pool, replaceMs },
 			http: isHttp ? { host: null, trailers: false, pool } : null,
 			tls: null,
 			timeouts: {},

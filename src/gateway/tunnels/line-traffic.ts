@@ -92,13 +92,17 @@ export class LineTraffic {
 	news(reactor: number, { kind, tunnel, waiting = 0, was = "used", why = -1 }: LineNewsItem): void {
 		const desk = this.#options.desk();
 		if (desk === undefined) return;
-		if (kind === "parked" || kind === "returned") {
+		// One that waits for its replacement is parked all the same, for whoever comes.
+		if (kind === "parked" || kind === "returned" || (kind === "retiring" && was === "used")) {
 			this.#count(tunnel, reactor, 1);
 			this.#offer(tunnel, reactor);
 		}
-		if (kind === "taken" || (kind === "ended" && was === "parked")) this.#count(tunnel, reactor, -1);
+		const wasParked = was === "parked" || was === "retiring";
+		if (kind === "taken" || (kind === "ended" && wasParked)) this.#count(tunnel, reactor, -1);
 		if (kind === "ended") desk.ended(tunnel, was, endOf(why));
 		else if (kind === "waiting") this.#waits(tunnel, reactor, waiting, desk);
+		else if (kind === "taken") desk.taken(tunnel, was === "retiring" ? was : "parked");
+		else if (kind === "retiring") desk.retiring(tunnel, was === "used" ? was : "parked");
 		else desk[kind](tunnel);
 	}
 

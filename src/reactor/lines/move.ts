@@ -28,6 +28,7 @@ export function giveLine(core: LinesContext, address: number, to: number): void 
 		...{ upstream: i32(links.upstream, place), address, tunnel: u32(links.tunnel, place) },
 		...{ fd: i32(table.fd, link), session: isSecured ? f64(secures.session, link) : 0 },
 		...{ openedMs: f64(links.openedMs, place), uses: i32(links.uses, place) },
+		leaveMs: f64(links.leaveMs, place),
 	};
 	engine.readiness.remove(i32(table.fd, link));
 	core.wheel.cancel(link);
@@ -53,7 +54,12 @@ export function takeLine(core: LinesContext, line: MovedLine): void {
 	if (link === NONE) {
 		if (line.session !== 0) core.tls.free(line.session);
 		core.kernel.close(line.fd as Fd);
-		core.lineNews.add({ kind: "ended", tunnel: line.tunnel, was: "parked", why: NONE });
+		core.lineNews.add({
+			kind: "ended",
+			tunnel: line.tunnel,
+			was: line.leaveMs > 0 ? "retiring" : "parked",
+			why: NONE,
+		});
 		return;
 	}
 	counters.add(UPSTREAM_OPENED, 1);
@@ -63,6 +69,7 @@ export function takeLine(core: LinesContext, line: MovedLine): void {
 	const place = table.placeOf(link);
 	links.opened(place, line.upstream, line.address, line.openedMs);
 	links.uses[place] = line.uses;
+	links.leaveMs[place] = line.leaveMs;
 	links.tunnel[place] = line.tunnel;
 	secures.dialled(link, line.address, false, true, i32(core.certificates.manners, line.address));
 	if (line.session !== 0) {

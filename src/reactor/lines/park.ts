@@ -3,7 +3,7 @@
 import { i32, ref, u8 } from "../../parts/at.js";
 import type { PoolPlan } from "../../upstream/plan.js";
 import { closeLink, letGoUnproved } from "../links/close-link.js";
-import { armIdle, poolOf } from "../links/pool.js";
+import { armIdle, poolOf, replaceLine } from "../links/pool.js";
 import { OUT_AT } from "../memory/arena.js";
 import type { LineVerdict } from "../plan/plan.js";
 import { CONNECT_TIMEOUT } from "../records/reasons.js";
@@ -48,6 +48,7 @@ export function takeVerdict(core: LinesContext, { link: slot, generation, place:
 	setLineOptions(core.kernel, i32(table.fd, link));
 	core.lineNews.add({ kind: "parked", tunnel });
 	wait(core, link, address, tunnel, plan);
+	replaceLine(core, address);
 }
 
 /** A line that has been parked in another reactor waits here. `isHeard`: its news are. */

@@ -1,6 +1,6 @@
 /** How an upstream connection ends without its session: its dial failed, or it is not lent. */
 
-import { ref, setRef, u8, u32 } from "../../parts/at.js";
+import { f64, ref, setRef, u8, u32 } from "../../parts/at.js";
 import { type Link, NONE, type Place } from "../table/numbers.js";
 import { PROVING } from "../table/states.js";
 import { hangUp, releaseRow } from "../wire/hang-up.js";
@@ -41,7 +41,7 @@ export function canaryOver({ links, table, notify }: LinksContext, link: Link, r
 
 /** It was a line of a tunnel. */
 function tellEnd({ links, lineNews }: LinksContext, place: Place): void {
-	const was = u8(links.taken, place) === 0 ? "parked" : "used";
+	const was = u8(links.taken, place) === 1 ? "used" : f64(links.leaveMs, place) > 0 ? "retiring" : "parked";
 	lineNews.add({ kind: "ended", tunnel: u32(links.tunnel, place), was, why: u8(links.why, place) - 1 });
 	links.tunnel[place] = 0;
 	links.why[place] = 0;

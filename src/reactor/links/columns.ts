@@ -21,6 +21,8 @@ export class LinkColumns extends Columns {
 	readonly why = this.u8(LINK);
 	/** 1: somebody has taken it. Lines alone. */
 	readonly taken = this.u8(LINK);
+	/** When it goes at the latest, because it is old or has served enough; 0: it stays. Lines alone. */
+	readonly leaveMs = this.f64(LINK);
 	/** 1: a canary is under way on it. Lines alone. */
 	readonly tried = this.u8(LINK);
 	/** Place of an agent's address among the sources, while its connection is not proved; NONE: it is not counted. */
@@ -45,6 +47,7 @@ export class LinkColumns extends Columns {
 		this.address[place] = address;
 		this.next[place] = NONE;
 		this.previous[place] = NONE;
+		this.leaveMs[place] = 0;
 	}
 
 	/** A session's first request is about to be read. */

@@ -16,7 +16,7 @@ import { f64, i32, u8, u32 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
 import type { Pieces } from "../../route/pieces.js";
 import { PLACES } from "../../upstream/board.js";
-import type { PoolPlan } from "../../upstream/plan.js";
+import type { LinesPlan, PoolPlan } from "../../upstream/plan.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import {
@@ -92,19 +92,16 @@ export function giveBack(core: LinksContext, link: Link): void {
 		return;
 	}
 	returned(core, link);
-	const tunnel = u32(links.tunnel, place);
-	if (tunnel !== 0) {
-		links.taken[place] = 0;
-		core.lineNews.add({ kind: "returned", tunnel });
-	}
 	const plan = poolOf(core, place);
 	const address = i32(links.address, place);
+	const spent = plan === undefined ? NONE : spentBy(core, plan, place);
+	const waits = plan !== undefined && spent !== NONE && waitsForAnother(core, plan, place);
+	if (u32(links.tunnel, place) !== 0) lineReturned(core, place, waits);
 	// What is there before anybody has asked is not an answer.
 	if (hasNews(core, link)) retire(core, link, RECYCLED_UPSTREAM_CLOSED);
 	else if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
 	else if (f64(links.keptMs, place) === 0) retire(core, link, RECYCLED_UPSTREAM_SAID);
-	else if (i32(links.uses, place) >= plan.requests) retire(core, link, RECYCLED_REQUESTS);
-	else if (core.nowMs >= oldAtMs(core, plan, place)) retire(core, link, RECYCLED_AGE);
+	else if (spent !== NONE && !waits) retire(core, link, spent);
 	else if (core.draining) retire(core, link, RECYCLED_STOPPED);
 	else if (i32(idleLists.lengths, address) >= plan.idleMax) retire(core, link, RECYCLED_IDLE);
 	else {
@@ -113,6 +110,57 @@ export function giveBack(core: LinksContext, link: Link): void {
 		idleLists.add(address, place);
 		armIdle(core, link, plan);
 	}
+}
+
+/** Why it is not lent any more: it has served enough, or is old. NONE: it may be. */
+function spentBy(core: LinksContext, plan: PoolPlan, place: Place): number {
+	if (i32(core.links.uses, place) >= plan.requests) return RECYCLED_REQUESTS;
+	return core.nowMs >= oldAtMs(core, plan, place) ? RECYCLED_AGE : NONE;
+}
+
+/** It is a line, and the only one that is parked: it goes when another is there, or has had its time to come. */
+function waitsForAnother({ links, idleLists, nowMs }: LinksContext, plan: PoolPlan, place: Place): boolean {
+	if (!isOfLines(plan) || i32(idleLists.lengths, i32(links.address, place)) > 0) return false;
+	const leaveMs = f64(links.leaveMs, place);
+	if (leaveMs === 0) links.leaveMs[place] = nowMs + plan.replaceMs;
+	return leaveMs === 0 || leaveMs > nowMs;
+}
+
+function isOfLines(plan: PoolPlan | LinesPlan): plan is LinesPlan {
+	return "replaceMs" in plan;
+}
+
+/** Its request is over. */
+function lineReturned({ links, lineNews }: LinksContext, place: Place, isLeaving: boolean): void {
+	const tunnel = u32(links.tunnel, place);
+	links.taken[place] = 0;
+	if (isLeaving) {
+		lineNews.add({ kind: "retiring", tunnel, was: "used" });
+		return;
+	}
+	links.leaveMs[place] = 0;
+	lineNews.add({ kind: "returned", tunnel });
+}
+
+/** A line of this address has come: one that it replaces goes, where one waits for that. */
+export function replaceLine(core: LinksContext, address: number): void {
+	const { links, idleLists, table } = core;
+	let old: Place = NONE as Place;
+	let hasOther = false;
+	for (let place = i32(idleLists.heads, address); place !== NONE; place = i32(links.next, place)) {
+		if (f64(links.leaveMs, place) > 0) old = place;
+		else hasOther = true;
+	}
+	if (old === NONE || !hasOther) return;
+	const plan = poolOf(core, old);
+	const link = table.linkAt(old);
+	unlink(core, link);
+	retire(core, link, plan === undefined ? RECYCLED_NOT_WANTED : spentReason(core, plan, old));
+}
+
+/** Of one that waited for its replacement. */
+function spentReason(core: LinksContext, plan: PoolPlan, place: Place): number {
+	return i32(core.links.uses, place) >= plan.requests ? RECYCLED_REQUESTS : RECYCLED_AGE;
 }
 
 /** The exchange is over, and the connection cannot be used again. */
@@ -179,8 +227,16 @@ export function linkTimedOut(core: LinksContext, link: Link): void {
 		armIdle(core, link, plan);
 		return;
 	}
+	if (plan !== undefined && isOfLines(plan) && f64(core.links.leaveMs, place) === 0) {
+		// It is old, and goes when another one is there. Until then a visitor may have it: that is better than to wait.
+		core.links.leaveMs[place] = core.nowMs + plan.replaceMs;
+		core.lineNews.add({ kind: "retiring", tunnel: u32(core.links.tunnel, place), was: "parked" });
+		armIdle(core, link, plan);
+		return;
+	}
 	unlink(core, link);
 	if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
+	else if (isOfLines(plan)) retire(core, link, spentReason(core, plan, place));
 	else retire(core, link, core.nowMs >= oldAtMs(core, plan, place) ? RECYCLED_AGE : RECYCLED_IDLE);
 }
 
@@ -197,6 +253,8 @@ export function armIdle(core: LinksContext, link: Link, plan: PoolPlan): void {
 function dueAtMs(core: LinksContext, plan: PoolPlan, place: Place): number {
 	const givenUpMs = f64(core.links.idleSinceMs, place) + f64(core.links.keptMs, place);
 	if (i32(core.links.owner, place) !== NONE) return givenUpMs;
+	const leaveMs = f64(core.links.leaveMs, place);
+	if (leaveMs > 0) return leaveMs;
 	return Math.min(oldAtMs(core, plan, place), idleAtMs(core, plan, place), givenUpMs);
 }
 
@@ -306,7 +364,7 @@ export function unlink(core: LinksContext, link: Link): void {
 	core.table.state[link] = EXCHANGE;
 }
 
-export function poolOf(core: LinksContext, place: Place): PoolPlan | undefined {
+export function poolOf(core: LinksContext, place: Place): PoolPlan | LinesPlan | undefined {
 	const balancer = core.upstreams.get(i32(core.links.upstream, place));
 	const address = i32(core.links.address, place);
 	// A reload may have given the upstream other addresses, or other ways to speak to them, or made it one of bytes.

@@ -194,6 +194,8 @@ export interface MovedLine {
 	readonly fd: number;
 	/** Of the TLS library; 0: it is in the open. */
 	readonly session: number;
+	/** When it goes at the latest; 0: it stays. */
+	readonly leaveMs: number;
 	/** Since when it is a line, on the kernel's clock, and how many have used it. */
 	readonly openedMs: number;
 	readonly uses: number;
@@ -281,10 +283,10 @@ export interface HeldNumbers {
 }
 
 /** What can become of a line of a tunnel. */
-export type LineNewsKind = "parked" | "taken" | "returned" | "waiting" | "ended";
+export type LineNewsKind = "parked" | "taken" | "returned" | "retiring" | "waiting" | "ended";
 
-/** Where a line was when it ended, and why. */
-export type LineEnding = "proving" | "parked" | "used";
+/** Where a line was. */
+export type LinePlaceOf = "proving" | "parked" | "used" | "retiring";
 
 export interface LineNewsItem {
 	readonly kind: LineNewsKind;
@@ -292,8 +294,8 @@ export interface LineNewsItem {
 	readonly tunnel: number;
 	/** `waiting`: sessions that wait for a line of it here. */
 	readonly waiting?: number;
-	/** `ended` */
-	readonly was?: LineEnding;
+	/** `ended`, `retiring`, and `taken`, where it is `parked` unless it says otherwise. */
+	readonly was?: LinePlaceOf;
 	/** `ended`: one of RECYCLE_REASONS; -1: with what it served. */
 	readonly why?: number;
 }

@@ -210,7 +210,8 @@ function takeLine(
 ): Next {
 	const { table, links } = core;
 	links.taken[table.placeOf(link)] = 1;
-	core.lineNews.add({ kind: "taken", tunnel });
+	const was = f64(links.leaveMs, table.placeOf(link)) > 0 ? "retiring" : "parked";
+	core.lineNews.add({ kind: "taken", tunnel, was });
 	if (isRequest) return lent(core, session, link);
 	links.uses[table.placeOf(link)] = 1;
 	core.counters.add(BORROWED, 1);

@@ -82,7 +82,7 @@ export type LineEnd = "done" | "age" | "requests" | "superseded" | "dead" | "clo
 
 /**
  * What the reactors tell of lines. Numbers of tunnels that are gone are passed over, so that news that comes late needs no care. Each
- * line is told in this order: verify (good) → parked → taken → (returned → taken …) → retiring → ended; from anywhere to ended, once.
+ * line is told in this order: verify (good) → parked → taken → (returned → taken …) → retiring → (taken → …) ended; from anywhere to ended, once.
  */
 export interface Lines {
 	/**
@@ -92,14 +92,14 @@ export interface Lines {
 	verify(ticket: Uint8Array, nonce: Uint8Array, proof: Uint8Array): LineOwner | undefined;
 	/** The agent was sent its `0x01`, and the line waits. */
 	parked(tunnel: number): void;
-	/** A visitor or a request has it. Another one is asked for at once. */
-	taken(tunnel: number): void;
+	/** A visitor or a request has it, which was parked, unless it says otherwise. Another one is asked for at once; one that was `retiring` has it asked for already. */
+	taken(tunnel: number, was?: "parked" | "retiring"): void;
 	/** It has served a request, and waits for another. */
 	returned(tunnel: number): void;
 	ended(tunnel: number, was: LineState, why: LineEnd): void;
 	/**
-	 * It is old, or has served enough, and goes: nobody gets it any more. In the place of a parked one another is asked for; close it
-	 * when the next line of the tunnel is parked, or when your patience ends. It ends as `retiring`.
+	 * It is old, or has served enough, and goes. In the place of a parked one another is asked for; close it when the next line of the
+	 * tunnel is parked, or when your patience ends. Until then a visitor may have it, which is better than to wait. It ends as `retiring`.
 	 */
 	retiring(tunnel: number, was: "parked" | "used"): void;
 	/** So many visitors of the tunnel wait for a line now (also 0, when none does any more). That many are asked for at once. */

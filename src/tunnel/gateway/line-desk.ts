@@ -111,8 +111,8 @@ export class LineDesk implements Lines {
 		this.#with(tunnel, ({ depth }) => depth.isParked());
 	}
 
-	taken(tunnel: number): void {
-		this.#with(tunnel, ({ depth }) => depth.taken());
+	taken(tunnel: number, was: "parked" | "retiring" = "parked"): void {
+		this.#with(tunnel, ({ depth }) => depth.taken(was));
 	}
 
 	returned(tunnel: number): void {

@@ -2,7 +2,8 @@
  * How many lines a tunnel has, and how many more its agent is asked for.
  *
  *     asked ──► proving ──► parked ⇄ used ──► ended
- *                             └──► retiring ──► ended
+ *                             ⇅       ▲
+ *                          retiring ──┴► ended
  *
  * The depth is what is to be parked. It doubles when visitors take lines faster than they come, so that a crowd waits for a few
  * round trips and not for one after the other; and it shrinks by an eighth every ten seconds in which half of it was not needed.
@@ -96,8 +97,14 @@ export class Depth {
 		this.#low = Math.min(this.#low, this.parked);
 	}
 
-	taken(): void {
-		if (this.parked === 0) return;
+	taken(was: "parked" | "retiring" = "parked"): void {
+		if (this[was] === 0) return;
+		if (was === "retiring") {
+			// Its successor is on its way.
+			this.retiring--;
+			this.used++;
+			return;
+		}
 		this.parked--;
 		this.used++;
 		this.#credit = Math.min(this.#credit + 1, this.#limits.linesMax);

@@ -19,7 +19,16 @@ function rig(): { traffic: LineTraffic; told: [number, ReactorCommand["kind"], n
 	return { traffic, told };
 }
 
-const LINE: MovedLine = { upstream: 0, address: 5, tunnel: TUNNEL, fd: 3, session: 0, openedMs: 0, uses: 0 };
+const LINE: MovedLine = {
+	upstream: 0,
+	address: 5,
+	tunnel: TUNNEL,
+	fd: 3,
+	session: 0,
+	leaveMs: 0,
+	openedMs: 0,
+	uses: 0,
+};
 
 test("a line that was given for a visitor who has gone goes to one who waits elsewhere", () => {
 	const { traffic, told } = rig();

@@ -49,6 +49,8 @@ export class AgentLine {
 	#heard: number[] = [];
 	/** Up to here its stream is none of a visitor's. */
 	base = 0;
+	/** Where its answer to the last canary ends. */
+	#echoEnd = 0;
 	/** Its proof is what it must be, and has been sent, whatever follows it. */
 	isProved = false;
 	/** It was told that it is parked. */
@@ -170,6 +172,7 @@ export class AgentLine {
 		this.#heard = [];
 		if (this.#echoes === "wrong") echo[CANARY_BYTES - 1] = ~(echo[CANARY_BYTES - 1] as number);
 		this.#say(socket, kernel, echo);
+		this.#echoEnd = this.base;
 	}
 
 	#say(socket: SimulatedSocket, kernel: SimulatedKernel, bytes: Uint8Array): void {
@@ -212,7 +215,7 @@ export class AgentLine {
 
 	/** Its canary has come back to the gateway, if one was under way. */
 	settle(socket: SimulatedSocket): void {
-		if (this.isTried && this.#heard.length === 0 && socket.taken === this.base) this.isTried = false;
+		if (this.isTried && this.#heard.length === 0 && socket.taken >= this.#echoEnd) this.isTried = false;
 	}
 }
 

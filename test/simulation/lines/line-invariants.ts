@@ -11,6 +11,9 @@ import { violated } from "../trace.js";
 import type { World } from "../world.js";
 import type { Lines } from "./main-thread.js";
 
+/** Turns between two looks at what the desk counts: what is counted wrongly stays so. */
+const COUNTED_EVERY_TURNS = 4;
+
 /** Which sessions wait for a line, by row: their number, the address, and since when. */
 export interface Wait {
 	readonly number: number;
@@ -34,7 +37,7 @@ export function checkLines(world: World, lines: Lines, actedUponMs: number): voi
 	if (unproved.size !== proving)
 		violated(`${proving} lines prove themselves, and ${unproved.size} are counted`);
 	checkWaits(world, lines, actedUponMs);
-	if (isQuiet(world, lines)) {
+	if (world.turns % COUNTED_EVERY_TURNS === 0 && isQuiet(world, lines)) {
 		checkCounts(world, lines);
 		checkCanaries(world, lines);
 	}
@@ -91,6 +94,7 @@ export function isQuiet({ operator, reactor }: World, lines: Lines): boolean {
 function checkCounts(world: World, lines: Lines): void {
 	const { table, links } = world.reactor.core;
 	const parked = new Map<number, number>();
+	const retiring = new Map<number, number>();
 	const used = new Map<number, number>();
 	const more = (counts: Map<number, number>, tunnel: number): void =>
 		void counts.set(tunnel, (counts.get(tunnel) ?? 0) + 1);
@@ -102,6 +106,7 @@ function checkCounts(world: World, lines: Lines): void {
 		// One that a canary tries is nobody's; one on which a client is authenticated is its own between its requests.
 		const isFree = state === PROVING || (state === POOLED && i32(links.owner, place) === NONE);
 		more(isFree ? parked : used, tunnel);
+		if (isFree && f64(links.leaveMs, place) > 0) more(retiring, tunnel);
 		if (isFree !== (u8(links.taken, place) === 0))
 			violated(`the line of row ${link} is said to be taken, or not to be, and is in state ${state}`);
 		if (table.heldBytes(link as Slot) < 0) violated("a line holds fewer than no bytes");
@@ -124,7 +129,10 @@ function checkCounts(world: World, lines: Lines): void {
 	for (const { tunnel, isClosed, lines: counts } of lines.desk.tunnels()) {
 		known.add(tunnel.number);
 		const has = (map: Map<number, number>): number => map.get(tunnel.number) ?? 0;
-		if (counts.parked !== has(parked) || counts.used !== has(used) || counts.proving !== 0)
+		const leaving = has(retiring) + lines.other.retiringOf(tunnel.number);
+		if (counts.retiring !== leaving)
+			violated(`tunnel ${tunnel.number} has ${leaving} lines that retire, and counts ${counts.retiring}`);
+		if (counts.parked !== has(parked) - leaving || counts.used !== has(used) || counts.proving !== 0)
 			violated(
 				`tunnel ${tunnel.number} has ${has(parked)} lines parked and ${has(used)} used, and counts ${counts.parked} and ${counts.used}, and ${counts.proving} proving`,
 			);

@@ -10,7 +10,7 @@ import { Random } from "../../../src/rig/random.js";
 import type { OpenTunnel } from "../../../src/tunnel/gateway/interfaces.js";
 import { LineDesk } from "../../../src/tunnel/gateway/line-desk.js";
 import type { DepthLimits } from "../../../src/tunnel/registry/depth.js";
-import type { PoolPlan, UpstreamPlan } from "../../../src/upstream/plan.js";
+import type { LinesPlan, UpstreamPlan } from "../../../src/upstream/plan.js";
 import { NO_REQUESTS } from "../../reactor/no-limits.js";
 import { SimulatedListener } from "../descriptors.js";
 import { ADDRESSES, LISTENERS } from "../plans.js";
@@ -260,10 +260,10 @@ export class Lines {
 		};
 	}
 
-	get lines(): PoolPlan {
+	get lines(): LinesPlan {
 		return {
 			...{ keeps: true, idleMs: Number.POSITIVE_INFINITY, ageMs: this.#ageMs, requests: this.#requests },
-			idleMax: this.#limits.linesMax,
+			...{ idleMax: this.#limits.linesMax, replaceMs: 300 },
 		};
 	}
 

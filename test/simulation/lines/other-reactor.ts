@@ -45,6 +45,12 @@ export class OtherReactor {
 		return this.#count(tunnel, true);
 	}
 
+	/** Of those that are parked: they go when others come. */
+	retiringOf(tunnel: number): number {
+		return this.held.filter(({ line, isTaken }) => line.tunnel === tunnel && !isTaken && line.leaveMs > 0)
+			.length;
+	}
+
 	#count(tunnel: number, isTaken: boolean): number {
 		let count = 0;
 		for (const each of this.held) if (each.line.tunnel === tunnel && each.isTaken === isTaken) count++;
@@ -76,7 +82,7 @@ export class OtherReactor {
 		if (waiting === 0 || free === undefined) return;
 		this.#waits(tunnel, waiting - 1);
 		free.isTaken = true;
-		this.#tell({ kind: "taken", tunnel });
+		this.#tell({ kind: "taken", tunnel, was: free.line.leaveMs > 0 ? "retiring" : "parked" });
 	}
 
 	#waits(tunnel: number, waiting: number): void {
@@ -102,7 +108,7 @@ export class OtherReactor {
 		this.#tell({
 			kind: "ended",
 			tunnel: line.tunnel,
-			was: isTaken ? "used" : "parked",
+			was: isTaken ? "used" : line.leaveMs > 0 ? "retiring" : "parked",
 			why: isTaken ? NONE : why,
 		});
 	}
@@ -131,9 +137,14 @@ export class OtherReactor {
 		} else if (draw < 4 && this.held[index]?.isTaken === true) {
 			if (random.chance(0.5)) this.#end(index, NONE);
 			else {
-				const { tunnel: of } = (this.held[index] as Held).line;
+				const { line } = this.held[index] as Held;
 				(this.held[index] as Held).isTaken = false;
-				this.#tell({ kind: "returned", tunnel: of });
+				const isOld = line.leaveMs > 0;
+				this.#tell({
+					kind: isOld ? "retiring" : "returned",
+					tunnel: line.tunnel,
+					...(isOld ? { was: "used" } : {}),
+				});
 			}
 		} else if (draw === 4 && this.held.length > 0 && random.chance(0.1))
 			this.#end(index, this.held[index]?.isTaken === true ? NONE : RECYCLED_UPSTREAM_CLOSED);

@@ -115,10 +115,10 @@ export class WatchedDesk implements LineNews {
 		this.#check();
 	}
 
-	taken(tunnel: number): void {
-		this.#world.meet("lines that are taken");
+	taken(tunnel: number, was: "parked" | "retiring"): void {
+		this.#world.meet(was === "parked" ? "lines that are taken" : "lines that retire and are taken");
 		if (this.#world.mutant === "lost_news") return;
-		this.#desk.taken(tunnel);
+		this.#desk.taken(tunnel, was);
 		this.#check();
 	}
 
@@ -129,6 +129,7 @@ export class WatchedDesk implements LineNews {
 	}
 
 	retiring(tunnel: number, was: "parked" | "used"): void {
+		this.#world.meet(`lines that retire ${was}`);
 		this.#desk.retiring(tunnel, was);
 		this.#check();
 	}

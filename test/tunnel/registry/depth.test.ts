@@ -170,3 +170,27 @@ test("whatever lines do, no figure is below zero, and never more are on their wa
 		}),
 	);
 });
+
+test("a line that retires has another asked for in its place, once, whoever takes it meanwhile", () => {
+	const depth = new Depth(LIMITS, 0);
+	for (let count = depth.ask(0); count > 0; count--) {
+		depth.proved();
+		depth.isParked();
+	}
+	depth.retire("parked");
+	assert.equal(depth.ask(0), 1);
+	depth.taken("retiring");
+	assert.equal(depth.ask(0), 0);
+	assert.deepEqual([depth.parked, depth.used, depth.retiring], [LIMITS.lines - 1, 1, 0]);
+	// It comes back, and goes once the other is there.
+	depth.retire("used");
+	assert.equal(depth.ask(0), 0);
+	depth.proved();
+	depth.isParked();
+	assert.ok(depth.ended("retiring"));
+	assert.equal(depth.ask(0), 0);
+	assert.deepEqual(
+		[depth.parked, depth.used, depth.retiring, depth.target],
+		[LIMITS.lines, 0, 0, LIMITS.lines],
+	);
+});
