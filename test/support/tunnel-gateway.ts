@@ -1,7 +1,7 @@
 /** A gateway that speaks docs/tunnel-wire.md by Node's own sockets, and does what a test tells it to. */
 import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { createServer as createPlain, type Server, type Socket } from "node:net";
-import { createServer as createTls, TLSSocket } from "node:tls";
+import { createServer as createTls, TLSSocket, type Server as TlsServer } from "node:tls";
 import {
 	CHALLENGE_BYTES,
 	CONTROL_ALPN,
@@ -109,10 +109,14 @@ export class AgentSession {
 	}
 }
 
+function newCertificate(): Issued {
+	return issue({ commonName: "localhost", names: ["localhost"] });
+}
+
 export class TunnelGateway {
 	readonly token = newToken("laptop");
 	readonly identity: Identity = readToken(this.token);
-	readonly certificate: Issued = issue({ commonName: "localhost", names: ["localhost"] });
+	certificate: Issued = newCertificate();
 	readonly options: GatewayOptions;
 	readonly sessions: AgentSession[] = [];
 	readonly logins: Login[] = [];
@@ -126,7 +130,7 @@ export class TunnelGateway {
 	readonly #parked = new Map<string, Peer>();
 	readonly #changes = new Changes();
 	readonly #server: Server;
-	#tls: Server | undefined;
+	#tls: TlsServer | undefined;
 
 	constructor(options: GatewayOptions) {
 		this.options = options;
@@ -153,6 +157,12 @@ export class TunnelGateway {
 		).on("tlsClientError", () => {});
 		await new Promise<void>((resolve) => this.#server.listen(this.port, LOOPBACK, resolve));
 		this.port = (this.#server.address() as { port: number }).port;
+	}
+
+	/** Whoever connects from now on is shown another certificate, and no earlier session of TLS goes on. */
+	renew(certificate = newCertificate()): void {
+		this.certificate = certificate;
+		this.#tls?.setSecureContext({ cert: this.certificate.cert.text, key: this.certificate.key.text });
 	}
 
 	#accept(socket: Socket): void {

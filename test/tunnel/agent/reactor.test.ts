@@ -1,0 +1,102 @@
+/** What an agent whose lines are in a reactor does besides moving bytes (`visitors.test.ts`). */
+import assert from "node:assert/strict";
+import { writeProxyV2 } from "../../../src/protocol/index.js";
+import { type Issued, issue } from "../../../src/rig/issue.js";
+import { echo, startUpstream } from "../../support/peers.js";
+import { scenario } from "../../support/scenario.js";
+import { settingsFor, startAgentWithReactor, tunnelTo } from "../../support/tunnel-agent.js";
+import { startTunnelGateway } from "../../support/tunnel-gateway.js";
+import { eventually } from "../../support/waiting.js";
+
+function header(): Buffer {
+	const bytes = Buffer.alloc(64);
+	const from = Uint8Array.of(203, 0, 113, 7);
+	return bytes.subarray(0, writeProxyV2(bytes, 0, 4, from, 53_496, Uint8Array.of(192, 0, 2, 1), 443));
+}
+
+scenario("lines go on with each other's session of TLS", async (scenario) => {
+	const gateway = await startTunnelGateway(scenario);
+	const { next } = await startAgentWithReactor(scenario, settingsFor(gateway, [tunnelTo("tcp", "9")]));
+	await next("tunnel_opened");
+	const { session, open } = await gateway.opened();
+	for (let count = 0; count < 3; count++) await session.line(open.tunnel);
+	assert.equal(gateway.resumed, 2);
+});
+
+scenario(
+	"a gateway that renews its certificate is made sure of once more, and lines are opened again",
+	async (scenario) => {
+		const gateway = await startTunnelGateway(scenario);
+		const authority = issue({ commonName: "Authority", names: [], isAuthority: true });
+		const anew = (): Issued => issue({ commonName: "localhost", names: ["localhost"], issuer: authority });
+		gateway.renew(anew());
+		const local = await startUpstream(scenario, echo);
+		const settings = settingsFor(gateway, [tunnelTo("tcp", String(local.port))], {
+			gateway: { host: "localhost", port: gateway.port },
+			trust: { ca: authority.cert.text },
+		});
+		const { next, agent } = await startAgentWithReactor(scenario, settings);
+		await next("tunnel_opened");
+		const { session, open } = await gateway.opened();
+		await session.line(open.tunnel);
+
+		gateway.renew(anew());
+		const ticket = session.ticket();
+		session.send({ type: "lines", tunnel: open.tunnel, tickets: [ticket] });
+		assert.match((await session.hear("failed")).message, /another certificate/);
+		const visitor = await eventually(
+			async () => {
+				const line = session.line(open.tunnel);
+				const failed = session.hear("failed");
+				return Promise.race([line, failed.then(() => undefined)]);
+			},
+			() => agent.metrics(),
+		);
+		await visitor.send(Buffer.concat([header(), Buffer.from("hello")]));
+		await visitor.expect("hello");
+	},
+);
+
+scenario("a certificate that nobody believes opens no line, and the agent goes on", async (scenario) => {
+	const gateway = await startTunnelGateway(scenario);
+	const { next, agent } = await startAgentWithReactor(scenario, settingsFor(gateway, [tunnelTo("tcp", "9")]));
+	await next("tunnel_opened");
+	const { session, open } = await gateway.opened();
+	gateway.renew();
+	for (let count = 0; count < 2; count++) {
+		session.send({ type: "lines", tunnel: open.tunnel, tickets: [session.ticket()] });
+		assert.match((await session.hear("failed")).message, /another certificate/);
+	}
+	assert.equal(agent.isConnected, true);
+});
+
+scenario(
+	"a reload brings a tunnel, moves another to another service, and takes one away",
+	async (scenario) => {
+		const gateway = await startTunnelGateway(scenario);
+		const one = await startUpstream(scenario, ({ socket }) => void socket.end("one"));
+		const two = await startUpstream(scenario, ({ socket }) => void socket.end("two"));
+		const app = tunnelTo("tcp", String(one.port));
+		const settings = settingsFor(gateway, [app]);
+		const { next, agent } = await startAgentWithReactor(scenario, settings);
+		await next("tunnel_opened");
+		const { session, open } = await gateway.opened();
+		const parked = await session.line(open.tunnel);
+		const moved = tunnelTo("tcp", String(two.port));
+		const more = { ...tunnelTo("tcp", String(one.port)), name: "more" };
+		agent.reload({ ...settings, tunnels: [moved, more] });
+		const opened = await session.hear("open");
+		assert.equal(opened.name, "more");
+		const onMore = await session.line(opened.tunnel);
+		await onMore.send(header());
+		assert.equal(await onMore.rest(), "one");
+		// A line that was parked before leads to where its tunnel ends now.
+		await parked.send(header());
+		assert.equal(await parked.rest(), "two");
+
+		const last = await session.line(opened.tunnel);
+		agent.reload({ ...settings, tunnels: [moved] });
+		assert.equal((await session.hear("close")).tunnel, opened.tunnel);
+		assert.equal(await last.over(), "ended");
+	},
+);
