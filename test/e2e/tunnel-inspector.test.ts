@@ -186,12 +186,11 @@ scenario("an answer that is no HTTP is told to be none, and passes all the same"
 });
 
 scenario("an address that others can reach is refused, and so is one that is in use", async (scenario) => {
-	const { local } = await startService(scenario);
-	const { url } = await startInspectedTunnel(scenario, local);
-	const args = ["tunnel", "http", local, "--name", "app", "--insecure", "--gateway", "127.0.0.1:9"];
+	const taken = await listening(scenario, createServer());
+	const args = ["tunnel", "http", "3000", "--name", "app", "--insecure", "--gateway", "127.0.0.1:9"];
 	for (const [address, message] of [
 		["0.0.0.0:4040", /--inspect: the inspector shows whole requests, and is for this machine only/],
-		[new URL(url).host, /--inspect: listen EADDRINUSE/],
+		[taken, /--inspect: listen EADDRINUSE/],
 	] as const) {
 		const env = { SLUICE_TOKEN: newToken("laptop") };
 		const { status, stderr } = await run({ path: process.execPath }, [MAIN, ...args, "--inspect", address], {

@@ -11,6 +11,10 @@ import { eventually } from "./waiting.js";
 /** The tunnel's public name. */
 export const VISITED = "app.tunnels.test";
 
+/** One for all scenarios of a file, so that they have one gateway. */
+const token = newToken("laptop");
+const key = Buffer.from(readToken(token).publicKey).toString("base64url");
+
 export interface InspectedTunnel {
 	/** Of the gateway, for visitors. */
 	readonly port: number;
@@ -28,8 +32,6 @@ export async function startInspectedTunnel(
 	local: string,
 	flags: readonly string[] = [],
 ): Promise<InspectedTunnel> {
-	const token = newToken("laptop");
-	const key = Buffer.from(readToken(token).publicKey).toString("base64url");
 	const gateway = await startGateway(
 		scenario,
 		`
@@ -43,7 +45,6 @@ listeners:
   - listen: 127.0.0.1:0
     routes: [{ host: "*.tunnels.test", to: tunnels }]
 `,
-		{ own: "it has agents" },
 	);
 	const agent = new Child(
 		process.execPath,
