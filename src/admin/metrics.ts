@@ -171,6 +171,14 @@ function requests(page: Page, view: AdminView): void {
 		const count = sum(view, (counters) => counters.requestsRefused(index));
 		if (count > 0) page.sample("sluice_requests_refused_total", { reason }, count);
 	}
+	scalar(
+		page,
+		view,
+		"sluice_wrong_passwords_total",
+		"counter",
+		"Requests with a name and a password that are not good on their route (basic_auth).",
+		"wrongPasswords",
+	);
 	page.family("sluice_bad_requests_total", "counter", "Requests that RFC 9112 forbids, by what is wrong.");
 	causes(page, view, "sluice_bad_requests_total", (counters, cause) => counters.badRequests(cause));
 	page.family("sluice_bad_responses_total", "counter", "Responses that RFC 9112 forbids, by what is wrong.");

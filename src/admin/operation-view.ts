@@ -92,6 +92,10 @@ export const explanation = z.strictObject({
 		.describe("Routes before it, and the conditions that do not hold"),
 	terminated: z.boolean().describe("Its TLS ends here, so that what is inside is looked at"),
 	answer: z.string().nullable().describe("What requests are answered with here, such as 308 to https"),
+	users: z
+		.array(z.string())
+		.nullable()
+		.describe("Whose requests are let in, by a password (basic_auth); null: nobody is asked"),
 	upstream: z.string().nullable().describe("null: rejected, answered here, or no route"),
 	addresses: z.array(addressStatus),
 	banned: z.boolean().describe("Its source is shut out, whatever the routes say"),

@@ -1,6 +1,7 @@
 /** What `GET /api/tunnels` answers: agents, what each has opened, and the lines of that. */
 import { z } from "zod";
 import { formatCidr } from "../config/address.js";
+import { usersOf } from "../config/passwords.js";
 import type { TunnelsView } from "../tunnel/gateway/interfaces.js";
 
 const count = (what: string) => z.int().min(0).describe(what);
@@ -31,6 +32,10 @@ const tunnelStatus = z.strictObject({
 	allow: z.array(z.string()).nullable().describe("Blocks whose visitors are let in; null: everybody"),
 	connections: z.int().nullable().describe("Visitors that it may have at a time; null: any number"),
 	bytes_per_second: z.int().nullable().describe("Both ways together; null: any number"),
+	users: z
+		.array(z.string())
+		.nullable()
+		.describe("Whose requests are let in, by a password (basic_auth); null: nobody is asked"),
 	lines: z.strictObject({
 		depth: count("How many are to be parked"),
 		asked: count("Its agent will open them"),
@@ -59,7 +64,8 @@ export function tunnelsStatusOf({ agents, loggingIn, tunnels }: TunnelsView): Tu
 			({ name, kind, identity, epoch, addresses, state, localDown, plain, allow, lines, ...limits }) => ({
 				...{ name, kind, agent: identity, epoch, addresses: [...addresses], state, why: localDown, plain },
 				allow: allow?.map(formatCidr) ?? null,
-				...{ connections: limits.connections, bytes_per_second: limits.bytesPerSecond, lines: { ...lines } },
+				...{ connections: limits.connections, bytes_per_second: limits.bytesPerSecond },
+				...{ users: usersOf(limits.basicAuth), lines: { ...lines } },
 			}),
 		),
 	};

@@ -104,6 +104,7 @@ endsWithTwo(program.command("tunnel"))
 	.option("--host-header <name>", "http: what requests are sent with as Host")
 	.option("--proxy-protocol", "tcp and tls: tell the service who the visitor is (PROXY, version 2)")
 	.option("--local-check [path]", "look at the service; no visitor comes while it is down (http: GET path)")
+	.option("--basic-auth <entry...>", "http: visitors need a password: NAME:HASH (sluice password NAME)")
 	.option("--allow <block...>", "only visitors from these blocks of addresses")
 	.option("--connections <n>", "so many visitors at a time")
 	.option("--bytes-per-second <size>", "so much for all visitors together, such as 1MiB")
@@ -128,6 +129,23 @@ endsWithTwo(program.command("token"))
 		try {
 			if (action !== "new") throw new Error(`"${action}" is nothing to do with a token: sluice token new ID`);
 			say(1, printedToken(id, options));
+		} catch (error) {
+			say(2, `sluice: ${(error as Error).message}\n`);
+			process.exitCode = 2;
+		}
+	});
+
+endsWithTwo(program.command("password"))
+	.description(
+		"make a password for basic_auth, and print it and the line for the file, which has a hash of it",
+	)
+	.argument("<name>", "whose it is")
+	.option("--stdin", "take a password of your own, from standard input")
+	.option("--json", "print it as JSON")
+	.action(async (name: string, options: { stdin?: boolean; json?: boolean }) => {
+		const { printedPassword } = await import("./password.js");
+		try {
+			say(1, await printedPassword(name, options));
 		} catch (error) {
 			say(2, `sluice: ${(error as Error).message}\n`);
 			process.exitCode = 2;

@@ -6,11 +6,12 @@ import type { Mapping } from "./plain.js";
 
 /** What reactors are told. */
 export function alternativesOf(route: RouteConfig): RouteConditions[] {
-	const { to, answer, requests, label } = route;
+	const { to, answer, requests, basicAuth, label } = route;
 	const lists = Object.fromEntries(CONDITIONS.map((key) => [key, route[key]]));
 	return combinations(lists).map((values) => ({
-		...(values as unknown as Omit<RouteConditions, "to" | "answer" | "requests" | "label">),
+		...(values as unknown as Omit<RouteConditions, "to" | "answer" | "requests" | "basicAuth" | "label">),
 		...{ to, answer, requests, label },
+		...(basicAuth === undefined ? {} : { basicAuth }),
 	}));
 }
 

@@ -6,6 +6,7 @@
  */
 
 import type { Problem } from "./errors.js";
+import type { PasswordEntry, PasswordLists } from "./passwords.js";
 
 /** An IP address or host name with a port, or a Unix socket path. */
 export type Endpoint =
@@ -159,12 +160,15 @@ export interface RouteConditions {
 	readonly answer: FixedAnswerConfig | null;
 	/** `null`: requests and their answers pass as they are. */
 	readonly requests: RouteRequests | null;
+	/** Whose requests it takes. Absent: everybody's. */
+	readonly basicAuth?: PasswordLists;
 	/** How the log and the metrics call it: `sni=git.example.com`, `alpn=h2,source=10.0.0.0/8`, `*`. */
 	readonly label: string;
 }
 
 /** A route of the file: of each condition that it has one value must fit. */
-export interface RouteConfig extends Pick<RouteConditions, "to" | "answer" | "requests" | "label"> {
+export interface RouteConfig
+	extends Pick<RouteConditions, "to" | "answer" | "requests" | "basicAuth" | "label"> {
 	/** `null`: there is no such condition. */
 	readonly sni: readonly string[] | null;
 	readonly host: readonly string[] | null;
@@ -411,6 +415,8 @@ export interface TunnelAgentConfig {
 	/** Visitors of one tunnel at a time, and its bytes per second, both ways together. `null`: any number. */
 	readonly connections: number | null;
 	readonly bytesPerSecond: number | null;
+	/** Whose requests its `http` tunnels take; `null`: everybody's. */
+	readonly basicAuth: readonly PasswordEntry[] | null;
 }
 
 /** Where agents connect to, and what they may do. */

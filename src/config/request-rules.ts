@@ -1,7 +1,9 @@
 /** Which listeners read requests, and what their routes may do with them: where it has a meaning, and what goes together. */
+import { parseListen } from "./address.js";
+import { isLoopback } from "./bind-rules.js";
 import { FIELDS_MAX, FIELDS_MAX_BYTES, foldFieldName } from "./fields.js";
-import { REJECT } from "./names.js";
-import { list, type Mapping, mapping } from "./plain.js";
+import { REJECT, TUNNELS } from "./names.js";
+import { attempt, list, type Mapping, mapping } from "./plain.js";
 
 import type { Path, Report } from "./source.js";
 
@@ -11,6 +13,7 @@ export const ROUTE_ACTIONS = [
 	"response_headers",
 	"request_body_bytes",
 	"body_bytes_per_second",
+	"basic_auth",
 ] as const;
 
 /** Targets that take no requests: upstreams of bytes, and `reject`. */
@@ -44,7 +47,7 @@ export function checkRouteActions(
 	if (isFixed(to)) checkFixed(mapping(to), [...path, "to"], report);
 	if (isFixed(to))
 		for (const key of [...ROUTE_ACTIONS, "timeouts"])
-			if (route[key] !== undefined)
+			if (route[key] !== undefined && key !== "basic_auth")
 				report.problem(
 					[...path, key],
 					`"${key}" does nothing here: the answer is made at once, from "to"; remove it`,
@@ -58,8 +61,41 @@ export function checkRouteActions(
 			"key",
 		);
 	}
+	checkAsked(route, path, report);
 	for (const key of ["request_headers", "response_headers"])
 		checkFields(mapping(route[key]), [...path, key], report);
+}
+
+/** A password is asked for where something is to be had, and only of requests. */
+function checkAsked({ basic_auth: asked, to, sni, host }: Mapping, path: Path, report: Report): void {
+	if (asked === undefined) return;
+	if (isFixed(to) && mapping(to)["redirect"] !== undefined)
+		report.problem(
+			[...path, "basic_auth"],
+			'"basic_auth" would have clients say their password before they are sent elsewhere: write it on the route that takes them there, and remove it here',
+			"key",
+		);
+	if (to === TUNNELS && sni !== undefined && host === undefined)
+		report.problem(
+			[...path, "basic_auth"],
+			'"basic_auth" is asked of requests, and by "sni" come visitors of tls tunnels, whose bytes are not read: write "host" instead, or remove "basic_auth"',
+			"key",
+		);
+}
+
+/** Passwords that anybody between client and gateway reads, unless something in front of it speaks TLS. */
+export function checkAskedInTheOpen(listener: Mapping, path: Path, report: Report): void {
+	const { listen, tls, forwarded_trusted: trusted, proxy_protocol: header, routes } = listener;
+	const bind = attempt(listen, parseListen);
+	const isCovered = tls !== undefined || trusted !== undefined || header !== undefined;
+	if (isCovered || bind === null || isLoopback(bind.host)) return;
+	const index = list(routes).findIndex((route) => mapping(route)["basic_auth"] !== undefined);
+	if (index < 0) return;
+	report.warning(
+		[...path, "routes", index, "basic_auth"],
+		'passwords come in the open here: add a certificate under "tls" of the listener, or let a proxy with TLS stand in front and name it in "forwarded_trusted"',
+		"key",
+	);
 }
 
 /** Statuses that send a client elsewhere (RFC 9110, 15.4). */

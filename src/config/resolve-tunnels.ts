@@ -41,5 +41,6 @@ function resolveAgent(agent: TunnelsFile["agents"][number]): TunnelAgentConfig {
 		shared: agent.shared ?? false,
 		connections: agent.connections ?? null,
 		bytesPerSecond: typeof rate === "number" ? rate : null,
+		basicAuth: agent.basic_auth ?? null,
 	};
 }

@@ -224,6 +224,7 @@ function resolveRoute(
 		to: typeof route.to !== "string" || route.to === REJECT ? null : route.to,
 		answer: typeof route.to === "string" ? null : resolveAnswer(route.to),
 		requests: resolveRequests(route, bodyBytes),
+		...(route.basic_auth === undefined ? {} : { basicAuth: [route.basic_auth] }),
 		connections: route.connections ?? null,
 		sessionsPerSecond: unlessOff(route.sessions_per_second) ?? null,
 		requestsPerSecond: unlessOff(route.requests_per_second) ?? null,

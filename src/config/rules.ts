@@ -11,7 +11,7 @@ import { checkBinds, checkLoops } from "./bind-rules.js";
 import { ROUTES_MAX } from "./bounds.js";
 import { parseCertificateName } from "./names.js";
 import { attempt, list, type Mapping, mapping } from "./plain.js";
-import { bytesTargets, checkRouteActions, readsRequests } from "./request-rules.js";
+import { bytesTargets, checkAskedInTheOpen, checkRouteActions, readsRequests } from "./request-rules.js";
 import { checkConditions, checkReach, checkReadable, checkTarget, upstreamNames } from "./route-rules.js";
 import type { Path, Report } from "./source.js";
 import { isOff } from "./switches.js";
@@ -53,6 +53,7 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 			}
 			checkRouteActions(mapping(route), [...path, position], takeNone, report);
 		}
+		checkAskedInTheOpen(listener, ["listeners", index], report);
 		checkReach(routes, path, report);
 	}
 	checkUpstreams(mapping(upstreams), baseDir, report);

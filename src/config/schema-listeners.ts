@@ -12,6 +12,7 @@ import {
 	parseSubprotocol,
 	SUBPROTOCOL_PATTERN,
 } from "./names.js";
+import { passwords } from "./schema-passwords.js";
 import { listenerTimeouts, routeTimeouts } from "./schema-timeouts.js";
 import {
 	byteRate,
@@ -285,6 +286,11 @@ const route = section({
 	),
 	bytes_per_second_per_ip: byteRate("The same for one client address, instead of what its listener says."),
 	bytes_per_second_per_session: byteRate("The same for each session, instead of what its listener says."),
+	basic_auth: passwords()
+		.optional()
+		.describe(
+			"HTTP: requests are asked for one of these names and its password; without, they are answered with 401, as unauthorized. What they say of it does not go on.",
+		),
 	request_headers: fieldChanges("a request")
 		.optional()
 		.describe("With an upstream that has http: fields of requests on their way to it."),

@@ -5,6 +5,7 @@ import { parseListen } from "./address.js";
 import { CONNECTIONS_MAX, REQUESTS_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parsePeerName } from "./names.js";
+import { passwords } from "./schema-passwords.js";
 import {
 	byteRate,
 	certificateFiles,
@@ -106,6 +107,11 @@ const agent = section({
 	bytes_per_second: byteRate(
 		"Bytes that may pass through each of its tunnels in a second, both ways together.",
 	),
+	basic_auth: passwords()
+		.optional()
+		.describe(
+			"Visitors of its http tunnels are asked for one of these names and its password. Such an agent can open no tls tunnel, where nobody can be asked.",
+		),
 });
 
 /** A heartbeat says that somebody lives, and each wakes a phone's radio. */

@@ -17,6 +17,7 @@ import type {
 } from "../config/config.js";
 import * as defaults from "../config/defaults.js";
 import { orThereAre } from "../config/nearest.js";
+import { usersOf } from "../config/passwords.js";
 import { namesOver } from "../config/terminated.js";
 import { formatDuration, formatSize } from "../config/units.js";
 import { type Imagined, whyNot } from "../route/explain.js";
@@ -127,6 +128,7 @@ function found(
 			banned,
 		},
 		answer: answerText(route?.answer ?? null),
+		users: usersOf(route?.basicAuth ?? []),
 		deadlines: deadlinesOf(config, listener, route),
 		limits: limitsOf(config, listener, route),
 	};

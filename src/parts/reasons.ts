@@ -42,6 +42,8 @@ export const REASONS = [
 	"no_route",
 	/** A route said `to: reject`. */
 	"rejected",
+	/** A request came without the name and the password that its route asks for. */
+	"unauthorized",
 	/** It is for a tunnel's name that no agent holds at the moment. */
 	"no_tunnel",
 	/** TLS that no certificate here is for, on its way to an upstream that takes requests. */

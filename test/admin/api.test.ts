@@ -83,7 +83,13 @@ const OPERATIONS_OF_GATEWAY: Operations = {
 	config: () => ({ listeners: [], upstreams: [] }),
 	explain: () => [
 		{
-			...{ listener: "*:443", route: null, passed: [{ route: "*", why: ["no"] }], terminated: false },
+			...{
+				listener: "*:443",
+				route: null,
+				passed: [{ route: "*", why: ["no"] }],
+				users: null,
+				terminated: false,
+			},
 			...{ answer: null, upstream: null, addresses: [ADDRESS], banned: false },
 			deadlines: [{ timeout: "idle", value: "10m", from: "default" }],
 			limits: [{ limit: "connections", value: "5", from: "route" }],

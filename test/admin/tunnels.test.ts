@@ -42,9 +42,9 @@ test("sluice tunnels shows agents and what each has opened", () => {
 			"AGENT   ADDRESS    PROGRAM   SINCE                     RTT",
 			"laptop  192.0.2.7  sluice/1  2023-11-14T22:13:20.000Z  12.3ms",
 			"",
-			"TUNNEL  KIND  AGENT   STATE                              PARKED  USED  FAILED  ADDRESSES",
-			"app     http  laptop  up                                 5 of 8  3     4       https://app.example.com",
-			"ssh     tcp   laptop  closing: connect [2J ECONNREFUSED  0 of 8  1     0       -",
+			"TUNNEL  KIND  AGENT   STATE                              PARKED  USED  FAILED  USERS  ADDRESSES",
+			"app     http  laptop  up                                 5 of 8  3     4       alice  https://app.example.com",
+			"ssh     tcp   laptop  closing: connect [2J ECONNREFUSED  0 of 8  1     0       all    -",
 			"",
 		].join("\n"),
 	);

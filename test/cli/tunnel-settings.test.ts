@@ -92,6 +92,9 @@ scenario("what cannot be followed is told by the name of its flag", async (scena
 		["http", "1", { ...GOOD, inspect: "1", inspectRequests: "0" }, /^--inspect-requests: expected a whole/],
 		["tcp", "22", { ...GOOD, tokenFile: empty }, /: the token is empty/],
 		["tcp", "22", { ...GOOD, allow: ["10.0.0.0/8", "b"] }, /^--allow: expected a block/],
+		["http", "1", { ...GOOD, basicAuth: ["alice"] }, /^--basic-auth: expected what sluice password/],
+		["http", "1", { ...GOOD, basicAuth: [":pw1_"] }, /^--basic-auth: /],
+		["tcp", "22", { ...GOOD, localCheck: "/x" }, /^--local-check: "path" is of HTTP checks/],
 	];
 	for (const [kind, local, flags, message] of cases) assert.match(fault(kind, local, flags), message);
 	assert.match(fault("tcp", "22", GOOD, { SLUICE_TOKEN: "" }), /^no token: put it into SLUICE_TOKEN/);

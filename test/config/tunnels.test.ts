@@ -65,7 +65,13 @@ test("a section of tunnels has its defaults filled in", () => {
 		agents: [
 			{
 				...{ id: "laptop", publicKeys: [KEY, OTHER], names: ["app", "dev-*"], domains: ["shop.example.org"] },
-				...{ ports: { from: 20_000, to: 20_009 }, shared: true, connections: 5, bytesPerSecond: 1_048_576 },
+				...{
+					ports: { from: 20_000, to: 20_009 },
+					shared: true,
+					connections: 5,
+					bytesPerSecond: 1_048_576,
+					basicAuth: null,
+				},
 			},
 		],
 	});

@@ -213,6 +213,7 @@ export async function explain(options: Where & Question): Promise<string> {
 function explanationText(value: Explanation): string {
 	const { listener, route, passed, answer, upstream, addresses, deadlines, limits, terminated, banned } =
 		value;
+	const { users } = value;
 	const fate =
 		route === null
 			? "no route takes it: it ends as no_route"
@@ -224,6 +225,9 @@ function explanationText(value: Explanation): string {
 	return [
 		`${listener}: ${banned ? "its source is banned; otherwise " : ""}${fate}${terminated ? "; its TLS ends here" : ""}\n`,
 		...passed.map((each) => `  not ${each.route}: ${each.why.join("; ")}\n`),
+		...(users === null
+			? []
+			: [`  asks for a password, and lets ${users.length === 0 ? "nobody" : users.join(", ")} in\n`]),
 		...addresses.map((each) => `  to ${each.address}, ${each.state}, ${each.sessions} sessions\n`),
 		...(route === null
 			? []

@@ -18,8 +18,8 @@ export function tunnelsText({ agents, tunnels }: TunnelsStatus): string {
 			]),
 		),
 		table(
-			["TUNNEL", "KIND", "AGENT", "STATE", "PARKED", "USED", "FAILED", "ADDRESSES"],
-			tunnels.map(({ name, kind, agent, state, why, addresses, lines }) => [
+			["TUNNEL", "KIND", "AGENT", "STATE", "PARKED", "USED", "FAILED", "USERS", "ADDRESSES"],
+			tunnels.map(({ name, kind, agent, state, why, users, addresses, lines }) => [
 				...[
 					name,
 					kind,
@@ -27,7 +27,7 @@ export function tunnelsText({ agents, tunnels }: TunnelsStatus): string {
 					why === null ? state : `${state}: ${why}`,
 					`${lines.parked} of ${lines.depth}`,
 				],
-				...[String(lines.used), String(lines.failed), addresses.join(", ") || "-"],
+				...[String(lines.used), String(lines.failed), users?.join(",") ?? "all", addresses.join(", ") || "-"],
 			]),
 		),
 	].join("\n");

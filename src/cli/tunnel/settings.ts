@@ -40,6 +40,7 @@ export interface TunnelFlags {
 	readonly hostHeader?: string;
 	readonly proxyProtocol?: boolean;
 	readonly localCheck?: string | true;
+	readonly basicAuth?: readonly string[];
 	readonly allow?: readonly string[];
 	readonly connections?: string;
 	readonly bytesPerSecond?: string;
@@ -93,7 +94,10 @@ export function readFlags(kind: string, local: string | undefined, flags: Tunnel
 		throw new ArgumentsError(
 			`where is the local service? sluice tunnel ${kind} 3000, HOST:PORT or unix:/path`,
 		);
-	const tunnel = { [kind]: numbered(local), ...snaked(flags, [...OF_TUNNEL, ...LIMITS]) };
+	const tunnel = {
+		...{ [kind]: numbered(local), ...snaked(flags, [...OF_TUNNEL, ...LIMITS]) },
+		...(flags.basicAuth === undefined ? {} : { basic_auth: passwordsOf(flags.basicAuth) }),
+	};
 	const result = agentSchema.safeParse({ ...snaked(flags, OF_AGENT), tunnels: [tunnel] });
 	if (!result.success) {
 		const lines = result.error.issues.map(({ path, message }) => `${flagOf(path)}: ${message}`);
@@ -113,6 +117,16 @@ function snaked(flags: TunnelFlags, names: readonly (keyof TunnelFlags)[]): Reco
 			name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
 			numbered(flags[name]),
 		]),
+	);
+}
+
+/** `alice:pw1_…`, as often as there are names. */
+function passwordsOf(entries: readonly string[]): Record<string, string> {
+	return Object.fromEntries(
+		entries.map((entry) => {
+			const colon = entry.indexOf(":");
+			return colon < 0 ? [entry, ""] : [entry.slice(0, colon), entry.slice(colon + 1)];
+		}),
 	);
 }
 

@@ -18,6 +18,7 @@ import type {
 import * as defaults from "../../config/defaults.js";
 import { routeLabel } from "../../config/label.js";
 import { TUNNELS } from "../../config/names.js";
+import { distinctLists } from "../../config/passwords.js";
 import { contains } from "../../route/router.js";
 import type { OpenTunnel } from "../../tunnel/gateway/interfaces.js";
 import { plainListener, plainRoute } from "../plain-listener.js";
@@ -58,8 +59,15 @@ export function withTunnels(config: Config, open: readonly OpenTunnel[]): Config
 			...config.listeners.map((listener) => leadingTo(listener, open)),
 			agentsListener(config, tunnels),
 			// One that several agents share has one port.
-			...[...new Map(open.map((tunnel) => [tunnel.port, tunnel]))].flatMap(([port, tunnel]) =>
-				port === null ? [] : [portListener(config, tunnels, tunnel)],
+			...[...new Set(open.map(({ port }) => port))].flatMap((port) =>
+				port === null
+					? []
+					: portListener(
+							config,
+							tunnels,
+							port,
+							open.filter((tunnel) => tunnel.port === port),
+						),
 			),
 		],
 		upstreams: [...config.upstreams, ...upstreamsOf(tunnels, open, config.timeouts.connectMs)],
@@ -112,23 +120,30 @@ function routesFor(route: RouteConfig, open: readonly OpenTunnel[]): RouteConfig
 		if (host === null || kind === "tcp") continue;
 		if (!leadsTo(route, kind, host)) continue;
 		const key = kind === "tls" ? "sni" : "host";
-		const source = meet(route.source, tunnel.allow);
-		// Nobody may come who may take this route.
-		if (source?.length === 0) continue;
-		const conditions = { ...route, [key]: [host], source };
-		held.set(host, {
-			...conditions,
-			to: upstreamName(tunnel),
-			label: labelOf(conditions),
-			byteRates: { ...route.byteRates, all: lesser(route.byteRates.all, tunnel.bytesPerSecond) },
-		});
+		held.set(host, narrowed(held.get(host) ?? { ...route, [key]: [host], to: upstreamName(tunnel) }, tunnel));
 	}
-	return [...held.values()];
+	// Nobody may come who may take the others.
+	const taken = [...held.values()].filter(({ source }) => source?.length !== 0);
+	return taken.map((each) => ({ ...each, label: labelOf(each) }));
+}
+
+/** What a tunnel lets pass of what a route would. One that several agents share lets pass what each of them does. */
+function narrowed(route: RouteConfig, { allow, bytesPerSecond, basicAuth }: OpenTunnel): RouteConfig {
+	const { source, byteRates } = route;
+	const asked = distinctLists([...(route.basicAuth ?? []), ...basicAuth]);
+	return {
+		...route,
+		source: meet(source, allow),
+		byteRates: { ...byteRates, all: lesser(byteRates.all, bytesPerSecond) },
+		...(asked.length === 0 ? {} : { basicAuth: asked }),
+	};
 }
 
 /** A route to tunnels takes visitors of this name. What asks for the other kind of name is for others. */
 export function leadsTo(route: RouteConfig, kind: "http" | "tls", host: string): boolean {
 	if (route.to !== TUNNELS) return false;
+	// Where a password is asked for, nothing may pass that cannot be asked.
+	if (kind === "tls" && route.basicAuth !== undefined) return false;
 	const [asked, other] = kind === "tls" ? [route.sni, route.host] : [route.host, route.sni];
 	return asked === null ? other === null : fits(asked, host);
 }
@@ -215,15 +230,25 @@ function agentsListener(config: Config, { name, host, port, tls }: TunnelsConfig
 	};
 }
 
-/** Visitors of a `tcp` tunnel come to a port of its own. */
-function portListener(config: Config, { host }: TunnelsConfig, tunnel: OpenTunnel): ListenerConfig {
-	const port = tunnel.port ?? 0;
+/** Visitors of a `tcp` tunnel come to a port of its own. `agents`: those that share it. */
+function portListener(
+	config: Config,
+	{ host }: TunnelsConfig,
+	port: number,
+	agents: readonly OpenTunnel[],
+): ListenerConfig[] {
+	const [tunnel] = agents;
+	if (tunnel === undefined) return [];
 	const shown = host === "*" ? "" : host.includes(":") ? `[${host}]` : host;
 	const { perIp, perSession } = config.limits.byteRates;
 	const route: RouteConfig = {
-		...plainRoute(upstreamName(tunnel), { all: tunnel.bytesPerSecond, perIp, perSession }),
-		source: tunnel.allow,
-		connections: tunnel.connections,
+		...plainRoute(upstreamName(tunnel), { all: null, perIp, perSession }),
+		// Each has as many as it may.
+		connections: agents.reduce<number | null>(
+			(sum, { connections }) => (sum === null || connections === null ? null : sum + connections),
+			0,
+		),
 	};
-	return { ...plainListener(config, `${shown}:${port}`, host, port), routes: [route] };
+	const routes = [agents.reduce(narrowed, route)];
+	return [{ ...plainListener(config, `${shown}:${port}`, host, port), routes }];
 }

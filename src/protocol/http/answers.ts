@@ -5,7 +5,7 @@
 
 /** Statuses that {@link answer} has. */
 export const ANSWER_STATUSES = [
-	200, 400, 403, 404, 405, 408, 413, 414, 421, 426, 429, 431, 501, 502, 503, 504, 505, 508,
+	200, 400, 401, 403, 404, 405, 408, 413, 414, 421, 426, 429, 431, 501, 502, 503, 504, 505, 508,
 ] as const;
 
 export type AnswerStatus = (typeof ANSWER_STATUSES)[number];
@@ -24,6 +24,12 @@ const ANSWERS: Readonly<Record<AnswerStatus, Answer>> = {
 	// To OPTIONS that may go no further (RFC 9110, 7.6.2).
 	200: { reason: "OK", sentence: "this is the gateway's own answer", fields: ALLOW },
 	400: { reason: "Bad Request", sentence: "the request is malformed" },
+	401: {
+		reason: "Unauthorized",
+		sentence: "a name and a password are asked for here",
+		// RFC 9110, 15.5.2, and RFC 7617, 2.1.
+		fields: 'WWW-Authenticate: Basic realm="sluice", charset="UTF-8"\r\n',
+	},
 	403: { reason: "Forbidden", sentence: "this request is refused here" },
 	404: { reason: "Not Found", sentence: "no route leads to this host and path" },
 	405: {

@@ -37,6 +37,7 @@ export const TICKET_KEY_BYTES = 32;
 const MESSAGE_MAX = 1_024;
 const NAME_MAX = 255;
 const ALLOW_MAX = 256;
+const PASSWORDS_MAX = 64;
 
 /** The gateway speaks first. */
 export interface Hello {
@@ -100,6 +101,14 @@ export interface Open {
 	/** Visitors at a time. */
 	readonly connections?: number;
 	readonly bytes_per_second?: number;
+	/** Visitors of an http tunnel are asked for one of these names and its password. */
+	readonly basic_auth?: readonly PasswordHash[];
+}
+
+/** A name, and the hash of its password (`config/passwords.ts`). */
+export interface PasswordHash {
+	readonly user: string;
+	readonly hash: string;
 }
 
 export interface Opened {
@@ -109,6 +118,8 @@ export interface Opened {
 	readonly addresses: readonly string[];
 	/** Its lines come without TLS. */
 	readonly plain: boolean;
+	/** Visitors are asked for a password, as the agent wanted: gateways that know nothing of it do not say so. */
+	readonly basic_auth?: boolean;
 }
 
 export type TunnelCode = "name" | "taken" | "port" | "limit" | "removed" | "superseded" | (string & {});
@@ -237,8 +248,16 @@ const TABLE: { readonly [Type in MessageType]: Fields<Omit<MessageOf<Type>, "typ
 		allow: maybe(listOf(text(64, 1), ALLOW_MAX)),
 		connections: maybe(whole(1)),
 		bytes_per_second: maybe(whole(1)),
+		basic_auth: maybe(
+			listOf(objectOf<PasswordHash>({ user: text(128, 1), hash: text(128, 1) }), PASSWORDS_MAX),
+		),
 	},
-	opened: { tunnel, addresses: listOf(text(NAME_MAX + 64), 64), plain: flag },
+	opened: {
+		tunnel,
+		addresses: listOf(text(NAME_MAX + 64), 64),
+		plain: flag,
+		basic_auth: maybe(flag),
+	},
 	refused_tunnel: { tunnel, code: tunnelCode, message, final: flag },
 	close: { tunnel },
 	closed: { tunnel, code: tunnelCode, message, final: maybe(flag) },

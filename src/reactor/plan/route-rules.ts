@@ -6,11 +6,14 @@ import type { RouteConditions } from "../../config/config.js";
 import { FieldEdits, NO_EDITS } from "../../protocol/http/edits.js";
 import { FixedAnswer } from "../../protocol/http/fixed-answer.js";
 import type { Pieces } from "../../route/pieces.js";
+import { BasicAuth } from "./basic-auth.js";
 import type { ListenerPlan } from "./plan.js";
 
 export class RouteRules {
 	readonly request: FieldEdits;
 	readonly response: FieldEdits;
+	/** Who may come; `null`: everybody. What a request says of itself to be let in does not go on. */
+	readonly auth: BasicAuth | null;
 	/** Content that a request may have. */
 	readonly bodyBytes: number;
 	/** How fast it must come; 0: it may pause; `null`: as the session's policy has it. */
@@ -20,23 +23,31 @@ export class RouteRules {
 	/** The name that goes into Via, in both directions; `null`: none does. */
 	readonly via: Uint8Array | null;
 
-	constructor({ requests, answer }: RouteConditions, { requestBodyBytes, via }: ListenerPlan["http"]) {
+	constructor(
+		{ requests, answer, basicAuth = [] }: RouteConditions,
+		{ requestBodyBytes, via }: ListenerPlan["http"],
+	) {
 		this.via = via;
 		this.answer = answer === null ? null : new FixedAnswer(answer);
+		this.auth = basicAuth.length === 0 ? null : new BasicAuth(basicAuth);
+		const consumed = this.auth === null ? [] : CONSUMED;
 		if (requests === null) {
-			this.request = NO_EDITS;
+			this.request = this.auth === null ? NO_EDITS : NO_AUTHORIZATION;
 			this.response = NO_EDITS;
 			this.bodyBytes = requestBodyBytes;
 			this.bodyBytesPerSecond = null;
 			return;
 		}
 		const { requestHeaders, responseHeaders, bodyBytes } = requests;
-		this.request = new FieldEdits(requestHeaders.set, requestHeaders.remove);
+		this.request = new FieldEdits(requestHeaders.set, [...requestHeaders.remove, ...consumed]);
 		this.response = new FieldEdits(responseHeaders.set, responseHeaders.remove);
 		this.bodyBytes = bodyBytes ?? Number.POSITIVE_INFINITY;
 		this.bodyBytesPerSecond = requests.bodyBytesPerSecond;
 	}
 }
+
+const CONSUMED = ["Authorization"];
+const NO_AUTHORIZATION = new FieldEdits({}, CONSUMED);
 
 const RULES_PER_PIECE = 64;
 

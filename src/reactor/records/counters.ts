@@ -52,6 +52,8 @@ export const SCALARS = [
 	"dialRetries",
 	/** Connections to a listener for agents that were none of an agent. */
 	"linesUnrecognized",
+	/** Requests with a name and a password that are not good on their route. */
+	"wrongPasswords",
 	"poolBorrowed",
 	"poolReturned",
 	"poolIdle",

@@ -32,6 +32,7 @@ export const RECYCLED = indexOf("recycled");
 export const PROXY_HEADER = indexOf("proxy_header");
 export const NO_ROUTE = indexOf("no_route");
 export const REJECTED = indexOf("rejected");
+export const UNAUTHORIZED = indexOf("unauthorized");
 export const NO_TUNNEL = indexOf("no_tunnel");
 export const NO_CERTIFICATE = indexOf("no_certificate");
 export const LOOP = indexOf("loop");

@@ -171,17 +171,9 @@ export class Agent {
 	#ask(tunnel: Tunnel): void {
 		tunnel.isHeldBack = !this.#checks.isKnown(tunnel);
 		if (tunnel.isHeldBack) return;
-		const { kind, name, port, plain, allow, connections, bytesPerSecond } = tunnel.settings;
 		tunnel.number = this.#nextNumber++;
 		tunnel.state = "asked";
-		this.#control?.send({
-			...{ type: "open", tunnel: tunnel.number, kind, name },
-			...(port === undefined ? {} : { port }),
-			...(plain === true ? { plain } : {}),
-			...(allow === undefined ? {} : { allow }),
-			...(connections === undefined ? {} : { connections }),
-			...(bytesPerSecond === undefined ? {} : { bytes_per_second: bytesPerSecond }),
-		});
+		this.#control?.send(tunnel.open());
 		if (this.#checks.whyDown(tunnel) !== undefined) this.#tellLocal(tunnel);
 	}
 
@@ -244,14 +236,14 @@ export class Agent {
 		return this.#tunnels.find((each) => each.number === number);
 	}
 
-	#opened({ tunnel: number, addresses, plain }: MessageOf<"opened">): void {
+	#opened(message: MessageOf<"opened">): void {
+		const { tunnel: number, addresses, plain } = message;
 		const tunnel = this.#find(number);
 		if (tunnel === undefined || tunnel.state !== "asked") return;
-		const { kind, plain: mayBePlain } = tunnel.settings;
-		if (plain && !this.#settings.insecure && kind !== "tls" && !(kind === "tcp" && mayBePlain === true)) {
-			const why = "the gateway wants its lines without TLS, and this agent was not told that they may be";
+		const objection = tunnel.objectionTo(message, this.#settings.insecure);
+		if (objection !== undefined) {
 			this.#control?.send({ type: "close", tunnel: number });
-			this.#refused({ type: "closed", tunnel: number, code: "plain", message: why, final: true });
+			this.#refused({ type: "closed", tunnel: number, ...objection, final: true });
 			return;
 		}
 		tunnel.state = "open";

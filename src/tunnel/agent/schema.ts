@@ -12,6 +12,7 @@ import * as defaults from "../../config/defaults.js";
 import { InvalidValue } from "../../config/errors.js";
 import { type HealthFile, resolveHealth } from "../../config/resolve-health.js";
 import { checkedByPath, health } from "../../config/schema-health.js";
+import { passwords } from "../../config/schema-passwords.js";
 import {
 	duration,
 	expected,
@@ -100,6 +101,7 @@ const tunnelSchema = section({
 	host_header: parsed("a host such as app.local", parseSentHost, { examples: ["app.local"] }).optional(),
 	proxy_protocol: yesNo().optional(),
 	local_check: checkedByPath(),
+	basic_auth: passwords().optional(),
 	allow: z
 		.array(
 			parsed("a block of addresses such as 10.0.0.0/8", (text) => formatCidr(parseCidr(text)), {
@@ -205,6 +207,7 @@ function checkTunnel(
 	};
 	only("port", ["tcp"], "visitors of others come by name");
 	only("plain", ["tcp"], kind === "tls" ? "lines of tls tunnels may always be plain" : "requests need TLS");
+	only("basic_auth", ["http"], "visitors of others cannot be asked");
 	only("host_header", ["http"], "of others no byte is changed");
 	only("proxy_protocol", ["tcp", "tls"], "requests say who asks in X-Forwarded-For");
 	checkLocalCheck(tunnel.local_check, kind, (message) => problem("local_check", message));
@@ -247,6 +250,7 @@ export function tunnelSettings(tunnel: WrittenTunnel): TunnelSettings {
 		...(host_header === undefined ? {} : { hostHeader: host_header }),
 		...(proxy_protocol === undefined ? {} : { proxyProtocol: proxy_protocol }),
 		...(localCheck === null ? {} : { localCheck }),
+		...(tunnel.basic_auth === undefined ? {} : { basicAuth: tunnel.basic_auth }),
 		...(allow === undefined ? {} : { allow }),
 		...(connections === undefined ? {} : { connections }),
 		...(bytes_per_second === undefined ? {} : { bytesPerSecond: bytes_per_second }),

@@ -1,5 +1,6 @@
 /** What an agent is told: by flags, or by a file. */
 import type { HealthConfig } from "../../config/config.js";
+import type { PasswordEntry } from "../../config/passwords.js";
 import type { TunnelKind } from "../../protocol/tunnel/index.js";
 import type { Identity } from "../keys.js";
 
@@ -46,6 +47,8 @@ export interface TunnelSettings {
 	readonly proxyProtocol?: boolean;
 	/** How it is checked whether the local service is there; absent: it is not. */
 	readonly localCheck?: HealthConfig;
+	/** Visitors of an http tunnel are asked for one of these names and its password. */
+	readonly basicAuth?: readonly PasswordEntry[];
 	readonly allow?: readonly string[];
 	readonly connections?: number;
 	readonly bytesPerSecond?: number;
@@ -74,7 +77,7 @@ export function sameConnection(a: AgentSettings, b: AgentSettings): boolean {
 
 /** Whether the gateway is told the same of both; where they end is the agent's affair alone. */
 export function sameTunnel(a: TunnelSettings, b: TunnelSettings): boolean {
-	const of = ({ kind, name, port, plain, allow, connections, bytesPerSecond }: TunnelSettings): string =>
-		JSON.stringify([kind, name, port, plain, allow, connections, bytesPerSecond]);
+	const of = ({ kind, name, port, plain, allow, basicAuth, connections, bytesPerSecond }: TunnelSettings) =>
+		JSON.stringify([kind, name, port, plain, allow, basicAuth, connections, bytesPerSecond]);
 	return of(a) === of(b);
 }

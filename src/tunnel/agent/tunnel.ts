@@ -1,4 +1,5 @@
 /** What an agent knows of one of its tunnels. */
+import type { MessageOf } from "../../protocol/tunnel/index.js";
 import type { AgentEvent } from "./events.js";
 import type { TunnelSettings } from "./settings.js";
 
@@ -34,6 +35,39 @@ export class Tunnel {
 		clearTimeout(this.retryTimer);
 		this.isHeldBack = false;
 		if (this.state !== "refused") this.state = "waiting";
+	}
+
+	/** Asks for it. */
+	open(): MessageOf<"open"> {
+		const { kind, name, port, plain, allow, connections, bytesPerSecond, basicAuth } = this.settings;
+		return {
+			...{ type: "open", tunnel: this.number, kind, name },
+			...(port === undefined ? {} : { port }),
+			...(plain === true ? { plain } : {}),
+			...(allow === undefined ? {} : { allow }),
+			...(connections === undefined ? {} : { connections }),
+			...(bytesPerSecond === undefined ? {} : { bytes_per_second: bytesPerSecond }),
+			...(basicAuth === undefined ? {} : { basic_auth: basicAuth }),
+		};
+	}
+
+	/** It is open, and not as it was asked for: why the agent does not want it so. `insecure`: it was told to do without TLS. */
+	objectionTo(
+		{ plain, basic_auth: asks }: MessageOf<"opened">,
+		insecure: boolean,
+	): { readonly code: string; readonly message: string } | undefined {
+		const { kind, plain: mayBePlain, basicAuth } = this.settings;
+		if (plain && !insecure && kind !== "tls" && !(kind === "tcp" && mayBePlain === true))
+			return {
+				code: "plain",
+				message: "the gateway wants its lines without TLS, and this agent was not told that they may be",
+			};
+		if (basicAuth !== undefined && asks !== true)
+			return {
+				code: "basic_auth",
+				message: "the gateway asks visitors for no password: it is too old for basic_auth",
+			};
+		return undefined;
 	}
 
 	opened(addresses: readonly string[]): AgentEvent {

@@ -176,7 +176,8 @@ export class AgentSession implements ChannelListener, Offerer, Session {
 		if (tunnel === undefined) return;
 		const { kind, name, plain } = tunnel;
 		this.#house.log.info({ agent: this.config.id, tunnel: name, kind, addresses }, "a tunnel is open");
-		this.#channel.send({ type: "opened", tunnel: number, addresses, plain });
+		const asks = message.basic_auth === undefined ? {} : { basic_auth: true };
+		this.#channel.send({ type: "opened", tunnel: number, addresses, plain, ...asks });
 		offer.begin();
 	}
 

@@ -11,6 +11,7 @@
  * All of it is called on the main thread, and nothing blocks. Byte by byte: `docs/tunnel-wire.md`.
  */
 import type { Cidr, TunnelsConfig } from "../../config/config.js";
+import type { PasswordLists } from "../../config/passwords.js";
 import type { TunnelKind } from "../../protocol/tunnel/index.js";
 
 /** What one agent offers under one name. A name that is shared has one of these for each of its agents. */
@@ -41,6 +42,8 @@ export interface OpenTunnel {
 	/** Visitors at a time, and bytes per second both ways together: the file's, or the agent's where that is less. `null`: no limit. */
 	readonly connections: number | null;
 	readonly bytesPerSecond: number | null;
+	/** Visitors of `http` are asked for a name and a password that stand in each of these: the file's, and the agent's. Empty: nobody is asked. */
+	readonly basicAuth: PasswordLists;
 }
 
 /** Which lines go when a tunnel is closed: those that nobody uses, or those with visitors on them as well. */
@@ -59,7 +62,7 @@ export interface TunnelEvents {
 	opened(tunnel: OpenTunnel): Promise<void>;
 	/** No visitor may be sent to it any more, and these of its lines are to be closed. Each of them ends with `Lines.ended` as always. */
 	closed(tunnel: number, cut: LinesCut, why: TunnelEnd): void;
-	/** A reload has changed its limits (`connections`, `bytesPerSecond`): these hold for visitors from now on. Nothing else differs. */
+	/** A reload has changed its limits (`connections`, `bytesPerSecond`, `basicAuth`): these hold for visitors from now on. Nothing else differs. */
 	changed(tunnel: OpenTunnel): void;
 	/**
 	 * What the agent says of its local service, perhaps before `opened` has resolved. It is up until the agent says otherwise. While it

@@ -2,9 +2,11 @@
  * One tunnel that an agent asks for, from `open` to its end: the name is looked at, leased, given a port, told to the reactors, and all of
  * that is given back, whenever it ends and whatever is under way then.
  */
+import { isDeepStrictEqual } from "node:util";
 import { parseCidr } from "../../config/address.js";
 import type { Cidr, TunnelAgentConfig } from "../../config/config.js";
 import { InvalidValue } from "../../config/errors.js";
+import { parseHash, parseUser } from "../../config/passwords.js";
 import type { Open, TunnelCode } from "../../protocol/tunnel/index.js";
 import { nameFor, type TunnelName } from "../registry/names.js";
 import type { House } from "./house.js";
@@ -62,6 +64,8 @@ export class Offer {
 		if (typeof named === "string") return { code: "name", message: named, final: true };
 		const blocks = allow === undefined ? null : blocksOf(allow);
 		if (typeof blocks === "string") return { code: "invalid", message: blocks, final: true };
+		const fault = faultOfPasswords(this.message);
+		if (fault !== undefined) return { code: "invalid", message: fault, final: true };
 		const { name } = named;
 		const refusal = await leases.acquire({ name, kind, identity: config.id, epoch, shared: config.shared });
 		if (refusal !== undefined) return refusal;
@@ -154,7 +158,11 @@ export class Offer {
 		if (tunnel.port !== null && !this.#house.ports.allows(this.#by.config, tunnel.port))
 			return `port ${tunnel.port} is not among the ports of "${this.#by.config.id}"`;
 		const limits = this.#limits();
-		if (limits.connections !== tunnel.connections || limits.bytesPerSecond !== tunnel.bytesPerSecond) {
+		if (
+			Object.entries(limits).some(
+				([key, value]) => !isDeepStrictEqual(value, tunnel[key as keyof OpenTunnel]),
+			)
+		) {
 			this.tunnel = { ...tunnel, ...limits };
 			this.#house.desk.change(this.tunnel);
 			this.#house.events.changed(this.tunnel);
@@ -180,9 +188,12 @@ export class Offer {
 	}
 
 	/** The agent may narrow what the file says, and never widen it. */
-	#limits(): Pick<OpenTunnel, "connections" | "bytesPerSecond"> {
-		const { connections, bytesPerSecond } = this.#by.config;
+	#limits(): Pick<OpenTunnel, "connections" | "bytesPerSecond" | "basicAuth"> {
+		const { connections, bytesPerSecond, basicAuth } = this.#by.config;
+		const { kind, basic_auth: own } = this.message;
+		const asked = kind === "http" ? [basicAuth, own] : [];
 		return {
+			basicAuth: asked.filter((list) => list != null),
 			connections: less(connections, this.message.connections),
 			bytesPerSecond: less(bytesPerSecond, this.message.bytes_per_second),
 		};
@@ -198,6 +209,23 @@ function blocksOf(texts: readonly string[]): readonly Cidr[] | string {
 		return texts.map(parseCidr);
 	} catch (error) {
 		if (error instanceof InvalidValue) return `allow: ${error.message}`;
+		throw error;
+	}
+}
+
+/** What is wrong with what an agent wants visitors to be asked for. */
+function faultOfPasswords({ kind, basic_auth: entries }: Open): string | undefined {
+	if (entries === undefined) return undefined;
+	if (kind !== "http") return `basic_auth: visitors of a ${kind} tunnel cannot be asked`;
+	if (entries.length === 0) return "basic_auth: nobody could come in";
+	try {
+		for (const { user, hash } of entries) {
+			parseUser(user);
+			parseHash(hash);
+		}
+		return undefined;
+	} catch (error) {
+		if (error instanceof InvalidValue) return `basic_auth: ${error.message}`;
 		throw error;
 	}
 }

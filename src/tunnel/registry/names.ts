@@ -35,6 +35,8 @@ export function nameFor(
 		(host !== null && agent.domains.some((pattern) => fitsHost(pattern, host)));
 	if (!isAllowed) return `"${shown(written)}" is not among the names of "${agent.id}"`;
 	if (kind === "tcp") return { name, host: null };
+	if (kind === "tls" && agent.basicAuth !== null)
+		return `visitors of "${agent.id}" are asked for a password (basic_auth), which those of a tls tunnel cannot be: open it as http`;
 	if (host === null) return `this gateway has no domain, so "${name}" has no address: open a whole host name`;
 	return { name, host };
 }

@@ -313,7 +313,12 @@ export class Lines {
 		const open = this.desk.add(
 			{
 				...{ identity: "agent", epoch, kind: "tcp", name: `t${upstream}`, host: null, port: null },
-				...{ plain: !this.#isThroughTls || random.chance(0.5), allow: null, bytesPerSecond: null },
+				...{
+					plain: !this.#isThroughTls || random.chance(0.5),
+					allow: null,
+					bytesPerSecond: null,
+					basicAuth: [],
+				},
 				connections: random.chance(0.25) ? random.between(1, 4) : null,
 			},
 			(tickets) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InvalidValue } from "../../../src/config/errors.js";
+import { hashOf } from "../../../src/config/passwords.js";
 import { agentSchema, checkWritten, parseLocal, tunnelSettings } from "../../../src/tunnel/agent/schema.js";
 
 test("a local service is a port, a host and a port, or a socket, and may speak TLS", () => {
@@ -91,6 +92,24 @@ test("a check of the local service has the words of an upstream's, and a path al
 		const check = read({ http: local, local_check: "/" }) as { http: { host: string } };
 		assert.equal(check.http.host, host);
 	}
+});
+
+test("names and hashes of passwords are for http tunnels, and stand as they are", () => {
+	const hash = hashOf("alice", "a long password");
+	const [tunnel] = agentSchema.parse({
+		...GOOD,
+		tunnels: [{ name: "a", http: 1, basic_auth: { alice: hash } }],
+	}).tunnels;
+	assert.ok(tunnel !== undefined);
+	assert.deepEqual(tunnelSettings(tunnel).basicAuth, [{ user: "alice", hash }]);
+	assert.match(
+		problems({}, { http: undefined, tcp: 22, basic_auth: { alice: hash } }).join(),
+		/basic_auth: this is for http tunnels: visitors of others cannot be asked/,
+	);
+	assert.match(
+		problems({}, { basic_auth: { alice: "hunter2" } }).join(),
+		/expected what sluice password has printed/,
+	);
 });
 
 test("a check that cannot be made says why", () => {

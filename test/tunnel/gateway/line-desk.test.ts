@@ -12,7 +12,7 @@ const nonce = Buffer.alloc(16, 1);
 
 const offer = (name: string): Omit<OpenTunnel, "number" | "slot"> => ({
 	...{ identity: "a", epoch: 1, kind: "http", name, host: `${name}.example.com`, port: null },
-	...{ plain: false, allow: null, connections: null, bytesPerSecond: null },
+	...{ plain: false, allow: null, connections: null, bytesPerSecond: null, basicAuth: [] },
 });
 
 test("a slot is another's only when the tunnel is closed and its last line has ended", () => {

@@ -30,7 +30,7 @@ scenario(
 		const { allow, epoch, ...rest } = told ?? assert.fail();
 		assert.deepEqual(rest, {
 			...{ number: 1, slot: 0, identity: "laptop", kind: "http", name: "app", host: "app.example.com" },
-			...{ port: null, plain: false, connections: 5, bytesPerSecond: null },
+			...{ port: null, plain: false, connections: 5, bytesPerSecond: null, basicAuth: [] },
 		});
 		assert.equal(allow?.[0]?.prefixLength, 8);
 		const [view] = rig.control.view().tunnels;

@@ -4,7 +4,15 @@ import { Delays } from "../../../src/tunnel/registry/delays.js";
 import { nameFor } from "../../../src/tunnel/registry/names.js";
 
 const AGENT = {
-	...{ id: "a", publicKeys: [], ports: null, shared: false, connections: null, bytesPerSecond: null },
+	...{
+		id: "a",
+		publicKeys: [],
+		ports: null,
+		shared: false,
+		connections: null,
+		bytesPerSecond: null,
+		basicAuth: null,
+	},
 	...{ names: ["app", "dev-*"], domains: ["shop.example.org", "*.example.net", "deep.er.example.com"] },
 };
 

@@ -14,6 +14,7 @@ const agent = (id: string, ports: { from: number; to: number } | null) => ({
 		shared: false,
 		connections: null,
 		bytesPerSecond: null,
+		basicAuth: null,
 	},
 	ports,
 });

@@ -15,6 +15,7 @@ import {
 	NO_ROUTE,
 	NO_TUNNEL,
 	REJECTED,
+	UNAUTHORIZED,
 	UPSTREAM_FAULTS,
 } from "../../records/reasons.js";
 import { HAD_REQUESTS } from "../../table/marks.js";
@@ -33,7 +34,7 @@ import { logOwnAnswer } from "./log.js";
  * is what frees something.
  */
 const GOES_ON: ReadonlySet<number> = new Set([
-	...[CLIENT_CLOSED, NO_ROUTE, REJECTED, NO_TUNNEL, LIMIT_RATE, LIMIT_CONNECTIONS],
+	...[CLIENT_CLOSED, NO_ROUTE, REJECTED, UNAUTHORIZED, NO_TUNNEL, LIMIT_RATE, LIMIT_CONNECTIONS],
 	...UPSTREAM_FAULTS,
 ]);
 

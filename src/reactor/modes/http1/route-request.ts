@@ -2,6 +2,7 @@
 
 import { cell, i32, setRef, u8 } from "../../../parts/at.js";
 import { forget } from "../../../parts/forget.js";
+import { basicCredentials } from "../../../protocol/http/basic-auth.js";
 import { BAD_PATH, NO_CAUSE } from "../../../protocol/http/causes.js";
 import type { FixedAnswer } from "../../../protocol/http/fixed-answer.js";
 import { FRAMING_LENGTH, FRAMING_NONE } from "../../../protocol/http/framing.js";
@@ -16,8 +17,10 @@ import {
 import { PROTOCOL_HTTP } from "../../../protocol/index.js";
 import { admitRequest } from "../../admission/admit.js";
 import { closeOwned } from "../../links/owned.js";
+import type { BasicAuth } from "../../plan/basic-auth.js";
 import type { RoutePlan } from "../../plan/plan.js";
 import type { RouteRules } from "../../plan/route-rules.js";
+import { scalarIndex } from "../../records/counters.js";
 import { routeRequests } from "../../records/rates.js";
 import {
 	BAD_REQUEST,
@@ -29,6 +32,7 @@ import {
 	NO_ROUTE,
 	NO_TUNNEL,
 	REJECTED,
+	UNAUTHORIZED,
 	UPSTREAM_DOWN,
 } from "../../records/reasons.js";
 import { holdTo } from "../../routing/hold.js";
@@ -82,6 +86,7 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 		return answer(429, LIMIT_RATE);
 	core.counters.routed(route.slot);
 	const rules = listener.rules[index] as RouteRules; // one for each route
+	if (rules.auth !== null && !isAdmitted(core, client, rules.auth)) return answer(401, UNAUTHORIZED);
 	if (rules.answer !== null) return answerFixed(core, client, rules, rules.answer, route);
 	if (route.upstream < 0) return answer(403, REJECTED);
 	if (requestHead.maxForwards === 0) return answer(200, CLIENT_CLOSED);
@@ -107,6 +112,16 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 	if (framing === FRAMING_NONE && isSafeMethod(requestHead.method))
 		table.flags[client] = i32(table.flags, client) | REPEATABLE;
 	return to(DIAL_ON, UPSTREAM_DOWN);
+}
+
+/** Its route asks for a name and a password: has it said good ones? */
+function isAdmitted(core: Http1Context, client: Session, auth: BasicAuth): boolean {
+	const credentials = basicCredentials(core.kernel.memory, core.headAtHand.of(client));
+	// So begins who comes with a browser, which asks its user then.
+	if (credentials === undefined) return false;
+	if (auth.admits(credentials)) return true;
+	core.counters.add(WRONG_PASSWORDS, 1);
+	return false;
 }
 
 /** Its route says what it is answered with. Of 400 and above that is a refusal. */
@@ -188,3 +203,5 @@ function rememberRequest(core: Http1Context, client: Session, requestsPerConnect
 function framingOf({ framing, contentLength }: RequestHead): number {
 	return framing === FRAMING_LENGTH && contentLength === 0 ? FRAMING_NONE : framing;
 }
+
+const WRONG_PASSWORDS = scalarIndex("wrongPasswords");
