@@ -11,9 +11,10 @@ import { Balancer } from "../upstream/balance.js";
 import type { UpstreamPlan } from "../upstream/plan.js";
 import { giveUp } from "./admission/accept.js";
 import type { ReactorListener } from "./admission/listener.js";
-import { watchListener } from "./admission/listeners.js";
+import { hasSocket, watchListener } from "./admission/listeners.js";
 import type { Core } from "./core.js";
 import { sweepPool } from "./links/pool.js";
+import { closeOwnLines } from "./own-lines/open.js";
 import type { ListenerPlan, Plan, RoutePlan } from "./plan/plan.js";
 import { type RouteRules, rulesOfRoutes } from "./plan/route-rules.js";
 import { LISTENERS } from "./routing/hold.js";
@@ -38,7 +39,11 @@ export function* applyPlan(core: Core, plan: Plan): Pieces {
 		if (upstreams.size % UPSTREAMS_PER_PIECE === 0) yield;
 	}
 	const { added, removed } = switchTo(core, plan, prepared, upstreams);
-	for (const listener of removed) yield* giveUp(core, listener);
+	for (const listener of removed) {
+		// Its number may be another's soon, and a visitor of these lines must not be another's.
+		if (!hasSocket(listener)) closeOwnLines(core, listener.plan.slot);
+		yield* giveUp(core, listener);
+	}
 	for (const listener of added) watchListener(core, listener);
 	yield* core.certificates.forget(listenersWithNames(core), core.secures.entry);
 	yield* sweepPool(core);

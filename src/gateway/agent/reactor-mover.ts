@@ -72,9 +72,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 	/** Not through a proxy, nor where requests are changed or looked on: for these there are Node's streams. */
 	takes({ kind, hostHeader }: TunnelSettings, { proxy }: AgentSettings, gateway: GatewayFound): boolean {
 		const isLookedOn = kind === "http" && this.#looksOn;
-		return (
-			proxy === undefined && hostHeader === undefined && !isLookedOn && isIP(gateway.address ?? "") !== 0
-		);
+		return proxy === undefined && hostHeader === undefined && !isLookedOn && isPlainAddress(gateway.address);
 	}
 
 	open(tunnel: Tunnel, tickets: readonly Ticket[], found: GatewayFound): void {
@@ -184,6 +182,11 @@ class ReactorMover implements Mover, OwnLinesListener {
 		this.#visits.clear();
 		this.#lines.clear();
 	}
+}
+
+/** Without a zone, which a link-local address has. */
+function isPlainAddress(address = ""): boolean {
+	return isIP(address) !== 0 && !address.includes("%");
 }
 
 /** Reasons of sessions that never had the local service. */

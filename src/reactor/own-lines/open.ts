@@ -45,6 +45,10 @@ export function openOwnLine(
 	order: LineOrder,
 ): void {
 	const { kernel, table, counters, ownLines } = core;
+	if (!core.listeners.has(listener)) {
+		failed(core, order, "a reload has taken its tunnel away");
+		return;
+	}
 	// Each of them becomes a session, and each session has an upstream's row to itself.
 	if (ownLines.size + table.clients >= table.sessions - 1) {
 		failed(core, order, "the agent has too many connections");
