@@ -211,6 +211,8 @@ test("every file and room that the map names is there", () => {
 		"reactor/modes/http1",
 		"reactor/modes/relay",
 		"reactor/lines",
+		"reactor/own-lines",
+		"gateway/agent",
 		"guard",
 		"tunnel/gateway",
 		"gateway/tunnels",
