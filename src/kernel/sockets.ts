@@ -320,9 +320,14 @@ export function openWake(): number {
 	return fd;
 }
 
+/** Of an own buffer, which stays where it is. */
+const one = new BigUint64Array(new ArrayBuffer(8)).fill(1n);
+let oneAt = 0;
+
 export function wake(fd: number): void {
-	const one = new BigUint64Array([1n]);
-	libc.write(fd, libc.addressOf(one), 8);
+	// Not before: this file is also loaded where there are no system calls.
+	if (oneAt === 0) oneAt = libc.addressOf(one);
+	libc.write(fd, oneAt, one.byteLength);
 }
 
 export function closeDescriptor(fd: number): void {

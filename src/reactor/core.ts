@@ -269,7 +269,7 @@ export class Core implements RoadContext {
 
 	/** Copies gauges that belong to other objects where the main thread sees them, and tells it what it must hear. */
 	publish(): void {
-		this.lineNews.tell(this.notify);
+		this.lineNews.tell(this.notify, this.nowMs);
 		if (this.ownLineNews.length > 0) this.notify({ kind: "ownLines", items: this.ownLineNews.splice(0) });
 		this.counters.set(PIPES_OPENED, this.pipes.openedTotal);
 		this.counters.set(PIPES_OPEN, this.pipes.open);

@@ -138,9 +138,10 @@ export class Reactor {
 		const { core } = this;
 		if (core.queue.length > 0 || this.#commands.pending) return 0;
 		const delay = core.wheel.delay(core.nowMs);
-		if (core.places.resumeAtMs === Number.POSITIVE_INFINITY) return delay;
-		const resume = Math.max(0, Math.ceil(core.places.resumeAtMs - core.nowMs));
-		return delay < 0 ? resume : Math.min(delay, resume);
+		const dueMs = Math.min(core.places.resumeAtMs, core.lineNews.dueMs);
+		if (dueMs === Number.POSITIVE_INFINITY) return delay;
+		const due = Math.max(0, Math.ceil(dueMs - core.nowMs));
+		return delay < 0 ? due : Math.min(delay, due);
 	}
 
 	#dispatch(event: number): void {

@@ -30,14 +30,14 @@ const VARIANTS: readonly Variant[] = [
 		note: "http: visitors in the open, requests read and routed one by one, lines through TLS 1.3",
 		manner: "host",
 		cannot: { bulk: "the bulk backend speaks no HTTP" },
-		tunnels: ({ to }) => [`{ name: ${labelOf(HOST)}, http: ${to.relay} }`],
+		tunnels: ({ to }) => [`{ name: ${labelOf(HOST)}, http: "127.0.0.1:${to.relay}" }`],
 	},
 	{
 		id: "passthrough",
 		note: "tls: visitors by the name in their ClientHello, lines in the open; new visitors say a ClientHello and are answered 16 bytes",
 		manner: "hello",
 		cannot: { latency: "visitors would have to say who they want first" },
-		tunnels: ({ to }) => WAYS.map((way) => `{ name: ${labelOf(nameOf(way))}, tls: ${to[way]} }`),
+		tunnels: ({ to }) => WAYS.map((way) => `{ name: ${labelOf(nameOf(way))}, tls: "127.0.0.1:${to[way]}" }`),
 	},
 ];
 
@@ -46,7 +46,9 @@ function tcp(isPlain: boolean): Pick<Variant, "manner" | "cannot" | "tunnels"> {
 		manner: "port",
 		cannot: {},
 		tunnels: ({ listen, to }) =>
-			WAYS.map((way) => `{ name: ${way}, tcp: ${to[way]}, port: ${listen[way]}, plain: ${isPlain} }`),
+			WAYS.map(
+				(way) => `{ name: ${way}, tcp: "127.0.0.1:${to[way]}", port: ${listen[way]}, plain: ${isPlain} }`,
+			),
 	};
 }
 

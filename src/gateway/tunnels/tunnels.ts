@@ -24,7 +24,7 @@ import type { Registry } from "../plan.js";
 import type { Reactors } from "../reactors.js";
 import { packageVersion } from "../version.js";
 import { agentLabel, isTunnel, leadsTo, upstreamName, withTunnels } from "./expand.js";
-import { LineTraffic } from "./line-traffic.js";
+import { type LinePlace, LineTraffic } from "./line-traffic.js";
 
 export interface TunnelsOptions {
 	readonly logger: Logger;
@@ -49,6 +49,8 @@ export class Tunnels implements TunnelEvents {
 	readonly #options: TunnelsOptions;
 	/** By number. */
 	readonly #open = new Map<number, OpenTunnel>();
+	/** Where their lines are counted, once it was asked for. */
+	readonly #places = new WeakMap<OpenTunnel, LinePlace>();
 	/** Of these, those that no plan has yet; and why some of them cannot have one. */
 	readonly #unconfirmed = new Set<number>();
 	readonly #failures = new Map<number, Error>();
@@ -65,10 +67,7 @@ export class Tunnels implements TunnelEvents {
 		this.#options = options;
 		this.#traffic = new LineTraffic({
 			desk: () => this.#control?.lines,
-			placeOf: (number) => {
-				const tunnel = this.#open.get(number);
-				return tunnel && { ...this.#placeOf(tunnel), plain: tunnel.plain };
-			},
+			placeOf: (number) => this.#placeFor(number),
 			tell: (reactor, command) => this.#options.reactors.tellOne(reactor, command),
 		});
 	}
@@ -249,6 +248,17 @@ export class Tunnels implements TunnelEvents {
 			await new Promise((resolve) => setTimeout(resolve, AGAIN_MS).unref());
 			if (this.#control !== undefined) await this.#replanUntilDone();
 		});
+	}
+
+	/** Asked for each piece of news of a line. A tunnel that is open keeps its numbers. */
+	#placeFor(number: number): LinePlace | undefined {
+		const tunnel = this.#open.get(number);
+		if (tunnel === undefined) return undefined;
+		const known = this.#places.get(tunnel);
+		if (known !== undefined) return known;
+		const place = { ...this.#placeOf(tunnel), plain: tunnel.plain };
+		this.#places.set(tunnel, place);
+		return place;
 	}
 
 	#placeOf(tunnel: OpenTunnel): { readonly upstream: number; readonly address: number } {

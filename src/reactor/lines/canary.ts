@@ -2,7 +2,7 @@
  * Whether visitors would come through: a few bytes go to the agent by a line that nobody has taken, and it sends them back. The line is
  * out of the pool meanwhile, so that no visitor's bytes meet them.
  */
-import { randomFillSync } from "node:crypto";
+import { fillRandom } from "../../parts/random-pool.js";
 import { closeLink } from "../links/close-link.js";
 import { lend } from "../links/pool.js";
 import { OUT_AT } from "../memory/arena.js";
@@ -21,7 +21,7 @@ export function sendCanary(core: LinesContext, address: number, deadMs: number):
 	if (link === NONE) return;
 	const place = table.placeOf(link);
 	kernel.memory[OUT_AT] = 0;
-	randomFillSync(kernel.memory, OUT_AT + 1, CANARY_BYTES - 1);
+	fillRandom(kernel.memory, OUT_AT + 1, CANARY_BYTES - 1);
 	lines.nonce.set(kernel.memory.subarray(OUT_AT + 1, OUT_AT + CANARY_BYTES), place * NONCE_BYTES);
 	links.tried[place] = 1;
 	lines.step[place] = CANARY;

@@ -41,7 +41,7 @@ export function giveLine(core: LinesContext, address: number, to: number): void 
 	}
 	releaseRow(core, link);
 	// What is known of it here is heard before anything of it comes from there.
-	core.lineNews.tell(core.notify);
+	core.lineNews.tellAll(core.notify);
 	core.notify({ kind: "lineGiven", to, line });
 }
 

@@ -8,10 +8,10 @@
  * All of it has `timeouts.handshake`, counted from accept. Whoever says anything else is closed without a word.
  */
 
-import { randomFillSync } from "node:crypto";
 import { EAGAIN, EPOLLERR, EPOLLHUP } from "../../kernel/constants.js";
 import { WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
 import { f64, i32, setRef, u8, u16 } from "../../parts/at.js";
+import { fillRandom } from "../../parts/random-pool.js";
 import { COMPLETE, NEED_MORE, PEEK_LIMIT_BYTES, PROTOCOL_TLS, recognize } from "../../protocol/index.js";
 import { closeLink, letGoUnproved } from "../links/close-link.js";
 import { makeLinkRoom } from "../links/pool.js";
@@ -257,7 +257,7 @@ function takeTicket(core: LinesContext, link: Link): boolean {
 	const id = kernel.memory.subarray(IN_AT + MAGIC_BYTES, IN_AT + MAGIC_BYTES + TICKET_BYTES);
 	lines.ticket.set(id, place * TICKET_BYTES);
 	discard(core, link, MAGIC_BYTES + TICKET_BYTES);
-	randomFillSync(kernel.memory, OUT_AT, NONCE_BYTES);
+	fillRandom(kernel.memory, OUT_AT, NONCE_BYTES);
 	lines.nonce.set(kernel.memory.subarray(OUT_AT, OUT_AT + NONCE_BYTES), place * NONCE_BYTES);
 	// The first that is sent on it, so there is room.
 	if (transmit(core, link, OUT_AT, NONCE_BYTES) !== NONCE_BYTES) {
@@ -269,10 +269,10 @@ function takeTicket(core: LinesContext, link: Link): boolean {
 }
 
 function takeProof(core: LinesContext, link: Link): boolean {
-	const { lines, kernel, table } = core;
+	const { lines, table } = core;
 	const place = table.placeOf(link);
 	if (!isThere(core, link, PROOF_BYTES)) return false;
-	const proof = kernel.memory.slice(IN_AT, IN_AT + PROOF_BYTES);
+	const said = saidOf(core, place);
 	discard(core, link, PROOF_BYTES);
 	lines.step[place] = VERDICT;
 	core.notify({
@@ -280,12 +280,21 @@ function takeProof(core: LinesContext, link: Link): boolean {
 		link,
 		generation: i32(table.generation, link),
 		listener: lines.listener[place] ?? 0,
-		ticket: lines.ticket.slice(place * TICKET_BYTES, (place + 1) * TICKET_BYTES),
-		nonce: lines.nonce.slice(place * NONCE_BYTES, (place + 1) * NONCE_BYTES),
-		proof,
+		ticket: said.subarray(0, TICKET_BYTES),
+		nonce: said.subarray(TICKET_BYTES, TICKET_BYTES + NONCE_BYTES),
+		proof: said.subarray(TICKET_BYTES + NONCE_BYTES),
 		isSecured: isSecured(core, link),
 	});
 	return true;
+}
+
+/** Ticket, nonce and proof, which is looked at: in one piece, because a message costs the main thread by its buffers. */
+function saidOf({ lines, kernel }: LinesContext, place: number): Uint8Array {
+	const said = new Uint8Array(TICKET_BYTES + NONCE_BYTES + PROOF_BYTES);
+	said.set(lines.ticket.subarray(place * TICKET_BYTES, (place + 1) * TICKET_BYTES));
+	said.set(lines.nonce.subarray(place * NONCE_BYTES, (place + 1) * NONCE_BYTES), TICKET_BYTES);
+	said.set(kernel.memory.subarray(IN_AT, IN_AT + PROOF_BYTES), TICKET_BYTES + NONCE_BYTES);
+	return said;
 }
 
 const UPSTREAM_OPENED = scalarIndex("upstreamOpened");

@@ -131,7 +131,8 @@ function isOfLines(plan: PoolPlan | LinesPlan): plan is LinesPlan {
 }
 
 /** Its request is over. */
-function lineReturned({ links, lineNews }: LinksContext, place: Place, isLeaving: boolean): void {
+function lineReturned(core: LinksContext, place: Place, isLeaving: boolean): void {
+	const { links, lineNews } = core;
 	const tunnel = u32(links.tunnel, place);
 	links.taken[place] = 0;
 	if (isLeaving) {
@@ -139,7 +140,9 @@ function lineReturned({ links, lineNews }: LinksContext, place: Place, isLeaving
 		return;
 	}
 	links.leaveMs[place] = 0;
-	lineNews.add({ kind: "returned", tunnel });
+	// Who waits here is sent on by the main thread.
+	if (core.waitingForLines.of(i32(links.address, place)) > 0) lineNews.add({ kind: "returned", tunnel });
+	else lineNews.lend(tunnel, -1, core.nowMs);
 }
 
 /** A line of this address has come: one that it replaces goes, where one waits for that. */

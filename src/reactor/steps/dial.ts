@@ -211,7 +211,10 @@ function takeLine(
 	const { table, links } = core;
 	links.taken[table.placeOf(link)] = 1;
 	const was = f64(links.leaveMs, table.placeOf(link)) > 0 ? "retiring" : "parked";
-	core.lineNews.add({ kind: "taken", tunnel, was });
+	// Where none is left, more are to be asked for.
+	if (isRequest && was === "parked" && i32(core.idleLists.heads, board) !== NONE)
+		core.lineNews.lend(tunnel, 1, core.nowMs);
+	else core.lineNews.add({ kind: "taken", tunnel, was });
 	if (isRequest) return lent(core, session, link);
 	links.uses[table.placeOf(link)] = 1;
 	core.counters.add(BORROWED, 1);

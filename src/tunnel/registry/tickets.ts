@@ -1,5 +1,5 @@
 /** Tickets of lines: each is good once, for one tunnel of one epoch, for a while. */
-import { randomBytes } from "node:crypto";
+import { takeRandom } from "../../parts/random-pool.js";
 import { isLineProof, TICKET_ID_BYTES, TICKET_KEY_BYTES, type Ticket } from "../../protocol/tunnel/index.js";
 
 /** `ticket_ms` of the wire: an agent opens its line at once, and a bad link takes seconds for that. */
@@ -22,7 +22,7 @@ export class Tickets {
 	/** By id. In the order in which they end, because all are good for the same time. */
 	readonly #issued = new Map<string, Issued>();
 
-	constructor(now: () => number, random: (bytes: number) => Uint8Array = randomBytes) {
+	constructor(now: () => number, random: (bytes: number) => Uint8Array = takeRandom) {
 		this.#now = now;
 		this.#random = random;
 	}

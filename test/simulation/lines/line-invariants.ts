@@ -85,9 +85,10 @@ function checkWaits(world: World, lines: Lines, actedUponMs: number): void {
 				);
 }
 
-/** No message about lines is under way. */
+/** No message about lines is under way, or held back. */
 export function isQuiet({ operator, reactor }: World, lines: Lines): boolean {
-	return !lines.hasMessages && !operator.hasCommands && !reactor.hasCommands && !reactor.stopped;
+	const isAllTold = reactor.core.lineNews.dueMs === Number.POSITIVE_INFINITY;
+	return isAllTold && !lines.hasMessages && !operator.hasCommands && !reactor.hasCommands && !reactor.stopped;
 }
 
 /** What the desk counts is what rows say, here and in the other reactor. */
