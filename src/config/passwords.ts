@@ -30,7 +30,7 @@ const PREFIX = "pw1_";
 const SALT_BYTES = 16;
 const MAC_BYTES = 32;
 /** 48 bytes have no padding. */
-const HASH = /^pw1_[A-Za-z0-9_-]{64}$/;
+export const HASH_PATTERN = /^pw1_[A-Za-z0-9_-]{64}$/;
 
 /** Characters of a password that somebody chooses; half of one that is made has as much to guess. */
 export const PASSWORD_MIN = 16;
@@ -49,7 +49,7 @@ export function parseUser(text: string): string {
 
 /** @throws InvalidValue, without what it was: it may be the password itself. */
 export function parseHash(text: string): string {
-	if (HASH.test(text)) return text;
+	if (HASH_PATTERN.test(text)) return text;
 	throw new InvalidValue(
 		"expected what sluice password has printed, pw1_ and 64 characters behind it; a password itself never stands in a file",
 	);

@@ -84,17 +84,23 @@ function checkAsked({ basic_auth: asked, to, sni, host }: Mapping, path: Path, r
 }
 
 /** Passwords that anybody between client and gateway reads, unless something in front of it speaks TLS. */
-export function checkAskedInTheOpen(listener: Mapping, path: Path, report: Report): void {
+export function checkAskedInTheOpen(listener: Mapping, tunnels: unknown, path: Path, report: Report): void {
 	const { listen, tls, forwarded_trusted: trusted, proxy_protocol: header, routes } = listener;
 	const bind = attempt(listen, parseListen);
 	const isCovered = tls !== undefined || trusted !== undefined || header !== undefined;
 	if (isCovered || bind === null || isLoopback(bind.host)) return;
-	const index = list(routes).findIndex((route) => mapping(route)["basic_auth"] !== undefined);
+	// Those of agents are asked for on the routes that lead to their tunnels.
+	const agentsAsk = list(mapping(tunnels)["agents"]).some(
+		(agent) => mapping(agent)["basic_auth"] !== undefined,
+	);
+	const index = list(routes).findIndex((route) => {
+		const { basic_auth: asked, to, sni } = mapping(route);
+		return asked !== undefined || (agentsAsk && to === TUNNELS && sni === undefined);
+	});
 	if (index < 0) return;
 	report.warning(
-		[...path, "routes", index, "basic_auth"],
+		[...path, "routes", index],
 		'passwords come in the open here: add a certificate under "tls" of the listener, or let a proxy with TLS stand in front and name it in "forwarded_trusted"',
-		"key",
 	);
 }
 

@@ -53,7 +53,7 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 			}
 			checkRouteActions(mapping(route), [...path, position], takeNone, report);
 		}
-		checkAskedInTheOpen(listener, ["listeners", index], report);
+		checkAskedInTheOpen(listener, tunnels, ["listeners", index], report);
 		checkReach(routes, path, report);
 	}
 	checkUpstreams(mapping(upstreams), baseDir, report);

@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { InvalidValue } from "./errors.js";
-import { type PasswordEntry, parseHash, parseUser } from "./passwords.js";
+import { HASH_PATTERN, type PasswordEntry, parseHash, parseUser } from "./passwords.js";
 import { expected } from "./schema-values.js";
 
 /** A tunnel's agent sends its own in one message. */
@@ -29,10 +29,11 @@ const checkedBy = (parse: (text: string) => string, what: string) =>
 export const passwords = () =>
 	z
 		.record(
-			checkedBy(parseUser, "a name such as alice"),
-			checkedBy(parseHash, "what sluice password has printed").meta({ examples: ["pw1_…"] }),
+			checkedBy(parseUser, "a name such as alice").meta({ pattern: "^[^:]{1,128}$" }),
+			checkedBy(parseHash, "what sluice password has printed").meta({ pattern: HASH_PATTERN.source }),
 			{ error: expected(MAPPING) },
 		)
+		.meta({ minProperties: 1, maxProperties: PASSWORDS_MAX })
 		.refine((entries) => Object.keys(entries).length > 0, {
 			error: "nobody could come in: write at least one name, or remove the key",
 		})

@@ -108,4 +108,16 @@ test("passwords in the open are told of, unless something stands in front", () =
 	assert.match(told(route, "listen: 0.0.0.0:80").join(), /^4: passwords come in the open here/);
 	assert.deepEqual(told(route, "listen: 0.0.0.0:80, forwarded_trusted: [10.0.0.0/8]"), []);
 	assert.deepEqual(told(route), []);
+	const ofAgent = (listen: string): string[] => {
+		const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+		const agent = `{ id: a, public_key: ${key}, names: [a], basic_auth: { alice: ${HASH} } }`;
+		return loadConfigText(
+			[
+				`listeners: [{ listen: ${listen}, routes: [{ host: "*.a.test", to: tunnels }] }]`,
+				`tunnels: { listen: 127.0.0.1:1, insecure: true, domain: a.test, agents: [${agent}] }`,
+			].join("\n"),
+		).warnings.map(({ message }) => message);
+	};
+	assert.match(ofAgent("0.0.0.0:80").join(), /^passwords come in the open here/);
+	assert.deepEqual(ofAgent("127.0.0.1:80"), []);
 });
