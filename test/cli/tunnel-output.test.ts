@@ -29,6 +29,8 @@ test("a terminal is told in sentences", () => {
 		ended,
 		"03:04:05  ssh: #3 203.0.113.7:53496 ended, client_closed: 900 B in, 3.0 MiB out, 1.2 s\n",
 	);
+	const url = "http://127.0.0.1:4040";
+	assert.equal(terminalLine({ event: "inspecting", url }, AT), `03:04:05  requests are shown at ${url}\n`);
 	assert.match(
 		terminalLine({ event: "disconnected", why: "gone", retry_in_ms: 0 }),
 		/gone; again at once\n$/,

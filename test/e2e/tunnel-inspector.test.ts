@@ -1,10 +1,13 @@
 /** `sluice tunnel --inspect`: what visitors ask through a gateway is seen beside the agent, and passes as without it. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { WebSocket, WebSocketServer } from "ws";
+import { writeProxyV2 } from "../../src/protocol/index.js";
 import { MAIN } from "../../src/rig/gateway.js";
 import { newToken } from "../../src/tunnel/keys.js";
 import { descriptorsOf, difference } from "../support/descriptors.js";
@@ -201,43 +204,73 @@ scenario("an address that others can reach is refused, and so is one that is in 
 	}
 });
 
-scenario("lines that have ended leave nothing open, nor do viewers that have gone", async (scenario) => {
-	const gateway = await startTunnelGateway(scenario);
-	const service = await startUpstream(scenario);
-	const known = ["--gateway", `127.0.0.1:${gateway.port}`, "--fingerprint", gateway.fingerprint];
-	const args = ["tunnel", "http", String(service.port), "--name", "app", "--inspect", "0", ...known];
-	const agent = new Child(process.execPath, [MAIN, ...args], { env: { SLUICE_TOKEN: gateway.token } });
-	scenario.defer(() => agent.stop());
-	const { session, open } = await gateway.opened();
-	const [, port = ""] = await agent.printed(/"event":"inspecting","url":"http:[^"]+:(\d+)"/);
-	await agent.printed(/"event":"tunnel_opened"/);
-	const before = descriptorsOf(agent.pid);
-	const viewer = await dial(scenario, Number(port));
-	await viewer.send(get("/api/events", "localhost"));
-	await viewer.expect("HTTP/1.1 200 OK\r\n");
-	for (const [index, end] of ["visitor", "service", "reset"].entries()) {
-		const line = await session.line(open.tunnel);
-		await line.send(get(`/${end}`, "app.test"));
-		const served = await service.accepted(index);
-		await served.expect(get(`/${end}`, "app.test"));
-		await served.send("HTTP/1.1 200 OK\r\n\r\nhalf");
-		await line.expect("HTTP/1.1 200 OK\r\n\r\nhalf");
-		if (end === "reset") served.reset();
-		else if (end === "service") served.end();
-		else line.end();
-		await (end === "visitor" ? served : line).over();
+scenario(
+	"beside other tunnels of a file, lines that have ended leave nothing open, nor do viewers that have gone",
+	async (scenario) => {
+		const gateway = await startTunnelGateway(scenario);
+		const service = await startUpstream(scenario);
+		const file = join(scenario.directory, "tunnels.yaml");
+		writeFileSync(
+			file,
+			`
+gateway: 127.0.0.1:${gateway.port}
+fingerprint: "${gateway.fingerprint}"
+inspect: 0
+tunnels: [{ name: app, http: ${service.port} }, { name: ssh, tcp: ${service.port} }]
+`,
+		);
+		const agent = new Child(process.execPath, [MAIN, "tunnel", "-c", file], {
+			env: { SLUICE_TOKEN: gateway.token },
+		});
+		scenario.defer(() => agent.stop());
+		const { session, open } = await gateway.opened();
+		const [, port = ""] = await agent.printed(/"event":"inspecting","url":"http:[^"]+:(\d+)"/);
+		await agent.printed(/"event":"tunnel_opened","tunnel":"ssh"/);
+		const ssh = await session.hear("open");
+		const before = descriptorsOf(agent.pid);
+		const viewer = await dial(scenario, Number(port));
+		await viewer.send(get("/api/events", "localhost"));
+		await viewer.expect("HTTP/1.1 200 OK\r\n");
+		for (const [index, end] of ["visitor", "service", "reset"].entries()) {
+			const line = await session.line(open.tunnel);
+			await line.send(get(`/${end}`, "app.test"));
+			const served = await service.accepted(index);
+			await served.expect(get(`/${end}`, "app.test"));
+			await served.send("HTTP/1.1 200 OK\r\n\r\nhalf");
+			await line.expect("HTTP/1.1 200 OK\r\n\r\nhalf");
+			if (end === "reset") served.reset();
+			else if (end === "service") served.end();
+			else line.end();
+			await (end === "visitor" ? served : line).over();
+			served.end();
+			line.end();
+		}
+		// Visitors of others are not requests, whatever they say.
+		const other = await session.line(ssh.tunnel);
+		await other.send(Buffer.concat([proxyHeader(), Buffer.from(get("/other", "ssh.test"))]));
+		const served = await service.accepted(3);
+		await served.expect(get("/other", "ssh.test"));
 		served.end();
-		line.end();
-	}
-	await eventually(
-		() => (/"target":"\/reset".*"state":"aborted"/.test(viewer.received.toString()) ? true : undefined),
-		() => viewer.received.toString(),
-	);
-	for (const end of ["visitor", "service"])
-		assert.match(viewer.received.toString(), new RegExp(`"target":"/${end}".*"state":"done"`));
-	viewer.reset();
-	await eventually(
-		() => (difference(before, descriptorsOf(agent.pid), 0) === "" ? true : undefined),
-		() => difference(before, descriptorsOf(agent.pid), 0),
-	);
-});
+		await other.rest();
+		other.end();
+		await served.over();
+		await eventually(
+			() => (/"target":"\/reset".*"state":"aborted"/.test(viewer.received.toString()) ? true : undefined),
+			() => viewer.received.toString(),
+		);
+		for (const end of ["visitor", "service"])
+			assert.match(viewer.received.toString(), new RegExp(`"target":"/${end}".*"state":"done"`));
+		assert.doesNotMatch(viewer.received.toString(), /other/);
+		viewer.reset();
+		await eventually(
+			() => (difference(before, descriptorsOf(agent.pid), 0) === "" ? true : undefined),
+			() => difference(before, descriptorsOf(agent.pid), 0),
+		);
+	},
+);
+
+function proxyHeader(): Buffer {
+	const bytes = Buffer.alloc(64);
+	const from = Uint8Array.of(203, 0, 113, 7);
+	return bytes.subarray(0, writeProxyV2(bytes, 0, 4, from, 53_496, Uint8Array.of(192, 0, 2, 1), 443));
+}

@@ -30,7 +30,8 @@ export async function runTunnel(asked: Asked, version: string, readAgain?: () =>
 		const line = isWatched ? terminalLine(event) : jsonLine(event);
 		if (line !== "") writer.write(line);
 	};
-	const mover = await reactorMover(asked, report);
+	const mover =
+		readAgain === undefined && isAllInspected(asked) ? undefined : await reactorMover(asked, report);
 	const inspector = asked.inspect === undefined ? undefined : await newInspector(asked.inspect.requests);
 	const agent = new Agent(asked.settings, {
 		...{ report, version },
@@ -47,6 +48,11 @@ export async function runTunnel(asked: Asked, version: string, readAgain?: () =>
 	await inspected?.close();
 	await writer.flush();
 	return status;
+}
+
+/** Then a reactor would have nothing to do, unless a file brings other tunnels. */
+function isAllInspected({ inspect, settings }: Asked): boolean {
+	return inspect !== undefined && settings.tunnels.every(({ kind }) => kind === "http");
 }
 
 /** Where system calls can be made, a reactor moves the bytes of lines, as in a gateway; elsewhere Node's streams do. */

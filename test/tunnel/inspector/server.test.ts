@@ -167,6 +167,32 @@ scenario(
 	},
 );
 
+scenario("all that the page is made of is there, and comes from here", async (scenario) => {
+	const inspector = await startInspector(scenario);
+	const seen = new Map<string, string>();
+	const look = async (path: string): Promise<void> => {
+		if (seen.has(path)) return;
+		const response = await inspector.ask(path);
+		assert.equal(response.status, 200, path);
+		seen.set(path, response.headers.get("content-type") ?? "");
+		const body = await response.text();
+		for (const [, found = ""] of body.matchAll(/(?: src=| href=|\bfrom )"([^"#]+)"/g))
+			await look(new URL(found, `${inspector.url}${path}`).pathname);
+	};
+	await look("/");
+	assert.deepEqual([...seen].map(([path, type]) => `${path} ${type.split(";")[0]}`).sort(), [
+		"/ text/html",
+		"/page/ask.js text/javascript",
+		"/page/body.js text/javascript",
+		"/page/detail.js text/javascript",
+		"/page/dom.js text/javascript",
+		"/page/icon.svg image/svg+xml",
+		"/page/list.js text/javascript",
+		"/page/main.js text/javascript",
+		"/page/style.css text/css",
+	]);
+});
+
 scenario("what is not there, and what cannot be done with it, is told", async (scenario) => {
 	const inspector = await startInspector(scenario);
 	inspector.pass(GET, `${OK}{"a":1}`);
