@@ -67,7 +67,7 @@ export function prettyJson(text: string): string | undefined {
 	let depth = 0;
 	const newLine = (): string => `\n${"\t".repeat(Math.min(depth, DEPTH_MAX))}`;
 	let before = "";
-	for (const [token] of text.matchAll(/"(?:\\.|[^"\\])*"|[[\]{},:]|[^\s[\]{},:"]+/g)) {
+	for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},:]|[^\s[\]{},:"]+/g)) {
 		if (token === "]" || token === "}") {
 			depth--;
 			pretty += before === "[" || before === "{" ? token : newLine() + token;

@@ -24,6 +24,8 @@ const GUARD: GuardOptions = {
 	limits: { connections: 64, waiting: 40, requestsAtOnce: 4, descriptorReserve: 0 },
 };
 
+const API = "/api/";
+
 const HEADERS = {
 	"cache-control": "no-store",
 	// The page is made of its own files, talks to its own API, and is shown in no other page.
@@ -77,20 +79,24 @@ async function answer(request: IncomingMessage, response: ServerResponse, desk: 
 	response.end(request.method === "HEAD" ? undefined : body);
 }
 
-/** `undefined`: it may ask. */
-function refusalOf({ method, headers, headersDistinct }: IncomingMessage): Answer | undefined {
+/** Where a browser says that a request of its comes from: the page itself, or the line where addresses are written. */
+const OWN_SITES: readonly unknown[] = [undefined, "same-origin", "none"];
+
+/**
+ * `undefined`: it may ask. Pages of other sites may show a link to the page, and no more: they could read no answer of the API anyway,
+ * but could keep all places of viewers.
+ */
+function refusalOf({ method, url = "/", headers, headersDistinct }: IncomingMessage): Answer | undefined {
 	const { host: hosts = [] } = headersDistinct;
 	if (!areLoopbackHosts(hosts)) return fault(403, "the inspector answers to localhost and 127.0.0.1 only");
-	if (method === "GET" || method === "HEAD") return undefined;
-	const site = headers["sec-fetch-site"];
-	if (!isOwnOrigin(headers.origin, headers.host) || (site !== undefined && site !== "same-origin"))
-		return fault(403, "a page of another site may change nothing here");
-	return undefined;
+	const isPage = (method === "GET" || method === "HEAD") && !url.startsWith(API);
+	const isOwn = isOwnOrigin(headers.origin, headers.host) && OWN_SITES.includes(headers["sec-fetch-site"]);
+	return isPage || isOwn ? undefined : fault(403, "a page of another site may ask and change nothing here");
 }
 
 async function answerTo({ method = "", url = "/" }: IncomingMessage, desk: Desk): Promise<Answer | "events"> {
 	const [path = "/", query = ""] = url.split("?", 2);
-	if (path.startsWith("/api/")) return desk.ask(method, path, new URLSearchParams(query));
+	if (path.startsWith(API)) return desk.ask(method, path, new URLSearchParams(query));
 	const file = pageFile(path);
 	if (file === undefined) return fault(404, "here are / and /api/exchanges");
 	if (method !== "GET" && method !== "HEAD")

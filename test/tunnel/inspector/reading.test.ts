@@ -120,6 +120,8 @@ test("JSON with line breaks has the same tokens", () => {
 		'{\n\t"a": [\n\t\t1,\n\t\t{\n\t\t\t"b": []\n\t\t},\n\t\t"x,\\"{"\n\t],\n\t"long": 12345678901234567890,\n\t"a": {}\n}',
 	);
 	assert.equal(prettyJson("{a:1}"), undefined);
+	const long = JSON.stringify({ a: 'x\\"'.repeat(80_000) });
+	assert.equal(prettyJson(long), long.replace('{"a":', '{\n\t"a": ').replace(/}$/, "\n}"));
 	fc.assert(
 		fc.property(fc.json(), (text) => {
 			assert.deepEqual(JSON.parse(prettyJson(text) ?? ""), JSON.parse(text));

@@ -130,7 +130,7 @@ scenario("it answers under names of this machine only, whoever is reached by the
 });
 
 scenario(
-	"no page of another site can change something, show it in a frame, or load its files",
+	"no page of another site can ask or change something, show it in a frame, or load its files",
 	async (scenario) => {
 		const inspector = await startInspector(scenario);
 		inspector.pass(GET, `${OK}{"a":1}`);
@@ -144,6 +144,8 @@ scenario(
 			for (const [path, method] of [
 				["/api/exchanges", "DELETE"],
 				["/api/exchanges/1/replay", "POST"],
+				["/api/exchanges", "GET"],
+				["/api/events", "GET"],
 			] as const) {
 				const response = await inspector.ask(path, { method, headers });
 				assert.equal(response.status, 403, JSON.stringify(headers));
@@ -151,6 +153,15 @@ scenario(
 			}
 		}
 		assert.equal((await inspector.list()).length, 1);
+		// A link to the page may stand anywhere, and an address may be written by hand.
+		for (const [path, site] of [
+			["/", "cross-site"],
+			["/api/exchanges", "none"],
+		] as const) {
+			const response = await inspector.ask(path, { headers: { "sec-fetch-site": site } });
+			assert.equal(response.status, 200);
+			await response.text();
+		}
 		const page = await inspector.ask("/");
 		assert.match(
 			page.headers.get("content-security-policy") ?? "",
