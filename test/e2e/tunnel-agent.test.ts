@@ -5,14 +5,13 @@ import { writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeProxyV2 } from "../../src/protocol/index.js";
 import { MAIN } from "../../src/rig/gateway.js";
 import { readToken } from "../../src/tunnel/keys.js";
 import { descriptorsOf, difference } from "../support/descriptors.js";
 import { echo, LOOPBACK, startUpstream } from "../support/peers.js";
 import { Child, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
-import { startTunnelGateway, type TunnelGateway } from "../support/tunnel-gateway.js";
+import { startTunnelGateway, type TunnelGateway, visitorHeader } from "../support/tunnel-gateway.js";
 import { eventually } from "../support/waiting.js";
 import { WITHOUT_KOFFI } from "../support/without-koffi.js";
 
@@ -44,12 +43,6 @@ async function told(child: Child, event: string): Promise<Told> {
 	return JSON.parse(line) as Told;
 }
 
-function header(): Buffer {
-	const bytes = Buffer.alloc(64);
-	const from = Uint8Array.of(203, 0, 113, 7);
-	return bytes.subarray(0, writeProxyV2(bytes, 0, 4, from, 53_496, Uint8Array.of(192, 0, 2, 1), 443));
-}
-
 /** Waits until the process has no more open than before. */
 function atBaseline(child: Child, before: readonly string[]): Promise<true> {
 	return eventually(
@@ -74,7 +67,7 @@ scenario(
 
 		const lines = await Promise.all([1, 2, 3, 4].map(() => session.line(open.tunnel)));
 		for (const visitor of lines) {
-			await visitor.send(Buffer.concat([header(), Buffer.from("hello")]));
+			await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
 			await visitor.expect("hello");
 		}
 		const [first, second, third, fourth] = lines;
@@ -105,7 +98,7 @@ scenario("asked to end, it drains its visitors; asked twice, it ends at once", a
 		const child = agent(scenario, gateway, ["tcp", String(local.port), ...known(gateway)]);
 		const { session, open } = await gateway.opened(gateway.sessions.length);
 		const visitor = await session.line(open.tunnel);
-		await visitor.send(Buffer.concat([header(), Buffer.from("a")]));
+		await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("a")]));
 		await visitor.expect("a");
 		child.signal("SIGINT");
 		await told(child, "draining");
@@ -263,7 +256,7 @@ scenario(
 		const child = agent(scenario, gateway, args, { env: { HTTPS_PROXY } });
 		const { session, open } = await gateway.opened();
 		const visitor = await session.line(open.tunnel);
-		await visitor.send(Buffer.concat([header(), Buffer.from("hello")]));
+		await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
 		await visitor.expect("hello");
 		assert.match(
 			asked[0] ?? "",
@@ -298,7 +291,7 @@ scenario(
 		const child = agent(scenario, gateway, ["tcp", String(local.port), ...args], { flags: WITHOUT_KOFFI });
 		const { session, open } = await gateway.opened();
 		const visitor = await session.line(open.tunnel);
-		await visitor.send(Buffer.concat([header(), Buffer.from("hello")]));
+		await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
 		await visitor.expect("hello");
 		const health = await fetch(`http://127.0.0.1:${admin}/healthz`);
 		assert.deepEqual([health.status, await health.json()], [200, { status: "connected" }]);

@@ -2,6 +2,7 @@
 import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { createServer as createPlain, type Server, type Socket } from "node:net";
 import { createServer as createTls, TLSSocket, type Server as TlsServer } from "node:tls";
+import { writeProxyV2 } from "../../src/protocol/index.js";
 import {
 	CHALLENGE_BYTES,
 	CONTROL_ALPN,
@@ -107,6 +108,13 @@ export class AgentSession {
 	ticket(): Ticket {
 		return { id: randomBytes(16), key: randomBytes(32) };
 	}
+}
+
+/** What stands before a visitor's bytes: from 203.0.113.7:53496 to 192.0.2.1:443. */
+export function visitorHeader(): Buffer {
+	const bytes = Buffer.alloc(64);
+	const from = Uint8Array.of(203, 0, 113, 7);
+	return bytes.subarray(0, writeProxyV2(bytes, 0, 4, from, 53_496, Uint8Array.of(192, 0, 2, 1), 443));
 }
 
 function newCertificate(): Issued {

@@ -1,18 +1,11 @@
 /** What an agent whose lines are in a reactor does besides moving bytes (`visitors.test.ts`). */
 import assert from "node:assert/strict";
-import { writeProxyV2 } from "../../../src/protocol/index.js";
 import { type Issued, issue } from "../../../src/rig/issue.js";
 import { echo, startUpstream } from "../../support/peers.js";
 import { scenario } from "../../support/scenario.js";
 import { settingsFor, startAgentWithReactor, tunnelTo } from "../../support/tunnel-agent.js";
-import { startTunnelGateway } from "../../support/tunnel-gateway.js";
+import { startTunnelGateway, visitorHeader } from "../../support/tunnel-gateway.js";
 import { eventually } from "../../support/waiting.js";
-
-function header(): Buffer {
-	const bytes = Buffer.alloc(64);
-	const from = Uint8Array.of(203, 0, 113, 7);
-	return bytes.subarray(0, writeProxyV2(bytes, 0, 4, from, 53_496, Uint8Array.of(192, 0, 2, 1), 443));
-}
 
 scenario("lines go on with each other's session of TLS", async (scenario) => {
 	const gateway = await startTunnelGateway(scenario);
@@ -54,7 +47,7 @@ scenario(
 			() => agent.metrics(),
 		);
 		const visitor = await session.line(open.tunnel);
-		await visitor.send(Buffer.concat([header(), Buffer.from("hello")]));
+		await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
 		await visitor.expect("hello");
 	},
 );
@@ -90,10 +83,10 @@ scenario(
 		const opened = await session.hear("open");
 		assert.equal(opened.name, "more");
 		const onMore = await session.line(opened.tunnel);
-		await onMore.send(header());
+		await onMore.send(visitorHeader());
 		assert.equal(await onMore.rest(), "one");
 		// A line that was parked before leads to where its tunnel ends now.
-		await parked.send(header());
+		await parked.send(visitorHeader());
 		assert.equal(await parked.rest(), "two");
 
 		const last = await session.line(opened.tunnel);

@@ -1,7 +1,6 @@
 /** Visitors on the lines of an agent: what becomes of their bytes, and of their ends. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { writeProxyV2 } from "../../../src/protocol/index.js";
 import { issue } from "../../../src/rig/issue.js";
 import type { TunnelSettings } from "../../../src/tunnel/agent/settings.js";
 import { echo, type Peer, startUpstream, type Upstream } from "../../support/peers.js";
@@ -14,7 +13,12 @@ import {
 	startAgentWithReactor,
 	tunnelTo,
 } from "../../support/tunnel-agent.js";
-import { type AgentSession, type GatewayOptions, startTunnelGateway } from "../../support/tunnel-gateway.js";
+import {
+	type AgentSession,
+	type GatewayOptions,
+	startTunnelGateway,
+	visitorHeader,
+} from "../../support/tunnel-gateway.js";
 import { eventually } from "../../support/waiting.js";
 
 interface Rig extends RunningAgent {
@@ -40,13 +44,6 @@ async function rigWith(
 	return { ...running, session, line: () => session.line(open.tunnel) };
 }
 
-/** From 203.0.113.7:53496 to 192.0.2.1:443. */
-function header(): Buffer {
-	const bytes = Buffer.alloc(64);
-	const from = Uint8Array.of(203, 0, 113, 7);
-	return bytes.subarray(0, writeProxyV2(bytes, 0, 4, from, 53_496, Uint8Array.of(192, 0, 2, 1), 443));
-}
-
 function service(scenario: Scenario, serve?: (peer: Peer) => void): Promise<Upstream> {
 	return startUpstream(scenario, serve);
 }
@@ -65,7 +62,7 @@ for (const mover of ["Node's streams", "a reactor"]) {
 			const kind = "plain" in options ? "tls" : "tcp";
 			const { line, next } = await rig(scenario, tunnelTo(kind, String(local.port)), options);
 			const visitor = await line();
-			await visitor.send(Buffer.concat([header(), Buffer.from("hello")]));
+			await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
 			const served = await local.accepted();
 			await served.expect("hello");
 			assert.equal((await next("visitor_started")).source, "203.0.113.7:53496");
@@ -85,7 +82,7 @@ for (const mover of ["Node's streams", "a reactor"]) {
 			const kind = "plain" in options ? "tls" : "tcp";
 			const { line, next } = await rig(scenario, tunnelTo(kind, String(local.port)), options);
 			const first = await line();
-			await first.send(Buffer.concat([header(), Buffer.from("a")]));
+			await first.send(Buffer.concat([visitorHeader(), Buffer.from("a")]));
 			const served = await local.accepted();
 			await served.expect("a");
 			served.reset();
@@ -94,7 +91,7 @@ for (const mover of ["Node's streams", "a reactor"]) {
 
 			if (!("insecure" in options) && !("plain" in options)) return;
 			const second = await line();
-			await second.send(Buffer.concat([header(), Buffer.from("b")]));
+			await second.send(Buffer.concat([visitorHeader(), Buffer.from("b")]));
 			const again = await local.accepted(1);
 			await again.expect("b");
 			second.reset();
@@ -111,7 +108,7 @@ for (const mover of ["Node's streams", "a reactor"]) {
 			const visitor = await line();
 			const bytes = Buffer.alloc(1_048_576, "0123456789abcdef");
 			visitor.socket.pause();
-			const sent = visitor.send(Buffer.concat([header(), bytes]));
+			const sent = visitor.send(Buffer.concat([visitorHeader(), bytes]));
 			await local.accepted();
 			visitor.socket.resume();
 			await sent;
@@ -126,7 +123,7 @@ for (const mover of ["Node's streams", "a reactor"]) {
 			const local = await service(scenario, ({ socket }) => socket.pause());
 			const { line, agent } = await rig(scenario, tunnelTo("tcp", String(local.port)), { insecure: true });
 			const visitor = await line();
-			await visitor.send(header());
+			await visitor.send(visitorHeader());
 			const served = await local.accepted();
 			served.socket.pause();
 			const total = 64 * 1_048_576;
@@ -162,7 +159,7 @@ for (const mover of ["Node's streams", "a reactor"]) {
 			assert.deepEqual(await parked.take(9), canary);
 		}
 		assert.equal(local.peers.length, 0);
-		await parked.send(Buffer.concat([header(), Buffer.from("now")]));
+		await parked.send(Buffer.concat([visitorHeader(), Buffer.from("now")]));
 		await (await local.accepted()).expect("now");
 	});
 
@@ -170,9 +167,9 @@ for (const mover of ["Node's streams", "a reactor"]) {
 		const local = await service(scenario);
 		const { line } = await rig(scenario, tunnelTo("tcp", String(local.port), { proxyProtocol: true }));
 		const visitor = await line();
-		await visitor.send(Buffer.concat([header(), Buffer.from("x")]));
+		await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("x")]));
 		const served = await local.accepted();
-		assert.deepEqual(await served.take(header().length), header());
+		assert.deepEqual(await served.take(visitorHeader().length), visitorHeader());
 		await served.expect("x");
 	});
 
@@ -183,7 +180,8 @@ for (const mover of ["Node's streams", "a reactor"]) {
 			// Through TLS a gateway sends it in one record, and a reactor counts on that.
 			const { line } = await rig(scenario, tunnelTo("tcp", String(local.port)), { insecure: isReactor });
 			const visitor = await line();
-			for (const byte of Buffer.concat([header(), Buffer.from("!")])) await visitor.send(Uint8Array.of(byte));
+			for (const byte of Buffer.concat([visitorHeader(), Buffer.from("!")]))
+				await visitor.send(Uint8Array.of(byte));
 			await (await local.accepted()).expect("!");
 			const wrong = [
 				Buffer.from("\r\nno header at all, and long enough"),
@@ -251,7 +249,7 @@ for (const mover of ["Node's streams", "a reactor"]) {
 		await startUpstream(scenario, echo, { path });
 		const onSocket = await rig(scenario, tunnelTo("tcp", `unix:${path}`));
 		const visitor = await onSocket.line();
-		await visitor.send(Buffer.concat([header(), Buffer.from("hello")]));
+		await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
 		await visitor.expect("hello");
 	});
 
@@ -273,7 +271,7 @@ for (const mover of ["Node's streams", "a reactor"]) {
 
 			const forVisitors = await rig(scenario, tunnelTo("tcp", String(gone.port)), { insecure: true });
 			const visitor = await forVisitors.line();
-			await visitor.send(header());
+			await visitor.send(visitorHeader());
 			assert.equal(await visitor.over(), "ECONNRESET");
 			assert.equal((await forVisitors.next("visitor_ended")).reason, "connect_refused");
 		},
