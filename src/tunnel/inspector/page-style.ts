@@ -46,7 +46,7 @@ button[aria-pressed="true"] { background: var(--chosen); border-color: var(--acc
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 main { flex: 1; min-height: 0; display: grid; grid-template-columns: minmax(20rem, 2fr) 3fr; }
 #requests { overflow: auto; border-right: 1px solid var(--line); }
-#list { list-style: none; margin: 0; padding: 0; min-height: 2rem; }
+#list { list-style: none; margin: 0; padding: 0; }
 #list:focus-visible { outline-offset: -2px; }
 #list li { display: grid; grid-template-columns: 3.2rem 4.2rem 1fr auto; gap: 0.5rem; align-items: baseline; padding: 0.3rem 1rem; border-bottom: 1px solid var(--line); cursor: pointer; }
 #list li[aria-selected="true"] { background: var(--chosen); }

@@ -139,7 +139,7 @@ function facts(exchange: Exchange): HTMLElement {
 		["Outcome", element("span", { class: colour(exchange) }, status.join(", "))],
 		["Began", clockTime(began)],
 		["First byte", duration(first_byte_ms)],
-		["Whole", duration(duration_ms)],
+		["Duration", duration(duration_ms)],
 		["Tunnel", host === "" ? tunnel : `${tunnel}, for ${host}`],
 		interim.length === 0 ? null : ["Before it", interim.join(", ")],
 		upgrade === null

@@ -38,7 +38,10 @@ export function amount(bytes: number): string {
 	return bytes < 1_048_576 ? `${(bytes / 1_024).toFixed(1)} KiB` : `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+	...{ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" },
+});
+
 export function clockTime(iso: string): string {
-	const time = new Date(iso);
-	return `${time.toLocaleTimeString()}.${String(time.getMilliseconds()).padStart(3, "0")}`;
+	return CLOCK.format(new Date(iso));
 }
