@@ -15,13 +15,8 @@
  * @module
  */
 export { formatAddress, isIpv4Mapped, parseIpv4, parseIpv6 } from "./address.js";
-export {
-	CLIENT_HELLO_LIMIT_BYTES,
-	CLIENT_HELLO_WIRE_LIMIT_BYTES,
-	ClientHello,
-	type ClientHelloFault,
-	parseClientHello,
-} from "./client-hello.js";
+export { CLIENT_HELLO_WIRE_LIMIT_BYTES, parseClientHello } from "./client-hello.js";
+export { CLIENT_HELLO_LIMIT_BYTES, ClientHello, type ClientHelloFault } from "./hello.js";
 export { causeName } from "./http/causes.js";
 export { HEAD_LIMIT_BYTES } from "./http/head-end.js";
 export { parseRequest, RequestHead } from "./http/request.js";

@@ -12,7 +12,8 @@
  * breaking its own hello.
  */
 import { ascii, at, commonPrefix, equalsIgnoringCase } from "./bytes.js";
-import { CLIENT_HELLO_WIRE_LIMIT_BYTES, ClientHello, parseClientHello } from "./client-hello.js";
+import { CLIENT_HELLO_WIRE_LIMIT_BYTES, parseClientHello } from "./client-hello.js";
+import { ClientHello } from "./hello.js";
 import { causeName } from "./http/causes.js";
 import { HEAD_LIMIT_BYTES } from "./http/head-end.js";
 import { METHOD_NONE, METHOD_OTHER, methodOf } from "./http/methods.js";

@@ -1,5 +1,5 @@
 /** Alerts for clients that are refused before TLS is anybody's (RFC 8446, 6). */
-import type { ClientHelloFault } from "./client-hello.js";
+import type { ClientHelloFault } from "./hello.js";
 
 const UNEXPECTED_MESSAGE = 10;
 const RECORD_OVERFLOW = 22;
@@ -20,6 +20,7 @@ const DESCRIPTIONS: Readonly<Record<ClientHelloFault, number>> = {
 	data_after_hello: UNEXPECTED_MESSAGE, // 5.1: the next message has other keys, and so a record of its own
 	hello_version: PROTOCOL_VERSION,
 	session_id_length: DECODE_ERROR,
+	cookie_length: DECODE_ERROR, // in DTLS only
 	cipher_suites_length: DECODE_ERROR,
 	compression_methods: DECODE_ERROR,
 	extensions_length: DECODE_ERROR,
