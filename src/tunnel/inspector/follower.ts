@@ -173,7 +173,11 @@ export class Follower implements Onlooker {
 
 	#takeAnswerHead(bytes: Buffer, start: number): number {
 		const [exchange] = this.#waiting;
-		if (exchange === undefined) throw new LostTrack("the service has answered before it was asked");
+		if (exchange === undefined) {
+			// What came last of requests may be long ago.
+			if (!this.#requestHead.hasBegun) this.#beganAt = performance.now();
+			throw new LostTrack("the service has answered before it was asked");
+		}
 		if (exchange.state === "lost") throw new LostTrack(exchange.why ?? "");
 		if (!this.#responseHead.hasBegun) this.#firstByteMs = exchange.ageMs;
 		const parse: ParseHead = (head, from, to) =>

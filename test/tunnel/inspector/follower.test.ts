@@ -450,4 +450,7 @@ test("times are told from the first byte of a request on", () => {
 	follower.toVisitor(Buffer.from("k"));
 	assert.ok((exchange.durationMs ?? -1) >= firstByteMs);
 	assert.equal(exchange.state, "done");
+	const later = performance.now();
+	follower.toVisitor(Buffer.from(OK));
+	assert.ok((exchanges.list()[0]?.beganMs ?? 0) >= performance.timeOrigin + later);
 });
