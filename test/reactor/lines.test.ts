@@ -57,7 +57,7 @@ function heardUpTo(harness: Tunnelled["harness"], fd: number, end: string): stri
 	harness.turnUntil(() => {
 		const got = harness.receive(fd);
 		if (typeof got === "string") seen += got;
-		return seen.endsWith(end);
+		return seen !== "" && seen.endsWith(end);
 	}, `what ends with ${end}`);
 	return seen;
 }
@@ -293,6 +293,28 @@ test("a line on which a canary does not come back, or another does, is closed", 
 	const lost = harness.notices.filter((notice) => notice.kind === "canary" && notice.roundTripMs === -1);
 	assert.equal(lost.length, 2);
 	assert.equal(harness.counters.get("upstreamOpened"), harness.counters.get("upstreamClosed"));
+});
+
+test("a canary goes through the line that has waited longest, and never through one that has carried requests", (t) => {
+	const all = tunnelled(t, true);
+	const { harness } = all;
+	const canary = () => harness.carryOut({ kind: "canary", address: 0, deadMs: 1_000 });
+	const used = parked(all);
+	const visitor = harness.client();
+	harness.send(visitor, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+	heardUpTo(harness, used, "\r\n\r\n");
+	harness.send(used, "HTTP/1.1 204 No Content\r\n\r\n");
+	heardUpTo(harness, visitor, "\r\n\r\n");
+	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "returned"), "the line is back");
+	canary();
+	// Whoever is behind that line speaks HTTP.
+	assert.equal(harness.receive(used), -EAGAIN);
+	const [first, second] = [parked(all), parked(all)];
+	canary();
+	assert.equal(heardUpTo(harness, first, "").length, 9);
+	canary();
+	assert.equal(heardUpTo(harness, second, "").length, 9);
+	assert.equal(harness.receive(used), -EAGAIN);
 });
 
 test("strangers who say nothing take the places of each other, and of nobody else", (t) => {
