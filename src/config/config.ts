@@ -351,7 +351,7 @@ export interface UpstreamConfig {
 	 * waits for that. No file says so.
 	 */
 	readonly agents?: readonly TunnelAddress[];
-	readonly lines?: { readonly pool: NonNullable<HttpUpstreamConfig["pool"]>; readonly replaceMs: number };
+	readonly lines?: LinesConfig;
 }
 
 export interface LogConfig {
@@ -417,6 +417,14 @@ export interface TunnelAgentConfig {
 	readonly bytesPerSecond: number | null;
 	/** Whose requests its `http` tunnels take; `null`: everybody's. */
 	readonly basicAuth: readonly PasswordEntry[] | null;
+}
+
+/** How long lines of a tunnel are kept, and how soon it is found that the agent of one is gone. */
+export interface LinesConfig {
+	readonly pool: NonNullable<HttpUpstreamConfig["pool"]>;
+	readonly replaceMs: number;
+	readonly heartbeatMs: number;
+	readonly deadAfterMs: number;
 }
 
 /** Where agents connect to, and what they may do. */

@@ -6,6 +6,7 @@ import type {
 	Config,
 	Deadlines,
 	Endpoint,
+	LinesConfig,
 	ListenerConfig,
 	RouteConfig,
 	TunnelAddress,
@@ -32,6 +33,7 @@ import type { CheckedAddress } from "../upstream/health.js";
 import type { AddressPlan, LinesPlan, PoolPlan, UpstreamPlan } from "../upstream/plan.js";
 import type { Resolver, Target } from "../upstream/resolver.js";
 import type { Certificates, ClientTemplate } from "./certificates.js";
+import { lineOptions } from "./line-options.js";
 import type { Names } from "./log-lines.js";
 import { Slots } from "./slots.js";
 
@@ -157,9 +159,12 @@ function agentTarget({
 	};
 }
 
-function linesOf({ pool, replaceMs }: NonNullable<UpstreamConfig["lines"]>): LinesPlan {
+function linesOf({ pool, replaceMs, heartbeatMs, deadAfterMs }: LinesConfig): LinesPlan {
 	const { idleMs, ageMs, requests, connections } = pool;
-	return { keeps: true, idleMs, ageMs, requests, idleMax: connections, replaceMs };
+	return {
+		...{ keeps: true, idleMs, ageMs, requests, idleMax: connections, replaceMs },
+		...lineOptions(heartbeatMs, deadAfterMs),
+	};
 }
 
 function poolOf({ http }: UpstreamConfig): PoolPlan | null {

@@ -29,8 +29,16 @@ export interface PoolPlan {
 	readonly idleMax: number;
 }
 
+/** How the kernel asks whether the other side of a line is there, and how long it waits for it to acknowledge anything. */
+export interface LineOptions {
+	readonly keepaliveIdleSeconds: number;
+	readonly keepaliveIntervalSeconds: number;
+	readonly keepaliveProbes: number;
+	readonly userTimeoutMs: number;
+}
+
 /** The same of lines that agents have opened. */
-export interface LinesPlan extends PoolPlan {
+export interface LinesPlan extends PoolPlan, LineOptions {
 	/** How long one that is old, or has served enough, stays where it is until another is there in its place. */
 	readonly replaceMs: number;
 }

@@ -26,11 +26,8 @@ function tunnelled(t: TestContext, isHttp = false, limits: Partial<LinesPlan> = 
 	const { fd, port } = harness.upstream();
 	const [visitors] = harness.plan.listeners as [ListenerPlan];
 	const lines = {
-		keeps: true,
-		idleMs: Number.POSITIVE_INFINITY,
-		ageMs: 900_000,
-		requests: 100,
-		idleMax: 64,
+		...{ keeps: true, idleMs: Number.POSITIVE_INFINITY, ageMs: 900_000, requests: 100, idleMax: 64 },
+		...{ keepaliveIdleSeconds: 15, keepaliveIntervalSeconds: 10, keepaliveProbes: 3, userTimeoutMs: 45_000 },
 		replaceMs: 500,
 		...limits,
 	};

@@ -11,6 +11,7 @@ import type { GatewayFound, Mover, MoverWorld } from "../../tunnel/agent/mover.j
 import type { AgentSettings, TunnelSettings } from "../../tunnel/agent/settings.js";
 import type { Tunnel } from "../../tunnel/agent/tunnel.js";
 import { Gateway } from "../gateway.js";
+import { lineOptions } from "../line-options.js";
 import type { EndedVisit, OwnLines, OwnLinesListener } from "../own-lines.js";
 import { addressBytes } from "../plan.js";
 import { agentConfig, nameIn } from "./config.js";
@@ -90,13 +91,14 @@ class ReactorMover implements Mover, OwnLinesListener {
 		void this.#followed.then(() => this.#ownLines?.open(listener, gateway, orders));
 	}
 
-	#lineGateway({ plain }: Tunnel, { address = "", port, fingerprint }: GatewayFound): LineGateway {
+	#lineGateway({ plain }: Tunnel, { address = "", port, fingerprint, alive }: GatewayFound): LineGateway {
 		const { host } = this.#settings.gateway;
 		const sockaddr = encodeInternet(addressBytes(address), port);
-		if (plain || fingerprint === undefined) return { sockaddr, tls: null };
+		const options = lineOptions(alive.heartbeatMs, alive.deadAfterMs);
+		if (plain || fingerprint === undefined) return { sockaddr, options, tls: null };
 		// Its certificate is held against the one that the control connection has made sure of.
 		const client = { serverName: host, verify: false, alpn: [LINE_ALPN] };
-		return { sockaddr, tls: { identity: host, client, fingerprint } };
+		return { sockaddr, options, tls: { identity: host, client, fingerprint } };
 	}
 
 	news(item: OwnLineNews): void {

@@ -195,6 +195,7 @@ function upstreamsOf(
 			requests: tunnels.requests,
 			connections: tunnels.linesMax,
 		};
+		const { heartbeatMs, deadAfterMs } = tunnels;
 		return {
 			name,
 			addresses: [],
@@ -203,7 +204,7 @@ function upstreamsOf(
 				label: agentLabel(tunnel),
 				maxConnections: tunnel.connections,
 			})),
-			lines: { pool, replaceMs },
+			lines: { pool, replaceMs, heartbeatMs, deadAfterMs },
 			http: isHttp ? { host: null, trailers: false, pool } : null,
 			tls: null,
 			timeouts: {},

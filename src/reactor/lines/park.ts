@@ -45,7 +45,8 @@ export function takeVerdict(core: LinesContext, { link: slot, generation, place:
 		closeLink(core, link);
 		return;
 	}
-	setLineOptions(core.kernel, i32(table.fd, link));
+	const { lines } = core.upstreams.get(upstream)?.plan ?? {};
+	if (lines !== undefined) setLineOptions(core.kernel, i32(table.fd, link), lines);
 	core.lineNews.add({ kind: "parked", tunnel });
 	wait(core, link, address, tunnel, plan);
 	replaceLine(core, address);

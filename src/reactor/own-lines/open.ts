@@ -59,7 +59,7 @@ export function openOwnLine(
 		failed(core, order, `there is no socket for it (errno ${-fd})`);
 		return;
 	}
-	setLineOptions(kernel, fd);
+	setLineOptions(kernel, fd, gateway.options);
 	const result = kernel.connect(fd, gateway.sockaddr);
 	if (result < 0 && result !== -EINPROGRESS) {
 		kernel.close(fd);

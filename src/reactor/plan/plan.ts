@@ -1,7 +1,7 @@
 /** What the main thread sends a reactor: plain data, by message. A new plan never touches a live session. */
 import type { Cidr, PathMode, RouteConditions } from "../../config/config.js";
 import type { ClientOptions, ServerOptions } from "../../kernel/openssl/options.js";
-import type { UpstreamPlan } from "../../upstream/plan.js";
+import type { LineOptions, UpstreamPlan } from "../../upstream/plan.js";
 
 /** Deadlines and options that a session takes with it when it begins, and keeps over reloads. */
 export interface Policy {
@@ -204,6 +204,8 @@ export interface MovedLine {
 /** How the gateway is spoken to that an agent has its lines from. */
 export interface LineGateway {
 	readonly sockaddr: Uint8Array;
+	/** Of each line, from its first packet on. */
+	readonly options: LineOptions;
 	/** `null`: in the open. Equal identities mean equal options. */
 	readonly tls: {
 		readonly identity: string;

@@ -21,6 +21,7 @@ import {
 } from "../../kernel/constants.js";
 import type { KernelControl } from "../../kernel/kernel.js";
 import { i32 } from "../../parts/at.js";
+import type { LineOptions } from "../../upstream/plan.js";
 import type { Policy } from "../plan/plan.js";
 import { LOW_WATER, NAGLED } from "../table/marks.js";
 import type { Fd, Link, Session, Slot } from "../table/numbers.js";
@@ -69,19 +70,22 @@ export function setLastingOptions(kernel: KernelControl, fd: Fd, policy: Policy)
 	kernel.setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, policy.unsentBytes);
 }
 
-/** A line of an agent that waits to be taken: whether its peer is there is asked more often than of a session, by the kernel. */
-const LINE_IDLE_SECONDS = 15;
-const LINE_INTERVAL_SECONDS = 10;
-const LINE_PROBES = 3;
-const LINE_DEAD_MS = 45_000;
-
-export function setLineOptions(kernel: KernelControl, fd: Fd): void {
+/**
+ * A line of an agent, from when it is parked to its end. Whether its peer is there is asked as often as of the agent's control
+ * connection, also when a visitor is on it: what stands in between, such as a NAT, forgets a silent line of either kind.
+ */
+export function setLineOptions(kernel: KernelControl, fd: Fd, options: LineOptions): void {
 	kernel.setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	kernel.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, LINE_IDLE_SECONDS);
-	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, LINE_INTERVAL_SECONDS);
-	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, LINE_PROBES);
-	kernel.setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, LINE_DEAD_MS);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.keepaliveIdleSeconds);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.keepaliveIntervalSeconds);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepaliveProbes);
+	kernel.setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options.userTimeoutMs);
+}
+
+/** A visitor is on a line for a while: what was set when it was parked stays. */
+export function boundLine(kernel: KernelControl, fd: Fd, { unsentBytes }: Policy): void {
+	kernel.setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsentBytes);
 }
 
 /** Room for a head beside what the kernel may still hold of the bytes before it. */

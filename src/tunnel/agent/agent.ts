@@ -21,7 +21,7 @@ import type { Report } from "./events.js";
 import { Figures } from "./figures.js";
 import { LineBook } from "./line-book.js";
 import { LocalChecks } from "./local-checks.js";
-import type { GatewayFound, Mover, MoverWorld } from "./mover.js";
+import type { Alive, GatewayFound, Mover, MoverWorld } from "./mover.js";
 import { NodeMover } from "./node-mover.js";
 import type { LookOn } from "./onlooker.js";
 import { type AgentSettings, sameConnection, sameTunnel, type TunnelSettings } from "./settings.js";
@@ -72,6 +72,8 @@ export class Agent {
 	#known: Known | undefined;
 	/** Of the login that holds, or 0. */
 	#readyAt = 0;
+	/** When it began to connect last. */
+	#dialledAt = 0;
 	#dialling = new AbortController();
 	#retryTimer: NodeJS.Timeout | undefined;
 	#drainTimer: NodeJS.Timeout | undefined;
@@ -138,6 +140,7 @@ export class Agent {
 	async #connect(): Promise<void> {
 		const { signal } = this.#dialling;
 		const { insecure, identity } = this.#settings;
+		this.#dialledAt = performance.now();
 		try {
 			const wire = await dialGateway(this.#settings, insecure ? undefined : CONTROL_ALPN, signal);
 			if (signal.aborted) {
@@ -149,7 +152,7 @@ export class Agent {
 				wire,
 				{ identity, instance: this.#instance, agent: this.#version, clock: this.#clock },
 				{
-					ready: (epoch) => this.#ready(epoch),
+					ready: (epoch, alive) => this.#ready(epoch, alive),
 					heard: (message) => this.#heard(message),
 					ended: (end) => this.#lost(end),
 				},
@@ -160,8 +163,9 @@ export class Agent {
 		}
 	}
 
-	#ready(epoch: number): void {
+	#ready(epoch: number, alive: Alive): void {
 		this.#readyAt = performance.now();
+		if (this.#known !== undefined) this.#known.alive = alive;
 		const { host, port } = this.#settings.gateway;
 		this.#report({ event: "connected", gateway: `${host}:${port}`, epoch });
 		for (const tunnel of this.#tunnels) if (tunnel.state === "waiting") this.#ask(tunnel);
@@ -203,8 +207,8 @@ export class Agent {
 		const known = this.#known;
 		if (known === undefined) return;
 		const { port } = this.#settings.gateway;
-		const { address, fingerprint } = known;
-		const gateway = { address, port, fingerprint };
+		const { address, fingerprint, alive } = known;
+		const gateway = { address, port, fingerprint, alive };
 		this.#movers
 			.find((mover) => mover.takes(tunnel.settings, this.#settings, gateway))
 			?.open(tunnel, tickets, gateway);
@@ -221,7 +225,7 @@ export class Agent {
 		wire.stream.destroy();
 		wire.raw.destroy();
 		const { port } = this.#settings.gateway;
-		return { address: known.address, port, fingerprint: known.fingerprint };
+		return { address: known.address, port, fingerprint: known.fingerprint, alive: known.alive };
 	}
 
 	#retire(number?: number): void {
@@ -286,7 +290,10 @@ export class Agent {
 			this.#end({ status: 1, why });
 			return;
 		}
-		const waitMs = this.#backoff.next(readyMs, Math.min(retryAfterMs, PUT_OFF_MAX_MS));
+		const leastMs = Math.min(retryAfterMs, PUT_OFF_MAX_MS);
+		// An attempt that nobody answered has taken its part of the pause already.
+		const spentMs = readyMs === 0 ? performance.now() - this.#dialledAt : 0;
+		const waitMs = Math.max(leastMs, this.#backoff.next(readyMs, leastMs) - spentMs);
 		this.#report({ event: "disconnected", why, retry_in_ms: Math.round(waitMs) });
 		this.#retryTimer = setTimeout(() => void this.#connect(), waitMs);
 	}

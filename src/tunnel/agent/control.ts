@@ -17,6 +17,7 @@ import {
 } from "../../protocol/tunnel/index.js";
 import { ControlDecoder } from "../control-decoder.js";
 import { type Identity, signBytes } from "../keys.js";
+import type { Alive } from "./mover.js";
 import { reset, type Wire } from "./wire.js";
 
 /** From the connection to the welcome. */
@@ -44,7 +45,7 @@ export interface ControlEnd {
 
 export interface ControlEvents {
 	/** Logged in. */
-	ready(epoch: number): void;
+	ready(epoch: number, alive: Alive): void;
 	/** What is not about the connection itself. */
 	heard(message: Message): void;
 	/** Once, whatever ended it; the connection is closed. Not after `bye` or `close` from here. */
@@ -174,7 +175,7 @@ export class ControlConnection {
 				clearTimeout(this.#loginTimer);
 				this.#state = "ready";
 				this.#beat();
-				this.#events.ready(message.epoch);
+				this.#events.ready(message.epoch, { heartbeatMs: this.#heartbeatMs, deadAfterMs: this.#deadAfterMs });
 				return;
 			default:
 				if (this.#state !== "ready") throw new TunnelProtocolError(`"${message.type}" before the welcome`);

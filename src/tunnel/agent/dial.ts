@@ -2,11 +2,21 @@
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { connectThrough } from "./http-proxy.js";
+import type { Alive } from "./mover.js";
 import type { AgentSettings, Trust } from "./settings.js";
 import { Cut, firstOf, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
 
 /** From the first packet to the end of TLS, a proxy included. */
 export const DIAL_MS = 10_000;
+
+/**
+ * Of that, until somebody answers at all. The kernel asks again after 1 s, 3 s and 7 s; where packets were lost because there was no way,
+ * a new connection asks sooner once there is one.
+ */
+const CONNECT_MS = 3_000;
+
+/** The defaults of a gateway. */
+const ALIVE: Alive = { heartbeatMs: 15_000, deadAfterMs: 45_000 };
 
 /** The gateway is not who it should be, or does not speak what it should. */
 export class GatewayError extends Error {
@@ -26,6 +36,8 @@ export interface Known {
 	fingerprint: string | undefined;
 	/** The newest; there is none before the gateway has given one. */
 	session: Buffer | undefined;
+	/** What the gateway said when the control connection was logged in; before, what one says by default. */
+	alive: Alive;
 }
 
 /** Keeps what the gateway gives a control connection for later ones. */
@@ -34,6 +46,7 @@ export function knownFrom(wire: Wire, { proxy }: Road): Known {
 		address: proxy === undefined ? wire.raw.remoteAddress : undefined,
 		fingerprint: fingerprintOf(wire),
 		session: undefined,
+		alive: ALIVE,
 	};
 	keepSessions(wire.tls, known);
 	return known;
@@ -62,22 +75,28 @@ export async function dialGateway(
 	const { host, port } = proxy ?? { ...gateway, host: known?.address ?? gateway.host };
 	const place = `${host}:${port}`;
 	const cut = new Cut(raw, DIAL_MS, `${place} has not answered within ${DIAL_MS / 1000} s`, signal);
+	const unanswered = setTimeout(
+		() => cut.now(new Error(`${place} has not answered within ${CONNECT_MS / 1000} s`)),
+		CONNECT_MS,
+	);
 	let tls: TLSSocket | undefined;
 	try {
 		if (cut.why === undefined) raw.connect({ host, port });
 		await happens(raw, "connect");
+		clearTimeout(unanswered);
 		if (proxy !== undefined) await connectThrough(raw, gateway, proxy);
-		if (alpn === undefined) return open(raw);
+		if (alpn === undefined) return open(raw, undefined, known?.alive.heartbeatMs);
 		tls = secure(raw, gateway.host, alpn, trust, known?.session);
 		await happens(tls, "secureConnect");
 		checkGateway(tls, alpn, trust);
 		if (known !== undefined) keepSessions(tls, known);
-		return open(raw, tls);
+		return open(raw, tls, known?.alive.heartbeatMs);
 	} catch (error) {
 		tls?.destroy();
 		raw.destroy();
 		throw cut.why ?? explained(firstOf(error), place);
 	} finally {
+		clearTimeout(unanswered);
 		cut.release();
 	}
 }

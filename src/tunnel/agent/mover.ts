@@ -7,6 +7,12 @@ import type { LineBook } from "./line-book.js";
 import type { AgentSettings, TunnelSettings } from "./settings.js";
 import type { Tunnel } from "./tunnel.js";
 
+/** How often a gateway wants to hear something, and after how long without it who is silent is dead. */
+export interface Alive {
+	readonly heartbeatMs: number;
+	readonly deadAfterMs: number;
+}
+
 /** The gateway that a control connection has made sure of. */
 export interface GatewayFound {
 	/** An IP address; `undefined` through a proxy. */
@@ -14,6 +20,8 @@ export interface GatewayFound {
 	readonly port: number;
 	/** SHA-256 of its certificate, 64 hexadecimal digits in upper case; `undefined`: it speaks in the open. */
 	readonly fingerprint: string | undefined;
+	/** A line that is silent or does not get through is dead when the control connection would be. */
+	readonly alive: Alive;
 }
 
 export interface Mover {

@@ -10,12 +10,15 @@ export interface Wire {
 	readonly tls: TLSSocket | undefined;
 }
 
-/** The kernel asks a silent peer whether it is still there after so long. */
+/** The kernel asks a silent peer whether it is still there after so long, unless the gateway's heartbeat says otherwise. */
 const KEEPALIVE_MS = 15_000;
 
+/** The kernel knows whole seconds, from 1. */
+const KEEPALIVE_MIN_MS = 1_000;
+
 /** Errors of a socket are told to whoever waits for it; one that comes when nobody waits must not end the process. */
-export function open(raw: Socket, tls?: TLSSocket): Wire {
-	raw.setKeepAlive(true, KEEPALIVE_MS);
+export function open(raw: Socket, tls?: TLSSocket, keepaliveMs = KEEPALIVE_MS): Wire {
+	raw.setKeepAlive(true, Math.max(KEEPALIVE_MIN_MS, keepaliveMs));
 	return { stream: tls ?? raw, raw, tls };
 }
 
@@ -98,21 +101,25 @@ export function take(socket: Socket, count: number): Promise<Buffer> {
  */
 export class Cut {
 	why: Error | undefined;
+	readonly #socket: Socket;
 	readonly #release: () => void;
 
 	constructor(socket: Socket, ms: number, late: string, signal: AbortSignal) {
-		const cut = (why: Error): void => {
-			this.why ??= why;
-			socket.destroy(why);
-		};
-		const timer = setTimeout(() => cut(new Error(late)), ms);
-		const abort = (): void => cut(new EndedError("given up"));
+		this.#socket = socket;
+		const timer = setTimeout(() => this.now(new Error(late)), ms);
+		const abort = (): void => this.now(new EndedError("given up"));
 		signal.addEventListener("abort", abort);
 		this.#release = () => {
 			clearTimeout(timer);
 			signal.removeEventListener("abort", abort);
 		};
 		if (signal.aborted) abort();
+	}
+
+	/** Ends it now. */
+	now(why: Error): void {
+		this.why ??= why;
+		this.#socket.destroy(why);
 	}
 
 	release(): void {

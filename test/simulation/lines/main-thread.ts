@@ -3,6 +3,7 @@
  * that come and go. What the reactors say, and what they are told, is under way for a while.
  */
 
+import { lineOptions } from "../../../src/gateway/line-options.js";
 import { LineTraffic } from "../../../src/gateway/tunnels/line-traffic.js";
 import { ref } from "../../../src/parts/at.js";
 import type { ListenerPlan, Notice, Plan, ReactorCommand } from "../../../src/reactor/plan/plan.js";
@@ -264,6 +265,7 @@ export class Lines {
 		return {
 			...{ keeps: true, idleMs: Number.POSITIVE_INFINITY, ageMs: this.#ageMs, requests: this.#requests },
 			...{ idleMax: this.#limits.linesMax, replaceMs: 300 },
+			...lineOptions(15_000, 45_000),
 		};
 	}
 

@@ -4,7 +4,7 @@
  */
 
 import { ECONNABORTED, EPIPE } from "../../../kernel/constants.js";
-import { f64, i32, ref, setRef, u8, u16 } from "../../../parts/at.js";
+import { f64, i32, ref, setRef, u8, u16, u32 } from "../../../parts/at.js";
 import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { FRAMING_CLOSE } from "../../../protocol/http/framing.js";
 import {
@@ -161,7 +161,7 @@ export function upstreamFailed(core: Http1Context, client: Session, link: Link):
 	const { exchanges, table } = core;
 	const isKept = i32(exchanges.headBytes, client) > 0;
 	const isSafe = isSafeMethod(u8(exchanges.method, client));
-	const isFresh = (i32(table.flags, client) & ONLY_NEW) !== 0;
+	const isFresh = wasNotThere(core, client, link);
 	if (!isKept || !isSafe || !exchanges.has(client, REUSED) || isFresh)
 		return refuseAmid(core, client, link, 502, UPSTREAM_CLOSED);
 	// The upstream had closed it while it was idle: that is no failure of its address.
@@ -174,6 +174,16 @@ export function upstreamFailed(core: Http1Context, client: Session, link: Link):
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
 	return to(DIAL_ON, UPSTREAM_DOWN);
+}
+
+/**
+ * A connection that did not wait for this request: it was made for it, or is a line that was parked since. Of a tunnel whose agent's
+ * network has forgotten its lines each may have to be tried, and who comes waits for none of them twice.
+ */
+function wasNotThere({ table, links, exchanges }: Http1Context, client: Session, link: Link): boolean {
+	const place = table.placeOf(link);
+	if (u32(links.tunnel, place) === 0) return (i32(table.flags, client) & ONLY_NEW) !== 0;
+	return f64(links.idleSinceMs, place) > f64(exchanges.startedMs, client);
 }
 
 /** Requests that may be sent once more: RFC 9110, 9.2.2. */

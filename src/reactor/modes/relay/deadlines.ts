@@ -1,12 +1,12 @@
 /** Until when a relayed session may go on. Traffic does not touch the wheel: when that fires, what holds now is asked. */
 
-import { i32, u8 } from "../../../parts/at.js";
+import { i32, u8, u32 } from "../../../parts/at.js";
 import { HALF_CLOSED_TIMEOUT, IDLE_TIMEOUT, LIFETIME, STALL_TIMEOUT } from "../../records/reasons.js";
 import { LASTING } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
 import type { Session } from "../../table/numbers.js";
 import { lifetimeDeadline, lookAtBoth, stallDeadline, unlessQueued } from "../../wire/liveness.js";
-import { endNagle, setLastingOptions } from "../../wire/socket-options.js";
+import { boundLine, endNagle, setLastingOptions } from "../../wire/socket-options.js";
 import type { RelayContext } from "./context.js";
 
 /**
@@ -26,7 +26,8 @@ export function relayTimedOut(core: RelayContext, session: Session): Next {
 	if ((i32(table.flags, link) & LASTING) === 0) {
 		table.flags[link] = i32(table.flags, link) | LASTING;
 		endNagle(core, link);
-		setLastingOptions(core.kernel, i32(table.fd, link), core.policyOf(session));
+		const setOptions = u32(core.links.tunnel, table.placeOf(link)) === 0 ? setLastingOptions : boundLine;
+		setOptions(core.kernel, i32(table.fd, link), core.policyOf(session));
 	}
 	const lookAgainMs = lookAtBoth(core, session);
 	const deadlineMs = earliestDeadline(core, session);
