@@ -3,7 +3,7 @@
  * SLUICE_NOT_RUN, and test/run.ts repeats it at the very end: nothing is skipped silently.
  */
 import { spawnSync } from "node:child_process";
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { pathOf as pathIn } from "../../src/drill/programs.js";
 
@@ -25,7 +25,7 @@ const PACKAGES = {
 } as const;
 
 export type Program = keyof typeof PACKAGES;
-export type Need = Program | "ipv6" | "privileged ports" | "mount namespaces";
+export type Need = Program | "ipv6" | "privileged ports" | "mount namespaces" | "packets";
 
 /** Debian keeps daemons where the PATH of ordinary users does not look. */
 const DAEMON_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -63,7 +63,17 @@ function missingAbility(need: Need): string | undefined {
 		return "ports below 1024 to be privileged, which they are not on this machine";
 	if (need === "mount namespaces" && spawnSync("unshare", ["-rm", "true"]).status !== 0)
 		return "mount namespaces for ordinary users, or root";
+	if (need === "packets" && !canDropPackets())
+		return "packets in its hand: root, ip (apt-get install iproute2), network namespaces and /dev/net/tun";
 	return undefined;
+}
+
+/** A namespace is made, and removed at once. */
+function canDropPackets(): boolean {
+	const name = `sluice-try-${process.pid}`;
+	if (process.getuid?.() !== 0 || !existsSync("/dev/net/tun")) return false;
+	if (spawnSync("ip", ["netns", "add", name]).status !== 0) return false;
+	return spawnSync("ip", ["netns", "del", name]).status === 0;
 }
 
 function hasIpv6(): boolean {
