@@ -175,6 +175,7 @@ export class Gateway {
 			board: this.#board,
 			counters: () => this.#reactors.counters,
 			changed: (upstream) => this.#reactors.tell({ kind: "upstream", upstream }),
+			avoided: (address) => this.#reactors.tell({ kind: "sendElsewhere", address }),
 			freeNumbers: () => this.#inTurn(() => this.#freeNumbers()),
 			opened: (socket) => this.#ledger.follow("check", socket),
 		});

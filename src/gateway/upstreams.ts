@@ -31,6 +31,8 @@ export interface UpstreamsOptions {
 	readonly counters: () => readonly Counters[];
 	/** An upstream has other addresses from now on. */
 	readonly changed: (plan: UpstreamPlan) => void;
+	/** Nobody is sent to this address from now on: whoever waits for a line of it need not wait any longer. */
+	readonly avoided: (address: number) => void;
 	/** Looks for numbers that nothing holds any more. */
 	readonly freeNumbers: () => Promise<void>;
 	/** A health check opened a connection. */
@@ -175,7 +177,10 @@ export class Upstreams {
 	setDown(address: number, why: string | undefined): void {
 		this.#options.board.setDown(address, why !== undefined);
 		if (why === undefined) this.#foundDown.delete(address);
-		else this.#foundDown.set(address, noteOf(why));
+		else {
+			this.#foundDown.set(address, noteOf(why));
+			this.#options.avoided(address);
+		}
 	}
 
 	/** An address gets no new session, or gets them again. Without an address: all of the upstream. Returns how many there are. */
@@ -184,7 +189,9 @@ export class Upstreams {
 		const places = (found?.addresses ?? []).filter(({ label }) => address === undefined || label === address);
 		for (const { board } of places) {
 			this.#options.board.setDrained(board, drained);
-			if (drained) this.#drained.set(board, noteOf(`drained by ${operator}`));
+			if (!drained) continue;
+			this.#drained.set(board, noteOf(`drained by ${operator}`));
+			this.#options.avoided(board);
 		}
 		return places.length;
 	}

@@ -203,8 +203,6 @@ export class Tunnels implements TunnelEvents {
 		const why = this.#localDown.get(tunnel.number);
 		const { address } = this.#placeOf(tunnel);
 		this.#options.setDown(address, why === undefined ? undefined : `its agent says: ${why}`);
-		// Those that wait for one of its lines may find another agent's.
-		if (why !== undefined) this.#options.reactors.tell({ kind: "sendElsewhere", address });
 	}
 
 	#forget(number: number): void {

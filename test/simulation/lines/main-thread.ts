@@ -388,7 +388,16 @@ export class Lines {
 			const deadMs = random.between(10, CANARY_DEAD_MS);
 			this.traffic.sendCanary(random.pick([...this.tunnels.keys()]), deadMs);
 		}
+		if (random.chance(0.02) && this.tunnels.size > 0) this.#sendElsewhere();
 		if (random.chance(0.05)) this.other.act([...this.tunnels.keys()]);
+	}
+
+	/** An agent says that its service is down, or an operator drains it; it may be taken for good again before that has come through. */
+	#sendElsewhere(): void {
+		const { address } = this.#random.pick([...this.tunnels.values()]);
+		this.#world.board.setDown(address, this.#random.chance(0.7));
+		this.#world.operator.command({ kind: "sendElsewhere", address });
+		this.#world.meet("agents that nobody is sent to");
 	}
 
 	#openLine(): void {
