@@ -32,7 +32,7 @@ const MAC_BYTES = 32;
 /** 48 bytes have no padding. */
 export const HASH_PATTERN = /^pw1_[A-Za-z0-9_-]{64}$/;
 
-/** Characters of a password that somebody chooses; half of one that is made has as much to guess. */
+/** Characters that a password has which somebody chooses. Sentences are easy to remember, and have more. */
 export const PASSWORD_MIN = 16;
 /** What is longer is no password, and costs time. In bytes of UTF-8. */
 export const PASSWORD_MAX_BYTES = 256;
