@@ -34,6 +34,8 @@ export async function startReactorMover(
 
 class ReactorMover implements Mover, OwnLinesListener {
 	readonly #looksOn: boolean;
+	/** It has failed, and takes nothing any more. */
+	#isBroken = false;
 	#settings: AgentSettings;
 	#gateway: Gateway | undefined;
 	#world: MoverWorld | undefined;
@@ -55,6 +57,15 @@ class ReactorMover implements Mover, OwnLinesListener {
 
 	async start(): Promise<void> {
 		this.#gateway = await Gateway.start(agentConfig(this.#settings), { logFd: LOG_FD, ownLines: this });
+		void this.#gateway.failed.then((error) => this.#failed(error));
+	}
+
+	/** Its connections are reset. The gateway sees that, and asks for other lines, which Node's streams open. */
+	#failed({ message }: Error): void {
+		this.#isBroken = true;
+		this.#world?.report({ event: "without_reactor", why: `it has failed: ${message}` });
+		this.#closeAll("internal");
+		void this.#gateway?.stop();
 	}
 
 	use(world: MoverWorld): this {
@@ -73,7 +84,8 @@ class ReactorMover implements Mover, OwnLinesListener {
 	/** Not through a proxy, nor where requests are changed or looked on: for these there are Node's streams. */
 	takes({ kind, hostHeader }: TunnelSettings, { proxy }: AgentSettings, gateway: GatewayFound): boolean {
 		const isLookedOn = kind === "http" && this.#looksOn;
-		return proxy === undefined && hostHeader === undefined && !isLookedOn && isPlainAddress(gateway.address);
+		if (this.#isBroken || isLookedOn) return false;
+		return proxy === undefined && hostHeader === undefined && isPlainAddress(gateway.address);
 	}
 
 	open(tunnel: Tunnel, tickets: readonly Ticket[], found: GatewayFound): void {
@@ -168,6 +180,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 
 	follow(settings: AgentSettings): void {
 		this.#settings = settings;
+		if (this.#isBroken) return;
 		this.#followed = this.#followed
 			.then(() => this.#gateway?.reload(agentConfig(settings)))
 			.catch((error: Error) =>
@@ -178,11 +191,18 @@ class ReactorMover implements Mover, OwnLinesListener {
 	async end(): Promise<void> {
 		await this.#followed;
 		await this.#gateway?.stop();
-		const cut = { reason: "drained", bytesFromVisitor: 0, bytesToVisitor: 0 } as const;
-		for (const entry of [...this.#visits.values()]) this.#book?.closed(entry, cut);
-		for (const entry of [...this.#lines.values()]) this.#book?.closed(entry, undefined);
+		this.#closeAll("drained");
+	}
+
+	/** Whatever is still in the book. */
+	#closeAll(reason: EndedVisit["reason"]): void {
+		const visits = [...this.#visits.values()];
+		const lines = [...this.#lines.values()];
 		this.#visits.clear();
 		this.#lines.clear();
+		this.#endedBefore.clear();
+		for (const entry of visits) this.#book?.closed(entry, { reason, bytesFromVisitor: 0, bytesToVisitor: 0 });
+		for (const entry of lines) this.#book?.closed(entry, undefined);
 	}
 }
 

@@ -108,7 +108,7 @@ export class Agent {
 			dial: ({ plain }, signal) =>
 				dialGateway(this.#settings, plain ? undefined : LINE_ALPN, signal, this.#known),
 		});
-		const faster = world.mover?.({ book, makeSure: () => this.#makeSure() });
+		const faster = world.mover?.({ book, report: this.#report, makeSure: () => this.#makeSure() });
 		this.#movers = faster === undefined ? [inNode] : [faster, inNode];
 		this.#checks = new LocalChecks({
 			...{ report: this.#report, figures: this.figures, random: this.#random },

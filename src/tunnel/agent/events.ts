@@ -54,7 +54,7 @@ export type AgentEvent =
 			/** `null`: it does not connect again. */
 			readonly retry_in_ms: number | null;
 	  }
-	/** A reactor could not be started: Node's streams move the bytes. */
+	/** A reactor could not be started, or has failed: Node's streams move the bytes. */
 	| { readonly event: "without_reactor"; readonly why: string }
 	/** Where its inspector is. */
 	| { readonly event: "inspecting"; readonly url: string }

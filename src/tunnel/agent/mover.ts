@@ -3,6 +3,7 @@
  * the same book, and speak the same wire.
  */
 import type { Ticket } from "../../protocol/tunnel/index.js";
+import type { Report } from "./events.js";
 import type { LineBook } from "./line-book.js";
 import type { AgentSettings, TunnelSettings } from "./settings.js";
 import type { Tunnel } from "./tunnel.js";
@@ -42,6 +43,7 @@ export interface Mover {
 /** What a mover is made for. */
 export interface MoverWorld {
 	readonly book: LineBook;
+	readonly report: Report;
 	/** Makes sure of the gateway once more, whose certificate is another than before. Rejects when it is not believed. */
 	makeSure(): Promise<GatewayFound>;
 }

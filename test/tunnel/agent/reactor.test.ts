@@ -1,9 +1,14 @@
 /** What an agent whose lines are in a reactor does besides moving bytes (`visitors.test.ts`). */
 import assert from "node:assert/strict";
+import { startReactorMover } from "../../../src/gateway/agent/reactor-mover.js";
+import type { Ticket } from "../../../src/protocol/tunnel/index.js";
 import { type Issued, issue } from "../../../src/rig/issue.js";
-import { echo, startUpstream } from "../../support/peers.js";
+import type { Mover } from "../../../src/tunnel/agent/mover.js";
+import type { TunnelSettings } from "../../../src/tunnel/agent/settings.js";
+import { Tunnel } from "../../../src/tunnel/agent/tunnel.js";
+import { echo, LOOPBACK, startUpstream } from "../../support/peers.js";
 import { scenario } from "../../support/scenario.js";
-import { settingsFor, startAgentWithReactor, tunnelTo } from "../../support/tunnel-agent.js";
+import { settingsFor, startAgent, startAgentWithReactor, tunnelTo } from "../../support/tunnel-agent.js";
 import { startTunnelGateway, visitorHeader } from "../../support/tunnel-gateway.js";
 import { eventually } from "../../support/waiting.js";
 
@@ -95,3 +100,40 @@ scenario(
 		assert.equal(await last.over(), "ended");
 	},
 );
+
+scenario("a reactor that fails cuts its visitors, and Node's streams move the next", async (scenario) => {
+	const gateway = await startTunnelGateway(scenario);
+	const local = await startUpstream(scenario, echo);
+	const settings = settingsFor(gateway, [tunnelTo("tcp", String(local.port))]);
+	const start = await startReactorMover(settings, false);
+	let mover: Mover | undefined;
+	const { next, agent } = startAgent(scenario, settings, {
+		mover: (world) => {
+			mover = start(world);
+			return mover;
+		},
+	});
+	await next("tunnel_opened");
+	const { session, open } = await gateway.opened();
+	const parked = await session.line(open.tunnel);
+	const visitor = await session.line(open.tunnel);
+	await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
+	await visitor.expect("hello");
+
+	// Whatever is wrong with a thread: here, a ticket that is none.
+	const none = { id: null, key: null } as unknown as Ticket;
+	const alive = { heartbeatMs: 15_000, deadAfterMs: 45_000 };
+	const found = { address: LOOPBACK, port: gateway.port, fingerprint: gateway.fingerprint, alive };
+	mover?.open(new Tunnel(settings.tunnels[0] as TunnelSettings), [none], found);
+	assert.match((await next("without_reactor")).why, /^it has failed: /);
+	assert.equal((await next("visitor_ended")).reason, "internal");
+	assert.notEqual(await visitor.over(), "ended");
+	await parked.over();
+	const again = await session.line(open.tunnel);
+	await again.send(Buffer.concat([visitorHeader(), Buffer.from("once more")]));
+	await again.expect("once more");
+	agent.reload({ ...settings, drainMs: 2 });
+	again.end();
+	assert.equal(await again.rest(), "");
+	assert.equal((await next("visitor_ended")).reason, "client_closed");
+});
