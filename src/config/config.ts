@@ -423,6 +423,8 @@ export interface TunnelAgentConfig {
 export interface LinesConfig {
 	readonly pool: NonNullable<HttpUpstreamConfig["pool"]>;
 	readonly replaceMs: number;
+	/** Of those that are parked so many are left by WebSockets. */
+	readonly reserved: number;
 	readonly heartbeatMs: number;
 	readonly deadAfterMs: number;
 }
@@ -443,6 +445,8 @@ export interface TunnelsConfig {
 	/** Lines parked for each tunnel when nobody comes, and when many do. */
 	readonly lines: number;
 	readonly linesMax: number;
+	/** Of those that are parked so many are left by WebSockets. */
+	readonly linesReserved: number;
 	/** A line that is older, or has served so many requests, is replaced. */
 	readonly ageMs: number;
 	readonly requests: number;

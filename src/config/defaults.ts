@@ -54,6 +54,8 @@ export const tunnels = {
 	/** A page asks for some six things at once. */
 	lines: 8,
 	linesMax: 64,
+	/** Pages that open WebSockets load as well. With a `lines_max` of 1 it is none. */
+	linesReserved: 1,
 	/** Age and use as in the field's old tunnels, and as in pools. */
 	ageMs: 900_000,
 	requests: 100,

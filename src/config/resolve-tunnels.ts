@@ -9,7 +9,7 @@ type TunnelsFile = NonNullable<ConfigFile["tunnels"]>;
 
 export function resolveTunnels(file: TunnelsFile | undefined, baseDir: string): TunnelsConfig | null {
 	if (file === undefined) return null;
-	const { listen, tls } = file;
+	const { listen, tls, lines_max: linesMax = defaults.tunnels.linesMax } = file;
 	return {
 		...{ name: bindText(listen), host: listen.host, port: listen.port },
 		tls:
@@ -17,7 +17,8 @@ export function resolveTunnels(file: TunnelsFile | undefined, baseDir: string): 
 		domain: file.domain ?? null,
 		ports: file.ports ?? null,
 		lines: file.lines ?? defaults.tunnels.lines,
-		linesMax: file.lines_max ?? defaults.tunnels.linesMax,
+		linesMax,
+		linesReserved: file.lines_reserved ?? Math.min(defaults.tunnels.linesReserved, linesMax - 1),
 		ageMs: file.age ?? defaults.tunnels.ageMs,
 		requests: file.requests ?? defaults.tunnels.requests,
 		heartbeatMs: file.heartbeat ?? defaults.tunnels.heartbeatMs,

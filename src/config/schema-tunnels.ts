@@ -151,6 +151,13 @@ export const tunnels = section({
 			"Lines that are parked at most when many visitors come at once, and asked for at a time. It shrinks slowly, back to lines.",
 		default: defaults.tunnels.linesMax,
 	}),
+	lines_reserved: whole(0, LINES_MAX - 1)
+		.optional()
+		.meta({
+			description:
+				"Of the lines that are parked for an http tunnel, so many are left for other requests: a WebSocket, which keeps its line, takes one only while there are more.",
+			default: defaults.tunnels.linesReserved,
+		}),
 	age: optionalDuration(
 		defaults.tunnels.ageMs,
 		"How old a parked line may grow (each up to a quarter less). Its replacement comes first, and it is never ended under a visitor.",

@@ -23,6 +23,7 @@ export function checkTunnels(file: Mapping, report: Report): void {
 	checkPortsAreFree(file, section, report);
 	checkOpen(section, report);
 	checkLines(section, report);
+	checkReserved(section, report);
 	checkHeartbeat(section, report);
 	checkAgents(section, report);
 }
@@ -71,6 +72,16 @@ function checkLines({ lines, lines_max: most }: Mapping, report: Report): void {
 	report.problem(
 		["tunnels", most === undefined ? "lines" : "lines_max"],
 		`lines (${least}) cannot be more than lines_max (${top}): ${most === undefined ? `add lines_max: ${least}, or lower this` : "raise this, or lower lines"}`,
+	);
+}
+
+/** With all of them reserved, no WebSocket would ever get one. */
+function checkReserved({ lines_max: most, lines_reserved: reserved }: Mapping, report: Report): void {
+	const top = most ?? defaults.tunnels.linesMax;
+	if (typeof reserved !== "number" || typeof top !== "number" || reserved < top) return;
+	report.problem(
+		["tunnels", "lines_reserved"],
+		`lines_reserved (${reserved}) must be less than lines_max (${top}): no WebSocket would get a line otherwise. Lower this, or raise lines_max`,
 	);
 }
 

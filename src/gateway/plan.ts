@@ -159,10 +159,10 @@ function agentTarget({
 	};
 }
 
-function linesOf({ pool, replaceMs, heartbeatMs, deadAfterMs }: LinesConfig): LinesPlan {
+function linesOf({ pool, replaceMs, reserved, heartbeatMs, deadAfterMs }: LinesConfig): LinesPlan {
 	const { idleMs, ageMs, requests, connections } = pool;
 	return {
-		...{ keeps: true, idleMs, ageMs, requests, idleMax: connections, replaceMs },
+		...{ keeps: true, idleMs, ageMs, requests, idleMax: connections, replaceMs, reserved },
 		...lineOptions(heartbeatMs, deadAfterMs),
 	};
 }

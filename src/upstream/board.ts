@@ -11,7 +11,7 @@ const CHECKED_DOWN = 1;
 const DRAINED = 2;
 
 /** Room for the shared columns below, and for how often weights were changed. */
-const BYTES = PLACES * (8 + 4 * 6) + 4;
+const BYTES = PLACES * (8 + 4 * 7) + 4;
 
 export class Board {
 	readonly buffer: SharedArrayBuffer;
@@ -29,6 +29,8 @@ export class Board {
 	readonly #weight: Int32Array;
 	/** The same as the file has it. */
 	readonly #fileWeight: Int32Array;
+	/** Lines that are parked, of all reactors, where the address is an agent's. */
+	readonly #parked: Int32Array;
 	/** One number: how often any weight was changed. */
 	readonly #weightChanges: Int32Array;
 
@@ -41,7 +43,8 @@ export class Board {
 		this.#ejections = new Int32Array(buffer, PLACES * 20, PLACES);
 		this.#weight = new Int32Array(buffer, PLACES * 24, PLACES);
 		this.#fileWeight = new Int32Array(buffer, PLACES * 28, PLACES);
-		this.#weightChanges = new Int32Array(buffer, PLACES * 32, 1);
+		this.#parked = new Int32Array(buffer, PLACES * 32, PLACES);
+		this.#weightChanges = new Int32Array(buffer, PLACES * 36, 1);
 	}
 
 	active(address: number): number {
@@ -64,6 +67,16 @@ export class Board {
 
 	leave(address: number): void {
 		Atomics.sub(this.#active, address, 1);
+	}
+
+	/** Lines of an agent that wait for visitors, in all reactors. */
+	parked(address: number): number {
+		return Atomics.load(this.#parked, address);
+	}
+
+	/** So many more of them, or fewer. */
+	lines(address: number, more: 1 | -1): void {
+		Atomics.add(this.#parked, address, more);
 	}
 
 	/** An active check found it so. */

@@ -41,6 +41,8 @@ export interface LineOptions {
 export interface LinesPlan extends PoolPlan, LineOptions {
 	/** How long one that is old, or has served enough, stays where it is until another is there in its place. */
 	readonly replaceMs: number;
+	/** So many that are parked are left for requests that give them back: a WebSocket takes one only where there are more. */
+	readonly reserved: number;
 }
 
 export interface UpstreamPlan {

@@ -55,6 +55,7 @@ test("a section of tunnels has its defaults filled in", () => {
 		...{
 			lines: 8,
 			linesMax: 64,
+			linesReserved: 1,
 			ageMs: 900_000,
 			requests: 100,
 			heartbeatMs: 15_000,
@@ -109,6 +110,10 @@ test("what does not go together in tunnels is told with its place", () => {
 		[tunnels(`${domain}, insecure: true`), '"insecure" does nothing beside "tls"'],
 		[tunnels(`${domain}, lines: 65`), "add lines_max: 65"],
 		[tunnels(`${domain}, lines: 9, lines_max: 8`), "raise this, or lower lines"],
+		[
+			tunnels(`${domain}, lines: 1, lines_max: 4, lines_reserved: 4`),
+			"lines_reserved (4) must be less than lines_max (4)",
+		],
 		[tunnels(`${domain}, heartbeat: 30s`), "at least twice the heartbeat"],
 		[tunnels(`${domain}, dead_after: 20s`), "at least twice the heartbeat (15s)"],
 		[tunnels(`${domain}, heartbeat: 10ms`), "expected at least 100ms"],

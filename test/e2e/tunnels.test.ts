@@ -276,6 +276,34 @@ scenario("many requests at once share few lines, and each has its answer", async
 });
 
 scenario(
+	"WebSockets leave the last parked lines to requests, and have theirs as soon as there are more",
+	async (scenario) => {
+		const rig = await startRig(scenario, "lines_max: 3\n  lines_reserved: 2");
+		const { gateway } = rig;
+		const service = createHttpServer((_, response) => response.end("page"));
+		service.on("upgrade", (_, socket) => {
+			socket.on("error", () => {});
+			socket.write(
+				"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+			);
+			socket.pipe(socket);
+		});
+		const agent = startAgent(scenario, settings(rig, [tunnelTo("http", await listening(scenario, service))]));
+		await opened(agent);
+		// Two are parked when nobody waits, and those are reserved.
+		for (let count = 0; count < 4; count++) {
+			const visitor = await dial(scenario, gateway.port(1));
+			await visitor.send(
+				"GET /ws HTTP/1.1\r\nHost: app.tunnels.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+			);
+			await visitor.expect("HTTP/1.1 101");
+			assert.match(await ask(scenario, gateway.port(1), "app.tunnels.test"), /page/);
+		}
+		await gateway.metricIs("sluice_tunnel_lines", (lines) => lines === 4, { state: "used" });
+	},
+);
+
+scenario(
 	"an agent that is stopped is found dead, and has its tunnel again when it goes on",
 	async (scenario) => {
 		const rig = await startRig(scenario);

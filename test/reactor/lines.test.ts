@@ -29,6 +29,7 @@ function tunnelled(t: TestContext, isHttp = false, limits: Partial<LinesPlan> = 
 		...{ keeps: true, idleMs: Number.POSITIVE_INFINITY, ageMs: 900_000, requests: 100, idleMax: 64 },
 		...{ keepaliveIdleSeconds: 15, keepaliveIntervalSeconds: 10, keepaliveProbes: 3, userTimeoutMs: 45_000 },
 		replaceMs: 500,
+		reserved: 0,
 		...limits,
 	};
 	const plan: Plan = {
@@ -492,4 +493,27 @@ test("a line that has served its requests is there until another is", (t) => {
 	over(harness, line);
 	assert.deepEqual(news(harness).at(-1), { kind: "ended", tunnel: TUNNEL, was: "retiring", why: 1 });
 	assert.equal(harness.receive(other), -EAGAIN);
+});
+
+const WEBSOCKET =
+	"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+test("a WebSocket leaves the last parked lines to requests, and has one as soon as there are more", (t) => {
+	const all = tunnelled(t, true, { reserved: 1 });
+	const { harness } = all;
+	const last = parked(all);
+	const socket = harness.client();
+	harness.send(socket, WEBSOCKET);
+	harness.turnUntil(() => news(harness).at(-1)?.waiting === 1, "the WebSocket waits");
+	const visitor = harness.client();
+	harness.send(visitor, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert.match(heardUpTo(harness, last, "\r\n\r\n"), /^GET \/ /);
+	harness.send(last, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+	heardUpTo(harness, visitor, "ok");
+	harness.carryOut({ kind: "serveLine", address: 0, tunnel: TUNNEL });
+	assert.equal(harness.receive(last), -EAGAIN);
+	assert.equal(harness.board.parked(0), 1);
+	const other = parked(all);
+	assert.match(heardUpTo(harness, other, "\r\n\r\n"), /^GET \/ws /);
+	assert.equal(harness.board.parked(0), 1);
 });

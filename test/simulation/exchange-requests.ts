@@ -9,7 +9,7 @@ import type { SimulatedSocket } from "./descriptors.js";
 import { type Head, lists } from "./heads.js";
 import type { HttpClient } from "./http-client.js";
 import type { HttpServer } from "./http-server.js";
-import { checkLent } from "./lines/visits.js";
+import { checkLent, checkReserved } from "./lines/visits.js";
 import { SAFE_METHODS, type ScriptedRequest } from "./requests.js";
 import { violated } from "./trace.js";
 import type { World } from "./world.js";
@@ -89,6 +89,7 @@ function begin(
 	if (link.line !== undefined) {
 		checkLent(world, link, link.line);
 		link.line.isVisited = true;
+		if (asks.current?.upgrades === true) checkReserved(world, link);
 	}
 	const due = Math.max(before?.end ?? 0, link.line?.base ?? 0);
 	if (!server.confused && (asked.length > 0 || link.line !== undefined) && due !== link.taken)

@@ -147,7 +147,7 @@ export class Operator {
 				return;
 			case 3:
 				peers.changeFates();
-				board.setDown(random.below(ADDRESS_COUNT), random.chance(traits.patient ? 0.1 : 0.5));
+				this.#setDown(random.below(ADDRESS_COUNT), random.chance(traits.patient ? 0.1 : 0.5));
 				if (random.chance(0.5)) board.setWeight(random.below(ADDRESS_COUNT), random.pick([1, 2, 3, 256]));
 				return;
 			case 4:
@@ -156,6 +156,12 @@ export class Operator {
 			default:
 				kernel.wake(this.#wake);
 		}
+	}
+
+	/** Who waits for a line of an agent's address that is down is told to go elsewhere. */
+	#setDown(address: number, isDown: boolean): void {
+		this.#world.board.setDown(address, isDown);
+		if (isDown && this.#world.lines !== undefined) this.command({ kind: "sendElsewhere", address });
 	}
 
 	/** A name means other addresses. Agents have none. */

@@ -204,7 +204,7 @@ function upstreamsOf(
 				label: agentLabel(tunnel),
 				maxConnections: tunnel.connections,
 			})),
-			lines: { pool, replaceMs, heartbeatMs, deadAfterMs },
+			lines: { pool, replaceMs, reserved: tunnels.linesReserved, heartbeatMs, deadAfterMs },
 			http: isHttp ? { host: null, trailers: false, pool } : null,
 			tls: null,
 			timeouts: {},

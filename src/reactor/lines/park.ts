@@ -3,10 +3,11 @@
 import { i32, ref, u8 } from "../../parts/at.js";
 import type { PoolPlan } from "../../upstream/plan.js";
 import { closeLink, letGoUnproved } from "../links/close-link.js";
-import { armIdle, poolOf, replaceLine } from "../links/pool.js";
+import { armIdle, mayHaveLine, poolOf, replaceLine } from "../links/pool.js";
 import { OUT_AT } from "../memory/arena.js";
 import type { LineVerdict } from "../plan/plan.js";
 import { CONNECT_TIMEOUT } from "../records/reasons.js";
+import { EXCHANGES } from "../table/marks.js";
 import { DIAL_ON, to } from "../table/next.js";
 import { type Link, NONE, type Session } from "../table/numbers.js";
 import { POOLED, PROVING } from "../table/states.js";
@@ -73,6 +74,7 @@ function wait(core: LinesContext, link: Link, address: number, tunnel: number, p
 	table.state[link] = POOLED;
 	links.idleSinceMs[place] = core.nowMs;
 	idleLists.add(address, place);
+	core.board.lines(address, 1);
 	armIdle(core, link, plan);
 	serve(core, address, tunnel);
 }
@@ -85,11 +87,17 @@ function neverParked({ lineNews }: LinesContext, tunnel: number): void {
 export function serve(core: LinesContext, address: number, tunnel: number): void {
 	const { idleLists, waitingForLines } = core;
 	for (let most = waitingForLines.of(address); most > 0 && i32(idleLists.lengths, address) > 0; most--) {
-		const session = waitingForLines.first(address);
+		const session = waitingForLines.first(address, (each) => mayHave(core, each, address));
 		// Nobody is sent there now; who waits is told to go elsewhere.
 		if (session === undefined || core.board.isDown(address)) return;
 		goOn(core, session, address, tunnel);
 	}
+}
+
+function mayHave(core: LinesContext, session: Session, address: number): boolean {
+	const lines = core.upstreams.get(ref(core.table.upstream, session))?.plan.lines;
+	const isRequest = (i32(core.table.flags, session) & EXCHANGES) !== 0;
+	return mayHaveLine(core, session, address, lines, isRequest);
 }
 
 function goOn(core: LinesContext, session: Session, address: number, tunnel: number): void {

@@ -31,6 +31,8 @@ export class LinkColumns extends Columns {
 	readonly next = this.i32<Place>(LINK);
 	readonly previous = this.i32<Place>(LINK);
 
+	/** 1: the request at hand asks for a WebSocket, which keeps its connection to the end. */
+	readonly lasts = this.u8(SESSION);
 	/** The first idle connection that belongs to this session alone (its place); NONE. See `owned.ts`. */
 	readonly owned = this.i32<Place>(SESSION);
 	/** Bytes of a session whose requests are read that went to upstream connections which it no longer has. */

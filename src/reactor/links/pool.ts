@@ -30,7 +30,7 @@ import {
 	RECYCLED_UPSTREAM_SAID,
 } from "../records/recycle-reasons.js";
 import { READABLE } from "../table/marks.js";
-import { type Link, NONE, type Place } from "../table/numbers.js";
+import { type Link, NONE, type Place, type Session } from "../table/numbers.js";
 import { EXCHANGE, POOLED } from "../table/states.js";
 import { holdsPart } from "../wire/tls.js";
 import { peek } from "../wire/transport.js";
@@ -108,6 +108,7 @@ export function giveBack(core: LinksContext, link: Link): void {
 		table.state[link] = POOLED;
 		links.idleSinceMs[place] = core.nowMs;
 		idleLists.add(address, place);
+		if (u32(links.tunnel, place) !== 0) core.board.lines(address, 1);
 		armIdle(core, link, plan);
 	}
 }
@@ -143,6 +144,18 @@ function lineReturned(core: LinksContext, place: Place, isLeaving: boolean): voi
 	// Who waits here is sent on by the main thread.
 	if (core.waitingForLines.of(i32(links.address, place)) > 0) lineNews.add({ kind: "returned", tunnel });
 	else lineNews.lend(tunnel, -1, core.nowMs);
+}
+
+/** Whether a session may have a parked line of this address. The last ones are left for requests that give them back. */
+export function mayHaveLine(
+	{ links, board }: LinksContext,
+	session: Session,
+	address: number,
+	lines: LinesPlan | undefined,
+	isRequest: boolean,
+): boolean {
+	const lasts = isRequest && u8(links.lasts, session) === 1;
+	return !lasts || board.parked(address) > (lines?.reserved ?? 0);
 }
 
 /** A line of this address has come: one that it replaces goes, where one waits for that. */
@@ -363,7 +376,11 @@ export function isOwned(core: LinksContext, link: Link): boolean {
 
 /** Takes an idle connection out of its list: it is about to be lent, or retired. */
 export function unlink(core: LinksContext, link: Link): void {
-	core.idleLists.remove(core.table.placeOf(link));
+	const { links, table, idleLists } = core;
+	const place = table.placeOf(link);
+	if (u32(links.tunnel, place) !== 0 && i32(links.owner, place) === NONE)
+		core.board.lines(i32(links.address, place), -1);
+	idleLists.remove(place);
 	core.table.state[link] = EXCHANGE;
 }
 

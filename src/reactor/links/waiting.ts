@@ -20,14 +20,18 @@ export class WaitingSessions {
 		return true;
 	}
 
-	/** The one that has waited for longest, and goes on waiting until it is removed. */
-	first(address: number): Session | undefined {
-		const [session] = this.#byAddress.get(address) ?? [];
-		return session;
+	/** Of those that may go on the one that has waited for longest. It goes on waiting until it is removed. */
+	first(address: number, mayGoOn: (session: Session) => boolean = anybody): Session | undefined {
+		for (const session of this.#byAddress.get(address) ?? []) if (mayGoOn(session)) return session;
+		return undefined;
 	}
 
 	/** How many wait for this address. */
 	of(address: number): number {
 		return this.#byAddress.get(address)?.size ?? 0;
 	}
+}
+
+function anybody(): boolean {
+	return true;
 }

@@ -24,7 +24,7 @@ import { makeRoom } from "../admission/shed.js";
 import { beginConnect, giveUpLink, openLink } from "../links/connect.js";
 import { noLongerWaits } from "../links/no-longer-waits.js";
 import { lendOwned } from "../links/owned.js";
-import { lend, takenOut } from "../links/pool.js";
+import { lend, mayHaveLine, takenOut } from "../links/pool.js";
 import { scalarIndex } from "../records/counters.js";
 import {
 	CLIENT_RESET,
@@ -102,7 +102,9 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 		// Another reactor's session was faster.
 		if (!takeSeat(core, address)) continue;
 		if (address.tunnel !== undefined) {
-			const link = lend(core, address.board, false);
+			const { lines } = balancer.plan;
+			const isOpen = mayHaveLine(core, session, address.board, lines, isRequest);
+			const link = isOpen ? lend(core, address.board, false) : NONE;
 			noteDialled(core, session);
 			if (link !== NONE) return takeLine(core, session, link, address, isRequest);
 			if (!hasWaited) return waitForLine(core, session, address, wasWaiting);

@@ -109,6 +109,6 @@ export class House {
 	}
 }
 
-function depthOf({ tunnels: { lines, linesMax } }: ControlSettings): DepthLimits {
-	return { lines, linesMax };
+function depthOf({ tunnels: { lines, linesMax, linesReserved } }: ControlSettings): DepthLimits {
+	return { lines, linesMax, reserved: linesReserved };
 }

@@ -13,6 +13,8 @@ import { Bucket } from "../../parts/token-bucket.js";
 export interface DepthLimits {
 	readonly lines: number;
 	readonly linesMax: number;
+	/** So many that are parked are not for every visitor. Absent: none. */
+	readonly reserved?: number;
 }
 
 /** A crowd comes back within seconds or not at all. */
@@ -70,7 +72,10 @@ export class Depth {
 	/** How many to ask for now; they count as asked from here on. */
 	ask(nowMs: number): number {
 		const coming = this.asked + this.proving;
-		const wanted = Math.min(this.#target + this.waiting, this.#limits.linesMax) - this.parked - coming;
+		// Some of those who wait may have only what is parked beyond the reserved ones.
+		const { reserved = 0, linesMax } = this.#limits;
+		const least = this.waiting > 0 ? Math.max(this.#target, reserved) : this.#target;
+		const wanted = Math.min(least + this.waiting, linesMax) - this.parked - coming;
 		const credit = Math.min(this.#credit, Math.max(0, wanted));
 		const repeats = Math.min(Math.max(0, wanted) - credit, Math.floor(this.#allowance.at(nowMs)));
 		this.#allowance.take(repeats, nowMs);

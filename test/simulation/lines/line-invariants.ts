@@ -114,7 +114,12 @@ function checkCounts(world: World, lines: Lines): void {
 	}
 	const here = new Map(parked);
 	for (const { line, isTaken } of lines.other.held) more(isTaken ? used : parked, line.tunnel);
-	for (const { open } of lines.tunnels.values()) {
+	for (const { open, address } of lines.tunnels.values()) {
+		const shared = i32(world.reactor.core.idleLists.lengths, address) + lines.other.parkedOf(open.number);
+		if (world.board.parked(address) !== shared)
+			violated(
+				`${shared} lines are parked for address ${address}, and the board counts ${world.board.parked(address)}`,
+			);
 		const told = lines.traffic.parkedIn(open.number, world.reactor.core.index);
 		if (told !== (here.get(open.number) ?? 0))
 			violated(
@@ -163,11 +168,25 @@ export function checkLinesSettled(world: World, lines: Lines): void {
 		const waiting = core.waitingForLines.of(address);
 		const others = lines.other.waiting.get(open.number) ?? 0;
 		const isHere = i32(core.idleLists.lengths, address) > 0;
-		if (waiting + others > 0 && (isHere || lines.other.parkedOf(open.number) > 0))
+		// The last ones are not for WebSockets.
+		const areReserved = core.board.parked(address) <= lines.lines.reserved;
+		const mayHave = waiting + others - (areReserved ? webSocketsOf(world, address) : 0);
+		if (mayHave > 0 && (isHere || lines.other.parkedOf(open.number) > 0))
 			violated(
 				`${waiting}+${others} visitors wait for a line of tunnel ${open.number}, and ${i32(core.idleLists.lengths, address)}+${lines.other.parkedOf(open.number)} are parked`,
 			);
 	}
+}
+
+/** Sessions that wait for a line to keep it. */
+function webSocketsOf(world: World, address: number): number {
+	const { table, links } = world.reactor.core;
+	let count = 0;
+	for (let slot = 0; slot < table.sessions; slot++) {
+		const waits = u8(table.state, slot) === DIAL && table.peerOf(slot as Slot) === NONE;
+		if (waits && ref(table.address, slot) === address && u8(links.lasts, slot) === 1) count++;
+	}
+	return count;
 }
 
 function checkGone(link: number, state: number, socket: SimulatedSocket): void {

@@ -57,6 +57,7 @@ export class Lines {
 	#limits: DepthLimits;
 	#ageMs: number;
 	#requests: number;
+	readonly #reserved: number;
 	#epochs = 0;
 	isEnding = false;
 	canariesBegun = 0;
@@ -70,7 +71,8 @@ export class Lines {
 		this.isForRequests = world.traits.readsRequests.every((reads) => reads);
 		this.#isThroughTls = random.chance(0.5);
 		const lines = random.between(1, 3);
-		this.#limits = { lines, linesMax: lines + random.below(6) };
+		this.#reserved = random.pick([0, 1, 1, 2]);
+		this.#limits = this.#limitsOf(lines);
 		this.#ageMs = random.magnitude(60_000) + 200;
 		this.#requests = random.pick([1, 3, 100]);
 		this.desk = new WatchedDesk(new LineDesk(() => world.kernel.nowMs, this.#limits), world);
@@ -97,6 +99,11 @@ export class Lines {
 			tls: this.#isThroughTls ? [this.#certificate()] : [],
 		};
 		for (let count = random.between(1, 3); count > 0; count--) this.#open();
+	}
+
+	#limitsOf(lines: number): DepthLimits {
+		const linesMax = Math.max(lines, this.#reserved + 1) + this.#random.below(6);
+		return { lines, linesMax, reserved: this.#reserved };
 	}
 
 	#certificate(): ListenerPlan["tls"][number] {
@@ -264,7 +271,7 @@ export class Lines {
 	get lines(): LinesPlan {
 		return {
 			...{ keeps: true, idleMs: Number.POSITIVE_INFINITY, ageMs: this.#ageMs, requests: this.#requests },
-			...{ idleMax: this.#limits.linesMax, replaceMs: 300 },
+			...{ idleMax: this.#limits.linesMax, replaceMs: 300, reserved: this.#reserved },
 			...lineOptions(15_000, 45_000),
 		};
 	}
@@ -292,7 +299,7 @@ export class Lines {
 				return;
 			case 3: {
 				const lines = random.between(1, 3);
-				this.#limits = { lines, linesMax: lines + random.below(6) };
+				this.#limits = this.#limitsOf(lines);
 				this.#ageMs = random.magnitude(60_000) + 200;
 				this.desk.configure(this.#limits);
 				this.#world.operator.replan();

@@ -71,6 +71,7 @@ export class OtherReactor {
 
 	#take(line: MovedLine): void {
 		this.#world.lines?.outside.delete(line.fd);
+		this.#world.board.lines(line.address, 1);
 		this.held.push({ line, isTaken: false });
 		if (this.#tunnelAt(line.address) !== line.tunnel) this.#end(this.held.length - 1, RECYCLED_NOT_WANTED);
 		else this.#serve(line.tunnel);
@@ -82,6 +83,7 @@ export class OtherReactor {
 		if (waiting === 0 || free === undefined) return;
 		this.#waits(tunnel, waiting - 1);
 		free.isTaken = true;
+		this.#world.board.lines(free.line.address, -1);
 		this.#tell({ kind: "taken", tunnel, was: free.line.leaveMs > 0 ? "retiring" : "parked" });
 	}
 
@@ -95,6 +97,7 @@ export class OtherReactor {
 		const index = this.held.findIndex(({ line, isTaken }) => line.address === address && !isTaken);
 		const [given] = index < 0 ? [] : this.held.splice(index, 1);
 		if (given === undefined) return;
+		this.#world.board.lines(address, -1);
 		this.#world.lines?.outside.add(given.line.fd);
 		this.#notify({ kind: "lineGiven", to, line: given.line });
 	}
@@ -104,6 +107,7 @@ export class OtherReactor {
 		const [ended] = this.held.splice(index, 1);
 		if (ended === undefined) return;
 		const { line, isTaken } = ended;
+		if (!isTaken) this.#world.board.lines(line.address, -1);
 		this.#world.lines?.closeOutside(line.fd, line.session);
 		this.#tell({
 			kind: "ended",
@@ -139,6 +143,7 @@ export class OtherReactor {
 			else {
 				const { line } = this.held[index] as Held;
 				(this.held[index] as Held).isTaken = false;
+				this.#world.board.lines(line.address, 1);
 				const isOld = line.leaveMs > 0;
 				this.#tell({
 					kind: isOld ? "retiring" : "returned",

@@ -29,6 +29,15 @@ export function beginVisit(world: World, socket: SimulatedSocket): void {
 	world.meet("visitors of lines");
 }
 
+/** A WebSocket has got one: as many were left as are reserved. */
+export function checkReserved(world: World, socket: SimulatedSocket): void {
+	const { links, table } = world.reactor.core;
+	const left = world.board.parked(i32(links.address, socket.slot - table.sessions));
+	const reserved = world.lines?.lines.reserved ?? 0;
+	if (left < reserved) violated(`a WebSocket has a line, and leaves ${left} where ${reserved} are reserved`);
+	world.meet("WebSockets over lines");
+}
+
 /** Somebody has got it. */
 export function checkLent(world: World, socket: SimulatedSocket, line: AgentLine): void {
 	const { links, table } = world.reactor.core;

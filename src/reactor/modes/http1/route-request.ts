@@ -107,6 +107,7 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 	if (webSocket === WEBSOCKET_VERSION) return lastAnswer(426, BAD_REQUEST);
 	if (webSocket === WEBSOCKET_MALFORMED) return lastAnswer(400, BAD_REQUEST);
 	if (webSocket === WEBSOCKET_VALID) exchanges.set(client, WEBSOCKET);
+	core.links.lasts[client] = webSocket === WEBSOCKET_VALID ? 1 : 0;
 	const framing = framingOf(requestHead);
 	exchanges.request.begin(client, framing, requestHead.contentLength, 0, bodyBytes);
 	if (framing === FRAMING_NONE && isSafeMethod(requestHead.method))
