@@ -10,7 +10,7 @@ import type { DrillPorts } from "./upstream-ports.js";
 /** Keys under `timeouts`. */
 type Timeouts = Readonly<Record<string, string>>;
 
-const TIMEOUTS: Timeouts = {
+export const TIMEOUTS: Timeouts = {
 	handshake: "5s",
 	// Longer than the good client waits: on a busy machine it is late, and nothing else.
 	connect: "5s",
@@ -37,7 +37,7 @@ export const PATIENT: Timeouts = {
 /** Signing with RSA is ten times as dear to the gateway as with ECDSA. */
 const RSA_BITS = 2048;
 
-function timeoutsLine(timeouts: Timeouts): string {
+export function timeoutsLine(timeouts: Timeouts): string {
 	const entries = Object.entries(timeouts).map(([key, value]) => `${key}: ${value}`);
 	return `timeouts: { ${entries.join(", ")} }`;
 }
@@ -118,6 +118,6 @@ upstreams:
 `;
 }
 
-function certificateFor(commonName: string, options: Partial<Issue> = {}): CertificateFiles {
+export function certificateFor(commonName: string, options: Partial<Issue> = {}): CertificateFiles {
 	return writeCertificate(join(temporaryDirectory(), commonName), issue({ commonName, ...options }));
 }

@@ -11,9 +11,10 @@ import type { DrillPorts } from "./upstream-ports.js";
  *
  * - `relay`: it routes by name and passes bytes on;
  * - `http`: its routes lead to `http:` upstreams, so each request is read;
- * - `tls`: the same behind TLS that the gateway terminates.
+ * - `tls`: the same behind TLS that the gateway terminates;
+ * - `agents`: the port of tunnels' agents. The good client is a visitor of a tunnel, at a listener of its own.
  */
-export const LISTENER_KINDS = ["relay", "http", "tls"] as const;
+export const LISTENER_KINDS = ["relay", "http", "tls", "agents"] as const;
 
 export type ListenerKind = (typeof LISTENER_KINDS)[number];
 
@@ -36,8 +37,8 @@ export interface Drill {
 	readonly program?: DrillProgram;
 	/** Wants a link of its own (network-namespace.ts), where the rights allow one. */
 	readonly link?: true;
-	/** The attack on each kind of listener, or why there is none. */
-	readonly on: Readonly<Record<ListenerKind, Plan | string>>;
+	/** The attack on each kind of listener, or why there is none. Few have one on the agents' port. */
+	readonly on: Readonly<Record<Exclude<ListenerKind, "agents">, Plan | string>> & { readonly agents?: Plan };
 	/** How the attack ends. */
 	readonly ending: AttackEnding;
 	readonly thresholds: readonly Threshold[];
@@ -49,6 +50,8 @@ export interface Plan {
 	configure(upstreams: DrillPorts, listeners: ListenerAddresses): string;
 	/** Who attacks, once per target. */
 	attack(scene: Scene): Promise<Assault>;
+	/** Attackers at once, unless the command line says otherwise. Default: the drill's. */
+	readonly connections?: number;
 	/** What attackers are told by the target's deadlines; `null` when no deadline of the target ends them. */
 	readonly deadline: AttackDeadline | null;
 }

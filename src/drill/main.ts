@@ -20,6 +20,7 @@ import type { Target } from "./target.js";
 import { startBare } from "./targets/bare.js";
 import { startGateway } from "./targets/gateway.js";
 import { giveTarget } from "./targets/given.js";
+import { startTunnelled } from "./targets/tunnelled.js";
 import type { DrillPorts, UpstreamPorts } from "./upstream-ports.js";
 import type { Outcome } from "./verdict.js";
 
@@ -86,7 +87,7 @@ async function drillTargets(options: DrillOptions, progress: Progress): Promise<
 	const recordings = [await drillGateway(options, ports, answers.helper, progress)];
 	const { drill, listener } = options;
 	for (const kind of ["bare", "guarded"] as const) {
-		if (!options[kind] || listener === "tls") continue;
+		if (!options[kind] || listener === "tls" || listener === "agents") continue;
 		const start = ended(
 			(through) => startBare(kind, listener, others.ports, drill.descriptorLimit, through),
 			answers.helper,
@@ -134,10 +135,11 @@ async function drillGateway(
 	const linkListener = typeof link === "string" ? null : `${link.hostAddress}:0`;
 	const config = plan.configure(ports, { main: "127.0.0.1:0", link: linkListener });
 	const { descriptorLimit } = drill;
+	const startTarget = options.listener === "agents" ? startTunnelled : startGateway;
 	try {
 		return await drillOne(
 			options,
-			ended((through) => startGateway({ config, descriptorLimit, through, linkListener }), guard),
+			ended((through) => startTarget({ config, descriptorLimit, through, linkListener }), guard),
 			link,
 			progress,
 		);

@@ -69,7 +69,7 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 	const connections = wholeNumber(
 		"--connections",
 		given.connections,
-		drill.defaults.connections,
+		plan.connections ?? drill.defaults.connections,
 		IN_TURN_MAX,
 	);
 	if (drill.connectionsInTurn !== true)
@@ -81,9 +81,9 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 			throw new DrillUsageError(
 				`--${option} compares with the drill's own gateway; without --target it has one, with --target it has none`,
 			);
-		if (listener === "tls")
+		if (listener === "tls" || listener === "agents")
 			throw new DrillUsageError(
-				`--${option}: there is no plain server that terminates TLS; leave out --listener tls`,
+				`--${option}: there is no plain server that ${listener === "tls" ? "terminates TLS" : "has agents"}; leave out --listener ${listener}`,
 			);
 	}
 	return {
@@ -106,8 +106,8 @@ function choosePlan(drill: Drill, wish: string | undefined): { listener: Listene
 	for (const listener of LISTENER_KINDS) {
 		if (wish !== undefined && wish !== listener) continue;
 		const plan = drill.on[listener];
-		if (typeof plan !== "string") return { listener, plan };
-		reasons.push(plan);
+		if (typeof plan === "object") return { listener, plan };
+		reasons.push(plan ?? "the port of agents is attacked by slowloris, hold and garbage alone");
 	}
 	if (wish !== undefined && reasons.length === 0)
 		throw new DrillUsageError(

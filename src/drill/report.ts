@@ -21,6 +21,7 @@ const LISTENERS: Readonly<Record<DrillResult["listener"], string>> = {
 	relay: "a listener that relays by name",
 	http: "a listener that reads requests",
 	tls: "a listener that terminates TLS and reads requests",
+	agents: "the port of agents",
 };
 
 function warnings({ machine, targets }: DrillResult): string[] {

@@ -129,7 +129,7 @@ export async function runDrill(target: Target, options: RunOptions): Promise<Rec
 		client.order({
 			do: "start",
 			address: target.address,
-			port: target.port,
+			port: target.clientPort ?? target.port,
 			source: target.address.startsWith("127.") ? CLIENT_SOURCE : null,
 			tls: listener === "tls" ? NAMES.good : null,
 			asks: await clientAsks(target, listener),

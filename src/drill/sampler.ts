@@ -75,7 +75,7 @@ function look(target: Target, attackers: AttackStatus, metrics: TargetMetrics | 
 	const seen = readProcess(target.pid);
 	return {
 		atMs: monotonicMs(),
-		descriptors: seen === null ? null : seen.descriptors - (metrics?.pipeDescriptors ?? 0),
+		descriptors: seen === null ? null : seen.descriptors - (metrics?.keptDescriptors ?? 0),
 		residentBytes: seen?.residentBytes ?? null,
 		cpuMs: seen?.cpuMs ?? null,
 		acceptQueue: listenQueue(target.port).depth,

@@ -12,7 +12,12 @@ export interface Target {
 	/** In reports: `gateway`, `bare server`, `guarded server`, `127.0.0.1:443`. */
 	readonly label: string;
 	readonly address: string;
+	/** What is attacked. */
 	readonly port: number;
+	/** Where the good client goes. Absent: there, too. */
+	readonly clientPort?: number;
+	/** Of its listeners behind the first. */
+	readonly otherPorts?: readonly number[];
 	/** Port of its listener on the drill's own link; `null` without one. */
 	readonly linkPort: number | null;
 	/** `null` when its process cannot be seen. */
@@ -34,8 +39,8 @@ export interface TargetMetrics {
 	readonly acceptQueueLimit: number;
 	/** What the kernel's sockets hold for its sessions. */
 	readonly socketMemoryBytes: number;
-	/** Descriptors of pipes that are kept for the next bulk. */
-	readonly pipeDescriptors: number;
+	/** Descriptors that are kept for what comes next: of pipes, and of an agent's lines. */
+	readonly keptDescriptors: number;
 	/** `null`: this version does not count it. */
 	readonly ledgerDiscrepancy: number | null;
 	readonly closedByReason: Readonly<Record<string, number>>;

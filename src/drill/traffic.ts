@@ -67,6 +67,14 @@ export async function sayings(name: Name): Promise<{ hello: Uint8Array; request:
 	return { hello: await captureHello(NAMES[name]), request: requestHead(NAMES[name]) };
 }
 
+/** What comes to the port of agents, without the name of one: both kinds of hello, and a line in the open. */
+export async function agentSayings(): Promise<Uint8Array[]> {
+	const hellos = ["sluice-control/1", "sluice-line/1"].map((alpn) =>
+		captureHello(NAMES.good, "TLSv1.3", [alpn]),
+	);
+	return [...(await Promise.all(hellos)), latin1("SLN1 sixteen bytes ")];
+}
+
 export function latin1(text: string): Uint8Array {
 	return Uint8Array.from(Buffer.from(text, "latin1"));
 }

@@ -2,8 +2,12 @@
 import { Duplex } from "node:stream";
 import { connect, type SecureVersion } from "node:tls";
 
-/** The bytes of the first flight of a TLS client that asks for `serverName`. */
-export function captureHello(serverName: string, maxVersion: SecureVersion = "TLSv1.3"): Promise<Uint8Array> {
+/** The bytes of the first flight of a TLS client that asks for `serverName`, and offers to speak these. */
+export function captureHello(
+	serverName: string,
+	maxVersion: SecureVersion = "TLSv1.3",
+	ALPNProtocols: string[] = ["h2", "http/1.1"],
+): Promise<Uint8Array> {
 	return new Promise((resolve, reject) => {
 		const wire = new Duplex({
 			read() {},
@@ -13,7 +17,7 @@ export function captureHello(serverName: string, maxVersion: SecureVersion = "TL
 			},
 		});
 		// The hello is written before connect() returns; nothing else will ever happen here.
-		connect({ socket: wire, servername: serverName, maxVersion, ALPNProtocols: ["h2", "http/1.1"] })
+		connect({ socket: wire, servername: serverName, maxVersion, ALPNProtocols })
 			.on("error", reject)
 			.destroy();
 	});

@@ -16,7 +16,7 @@ test("figures are summed over listeners, and those of the drill's link stand alo
 	const metrics = parseMetrics(TEXT, "198.18.0.1:0");
 	assert.equal(metrics.sessions, 10);
 	assert.equal(metrics.linkSessions, 3);
-	assert.equal(metrics.pipeDescriptors, 8);
+	assert.equal(metrics.keptDescriptors, 8);
 	assert.equal(metrics.acceptQueueLimit, 8192);
 	assert.deepEqual(metrics.closedByReason, { idle_timeout: 7 });
 });

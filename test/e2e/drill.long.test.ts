@@ -12,7 +12,7 @@ import { scenario } from "../support/scenario.js";
 const BARE_SERVER = fileURLToPath(new URL("../../src/drill/bare-server.js", import.meta.url));
 
 const PLANS = DRILLS.flatMap(({ name, on }) =>
-	LISTENER_KINDS.filter((kind) => typeof on[kind] !== "string").map((kind) => [name, kind] as const),
+	LISTENER_KINDS.filter((kind) => typeof on[kind] === "object").map((kind) => [name, kind] as const),
 );
 
 // Mostly waiting for deadlines, so several at a time.

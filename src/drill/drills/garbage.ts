@@ -1,8 +1,10 @@
 import { attackersOf } from "../assault.js";
 import { relayConfig, tlsConfig, webConfig } from "../configs.js";
+import { agentsConfig } from "../configs-tunnels.js";
+
 import type { Drill } from "../drill.js";
 import { ATTACKERS_GONE, FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { keptRequest, sayings, upload } from "../traffic.js";
+import { agentSayings, keptRequest, sayings, upload } from "../traffic.js";
 
 /** So that a run can be repeated. */
 const SEED = 20_261_120;
@@ -54,6 +56,19 @@ export const garbage: Drill = {
 				return attackersOf(scene, {
 					opensPerSecond: 1000,
 					sayings: [hello],
+					mutationSeed: SEED,
+					behaviour: { kind: "hold" },
+				});
+			},
+		},
+		agents: {
+			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
+			configure: agentsConfig,
+
+			async attack(scene) {
+				return attackersOf(scene, {
+					opensPerSecond: 1000,
+					sayings: await agentSayings(),
 					mutationSeed: SEED,
 					behaviour: { kind: "hold" },
 				});

@@ -1,8 +1,10 @@
 import { attackersOf } from "../assault.js";
 import { relayConfig, tlsConfig, webConfig } from "../configs.js";
+import { AGENT_PORT_ATTACKERS, agentsConfig } from "../configs-tunnels.js";
+
 import type { Drill } from "../drill.js";
 import { ATTACKERS_GONE, FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { keptRequest, sayings } from "../traffic.js";
+import { agentSayings, keptRequest, sayings } from "../traffic.js";
 
 export const hold: Drill = {
 	name: "hold",
@@ -46,6 +48,19 @@ export const hold: Drill = {
 				return attackersOf(scene, {
 					opensPerSecond: 2000,
 					sayings: [new Uint8Array(0), hello],
+					behaviour: { kind: "hold" },
+				});
+			},
+		},
+		agents: {
+			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
+			connections: AGENT_PORT_ATTACKERS,
+			configure: agentsConfig,
+
+			async attack(scene) {
+				return attackersOf(scene, {
+					opensPerSecond: 500,
+					sayings: [new Uint8Array(0), ...(await agentSayings())],
 					behaviour: { kind: "hold" },
 				});
 			},

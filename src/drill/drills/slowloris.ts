@@ -1,8 +1,10 @@
 import { attackersOf } from "../assault.js";
 import { relayConfig, tlsConfig, webConfig } from "../configs.js";
+import { AGENT_PORT_ATTACKERS, agentsConfig } from "../configs-tunnels.js";
+
 import type { Drill } from "../drill.js";
 import { ATTACKERS_GONE, FULL_SIZE, GOOD_CLIENT, NOTHING_LEFT } from "../thresholds.js";
-import { keptRequest, sayings } from "../traffic.js";
+import { agentSayings, keptRequest, sayings } from "../traffic.js";
 
 /** Half of them dribble TLS hellos, half request heads: a byte each 200 to 500 ms, which must renew nothing. */
 export const slowloris: Drill = {
@@ -48,6 +50,19 @@ export const slowloris: Drill = {
 				return attackersOf(scene, {
 					opensPerSecond: 2000,
 					sayings: [hello],
+					behaviour: { kind: "dribble", atOnceBytes: 0, everyMsMin: 200, everyMsMax: 500 },
+				});
+			},
+		},
+		agents: {
+			deadline: { key: "handshake", ownMs: 5000, givenMs: 5000 },
+			connections: AGENT_PORT_ATTACKERS,
+			configure: agentsConfig,
+
+			async attack(scene) {
+				return attackersOf(scene, {
+					opensPerSecond: 500,
+					sayings: await agentSayings(),
 					behaviour: { kind: "dribble", atOnceBytes: 0, everyMsMin: 200, everyMsMax: 500 },
 				});
 			},

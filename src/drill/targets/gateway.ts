@@ -52,7 +52,8 @@ export async function startGateway(options: GatewayOptions): Promise<Target> {
 		const parsed = JSON.parse(line) as ReadyLine;
 		return parsed.message === "ready" ? parsed : undefined;
 	});
-	const [main, link] = ready.listeners.map(portIn);
+	const [main, ...otherPorts] = ready.listeners.map(portIn);
+	const [link] = options.linkListener === null ? [] : otherPorts;
 	if (main === undefined) throw new Error(`the gateway did not say where it listens:\n${output.tail}`);
 	const reader = new MetricsReader(portIn(ready.admin), options.linkListener);
 	return {
@@ -60,6 +61,7 @@ export async function startGateway(options: GatewayOptions): Promise<Target> {
 		label: "gateway",
 		address: "127.0.0.1",
 		port: main,
+		otherPorts,
 		linkPort: link ?? null,
 		pid: owned.pid,
 		backlog: Number(/backlog: (\d+)/.exec(options.config)?.[1] ?? 4096),

@@ -46,6 +46,7 @@ export function parseMetrics(text: string, linkListener: string | null): TargetM
 	const closedByReason: Record<string, number> = {};
 	const sums = new Map<string, number>();
 	let linkSessions = 0;
+	let parkedLines = 0;
 	for (const line of text.split("\n")) {
 		const found = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line);
 		if (found === null) continue;
@@ -56,7 +57,8 @@ export function parseMetrics(text: string, linkListener: string | null): TargetM
 		if (name === "sluice_sessions_closed_total") {
 			const reason = label("reason") ?? "";
 			closedByReason[reason] = (closedByReason[reason] ?? 0) + value;
-		} else if (
+		} else if (name === "sluice_tunnel_lines" && label("state") === "parked") parkedLines += value;
+		else if (
 			name === "sluice_connections_active" &&
 			linkListener !== null &&
 			label("listener") === linkListener
@@ -67,7 +69,7 @@ export function parseMetrics(text: string, linkListener: string | null): TargetM
 		sessions: sums.get("sluice_connections_active") ?? 0,
 		acceptQueueLimit: sums.get("sluice_accept_queue_limit") ?? 0,
 		socketMemoryBytes: sums.get("sluice_socket_memory_bytes") ?? 0,
-		pipeDescriptors: 2 * (sums.get("sluice_pipes_open") ?? 0),
+		keptDescriptors: 2 * (sums.get("sluice_pipes_open") ?? 0) + parkedLines,
 		ledgerDiscrepancy: sums.get("sluice_ledger_discrepancy") ?? null,
 		closedByReason,
 		linkSessions,
