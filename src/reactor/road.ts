@@ -270,6 +270,9 @@ function goOn(core: RoadContext, slot: Slot, session: Session, state: number): N
 			return sniff(core, session);
 		case SECURE:
 			return beginHandshake(core, slot);
+		case OWN_LINE:
+			ownLineNews(core, slot as Link, 0);
+			return STAY;
 		default:
 			return STAY;
 	}

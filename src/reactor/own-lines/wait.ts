@@ -32,6 +32,8 @@ import type { OwnLine } from "./own-line.js";
 /** A zero byte, and eight more: they go back as they come. */
 const CANARY = 0x00;
 const CANARY_BYTES = 9;
+/** A gateway sends one and waits for it. Who sends more at once has them answered in turns, between which others have theirs. */
+const CANARIES_PER_TURN = 16;
 /** Of a PROXY header of version 2. */
 const HEADER = 0x0d;
 
@@ -40,7 +42,7 @@ const WHOLE_MS = 10_000;
 
 /** Looks at what has come. */
 export function waiting(core: OwnLinesContext, link: Link, line: OwnLine): void {
-	for (;;) {
+	for (let canaries = 0; canaries < CANARIES_PER_TURN; canaries++) {
 		const count = peek(core, link, IN_AT, PROXY_HEADER_LIMIT_BYTES);
 		if (count === -EAGAIN) {
 			notReadable(core, link);
@@ -61,6 +63,7 @@ export function waiting(core: OwnLinesContext, link: Link, line: OwnLine): void 
 		else closeOwnLine(core, link, line);
 		return;
 	}
+	core.queue.add(link);
 }
 
 function isLetter(byte: number): boolean {
