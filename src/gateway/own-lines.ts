@@ -21,9 +21,12 @@ export interface EndedVisit {
 	readonly bytesToVisitor: number;
 }
 
+/** What becomes of a line until a visitor has it. */
+export type LineNews = Exclude<OwnLineNews, { readonly kind: "ended" }>;
+
 /** Who hears what becomes of lines. */
 export interface OwnLinesListener {
-	news(item: OwnLineNews): void;
+	news(item: LineNews): void;
 	/** Comes up to 100 ms after the end. */
 	ended(visit: EndedVisit): void;
 }
@@ -72,18 +75,24 @@ export class OwnLines {
 	}
 
 	heard(items: readonly OwnLineNews[]): void {
-		for (const item of items) this.#listener.news(item);
+		for (const item of items) {
+			if (item.kind !== "ended") this.#listener.news(item);
+			else this.#tellEnd(item.session, item.reason, item.fromVisitor, item.toVisitor);
+		}
 	}
 
 	/** A session has ended. */
 	ended(journal: Journal, record: number): void {
-		const reason = REASONS[integerOf(journal, record, SESSION_KINDS) & 0xff];
-		if (reason === undefined) return;
-		this.#listener.ended({
-			session: f64(journal.words, record + ID),
-			reason,
-			bytesFromVisitor: f64(journal.words, record + SESSION_FROM_CLIENT),
-			bytesToVisitor: f64(journal.words, record + SESSION_TO_CLIENT),
-		});
+		this.#tellEnd(
+			f64(journal.words, record + ID),
+			integerOf(journal, record, SESSION_KINDS) & 0xff,
+			f64(journal.words, record + SESSION_FROM_CLIENT),
+			f64(journal.words, record + SESSION_TO_CLIENT),
+		);
+	}
+
+	#tellEnd(session: number, why: number, bytesFromVisitor: number, bytesToVisitor: number): void {
+		const reason = REASONS[why];
+		if (reason !== undefined) this.#listener.ended({ session, reason, bytesFromVisitor, bytesToVisitor });
 	}
 }

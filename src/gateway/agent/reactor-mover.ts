@@ -5,14 +5,14 @@
 import { isIP } from "node:net";
 import { encodeInternet } from "../../kernel/sockaddr.js";
 import { LINE_ALPN, type Ticket } from "../../protocol/tunnel/index.js";
-import type { LineGateway, LineOrder, OwnLineNews } from "../../reactor/plan/plan.js";
+import type { LineGateway, LineOrder } from "../../reactor/plan/plan.js";
 import type { LineBook, LineEntry } from "../../tunnel/agent/line-book.js";
 import type { GatewayFound, Mover, MoverWorld } from "../../tunnel/agent/mover.js";
 import type { AgentSettings, TunnelSettings } from "../../tunnel/agent/settings.js";
 import type { Tunnel } from "../../tunnel/agent/tunnel.js";
 import { Gateway } from "../gateway.js";
 import { lineOptions } from "../line-options.js";
-import type { EndedVisit, OwnLines, OwnLinesListener } from "../own-lines.js";
+import type { EndedVisit, LineNews, OwnLines, OwnLinesListener } from "../own-lines.js";
 import { addressBytes } from "../plan.js";
 import { agentConfig, nameIn } from "./config.js";
 
@@ -113,7 +113,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 		return { sockaddr, options, tls: { identity: host, client, fingerprint } };
 	}
 
-	news(item: OwnLineNews): void {
+	news(item: LineNews): void {
 		const entry = this.#lines.get(item.number);
 		if (entry === undefined) return;
 		if (item.kind === "parked") {

@@ -2,7 +2,7 @@
 
 import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
 import { TEXT_MAX, tlsFactsText } from "../records/tls-facts.js";
-import { HAD_REQUESTS } from "../table/marks.js";
+import { BY_LINE, HAD_REQUESTS } from "../table/marks.js";
 import { NONE, type Session } from "../table/numbers.js";
 import { isSecured } from "../wire/tls.js";
 import type { EndContext } from "./context.js";
@@ -17,8 +17,10 @@ function record(core: EndContext, client: Session, reason: number): void {
 	const nameLength = names.lengthOf(client);
 	const tls = tlsFactsOf(core, client);
 	const entry = journal.begin(nameLength, tls.length);
-	if (entry < 0) return; // the journal has counted it
-	const link = table.linkOf(client);
+	if (entry < 0) {
+		dropped(core, client, reason);
+		return;
+	}
 	journal.integer(entry, 1, u16(table.listener, client));
 	journal.integer(entry, 2, ref(table.route, client));
 	journal.integer(entry, 3, ref(table.upstream, client));
@@ -32,15 +34,30 @@ function record(core: EndContext, client: Session, reason: number): void {
 	journal.double(entry, 3, table.connectedMs(client));
 	journal.double(entry, 4, securedMsOf(core, client));
 	journal.double(entry, 5, core.nowMs);
-	const before = (i32(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : f64(core.links.sentBefore, client);
-	// Below zero while a PROXY header of ours has not gone out.
-	const sent = link === NONE ? 0 : Math.max(0, f64(table.sent, link));
-	journal.double(entry, 6, before + sent);
+	journal.double(entry, 6, sentFromClient(core, client));
 	journal.double(entry, 7, f64(table.sent, client));
 	journal.source(entry, table.source, client * 16);
 	journal.name(entry, names.bytesOf(client), names.startOf(client), nameLength);
 	if (tls !== "") journal.tlsText(entry, nameLength, tls);
 	if (journal.commit()) core.notify({ kind: "journal" });
+}
+
+/** The journal has no room, and has counted it. Who waits for a visitor's end is told in another way: nothing else tells of it. */
+function dropped(core: EndContext, client: Session, reason: number): void {
+	const { table, ownLineNews } = core;
+	if ((i32(table.flags, client) & BY_LINE) === 0) return;
+	ownLineNews.push({
+		...{ kind: "ended", session: f64(table.number, client), reason },
+		...{ fromVisitor: sentFromClient(core, client), toVisitor: f64(table.sent, client) },
+	});
+}
+
+/** What its upstreams have been sent. */
+function sentFromClient({ table, links }: EndContext, client: Session): number {
+	const link = table.linkOf(client);
+	const before = (i32(table.flags, client) & HAD_REQUESTS) === 0 ? 0 : f64(links.sentBefore, client);
+	// Below zero while a PROXY header of ours has not gone out.
+	return before + (link === NONE ? 0 : Math.max(0, f64(table.sent, link)));
 }
 
 /** A plain session's row of `secures` is not looked at: that it was never touched keeps it free. */

@@ -1,4 +1,8 @@
 /** What a session's end touches: all that a session can hold. */
 import type { LinksContext } from "../links/context.js";
+import type { OwnLineNews } from "../plan/plan.js";
 
-export type EndContext = LinksContext;
+export interface EndContext extends LinksContext {
+	/** Of lines that this process, an agent, has opened: for the main thread, at the end of the turn. */
+	readonly ownLineNews: OwnLineNews[];
+}

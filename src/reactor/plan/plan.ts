@@ -319,6 +319,15 @@ export type OwnLineNews =
 			readonly number: number;
 			readonly session: number;
 			readonly source: string | null;
+	  }
+	/** A visitor's session has ended, and the journal had no room for it. */
+	| {
+			readonly kind: "ended";
+			readonly session: number;
+			/** One of REASONS. */
+			readonly reason: number;
+			readonly fromVisitor: number;
+			readonly toVisitor: number;
 	  };
 
 /** Reactor to main thread. */
