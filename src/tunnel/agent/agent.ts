@@ -97,6 +97,7 @@ export class Agent {
 			figures: this.figures,
 			failed: (ticket, message) =>
 				this.#control?.send({ type: "failed", ticket: ticket.id, message: shortened(message) }),
+			localFailed: (tunnel) => this.#checks.hurry(tunnel),
 			idle: () => {
 				if (this.#ending !== undefined) this.#finish();
 			},

@@ -45,6 +45,8 @@ export interface LineBookWorld {
 	readonly figures: Figures;
 	/** The gateway is to know. */
 	failed(ticket: Ticket, message: string): void;
+	/** A visitor could not reach this tunnel's local service. */
+	localFailed(tunnel: Tunnel): void;
 	/** The last busy line has ended. */
 	idle(): void;
 }
@@ -109,6 +111,7 @@ export class LineBook {
 		this.#world.figures.localFailures++;
 		const { name, settings } = tunnel;
 		this.#world.report({ event: "local_failed", tunnel: name, local: settings.local.text, why });
+		this.#world.localFailed(tunnel);
 	}
 
 	/** It could not be opened. It is still to be `closed`. */

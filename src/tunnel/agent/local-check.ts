@@ -13,6 +13,9 @@ const PROGRAM = "sluice-local-check";
 /** Each pause is up to a tenth shorter or longer, so that tunnels of one file are not checked all at once for ever. */
 const SPREAD = 0.1;
 
+/** Visitors have a service looked at no sooner after the last check: one that has too much to do needs no storm of them. */
+const EARLIEST_MS = 500;
+
 /** What is checked, and where: a check is another one when something of it changes. */
 export type Checked = Pick<TunnelSettings, "local" | "hostHeader"> & { readonly localCheck: HealthConfig };
 
@@ -32,6 +35,9 @@ export class LocalCheck {
 	#why: string | undefined;
 	#timer: NodeJS.Timeout | undefined;
 	#cancel: () => void = () => {};
+	#isRunning = false;
+	#isHurried = false;
+	#beganAt = 0;
 	#isOver = false;
 
 	constructor(checked: Checked, events: LocalCheckEvents, random: () => number) {
@@ -51,6 +57,17 @@ export class LocalCheck {
 		return this.#why;
 	}
 
+	/** A visitor could not reach the service: the next check is brought forward. */
+	hurry(): void {
+		// The pauses of some are shorter than that.
+		const isSoon = this.checked.localCheck.intervalMs * (1 - SPREAD) <= EARLIEST_MS;
+		if (this.#isOver || this.#isRunning || this.#isHurried || isSoon) return;
+		this.#isHurried = true;
+		clearTimeout(this.#timer);
+		const sinceMs = performance.now() - this.#beganAt;
+		this.#timer = setTimeout(() => this.#run(), Math.max(0, EARLIEST_MS - sinceMs));
+	}
+
 	stop(): void {
 		this.#isOver = true;
 		clearTimeout(this.#timer);
@@ -59,7 +76,11 @@ export class LocalCheck {
 
 	#run(): void {
 		const { intervalMs } = this.checked.localCheck;
+		this.#isRunning = true;
+		this.#isHurried = false;
+		this.#beganAt = performance.now();
 		this.#cancel = probeLocal(this.checked, (error) => {
+			this.#isRunning = false;
 			if (!isOurOwn(error)) this.#take(error);
 			// What was told may have ended it.
 			if (this.#isOver) return;

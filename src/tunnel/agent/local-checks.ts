@@ -48,6 +48,11 @@ export class LocalChecks {
 		return this.#checks.get(tunnel)?.whyDown;
 	}
 
+	/** A visitor has not reached its service: it is looked at now. */
+	hurry(tunnel: Tunnel): void {
+		this.#checks.get(tunnel)?.hurry();
+	}
+
 	stop(): void {
 		for (const check of this.#checks.values()) check.stop();
 	}

@@ -141,3 +141,21 @@ scenario("it takes as many failures as fall says, and a new connection hears it 
 	running.agent.reload(settingsFor(gateway, [tunnelTo("http", await deadPort(), { localCheck: CHECK })]));
 	assert.match((await again.session.hear("local")).message, /ECONNREFUSED/);
 });
+
+scenario("visitors who do not reach a service have it looked at before its time", async (scenario) => {
+	const gateway = await startTunnelGateway(scenario);
+	const service = await startUpstream(scenario, echo);
+	// Longer than any test waits.
+	const localCheck = { ...CHECK, intervalMs: 3_600_000, fall: 1 };
+	const running = startAgent(
+		scenario,
+		settingsFor(gateway, [tunnelTo("http", service.address, { localCheck })]),
+	);
+	const { session, open } = await gateway.opened();
+	await service.close();
+	const visitor = await session.line(open.tunnel);
+	await visitor.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	await running.next("local_failed");
+	assert.equal((await session.hear("local")).up, false);
+	visitor.end();
+});
