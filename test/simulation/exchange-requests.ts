@@ -1,7 +1,8 @@
 /** What upstreams are sent in exchanges: whole requests one after another, each what its client asked, and at most once. */
 
-import { i32, ref } from "../../src/parts/at.js";
+import { i32, u8 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
+import { KEEPS_TRAILERS } from "../../src/reactor/modes/http1/body.js";
 import type { Slot } from "../../src/reactor/table/numbers.js";
 import { aheadOf } from "./ahead.js";
 import type { Chunks, Form } from "./chunks.js";
@@ -110,8 +111,9 @@ function begin(
 	asked.push(request);
 	server.hasHead = false;
 	server.isWhole = false;
-	const { table, upstreams } = world.reactor.core;
-	server.keepsTrailers = upstreams.get(ref(table.upstream, client.slot))?.plan.trailers === true;
+	// As its upstream's plan said when its head was written: a record of TLS may go when a reload has changed that.
+	const { manner } = world.reactor.core.exchanges.request;
+	server.keepsTrailers = (u8(manner, client.slot) & KEEPS_TRAILERS) !== 0;
 }
 
 /** A request goes out once more only when the first time was on a connection that may have been closed already. */

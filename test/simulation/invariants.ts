@@ -337,7 +337,9 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 	)
 		violated(`upstream row ${slot} is in state ${state}, its client in ${u8(table.state, client)}`);
 	// Bytes that were announced may hide from the first read, until somebody has seen them.
-	const hasSeen = (world.kernel.socketAt(i32(table.fd, client))?.seen ?? 0) > 0;
+	// A PROXY header is none of them.
+	const { seen = 0, takenBefore = 0 } = world.kernel.socketAt(i32(table.fd, client)) ?? {};
+	const hasSeen = seen > takenBefore;
 	const isPaced = (i32(table.flags, client) & PACED) !== 0;
 	if (state === RELAY && !isPaced && hasSeen && owesBytes(socket) && !isBlocked(world, slot) && !socket.dead)
 		violated(`upstream row ${slot} is connected, and does not hear of it before bytes come`);
