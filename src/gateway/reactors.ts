@@ -382,11 +382,11 @@ function send(reactor: Reactor, command: Command): void {
 	wakeSoon(reactor);
 }
 
-/** Once for all that it is told before this thread has something else to do: a wake-up costs both of them more than a message. */
+/** Once for all that it is told in a turn of this thread's loop: a wake-up costs both of them more than a message. */
 function wakeSoon(reactor: Reactor): void {
 	if (reactor.isToWake) return;
 	reactor.isToWake = true;
-	queueMicrotask(() => {
+	setImmediate(() => {
 		reactor.isToWake = false;
 		// Its descriptor is closed with it, and the number may be somebody else's by now.
 		if (!reactor.ended) wake(reactor.wakeFd);

@@ -9,6 +9,7 @@ import type { AgentEvent } from "../../tunnel/agent/events.js";
 import type { Inspector } from "../../tunnel/inspector/inspector.js";
 import type { ServedInspector } from "../../tunnel/inspector/server.js";
 import { takeSignals } from "../early-signals.js";
+import { JoinedLines } from "./joined-lines.js";
 import { jsonLine, terminalLine } from "./output.js";
 import { ArgumentsError, type Asked } from "./settings.js";
 
@@ -25,10 +26,10 @@ export function problemsOf(error: unknown): string {
  */
 export async function runTunnel(asked: Asked, version: string, readAgain?: () => Asked): Promise<number> {
 	const isWatched = process.stdout.isTTY === true;
-	const writer = new LogWriter(1, () => {});
+	const lines = new JoinedLines(new LogWriter(1, () => {}));
 	const report = (event: AgentEvent): void => {
 		const line = isWatched ? terminalLine(event) : jsonLine(event);
-		if (line !== "") writer.write(line);
+		if (line !== "") lines.write(line);
 	};
 	const mover =
 		readAgain === undefined && isAllInspected(asked) ? undefined : await reactorMover(asked, report);
@@ -46,7 +47,7 @@ export async function runTunnel(asked: Asked, version: string, readAgain?: () =>
 	const status = await agent.ended;
 	pages?.close();
 	await inspected?.close();
-	await writer.flush();
+	await lines.flush();
 	return status;
 }
 

@@ -43,7 +43,7 @@ export class AgentSession implements ChannelListener, Offerer, Session {
 	readonly #options: SessionOptions;
 	/** By the agent's number. */
 	readonly #offers = new Map<number, Offer>();
-	/** Tickets that go out at the end of what happens now, by tunnel. */
+	/** Tickets that go out at the end of this turn of the loop, by tunnel. */
 	readonly #asked = new Map<number, Ticket[]>();
 	readonly #sinceMs = Date.now();
 	/** Of the ping that is under way. */
@@ -187,7 +187,7 @@ export class AgentSession implements ChannelListener, Offerer, Session {
 		this.#channel.send({ type: "refused_tunnel", tunnel, code, message: shortened(message), final });
 	}
 
-	/** Tickets of what happens at once go out in one message. */
+	/** Tickets of what happens in one turn of the loop go out in one message. */
 	#ask(tunnel: number, tickets: readonly Ticket[]): void {
 		const asked = this.#asked.get(tunnel);
 		if (asked !== undefined) {
@@ -195,7 +195,7 @@ export class AgentSession implements ChannelListener, Offerer, Session {
 			return;
 		}
 		this.#asked.set(tunnel, [...tickets]);
-		if (this.#asked.size === 1) queueMicrotask(() => this.#sendAsked());
+		if (this.#asked.size === 1) setImmediate(() => this.#sendAsked());
 	}
 
 	#sendAsked(): void {

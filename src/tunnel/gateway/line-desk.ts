@@ -96,7 +96,7 @@ export class LineDesk implements Lines {
 		this.#tickets.expire(({ tunnel }) => this.#entries.get(tunnel)?.depth.lost());
 		for (const entry of this.#entries.values()) {
 			entry.depth.shrink(this.#now());
-			this.#ask(entry);
+			this.#ask(entry, true);
 		}
 	}
 
@@ -173,9 +173,9 @@ export class LineDesk implements Lines {
 		this.#forgetWhenOver(entry);
 	}
 
-	#ask({ state, depth, tunnel, ask }: Entry): void {
+	#ask({ state, depth, tunnel, ask }: Entry, isTime = false): void {
 		if (state !== "open") return;
-		const count = depth.ask(this.#now());
+		const count = depth.ask(this.#now(), isTime);
 		if (count === 0) return;
 		const owner = { tunnel: tunnel.number, epoch: tunnel.epoch };
 		ask(Array.from({ length: count }, () => this.#tickets.issue(owner)));

@@ -20,6 +20,9 @@ export interface DepthLimits {
 /** A crowd comes back within seconds or not at all. */
 const SHRINK_EVERY_MS = 10_000;
 
+/** As many are asked for together as an eighth of the depth is; with the default of eight, each at once. */
+const TOGETHER = 8;
+
 /** Lines that fail are asked for again so often in a second, for each line of the least depth. What visitors took comes on top. */
 const REPEATS_PER_SECOND = 1;
 
@@ -69,13 +72,14 @@ export class Depth {
 		this.#target = Math.min(Math.max(this.#target, limits.lines), limits.linesMax);
 	}
 
-	/** How many to ask for now; they count as asked from here on. */
-	ask(nowMs: number): number {
+	/** How many to ask for now; they count as asked from here on. `isTime`: also where a few more could be waited for. */
+	ask(nowMs: number, isTime = false): number {
 		const coming = this.asked + this.proving;
 		// Some of those who wait may have only what is parked beyond the reserved ones.
 		const { reserved = 0, linesMax } = this.#limits;
 		const least = this.waiting > 0 ? Math.max(this.#target, reserved) : this.#target;
 		const wanted = Math.min(least + this.waiting, linesMax) - this.parked - coming;
+		if (!isTime && this.#canWait(wanted)) return 0;
 		const credit = Math.min(this.#credit, Math.max(0, wanted));
 		const repeats = Math.min(Math.max(0, wanted) - credit, Math.floor(this.#allowance.at(nowMs)));
 		this.#allowance.take(repeats, nowMs);
@@ -153,6 +157,14 @@ export class Depth {
 			this.#target -= Math.max(1, Math.floor(excess / 8));
 		this.#lookedMs = nowMs;
 		this.#low = this.parked;
+	}
+
+	/**
+	 * Nobody waits, half of the depth is there, and few are missing: more will be soon, and all of them together cost both ends fewer
+	 * messages and wake-ups than one after the other.
+	 */
+	#canWait(wanted: number): boolean {
+		return this.waiting === 0 && this.parked * 2 >= this.#target && wanted * TOGETHER < this.#target;
 	}
 
 	#grow(): void {

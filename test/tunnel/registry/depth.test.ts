@@ -48,6 +48,29 @@ test("a crowd raises the depth at once up to its bound, and a quiet time lowers 
 	assert.equal(depth.ask(200_000), 0, "more are parked than are needed: they are not replaced");
 });
 
+test("of a great depth an eighth is asked for together, at once where visitors wait or half is gone, and what is missing sooner or later", () => {
+	const deep = (): Depth => {
+		const depth = new Depth({ lines: 64, linesMax: 64 }, 0);
+		assert.equal(settle(depth, 0), 64);
+		return depth;
+	};
+	const few = deep();
+	for (let visitor = 1; visitor < 8; visitor++) {
+		few.taken();
+		assert.equal(few.ask(0), 0);
+	}
+	few.taken();
+	assert.equal(few.ask(0), 8);
+	const awaited = deep();
+	awaited.taken();
+	awaited.wait(1);
+	assert.equal(awaited.ask(0), 1);
+	const rest = deep();
+	rest.taken();
+	assert.equal(rest.ask(0), 0);
+	assert.equal(rest.ask(0, true), 1);
+});
+
 test("in a quiet time in which half of the depth was used it stays", () => {
 	const depth = new Depth(LIMITS, 0);
 	depth.wait(1);
