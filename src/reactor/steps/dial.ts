@@ -118,7 +118,11 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 		const fd = openSocket(core, session, familyAt(address.sockaddr, 0)) as Fd;
 		if (fd < 0) {
 			board.leave(address.board);
-			return refuse(pressureOf(-fd) ?? CONNECT_REFUSED);
+			const pressure = pressureOf(-fd);
+			if (pressure !== undefined) return refuse(pressure);
+			// A kernel without IPv6: an address of the other family will do.
+			reason = CONNECT_REFUSED;
+			continue;
 		}
 		const speaksAtOnce = mayBegin(core, session, balancer, address);
 		const result = beginConnect(core, session, fd, address, speaksAtOnce);
