@@ -1,6 +1,13 @@
 /** What an agent's reactors run with: a listener for each tunnel, bound nowhere, and behind it the local service as its upstream. */
+import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { Config, Endpoint, ListenerConfig, UpstreamConfig } from "../../config/config.js";
+import type {
+	Config,
+	Endpoint,
+	ListenerConfig,
+	UpstreamAddress,
+	UpstreamConfig,
+} from "../../config/config.js";
 import * as defaults from "../../config/defaults.js";
 import { loadConfigText } from "../../config/load.js";
 import { descriptorLimits } from "../../kernel/sockets.js";
@@ -27,7 +34,17 @@ const IDLE_MS = 365 * 86_400_000;
 /** Each visitor tries the service anew: it may have been started meanwhile. */
 const NEVER_EJECTED = { failures: 2 ** 30, forMs: 1 };
 
-export function agentConfig({ tunnels }: AgentSettings): Config {
+/**
+ * What `localhost` is here, the first to be tried first. The system says so, and not DNS: a service may listen at one of these addresses,
+ * and another one's at the other.
+ */
+export async function localAddresses(): Promise<readonly string[]> {
+	const found = await lookup("localhost", { all: true, verbatim: true }).catch(() => []);
+	return found.length > 0 ? found.map(({ address }) => address) : ["127.0.0.1", "::1"];
+}
+
+/** `local`: what `localAddresses` has found. */
+export function agentConfig({ tunnels }: AgentSettings, local: readonly string[]): Config {
 	const base = loadConfigText(NOTHING);
 	const config: Config = {
 		...base,
@@ -40,7 +57,7 @@ export function agentConfig({ tunnels }: AgentSettings): Config {
 	return {
 		...config,
 		listeners: tunnels.map((tunnel) => listenerOf(config, tunnel)),
-		upstreams: tunnels.map(upstreamOf),
+		upstreams: tunnels.map((tunnel) => upstreamOf(tunnel, local)),
 	};
 }
 
@@ -58,11 +75,11 @@ function listenerOf(config: Config, tunnel: TunnelSettings): ListenerConfig {
 	};
 }
 
-function upstreamOf(tunnel: TunnelSettings): UpstreamConfig {
+function upstreamOf(tunnel: TunnelSettings, localhost: readonly string[]): UpstreamConfig {
 	const { local, hostHeader, proxyProtocol } = tunnel;
 	return {
 		name: nameIn(tunnel),
-		addresses: [{ ...endpointOf(local), weight: 1, backup: false, maxConnections: null }],
+		addresses: addressesOf(local, localhost),
 		http: null,
 		tls: local.tls
 			? {
@@ -83,9 +100,16 @@ function upstreamOf(tunnel: TunnelSettings): UpstreamConfig {
 	};
 }
 
-function endpointOf({ where }: LocalTarget): Endpoint {
-	if ("path" in where) return { kind: "unix", path: where.path };
+/** Of several for `localhost`, the first has all visitors whom it accepts. */
+function addressesOf({ where }: LocalTarget, localhost: readonly string[]): UpstreamAddress[] {
+	const besides = { weight: 1, maxConnections: null };
+	if ("path" in where) return [{ kind: "unix", path: where.path, backup: false, ...besides }];
 	const { host, port } = where;
+	const hosts = host.toLowerCase() === "localhost" ? localhost : [host];
+	return hosts.map((each, index) => ({ ...endpointAt(each, port), backup: index > 0, ...besides }));
+}
+
+function endpointAt(host: string, port: number): Endpoint {
 	const family = isIP(host);
 	if (family === 4 || family === 6) return { kind: "ip", address: host, family, port };
 	return { kind: "name", host, port };

@@ -14,7 +14,7 @@ import { Gateway } from "../gateway.js";
 import { lineOptions } from "../line-options.js";
 import type { EndedVisit, LineNews, OwnLines, OwnLinesListener } from "../own-lines.js";
 import { addressBytes } from "../plan.js";
-import { agentConfig, nameIn } from "./config.js";
+import { agentConfig, localAddresses, nameIn } from "./config.js";
 
 /** The log goes to standard error: standard output has the agent's events. */
 const LOG_FD = 2;
@@ -37,6 +37,8 @@ class ReactorMover implements Mover, OwnLinesListener {
 	/** It has failed, and takes nothing any more. */
 	#isBroken = false;
 	#settings: AgentSettings;
+	/** What `localhost` is. */
+	#local: readonly string[] = [];
 	#gateway: Gateway | undefined;
 	#world: MoverWorld | undefined;
 	/** By the numbers of their orders, until a visitor has them. */
@@ -56,7 +58,9 @@ class ReactorMover implements Mover, OwnLinesListener {
 	}
 
 	async start(): Promise<void> {
-		this.#gateway = await Gateway.start(agentConfig(this.#settings), { logFd: LOG_FD, ownLines: this });
+		this.#local = await localAddresses();
+		const config = agentConfig(this.#settings, this.#local);
+		this.#gateway = await Gateway.start(config, { logFd: LOG_FD, ownLines: this });
 		void this.#gateway.failed.then((error) => this.#failed(error));
 	}
 
@@ -182,7 +186,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 		this.#settings = settings;
 		if (this.#isBroken) return;
 		this.#followed = this.#followed
-			.then(() => this.#gateway?.reload(agentConfig(settings)))
+			.then(() => this.#gateway?.reload(agentConfig(settings, this.#local)))
 			.catch((error: Error) =>
 				this.#gateway?.log.logger.error({ error: error.message }, "the reactors keep the settings of before"),
 			);
@@ -215,6 +219,7 @@ function isPlainAddress(address = ""): boolean {
 const NOT_REACHED: Readonly<Partial<Record<EndedVisit["reason"], string>>> = {
 	connect_refused: "it refuses connections",
 	connect_timeout: "it has not answered within 10 s",
-	upstream_down: "its name is not known, or has no address",
+	upstream_down:
+		"its name is neither in /etc/hosts nor in DNS, or has no address (--node-streams asks the system)",
 	tls_failed: "the TLS handshake with it failed",
 };
