@@ -97,6 +97,8 @@ export class RecoveryRig {
 		const { server: echoing } = await startUpstream(scenario, echo, { path: shell });
 		const web = join(scenario.directory, "web.sock");
 		const server = createHttpServer((request, response) => void response.end(`got ${request.url}`));
+		// Lines of requests end for other reasons than this service's.
+		server.keepAliveTimeout = 0;
 		server.on("clientError", (error, socket) => {
 			if ("code" in error && error.code !== "ECONNRESET") this.#strange.push(error.message);
 			socket.destroy();
