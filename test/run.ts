@@ -47,6 +47,7 @@ const FIRST = [
 	"e2e/drain",
 	"guard/guard",
 	"bench/library",
+	"bench/tunnels",
 	"e2e/tls-files",
 ];
 
