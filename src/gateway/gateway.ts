@@ -111,7 +111,8 @@ export class Gateway {
 	#sessionLog: SessionLog | undefined;
 	readonly #ended: EndedSessions;
 	readonly #desk: Desk;
-	readonly #mainThread = new MainThread();
+	/** What is measured there is read by who reads a gateway's metrics. For an agent it would wake its thread fifty times a second. */
+	readonly #mainThread: MainThread | undefined;
 	readonly #operator: Operator;
 	/** Of an agent. */
 	readonly ownLines: OwnLines | undefined;
@@ -137,6 +138,7 @@ export class Gateway {
 		{ ownsProcess = false, logFd = 1, turnClock = "wall", ownLines }: GatewayOptions,
 	) {
 		this.#turnClock = turnClock;
+		this.#mainThread = ownLines === undefined ? new MainThread() : undefined;
 		const { logger } = log;
 		this.#written = config;
 		this.#config = config;
@@ -681,7 +683,7 @@ export class Gateway {
 		clearInterval(this.#trimTimer);
 		this.#tls.close();
 		this.#operator.close();
-		this.#mainThread.close();
+		this.#mainThread?.close();
 		this.#ledger.close();
 		this.#pressure?.close();
 		this.#upstreams.close();
@@ -732,8 +734,8 @@ export class Gateway {
 		operations: () => this.#operator,
 		tunnels: () => this.#tunnels.view(),
 		mainThread: () => ({
-			collectedSeconds: this.#mainThread.collectedSeconds,
-			longestDelaySeconds: this.#mainThread.takeLongestDelaySeconds(),
+			collectedSeconds: this.#mainThread?.collectedSeconds ?? 0,
+			longestDelaySeconds: this.#mainThread?.takeLongestDelaySeconds() ?? 0,
 		}),
 		adminTokens: () => this.#config.adminTokens,
 		audit: (facts, message) => this.#log.audit.info(facts, message),
