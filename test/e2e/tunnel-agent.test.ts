@@ -13,7 +13,7 @@ import { Child, run } from "../support/processes.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { startTunnelGateway, type TunnelGateway, visitorHeader } from "../support/tunnel-gateway.js";
 import { eventually } from "../support/waiting.js";
-import { WITHOUT_KOFFI } from "../support/without-koffi.js";
+import { imported, WITHOUT_KOFFI } from "../support/without-koffi.js";
 
 interface Told {
 	readonly event: string;
@@ -299,6 +299,35 @@ scenario(
 		assert.match(metrics, /^sluice_agent_connected 1$/m);
 		assert.match(metrics, /^sluice_agent_lines\{state="visitor"\} 1$/m);
 		assert.equal((await fetch(`http://127.0.0.1:${admin}/`)).status, 404);
+		visitor.end();
+		await visitor.rest();
+		child.signal("SIGTERM");
+		assert.equal(await child.exited, 0);
+	},
+);
+
+const WITHOUT_THREADS = imported(`
+import threads from "node:worker_threads";
+import { syncBuiltinESMExports } from "node:module";
+threads.Worker = class {
+	constructor() {
+		throw new Error("no thread is left");
+	}
+};
+syncBuiltinESMExports();`);
+
+scenario(
+	"where no reactor can be started, it says so, and serves visitors all the same",
+	async (scenario) => {
+		const gateway = await startTunnelGateway(scenario);
+		const local = await startUpstream(scenario, echo);
+		const args = ["tcp", String(local.port), ...known(gateway)];
+		const child = agent(scenario, gateway, args, { flags: WITHOUT_THREADS });
+		const { session, open } = await gateway.opened();
+		assert.match(String((await told(child, "without_reactor"))["why"]), /no thread is left/);
+		const visitor = await session.line(open.tunnel);
+		await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
+		await visitor.expect("hello");
 		visitor.end();
 		await visitor.rest();
 		child.signal("SIGTERM");

@@ -62,12 +62,12 @@ async function reactorMover(
 	report: (event: AgentEvent) => void,
 ): Promise<AgentWorld["mover"]> {
 	if (nodeStreams || settings.proxy !== undefined || whyNoSystemCalls() !== undefined) return undefined;
-	// Not loaded where it cannot run.
-	const { startReactorMover } = await import("../../gateway/agent/reactor-mover.js");
 	try {
+		// Not loaded where it cannot run.
+		const { startReactorMover } = await import("../../gateway/agent/reactor-mover.js");
 		return await startReactorMover(settings, inspect !== undefined);
 	} catch (error) {
-		if ((error as Error).name !== "StartError") throw error;
+		// Whatever it was: visitors can be served without.
 		report({ event: "without_reactor", why: (error as Error).message });
 		return undefined;
 	}
