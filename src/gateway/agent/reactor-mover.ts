@@ -3,6 +3,7 @@
  * service as its upstream. What the agent tells and counts is the same as with Node's streams (`tunnel/agent/node-mover.ts`).
  */
 import { isIP } from "node:net";
+import { requireOpenssl } from "../../kernel/openssl/library.js";
 import { encodeInternet } from "../../kernel/sockaddr.js";
 import { LINE_ALPN, type Ticket } from "../../protocol/tunnel/index.js";
 import type { LineGateway, LineOrder } from "../../reactor/plan/plan.js";
@@ -20,8 +21,8 @@ import { agentConfig, localAddresses, nameIn } from "./config.js";
 const LOG_FD = 2;
 
 /**
- * Starts the reactors. Rejects with a `StartError` where they cannot run, and leaves nothing open. What it returns is an agent's
- * `mover`. `looksOn`: requests are to be looked on, which a reactor does not show.
+ * Starts the reactors. Rejects where they cannot run, and leaves nothing open. What it returns is an agent's `mover`. `looksOn`:
+ * requests are to be looked on, which a reactor does not show.
  */
 export async function startReactorMover(
 	settings: AgentSettings,
@@ -43,6 +44,8 @@ class ReactorMover implements Mover, OwnLinesListener {
 	#world: MoverWorld | undefined;
 	/** By the numbers of their orders, until a visitor has them. */
 	readonly #lines = new Map<number, LineEntry>();
+	/** Of these, those whose orders wait for a reload. */
+	readonly #unsent = new Set<number>();
 	/** By the numbers of their sessions. */
 	readonly #visits = new Map<number, LineEntry>();
 	/** Of sessions of which nobody has told yet that they began. */
@@ -58,6 +61,8 @@ class ReactorMover implements Mover, OwnLinesListener {
 	}
 
 	async start(): Promise<void> {
+		// Lines and services may need TLS at any time, also after a reload.
+		requireOpenssl();
 		this.#local = await localAddresses();
 		const config = agentConfig(this.#settings, this.#local);
 		this.#gateway = await Gateway.start(config, { logFd: LOG_FD, ownLines: this });
@@ -99,12 +104,35 @@ class ReactorMover implements Mover, OwnLinesListener {
 			if (entry === undefined) continue;
 			const number = ++this.#last;
 			this.#lines.set(number, entry);
+			this.#unsent.add(number);
 			orders.push({ number, ticket: ticket.id, key: ticket.key });
 		}
 		const gateway = this.#lineGateway(tunnel, found);
 		const listener = nameIn(tunnel.settings);
 		// A tunnel that a reload has brought is known to the reactors behind it.
-		void this.#followed.then(() => this.#ownLines?.open(listener, gateway, orders));
+		void this.#followed.then(() => this.#send(listener, gateway, orders));
+	}
+
+	/** Those that have not been given up meanwhile. */
+	#send(listener: string, gateway: LineGateway, orders: readonly LineOrder[]): void {
+		const wanted = orders.filter(({ number }) => this.#unsent.delete(number));
+		if (wanted.length === 0) return;
+		try {
+			this.#ownLines?.open(listener, gateway, wanted);
+		} catch (error) {
+			for (const { number } of wanted) this.news({ kind: "failed", number, why: (error as Error).message });
+		}
+	}
+
+	/** Nobody has been told of their orders. All, or those that one tunnel had under this number. */
+	#giveUpUnsent(tunnel?: number): void {
+		for (const number of [...this.#unsent]) {
+			const entry = this.#lines.get(number);
+			if (entry === undefined || (tunnel !== undefined && entry.number !== tunnel)) continue;
+			this.#unsent.delete(number);
+			this.#lines.delete(number);
+			this.#book?.closed(entry, undefined);
+		}
 	}
 
 	#lineGateway({ plain }: Tunnel, { address = "", port, fingerprint, alive }: GatewayFound): LineGateway {
@@ -114,7 +142,9 @@ class ReactorMover implements Mover, OwnLinesListener {
 		if (plain || fingerprint === undefined) return { sockaddr, options, tls: null };
 		// Its certificate is held against the one that the control connection has made sure of.
 		const client = { serverName: host, verify: false, alpn: [LINE_ALPN] };
-		return { sockaddr, options, tls: { identity: host, client, fingerprint } };
+		// What lines of one gateway have in common is of no use to another.
+		const identity = `${host}:${port} ${fingerprint}`;
+		return { sockaddr, options, tls: { identity, client, fingerprint } };
 	}
 
 	news(item: LineNews): void {
@@ -145,11 +175,12 @@ class ReactorMover implements Mover, OwnLinesListener {
 	ended(visit: EndedVisit): void {
 		const entry = this.#visits.get(visit.session);
 		if (entry === undefined) {
-			this.#endedBefore.set(visit.session, visit);
+			if (!this.#isBroken) this.#endedBefore.set(visit.session, visit);
 			return;
 		}
 		this.#visits.delete(visit.session);
-		const why = NOT_REACHED[visit.reason];
+		// Of a visitor whose bytes have gone there it is something else that failed.
+		const why = visit.bytesFromVisitor === 0 ? NOT_REACHED[visit.reason] : undefined;
 		if (why !== undefined) this.#book?.localFailed(entry, why);
 		this.#book?.closed(entry, visit);
 	}
@@ -166,6 +197,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 	}
 
 	retire(number?: number): void {
+		this.#giveUpUnsent(number);
 		if (number === undefined) {
 			this.#ownLines?.close();
 			return;
@@ -178,6 +210,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 	}
 
 	cut(): void {
+		this.#giveUpUnsent();
 		this.#ownLines?.close();
 		this.#ownLines?.cut();
 	}
@@ -204,6 +237,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 		const lines = [...this.#lines.values()];
 		this.#visits.clear();
 		this.#lines.clear();
+		this.#unsent.clear();
 		this.#endedBefore.clear();
 		for (const entry of visits) this.#book?.closed(entry, { reason, bytesFromVisitor: 0, bytesToVisitor: 0 });
 		for (const entry of lines) this.#book?.closed(entry, undefined);

@@ -27,7 +27,7 @@ import {
 } from "../records/reasons.js";
 import { BLOCKED, BY_LINE, ENDED, HAD_REQUESTS, PACED, READABLE } from "../table/marks.js";
 import { type Link, NONE, type Session, type Slot } from "../table/numbers.js";
-import { DIAL, EXCHANGE, FREE, LINGER, RELAY, SNIFF } from "../table/states.js";
+import { DIAL, EXCHANGE, FREE, LINGER, RELAY, SECURE, SNIFF } from "../table/states.js";
 import { hangUp, releaseRow } from "../wire/hang-up.js";
 import { isBusy } from "../wire/liveness.js";
 import { endPace } from "../wire/pace.js";
@@ -104,7 +104,8 @@ function isCut(core: EndContext, session: Session, link: Link, reason: number, i
 		return !(mine === LINGER && u8(core.table.reason, session) === reason);
 	}
 	// The gateway must not take the absence of the service for its end.
-	if ((i32(flags, session) & BY_LINE) !== 0 && (mine === SNIFF || mine === DIAL)) return true;
+	if ((i32(flags, session) & BY_LINE) !== 0 && (mine === SNIFF || mine === DIAL || mine === SECURE))
+		return true;
 	// Whatever had broken it, neither side has said that it was done. Before, in a handshake, nothing is under way.
 	if (reason === TLS_FAILED && (mine === RELAY || mine === EXCHANGE)) return true;
 	if (isAmid) return true;

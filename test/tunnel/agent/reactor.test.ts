@@ -3,14 +3,41 @@ import assert from "node:assert/strict";
 import { startReactorMover } from "../../../src/gateway/agent/reactor-mover.js";
 import type { Ticket } from "../../../src/protocol/tunnel/index.js";
 import { type Issued, issue } from "../../../src/rig/issue.js";
-import type { Mover } from "../../../src/tunnel/agent/mover.js";
-import type { TunnelSettings } from "../../../src/tunnel/agent/settings.js";
+import type { GatewayFound, Mover } from "../../../src/tunnel/agent/mover.js";
+import type { AgentSettings, TunnelSettings } from "../../../src/tunnel/agent/settings.js";
 import { Tunnel } from "../../../src/tunnel/agent/tunnel.js";
 import { echo, LOOPBACK, startUpstream } from "../../support/peers.js";
-import { scenario } from "../../support/scenario.js";
-import { settingsFor, startAgent, startAgentWithReactor, tunnelTo } from "../../support/tunnel-agent.js";
-import { startTunnelGateway, visitorHeader } from "../../support/tunnel-gateway.js";
+import { type Scenario, scenario } from "../../support/scenario.js";
+import {
+	type RunningAgent,
+	settingsFor,
+	startAgent,
+	startAgentWithReactor,
+	tunnelTo,
+} from "../../support/tunnel-agent.js";
+import { startTunnelGateway, type TunnelGateway, visitorHeader } from "../../support/tunnel-gateway.js";
 import { eventually } from "../../support/waiting.js";
+
+/** Also gives the test what moves its lines. */
+async function startAgentWithMover(
+	scenario: Scenario,
+	settings: AgentSettings,
+): Promise<RunningAgent & { readonly mover: Mover }> {
+	const start = await startReactorMover(settings, false);
+	let mover: Mover | undefined;
+	const running = startAgent(scenario, settings, {
+		mover: (world) => {
+			mover = start(world);
+			return mover;
+		},
+	});
+	assert.ok(mover !== undefined);
+	return { ...running, mover };
+}
+
+function foundAt({ port, fingerprint }: TunnelGateway): GatewayFound {
+	return { address: LOOPBACK, port, fingerprint, alive: { heartbeatMs: 15_000, deadAfterMs: 45_000 } };
+}
 
 scenario("lines go on with each other's session of TLS", async (scenario) => {
 	const gateway = await startTunnelGateway(scenario);
@@ -105,14 +132,7 @@ scenario("a reactor that fails cuts its visitors, and Node's streams move the ne
 	const gateway = await startTunnelGateway(scenario);
 	const local = await startUpstream(scenario, echo);
 	const settings = settingsFor(gateway, [tunnelTo("tcp", String(local.port))]);
-	const start = await startReactorMover(settings, false);
-	let mover: Mover | undefined;
-	const { next, agent } = startAgent(scenario, settings, {
-		mover: (world) => {
-			mover = start(world);
-			return mover;
-		},
-	});
+	const { next, agent, mover } = await startAgentWithMover(scenario, settings);
 	await next("tunnel_opened");
 	const { session, open } = await gateway.opened();
 	const parked = await session.line(open.tunnel);
@@ -122,9 +142,7 @@ scenario("a reactor that fails cuts its visitors, and Node's streams move the ne
 
 	// Whatever is wrong with a thread: here, a ticket that is none.
 	const none = { id: null, key: null } as unknown as Ticket;
-	const alive = { heartbeatMs: 15_000, deadAfterMs: 45_000 };
-	const found = { address: LOOPBACK, port: gateway.port, fingerprint: gateway.fingerprint, alive };
-	mover?.open(new Tunnel(settings.tunnels[0] as TunnelSettings), [none], found);
+	mover.open(new Tunnel(settings.tunnels[0] as TunnelSettings), [none], foundAt(gateway));
 	assert.match((await next("without_reactor")).why, /^it has failed: /);
 	assert.equal((await next("visitor_ended")).reason, "internal");
 	assert.notEqual(await visitor.over(), "ended");
@@ -136,4 +154,28 @@ scenario("a reactor that fails cuts its visitors, and Node's streams move the ne
 	again.end();
 	assert.equal(await again.rest(), "");
 	assert.equal((await next("visitor_ended")).reason, "client_closed");
+});
+
+scenario("lines that wait for a reload are given up with their tunnel", async (scenario) => {
+	const gateway = await startTunnelGateway(scenario);
+	const settings = settingsFor(gateway, [tunnelTo("tcp", "9")]);
+	const { next, agent, mover } = await startAgentWithMover(scenario, settings);
+	await next("tunnel_opened");
+	const { session } = await gateway.opened();
+	const tunnel = new Tunnel(settings.tunnels[0] as TunnelSettings);
+	tunnel.number = 7;
+	mover.follow(settings);
+	mover.open(tunnel, [session.ticket(), session.ticket()], foundAt(gateway));
+	assert.match(agent.metrics(), /^sluice_agent_lines\{state="opening"\} 2$/m);
+	mover.retire(8);
+	assert.match(agent.metrics(), /^sluice_agent_lines\{state="opening"\} 2$/m);
+	mover.retire(7);
+	assert.match(agent.metrics(), /^sluice_agent_lines\{state="opening"\} 0$/m);
+	// The next line is opened behind the reload, and is the first.
+	mover.open(tunnel, [session.ticket()], foundAt(gateway));
+	await eventually(
+		() => (gateway.proofs > 0 ? true : undefined),
+		() => agent.metrics(),
+	);
+	assert.equal(gateway.proofs, 1);
 });
