@@ -15,16 +15,18 @@ type Call<Arguments extends readonly Argument[], Result = number> = (...args: Ar
 
 const missing: string[] = [];
 
-function declare<Arguments extends readonly Argument[], Result = number>(
+/** `lacking`: the list that the name is put into when it is not there. */
+export function declare<Arguments extends readonly Argument[], Result = number>(
 	name: string,
 	result: string,
 	types: readonly string[],
+	lacking = missing,
 ): Call<Arguments, Result> {
 	if (library === undefined) return failMissing;
 	try {
 		return library.func(name, result, [...types]) as Call<Arguments, Result>;
 	} catch {
-		missing.push(name);
+		lacking.push(name);
 		return () => {
 			throw new OpensslMissing([name]);
 		};
@@ -37,10 +39,11 @@ export class OpensslMissing extends Error {
 	readonly code = "OPENSSL_MISSING";
 	readonly missing: readonly string[];
 
-	constructor(names: readonly string[]) {
+	/** `feature`: who needs them. */
+	constructor(names: readonly string[], feature = '"tls"') {
 		const shown = names.length > 5 ? [...names.slice(0, 5), `${names.length - 5} more`] : names;
 		super(
-			`this node binary (${process.execPath}) does not export what "tls" needs of OpenSSL 3: ${shown.join(", ")}; use a build of nodejs.org, or one linked to a shared libssl 3`,
+			`this node binary (${process.execPath}) does not export what ${feature} needs of OpenSSL 3: ${shown.join(", ")}; use a build of nodejs.org, or one linked to a shared libssl 3`,
 		);
 		this.missing = names;
 	}
@@ -63,7 +66,7 @@ export function requireOpenssl(): string {
 	return version;
 }
 
-const POINTER = "uintptr_t";
+export const POINTER = "uintptr_t";
 
 const versionNumber = declare<[]>("OpenSSL_version_num", "ulong", []);
 const versionText = declare<[number], string>("OpenSSL_version", "str", ["int"]);
