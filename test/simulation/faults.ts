@@ -155,6 +155,10 @@ export const LINE_MUTANTS = [
 	"lost_wait",
 	/** A parked line is another tunnel's. */
 	"crossed_tunnels",
+	/** That one is to be replaced is forgotten. */
+	"lost_leaving",
+	/** That a request asks for a WebSocket, which leaves the last lines, is forgotten. */
+	"lost_websocket",
 ] as const;
 
 /** `calm`: how likely it is that nothing goes wrong. */

@@ -42,6 +42,8 @@ export type Mode = "wild" | "frozen" | "cooperative";
 
 export class Peers implements OtherEnds {
 	mode: Mode = "wild";
+	/** How likely clients that send requests are to ask for a WebSocket. */
+	upgradeShare = 0.12;
 	readonly #kernel: SimulatedKernel;
 	readonly #random: Random;
 	readonly #bulk: boolean;
@@ -137,9 +139,13 @@ export class Peers implements OtherEnds {
 		}
 	}
 
-	/** An agent opens a line. */
-	openLine(listener: SimulatedListener, line: AgentLine, takesRequests: boolean): void {
-		if (listener.queue.length >= BACKLOG) return;
+	/** An agent opens a line. Undefined: nobody takes it. */
+	openLine(
+		listener: SimulatedListener,
+		line: AgentLine,
+		takesRequests: boolean,
+	): SimulatedSocket | undefined {
+		if (listener.queue.length >= BACKLOG) return undefined;
 		const socket = this.#openSocket(
 			"upstream",
 			{ ...NOTHING, bytes: line.hello() },
@@ -150,6 +156,7 @@ export class Peers implements OtherEnds {
 		if (takesRequests) socket.serves = this.newServer();
 		this.#join(socket);
 		this.#kernel.arrive(listener, socket);
+		return socket;
 	}
 
 	/** An upstream that nobody has asked ends or speaks, just when requests come. */
@@ -172,7 +179,7 @@ export class Peers implements OtherEnds {
 	#giveRequests(socket: SimulatedSocket, start: number): void {
 		const random = this.#random;
 		const name = `q${this.#clients++}`;
-		const { requests, bytes } = randomRequests(random, name, start, this.#bulk);
+		const { requests, bytes } = randomRequests(random, name, start, this.#bulk, this.upgradeShare);
 		socket.incoming.append(bytes);
 		socket.asks = new HttpClient(random, requests, start + bytes.length);
 	}

@@ -65,12 +65,13 @@ export function randomRequests(
 	name: string,
 	start: number,
 	bulk: boolean,
+	upgradeShare: number,
 ): { requests: ScriptedRequest[]; bytes: Buffer } {
 	const requests: ScriptedRequest[] = [];
 	const texts: string[] = [];
 	const count = random.pick([1, 2, 3, 5, 12, REQUESTS_MAX]);
 	const faultAt = random.chance(0.1) ? random.below(count) : -1;
-	const upgradeAt = random.chance(0.12) ? random.below(count) : -1;
+	const upgradeAt = random.chance(upgradeShare) ? random.below(count) : -1;
 	let position = start;
 	for (let index = 0; index < count; index++) {
 		const fault = index === faultAt ? random.pick(["head", "body"] as const) : "none";

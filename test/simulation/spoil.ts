@@ -71,6 +71,12 @@ export function spoil(world: World): void {
 			for (const client of clientsIn(core, DIAL))
 				core.waitingForLines.remove(ref(core.table.address, client), client as Session);
 			return;
+		case "lost_leaving":
+			core.links.leaveMs.fill(0);
+			return;
+		case "lost_websocket":
+			core.links.lasts.fill(0);
+			return;
 		case "crossed_tunnels":
 			for (const link of linksIn(core, POOLED)) {
 				const place = core.table.placeOf(link);

@@ -138,7 +138,11 @@ export class World implements Surroundings {
 	constructor({ seed, mutant = "none", completes = false, lines = false }: RunOptions) {
 		const random = new Random(seed);
 		this.random = random;
-		this.traits = completes ? relayedInTheOpen(randomTraits(random)) : randomTraits(random);
+		// Drawn apart, so that runs without agents are what they were before there were any.
+		const apart = new Random(seed ^ LINES_SALT);
+		const hasLines = !completes && (apart.chance(LINES_SHARE) || lines);
+		const traits = completes ? relayedInTheOpen(randomTraits(random)) : randomTraits(random);
+		this.traits = hasLines && apart.chance(0.5) ? readingRequests(traits) : traits;
 		this.trace = new Trace();
 		this.mutant = mutant;
 		this.sessions = random.pick(this.traits.patient ? [4, 8, 16] : [1, 2, 4, 8, 16, 24]);
@@ -208,9 +212,8 @@ export class World implements Surroundings {
 		if (mutant === "blind_lending") core.links.lentWait = new Float64Array(0);
 		if (mutant === "swallowed_error")
 			core.inboxes.failure = new Proxy(core.inboxes.failure, { set: () => true });
-		// Drawn apart, so that runs without agents are what they were before there were any.
-		const hasLines = lines || new Random(seed ^ LINES_SALT).chance(LINES_SHARE);
-		this.lines = hasLines && !completes ? new Lines(this) : undefined;
+		this.lines = hasLines ? new Lines(this) : undefined;
+		if (this.lines !== undefined) this.peers.upgradeShare = 0.5;
 		this.operator.start();
 		if (random.chance(this.traits.patient ? 0.1 : 0.4))
 			this.kernel.limit = this.kernel.openCount + random.between(1, 3 * this.sessions);
@@ -409,6 +412,11 @@ export class World implements Surroundings {
 function relayedInTheOpen(traits: Traits): Traits {
 	const none = traits.readsRequests.map(() => false);
 	return { ...traits, readsRequests: none, requests: 0, patient: false, terminates: none, upstreamTls: 0 };
+}
+
+/** All listeners read requests, so that some tunnels are for them. */
+function readingRequests(traits: Traits): Traits {
+	return { ...traits, readsRequests: traits.readsRequests.map(() => true), requests: 0.9 };
 }
 
 /** What a run puts in the place of the reactor's own. */

@@ -13,7 +13,7 @@ import { LineDesk } from "../../../src/tunnel/gateway/line-desk.js";
 import type { DepthLimits } from "../../../src/tunnel/registry/depth.js";
 import type { LinesPlan, UpstreamPlan } from "../../../src/upstream/plan.js";
 import { NO_REQUESTS } from "../../reactor/no-limits.js";
-import { SimulatedListener } from "../descriptors.js";
+import { SimulatedListener, type SimulatedSocket } from "../descriptors.js";
 import { ADDRESSES, LISTENERS } from "../plans.js";
 import { memoryOf } from "../simulated-sockets.js";
 import { violated } from "../trace.js";
@@ -52,6 +52,8 @@ export class Lines {
 	readonly #random: Random;
 	readonly #isThroughTls: boolean;
 	readonly #asked: SimulatedTicket[] = [];
+	/** Lines that agents are opening. */
+	readonly #opening: SimulatedSocket[] = [];
 	readonly #inbox: Notice[] = [];
 	readonly #otherInbox: Notice[] = [];
 	#limits: DepthLimits;
@@ -390,6 +392,7 @@ export class Lines {
 	act(): void {
 		const random = this.#random;
 		if (random.chance(0.4)) this.#openLine();
+		for (let times = this.#random.below(4); times > 0; times--) this.#hurry();
 		if (random.chance(0.05)) this.desk.tick();
 		if (random.chance(0.02) && this.tunnels.size > 0) {
 			const deadMs = random.between(10, CANARY_DEAD_MS);
@@ -402,7 +405,7 @@ export class Lines {
 	/** An agent says that its service is down, or an operator drains it; it may be taken for good again before that has come through. */
 	#sendElsewhere(): void {
 		const { address } = this.#random.pick([...this.tunnels.values()]);
-		this.#world.board.setDown(address, this.#random.chance(0.7));
+		this.#world.board.setDown(address, this.#random.chance(0.3));
 		this.#world.operator.command({ kind: "sendElsewhere", address });
 		this.#world.meet("agents that nobody is sent to");
 	}
@@ -422,11 +425,26 @@ export class Lines {
 		const isPlain = this.tunnels.get(ticket.tunnel)?.open.plain === true && random.chance(0.7);
 		const isThroughTls = this.#isThroughTls ? !isPlain && !random.chance(0.03) : random.chance(0.03);
 		for (let times = random.chance(0.04) ? 2 : 1; times > 0; times--)
-			peers.openLine(
-				this.listener,
-				new AgentLine(random, ticket, isThroughTls, random.chance(0.5)),
-				this.#isHttp(ticket.tunnel),
+			this.#follow(
+				peers.openLine(
+					this.listener,
+					new AgentLine(random, ticket, isThroughTls, random.chance(0.5)),
+					this.#isHttp(ticket.tunnel),
+				),
 			);
+	}
+
+	#follow(socket: SimulatedSocket | undefined): void {
+		if (socket !== undefined) this.#opening.push(socket);
+	}
+
+	/** Agents are quick: one of those that are opening a line does something besides what everybody does. */
+	#hurry(): void {
+		const index = this.#random.below(this.#opening.length);
+		const socket = this.#opening[index];
+		if (socket === undefined) return;
+		if (socket.place < 0 || socket.line?.isParked !== false) this.#opening.splice(index, 1);
+		else this.#world.peers.act(socket);
 	}
 
 	#isHttp(number: number): boolean {
