@@ -50,6 +50,7 @@ const FLOORS: readonly (readonly string[])[] = [
 	["lines"],
 	["links"],
 	["wire"],
+	["datagrams"],
 	["memory"],
 	["records"],
 	["table"],
