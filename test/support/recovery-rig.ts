@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TunnelsStatus } from "../../src/admin/tunnel-view.js";
@@ -338,8 +338,9 @@ export async function startRecoveryRig(scenario: Scenario, options: RigOptions =
 	const path = options.path ?? (await openPath(scenario));
 	const certificate = identity(scenario, "gw.test", { names: ["gw.test"] });
 	const tokens = { laptop: newToken("laptop"), other: newToken("other") };
-	const [port = 0] = await freePorts(path.address, 1);
-	const tcpPorts = await freeRange(path.address);
+	const [port = 0, ...two] = await freePorts(path.address, 3);
+	const [first = 0, second = 0] = two;
+	const tcpPorts = [first, second] as const;
 	const agentOf = (id: AgentId, names: string): string => {
 		const key = Buffer.from(readToken(tokens[id]).publicKey).toString("base64url");
 		return `{ id: ${id}, public_key: "${key}", names: [${names}] }`;
@@ -391,24 +392,19 @@ function socketsOf(pid: number): number {
 	return descriptorsOf(pid).filter((link) => link.startsWith("socket:")).length;
 }
 
-/** Ports that nobody has at this moment. */
-async function freePorts(host: string, count: number): Promise<number[]> {
-	const servers = (await Promise.all(Array.from({ length: count }, () => listenOn(host, 0)))).flatMap(
-		(server) => server ?? [],
-	);
-	const ports = servers.map((server) => (server.address() as AddressInfo).port);
-	await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-	return ports;
-}
+/** Below those that the kernel gives to connections: nobody gets one while a gateway is started again. */
+const PORTS = { first: 20_000, count: 10_000 } as const;
 
-/** Two next to each other. */
-async function freeRange(host: string): Promise<[number, number]> {
+/** So many next to each other that nobody has. */
+async function freePorts(host: string, count: number): Promise<number[]> {
 	for (;;) {
-		const [port = 0] = await freePorts(host, 1);
-		const next = await listenOn(host, port + 1);
-		if (next === undefined) continue;
-		await new Promise((resolve) => next.close(resolve));
-		return [port, port + 1];
+		const first = PORTS.first + Math.floor(Math.random() * (PORTS.count - count));
+		const ports = Array.from({ length: count }, (_, index) => first + index);
+		const servers = await Promise.all(ports.map((port) => listenOn(host, port)));
+		await Promise.all(
+			servers.map((server) => new Promise((resolve) => server?.close(resolve) ?? resolve(null))),
+		);
+		if (servers.every((server) => server !== undefined)) return ports;
 	}
 }
 
