@@ -36,7 +36,7 @@ const met = new Map<string, number>();
 const kinds = new Map<string, number>();
 
 for (let seed = first; seed < first + seeds; seed++) {
-	const result = simulate({ seed, turns, completes: values.completes, lines: values.lines });
+	const result = simulate({ seed, turns, completes: values.completes, lines: values.lines || undefined });
 	total += result.turns;
 	sessions += result.sessions;
 	for (const [name, times] of result.met) met.set(name, (met.get(name) ?? 0) + times);

@@ -61,6 +61,6 @@ function describe(world: World, { seed, turns, completes, lines }: RunOptions, e
 		"what happened last:",
 		...world.trace.lines().map((line) => `  ${line}`),
 		"",
-		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${completes ? " --completes" : ""}${lines ? " --lines" : ""}`,
+		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${completes ? " --completes" : ""}${lines === true ? " --lines" : ""}`,
 	].join("\n");
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { RARE_MUTANTS } from "./rare-mutants.js";
+import { RARE_LINE_MUTANTS, RARE_MUTANTS } from "./rare-mutants.js";
 import { simulate } from "./simulate.js";
 
 const SEEDS = 500;
@@ -28,6 +28,13 @@ test("and with many seeds that nobody has chosen", (t) => {
 for (const mutant of RARE_MUTANTS)
 	test(`the checker notices: ${mutant.replaceAll("_", " ")}`, () => {
 		for (let seed = 1; seed <= MUTANT_SEEDS; seed++)
-			if (simulate({ seed, turns: TURNS, mutant }).failure !== undefined) return;
+			if (simulate({ seed, turns: TURNS, mutant, lines: false }).failure !== undefined) return;
+		assert.fail(`${MUTANT_SEEDS} seeds have not noticed it`);
+	});
+
+for (const mutant of RARE_LINE_MUTANTS)
+	test(`the checker notices, of lines: ${mutant.replaceAll("_", " ")}`, () => {
+		for (let seed = 1; seed <= MUTANT_SEEDS; seed++)
+			if (simulate({ seed, turns: TURNS, mutant, lines: true }).failure !== undefined) return;
 		assert.fail(`${MUTANT_SEEDS} seeds have not noticed it`);
 	});

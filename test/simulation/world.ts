@@ -57,8 +57,8 @@ export interface RunOptions {
 	readonly mutant?: Mutant;
 	/** Bytes come and go by operations that are completed later, and not by calls. Sessions are relayed, in the open. */
 	readonly completes?: boolean;
-	/** Agents open lines; otherwise they do in some runs. */
-	readonly lines?: boolean;
+	/** Whether agents open lines; absent: they do in some runs. */
+	readonly lines?: boolean | undefined;
 }
 
 // What is too expensive to be checked at every turn of a gateway is checked here.
@@ -135,12 +135,13 @@ export class World implements Surroundings {
 	/** How often memory or others' places run short. */
 	readonly #pressure: number;
 
-	constructor({ seed, mutant = "none", completes = false, lines = false }: RunOptions) {
+	constructor({ seed, mutant = "none", completes = false, lines }: RunOptions) {
 		const random = new Random(seed);
 		this.random = random;
 		// Drawn apart, so that runs without agents are what they were before there were any.
 		const apart = new Random(seed ^ LINES_SALT);
-		const hasLines = !completes && (apart.chance(LINES_SHARE) || lines);
+		const isChosen = apart.chance(LINES_SHARE);
+		const hasLines = !completes && (lines ?? isChosen);
 		const traits = completes ? relayedInTheOpen(randomTraits(random)) : randomTraits(random);
 		this.traits = hasLines && apart.chance(0.5) ? readingRequests(traits) : traits;
 		this.trace = new Trace();

@@ -33,6 +33,8 @@ export class LineTraffic {
 	readonly #parked = new Map<number, Map<number, number>>();
 	/** Visitors that wait, by tunnel and reactor. */
 	readonly #waiting = new Map<number, Map<number, number>>();
+	/** Those of them that would keep their line: they leave the last ones, so others come first. */
+	readonly #lasting = new Map<number, Map<number, number>>();
 	/** Agents speak TLS. */
 	isSecured = false;
 
@@ -44,6 +46,7 @@ export class LineTraffic {
 	forget(tunnel: number): void {
 		this.#parked.delete(tunnel);
 		this.#waiting.delete(tunnel);
+		this.#lasting.delete(tunnel);
 	}
 
 	/** Lines of a tunnel that are parked in a reactor, as far as news has come. */
@@ -69,7 +72,7 @@ export class LineTraffic {
 	/** A line has left its reactor, for another one. */
 	given(from: number, { to: wanted, line }: LineGiven): void {
 		// Its visitor there may have gone meanwhile.
-		const to = this.#waitsIn(line.tunnel, wanted) > 0 ? wanted : (this.#whoWaits(line.tunnel) ?? wanted);
+		const to = this.#whoWaits(line.tunnel, wanted) ?? wanted;
 		this.#count(line.tunnel, from, -1);
 		this.#count(line.tunnel, to, 1);
 		this.#options.tell(to, { kind: "takeLine", line });
@@ -89,7 +92,10 @@ export class LineTraffic {
 	}
 
 	/** What became of a line, or who waits for one. */
-	news(reactor: number, { kind, tunnel, waiting = 0, was = "used", why = -1 }: LineNewsItem): void {
+	news(
+		reactor: number,
+		{ kind, tunnel, waiting = 0, lasting = 0, was = "used", why = -1 }: LineNewsItem,
+	): void {
 		const desk = this.#options.desk();
 		if (desk === undefined) return;
 		// One that waits for its replacement is parked all the same, for whoever comes.
@@ -100,19 +106,21 @@ export class LineTraffic {
 		const wasParked = was === "parked" || was === "retiring";
 		if (kind === "taken" || (kind === "ended" && wasParked)) this.#count(tunnel, reactor, -1);
 		if (kind === "ended") desk.ended(tunnel, was, endOf(why));
-		else if (kind === "waiting") this.#waits(tunnel, reactor, waiting, desk);
+		else if (kind === "waiting") this.#waits(tunnel, reactor, waiting, lasting, desk);
 		else if (kind === "taken") desk.taken(tunnel, was === "retiring" ? was : "parked");
 		else if (kind === "retiring") desk.retiring(tunnel, was === "used" ? was : "parked");
 		else desk[kind](tunnel);
 	}
 
-	#waits(tunnel: number, reactor: number, visitors: number, desk: Lines): void {
+	#waits(tunnel: number, reactor: number, visitors: number, lasting: number, desk: Lines): void {
 		this.#fetch(tunnel, reactor, visitors);
 		if (this.#options.placeOf(tunnel) === undefined) return;
 		const byReactor = this.#waiting.get(tunnel) ?? new Map<number, number>();
 		this.#waiting.set(tunnel, byReactor.set(reactor, visitors));
+		const lastingBy = this.#lasting.get(tunnel) ?? new Map<number, number>();
+		this.#lasting.set(tunnel, lastingBy.set(reactor, lasting));
 		// What was kept for one who waits no more may be what another one waits for.
-		if (visitors === 0 && this.parkedIn(tunnel, reactor) > 0) this.#offer(tunnel, reactor);
+		if (visitors === lasting && this.parkedIn(tunnel, reactor) > 0) this.#offer(tunnel, reactor);
 		desk.waiting(
 			tunnel,
 			[...byReactor.values()].reduce((sum, count) => sum + count, 0),
@@ -140,7 +148,7 @@ export class LineTraffic {
 	/** A line waits in a reactor, and perhaps a visitor in another one. */
 	#offer(tunnel: number, from: number): void {
 		const place = this.#options.placeOf(tunnel);
-		const to = this.#whoWaits(tunnel);
+		const to = this.#whoWaits(tunnel, from);
 		if (place === undefined || to === undefined) return;
 		const { address } = place;
 		this.#options.tell(
@@ -149,14 +157,22 @@ export class LineTraffic {
 		);
 	}
 
-	#waitsIn(tunnel: number, reactor: number): number {
-		return this.#waiting.get(tunnel)?.get(reactor) ?? 0;
-	}
-
-	/** A reactor in which visitors of a tunnel wait. */
-	#whoWaits(tunnel: number): number | undefined {
-		for (const [reactor, visitors] of this.#waiting.get(tunnel) ?? []) if (visitors > 0) return reactor;
-		return undefined;
+	/** A reactor in which visitors of a tunnel wait: `wanted`, if they do there. Those come first that need not leave the last lines. */
+	#whoWaits(tunnel: number, wanted: number): number | undefined {
+		const waiting = this.#waiting.get(tunnel);
+		const lasting = this.#lasting.get(tunnel);
+		if (waiting === undefined) return undefined;
+		let found: number | undefined;
+		let most = 0;
+		for (const [reactor, visitors] of waiting) {
+			if (visitors === 0) continue;
+			const isFirst = visitors > (lasting?.get(reactor) ?? 0);
+			const rank = (isFirst ? 2 : 0) + (reactor === wanted ? 1 : 0) + 1;
+			if (rank <= most) continue;
+			most = rank;
+			found = reactor;
+		}
+		return found;
 	}
 }
 

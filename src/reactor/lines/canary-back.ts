@@ -1,6 +1,7 @@
 /** What a canary sent comes back, or does not (`canary.ts`). */
 import { f64, u8, u32 } from "../../parts/at.js";
 import { canaryOver, closeLink } from "../links/close-link.js";
+import { hasBytes } from "../links/pool.js";
 import { IN_AT } from "../memory/arena.js";
 import type { Link } from "../table/numbers.js";
 import { discard } from "../wire/transport.js";
@@ -25,5 +26,6 @@ export function canaryBack(core: LinesContext, link: Link): void {
 	discard(core, link, CANARY_BYTES);
 	const tunnel = u32(links.tunnel, place);
 	canaryOver(core, link, core.nowMs - f64(lines.canaryMs, place));
-	parkMoved(core, link, links.address[place] ?? 0, tunnel, true);
+	// What has come behind it is nothing that a parked line may say, and no news of it would come any more.
+	parkMoved(core, link, links.address[place] ?? 0, tunnel, !hasBytes(core, link));
 }

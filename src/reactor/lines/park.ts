@@ -3,7 +3,7 @@
 import { i32, ref, u8 } from "../../parts/at.js";
 import type { PoolPlan } from "../../upstream/plan.js";
 import { closeLink, letGoUnproved } from "../links/close-link.js";
-import { armIdle, mayHaveLine, poolOf, replaceLine } from "../links/pool.js";
+import { armIdle, leftBy, poolOf, replaceLine } from "../links/pool.js";
 import { OUT_AT } from "../memory/arena.js";
 import type { LineVerdict } from "../plan/plan.js";
 import { CONNECT_TIMEOUT } from "../records/reasons.js";
@@ -95,15 +95,16 @@ export function serve(core: LinesContext, address: number, tunnel: number): void
 }
 
 function mayHave(core: LinesContext, session: Session, address: number): boolean {
-	const lines = core.upstreams.get(ref(core.table.upstream, session))?.plan.lines;
+	const plan = core.upstreams.get(ref(core.table.upstream, session))?.plan;
 	const isRequest = (i32(core.table.flags, session) & EXCHANGES) !== 0;
-	return mayHaveLine(core, session, address, lines, isRequest);
+	const left = plan === undefined ? 0 : leftBy(core, session, plan, isRequest);
+	return left === 0 || core.board.parked(address) > left;
 }
 
 function goOn(core: LinesContext, session: Session, address: number, tunnel: number): void {
 	const { table, waitingForLines } = core;
 	waitingForLines.remove(address, session);
-	core.lineNews.add({ kind: "waiting", tunnel, waiting: waitingForLines.of(address) });
+	core.lineNews.add({ kind: "waiting", tunnel, ...waitingForLines.told(address) });
 	// The same address is asked once more, and no other: the line that has just come is its.
 	const addresses = core.upstreams.get(ref(table.upstream, session))?.plan.addresses ?? [];
 	const index = addresses.findIndex(({ board }) => board === address);

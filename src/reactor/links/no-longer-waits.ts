@@ -8,6 +8,5 @@ export function noLongerWaits(core: LinksContext, session: Session, address: num
 	if (!waitingForLines.remove(address, session)) return;
 	const addresses = upstreams.get(ref(table.upstream, session))?.plan.addresses ?? [];
 	const tunnel = addresses.find(({ board }) => board === address)?.tunnel;
-	if (tunnel !== undefined)
-		core.lineNews.add({ kind: "waiting", tunnel, waiting: waitingForLines.of(address) });
+	if (tunnel !== undefined) core.lineNews.add({ kind: "waiting", tunnel, ...waitingForLines.told(address) });
 }

@@ -16,7 +16,7 @@ import { f64, i32, u8, u32 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
 import type { Pieces } from "../../route/pieces.js";
 import { PLACES } from "../../upstream/board.js";
-import type { LinesPlan, PoolPlan } from "../../upstream/plan.js";
+import type { LinesPlan, PoolPlan, UpstreamPlan } from "../../upstream/plan.js";
 import { ADDRESS_AT } from "../memory/arena.js";
 import { scalarIndex } from "../records/counters.js";
 import {
@@ -44,15 +44,16 @@ const AGE_JITTER = 0.25;
 const LINKS_PER_PIECE = 2_048;
 
 /**
- * An idle connection to this address, or NONE. It is the exchange's until `giveBack` or `returnSpent`.
+ * An idle connection to this address, or NONE. `left`: so many parked lines of it stay. It is the exchange's until `giveBack` or `returnSpent`.
  *
  * It may have said something already that nobody asked for, or have ended, and that must not be taken for this request's
  * answer. Two ways to know. Usually the wait reported all news there was: then what that wait says of it was
  * there before (`wasSaidBefore`), which costs nothing. But where that wait may have left news unreported, or the request must
  * not be sent twice, the connection is looked at, which costs a system call.
  */
-export function lend(core: LinksContext, address: number, isRepeatable: boolean): Link {
+export function lend(core: LinksContext, address: number, isRepeatable: boolean, left = 0): Link {
 	for (;;) {
+		if (left > 0 && core.board.parked(address) <= left) return NONE;
 		const place = i32(core.idleLists.heads, address);
 		if (place === NONE) return NONE;
 		const link = core.table.linkAt(place);
@@ -146,16 +147,14 @@ function lineReturned(core: LinksContext, place: Place, isLeaving: boolean): voi
 	else lineNews.lend(tunnel, -1, core.nowMs);
 }
 
-/** Whether a session may have a parked line of this address. The last ones are left for requests that give them back. */
-export function mayHaveLine(
-	{ links, board }: LinksContext,
+/** How many parked lines a session leaves: the last ones are for requests that give theirs back. */
+export function leftBy(
+	{ links }: LinksContext,
 	session: Session,
-	address: number,
-	lines: LinesPlan | undefined,
+	plan: UpstreamPlan,
 	isRequest: boolean,
-): boolean {
-	const lasts = isRequest && u8(links.lasts, session) === 1;
-	return !lasts || board.parked(address) > (lines?.reserved ?? 0);
+): number {
+	return isRequest && u8(links.lasts, session) === 1 ? (plan.lines?.reserved ?? 0) : 0;
 }
 
 /** A line of this address has come: one that it replaces goes, where one waits for that. */

@@ -5,11 +5,20 @@ export class WaitingSessions {
 	/** In the order in which they came. */
 	readonly #byAddress = new Map<number, Set<Session>>();
 
-	/** Returns how many wait for this address then. */
-	add(address: number, session: Session): number {
+	/** Of these, sessions that would keep their line, and leave the last ones. */
+	readonly #lasting = new Map<number, Set<Session>>();
+
+	add(address: number, session: Session, lasts: boolean): void {
 		const waiting = this.#byAddress.get(address) ?? new Set<Session>();
 		this.#byAddress.set(address, waiting.add(session));
-		return waiting.size;
+		if (!lasts) return;
+		const lasting = this.#lasting.get(address) ?? new Set<Session>();
+		this.#lasting.set(address, lasting.add(session));
+	}
+
+	/** How many wait, as the main thread is told. */
+	told(address: number): { readonly waiting: number; readonly lasting: number } {
+		return { waiting: this.of(address), lasting: this.#lasting.get(address)?.size ?? 0 };
 	}
 
 	/** False: it did not wait there. */
@@ -17,6 +26,8 @@ export class WaitingSessions {
 		const waiting = this.#byAddress.get(address);
 		if (waiting === undefined || !waiting.delete(session)) return false;
 		if (waiting.size === 0) this.#byAddress.delete(address);
+		const lasting = this.#lasting.get(address);
+		if (lasting?.delete(session) === true && lasting.size === 0) this.#lasting.delete(address);
 		return true;
 	}
 

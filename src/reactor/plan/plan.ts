@@ -296,6 +296,8 @@ export interface LineNewsItem {
 	readonly tunnel: number;
 	/** `waiting`: sessions that wait for a line of it here. */
 	readonly waiting?: number;
+	/** `waiting`: those of them that would keep their line, and leave the last ones. */
+	readonly lasting?: number;
 	/** `ended`, `retiring`, and `taken`, where it is `parked` unless it says otherwise. */
 	readonly was?: LinePlaceOf;
 	/** `ended`: one of RECYCLE_REASONS; -1: with what it served. */

@@ -24,7 +24,7 @@ import { makeRoom } from "../admission/shed.js";
 import { beginConnect, giveUpLink, openLink } from "../links/connect.js";
 import { noLongerWaits } from "../links/no-longer-waits.js";
 import { lendOwned } from "../links/owned.js";
-import { lend, mayHaveLine, takenOut } from "../links/pool.js";
+import { leftBy, lend, takenOut } from "../links/pool.js";
 import { scalarIndex } from "../records/counters.js";
 import {
 	CLIENT_RESET,
@@ -102,12 +102,11 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 		// Another reactor's session was faster.
 		if (!takeSeat(core, address)) continue;
 		if (address.tunnel !== undefined) {
-			const { lines } = balancer.plan;
-			const isOpen = mayHaveLine(core, session, address.board, lines, isRequest);
-			const link = isOpen ? lend(core, address.board, false) : NONE;
+			const left = leftBy(core, session, balancer.plan, isRequest);
+			const link = lend(core, address.board, false, left);
 			noteDialled(core, session);
 			if (link !== NONE) return takeLine(core, session, link, address, isRequest);
-			if (!hasWaited) return waitForLine(core, session, address, wasWaiting);
+			if (!hasWaited) return waitForLine(core, session, address, wasWaiting, left > 0);
 			board.leave(address.board);
 			continue;
 		}
@@ -241,13 +240,14 @@ function waitForLine(
 	session: Session,
 	{ board, tunnel = 0 }: AddressPlan,
 	wasWaiting: boolean,
+	lasts: boolean,
 ): Next {
 	const { table, wheel } = core;
 	setRef(table.address, session, board);
 	table.state[session] = DIAL;
 	if (!wasWaiting) wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
-	const waiting = core.waitingForLines.add(board, session);
-	core.lineNews.add({ kind: "waiting", tunnel, waiting });
+	core.waitingForLines.add(board, session, lasts);
+	core.lineNews.add({ kind: "waiting", tunnel, ...core.waitingForLines.told(board) });
 	return STAY;
 }
 
