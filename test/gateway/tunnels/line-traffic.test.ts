@@ -62,3 +62,16 @@ test("a line that a canary has left is offered to who came meanwhile in another 
 	traffic.canaryBack(0, TUNNEL);
 	assert.deepEqual(told, [[0, "giveLine", 1]]);
 });
+
+test("a line goes to who may have the last one before it goes to a WebSocket that may not", () => {
+	const { traffic, told } = rig();
+	traffic.news(0, { kind: "waiting", tunnel: TUNNEL, waiting: 1, lasting: 1 });
+	traffic.news(1, { kind: "waiting", tunnel: TUNNEL, waiting: 2, lasting: 1 });
+	told.length = 0;
+	traffic.news(0, { kind: "parked", tunnel: TUNNEL });
+	assert.deepEqual(told, [[0, "giveLine", 1]]);
+	traffic.news(1, { kind: "waiting", tunnel: TUNNEL, waiting: 1, lasting: 1 });
+	told.length = 0;
+	traffic.news(0, { kind: "returned", tunnel: TUNNEL });
+	assert.deepEqual(told, [[0, "serveLine"]]);
+});

@@ -49,6 +49,8 @@ export class AgentLine {
 	#heard: number[] = [];
 	/** Up to here its stream is none of a visitor's. */
 	base = 0;
+	/** The last turn behind which it was parked. */
+	parkedTurn = 0;
 	/** Where its answer to the last canary ends. */
 	#echoEnd = 0;
 	/** Its proof is what it must be, and has been sent, whatever follows it. */

@@ -202,6 +202,7 @@ export function checkParked(world: World, link: number, socket: SimulatedSocket)
 	const tunnel = u32(world.reactor.core.links.tunnel, link - world.reactor.core.table.sessions);
 	if (line.ticket.tunnel !== tunnel)
 		violated(`row ${link} is parked for tunnel ${tunnel}, and is ${line.ticket.tunnel}'s`);
+	line.parkedTurn = world.turns;
 	line.settle(socket);
 	if (line.isTried) violated(`row ${link} is parked, and a canary is under way on it`);
 }

@@ -1,7 +1,7 @@
 /** Visitors of a line: what was said on it before is none of theirs. */
 import { i32, u8, u32 } from "../../../src/parts/at.js";
 import { NONE } from "../../../src/parts/none.js";
-import { BLOCKED, EXCHANGES } from "../../../src/reactor/table/marks.js";
+import { EXCHANGES } from "../../../src/reactor/table/marks.js";
 import type { Slot } from "../../../src/reactor/table/numbers.js";
 import { POOLED, PROVING } from "../../../src/reactor/table/states.js";
 import type { SimulatedSocket } from "../descriptors.js";
@@ -33,7 +33,7 @@ export function beginVisit(world: World, socket: SimulatedSocket): void {
 export function checkReserved(world: World, socket: SimulatedSocket): void {
 	const { links, table } = world.reactor.core;
 	// It has had it for a while, and could not be sent to.
-	if ((i32(table.flags, socket.slot) & BLOCKED) !== 0) return;
+	if ((socket.line?.parkedTurn ?? 0) < world.turns - 1) return;
 	const left = world.board.parked(i32(links.address, socket.slot - table.sessions));
 	const reserved = world.lines?.lines.reserved ?? 0;
 	if (left < reserved) violated(`a WebSocket has a line, and leaves ${left} where ${reserved} are reserved`);
