@@ -5,8 +5,8 @@
  *     (load/)       (systems/)            (load/)        statistics.ts, judge.ts: what may be said of it
  *                                                        report.ts: what it came to
  *
- * `npm run bench -- library` and `npm run bench -- tunnels` are other benches with the same load and statistics:
- * library/main.ts, tunnels/main.ts.
+ * `npm run bench -- library` and `npm run bench -- tunnels` are other benches with the same load and statistics, and
+ * `npm run bench -- quic` one without any load: library/main.ts, tunnels/main.ts, quic/main.ts.
  *
  * Everything happens on 127.0.0.1. Progress goes to standard error, the report to standard output.
  */
@@ -18,6 +18,7 @@ import type { Figure } from "./figure.js";
 import { installed } from "./installed.js";
 import { benchLibrary } from "./library/main.js";
 import { readOptions, USAGE, UsageError } from "./options.js";
+import { benchQuic } from "./quic/main.js";
 import { buildReport } from "./report.js";
 import { toMarkdown } from "./report-text.js";
 import { benchTunnels } from "./tunnels/main.js";
@@ -38,6 +39,7 @@ await endAll(exitCode);
 async function main([command, ...rest]: readonly string[]): Promise<void> {
 	if (command === "library") await library(rest);
 	else if (command === "tunnels") await tunnels(rest);
+	else if (command === "quic") quic(rest);
 	else await gateway(command === undefined ? [] : [command, ...rest]);
 }
 
@@ -54,6 +56,12 @@ async function library(args: readonly string[]): Promise<void> {
 async function tunnels(args: readonly string[]): Promise<void> {
 	warnOfDescriptors();
 	const said = await benchTunnels(args);
+	if (typeof said === "string") process.stdout.write(said);
+	else write(said.report, said.markdown, said.json);
+}
+
+function quic(args: readonly string[]): void {
+	const said = benchQuic(args);
 	if (typeof said === "string") process.stdout.write(said);
 	else write(said.report, said.markdown, said.json);
 }

@@ -49,6 +49,8 @@ export class Frames {
 			const type = at(this.#bytes, this.#position++);
 			switch (type) {
 				case PADDING:
+					this.#skipPadding();
+					continue;
 				case PING:
 					continue;
 				case ACK:
@@ -65,6 +67,15 @@ export class Frames {
 			}
 		}
 		return FRAMES_END;
+	}
+
+	/** Most of a packet, often. */
+	#skipPadding(): void {
+		const bytes = this.#bytes;
+		const end = this.#end;
+		let position = this.#position;
+		while (position < end && at(bytes, position) === PADDING) position++;
+		this.#position = position;
 	}
 
 	#readCrypto(): number {
