@@ -15,7 +15,7 @@ import {
 	PACKET_UNKNOWN_VERSION,
 	parseLongPacket,
 } from "./quic/long-packet.js";
-import { isKnownVersion, VERSION_NEGOTIATION } from "./quic/versions.js";
+import { isKnownVersion } from "./quic/versions.js";
 import { COMPLETE } from "./verdict.js";
 
 export const DATAGRAM_UNKNOWN = 0;
@@ -35,7 +35,6 @@ export const QUIC_DATAGRAM_MIN_BYTES = 1200;
 /** `packet` is filled with the first packet where it is QUIC; its `cause` says what is wrong with it. */
 export function recognizeDatagram(bytes: Uint8Array, start: number, end: number, packet: LongPacket): number {
 	if (beginsDtls(bytes, start, end)) return DATAGRAM_DTLS;
-	packet.version = VERSION_NEGOTIATION;
 	const isWhole = parseLongPacket(bytes, start, end, packet) === COMPLETE;
 	if (isKnownVersion(packet.version)) return DATAGRAM_QUIC;
 	if (!isWhole) return DATAGRAM_OTHER;

@@ -50,6 +50,7 @@ export type LongPacketFault = "short_header" | "cut_short" | "connection_id_leng
 /** One packet. Positions are of the bytes that were parsed. */
 export class LongPacket {
 	kind = PACKET_NONE;
+	/** Also with MALFORMED, where so much of it is there; 0 otherwise. */
 	version = 0;
 	hasFixedBit = false;
 	destinationAt = 0;
@@ -70,13 +71,15 @@ export class LongPacket {
 /** Reads the packet at the beginning of bytes[start, end), which is what is left of a datagram. Never NEED_MORE: there is no more. */
 export function parseLongPacket(bytes: Uint8Array, start: number, end: number, out: LongPacket): Verdict {
 	out.kind = PACKET_NONE;
+	out.version = 0;
 	out.tokenBytes = 0;
 	out.cause = "";
 	if (start >= end || (at(bytes, start) & LONG_FORM) === 0) return fail(out, "short_header");
-	if (end - start < 6) return fail(out, "cut_short");
+	if (end - start < 5) return fail(out, "cut_short");
 	const first = at(bytes, start);
 	out.hasFixedBit = (first & FIXED_BIT) !== 0;
 	out.version = versionAt(bytes, start + 1);
+	if (end - start < 6) return fail(out, "cut_short");
 	out.destinationAt = start + 6;
 	out.destinationBytes = at(bytes, start + 5);
 	const sourceLengthAt = out.destinationAt + out.destinationBytes;

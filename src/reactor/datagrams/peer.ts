@@ -1,6 +1,6 @@
 /** Where datagrams come from, as the kernel wrote it: an address and a port. One object serves all of them. */
 export interface Peer {
-	/** 4 or 6. */
+	/** 4 or 6; an IPv4 address that is mapped into IPv6 is the IPv4 address, as kernel/sockaddr.ts reads it. */
 	readonly family: number;
 	/** Four or sixteen bytes of address at `offset`. */
 	readonly bytes: Uint8Array;

@@ -43,6 +43,8 @@ export class DatagramRecognizer {
 	/** Fills `out`, and says what is to be done with the datagram. */
 	read(arrival: Arrival, unknownVersions: UnknownVersions, out: DatagramRecognition): Verdict {
 		out.begin();
+		// Whoever comes after his time begins anew, however long ago the loop has looked.
+		this.halves.expire(arrival.nowMs);
 		out.protocol = recognizeDatagram(this.#memory, arrival.start, arrival.end, this.#packet);
 		if (out.protocol === DATAGRAM_DTLS) return this.#dtls.read(arrival, out);
 		if (out.protocol !== DATAGRAM_QUIC) return COMPLETE;

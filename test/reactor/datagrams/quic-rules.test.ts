@@ -200,6 +200,25 @@ test("versions that cannot be opened are dropped, or routed without a name, as t
 	rig.unknownVersions = "reject";
 });
 
+test("what begins as a known version is QUIC, however little there is of it", () => {
+	for (const begun of ["c0 00000001", "c0 00000001 08", "80 6b3343cf", "c0 00000001 00 15"]) {
+		const { verdict, protocol } = rig.hear(hex(begun));
+		assert.deepEqual([verdict, protocol], ["cut_short", "quic"], begun);
+	}
+});
+
+test("a half whose time is over is not gone on with", () => {
+	assert.equal(rig.hear(initial([piece(0, 30)], { number: 1 })).verdict, "more");
+	rig.nowMs += 4_999;
+	assert.equal(rig.hear(initial([PING], { number: 2 })).verdict, "more");
+	assert.equal(rig.halves.count, 1);
+	rig.nowMs += 1;
+	assert.equal(rig.hear(initial([piece(30)], { number: 3 })).verdict, "more");
+	assert.deepEqual([rig.halves.count, rig.halves.expired > 0], [1, true]);
+	const said = rig.hear(initial([piece(0, 30)], { number: 4 }));
+	assert.deepEqual([said.name, said.held.length], ["a.example", 1]);
+});
+
 test("everything else is other", () => {
 	const dns = hex("9b1d 0100 0001 0000 0000 0000 07 6578616d706c65 03 636f6d 00 0001 0001");
 	for (const bytes of [
