@@ -105,6 +105,9 @@ export class LineTraffic {
 		}
 		const wasParked = was === "parked" || was === "retiring";
 		if (kind === "taken" || (kind === "ended" && wasParked)) this.#count(tunnel, reactor, -1);
+		// It may have been moved for a visitor, and was dead by then: another one is.
+		if (kind === "ended" && wasParked)
+			this.#fetch(tunnel, reactor, this.#waiting.get(tunnel)?.get(reactor) ?? 0);
 		if (kind === "ended") desk.ended(tunnel, was, endOf(why));
 		else if (kind === "waiting") this.#waits(tunnel, reactor, waiting, lasting, desk);
 		else if (kind === "taken") desk.taken(tunnel, was === "retiring" ? was : "parked");

@@ -75,3 +75,14 @@ test("a line goes to who may have the last one before it goes to a WebSocket tha
 	traffic.news(0, { kind: "returned", tunnel: TUNNEL });
 	assert.deepEqual(told, [[0, "serveLine"]]);
 });
+
+test("where a line that was moved for a visitor is dead, another one is moved", () => {
+	const { traffic, told } = rig();
+	traffic.news(0, { kind: "parked", tunnel: TUNNEL });
+	traffic.news(0, { kind: "parked", tunnel: TUNNEL });
+	traffic.news(1, { kind: "waiting", tunnel: TUNNEL, waiting: 1 });
+	traffic.given(0, { kind: "lineGiven", to: 1, line: LINE });
+	told.length = 0;
+	traffic.news(1, { kind: "ended", tunnel: TUNNEL, was: "parked" });
+	assert.deepEqual(told, [[0, "giveLine", 1]]);
+});
