@@ -34,6 +34,9 @@ const ASK_AGAIN_MAX_MS = 60_000;
 /** A gateway may put an agent off for so long at the most. */
 const PUT_OFF_MAX_MS = 600_000;
 
+/** Whoever was not seen when all were cut is cut then. */
+const CUT_AGAIN_MS = 1_000;
+
 export interface AgentWorld {
 	readonly report: Report;
 	/** Name and version, for the gateway's log. */
@@ -77,8 +80,10 @@ export class Agent {
 	#dialling = new AbortController();
 	#retryTimer: NodeJS.Timeout | undefined;
 	#drainTimer: NodeJS.Timeout | undefined;
-	/** It ends as soon as the last visitor has: with what. */
+	/** It ends as soon as nothing is left of the last line: with what. */
 	#ending: { readonly status: AgentStatus; readonly why: string } | undefined;
+	/** All lines that nobody uses have been asked to end. */
+	#isDraining = false;
 	#isOver = false;
 
 	constructor(settings: AgentSettings, world: AgentWorld) {
@@ -98,8 +103,8 @@ export class Agent {
 			failed: (ticket, message) =>
 				this.#control?.send({ type: "failed", ticket: ticket.id, message: shortened(message) }),
 			localFailed: (tunnel) => this.#checks.hurry(tunnel),
-			idle: () => {
-				if (this.#ending !== undefined) this.#finish();
+			emptied: () => {
+				if (this.#isDraining) this.#finish();
 			},
 		});
 		this.#book = book;
@@ -363,7 +368,7 @@ export class Agent {
 			this.#ending = ending;
 			this.#drain();
 		}
-		if (this.#book.busy === 0) this.#finish();
+		if (this.#book.isEmpty) this.#finish();
 	}
 
 	#drain(): void {
@@ -376,11 +381,19 @@ export class Agent {
 			if (state === "open" || state === "asked") this.#control?.send({ type: "close", tunnel: number });
 		}
 		this.#retire();
-		const { busy } = this.#book;
-		if (busy === 0) return;
+		this.#isDraining = true;
+		const { busy, isEmpty } = this.#book;
+		if (isEmpty) return;
 		const { drainMs } = this.#settings;
-		this.#report({ event: "draining", visitors: busy, drain_ms: drainMs });
-		this.#drainTimer = setTimeout(() => this.#cut(), drainMs);
+		if (busy > 0) this.#report({ event: "draining", visitors: busy, drain_ms: drainMs });
+		this.#drainTimer = setTimeout(() => this.#cutAll(), drainMs);
+	}
+
+	/** Until nobody is left: a visitor may have taken a line at this very moment. */
+	#cutAll(): void {
+		// Before: the end of the last one stops it.
+		this.#drainTimer = setTimeout(() => this.#cutAll(), CUT_AGAIN_MS);
+		this.#cut();
 	}
 
 	#finish(): void {

@@ -47,8 +47,8 @@ export interface LineBookWorld {
 	failed(ticket: Ticket, message: string): void;
 	/** A visitor could not reach this tunnel's local service. */
 	localFailed(tunnel: Tunnel): void;
-	/** The last busy line has ended. */
-	idle(): void;
+	/** Nothing is left of the last line. */
+	emptied(): void;
 }
 
 export class LineBook {
@@ -65,6 +65,11 @@ export class LineBook {
 	/** Visitors that run. */
 	get busy(): number {
 		return this.#busy;
+	}
+
+	/** Nothing is left of any line. */
+	get isEmpty(): boolean {
+		return this.#entries.size === 0;
 	}
 
 	counts(): Record<LineState, number> {
@@ -129,8 +134,13 @@ export class LineBook {
 		if (!this.#entries.delete(kept)) return;
 		const { figures } = this.#world;
 		figures.linesClosed[kept.visitor > 0 ? "used" : kept.wasParked ? "parked" : "failed"]++;
-		if (kept.visitor === 0) return;
-		const { reason, bytesFromVisitor, bytesToVisitor } = end ?? NOTHING;
+		if (kept.visitor > 0) this.#tellEnd(kept, end ?? NOTHING);
+		if (this.isEmpty) this.#world.emptied();
+	}
+
+	#tellEnd(kept: Kept, end: VisitorEnd): void {
+		const { figures } = this.#world;
+		const { reason, bytesFromVisitor, bytesToVisitor } = end;
 		figures.visitorEnded(kept.tunnel.name, reason);
 		figures.bytesFromVisitors += bytesFromVisitor;
 		figures.bytesToVisitors += bytesToVisitor;
@@ -140,7 +150,6 @@ export class LineBook {
 			...{ duration_ms: Math.round(performance.now() - kept.beganAt), reason },
 		});
 		this.#busy--;
-		if (this.#busy === 0) this.#world.idle();
 	}
 }
 

@@ -179,3 +179,28 @@ scenario("lines that wait for a reload are given up with their tunnel", async (s
 	);
 	assert.equal(gateway.proofs, 1);
 });
+
+scenario(
+	"a visitor of whom nobody has told yet when the agent is to end has its time, too",
+	async (scenario) => {
+		const gateway = await startTunnelGateway(scenario, { insecure: true });
+		const local = await startUpstream(scenario, echo);
+		const tunnels = [tunnelTo("tcp", String(local.port))];
+		const settings = settingsFor(gateway, tunnels, { drainMs: 30_000 });
+		const { next, agent } = await startAgentWithReactor(scenario, settings);
+		await next("tunnel_opened");
+		const { session, open } = await gateway.opened();
+		const [visitor, parked] = [await session.line(open.tunnel), await session.line(open.tunnel)];
+		const sent = visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
+		// This thread hears nothing, while the reactor has the visitor.
+		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+		agent.end("asked to");
+		await sent;
+		await visitor.expect("hello");
+		assert.equal(await parked.over(), "ended");
+		visitor.end(" and goodbye");
+		assert.equal(await visitor.rest(), " and goodbye");
+		assert.equal((await next("visitor_ended")).reason, "client_closed");
+		assert.equal(await agent.ended, 0);
+	},
+);
