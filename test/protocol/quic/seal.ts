@@ -28,6 +28,8 @@ export function padding(bytes: number): Uint8Array {
 export interface InitialParts {
 	readonly version?: number;
 	readonly destination?: Uint8Array;
+	/** The ID that its keys are of, where that is not the one in its header. */
+	readonly keysOf?: Uint8Array;
 	readonly source?: Uint8Array;
 	readonly token?: Uint8Array;
 	readonly number?: number;
@@ -64,7 +66,7 @@ export function initial(frames: readonly Uint8Array[], parts: InitialParts = {})
 		varint(numberBytes + payload.length + 16, 2),
 		u32(number).subarray(4 - numberBytes),
 	);
-	return seal(header, payload, { version, destination, number, numberBytes });
+	return seal(header, payload, { version, destination: parts.keysOf ?? destination, number, numberBytes });
 }
 
 interface Sealing {

@@ -12,7 +12,16 @@ import {
 	u8,
 } from "../../protocol/hello-builder.js";
 import { flights } from "../../protocol/quic/fixtures.js";
-import { crypto, type InitialParts, initial, PING, padding, u32, varint } from "../../protocol/quic/seal.js";
+import {
+	crypto,
+	DESTINATION,
+	type InitialParts,
+	initial,
+	PING,
+	padding,
+	u32,
+	varint,
+} from "../../protocol/quic/seal.js";
 import { concat, hex, latin1 } from "../../protocol/samples.js";
 import { CLIENT, Rig } from "./rig.js";
 
@@ -83,6 +92,7 @@ test("what a server would close for ends the hello", () => {
 		["frame_type", [piece(30), u8(0x1d)]],
 		["frame_cut_short", [hex("01 06 05")], { bytes: 0 }],
 		["frame_cut_short", [hex("06 00 7fff 00")]],
+		["frame_cut_short", [hex("06 1e 02 00")], { bytes: 0 }], // a byte less than it says
 		["frame_cut_short", [hex("02 00 00 3f 00")], { bytes: 0 }],
 		["frame_cut_short", [hex("02 00 00 ffffffffffffffff 00")]],
 		["closed_by_client", [hex("1c 00 00 00")]],
@@ -125,6 +135,29 @@ test("what a server would drop leaves the hello as it is", () => {
 		const said = rig.hear(rest);
 		assert.deepEqual([said.name, said.held.length], ["a.example", 1], cause);
 	}
+});
+
+test("a packet of another connection ends its datagram, and an Initial in a short one is none, wherever it stands", () => {
+	const other = initial([piece(30)], {
+		number: 2,
+		destination: latin1("another!"),
+		keysOf: DESTINATION,
+		bytes: 0,
+	});
+	assert.equal(rig.hear(concat(initial([piece(0, 30)], { number: 1 }), other)).verdict, "more");
+	const early = concat(
+		u8(0xd0),
+		u32(QUIC_V1),
+		u8(8),
+		DESTINATION,
+		u8(3),
+		latin1("src"),
+		varint(40),
+		padding(40),
+	);
+	const rest = (bytes: number) => initial([piece(30)], { number: 2, bytes: bytes - early.length });
+	assert.equal(rig.hear(concat(early, rest(1199))).verdict, "more");
+	assert.equal(rig.hear(concat(early, rest(1200))).name, "a.example");
 });
 
 test("acknowledgements are passed over, and packets that say nothing are not held", () => {
