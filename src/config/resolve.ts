@@ -36,7 +36,7 @@ import {
 import { resolveTunnels } from "./resolve-tunnels.js";
 import type { ConfigFile } from "./schema.js";
 
-type ListenerFile = ConfigFile["listeners"][number];
+type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
 type RouteFile = ListenerFile["routes"][number];
 type UpstreamFile = NonNullable<ConfigFile["upstreams"]>[string];
 type UpstreamTlsFile = Exclude<UpstreamFile, Endpoint>["tls"];
@@ -101,7 +101,7 @@ export function resolveConfig(
 		},
 		watch: input.watch ?? defaults.watch,
 		listeners: distinctNames(
-			input.listeners.map((each) => {
+			(input.listeners ?? []).map((each) => {
 				const timeouts = listenerTimeouts(general, each.timeouts);
 				const byteRates = resolveRates(each, generalRates);
 				const held = (route: RouteFile): Deadlines | null =>

@@ -23,6 +23,8 @@ import { checkUpstreams } from "./upstream-rules.js";
 /** `baseDir`: what relative socket paths are relative to. */
 export function checkRules(file: unknown, baseDir: string, report: Report): void {
 	const { admin, limits, listeners, tunnels, upstreams } = mapping(file);
+	// What is no mapping at all is told so.
+	if (tunnels === undefined && file === mapping(file)) checkIsListened(listeners, report);
 	checkListenerLimits(list(listeners), limits, report);
 	checkAdmin(admin, baseDir, report);
 	checkTunnels(mapping(file), report);
@@ -57,6 +59,17 @@ export function checkRules(file: unknown, baseDir: string, report: Report): void
 		checkReach(routes, path, report);
 	}
 	checkUpstreams(mapping(upstreams), baseDir, report);
+}
+
+/** Without tunnels, of which those of tcp have ports of their own. */
+function checkIsListened(listeners: unknown, report: Report): void {
+	if (listeners === undefined)
+		report.problem(
+			[],
+			'the key "listeners" is missing: expected a list such as [{ listen: "0.0.0.0:443", routes: [{ to: web }] }]',
+		);
+	else if (Array.isArray(listeners) && listeners.length === 0)
+		report.problem(["listeners"], "without a listener there is nothing to do: write at least one");
 }
 
 /** A listener may not have more than all of them together. */

@@ -81,9 +81,11 @@ export const configSchema = section({
 		.array(listener, {
 			error: expected('a list such as [{ listen: "0.0.0.0:443", routes: [{ to: web }] }]', dashed),
 		})
-		.min(1, { error: "without a listener there is nothing to do: write at least one" })
 		.max(LISTENERS_MAX, { error: `more than ${LISTENERS_MAX} listeners: the shared table has no more rows` })
-		.describe("Where connections come in."),
+		.optional()
+		.describe(
+			"Where connections come in. At least one, unless there are tunnels: those of tcp have ports of their own.",
+		),
 	upstreams: z
 		.record(
 			upstreamName,

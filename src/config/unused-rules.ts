@@ -26,7 +26,7 @@ export function checkUnused(file: ConfigFile, written: unknown, report: Report):
 	}
 }
 
-function checkUpstreams({ listeners, upstreams }: ConfigFile, report: Report): void {
+function checkUpstreams({ listeners = [], upstreams }: ConfigFile, report: Report): void {
 	const used = new Set<unknown>(listeners.flatMap(({ routes }) => routes.map(({ to }) => to)));
 	for (const name of Object.keys(upstreams ?? {}))
 		if (!used.has(name))

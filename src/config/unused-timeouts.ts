@@ -27,7 +27,7 @@ type Level = readonly [section: Section | undefined, path: Path];
 export function checkUnusedTimeouts(file: ConfigFile, report: Report): void {
 	const uses = new Uses();
 	const takeNone = bytesTargets(file.upstreams);
-	for (const [index, { timeouts, routes }] of file.listeners.entries()) {
+	for (const [index, { timeouts, routes }] of (file.listeners ?? []).entries()) {
 		const levels: Level[] = [
 			[file.timeouts, ["timeouts"]],
 			[timeouts, ["listeners", index, "timeouts"]],

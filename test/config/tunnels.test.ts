@@ -79,6 +79,11 @@ test("a section of tunnels has its defaults filled in", () => {
 	assert.equal(loadConfigText("listeners: [{ listen: ':1', routes: [{ to: reject }] }]").tunnels, null);
 });
 
+test("tunnels of tcp, which have ports of their own, need no listener", () => {
+	const alone = `tunnels: { listen: 127.0.0.1:4443, insecure: true, ports: 20000-20009, agents: [${AGENT}] }`;
+	for (const text of [alone, `${alone}\nlisteners: []`]) assert.deepEqual(told(text), []);
+});
+
 test("a route to tunnels needs agents, and no upstream takes their name", () => {
 	says("listeners: [{ listen: ':1', routes: [{ to: tunnels }] }]", 1, "needs a section for the agents");
 	says(
