@@ -99,7 +99,8 @@ export class Commands {
 		for (; room.work !== undefined && left > kept; left--)
 			if (room.work.next().done === true) room.work = undefined;
 		this.#isMakingRoom = false;
-		while (left > 0) {
+		// Behind a `stop` nothing is done, and nothing told.
+		while (left > 0 && !this.#stopped) {
 			if (this.#running === undefined) {
 				const command = this.#take();
 				this.#mayHaveMore = command !== undefined;

@@ -116,7 +116,7 @@ function connecting(core: OwnLinesContext, link: Link, line: OwnLine, events: nu
 	noteNews(core, link, events);
 	const { tls } = line.gateway;
 	if (tls === null) {
-		showTicket(core, link, line);
+		if (showTicket(core, link, line)) goOn(core, link, line);
 		return;
 	}
 	let handle: number;
@@ -137,10 +137,13 @@ function connecting(core: OwnLinesContext, link: Link, line: OwnLine, events: nu
 	goOn(core, link, line);
 }
 
-/** Each step says whether the next one may follow at once. Where the gateway has to speak first, its news is waited for. */
+/**
+ * Each step says whether it was done. Then the next one looks at what is there: the gateway's answer cannot be, but its end can, and
+ * would not be announced again.
+ */
 function goOn(core: OwnLinesContext, link: Link, line: OwnLine): void {
 	let more = true;
-	while (more && core.ownLines.get(link) === line) {
+	while (more) {
 		if (line.step === SECURES) more = handshake(core, link, line);
 		else if (line.step === SHOWN) more = takeNonce(core, link, line);
 		else if (line.step === PROVED) more = takeWord(core, link, line);
@@ -174,18 +177,22 @@ function handshake(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 	// One that goes on shows no certificate: its secret is that of a connection whose certificate was looked at.
 	else if (!tls.resumed(session) && tls.peerFingerprint(session) !== gateway.fingerprint)
 		distrusted(core, link, line);
-	else showTicket(core, link, line);
+	else return showTicket(core, link, line);
 	return false;
 }
 
-function showTicket(core: OwnLinesContext, link: Link, line: OwnLine): void {
+function showTicket(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 	const { memory } = core.kernel;
 	memory.set(MAGIC, OUT_AT);
 	memory.set(line.order.ticket, OUT_AT + MAGIC.length);
 	const length = MAGIC.length + line.order.ticket.length;
 	// The first that is sent on it, so there is room.
-	if (transmit(core, link, OUT_AT, length) === length) line.step = SHOWN;
-	else failOpening(core, link, line, "the gateway takes nothing");
+	if (transmit(core, link, OUT_AT, length) === length) {
+		line.step = SHOWN;
+		return true;
+	}
+	failOpening(core, link, line, "the gateway takes nothing");
+	return false;
 }
 
 function takeNonce(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
@@ -204,7 +211,7 @@ function takeNonce(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 		return false;
 	}
 	line.step = PROVED;
-	return false;
+	return true;
 }
 
 function takeWord(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
