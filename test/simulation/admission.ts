@@ -169,7 +169,7 @@ function limitOf(core: Core, listener: number): number {
 /** The address that a session is counted for, and that its record names, is its client's, or whom that one named. */
 export function checkSource(world: World, slot: number, client: SimulatedSocket): void {
 	const { table } = world.reactor.core;
-	const hasHeader = (i32(table.flags, slot) & PROXY_READ) !== 0;
+	const hasHeader = client.ownLine !== undefined || (i32(table.flags, slot) & PROXY_READ) !== 0;
 	const { family, unmapped } = (hasHeader ? client.named : undefined) ?? client.address;
 	if (u8(table.family, slot) !== family) violated(`row ${slot} has an address of another family`);
 	for (let i = 0; i < unmapped.length; i++)

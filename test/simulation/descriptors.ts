@@ -6,6 +6,7 @@ import type { ClientAddress } from "./addresses.js";
 import type { HttpClient } from "./http-client.js";
 import type { HttpServer } from "./http-server.js";
 import type { AgentLine } from "./lines/agent-line.js";
+import type { GatewayEnd } from "./own-lines/gateway-end.js";
 import type { SimulatedSession } from "./simulated-tls.js";
 import type { Stream } from "./stream.js";
 
@@ -115,12 +116,13 @@ export type Role = "client" | "upstream";
 /** A TCP socket of the reactor, together with the other end of its connection. */
 export class SimulatedSocket extends Watched {
 	readonly kind = "socket";
-	readonly role: Role;
+	/** A line that an agent has opened is an upstream's until a visitor has it, and a client's then. */
+	role: Role;
 	readonly incoming: Stream;
 	readonly temper: Temper;
 	/** Of the other end. */
-	readonly address: ClientAddress;
-	readonly port: number;
+	address: ClientAddress;
+	port: number;
 
 	/** connect() is under way. */
 	connecting = false;
@@ -214,6 +216,10 @@ export class SimulatedSocket extends Watched {
 	serves: HttpServer | undefined;
 	/** It was opened by an agent. */
 	line: AgentLine | undefined;
+	/** It is a line that the reactor has opened as an agent: the gateway at its other end. */
+	ownLine: GatewayEnd | undefined;
+	/** The address on the board that it was connected to. */
+	board = -1;
 
 	// What the checker knows of it.
 	partner: SimulatedSocket | undefined;
@@ -269,6 +275,11 @@ export class SimulatedSocket extends Watched {
 		this.address = address;
 		this.port = port;
 		this.capacity = capacity;
+	}
+
+	/** What was sent on it before it was a client's: as a line. */
+	get sentAsLine(): number {
+		return this.ownLine === undefined || this.role === "upstream" ? 0 : this.sentBefore;
 	}
 
 	/** tcp_poll() notes that room is wanted where it finds none. */

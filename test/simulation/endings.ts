@@ -33,6 +33,7 @@ import type { SimulatedSocket } from "./descriptors.js";
 import type { HttpClient } from "./http-client.js";
 import { isBlocked } from "./invariants.js";
 import { heldFor } from "./onlooker.js";
+import { checkParted } from "./own-lines/own-visits.js";
 import { checkShed, isPressure } from "./shedding.js";
 import { violated } from "./trace.js";
 import { checkDecided } from "./undecided.js";
@@ -47,6 +48,10 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 	let records = 0;
 	const takeSession = (record: SessionRecord) => {
 		records++;
+		if (client.ownLine !== undefined) {
+			world.agent?.ended(client.ownLine, record.id);
+			checkParted(world, slot, client, record.reason);
+		}
 		// Whoever asks too fast was let in before.
 		const isRequests =
 			(record.reason === LIMIT_RATE && client.asks !== undefined && hadRequests) ||
@@ -147,7 +152,8 @@ function checkTurnedAway(
 		if (!core.resetsWhenFull || world.sources.waitMs === 0)
 			violated("a client was reset for coming too fast, and did not, or may wait");
 	if (reason === LIMIT_CONNECTIONS || reason === LIMIT_RATE || reason === LIMIT_IP) {
-		if (client.sent > 0) violated(`a client was sent something, and then turned away as ${REASONS[reason]}`);
+		if (client.sent > client.sentAsLine)
+			violated(`a client was sent something, and then turned away as ${REASONS[reason]}`);
 		if (!client.wasReset) violated(`a client was turned away as ${REASONS[reason]} without a reset`);
 	}
 }
@@ -166,7 +172,8 @@ function checkRecord(
 	if (record.acceptedMs !== client.acceptedMs)
 		violated("the record of another session is in this one's place");
 	const { securedMs } = record;
-	const { openedMs = 0 } = client.secured ?? {};
+	// The TLS of a line is none of its visitor's.
+	const { openedMs = 0 } = client.ownLine === undefined ? (client.secured ?? {}) : {};
 	if (
 		(securedMs === 0) !== (openedMs === 0) ||
 		Math.abs(openedMs - securedMs) > stepMs(offset(record.acceptedMs, openedMs))
@@ -256,7 +263,7 @@ function checkRelayed(record: SessionRecord, client: SimulatedSocket, link: Simu
 	const earlier = client.asks?.forwarded ?? 0;
 	if (link.sentBefore >= 0 && record.bytesFromClient !== earlier + link.sent - link.sentBefore)
 		violated(`the record says ${record.bytesFromClient} bytes came from the client, not ${link.sent}`);
-	if (record.bytesToClient !== client.sent)
+	if (record.bytesToClient !== client.sent - client.sentAsLine)
 		violated(`the record says ${record.bytesToClient} bytes went to the client, not ${client.sent}`);
 	if ((up > 0 && !link.wasReset) || (down > 0 && !client.wasReset))
 		violated(`a stream that was cut (${name}) looks complete`);

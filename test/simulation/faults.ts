@@ -161,6 +161,28 @@ export const LINE_MUTANTS = [
 	"lost_websocket",
 ] as const;
 
+/** The same for an agent's own lines, in runs of one. */
+export const OWN_LINE_MUTANTS = [
+	/** Lines stay when their listener goes. */
+	"kept_own_lines",
+	/** Of what a gateway has said before its visitor's bytes, some stays in front of them. */
+	"kept_header",
+	/** That a visitor has a line is not told. */
+	"untold_visit",
+	/** News is told twice. */
+	"doubled_own_news",
+	/** A session has the row of its line as well. */
+	"kept_link_row",
+	/** Whoever is cut, or not let in, is told of an end. */
+	"ended_visitor",
+	/** A line's visitors are another listener's. */
+	"crossed_listeners",
+	/** A line that is opened has all the time in the world. */
+	"lost_own_deadline",
+	/** A gateway is believed whatever it shows. */
+	"blind_trust",
+] as const;
+
 /** `calm`: how likely it is that nothing goes wrong. */
 export function randomFaults(random: Random, calm: number): Faults {
 	if (random.chance(calm)) return CALM;
@@ -185,4 +207,5 @@ export type Mutant =
 	| (typeof MUTANTS)[number]
 	| (typeof COMPLETION_MUTANTS)[number]
 	| (typeof LINE_MUTANTS)[number]
+	| (typeof OWN_LINE_MUTANTS)[number]
 	| "none";

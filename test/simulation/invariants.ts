@@ -6,9 +6,10 @@ import { REASONS } from "../../src/parts/reasons.js";
 import { TICK_MS } from "../../src/parts/wheel.js";
 import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import { REQUEST_CUT } from "../../src/reactor/modes/http1/columns.js";
+import { PARKED } from "../../src/reactor/own-lines/own-line.js";
 import { EXPIRES_PER_TURN } from "../../src/reactor/reactor.js";
 import { AHEAD, BLOCKED, PACED, QUEUED } from "../../src/reactor/table/marks.js";
-import type { Session, Slot } from "../../src/reactor/table/numbers.js";
+import type { Link, Session, Slot } from "../../src/reactor/table/numbers.js";
 import {
 	CONNECTING,
 	DIAL,
@@ -16,6 +17,7 @@ import {
 	FLUSH,
 	FREE,
 	LINGER,
+	OWN_LINE,
 	POOLED,
 	PROVING,
 	RELAY,
@@ -29,6 +31,7 @@ import type { SimulatedSocket } from "./descriptors.js";
 import { checkLines } from "./lines/line-invariants.js";
 import { heldFor, partnerOf } from "./onlooker.js";
 import { isGivenAll, owesBytes } from "./options.js";
+import { checkOwnLines } from "./own-lines/own-line-invariants.js";
 import { checkPaces } from "./paces.js";
 import { ADDRESS_COUNT, LISTENERS } from "./plans.js";
 import { checkExchanging, checkPool, checkPooled } from "./pool-invariants.js";
@@ -57,6 +60,7 @@ export function checkTurn(world: World): void {
 	checkPool(world);
 	checkPaces(world, actedUponMs(world));
 	world.completions?.check();
+	if (world.agent !== undefined) checkOwnLines(world, world.agent, actedUponMs(world));
 	if (world.lines !== undefined) checkLines(world, world.lines, actedUponMs(world));
 	world.admission.check(world);
 	world.rests.check();
@@ -98,12 +102,15 @@ function checkRows(world: World): void {
 			violated(`row ${slot} holds descriptor ${i32(table.fd, slot)}, which is not open`);
 		// The deadline of an idle connection stays while it is lent.
 		const wasPooled =
-			(socket.serves !== undefined || socket.line !== undefined) && state !== CONNECTING && state !== SECURE;
+			(socket.serves !== undefined || socket.line !== undefined || state === OWN_LINE) &&
+			state !== CONNECTING &&
+			state !== SECURE;
 		// Of one whose session has a rate it says when that goes on.
 		const may = isClient || wasPooled || (i32(table.flags, table.peerOf(slot as Slot)) & PACED) !== 0;
 		// One that belongs to a client ends with it.
 		const isOwned = !isClient && i32(world.reactor.core.links.owner, slot - table.sessions) !== NONE;
-		const must = isClient || state === PROVING || (state === POOLED && !isOwned);
+		const isOpened = state === OWN_LINE && core.ownLines.get(slot as Link)?.step !== PARKED;
+		const must = isClient || state === PROVING || isOpened || (state === POOLED && !isOwned);
 		if ((must && deadlineMs === 0) || (!may && deadlineMs !== 0))
 			violated(`row ${slot} in state ${state} ${deadlineMs === 0 ? "has no deadline" : "has a deadline"}`);
 		if (socket.slot !== slot || socket.generation !== i32(table.generation, slot) || !socket.registered)
@@ -322,6 +329,8 @@ function checkLink(world: World, slot: number, state: number, socket: SimulatedS
 		checkPooled(world, slot, socket);
 		return;
 	}
+	// own-line-invariants.ts looks at it.
+	if (state === OWN_LINE) return;
 	if (state === PROVING) {
 		if (socket.line === undefined || table.peerOf(slot as Slot) !== NONE)
 			violated(`row ${slot} proves itself, and is no line that nobody has`);
@@ -379,8 +388,8 @@ function checkLedger(world: World): void {
 	if (kernel.openCount !== open) violated(`${kernel.openCount} descriptors are open instead of ${open}`);
 	let active = 0;
 	for (let address = 0; address < ADDRESS_COUNT; address++) active += board.active(address);
-	const { idleLists, unproved } = reactor.core;
-	let used = table.links - idleLists.idle - idleLists.owned - unproved.size;
+	const { idleLists, unproved, ownLines } = reactor.core;
+	let used = table.links - idleLists.idle - idleLists.owned - unproved.size - ownLines.size;
 	for (let address = 0; address < ADDRESS_COUNT; address++) used += reactor.core.waitingForLines.of(address);
 	if (active !== used) violated(`the board counts ${active} sessions, and there are ${used}`);
 }

@@ -1,11 +1,11 @@
 /**
  * Runs the reactor on the simulated kernel:
  *
- *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going] [--completes] [--lines]
+ *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going] [--completes] [--lines] [--agent]
  *
  * Runs one seed after another, from `--seed` on (default: the clock's), and stops at the first that fails;
  * with `--keep-going` it goes on, and tells each kind of failure once. `--completes`: on a kernel with completions.
- * `--lines`: agents open lines in every run.
+ * `--lines`: agents open lines in every run. `--agent`: in every run the reactor is an agent's, and opens them itself.
  */
 import { parseArgs } from "node:util";
 import { simulate } from "./simulate.js";
@@ -18,6 +18,7 @@ const { values } = parseArgs({
 		"keep-going": { type: "boolean", default: false },
 		completes: { type: "boolean", default: false },
 		lines: { type: "boolean", default: false },
+		agent: { type: "boolean", default: false },
 	},
 });
 const seeds = count("seeds", values.seeds, 100);
@@ -36,7 +37,13 @@ const met = new Map<string, number>();
 const kinds = new Map<string, number>();
 
 for (let seed = first; seed < first + seeds; seed++) {
-	const result = simulate({ seed, turns, completes: values.completes, lines: values.lines || undefined });
+	const result = simulate({
+		seed,
+		turns,
+		completes: values.completes,
+		lines: values.lines || undefined,
+		agent: values.agent || undefined,
+	});
 	total += result.turns;
 	sessions += result.sessions;
 	for (const [name, times] of result.met) met.set(name, (met.get(name) ?? 0) + times);

@@ -16,6 +16,7 @@ import { sendingRequest } from "./exchange-requests.js";
 import type { HttpClient } from "./http-client.js";
 import { beginVisit, isRelayed } from "./lines/visits.js";
 import { checkNagle } from "./options.js";
+import { checkPassedOn, checkVisited, tellingVisitor } from "./own-lines/own-visits.js";
 import type { Witness } from "./simulated-network.js";
 import type { Stream } from "./stream.js";
 import { violated } from "./trace.js";
@@ -46,6 +47,11 @@ export class Onlooker implements Witness {
 			violated(`descriptor ${socket.fd} is reset, and bytes for it are held that an end was to follow`);
 		if (socket.held > 0) world.meet("ends that travel with bytes");
 		world.peers.forget(socket);
+		const { ownLine } = socket;
+		if (ownLine !== undefined && socket.role === "upstream") {
+			world.agent?.closed(socket, ownLine, reset);
+			return;
+		}
 		// It was turned away, and never had a row.
 		if (socket.line !== undefined && !socket.registered && socket.taken === 0 && socket.sent === 0) return;
 		if (socket.role === "upstream") {
@@ -80,6 +86,7 @@ export class Onlooker implements Witness {
 		checkNagle(socket, this.#world.turns);
 		// What is sent to an upstream before relaying begins is a PROXY header, or what was taken of its client.
 		if (socket.role !== "upstream") return;
+		if (socket.ownLine !== undefined) return;
 		if (socket.line !== undefined) {
 			beginVisit(this.#world, socket);
 			return;
@@ -106,6 +113,7 @@ export class Onlooker implements Witness {
 	/** The reactor sends `length` bytes that lie in memory. */
 	sending(socket: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void {
 		if (socket.role === "client") this.#toClient(socket, memory, offset, length);
+		else if (socket.ownLine !== undefined) socket.ownLine.hears(socket, memory, offset, length);
 		else if (u8(this.#table.state, socket.slot) === PROVING) {
 			const { lines } = this.#world;
 			if (socket.line?.hears(memory, offset, length) === true && lines !== undefined) lines.canariesBegun++;
@@ -120,7 +128,7 @@ export class Onlooker implements Witness {
 		const partner = partnerOf(this.#world, socket);
 		const asks = this.#asksOf(socket);
 		if (partner === undefined && asks === undefined) {
-			telling(socket, memory, offset);
+			telling(socket, memory, offset, length);
 			return;
 		}
 		let done = 0;
@@ -227,6 +235,7 @@ export function partnerOf(world: World, socket: SimulatedSocket): SimulatedSocke
 	const client = socket.role === "client" ? socket : partner;
 	if ((i32(table.flags, client.slot) & HAD_REQUESTS) !== 0)
 		endRequests(world, client, client === socket ? partner : socket);
+	else if (client.ownLine !== undefined) checkVisited(world, client, partner === client ? socket : partner);
 	else if ((i32(table.flags, client.slot) & PROXY_REQUIRED) === 0) {
 		// A header that nobody asked for is a client's own bytes.
 		if (!client.isOpenTls) client.takenBefore = 0;
@@ -259,7 +268,11 @@ function endRequests(world: World, client: SimulatedSocket, link: SimulatedSocke
 }
 
 /** A client that is refused is told so, in its protocol. */
-function telling(client: SimulatedSocket, memory: Uint8Array, offset: number): void {
+function telling(client: SimulatedSocket, memory: Uint8Array, offset: number, length: number): void {
+	if (client.ownLine !== undefined) {
+		tellingVisitor(client, client.ownLine, memory, offset, length);
+		return;
+	}
 	const first = u8(memory, offset);
 	if (client.sent > 0 || (first !== 0x15 && first !== 0x48))
 		violated(`client ${client.fd} is sent what is neither an alert nor a response`);
@@ -282,10 +295,11 @@ function sendingHeader(
 	if (verdict === MALFORMED) violated(`a PROXY header is malformed: ${HEADER.cause}`);
 	if (verdict !== COMPLETE) return length;
 	link.sentBefore = headerBase + HEADER.headerLength;
+	checkPassedOn(client, HEADER);
 	const { family, unmapped } = client.named ?? client.address;
 	const port = client.namedPort >= 0 ? client.namedPort : client.port;
 	// Where a header was taken off before TLS or requests were read, whom it was sent to may not be known any more.
-	const wasTaken = client.asks !== undefined || client.secured !== undefined;
+	const wasTaken = client.asks !== undefined || client.secured !== undefined || client.ownLine !== undefined;
 	if (wasTaken && HEADER.family === 0 && client.named !== undefined) return HEADER.headerLength - before;
 	if (HEADER.isLocal || HEADER.family !== family || HEADER.sourcePort !== port)
 		violated(`a PROXY header names port ${HEADER.sourcePort}, and the client's is ${port}`);

@@ -97,6 +97,7 @@ export class Operator {
 
 	/** What the reactor takes, when it has carried out the one before. */
 	take(): ReactorCommand | undefined {
+		if (this.current !== undefined) this.#world.agent?.done(this.current);
 		this.current = this.#commands.shift();
 		this.#begunTurn = this.#world.turns;
 		if (this.current !== undefined) this.given.add(this.current.kind);
@@ -120,6 +121,11 @@ export class Operator {
 		const plan = this.#listenerPlans[this.#world.random.below(this.#listenerPlans.length)];
 		const listener = plan === undefined ? undefined : this.listeners.get(plan.fd);
 		return plan === undefined || listener === undefined ? undefined : { listener, plan };
+	}
+
+	/** The plan that was sent last has a listener of this number. */
+	hasListener(slot: number): boolean {
+		return this.#listenerPlans.some((plan) => plan.slot === slot);
 	}
 
 	/** Something that an operator or the control plane does. */
@@ -232,16 +238,22 @@ export class Operator {
 		if (present === undefined) this.#openListener(slot);
 		else if (random.chance(0.4)) {
 			this.#listenerPlans = this.#listenerPlans.filter((plan) => plan !== present);
-			if (random.chance(0.3)) this.#openListener(slot);
+			if (random.chance(0.3) && this.#world.agent === undefined) this.#openListener(slot);
 		} else {
-			const changed = randomListener(random, slot, present.fd, this.#world.sessions, this.#world.traits);
+			const { sessions, traits, agent } = this.#world;
+			const changed =
+				agent?.listener(slot, false) ?? randomListener(random, slot, present.fd, sessions, traits);
 			this.#listenerPlans = this.#listenerPlans.map((plan) => (plan === present ? changed : plan));
 		}
 		this.#sendPlan();
 	}
 
 	#openListener(slot: number): void {
-		const { random, kernel, sessions, traits } = this.#world;
+		const { random, kernel, sessions, traits, agent } = this.#world;
+		if (agent !== undefined) {
+			this.#listenerPlans.push(agent.listener(slot, true));
+			return;
+		}
 		const listener = new SimulatedListener();
 		const fd = kernel.install(listener);
 		this.listeners.set(fd, listener);
@@ -263,19 +275,20 @@ export class Operator {
 			listeners,
 			traits,
 		);
-		this.plan = this.#world.lines?.planned(plan) ?? plan;
+		this.plan = this.#world.lines?.planned(plan) ?? this.#world.agent?.planned(plan) ?? plan;
 		this.command({ kind: "plan", plan: this.plan });
 	}
 
 	/** The reactor says something. */
 	noticed(notice: Notice): void {
 		this.#notices.push(notice);
-		if (this.#world.lines?.noticed(notice) === true) return;
+		if (this.#world.lines?.noticed(notice) === true || this.#world.agent?.noticed(notice) === true) return;
 		switch (notice.kind) {
 			case "applied": {
 				this.#checkApplied();
 				this.#applied = notice.revision;
 				this.#world.lines?.applied(notice.revision);
+				this.#world.agent?.applied(notice.revision);
 				if (notice.revision !== this.#revision) return;
 				const kept = new Set(this.#listenerPlans.map((plan) => plan.fd));
 				if (this.#world.lines !== undefined) kept.add(this.#world.lines.listenerPlan.fd);

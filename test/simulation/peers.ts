@@ -18,6 +18,7 @@ import { type Fate, type SimulatedListener, SimulatedSocket, type Temper } from 
 import { HttpClient } from "./http-client.js";
 import { HttpServer, type Responses } from "./http-server.js";
 import type { AgentLine } from "./lines/agent-line.js";
+import type { GatewayEnd } from "./own-lines/gateway-end.js";
 import { ADDRESS_COUNT, isTerminated, type Traits } from "./plans.js";
 import { choose, NOTHING, type Prologue, proxied, secured, withoutRequests } from "./prologues.js";
 import { randomRequests } from "./requests.js";
@@ -58,6 +59,8 @@ export class Peers implements OtherEnds {
 	/** Clients that sent requests so far, and what upstreams have answered. */
 	#clients = 0;
 	readonly responses: Responses = new Map();
+	/** Who finds gateways by their addresses, where the reactor is an agent's. */
+	gateways: { gatewayAt(address: Uint8Array): GatewayEnd | undefined } | undefined;
 	/** How an address is spoken to, as far as the reactor knows. */
 	readonly #manner: (board: number) => Manner;
 
@@ -202,17 +205,17 @@ export class Peers implements OtherEnds {
 	}
 
 	connect(socket: SimulatedSocket, address: Uint8Array): number {
+		const gateway = this.gateways?.gatewayAt(address);
+		if (gateway !== undefined) return this.#connectLine(socket, gateway);
 		const random = this.#random;
 		const unix = familyAt(address, 0) === AF_UNIX;
 		const calm = this.mode === "cooperative";
 		const board = unix ? Number(String.fromCharCode(...address.subarray(3, -1))) : u8(address, 7);
+		socket.board = board;
 		socket.fate = calm ? "accepted" : (this.#fates[board] ?? "accepted");
 		if (!calm && random.chance(this.#patient ? 0.02 : 0.1)) socket.fate = random.pick(FATES);
 		const manner = this.#manner(board);
-		if (manner.isSecured) {
-			socket.incoming.append(new Uint8Array(this.#random.magnitude(3_000)));
-			this.#speakTls(socket, socket.incoming.scripted);
-		}
+		if (manner.isSecured) this.#shake(socket);
 		if (manner.takesRequests) socket.serves = this.newServer();
 		if (unix) {
 			// A Unix socket answers at once.
@@ -226,6 +229,27 @@ export class Peers implements OtherEnds {
 		// On the same machine it is over when the call returns, which says the same.
 		if (random.chance(this.#near)) this.#answerConnect(socket);
 		return -EINPROGRESS;
+	}
+
+	/** The reactor is an agent's, and opens a line. */
+	#connectLine(socket: SimulatedSocket, gateway: GatewayEnd): number {
+		const random = this.#random;
+		const { address, port, isThroughTls } = gateway.place;
+		socket.ownLine = gateway;
+		socket.address = address;
+		socket.port = port;
+		if (this.mode !== "cooperative" && random.chance(0.05)) socket.fate = random.pick(FATES);
+		if (isThroughTls) this.#shake(socket);
+		if (socket.fate === "unreachable" && random.chance(0.5)) return -ENETUNREACH;
+		this.#join(socket);
+		if (random.chance(this.#near)) this.#answerConnect(socket);
+		return -EINPROGRESS;
+	}
+
+	/** Who is dialled shakes hands. */
+	#shake(socket: SimulatedSocket): void {
+		socket.incoming.append(new Uint8Array(this.#random.magnitude(3_000)));
+		this.#speakTls(socket, socket.incoming.scripted);
 	}
 
 	/** One thing that the other end of a connection does. */
@@ -261,6 +285,10 @@ export class Peers implements OtherEnds {
 			socket.line.act(socket, kernel);
 			return;
 		}
+		if (socket.ownLine?.isBusy === true) {
+			socket.ownLine.act(socket, kernel);
+			return;
+		}
 		if (socket.serves !== undefined) {
 			if (random.chance(0.7)) socket.serves.act(socket, kernel, WINDOW_BYTES - socket.available, false);
 			return;
@@ -274,7 +302,9 @@ export class Peers implements OtherEnds {
 			const burst = whole ? left : temper.burst;
 			const count = Math.min(most, random.chance(0.5) ? burst : random.magnitude(burst));
 			if (count <= 0) return;
-			const urges = socket.shakeEnd === Number.POSITIVE_INFINITY ? temper.urges : 0;
+			// A gateway says nothing that is urgent.
+			const mayUrge = socket.shakeEnd === Number.POSITIVE_INFINITY && socket.ownLine === undefined;
+			const urges = mayUrge ? temper.urges : 0;
 			if (random.chance(urges)) kernel.deliverUrgent(socket, count);
 			else kernel.deliver(socket, count);
 			if (socket.asks !== undefined && random.chance(0.2)) this.#stir();
@@ -320,6 +350,10 @@ export class Peers implements OtherEnds {
 			const room = WINDOW_BYTES - socket.available;
 			// It has its deadlines.
 			if (socket.line?.isBusy === true) continue;
+			if (socket.ownLine?.isBusy === true) {
+				kernel.finish(socket);
+				continue;
+			}
 			if (socket.serves !== undefined) {
 				socket.serves.act(socket, kernel, room, true);
 				continue;

@@ -22,7 +22,7 @@ export const ADDRESSES = 4;
 export const POLICIES = 4;
 export const ADDRESS_COUNT = UPSTREAMS * ADDRESSES;
 
-const NO_CONDITION: RouteConditions = {
+export const NO_CONDITION: RouteConditions = {
 	sni: null,
 	host: null,
 	alpn: null,

@@ -21,6 +21,12 @@ import type { SimulatedSocket } from "./descriptors.js";
 import { checkOwners, isBlocked } from "./invariants.js";
 import { checkLinesSettled } from "./lines/line-invariants.js";
 import { CANARY_DEAD_MS } from "./lines/main-thread.js";
+import {
+	checkOwnLinesEnd,
+	checkOwnLinesSettled,
+	OPENING_MS,
+	WHOLE_MS,
+} from "./own-lines/own-line-invariants.js";
 import { LISTENERS } from "./plans.js";
 import { REQUESTS_MAX } from "./requests.js";
 import { violated } from "./trace.js";
@@ -37,6 +43,7 @@ export function checkSettled(world: World): void {
 	const { table } = world.reactor.core;
 	checkOwners(world);
 	if (world.lines !== undefined) checkLinesSettled(world, world.lines);
+	if (world.agent !== undefined) checkOwnLinesSettled(world);
 	for (let slot = 0; slot < table.sessions; slot++) {
 		const state = u8(table.state, slot);
 		if (state === FREE) continue;
@@ -167,6 +174,7 @@ export function longestEndMs(world: World): number {
 	return (
 		pacedMs +
 		(world.lines === undefined ? 0 : CANARY_DEAD_MS) +
+		(world.agent === undefined ? 0 : OPENING_MS + WHOLE_MS) +
 		(queued + 1) * (longestMs + requestsMs + END_SLACK_MS) +
 		(queued * 1_000) / core.acceptsPerSecond
 	);
@@ -176,6 +184,7 @@ export function longestEndMs(world: World): number {
 export function checkEnd(world: World): void {
 	world.completions?.checkEnd();
 	const { table, wheel, chunks, pipes, loops, unproved } = world.reactor.core;
+	if (world.agent !== undefined) checkOwnLinesEnd(world, world.agent);
 	if (unproved.size > 0) violated(`${unproved.size} lines that prove themselves are left`);
 	if ((world.lines?.outside.size ?? 0) > 0) violated("lines are left in messages");
 	for (const { tunnel, lines } of world.lines?.desk.tunnels() ?? [])

@@ -111,6 +111,7 @@ export class Rests {
 		let waits = false;
 		this.#noteOperator();
 		for (const { plan, paused } of core.listeners.values()) {
+			if (plan.fd < 0) continue; // an agent's, which has no socket
 			const listener = this.#world.operator.listeners.get(plan.fd);
 			if (listener === undefined) violated(`listener ${plan.fd} is used after it was given up`);
 			const { mustResumeMs } = listener;

@@ -53,7 +53,11 @@ function met({ counters, reactor, met }: World): Map<string, number> {
 	return found;
 }
 
-function describe(world: World, { seed, turns, completes, lines }: RunOptions, error: unknown): string {
+function describe(
+	world: World,
+	{ seed, turns, completes, lines, agent }: RunOptions,
+	error: unknown,
+): string {
 	const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
 	return [
 		`seed ${seed}, turn ${world.turns}: ${text}`,
@@ -61,6 +65,6 @@ function describe(world: World, { seed, turns, completes, lines }: RunOptions, e
 		"what happened last:",
 		...world.trace.lines().map((line) => `  ${line}`),
 		"",
-		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${completes ? " --completes" : ""}${lines === true ? " --lines" : ""}`,
+		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${completes ? " --completes" : ""}${lines === true ? " --lines" : ""}${agent === true ? " --agent" : ""}`,
 	].join("\n");
 }

@@ -182,6 +182,8 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 			return thrown;
 		}
 		const count = this.readable(socket, length);
+		if (socket.ownLine !== undefined && socket.role === "upstream" && this.spoils("kept_header"))
+			return count;
 		if (count > 0) this.take(socket, count + this.#miscount(socket, count));
 		this.trace.note(DISCARD, fd, length, count);
 		return count;
@@ -269,7 +271,8 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 
 	reset(fd: number): number {
 		this.trace.note(RESET, fd, 0, 0);
-		this.#close(fd, !this.spoils("reset_as_end"));
+		const isSpoilt = this.socketAt(fd)?.ownLine !== undefined && this.spoils("ended_visitor");
+		this.#close(fd, !isSpoilt && !this.spoils("reset_as_end"));
 		return 0;
 	}
 

@@ -31,6 +31,8 @@ export interface Surroundings {
 	anyone(): Watched | undefined;
 	/** The interest in a descriptor has changed; `failed`: for want of memory it is not watched at all. */
 	watched(descriptor: Watched, failed: boolean): void;
+	/** A descriptor that stays open is not watched any more. */
+	unwatched(descriptor: Watched): void;
 }
 
 export class SimulatedReadiness implements Readiness {
@@ -96,6 +98,7 @@ export class SimulatedReadiness implements Readiness {
 		if (!watched.registered) return -ENOENT;
 		this.forget(watched);
 		this.#trace.note(UNWATCH, fd, 0, 0);
+		this.surroundings?.unwatched(watched);
 		return 0;
 	}
 

@@ -136,11 +136,12 @@ export class SimulatedSockets extends SimulatedNetwork {
 			socket.error = 0;
 			return -error;
 		}
-		const isFresh = socket.sent === 0 && length <= FIRST_SEND_BYTES;
+		const isFresh = socket.sent === socket.sentAsLine && length <= FIRST_SEND_BYTES;
 		if (
 			isFresh &&
 			(socket.role === "client" ||
 				socket.line !== undefined ||
+				(socket.ownLine !== undefined && random.chance(0.9)) ||
 				(socket.serves !== undefined && random.chance(0.9)))
 		)
 			return length;

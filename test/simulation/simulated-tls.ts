@@ -47,7 +47,7 @@ export class SimulatedSession {
 	/** It fails behind its last flight; or at so many bytes read. */
 	readonly failsInHandshake: boolean;
 	readonly failsAt: number;
-	readonly resumed: boolean;
+	resumed: boolean;
 	/** The record that is being sent: its content, and what is left of it as it travels. */
 	pending: Buffer | undefined;
 	pendingLeft = 0;
@@ -80,6 +80,8 @@ export class SimulatedTls implements TlsLibrary {
 	live = 0;
 	/** Contexts made and not freed. */
 	contexts = 0;
+	/** Contexts of clients, by their pointers, that later sessions can go on from. */
+	readonly #remembering = new Set<number>();
 	readonly #kernel: SimulatedKernel;
 	readonly #random: Random;
 	readonly #trace: Trace;
@@ -122,10 +124,18 @@ export class SimulatedTls implements TlsLibrary {
 	}
 
 	clientContext(): TlsClientContext {
+		const context = this.#context();
 		return {
-			...this.#context(),
-			remember: (session) => this.#of(session, "remember").phase !== "handshakes",
-			handshakeFailed: (session) => void this.#of(session, "handshakeFailed"),
+			...context,
+			remember: (session) => {
+				if (this.#of(session, "remember").phase === "handshakes") return false;
+				this.#remembering.add(context.pointer);
+				return true;
+			},
+			handshakeFailed: (session) => {
+				this.#of(session, "handshakeFailed");
+				this.#remembering.delete(context.pointer);
+			},
 		};
 	}
 
@@ -133,12 +143,14 @@ export class SimulatedTls implements TlsLibrary {
 		if (this.#disposed) violated("a TLS context is made of a library that was given back");
 		this.contexts++;
 		let freed = false;
+		const pointer = ++this.#pointers;
 		return {
-			pointer: ++this.#pointers,
+			pointer,
 			free: () => {
 				if (freed) violated("a TLS context is freed twice");
 				freed = true;
 				this.contexts--;
+				this.#remembering.delete(pointer);
 			},
 		};
 	}
@@ -153,7 +165,7 @@ export class SimulatedTls implements TlsLibrary {
 
 	// Sessions.
 
-	open(_context: TlsContext, fd: number): number {
+	open({ pointer }: TlsContext, fd: number): number {
 		const socket = this.#kernel.socketAt(fd);
 		if (socket === undefined) violated(`TLS is begun on descriptor ${fd}, which is no open socket`);
 		if (socket.secured !== undefined) violated(`TLS is begun twice on descriptor ${fd}`);
@@ -162,6 +174,9 @@ export class SimulatedTls implements TlsLibrary {
 			return -ENOMEM;
 		}
 		const session = new SimulatedSession(socket, this.#random, this.#troubled);
+		// A gateway of tunnels shows its certificate, or goes on with a session that it is known to have had.
+		if (socket.ownLine !== undefined)
+			session.resumed = socket.ownLine.resumes && this.#remembering.has(pointer);
 		socket.secured = session;
 		this.live++;
 		const handle = ++this.#handles;
@@ -388,12 +403,13 @@ export class SimulatedTls implements TlsLibrary {
 		return this.#of(handle, "pending").socket.wholeBytes;
 	}
 
-	alpn(): string {
-		return "";
+	alpn(handle: number): string {
+		return this.#of(handle, "alpn").socket.ownLine?.alpn ?? "";
 	}
 
 	version(handle: number): string {
-		return this.#of(handle, "version").socket.line?.version ?? "TLSv1.3";
+		const { line, ownLine } = this.#of(handle, "version").socket;
+		return line?.version ?? ownLine?.version ?? "TLSv1.3";
 	}
 
 	cipher(): string {
@@ -401,7 +417,8 @@ export class SimulatedTls implements TlsLibrary {
 	}
 
 	resumed(handle: number): boolean {
-		return this.#of(handle, "resumed").resumed;
+		const session = this.#of(handle, "resumed");
+		return session.resumed || (session.socket.ownLine !== undefined && this.#kernel.mutant === "blind_trust");
 	}
 
 	peerSubject(): string {
@@ -412,8 +429,10 @@ export class SimulatedTls implements TlsLibrary {
 		return 0;
 	}
 
-	peerFingerprint(): string {
-		return "";
+	/** Of one that goes on with another nothing is shown. */
+	peerFingerprint(handle: number): string {
+		const { socket, resumed } = this.#of(handle, "peerFingerprint");
+		return resumed ? "" : (socket.ownLine?.certificate ?? "");
 	}
 
 	lastReason(): string {

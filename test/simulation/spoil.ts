@@ -7,6 +7,7 @@ import type { Core } from "../../src/reactor/core.js";
 import { close } from "../../src/reactor/end/close.js";
 import { CANARY } from "../../src/reactor/lines/prove.js";
 import { REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
+import { PARKED } from "../../src/reactor/own-lines/own-line.js";
 import { scalarIndex } from "../../src/reactor/records/counters.js";
 import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { FD_PRESSURE } from "../../src/reactor/records/reasons.js";
@@ -83,9 +84,26 @@ export function spoil(world: World): void {
 				if (u32(core.links.tunnel, place) !== 0) core.links.tunnel[place] = u32(core.links.tunnel, place) + 1;
 			}
 			return;
+		case "kept_link_row":
+			// In an agent's world nobody else is let in.
+			if (world.accepted > 0) core.table.takeLink();
+			return;
+		case "crossed_listeners":
+			crossListeners(core);
+			return;
+		case "lost_own_deadline":
+			for (const [link, { step }] of core.ownLines) if (step !== PARKED) core.wheel.cancel(link);
+			return;
 		case "lost_undecided":
 			for (const client of clientsIn(core, SNIFF))
 				core.table.flags[client] = i32(core.table.flags, client) & ~UNDECIDED;
+	}
+}
+
+function crossListeners(core: Core): void {
+	for (const line of core.ownLines.values()) {
+		const other = [...core.listeners.keys()].find((listener) => listener !== line.listener);
+		if (other !== undefined) Object.assign(line, { listener: other });
 	}
 }
 

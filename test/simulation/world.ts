@@ -6,25 +6,28 @@ import { thorough } from "../../src/parts/assert.js";
 import { i32 } from "../../src/parts/at.js";
 import { REASONS } from "../../src/parts/reasons.js";
 import { arenaBytes, CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
+import type { OwnLine } from "../../src/reactor/own-lines/own-line.js";
 import { Reactor } from "../../src/reactor/reactor.js";
 import type { Counters } from "../../src/reactor/records/counters.js";
 import type { Journal } from "../../src/reactor/records/journal.js";
 import { Owners } from "../../src/reactor/records/owners.js";
 import type { Rates } from "../../src/reactor/records/rates.js";
 import type { Sources } from "../../src/reactor/records/sources.js";
+import type { Link } from "../../src/reactor/table/numbers.js";
 import { EpollEngine } from "../../src/reactor/wire/epoll-engine.js";
 import { Random } from "../../src/rig/random.js";
 import type { Board } from "../../src/upstream/board.js";
 import { sharedMemory } from "../reactor/shared-memory.js";
 import { Admission } from "./admission.js";
 import { Completions } from "./completion/completions.js";
-import { SimulatedListener, type SimulatedSocket, type Watched } from "./descriptors.js";
+import { SimulatedListener, SimulatedSocket, type Watched } from "./descriptors.js";
 import { CALM, type Faults, type Mutant, randomFaults } from "./faults.js";
 import { checkTurn } from "./invariants.js";
 import type { Wait } from "./lines/line-invariants.js";
 import { Lines } from "./lines/main-thread.js";
 import { Onlooker } from "./onlooker.js";
 import { Operator } from "./operator.js";
+import { Agent } from "./own-lines/agent.js";
 import { type Manner, Peers } from "./peers.js";
 import { ADDRESSES, randomTraits, type Traits } from "./plans.js";
 import { checkEnd, checkSettled, longestEndMs } from "./rest.js";
@@ -48,6 +51,11 @@ const SPOIL_FROM_TURN = 100;
 /** Runs in which agents open lines. */
 const LINES_SHARE = 0.3;
 const LINES_SALT = 0x51ee;
+/** Runs in which the reactor is an agent's. */
+const AGENT_SHARE = 0.12;
+const AGENT_SALT = 0xa6e2;
+/** Of an agent's, so that it has room for lines. */
+const AGENT_SESSIONS_MIN = 3;
 /** More than any run has open. */
 const DESCRIPTORS = 1_024;
 
@@ -59,6 +67,8 @@ export interface RunOptions {
 	readonly completes?: boolean;
 	/** Whether agents open lines; absent: they do in some runs. */
 	readonly lines?: boolean | undefined;
+	/** Whether the reactor is an agent's, and opens lines itself; absent: it is in some of the runs of which `lines` says nothing. */
+	readonly agent?: boolean | undefined;
 }
 
 // What is too expensive to be checked at every turn of a gateway is checked here.
@@ -79,6 +89,8 @@ export class World implements Surroundings {
 	readonly completions: Completions | undefined;
 	/** In runs with agents. */
 	readonly lines: Lines | undefined;
+	/** In runs of an agent. */
+	readonly agent: Agent | undefined;
 	/** By row: who waits for a line. */
 	readonly waits: (Wait | undefined)[] = [];
 	readonly admission = new Admission();
@@ -135,18 +147,21 @@ export class World implements Surroundings {
 	/** How often memory or others' places run short. */
 	readonly #pressure: number;
 
-	constructor({ seed, mutant = "none", completes = false, lines }: RunOptions) {
+	constructor(options: RunOptions) {
+		const { seed, mutant = "none", completes = false, lines } = options;
 		const random = new Random(seed);
 		this.random = random;
+		const isAgent = isAgents(options);
 		// Drawn apart, so that runs without agents are what they were before there were any.
 		const apart = new Random(seed ^ LINES_SALT);
 		const isChosen = apart.chance(LINES_SHARE);
-		const hasLines = !completes && (lines ?? isChosen);
-		const traits = completes ? relayedInTheOpen(randomTraits(random)) : randomTraits(random);
+		const hasLines = !completes && !isAgent && (lines ?? isChosen);
+		const traits = traitsOf(random, completes, isAgent);
 		this.traits = hasLines && apart.chance(0.5) ? readingRequests(traits) : traits;
 		this.trace = new Trace();
 		this.mutant = mutant;
-		this.sessions = random.pick(this.traits.patient ? [4, 8, 16] : [1, 2, 4, 8, 16, 24]);
+		const sessions = random.pick(this.traits.patient ? [4, 8, 16] : [1, 2, 4, 8, 16, 24]);
+		this.sessions = isAgent ? Math.max(sessions, AGENT_SESSIONS_MIN) : sessions;
 		this.places = random.pick([8, 8, 16, 64]);
 		this.bufferedBytes = random.pick(this.traits.patient ? [1, 4, 32, 32] : [1, 1, 2, 4, 32]) * CHUNK_BYTES;
 		this.#arrivals = random.pick(this.traits.patient ? [0.1, 0.3, 0.6] : [0.02, 0.1, 0.3, 0.6]);
@@ -209,12 +224,15 @@ export class World implements Surroundings {
 		core.rates = this.rates;
 		// Written down where nobody reads it.
 		if (mutant === "lost_owner") core.owners = new Owners(DESCRIPTORS);
+		if (mutant === "kept_own_lines") core.ownLines = new UncountedLines();
 		// Nothing that is written there stays.
 		if (mutant === "blind_lending") core.links.lentWait = new Float64Array(0);
 		if (mutant === "swallowed_error")
 			core.inboxes.failure = new Proxy(core.inboxes.failure, { set: () => true });
 		this.lines = hasLines ? new Lines(this) : undefined;
 		if (this.lines !== undefined) this.peers.upgradeShare = 0.5;
+		this.agent = isAgent ? new Agent(this) : undefined;
+		this.peers.gateways = this.agent;
 		this.operator.start();
 		if (random.chance(this.traits.patient ? 0.1 : 0.4))
 			this.kernel.limit = this.kernel.openCount + random.between(1, 3 * this.sessions);
@@ -313,6 +331,7 @@ export class World implements Surroundings {
 			if (door !== undefined) peers.arrive(door.listener, door.plan);
 		}
 		this.lines?.act();
+		this.agent?.act();
 		for (let act = random.below(this.#acts); act > 0; act--) {
 			const peer = peers.any();
 			if (peer !== undefined) peers.act(peer);
@@ -340,6 +359,11 @@ export class World implements Surroundings {
 	watched(descriptor: Watched, failed: boolean): void {
 		if (failed) this.kernel.lacksMemory = true;
 		if (descriptor instanceof SimulatedListener) this.rests.watched(descriptor, failed);
+	}
+
+	unwatched(descriptor: Watched): void {
+		if (!(descriptor instanceof SimulatedSocket) || descriptor.role !== "upstream") return;
+		if (descriptor.ownLine !== undefined) this.agent?.begins(descriptor, descriptor.ownLine);
 	}
 
 	// Coming to rest.
@@ -372,24 +396,38 @@ export class World implements Surroundings {
 		if (this.completions !== undefined) this.completions.faults = faults;
 	}
 
+	#drain(): void {
+		this.operator.draining = true;
+		this.operator.command({ kind: "drain" });
+	}
+
+	/** Others do not know yet that an agent is told to stop, or to drain. */
+	#endAmidEverything(way: number): void {
+		if (way === 1) this.#drain();
+		else this.operator.command({ kind: "stop" });
+		for (let turns = this.random.below(60); turns > 0 && !this.reactor.stopped; turns--) this.#turn();
+	}
+
 	#end(): void {
 		const { reactor, random, operator, peers } = this;
 		const way = random.below(3);
+		const isTold = this.agent !== undefined && way !== 2 && random.chance(0.6);
+		if (isTold) this.#endAmidEverything(way);
 		this.kernel.limit = 1 << 16;
 		peers.mode = "cooperative";
 		this.#setFaults(CALM);
 		operator.othersBecome(0);
 		operator.letAllGoOn();
 		this.lines?.end();
+		this.agent?.end();
 		if (this.lines !== undefined) operator.replan();
 		if (way === 0) {
-			operator.command({ kind: "stop" });
+			if (!isTold) operator.command({ kind: "stop" });
 			for (let turns = 0; turns < SETTLE_TURNS_MAX && !reactor.stopped; turns++) this.#turn();
 			if (!reactor.stopped) violated("it was told to stop, and did not");
 		} else {
 			if (way === 1) {
-				operator.draining = true;
-				operator.command({ kind: "drain" });
+				if (!isTold) this.#drain();
 			}
 			const endsAtMs = this.kernel.nowMs + longestEndMs(this);
 			do {
@@ -410,6 +448,18 @@ export class World implements Surroundings {
 	}
 }
 
+/** Drawn apart, as lines are. */
+function isAgents({ seed, completes = false, lines, agent }: RunOptions): boolean {
+	const isChosen = !completes && lines === undefined && new Random(seed ^ AGENT_SALT).chance(AGENT_SHARE);
+	return agent ?? isChosen;
+}
+
+function traitsOf(random: Random, completes: boolean, isAgent: boolean): Traits {
+	const traits = randomTraits(random);
+	if (completes) return relayedInTheOpen(traits);
+	return isAgent ? { ...relayedInTheOpen(traits), upstreamTls: traits.upstreamTls } : traits;
+}
+
 function relayedInTheOpen(traits: Traits): Traits {
 	const none = traits.readsRequests.map(() => false);
 	return { ...traits, readsRequests: none, requests: 0, patient: false, terminates: none, upstreamTls: 0 };
@@ -420,11 +470,19 @@ function readingRequests(traits: Traits): Traits {
 	return { ...traits, readsRequests: traits.readsRequests.map(() => true), requests: 0.9 };
 }
 
+/** Whoever goes over all of them finds none. */
+class UncountedLines extends Map<Link, OwnLine> {
+	override [Symbol.iterator](): ReturnType<Map<Link, OwnLine>["entries"]> {
+		return new Map<Link, OwnLine>()[Symbol.iterator]();
+	}
+}
+
 /** What a run puts in the place of the reactor's own. */
 interface Replaceable {
 	sources: Sources;
 	rates: Rates;
 	owners: Owners;
+	ownLines: Map<Link, OwnLine>;
 	links: { lentWait: Float64Array };
 	inboxes: { failure: Int32Array };
 }
