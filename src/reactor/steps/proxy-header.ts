@@ -14,7 +14,7 @@ import { failed } from "../end/failure.js";
 import { ADDRESS_AT, IN_AT, OUT_AT } from "../memory/arena.js";
 import { MEMORY_PRESSURE, UPSTREAM_DOWN } from "../records/reasons.js";
 import type { RoutingContext } from "../routing/context.js";
-import { end, type Next, STAY } from "../table/next.js";
+import { DIAL_ON, end, type Next, STAY, to } from "../table/next.js";
 import type { Session } from "../table/numbers.js";
 import { sendFirst } from "../wire/outbox.js";
 import { WANTED } from "../wire/secures.js";
@@ -60,8 +60,8 @@ export function passProxyHeaderOn(core: RoutingContext, session: Session): Next 
 	if (received < 0) return failed(core, session, -received);
 	if (received > 0) parseProxyHeader(kernel.memory, IN_AT, IN_AT + received, proxyHeader);
 	const balancer = core.upstreams.get(ref(table.upstream, session));
-	// It went with a reload, and whether it expects a header with it.
-	if (balancer === undefined) return end(UPSTREAM_DOWN);
+	// It went with a reload, and whether it expects a header with it: to be dialled once more, it is found to be gone, and that is told.
+	if (balancer === undefined) return to(DIAL_ON, UPSTREAM_DOWN);
 	const version = balancer.plan.proxyProtocol;
 	if (version === "off") return STAY;
 	const length = writeHeader(core, session, balancer.plan, received > 0);

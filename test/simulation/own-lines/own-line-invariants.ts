@@ -99,6 +99,8 @@ function checkLineSettled(link: Link, { step }: OwnLine, socket: SimulatedSocket
 	if (socket.connecting) return;
 	// That a connect is done is heard of when there is room to write.
 	if (socket.throttled || (socket.secured?.owes ?? 0) > 0) return;
+	// It has to say more before it hears.
+	if (step === SECURES && socket.wantsRoom && !socket.writable) return;
 	if (step === CONNECTS) violated(`row ${link} is connected, and nobody heard`);
 	if (socket.dead || socket.finished) violated(`row ${link} is a line in step ${step} whose gateway is gone`);
 	if (step === SECURES) return;
