@@ -23,6 +23,7 @@ import {
 } from "../../src/kernel/openssl/tls.js";
 import type { Random } from "../../src/rig/random.js";
 import type { SimulatedSocket } from "./descriptors.js";
+import type { GatewayEnd } from "./own-lines/gateway-end.js";
 import type { SimulatedKernel } from "./simulated-kernel.js";
 import { operation, type Trace, violated } from "./trace.js";
 
@@ -48,6 +49,8 @@ export class SimulatedSession {
 	readonly failsInHandshake: boolean;
 	readonly failsAt: number;
 	resumed: boolean;
+	/** The peer's, which it has shown here, or in the first of the sessions that this one goes on with. */
+	certificate = "";
 	/** The record that is being sent: its content, and what is left of it as it travels. */
 	pending: Buffer | undefined;
 	pendingLeft = 0;
@@ -80,8 +83,8 @@ export class SimulatedTls implements TlsLibrary {
 	live = 0;
 	/** Contexts made and not freed. */
 	contexts = 0;
-	/** Contexts of clients, by their pointers, that later sessions can go on from. */
-	readonly #remembering = new Set<number>();
+	/** Contexts of clients, by their pointers, that later sessions can go on from: the certificate of the first of them. */
+	readonly #remembering = new Map<number, string>();
 	readonly #kernel: SimulatedKernel;
 	readonly #random: Random;
 	readonly #trace: Trace;
@@ -128,8 +131,9 @@ export class SimulatedTls implements TlsLibrary {
 		return {
 			...context,
 			remember: (session) => {
-				if (this.#of(session, "remember").phase === "handshakes") return false;
-				this.#remembering.add(context.pointer);
+				const { phase, certificate } = this.#of(session, "remember");
+				if (phase === "handshakes") return false;
+				this.#remembering.set(context.pointer, certificate);
 				return true;
 			},
 			handshakeFailed: (session) => {
@@ -174,15 +178,20 @@ export class SimulatedTls implements TlsLibrary {
 			return -ENOMEM;
 		}
 		const session = new SimulatedSession(socket, this.#random, this.#troubled);
-		// A gateway of tunnels shows its certificate, or goes on with a session that it is known to have had.
-		if (socket.ownLine !== undefined)
-			session.resumed = socket.ownLine.resumes && this.#remembering.has(pointer);
+		if (socket.ownLine !== undefined) this.#resume(session, socket.ownLine, pointer);
 		socket.secured = session;
 		this.live++;
 		const handle = ++this.#handles;
 		this.#sessions.set(handle, session);
 		this.#note(TLS_OPEN, session, 0, handle);
 		return handle;
+	}
+
+	/** A gateway of tunnels shows its certificate, or goes on with a session that it is known to have had. */
+	#resume(session: SimulatedSession, { resumes, certificate }: GatewayEnd, context: number): void {
+		const remembered = this.#remembering.get(context);
+		session.resumed = resumes && remembered !== undefined;
+		session.certificate = session.resumed ? (remembered ?? "") : certificate;
 	}
 
 	#of(handle: number, call: string): SimulatedSession {
@@ -431,8 +440,8 @@ export class SimulatedTls implements TlsLibrary {
 
 	/** Of one that goes on with another nothing is shown. */
 	peerFingerprint(handle: number): string {
-		const { socket, resumed } = this.#of(handle, "peerFingerprint");
-		return resumed ? "" : (socket.ownLine?.certificate ?? "");
+		const { socket, resumed, certificate } = this.#of(handle, "peerFingerprint");
+		return resumed || socket.ownLine === undefined ? "" : certificate;
 	}
 
 	lastReason(): string {

@@ -166,15 +166,13 @@ export class Agent {
 	}
 
 	#gateway(): LineGateway {
-		const random = this.#random;
-		const { address, port, isThroughTls } = random.pick(this.#places);
+		const { address, port, isThroughTls } = this.#random.pick(this.#places);
+		const fingerprint = this.#known;
 		const client = { serverName: "gateway.example", verify: false, alpn: [LINE_ALPN] };
 		return {
 			sockaddr: encodeInternet(address.bytes, port),
 			options: lineOptions(15_000, 45_000),
-			tls: isThroughTls
-				? { identity: random.pick(["one", "one", "other"]), client, fingerprint: this.#known }
-				: null,
+			tls: isThroughTls ? { identity: `${port} ${fingerprint}`, client, fingerprint } : null,
 		};
 	}
 

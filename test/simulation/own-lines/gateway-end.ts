@@ -130,7 +130,8 @@ export class GatewayEnd {
 		if (order === undefined || !lineGreeting(order.ticket).equals(Uint8Array.from(this.#heard)))
 			violated("a ticket is shown that nobody has ordered a line with");
 		if (this.place.isThroughTls) {
-			const isMadeSureOf = this.certificate === order.fingerprint || socket.secured?.resumed === true;
+			// Or the session that it goes on with was one of who has shown it.
+			const isMadeSureOf = socket.secured?.certificate === order.fingerprint;
 			if (!isMadeSureOf || this.alpn !== LINE_ALPN || this.version !== "TLSv1.3")
 				violated("a ticket is shown to who is not the gateway that was made sure of");
 		}
