@@ -19,6 +19,8 @@ interface Agent {
 	readonly harness: Harness;
 	/** Opens a line, and has the gateway park it. Returns the gateway's end. */
 	readonly line: () => number;
+	/** Has a line opened. Returns the gateway's end of it, of which the reactor has heard nothing yet. */
+	readonly opening: () => number;
 	/** The next visitor's connection to the local service. */
 	readonly served: () => number;
 	/** News of lines until now. */
@@ -57,7 +59,7 @@ function agent(t: TestContext): Agent {
 		}, `${bytes} bytes`);
 		return seen;
 	};
-	const line = (): number => {
+	const opening = (): number => {
 		const order = { number: ++number, ticket: new Uint8Array(16), key: new Uint8Array(32) };
 		const sockaddr = encodeInternet(Uint8Array.of(127, 0, 0, 1), gateway.port);
 		harness.command({
@@ -66,7 +68,11 @@ function agent(t: TestContext): Agent {
 			gateway: { sockaddr, options: OPTIONS, tls: null },
 			lines: [order],
 		});
-		const fd = harness.accepted(gateway.fd, "a line");
+		// On this machine it is connected when connect() returns.
+		return harness.adopt(harness.outside.accept(gateway.fd, 0));
+	};
+	const line = (): number => {
+		const fd = opening();
 		assert.equal(heard(fd, 20).slice(0, 4), "SLN1");
 		harness.send(fd, "n".repeat(16));
 		heard(fd, 32);
@@ -76,7 +82,7 @@ function agent(t: TestContext): Agent {
 	};
 	const news = (): OwnLineNews[] =>
 		harness.notices.flatMap((notice) => (notice.kind === "ownLines" ? notice.items : []));
-	return { harness, line, heard, news, served: () => harness.accepted(service.fd, "a visitor") };
+	return { harness, line, opening, heard, news, served: () => harness.accepted(service.fd, "a visitor") };
 }
 
 test("canaries without end keep a reactor from nothing else, and each comes back", (t) => {
@@ -119,4 +125,19 @@ test("the end of a visitor whom the journal has no room for is told all the same
 		...{ kind: "ended", session: began.session, reason: REASONS.indexOf("upstream_reset") },
 		...{ fromVisitor: 5, toVisitor: 7 },
 	});
+});
+
+test("a gateway that ends in the moment in which it is connected to, or answers, is not waited for", (t) => {
+	const { harness, opening, heard, news } = agent(t);
+	const isOver = (): boolean => news().at(-1)?.kind === "failed";
+	harness.outside.shutdownWrite(opening());
+	harness.turnUntil(isOver, "that it has failed");
+	const fd = opening();
+	assert.equal(heard(fd, 20).slice(0, 4), "SLN1");
+	harness.send(fd, "n".repeat(16));
+	harness.outside.shutdownWrite(fd);
+	harness.turnUntil(() => news().length === 2 && isOver(), "that this one has, too");
+	// And not that their time is over.
+	for (const item of news())
+		assert.equal(item.kind === "failed" && item.why, "the gateway has closed the line");
 });
