@@ -182,8 +182,8 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 			return thrown;
 		}
 		const count = this.readable(socket, length);
-		if (socket.ownLine !== undefined && socket.role === "upstream" && this.spoils("kept_header"))
-			return count;
+		const isHeader = socket.role === "upstream" && socket.taken + count === socket.ownLine?.visitFrom;
+		if (isHeader && this.spoils("kept_header")) return count;
 		if (count > 0) this.take(socket, count + this.#miscount(socket, count));
 		this.trace.note(DISCARD, fd, length, count);
 		return count;
