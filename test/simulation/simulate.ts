@@ -2,7 +2,8 @@
 import { REASONS } from "../../src/parts/reasons.js";
 import { RECYCLE_REASONS } from "../../src/reactor/records/recycle-reasons.js";
 import { LISTENERS } from "./plans.js";
-import { type RunOptions, World } from "./world.js";
+import type { RunOptions } from "./run-kinds.js";
+import { World } from "./world.js";
 
 export interface RunResult {
 	readonly turns: number;

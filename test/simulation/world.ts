@@ -29,9 +29,10 @@ import { Onlooker } from "./onlooker.js";
 import { Operator } from "./operator.js";
 import { Agent } from "./own-lines/agent.js";
 import { type Manner, Peers } from "./peers.js";
-import { ADDRESSES, randomTraits, type Traits } from "./plans.js";
+import { ADDRESSES, type Traits } from "./plans.js";
 import { checkEnd, checkSettled, longestEndMs } from "./rest.js";
 import { Rests } from "./rests.js";
+import { kindOf, type RunOptions } from "./run-kinds.js";
 import { SimulatedKernel } from "./simulated-kernel.js";
 import type { Surroundings } from "./simulated-readiness.js";
 import { SimulatedTls } from "./simulated-tls.js";
@@ -48,28 +49,10 @@ const SETTLE_TURNS_MAX = 5_000;
 const INDEXES = [0, 0, 3, 255] as const;
 /** Turns before a reactor at fault shows it. */
 const SPOIL_FROM_TURN = 100;
-/** Runs in which agents open lines. */
-const LINES_SHARE = 0.3;
-const LINES_SALT = 0x51ee;
-/** Runs in which the reactor is an agent's. */
-const AGENT_SHARE = 0.12;
-const AGENT_SALT = 0xa6e2;
 /** Of an agent's, so that it has room for lines. */
 const AGENT_SESSIONS_MIN = 3;
 /** More than any run has open. */
 const DESCRIPTORS = 1_024;
-
-export interface RunOptions {
-	readonly seed: number;
-	readonly turns: number;
-	readonly mutant?: Mutant;
-	/** Bytes come and go by operations that are completed later, and not by calls. Sessions are relayed, in the open. */
-	readonly completes?: boolean;
-	/** Whether agents open lines; absent: they do in some runs. */
-	readonly lines?: boolean | undefined;
-	/** Whether the reactor is an agent's, and opens lines itself; absent: it is in some of the runs of which `lines` says nothing. */
-	readonly agent?: boolean | undefined;
-}
 
 // What is too expensive to be checked at every turn of a gateway is checked here.
 thorough.isOn = true;
@@ -148,16 +131,11 @@ export class World implements Surroundings {
 	readonly #pressure: number;
 
 	constructor(options: RunOptions) {
-		const { seed, mutant = "none", completes = false, lines } = options;
+		const { seed, mutant = "none", completes = false } = options;
 		const random = new Random(seed);
 		this.random = random;
-		const isAgent = isAgents(options);
-		// Drawn apart, so that runs without agents are what they were before there were any.
-		const apart = new Random(seed ^ LINES_SALT);
-		const isChosen = apart.chance(LINES_SHARE);
-		const hasLines = !completes && !isAgent && (lines ?? isChosen);
-		const traits = traitsOf(random, completes, isAgent);
-		this.traits = hasLines && apart.chance(0.5) ? readingRequests(traits) : traits;
+		const { isAgent, hasLines, traits } = kindOf(options, random);
+		this.traits = traits;
 		this.trace = new Trace();
 		this.mutant = mutant;
 		const sessions = random.pick(this.traits.patient ? [4, 8, 16] : [1, 2, 4, 8, 16, 24]);
@@ -446,28 +424,6 @@ export class World implements Surroundings {
 		}
 		checkEnd(this);
 	}
-}
-
-/** Drawn apart, as lines are. */
-function isAgents({ seed, completes = false, lines, agent }: RunOptions): boolean {
-	const isChosen = !completes && lines === undefined && new Random(seed ^ AGENT_SALT).chance(AGENT_SHARE);
-	return agent ?? isChosen;
-}
-
-function traitsOf(random: Random, completes: boolean, isAgent: boolean): Traits {
-	const traits = randomTraits(random);
-	if (completes) return relayedInTheOpen(traits);
-	return isAgent ? { ...relayedInTheOpen(traits), upstreamTls: traits.upstreamTls } : traits;
-}
-
-function relayedInTheOpen(traits: Traits): Traits {
-	const none = traits.readsRequests.map(() => false);
-	return { ...traits, readsRequests: none, requests: 0, patient: false, terminates: none, upstreamTls: 0 };
-}
-
-/** All listeners read requests, so that some tunnels are for them. */
-function readingRequests(traits: Traits): Traits {
-	return { ...traits, readsRequests: traits.readsRequests.map(() => true), requests: 0.9 };
 }
 
 /** Whoever goes over all of them finds none. */
