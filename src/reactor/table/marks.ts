@@ -25,7 +25,7 @@ export const PROXY_REQUIRED = 1 << 10;
 /** Upstream: it has been given the options of a session that lasts. */
 export const LASTING = 1 << 11;
 /** Client, by the same bit: it came by a line that this process, an agent, has opened. */
-export const BY_LINE = 1 << 11;
+export const BY_LINE = LASTING;
 /** Client: its requests are read, one by one. */
 export const EXCHANGES = 1 << 12;
 /** Client: its request has no body, and may be sent once more. */
