@@ -34,6 +34,8 @@ const SLOWEST = 10;
 const FIRST = [
 	"e2e/drill",
 	"e2e/operate-gateway",
+	"e2e/tunnel-recovery",
+	"e2e/examples",
 	"guard/guard-bodies",
 	"e2e/tls-upstreams",
 	"e2e/http-connections",
@@ -47,7 +49,6 @@ const FIRST = [
 	"e2e/drain",
 	"guard/guard",
 	"bench/library",
-	"bench/tunnels",
 	"e2e/tls-files",
 ];
 
