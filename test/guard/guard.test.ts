@@ -74,13 +74,14 @@ test("net: a slow reader that reads is not stalled", async () => {
 		socket.on("error", () => {});
 		socket.end(Buffer.alloc(size));
 	});
-	await stand(server, { timeouts: { stall: 300, idle: 300 } }, async ({ port, closed }) => {
+	// Longer than this program may have to wait for a processor, and shorter than all of the reading.
+	await stand(server, { timeouts: { stall: "1s", idle: "1s" } }, async ({ port, closed }) => {
 		const socket = await client(port);
 		let got = 0;
 		socket.on("data", (bytes) => {
 			got += bytes.length;
 			socket.pause();
-			setTimeout(() => socket.resume(), 2);
+			setTimeout(() => socket.resume(), 10);
 		});
 		await once(socket, "end");
 		assert.equal(got, size);
