@@ -2,6 +2,8 @@
  * What crosses the wire in a drill. Clients say a TLS hello or an HTTP request; the name in it chooses what the
  * upstream does with them.
  */
+
+import { CONTROL_ALPN, LINE_ALPN } from "../protocol/tunnel/index.js";
 import { captureHello } from "../rig/hello.js";
 
 export const NAMES = {
@@ -69,9 +71,7 @@ export async function sayings(name: Name): Promise<{ hello: Uint8Array; request:
 
 /** What comes to the port of agents, without the name of one: both kinds of hello, and a line in the open. */
 export async function agentSayings(): Promise<Uint8Array[]> {
-	const hellos = ["sluice-control/1", "sluice-line/1"].map((alpn) =>
-		captureHello(NAMES.good, "TLSv1.3", [alpn]),
-	);
+	const hellos = [CONTROL_ALPN, LINE_ALPN].map((alpn) => captureHello(NAMES.good, "TLSv1.3", [alpn]));
 	return [...(await Promise.all(hellos)), latin1("SLN1 sixteen bytes ")];
 }
 

@@ -5,7 +5,7 @@ import { NONE } from "../../src/parts/none.js";
 import { METHOD_POST, METHOD_PUT } from "../../src/protocol/http/methods.js";
 import type { Core } from "../../src/reactor/core.js";
 import { close } from "../../src/reactor/end/close.js";
-import { CANARY } from "../../src/reactor/lines/prove.js";
+import { TRIED } from "../../src/reactor/lines/prove.js";
 import { REQUEST_SENT } from "../../src/reactor/modes/http1/columns.js";
 import { PARKED } from "../../src/reactor/own-lines/own-line.js";
 import { scalarIndex } from "../../src/reactor/records/counters.js";
@@ -129,7 +129,7 @@ function lendCanaries(core: Core): void {
 	const { table, links, lines, unproved, idleLists, wheel } = core;
 	for (const link of [...unproved]) {
 		const place = table.placeOf(link);
-		if (u8(lines.step, place) !== CANARY || u32(links.tunnel, place) === 0) continue;
+		if (u8(lines.step, place) !== TRIED || u32(links.tunnel, place) === 0) continue;
 		unproved.delete(link);
 		table.state[link] = POOLED;
 		idleLists.add(i32(links.address, place), place);

@@ -19,12 +19,10 @@ import * as defaults from "../../config/defaults.js";
 import { routeLabel } from "../../config/label.js";
 import { TUNNELS } from "../../config/names.js";
 import { distinctLists } from "../../config/passwords.js";
+import { LINE_ALPN } from "../../protocol/tunnel/index.js";
 import { contains } from "../../route/router.js";
 import type { OpenTunnel } from "../../tunnel/gateway/interfaces.js";
 import { plainListener, plainRoute } from "../plain-listener.js";
-
-/** What agents say by ALPN when they open a line. */
-const LINE_ALPN = "sluice-line/1";
 
 /** Requests for a name that no agent holds. */
 const NO_TUNNEL: FixedAnswerConfig = {

@@ -1,22 +1,19 @@
 /** What a canary sent comes back, or does not (`canary.ts`). */
 import { f64, u8, u32 } from "../../parts/at.js";
+import { CANARY, CANARY_BYTES, NONCE_BYTES } from "../../protocol/tunnel/index.js";
 import { canaryOver, closeLink } from "../links/close-link.js";
 import { hasBytes } from "../links/pool.js";
 import { IN_AT } from "../memory/arena.js";
 import type { Link } from "../table/numbers.js";
 import { discard } from "../wire/transport.js";
-import { NONCE_BYTES } from "./columns.js";
 import type { LinesContext } from "./context.js";
 import { parkMoved } from "./park.js";
-
-/** A zero byte, and 8 that nobody can guess. */
-export const CANARY_BYTES = 9;
 
 /** All of it is there, and has been looked at. */
 export function canaryBack(core: LinesContext, link: Link): void {
 	const { table, lines, links, kernel } = core;
 	const place = table.placeOf(link);
-	let isSame = u8(kernel.memory, IN_AT) === 0;
+	let isSame = u8(kernel.memory, IN_AT) === CANARY;
 	for (let i = 0; i < CANARY_BYTES - 1; i++)
 		isSame &&= u8(kernel.memory, IN_AT + 1 + i) === u8(lines.nonce, place * NONCE_BYTES + i);
 	if (!isSame) {

@@ -4,6 +4,7 @@
  */
 import { i32 } from "../../parts/at.js";
 import { fillRandom } from "../../parts/random-pool.js";
+import { CANARY, CANARY_BYTES, NONCE_BYTES } from "../../protocol/tunnel/index.js";
 import { closeLink } from "../links/close-link.js";
 import { hasBytes, retire, unlink } from "../links/pool.js";
 import { OUT_AT } from "../memory/arena.js";
@@ -11,10 +12,8 @@ import { RECYCLED_UPSTREAM_CLOSED } from "../records/recycle-reasons.js";
 import { type Link, NONE, type Place } from "../table/numbers.js";
 import { PROVING } from "../table/states.js";
 import { transmit } from "../wire/transport.js";
-import { CANARY_BYTES } from "./canary-back.js";
-import { NONCE_BYTES } from "./columns.js";
 import type { LinesContext } from "./context.js";
-import { CANARY } from "./prove.js";
+import { TRIED } from "./prove.js";
 
 /** Tries the way through a line of this address, if one is parked. */
 export function sendCanary(core: LinesContext, address: number, deadMs: number): void {
@@ -22,11 +21,12 @@ export function sendCanary(core: LinesContext, address: number, deadMs: number):
 	const link = longestUnused(core, address);
 	if (link === NONE) return;
 	const place = table.placeOf(link);
-	kernel.memory[OUT_AT] = 0;
+	kernel.memory[OUT_AT] = CANARY;
+	// A zero byte, and 8 that nobody can guess.
 	fillRandom(kernel.memory, OUT_AT + 1, CANARY_BYTES - 1);
 	lines.nonce.set(kernel.memory.subarray(OUT_AT + 1, OUT_AT + CANARY_BYTES), place * NONCE_BYTES);
 	links.tried[place] = 1;
-	lines.step[place] = CANARY;
+	lines.step[place] = TRIED;
 	lines.canaryMs[place] = core.nowMs;
 	table.state[link] = PROVING;
 	core.unproved.add(link);

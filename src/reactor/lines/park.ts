@@ -1,6 +1,7 @@
 /** Lines that are proved: they wait in the pool of their agent's address, or are taken at once by a session that waits for one. */
 
 import { i32, ref, u8 } from "../../parts/at.js";
+import { LINE_PARKED } from "../../protocol/tunnel/index.js";
 import type { PoolPlan } from "../../upstream/plan.js";
 import { closeLink, letGoUnproved } from "../links/close-link.js";
 import { armIdle, leftBy, poolOf, replaceLine } from "../links/pool.js";
@@ -14,9 +15,6 @@ import { POOLED, PROVING } from "../table/states.js";
 import { setLineOptions } from "../wire/socket-options.js";
 import { transmit } from "../wire/transport.js";
 import type { LinesContext } from "./context.js";
-
-/** What the agent is told when its line is parked. */
-const PARKED = 1;
 
 /** The main thread has looked at a proof. */
 export function takeVerdict(core: LinesContext, { link: slot, generation, place: found }: LineVerdict): void {
@@ -38,7 +36,7 @@ export function takeVerdict(core: LinesContext, { link: slot, generation, place:
 	secures.address[place] = address;
 	secures.manner[place] = i32(certificates.manners, address);
 	const plan = poolOf(core, place);
-	core.kernel.memory[OUT_AT] = PARKED;
+	core.kernel.memory[OUT_AT] = LINE_PARKED;
 	// A reload or a lease has taken it away meanwhile; or the agent has.
 	if (plan === undefined || core.draining || transmit(core, link, OUT_AT, 1) !== 1) {
 		links.tunnel[place] = 0;

@@ -13,6 +13,17 @@ import { WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
 import { f64, i32, setRef, u8, u16 } from "../../parts/at.js";
 import { fillRandom } from "../../parts/random-pool.js";
 import { COMPLETE, NEED_MORE, PEEK_LIMIT_BYTES, PROTOCOL_TLS, recognize } from "../../protocol/index.js";
+import {
+	CANARY_BYTES,
+	CONTROL_ALPN,
+	CONTROL_MAGIC,
+	LINE_ALPN,
+	LINE_GREETING_BYTES,
+	LINE_MAGIC,
+	NONCE_BYTES,
+	PROOF_BYTES,
+	TICKET_ID_BYTES,
+} from "../../protocol/tunnel/index.js";
 import { closeLink, letGoUnproved } from "../links/close-link.js";
 import { makeLinkRoom } from "../links/pool.js";
 import { IN_AT, OUT_AT } from "../memory/arena.js";
@@ -26,8 +37,7 @@ import { noteNews, notReadable } from "../wire/news.js";
 import { OPEN } from "../wire/secures.js";
 import { isSecured } from "../wire/tls.js";
 import { discard, peek, transmit } from "../wire/transport.js";
-import { CANARY_BYTES, canaryBack } from "./canary-back.js";
-import { NONCE_BYTES, TICKET_BYTES } from "./columns.js";
+import { canaryBack } from "./canary-back.js";
 import type { LinesContext } from "./context.js";
 
 // Steps.
@@ -37,15 +47,11 @@ const TICKET = 2;
 const PROOF = 3;
 const VERDICT = 4;
 /** Not of a line that proves itself: one that is parked, and tried. */
-export const CANARY = 5;
+export const TRIED = 5;
 
 const ENCODER = new TextEncoder();
-const MAGIC_BYTES = 4;
-const LINE_MAGIC = ENCODER.encode("SLN1");
-const CONTROL_MAGIC = ENCODER.encode("SLC1");
-const CONTROL_ALPN = ENCODER.encode("sluice-control/1");
-const LINE_ALPN = ENCODER.encode("sluice-line/1");
-const PROOF_BYTES = 32;
+const CONTROL_NAME = ENCODER.encode(CONTROL_ALPN);
+const LINE_NAME = ENCODER.encode(LINE_ALPN);
 
 /** Connections of a reactor that have not proved what they are for: beyond, the oldest goes. Who is an agent needs a few milliseconds. */
 const UNPROVED_MAX = 1_024;
@@ -124,7 +130,7 @@ function prove(core: LinesContext, link: Link): void {
 			case PROOF:
 				goesOn = takeProof(core, link);
 				break;
-			case CANARY:
+			case TRIED:
 				if (isThere(core, link, CANARY_BYTES)) canaryBack(core, link);
 				return;
 			default:
@@ -172,7 +178,7 @@ function lookAtFirstBytes(core: LinesContext, link: Link): boolean {
 	const place = table.placeOf(link);
 	const count = shown(core, link, PEEK_LIMIT_BYTES);
 	if (count <= 0) return false;
-	if (count < MAGIC_BYTES) return waits(core, link);
+	if (count < LINE_MAGIC.length) return waits(core, link);
 	if (isAt(core, LINE_MAGIC)) {
 		lines.step[place] = TICKET;
 		return true;
@@ -185,8 +191,8 @@ function lookAtFirstBytes(core: LinesContext, link: Link): boolean {
 	const verdict = recognize(kernel.memory, IN_AT, IN_AT + count, recognition);
 	if (verdict === NEED_MORE && recognition.protocol === PROTOCOL_TLS) return waits(core, link);
 	if (verdict !== COMPLETE || recognition.protocol !== PROTOCOL_TLS || isOpen) return refuse(core, link);
-	if (recognition.hello.hasAlpn(CONTROL_ALPN)) return giveAway(core, link, isOpen);
-	return recognition.hello.hasAlpn(LINE_ALPN) ? secure(core, link, entry) : refuse(core, link);
+	if (recognition.hello.hasAlpn(CONTROL_NAME)) return giveAway(core, link, isOpen);
+	return recognition.hello.hasAlpn(LINE_NAME) ? secure(core, link, entry) : refuse(core, link);
 }
 
 /** More is to come, unless its end has been announced. */
@@ -252,11 +258,11 @@ function handshake(core: LinesContext, link: Link): boolean {
 function takeTicket(core: LinesContext, link: Link): boolean {
 	const { lines, kernel, table } = core;
 	const place = table.placeOf(link);
-	if (!isThere(core, link, MAGIC_BYTES + TICKET_BYTES)) return false;
+	if (!isThere(core, link, LINE_GREETING_BYTES)) return false;
 	if (!isAt(core, LINE_MAGIC)) return refuse(core, link);
-	const id = kernel.memory.subarray(IN_AT + MAGIC_BYTES, IN_AT + MAGIC_BYTES + TICKET_BYTES);
-	lines.ticket.set(id, place * TICKET_BYTES);
-	discard(core, link, MAGIC_BYTES + TICKET_BYTES);
+	const id = kernel.memory.subarray(IN_AT + LINE_MAGIC.length, IN_AT + LINE_GREETING_BYTES);
+	lines.ticket.set(id, place * TICKET_ID_BYTES);
+	discard(core, link, LINE_GREETING_BYTES);
 	fillRandom(kernel.memory, OUT_AT, NONCE_BYTES);
 	lines.nonce.set(kernel.memory.subarray(OUT_AT, OUT_AT + NONCE_BYTES), place * NONCE_BYTES);
 	// The first that is sent on it, so there is room.
@@ -280,9 +286,9 @@ function takeProof(core: LinesContext, link: Link): boolean {
 		link,
 		generation: i32(table.generation, link),
 		listener: lines.listener[place] ?? 0,
-		ticket: said.subarray(0, TICKET_BYTES),
-		nonce: said.subarray(TICKET_BYTES, TICKET_BYTES + NONCE_BYTES),
-		proof: said.subarray(TICKET_BYTES + NONCE_BYTES),
+		ticket: said.subarray(0, TICKET_ID_BYTES),
+		nonce: said.subarray(TICKET_ID_BYTES, TICKET_ID_BYTES + NONCE_BYTES),
+		proof: said.subarray(TICKET_ID_BYTES + NONCE_BYTES),
 		isSecured: isSecured(core, link),
 	});
 	return true;
@@ -290,10 +296,10 @@ function takeProof(core: LinesContext, link: Link): boolean {
 
 /** Ticket, nonce and proof, which is looked at: in one piece, because a message costs the main thread by its buffers. */
 function saidOf({ lines, kernel }: LinesContext, place: number): Uint8Array {
-	const said = new Uint8Array(TICKET_BYTES + NONCE_BYTES + PROOF_BYTES);
-	said.set(lines.ticket.subarray(place * TICKET_BYTES, (place + 1) * TICKET_BYTES));
-	said.set(lines.nonce.subarray(place * NONCE_BYTES, (place + 1) * NONCE_BYTES), TICKET_BYTES);
-	said.set(kernel.memory.subarray(IN_AT, IN_AT + PROOF_BYTES), TICKET_BYTES + NONCE_BYTES);
+	const said = new Uint8Array(TICKET_ID_BYTES + NONCE_BYTES + PROOF_BYTES);
+	said.set(lines.ticket.subarray(place * TICKET_ID_BYTES, (place + 1) * TICKET_ID_BYTES));
+	said.set(lines.nonce.subarray(place * NONCE_BYTES, (place + 1) * NONCE_BYTES), TICKET_ID_BYTES);
+	said.set(kernel.memory.subarray(IN_AT, IN_AT + PROOF_BYTES), TICKET_ID_BYTES + NONCE_BYTES);
 	return said;
 }
 

@@ -5,12 +5,12 @@
  *
  * All of it has a deadline. Why it failed, the main thread is told.
  */
-import { createHmac } from "node:crypto";
 import { EAGAIN, EINPROGRESS, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../kernel/constants.js";
 import { FAILED, WANT_READ, WANT_WRITE } from "../../kernel/openssl/tls.js";
 import { familyAt } from "../../kernel/sockaddr.js";
 import { assert } from "../../parts/assert.js";
 import { f64, i32, u8 } from "../../parts/at.js";
+import { LINE_ALPN, LINE_PARKED, lineGreeting, lineProof, NONCE_BYTES } from "../../protocol/tunnel/index.js";
 import { IN_AT, OUT_AT } from "../memory/arena.js";
 import type { LineGateway, LineOrder } from "../plan/plan.js";
 import { scalarIndex } from "../records/counters.js";
@@ -29,13 +29,6 @@ import { waiting } from "./wait.js";
 
 /** From the connect to the gateway's word: as long as an agent on Node's sockets gives it. */
 const OPENING_MS = 10_000;
-
-const ENCODER = new TextEncoder();
-const MAGIC = ENCODER.encode("SLN1");
-const PROOF_LABEL = ENCODER.encode("sluice-line-v1\0");
-const LINE_ALPN = "sluice-line/1";
-const NONCE_BYTES = 16;
-const WORD_PARKED = 1;
 
 /** Begins to open a line; what becomes of it is told. */
 export function openOwnLine(
@@ -88,9 +81,9 @@ export function ownLineNews(core: OwnLinesContext, link: Link, events: number): 
 		connecting(core, link, line, events);
 		return;
 	}
-	const flags = noteNews(core, link, events);
-	if ((events & (EPOLLERR | EPOLLHUP)) !== 0 && (flags & READABLE) === 0) ended(core, link, line);
-	else goOn(core, link, line);
+	// An error and a hang-up are read as well.
+	noteNews(core, link, events);
+	goOn(core, link, line);
 }
 
 /** Its time is over: it was not parked in it, or has not said all that it began to say. */
@@ -182,13 +175,14 @@ function handshake(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 }
 
 function showTicket(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
-	const { memory } = core.kernel;
-	memory.set(MAGIC, OUT_AT);
-	memory.set(line.order.ticket, OUT_AT + MAGIC.length);
-	const length = MAGIC.length + line.order.ticket.length;
-	// The first that is sent on it, so there is room.
-	if (transmit(core, link, OUT_AT, length) === length) {
-		line.step = SHOWN;
+	return say(core, link, line, lineGreeting(line.order.ticket), SHOWN);
+}
+
+/** There is room: it is a few bytes in all. The next step follows where the gateway has taken them. */
+function say(core: OwnLinesContext, link: Link, line: OwnLine, bytes: Uint8Array, next: number): boolean {
+	core.kernel.memory.set(bytes, OUT_AT);
+	if (transmit(core, link, OUT_AT, bytes.length) === bytes.length) {
+		line.step = next;
 		return true;
 	}
 	failOpening(core, link, line, "the gateway takes nothing");
@@ -197,26 +191,15 @@ function showTicket(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 
 function takeNonce(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 	if (!isThere(core, link, line, NONCE_BYTES)) return false;
-	const { memory } = core.kernel;
 	const { ticket, key } = line.order;
-	const proof = createHmac("sha256", key)
-		.update(PROOF_LABEL)
-		.update(ticket)
-		.update(memory.subarray(IN_AT, IN_AT + NONCE_BYTES))
-		.digest();
+	const proof = lineProof(key, ticket, core.kernel.memory.subarray(IN_AT, IN_AT + NONCE_BYTES));
 	discard(core, link, NONCE_BYTES);
-	memory.set(proof, OUT_AT);
-	if (transmit(core, link, OUT_AT, proof.length) !== proof.length) {
-		failOpening(core, link, line, "the gateway takes nothing");
-		return false;
-	}
-	line.step = PROVED;
-	return true;
+	return say(core, link, line, proof, PROVED);
 }
 
 function takeWord(core: OwnLinesContext, link: Link, line: OwnLine): boolean {
 	if (!isThere(core, link, line, 1)) return false;
-	if (u8(core.kernel.memory, IN_AT) !== WORD_PARKED) {
+	if (u8(core.kernel.memory, IN_AT) !== LINE_PARKED) {
 		failOpening(core, link, line, "the gateway answers what it should not");
 		return false;
 	}

@@ -4,7 +4,7 @@
  */
 import { EAGAIN } from "../../kernel/constants.js";
 import { copyAddress, copyUnmapped, portAt } from "../../kernel/sockaddr.js";
-import { f64, i32, u8 } from "../../parts/at.js";
+import { f64, i32 } from "../../parts/at.js";
 import {
 	COMPLETE,
 	formatAddress,
@@ -13,6 +13,7 @@ import {
 	PROXY_HEADER_LIMIT_BYTES,
 	parseProxyHeader,
 } from "../../protocol/index.js";
+import { CANARY_BYTES, lineUse } from "../../protocol/tunnel/index.js";
 import { openSession, takeLinePlace } from "../admission/accept.js";
 import type { ReactorListener } from "../admission/listener.js";
 import { endLink } from "../links/close-link.js";
@@ -29,13 +30,8 @@ import { closeOwnLine } from "./close.js";
 import type { OwnLinesContext } from "./context.js";
 import type { OwnLine } from "./own-line.js";
 
-/** A zero byte, and eight more: they go back as they come. */
-const CANARY = 0x00;
-const CANARY_BYTES = 9;
 /** A gateway sends one and waits for it. Who sends more at once has them answered in turns, between which others have theirs. */
 const CANARIES_PER_TURN = 16;
-/** Of a PROXY header of version 2. */
-const HEADER = 0x0d;
 
 /** What has begun is to be there whole within so long. */
 const WHOLE_MS = 10_000;
@@ -52,22 +48,18 @@ export function waiting(core: OwnLinesContext, link: Link, line: OwnLine): void 
 			closeOwnLine(core, link, line);
 			return;
 		}
-		const first = u8(core.kernel.memory, IN_AT);
-		if (first === CANARY) {
+		const use = lineUse(core.kernel.memory, IN_AT);
+		if (use === "canary") {
 			if (count < CANARY_BYTES) waitForMore(core, link, line);
 			else if (sendBack(core, link)) continue;
 			else closeOwnLine(core, link, line);
-		} else if (first === HEADER) takeVisitor(core, link, line, count);
-		else if (isLetter(first)) begin(core, link, line, 0);
+		} else if (use === "visitor") takeVisitor(core, link, line, count);
+		else if (use === "requests") begin(core, link, line, 0);
 		// The two do not understand each other.
 		else closeOwnLine(core, link, line);
 		return;
 	}
 	core.queue.add(link);
-}
-
-function isLetter(byte: number): boolean {
-	return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
 }
 
 function sendBack(core: OwnLinesContext, link: Link): boolean {

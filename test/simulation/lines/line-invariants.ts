@@ -2,7 +2,7 @@
 import { f64, i32, ref, u8, u32 } from "../../../src/parts/at.js";
 import { NONE } from "../../../src/parts/none.js";
 import { TICK_MS } from "../../../src/parts/wheel.js";
-import { CANARY } from "../../../src/reactor/lines/prove.js";
+import { TRIED } from "../../../src/reactor/lines/prove.js";
 import { ONLY_NEW } from "../../../src/reactor/table/marks.js";
 import type { Session, Slot } from "../../../src/reactor/table/numbers.js";
 import { DIAL, FREE, POOLED, PROVING } from "../../../src/reactor/table/states.js";
@@ -48,7 +48,7 @@ function checkCanaries(world: World, { canariesBegun, canariesTold }: Lines): vo
 	const { table, lines } = world.reactor.core;
 	let underWay = 0;
 	for (let place = 0; place < table.sessions; place++)
-		if (u8(table.state, table.sessions + place) === PROVING && u8(lines.step, place) === CANARY) underWay++;
+		if (u8(table.state, table.sessions + place) === PROVING && u8(lines.step, place) === TRIED) underWay++;
 	if (canariesBegun - underWay > canariesTold)
 		violated(
 			`${canariesBegun - underWay} canaries are over, and of ${canariesTold} it was told what came of them`,
