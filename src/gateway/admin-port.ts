@@ -4,6 +4,7 @@ import { type AdminPort, openAdmin } from "../admin/server.js";
 import type { AdminView } from "../admin/view.js";
 import type { AdminConfig } from "../config/config.js";
 import { closeDescriptor } from "../kernel/sockets.js";
+import { bracketed } from "../parts/bracketed.js";
 import { openAdminSocket } from "./admin-socket.js";
 import type { Certificates } from "./certificates.js";
 import { StartError } from "./errors.js";
@@ -24,7 +25,7 @@ export async function openAdminPort(
 ): Promise<OpenAdmin> {
 	if (admin.kind === "unix") return openOnSocket(admin, view);
 	const { host, port } = admin;
-	const at = (number: number): string => `${host.includes(":") ? `[${host}]` : host}:${number}`;
+	const at = (number: number): string => `${bracketed(host)}:${number}`;
 	try {
 		const opened = await openAdmin({ host, port }, view, certificate);
 		const bound = (opened.server.address() as AddressInfo).port;

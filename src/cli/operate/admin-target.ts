@@ -4,6 +4,7 @@ import { parseAdmin, parseHttpUrl } from "../../config/address.js";
 import type { AdminConfig } from "../../config/config.js";
 import { ConfigError, InvalidValue } from "../../config/errors.js";
 import { loadConfigFile } from "../../config/load.js";
+import { bracketed } from "../../parts/bracketed.js";
 import { OperateError, type Where } from "./operate-error.js";
 
 export type AdminTarget =
@@ -39,7 +40,7 @@ export function targetOf({ config, admin, ca }: Where): Asked {
 export function nameOf(target: AdminTarget): string {
 	if (target.kind === "unix") return `unix:${target.path}`;
 	const { host, port, tls } = target;
-	return `${tls === null ? "" : "https://"}${host.includes(":") ? `[${host}]` : host}:${port}`;
+	return `${tls === null ? "" : "https://"}${bracketed(host)}:${port}`;
 }
 
 function ofText(text: string, ca: string | undefined): AdminTarget {

@@ -1,5 +1,6 @@
 /** How sessions are called, those that live and those that have ended: what they asked for, whence they came, where they went. */
 import type { SessionFilter } from "../../admin/session-view.js";
+import { bracketed } from "../../parts/bracketed.js";
 import { formatAddress } from "../../protocol/address.js";
 import type { Names } from "../log-lines.js";
 
@@ -38,5 +39,5 @@ export function nameText(bytes: Uint8Array, start: number, length: number, room:
 /** `10.0.0.7:51234`, `[fd00::7]:51234` */
 export function sourceText(family: number, bytes: Uint8Array, offset: number, port: number): string {
 	const address = formatAddress(bytes, offset, family);
-	return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+	return `${bracketed(address)}:${port}`;
 }

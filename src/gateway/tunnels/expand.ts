@@ -19,6 +19,7 @@ import * as defaults from "../../config/defaults.js";
 import { routeLabel } from "../../config/label.js";
 import { TUNNELS } from "../../config/names.js";
 import { distinctLists } from "../../config/passwords.js";
+import { bracketed } from "../../parts/bracketed.js";
 import { LINE_ALPN } from "../../protocol/tunnel/index.js";
 import { contains } from "../../route/router.js";
 import type { OpenTunnel } from "../../tunnel/gateway/interfaces.js";
@@ -238,7 +239,7 @@ function portListener(
 ): ListenerConfig[] {
 	const [tunnel] = agents;
 	if (tunnel === undefined) return [];
-	const shown = host === "*" ? "" : host.includes(":") ? `[${host}]` : host;
+	const shown = host === "*" ? "" : bracketed(host);
 	const { perIp, perSession } = config.limits.byteRates;
 	const route: RouteConfig = {
 		...plainRoute(upstreamName(tunnel), { all: null, perIp, perSession }),

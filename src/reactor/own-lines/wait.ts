@@ -5,6 +5,7 @@
 import { EAGAIN } from "../../kernel/constants.js";
 import { copyAddress, copyUnmapped, portAt } from "../../kernel/sockaddr.js";
 import { f64, i32 } from "../../parts/at.js";
+import { bracketed } from "../../parts/bracketed.js";
 import {
 	COMPLETE,
 	formatAddress,
@@ -151,6 +152,5 @@ function noteSource(
 	const { family, sourceAddress, sourcePort } = proxyHeader;
 	table.family[session] = copyUnmapped(family, sourceAddress, table.source, session * 16);
 	table.sourcePort[session] = sourcePort;
-	const address = formatAddress(sourceAddress, 0, family);
-	return address.includes(":") ? `[${address}]:${sourcePort}` : `${address}:${sourcePort}`;
+	return `${bracketed(formatAddress(sourceAddress, 0, family))}:${sourcePort}`;
 }

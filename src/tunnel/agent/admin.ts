@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { bracketed } from "../../parts/bracketed.js";
 import type { Agent } from "./agent.js";
 
 export interface AdminPages {
@@ -33,7 +34,7 @@ export async function serveAdmin(agent: Agent, where: { host: string; port: numb
 	await once(server, "listening");
 	const { address, port } = server.address() as AddressInfo;
 	return {
-		url: `http://${address.includes(":") ? `[${address}]` : address}:${port}`,
+		url: `http://${bracketed(address)}:${port}`,
 		close: () => {
 			server.close();
 			server.closeAllConnections();

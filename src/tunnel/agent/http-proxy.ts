@@ -1,5 +1,6 @@
 /** The way through an HTTP proxy: which one the environment names, and CONNECT (RFC 9110, 9.3.6). */
 import { BlockList, isIP, type Socket } from "node:net";
+import { bracketed } from "../../parts/bracketed.js";
 import type { GatewayAddress, ProxyAddress } from "./settings.js";
 import { take } from "./wire.js";
 
@@ -70,7 +71,7 @@ export async function connectThrough(
 	gateway: GatewayAddress,
 	{ authorization }: ProxyAddress,
 ): Promise<void> {
-	const host = gateway.host.includes(":") ? `[${gateway.host}]` : gateway.host;
+	const host = bracketed(gateway.host);
 	const target = `${host}:${gateway.port}`;
 	const proof = authorization === undefined ? "" : `Proxy-Authorization: ${authorization}\r\n`;
 	socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${proof}\r\n`);

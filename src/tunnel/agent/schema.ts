@@ -26,6 +26,7 @@ import {
 } from "../../config/schema-values.js";
 import type { Path } from "../../config/source.js";
 import { formatDuration } from "../../config/units.js";
+import { bracketed } from "../../parts/bracketed.js";
 import { TUNNEL_KINDS, type TunnelKind } from "../../protocol/tunnel/index.js";
 import { isLoopback } from "./local.js";
 import type { GatewayAddress, LocalTarget, TunnelSettings } from "./settings.js";
@@ -233,7 +234,7 @@ function checkLocalCheck(check: HealthFile, kind: TunnelKind, problem: (message:
 /** What the check's requests say as Host, where the file names none: the same as a visitor who asks the service itself. */
 function hostOf({ where, tls }: LocalTarget): string {
 	if ("path" in where) return "localhost";
-	const host = where.host.includes(":") ? `[${where.host}]` : where.host;
+	const host = bracketed(where.host);
 	return where.port === (tls ? 443 : 80) ? host : `${host}:${where.port}`;
 }
 

@@ -1,5 +1,6 @@
 /** Who a visitor is: the PROXY header of version 2 that stands before a visitor's bytes. */
 import type { Socket } from "node:net";
+import { bracketed } from "../../parts/bracketed.js";
 import { formatAddress } from "../../protocol/address.js";
 import { PROXY_HEADER_LIMIT_BYTES, ProxyHeader, parseProxyHeader } from "../../protocol/proxy-protocol.js";
 import { COMPLETE } from "../../protocol/verdict.js";
@@ -28,6 +29,5 @@ export async function takeVisitor(stream: Socket, first: Buffer): Promise<Visito
 
 function sourceOf({ family, sourceAddress, sourcePort }: ProxyHeader): string | undefined {
 	if (family === 0) return undefined;
-	const address = formatAddress(sourceAddress, 0, family);
-	return address.includes(":") ? `[${address}]:${sourcePort}` : `${address}:${sourcePort}`;
+	return `${bracketed(formatAddress(sourceAddress, 0, family))}:${sourcePort}`;
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
+import { bracketed } from "../../parts/bracketed.js";
 import {
 	CHALLENGE_BYTES,
 	CONTROL_ALPN,
@@ -200,9 +201,4 @@ export class Greeting implements ChannelListener {
 		this.#isOver = true;
 		this.#options.over(this);
 	}
-}
-
-/** As it stands before a port. */
-function bracketed(address: string): string {
-	return address.includes(":") ? `[${address}]` : address;
 }

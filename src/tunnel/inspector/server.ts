@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Guarded, type GuardOptions, guard } from "../../guard/guard.js";
+import { bracketed } from "../../parts/bracketed.js";
 import { areLoopbackHosts, isOwnOrigin } from "../../parts/hosts.js";
 import { type Answer, Desk, fault, type Inspected } from "./desk.js";
 import type { Live } from "./live.js";
@@ -49,7 +50,7 @@ export async function serveInspector(
 	await once(server, "listening");
 	const { address, port } = server.address() as AddressInfo;
 	return {
-		url: `http://${address.includes(":") ? `[${address}]` : address}:${port}`,
+		url: `http://${bracketed(address)}:${port}`,
 		close: async () => {
 			desk.close();
 			await guarded.close({ drainMs: 0 });
