@@ -200,7 +200,7 @@ export class Gateway {
 						{
 							reactors: this.#reactors,
 							slotOf: (name) => this.#registry.listeners.take(name),
-							cut: (listener) => void this.#desk.close(listener === undefined ? {} : { listener }, DRAINED),
+							cut: () => void this.#desk.close({}, DRAINED),
 						},
 						ownLines,
 					);

@@ -34,8 +34,8 @@ export interface OwnLinesListener {
 export interface OwnLinesWorld {
 	readonly reactors: Reactors;
 	readonly slotOf: (listener: string) => number;
-	/** Has sessions closed as `drained`: those of a listener, or all. */
-	readonly cut: (listener: string | undefined) => void;
+	/** Has all sessions closed as `drained`. */
+	readonly cut: () => void;
 }
 
 export class OwnLines {
@@ -69,9 +69,9 @@ export class OwnLines {
 		this.#world.reactors.tell({ kind: "closeLines", listener: slot });
 	}
 
-	/** Cuts visitors: of a listener, or all. */
-	cut(listener?: string): void {
-		this.#world.cut(listener);
+	/** Cuts all visitors. */
+	cut(): void {
+		this.#world.cut();
 	}
 
 	heard(items: readonly OwnLineNews[]): void {

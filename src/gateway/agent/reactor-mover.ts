@@ -7,8 +7,9 @@ import { requireOpenssl } from "../../kernel/openssl/library.js";
 import { encodeInternet } from "../../kernel/sockaddr.js";
 import { LINE_ALPN, type Ticket } from "../../protocol/tunnel/index.js";
 import type { LineGateway, LineOrder } from "../../reactor/plan/plan.js";
+import type { Known } from "../../tunnel/agent/known.js";
 import type { LineBook, LineEntry } from "../../tunnel/agent/line-book.js";
-import type { GatewayFound, Mover, MoverWorld } from "../../tunnel/agent/mover.js";
+import type { Mover, MoverWorld } from "../../tunnel/agent/mover.js";
 import type { AgentSettings, TunnelSettings } from "../../tunnel/agent/settings.js";
 import type { Tunnel } from "../../tunnel/agent/tunnel.js";
 import { Gateway } from "../gateway.js";
@@ -91,13 +92,13 @@ class ReactorMover implements Mover, OwnLinesListener {
 	}
 
 	/** Not through a proxy, nor where requests are changed or looked on: for these there are Node's streams. */
-	takes({ kind, hostHeader }: TunnelSettings, { proxy }: AgentSettings, gateway: GatewayFound): boolean {
+	takes({ kind, hostHeader }: TunnelSettings, { proxy }: AgentSettings, known: Known): boolean {
 		const isLookedOn = kind === "http" && this.#looksOn;
 		if (this.#isBroken || isLookedOn) return false;
-		return proxy === undefined && hostHeader === undefined && isPlainAddress(gateway.address);
+		return proxy === undefined && hostHeader === undefined && isPlainAddress(known.address);
 	}
 
-	open(tunnel: Tunnel, tickets: readonly Ticket[], found: GatewayFound): void {
+	open(tunnel: Tunnel, tickets: readonly Ticket[], known: Known): void {
 		const orders: LineOrder[] = [];
 		for (const ticket of tickets) {
 			const entry = this.#book?.open(tunnel, ticket);
@@ -107,7 +108,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 			this.#unsent.add(number);
 			orders.push({ number, ticket: ticket.id, key: ticket.key });
 		}
-		const gateway = this.#lineGateway(tunnel, found);
+		const gateway = this.#lineGateway(tunnel, known);
 		const listener = nameIn(tunnel.settings);
 		// A tunnel that a reload has brought is known to the reactors behind it.
 		void this.#followed.then(() => this.#send(listener, gateway, orders));
@@ -135,8 +136,8 @@ class ReactorMover implements Mover, OwnLinesListener {
 		}
 	}
 
-	#lineGateway({ plain }: Tunnel, { address = "", port, fingerprint, alive }: GatewayFound): LineGateway {
-		const { host } = this.#settings.gateway;
+	#lineGateway({ plain }: Tunnel, { address = "", fingerprint, alive }: Known): LineGateway {
+		const { host, port } = this.#settings.gateway;
 		const sockaddr = encodeInternet(addressBytes(address), port);
 		const options = lineOptions(alive.heartbeatMs, alive.deadAfterMs);
 		if (plain || fingerprint === undefined) return { sockaddr, options, tls: null };
@@ -213,6 +214,10 @@ class ReactorMover implements Mover, OwnLinesListener {
 		this.#giveUpUnsent();
 		this.#ownLines?.close();
 		this.#ownLines?.cut();
+	}
+
+	metrics(): string {
+		return this.#isBroken ? "" : (this.#gateway?.metrics() ?? "");
 	}
 
 	follow(settings: AgentSettings): void {

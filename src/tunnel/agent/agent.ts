@@ -16,12 +16,13 @@ import {
 } from "../../protocol/tunnel/index.js";
 import { Backoff } from "./backoff.js";
 import { ControlConnection, type ControlEnd } from "./control.js";
-import { dialGateway, fingerprintOf, type Known, knownFrom } from "./dial.js";
+import { dialGateway, knownFrom, makeSureOf } from "./dial.js";
 import type { Report } from "./events.js";
 import { Figures } from "./figures.js";
+import type { Alive, Known } from "./known.js";
 import { LineBook } from "./line-book.js";
 import { LocalChecks } from "./local-checks.js";
-import type { Alive, GatewayFound, Mover, MoverWorld } from "./mover.js";
+import type { Mover, MoverWorld } from "./mover.js";
 import { NodeMover } from "./node-mover.js";
 import type { LookOn } from "./onlooker.js";
 import { type AgentSettings, sameConnection, sameTunnel, type TunnelSettings } from "./settings.js";
@@ -133,7 +134,8 @@ export class Agent {
 	}
 
 	metrics(): string {
-		return this.figures.page(this.isConnected, this.#book.counts());
+		const own = this.figures.page(this.isConnected, this.#book.counts());
+		return own + this.#movers.map((mover) => mover.metrics()).join("");
 	}
 
 	/** Not when it was asked to end before. */
@@ -212,26 +214,12 @@ export class Agent {
 	#openLines(tunnel: Tunnel, tickets: readonly Ticket[]): void {
 		const known = this.#known;
 		if (known === undefined) return;
-		const { port } = this.#settings.gateway;
-		const { address, fingerprint, alive } = known;
-		const gateway = { address, port, fingerprint, alive };
-		this.#movers
-			.find((mover) => mover.takes(tunnel.settings, this.#settings, gateway))
-			?.open(tunnel, tickets, gateway);
+		const mover = this.#movers.find((each) => each.takes(tunnel.settings, this.#settings, known));
+		mover?.open(tunnel, tickets, known);
 	}
 
-	/** The gateway shows another certificate than at the login: it may have been renewed. */
-	async #makeSure(): Promise<GatewayFound> {
-		const known = this.#known;
-		if (known === undefined) throw new Error("the control connection is gone");
-		// Without the session that goes on, so that it shows its certificate.
-		const before = { ...known, session: undefined };
-		const wire = await dialGateway(this.#settings, LINE_ALPN, this.#dialling.signal, before);
-		known.fingerprint = fingerprintOf(wire);
-		wire.stream.destroy();
-		wire.raw.destroy();
-		const { port } = this.#settings.gateway;
-		return { address: known.address, port, fingerprint: known.fingerprint, alive: known.alive };
+	async #makeSure(): Promise<void> {
+		if (this.#known !== undefined) await makeSureOf(this.#known, this.#settings, this.#dialling.signal);
 	}
 
 	#retire(number?: number): void {

@@ -17,7 +17,7 @@ import {
 } from "../../protocol/tunnel/index.js";
 import { ControlDecoder } from "../control-decoder.js";
 import { type Identity, signBytes } from "../keys.js";
-import type { Alive } from "./mover.js";
+import type { Alive } from "./known.js";
 import { reset, type Wire } from "./wire.js";
 
 /** From the connection to the welcome. */

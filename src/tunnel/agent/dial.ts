@@ -1,8 +1,9 @@
 /** Connections to the gateway: through a proxy where there is one, through TLS, and with the gateway made sure of. */
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { LINE_ALPN } from "../../protocol/tunnel/index.js";
 import { connectThrough } from "./http-proxy.js";
-import type { Alive } from "./mover.js";
+import type { Alive, Known } from "./known.js";
 import type { AgentSettings, Trust } from "./settings.js";
 import { Cut, firstOf, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
 
@@ -25,21 +26,6 @@ export class GatewayError extends Error {
 
 export type Road = Pick<AgentSettings, "gateway" | "trust" | "proxy">;
 
-/**
- * What lines have from the control connection. A name may stand for several gateways, and a ticket is good at the one that has given it;
- * and a session of TLS that goes on costs neither side a signature.
- */
-export interface Known {
-	/** Where the gateway was found; `undefined` through a proxy, which looks for itself. */
-	readonly address: string | undefined;
-	/** SHA-256 of its certificate, 64 hexadecimal digits in upper case; `undefined`: it speaks in the open. */
-	fingerprint: string | undefined;
-	/** The newest; there is none before the gateway has given one. */
-	session: Buffer | undefined;
-	/** What the gateway said when the control connection was logged in; before, what one says by default. */
-	alive: Alive;
-}
-
 /** Keeps what the gateway gives a control connection for later ones. */
 export function knownFrom(wire: Wire, { proxy }: Road): Known {
 	const known: Known = {
@@ -52,8 +38,20 @@ export function knownFrom(wire: Wire, { proxy }: Road): Known {
 	return known;
 }
 
+/**
+ * Makes sure of a gateway once more, which shows another certificate than when the control connection was made: it may have been renewed.
+ * Rejects when it is not believed.
+ */
+export async function makeSureOf(known: Known, road: Road, signal: AbortSignal): Promise<void> {
+	// Without the session that goes on, so that it shows its certificate.
+	const wire = await dialGateway(road, LINE_ALPN, signal, { ...known, session: undefined });
+	known.fingerprint = fingerprintOf(wire);
+	wire.stream.destroy();
+	wire.raw.destroy();
+}
+
 /** Of the certificate that the gateway has shown. */
-export function fingerprintOf({ tls }: Pick<Wire, "tls">): string | undefined {
+function fingerprintOf({ tls }: Pick<Wire, "tls">): string | undefined {
 	return tls?.getPeerCertificate().fingerprint256?.replaceAll(":", "");
 }
 

@@ -4,36 +4,22 @@
  */
 import type { Ticket } from "../../protocol/tunnel/index.js";
 import type { Report } from "./events.js";
+import type { Known } from "./known.js";
 import type { LineBook } from "./line-book.js";
 import type { AgentSettings, TunnelSettings } from "./settings.js";
 import type { Tunnel } from "./tunnel.js";
 
-/** How often a gateway wants to hear something, and after how long without it who is silent is dead. */
-export interface Alive {
-	readonly heartbeatMs: number;
-	readonly deadAfterMs: number;
-}
-
-/** The gateway that a control connection has made sure of. */
-export interface GatewayFound {
-	/** An IP address; `undefined` through a proxy. */
-	readonly address: string | undefined;
-	readonly port: number;
-	/** SHA-256 of its certificate, 64 hexadecimal digits in upper case; `undefined`: it speaks in the open. */
-	readonly fingerprint: string | undefined;
-	/** A line that is silent or does not get through is dead when the control connection would be. */
-	readonly alive: Alive;
-}
-
 export interface Mover {
 	/** It can move what this tunnel's lines carry. */
-	takes(tunnel: TunnelSettings, settings: AgentSettings, gateway: GatewayFound): boolean;
+	takes(tunnel: TunnelSettings, settings: AgentSettings, known: Known): boolean;
 	/** Opens a line for each ticket. */
-	open(tunnel: Tunnel, tickets: readonly Ticket[], gateway: GatewayFound): void;
+	open(tunnel: Tunnel, tickets: readonly Ticket[], known: Known): void;
 	/** Closes those that nobody uses: all, or those that one tunnel had under this number. */
 	retire(number?: number): void;
 	/** Closes all, whatever they do. */
 	cut(): void;
+	/** What it can tell besides the agent's own figures (Prometheus); empty: nothing. */
+	metrics(): string;
 	/** These are the settings now. */
 	follow(settings: AgentSettings): void;
 	/** Gives everything back. */
@@ -44,6 +30,6 @@ export interface Mover {
 export interface MoverWorld {
 	readonly book: LineBook;
 	readonly report: Report;
-	/** Makes sure of the gateway once more, whose certificate is another than before. Rejects when it is not believed. */
-	makeSure(): Promise<GatewayFound>;
+	/** Makes sure of the gateway once more, whose certificate is another than before. Rejects when it is not believed; otherwise `Known` has it. */
+	makeSure(): Promise<void>;
 }

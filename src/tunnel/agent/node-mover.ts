@@ -80,6 +80,10 @@ export class NodeMover implements Mover {
 		for (const line of [...this.#lines.keys()]) line.cut("drained");
 	}
 
+	metrics(): string {
+		return "";
+	}
+
 	follow(): void {}
 
 	async end(): Promise<void> {

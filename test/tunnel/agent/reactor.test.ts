@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { startReactorMover } from "../../../src/gateway/agent/reactor-mover.js";
 import type { Ticket } from "../../../src/protocol/tunnel/index.js";
 import { type Issued, issue } from "../../../src/rig/issue.js";
-import type { GatewayFound, Mover } from "../../../src/tunnel/agent/mover.js";
+import type { Known } from "../../../src/tunnel/agent/known.js";
+import type { Mover } from "../../../src/tunnel/agent/mover.js";
 import type { AgentSettings, TunnelSettings } from "../../../src/tunnel/agent/settings.js";
 import { Tunnel } from "../../../src/tunnel/agent/tunnel.js";
 import { echo, LOOPBACK, startUpstream } from "../../support/peers.js";
@@ -35,8 +36,13 @@ async function startAgentWithMover(
 	return { ...running, mover };
 }
 
-function foundAt({ port, fingerprint }: TunnelGateway): GatewayFound {
-	return { address: LOOPBACK, port, fingerprint, alive: { heartbeatMs: 15_000, deadAfterMs: 45_000 } };
+function foundAt({ fingerprint }: TunnelGateway): Known {
+	return {
+		address: LOOPBACK,
+		fingerprint,
+		session: undefined,
+		alive: { heartbeatMs: 15_000, deadAfterMs: 45_000 },
+	};
 }
 
 scenario("lines go on with each other's session of TLS", async (scenario) => {
@@ -46,6 +52,26 @@ scenario("lines go on with each other's session of TLS", async (scenario) => {
 	const { session, open } = await gateway.opened();
 	for (let count = 0; count < 3; count++) await session.line(open.tunnel);
 	assert.equal(gateway.resumed, 2);
+});
+
+scenario("what its reactor holds and has seen stands behind the agent's own figures", async (scenario) => {
+	const gateway = await startTunnelGateway(scenario, { insecure: true });
+	const local = await startUpstream(scenario, echo);
+	const { next, agent } = await startAgentWithReactor(
+		scenario,
+		settingsFor(gateway, [tunnelTo("tcp", String(local.port))]),
+	);
+	await next("tunnel_opened");
+	const { session, open } = await gateway.opened();
+	const visitor = await session.line(open.tunnel);
+	await visitor.send(Buffer.concat([visitorHeader(), Buffer.from("hello")]));
+	await visitor.expect("hello");
+	const metrics = agent.metrics();
+	assert.match(metrics, /^sluice_agent_lines\{state="visitor"\} 1$/m);
+	assert.match(metrics, /^sluice_connections_total\{listener="tcp app"\} 1$/m);
+	assert.match(metrics, /^sluice_descriptors_opened_total\{kind="downstream"\} 1$/m);
+	const families = [...metrics.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+	assert.equal(new Set(families).size, families.length, "no family stands twice");
 });
 
 scenario(
