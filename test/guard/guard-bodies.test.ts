@@ -67,7 +67,7 @@ test("http2: without ALPN a client that says nothing after TLS has no longer tha
 
 test("tls: a protocol that a client names leaves no handshake behind", async () => {
 	const server = createTlsServer({ ...PEM, ALPNProtocols: ["http/1.1"] }, (socket) => socket.resume());
-	const timeouts = { ...QUICK, idle: 500 };
+	const timeouts = { ...QUICK, handshake: 1_000, idle: 1_500 };
 	await stand(server, { timeouts }, async ({ port, closed }) => {
 		const options = { port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] };
 		const socket = connectTls(options).on("error", () => {});

@@ -94,13 +94,17 @@ test("lifetime ends a connection that is busy", async () => {
 		socket.on("error", () => {});
 		socket.pipe(socket);
 	});
-	await stand(server, { timeouts: { lifetime: 500, idle: 400, stall: 400 } }, async ({ port, closed }) => {
-		const socket = await client(port, "x");
-		socket.on("data", (bytes) => socket.write(bytes));
-		const { reason, durationMs } = await closed();
-		assert.equal(reason, "lifetime");
-		assert.ok(durationMs >= 449, `${durationMs}`);
-	});
+	await stand(
+		server,
+		{ timeouts: { lifetime: 1_500, idle: 1_000, stall: 1_000 } },
+		async ({ port, closed }) => {
+			const socket = await client(port, "x");
+			socket.on("data", (bytes) => socket.write(bytes));
+			const { reason, durationMs } = await closed();
+			assert.equal(reason, "lifetime");
+			assert.ok(durationMs >= 1_349, `${durationMs}`);
+		},
+	);
 });
 
 for (const [kind, make] of [
@@ -359,7 +363,7 @@ test("ws: an upgraded connection has idle and stall, not keepAlive", async () =>
 	const server = createHttpServer();
 	const sockets = new WebSocketServer({ server });
 	sockets.on("connection", (socket) => socket.on("error", () => {}));
-	await stand(server, { timeouts: { ...QUICK, idle: 700 } }, async ({ port, closed }) => {
+	await stand(server, { timeouts: { ...QUICK, handshake: "2s", idle: 700 } }, async ({ port, closed }) => {
 		const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
 		socket.on("error", () => {});
 		await once(socket, "open");
