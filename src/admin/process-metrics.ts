@@ -19,8 +19,8 @@ const OF_THREADS = [
 export function threads(page: Page, view: AdminView): void {
 	// Not `process.memoryUsage`, which needs a descriptor.
 	const { used_heap_size: heapUsed, external_memory: external } = getHeapStatistics();
-	const { collectedSeconds, longestDelaySeconds } = view.mainThread();
-	const main: readonly number[] = [heapUsed, external, collectedSeconds];
+	const measured = view.mainThread();
+	const main: readonly (number | undefined)[] = [heapUsed, external, measured?.collectedSeconds];
 	const figures = new Map([["main", main]]);
 	for (const [index, counters] of view.counters().entries())
 		figures.set(`reactor:${index}`, [
@@ -28,13 +28,17 @@ export function threads(page: Page, view: AdminView): void {
 		]);
 	for (const [index, [name, kind, help]] of OF_THREADS.entries()) {
 		page.family(name, kind, help);
-		for (const [thread, values] of figures) page.sample(name, { thread }, values[index] ?? 0);
+		for (const [thread, values] of figures) {
+			const value = values[index];
+			if (value !== undefined) page.sample(name, { thread }, value);
+		}
 	}
+	if (measured === undefined) return;
 	page.single(
 		"sluice_main_delay_longest_seconds",
 		"gauge",
 		"How late the main thread's loop was at the worst, since this was asked last.",
-		longestDelaySeconds,
+		measured.longestDelaySeconds,
 	);
 }
 

@@ -51,7 +51,8 @@ export interface AdminView {
 	/** What whoever asks must show; without any, this machine may ask and change what it likes. */
 	adminTokens(): AdminTokens;
 	/** Of the main thread: time that its collector has had, and its loop's longest delay since this was asked last. */
-	mainThread(): { readonly collectedSeconds: number; readonly longestDelaySeconds: number };
+	/** `undefined`: it is not measured. */
+	mainThread(): { readonly collectedSeconds: number; readonly longestDelaySeconds: number } | undefined;
 	/** Of this package. */
 	version(): string;
 	state(): "starting" | "ready" | "draining";

@@ -733,10 +733,11 @@ export class Gateway {
 		sessions: () => this.#desk,
 		operations: () => this.#operator,
 		tunnels: () => this.#tunnels.view(),
-		mainThread: () => ({
-			collectedSeconds: this.#mainThread?.collectedSeconds ?? 0,
-			longestDelaySeconds: this.#mainThread?.takeLongestDelaySeconds() ?? 0,
-		}),
+		mainThread: () =>
+			this.#mainThread && {
+				collectedSeconds: this.#mainThread.collectedSeconds,
+				longestDelaySeconds: this.#mainThread.takeLongestDelaySeconds(),
+			},
 		adminTokens: () => this.#config.adminTokens,
 		audit: (facts, message) => this.#log.audit.info(facts, message),
 		version: packageVersion,
