@@ -8,7 +8,8 @@ import type { HealthConfig } from "../config/config.js";
 import { formatDuration } from "../config/units.js";
 import { CIPHER_SUITES, CIPHERS, GROUPS, SIGNATURES } from "../kernel/openssl/offers.js";
 import type { ClientOptions } from "../kernel/openssl/options.js";
-import { HttpCheck, type Verdict } from "../parts/http-check.js";
+import type { Verdict } from "../parts/http-check.js";
+import { OneCheck } from "../parts/one-check.js";
 import { resetSocket } from "../parts/reset-socket.js";
 import type { DialledTarget } from "./resolver.js";
 
@@ -32,40 +33,27 @@ export function probe(
 	// A check that only knocks needs no handshake.
 	const stream = tls === null || health.http === null ? socket : secured(socket, tls);
 	socket.unref();
-	let isOver = false;
-	const end = (): void => {
-		isOver = true;
-		clearTimeout(deadline);
-		// A reset instead of a FIN: the upstream sees at once that nothing follows, and no TIME_WAIT piles up.
-		if (stream === socket) resetSocket(socket);
-		else {
-			stream.destroy();
-			socket.destroy();
-		}
-	};
-	const finish = (error: Error | undefined): void => {
-		if (isOver) return;
-		end();
-		verdict(error);
-	};
 	const { http, timeoutMs } = health;
-	const exchange = http === null ? undefined : new HttpCheck(http, "sluice-health", stream, finish);
-	const failed = (error: Error): void => {
-		if (exchange?.isAnswered === true) exchange.conclude();
-		else finish(error);
-	};
-	const deadline = setTimeout(
-		() => failed(new Error(`no answer within ${formatDuration(timeoutMs)}`)),
-		timeoutMs,
-	);
-	deadline.unref();
-	if (exchange === undefined) socket.once("connect", () => finish(undefined));
+	const check = new OneCheck(health, {
+		program: "sluice-health",
+		late: `no answer within ${formatDuration(timeoutMs)}`,
+		verdict,
+		close: () => {
+			// A reset instead of a FIN: the upstream sees at once that nothing follows, and no TIME_WAIT piles up.
+			if (stream === socket) resetSocket(socket);
+			else {
+				stream.destroy();
+				socket.destroy();
+			}
+		},
+	});
+	if (http === null) socket.once("connect", () => check.reached(socket));
+	else check.reached(stream);
 	// Also after the verdict: an error that nobody hears ends the process.
+	const failed = (error: Error): void => check.failed(error);
 	socket.on("error", failed);
 	if (stream !== socket) stream.on("error", failed);
-	return () => {
-		if (!isOver) end();
-	};
+	return () => check.stop();
 }
 
 function secured(socket: Socket, { serverName, verify, ca, identity, alpn }: ClientOptions): Socket {

@@ -1,7 +1,8 @@
 /** Whether the local service of a tunnel is there: it accepts, or it also answers a request. By connections of its own, as a visitor's would be. */
 import type { HealthConfig } from "../../config/config.js";
 import { formatDuration } from "../../config/units.js";
-import { HttpCheck, type Verdict } from "../../parts/http-check.js";
+import type { Verdict } from "../../parts/http-check.js";
+import { OneCheck } from "../../parts/one-check.js";
 import { isOurOwn, Standing } from "../../parts/standing.js";
 import { dialLocal } from "./local.js";
 import type { TunnelSettings } from "./settings.js";
@@ -102,41 +103,28 @@ export class LocalCheck {
 
 /** Begins a check that ends within its `timeout`. Returns how to end it sooner, without a verdict. */
 export function probeLocal(checked: Checked, verdict: Verdict): () => void {
-	const { http, timeoutMs } = checked.localCheck;
+	const { localCheck } = checked;
 	const given = new AbortController();
 	let wire: Wire | undefined;
-	let exchange: HttpCheck | undefined;
-	let isOver = false;
-	const end = (): void => {
-		isOver = true;
-		clearTimeout(deadline);
-		given.abort();
-		// The service sees at once that nothing follows, and no TIME_WAIT piles up.
-		if (wire !== undefined) reset(wire);
-	};
-	const finish = (error: Error | undefined): void => {
-		if (isOver) return;
-		end();
-		verdict(error);
-	};
-	const failed = (error: Error): void => {
-		if (exchange?.isAnswered === true) exchange.conclude();
-		else finish(error);
-	};
-	const deadline = setTimeout(
-		() => failed(new Error(`no answer within ${formatDuration(timeoutMs)}`)),
-		timeoutMs,
-	);
+	const check = new OneCheck(localCheck, {
+		program: PROGRAM,
+		late: `no answer within ${formatDuration(localCheck.timeoutMs)}`,
+		verdict,
+		close: () => {
+			given.abort();
+			// The service sees at once that nothing follows, and no TIME_WAIT piles up.
+			if (wire !== undefined) reset(wire);
+		},
+	});
+	const failed = (error: Error): void => check.failed(error);
 	dialLocal(checked, given.signal).then((dialled) => {
 		wire = dialled;
-		if (isOver) reset(dialled);
-		else if (http === null) finish(undefined);
-		else {
-			dialled.stream.on("error", failed);
-			exchange = new HttpCheck(http, PROGRAM, dialled.stream, finish);
+		if (check.isOver) {
+			reset(dialled);
+			return;
 		}
+		dialled.stream.on("error", failed);
+		check.reached(dialled.stream);
 	}, failed);
-	return () => {
-		if (!isOver) end();
-	};
+	return () => check.stop();
 }
