@@ -95,6 +95,14 @@ function news({ notices }: Harness): LineNewsItem[] {
 	return notices.flatMap((notice) => (notice.kind === "lines" ? notice.items : []));
 }
 
+/** Nobody has a line for it; it has said `first`. */
+function waitingVisitor(harness: Harness): number {
+	const visitor = harness.client();
+	harness.send(visitor, "first");
+	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	return visitor;
+}
+
 function over(harness: Harness, fd: number): void {
 	harness.turnUntil(() => harness.receive(fd, 1) !== -EAGAIN, "the connection is over");
 }
@@ -127,9 +135,7 @@ test("a line that is parked is taken by a visitor, with its address before its b
 test("a visitor waits for a line, and has it as soon as there is one", (t) => {
 	const all = tunnelled(t);
 	const { harness } = all;
-	const visitor = harness.client();
-	harness.send(visitor, "first");
-	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	waitingVisitor(harness);
 	const line = parked(all);
 	heardUpTo(harness, line, "first");
 	assert.deepEqual(
@@ -146,9 +152,7 @@ test("a visitor waits for a line, and has it as soon as there is one", (t) => {
 test("news of lines that other visitors have had by now cost one that waits nothing", (t) => {
 	const all = tunnelled(t);
 	const { harness } = all;
-	const visitor = harness.client();
-	harness.send(visitor, "first");
-	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	const visitor = waitingVisitor(harness);
 	// More often than a session dials addresses.
 	for (let told = 0; told < 40; told++) harness.carryOut({ kind: "serveLine", address: 0, tunnel: TUNNEL });
 	assert.equal(harness.receive(visitor, 1), -EAGAIN);
@@ -158,9 +162,7 @@ test("news of lines that other visitors have had by now cost one that waits noth
 test("a visitor waits for timeouts.connect, and no longer", (t) => {
 	const all = tunnelled(t);
 	const { harness } = all;
-	const visitor = harness.client();
-	harness.send(visitor, "first");
-	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	const visitor = waitingVisitor(harness);
 	harness.pass(POLICY.connectMs - 100);
 	assert.equal(harness.receive(visitor), -EAGAIN);
 	harness.pass(200);
@@ -395,9 +397,7 @@ test("strangers do not take the place of a line that a canary tries", (t) => {
 test("who waits for a line and gets one that is dead has no more time than before", (t) => {
 	const all = tunnelled(t);
 	const { harness } = all;
-	const visitor = harness.client();
-	harness.send(visitor, "first");
-	harness.turnUntil(() => news(harness).some(({ kind }) => kind === "waiting"), "it waits");
+	const visitor = waitingVisitor(harness);
 	harness.pass(POLICY.connectMs - 100);
 	const { fd, proof } = proved(all);
 	const { link, generation } = proof;

@@ -178,8 +178,7 @@ export class HttpServer {
 		const mayEnd = socket.shakeEnd === Number.POSITIVE_INFINITY || socket.saysGoodbye;
 		if (last?.framing === "close" && mayEnd && arrived >= last.headEnd)
 			last.end = Math.min(last.end, arrived);
-		kernel.finish(socket);
-		socket.peerGone = socket.temper.closesWhole;
+		kernel.leave(socket);
 	}
 
 	#say(socket: SimulatedSocket, { text, response }: { text: string; response: ScriptedResponse }): void {

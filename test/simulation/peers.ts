@@ -309,8 +309,7 @@ export class Peers implements OtherEnds {
 			else kernel.deliver(socket, count);
 			if (socket.asks !== undefined && random.chance(0.2)) this.#stir();
 		} else if (!temper.staysOpen && random.chance(socket.asks?.isDone === false ? 0.005 : 0.3)) {
-			kernel.finish(socket);
-			socket.peerGone = temper.closesWhole;
+			kernel.leave(socket);
 		}
 	}
 

@@ -180,6 +180,12 @@ export class SimulatedNetwork {
 		this.readiness.changed(socket, EPOLLIN | EPOLLRDHUP);
 	}
 
+	/** The peer has said all that it wants to, and takes nothing more where it closes the whole connection. */
+	leave(socket: SimulatedSocket): void {
+		this.finish(socket);
+		socket.peerGone = socket.temper.closesWhole;
+	}
+
 	/** The connection is gone: a reset, or nobody answered for too long. What has arrived can still be read. */
 	kill(socket: SimulatedSocket, errno: number): void {
 		if (socket.dead) return;

@@ -121,7 +121,7 @@ function gatewayYaml(manner: Manner, { agents, listen, certificate }: Assignment
 	const route = { host: `host: "*.${DOMAIN}"`, hello: `sni: "*.${DOMAIN}"` };
 	const listeners =
 		manner === "port"
-			? // Ports of tunnels are no listeners of the file: this one is for nobody.
+			? // For nobody: an older checkout, beside which this one is measured, wants a listener.
 				"listeners: [{ listen: 127.0.0.1:0, routes: [{ to: reject }] }]"
 			: `listeners:
   - listen: 127.0.0.1:${listen.relay}

@@ -117,10 +117,7 @@ export class AgentLine {
 	#die(socket: SimulatedSocket, kernel: SimulatedKernel): void {
 		const random = this.#random;
 		if (random.chance(0.5)) kernel.kill(socket, random.pick([ECONNRESET, ETIMEDOUT]));
-		else {
-			kernel.finish(socket);
-			socket.peerGone = socket.temper.closesWhole;
-		}
+		else kernel.leave(socket);
 	}
 
 	#goOn(socket: SimulatedSocket, kernel: SimulatedKernel): void {

@@ -183,10 +183,7 @@ export class GatewayEnd {
 	#die(socket: SimulatedSocket, kernel: SimulatedKernel): void {
 		const random = this.#random;
 		if (random.chance(0.5)) kernel.kill(socket, random.pick([ECONNRESET, ETIMEDOUT]));
-		else {
-			kernel.finish(socket);
-			socket.peerGone = socket.temper.closesWhole;
-		}
+		else kernel.leave(socket);
 	}
 
 	#nonce(): Uint8Array {
