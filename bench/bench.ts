@@ -4,16 +4,16 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type CertificateFiles, writeCertificate } from "../src/rig/certificate.js";
 import { issue } from "../src/rig/issue.js";
-import { type CpuReading, cpuNs, readCpu } from "../src/rig/proc.js";
 import { temporaryDirectory } from "../src/rig/processes.js";
-import { alternate, markFailed, tellProgress } from "./alternate.js";
+import { markFailed, tellProgress } from "./alternate.js";
 import type { Figure } from "./figure.js";
 import { type BackendPorts, Generator, startBackend } from "./load/driver.js";
 import { SNI_NAMES, TLS_NAME } from "./load/wire.js";
-import type { Roles } from "./report.js";
+import { DIRECT, type Roles } from "./report.js";
 import { REFERENCE, REFERENCE_AGAIN, SUBJECT } from "./systems/index.js";
 import { launch, type Upstreams } from "./systems/launch.js";
 import type { Running, System } from "./systems/system.js";
+import { SystemsBench, type Turns } from "./systems-bench.js";
 
 export interface Row {
 	readonly id: string;
@@ -22,62 +22,29 @@ export interface Row {
 	run(bench: Bench): Promise<readonly Figure[]>;
 }
 
-/**
- * Rounds of systems by which nothing is judged: enough to see where they stand. They are the first ones, so that their
- * pairs are those of the same rounds.
- */
-const BYSTANDER_ROUNDS = 5;
-
-/** The column of the way without any system. */
-export const DIRECT = "direct";
-
-/** How a row takes its rounds. */
-export interface Turns {
-	/** Each system is measured once before, uncounted. */
-	readonly warmUp: boolean;
-	/** For rows whose rounds are long. */
-	readonly roundsMax?: number;
+interface GatewayTurns extends Turns {
 	/** Nothing is judged by ratios: all but Sluice are bystanders. */
 	readonly alone?: true;
 	/** Why nobody but Sluice is measured. */
 	readonly onlySluice?: string;
 }
 
-/** One measurement of one system: a value for each of the row's figures, in their order. */
-export type Measure = (system: System) => Promise<readonly number[]>;
-
-export class Bench {
+export class Bench extends SystemsBench<System, Running, GatewayTurns> {
 	readonly title = "Benchmark";
 	readonly roles: Roles = { subject: SUBJECT, reference: REFERENCE, again: REFERENCE_AGAIN };
-	readonly rounds: number;
-	readonly quick: boolean;
-	readonly generator: Generator;
-	readonly systems: readonly System[];
-	/** All that was charged to each system in measured rounds, by both of the kernel's clocks. */
-	readonly cpuTotals = new Map<string, { statNs: number; finestNs: number }>();
-
+	readonly generator = new Generator();
 	readonly #backend: BackendPorts;
-	readonly #running = new Map<string, Running>();
 	#launches = 0;
 	#besides: Generator | null = null;
 
-	private constructor(
-		systems: readonly System[],
-		rounds: number,
-		quick: boolean,
-		backend: BackendPorts,
-		generator: Generator,
-	) {
-		this.systems = systems;
-		this.rounds = rounds;
-		this.quick = quick;
-		this.generator = generator;
+	private constructor(systems: readonly System[], rounds: number, quick: boolean, backend: BackendPorts) {
+		super(systems, rounds, quick);
 		this.#backend = backend;
 	}
 
 	static async start(systems: readonly System[], rounds: number, quick: boolean): Promise<Bench> {
 		const [backend, { bulk }] = await Promise.all([startBackend(), startBackend()]);
-		return new Bench(systems, rounds, quick, { ...backend, bulk }, new Generator());
+		return new Bench(systems, rounds, quick, { ...backend, bulk });
 	}
 
 	/** For a load beside another one. Its upstream is a process of its own, too, where it downloads. */
@@ -86,27 +53,31 @@ export class Bench {
 		return this.#besides;
 	}
 
-	/** The systems that can run a row. The others are marked in its figures, with the reason. */
-	able(rowId: string, figures: readonly Figure[]): System[] {
-		return this.systems.filter((system) => {
-			const reason = system.cannot[rowId] ?? lacking(rowId, system);
-			if (reason !== undefined) for (const figure of figures) figure.markAbsent(system.id, reason);
-			return reason === undefined && (system.onlyRows === undefined || system.onlyRows.includes(rowId));
-		});
+	protected override lacks(rowId: string, system: System): string | undefined {
+		return super.lacks(rowId, system) ?? lacking(rowId, system);
 	}
 
-	/** Runs `measure` for each able system once per round. */
-	async alternate(rowId: string, figures: readonly Figure[], turns: Turns, measure: Measure): Promise<void> {
-		await alternate({
-			systems: this.able(rowId, figures).filter((system) => takesPart(system, figures, turns)),
-			figures,
-			rounds: this.roundsOf(turns),
-			warmUp: turns.warmUp,
-			stays: (system, round) => round < BYSTANDER_ROUNDS || isJudgedBy(system, figures, turns),
-			measure,
-			progress: (round, rounds, { id }) => tellProgress(rowId, round, rounds, id),
-			lost: (system) => this.discard(system),
-		});
+	override able(rowId: string, figures: readonly Figure[]): System[] {
+		return super.able(rowId, figures).filter(({ onlyRows }) => onlyRows?.includes(rowId) ?? true);
+	}
+
+	protected override entrants(rowId: string, figures: readonly Figure[], turns: GatewayTurns): System[] {
+		return super.entrants(rowId, figures, turns).filter((system) => takesPart(system, figures, turns));
+	}
+
+	/** Sluice, and those to which its ratios have targets. */
+	protected override isJudgedBy(
+		system: System,
+		figures: readonly Figure[],
+		{ alone }: GatewayTurns,
+	): boolean {
+		if (system.dist !== undefined) return true;
+		if (alone === true) return false;
+		return (
+			system.id === REFERENCE ||
+			system.id === REFERENCE_AGAIN ||
+			figures.some(({ spec }) => spec.target !== null && [spec.reference].flat().includes(system.id))
+		);
 	}
 
 	/**
@@ -147,10 +118,6 @@ export class Bench {
 		}
 	}
 
-	roundsOf({ roundsMax = this.rounds }: Pick<Turns, "roundsMax">): number {
-		return Math.min(this.rounds, roundsMax);
-	}
-
 	/** Where requests reach the backend with nothing in between. */
 	get directPort(): number {
 		const port = this.#backend.relay[0];
@@ -163,29 +130,8 @@ export class Bench {
 		return this.#backend.dialogues;
 	}
 
-	/** A fresh instance, for the caller to stop. */
 	launch(system: System): Promise<Running> {
 		return launch(system, upstreamsOf(this.#backend, this.#launches++));
-	}
-
-	/** The instance that serves all rows which do not need a fresh one. */
-	async running(system: System): Promise<Running> {
-		const known = this.#running.get(system.id);
-		if (known !== undefined) return known;
-		const running = await this.launch(system);
-		this.#running.set(system.id, running);
-		return running;
-	}
-
-	/** Stops the shared instance, if there is one; the next row starts another. */
-	async discard(system: System): Promise<void> {
-		const running = this.#running.get(system.id);
-		this.#running.delete(system.id);
-		await running?.stop();
-	}
-
-	async stop(): Promise<void> {
-		for (const system of this.systems) await this.discard(system);
 	}
 
 	/**
@@ -197,19 +143,12 @@ export class Bench {
 		load: () => Promise<{ wallMs: number }>,
 		afterMs = 0,
 	): Promise<{ cpuNs: number; wallMs: number }> {
-		const before = readCpu(running.pids());
-		const { wallMs } = await load();
-		if (afterMs > 0) await sleep(afterMs);
-		const after = readCpu(running.pids());
-		this.#charge(running.system.id, before, after);
-		return { cpuNs: cpuNs(before, after), wallMs };
-	}
-
-	#charge(system: string, before: CpuReading, after: CpuReading): void {
-		const total = this.cpuTotals.get(system) ?? { statNs: 0, finestNs: 0 };
-		total.statNs += after.statNs - before.statNs;
-		total.finestNs += cpuNs(before, after);
-		this.cpuTotals.set(system, total);
+		const { done, cpuNs } = await this.charge(running.system, running.pids, async () => {
+			const said = await load();
+			if (afterMs > 0) await sleep(afterMs);
+			return said;
+		});
+		return { cpuNs, wallMs: done.wallMs };
 	}
 }
 
@@ -247,21 +186,10 @@ function lacking(rowId: string, system: System): string | undefined {
 	return undefined;
 }
 
-function takesPart(system: System, figures: readonly Figure[], { alone, onlySluice }: Turns): boolean {
+function takesPart(system: System, figures: readonly Figure[], { alone, onlySluice }: GatewayTurns): boolean {
 	if (onlySluice !== undefined && system.dist === undefined) {
 		for (const figure of figures) figure.markAbsent(system.id, onlySluice);
 		return false;
 	}
 	return alone !== true || system.id !== REFERENCE_AGAIN;
-}
-
-/** Sluice, and those to which its ratios have targets. */
-function isJudgedBy(system: System, figures: readonly Figure[], { alone }: Turns): boolean {
-	if (system.dist !== undefined) return true;
-	if (alone === true) return false;
-	return (
-		system.id === REFERENCE ||
-		system.id === REFERENCE_AGAIN ||
-		figures.some(({ spec }) => spec.target !== null && [spec.reference].flat().includes(system.id))
-	);
 }

@@ -14,6 +14,8 @@ export interface FigureSpec {
 	readonly subject?: string;
 	/** The system that ratios are to, where it is not the bench's own reference; of several, the one with the best median. */
 	readonly reference?: string | readonly string[];
+	/** The reference once more, where it is not the bench's own. */
+	readonly again?: string;
 	/** For rates. */
 	readonly moreIsBetter?: true;
 	/** It repeats the values of the figure above for another subject or reference: the table of all systems has them once. */

@@ -1,6 +1,6 @@
 /** Which systems are there. */
 
-interface Installable {
+export interface Installable {
 	readonly id: string;
 	/** What to do when it is not there. */
 	readonly install: string;

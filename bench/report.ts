@@ -1,12 +1,14 @@
 /** The results as one value, for machines; report-text.ts makes Markdown of it. */
 
 import { HAS_SCHEDSTAT } from "../src/rig/proc.js";
-import { DIRECT } from "./bench.js";
 import type { Figure, FigureSpec } from "./figure.js";
 import { type Change, judgeChange, judgeTarget, type Verdict } from "./judge.js";
 import { describeMachine, type Machine } from "./machine.js";
 import type { Estimate } from "./statistics.js";
 import { beforeOf } from "./systems/sluice.js";
+
+/** The column of the way without any system. */
+export const DIRECT = "direct";
 
 /** Who is who, unless a figure says otherwise. */
 export interface Roles {
@@ -29,7 +31,7 @@ export interface Taken {
 	readonly cpuTotals: ReadonlyMap<string, { readonly statNs: number; readonly finestNs: number }>;
 }
 
-interface Measured {
+export interface Measured {
 	readonly id: string;
 	readonly note: string;
 	version(): string | null;
@@ -125,7 +127,8 @@ export function reportFigure(figure: Figure, roles: Roles): ReportedFigure {
 	const reference = referenceOf(figure, roles.reference);
 	const isRatio = target === null || target.kind === "ratio";
 	const judgedBy = isRatio ? figure.ratioEstimate(subject, reference) : figure.estimate(subject);
-	const self = figure.ratioEstimate(roles.again, roles.reference);
+	const { again = roles.again } = spec;
+	const self = figure.ratioEstimate(again, spec.again === undefined ? roles.reference : reference);
 	const ratios = isRepetition(spec) ? null : figure.ratioEstimate(subject, beforeOf(subject));
 	return {
 		...spec,

@@ -8,6 +8,13 @@
  * await gateway.drain();
  * ```
  *
+ * Where the configuration has a `hub`, `gateway.hub` publishes to its channels, and follows them:
+ *
+ * ```ts
+ * const { id } = gateway.hub?.publish("prices", { data: "42.07", key: "ACME" }); // throws HubRefusal, which says why
+ * const stop = gateway.hub?.follow("prices", { heard: ({ id, data }) => console.log(id, data) });
+ * ```
+ *
  * The parsers are in `sluice/protocol`.
  */
 export type { Discrepancy, LedgerReport } from "./admin/view.js";
@@ -16,4 +23,16 @@ export { ConfigError, ConfigFileError, formatProblems, type Problem } from "./co
 export { loadConfigFile, loadConfigText } from "./config/load.js";
 export { StartError } from "./gateway/errors.js";
 export { type BoundListener, Gateway, type GatewayOptions } from "./gateway/gateway.js";
+export {
+	type ChannelView,
+	type HistoryMessage,
+	type HistoryOptions,
+	type HubDesk,
+	type HubFollower,
+	type HubHistory,
+	type HubPresence,
+	type HubPublication,
+	HubRefusal,
+	type HubRefusalCode,
+} from "./hub/desk.js";
 export { REASONS, type Reason } from "./parts/reasons.js";

@@ -8,10 +8,14 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "../..", "src");
 
 /** Each folder may import from itself and from what is listed behind it. */
 const BELOW: Readonly<Record<string, readonly string[]>> = {
-	cli: ["gateway", "tunnel", "admin", "drill", "config", "kernel", "parts"],
+	reference: ["cli", "admin", "tunnel", "guard", "config", "parts"],
+	cli: ["doctor", "gateway", "tunnel", "hub", "admin", "drill", "config", "kernel", "parts"],
+	doctor: ["gateway", "reactor", "upstream", "rig", "config", "kernel", "parts"],
 	gateway: [
 		"tunnel",
 		"admin",
+		"hub",
+		"channels",
 		"guard",
 		"reactor",
 		"route",
@@ -21,17 +25,20 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 		"kernel",
 		"parts",
 	],
-	admin: ["guard", "tunnel", "reactor", "upstream", "protocol", "config", "parts"],
-	reactor: ["route", "upstream", "protocol", "config", "kernel", "parts"],
+	admin: ["browser", "guard", "tunnel", "hub", "reactor", "upstream", "protocol", "config", "parts"],
+	reactor: ["channels", "route", "upstream", "protocol", "config", "kernel", "parts"],
+	hub: ["channels", "protocol", "config", "parts"],
+	channels: ["protocol", "config", "parts"],
 	route: ["protocol", "config"],
 	upstream: ["config", "kernel", "parts"],
-	tunnel: ["guard", "protocol", "config", "parts"],
+	tunnel: ["browser", "guard", "protocol", "config", "parts"],
 	drill: ["guard", "rig", "protocol", "config", "kernel", "parts"],
 	rig: ["protocol", "config", "kernel", "parts"],
 	guard: ["protocol", "config", "kernel", "parts"],
 	protocol: [],
 	config: [],
 	kernel: [],
+	browser: [],
 	parts: [],
 };
 
@@ -42,7 +49,7 @@ const BELOW: Readonly<Record<string, readonly string[]>> = {
 const FLOORS: readonly (readonly string[])[] = [
 	["loop"],
 	["road.ts", "rows.ts"],
-	["steps", "modes/relay", "modes/http1"],
+	["steps", "modes/relay", "modes/http1", "modes/datagram", "modes/hub"],
 	["routing"],
 	["own-lines"],
 	["admission"],
@@ -210,13 +217,20 @@ test("every file and room that the map names is there", () => {
 		"",
 		"reactor",
 		"reactor/modes/http1",
+		"reactor/modes/datagram",
+		"reactor/datagrams",
 		"reactor/modes/relay",
+		"reactor/modes/datagram",
+		"reactor/datagrams",
 		"reactor/lines",
 		"reactor/own-lines",
 		"gateway/agent",
 		"guard",
 		"tunnel/gateway",
 		"gateway/tunnels",
+		"channels",
+		"hub",
+		"reactor/modes/hub",
 	];
 	for (const [, name = ""] of map.matchAll(/`((?:\.\.\/|[a-z0-9-]+\/)*[a-z0-9-]+(?:\.ts|\/))`/g))
 		assert.ok(

@@ -4,7 +4,7 @@
  */
 import { Helper } from "../../src/rig/helper.js";
 import { spread } from "../../src/rig/percentile.js";
-import { LoadError } from "../load/driver.js";
+import { LoadError } from "../load/asking.js";
 import { inOrder } from "../order.js";
 import { BYTES_MAX, DEAF, PER_SECOND, TEXT_BYTES } from "./audience.js";
 import type { BroadcastNews, BroadcastReport, Mode } from "./broadcast-server.js";

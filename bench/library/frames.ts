@@ -1,6 +1,6 @@
 /** What joining small frames into one write saves, by flush policy. */
 import { Helper } from "../../src/rig/helper.js";
-import { LoadError } from "../load/driver.js";
+import { LoadError } from "../load/asking.js";
 import { inOrder } from "../order.js";
 import type { Claim, Round } from "./claims.js";
 import type { FramesNews, Policy } from "./frames-writer.js";

@@ -4,23 +4,19 @@
  *     generator ──► server.ts, bare          rows: cpu.ts, idle.ts, broadcast.ts, frames.ts
  *               └─► server.ts, with guard    claims.ts: what is said of them, and whether it holds
  */
+import { warnOfDescriptors } from "../descriptors.js";
 import { Generator } from "../load/driver.js";
+import type { Said } from "../side-by-side.js";
 import type { Round } from "./claims.js";
 import { LIBRARY_USAGE, readLibraryOptions } from "./options.js";
 import { type LibraryReport, libraryMarkdown, libraryReport, type RowRun } from "./report.js";
 import { type Rig, roundsOf } from "./row.js";
 
-export interface Said {
-	readonly report: LibraryReport;
-	readonly markdown: string;
-	/** As `--json` was passed. */
-	readonly json: string | null;
-}
-
 /** What was asked for, or the usage. Progress goes to standard error. */
-export async function benchLibrary(args: readonly string[]): Promise<Said | string> {
+export async function benchLibrary(args: readonly string[]): Promise<Said<LibraryReport> | string> {
 	const { rows, rounds, quick, json, help } = readLibraryOptions(args);
 	if (help) return LIBRARY_USAGE;
+	warnOfDescriptors();
 	const startedMs = performance.now();
 	const rig: Rig = { generator: new Generator(), quick };
 	const runs: RowRun[] = [];
@@ -44,5 +40,6 @@ export async function benchLibrary(args: readonly string[]): Promise<Said | stri
 	}
 	const minutes = (performance.now() - startedMs) / 60_000;
 	const report = libraryReport(runs, { rounds, quick, minutes });
-	return { report, markdown: libraryMarkdown(report), json };
+	const failed = runs.some(({ failure }) => failure !== null);
+	return { report, markdown: libraryMarkdown(report), json, failed };
 }

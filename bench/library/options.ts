@@ -1,5 +1,5 @@
 /** The command line of `npm run bench -- library`. */
-import { COMMON, choose, parse, toRounds } from "../options.js";
+import { COMMON, choose, parse, toRounds } from "../command-line.js";
 import type { LibraryRow } from "./row.js";
 import { LIBRARY_ROWS } from "./rows.js";
 

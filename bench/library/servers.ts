@@ -1,6 +1,6 @@
 /** The bench's end of the servers that it measures. */
 import { Helper } from "../../src/rig/helper.js";
-import { LoadError } from "../load/driver.js";
+import { LoadError } from "../load/asking.js";
 import type { ServerMemory, ServerNews, ServerOrder, ServerReady } from "./server.js";
 
 export type Protocol = "http" | "websocket";

@@ -1,4 +1,4 @@
-/** What the bench asks of its generator: one JSON line each way, over stdin and stdout. */
+/** What the bench asks of its generator: see asking.ts. */
 import type { DialogueLatency, DialogueLoad } from "./dialogue.js";
 import type { Latency } from "./latency.js";
 
@@ -9,8 +9,7 @@ export interface Commands {
 		ask: { port: number; connections: number; helloBase64?: string };
 		answer: { wallMs: number };
 	};
-	/** Requests over the held connections, in a closed loop. */
-	/** `learns`: the responses have another length than the backend's, because a proxy rewrites their heads. */
+	/** Requests over the held connections, in a closed loop. `learns`: the responses have another length than the backend's, because a proxy rewrites their heads. */
 	requests: { ask: { count: number; learns?: boolean }; answer: { wallMs: number } };
 	/** WebSocket messages over the held connections, which are upgraded, in a closed loop; each is said back. */
 	messages: { ask: { count: number }; answer: { wallMs: number } };
@@ -53,11 +52,3 @@ export interface Commands {
 	/** Paced requests to one port, for so long. */
 	latencyFor: { ask: { port: number; connections: number; ms: number }; answer: { latency: Latency } };
 }
-
-export type CommandName = keyof Commands;
-
-/** A line to the generator. */
-export type Ask = { [Name in CommandName]: { name: Name } & Commands[Name]["ask"] }[CommandName];
-
-/** A line from the generator. */
-export type Answer = { error: string } | { answer: Commands[CommandName]["answer"] };

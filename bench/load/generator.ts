@@ -1,13 +1,8 @@
-/**
- * The load generator: a process of its own, so that its CPU is nobody's. It reads a command, does it
- * to the end and answers; in between it sleeps in a blocking read, and it ends with its parent.
- */
-import { writeSync } from "node:fs";
+/** The load generator: a process of its own, so that its CPU is nobody's. */
 import { LinuxKernel } from "../../src/kernel/linux.js";
-import { raiseDescriptorLimit } from "../../src/kernel/sockets.js";
-import { linesOf } from "../../src/rig/lines.js";
 import { Places } from "../../src/rig/places.js";
-import type { Answer, Ask } from "./commands.js";
+import { type Answer, type Ask, obeyCommands } from "./asking.js";
+import type { Commands } from "./commands.js";
 import { openConnections } from "./connections.js";
 import { runDialogues } from "./dialogue.js";
 import { runDownload, runDownloadFor } from "./download.js";
@@ -30,23 +25,9 @@ const kernel = new LinuxKernel(ARENA_BYTES);
 const tls = new TlsClient(kernel);
 let held = new Places(kernel, 0);
 
-raiseDescriptorLimit();
-for (const line of linesOf(0)) {
-	// The lines come from bench/load/driver.ts, which builds them from the same type.
-	writeSync(1, `${JSON.stringify(answerTo(JSON.parse(line) as Ask))}\n`);
-}
+obeyCommands<Commands>(obey, release);
 
-function answerTo(ask: Ask): Answer {
-	try {
-		return { answer: obey(ask) };
-	} catch (error) {
-		// What is left of a failed load must not disturb the next one.
-		release();
-		return { error: error instanceof Error ? error.message : String(error) };
-	}
-}
-
-function obey(ask: Ask): Extract<Answer, { answer: unknown }>["answer"] {
+function obey(ask: Ask<Commands>): Answer<Commands> {
 	switch (ask.name) {
 		case "open": {
 			if (held.count > 0) throw new Error("connections are held already; close them first");

@@ -2,9 +2,11 @@
  * `npm run bench -- quic`: processor time per Initial, through the OpenSSL of the node binary and through node:crypto, and of all
  * that it takes to know the name. One process, no sockets; variants take turns in each round.
  */
+
+import { COMMON, parse, toRounds } from "../command-line.js";
 import { describeMachine, type Machine } from "../machine.js";
-import { COMMON, parse, toRounds } from "../options.js";
 import { inOrder } from "../order.js";
+import type { Said } from "../side-by-side.js";
 import { type Estimate, estimate } from "../statistics.js";
 import { makeVariants, type Variant } from "./variants.js";
 
@@ -31,14 +33,8 @@ export interface QuicReport {
 	readonly rows: readonly { readonly id: string; readonly title: string; readonly us: Estimate | null }[];
 }
 
-export interface Said {
-	readonly report: QuicReport;
-	readonly markdown: string;
-	readonly json: string | null;
-}
-
 /** What was asked for, or the usage. */
-export function benchQuic(args: readonly string[]): Said | string {
+export function benchQuic(args: readonly string[]): Said<QuicReport> | string {
 	const options = parse(args, { rounds: ROUNDS, json: JSON_FILE, quick: QUICK, help: HELP });
 	if (options.help) return QUIC_USAGE;
 	const rounds = toRounds(options.rounds);

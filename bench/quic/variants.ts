@@ -7,7 +7,6 @@ import { INITIAL_VERSIONS, type InitialVersion } from "../../src/protocol/quic/v
 import { HalfHellos } from "../../src/reactor/datagrams/half-hellos.js";
 import { DatagramRecognition } from "../../src/reactor/datagrams/recognition.js";
 import { DatagramRecognizer } from "../../src/reactor/datagrams/recognizer.js";
-import { LoadError } from "../load/driver.js";
 import { NodeCrypto } from "./node-crypto.js";
 
 export interface Variant {
@@ -24,7 +23,7 @@ const FIXTURES = new URL("../../../test/fixtures/quic/", import.meta.url);
 function datagrams(file: string, prefix: string): Uint8Array[] {
 	const lines = readFileSync(new URL(file, FIXTURES), "latin1").split("\n");
 	const found = lines.filter((line) => line.startsWith(`${prefix} `));
-	if (found.length === 0) throw new LoadError(`there is no ${prefix} in ${file}`);
+	if (found.length === 0) throw new Error(`there is no ${prefix} in ${file}`);
 	return found.map((line) => new Uint8Array(Buffer.from(line.slice(line.lastIndexOf(" ") + 1), "hex")));
 }
 
@@ -52,7 +51,7 @@ function opening(memory: Uint8Array, initials: QuicInitials, rfc: Uint8Array): V
 	const at = 32_768;
 	memory.set(rfc, at);
 	const packet = new LongPacket();
-	if (parseLongPacket(memory, at, at + rfc.length, packet) !== COMPLETE) throw new LoadError(packet.cause);
+	if (parseLongPacket(memory, at, at + rfc.length, packet) !== COMPLETE) throw new Error(packet.cause);
 	const { version, destinationAt, destinationBytes, numberAt, end } = packet;
 	const keys = new Uint8Array(INITIAL_KEYS_BYTES);
 	const derive = (): void => initials.deriveKeys(version, destinationAt, destinationBytes, keys, 0);
@@ -94,11 +93,17 @@ function recognising(
 	title: string,
 	flight: readonly Uint8Array[],
 ): Variant {
-	const halves = new HalfHellos({ halves: 1024, perSource: 64, bytesEach: 8192, timeoutMs: 5_000 });
+	const halves = new HalfHellos({
+		halves: 1024,
+		perSource: 64,
+		fewOfSource: 1,
+		bytesEach: 8192,
+		timeoutMs: 5_000,
+	});
 	const recognizer = new DatagramRecognizer(memory, initials, halves);
 	const peer = { family: 4, bytes: Uint8Array.of(192, 0, 2, 1), offset: 0, port: 4433 };
 	const out = new DatagramRecognition();
-	const arrival = { peer, start: 0, end: 0, nowMs: 0 };
+	const arrival = { peer, start: 0, end: 0, ecn: 0, nowMs: 0 };
 	return {
 		id,
 		title,

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Program } from "../start.js";
 import {
 	type Assignment,
 	BACKLOG,
 	HTTP_ROWS,
-	type Launch,
 	RELAY_ROWS,
 	SESSIONS_MAX,
 	type System,
@@ -99,7 +99,7 @@ function inspection(condition: string): string {
 `;
 }
 
-function prepare(assignment: Assignment, settings: Settings): Launch {
+function prepare(assignment: Assignment, settings: Settings): Program {
 	const file = join(assignment.directory, "haproxy.cfg");
 	writeFileSync(file, configure(assignment, settings));
 	// -db: stay in the foreground, one process.

@@ -1,19 +1,12 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UPGRADE_PATH } from "../load/wire.js";
-import {
-	type Assignment,
-	BACKLOG,
-	HTTP_ROWS,
-	type Launch,
-	SESSIONS_MAX,
-	type System,
-	THREADS,
-} from "./system.js";
+import type { Program } from "../start.js";
+import { type Assignment, BACKLOG, HTTP_ROWS, SESSIONS_MAX, type System, THREADS } from "./system.js";
 import { versionOf } from "./version.js";
 
 /** Debian packages the stream module apart; builds of nginx.org have it inside. */
-const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
+export const STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 const FORWARDED_FOR = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
 
@@ -50,7 +43,7 @@ export const nginxForwarded: System = {
 };
 
 /** `forwarded`: directives that say what upstreams are told of the client. */
-function prepare(assignment: Assignment, forwarded: string): Launch {
+function prepare(assignment: Assignment, forwarded: string): Program {
 	const file = join(assignment.directory, "nginx.conf");
 	writeFileSync(file, configure(assignment, forwarded));
 	return { command: "nginx", args: ["-e", "stderr", "-p", assignment.directory, "-c", file] };

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { type Assignment, HTTP_ROWS, type Launch, type System } from "./system.js";
+import type { Program } from "../start.js";
+import { type Assignment, HTTP_ROWS, type System } from "./system.js";
 
 const ROWS = [...HTTP_ROWS, "idle-http"];
 
@@ -26,7 +27,7 @@ export const nodeUndici: System = {
 	prepare: (assignment) => prepare("./node-undici-proxy.js", assignment),
 };
 
-function prepare(script: string, { listen, httpTo }: Assignment): Launch {
+function prepare(script: string, { listen, httpTo }: Assignment): Program {
 	// Something must listen on the other ports as well; they are not measured.
 	const ports = [listen.relay, listen.bulk, listen.sni, listen.http].flatMap((port) => [port, httpTo]);
 	const file = fileURLToPath(new URL(script, import.meta.url));

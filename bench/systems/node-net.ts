@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { DIALOGUE_NAMES } from "../load/dialogues.js";
-import type { Assignment, Launch, System } from "./system.js";
+import type { Program } from "../start.js";
+import type { Assignment, System } from "./system.js";
 
 const SCRIPT = fileURLToPath(new URL("../../src/drill/bare-server.js", import.meta.url));
 
@@ -13,7 +14,7 @@ export const nodeNet: System = {
 	terminatesTls: false,
 	version: () => process.version,
 
-	prepare({ listen, relayTo, bulkTo, sniTo, dialogueTo }: Assignment): Launch {
+	prepare({ listen, relayTo, bulkTo, sniTo, dialogueTo }: Assignment): Program {
 		// Something must listen on the third port as well; it is not measured.
 		const sni = sniTo[0]?.port ?? relayTo;
 		const dialogues = DIALOGUE_NAMES.flatMap((name) => [listen[name], dialogueTo[name]]);

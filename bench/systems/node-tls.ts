@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
-import type { Launch, System } from "./system.js";
+import type { Program } from "../start.js";
+import type { System } from "./system.js";
 
 const SCRIPT = fileURLToPath(new URL("./node-tls-proxy.js", import.meta.url));
 
@@ -13,7 +14,7 @@ export const nodeTls: System = {
 	onlyRows: ["tls-64", "tls-new", "tls-resumed", "idle-tls"],
 	version: () => process.version,
 
-	prepare({ listen, relayTo, onceTo, certificate }): Launch {
+	prepare({ listen, relayTo, onceTo, certificate }): Program {
 		const { certFile, keyFile } = certificate;
 		const pairs = [listen.tls, relayTo, listen.tlsOnce, onceTo];
 		// Something must listen on the other ports as well; they are not measured.

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TLS_NAME } from "../load/wire.js";
-import { type Assignment, BACKLOG, type Launch, SESSIONS_MAX, type System, THREADS } from "./system.js";
+import type { Program } from "../start.js";
+import { type Assignment, BACKLOG, SESSIONS_MAX, type System, THREADS } from "./system.js";
 import { versionOf } from "./version.js";
 
 /** The directory that this file was built into, of which it is `bench/systems`. */
@@ -41,7 +42,7 @@ function checkoutOf(id: string, dist: string, where: string): readonly [System, 
 		dist,
 		version: () => (existsSync(mainOf(dist)) ? versionIn(dist) : null),
 	};
-	const prepare = (assignment: Assignment, logs: boolean): Launch => {
+	const prepare = (assignment: Assignment, logs: boolean): Program => {
 		const file = join(assignment.directory, "sluice.yaml");
 		writeFileSync(file, configure(assignment, terminatesTls, logs));
 		return { command: process.execPath, args: [mainOf(dist), "run", "-c", file] };

@@ -2,7 +2,8 @@ import { writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { HOST } from "../load/wire.js";
-import type { Assignment, Launch, System } from "./system.js";
+import type { Program } from "../start.js";
+import type { Assignment, System } from "./system.js";
 import { versionOf } from "./version.js";
 
 const UNNAMED = "it routes by names only";
@@ -17,7 +18,7 @@ export const sniproxy: System = {
 
 	version: () => versionOf("sniproxy", ["-V"], /sniproxy (\S+)/),
 
-	prepare(assignment: Assignment): Launch {
+	prepare(assignment: Assignment): Program {
 		const file = join(assignment.directory, "sniproxy.conf");
 		writeFileSync(file, configure(assignment));
 		return { command: "sniproxy", args: ["-f", "-c", file] };

@@ -1,9 +1,11 @@
 /** A system under test: how to find it, start it and stop it. One file per system in this folder. */
 
 import type { CertificateFiles } from "../../src/rig/certificate.js";
-import type { DialogueName } from "../load/dialogues.js";
+import { DIALOGUE_NAMES, type DialogueName } from "../load/dialogues.js";
+import type { Program } from "../start.js";
 
-export type Role = "relay" | "sni" | "bulk" | "http" | "tls" | "tlsOnce" | DialogueName;
+export const ROLES = ["relay", "sni", "bulk", "http", "tls", "tlsOnce", ...DIALOGUE_NAMES] as const;
+export type Role = (typeof ROLES)[number];
 
 /** Where a system listens, and where it must send what arrives there. All on 127.0.0.1. */
 export interface Assignment {
@@ -22,11 +24,6 @@ export interface Assignment {
 	readonly sniTo: readonly { readonly name: string; readonly port: number }[];
 	/** A directory of its own. */
 	readonly directory: string;
-}
-
-export interface Launch {
-	readonly command: string;
-	readonly args: readonly string[];
 }
 
 export interface System {
@@ -50,7 +47,7 @@ export interface System {
 	/** The directory `dist` that it is run from, of Sluice. */
 	readonly dist?: string;
 	/** Writes its configuration and says how to start it, in the foreground. */
-	prepare(assignment: Assignment): Launch;
+	prepare(assignment: Assignment): Program;
 }
 
 /** A system that is up and answers. */

@@ -1,6 +1,7 @@
 /** A tunnel under test: a gateway and its agents, and how its visitors speak. One file per program in systems/. */
 import type { CertificateFiles } from "../../src/rig/certificate.js";
 import type { OwnedProcess } from "../../src/rig/processes.js";
+import type { Program } from "../start.js";
 
 /** What visitors come for: many requests over a kept connection, one request that ends it, downloads. */
 export const WAYS = ["relay", "once", "bulk"] as const;
@@ -26,12 +27,6 @@ export interface Assignment {
 	readonly certificate: CertificateFiles;
 	/** A directory of its own. */
 	readonly directory: string;
-}
-
-/** How to start one process, in the foreground. */
-export interface Program {
-	readonly command: string;
-	readonly args: readonly string[];
 }
 
 export interface Ends {

@@ -1,5 +1,10 @@
-/** The API of the admin port: questions by GET, changes by POST, answers in JSON. `openapi.json` describes it, and a test holds the two together. */
+/** The API of the admin port: questions by GET, changes by POST and DELETE, answers in JSON. `openapi.json` describes it, and a test holds the two together. */
 import { z } from "zod";
+import { figures } from "./dashboard/figures.js";
+import { readFigures } from "./dashboard/read-figures.js";
+import { TurnTimes } from "./dashboard/turn-times.js";
+import { HUB_OPERATIONS } from "./hub-operations.js";
+import { type ApiAnswer, type ApiRequest, FIGURES, failed, type Operation, ok } from "./operation.js";
 import {
 	explanation,
 	gatewayStatus,
@@ -14,7 +19,9 @@ import {
 	ENDED_FILTER_NAMES,
 	endedFilter,
 	FILTER_NAMES,
+	isFollowing,
 	limitOf,
+	offsetOf,
 	PAGE_NAMES,
 	pageOf,
 	profileOf,
@@ -25,35 +32,9 @@ import {
 	sessionFilter,
 	weightOf,
 } from "./query.js";
-import { endedSession, listing, sessionDetails } from "./session-view.js";
+import { endedListing, listing, sessionDetails } from "./session-view.js";
 import { tunnelsStatus, tunnelsStatusOf } from "./tunnel-view.js";
 import type { AdminView } from "./view.js";
-
-export interface ApiRequest {
-	readonly method: string;
-	readonly path: string;
-	readonly query: URLSearchParams;
-	/** Who asks, for the log: an address. */
-	readonly operator: string;
-}
-
-export interface ApiAnswer {
-	readonly status: number;
-	readonly value: unknown;
-	/** Instead: JSON as it is. */
-	readonly text?: string;
-}
-
-interface Operation {
-	readonly method: "GET" | "POST";
-	/** `{id}` stands for a number. */
-	readonly path: string;
-	readonly summary: string;
-	readonly parameters: readonly string[];
-	/** What it answers with. */
-	readonly answer: z.ZodType;
-	run(view: AdminView, request: ApiRequest, id: number): ApiAnswer | Promise<ApiAnswer>;
-}
 
 /** What is there tells more than numbers: names of hosts, and whatever else lies in memory. */
 export const DEBUG = "/api/debug";
@@ -77,7 +58,7 @@ export const OPERATIONS: readonly Operation[] = [
 		run(view, _, id) {
 			const details = view.sessions().details(id);
 			if (details !== undefined) return ok(details);
-			const [ended] = view.sessions().ended({ id }, 1);
+			const [ended] = view.sessions().ended({ id }, { offset: 0, limit: 1 }).sessions;
 			if (ended === undefined)
 				return failed(404, `no session ${id} lives, nor is it among the last that ended`);
 			return failed(
@@ -95,7 +76,10 @@ export const OPERATIONS: readonly Operation[] = [
 		run(view, { query, operator }) {
 			const filter = sessionFilter(query);
 			if (Object.keys(filter).length === 0 && query.get("all") !== "true")
-				return failed(400, "this would close every session: name some by a filter, or say all=true");
+				return failed(
+					400,
+					"this would close every session: name some by a filter, or say all=true (sluice close --all)",
+				);
 			const closing = view.sessions().close(filter);
 			view.audit({ operator, filter: query.toString(), closing }, "an operator closes sessions");
 			return ok({ closing });
@@ -105,9 +89,10 @@ export const OPERATIONS: readonly Operation[] = [
 		method: "GET",
 		path: "/api/ended",
 		summary: "Of the last 10,000 sessions that ended those that fit, the last one first",
-		answer: z.strictObject({ sessions: z.array(endedSession) }),
-		parameters: [...ENDED_FILTER_NAMES, "limit"],
-		run: (view, { query }) => ok({ sessions: view.sessions().ended(endedFilter(query), limitOf(query)) }),
+		answer: endedListing,
+		parameters: [...ENDED_FILTER_NAMES, "limit", "offset"],
+		run: (view, { query }) =>
+			ok(view.sessions().ended(endedFilter(query), { offset: offsetOf(query), limit: limitOf(query) })),
 	},
 	{
 		method: "GET",
@@ -119,9 +104,23 @@ export const OPERATIONS: readonly Operation[] = [
 	},
 	{
 		method: "GET",
+		path: "/api/figures",
+		summary:
+			"What the dashboard draws. As a stream: `past`, readings that were made, then `figures`, one a second",
+		answer: figures,
+		parameters: ["follow"],
+		run: (view, { query }) =>
+			isFollowing(query)
+				? { status: 200, value: null, following: FIGURES }
+				: ok(readFigures(view, new TurnTimes())),
+	},
+	{
+		method: "GET",
 		path: "/api/upstreams",
 		summary: "Upstreams and their addresses: state, since when and why, sessions",
-		answer: z.strictObject({ upstreams: z.array(upstreamStatus) }),
+		answer: z.strictObject({
+			upstreams: z.array(upstreamStatus).describe("In the order of the configuration"),
+		}),
 		parameters: [],
 		run: (view) => ok({ upstreams: view.operations().upstreams() }),
 	},
@@ -138,6 +137,7 @@ export const OPERATIONS: readonly Operation[] = [
 				: ok(tunnelsStatusOf(tunnels));
 		},
 	},
+	...HUB_OPERATIONS,
 	...(["drain", "resume"] as const).map(
 		(action): Operation => ({
 			method: "POST",
@@ -161,7 +161,10 @@ export const OPERATIONS: readonly Operation[] = [
 		method: "POST",
 		path: "/api/upstreams/weight",
 		summary: "Sets an address's share of sessions, until the file says another one, or the next start",
-		answer: z.strictObject({ weight: z.int(), before: z.int().describe("What it was") }),
+		answer: z.strictObject({
+			weight: z.int().describe("What it is now"),
+			before: z.int().describe("What it was"),
+		}),
 		parameters: ["upstream", "address", "weight"],
 		run(view, { query, operator }) {
 			const upstream = required(query, "upstream");
@@ -198,7 +201,7 @@ export const OPERATIONS: readonly Operation[] = [
 		method: "POST",
 		path: "/api/sources/unban",
 		summary: "Lets a block come again that was banned",
-		answer: z.strictObject({ lifted: z.boolean() }),
+		answer: z.strictObject({ lifted: z.boolean().describe("Always true") }),
 		parameters: ["source"],
 		run(view, { query, operator }) {
 			const source = required(query, "source");
@@ -216,7 +219,7 @@ export const OPERATIONS: readonly Operation[] = [
 				action === "pause"
 					? "A listener accepts nobody: who comes waits in its accept queue"
 					: "It accepts again",
-			answer: z.strictObject({ listener: z.string() }),
+			answer: z.strictObject({ listener: z.string().describe("Which one") }),
 			parameters: ["listener"],
 			run(view, { query, operator }) {
 				const listener = required(query, "listener");
@@ -231,7 +234,7 @@ export const OPERATIONS: readonly Operation[] = [
 		path: "/api/explain",
 		summary:
 			"What would become of a connection: its route, why not those before, its upstream, its deadlines",
-		answer: z.strictObject({ listeners: z.array(explanation) }),
+		answer: z.strictObject({ listeners: z.array(explanation).describe("Each that it could come to") }),
 		parameters: QUESTION,
 		run(view, { query }) {
 			const question = Object.fromEntries(QUESTION.map((name) => [name, query.get(name) ?? undefined]));
@@ -242,7 +245,10 @@ export const OPERATIONS: readonly Operation[] = [
 		method: "GET",
 		path: "/api/config",
 		summary: "The configuration in force, with every default; without secrets",
-		answer: z.looseObject({ listeners: z.array(z.unknown()), upstreams: z.array(z.unknown()) }),
+		answer: z.looseObject({
+			listeners: z.array(z.unknown()).describe("With their routes"),
+			upstreams: z.array(z.unknown()).describe("With their addresses"),
+		}),
 		parameters: [],
 		run: (view) => ok(view.operations().config()),
 	},
@@ -251,7 +257,14 @@ export const OPERATIONS: readonly Operation[] = [
 		path: "/api/certificates",
 		summary: "Files of certificates in force, and when the first certificate in each expires",
 		answer: z.strictObject({
-			certificates: z.array(z.strictObject({ file: z.string(), expires: z.iso.datetime() })),
+			certificates: z
+				.array(
+					z.strictObject({
+						file: z.string().describe("As the configuration names it"),
+						expires: z.iso.datetime().describe("When its first certificate expires (ISO 8601, UTC)"),
+					}),
+				)
+				.describe("Each file that is in force"),
 		}),
 		parameters: [],
 		run: (view) =>
@@ -265,7 +278,7 @@ export const OPERATIONS: readonly Operation[] = [
 		method: "POST",
 		path: "/api/log",
 		summary: "Sets the level of the log, until the next start",
-		answer: z.strictObject({ level: z.string() }),
+		answer: z.strictObject({ level: z.string().describe("The level that holds now") }),
 		parameters: ["level"],
 		run(view, { query, operator }) {
 			const level = required(query, "level");
@@ -278,7 +291,7 @@ export const OPERATIONS: readonly Operation[] = [
 		method: "POST",
 		path: DEBUG,
 		summary: "Begins a profile of a thread; `heap` has it stand still meanwhile. Full rights only",
-		answer: z.strictObject({ id: z.int() }),
+		answer: z.strictObject({ id: z.int().describe("By which the profile is asked for") }),
 		parameters: ["profile", "thread", "seconds"],
 		run(view, { query, operator }) {
 			const kind = profileOf(query);
@@ -306,7 +319,9 @@ export const OPERATIONS: readonly Operation[] = [
 		method: "POST",
 		path: "/api/reload",
 		summary: "Reads the configuration's file again, as SIGHUP does",
-		answer: z.strictObject({ reloaded: z.boolean() }),
+		answer: z.strictObject({
+			reloaded: z.boolean().describe("Always true: a reload that fails is answered 409"),
+		}),
 		parameters: [],
 		async run(view, { operator }) {
 			view.audit({ operator }, "an operator reloads");
@@ -323,9 +338,9 @@ export const OPERATIONS: readonly Operation[] = [
 		path: "/api/ledger",
 		summary: "Holds the ledger against the kernel's table of descriptors, now",
 		answer: z.looseObject({
-			checkedAt: z.string(),
-			descriptors: z.int(),
-			discrepancies: z.array(z.unknown()),
+			checkedAt: z.string().describe("When (ISO 8601, UTC)"),
+			descriptors: z.int().describe("How many the kernel's table has"),
+			discrepancies: z.array(z.unknown()).describe("What does not fit: none, where all is well"),
 		}),
 		parameters: [],
 		// HEAD would have to look as well, to say how long the answer is.
@@ -358,15 +373,8 @@ export function methodsOf(path: string): string[] {
 }
 
 function matches(pattern: string, path: string): boolean {
+	const start = pattern.slice(0, pattern.lastIndexOf("/") + 1);
+	if (pattern.endsWith("/{channel}")) return path.startsWith(start) && path.length > start.length;
 	if (!pattern.endsWith("/{id}")) return pattern === path;
-	const start = pattern.slice(0, -"{id}".length);
 	return path.startsWith(start) && /^\d{1,16}$/.test(path.slice(start.length));
-}
-
-function ok(value: unknown): ApiAnswer {
-	return { status: 200, value };
-}
-
-export function failed(status: number, error: string): ApiAnswer {
-	return { status, value: { error } };
 }

@@ -1,6 +1,8 @@
 /** The OpenAPI description of the API, made from its operations and the schemas of their answers. */
 import { z } from "zod";
 import { OPERATIONS } from "./api.js";
+import { REFUSAL_FACTS } from "./hub-view.js";
+import type { OperationBody } from "./operation.js";
 import { PARAMETERS } from "./query.js";
 import { OPERATOR_HEADER } from "./rights.js";
 
@@ -15,7 +17,7 @@ export function openApi(): Record<string, unknown> {
 function describe(): Record<string, unknown> {
 	const paths: Record<string, Record<string, unknown>> = {};
 	for (const operation of OPERATIONS) {
-		const { method, path, summary, parameters, answer } = operation;
+		const { method, path, summary, parameters, body, answer } = operation;
 		const { $schema: _, ...schema } = z.toJSONSchema(answer);
 		const entry = paths[path] ?? {};
 		paths[path] = entry;
@@ -23,9 +25,11 @@ function describe(): Record<string, unknown> {
 			summary,
 			parameters: [
 				...(path.endsWith("{id}") ? [parameter("id", "path")] : []),
+				...(path.endsWith("{channel}") ? [parameter("channel", "path")] : []),
 				...parameters.map((name) => parameter(name, "query")),
-				...(method === "POST" ? [operatorHeader()] : []),
+				...(method === "GET" ? [] : [operatorHeader()]),
 			],
+			...(body === undefined ? {} : { requestBody: bodyOf(body) }),
 			responses: {
 				200: { description: "The answer", content: { "application/json": { schema } } },
 				default: {
@@ -40,7 +44,7 @@ function describe(): Record<string, unknown> {
 		info: {
 			title: "Sluice's admin port",
 			version: "1",
-			description: "Questions by GET, changes by POST. See docs/operations.md.",
+			description: "Questions by GET, changes by POST and DELETE. See docs/operations.md.",
 		},
 		security: [{}, { token: [] }],
 		paths,
@@ -48,7 +52,7 @@ function describe(): Record<string, unknown> {
 			schemas: {
 				Failure: {
 					type: "object",
-					properties: { error: { type: "string" } },
+					properties: { error: { type: "string" }, ...REFUSAL_FACTS },
 					required: ["error"],
 					additionalProperties: false,
 				},
@@ -56,6 +60,11 @@ function describe(): Record<string, unknown> {
 			securitySchemes: { token: { type: "http", scheme: "bearer" } },
 		},
 	};
+}
+
+function bodyOf({ description, types }: OperationBody): Record<string, unknown> {
+	const content = Object.fromEntries(types.map((type) => [type, { schema: {} }]));
+	return { description, required: true, content };
 }
 
 function parameter(name: string, place: "path" | "query"): Record<string, unknown> {

@@ -2,21 +2,17 @@
 
 import { readdirSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
-import type { Page } from "../parts/exposition.js";
+import type { MetricsPage } from "./families/families.js";
 import type { AdminView } from "./view.js";
 
 /** Families with a figure of each thread, in the order of the figures. */
 const OF_THREADS = [
-	["sluice_thread_heap_bytes", "gauge", "What a thread has on its JavaScript heap."],
-	["sluice_thread_external_bytes", "gauge", "Buffers beside the heap of a thread."],
-	[
-		"sluice_thread_collector_seconds_total",
-		"counter",
-		"Time that a thread's garbage collector has had, while the thread stood still.",
-	],
+	"sluice_thread_heap_bytes",
+	"sluice_thread_external_bytes",
+	"sluice_thread_collector_seconds_total",
 ] as const;
 
-export function threads(page: Page, view: AdminView): void {
+export function threads(page: MetricsPage, view: AdminView): void {
 	// Not `process.memoryUsage`, which needs a descriptor.
 	const { used_heap_size: heapUsed, external_memory: external } = getHeapStatistics();
 	const measured = view.mainThread();
@@ -26,36 +22,26 @@ export function threads(page: Page, view: AdminView): void {
 		figures.set(`reactor:${index}`, [
 			...[counters.get("heapBytes"), counters.get("externalBytes"), counters.get("collectedMs") / 1_000],
 		]);
-	for (const [index, [name, kind, help]] of OF_THREADS.entries()) {
-		page.family(name, kind, help);
+	for (const [index, name] of OF_THREADS.entries()) {
+		page.family(name);
 		for (const [thread, values] of figures) {
 			const value = values[index];
 			if (value !== undefined) page.sample(name, { thread }, value);
 		}
 	}
 	if (measured === undefined) return;
-	page.single(
-		"sluice_main_delay_longest_seconds",
-		"gauge",
-		"How late the main thread's loop was at the worst, since this was asked last.",
-		measured.longestDelaySeconds,
-	);
+	page.single("sluice_main_delay_longest_seconds", measured.longestDelaySeconds);
 }
 
-export function processFigures(page: Page, view: AdminView): void {
-	page.family("sluice_build_info", "gauge", "1; its labels say what runs.");
+export function processFigures(page: MetricsPage, view: AdminView): void {
+	page.family("sluice_build_info");
 	page.sample("sluice_build_info", { version: view.version(), node: process.version }, 1);
 	// One descriptor is the directory that is being read.
-	page.fragile(
-		"process_open_fds",
-		"gauge",
-		"Open descriptors.",
-		() => readdirSync("/proc/self/fd").length - 1,
-	);
-	page.single("process_max_fds", "gauge", "Descriptors that may be open.", view.descriptorsMax());
+	page.fragile("process_open_fds", () => readdirSync("/proc/self/fd").length - 1);
+	page.single("process_max_fds", view.descriptorsMax());
 	const usage = process.cpuUsage();
-	page.single("process_cpu_seconds_total", "counter", "CPU time used.", (usage.user + usage.system) / 1e6);
-	page.fragile("process_resident_memory_bytes", "gauge", "Resident memory.", () => process.memoryUsage.rss());
+	page.single("process_cpu_seconds_total", (usage.user + usage.system) / 1e6);
+	page.fragile("process_resident_memory_bytes", () => process.memoryUsage.rss());
 	const startedSeconds = Date.now() / 1000 - process.uptime();
-	page.single("process_start_time_seconds", "gauge", "When the process started.", startedSeconds);
+	page.single("process_start_time_seconds", startedSeconds);
 }

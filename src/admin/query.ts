@@ -23,6 +23,7 @@ export class QueryError extends Error {
 }
 
 const LIMIT = 100;
+const HISTORY_MAX = 1_000;
 
 /** How each parameter of a filter is read. */
 const FILTERS = {
@@ -47,6 +48,7 @@ const OF_ENDED = ["id", "listener", "route", "upstream", "address", "source", "p
 /** What each parameter means, for `openapi.json`. */
 export const PARAMETERS: Readonly<Record<string, string>> = {
 	id: "The session of this number",
+	channel: "The name of a channel, as it is: its slashes are part of the path",
 	reactor: "Of this event loop",
 	listener: "Of this listener, by its name",
 	route: "That took this route, by its label: sni=git.example.com",
@@ -76,6 +78,14 @@ export const PARAMETERS: Readonly<Record<string, string>> = {
 	weight: `Its share of sessions, against the others': 1 to ${WEIGHT_MAX}`,
 	level: "debug, info, warn, error or silent",
 	all: "true: all sessions, where no filter says which",
+	history: `So many of a channel's last messages, up to ${HISTORY_MAX}, the oldest first`,
+	after:
+		"Messages behind the one with this id, the oldest first: whoever asks again behind the last one gets all. Goes before what history says",
+	follow:
+		"1: a stream of events, of what comes from now on; of a channel with after, or history, what its log has goes before",
+	key: "What conflate goes by: of one key only the newest message is sent to whoever is behind",
+	priority: "low: where something has to go, this goes first",
+	session: "The number of the session whose subscription it is",
 };
 
 export const FILTER_NAMES: readonly string[] = Object.keys(FILTERS);
@@ -113,7 +123,7 @@ export function pageOf(query: URLSearchParams): Page {
 		sort,
 		// Who sorts by how much wants to see the most.
 		isDescending: order === null ? sort !== "id" : oneOf("order", order, ["asc", "desc"]) === "desc",
-		offset: whole("offset", query.get("offset") ?? "0", Number.MAX_SAFE_INTEGER),
+		offset: offsetOf(query),
 		limit: limitOf(query),
 	};
 }
@@ -121,6 +131,11 @@ export function pageOf(query: URLSearchParams): Page {
 /** @throws QueryError */
 export function limitOf(query: URLSearchParams): number {
 	return whole("limit", query.get("limit") ?? String(LIMIT), ENDED_MAX);
+}
+
+/** @throws QueryError */
+export function offsetOf(query: URLSearchParams): number {
+	return whole("offset", query.get("offset") ?? "0", Number.MAX_SAFE_INTEGER);
 }
 
 /** Says which parameter is unknown, or stands twice: a filter that is misspelt would fit everything. @throws QueryError */
@@ -160,6 +175,34 @@ export function profileOf(query: URLSearchParams): "cpu" | "heap" {
 /** @throws QueryError */
 export function secondsOf(query: URLSearchParams): number {
 	return whole("seconds", query.get("seconds") ?? "5", 3_600);
+}
+
+/** @throws QueryError */
+export function historyOf(query: URLSearchParams): {
+	history: number | undefined;
+	after: string | undefined;
+} {
+	const history = query.get("history");
+	return {
+		history: history === null ? undefined : whole("history", history, HISTORY_MAX),
+		after: query.get("after") ?? undefined,
+	};
+}
+
+/** @throws QueryError */
+export function isFollowing(query: URLSearchParams): boolean {
+	return oneOf("follow", query.get("follow") ?? "0", ["0", "1"]) === "1";
+}
+
+/** @throws QueryError */
+export function isLow(query: URLSearchParams): boolean {
+	const priority = query.get("priority");
+	return priority !== null && oneOf("priority", priority, ["low"]) === "low";
+}
+
+/** @throws QueryError */
+export function sessionOf(query: URLSearchParams): number {
+	return whole("session", required(query, "session"), Number.MAX_SAFE_INTEGER);
 }
 
 function whole(name: string, text: string, most: number): number {

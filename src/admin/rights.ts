@@ -32,10 +32,19 @@ export function refusalOf(
 	tokens: AdminTokens,
 	{ isApi, changes, onSocketFile }: Asked,
 ): Refusal | undefined {
+	if (!onSocketFile && isOtherSites(headers))
+		return { status: 403, message: "a page of another site may ask nothing here" };
 	const full = tokens.full !== null && isToken(headers, tokens.full);
 	const mayRead = full || (tokens.read !== null && isToken(headers, tokens.read));
 	if (tokens.full !== null || tokens.read !== null) {
-		if (!mayRead) return { status: 401, message: "a token is needed: Authorization: Bearer TOKEN" };
+		if (!mayRead)
+			return {
+				status: 401,
+				message:
+					headers.authorization === undefined
+						? "a token is needed: Authorization: Bearer TOKEN"
+						: "this token is none of admin_tokens",
+			};
 		if (changes && !full) return { status: 403, message: "this token may read, and not change anything" };
 	} else if (isApi && !onSocketFile && !isLocal(socket))
 		return {
@@ -60,6 +69,15 @@ function whyNoBrowser({ origin, host, ...headers }: IncomingHttpHeaders): Refusa
 			message: `a change needs the header ${OPERATOR_HEADER}, with the name of who asks for it`,
 		};
 	return undefined;
+}
+
+/**
+ * A page of another site has had a browser ask. It cannot read the answer, but streams that it opens, in frames or as downloads, would
+ * take the places of those who look. Whoever follows a link from there sees what it leads to.
+ */
+function isOtherSites(headers: IncomingHttpHeaders): boolean {
+	const { "sec-fetch-site": site, "sec-fetch-dest": shownAs } = headers;
+	return (site === "cross-site" || site === "same-site") && shownAs !== "document";
 }
 
 function isToken({ authorization = "" }: IncomingHttpHeaders, token: string): boolean {

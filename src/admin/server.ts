@@ -7,9 +7,16 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { SecureContextOptions } from "node:tls";
 import { type Guarded, type GuardOptions, guard } from "../guard/guard.js";
 import { areAllowedHosts } from "../parts/hosts.js";
+import { PAGE_HEADERS } from "../parts/page-headers.js";
 import { askApi, DEBUG, methodsOf, OPERATIONS } from "./api.js";
+import { Bodies } from "./bodies.js";
+import { dashboardFile } from "./dashboard/page-files.js";
+import { Viewers } from "./dashboard/viewers.js";
+import { FOLLOWERS_MAX, Followers, type Following } from "./followers.js";
+import { HUB, refusalAnswer } from "./hub-operations.js";
 import { renderMetrics } from "./metrics.js";
 import { openApi } from "./openapi.js";
+import { FIGURES } from "./operation.js";
 import { OPERATOR_HEADER, refusalOf } from "./rights.js";
 import type { AdminView } from "./view.js";
 
@@ -53,12 +60,29 @@ export async function openAdmin(
 	const secured = certificate === null ? undefined : createTlsServer(secureOptions(certificate));
 	const server = secured ?? createServer();
 	const guarded = guard(server, GUARD);
-	const site: Site = { view, guarded, onSocketFile: "fd" in place, longAnswers: 0 };
+	const followers = new Followers(
+		({ channel, operator }, reason) =>
+			view.audit({ operator, channel, reason }, "a follower of a channel is too slow"),
+		() => view.adminTokens(),
+	);
+	const viewers = new Viewers(view);
+	guarded.once("drain", () => {
+		followers.end("the gateway stops");
+		viewers.end();
+	});
+	const site: Site = {
+		...{ view, guarded, followers, viewers, bodies: new Bodies() },
+		...{ onSocketFile: "fd" in place, longAnswers: 0 },
+	};
 	server.on("request", (request, response) => void answer(request, response, site));
 	await new Promise<void>((resolve, reject) => {
-		server.once("error", reject);
+		const failed = (error: Error): void => {
+			viewers.end();
+			reject(error);
+		};
+		server.once("error", failed);
 		server.listen(place, () => {
-			server.off("error", reject);
+			server.off("error", failed);
 			resolve();
 		});
 	});
@@ -80,6 +104,9 @@ function secureOptions(certificate: AdminCertificate): SecureContextOptions {
 interface Site {
 	readonly view: AdminView;
 	readonly guarded: Guarded;
+	readonly followers: Followers;
+	readonly viewers: Viewers;
+	readonly bodies: Bodies;
 	/** It is a Unix socket: who may open its file has been let in by the kernel, and no browser can. */
 	readonly onSocketFile: boolean;
 	longAnswers: number;
@@ -87,21 +114,58 @@ interface Site {
 
 async function answer(request: IncomingMessage, response: ServerResponse, site: Site): Promise<void> {
 	const { path } = targetOf(request);
-	const { status, type, body, allow } = await answerTo(request, response, site);
+	let answered = await answerTo(request, response, site);
 	// It has gone meanwhile.
 	if (response.destroyed) return;
+	if (answered === FIGURES || "desk" in answered) {
+		const instead = follow(request, response, answered, site);
+		if (instead === undefined) return;
+		answered = instead;
+	}
+	const { status, type, body, allow, isPage = false } = answered;
 	response.writeHead(status, {
+		...(isPage ? PAGE_HEADERS : HEADERS),
 		"content-type": type ?? "text/plain; charset=utf-8",
 		"content-length": Buffer.byteLength(body),
-		"cache-control": "no-store",
-		// Pages of other sites may neither show it nor take it for something else.
-		"x-content-type-options": "nosniff",
-		"cross-origin-resource-policy": "same-origin",
 		...(status === 405 ? { allow: (allow ?? ["GET", "HEAD"]).join(", ") } : {}),
 		...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
 		...(status === 503 && !HEALTH.has(path) ? { "retry-after": "1" } : {}),
 	});
 	response.end(request.method === "HEAD" ? undefined : body);
+}
+
+const HEADERS = {
+	"cache-control": "no-store",
+	// Pages of other sites may neither show it nor take it for something else.
+	"x-content-type-options": "nosniff",
+	"cross-origin-resource-policy": "same-origin",
+} as const;
+
+/** Answers with a stream of events. Returned is what is answered instead. */
+function follow(
+	{ method }: IncomingMessage,
+	response: ServerResponse,
+	following: Following | typeof FIGURES,
+	{ followers, viewers, guarded }: Site,
+): Answer | undefined {
+	if (method === "HEAD") return { status: 200, type: "text/event-stream; charset=utf-8", body: "" };
+	const isOfFigures = following === FIGURES;
+	if (isOfFigures && !viewers.hasRoom) return json(503, { error: watched(viewers.most) });
+	if (!isOfFigures && !followers.hasRoom) return json(503, { error: FOLLOWED });
+	// Nothing else is asked on it: its end is the stream's.
+	const headers = { ...HEADERS, "x-accel-buffering": "no", connection: "close" };
+	try {
+		if (isOfFigures) viewers.begin(response, headers);
+		else followers.begin(response, headers, following);
+		guarded.streams(response);
+		return undefined;
+	} catch (error) {
+		const { status, value } = refusalAnswer(error) ?? {
+			status: 500,
+			value: { error: (error as Error).message },
+		};
+		return json(status, value);
+	}
 }
 
 /** Asked by load balancers and orchestrators under whatever name they know; a word, and no secret. Always answered. */
@@ -124,7 +188,11 @@ function targetOf({ url = "/", headersDistinct }: IncomingMessage): {
 }
 
 /** Whatever goes wrong with an answer, it must not end the process. */
-async function answerTo(request: IncomingMessage, response: ServerResponse, site: Site): Promise<Answer> {
+async function answerTo(
+	request: IncomingMessage,
+	response: ServerResponse,
+	site: Site,
+): Promise<Answer | Following | typeof FIGURES> {
 	const { method = "" } = request;
 	const { path, query, hosts } = targetOf(request);
 	const isApi = path.startsWith(API);
@@ -132,21 +200,32 @@ async function answerTo(request: IncomingMessage, response: ServerResponse, site
 	if (!HEALTH.has(path)) {
 		if (!site.onSocketFile && !areAllowedHosts(hosts, site.view.adminHosts()))
 			return inFormOf(path, 403, FOREIGN_HOST);
+		// What it is made of is no secret: it asks the API, and whoever looks at it shows a token there.
+		const file = changes ? undefined : dashboardFile(path, request.headers.accept);
+		if (file !== undefined) return { status: 200, ...file, isPage: true };
 		const refusal = refusalOf(request, site.view.adminTokens(), {
 			isApi,
 			changes: isApi && (changes || path.startsWith(DEBUG)),
 			onSocketFile: site.onSocketFile,
 		});
 		if (refusal !== undefined) return inFormOf(path, refusal.status, refusal.message);
-		if ((isApi || path === "/metrics") && !mayAnswerLong(response, site)) return inFormOf(path, 503, BUSY);
+		if (
+			(isApi || path === "/metrics") &&
+			!isBoundedElsewhere(path, changes, query) &&
+			!mayAnswerLong(response, site)
+		)
+			return inFormOf(path, 503, BUSY);
 	}
 	try {
 		if (!isApi) return route(method, path, site);
 		if (path === DESCRIPTION && !changes) return json(200, openApi());
 		const operator = `${request.headers[OPERATOR_HEADER] ?? ""} (${site.onSocketFile ? "unix" : (request.socket.remoteAddress ?? "gone")})`;
-		const found = await askApi(site.view, { method, path, query, operator });
+		const body = site.bodies.of(request);
+		const lastEventId = request.headers["last-event-id"]?.toString();
+		const found = await askApi(site.view, { method, path, query, operator, body, lastEventId });
 		if (found === undefined) return inFormOf(path, 404, `not found; there are ${PATHS.join(", ")}`);
-		const { status, value, text } = found;
+		const { status, value, text, following } = found;
+		if (following !== undefined) return following;
 		if (text !== undefined) return { status, type: "application/json", body: text };
 		return { ...json(status, value), allow: methodsOf(path) };
 	} catch (error) {
@@ -170,11 +249,16 @@ const FOREIGN_HOST =
 	"the admin port does not answer to this Host: use its IP address or localhost, or name it under admin_hosts";
 const BUSY = "too many are reading long answers: ask again in a second";
 
+const watched = (most: number): string =>
+	`${most} look at the dashboard already, which is half of limits.fd_reserve: close a page, or raise it`;
+const FOLLOWED = `${FOLLOWERS_MAX} follow channels here already, which is as many as may: subscribe over a listener`;
+
 /** Longer answers are for programs. */
 const SHOWN_MAX = 65_536;
 
 const API = "/api/";
 const DESCRIPTION = "/api/openapi.json";
+const FIGURES_PATH = "/api/figures";
 const PATHS = [
 	"/metrics",
 	"/healthz",
@@ -182,6 +266,12 @@ const PATHS = [
 	DESCRIPTION,
 	...new Set(OPERATIONS.map(({ path }) => path)),
 ];
+
+/** What changes channels answers shortly, and its bodies are counted; who follows them is. */
+function isBoundedElsewhere(path: string, changes: boolean, query: URLSearchParams): boolean {
+	const follows = query.get("follow") === "1";
+	return path === FIGURES_PATH ? follows : path.startsWith(`${HUB}/`) && (changes || follows);
+}
 
 /** Whether one more long answer may be made. It counts until it has been taken. */
 function mayAnswerLong(response: ServerResponse, site: Site): boolean {
@@ -199,6 +289,8 @@ interface Answer {
 	readonly body: string;
 	/** Of 405; GET and HEAD where it is absent. */
 	readonly allow?: readonly string[];
+	/** A file of the dashboard. */
+	readonly isPage?: boolean;
 }
 
 function route(method: string, path: string, { view, guarded }: Site): Answer {

@@ -13,6 +13,10 @@ export const SESSION_STATES = [
 	"dialling",
 	/** Bytes pass. */
 	"relaying",
+	/** It wants to subscribe to a channel of the hub, and waits for what becomes of that. */
+	"asking",
+	/** It is told what is published. */
+	"subscribed",
 	/** Between two requests, or one is being read. */
 	"waiting",
 	/** A request is sent and answered. */
@@ -33,9 +37,9 @@ const named = (what: string) => z.string().nullable().describe(what);
 /** What both kinds of sessions are described by. */
 const described = {
 	id: z.int().min(0).describe("Its number, unique in this process; the log's too"),
-	listener: z.string(),
+	listener: z.string().describe("Where it came in"),
 	route: named("Label of the route that it took"),
-	protocol: z.enum(PROTOCOL_NAMES),
+	protocol: z.enum(PROTOCOL_NAMES).describe("What it speaks, as far as anybody had to know"),
 	name: named("What it asked for; with … at its end it is longer"),
 	source: z.string().describe("The client, with its port"),
 	upstream: named("Where it goes"),
@@ -51,7 +55,7 @@ const described = {
 export const liveSession = z.strictObject({
 	...described,
 	reactor: z.int().min(0).describe("Which event loop has it"),
-	state: z.enum(SESSION_STATES),
+	state: z.enum(SESSION_STATES).describe("Where it is on its way"),
 	age_ms: count("Since it was accepted"),
 	idle_ms: count("Since the last byte in either direction"),
 	buffered_bytes: count("Taken from one side, and not yet by the other"),
@@ -85,7 +89,7 @@ export type Sort = (typeof SORTS)[number];
 export const listing = z.strictObject({
 	total: count("Sessions that live"),
 	matched: count("Those that fit"),
-	sessions: z.array(liveSession),
+	sessions: z.array(liveSession).describe("Of those that fit, the ones that were asked for"),
 });
 export type Listing = z.infer<typeof listing>;
 
@@ -101,7 +105,7 @@ export interface Page {
 const nextDeadline = z.strictObject({
 	timeout: z.string().describe("As in `timeouts`"),
 	at: time("When it is due"),
-	in_ms: z.number(),
+	in_ms: z.number().describe("Until then; below 0: it is being carried out"),
 });
 export type NextDeadline = z.infer<typeof nextDeadline>;
 
@@ -133,10 +137,20 @@ export type SessionDetails = z.infer<typeof sessionDetails>;
 export const endedSession = z.strictObject({
 	...described,
 	closed: time("When it ended"),
-	reason: z.enum(REASONS),
+	reason: z.enum(REASONS).describe("Why it ended"),
 });
 /** A session that has ended. */
 export type EndedSession = z.infer<typeof endedSession>;
+
+export const endedListing = z.strictObject({
+	matched: count("Those that fit"),
+	sessions: z
+		.array(endedSession)
+		.describe("Of those that fit, the ones that were asked for, the last one first"),
+});
+export type EndedListing = z.infer<typeof endedListing>;
+
+export type EndedPage = Pick<Page, "offset" | "limit">;
 
 /** Which of those that have ended are meant. */
 export type EndedFilter = Pick<
@@ -144,13 +158,27 @@ export type EndedFilter = Pick<
 	"id" | "listener" | "route" | "upstream" | "address" | "source" | "protocol" | "name"
 > & { readonly reason?: string };
 
+/** How many sessions live, by what they are. What no session is is not there. */
+export interface SessionCensus {
+	readonly total: number;
+	/** By SessionState. */
+	readonly states: ReadonlyMap<string, number>;
+	/** By what they speak. */
+	readonly protocols: ReadonlyMap<string, number>;
+	readonly listeners: ReadonlyMap<string, number>;
+	/** By the label of the route. */
+	readonly routes: ReadonlyMap<string, number>;
+	readonly upstreams: ReadonlyMap<string, number>;
+}
+
 /** Where operators ask for sessions. */
 export interface SessionDesk {
+	census(): SessionCensus;
 	list(filter: SessionFilter, page: Page): Listing;
 	/** `undefined`: there is no such session, or none any more. */
 	details(id: number): SessionDetails | undefined;
 	/** Of the last 10,000 that have ended, the last one first. */
-	ended(filter: EndedFilter, limit: number): readonly EndedSession[];
+	ended(filter: EndedFilter, page: EndedPage): EndedListing;
 	/** Has all that fit closed, as `operator`, and says how many these are. */
 	close(filter: SessionFilter): number;
 }

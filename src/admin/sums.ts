@@ -1,7 +1,8 @@
 /** What all reactors counted, added up. */
 
-import type { Page } from "../parts/exposition.js";
+import type { SingleIn } from "../parts/exposition.js";
 import { type Counters, HISTOGRAM_CELLS, type Scalar } from "../reactor/records/counters.js";
+import type { FAMILIES, MetricsPage } from "./families/families.js";
 import type { AdminView } from "./view.js";
 
 export function sum(view: AdminView, read: (counters: Counters) => number): number {
@@ -20,17 +21,13 @@ export function addUp(view: AdminView, cells: (counters: Counters) => Float64Arr
 
 /** A family of a single figure. */
 export function scalar(
-	page: Page,
+	page: MetricsPage,
 	view: AdminView,
-	name: string,
-	kind: "counter" | "gauge",
-	help: string,
+	name: SingleIn<typeof FAMILIES>,
 	figure: Scalar,
 ): void {
 	page.single(
 		name,
-		kind,
-		help,
 		sum(view, (counters) => counters.get(figure)),
 	);
 }

@@ -1,4 +1,6 @@
 /** What the admin port shows, and the gateway provides. */
+import type { HubCounts } from "../hub/counts.js";
+import type { HubDesk } from "../hub/desk.js";
 import type { Counters } from "../reactor/records/counters.js";
 import type { TunnelsView } from "../tunnel/gateway/interfaces.js";
 import type { Operations } from "./operation-view.js";
@@ -29,6 +31,8 @@ export interface AdminView {
 	/** Sessions that may live at once. */
 	connectionsMax(): number;
 	descriptorsMax(): number;
+	/** Of these, for the admin port, the log and dials. */
+	descriptorsReserved(): number;
 	logLinesDropped(): number;
 	reloads(): {
 		readonly succeeded: number;
@@ -46,12 +50,18 @@ export interface AdminView {
 	operations(): Operations;
 	/** `undefined`: the configuration has none. */
 	tunnels(): TunnelsView | undefined;
+	/** The same. */
+	hub(): HubDesk | undefined;
+	/** Of a hub that there is, or was before a reload. */
+	hubCounts(): HubCounts | undefined;
 	/** Writes into the log what an operator has changed, at whichever level the log is. */
 	audit(facts: Readonly<Record<string, unknown>>, message: string): void;
 	/** What whoever asks must show; without any, this machine may ask and change what it likes. */
 	adminTokens(): AdminTokens;
-	/** Of the main thread: time that its collector has had, and its loop's longest delay since this was asked last. */
-	/** `undefined`: it is not measured. */
+	/**
+	 * Of the main thread: time that its collector has had, and its loop's longest delay since this was asked last. `undefined`: it is not
+	 * measured.
+	 */
 	mainThread(): { readonly collectedSeconds: number; readonly longestDelaySeconds: number } | undefined;
 	/** Of this package. */
 	version(): string;
@@ -60,8 +70,16 @@ export interface AdminView {
 	connectionsOfListener(): readonly { listener: string; limit: number }[];
 	/** Client addresses that have sessions, and the most that one has. */
 	sources(): { addresses: number; most: number };
-	/** Handshakes that met a full accept queue, and all dropped at listeners, in this network namespace. Throws without a descriptor. */
-	listenFailures(): { readonly overflows: number; readonly drops: number };
+	/** Half-open connections of each listener. Throws where the kernel does not tell, or without a descriptor. */
+	halfOpen(): readonly { readonly listener: string; readonly count: number }[];
+	/** What the kernel has counted of handshakes in this network namespace. Throws without a descriptor. */
+	handshakes(): {
+		/** That met a full accept queue, and all that were dropped at listeners. */
+		readonly overflows: number;
+		readonly drops: number;
+		readonly cookiesSent: number;
+		readonly cookiesFailed: number;
+	};
 	memory(): { limit: number; system: number; under: boolean };
 	/** Opened and closed, by kind. */
 	descriptors(): Readonly<Record<Kind, Count>>;

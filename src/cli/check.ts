@@ -1,11 +1,14 @@
 /** `sluice check`: reads the configuration and says what is wrong with it, all at once. */
 
+import type { Config } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, ConfigFileError, formatProblems } from "../config/errors.js";
 import { loadConfigFile } from "../config/load.js";
+import { HUB } from "../config/names.js";
 import { formatDuration } from "../config/units.js";
 import { CertificateError, loadCertificates, usesTls } from "../gateway/certificates.js";
 import { StartError } from "../gateway/errors.js";
+import { readTokenKeys } from "../hub/key-file.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
 import { print } from "../kernel/print.js";
 
@@ -37,9 +40,12 @@ export async function checkAndPrint(file: string, options: CheckOptions = {}): P
 export function check(file: string, { strict = false }: CheckOptions = {}): Answer {
 	try {
 		const config = loadConfigFile(file);
+		const certificates = tried(() => loadCertificates(config).warnings);
+		const unusable = [...certificates.problems, ...keyProblems(config)];
+		if (unusable.length > 0) return { status: 2, text: `${unusable.join("\n")}\n`, warnings: "" };
 		const findings = [
 			...config.warnings.map((each) => formatProblems({ problems: [each] })),
-			...loadCertificates(config).warnings,
+			...certificates.warnings,
 		];
 		const warnings = findings.map((finding) => `${finding}\n`).join("");
 		if (strict && warnings !== "") return { status: 2, text: warnings, warnings: "" };
@@ -48,12 +54,12 @@ export function check(file: string, { strict = false }: CheckOptions = {}): Answ
 		const counts = [
 			count(listeners.length, "listener"),
 			count(routes, "route"),
-			count(upstreams.length, "upstream"),
+			count(upstreams.filter(({ hub }) => hub === undefined).length, "upstream"),
 		];
-		const { silentMs, unacknowledgedMs } = deadPeerDetection(config);
 		const lines = [
 			`${file}: ok (${counts.join(", ")})${findings.length === 0 ? "" : `, with ${count(findings.length, "warning")}`}\n`,
-			`dead peers: found after ${formatDuration(silentMs)} of silence, or ${formatDuration(unacknowledgedMs)} after the first byte that stays unacknowledged\n`,
+			deadPeers(config),
+			...toTheHub(config),
 		];
 		const why = usesTls(config) ? whyNoSystemCalls() : undefined;
 		if (why !== undefined)
@@ -61,16 +67,60 @@ export function check(file: string, { strict = false }: CheckOptions = {}): Answ
 		return { status: 0, text: lines.join(""), warnings };
 	} catch (error) {
 		if (error instanceof ConfigFileError) return { status: 1, text: `${error.message}\n`, warnings: "" };
-		return { status: 2, text: `${problemsOf(error)}\n`, warnings: "" };
+		if (error instanceof ConfigError) return { status: 2, text: `${formatProblems(error)}\n`, warnings: "" };
+		throw error;
 	}
 }
 
-/** What is wrong with the file, or with files that it names. */
-function problemsOf(error: unknown): string {
-	if (error instanceof ConfigError) return formatProblems(error);
-	if (error instanceof CertificateError) return error.problems.join("\n");
-	if (error instanceof StartError) return error.message;
-	throw error;
+/** What is wrong with certificates, or what clients would refuse of them. */
+function tried(load: () => readonly string[]): {
+	readonly problems: readonly string[];
+	readonly warnings: readonly string[];
+} {
+	try {
+		return { problems: [], warnings: load() };
+	} catch (error) {
+		if (error instanceof CertificateError) return { problems: error.problems, warnings: [] };
+		if (error instanceof StartError) return { problems: [error.message], warnings: [] };
+		throw error;
+	}
+}
+
+/** What is wrong with the file of the hub's keys: a sentence that begins with where it is named, and the file. */
+function keyProblems({ hub, places }: Config): string[] {
+	const path = hub?.keysFile ?? null;
+	if (path === null) return [];
+	try {
+		readTokenKeys(path);
+		return [];
+	} catch (error) {
+		const place = places.get("hub")?.get(path);
+		const { message } = error as Error;
+		return [place === undefined ? message : `${place}: ${message}`];
+	}
+}
+
+/** How subscribers come: by the listener it is easily another way than was meant. */
+function toTheHub({ listeners }: Config): string[] {
+	return listeners.flatMap(({ name, readsRequests, routes }) =>
+		routes
+			.filter(({ to }) => to === HUB)
+			.map(({ label, channel }) => {
+				const route = label === "*" ? "" : ` ${label}`;
+				const by = readsRequests
+					? "WebSockets and event streams"
+					: `framed TCP, for ${channel ?? "the channels that are asked for"}`;
+				return `to the hub: ${name}${route}: ${by}\n`;
+			}),
+	);
+}
+
+/** Of datagrams nobody acknowledges anything: they have a deadline alone. */
+function deadPeers(config: Config): string {
+	if (config.tunnels === null && config.listeners.every(({ datagrams }) => datagrams !== undefined))
+		return "";
+	const { silentMs, unacknowledgedMs } = deadPeerDetection(config);
+	return `dead peers: found after ${formatDuration(silentMs)} of silence, or ${formatDuration(unacknowledgedMs)} after the first byte that stays unacknowledged\n`;
 }
 
 function count(amount: number, noun: string): string {

@@ -167,8 +167,10 @@ Sluice is running on 127.0.0.1:${port}, one port for everything. Try:
       an SSH banner: "the ssh upstream got your banner: SSH-2.0-me"
   openssl s_client -connect 127.0.0.1:${port} -servername nobody.test -brief </dev/null
       no route: "unrecognized name", and the log below says why
-  curl -s http://127.0.0.1:${adminPort}/metrics | grep closed_total
+  curl -s http://127.0.0.1:${adminPort}/metrics | grep sessions_closed_total
       what became of each of these sessions
+  http://127.0.0.1:${adminPort}/
+      the dashboard, for a browser: what there is now, and all that can be done with it
 
 Each session's log line follows here when it ends. Ctrl-C ends the demo.
 

@@ -15,7 +15,8 @@ try {
 	}
 	// An agent has visitors to drain, and must run where nothing can be executed.
 	if (process.argv[2] === "tunnel") keepSignals();
-	await import("./program.js");
+	const { program } = await import("./program.js");
+	await program.parseAsync();
 } catch (error) {
 	if (!lackedDescriptors(error as NodeJS.ErrnoException)) throw error;
 	try {

@@ -4,8 +4,13 @@ import { Command } from "commander";
 import type { DrillArguments } from "../drill/options.js";
 import { packageVersion } from "../gateway/version.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
+import type { DoctorFlags } from "./doctor.js";
+import type { HubKeyOptions } from "./hub/key.js";
+import type { HubTokenOptions } from "./hub/token.js";
 import type { DebugOptions } from "./operate/debug.js";
+import type { PublishOptions } from "./operate/publish.js";
 import type { Options } from "./operate/sessions.js";
+import type { SubscribeOptions } from "./operate/subscribe.js";
 import type { TunnelFlags } from "./tunnel/settings.js";
 
 /** What a gateway is made of is loaded behind this, and could not be without system calls. */
@@ -26,9 +31,10 @@ function say(fd: 1 | 2, text: string): void {
 	}
 }
 
-const program = new Command("sluice")
+/** What `main.ts` parses the command line by, and `docs/reference/cli.md` is made from. */
+export const program = new Command("sluice")
 	.description(
-		"A gateway for connections that stay open: routes TCP, TLS, HTTP and SSH by name without decrypting.",
+		"A gateway for connections that stay open: routes TCP, TLS, HTTP, WebSocket, SSH and QUIC by name, carries tunnels to services behind NAT, and publishes to many subscribers.",
 	)
 	.version(packageVersion())
 	.configureOutput({ writeOut: (text) => say(1, text), writeErr: (text) => say(2, text) })
@@ -54,6 +60,19 @@ program
 	.action(async ({ config, ...options }: { config: string; strict?: boolean }) => {
 		const { checkAndPrint } = await import("./check.js");
 		process.exitCode = await checkAndPrint(config, options);
+	});
+
+program
+	.command("doctor")
+	.description(
+		"look at this machine, and say what stands in the gateway's way, with the commands that mend it; exits 0, 1 for advice, 2 for what will fail",
+	)
+	.option("-c, --config <file>", "configuration, such as sluice.yaml; without it one listener is assumed")
+	.option("--connections <n>", "so many sessions it is to stand")
+	.option("--json", "print it as JSON")
+	.action(async (options: DoctorFlags) => {
+		const { doctor } = await import("./doctor.js");
+		process.exitCode = await doctor(options);
 	});
 
 program
@@ -90,8 +109,11 @@ endsWithTwo(program.command("tunnel"))
 	.description(
 		"make a local service reachable through a gateway: sluice tunnel http 3000 --gateway gw.example.com:4443 --name app; the token is in SLUICE_TOKEN or in --token-file",
 	)
-	.argument("[kind]", "http, tcp or tls")
-	.argument("[local]", "where the service is: a port, HOST:PORT, unix:/path, or https://HOST:PORT")
+	.argument("[kind]", "http, tcp, tls, udp or quic")
+	.argument(
+		"[local]",
+		"where the service is: a port or HOST:PORT; also unix:/path (http, tcp, tls) or https://HOST:PORT (http)",
+	)
 	.option("-c, --config <file>", "many tunnels, from a file; SIGHUP reads it again")
 	.option("--gateway <host:port>", "the gateway's tunnels.listen")
 	.option("--name <name>", "what the tunnel is called: app is reached as app.DOMAIN")
@@ -99,10 +121,10 @@ endsWithTwo(program.command("tunnel"))
 	.option("--ca <file>", "authorities that the gateway's certificate is believed from, instead of Node's")
 	.option("--fingerprint <sha256>", "the SHA-256 of the gateway's certificate, whoever has issued it")
 	.option("--insecure", "without TLS, to a gateway on this machine only")
-	.option("--port <n>", "tcp: the public port that is asked for")
-	.option("--plain", "tcp: lines need no TLS, because the service encrypts by itself")
+	.option("--port <n>", "tcp and udp: the public port that is asked for")
+	.option("--plain", "tcp and udp: lines need no TLS, because the service encrypts by itself")
 	.option("--host-header <name>", "http: what requests are sent with as Host")
-	.option("--proxy-protocol", "tcp and tls: tell the service who the visitor is (PROXY, version 2)")
+	.option("--proxy-protocol", "all but http: tell the service who the visitor is (PROXY, version 2)")
 	.option("--local-check [path]", "look at the service; no visitor comes while it is down (http: GET path)")
 	.option("--basic-auth <entry...>", "http: visitors need a password: NAME:HASH (sluice password NAME)")
 	.option("--allow <block...>", "only visitors from these blocks of addresses")
@@ -152,6 +174,48 @@ endsWithTwo(program.command("password"))
 		}
 	});
 
+endsWithTwo(program.command("hub-key"))
+	.description(
+		"make a key that tokens of the hub are signed with, and its half for the gateway's file; or remove one from there",
+	)
+	.argument("<action>", "new, or remove")
+	.option("--alg <algorithm>", "EdDSA, ES256, or HS256, whose one key is a secret of both ends", "EdDSA")
+	.option("--kid <name>", "what it is called, instead of a name that nobody else has")
+	.option("--into <file>", "add it to the gateway's file, which hub.keys names, instead of printing it")
+	.option("--from <file>", "remove: the gateway's file")
+	.option("--out <file>", "write what signs to this file, which must be new, instead of printing it")
+	.option("--json", "print it as JSON")
+	.action(async (action: string, options: HubKeyOptions) => {
+		const { hubKey } = await import("./hub/key.js");
+		try {
+			say(1, hubKey(action, options));
+		} catch (error) {
+			say(2, `sluice: ${(error as Error).message}\n`);
+			process.exitCode = 2;
+		}
+	});
+
+endsWithTwo(program.command("hub-token"))
+	.description(
+		"sign a token for the hub, to try it out: sluice hub-token --key signer.json --subscribe 'rooms/*'",
+	)
+	.requiredOption("--key <file>", "what sluice hub-key new has made to sign with")
+	.option("--kid <name>", "which key of the file, where it has several")
+	.option("--subscribe <channel...>", "it may subscribe to these, such as prices or 'rooms/*'")
+	.option("--publish <channel...>", "it may publish to these")
+	.option("--sub <name>", "who it is")
+	.option("--ttl <duration>", "how long it is good", "1h")
+	.option("--json", "print it as JSON")
+	.action(async (options: HubTokenOptions) => {
+		const { printedHubToken } = await import("./hub/token.js");
+		try {
+			say(1, await printedHubToken(options));
+		} catch (error) {
+			say(2, `sluice: ${(error as Error).message}\n`);
+			process.exitCode = 2;
+		}
+	});
+
 /** Flags that are none are bad arguments like all others: commander itself would end with 1, which says that it cannot be done. */
 function endsWithTwo(command: Command): Command {
 	return command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
@@ -162,7 +226,10 @@ function operates(name: string, description: string): Command {
 	return program
 		.command(name)
 		.description(description)
-		.option("-c, --config <file>", "configuration of the gateway, which names its admin address")
+		.option(
+			"-c, --config <file>",
+			"configuration of the gateway, which names its admin address (default: sluice.yaml here, or /etc/sluice/sluice.yaml)",
+		)
 		.option("--admin <address>", "its admin address: 127.0.0.1:9090, https://host:port or unix:/path")
 		.option(
 			"--ca <file>",
@@ -180,13 +247,16 @@ function filtered(command: Command): Command {
 		.option("--upstream <name>", "that go to this upstream")
 		.option("--address <address>", "that go to this address of it")
 		.option("--source <block>", "of clients in this block: 10.0.0.7, 10.0.0.0/8")
-		.option("--protocol <protocol>", "that speak tls, http, ssh, h2c or other")
+		.option("--protocol <protocol>", "that speak tls, http, ssh, h2c, quic, dtls or other")
 		.option("--name <name>", "that asked for this name, or *.example.com");
 }
 
 function ofLive(command: Command): Command {
 	return filtered(command)
-		.option("--state <state>", "recognizing, securing, dialling, relaying, waiting, exchanging or ending")
+		.option(
+			"--state <state>",
+			"recognizing, securing, dialling, relaying, waiting, exchanging, asking, subscribed or ending",
+		)
 		.option("--reactor <n>", "of this reactor")
 		.option("--min-age <duration>", "that are as old, such as 10m")
 		.option("--max-age <duration>", "that are no older")
@@ -197,7 +267,9 @@ function ofLive(command: Command): Command {
 async function operate(work: () => Promise<string>): Promise<void> {
 	const { OperateError } = await import("./operate/operate-error.js");
 	try {
-		say(1, await work());
+		const text = await work();
+		// What has been printed as it came may have no reader any more.
+		if (text !== "") say(1, text);
 	} catch (error) {
 		if (!(error instanceof OperateError)) throw error;
 		say(2, `sluice: ${error.message}\n`);
@@ -251,6 +323,45 @@ operates("tunnels", "list agents that are logged in, and the tunnels that they h
 	(options: Options) => operate(async () => (await import("./operate/tunnels.js")).tunnels(options)),
 );
 
+operates("channels", "list the hub's channels that have subscribers or messages, or tell of one")
+	.argument("[name]", "such as prices or rooms/42")
+	.action((name: string | undefined, options: Options) =>
+		operate(async () => (await import("./operate/channels.js")).channels(name, options)),
+	);
+
+operates("publish", "publish a message to a channel of the hub, or each line of standard input as one")
+	.argument("<name>", "the channel, such as prices or rooms/42")
+	.argument("[message]", "its text; without it, standard input")
+	.option("--key <key>", "what conflate goes by: of one key only the newest is sent to whoever is behind")
+	.option("--low", "where something has to go, this goes first")
+	.option("--bytes", "as bytes, and not as text; all of standard input is one message")
+	.action((name: string, message: string | undefined, options: PublishOptions) =>
+		operate(async () =>
+			(await import("./operate/publish.js")).publish(name, message, options, () => process.stdin),
+		),
+	);
+
+operates("subscribe", "print what is published to a channel of the hub, a JSON object a line, until Ctrl-C")
+	.argument("<name>", "the channel, such as prices or rooms/42")
+	.option("--history <n>", "so many of the last messages first, up to 1000")
+	.option("--after <id>", "or those behind this id")
+	.option("--count <n>", "so many messages, and an end")
+	.action((name: string, options: SubscribeOptions) =>
+		operate(async () => {
+			const { printed } = await import("./operate/printed.js");
+			const { subscribe } = await import("./operate/subscribe.js");
+			await printed((told, signal) => subscribe(name, options, told, signal));
+			return "";
+		}),
+	);
+
+operates("unsubscribe", "take a session's subscription to a channel away")
+	.argument("<name>", "the channel")
+	.argument("<session>", "its number, as in the log")
+	.action((name: string, session: string, options: Options) =>
+		operate(async () => (await import("./operate/channels.js")).unsubscribe(name, session, options)),
+	);
+
 operates("listeners", "list listeners; have one rest, or go on")
 	.argument("[action]", "pause or resume")
 	.argument("[listener]", "its name, as in the configuration: 0.0.0.0:443")
@@ -288,12 +399,12 @@ operates("sources", "list client addresses with the most sessions; ban one, or l
 
 operates("explain", "say what would become of a connection: its route, its upstream, its deadlines")
 	.option("--listener <name>", "on this listener; without it, on each")
-	.option("--sni <name>", "TLS: the name that it asks for")
+	.option("--sni <name>", "TLS, QUIC, DTLS: the name that it asks for")
 	.option("--host <name>", "HTTP: the host of its request")
 	.option("--path <path>", "HTTP: the path of its request")
-	.option("--alpn <protocols>", "TLS: protocols that it offers, separated by commas")
+	.option("--alpn <protocols>", "TLS, QUIC, DTLS: protocols that it offers, separated by commas")
 	.option("--subprotocol <name>", "HTTP: the subprotocol of a WebSocket that it opens")
-	.option("--protocol <protocol>", "what it speaks: tls, http, ssh, h2c or other")
+	.option("--protocol <protocol>", "what it speaks: tls, http, ssh, h2c, quic, dtls or other")
 	.option("--source <address>", "where it comes from")
 	.action((options: Options) => operate(async () => (await import("./operate/gateway.js")).explain(options)));
 
@@ -315,5 +426,3 @@ operates("debug", "profile a thread of the gateway: a file that Chrome's DevTool
 	.action((profile: string, options: DebugOptions) =>
 		operate(async () => (await import("./operate/debug.js")).debug(profile, options)),
 	);
-
-await program.parseAsync();

@@ -2,9 +2,11 @@
 import { watch } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { loadConfigFile } from "../config/load.js";
-import type { Gateway } from "../gateway/gateway.js";
+import type { Gateway, Supervisor } from "../gateway/gateway.js";
 import { prepareThreads } from "../gateway/threads.js";
+import { takeInheritedSockets } from "../kernel/inherited-sockets.js";
 import { endOnFailure, endOnFault, endUnstarted } from "./end.js";
+import { ServiceManager } from "./service-manager.js";
 import { listenForSignals } from "./signals.js";
 
 /** Editors write a file in several steps; the last one counts. */
@@ -15,7 +17,11 @@ export async function run(file: string): Promise<void> {
 	const signals = listenForSignals();
 	endOnFault();
 	const changes = new FileChanges();
-	const gateway = await start(file, changes);
+	const manager = new ServiceManager();
+	const gateway = await start(file, changes, manager);
+	if (manager.error !== undefined)
+		gateway.log.logger.warn({ error: manager.error.message }, "the service manager cannot be told anything");
+	manager.ready(gateway);
 
 	// The log tells what is wrong.
 	const reload = serialize(() => gateway.reloadFile().catch(() => {}));
@@ -24,15 +30,16 @@ export async function run(file: string): Promise<void> {
 	await endOnFailure(gateway);
 }
 
-async function start(file: string, changes: FileChanges): Promise<Gateway> {
+async function start(file: string, changes: FileChanges, supervisor: Supervisor): Promise<Gateway> {
 	try {
+		const inherited = takeInheritedSockets();
 		const config = loadConfigFile(file);
 		// Before the gateway is ready, so that no change in between goes unseen.
 		if (config.watch) changes.watch(file);
 		// Two things at once: the reactors' threads load their files, and this one loads the gateway's.
 		prepareThreads(config);
 		const { Gateway } = await import("../gateway/gateway.js");
-		return await Gateway.start(config, { ownsProcess: true });
+		return await Gateway.start(config, { ownsProcess: true, supervisor, inherited });
 	} catch (error) {
 		return endUnstarted(error);
 	}

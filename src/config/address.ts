@@ -4,7 +4,6 @@ import { isIPv4, isIPv6 } from "node:net";
 import type { Cidr, Endpoint } from "./config.js";
 import { InvalidValue } from "./errors.js";
 import { parseHostName } from "./names.js";
-import { UDP_NOT_YET } from "./not-yet.js";
 
 export interface BindAddress {
 	/** `*` is IPv4 and IPv6 at once; otherwise an IP literal in its canonical spelling, without brackets. */
@@ -13,13 +12,33 @@ export interface BindAddress {
 	readonly port: number;
 }
 
+/** What comes there: connections, or datagrams. */
+export type Transport = "tcp" | "udp";
+
+export interface ListenAddress extends BindAddress {
+	readonly transport: Transport;
+}
+
 /**
- * What a listener binds: `0.0.0.0:443`, `[::1]:443`, `*:443`, or `:443` for `*:443`.
+ * What a listener binds: as `parseBind` reads it for connections, and with `/udp` behind it for datagrams.
  *
  * @throws InvalidValue
  */
-export function parseListen(text: string): BindAddress {
-	if (/\/(udp|quic)$/i.test(text)) throw new InvalidValue(UDP_NOT_YET);
+export function parseListen(text: string): ListenAddress {
+	const [, scheme, behind] = /^(udp|quic|dtls|h3):\/\/(.*)$/i.exec(text) ?? [];
+	const [, place = behind, written = scheme] = /^(.*)\/(udp|quic|dtls|h3|http3)$/i.exec(text) ?? [];
+	if (place === undefined || written === undefined) return { ...parseBind(text), transport: "tcp" };
+	if (written === "udp" && scheme === undefined) return { ...parseBind(place), transport: "udp" };
+	const why = /^udp$/i.test(written) ? "" : "what clients speak is seen in their datagrams: ";
+	throw new InvalidValue(`${why}write ${place}/udp`);
+}
+
+/**
+ * What is bound for connections: `0.0.0.0:443`, `[::1]:443`, `*:443`, or `:443` for `*:443`.
+ *
+ * @throws InvalidValue
+ */
+export function parseBind(text: string): BindAddress {
 	if (/^(unix:|\/)/.test(text))
 		throw new InvalidValue(
 			"a listener binds an IP address, such as 127.0.0.1:8080: only upstreams are Unix sockets",
@@ -81,6 +100,9 @@ export function parseEndpoint(text: string): Endpoint {
 		throw new InvalidValue(
 			`expected host:port such as 10.0.0.5:443, found the URL "${text}": requests go to http: [${text}]`,
 		);
+	const [, place] = /^(.*)\/(?:udp|quic)$/i.exec(text) ?? [];
+	if (place !== undefined)
+		throw new InvalidValue(`datagrams go to an upstream with "udp": write { udp: ${place} }`);
 	const { host, port } = splitHostPort(text, "10.0.0.5:443");
 	const address = parseIp(host);
 	if (address !== null) {
@@ -363,7 +385,7 @@ const PORT_NAMES: ReadonlyMap<string, number> = new Map([
 function portMeant(text: string): string {
 	const named = PORT_NAMES.get(text.toLowerCase());
 	if (named !== undefined) return `: write ${named}`;
-	const [, number] = /^(\d+)(?:\/tcp|\/|\s+[a-z].*)$/i.exec(text) ?? [];
+	const [, number] = /^(\d+)(?:\/(?:tcp|udp|quic)?|\s+[a-z].*)$/i.exec(text) ?? [];
 	if (number !== undefined) return `: write ${number} alone`;
 	return /^\d+-\d+$/.test(text) ? ": one port stands here" : "";
 }

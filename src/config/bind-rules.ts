@@ -1,18 +1,29 @@
 /** Rules of what is bound: addresses that two would share, and upstreams that lead back to where they came from. */
 import { networkInterfaces } from "node:os";
-import { type BindAddress, parseAdmin, parseEndpoint, parseHttpUrl, parseListen } from "./address.js";
+import {
+	type BindAddress,
+	type ListenAddress,
+	parseAdmin,
+	parseBind,
+	parseEndpoint,
+	parseHttpUrl,
+	parseListen,
+	type Transport,
+} from "./address.js";
 import type { Endpoint } from "./config.js";
+import { parseUdpEndpoint } from "./datagram-values.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
 import type { Path, Report } from "./source.js";
 import { parsedAddresses, writtenAdmin } from "./written-addresses.js";
 
 interface Bound {
-	readonly bind: BindAddress;
+	readonly bind: ListenAddress;
 	readonly path: Path;
 }
 
 /**
- * Two listeners, or a listener and the admin pages, on one address, or on one that lies in the other's.
+ * Two listeners, or a listener and the admin pages, on one address, or on one that lies in the other's. Connections and
+ * datagrams have ports of their own.
  *
  * Linux would give each connection to the narrower of two sockets, if both said SO_REUSEPORT when they were bound. The
  * first socket of a listener does not, because a port that another process holds must be an error; and so one that
@@ -29,7 +40,9 @@ export function checkBinds(
 		// The kernel picks a free port each time.
 		if (bind.port === 0) continue;
 		const earlier = byPort.get(bind.port) ?? [];
-		const other = earlier.find((each) => overlap(each.bind.host, bind.host));
+		const other = earlier.find(
+			(each) => each.bind.transport === bind.transport && overlap(each.bind.host, bind.host),
+		);
 		byPort.set(bind.port, [...earlier, { bind, path }]);
 		if (other !== undefined) report.problem(path, sharedMessage(bind, other, report));
 	}
@@ -42,16 +55,18 @@ export function checkBinds(
 export function checkLoops(listeners: readonly unknown[], upstreams: Mapping, report: Report): void {
 	const binds = listenerBinds(listeners);
 	const machine = machineAddresses();
-	for (const { endpoint, path } of endpointsOf(upstreams)) {
+	for (const { endpoint, path, transport } of endpointsOf(upstreams)) {
 		if (endpoint.kind === "unix") continue;
 		const own = binds.find(
 			({ bind }) =>
-				bind.port === endpoint.port && addressesOf(endpoint).some((each) => covers(bind.host, each, machine)),
+				bind.transport === transport &&
+				bind.port === endpoint.port &&
+				addressesOf(endpoint).some((each) => covers(bind.host, each, machine)),
 		);
 		if (own === undefined) continue;
 		report.warning(
 			path,
-			`this is the gateway's own listener on line ${report.lineOf(own.path)}: its connections would come back to it for ever; write where the server itself listens`,
+			`this is the gateway's own listener on line ${report.lineOf(own.path)}: its ${transport === "udp" ? "sessions" : "connections"} would come back to it for ever; write where the server itself listens`,
 		);
 	}
 }
@@ -59,12 +74,12 @@ export function checkLoops(listeners: readonly unknown[], upstreams: Mapping, re
 function adminBind(admin: unknown): Bound[] {
 	const { value, path } = writtenAdmin(admin);
 	const bind = attempt(value, parseAdmin);
-	return bind === null || bind.kind === "unix" ? [] : [{ bind, path }];
+	return bind === null || bind.kind === "unix" ? [] : [{ bind: { ...bind, transport: "tcp" }, path }];
 }
 
 function tunnelsBind(tunnels: unknown): Bound[] {
-	const bind = attempt(mapping(tunnels)["listen"], parseListen);
-	return bind === null ? [] : [{ bind, path: ["tunnels", "listen"] }];
+	const bind = attempt(mapping(tunnels)["listen"], parseBind);
+	return bind === null ? [] : [{ bind: { ...bind, transport: "tcp" }, path: ["tunnels", "listen"] }];
 }
 
 function listenerBinds(listeners: readonly unknown[]): Bound[] {
@@ -91,7 +106,7 @@ export function bindText({ host, port }: BindAddress): string {
 	return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-function isWildcard(host: string): boolean {
+export function isWildcard(host: string): boolean {
 	return host === "*" || host === "0.0.0.0" || host === "::";
 }
 
@@ -131,13 +146,21 @@ function addressesOf(endpoint: Exclude<Endpoint, { kind: "unix" }>): readonly st
 	return /^(.+\.)?localhost\.?$/.test(endpoint.host) ? ["127.0.0.1"] : [];
 }
 
-function endpointsOf(upstreams: Mapping): { endpoint: Endpoint; path: Path }[] {
+function endpointsOf(upstreams: Mapping): { endpoint: Endpoint; path: Path; transport: Transport }[] {
 	return Object.entries(upstreams).flatMap(([name, value]) => {
-		const { addresses, http } = mapping(value);
+		const { addresses, http, udp } = mapping(value);
+		const path = ["upstreams", name];
+		const connected = [
+			...parsedAddresses(value, path, parseEndpoint),
+			...parsedAddresses(addresses, [...path, "addresses"], parseEndpoint),
+			...parsedAddresses(http, [...path, "http"], (url) => parseHttpUrl(url).endpoint),
+		];
 		return [
-			...parsedAddresses(value, ["upstreams", name], parseEndpoint),
-			...parsedAddresses(addresses, ["upstreams", name, "addresses"], parseEndpoint),
-			...parsedAddresses(http, ["upstreams", name, "http"], (url) => parseHttpUrl(url).endpoint),
+			...connected.map((each) => ({ ...each, transport: "tcp" as const })),
+			...parsedAddresses(udp, [...path, "udp"], parseUdpEndpoint).map((each) => ({
+				...each,
+				transport: "udp" as const,
+			})),
 		];
 	});
 }

@@ -26,3 +26,16 @@ export const SOCKET_PATH_MAX_BYTES = 107;
 
 /** Connections or requests per second: more than any machine takes. */
 export const RATE_MAX = 1_000_000;
+
+/** Of the hub: the memory that all channels share, of which a message may take so small a part that many fit. */
+export const HUB_MEMORY_MIN_BYTES = 1_048_576;
+export const HUB_MEMORY_MAX_BYTES = 1_073_741_824;
+export const HUB_MESSAGES_IN_MEMORY = 64;
+/** The longest message: it is in memory once for each protocol, and escaped. */
+export const HUB_MESSAGE_MAX_BYTES = 1_048_576;
+/** Each has a row in memory that all reactors share. */
+export const HUB_CHANNELS_MAX = 1_000_000;
+/** Each is a few numbers of a connection's row. */
+export const HUB_SUBSCRIPTIONS_MAX = 1_024;
+/** Messages that may wait for a subscriber, or be kept for those who come back: all that the log can have are fewer. */
+export const HUB_MESSAGES_MAX = 1_000_000;

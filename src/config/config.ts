@@ -44,6 +44,8 @@ export interface Limits {
 	readonly bufferedBytes: number;
 	/** Descriptors kept free for admin, logs and dials. */
 	readonly fdReserve: number;
+	/** Hellos of QUIC and DTLS of which a part has come, over all reactors. */
+	readonly halfHellos: number;
 	/** Memory that sessions may hold, the kernel's included. `null`: a quarter of the machine's (decided at start). */
 	readonly memoryBytes: number | null;
 	/** Requests that one connection may have. */
@@ -104,6 +106,8 @@ export interface Deadlines {
 	readonly timeouts: Timeouts;
 	/** Until the kernel gives up a peer that acknowledges nothing, which `stall` must come before; 0: after its own retransmissions. */
 	readonly userTimeoutMs: number;
+	/** Of sessions of QUIC, instead of `idleMs`. Absent: that. */
+	readonly quicIdleMs?: number;
 }
 
 export interface Keepalive {
@@ -114,7 +118,7 @@ export interface Keepalive {
 	readonly userTimeoutMs: number;
 }
 
-export type RouteProtocol = "tls" | "http" | "ssh" | "h2c" | "other" | "any";
+export type RouteProtocol = "tls" | "http" | "ssh" | "h2c" | "quic" | "dtls" | "other" | "any";
 
 /** Fields that a message gets, whatever it had before, and fields that it loses. */
 export interface FieldChanges {
@@ -187,6 +191,8 @@ export interface RouteConfig
 	readonly byteRates: ByteRates;
 	/** It is for names of tunnels that no agent holds. No file says so. */
 	readonly noTunnel?: boolean;
+	/** Of a route to the hub on a listener of bytes: who comes is a subscriber of this channel. Absent: who comes says which. */
+	readonly channel?: string;
 }
 
 /** A certificate, and the names whose TLS is terminated with it. Files are absolute paths. */
@@ -240,12 +246,26 @@ export interface ListenerConfig {
 	/** A route asks about requests, or leads to an upstream of requests; of others connections are relayed whole. */
 	readonly readsRequests: boolean;
 	readonly routes: readonly RouteConfig[];
+	/** It takes datagrams. Absent: connections of TCP. */
+	readonly datagrams?: DatagramsConfig;
 	/** It is for agents of tunnels, and not for clients. No file says so; absent: it is for clients. */
 	readonly isForAgents?: boolean;
 	/** It is bound nowhere: its sessions come by lines that this process opens as an agent. No file says so; absent: it is bound. */
 	readonly isForOwnLines?: boolean;
 	/** Names whose TLS passes, although a certificate is for them: agents hold them. No file says so. */
 	readonly passes?: readonly string[];
+}
+
+/** What holds for a listener on UDP. */
+export interface DatagramsConfig {
+	/** What becomes of QUIC in versions whose packets cannot be opened: it is dropped, or goes to a route that asks for no name. */
+	readonly unknownVersions: "reject" | "route";
+}
+
+/** An upstream that takes datagrams. */
+export interface DatagramUpstreamConfig {
+	/** A session ends behind so many answers; `null`: they do not end it. */
+	readonly responses: number | null;
 }
 
 /** An agent of a tunnel, as an address of the tunnel's upstream. */
@@ -271,6 +291,8 @@ export interface HealthConfig {
 	readonly rise: number;
 	/** A request that must be answered well; `null`: an address that accepts is good. */
 	readonly http: HttpCheckConfig | null;
+	/** Of an upstream that takes datagrams: what is sent, and must be answered by anything. Absent: it takes connections. */
+	readonly datagram?: Uint8Array;
 }
 
 export interface HttpCheckConfig {
@@ -312,6 +334,8 @@ export type UpstreamAddress = Endpoint & {
 	readonly backup: boolean;
 	/** Sessions at once, over all reactors; `null`: no limit. */
 	readonly maxConnections: number | null;
+	/** Of an upstream that takes QUIC: what its connection IDs say of it (draft-ietf-quic-load-balancers), 1 to 15 bytes. Absent: nothing. */
+	readonly serverId?: Uint8Array;
 };
 
 /** How an upstream is spoken to through TLS. */
@@ -331,6 +355,8 @@ export interface UpstreamConfig {
 	readonly addresses: readonly UpstreamAddress[];
 	/** `null`: bytes are relayed. Otherwise requests are sent, each on its own. */
 	readonly http: HttpUpstreamConfig | null;
+	/** It takes datagrams. Absent: connections. */
+	readonly datagrams?: DatagramUpstreamConfig;
 	/** `null`: in the open. */
 	readonly tls: UpstreamTlsConfig | null;
 	/** Instead of those of the listeners whose routes lead to it. */
@@ -352,6 +378,8 @@ export interface UpstreamConfig {
 	 */
 	readonly agents?: readonly TunnelAddress[];
 	readonly lines?: LinesConfig;
+	/** It is the hub, in this process: it has no addresses, and is never dialled. */
+	readonly hub?: true;
 }
 
 export interface LogConfig {
@@ -440,7 +468,7 @@ export interface TunnelsConfig {
 	readonly tls: CertificatePair | null;
 	/** `app` is reached at `app.` and this, in lower case; `null`: names must be those of `domains`. */
 	readonly domain: string | null;
-	/** For `tcp` tunnels; `null`: none but those of agents that have their own. */
+	/** For `tcp` tunnels, and for `udp` tunnels; `null`: none but those of agents that have their own. */
 	readonly ports: PortRange | null;
 	/** Lines parked for each tunnel when nobody comes, and when many do. */
 	readonly lines: number;
@@ -454,11 +482,65 @@ export interface TunnelsConfig {
 	readonly deadAfterMs: number;
 	/** How often the way through a parked line of each tunnel is tried; 0: never. */
 	readonly canaryMs: number;
+	/** Instead of those of listeners; and what visitors are held to who come to a port of their tunnel's own. */
+	readonly timeouts: Partial<RoutedTimeouts>;
+	readonly deadlines: Deadlines;
+	/** The same of visitors who send datagrams to a port of their tunnel's own. */
+	readonly datagramDeadlines: Deadlines;
 	/** Lines without TLS for what is encrypted end to end. */
 	readonly plainLines: boolean;
 	/** What becomes of running visitors when the same identity logs in again. */
 	readonly superseded: "finish" | "cut";
 	readonly agents: readonly TunnelAgentConfig[];
+}
+
+/** What becomes of messages for a subscriber that is further behind than its outbox allows. */
+export type HubPolicy = "drop-oldest" | "drop-newest" | "conflate" | "disconnect";
+
+/** A channel of the hub, or all whose names fit a pattern. */
+export interface HubChannelConfig {
+	/** A name, or one in which `*` is for one part, and `**` at the end for all that follow. */
+	readonly match: string;
+	readonly policy: HubPolicy;
+	/** What may wait for one subscriber. */
+	readonly outbox: { readonly messages: number; readonly bytes: number };
+	/** What of the log subscribers may resume from: so many messages (0: none), none of them older. */
+	readonly replay: { readonly messages: number; readonly ageMs: number };
+	readonly subscribe: "public" | "token";
+	/** `nobody`: operators and programs that hold the gateway publish, and no client. */
+	readonly publish: "nobody" | "public" | "token";
+	readonly presence: "off" | "count" | "who";
+	/** Messages that are published to each of these channels, and that each subscriber is sent; `null`: any number. */
+	readonly publishPerSecond: number | null;
+	readonly deliverPerSecond: number | null;
+}
+
+export interface HubLimits {
+	readonly channels: number;
+	readonly subscribersPerChannel: number;
+	/** Of one connection. */
+	readonly subscriptions: number;
+	/** Of a message, as it was published. */
+	readonly messageBytes: number;
+	/** Members of a channel that are told by name. */
+	readonly presence: number;
+}
+
+/** Where messages are published, and subscribers are told them. */
+export interface HubConfig {
+	/** A JWK Set, absolute; `null`: no client has a token. */
+	readonly keysFile: string | null;
+	/** The log of all channels' messages. A multiple of 8. */
+	readonly memoryBytes: number;
+	readonly heartbeatMs: number;
+	readonly deadAfterMs: number;
+	/** Clients that are sent away are to come back after up to this. */
+	readonly retryMs: number;
+	/** Browsers' origins that may come: `https://example.com`, or `*` for all. `null`: those whose host is the request's. */
+	readonly origins: readonly string[] | null;
+	readonly limits: HubLimits;
+	/** The first that matches a name holds for it. */
+	readonly channels: readonly HubChannelConfig[];
 }
 
 export interface Config {
@@ -490,4 +572,6 @@ export interface Config {
 	readonly upstreams: readonly UpstreamConfig[];
 	/** `null`: no agents can connect. */
 	readonly tunnels: TunnelsConfig | null;
+	/** `null`: there is no hub. */
+	readonly hub: HubConfig | null;
 }

@@ -17,6 +17,8 @@ export const limits = {
 	requestBodyBytes: null,
 	/** Bytes wait only while a reader is slow. 1,024 sessions may each have 64 KiB waiting at once. */
 	bufferedBytes: 64 * 1_048_576,
+	/** Each for up to `handshake`: a flood of 8,000 a second displaces one after an eighth of a second, and browsers need 25 ms. */
+	halfHellos: 1_024,
 	/** A scrape, a log rotation, health checks and DNS of a few dozen upstreams, at the same moment. */
 	fdReserve: 64,
 	/** Null: a quarter of what the machine or the container has, decided at start. */
@@ -66,6 +68,39 @@ export const tunnels = {
 	/** As often as heartbeats: it is one, by the way that visitors take. */
 	canaryMs: 15_000,
 	superseded: "finish",
+	/**
+	 * Where the file says nothing. What is behind a tunnel is one's own: a report or a model that takes minutes to answer, a shell or a
+	 * WebSocket that says nothing over lunch.
+	 */
+	timeouts: { idleMs: 3_600_000, responseHeadMs: 900_000 },
+} as const;
+
+/** Of the hub: what each number is for is said at its key (`schema-hub.ts`). */
+export const hub = {
+	/** Some 35,000 messages of 200 bytes, encoded for each protocol: at 1,000 a second, those of half a minute. */
+	memoryBytes: 32 * 1_048_576,
+	/** NATs of phone networks forget a mapping after 30 s and more. */
+	heartbeatMs: 30_000,
+	/** Three heartbeats: two may be lost. */
+	deadAfterMs: 90_000,
+	/** 10,000 that come back at once are 2,000 handshakes a second. */
+	retryMs: 5_000,
+	limits: {
+		channels: 10_000,
+		subscribersPerChannel: 100_000,
+		/** A page shows a few dozen things at once. */
+		subscriptions: 64,
+		/** As much as an outbox has by default: one message is never more than fits there. */
+		messageBytes: 64 * 1_024,
+		presence: 1_000,
+	},
+	policy: "drop-oldest",
+	/** A second's worth of a channel that is busy, for one who is between two cells. */
+	outbox: { messages: 64, bytes: 64 * 1_024 },
+	/** No replay: what is kept costs memory that all channels share. */
+	replay: { messages: 0, ageMs: 3_600_000 },
+	publish: "nobody",
+	presence: "off",
 } as const;
 
 /** Often enough to find a leak before it matters; a look at 20,000 descriptors takes some 60 ms of one core. */
@@ -95,6 +130,12 @@ export const timeouts = {
 	/** nginx' own default: browsers count on about so much. */
 	keepAliveMs: 75_000,
 } as const;
+
+/**
+ * Of listeners on UDP, where nothing ends a session but silence. A request and its answer are over in seconds; QUIC connections are
+ * kept open for the next request, for 30 s by most clients, and longer where they say so.
+ */
+export const datagrams = { idleMs: 30_000, quicIdleMs: 120_000, unknownVersions: "reject" } as const;
 
 /** Idle for less than servers' own 60 s to 75 s, so that we end first; age and use as in the field's old tunnels. */
 export const pool = { idleMs: 50_000, ageMs: 900_000, requests: 100, connections: 1_024 } as const;

@@ -11,6 +11,7 @@ import { resolveConfig } from "./resolve.js";
 import { checkRules } from "./rules.js";
 import { configSchema, sectionKeys } from "./schema.js";
 import { type Path, type Report, readSource, type Source } from "./source.js";
+import { adviceForTransport } from "./transport-keys.js";
 import { checkUnused } from "./unused-rules.js";
 
 /** 65,536 routes of 120 characters are 8 MiB; more is no configuration. */
@@ -132,7 +133,8 @@ function placesOf(source: Source, baseDir: string): Config["places"] {
 		}
 		if (files.size > 0) places.set(scope, files);
 	};
-	const { admin, listeners, tunnels, upstreams } = mapping(source.value);
+	const { admin, hub, listeners, tunnels, upstreams } = mapping(source.value);
+	visit(hub, ["keys"], ["hub"], "hub");
 	visit(mapping(admin)["tls"], ["cert", "key"], ["admin", "tls"], "admin");
 	visit(mapping(tunnels)["tls"], ["cert", "key"], ["tunnels", "tls"], "tunnels");
 	for (const [index, listener] of list(listeners).entries())
@@ -169,6 +171,8 @@ function unknownKey(key: string, path: Path): string {
 		return `"${key}" is no key: write "${word}: ", a colon and a space before its value`;
 	if (/[^\S ]|^ | $/.test(key))
 		return `the key "${key}" has blanks that are no spaces, as some editors write them: remove them`;
+	const transport = adviceForTransport(place, key);
+	if (transport !== null) return `unknown key "${key}" here; ${transport}`;
 	const hint = didYouMean(key, known);
 	if (hint !== "") return `unknown key "${key}"${hint}`;
 	const everywhere = [...keysByPlace.values()].flat();

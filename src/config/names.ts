@@ -143,3 +143,6 @@ export const REJECT = "reject";
 
 /** `to: tunnels` leads to the agent that holds the name; so no upstream may be called that either. */
 export const TUNNELS = "tunnels";
+
+/** `to: hub` leads to the channels of the section `hub`; so no upstream may be called that either. */
+export const HUB = "hub";

@@ -42,6 +42,14 @@ export function readFileWithin(path: string, { maxBytes, pipes }: ReadOptions): 
 	}
 }
 
+/** What is said of a file that cannot be read, behind its name. */
+export function whyUnread(error: unknown): string {
+	const { code, message } = error as NodeJS.ErrnoException;
+	if (code === "ENOENT") return "no such file";
+	if (code === "EACCES") return "permission denied: the user that runs sluice must be able to read it";
+	return message;
+}
+
 function open(path: string): number {
 	try {
 		return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);

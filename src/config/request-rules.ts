@@ -2,7 +2,7 @@
 import { parseListen } from "./address.js";
 import { isLoopback } from "./bind-rules.js";
 import { FIELDS_MAX, FIELDS_MAX_BYTES, foldFieldName } from "./fields.js";
-import { REJECT, TUNNELS } from "./names.js";
+import { HUB, REJECT, TUNNELS } from "./names.js";
 import { attempt, list, type Mapping, mapping } from "./plain.js";
 
 import type { Path, Report } from "./source.js";
@@ -28,8 +28,14 @@ export function readsRequests(routes: readonly unknown[], takeNone: ReadonlySet<
 	return routes.some((route) => {
 		const { to, path, subprotocol } = mapping(route);
 		if (path !== undefined || subprotocol !== undefined || isFixed(to)) return true;
+		if (to === HUB) return asksForRequests(mapping(route));
 		return typeof to === "string" && !takeNone.has(to);
 	});
+}
+
+/** Subscribers of the hub come by HTTP where a route is about that; elsewhere it reads frames. */
+function asksForRequests({ host, protocol }: Mapping): boolean {
+	return host !== undefined || [protocol].flat().includes("http");
 }
 
 /** `to` says what requests are answered with. */
@@ -83,24 +89,36 @@ function checkAsked({ basic_auth: asked, to, sni, host }: Mapping, path: Path, r
 		);
 }
 
-/** Passwords that anybody between client and gateway reads, unless something in front of it speaks TLS. */
-export function checkAskedInTheOpen(listener: Mapping, tunnels: unknown, path: Path, report: Report): void {
-	const { listen, tls, forwarded_trusted: trusted, proxy_protocol: header, routes } = listener;
+/** Passwords and tokens that anybody between client and gateway reads, unless something in front of it speaks TLS. */
+export function checkAskedInTheOpen(
+	listener: Mapping,
+	{ tunnels, hub }: Mapping,
+	path: Path,
+	report: Report,
+): void {
+	const { listen, tls, forwarded_trusted: trusted, proxy_protocol: header } = listener;
 	const bind = attempt(listen, parseListen);
 	const isCovered = tls !== undefined || trusted !== undefined || header !== undefined;
 	if (isCovered || bind === null || isLoopback(bind.host)) return;
+	const routes = list(listener["routes"]).map(mapping);
 	// Those of agents are asked for on the routes that lead to their tunnels.
 	const agentsAsk = list(mapping(tunnels)["agents"]).some(
 		(agent) => mapping(agent)["basic_auth"] !== undefined,
 	);
-	const index = list(routes).findIndex((route) => {
-		const { basic_auth: asked, to, sni } = mapping(route);
-		return asked !== undefined || (agentsAsk && to === TUNNELS && sni === undefined);
-	});
-	if (index < 0) return;
-	report.warning(
-		[...path, "routes", index],
-		'passwords come in the open here: add a certificate under "tls" of the listener, or let a proxy with TLS stand in front and name it in "forwarded_trusted"',
+	const tell = (what: string, index: number): void => {
+		if (index < 0) return;
+		report.warning(
+			[...path, "routes", index],
+			`${what} come in the open here: add a certificate under "tls" of the listener, or let a proxy with TLS stand in front and name it in "forwarded_trusted"`,
+		);
+	};
+	const asksPassword = ({ basic_auth: asked, to, sni }: Mapping): boolean =>
+		asked !== undefined || (agentsAsk && to === TUNNELS && sni === undefined);
+	tell("passwords", routes.findIndex(asksPassword));
+	if (mapping(hub)["keys"] === undefined) return;
+	tell(
+		"tokens",
+		routes.findIndex(({ to }) => to === HUB),
 	);
 }
 

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { HealthConfig, HttpCheckConfig } from "./config.js";
 import * as defaults from "./defaults.js";
-import type { health as schema } from "./schema-health.js";
+import type { upstreamHealth as schema } from "./schema-health.js";
 
 type HealthSection = z.output<typeof schema>;
 /** As a file says it. */
@@ -20,6 +20,7 @@ export function resolveHealth(health: HealthFile, host: string): HealthConfig | 
 		fall: health.fall ?? defaults.health.fall,
 		rise: health.rise ?? defaults.health.rise,
 		http: resolveHttpCheck(health, host),
+		...(health.send === undefined ? {} : { datagram: health.send }),
 	};
 }
 

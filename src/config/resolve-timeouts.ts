@@ -10,6 +10,8 @@ type RoutedFile = Pick<
 	"connect" | "idle" | "stall" | "half_closed" | "lifetime" | "response_head"
 >;
 
+export type ListenerTimeoutsFile = Omit<TimeoutsFile, "drain">;
+
 export function resolveTimeouts(file: TimeoutsFile = {}): Timeouts {
 	const handshakeMs = file.handshake ?? defaults.timeouts.handshakeMs;
 	return {
@@ -29,7 +31,7 @@ function usualSilenceMs(silenceMs: number, handshakeMs: number): number {
 }
 
 /** A listener's, over the general ones. */
-export function listenerTimeouts(general: Timeouts, file: Omit<TimeoutsFile, "drain"> = {}): Timeouts {
+export function listenerTimeouts(general: Timeouts, file: ListenerTimeoutsFile = {}): Timeouts {
 	const handshakeMs = file.handshake ?? general.handshakeMs;
 	return {
 		...general,
@@ -53,6 +55,23 @@ export function routedTimeouts(file: RoutedFile = {}): Partial<RoutedTimeouts> {
 		...(halfClosed === undefined ? {} : { halfClosedMs: halfClosed }),
 		...(lifetime === undefined ? {} : { lifetimeMs: lifetime === "off" ? 0 : lifetime }),
 		...(responseHead === undefined ? {} : { responseHeadMs: responseHead }),
+	};
+}
+
+/**
+ * Of visitors of tunnels, over those of their listener. `before`: what the file says more generally, which the defaults of tunnels give
+ * way to.
+ */
+export function tunnelTimeouts(
+	file: RoutedFile | undefined,
+	before: readonly (RoutedFile | undefined)[],
+): Partial<RoutedTimeouts> {
+	const said: Partial<RoutedTimeouts> = Object.assign({}, ...before.map(routedTimeouts));
+	const { idleMs, responseHeadMs } = defaults.tunnels.timeouts;
+	return {
+		...(said.idleMs === undefined ? { idleMs } : {}),
+		...(said.responseHeadMs === undefined ? { responseHeadMs } : {}),
+		...routedTimeouts(file),
 	};
 }
 

@@ -1,14 +1,22 @@
 /** `tunnels` with its defaults filled in. */
 import { resolve } from "node:path";
 import { bindText } from "./bind-rules.js";
-import type { TunnelAgentConfig, TunnelsConfig } from "./config.js";
+import type { Deadlines, RoutedTimeouts, TunnelAgentConfig, TunnelsConfig } from "./config.js";
 import * as defaults from "./defaults.js";
+import { routedTimeouts, tunnelTimeouts } from "./resolve-timeouts.js";
 import type { ConfigFile } from "./schema.js";
 
 type TunnelsFile = NonNullable<ConfigFile["tunnels"]>;
 
-export function resolveTunnels(file: TunnelsFile | undefined, baseDir: string): TunnelsConfig | null {
+/** `hold`: what visitors are held to who come by no listener of the file. `general`: what that says of all sessions. */
+export function resolveTunnels(
+	file: TunnelsFile | undefined,
+	baseDir: string,
+	hold: (timeouts: Partial<RoutedTimeouts>) => Deadlines,
+	general: ConfigFile["timeouts"],
+): TunnelsConfig | null {
 	if (file === undefined) return null;
+	const timeouts = tunnelTimeouts(file.timeouts, [general]);
 	const { listen, tls, lines_max: linesMax = defaults.tunnels.linesMax } = file;
 	return {
 		...{ name: bindText(listen), host: listen.host, port: listen.port },
@@ -24,10 +32,22 @@ export function resolveTunnels(file: TunnelsFile | undefined, baseDir: string): 
 		heartbeatMs: file.heartbeat ?? defaults.tunnels.heartbeatMs,
 		deadAfterMs: file.dead_after ?? defaults.tunnels.deadAfterMs,
 		canaryMs: file.canary ?? defaults.tunnels.canaryMs,
+		...{ timeouts, deadlines: hold(timeouts), datagramDeadlines: datagramDeadlines(file, hold) },
 		plainLines: file.plain_lines !== "off",
 		superseded: file.superseded ?? defaults.tunnels.superseded,
 		agents: file.agents.map(resolveAgent),
 	};
+}
+
+/** Of general deadlines and the defaults of tunnels, which are of connections, how long those may be idle does not hold. */
+function datagramDeadlines(
+	{ timeouts }: TunnelsFile,
+	hold: (timeouts: Partial<RoutedTimeouts>) => Deadlines,
+): Deadlines {
+	const { idleMs, quicIdleMs } = defaults.datagrams;
+	const said = routedTimeouts(timeouts);
+	const deadlines = hold({ idleMs, ...said });
+	return said.idleMs === undefined ? { ...deadlines, quicIdleMs } : deadlines;
 }
 
 function resolveAgent(agent: TunnelsFile["agents"][number]): TunnelAgentConfig {

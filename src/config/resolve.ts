@@ -22,9 +22,11 @@ import type {
 import * as defaults from "./defaults.js";
 import { hostFieldOf } from "./http-check.js";
 import { routeLabel } from "./label.js";
-import { REJECT } from "./names.js";
+import { REJECT, TUNNELS } from "./names.js";
 import { bytesTargets, readsRequests } from "./request-rules.js";
+import { datagramTimeouts, resolveDatagrams } from "./resolve-datagrams.js";
 import { resolveHealth } from "./resolve-health.js";
+import { HUB_UPSTREAM, resolveHub } from "./resolve-hub.js";
 import { resolveRates } from "./resolve-rates.js";
 import {
 	type Holding,
@@ -32,6 +34,7 @@ import {
 	listenerTimeouts,
 	resolveTimeouts,
 	routedTimeouts,
+	tunnelTimeouts,
 } from "./resolve-timeouts.js";
 import { resolveTunnels } from "./resolve-tunnels.js";
 import type { ConfigFile } from "./schema.js";
@@ -50,7 +53,7 @@ export function resolveConfig(
 ): Omit<Config, "warnings" | "places"> {
 	const { limits, sockets, log } = input;
 	const general = resolveTimeouts(input.timeouts);
-	const hold = holding(input.keepalive);
+	const usualHold = holding(input.keepalive);
 	const limitBodyBytes = unlessOff(limits?.request_body_bytes) ?? defaults.limits.requestBodyBytes;
 	const takeNone = bytesTargets(input.upstreams);
 	const generalRates = resolveRates(limits);
@@ -73,6 +76,7 @@ export function resolveConfig(
 				unlessOff(limits?.accepts_per_second_per_ip) ?? defaults.limits.acceptsPerSecondPerIp,
 			bufferedBytes: limits?.buffered_bytes ?? defaults.limits.bufferedBytes,
 			fdReserve: limits?.fd_reserve ?? defaults.limits.fdReserve,
+			halfHellos: limits?.half_hellos ?? defaults.limits.halfHellos,
 			memoryBytes: limits?.memory ?? defaults.limits.memoryBytes,
 			requestsPerConnection: limits?.requests_per_connection ?? defaults.limits.requestsPerConnection,
 			requestsPerSecond: unlessOff(limits?.requests_per_second) ?? defaults.limits.requestsPerSecond,
@@ -83,7 +87,7 @@ export function resolveConfig(
 			byteRates: generalRates,
 		},
 		timeouts: general,
-		keepalive: resolveKeepalive(input.keepalive, hold(general).userTimeoutMs),
+		keepalive: resolveKeepalive(input.keepalive, usualHold(general).userTimeoutMs),
 		sockets: {
 			unsentBytes: sockets?.unsent ?? defaults.sockets.unsentBytes,
 			sendBytes: unlessOff(sockets?.send_buffer) ?? defaults.sockets.sendBytes,
@@ -102,10 +106,22 @@ export function resolveConfig(
 		watch: input.watch ?? defaults.watch,
 		listeners: distinctNames(
 			(input.listeners ?? []).map((each) => {
-				const timeouts = listenerTimeouts(general, each.timeouts);
+				const [timeouts, hold] =
+					each.listen.transport === "udp"
+						? datagramTimeouts(general, each.timeouts, usualHold)
+						: [listenerTimeouts(general, each.timeouts), usualHold];
 				const byteRates = resolveRates(each, generalRates);
 				const held = (route: RouteFile): Deadlines | null =>
-					routeDeadlines(timeouts, timeoutsTo.get(String(route.to)), route.timeouts, hold);
+					routeDeadlines(
+						timeouts,
+						route.to === TUNNELS
+							? each.listen.transport === "udp"
+								? routedTimeouts(input.tunnels?.timeouts)
+								: tunnelTimeouts(input.tunnels?.timeouts, [input.timeouts, each.timeouts])
+							: timeoutsTo.get(String(route.to)),
+						route.timeouts,
+						hold,
+					);
 				return {
 					...resolveListener(each, takeNone, baseDir),
 					deadlines: hold(timeouts),
@@ -118,8 +134,14 @@ export function resolveConfig(
 				};
 			}),
 		),
-		upstreams,
-		tunnels: resolveTunnels(input.tunnels, baseDir),
+		upstreams: input.hub === undefined ? upstreams : [...upstreams, HUB_UPSTREAM],
+		tunnels: resolveTunnels(
+			input.tunnels,
+			baseDir,
+			(timeouts) => usualHold({ ...general, ...timeouts }),
+			input.timeouts,
+		),
+		hub: resolveHub(input.hub, baseDir),
 	};
 }
 
@@ -166,8 +188,10 @@ function resolveListener(
 	const reads = readsRequests(listener.routes, takeNone);
 	const file = (path: string | undefined): string | null =>
 		path === undefined ? null : resolve(baseDir, path);
+	const { name, host, port, transport } = listener.listen;
 	return {
-		...listener.listen,
+		...{ name, host, port },
+		...(transport === "tcp" ? {} : { datagrams: resolveDatagrams(listener.unknown_versions) }),
 		backlog: listener.backlog ?? defaults.backlog,
 		connections: listener.connections ?? null,
 		acceptsPerSecond: unlessOff(listener.accepts_per_second) ?? null,
@@ -206,7 +230,10 @@ function routeDeadlines(
 	hold: Holding,
 ): Deadlines | null {
 	const own = { ...upstream, ...routedTimeouts(route) };
-	return Object.keys(own).length === 0 ? null : hold({ ...listener, ...own });
+	if (Object.keys(own).length === 0) return null;
+	const { quicIdleMs, ...deadlines } = hold({ ...listener, ...own });
+	// What is said of idle sessions is said of those of QUIC, too.
+	return quicIdleMs === undefined || own.idleMs !== undefined ? deadlines : { ...deadlines, quicIdleMs };
 }
 
 function resolveRoute(
@@ -226,6 +253,7 @@ function resolveRoute(
 		requests: resolveRequests(route, bodyBytes),
 		...(route.basic_auth === undefined ? {} : { basicAuth: [route.basic_auth] }),
 		connections: route.connections ?? null,
+		...(route.channel === undefined ? {} : { channel: route.channel }),
 		sessionsPerSecond: unlessOff(route.sessions_per_second) ?? null,
 		requestsPerSecond: unlessOff(route.requests_per_second) ?? null,
 		label: routeLabel(route),
@@ -274,6 +302,7 @@ function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): Ups
 		...[upstream.addresses ?? []]
 			.flat()
 			.map((each) => ("kind" in each ? placed(each, {}, baseDir) : placed(each.address, each, baseDir))),
+		...[upstream.udp ?? []].flat().map(placedDatagrams),
 	];
 	const { http, host, trailers, tls, pool, health, eject, balance, resolve, timeouts } = upstream;
 	return {
@@ -283,6 +312,7 @@ function resolveUpstream(name: string, file: UpstreamFile, baseDir: string): Ups
 			http === undefined
 				? null
 				: { host: host ?? null, trailers: trailers === "on", pool: resolvePool(pool) },
+		...(upstream.udp === undefined ? {} : { datagrams: { responses: upstream.responses ?? null } }),
 		tls: resolveUpstreamTls(tls ?? (urls.some(({ throughTls }) => throughTls) ? "on" : "off"), baseDir),
 		timeouts: routedTimeouts(timeouts),
 		balance: balance ?? defaults.balance,
@@ -330,6 +360,14 @@ interface ShareFile {
 function placed(endpoint: Endpoint, share: ShareFile, baseDir: string): UpstreamAddress {
 	const { weight = 1, backup = false, max_connections: maxConnections } = share;
 	return { ...absolute(endpoint, baseDir), weight, backup, maxConnections: maxConnections ?? null };
+}
+
+type DatagramAddressFile = Exclude<NonNullable<Exclude<UpstreamFile, Endpoint>["udp"]>, unknown[]>;
+
+function placedDatagrams(each: DatagramAddressFile): UpstreamAddress {
+	if ("kind" in each) return placed(each, {}, "");
+	const { server_id: serverId } = each;
+	return { ...placed(each.address, each, ""), ...(serverId === undefined ? {} : { serverId }) };
 }
 
 function absolute<Place extends Endpoint>(endpoint: Place, baseDir: string): Place {

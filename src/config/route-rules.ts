@@ -3,7 +3,7 @@ import { parseCidr } from "./address.js";
 import { writtenAlternatives } from "./alternatives.js";
 import { ADDRESSES_MAX } from "./bounds.js";
 import { CONDITIONS, type Conditions, routeLabel } from "./label.js";
-import { parseHostPattern, parseServerName, parseSubprotocol, REJECT, TUNNELS } from "./names.js";
+import { HUB, parseHostPattern, parseServerName, parseSubprotocol, REJECT, TUNNELS } from "./names.js";
 import { didYouMean } from "./nearest.js";
 import { adviceForPlaceholder } from "./placeholder.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
@@ -35,7 +35,8 @@ export function checkConditions(
 				`"${outside}" is of TLS and "${key}" of what is inside, which is not read for this name: write two routes, or add a certificate for the name under "tls" of the listener`,
 				"key",
 			);
-	if (typeof protocol !== "string") return;
+	// That these come by UDP is told elsewhere.
+	if (typeof protocol !== "string" || protocol === "quic" || protocol === "dtls") return;
 	const needs = (key: string | undefined, only: string): void => {
 		if (key === undefined || protocol === only) return;
 		report.problem(
@@ -68,8 +69,9 @@ export function checkReadable(
 		);
 		return;
 	}
-	// An agent takes requests and bytes, as it has opened its tunnel.
-	if (typeof to !== "string" || to === TUNNELS || takeNone.has(to) || !targets.names.has(to)) return;
+	// An agent takes requests and bytes, as it has opened its tunnel; of the hub, it is told elsewhere.
+	if (typeof to !== "string" || to === TUNNELS || to === HUB || takeNone.has(to) || !targets.names.has(to))
+		return;
 	if (NO_REQUESTS.has(protocol)) {
 		report.warning(
 			[...path, "to"],
@@ -101,7 +103,7 @@ export function upstreamNames(value: unknown, report: Report): Targets {
 	if (names.length > ADDRESSES_MAX) {
 		report.problem(["upstreams"], `more than ${ADDRESSES_MAX} upstreams: the shared table has no more rows`);
 	}
-	return { names: new Set([...names, REJECT, TUNNELS]), hints: new Map() };
+	return { names: new Set([...names, REJECT, TUNNELS, HUB]), hints: new Map() };
 }
 
 /** What other programs call it. */
@@ -125,16 +127,23 @@ export function checkTarget(to: unknown, path: Path, { names, hints }: Targets, 
  *
  * A route without `protocol` waits for the client's first bytes, so a silent client passes it and can still
  * reach a later `protocol: any`. Not so below a first route without conditions: that makes the listener a
- * plain proxy, which waits for nothing.
+ * plain proxy, which waits for nothing; nor where nobody is silent, because sessions begin with what clients say.
  */
-export function checkReach(routes: readonly unknown[], path: Path, report: Report): void {
+export function checkReach(
+	routes: readonly unknown[],
+	path: Path,
+	nobodyIsSilent: boolean,
+	report: Report,
+): void {
 	const seen = new Map<string, number>();
 	let told = false;
 	for (const [index, written] of routes.entries()) {
 		const route = mapping(written);
 		const alternatives = writtenAlternatives(route).map(conditionsOf);
 		if (alternatives.length === 0 || alternatives.includes(null)) continue;
-		const covered = (alternatives as Conditions[]).map((conditions) => coveredBy(conditions, seen));
+		const covered = (alternatives as Conditions[]).map((conditions) =>
+			coveredBy(conditions, seen, nobodyIsSilent),
+		);
 		const open = covered.indexOf(undefined);
 		for (const conditions of alternatives as Conditions[]) {
 			const own = routeLabel(conditions);
@@ -163,9 +172,14 @@ export function checkReach(routes: readonly unknown[], path: Path, report: Repor
 }
 
 /** The label of an earlier route, or of one value of it, that takes whatever these conditions let pass. */
-function coveredBy(conditions: Conditions, seen: ReadonlyMap<string, number>): string | undefined {
-	return [routeLabel(conditions), ...coverers(conditions as Single, seen.get(EVERYTHING) === 0)].find(
-		(label) => seen.has(label),
+function coveredBy(
+	conditions: Conditions,
+	seen: ReadonlyMap<string, number>,
+	nobodyIsSilent: boolean,
+): string | undefined {
+	const nothingPeeked = nobodyIsSilent || seen.get(EVERYTHING) === 0;
+	return [routeLabel(conditions), ...coverers(conditions as Single, nothingPeeked)].find((label) =>
+		seen.has(label),
 	);
 }
 
@@ -235,7 +249,13 @@ function pathsOver(path: string): string[] {
 	return [...new Set(paths)];
 }
 
-const ROUTE_KEYS: ReadonlySet<string> = new Set([...CONDITIONS, ...ROUTE_ACTIONS, "to", "timeouts"]);
+const ROUTE_KEYS: ReadonlySet<string> = new Set([
+	...CONDITIONS,
+	...ROUTE_ACTIONS,
+	"to",
+	"channel",
+	"timeouts",
+]);
 
 /** Null for what is no route, or has a condition that is wrong or unknown: what it takes cannot be said. */
 function conditionsOf(route: Mapping): Single | null {

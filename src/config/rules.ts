@@ -9,6 +9,14 @@ import { checkAdmin } from "./admin-rules.js";
 import { countAlternatives, writtenAlternatives } from "./alternatives.js";
 import { checkBinds, checkLoops } from "./bind-rules.js";
 import { ROUTES_MAX } from "./bounds.js";
+import {
+	checkDatagramListener,
+	checkStreamListener,
+	datagramTargets,
+	takesDatagrams,
+} from "./datagram-rules.js";
+import { checkHubReads, checkHubRoute, checkNoHubHere } from "./hub-route-rules.js";
+import { checkHub } from "./hub-rules.js";
 import { parseCertificateName } from "./names.js";
 import { attempt, list, type Mapping, mapping } from "./plain.js";
 import { bytesTargets, checkAskedInTheOpen, checkRouteActions, readsRequests } from "./request-rules.js";
@@ -17,46 +25,67 @@ import type { Path, Report } from "./source.js";
 import { isOff } from "./switches.js";
 import { TerminatedNames } from "./terminated.js";
 import { checkTimeouts } from "./timeout-rules.js";
-import { checkLeadsToTunnels, checkNamed, checkTunnels } from "./tunnel-rules.js";
+import { checkLeadsToTunnels, checkNamed, checkNamedDatagrams, checkTunnels } from "./tunnel-rules.js";
 import { checkUpstreams } from "./upstream-rules.js";
 
 /** `baseDir`: what relative socket paths are relative to. */
 export function checkRules(file: unknown, baseDir: string, report: Report): void {
-	const { admin, limits, listeners, tunnels, upstreams } = mapping(file);
+	const { admin, hub, limits, listeners, tunnels, upstreams } = mapping(file);
 	// What is no mapping at all is told so.
 	if (tunnels === undefined && file === mapping(file)) checkIsListened(listeners, report);
 	checkListenerLimits(list(listeners), limits, report);
 	checkAdmin(admin, baseDir, report);
 	checkTunnels(mapping(file), report);
+	checkHub(hub, report);
 	checkBinds(list(listeners), admin, tunnels, report);
 	checkLoops(list(listeners), mapping(upstreams), report);
 	checkRouteCount(list(listeners), report);
 	const targets = upstreamNames(upstreams, report);
 	const takeNone = bytesTargets(upstreams);
+	const takeDatagrams = datagramTargets(upstreams);
 	checkTimeouts(mapping(file), takeNone, report);
 	for (const [index, value] of list(listeners).entries()) {
 		const listener = mapping(value);
+		const place = ["listeners", index];
+		if (takesDatagrams(listener)) {
+			for (const [position, route] of routesOf(listener).entries()) {
+				const path = [...place, "routes", position];
+				const { to } = mapping(route);
+				checkTarget(to, [...path, "to"], targets, report);
+				checkLeadsToTunnels(to, tunnels, [...path, "to"], report);
+				checkNoHubHere(mapping(route), path, report);
+				const once = reportOnce(report);
+				for (const single of writtenAlternatives(mapping(route))) checkNamedDatagrams(single, path, once);
+			}
+			checkDatagramListener(listener, place, mapping(upstreams), report);
+			checkReach(routesOf(listener), [...place, "routes"], true, report);
+			continue;
+		}
+		checkStreamListener(listener, place, takeDatagrams, report);
 		checkProxyProtocol(listener, ["listeners", index], report);
 		checkCertificateNames(list(listener["tls"]), ["listeners", index, "tls"], report);
 		const path = ["listeners", index, "routes"];
 		const routes = routesOf(listener);
 		const terminated = new TerminatedNames(listener);
+		const reads = readsRequests(routes, takeNone);
 		checkRequestLog(listener, ["listeners", index], takeNone, report);
 		for (const [position, route] of routes.entries()) {
 			const { to } = mapping(route);
 			checkTarget(to, [...path, position, "to"], targets, report);
 			checkLeadsToTunnels(to, tunnels, [...path, position, "to"], report);
+			checkHubRoute(mapping(route), [...path, position], { hub, readsRequests: reads }, report);
 			// What is wrong with each value is wrong with the route, and said once.
 			const once = reportOnce(report);
 			for (const single of writtenAlternatives(mapping(route))) {
 				checkConditions(single, [...path, position], terminated, once);
 				checkNamed(single, [...path, position], once);
 				checkReadable(single, [...path, position], takeNone, targets, terminated, once);
+				checkHubReads(single, [...path, position], reads, terminated, once);
 			}
 			checkRouteActions(mapping(route), [...path, position], takeNone, report);
 		}
-		checkAskedInTheOpen(listener, tunnels, ["listeners", index], report);
-		checkReach(routes, path, report);
+		checkAskedInTheOpen(listener, mapping(file), ["listeners", index], report);
+		checkReach(routes, path, false, report);
 	}
 	checkUpstreams(mapping(upstreams), baseDir, report);
 }

@@ -21,6 +21,8 @@ import { formatSize } from "./units.js";
 /** Less than one receive buffer would stop every session that meets a slow reader. */
 const BUFFERED_MIN_BYTES = 65_536;
 const FD_RESERVE_MAX = 65_536;
+/** Each takes 16 KiB, whether it is there or not. */
+const HALF_HELLOS_MAX = 65_536;
 /** Less would close sessions on a machine where nothing is wrong. */
 const MEMORY_MIN_BYTES = 16 * 1_048_576;
 
@@ -78,6 +80,11 @@ export const limits = section({
 		description:
 			"Descriptors kept free for admin pages, logs and dials. When only these are left, connections that have earned least are closed as fd_pressure, and accepting pauses.",
 		default: defaults.limits.fdReserve,
+	}),
+	half_hellos: whole(1, HALF_HELLOS_MAX).optional().meta({
+		description:
+			"Hellos of QUIC and DTLS of which a part has come, over all reactors; the rest is waited for until the handshake deadline. Each takes 16 KiB, whether it is there or not. Another one displaces the oldest of the address that has most of them.",
+		default: defaults.limits.halfHellos,
 	}),
 	requests_per_connection: whole(1, REQUESTS_MAX).optional().meta({
 		description: "HTTP: requests that one connection may have; the last answer says that it ends.",
@@ -146,7 +153,7 @@ export const keepalive = section({
 	user_timeout: duration()
 		.optional()
 		.describe(
-			"Until a peer that acknowledges nothing is given up while bytes are under way to it (TCP_USER_TIMEOUT), as keepalive_lost. Must be longer than timeouts.stall. Default: idle + probes × interval, where that is at least half as long again as stall.",
+			"Until a peer that acknowledges nothing is given up while bytes are under way to it (TCP_USER_TIMEOUT), as keepalive_lost. Must be longer than timeouts.stall. Default: idle + probes × interval, where that is at least half as long again as stall; otherwise the kernel's own.",
 		),
 });
 

@@ -2,10 +2,12 @@
 
 import { z } from "zod";
 import { parseSentHost } from "./address.js";
+import { parseProbe } from "./datagram-values.js";
 import * as defaults from "./defaults.js";
 import { parseStatusRange, STATUS_MAX, STATUS_MIN, STATUS_RANGE_PATTERN } from "./http-check.js";
 import { expected, onOff, optionalDuration, parsed, section, whole } from "./schema-values.js";
 import { offWord, onWord } from "./switches.js";
+import { formatDuration } from "./units.js";
 
 /** Health counters need no more, and a typing error would keep a dead address in for hours. */
 const STREAK_MAX = 1_000;
@@ -36,7 +38,7 @@ export const health = section({
 	interval: optionalDuration(defaults.health.intervalMs, "Between two checks of an address."),
 	timeout: optionalDuration(
 		defaults.health.timeoutMs,
-		"Until the address accepts, and with `path` until the head of its answer is there; then the check has failed. At most the interval.",
+		`Until the address accepts, and with \`path\` until the head of its answer is there; then the check has failed. At most the interval. Default: ${formatDuration(defaults.health.timeoutMs)}, or a shorter interval.`,
 	),
 	fall: streak(defaults.health.fall, "Failures in a row until an address is down: it gets no new session."),
 	rise: streak(defaults.health.rise, "Successes in a row until it is up again."),
@@ -65,7 +67,22 @@ export const health = section({
 	})
 		.optional()
 		.describe(
-			"With path: what the Host field of the check says. Default: the upstream's host, or that of its first URL.",
+			"With path: what the Host field of the check says. Default: the upstream's `host`, or that of its first URL; of a tunnel its `host_header`, or the local service's own.",
+		),
+});
+
+/** Of an upstream: it may take datagrams. */
+export const upstreamHealth = section({
+	...health.shape,
+	send: parsed(
+		'what is sent, such as "ping" or hex:0001',
+		parseProbe,
+		{ examples: ["ping", "hex:00010000"] },
+		(input) => (typeof input === "number" || typeof input === "boolean" ? ": put it in quotes" : ""),
+	)
+		.optional()
+		.describe(
+			"With udp: the datagram of a check, as a text, or as bytes in hex behind `hex:`. It is good when any datagram comes back within `timeout`.",
 		),
 });
 

@@ -7,12 +7,23 @@ import { duration, expected, offMeant, section } from "./schema-values.js";
 import { offWord } from "./switches.js";
 import { formatDuration, parseDuration } from "./units.js";
 
-/** What holds where a listener, an upstream or a route says nothing is no default of the key's own. */
-type Where = "general" | "own";
+/** What holds where nothing is said, in words: a listener, an upstream and a route have no default of their own. */
+type Instead =
+	| "as usual"
+	| "that of `timeouts`"
+	| "that of the listener"
+	| "that of the upstream, or of the listener";
 
-function deadline(where: Where, usualMs: number, description: string) {
-	const meta = where === "own" ? { description } : { description, default: formatDuration(usualMs) };
-	return duration().optional().meta(meta);
+function told(instead: Instead, usual: string, description: string) {
+	return instead === "as usual"
+		? { description, default: usual }
+		: { description: `${description} Default: ${instead}.` };
+}
+
+function deadline(instead: Instead, usualMs: number, description: string) {
+	return duration()
+		.optional()
+		.meta(told(instead, formatDuration(usualMs), description));
 }
 
 const lifetimeDuration = (text: string): number => {
@@ -26,7 +37,7 @@ const lifetimeDuration = (text: string): number => {
 	}
 };
 
-function lifetime(where: Where) {
+function lifetime(instead: Instead) {
 	const description =
 		"Whole life of a session, however busy. Then it is closed as lifetime. `off`: sessions may live for ever.";
 	return z
@@ -39,83 +50,89 @@ function lifetime(where: Where) {
 			),
 		})
 		.optional()
-		.meta(where === "own" ? { description } : { description, default: "off" });
+		.meta(told(instead, "off", description));
 }
 
 /** What a session has once it is routed: of these a route and an upstream may have their own. */
-const routed = (where: Where) => ({
+const routed = (instead: Instead) => ({
 	connect: deadline(
-		where,
+		instead,
 		defaults.timeouts.connectMs,
 		"Until an upstream address accepts; then the next address is tried, and after the last the session is closed as connect_timeout.",
 	),
 	idle: deadline(
-		where,
+		instead,
 		defaults.timeouts.idleMs,
-		"No byte in either direction. Then the session is closed as idle_timeout.",
+		`No byte in either direction. Then the session is closed as idle_timeout. Listeners on UDP are not held to the general one: where they, their upstream and their route say nothing, it is ${formatDuration(defaults.datagrams.idleMs)}, and ${formatDuration(defaults.datagrams.quicIdleMs)} for QUIC.`,
 	),
 	stall: deadline(
-		where,
+		instead,
 		defaults.timeouts.stallMs,
 		"Bytes wait and their reader takes none. Then the session is closed as stall_timeout.",
 	),
 	half_closed: deadline(
-		where,
+		instead,
 		defaults.timeouts.halfClosedMs,
 		"One direction has ended and the other is silent. Then the session is closed as half_closed_timeout.",
 	),
-	lifetime: lifetime(where),
+	lifetime: lifetime(instead),
 	response_head: deadline(
-		where,
+		instead,
 		defaults.timeouts.responseHeadMs,
 		"HTTP: from the end of a request until the upstream begins to answer. Then 504, and response_timeout.",
 	),
 });
 
 /** What a connection has before it is routed as well, and between its requests. */
-const accepted = (where: Where) => ({
+const accepted = (instead: Instead) => ({
 	handshake: deadline(
-		where,
+		instead,
 		defaults.timeouts.handshakeMs,
 		"From accept until the connection can be routed, the PROXY header included. Then it is closed as handshake_timeout.",
 	),
-	...routed(where),
+	...routed(instead),
 	request_head: deadline(
-		where,
+		instead,
 		defaults.timeouts.requestHeadMs,
 		"HTTP: from the first byte of a request's head to its last; bytes do not renew it. The first head of a connection has `handshake`. Then 408, and request_timeout.",
 	),
 	keep_alive: deadline(
-		where,
+		instead,
 		defaults.timeouts.keepAliveMs,
 		"HTTP: between two requests of a connection. Then it is closed as idle_timeout.",
 	),
 	silence: deadline(
-		where,
+		instead,
 		defaults.timeouts.silenceMs,
-		"A client that has said nothing for this long takes the first `protocol: any` route; one that has said what does not tell its protocol counts as `other`. Must be shorter than handshake.",
+		"A client that has said nothing for this long takes the first `protocol: any` route; one that has said what does not tell its protocol counts as `other`. Must be shorter than handshake; where nothing is said, it is half of it at the most.",
 	),
 });
 
 export const timeouts = section({
-	...accepted("general"),
+	...accepted("as usual"),
 	drain: deadline(
-		"general",
+		"as usual",
 		defaults.timeouts.drainMs,
 		"After SIGTERM, how long running sessions may finish. What is left then is closed as drained.",
 	),
 });
 
-export const listenerTimeouts = section(accepted("own"))
+export const listenerTimeouts = section(accepted("that of `timeouts`"))
 	.optional()
 	.describe("Deadlines of this listener's sessions, instead of the general timeouts.");
 
-export const upstreamTimeouts = section(routed("own"))
+export const upstreamTimeouts = section(routed("that of the listener"))
 	.optional()
 	.describe(
 		"Deadlines of sessions, and of requests, that go to this upstream, instead of their listener's timeouts.",
 	);
 
-export const routeTimeouts = section(routed("own"))
+export const tunnelTimeouts = section(routed("that of the listener"))
+	.optional()
+	.describe(
+		`Deadlines of visitors of tunnels, instead of their listener's. Where nobody says anything, idle is ${formatDuration(defaults.tunnels.timeouts.idleMs)} and response_head ${formatDuration(defaults.tunnels.timeouts.responseHeadMs)}.`,
+	);
+
+export const routeTimeouts = section(routed("that of the upstream, or of the listener"))
 	.optional()
 	.describe("Deadlines of what takes this route, instead of its upstream's and its listener's timeouts.");

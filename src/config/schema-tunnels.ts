@@ -1,11 +1,12 @@
 /** `tunnels`: where agents connect to, and who may offer what. What goes together is in `tunnel-rules.ts`. */
 
 import { z } from "zod";
-import { parseListen } from "./address.js";
+import { parseBind } from "./address.js";
 import { CONNECTIONS_MAX, REQUESTS_MAX } from "./bounds.js";
 import * as defaults from "./defaults.js";
 import { parsePeerName } from "./names.js";
 import { passwords } from "./schema-passwords.js";
+import { tunnelTimeouts } from "./schema-timeouts.js";
 import {
 	byteRate,
 	certificateFiles,
@@ -90,11 +91,11 @@ const agent = section({
 		)
 		.max(NAMES_MAX, { error: `more than ${NAMES_MAX} names: write a wildcard such as "*.example.org"` })
 		.optional()
-		.describe("Host names outside tunnels.domain that it may open with tunnels of http and tls."),
+		.describe("Host names outside tunnels.domain that it may open with tunnels of http, tls and quic."),
 	ports: ports()
 		.optional()
 		.describe(
-			"Ports that are its own, for tunnels of tcp; out of tunnels.ports. Default: those that are no other agent's.",
+			"Ports that are its own, for tunnels of tcp and udp; out of tunnels.ports. Default: those that are no other agent's.",
 		),
 	shared: yesNo().optional().meta({
 		description:
@@ -103,14 +104,16 @@ const agent = section({
 	}),
 	connections: whole(1, CONNECTIONS_MAX)
 		.optional()
-		.describe("Visitors that each of its tunnels may have at a time. Default: no limit."),
+		.describe(
+			"Visitors that each of its tunnels may have at a time. Default: no limit; 1000 for udp and quic, where addresses can be forged.",
+		),
 	bytes_per_second: byteRate(
 		"Bytes that may pass through each of its tunnels in a second, both ways together.",
 	),
 	basic_auth: passwords()
 		.optional()
 		.describe(
-			"Visitors of its http tunnels are asked for one of these names and its password. Such an agent can open no tls tunnel, where nobody can be asked.",
+			"Visitors of its http tunnels are asked for one of these names and its password. Such an agent can open no tls or quic tunnel, where nobody can be asked.",
 		),
 });
 
@@ -126,9 +129,9 @@ const heartbeat = (defaultMs: number, description: string) =>
 		.meta({ description, default: formatDuration(defaultMs) });
 
 export const tunnels = section({
-	listen: parsed("an address such as 0.0.0.0:4443", parseListen, {
+	listen: parsed("an address such as 0.0.0.0:4443", parseBind, {
 		examples: ["0.0.0.0:4443", "[::]:4443"],
-	}).describe("Where agents connect to. Ports of tcp tunnels are bound on the same address."),
+	}).describe("Where agents connect to. Ports of tcp and udp tunnels are bound on the same address."),
 	tls: certificateFiles("gw")
 		.optional()
 		.describe("TLS 1.3 with this certificate. Needed, but for trying out on loopback."),
@@ -139,9 +142,9 @@ export const tunnels = section({
 	domain: parsed("a domain such as example.com", parsePeerName, { examples: ["example.com"] })
 		.optional()
 		.describe(
-			"What names of tunnels stand under: app is reached at app.example.com. Without it, only tcp tunnels and the domains of agents.",
+			"What names of tunnels stand under: app is reached at app.example.com. Without it, only tcp and udp tunnels and the domains of agents.",
 		),
-	ports: ports().optional().describe("Ports that tcp tunnels are given. Without it there are none."),
+	ports: ports().optional().describe("Ports that tcp and udp tunnels are given. Without it there are none."),
 	lines: whole(1, LINES_MAX).optional().meta({
 		description: "Lines that each tunnel has parked, opened in advance by its agent.",
 		default: defaults.tunnels.lines,
@@ -180,9 +183,10 @@ export const tunnels = section({
 	),
 	plain_lines: onOrOff().optional().meta({
 		description:
-			"Lines without TLS for what is encrypted end to end: tunnels of tls, and those of tcp whose agent says so. off: all lines are TLS.",
+			"Lines without TLS for what is encrypted end to end: tunnels of tls and quic, and those of tcp and udp whose agent says so. off: all lines are TLS.",
 		default: "on",
 	}),
+	timeouts: tunnelTimeouts,
 	superseded: choice(["finish", "cut"], { close: "write cut", keep: "write finish" }).optional().meta({
 		description:
 			"What becomes of the visitors of an agent that another login of the same id replaces: they finish, or are cut.",

@@ -3,9 +3,10 @@
 import { z } from "zod";
 import { parseEndpoint, parseHttpUrl, parseSentHost } from "./address.js";
 import { CONNECTIONS_MAX, REQUESTS_MAX, WEIGHT_MAX } from "./bounds.js";
+import { parseServerId, parseUdpEndpoint } from "./datagram-values.js";
 import * as defaults from "./defaults.js";
-import { parsePeerName, REJECT, TUNNELS, UPSTREAM_NAME_PATTERN } from "./names.js";
-import { checked, health, streak } from "./schema-health.js";
+import { HUB, parsePeerName, REJECT, TUNNELS, UPSTREAM_NAME_PATTERN } from "./names.js";
+import { checked, streak, upstreamHealth } from "./schema-health.js";
 import { upstreamTimeouts } from "./schema-timeouts.js";
 import {
 	choice,
@@ -72,6 +73,35 @@ const url = () =>
 		),
 	});
 
+const udpEndpoint = () =>
+	parsed("host:port such as 10.0.0.5:443", parseUdpEndpoint, {
+		examples: ["10.0.0.5:443", "app.internal:443"],
+	});
+
+/** An address that takes datagrams, with what is said of it. */
+const udpAddress = () =>
+	section({
+		address: udpEndpoint().describe("Where it is."),
+		...share,
+		server_id: parsed(
+			'hex digits in quotes such as "0a01"',
+			parseServerId,
+			{ pattern: "^([0-9a-fA-F]{2}){1,15}$", examples: ["0a01"] },
+			(input) => (typeof input === "number" ? ": put it in quotes" : ""),
+		)
+			.optional()
+			.describe(
+				"QUIC: the server ID that it writes into its connection IDs in the open (draft-ietf-quic-load-balancers), by which a client with another address is led to it. All addresses of the upstream have one, of the same length, or none has.",
+			),
+	});
+
+const datagramAddress = () =>
+	z.union([udpEndpoint(), udpAddress()], {
+		error: expected(
+			"host:port such as 10.0.0.5:443, or a mapping such as { address: 10.0.0.5:443, weight: 3 }",
+		),
+	});
+
 const pool = section({
 	connections: whole(1, CONNECTIONS_MAX).optional().meta({
 		description: "Idle connections kept, per address and reactor.",
@@ -99,14 +129,17 @@ const upstreamTls = section({
 		.describe(
 			"What its certificate must be for, and what is asked for by SNI. Default: the host of each address.",
 		),
-	ca: filePath("the file of certificate authorities such as internal-ca.pem")
+	ca: filePath("the file of certificate authorities", "internal-ca.pem")
 		.optional()
 		.describe("Trusted instead of the public authorities that Node carries."),
-	cert: filePath("the file of a certificate such as client.pem")
+	cert: filePath("the file of a certificate", "client.pem")
 		.optional()
 		.describe("A client certificate, shown to an upstream that asks. Needs key."),
-	key: filePath("the file of a private key such as client.key").optional().describe("Its private key."),
+	key: filePath("the file of a private key", "client.key").optional().describe("Its private key."),
 });
+
+/** Who answers more has sessions that end when they are idle. */
+const RESPONSES_MAX = 65_535;
 
 const ROUND_ROBIN = "write round_robin";
 const LEAST = "write least_connections";
@@ -177,6 +210,26 @@ export const upstream = section({
 		.describe(
 			"Where connections go: one, or a list, each alone or as { address: …, weight: … }. A host name stands for all addresses it resolves to. An address that checks found down gets no session, an ejected one only when no other is left; without any, the session is closed as upstream_down.",
 		),
+	udp: z
+		.union(
+			[
+				udpEndpoint(),
+				udpAddress(),
+				z
+					.array(datagramAddress())
+					.min(1, { error: "an upstream without addresses can take no datagram: write at least one" }),
+			],
+			{ error: expected("one or more of host:port, such as [10.0.0.6:443, app.internal:443]") },
+		)
+		.optional()
+		.describe(
+			"Instead of addresses: datagrams go there, out of listeners on UDP. One address, or a list, each alone or as { address: …, weight: … }.",
+		),
+	responses: whole(1, RESPONSES_MAX)
+		.optional()
+		.describe(
+			"With udp: how many datagrams answer each datagram of a client, as the one answer of DNS. A session ends when all have come. Default: they do not end it.",
+		),
 	balance: choice(["round_robin", "least_connections", "source_hash"], {
 		...{ rr: ROUND_ROBIN, random: ROUND_ROBIN, first: ROUND_ROBIN },
 		...{ leastconn: LEAST, least_conn: LEAST, leastconns: LEAST, least_request: LEAST, least: LEAST },
@@ -201,12 +254,12 @@ export const upstream = section({
 		.array(choice(["sni", "alpn", "tls"]), { error: expected("a list of sni, alpn and tls", inList) })
 		.optional()
 		.describe(
-			"With proxy_protocol: v2, what the header says besides, where it is known. `sni`: the name in the client's hello. Where its TLS ends here, `alpn`: the protocol that was agreed on; `tls`: its version, and the common name of the client's certificate.",
+			"With addresses and proxy_protocol: v2, what the header says besides, where it is known. `sni`: the name in the client's hello. Where its TLS ends here, `alpn`: the protocol that was agreed on; `tls`: its version, and the common name of the client's certificate.",
 		),
 	timeouts: upstreamTimeouts,
 	health: checked(
-		health,
-		"Active checks: a TCP connection that is opened and closed again, or a request (`path`). `on`, or a mapping, for which `{}` is enough.",
+		upstreamHealth,
+		"Active checks: a TCP connection that is opened and closed again, a request (`path`), or a datagram that is answered (`send`). `on`, or a mapping, for which `{}` is enough.",
 	),
 	eject: section({
 		failures: streak(defaults.eject.failures, "Connect failures in a row until an address is passed over."),
@@ -232,4 +285,8 @@ export const upstreamName = z
 	.refine((name) => name !== TUNNELS, {
 		error:
 			'"tunnels" is where routes lead that go to agents: give the upstream another name, such as "tunnel-server", here and in its routes',
+	})
+	.refine((name) => name !== HUB, {
+		error:
+			'"hub" is where routes lead to the channels of the section "hub": give the upstream another name, such as "hub-server", here and in its routes',
 	});

@@ -1,6 +1,7 @@
 /** What values of `sluice.yaml` are made of: numbers, durations, sizes and words, each with a message that says what was expected. */
 
 import { z } from "zod";
+import { parseCidr } from "./address.js";
 import { KEEPALIVE_MAX_SECONDS } from "./bounds.js";
 import { InvalidValue } from "./errors.js";
 import { didYouMean } from "./nearest.js";
@@ -60,6 +61,9 @@ export function parsed<T>(
 			}
 		});
 }
+
+export const CIDR = "a block of addresses such as 10.0.0.0/8";
+export const cidr = () => parsed(CIDR, parseCidr, { examples: ["10.0.0.0/8", "fd00::/8"] });
 
 export function duration(parse: (text: string) => number = parseDuration) {
 	return parsed(
@@ -233,14 +237,18 @@ export function sizeOrOff(example: string) {
 /** Less makes every session wait for the better part of a second again and again. */
 const BYTE_RATE_MIN = 1_024;
 
-/** Bytes per second. `description`: what it bounds. */
-export const byteRate = (description: string) =>
+/** Bytes per second. `description`: what it bounds. `instead`: what holds where nothing is said, in words. */
+export const byteRate = (description: string, instead?: string) =>
 	z
 		.union([offWord(), size("1MiB", BYTE_RATE_MIN, ", or off", offMeant)], {
 			error: expected("a size such as 1MiB, or off", offMeant),
 		})
 		.optional()
-		.meta({ description, default: "off" });
+		.meta(
+			instead === undefined
+				? { description, default: "off" }
+				: { description: `${description} Default: ${instead}.` },
+		);
 
 export const optionalNumber = (most: number, description: string) =>
 	z
@@ -254,19 +262,21 @@ export const optionalNumber = (most: number, description: string) =>
 		.meta({ description, default: "off" });
 
 /** The path of a file that must exist when the configuration is used. */
-export const filePath = (what: string) =>
-	z
-		.string({ error: expected(what) })
-		.min(1, { error: expected(what) })
-		.meta({ examples: ["/etc/sluice/www.pem", "www.pem"] });
+export const filePath = (what: string, example: string) => {
+	const error = expected(`${what} such as ${example}`);
+	return z
+		.string({ error })
+		.min(1, { error })
+		.meta({ examples: [example, `/etc/sluice/${example}`] });
+};
 
 /** What one of our own ports shows to whoever connects: for `admin` the messages name admin.pem and admin.key. */
 export const certificateFiles = (example: string) =>
 	section({
-		cert: filePath(`the file of a certificate such as ${example}.pem`).describe(
+		cert: filePath("the file of a certificate", `${example}.pem`).describe(
 			"The certificate and those of its issuers, in PEM, in that order. Read again when the file changes.",
 		),
-		key: filePath(`the file of a private key such as ${example}.key`).describe(
+		key: filePath("the file of a private key", `${example}.key`).describe(
 			"Its private key, in PEM, without a passphrase.",
 		),
 	});

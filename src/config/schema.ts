@@ -12,6 +12,7 @@ import * as defaults from "./defaults.js";
 import { parsePeerName } from "./names.js";
 import { admin, adminTokens } from "./schema-admin.js";
 import { keepalive, ledger, limits, log, sockets } from "./schema-general.js";
+import { hub } from "./schema-hub.js";
 import { listener } from "./schema-listeners.js";
 import { withReferences } from "./schema-references.js";
 import { timeouts } from "./schema-timeouts.js";
@@ -111,6 +112,11 @@ export const configSchema = section({
 		.describe(
 			"Where agents connect to that offer services which nobody can reach otherwise. Routes lead to them by `to: tunnels`.",
 		),
+	hub: hub
+		.optional()
+		.describe(
+			"Channels: what is published to one, all its subscribers are told. Routes lead there by `to: hub`.",
+		),
 });
 
 /** The file with its units, names and addresses parsed, and nothing filled in. */
@@ -135,9 +141,9 @@ export function sectionKeys(): ReadonlyMap<string, readonly string[]> {
 	return sections;
 }
 
-/** JSON Schema (draft 2020-12) of the file, for editors. */
-export function jsonSchema(): Record<string, unknown> {
-	const { $schema, ...rest } = z.toJSONSchema(configSchema, {
+/** JSON Schema (draft 2020-12) of what a schema takes, as it is written. */
+export function writtenSchema(schema: z.ZodType): Record<string, unknown> {
+	return z.toJSONSchema(schema, {
 		io: "input",
 		// zod drops these two where a value is parsed, taking them for the parsed form; here they are the written one.
 		override: ({ zodSchema, jsonSchema }) => {
@@ -146,6 +152,11 @@ export function jsonSchema(): Record<string, unknown> {
 			if (examples !== undefined) Object.assign(jsonSchema, { examples });
 		},
 	});
+}
+
+/** The JSON Schema of the file, for editors. */
+export function jsonSchema(): Record<string, unknown> {
+	const { $schema, ...rest } = writtenSchema(configSchema);
 	return {
 		$schema,
 		title: "sluice.yaml",

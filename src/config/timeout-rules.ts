@@ -1,4 +1,5 @@
 /** Deadlines that contradict each other, wherever each of them stands; and those that nothing would be held to. */
+import { takesDatagrams } from "./datagram-rules.js";
 import * as defaults from "./defaults.js";
 import { REJECT } from "./names.js";
 import { attempt, list, type Mapping, mapping } from "./plain.js";
@@ -7,25 +8,28 @@ import { formatDuration, parseDuration } from "./units.js";
 
 /** `takeNone`: targets that take no requests. */
 export function checkTimeouts(file: Mapping, takeNone: ReadonlySet<string>, report: Report): void {
-	const { timeouts: general, listeners, upstreams, keepalive } = file;
+	const { timeouts: general, listeners, upstreams, keepalive, tunnels } = file;
 	const userTimeoutMs = attempt(mapping(keepalive)["user_timeout"], parseDuration);
 	const check = (timeouts: unknown, path: Path): void => checkStall(timeouts, path, userTimeoutMs, report);
 	checkSilence(general, {}, ["timeouts"], report);
 	// Where nobody says anything the default holds, and the general place is to blame.
 	check({ stall: formatDuration(defaults.timeouts.stallMs), ...mapping(general) }, []);
+	check(mapping(tunnels)["timeouts"], ["tunnels"]);
 	for (const [name, value] of Object.entries(mapping(upstreams))) {
-		const { timeouts, http } = mapping(value);
+		const { timeouts, http, udp } = mapping(value);
 		const path = ["upstreams", name];
 		check(timeouts, path);
-		if (http === undefined) checkResponseHead(timeouts, path, `"${name}"`, report);
+		if (http === undefined && udp === undefined) checkResponseHead(timeouts, path, `"${name}"`, report);
 	}
 	for (const [index, value] of list(listeners).entries()) {
 		const { timeouts, routes } = mapping(value);
 		const path = ["listeners", index];
+		// What means nothing there is told elsewhere.
+		const none: ReadonlySet<string> = takesDatagrams(mapping(value)) ? new Set() : takeNone;
 		checkSilence(timeouts, mapping(general), [...path, "timeouts"], report);
 		check(timeouts, path);
 		for (const [position, route] of list(routes).entries())
-			checkRoute(mapping(route), [...path, "routes", position], takeNone, check, report);
+			checkRoute(mapping(route), [...path, "routes", position], none, check, report);
 	}
 }
 

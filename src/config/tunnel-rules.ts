@@ -1,5 +1,5 @@
 /** Rules of `tunnels`: what goes together there, and whether anything leads to it. */
-import { parseListen } from "./address.js";
+import { parseBind, parseListen } from "./address.js";
 import { bindText, isLoopback, overlap } from "./bind-rules.js";
 import type { PortRange } from "./config.js";
 import * as defaults from "./defaults.js";
@@ -46,8 +46,17 @@ export function checkNamed({ to, protocol }: Mapping, path: Path, report: Report
 	);
 }
 
+/** The same of datagrams: those of QUIC are found by the name in them. */
+export function checkNamedDatagrams({ to, protocol }: Mapping, path: Path, report: Report): void {
+	if (to !== TUNNELS || protocol === undefined || protocol === "quic") return;
+	report.problem(
+		[...path, "protocol"],
+		`of what comes by UDP, tunnels take QUIC by the name that it asks for, and this is "protocol: ${String(protocol)}": write quic, or let the agent open a udp tunnel, which has a port of its own, and remove this route`,
+	);
+}
+
 function checkOpen({ listen, tls, insecure }: Mapping, report: Report): void {
-	const bind = attempt(listen, parseListen);
+	const bind = attempt(listen, parseBind);
 	const isAllowed = insecure !== undefined && !isOff(insecure);
 	if (tls !== undefined) {
 		if (isAllowed)
@@ -95,10 +104,10 @@ function checkHeartbeat({ heartbeat, dead_after: deadAfter }: Mapping, report: R
 	);
 }
 
-/** Ports of tcp tunnels that something else of the file is bound to. */
+/** Ports of tunnels that something else of the file is bound to: those of tcp by a connection's listener, those of udp by one of datagrams. */
 function checkPortsAreFree({ admin, listeners }: Mapping, tunnels: Mapping, report: Report): void {
 	const range = portsOf(tunnels["ports"]);
-	const at = attempt(tunnels["listen"], parseListen);
+	const at = attempt(tunnels["listen"], parseBind);
 	if (range === null || at === null) return;
 	const others = [
 		{ ...writtenAdmin(admin), what: "the admin pages" },
@@ -109,8 +118,8 @@ function checkPortsAreFree({ admin, listeners }: Mapping, tunnels: Mapping, repo
 	];
 	for (const { value, path, what } of others) {
 		const bind = attempt(value, parseListen);
-		if (bind === null || bind.port < range.from || bind.port > range.to || !overlap(bind.host, at.host))
-			continue;
+		if (bind === null || bind.port < range.from || bind.port > range.to) continue;
+		if (!overlap(bind.host, at.host)) continue;
 		report.problem(
 			["tunnels", "ports"],
 			`port ${bind.port} of these is taken by ${what} on line ${report.lineOf(path)}: give one of them others`,
@@ -200,7 +209,7 @@ export function checkUnusedTunnels(file: Mapping, report: Report): void {
 	if (!isLedTo && ports === undefined)
 		report.warning(
 			["tunnels"],
-			'no route leads to tunnels, and there are no ports for tcp: add a route such as { host: "*.example.com", to: tunnels }, or "ports"',
+			'no route leads to tunnels, and there are no ports for tcp and udp: add a route such as { host: "*.example.com", to: tunnels }, or "ports"',
 			"key",
 		);
 	else if (

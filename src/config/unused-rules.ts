@@ -3,6 +3,7 @@
  * takes, limits that another one comes before. Looked for when nothing is wrong, because a mistake elsewhere has such echoes.
  */
 import { writtenAlternatives } from "./alternatives.js";
+import { checkUnusedHub } from "./hub-rules.js";
 import { parseCertificateName, parseHostPattern, parseServerName, REJECT } from "./names.js";
 import { attempt, list, type Mapping, mapping } from "./plain.js";
 import type { ConfigFile } from "./schema.js";
@@ -17,6 +18,7 @@ export function checkUnused(file: ConfigFile, written: unknown, report: Report):
 	checkLimits(mapping(file.limits), report);
 	checkUnusedTimeouts(file, report);
 	checkUnusedTunnels(mapping(written), report);
+	checkUnusedHub(mapping(written), report);
 	for (const [index, value] of list(mapping(written)["listeners"]).entries()) {
 		const listener = mapping(value);
 		const routes = list(listener["routes"]).map(mapping);

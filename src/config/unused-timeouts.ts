@@ -3,7 +3,7 @@
  * holds wherever it applies, and only when the file says it: defaults give way without a word.
  */
 import * as defaults from "./defaults.js";
-import { REJECT, TUNNELS } from "./names.js";
+import { HUB, REJECT, TUNNELS } from "./names.js";
 import { mapping } from "./plain.js";
 import { bytesTargets, readsRequests } from "./request-rules.js";
 import type { ConfigFile } from "./schema.js";
@@ -21,13 +21,23 @@ interface Held {
 	readonly path: Path | null;
 }
 
-/** A section of the file, and where it stands. */
-type Level = readonly [section: Section | undefined, path: Path];
+/** A section of the file, and where it stands; `null`: nowhere, for it is a default. */
+type Level = readonly [section: Section | undefined, path: Path | null];
+
+/** What holds for them where nobody says anything. */
+const OF_TUNNELS: Level = [
+	{ idle: defaults.tunnels.timeouts.idleMs, response_head: defaults.tunnels.timeouts.responseHeadMs },
+	null,
+];
 
 export function checkUnusedTimeouts(file: ConfigFile, report: Report): void {
 	const uses = new Uses();
 	const takeNone = bytesTargets(file.upstreams);
-	for (const [index, { timeouts, routes }] of (file.listeners ?? []).entries()) {
+	for (const [index, { listen, timeouts, routes }] of (file.listeners ?? []).entries()) {
+		if (listen.transport === "udp") {
+			useDatagrams(file, index, uses);
+			continue;
+		}
 		const levels: Level[] = [
 			[file.timeouts, ["timeouts"]],
 			[timeouts, ["listeners", index, "timeouts"]],
@@ -37,17 +47,73 @@ export function checkUnusedTimeouts(file: ConfigFile, report: Report): void {
 			const { to } = route;
 			if (typeof to !== "string" || to === REJECT) continue;
 			const { timeouts: theirs } = mapping(file.upstreams?.[to]);
+			const isTunnels = to === TUNNELS;
 			const all: Level[] = [
+				...(isTunnels ? [OF_TUNNELS] : []),
 				...levels,
-				[theirs as Section | undefined, ["upstreams", to, "timeouts"]],
+				isTunnels
+					? [file.tunnels?.timeouts, ["tunnels", "timeouts"]]
+					: [theirs as Section | undefined, ["upstreams", to, "timeouts"]],
 				[route.timeouts, ["listeners", index, "routes", position, "timeouts"]],
 			];
+			if (to === HUB) {
+				useSubscribed(all, uses);
+				continue;
+			}
 			// Of tunnels it is the agent that says which.
-			if (takeNone.has(to) || to === TUNNELS) useRelayed(all, uses);
+			if (takeNone.has(to) || isTunnels) useRelayed(all, uses);
 			if (!takeNone.has(to)) useExchanged(all, uses);
 		}
 	}
+	const { tunnels } = file;
+	// Visitors of ports that agents ask for come by no listener of the file.
+	if (tunnels !== undefined)
+		useRelayed(
+			[OF_TUNNELS, [file.timeouts, ["timeouts"]], [tunnels.timeouts, ["tunnels", "timeouts"]]],
+			uses,
+		);
 	uses.tell(report);
+	checkGeneral(file, report);
+}
+
+/** Deadlines of the file as a whole that hold for datagrams as well. */
+const OF_DATAGRAMS: ReadonlySet<string> = new Set(["handshake", "lifetime", "drain"]);
+
+/** Where nothing but datagrams comes, most of them have nobody to be held against. */
+function checkGeneral({ timeouts, listeners = [], tunnels }: ConfigFile, report: Report): void {
+	if (tunnels !== undefined || listeners.some(({ listen }) => listen.transport === "tcp")) return;
+	for (const key of Object.keys(timeouts ?? {}))
+		if (!OF_DATAGRAMS.has(key))
+			report.warning(
+				["timeouts", key],
+				`${key} does nothing here: it is of connections, and all listeners are on UDP; ${key === "idle" ? 'write it under "timeouts" of each of them' : "remove it"}`,
+				"key",
+			);
+}
+
+/** Datagrams: of the general deadlines `idle` does not hold. */
+function useDatagrams(
+	{ timeouts, listeners, upstreams, tunnels }: ConfigFile,
+	index: number,
+	uses: Uses,
+): void {
+	const listener = listeners?.[index];
+	const { idle: _, ...general } = timeouts ?? {};
+	for (const [position, route] of (listener?.routes ?? []).entries()) {
+		const { to } = route;
+		if (typeof to !== "string" || to === REJECT) continue;
+		const { timeouts: theirs } = mapping(upstreams?.[to]);
+		const levels: Level[] = [
+			[general, ["timeouts"]],
+			[listener?.timeouts, ["listeners", index, "timeouts"]],
+			to === TUNNELS
+				? [tunnels?.timeouts, ["tunnels", "timeouts"]]
+				: [theirs as Section | undefined, ["upstreams", to, "timeouts"]],
+			[route.timeouts, ["listeners", index, "routes", position, "timeouts"]],
+		];
+		const [idle, lifetime] = [held("idle", levels), held("lifetime", levels)];
+		uses.note(idle, idle.ms >= lifetime.ms ? lifetime : null);
+	}
 }
 
 /** Bytes: the lifetime ends a session at once, and it counts from accept, before all others. */
@@ -57,6 +123,12 @@ function useRelayed(levels: readonly Level[], uses: Uses): void {
 		const own = held(key, levels);
 		uses.note(own, own.ms >= lifetime.ms ? lifetime : null);
 	}
+}
+
+/** Subscribers: silence ends none, and the rest is of upstreams. */
+function useSubscribed(levels: readonly Level[], uses: Uses): void {
+	const [stall, lifetime] = [held("stall", levels), held("lifetime", levels)];
+	uses.note(stall, stall.ms >= lifetime.ms ? lifetime : null);
 }
 
 /** Requests: an answer that is under way when the lifetime ends has `stall` to end as well. */
@@ -96,7 +168,7 @@ function held(key: Key, levels: readonly Level[]): Held {
 	for (const [section, path] of levels.toReversed()) {
 		const value = section?.[key];
 		if (value === undefined) continue;
-		return { key, ms: value === "off" ? Number.POSITIVE_INFINITY : value, path: [...path, key] };
+		return { key, ms: value === "off" ? Number.POSITIVE_INFINITY : value, path: path && [...path, key] };
 	}
 	return { key, ms: USUAL_MS[key], path: null };
 }

@@ -3,6 +3,8 @@ import { resolve } from "node:path";
 import { parseEndpoint, parseHttpUrl } from "./address.js";
 import { ADDRESSES_MAX, SOCKET_PATH_MAX_BYTES } from "./bounds.js";
 import type { Endpoint } from "./config.js";
+import { checkDatagramUpstream } from "./datagram-upstream-rules.js";
+import { parseUdpEndpoint } from "./datagram-values.js";
 import * as defaults from "./defaults.js";
 import { attempt, type Mapping, mapping } from "./plain.js";
 import type { Path, Report } from "./source.js";
@@ -14,15 +16,16 @@ export function checkUpstreams(upstreams: Mapping, baseDir: string, report: Repo
 	let count = 0;
 	for (const [name, value] of Object.entries(upstreams)) {
 		const path = ["upstreams", name];
-		const { addresses, http, health } = mapping(value);
+		const { http, udp, health } = mapping(value);
 		checkHealth(mapping(health), [...path, "health"], report);
-		checkHttpCheck(mapping(health), http !== undefined, [...path, "health"], report);
-		checkKind(value, path, report);
-		checkUpstreamTls(value, path, report);
-		const [key, places, parse] =
-			http === undefined
-				? (["addresses", addresses, parseEndpoint] as const)
-				: (["http", http, (text: string) => parseHttpUrl(text).endpoint] as const);
+		checkDatagramUpstream(value, path, report);
+		if (udp === undefined) {
+			checkHttpCheck(mapping(health), http !== undefined, [...path, "health"], report);
+			checkKind(value, path, report);
+			checkUpstreamTls(value, path, report);
+			checkProxyTlvs(value, path, report);
+		}
+		const [key, places, parse] = placesOf(mapping(value));
 		const entries =
 			typeof value === "string" ? writtenAddresses(value, path) : writtenAddresses(places, [...path, key]);
 		checkAddresses(entries, parse, baseDir, report);
@@ -36,6 +39,14 @@ export function checkUpstreams(upstreams: Mapping, baseDir: string, report: Repo
 			);
 		}
 	}
+}
+
+/** The key under which its addresses stand, they, and how each is read. */
+function placesOf({ addresses, http, udp }: Mapping): [string, unknown, (text: string) => Endpoint] {
+	if (udp !== undefined) return ["udp", udp, parseUdpEndpoint];
+	return http === undefined
+		? ["addresses", addresses, parseEndpoint]
+		: ["http", http, (text) => parseHttpUrl(text).endpoint];
 }
 
 /** Through TLS or in the open, and then all of it. */
@@ -78,12 +89,15 @@ function checkUpstreamTls(value: unknown, path: Path, report: Report): void {
 		);
 }
 
-/** Bytes go to `addresses`, requests to `http`. */
+/** Bytes go to `addresses`, requests to `http`; of `udp` it is told elsewhere. */
 function checkKind(value: unknown, path: Path, report: Report): void {
 	if (typeof value !== "object" || value === null || Array.isArray(value)) return;
 	const { addresses, http, pool, host, trailers, proxy_protocol: proxyProtocol } = mapping(value);
 	if (addresses === undefined && http === undefined) {
-		report.problem(path, "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests");
+		report.problem(
+			path,
+			"an upstream needs addresses: [host:port] for bytes, http: [URL] for requests, or udp: [host:port] for datagrams",
+		);
 		return;
 	}
 	if (addresses !== undefined && http !== undefined) {
@@ -110,12 +124,6 @@ function checkKind(value: unknown, path: Path, report: Report): void {
 			"key",
 		);
 	}
-	if (mapping(value)["proxy_tlvs"] !== undefined && proxyProtocol !== "v2")
-		report.problem(
-			[...path, "proxy_tlvs"],
-			'only a PROXY header of version 2 can say this: write "proxy_protocol: v2", or remove "proxy_tlvs"',
-			"key",
-		);
 	if (http !== undefined && proxyProtocol !== undefined && !isOff(proxyProtocol)) {
 		report.problem(
 			[...path, "proxy_protocol"],
@@ -123,6 +131,16 @@ function checkKind(value: unknown, path: Path, report: Report): void {
 			"key",
 		);
 	}
+}
+
+function checkProxyTlvs(value: unknown, path: Path, report: Report): void {
+	const { proxy_protocol: version, proxy_tlvs: tlvs } = mapping(value);
+	if (tlvs !== undefined && version !== "v2")
+		report.problem(
+			[...path, "proxy_tlvs"],
+			'only a PROXY header of version 2 can say this: write "proxy_protocol: v2", or remove "proxy_tlvs"',
+			"key",
+		);
 }
 
 function checkAddresses(

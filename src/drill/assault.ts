@@ -2,14 +2,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Helper } from "../rig/helper.js";
 import type { Attack, AttackReport, AttackStatus, Behaviour } from "./attack.js";
-import type { AttackNews, AttackOrder } from "./messages.js";
-import type { Link } from "./network-namespace.js";
+import type { Link } from "./link.js";
+import type { AttackNews, AttackOrder, HubAudienceNews } from "./messages.js";
 import type { Target } from "./target.js";
 import { toBase64 } from "./traffic.js";
+import type { DrillPorts } from "./upstream-ports.js";
 
 /** What an attack may know of its surroundings. */
 export interface Scene {
 	readonly target: Target;
+	/** Where the drill's upstreams listen; `null`: a given target has its own. */
+	readonly ports: DrillPorts | null;
 	/** The command line's, or the drill's default. */
 	readonly connections: number;
 	readonly seconds: number;
@@ -26,6 +29,8 @@ export interface Assault {
 	stop(): void;
 	/** Everybody leaves. */
 	release(): Promise<AssaultReport>;
+	/** The good client has finished, and has said this last: for those who had to stay until then. Returns what takes the place of the report. */
+	settle?(report: AssaultReport, last: HubAudienceNews): Promise<AssaultReport>;
 	readonly status: AttackStatus;
 	/** Resolves when a counted attack has done what it came for. */
 	readonly done: Promise<void>;
@@ -49,18 +54,19 @@ const OPENED_STEP_MS = 20;
 
 const NO_STATUS: AttackStatus = { atMs: 0, opened: 0, established: 0, alive: 0, ended: 0 };
 
-/** Attackers in a process of their own. */
-export class Attackers implements Assault {
-	readonly #attack: Attack;
-	readonly #helper: Helper<AttackOrder, AttackNews>;
+/** Attackers in a process of their own, which is told what to do by a `Kind` of attack. */
+export class Attackers<Kind = Attack> implements Assault {
+	readonly #attack: Kind;
+	readonly #helper: Helper<AttackOrder<Kind>, AttackNews>;
 	readonly done: Promise<void>;
 	/** Resolves with the first news: the process has started, and the first of them connect. */
 	readonly #begun: Promise<void>;
 	status = NO_STATUS;
 
-	constructor(attack: Attack, through: readonly string[] = []) {
+	/** `script`: which process carries it out. */
+	constructor(attack: Kind, through: readonly string[] = [], script = "attacker.js") {
 		this.#attack = attack;
-		this.#helper = new Helper(new URL("attacker.js", import.meta.url), { through });
+		this.#helper = new Helper(new URL(script, import.meta.url), { through });
 		let begun: () => void;
 		this.#begun = new Promise((resolve) => {
 			begun = resolve;

@@ -62,6 +62,16 @@ export const ENDS = [
 	"given up",
 	"refused",
 	"connect timed out",
+	/** A forged half of a hello to which nothing was said, as it must be. */
+	"unanswered",
+	/** A SYN with a made-up source: whoever is answered there says nothing. */
+	"never acknowledged",
+	/** A subscriber that took a little, and was not told why. */
+	"cut off",
+	/** A subscriber that was slow was told that its outbox is full, and closed. */
+	"told that its outbox is full",
+	/** A subscriber that was slow lived, and has read all at the end. */
+	"read on",
 	/** A port or a descriptor was missing on the attacker's side. */
 	"could not start",
 ] as const;

@@ -1,4 +1,4 @@
-/** What the kernel's network tables say: /proc/net/tcp, sockstat, netstat. */
+/** What the kernel's network tables say: /proc/net/tcp and udp, sockstat, netstat. */
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { linesOf } from "../rig/lines.js";
 
@@ -10,6 +10,7 @@ const QUEUES = 4;
 const INODE = 9;
 
 const SYN_SENT = "02";
+const SYN_RECV = "03";
 const LISTEN = "0A";
 
 export interface ListenQueue {
@@ -41,6 +42,15 @@ export function connecting(port: number): number {
 	return countConnecting(rows("/proc/net/tcp"), port);
 }
 
+/** Connections to a port of this machine whose handshake is not over: their SYN was answered, and no more came. */
+export function halfOpen(port: number): number {
+	const connections = new Set<string>();
+	for (const fields of rows("/proc/net/tcp"))
+		if (fields[STATE] === SYN_RECV && portOf(fields[LOCAL]) === port)
+			connections.add(`${fields[LOCAL]} ${fields[REMOTE]}`);
+	return connections.size;
+}
+
 /**
  * A row may come twice: when the table has grown since its last row was read, the read that only wants to see its end
  * is given as many of the last rows again as were added. So connections are counted and not rows.
@@ -51,6 +61,40 @@ export function countConnecting(table: Iterable<readonly string[]>, port: number
 		if (fields[STATE] === SYN_SENT && portOf(fields[REMOTE]) === port)
 			connections.add(`${fields[LOCAL]} ${fields[REMOTE]}`);
 	return connections.size;
+}
+
+/**
+ * Inodes of the UDP sockets that are connected to a port of 127.0.0.1: of a relay of datagrams, its sessions. The kernel finds the way
+ * back into this table by counting, so a read misses sockets that are there while others are closed, whosever they are.
+ */
+export function socketsTo(port: number): Set<string> {
+	const inodes = new Set<string>();
+	for (const fields of rows("/proc/net/udp"))
+		if (portOf(fields[REMOTE]) === port) inodes.add(fields[INODE] ?? "");
+	return inodes;
+}
+
+/** Inodes of the sockets that a process has open; none when it has ended. */
+export function socketsOf(pid: number): Set<string> {
+	const inodes = new Set<string>();
+	try {
+		for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+			const inode = /^socket:\[(\d+)\]$/.exec(linkOf(pid, fd))?.[1];
+			if (inode !== undefined) inodes.add(inode);
+		}
+	} catch {
+		// It has ended.
+	}
+	return inodes;
+}
+
+/** Empty when it was closed since its name was read. */
+function linkOf(pid: number, fd: string): string {
+	try {
+		return readlinkSync(`/proc/${pid}/fd/${fd}`);
+	} catch {
+		return "";
+	}
 }
 
 /** The process that holds one of these sockets; `null` when there is none that we may see. */

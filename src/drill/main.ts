@@ -5,19 +5,23 @@ import { raiseDescriptorLimit } from "../kernel/sockets.js";
 import { Helper } from "../rig/helper.js";
 import { endAll, installCleanup } from "../rig/processes.js";
 import { toSvg } from "./chart.js";
+import type { Tag } from "./datagram-traffic.js";
 import { DRILLS } from "./drills/index.js";
 import { ephemeralPorts, listenQueue } from "./kernel-tables.js";
+import { makeLink } from "./link.js";
 import { type MemoryGroup, makeMemoryGroup } from "./memory-group.js";
-import type { UpstreamOrder } from "./messages.js";
-import { type Link, makeLink } from "./network-namespace.js";
+import type { DatagramUpstreamNews, UpstreamOrder } from "./messages.js";
 import { type DrillArguments, type DrillOptions, DrillUsageError, readOptions } from "./options.js";
+import { enterOwnNamespace } from "./own-namespace.js";
 import { pathOf } from "./programs.js";
 import { Progress } from "./progress.js";
 import { toText } from "./report.js";
 import { conclude, toJson } from "./result.js";
-import { type Recording, runDrill } from "./run.js";
+import { type Recording, type RunOptions, runDrill } from "./run.js";
 import type { Target } from "./target.js";
 import { startBare } from "./targets/bare.js";
+import { startBareDatagrams } from "./targets/bare-datagrams.js";
+import { startBareHub } from "./targets/bare-hub.js";
 import { startGateway } from "./targets/gateway.js";
 import { giveTarget } from "./targets/given.js";
 import { startTunnelled } from "./targets/tunnelled.js";
@@ -54,6 +58,7 @@ export async function drillAndExit(name: string, given: DrillArguments): Promise
 async function drill(name: string, given: DrillArguments): Promise<number> {
 	const machine = { descriptors: raiseDescriptorLimit(), ephemeralPorts: ephemeralPorts() };
 	const options = readOptions(name, given, machine);
+	if (options.drill.ownNamespace === true) enterOwnNamespace(name);
 	const { program } = options.drill;
 	if (program !== undefined && pathOf(program) === undefined)
 		throw new DrillUsageError(`this drill needs ${program}: apt-get install ${program}`);
@@ -78,25 +83,66 @@ async function drillTargets(options: DrillOptions, progress: Progress): Promise<
 		if (listenQueue(target.port).inodes.length === 0)
 			throw new DrillUsageError(`nothing listens on ${target.address}:${target.port}`);
 		const link = "a given target has no listener on a link of the drill's own";
-		return [await drillOne(options, async () => giveTarget(target.address, target.port), link, progress)];
+		const start = async (): Promise<Target> => giveTarget(target.address, target.port);
+		return [await drillOne(options, start, { link, ports: null }, progress)];
 	}
 	const [answers, others] = [await startUpstream(), await startUpstream()];
+	const datagrams = options.listener === "udp" ? await startDatagramUpstreams() : NO_DATAGRAMS;
 	// Whoever answers the good client does nothing else, so that no attacker keeps it from answering.
 	const { tls, http, web } = answers.ports;
-	const ports: DrillPorts = { ...others.ports, tls, http, web, webForAttackers: others.ports.web };
+	const ports: DrillPorts = {
+		...{ ...others.ports, tls, http, web, webForAttackers: others.ports.web },
+		...datagrams.ports,
+	};
 	const recordings = [await drillGateway(options, ports, answers.helper, progress)];
-	const { drill, listener } = options;
-	for (const kind of ["bare", "guarded"] as const) {
-		if (!options[kind] || listener === "tls" || listener === "agents") continue;
-		const start = ended(
-			(through) => startBare(kind, listener, others.ports, drill.descriptorLimit, through),
-			answers.helper,
-		);
-		recordings.push(await drillOne(options, start, "the Node server listens on 127.0.0.1 only", progress));
-	}
-	await answers.helper.stop();
-	await others.helper.stop();
+	const surroundings = { link: "the Node server listens on 127.0.0.1 only", ports };
+	for (const start of comparisons(options, ports, others.ports))
+		recordings.push(await drillOne(options, ended(start, answers.helper), surroundings, progress));
+	for (const helper of [answers.helper, others.helper, ...datagrams.helpers]) await helper.stop();
 	return recordings;
+}
+
+/** What the gateway is compared with, one after the other. */
+function comparisons(options: DrillOptions, ports: DrillPorts, upstreams: UpstreamPorts): Start[] {
+	const { drill, plan, listener } = options;
+	if (drill.comparedWith !== undefined) return [startOther(options, ports, drill.comparedWith)];
+	const kinds = (["bare", "guarded"] as const).filter((kind) => options[kind]);
+	return kinds.flatMap((kind): Start[] => {
+		if (listener === "udp") return [(through) => startBareDatagrams(ports, plan.barePorts ?? 0, through)];
+		if (listener === "hub") return [startBareHub];
+		// Asked for with these it was refused.
+		if (listener === "tls" || listener === "agents") return [];
+		return [(through) => startBare(kind, listener, upstreams, drill.descriptorLimit, through)];
+	});
+}
+
+/** The gateway once more, to be shown beside the first. */
+function startOther({ plan, drill }: DrillOptions, ports: DrillPorts, circumstances: string): Start {
+	const config = plan.configure(ports, { main: "127.0.0.1:0", link: null });
+	const { descriptorLimit } = drill;
+	return async (through) => {
+		const target = await startGateway({ config, descriptorLimit, through, linkListener: null });
+		return { ...target, kind: "bare", label: `gateway ${circumstances}` };
+	};
+}
+
+interface DatagramUpstreams {
+	readonly helpers: readonly Helper<never, DatagramUpstreamNews>[];
+	readonly ports: Pick<DrillPorts, "datagrams" | "datagramsForAttackers">;
+}
+
+const NO_DATAGRAMS: DatagramUpstreams = { helpers: [], ports: { datagrams: 0, datagramsForAttackers: 0 } };
+
+async function startDatagramUpstreams(): Promise<DatagramUpstreams> {
+	const tags: readonly Tag[] = ["good", "attackers"];
+	const helpers = tags.map(
+		(tag) =>
+			new Helper<never, DatagramUpstreamNews>(new URL("datagram-upstream.js", import.meta.url), {
+				args: [tag],
+			}),
+	);
+	const [good, attackers] = await Promise.all(helpers.map((helper) => helper.next()));
+	return { helpers, ports: { datagrams: good?.port ?? 0, datagramsForAttackers: attackers?.port ?? 0 } };
 }
 
 /** Starts a target, through a command that runs the one behind it. */
@@ -140,7 +186,7 @@ async function drillGateway(
 		return await drillOne(
 			options,
 			ended((through) => startTarget({ config, descriptorLimit, through, linkListener }), guard),
-			link,
+			{ link, ports },
 			progress,
 		);
 	} finally {
@@ -151,7 +197,7 @@ async function drillGateway(
 async function drillOne(
 	options: DrillOptions,
 	start: Start,
-	link: Link | string,
+	surroundings: Pick<RunOptions, "link" | "ports">,
 	progress: Progress,
 ): Promise<Recording> {
 	const { drill, listener, plan, connections, seconds } = options;
@@ -161,7 +207,10 @@ async function drillOne(
 	try {
 		const target = await start(bound?.enter ?? []);
 		try {
-			return await runDrill(target, { listener, plan, ending, connections, seconds, link, group, progress });
+			return await runDrill(target, {
+				...{ listener, plan, ending, connections, seconds, group, progress },
+				...surroundings,
+			});
 		} finally {
 			await target.stop();
 		}

@@ -27,11 +27,13 @@ export function clientFigures(attempts: readonly Attempt[], phase: Phase): Clien
 	const mine = attempts.filter(([startedMs]) => startedMs >= phase.fromMs && startedMs < phase.toMs);
 	const failures: Record<string, number> = {};
 	const tookMs: number[] = [];
-	for (const [, took, failure] of mine) {
-		if (failure === null) tookMs.push(took);
-		else failures[failure] = (failures[failure] ?? 0) + 1;
+	let attempted = 0;
+	for (const [, took, failure, count = 1] of mine) {
+		attempted += count;
+		if (failure !== null) failures[failure] = (failures[failure] ?? 0) + count;
+		else for (let i = 0; i < count; i++) tookMs.push(took);
 	}
-	return { attempts: mine.length, succeeded: tookMs.length, failures, latencyMs: spread(tookMs) };
+	return { attempts: attempted, succeeded: tookMs.length, failures, latencyMs: spread(tookMs) };
 }
 
 export function phaseOf(recording: Recording, name: PhaseName): Phase {
@@ -52,6 +54,7 @@ export function measure(recording: Recording): Measures {
 	const after = clientFigures(recording.attempts, phaseOf(recording, "after"));
 	const { ends, overdueMs } = assault.attackers;
 	const answered = ends.answered ?? 0;
+	const calmTcp = peak(samplesIn(recording, "calm").map(({ tcpMemoryBytes }) => tcpMemoryBytes));
 	return {
 		"calm.success": share(calm),
 		"attack.success": share(attack),
@@ -69,6 +72,24 @@ export function measure(recording: Recording): Measures {
 		memoryKeptBytes: minus(rest.residentBytes, last(samplesIn(recording, "calm"))?.residentBytes ?? null),
 		memoryDriftBytes: drift(recording),
 		socketMemoryPeakBytes: peak(samples.map(({ socketMemoryBytes }) => socketMemoryBytes)),
+		memoryGrowthBytes: growth(samplesIn(recording, "attack")),
+		memoryRiseBytes: minus(
+			peak(samplesIn(recording, "attack").map(({ residentBytes }) => residentBytes)),
+			last(samplesIn(recording, "calm"))?.residentBytes ?? null,
+		),
+		tcpPerAttackerBytes: perAttacker(
+			samplesIn(recording, "attack").map(({ tcpMemoryBytes }) => minus(tcpMemoryBytes, calmTcp)),
+			recording,
+		),
+		outboxPerAttackerBytes: perAttacker(
+			samples.map(({ hubOutboxBytes }) => hubOutboxBytes),
+			recording,
+		),
+		blockedPeakShare: perAttacker(
+			samples.map(({ hubBlocked }) => hubBlocked),
+			recording,
+		),
+		halfHellosPeak: peak(samples.map(({ halfHellos }) => halfHellos)),
 		acceptQueuePeak: peak(samples.map(({ acceptQueue }) => acceptQueue)),
 		ledgerDiscrepancyMax: peak(samples.map(({ ledgerDiscrepancy }) => magnitude(ledgerDiscrepancy))),
 		cpuWhileFullCores: cpuWhileFull(samplesIn(recording, "attack")),
@@ -117,6 +138,12 @@ function peak(values: readonly (number | null)[]): number | null {
 	return known.length === 0 ? null : Math.max(...known);
 }
 
+/** The highest that they came to, for each attacker. */
+function perAttacker(values: readonly (number | null)[], { assault }: Recording): number | null {
+	const highest = peak(values);
+	return highest === null ? null : highest / assault.attackers.opened;
+}
+
 function last<T>(values: readonly T[]): T | undefined {
 	return values[values.length - 1];
 }
@@ -142,6 +169,14 @@ export function goodAgain(attempts: readonly Attempt[], after: Phase): number | 
 		.map(([startedMs, tookMs]) => startedMs + tookMs)
 		.sort((a, b) => a - b)[0];
 	return first === undefined ? null : first - after.fromMs;
+}
+
+/** Resident memory in the last third of the attack against that in the third before: both medians. */
+function growth(samples: readonly Sample[]): number | null {
+	const third = Math.floor(samples.length / 3);
+	const median = (part: readonly Sample[]): number | null =>
+		spread(part.flatMap(({ residentBytes }) => residentBytes ?? []))?.p50 ?? null;
+	return third === 0 ? null : minus(median(samples.slice(-third)), median(samples.slice(third, -third)));
 }
 
 /**

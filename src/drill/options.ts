@@ -25,6 +25,8 @@ export interface DrillOptions {
 	readonly plan: Plan;
 	readonly target: { readonly address: string; readonly port: number } | null;
 	readonly connections: number;
+	/** Why these are fewer than the drill's; `null`: they are not. */
+	readonly fewer: string | null;
 	readonly seconds: number;
 	readonly json: boolean;
 	/** File to write the chart to. */
@@ -66,25 +68,41 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 		);
 	}
 	const { listener, plan } = choosePlan(drill, given.listener);
-	const connections = wholeNumber(
-		"--connections",
-		given.connections,
-		plan.connections ?? drill.defaults.connections,
-		IN_TURN_MAX,
-	);
-	if (drill.connectionsInTurn !== true)
-		refuseTooMany(drill, connections, given.target !== undefined, machine);
+	const asked = plan.connections ?? drill.defaults.connections;
+	const most = mostOf(drill, given.target !== undefined, machine);
+	const makesDo = drill.makesDo === true && given.connections === undefined && most.count < asked;
+	const connections = makesDo
+		? most.count
+		: wholeNumber("--connections", given.connections, asked, drill.most?.connections ?? IN_TURN_MAX);
+	if (drill.connectionsInTurn !== true && connections > most.count)
+		throw new DrillUsageError(`--connections ${connections}: ${most.reason(connections)}`);
 	const target = given.target === undefined ? null : readTarget(given.target);
+	const ownAlone = OWN_ALONE[listener];
+	if (target !== null && ownAlone !== undefined)
+		throw new DrillUsageError(
+			`--target ${given.target}: ${name} has a gateway of its own only, because ${ownAlone}; leave out --target`,
+		);
+	if (target !== null && drill.ownNamespace === true)
+		throw new DrillUsageError(
+			`--target ${given.target}: ${name} has a gateway of its own only, because all of it is in a network namespace of its own; leave out --target`,
+		);
+	if (given.guarded === true && drill.comparedWith !== undefined)
+		throw new DrillUsageError(
+			`--guarded: ${name} compares the gateway with itself ${drill.comparedWith}; guard stands behind the handshake`,
+		);
 	for (const option of ["bare", "guarded"] as const) {
 		if (given[option] !== true) continue;
 		if (target !== null)
 			throw new DrillUsageError(
 				`--${option} compares with the drill's own gateway; without --target it has one, with --target it has none`,
 			);
-		if (listener === "tls" || listener === "agents")
+		const lack = PLAIN_SERVERS_LACK[listener];
+		if (lack !== undefined)
 			throw new DrillUsageError(
-				`--${option}: there is no plain server that ${listener === "tls" ? "terminates TLS" : "has agents"}; leave out --listener ${listener}`,
+				`--${option}: there is no plain server that ${lack}; leave out --listener ${listener}`,
 			);
+		const unguarded = UNGUARDED[listener];
+		if (unguarded !== undefined && option === "guarded") throw new DrillUsageError(`--guarded: ${unguarded}`);
 	}
 	return {
 		drill,
@@ -92,13 +110,44 @@ export function readOptions(name: string, given: DrillArguments, machine: Machin
 		plan,
 		target,
 		connections,
-		seconds: wholeNumber("--seconds", given.seconds, drill.defaults.seconds, SECONDS_MAX),
+		fewer: makesDo ? most.reason(asked) : null,
+		seconds: wholeNumber(
+			"--seconds",
+			given.seconds,
+			drill.defaults.seconds,
+			drill.most?.seconds ?? SECONDS_MAX,
+		),
 		json: given.json ?? false,
 		svg: given.svg === undefined ? null : writable(given.svg),
-		bare: given.bare ?? false,
+		bare: given.bare ?? (drill.compares === true && target === null),
 		guarded: given.guarded ?? false,
 	};
 }
+
+/** What no plain Node server does. */
+const PLAIN_SERVERS_LACK: Partial<Record<ListenerKind, string>> = {
+	tls: "terminates TLS",
+	agents: "has agents",
+};
+
+/** Why no other's gateway can be attacked. */
+const OWN_ALONE: Partial<Record<ListenerKind, string>> = {
+	udp: "no answer of another's listener for datagrams could be told from a wrong one",
+	hub: "it publishes to channels of its own, and holds what came against what was counted of them",
+};
+
+/** What guard does not stand before. */
+const UNGUARDED: Partial<Record<ListenerKind, string>> = {
+	udp: "guard stands before servers of connections; datagrams have none",
+	hub: "guard bounds who asks a server; for what is sent to subscribers the library has outboxes (docs/library/outbox.md)",
+};
+
+/** Why few drills have an attack on it. */
+const FEW_ATTACK: Partial<Record<ListenerKind, string>> = {
+	agents: "the port of agents is attacked by slowloris, hold and garbage alone",
+	udp: "datagrams are for udp-flood and udp-expire alone",
+	hub: "subscribers are for slow-subscriber alone",
+};
 
 /** Without a wish, the first kind that the drill has an attack for. */
 function choosePlan(drill: Drill, wish: string | undefined): { listener: ListenerKind; plan: Plan } {
@@ -107,7 +156,7 @@ function choosePlan(drill: Drill, wish: string | undefined): { listener: Listene
 		if (wish !== undefined && wish !== listener) continue;
 		const plan = drill.on[listener];
 		if (typeof plan === "object") return { listener, plan };
-		reasons.push(plan ?? "the port of agents is attacked by slowloris, hold and garbage alone");
+		reasons.push(plan ?? FEW_ATTACK[listener] ?? "");
 	}
 	if (wish !== undefined && reasons.length === 0)
 		throw new DrillUsageError(
@@ -156,21 +205,42 @@ function writable(file: string): string {
 	return file;
 }
 
-/** Rather an error with the sum than an attack that stops half-way. */
-function refuseTooMany(drill: Drill, connections: number, given: boolean, machine: Machine): void {
-	const ports = machine.ephemeralPorts.last - machine.ephemeralPorts.first + 1 - PORTS_BESIDES;
-	if (connections > ports)
-		throw new DrillUsageError(
-			`--connections ${connections}: each needs a port, and of the ephemeral ports ${machine.ephemeralPorts.first} to ${machine.ephemeralPorts.last} (net.ipv4.ip_local_port_range) ${ports} remain when ${PORTS_BESIDES} are left to others`,
-		);
+interface Most {
+	readonly count: number;
+	/** Why no more, of whoever asks for so many. */
+	reason(connections: number): string;
+}
+
+/** Connections that this machine has enough for: rather an error with the sum than an attack that stops half-way. */
+function mostOf(drill: Drill, given: boolean, machine: Machine): Most {
+	const ports = mostByPorts(machine);
+	const descriptors = mostByDescriptors(drill, given, machine);
+	return {
+		count: Math.min(ports.count, descriptors.count),
+		reason: (connections) => (connections > ports.count ? ports : descriptors).reason(connections),
+	};
+}
+
+function mostByPorts({ ephemeralPorts: { first, last } }: Machine): Most {
+	const count = last - first + 1 - PORTS_BESIDES;
+	return {
+		count,
+		reason: () =>
+			`each needs a port, and of the ephemeral ports ${first} to ${last} (net.ipv4.ip_local_port_range) ${count} remain when ${PORTS_BESIDES} are left to others`,
+	};
+}
+
+function mostByDescriptors(drill: Drill, given: boolean, { descriptors }: Machine): Most {
 	// A session of the gateway has two descriptors; of another's target, or one with a limit of its own, only the attackers' count.
-	const each = given || drill.descriptorLimit !== undefined ? 1 : 2;
-	const needed = connections * each + DESCRIPTORS_BESIDES;
-	if (needed <= machine.descriptors) return;
-	const most = Math.floor((machine.descriptors - DESCRIPTORS_BESIDES) / each);
-	const who =
-		each === 2 ? "the gateway needs two descriptors for each" : "the attackers need a descriptor for each";
-	throw new DrillUsageError(
-		`--connections ${connections}: ${who} and ${DESCRIPTORS_BESIDES} besides, ${needed} in all, and a process may have ${machine.descriptors} here (ulimit -n); at most ${most}`,
-	);
+	const isAttackers = given || drill.descriptorLimit !== undefined;
+	const each = isAttackers ? 1 : (drill.descriptorsEach ?? 2);
+	const who = isAttackers
+		? "the attackers need a descriptor for each"
+		: `the gateway needs ${each === 1 ? "a descriptor" : "two descriptors"} for each`;
+	const count = Math.floor((descriptors - DESCRIPTORS_BESIDES) / each);
+	return {
+		count,
+		reason: (connections) =>
+			`${who} and ${DESCRIPTORS_BESIDES} besides, ${connections * each + DESCRIPTORS_BESIDES} in all, and a process may have ${descriptors} here (ulimit -n); at most ${count}`,
+	};
 }

@@ -34,8 +34,9 @@ export class Progress {
 			// A second at a time: less would count the client's beats.
 			if (now - beforeAt >= 1000) {
 				const fresh = attempts.slice(before);
-				const good = fresh.filter(([, , failure]) => failure === null).length;
-				rate = `  good client ${good}/s${fresh.length > good ? `, ${fresh.length - good} failed` : ""}`;
+				const all = countOf(fresh);
+				const good = countOf(fresh.filter(([, , failure]) => failure === null));
+				rate = `  good client ${good}/s${all > good ? `, ${all - good} failed` : ""}`;
 				before = attempts.length;
 				beforeAt = now;
 			}
@@ -51,4 +52,8 @@ export class Progress {
 		clearInterval(this.#timer);
 		this.#stream?.write("\r\x1b[K");
 	}
+}
+
+function countOf(attempts: readonly Attempt[]): number {
+	return attempts.reduce((sum, [, , , count = 1]) => sum + count, 0);
 }

@@ -7,9 +7,9 @@ export function toText(result: DrillResult): string {
 	const { machine } = result;
 	const parts = [
 		`drill ${result.drill}: ${result.summary}`,
-		`${LISTENERS[result.listener]}; ${formatCount(result.connections)} connections, ${result.seconds} s; ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, ${formatCount(machine.descriptors)} descriptors`,
+		`${LISTENERS[result.listener]}; ${formatCount(result.connections)} ${result.counted}, ${result.seconds} s; ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}, ${formatCount(machine.descriptors)} descriptors`,
 		...warnings(result),
-		...result.targets.map(describeTarget),
+		...result.targets.map((target) => describeTarget(target, result)),
 		...(result.targets.length > 1 ? [table(sideBySide(result.targets))] : []),
 		...result.notRun.map((sentence) => `not run: ${sentence}`),
 		verdictLine(result),
@@ -22,6 +22,8 @@ const LISTENERS: Readonly<Record<DrillResult["listener"], string>> = {
 	http: "a listener that reads requests",
 	tls: "a listener that terminates TLS and reads requests",
 	agents: "the port of agents",
+	udp: "a listener that takes datagrams",
+	hub: "a listener that leads to the hub",
 };
 
 function warnings({ machine, targets }: DrillResult): string[] {
@@ -32,7 +34,7 @@ function warnings({ machine, targets }: DrillResult): string[] {
 	];
 }
 
-function describeTarget(target: TargetResult): string {
+function describeTarget(target: TargetResult, result: DrillResult): string {
 	const lines = [
 		`── ${target.target} ──`,
 		table([
@@ -40,7 +42,7 @@ function describeTarget(target: TargetResult): string {
 			...target.phases.map(phaseRow),
 		]),
 		...target.phases.flatMap(failures),
-		attackers(target),
+		attackers(target, result),
 	];
 	lines.push(...target.attackers.faults.map((fault) => `fault: ${fault}`));
 	const reasons = Object.entries(target.closedByReason).map(
@@ -78,16 +80,23 @@ function failures({ name, client }: PhaseResult): string[] {
 	return causes.length === 0 ? [] : [`failed in "${name}": ${causes.join(", ")}`];
 }
 
-function attackers({ attackers: report, deadlineMs }: TargetResult): string {
+function attackers({ attackers: report, deadlineMs }: TargetResult, { listener }: DrillResult): string {
 	const ends = Object.entries(report.ends).map(([end, count]) => `${end} ${formatCount(count)}`);
 	const overdue =
 		report.overdueMs === null || deadlineMs === null
 			? ""
 			: `; against a deadline of ${formatMs(deadlineMs)}, closed at p50 ${signed(report.overdueMs.p50)}, p99 ${signed(report.overdueMs.p99)}, last ${signed(report.overdueMs.max)}`;
-	return `attackers: ${formatCount(report.opened)} connections, ${formatCount(report.alivePeak)} at once; ${ends.join(", ") || "none ended"}${overdue}`;
+	const opened = formatCount(report.opened);
+	// What is sent and forgotten is nowhere at once.
+	const came =
+		report.alivePeak === 0
+			? `${opened} ${listener === "udp" ? "datagrams" : "SYNs"}`
+			: `${opened} ${listener === "udp" ? "sessions" : "connections"}, ${formatCount(report.alivePeak)} at once`;
+	return `attackers: ${came}; ${ends.join(", ") || "none ended"}${overdue}`;
 }
 
 function signed(ms: number): string {
+	if (!Number.isFinite(ms)) return "never";
 	return `${ms >= 0 ? "+" : ""}${formatMs(ms)}`;
 }
 

@@ -18,6 +18,8 @@ export interface DrillResult {
 	readonly summary: string;
 	readonly listener: ListenerKind;
 	readonly connections: number;
+	/** What these are: "connections", mostly. */
+	readonly counted: string;
 	readonly seconds: number;
 	readonly machine: {
 		readonly cores: number;
@@ -104,11 +106,13 @@ export function conclude(
 ): DrillResult {
 	const targets = recordings.map((recording) => concludeTarget(options, recording));
 	const { drill, listener, connections, seconds } = options;
+	const counted = drill.counted ?? "connections";
 	return {
 		drill: drill.name,
 		summary: drill.summary,
 		listener,
 		connections,
+		counted,
 		seconds,
 		machine: {
 			cores: cpus().length,
@@ -119,16 +123,21 @@ export function conclude(
 		},
 		outcome: targets.find(({ kind }) => !isCompared(kind))?.outcome ?? "not held",
 		targets,
-		notRun: recordings.flatMap(({ assault, group, target }) => [
-			...assault.notRun,
-			...(typeof group === "string" ? [`${target.label} in a memory control group: ${group}`] : []),
-		]),
+		notRun: [
+			...(options.fewer === null
+				? []
+				: [`${drill.defaults.connections} ${counted}, but ${connections}: ${options.fewer}`]),
+			...recordings.flatMap(({ assault, group, target }) => [
+				...assault.notRun,
+				...(typeof group === "string" ? [`${target.label} in a memory control group: ${group}`] : []),
+			]),
+		],
 	};
 }
 
 function concludeTarget({ drill }: DrillOptions, recording: Recording): TargetResult {
 	const measures = measure(recording);
-	const noise = noiseInCalm(recording);
+	const noise = noiseInCalm(recording, drill.calmP99MaxMs);
 	const judgements = judge(drill.thresholds, measures, recording.target.kind, noise);
 	const startMs = recording.phases[0]?.fromMs ?? 0;
 	return {
@@ -182,10 +191,10 @@ function series({ attempts, samples, phases }: Recording, startMs: number): Poin
 	const bucketOf = (atMs: number): number => Math.floor((atMs - startMs) / SAMPLE_MS);
 	const latencies = Array.from({ length: count }, (): number[] => []);
 	const failures = new Array<number>(count).fill(0);
-	for (const [startedMs, tookMs, failure] of attempts) {
+	for (const [startedMs, tookMs, failure, times = 1] of attempts) {
 		const bucket = bucketOf(startedMs);
-		if (failure === null) latencies[bucket]?.push(tookMs);
-		else if (bucket >= 0 && bucket < count) failures[bucket] = (failures[bucket] ?? 0) + 1;
+		if (failure === null) for (let i = 0; i < times; i++) latencies[bucket]?.push(tookMs);
+		else if (bucket >= 0 && bucket < count) failures[bucket] = (failures[bucket] ?? 0) + times;
 	}
 	const sampled = new Map(samples.map((sample) => [bucketOf(sample.atMs), sample]));
 	return latencies.map((values, bucket) => {

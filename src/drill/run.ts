@@ -8,17 +8,17 @@
  * The good client and the sampler run from the first phase to the last.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Helper } from "../rig/helper.js";
 import { isAlive } from "../rig/proc.js";
 import type { Assault, AssaultReport, Scene } from "./assault.js";
 import type { AttackEnding, ListenerKind, Plan } from "./drill.js";
+import { GoodClient } from "./good-client.js";
+import type { Link } from "./link.js";
 import type { MemoryGroup, MemoryGroupFigures } from "./memory-group.js";
-import type { Attempt, ClientAsk, ClientNews, ClientOrder } from "./messages.js";
-import type { Link } from "./network-namespace.js";
+import type { Attempt } from "./messages.js";
 import type { Progress } from "./progress.js";
 import { monotonicMs, type Sample, Sampler, takeSample } from "./sampler.js";
 import type { Target, TargetKind } from "./target.js";
-import { HTTP_ANSWER, keptRequest, NAMES, sayings, TLS_ANSWER, toBase64, WEB_BODY } from "./traffic.js";
+import type { DrillPorts } from "./upstream-ports.js";
 
 export type PhaseName = "calm" | "attack" | "after";
 
@@ -58,9 +58,6 @@ export interface Recording {
 	readonly lastWords: string | null;
 }
 
-/** Where the good client comes from, so that limits per address do not take it for one of the attackers. */
-const CLIENT_SOURCE = "127.0.0.2";
-
 /**
  * Beyond twice the deadline, the time in which attackers may still go. What comes later is called "never", so a
  * target that checks its deadlines only now and then is told from one that has none.
@@ -90,18 +87,19 @@ export interface RunOptions {
 	readonly connections: number;
 	readonly seconds: number;
 	readonly link: Link | string;
+	/** Where the drill's upstreams listen; `null`: a given target has its own. */
+	readonly ports: DrillPorts | null;
 	/** What bounds the target's memory, or why nothing does; `null`: nobody asked. */
 	readonly group: MemoryGroup | string | null;
 	readonly progress: Progress;
 }
 
 export async function runDrill(target: Target, options: RunOptions): Promise<Recording> {
-	const { listener, plan, ending, seconds, connections, link, group, progress } = options;
+	const { listener, plan, ending, seconds, connections, link, ports, group, progress } = options;
 	const { deadline } = plan;
 	const deadlineMs = deadline === null ? null : target.kind === "given" ? deadline.givenMs : deadline.ownMs;
-	const scene: Scene = { target, connections, seconds, deadlineMs, link };
+	const scene: Scene = { target, ports, connections, seconds, deadlineMs, link };
 	const phases: Phase[] = [];
-	const attempts: Attempt[] = [];
 
 	await sleep(START_MS);
 	// The first look opens the connection over which all others go.
@@ -109,8 +107,8 @@ export async function runDrill(target: Target, options: RunOptions): Promise<Rec
 	const reasonsBefore = first?.closedByReason ?? {};
 	const before = await takeSample(target, NOBODY);
 
-	const client = new Helper<ClientOrder, ClientNews>(new URL("client.js", import.meta.url));
-	client.listen((news) => attempts.push(...news.attempts));
+	const client = new GoodClient(listener);
+	const { attempts } = client;
 	let assault: Assault | null = null;
 	let sampler: Sampler | null = null;
 	try {
@@ -126,23 +124,17 @@ export async function runDrill(target: Target, options: RunOptions): Promise<Rec
 			phases.push({ name, fromMs, toMs: monotonicMs() });
 			return result;
 		};
-		client.order({
-			do: "start",
-			address: target.address,
-			port: target.clientPort ?? target.port,
-			source: target.address.startsWith("127.") ? CLIENT_SOURCE : null,
-			tls: listener === "tls" ? NAMES.good : null,
-			asks: await clientAsks(target, listener),
-		});
-
+		await client.start(target, listener, connections);
 		await watched(sleep(WARM_UP_MS));
 		await phase("calm", () => sleep((seconds / 2) * 1000));
-		const report = await phase("attack", () => carryOut(ending, attack, seconds, deadlineMs, target.pid));
+		const atRelease = await phase("attack", () => carryOut(ending, attack, seconds, deadlineMs, target.pid));
 		await phase("after", () => sleep((seconds / 2) * 1000));
 
-		client.order({ do: "finish" });
-		attempts.push(...(await client.answer((news): news is ClientNews => news.finished)).attempts);
-		await client.stop();
+		const last = await client.finish();
+		const report = await Promise.race([
+			attack.settle?.(atRelease, last) ?? Promise.resolve(atRelease),
+			attack.failure,
+		]);
 		sampler.stop();
 		progress.phase(target, "settle", () => ({ attempts, attackers: attack.status }));
 		const rest = await settle(target, before);
@@ -225,23 +217,6 @@ async function settle(target: Target, before: Sample): Promise<Sample> {
 		const gone = target.pid !== null && !isAlive(target.pid);
 		if (gone || now.descriptors === before.descriptors || monotonicMs() > giveUpMs) return now;
 	}
-}
-
-async function clientAsks(target: Target, listener: ListenerKind): Promise<ClientAsk[]> {
-	const { hello, request } = await sayings("good");
-	// Nobody knows the names that a given target routes, but every proxy has some answer to a request.
-	if (target.kind === "given") return [{ say: toBase64(request), expect: { kind: "any" }, kept: false }];
-	if (listener !== "relay") {
-		const expect = { kind: "response", body: WEB_BODY } as const;
-		return [
-			{ say: toBase64(keptRequest("good")), expect, kept: true },
-			{ say: toBase64(request), expect, kept: false },
-		];
-	}
-	return [
-		{ say: toBase64(hello), expect: { kind: "bytes", bytes: toBase64(TLS_ANSWER) }, kept: false },
-		{ say: toBase64(request), expect: { kind: "bytes", bytes: toBase64(HTTP_ANSWER) }, kept: false },
-	];
 }
 
 function difference(

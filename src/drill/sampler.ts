@@ -27,6 +27,10 @@ export interface Sample {
 	readonly sessions: number | null;
 	readonly linkSessions: number | null;
 	readonly ledgerDiscrepancy: number | null;
+	readonly halfHellos: number | null;
+	/** What waits for subscribers outside of the log. */
+	readonly hubOutboxBytes: number | null;
+	readonly hubBlocked: number | null;
 	/** Of all cores of this machine. */
 	readonly machineCpu: MachineCpu;
 	readonly attackersAlive: number;
@@ -84,6 +88,9 @@ function look(target: Target, attackers: AttackStatus, metrics: TargetMetrics | 
 		sessions: metrics?.sessions ?? null,
 		linkSessions: metrics?.linkSessions ?? null,
 		ledgerDiscrepancy: metrics?.ledgerDiscrepancy ?? null,
+		halfHellos: metrics?.halfHellos ?? null,
+		hubOutboxBytes: metrics?.hub?.outboxBytes ?? null,
+		hubBlocked: metrics?.hub?.blocked ?? null,
 		machineCpu: readMachineCpu(),
 		attackersAlive: attackers.alive,
 		attackersEnded: attackers.ended,

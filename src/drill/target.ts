@@ -18,6 +18,8 @@ export interface Target {
 	readonly clientPort?: number;
 	/** Of its listeners behind the first. */
 	readonly otherPorts?: readonly number[];
+	/** Where one publishes to its channels. Absent: it has none, or nobody knows. */
+	readonly publishPort?: number;
 	/** Port of its listener on the drill's own link; `null` without one. */
 	readonly linkPort: number | null;
 	/** `null` when its process cannot be seen. */
@@ -44,6 +46,24 @@ export interface TargetMetrics {
 	/** `null`: this version does not count it. */
 	readonly ledgerDiscrepancy: number | null;
 	readonly closedByReason: Readonly<Record<string, number>>;
+	/** Halves of hellos that it holds, and that were given up since it began; `null`: it takes no datagrams. */
+	readonly halfHellos: number | null;
+	readonly halfHellosGivenUp: number | null;
+	/** Half-open connections of its listeners, and SYNs that were answered with a cookie; `null`: it does not say. */
+	readonly synReceived: number | null;
+	readonly cookiesSent: number | null;
 	/** Sessions alive on the listener of the drill's own link. */
 	readonly linkSessions: number;
+	/** `null`: it has no hub. */
+	readonly hub: HubFigures | null;
+}
+
+/** What a gateway counts of its hub. */
+export interface HubFigures {
+	/** What waits for subscribers outside of the log. */
+	readonly outboxBytes: number;
+	/** Subscribers that take no more at the moment. */
+	readonly blocked: number;
+	/** By entries of `hub.channels`, and their figures by what they are called behind `sluice_hub_`. */
+	readonly channels: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }

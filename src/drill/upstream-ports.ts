@@ -20,4 +20,8 @@ export interface UpstreamPorts {
 export interface DrillPorts extends UpstreamPorts {
 	/** `web` again, for attackers: in a process apart from the one that answers the good client. */
 	readonly webForAttackers: number;
+	/** Answers the good client's datagrams; 0 where no listener takes datagrams. */
+	readonly datagrams: number;
+	/** The same for attackers, in a process of their own. */
+	readonly datagramsForAttackers: number;
 }

@@ -3,13 +3,12 @@
  * is said with its file and reason, at `check`, at start and at a reload, and not by the first client.
  */
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
 import { createSecureContext } from "node:tls";
 import type { AdminCertificate } from "../admin/server.js";
 import type { CertificateConfig, CertificatePair, Config, UpstreamTlsConfig } from "../config/config.js";
 import { HTTP_ALPN } from "../config/defaults.js";
 import { keyPlace } from "../config/load.js";
-import { readFileWithin } from "../config/read-file.js";
+import { readFileWithin, whyUnread } from "../config/read-file.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
 import {
 	expiryOf,
@@ -23,6 +22,7 @@ import { inspectStaple } from "../kernel/openssl/ocsp.js";
 import type { ClientOptions, PemFile, ServerOptions } from "../kernel/openssl/options.js";
 import { newTicketKey } from "../kernel/openssl/tickets.js";
 import { Openssl } from "../kernel/openssl.js";
+import { fingerprintOf } from "../parts/file-watch.js";
 import { FieldEditError } from "../protocol/http/edits.js";
 import { RequestRewrite } from "../protocol/http/rewrite.js";
 import type { TlsEntryPlan } from "../reactor/plan/plan.js";
@@ -210,16 +210,6 @@ function identityOf(value: unknown): string {
 	return createHash("sha256").update(text).digest("base64");
 }
 
-/** What a file looks like without being read: it changes with every change. */
-export function fingerprintOf(path: string): string {
-	try {
-		const { ino, size, mtimeMs } = statSync(path);
-		return `${ino} ${size} ${mtimeMs}`;
-	} catch (error) {
-		return String((error as NodeJS.ErrnoException).code);
-	}
-}
-
 /** All authorities of a system in one file are a quarter of a mebibyte. */
 const FILE_MAX_BYTES = 16 * 1_048_576;
 
@@ -238,16 +228,10 @@ class Reader {
 			// Looked at again and again, so a pipe, which is read once, is of no use.
 			return readFileWithin(file, { maxBytes: FILE_MAX_BYTES, pipes: false });
 		} catch (error) {
-			this.problems.push(`${file}: ${reasonOf(error as NodeJS.ErrnoException)}`);
+			this.problems.push(`${file}: ${whyUnread(error)}`);
 			return Buffer.alloc(0);
 		}
 	}
-}
-
-function reasonOf(error: NodeJS.ErrnoException): string {
-	if (error.code === "ENOENT") return "no such file";
-	if (error.code === "EACCES") return "permission denied: the user that runs sluice must be able to read it";
-	return error.message;
 }
 
 function serverOptions(entry: CertificateConfig, reader: Reader): ServerOptions {

@@ -20,9 +20,12 @@ export function descriptorsWanted({ limits }: Config): number {
 	return Math.max(DESCRIPTORS_USED, PER_SESSION * limits.connections + limits.fdReserve + BESIDES_MAX);
 }
 
+/** Of each reactor. */
+const PIPES_MAX = 64;
+
 /** Pipes per reactor: enough for bulk, but never more than a small part of a tight limit. */
 export function pipesPerReactor(limit: number): number {
-	return Math.max(1, Math.min(64, Math.floor(limit / 256)));
+	return Math.max(1, Math.min(PIPES_MAX, Math.floor(limit / 256)));
 }
 
 export interface SessionLimit {
@@ -81,4 +84,18 @@ export function descriptorBudget(
 		descriptors: reserve + fixed + pipes + PER_SESSION * sessions,
 		arithmetic: `(${limit} descriptors - ${reserve} fd_reserve - ${fixed} for the process - ${pipes} for pipes) / ${PER_SESSION} = ${sessions} sessions`,
 	};
+}
+
+/** A descriptor limit that allows so many sessions, with all pipes that there may be. */
+export function descriptorsFor(
+	sessions: number,
+	reserve: number,
+	reactors: number,
+	listeners: number,
+	present = openDescriptors(),
+): number {
+	const pipes = 2 * PIPES_MAX * reactors;
+	return (
+		reserve + present + reactors * (PER_REACTOR + listeners) + MAIN_SPARE + pipes + PER_SESSION * sessions
+	);
 }

@@ -23,6 +23,13 @@ export class StartError extends Error {
 			`cannot listen on ${name}: this gateway's own admin pages have the port until a restart, whatever "admin" says now; restart it, or give the listener another port`,
 		);
 	}
+
+	/** A socket that this process was given is bound so that the listener cannot be. */
+	static heldByManager(name: string, obstacle: string): StartError {
+		return new StartError(
+			`cannot listen on ${name}: ${obstacle}; write the same address in both, or take the socket out of its unit`,
+		);
+	}
 }
 
 function codeOf(cause: unknown): string {
@@ -53,7 +60,7 @@ const NO_DESCRIPTOR = "no descriptor is left (ulimit -n)";
 function advice(code: string, port: number): string {
 	switch (code) {
 		case "EADDRINUSE":
-			return `port ${port} is in use by another process (ss -ltnp shows which)`;
+			return `port ${port} is in use by another process (ss -ltunp shows which)`;
 		case "EACCES":
 		case "EPERM":
 			return `ports below 1024 need a right: run as root, or give CAP_NET_BIND_SERVICE (AmbientCapabilities= in the unit)`;

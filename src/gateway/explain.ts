@@ -9,6 +9,7 @@ import {
 import { parseIp } from "../config/address.js";
 import type {
 	Config,
+	Deadlines,
 	FixedAnswerConfig,
 	ListenerConfig,
 	RouteConfig,
@@ -16,12 +17,15 @@ import type {
 	Timeouts,
 } from "../config/config.js";
 import * as defaults from "../config/defaults.js";
+import { HUB, TUNNELS } from "../config/names.js";
 import { orThereAre } from "../config/nearest.js";
 import { usersOf } from "../config/passwords.js";
 import { namesOver } from "../config/terminated.js";
 import { formatDuration, formatSize } from "../config/units.js";
 import { type Imagined, whyNot } from "../route/explain.js";
 import { normalPath } from "../route/router.js";
+import { hubDeadlines, hubExplanation } from "./explain-hub.js";
+import { isTunnel } from "./tunnels/expand.js";
 
 /** As they are written in the file; `drain` is of no session. */
 const TIMEOUTS = {
@@ -37,7 +41,27 @@ const TIMEOUTS = {
 	silenceMs: "silence",
 } as const satisfies Partial<Record<keyof Timeouts, string>>;
 
-const PROTOCOLS: readonly string[] = ["tls", "http", "ssh", "h2c", "other", "any"] satisfies RouteProtocol[];
+/** Those that sessions of datagrams have. */
+const OF_DATAGRAMS: readonly (keyof typeof TIMEOUTS)[] = ["handshakeMs", "idleMs", "lifetimeMs"];
+
+/** Those that the hub's subscribers are not held to: silence ends none, and nothing goes on to an upstream. */
+const NOT_OF_THE_HUB: readonly (keyof typeof TIMEOUTS)[] = [
+	"connectMs",
+	"idleMs",
+	"halfClosedMs",
+	"responseHeadMs",
+];
+
+const PROTOCOLS: readonly string[] = [
+	"tls",
+	"http",
+	"ssh",
+	"h2c",
+	"quic",
+	"dtls",
+	"other",
+	"any",
+] satisfies RouteProtocol[];
 
 /** For each listener that is meant. @throws OperationError */
 export function explain(
@@ -55,7 +79,7 @@ export function explain(
 				config.listeners.map((listener) => listener.name),
 			)}`,
 		);
-	return listeners.map((listener) => {
+	return able(listeners, question).map((listener) => {
 		const asked = imagine(listener, question);
 		const passed: { route: string; why: string[] }[] = [];
 		for (const route of listener.routes) {
@@ -65,6 +89,21 @@ export function explain(
 		}
 		return found(config, listener, null, passed, asked, upstreams, isBanned(asked.source));
 	});
+}
+
+/** Those of these listeners that such a session could come to. */
+function able(listeners: readonly ListenerConfig[], question: Question): readonly ListenerConfig[] {
+	const { protocol = "", host, path, subprotocol } = question;
+	const isStream =
+		["tls", "http", "ssh", "h2c"].includes(protocol) || (host ?? path ?? subprotocol) !== undefined;
+	const isDatagrams = protocol === "quic" || protocol === "dtls";
+	const found = listeners.filter(({ datagrams }) => (datagrams === undefined ? !isDatagrams : !isStream));
+	if (found.length > 0 || listeners.length === 0) return found;
+	const [what, others] = isDatagrams ? ["datagrams", "connections"] : ["a connection", "datagrams"];
+	const [only] = question.listener === undefined ? [] : listeners;
+	throw new OperationError(
+		`what is asked about comes by ${what}, and ${only === undefined ? "all listeners take" : `"${only.name}" takes`} ${others}`,
+	);
 }
 
 function imagine(listener: ListenerConfig, question: Question): Imagined {
@@ -82,6 +121,7 @@ function imagine(listener: ListenerConfig, question: Question): Imagined {
 	if (source !== null && parseIp(source) === null)
 		throw new OperationError(`source: expected an IP address such as 10.0.0.5, found "${source}"`);
 	const name = sni?.toLowerCase() ?? null;
+	if (listener.datagrams !== undefined) return imagineDatagram(question, name, source);
 	const isTls = sni !== null || alpn !== undefined || protocol === "tls";
 	const ends = isTls && isTerminated(listener, name);
 	const asks = host !== null || path !== null || subprotocol !== null;
@@ -89,11 +129,30 @@ function imagine(listener: ListenerConfig, question: Question): Imagined {
 		protocol === "any" || (protocol === "tls" && ends) ? undefined : (protocol as Spoken | undefined);
 	return {
 		// What is inside TLS is looked at where that ends here; of all other TLS it is TLS that is seen.
-		protocol: isTls && !ends ? "tls" : (said ?? (asks ? "http" : null)),
+		protocol: isTls && !ends ? "tls" : (said ?? (asks ? "http" : waits(listener) ? null : "other")),
 		isTerminated: ends,
 		...{ sni: name, host: host?.toLowerCase().replace(/:\d+$/, "") ?? null },
 		path: path === null ? null : normalPath(path.split("?", 1)[0] ?? "", listener.paths !== "as_is"),
 		subprotocol,
+		alpn: alpn === undefined ? [] : alpn.split(","),
+		source,
+	};
+}
+
+/** What comes there is looked at, so that who is silent is waited for; others are routed at once. As the router's `peeks`. */
+function waits({ routes, readsRequests, certificates }: ListenerConfig): boolean {
+	const looks = ({ sni, host, alpn, protocol, path, subprotocol }: RouteConfig): boolean =>
+		(sni ?? host ?? alpn ?? protocol ?? path ?? subprotocol) !== null;
+	return readsRequests || certificates.length > 0 || routes.some(looks);
+}
+
+/** Who asks for a name by UDP is mostly QUIC; and nobody is silent. */
+function imagineDatagram({ protocol, alpn }: Question, sni: string | null, source: string | null): Imagined {
+	const usual = sni !== null || alpn !== undefined ? "quic" : "other";
+	return {
+		protocol: protocol === undefined || protocol === "any" ? usual : (protocol as Spoken),
+		isTerminated: false,
+		...{ sni, host: null, path: null, subprotocol: null },
 		alpn: alpn === undefined ? [] : alpn.split(","),
 		source,
 	};
@@ -111,7 +170,7 @@ function found(
 	listener: ListenerConfig,
 	route: RouteConfig | null,
 	passed: Explanation["passed"],
-	{ isTerminated: terminated }: Imagined,
+	{ isTerminated: terminated, protocol, path }: Imagined,
 	upstreams: readonly UpstreamStatus[],
 	banned: boolean,
 ): Explanation {
@@ -127,9 +186,10 @@ function found(
 			addresses,
 			banned,
 		},
+		hub: hubExplanation(config, listener, route, path),
 		answer: answerText(route?.answer ?? null),
 		users: usersOf(route?.basicAuth ?? []),
-		deadlines: deadlinesOf(config, listener, route),
+		deadlines: deadlinesOf(config, listener, route, protocol === "quic"),
 		limits: limitsOf(config, listener, route),
 	};
 }
@@ -178,18 +238,56 @@ function deadlinesOf(
 	config: Config,
 	listener: ListenerConfig,
 	route: RouteConfig | null,
+	isQuic: boolean,
 ): Explanation["deadlines"] {
-	const own = config.upstreams.find(({ name }) => name === route?.to)?.timeouts ?? {};
-	const held = (route?.deadlines ?? listener.deadlines).timeouts;
-	return Object.entries(TIMEOUTS).map(([key, timeout]) => {
-		const field = key as keyof typeof TIMEOUTS;
-		const ms = held[field];
-		return {
-			timeout,
-			value: ms === 0 ? "off" : formatDuration(ms),
-			from: originOf(field, ms, listener, own, config.timeouts),
-		};
-	});
+	const to = route?.to ?? null;
+	const ofTunnels = to !== null && (to === TUNNELS || isTunnel(to));
+	const own: Level = ofTunnels
+		? { place: "tunnels", says: config.tunnels?.timeouts, usual: defaults.tunnels.timeouts }
+		: { place: "upstream", says: config.upstreams.find(({ name }) => name === to)?.timeouts, usual: {} };
+	const { datagrams, deadlines } = listener;
+	const held = route?.deadlines ?? deadlines;
+	const fields = Object.keys(TIMEOUTS) as (keyof typeof TIMEOUTS)[];
+	const hub = to === HUB ? config.hub : null;
+	const found = fields
+		.filter((field) => datagrams === undefined || OF_DATAGRAMS.includes(field))
+		.filter((field) => hub === null || !NOT_OF_THE_HUB.includes(field))
+		.map((field) => {
+			const ofDatagrams = datagrams !== undefined && field === "idleMs";
+			const ms = ofDatagrams ? datagramIdleMs(held, isQuic) : held.timeouts[field];
+			return {
+				timeout: TIMEOUTS[field],
+				value: ms === 0 ? "off" : formatDuration(ms),
+				from: ofDatagrams
+					? datagramIdleOrigin(ms, listener, own, isQuic)
+					: originOf(field, ms, listener, own, config.timeouts),
+			};
+		});
+	return hub === null ? found : [...found, ...hubDeadlines(hub)];
+}
+
+function datagramIdleMs({ timeouts, quicIdleMs }: Deadlines, isQuic: boolean): number {
+	return isQuic ? (quicIdleMs ?? timeouts.idleMs) : timeouts.idleMs;
+}
+
+/** The general timeouts do not say it. */
+function datagramIdleOrigin(
+	ms: number,
+	{ name, deadlines }: ListenerConfig,
+	own: Level,
+	isQuic: boolean,
+): string {
+	if (datagramIdleMs(deadlines, isQuic) === ms)
+		return deadlines.quicIdleMs === undefined ? `listener ${name}` : "default";
+	return own.says?.idleMs === ms ? own.place : "route";
+}
+
+/** What holds between a listener and its route. */
+interface Level {
+	readonly place: string;
+	readonly says: Partial<Timeouts> | undefined;
+	/** Where the file says nothing. */
+	readonly usual: Partial<Timeouts>;
 }
 
 /** The most general place that says this value: what a special one repeats makes no difference. */
@@ -197,12 +295,13 @@ function originOf(
 	field: keyof typeof TIMEOUTS,
 	ms: number,
 	listener: ListenerConfig,
-	upstream: Partial<Timeouts>,
+	own: Level,
 	general: Timeouts,
 ): string {
 	if (listener.deadlines.timeouts[field] === ms) {
 		if (general[field] !== ms) return `listener ${listener.name}`;
 		return defaults.timeouts[field] === ms ? "default" : "timeouts";
 	}
-	return upstream[field] === ms ? "upstream" : "route";
+	if (own.says?.[field] !== ms) return "route";
+	return own.usual[field] === ms ? "default" : own.place;
 }

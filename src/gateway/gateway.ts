@@ -10,38 +10,36 @@ import type { AdminConfig, Config, ListenerConfig } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, headline } from "../config/errors.js";
 import { reloadConfigFile } from "../config/load.js";
+import type { HubDesk } from "../hub/desk.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
+import type { InheritedSocket } from "../kernel/inherited-sockets.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
-import { listenFailures, memoryLimitBytes } from "../kernel/proc.js";
-import {
-	acceptQueue,
-	descriptorLimits,
-	growDescriptorTable,
-	raiseDescriptorLimit,
-} from "../kernel/sockets.js";
-import type { Plan, TurnClock } from "../reactor/plan/plan.js";
-import { planCommands } from "../reactor/plan/plan-parts.js";
+import { handshakes, memoryLimitBytes } from "../kernel/proc.js";
+import { descriptorLimits, growDescriptorTable, raiseDescriptorLimit } from "../kernel/sockets.js";
+import type { TurnClock } from "../reactor/plan/plan.js";
 import { Owners } from "../reactor/records/owners.js";
 import { DRAINED, SUPERSEDED } from "../reactor/records/reasons.js";
 import { Board } from "../upstream/board.js";
-import { lastingPart, type OpenAdmin, openAdminPort } from "./admin-port.js";
-import type { Certificates } from "./certificates.js";
+import { type OpenAdmin, openAdminPort } from "./admin-port.js";
 import { descriptorsWanted, pipesPerReactor, sessionLimit } from "./descriptors.js";
 import { StartError } from "./errors.js";
+import { HeldListeners } from "./held-listeners.js";
+import { HubPart } from "./hub/hub-part.js";
 import { Ledger } from "./ledger.js";
-import { acceptQueues, closeListeners, type Listeners, openListeners, retune } from "./listeners.js";
+import { acceptQueues, halfOpen, type Place, retune } from "./listeners.js";
 import { type Log, openLog } from "./log.js";
 import { MainThread } from "./main-thread.js";
 import { Operator } from "./operator.js";
 import { OwnLines, type OwnLinesListener } from "./own-lines.js";
-import { namesIn, planFor, Registry, splitKey } from "./plan.js";
+import { namesIn, Registry, splitKey } from "./plan.js";
+import { PlanSwitch } from "./plan-switch.js";
 import { MemoryPressure } from "./pressure.js";
 import { Reactors } from "./reactors.js";
 import { Reloads } from "./reloads.js";
+import { restartKeys } from "./restart-keys.js";
 import { SessionLog } from "./session-log.js";
 import { Desk } from "./sessions/desk.js";
 import { EndedSessions } from "./sessions/ended.js";
-import { OutOfSlots } from "./slots.js";
 import { openWithoutThreads, reactorCount } from "./threads.js";
 import { Tls } from "./tls.js";
 import { Tunnels } from "./tunnels/tunnels.js";
@@ -67,8 +65,22 @@ export interface GatewayOptions {
 	 * threads, which costs two more system calls a turn. Default: `wall`.
 	 */
 	readonly turnClock?: TurnClock;
+	/** Sockets that this process was given, and its own from now on. Default: none. */
+	readonly inherited?: readonly InheritedSocket[];
+	/** Is told of reloads and of the end. */
+	readonly supervisor?: Supervisor;
 	/** Sessions of listeners that are `isForOwnLines` come by lines that are opened through `Gateway.ownLines`, and this hears of them. */
 	readonly ownLines?: OwnLinesListener;
+}
+
+/** Who looks after a gateway from outside, such as a service manager. */
+export interface Supervisor {
+	/** A reload begins. */
+	reloading(): void;
+	/** It is over; `error`: why it changed nothing. */
+	reloaded(error?: Error): void;
+	/** Nobody is accepted any more, and sessions have so long to end by themselves. */
+	stopping(withinMs: number): void;
 }
 
 /** A listener as it was really opened. */
@@ -87,9 +99,7 @@ export interface BoundListener {
  */
 export class Gateway {
 	readonly #turnClock: TurnClock;
-	/** As the file says it, and with what tunnels make of it. */
-	#written: Config;
-	#config: Config;
+	readonly #supervisor: Supervisor | undefined;
 	readonly #tunnels: Tunnels;
 	/** What agents open before is planned then. */
 	#tellReady: () => void = () => {};
@@ -105,7 +115,8 @@ export class Gateway {
 	readonly #upstreams: Upstreams;
 	readonly #owners: Owners;
 	readonly #ledger: Ledger;
-	#listeners: Listeners = new Map();
+	readonly #listeners: HeldListeners;
+	readonly #plans: PlanSwitch;
 	readonly #tls: Tls;
 	#pressure: MemoryPressure | undefined;
 	#sessionLog: SessionLog | undefined;
@@ -114,14 +125,13 @@ export class Gateway {
 	/** What is measured there is read by who reads a gateway's metrics. For an agent it would wake its thread fifty times a second. */
 	readonly #mainThread: MainThread | undefined;
 	readonly #operator: Operator;
+	readonly #hub: HubPart;
 	/** Of an agent. */
 	readonly ownLines: OwnLines | undefined;
 	#admin: OpenAdmin | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
-	#revision = 0;
 	/** How many it may use. */
 	readonly #descriptors: number;
-	#connections = 0;
 	/** Sessions that the reactors' tables have rows for: sized at start, so limits cannot grow beyond it. */
 	#rows = 0;
 	readonly #reloads = new Reloads();
@@ -132,16 +142,12 @@ export class Gateway {
 	/** The last reload, drain or stop asked for. */
 	#turn: Promise<void> = Promise.resolve();
 
-	private constructor(
-		config: Config,
-		log: Log,
-		{ ownsProcess = false, logFd = 1, turnClock = "wall", ownLines }: GatewayOptions,
-	) {
+	private constructor(config: Config, log: Log, options: GatewayOptions) {
+		const { ownsProcess = false, logFd = 1, turnClock = "wall", supervisor, ownLines } = options;
 		this.#turnClock = turnClock;
+		this.#supervisor = supervisor;
 		this.#mainThread = ownLines === undefined ? new MainThread() : undefined;
 		const { logger } = log;
-		this.#written = config;
-		this.#config = config;
 		this.#started = config;
 		this.#log = log;
 		this.#descriptors = raiseDescriptorLimit(descriptorsWanted(config));
@@ -151,9 +157,11 @@ export class Gateway {
 			() => this.#sessionLog?.told(),
 			(reactor, notice) => {
 				if (notice.kind === "ownLines") this.ownLines?.heard(notice.items);
+				else if (notice.kind === "hub") this.#hub.heard(reactor, notice.items);
 				else this.#tunnels.heard(reactor, notice);
 			},
 		);
+		this.#hub = new HubPart(logger, this.#reactors, (session) => this.#desk.place(session));
 		this.#registry = new Registry(this.#board, this.#reactors.counters);
 		const names = namesIn(this.#registry);
 		this.#ended = new EndedSessions(names);
@@ -171,6 +179,13 @@ export class Gateway {
 			ownsProcess,
 		});
 		this.#ledger.adopt("log", logFd);
+		this.#listeners = new HeldListeners({
+			logger,
+			ledger: this.#ledger,
+			sessionsOf: (listener) => this.#sessionsOf(listener),
+			adminAt: () => this.#adminAt(),
+			inherited: options.inherited ?? [],
+		});
 		this.#upstreams = new Upstreams({
 			logger,
 			registry: this.#registry,
@@ -181,6 +196,11 @@ export class Gateway {
 			freeNumbers: () => this.#inTurn(() => this.#freeNumbers()),
 			opened: (socket) => this.#ledger.follow("check", socket),
 		});
+		this.#plans = new PlanSwitch(config, {
+			...{ reactors: this.#reactors, registry: this.#registry, upstreams: this.#upstreams },
+			...{ listeners: this.#listeners, tls: this.#tls, descriptors: this.#descriptors },
+			takeRecords: () => this.#sessionLog?.drain(),
+		});
 		this.#tunnels = new Tunnels({
 			...{ logger, registry: this.#registry, reactors: this.#reactors },
 			setDown: (address, why) => this.#upstreams.setDown(address, why),
@@ -189,7 +209,7 @@ export class Gateway {
 				await this.#inTurn(() => this.#followTunnels());
 			},
 			cut: (upstream, address) => void this.#desk.close({ upstream, address }, SUPERSEDED),
-			portOf: (name) => this.#listeners.get(name)?.port,
+			portOf: (name) => this.#listeners.present.get(name)?.port,
 			opened: (socket) => this.#ledger.follow("tunnel", socket),
 		});
 		this.#operator = this.#newOperator();
@@ -209,13 +229,13 @@ export class Gateway {
 	#newOperator(): Operator {
 		return new Operator({
 			...{ reactors: this.#reactors, upstreams: this.#upstreams, desk: this.#desk, logger: this.#log.logger },
-			config: () => this.#config,
+			config: () => this.#plans.config,
 			state: () => this.#state,
 			limits: () => ({
-				...{ sessions: this.#connections, descriptors: this.#descriptors },
+				...{ sessions: this.#plans.connections, descriptors: this.#descriptors },
 				...{ memory: this.#pressure?.limitBytes ?? 0, pressure: this.#pressure?.under ?? false },
 			}),
-			listeners: () => this.#listeners,
+			listeners: () => this.#listeners.present,
 			slotOf: (listener) => this.#registry.listeners.take(listener),
 			reloads: () => this.#reloads,
 			reload: () => this.reloadFile(),
@@ -250,12 +270,12 @@ export class Gateway {
 	}
 
 	get config(): Config {
-		return this.#config;
+		return this.#plans.config;
 	}
 
 	/** Listeners with the ports that were really bound, in the config's order. */
 	get listeners(): BoundListener[] {
-		return [...this.#listeners.values()].map(({ config, port }) => ({
+		return [...this.#listeners.present.values()].map(({ config, port }) => ({
 			name: config.name,
 			host: config.host,
 			port,
@@ -265,6 +285,16 @@ export class Gateway {
 	/** Port of the admin server; `undefined` without one, and on a Unix socket. */
 	get adminPort(): number | undefined {
 		return this.#admin?.port;
+	}
+
+	/**
+	 * Where programs publish to channels of the hub, and hear them; `undefined`: the configuration has no `hub`.
+	 *
+	 * @example
+	 * gateway.hub?.publish("prices", { data: "42.07", key: "ACME" });
+	 */
+	get hub(): HubDesk | undefined {
+		return this.#hub.desk;
 	}
 
 	/** The text of `/metrics`; the admin port's own connections are in it where there is one. */
@@ -282,8 +312,10 @@ export class Gateway {
 
 	async #start(): Promise<void> {
 		const started = performance.now();
-		this.#config = this.#tunnels.expand(this.#written);
-		const config = this.#config;
+		const { written } = this.#plans;
+		const config = this.#tunnels.expand(written);
+		this.#plans.config = config;
+		const keys = this.#hub.prepare(config);
 		const reactors = reactorCount(config);
 		limitArenas();
 		this.#tls.certificates = this.#tls.read(config);
@@ -302,9 +334,9 @@ export class Gateway {
 			);
 		else this.#log.logger.info({ sessions, arithmetic }, "descriptors");
 		growDescriptorTable(Math.min(descriptors, this.#descriptors));
-		this.#connections = sessions;
-		this.#rows = this.#connections;
-		this.#open(config, reactors);
+		this.#plans.connections = sessions;
+		this.#rows = sessions;
+		this.#listeners.open(config, reactors);
 		if (config.admin !== null) await this.#openAdmin(config.admin);
 		const resolved = this.#upstreams.follow(config);
 		const share = {
@@ -313,7 +345,8 @@ export class Gateway {
 			pipes: pipesPerReactor(this.#descriptors),
 			turnClock: this.#turnClock,
 		};
-		this.#reactors.start(reactors, share, this.#board, this.#owners);
+		await this.#reactors.start(reactors, share, this.#board, this.#owners);
+		this.#hub.follow(config, keys);
 		this.#sessionLog = new SessionLog(
 			this.#reactors.journals,
 			namesIn(this.#registry),
@@ -329,11 +362,11 @@ export class Gateway {
 		// Addresses wait for no name, which may be silent.
 		const nameless = listenersWithoutNames(config);
 		if (nameless.length < config.listeners.length) {
-			if (nameless.length > 0) await this.#sendPlan(nameless);
+			if (nameless.length > 0) await this.#plans.send(nameless);
 			await resolved;
 		}
-		this.#tunnels.follow(this.#written, this.#tls.certificates.tunnels);
-		await this.#sendPlan();
+		this.#tunnels.follow(written, this.#tls.certificates.tunnels);
+		await this.#plans.send();
 		this.#pressure = new MemoryPressure({
 			reactors: this.#reactors,
 			logger: this.#log.logger,
@@ -348,7 +381,7 @@ export class Gateway {
 	}
 
 	#logReady(reactors: number, startedMs: number): void {
-		const { silentMs, unacknowledgedMs } = deadPeerDetection(this.#config);
+		const { silentMs, unacknowledgedMs } = deadPeerDetection(this.#plans.config);
 		this.#log.logger.info(
 			{
 				listeners: this.listeners.map(({ name, port }) =>
@@ -356,7 +389,7 @@ export class Gateway {
 				),
 				admin: this.#admin?.name ?? null,
 				reactors,
-				connections: this.#connections,
+				connections: this.#plans.connections,
 				memory_bytes: this.#pressure?.limitBytes,
 				dead_peer_silent_ms: silentMs,
 				dead_peer_unacknowledged_ms: unacknowledgedMs,
@@ -366,37 +399,15 @@ export class Gateway {
 		);
 	}
 
-	/** Opens the listeners that are new in a config, and says how long their queues really are. */
-	#open(config: Config, reactors: number): void {
-		const before = this.#listeners;
+	#adminAt(): Place | null {
 		const { admin } = this.#started;
 		const port = this.adminPort;
-		const adminAt = admin?.kind === "ip" && port !== undefined ? { host: admin.host, port } : null;
-		this.#listeners = openListeners(config, before, reactors, adminAt);
-		for (const [name, { fds, config: listener }] of this.#listeners) {
-			if (before.get(name)?.fds === fds || fds.length === 0) continue;
-			for (const fd of fds) this.#ledger.adopt("listener", fd);
-			this.#logBacklog(name, fds, listener.backlog);
-		}
+		return admin?.kind === "ip" && port !== undefined ? { host: admin.host, port } : null;
 	}
 
-	#logBacklog(listener: string, fds: readonly number[], asked: number): void {
-		const [fd = -1] = fds;
-		const effective = acceptQueue(fd).limit;
-		const figures = { listener, backlog: asked, effective_backlog: effective, queues: fds.length };
-		if (effective < asked)
-			this.#log.logger.warn(
-				figures,
-				`the accept queue is shorter than its backlog: net.core.somaxconn is ${effective} (sysctl -w net.core.somaxconn=${asked})`,
-			);
-		else this.#log.logger.info(figures, "listening");
-	}
-
-	/** Closes listeners of `before` that `after` has not. */
-	#closeListeners(before: Listeners, after: Listeners = new Map()): void {
-		for (const [name, { fds }] of before)
-			if (after.get(name)?.fds !== fds) for (const fd of fds) this.#ledger.release(fd);
-		closeListeners(before, after);
+	#sessionsOf(listener: string): number {
+		const slot = this.#registry.listeners.numberOf(listener);
+		return slot === undefined ? 0 : this.#reactors.sessionsOf(slot);
 	}
 
 	#trim(): void {
@@ -429,52 +440,8 @@ export class Gateway {
 		return result;
 	}
 
-	/** `accepting`: at start, listeners that need not wait for the others. */
-	async #sendPlan(accepting = this.#config.listeners): Promise<void> {
-		const revision = ++this.#revision;
-		await this.#send(revision, await this.#plans(revision, { ...this.#config, listeners: accepting }));
-	}
-
-	/** Rejects when a reactor has not said in time that it runs with its plan; it has that all the same. */
-	async #send(revision: number, plans: readonly Plan[]): Promise<void> {
-		const applied = this.#reactors.all((notice) => notice.kind === "applied" && notice.revision === revision);
-		for (const [index, plan] of plans.entries())
-			for (const command of planCommands(plan)) this.#reactors.tellOne(index, command);
-		await applied;
-		this.#registry.keep(this.#config);
-	}
-
-	/** A plan for each reactor. Throws when numbers have run out, although all have been given back that nothing holds. */
-	async #plans(revision: number, config: Config): Promise<Plan[]> {
-		try {
-			return this.#makePlans(revision, config);
-		} catch (error) {
-			if (!(error instanceof OutOfSlots)) throw error;
-			await this.#freeNumbers();
-			return this.#makePlans(revision, config);
-		}
-	}
-
-	/** Finds the numbers that nothing holds any more. In turn with reloads, so that no plan is under way. */
 	async #freeNumbers(): Promise<void> {
-		if (this.#stopping) return;
-		const held = await this.#reactors.held();
-		// Records of sessions that ended before name their numbers.
-		this.#sessionLog?.drain();
-		this.#registry.free(held);
-	}
-
-	#makePlans(revision: number, config: Config): Plan[] {
-		const tls = this.#tls.material;
-		const upstreams = this.#upstreams.resolve(this.#config, tls.certificates);
-		const capacity = { connections: this.#connections, descriptors: this.#descriptors };
-		return Array.from({ length: this.#reactors.count }, (_, index) => {
-			const socketOf = (name: string): { fd: number; port: number } => {
-				const listener = this.#listeners.get(name);
-				return { fd: listener?.fds[index] ?? -1, port: listener?.port ?? 0 };
-			};
-			return planFor(config, this.#registry, upstreams, revision, capacity, tls, socketOf);
-		});
+		if (!this.#stopping) await this.#plans.freeNumbers();
 	}
 
 	/**
@@ -482,12 +449,20 @@ export class Gateway {
 	 * come from now on; live sessions go on as they began. Rejects, and changes nothing, when that is not
 	 * possible.
 	 */
-	async reload(config: Config): Promise<void> {
+	reload(config: Config): Promise<void> {
+		return this.#reloadWith(() => config);
+	}
+
+	async #reloadWith(read: () => Config): Promise<void> {
+		this.#supervisor?.reloading();
 		try {
+			const config = read();
 			await this.#inTurn(() => this.#reload(config));
 			this.#reloads.success();
+			this.#supervisor?.reloaded();
 		} catch (error) {
 			this.#reloads.failure();
+			this.#supervisor?.reloaded(error as Error);
 			throw error;
 		}
 	}
@@ -499,9 +474,9 @@ export class Gateway {
 	async reloadFile(): Promise<void> {
 		const { logger } = this.#log;
 		try {
-			const { file } = this.#config;
+			const { file } = this.#plans.config;
 			if (file === null) throw new StartError("the configuration came from no file that could be read again");
-			await this.reload(this.#readAgain(file));
+			await this.#reloadWith(() => reloadConfigFile(file));
 		} catch (error) {
 			if (error instanceof ConfigError)
 				logger.error(
@@ -509,15 +484,6 @@ export class Gateway {
 					"not reloaded: the configuration has problems",
 				);
 			else logger.error({ error: (error as Error).message }, "not reloaded");
-			throw error;
-		}
-	}
-
-	#readAgain(file: string): Config {
-		try {
-			return reloadConfigFile(file);
-		} catch (error) {
-			this.#reloads.failure();
 			throw error;
 		}
 	}
@@ -535,82 +501,33 @@ export class Gateway {
 		this.#warnAboutRestart(config);
 		this.#warnAboutConfig(config);
 
-		const before = await this.#switchTo(written, config, certificates, wanted);
+		const keys = this.#hub.prepare(config);
+		await this.#plans.switchTo({ written, config, connections: wanted, certificates }, () =>
+			this.#hub.follow(config, keys),
+		);
 		this.#secureAdmin();
 		this.#tunnels.follow(written, certificates.tunnels);
 		this.#tls.watch(config);
-		retune(this.#listeners, config);
+		retune(this.#listeners.present, config);
 		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
 		this.#ledger.every(config.ledger.intervalMs);
-		// Only now: each reactor has taken what waited in these queues.
-		this.#closeListeners(before.listeners, this.#listeners);
-		this.#log.logger.info({ revision: this.#revision }, "reloaded");
-	}
-
-	/**
-	 * Has all reactors run with a configuration. Returns the listeners of before, of which each reactor has taken what waited in their
-	 * queues. Rejects, and changes nothing, when it has too much of something.
-	 */
-	async #switchTo(
-		written: Config,
-		config: Config,
-		certificates: Certificates,
-		wanted: number,
-	): Promise<{ readonly listeners: Listeners }> {
-		const before = {
-			written: this.#written,
-			config: this.#config,
-			connections: this.#connections,
-			listeners: this.#listeners,
-			certificates: this.#tls.certificates,
-		};
-		this.#open(config, this.#reactors.count);
-		this.#written = written;
-		this.#config = config;
-		this.#tls.certificates = certificates;
-		this.#connections = wanted;
-		await this.#upstreams.follow(config);
-		const revision = ++this.#revision;
-		let plans: Plan[];
-		try {
-			plans = await this.#plans(revision, config);
-		} catch (error) {
-			// Too many of something at once. Nothing has been sent to the reactors yet.
-			this.#closeListeners(this.#listeners, before.listeners);
-			this.#written = before.written;
-			this.#config = before.config;
-			this.#connections = before.connections;
-			this.#listeners = before.listeners;
-			this.#tls.certificates = before.certificates;
-			this.#upstreams.resolve(before.config, before.certificates);
-			await this.#upstreams.follow(before.config);
-			throw error;
-		}
-		try {
-			await this.#send(revision, plans);
-		} catch (error) {
-			// They will take it later, and until then have what was before: a socket that was closed now could be another's then.
-			this.#listeners = new Map([...before.listeners, ...this.#listeners]);
-			throw error;
-		}
-		return before;
+		this.#log.logger.info({ revision: this.#plans.revision }, "reloaded");
 	}
 
 	/** Tunnels have been opened or closed. */
 	async #followTunnels(): Promise<void> {
 		if (this.#state !== "ready") return;
-		const written = this.#written;
+		const { written, connections } = this.#plans;
 		const config = this.#tunnels.expand(written);
-		const before = await this.#switchTo(written, config, this.#tls.certificates, this.#connections);
-		this.#closeListeners(before.listeners, this.#listeners);
+		await this.#plans.switchTo({ written, config, connections, certificates: this.#tls.certificates });
 	}
 
 	async #renewCertificates(): Promise<void> {
 		if (this.#state !== "ready") return;
-		await this.#tls.renew(this.#config, async () => {
-			await this.#sendPlan();
+		await this.#tls.renew(this.#plans.config, async () => {
+			await this.#plans.send();
 			this.#secureAdmin();
-			this.#tunnels.follow(this.#written, this.#tls.certificates.tunnels);
+			this.#tunnels.follow(this.#plans.written, this.#tls.certificates.tunnels);
 		});
 	}
 
@@ -619,17 +536,8 @@ export class Gateway {
 	}
 
 	#warnAboutRestart(config: Config): void {
-		const now = this.#started;
-		const lasting = (of: Config) => ({ ...of, admin: lastingPart(of.admin) });
-		const differing = (["reactors", "admin", "log", "watch"] as const).filter(
-			(key) => JSON.stringify(lasting(config)[key]) !== JSON.stringify(lasting(now)[key]),
-		);
-		if (config.limits.bufferedBytes !== now.limits.bufferedBytes) this.#warnRestart("limits.buffered_bytes");
-		for (const key of differing) this.#warnRestart(key);
-	}
-
-	#warnRestart(key: string): void {
-		this.#log.logger.warn({ key }, "this setting changes only with a restart");
+		for (const key of restartKeys(config, this.#started, this.#hub.startedWith))
+			this.#log.logger.warn({ key }, "this setting changes only with a restart");
 	}
 
 	/**
@@ -644,16 +552,18 @@ export class Gateway {
 
 	async #drain(): Promise<void> {
 		if (this.#stopping) return;
-		const { drainMs } = this.#config.timeouts;
+		const { drainMs } = this.#plans.config.timeouts;
+		this.#supervisor?.stopping(drainMs);
 		this.#log.logger.info({ sessions: this.sessions, drain_ms: drainMs }, "draining");
 		const closed = this.#reactors.all((notice) => notice.kind === "listenersClosed");
 		// Where a reactor fails, or the time is over, nothing is left to wait for.
 		const drained = this.#reactors.all((notice) => notice.kind === "drained", drainMs).catch(() => {});
 		this.#tunnels.drain();
+		this.#hub.end("the gateway drains");
 		this.#reactors.tell({ kind: "drain" });
 		try {
 			await closed;
-			this.#closeAllListeners();
+			this.#listeners.leaveAll();
 			await drained;
 		} finally {
 			await this.#close();
@@ -667,14 +577,14 @@ export class Gateway {
 		await this.#inTurn(() => this.#close());
 	}
 
+	/** Settles when every reactor has taken a turn; rejects when one is stuck, or has failed. */
+	live(): Promise<void> {
+		return this.#reactors.live();
+	}
+
 	/** Sessions alive now. */
 	get sessions(): number {
 		return this.#reactors.sessions;
-	}
-
-	#closeAllListeners(): void {
-		this.#closeListeners(this.#listeners);
-		this.#listeners = new Map();
 	}
 
 	async #close(): Promise<void> {
@@ -688,8 +598,9 @@ export class Gateway {
 		this.#pressure?.close();
 		this.#upstreams.close();
 		await this.#tunnels.stop();
+		this.#hub.close();
 		await this.#reactors.stop();
-		this.#closeAllListeners();
+		this.#listeners.closeAll();
 		this.#sessionLog?.close();
 		await this.#admin?.close();
 		await this.#log.flush();
@@ -705,13 +616,14 @@ export class Gateway {
 			}),
 		upstreams: () => named(this.#registry.upstreams.entries()),
 		addresses: () => this.#upstreams.addresses(),
-		acceptQueues: () => acceptQueues(this.#listeners),
-		connectionsMax: () => this.#connections,
+		acceptQueues: () => acceptQueues(this.#listeners.present),
+		connectionsMax: () => this.#plans.connections,
 		descriptorsMax: () => this.#descriptors,
+		descriptorsReserved: () => this.#plans.config.limits.fdReserve,
 		connectionsOfListener: () =>
-			this.#config.listeners.map(({ name, connections }) => ({
+			this.#plans.config.listeners.map(({ name, connections }) => ({
 				listener: name,
-				limit: connections ?? this.#connections,
+				limit: connections ?? this.#plans.connections,
 			})),
 		sources: () => this.#reactors.sources,
 		memory: () => ({
@@ -719,7 +631,8 @@ export class Gateway {
 			system: this.#pressure?.systemBytes ?? 0,
 			under: this.#pressure?.under ?? false,
 		}),
-		listenFailures: () => listenFailures(),
+		halfOpen: () => halfOpen(this.#listeners.present),
+		handshakes: () => handshakes(),
 		descriptors: () => this.#ledger.kinds(),
 		ledger: () => ({ checks: this.#ledger.checks, last: this.#ledger.last }),
 		checkLedger: async () => {
@@ -729,16 +642,18 @@ export class Gateway {
 		logLinesDropped: () => this.#log.dropped() + (this.#sessionLog?.dropped ?? 0),
 		reloads: () => this.#reloads,
 		certificates: () => this.#tls.certificates.expiries,
-		adminHosts: () => this.#config.adminHosts,
+		adminHosts: () => this.#plans.config.adminHosts,
 		sessions: () => this.#desk,
 		operations: () => this.#operator,
 		tunnels: () => this.#tunnels.view(),
+		hub: () => this.hub,
+		hubCounts: () => this.#hub.counts(),
 		mainThread: () =>
 			this.#mainThread && {
 				collectedSeconds: this.#mainThread.collectedSeconds,
 				longestDelaySeconds: this.#mainThread.takeLongestDelaySeconds(),
 			},
-		adminTokens: () => this.#config.adminTokens,
+		adminTokens: () => this.#plans.config.adminTokens,
 		audit: (facts, message) => this.#log.audit.info(facts, message),
 		version: packageVersion,
 		state: () => this.#state,

@@ -10,6 +10,7 @@
 import { fstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import type { Server, Socket } from "node:net";
 import type { ControlKind, Count, Discrepancy, Kind, LedgerReport } from "../admin/view.js";
+import { countsOverruns } from "../kernel/datagram-sockets.js";
 import { isStreamSocket, peerPort } from "../kernel/sockets.js";
 import { f64, i32, u8, u16 } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
@@ -137,8 +138,9 @@ export class Ledger {
 		const pipesOpened = sum((counters) => counters.get("pipesOpened"));
 		return {
 			downstream: {
-				opened: sum((counters) => counters.get("downstreamOpened")),
-				closed: sum((counters) => counters.get("downstreamClosed")),
+				// A session of datagrams has a row, and its client no descriptor.
+				opened: sum((counters) => counters.get("downstreamOpened") - counters.get("flowsOpened")),
+				closed: sum((counters) => counters.get("downstreamClosed") - counters.get("flowsClosed")),
 			},
 			upstream: {
 				opened: sum((counters) => counters.get("upstreamOpened")),
@@ -244,8 +246,8 @@ export class Ledger {
 		}
 		if (this.#baseline.get(fd) === stats.ino) return;
 		if (!this.#options.ownsProcess && this.#seen.inodeOf(fd) !== stats.ino) return;
-		// Files come and go with Node's own work; datagrams are its resolver's.
-		if (!stats.isFIFO() && !(stats.isSocket() && isStreamSocket(fd))) return;
+		// Files come and go with Node's own work, and so do sockets of UDP for DNS and health checks.
+		if (!stats.isFIFO() && !(stats.isSocket() && (isStreamSocket(fd) || countsOverruns(fd)))) return;
 		if (this.#seen.inodeOf(fd) !== stats.ino && isResolvers(fd)) return;
 		const target = targetOf(fd);
 		found.set(`unowned ${fd} ${stats.ino}`, this.#discrepancy("unowned", fd, owner, target));

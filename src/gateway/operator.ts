@@ -14,7 +14,7 @@ import { formatCidr, parseCidr } from "../config/address.js";
 import type { Cidr, Config } from "../config/config.js";
 import { InvalidValue } from "../config/errors.js";
 import { orThereAre } from "../config/nearest.js";
-import type { PasswordEntry } from "../config/passwords.js";
+import { shownConfig } from "../config/shown.js";
 import { formatAddress } from "../protocol/address.js";
 import { BANS_MAX } from "../reactor/records/bans.js";
 import type { Counters } from "../reactor/records/counters.js";
@@ -181,15 +181,7 @@ export class Operator implements Operations {
 	}
 
 	config(): unknown {
-		const { places: _, warnings, adminTokens, ...config } = this.#options.config();
-		return {
-			...withoutHashes(config),
-			adminTokens: {
-				full: adminTokens.full === null ? null : "(set)",
-				read: adminTokens.read === null ? null : "(set)",
-			},
-			warnings: warnings.map(({ message, line }) => ({ line, message })),
-		};
+		return shownConfig(this.#options.config());
 	}
 
 	explain(question: Question): Explanation[] {
@@ -247,27 +239,4 @@ function blockOf(source: string): Cidr {
 		if (error instanceof InvalidValue) throw new OperationError(`source: ${error.message}`);
 		throw error;
 	}
-}
-
-/** What is kept of passwords is told to nobody: whoever reads it may guess for as long as he likes. */
-function withoutHashes<Part extends Pick<Config, "listeners" | "tunnels">>(config: Part): Part {
-	const hidden = (list: readonly PasswordEntry[]): PasswordEntry[] =>
-		list.map(({ user }) => ({ user, hash: "(set)" }));
-	const { listeners, tunnels } = config;
-	return {
-		...config,
-		listeners: listeners.map((listener) => ({
-			...listener,
-			routes: listener.routes.map((route) =>
-				route.basicAuth === undefined ? route : { ...route, basicAuth: route.basicAuth.map(hidden) },
-			),
-		})),
-		tunnels: tunnels && {
-			...tunnels,
-			agents: tunnels.agents.map((agent) => ({
-				...agent,
-				basicAuth: agent.basicAuth && hidden(agent.basicAuth),
-			})),
-		},
-	};
 }

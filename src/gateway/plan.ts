@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { alternativesOf } from "../config/alternatives.js";
+import { isWildcard } from "../config/bind-rules.js";
 import type {
 	Config,
 	Deadlines,
@@ -124,7 +125,12 @@ export class Registry {
 					host: bytesOf(upstream.http?.host ?? null),
 					authority: authorityOf(upstream),
 					trailers: upstream.http?.trailers ?? false,
+					...(upstream.datagrams === undefined ? {} : { responses: upstream.datagrams.responses ?? 0 }),
+					...(upstream.addresses.some(({ serverId }) => serverId !== undefined)
+						? { namesServers: true }
+						: {}),
 					...(upstream.lines === undefined ? {} : { lines: linesOf(upstream.lines) }),
+					...(upstream.hub === undefined ? {} : { hub: upstream.hub }),
 					ejectFailures: upstream.eject.failures,
 					ejectForMs: upstream.eject.forMs,
 					addresses: addresses.map(({ board, target, label, host, share }) => ({
@@ -133,6 +139,7 @@ export class Registry {
 						hash: hashOf(label),
 						...(share.backup ? { backup: true } : {}),
 						...(target.kind === "agent" ? { tunnel: target.tunnel } : {}),
+						...(share.serverId === undefined ? {} : { serverId: share.serverId }),
 						...(share.maxConnections === null ? {} : { connectionsMax: share.maxConnections }),
 						...(client === undefined ? {} : { tls: clientTls(client, upstream.tls?.serverName ?? host) }),
 					})),
@@ -218,7 +225,7 @@ export interface PlacedAddress {
 	/** As its endpoint is written. */
 	readonly host: string;
 	/** Its weight, and what else the file says of it. */
-	readonly share: Pick<UpstreamAddress, "weight" | "backup" | "maxConnections">;
+	readonly share: Pick<UpstreamAddress, "weight" | "backup" | "maxConnections" | "serverId">;
 }
 
 /** What health checks have to follow. */
@@ -264,7 +271,7 @@ export function namesIn({ listeners, routes, upstreams, addresses }: Registry): 
 
 export function policyOf(
 	{ limits, keepalive, sockets }: Config,
-	{ timeouts, userTimeoutMs }: Deadlines,
+	{ timeouts, userTimeoutMs, quicIdleMs }: Deadlines,
 	rates: ByteRates | null,
 	places: RoutePlaces | null,
 ): Policy {
@@ -272,6 +279,7 @@ export function policyOf(
 		handshakeMs: timeouts.handshakeMs,
 		connectMs: timeouts.connectMs,
 		idleMs: timeouts.idleMs,
+		quicIdleMs: quicIdleMs ?? timeouts.idleMs,
 		stallMs: timeouts.stallMs,
 		halfClosedMs: timeouts.halfClosedMs,
 		lifetimeMs: timeouts.lifetimeMs,
@@ -336,7 +344,7 @@ export function planFor(
 	revision: number,
 	capacity: Capacity,
 	{ certificates, ticketKeys }: TlsMaterial,
-	socketOf: (listener: string) => { readonly fd: number; readonly port: number },
+	socketOf: (listener: string) => Pick<ListenerPlan, "fd" | "port" | "isShared">,
 ): Plan {
 	const { limits } = config;
 	const policies = new PolicyList(config);
@@ -349,6 +357,9 @@ export function planFor(
 		requestsPerSecond: listener.requestsPerSecond ?? Number.POSITIVE_INFINITY,
 		policy: policies.numberOf(listener.deadlines, ratesOf(config, listener, null), null),
 		...(listener.isForAgents === true ? { isForAgents: true } : {}),
+		...(listener.datagrams === undefined
+			? {}
+			: { datagrams: { ...listener.datagrams, bindsAny: isWildcard(listener.host) } }),
 		...(listener.passes === undefined ? {} : { passes: listener.passes }),
 		proxyRequired: listener.proxyProtocol.mode === "require",
 		trusted: listener.proxyProtocol.trusted,
@@ -369,6 +380,7 @@ export function planFor(
 		acceptsPerSecond: limits.acceptsPerSecond ?? Number.POSITIVE_INFINITY,
 		descriptorCeiling: capacity.descriptors - limits.fdReserve,
 		// The admin port tells why sessions ended, whatever the log says.
+		halfHellos: limits.halfHellos,
 		logSessions:
 			(isLogged(config) && config.log.sessions) ||
 			config.admin !== null ||
@@ -403,6 +415,7 @@ function routePlans(
 		sessionsPerSecond: route.sessionsPerSecond ?? Number.POSITIVE_INFINITY,
 		requestsPerSecond: route.requestsPerSecond ?? Number.POSITIVE_INFINITY,
 		...(route.noTunnel === true ? { noTunnel: true } : {}),
+		...(route.channel === undefined ? {} : { channel: route.channel }),
 	}));
 }
 

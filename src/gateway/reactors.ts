@@ -8,8 +8,10 @@ import {
 	stopListening,
 	wake,
 } from "../kernel/sockets.js";
-import { i32, u8 } from "../parts/at.js";
+import { cell, i32, u8 } from "../parts/at.js";
 import { NONE } from "../parts/none.js";
+import { SharedIds } from "../reactor/datagrams/shared-ids.js";
+import { strayBytes } from "../reactor/datagrams/strays.js";
 import { Loops } from "../reactor/links/loops.js";
 import { pipeEndsBytes } from "../reactor/memory/pipes.js";
 import type {
@@ -24,7 +26,7 @@ import type {
 import { Counters } from "../reactor/records/counters.js";
 import { Journal } from "../reactor/records/journal.js";
 import type { Owners } from "../reactor/records/owners.js";
-import { LIVE_BYTES, LIVE_ENDING, LIVE_SESSIONS } from "../reactor/records/places.js";
+import { LIVE_BYTES, LIVE_ENDING, LIVE_LISTENERS, LIVE_SESSIONS } from "../reactor/records/places.js";
 import { Rates } from "../reactor/records/rates.js";
 import { type SourceCount, Sources, sourcePlaces } from "../reactor/records/sources.js";
 import { type ReactorRows, rowsOf } from "../reactor/rows.js";
@@ -33,7 +35,7 @@ import type { Board } from "../upstream/board.js";
 import { StartError } from "./errors.js";
 import type { ReactorBooks } from "./ledger.js";
 import type { Logger } from "./log.js";
-import { takeThread } from "./threads.js";
+import { DESCRIPTORS_MIN, takeThread } from "./threads.js";
 
 /** Reactors end within a turn; one that does not is a fault, and the process must not wait for it. */
 const STOP_MS = 2_000;
@@ -65,14 +67,15 @@ export interface ReactorShare {
 	readonly turnClock?: TurnClock;
 }
 
-/** What reactors say of agents and their lines. */
-const TOLD_OF_AGENTS: ReadonlySet<Notice["kind"]> = new Set([
+/** What reactors say of agents and their lines, and of subscribers of the hub. */
+const TOLD_OF_OTHERS: ReadonlySet<Notice["kind"]> = new Set([
 	"control",
 	"lineProof",
 	"lines",
 	"lineGiven",
 	"canary",
 	"ownLines",
+	"hub",
 ]);
 
 export class Reactors {
@@ -95,7 +98,7 @@ export class Reactors {
 	#fail: (error: Error) => void = () => {};
 	#stopping = false;
 
-	/** `journalTold`: a journal wants to be read. `heard`: what reactors say of agents and their lines. */
+	/** `journalTold`: a journal wants to be read. `heard`: what reactors say of agents and their lines, and of subscribers. */
 	constructor(logger: Logger, journalTold: () => void, heard: (reactor: number, notice: Notice) => void) {
 		this.#heard = heard;
 		this.#logger = logger;
@@ -105,8 +108,8 @@ export class Reactors {
 		});
 	}
 
-	/** Starts `count` threads. They do nothing until they get a plan. */
-	start(count: number, share: ReactorShare, board: Board, owners: Owners): void {
+	/** Starts `count` threads. They do nothing until they get a plan. Where descriptors are few, each has loaded its files before the next one does. */
+	async start(count: number, share: ReactorShare, board: Board, owners: Owners): Promise<void> {
 		process.on("exit", this.#release);
 		const places = sourcePlaces(share.sessions);
 		this.#sources = new Sources(places);
@@ -117,12 +120,36 @@ export class Reactors {
 			rates: new Rates().buffer,
 			owners: { limit: owners.limit, buffer: owners.buffer },
 			loops: new Loops(0).buffer,
+			connectionIds: new SharedIds(count * share.sessions).buffer,
+			strays: new SharedArrayBuffer(strayBytes(count)),
 		};
-		for (let index = 0; index < count; index++) this.#startOne(index, count, share, shared);
+		const wakeFds = Array.from({ length: count }, openWake);
+		for (let index = 0; index < count; index++) {
+			this.#startOne(index, wakeFds, share, shared);
+			if (owners.limit < DESCRIPTORS_MIN) await this.#loaded(index);
+		}
+	}
+
+	/** Also when it fails at that: whoever waits for its plan hears of it. */
+	#loaded(index: number): Promise<unknown> {
+		const loaded = new Promise<void>((resolve) => {
+			const waiter = (reactor: number, { kind }: Notice): void => {
+				if (reactor !== index || kind !== "loaded") return;
+				this.#waiters.delete(waiter);
+				resolve();
+			};
+			this.#waiters.add(waiter);
+		});
+		return Promise.race([loaded, this.failed]);
 	}
 
 	get count(): number {
 		return this.#reactors.length;
+	}
+
+	/** Sessions that a listener has, by its number. */
+	sessionsOf(listener: number): number {
+		return Atomics.load(this.#live, LIVE_LISTENERS + listener);
 	}
 
 	/** Sessions alive now. */
@@ -155,6 +182,13 @@ export class Reactors {
 		const measured = this.all((notice) => notice.kind === "measured");
 		this.tell({ kind: "measure" });
 		await measured;
+	}
+
+	/** Settles when each of them has taken a turn; rejects when one is stuck, or has failed. */
+	async live(): Promise<void> {
+		const said = this.all((notice) => notice.kind === "lives");
+		this.tell({ kind: "live" });
+		await said;
 	}
 
 	/** What each of them still uses, of the numbers that plans give to names. */
@@ -207,6 +241,12 @@ export class Reactors {
 			this.#waiters.add(waiter);
 			this.tellOne(index, { kind: "profile", what });
 		});
+	}
+
+	/** Has one of them look at what it shares with this thread. */
+	wake(index: number): void {
+		const reactor = this.#reactors[index];
+		if (reactor !== undefined && !reactor.ended) wake(reactor.wakeFd);
 	}
 
 	/** Sends one command to one of them. */
@@ -267,7 +307,7 @@ export class Reactors {
 		}
 	}
 
-	#startOne(index: number, count: number, share: ReactorShare, shared: SharedByAll): void {
+	#startOne(index: number, wakeFds: readonly number[], share: ReactorShare, shared: SharedByAll): void {
 		const counters = new Counters();
 		const journal = new Journal();
 		const rows = rowsOf(share.sessions);
@@ -275,14 +315,14 @@ export class Reactors {
 		const pipeEnds = new SharedArrayBuffer(pipeEndsBytes(share.pipes));
 		// Before its thread, which may fail before it has: a zero is a descriptor.
 		const ends = new Int32Array(pipeEnds).fill(NONE);
-		const wakeFd = openWake();
+		const wakeFd = cell(wakeFds, index);
 		const epollFd = openEpoll();
 		const options: ReactorOptions = {
 			...share,
 			...shared,
 			index,
-			reactors: count,
-			wakeFd,
+			reactors: wakeFds.length,
+			...{ wakeFd, wakeFds },
 			epollFd,
 			counters: counters.buffer,
 			journal: journal.buffer,
@@ -340,7 +380,7 @@ export class Reactors {
 		else if (notice.kind === "log") this.#logger[notice.level](notice.message);
 		else if (notice.kind === "pressure") this.#shareRoom(index, notice.unrecognizedOnly);
 		else if (notice.kind === "applied") this.#applied(index, notice.revision, notice.policies);
-		else if (TOLD_OF_AGENTS.has(notice.kind)) this.#heard(index, notice);
+		else if (TOLD_OF_OTHERS.has(notice.kind)) this.#heard(index, notice);
 		for (const waiter of this.#waiters) waiter(index, notice);
 	}
 
@@ -373,7 +413,8 @@ export class Reactors {
 function send(reactor: Reactor, command: Command): void {
 	if (command.kind === "plan") {
 		const { listeners, revision, policies } = command.plan;
-		reactor.listening = listeners.map(({ fd }) => fd);
+		// At one that all share the others go on accepting.
+		reactor.listening = listeners.filter(({ isShared }) => isShared !== true).map(({ fd }) => fd);
 		reactor.planned.set(revision, policies);
 	}
 	// They are closed soon, and their numbers may be somebody else's then.

@@ -1,8 +1,10 @@
 /** Turns the reactors' journals into log lines: one per session, when it has ended, and per request that is logged. */
+
 import { HURRY_FILL, type Journal, type TakeRecord } from "../reactor/records/journal.js";
 import type { Logger } from "./log.js";
 import { LogLines, type Names } from "./log-lines.js";
 import type { LineSink } from "./log-writer.js";
+import { kernelNowMs } from "./sessions/clock.js";
 
 /**
  * How long a line may wait before it is written. Journals hold several times what arrives in that time.
@@ -59,7 +61,7 @@ export class SessionLog {
 	/** Writes what the journals hold. */
 	drain(): void {
 		// Asked anew each time: the wall clock may be set, and the kernel's stands still in a suspended machine.
-		this.#lines?.setClock(Date.now(), Number(process.hrtime.bigint() / 1000n) / 1000);
+		this.#lines?.setClock(Date.now(), kernelNowMs());
 		const { session = leaveOut, request = leaveOut } = this.#lines ?? {};
 		const write = this.#writesSessions ? session : leaveOut;
 		const take: TakeRecord = (journal, record) => {

@@ -59,6 +59,11 @@ export class Slots {
 		return slot;
 	}
 
+	/** The number of a name, if it has one. */
+	numberOf(name: string): number | undefined {
+		return this.#slots.get(name);
+	}
+
 	/** Declares which names reactors run with. Called when all have them, so that none runs with others any more. */
 	keep(names: Iterable<string>): void {
 		this.#current = new Set(names);

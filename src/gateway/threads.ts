@@ -11,8 +11,8 @@ import { growDescriptorTable, raiseDescriptorLimit } from "../kernel/sockets.js"
 import type { ReactorOptions } from "../reactor/plan/plan.js";
 import { descriptorsWanted, openDescriptors, sessionLimit } from "./descriptors.js";
 
-/** With fewer descriptors, files of several threads at once may be too many: a thread opens about a hundred. */
-const DESCRIPTORS_MIN = 1_024;
+/** With fewer descriptors, files of several threads at once may be too many: a thread opens about two hundred. */
+export const DESCRIPTORS_MIN = 1_024;
 
 /** Nobody has them yet. */
 const prepared: Worker[] = [];

@@ -1,6 +1,6 @@
 /** What a gateway holds of TLS: the certificates in force, the watch over their files, and the keys of tickets. */
 import type { Config } from "../config/config.js";
-import { CertificateWatch } from "./certificate-watch.js";
+import { FileWatch } from "../parts/file-watch.js";
 import { type Certificates, loadCertificates, NO_CERTIFICATES } from "./certificates.js";
 import type { Logger } from "./log.js";
 import type { TlsMaterial } from "./plan.js";
@@ -18,12 +18,12 @@ export class Tls {
 	/** What the files held when they were read last, and all of it was good. */
 	certificates: Certificates = NO_CERTIFICATES;
 	readonly #logger: Logger;
-	readonly #watch: CertificateWatch;
+	readonly #watch: FileWatch;
 	readonly #ticketKeys: TicketKeys;
 
 	constructor({ logger, filesChanged, keysChanged }: TlsOptions) {
 		this.#logger = logger;
-		this.#watch = new CertificateWatch(filesChanged);
+		this.#watch = new FileWatch(filesChanged);
 		this.#ticketKeys = new TicketKeys(keysChanged);
 	}
 

@@ -1,4 +1,5 @@
 /** What the upstreams of the config mean now: their names are followed, their addresses checked. */
+
 import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { AddressStatus, UpstreamStatus } from "../admin/operation-view.js";
@@ -148,12 +149,14 @@ export class Upstreams {
 		return this.#resolved;
 	}
 
-	/** Each upstream of the config, and its addresses, for operators. */
+	/** Each upstream of the config, and its addresses, for operators. The hub, which has none, is no place to drain. */
 	list(): UpstreamStatus[] {
-		return this.#resolved.map(({ config, addresses }) => ({
-			name: config.name,
-			addresses: addresses.map((address) => this.#statusOf(address)),
-		}));
+		return this.#resolved
+			.filter(({ config }) => config.hub === undefined)
+			.map(({ config, addresses }) => ({
+				name: config.name,
+				addresses: addresses.map((address) => this.#statusOf(address)),
+			}));
 	}
 
 	#statusOf({ board: place, label: address, share }: PlacedAddress): AddressStatus {
@@ -215,7 +218,7 @@ export class Upstreams {
 	/** For the metrics. */
 	addresses(): { upstream: string; address: string; healthy: boolean; active: number }[] {
 		const { board } = this.#options;
-		const nowMs = Number(process.hrtime.bigint() / 1000n) / 1000;
+		const nowMs = kernelNowMs();
 		return this.#resolved.flatMap(({ config, addresses }) =>
 			addresses.map((address) => ({
 				upstream: config.name,

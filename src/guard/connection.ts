@@ -36,7 +36,7 @@ export class Connection {
 	phase: Phase = "handshake";
 	reason: Reason | undefined;
 	readonly acceptedMs: number;
-	/** Since when it does what it does; of a request, since its head, or the answer before it. */
+	/** Since when it does what it does; of a request, since its head, or the answer before it. Infinity: its answer streams. */
 	sinceMs: number;
 	/** 0: it may live for ever. */
 	lifetimeEndsMs = 0;

@@ -1,6 +1,18 @@
 /** What a guard counts, and how it tells it. */
 import { Page } from "../parts/exposition.js";
+import { counter, gauge } from "../parts/families.js";
 import { REASONS, type Reason } from "../parts/reasons.js";
+
+/** Families of a guard's metrics. `server` is what it was told to be called. */
+export const GUARD_FAMILIES = {
+	sluice_guard_connections: gauge("Connections that are open.", ["server"]),
+	sluice_guard_accepted_total: counter("Connections accepted.", ["server"]),
+	sluice_guard_shed_total: counter("Connections turned away by a limit.", ["server"]),
+	sluice_guard_addresses: gauge("Client addresses that are counted.", ["server"]),
+	sluice_guard_closed_total: counter("Connections closed, by reason.", ["server", "reason"], {
+		see: "reference/reasons.md",
+	}),
+};
 
 /** What a guard has counted. */
 export interface Counts {
@@ -31,16 +43,16 @@ export class Tally {
 
 	/** As Prometheus text. `addresses`: client addresses that are counted. */
 	page(server: string, addresses: number): string {
-		const page = new Page();
-		const single = (name: string, kind: "counter" | "gauge", help: string, value: number): void => {
-			page.family(name, kind, help);
-			page.sample(name, { server }, value);
-		};
-		single("sluice_guard_connections", "gauge", "Connections that are open.", this.open);
-		single("sluice_guard_accepted_total", "counter", "Connections accepted.", this.accepted);
-		single("sluice_guard_shed_total", "counter", "Connections turned away by a limit.", this.shed);
-		single("sluice_guard_addresses", "gauge", "Client addresses that are counted.", addresses);
-		page.family("sluice_guard_closed_total", "counter", "Connections closed, by reason.");
+		const page = new Page(GUARD_FAMILIES);
+		page.family("sluice_guard_connections");
+		page.sample("sluice_guard_connections", { server }, this.open);
+		page.family("sluice_guard_accepted_total");
+		page.sample("sluice_guard_accepted_total", { server }, this.accepted);
+		page.family("sluice_guard_shed_total");
+		page.sample("sluice_guard_shed_total", { server }, this.shed);
+		page.family("sluice_guard_addresses");
+		page.sample("sluice_guard_addresses", { server }, addresses);
+		page.family("sluice_guard_closed_total");
 		for (const reason of REASONS)
 			page.sample("sluice_guard_closed_total", { server, reason }, this.#closed.get(reason) ?? 0);
 		return page.toString();

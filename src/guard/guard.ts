@@ -101,6 +101,8 @@ export class Guarded extends EventEmitter<GuardEvents> {
 	readonly #isTls: boolean;
 	/** HTTP/2 sessions of connections, for their goodbye. */
 	readonly #sessions = new Map<Connection, { close(): void }>();
+	/** Answers that go on for as long as they like. Beside the connections, of which most have none. */
+	readonly #streaming = new WeakSet<ServerResponse>();
 	/** Those without a request under way, the longest first; kept where they are limited. */
 	readonly #waiting = new Set<Connection>();
 	readonly #limitsWaiting: boolean;
@@ -146,6 +148,17 @@ export class Guarded extends EventEmitter<GuardEvents> {
 				for (const session of this.#sessions.values()) session.close();
 			}
 		});
+	}
+
+	/**
+	 * HTTP/1: this answer goes on for as long as handler and client like, as a stream of events does. `timeouts.request` holds for it no
+	 * more; `stall` does.
+	 */
+	streams(response: ServerResponse): void {
+		const connection = (response as Answer)[this.#key];
+		if (connection === undefined) return;
+		this.#streaming.add(response);
+		connection.sinceMs = Number.POSITIVE_INFINITY;
 	}
 
 	/** The guard stands before the server's own listeners: what it turns away never reaches them. */
@@ -395,9 +408,13 @@ export class Guarded extends EventEmitter<GuardEvents> {
 		connection.requests--;
 		const nowMs = nowInMs();
 		if (connection.requests > 0 || connection.phase !== "request") {
-			connection.sinceMs = nowMs;
+			const { response } = connection;
+			const streams = response !== undefined && this.#streaming.has(response);
+			connection.sinceMs = streams ? Number.POSITIVE_INFINITY : nowMs;
 			return;
 		}
+		// A body that outlives its stream has the time of a request.
+		if (connection.sinceMs === Number.POSITIVE_INFINITY) connection.sinceMs = nowMs;
 		// Answered before its body was there: what comes is no head yet. The next look sees when it is complete.
 		if (
 			connection.request?.complete === false &&

@@ -1,3 +1,5 @@
+import type { Datagrams } from "./datagrams.js";
+
 /**
  * What the reactor asks of an operating system. Production passes `LinuxKernel`; tests
  * may pass a simulated one, so nothing in `reactor/` may reach around this interface.
@@ -35,11 +37,16 @@ export interface KernelControl {
 	/** Gives the descriptor back; what is queued is still delivered. */
 	close(fd: number): number;
 
+	/** What moves datagrams, with memory of its own: it is asked for once, by who has a socket for them. */
+	openDatagrams(): Datagrams;
+
 	/** Opens a pipe: its reading end is returned, the writing end is `pipeWriteEnd`. */
 	openPipe(): number;
 	/** The writing end of the pipe that `openPipe` made last. */
 	readonly pipeWriteEnd: number;
 
+	/** Wakes who waits at another's wake-up descriptor. */
+	wakeOther(fd: number): void;
 	/** Empties the wake-up descriptor (an eventfd). */
 	clearWake(fd: number): void;
 }

@@ -53,6 +53,19 @@ export const getsockopt = declare<[number, number, number, number, number]>("get
 /** The results of recv, send and splice are `ssize_t`; no length here exceeds 2^31, so `int` holds them. */
 export const recv = declare<[number, number, number, number]>("recv", ["int", ADDRESS, "size_t", "int"]);
 export const send = declare<[number, number, number, number]>("send", ["int", ADDRESS, "size_t", "int"]);
+export const recvmmsg = declare<[number, number, number, number, number]>("recvmmsg", [
+	"int",
+	ADDRESS,
+	"uint",
+	"int",
+	ADDRESS,
+]);
+export const sendmmsg = declare<[number, number, number, number]>("sendmmsg", [
+	"int",
+	ADDRESS,
+	"uint",
+	"int",
+]);
 export const splice = declare<[number, number, number, number, number, number]>("splice", [
 	"int",
 	ADDRESS,

@@ -27,8 +27,11 @@ import {
 	SPLICE_F_NONBLOCK,
 	TCP_INFO,
 } from "./constants.js";
+import type { Datagrams } from "./datagrams.js";
 import type { Kernel, Readiness } from "./kernel.js";
 import * as libc from "./libc.js";
+import { LinuxDatagrams } from "./linux-datagrams.js";
+import { wake as wakeDescriptor } from "./sockets.js";
 import { LAST_DATA_SENT, WORDS_TO_LAST_DATA_SENT } from "./tcp-info.js";
 
 /** Events taken per wait: enough that a busy reactor's turn is one call, few enough that timers are not kept waiting. */
@@ -191,6 +194,10 @@ export class LinuxKernel implements Kernel {
 		return this.close(fd);
 	}
 
+	openDatagrams(): Datagrams {
+		return new LinuxDatagrams();
+	}
+
 	openPipe(): number {
 		if (libc.pipe2(this.#wordsAt, O_NONBLOCK | O_CLOEXEC) < 0) return -libc.errno();
 		const readEnd = this.#words[0] as number;
@@ -202,6 +209,10 @@ export class LinuxKernel implements Kernel {
 	splice(from: number, to: number, length: number): number {
 		const count = libc.splice(from, 0, to, 0, length, SPLICE_FLAGS);
 		return count < 0 ? -libc.errno() : count;
+	}
+
+	wakeOther(fd: number): void {
+		wakeDescriptor(fd);
 	}
 
 	clearWake(fd: number): void {

@@ -28,21 +28,31 @@ export function tcpMemoryBytes(sockstat: string): number {
 	return Number(/^TCP:.* mem (\d+)/m.exec(sockstat)?.[1] ?? 0) * PAGE_BYTES;
 }
 
-export interface ListenFailures {
-	/** Handshakes that met a full accept queue. */
+/** What the kernel has counted of handshakes in this network namespace. */
+export interface Handshakes {
+	/** Those that met a full accept queue (ListenOverflows). */
 	readonly overflows: number;
-	/** All that were dropped at a listener, overflows among them. */
+	/** All that were dropped at a listener, overflows among them (ListenDrops). */
 	readonly drops: number;
+	/** SYNs that were answered with a cookie, because as many connections were half-open as the backlog allows (SyncookiesSent). */
+	readonly cookiesSent: number;
+	/** Acknowledgements that came where no connection was, and whose cookie was none, or too old (SyncookiesFailed). */
+	readonly cookiesFailed: number;
 }
 
-/** ListenOverflows and ListenDrops of this network namespace (TcpExt in /proc/net/netstat). */
-export function listenFailures(netstat = readFileSync("/proc/net/netstat", "latin1")): ListenFailures {
+/** From TcpExt in /proc/net/netstat. */
+export function handshakes(netstat = readFileSync("/proc/net/netstat", "latin1")): Handshakes {
 	const [names = [], values = []] = netstat
 		.split("\n")
 		.filter((line) => line.startsWith("TcpExt:"))
 		.map((line) => line.split(" "));
 	const figure = (name: string) => Number(values[names.indexOf(name)] ?? 0);
-	return { overflows: figure("ListenOverflows"), drops: figure("ListenDrops") };
+	return {
+		overflows: figure("ListenOverflows"),
+		drops: figure("ListenDrops"),
+		cookiesSent: figure("SyncookiesSent"),
+		cookiesFailed: figure("SyncookiesFailed"),
+	};
 }
 
 /** What this process may use: the machine's memory, or the control group's when that is less. */

@@ -30,6 +30,19 @@ export function encodeUnix(path: string): Uint8Array {
 	return out;
 }
 
+/** A name of the abstract kind, for which there is no file: a zero stands before it, and its length ends it. */
+export function encodeAbstract(name: string): Uint8Array {
+	const bytes = new TextEncoder().encode(name);
+	if (bytes.length > UNIX_PATH_MAX_BYTES)
+		throw new RangeError(
+			`the abstract socket "@${name}" has ${bytes.length} bytes; the kernel takes ${UNIX_PATH_MAX_BYTES}`,
+		);
+	const out = new Uint8Array(3 + bytes.length);
+	out[0] = AF_UNIX;
+	out.set(bytes, 3);
+	return out;
+}
+
 export function familyAt(memory: Uint8Array, offset: number): number {
 	return (memory[offset] as number) | ((memory[offset + 1] as number) << 8);
 }

@@ -100,7 +100,12 @@ export function openListener(options: ListenerOptions, count: number): Listener 
 	let port = options.port;
 	try {
 		for (let i = 0; i < count; i++) {
-			const fd = bindSocket(options, port, i > 0 || options.succeeds === true);
+			const shared = i > 0 || options.succeeds === true;
+			const fd = openBound(SOCK_STREAM, options.address, port, shared, (fd) => {
+				setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+				setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+				if (options.connection !== undefined) setConnectionOptions(fd, options.connection);
+			});
 			fds.push(fd);
 			port = localPort(fd);
 		}
@@ -113,42 +118,51 @@ export function openListener(options: ListenerOptions, count: number): Listener 
 	return { fds, port };
 }
 
-function bindSocket(options: ListenerOptions, port: number, shared: boolean): number {
-	const any = options.address === null;
-	let fd = tryBind(
-		encodeInternet(options.address ?? new Uint8Array(16), port),
-		any,
-		shared,
-		options.connection,
-	);
+/**
+ * A socket that is bound to a port of an address, or of every address of this machine where that is `null`. `shared`: others of this process
+ * hold the port already. `prepare` is called before it is bound.
+ */
+export function openBound(
+	type: number,
+	address: Uint8Array | null,
+	port: number,
+	shared: boolean,
+	prepare: (fd: number, v6: boolean) => void,
+): number {
+	const isAny = address === null;
+	let fd = tryBind(type, encodeInternet(address ?? new Uint8Array(16), port), isAny, shared, prepare);
 	// A machine without IPv6 still serves every address it has.
-	if (any && (fd === -EAFNOSUPPORT || fd === -EADDRNOTAVAIL))
-		fd = tryBind(encodeInternet(new Uint8Array(4), port), false, shared, options.connection);
+	if (isAny && (fd === -EAFNOSUPPORT || fd === -EADDRNOTAVAIL))
+		fd = tryBind(type, encodeInternet(new Uint8Array(4), port), false, shared, prepare);
 	if (fd < 0) throw new SystemError("bind", -fd);
 	return fd;
 }
 
 function tryBind(
-	address: Uint8Array,
+	type: number,
+	sockaddr: Uint8Array,
 	dualStack: boolean,
 	shared: boolean,
-	connection: ConnectionOptions | undefined,
+	prepare: (fd: number, v6: boolean) => void,
 ): number {
-	const v6 = address.length === 28;
-	const fd = libc.socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const family = familyAt(sockaddr, 0);
+	const v6 = family === AF_INET6;
+	const fd = libc.socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) return -libc.errno();
-	setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (v6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
-	setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	if (connection !== undefined) setConnectionOptions(fd, connection);
-	if (shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	const failed = libc.bind(fd, libc.addressOf(address), address.length) < 0;
-	if (failed) {
-		const error = libc.errno();
+	try {
+		if (v6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, dualStack ? 0 : 1);
+		prepare(fd, v6);
+		if (shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		if (libc.bind(fd, libc.addressOf(sockaddr), sockaddr.length) < 0) {
+			const error = libc.errno();
+			libc.close(fd);
+			return -error;
+		}
+		if (!shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	} catch (error) {
 		libc.close(fd);
-		return -error;
+		throw error;
 	}
-	if (!shared) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	return fd;
 }
 
@@ -202,13 +216,21 @@ export function setKeepalive(fd: number, keepalive: ConnectionOptions["keepalive
 	setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs);
 }
 
-function setOption(fd: number, level: number, option: number, value: number): void {
-	const word = new Int32Array([value]);
-	if (libc.setsockopt(fd, level, option, libc.addressOf(word), 4) < 0)
-		throw new SystemError("setsockopt", libc.errno());
+export function setOption(fd: number, level: number, option: number, value: number): void {
+	if (!trySetOption(fd, level, option, value)) throw new SystemError("setsockopt", libc.errno());
 }
 
-function localPort(fd: number): number {
+/** False: the kernel refuses. */
+export function trySetOption(fd: number, level: number, option: number, value: number): boolean {
+	WORD[0] = value;
+	// Asked for at each call: this file is imported also where system calls cannot be made.
+	return libc.setsockopt(fd, level, option, libc.addressOf(WORD), 4) === 0;
+}
+
+const WORD = new Int32Array(1);
+
+/** Where a socket is bound. */
+export function localPort(fd: number): number {
 	const bytes = new Uint8Array(SOCKADDR_BYTES);
 	const length = new Int32Array([SOCKADDR_BYTES]);
 	if (libc.getsockname(fd, libc.addressOf(bytes), libc.addressOf(length)) < 0)

@@ -9,6 +9,7 @@
  * As with streams: once it is QUIC or DTLS, a fault in it is final, and makes it nothing else.
  */
 import { beginsDtls } from "./dtls.js";
+import { PROTOCOL_DTLS, PROTOCOL_OTHER, PROTOCOL_QUIC } from "./protocols.js";
 import {
 	type LongPacket,
 	PACKET_NEGOTIATION,
@@ -18,14 +19,6 @@ import {
 import { isKnownVersion } from "./quic/versions.js";
 import { COMPLETE } from "./verdict.js";
 
-export const DATAGRAM_UNKNOWN = 0;
-export const DATAGRAM_QUIC = 1;
-export const DATAGRAM_DTLS = 2;
-export const DATAGRAM_OTHER = 3;
-
-/** By the numbers above. */
-export const DATAGRAM_NAMES: readonly string[] = ["unknown", "quic", "dtls", "other"];
-
 /**
  * RFC 9000, section 14.1: a server drops Initials of smaller datagrams, so that nobody can make it say much with little; section
  * 6.1: and answers unknown versions in no smaller ones.
@@ -34,11 +27,11 @@ export const QUIC_DATAGRAM_MIN_BYTES = 1200;
 
 /** `packet` is filled with the first packet where it is QUIC; its `cause` says what is wrong with it. */
 export function recognizeDatagram(bytes: Uint8Array, start: number, end: number, packet: LongPacket): number {
-	if (beginsDtls(bytes, start, end)) return DATAGRAM_DTLS;
+	if (beginsDtls(bytes, start, end)) return PROTOCOL_DTLS;
 	const isWhole = parseLongPacket(bytes, start, end, packet) === COMPLETE;
-	if (isKnownVersion(packet.version)) return DATAGRAM_QUIC;
-	if (!isWhole) return DATAGRAM_OTHER;
-	if (packet.kind === PACKET_NEGOTIATION) return DATAGRAM_QUIC;
+	if (isKnownVersion(packet.version)) return PROTOCOL_QUIC;
+	if (!isWhole) return PROTOCOL_OTHER;
+	if (packet.kind === PACKET_NEGOTIATION) return PROTOCOL_QUIC;
 	const couldOpen = packet.kind === PACKET_UNKNOWN_VERSION && end - start >= QUIC_DATAGRAM_MIN_BYTES;
-	return couldOpen ? DATAGRAM_QUIC : DATAGRAM_OTHER;
+	return couldOpen ? PROTOCOL_QUIC : PROTOCOL_OTHER;
 }

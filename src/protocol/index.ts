@@ -21,6 +21,17 @@ export { causeName } from "./http/causes.js";
 export { HEAD_LIMIT_BYTES } from "./http/head-end.js";
 export { parseRequest, RequestHead } from "./http/request.js";
 export {
+	PROTOCOL_DTLS,
+	PROTOCOL_H2C,
+	PROTOCOL_HTTP,
+	PROTOCOL_NAMES,
+	PROTOCOL_OTHER,
+	PROTOCOL_QUIC,
+	PROTOCOL_SSH,
+	PROTOCOL_TLS,
+	PROTOCOL_UNKNOWN,
+} from "./protocols.js";
+export {
 	PROXY_HEADER_LIMIT_BYTES,
 	PROXY_V1_LIMIT_BYTES,
 	ProxyHeader,
@@ -29,19 +40,7 @@ export {
 	writeProxyV1,
 	writeProxyV2,
 } from "./proxy-protocol.js";
-export {
-	PEEK_LIMIT_BYTES,
-	PROTOCOL_H2C,
-	PROTOCOL_HTTP,
-	PROTOCOL_NAMES,
-	PROTOCOL_OTHER,
-	PROTOCOL_SSH,
-	PROTOCOL_TLS,
-	PROTOCOL_UNKNOWN,
-	REQUEST_LINE_LIMIT_BYTES,
-	Recognition,
-	recognize,
-} from "./recognize.js";
+export { PEEK_LIMIT_BYTES, REQUEST_LINE_LIMIT_BYTES, Recognition, recognize } from "./recognize.js";
 export {
 	parseSshIdentification,
 	SSH_IDENTIFICATION_LIMIT_BYTES,

@@ -54,7 +54,7 @@ const V2_FIXED_BYTES = 16;
 const V2_COMMAND_LOCAL = 0x20;
 const V2_COMMAND_PROXY = 0x21;
 const V2_STREAM = 1;
-const V2_DATAGRAM = 2;
+export const V2_DATAGRAM = 2;
 
 const TLV_HEADER_BYTES = 3;
 const TLV_CRC32C = 0x03;
@@ -306,11 +306,12 @@ export function writeProxyV2(
 	tlvs: Uint8Array = NO_TLVS,
 	tlvStart = 0,
 	tlvEnd: number = tlvs.length,
+	transport: number = V2_STREAM,
 ): number {
 	requireRoom(out, offset, V2_FIXED_BYTES + 36 + tlvEnd - tlvStart);
 	let position = writeBytes(out, offset, V2_SIGNATURE);
 	out[position++] = family === 0 ? V2_COMMAND_LOCAL : V2_COMMAND_PROXY;
-	out[position++] = family === 0 ? 0 : ((family === 4 ? 1 : 2) << 4) | V2_STREAM;
+	out[position++] = family === 0 ? 0 : ((family === 4 ? 1 : 2) << 4) | transport;
 	const lengthAt = position;
 	position += 2;
 	if (family === 0) {

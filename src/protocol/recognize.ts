@@ -18,18 +18,16 @@ import { causeName } from "./http/causes.js";
 import { HEAD_LIMIT_BYTES } from "./http/head-end.js";
 import { METHOD_NONE, METHOD_OTHER, methodOf } from "./http/methods.js";
 import { parseRequest, RequestHead } from "./http/request.js";
+import {
+	PROTOCOL_H2C,
+	PROTOCOL_HTTP,
+	PROTOCOL_OTHER,
+	PROTOCOL_SSH,
+	PROTOCOL_TLS,
+	PROTOCOL_UNKNOWN,
+} from "./protocols.js";
 import { SSH_PREFIX } from "./ssh.js";
 import { COMPLETE, MALFORMED, NEED_MORE, type Verdict } from "./verdict.js";
-
-export const PROTOCOL_UNKNOWN = 0;
-export const PROTOCOL_TLS = 1;
-export const PROTOCOL_HTTP = 2;
-export const PROTOCOL_SSH = 3;
-export const PROTOCOL_H2C = 4;
-export const PROTOCOL_OTHER = 5;
-
-/** The names by which config, log and metrics call them, indexed by the numbers above. */
-export const PROTOCOL_NAMES: readonly string[] = ["unknown", "tls", "http", "ssh", "h2c", "other"];
 
 /**
  * The most bytes {@link recognize} ever needs, hence the size of a peek buffer: a ClientHello of 16 KiB and 1 KiB

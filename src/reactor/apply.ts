@@ -13,6 +13,7 @@ import { giveUp } from "./admission/accept.js";
 import type { ReactorListener } from "./admission/listener.js";
 import { hasSocket, watchListener } from "./admission/listeners.js";
 import type { Core } from "./core.js";
+import type { HalfLimits } from "./datagrams/half-hellos.js";
 import { sweepPool } from "./links/pool.js";
 import { closeOwnLines } from "./own-lines/open.js";
 import type { ListenerPlan, Plan, RoutePlan } from "./plan/plan.js";
@@ -27,12 +28,16 @@ interface Prepared {
 	readonly router: Router;
 	readonly rules: readonly RouteRules[];
 	readonly certificates: CertificateNames;
+	readonly serverRoutes: readonly number[];
 }
 
 /** Takes over routes, upstreams, deadlines and limits for what comes from now on. */
 export function* applyPlan(core: Core, plan: Plan): Pieces {
 	const prepared: Prepared[] = [];
-	for (const listener of plan.listeners) prepared.push(yield* prepare(core, listener));
+	const named = new Set(
+		plan.upstreams.filter(({ namesServers }) => namesServers === true).map(({ slot }) => slot),
+	);
+	for (const listener of plan.listeners) prepared.push(yield* prepare(core, listener, named));
 	const upstreams = new Map<number, Balancer>();
 	for (const upstream of plan.upstreams) {
 		upstreams.set(upstream.slot, balancerFor(core, upstream));
@@ -58,14 +63,27 @@ export function* replaceUpstream(core: Core, plan: UpstreamPlan): Pieces {
 	yield* sweepPool(core);
 }
 
-function* prepare(core: Core, plan: ListenerPlan): Pieces<Prepared> {
+function* prepare(core: Core, plan: ListenerPlan, named: ReadonlySet<number>): Pieces<Prepared> {
 	const looks = plan.readsRequests || plan.tls.length > 0;
 	return {
 		plan,
 		router: yield* Router.build(conditionsOf(plan.routes), looks, plan.http.paths !== "as_is"),
 		rules: yield* rulesOfRoutes(plan),
 		certificates: yield* core.certificates.namesOf(plan),
+		serverRoutes: named.size === 0 || plan.datagrams === undefined ? [] : routesTo(named, plan.routes),
 	};
+}
+
+/** Those to the upstreams of a set; of each upstream none behind the first one that everybody may take. */
+function routesTo(upstreams: ReadonlySet<number>, routes: readonly RoutePlan[]): number[] {
+	const decided = new Set<number>();
+	const found: number[] = [];
+	for (const [index, { upstream, conditions }] of routes.entries()) {
+		if (!upstreams.has(upstream) || decided.has(upstream)) continue;
+		found.push(index);
+		if (conditions.source === null) decided.add(upstream);
+	}
+	return found;
 }
 
 function* conditionsOf(routes: readonly RoutePlan[]): Iterable<RouteConditions> {
@@ -93,7 +111,9 @@ function switchTo(
 	core.upstreams = upstreams;
 	core.saysProxyHeaders = plan.upstreams.some(({ proxyProtocol }) => proxyProtocol !== "off");
 	core.certificates.useTicketKeys(plan.ticketKeys);
-	core.loops.listen(plan.listeners.filter(({ fd }) => fd >= 0).map(({ port }) => port));
+	core.loops.listen(
+		plan.listeners.filter(({ fd, datagrams }) => fd >= 0 && datagrams === undefined).map(({ port }) => port),
+	);
 	core.certificates.followUpstreams(plan.upstreams);
 	core.requestRewrite.setSubjectField(plan.clientSubjectField);
 	const numbers = core.policies.use(plan.policies);
@@ -103,15 +123,22 @@ function switchTo(
 			"sessions of too many reloads live: new ones get the deadlines of an earlier reload",
 		);
 
+	const datagramListeners = plan.listeners.filter(({ datagrams }) => datagrams !== undefined);
+	if (datagramListeners.length > 0) core.useDatagrams(halfLimits(core, plan, datagramListeners));
+
 	const removed = new Map(core.listeners);
 	const added: ReactorListener[] = [];
 	for (const each of prepared) {
 		const held = heldBy(each.plan, numbers ?? core.policies.given);
 		const present = core.listeners.get(each.plan.slot);
+		// One that comes back has the socket, and the sessions, that it had.
+		const retired = core.retired.get(each.plan.slot);
+		const before = present ?? (retired?.plan.fd === each.plan.fd ? retired : undefined);
+		const hasLooked = each.router.peeks || before?.hasLooked === true;
 		if (present !== undefined && present.plan.fd === each.plan.fd) {
 			removed.delete(each.plan.slot);
-			Object.assign(present, each, held);
-		} else
+			Object.assign(present, each, held, { hasLooked });
+		} else {
 			added.push({
 				...each,
 				...held,
@@ -122,10 +149,32 @@ function switchTo(
 				acceptTurn: -1,
 				waitMeasuredMs: Number.NEGATIVE_INFINITY,
 				peeksFor: 0,
+				hasLooked,
+				overrun: before?.overrun ?? 0,
 				logDue: 0,
 			});
+		}
 	}
 	return { added, removed: [...removed.values()] };
+}
+
+/** Bytes of one hello and its datagrams: browsers send 2,500, and the rest is for what comes twice or grows. */
+const HALF_BYTES = 8_192;
+/** A source has an eighth of the halves at most: behind one address there may be many clients. */
+const SOURCE_SHARE = 8;
+/** Of one address at once, within the milliseconds between the datagrams of a hello. */
+const FEW_OF_SOURCE = 8;
+
+/** Halves of all listeners are in one list: they wait as long as the one with the most patience says. */
+function halfLimits(core: Core, plan: Plan, listeners: readonly ListenerPlan[]): HalfLimits {
+	const halves = Math.ceil(plan.halfHellos / core.reactors);
+	return {
+		halves,
+		perSource: Math.ceil(halves / SOURCE_SHARE),
+		fewOfSource: FEW_OF_SOURCE,
+		bytesEach: HALF_BYTES,
+		timeoutMs: Math.max(...listeners.map(({ policy }) => plan.policies[policy]?.handshakeMs ?? 0)),
+	};
 }
 
 /** `numbers`: of the plan's policies; where there are none for it, the first of an earlier plan. */

@@ -18,12 +18,14 @@ import { serve, takeVerdict } from "./lines/park.js";
 import { closeLink } from "./links/close-link.js";
 import { closePool } from "./links/pool.js";
 import { letGo } from "./modes/http1/finish.js";
+import { closeForOperator, sendAway } from "./modes/hub/farewell.js";
+import { carryOut } from "./modes/hub/orders.js";
 import { closeOwnLines, openOwnLine } from "./own-lines/open.js";
 import type { ListenerPlan, Plan, PlanPart, ReactorCommand } from "./plan/plan.js";
 import { BANNED, DRAINED, FD_PRESSURE, OPERATOR } from "./records/reasons.js";
 import { end } from "./table/next.js";
 import type { Session } from "./table/numbers.js";
-import { FREE, REQUEST } from "./table/states.js";
+import { FREE, HUB, REQUEST } from "./table/states.js";
 
 /** Measured: half a millisecond to two, as the machine is busy. News waits behind it no longer than behind a few dozen relayed requests. */
 export const PIECES_PER_TURN = 8;
@@ -152,6 +154,8 @@ export class Commands {
 				return yield* shedShare(core, FD_PRESSURE, command.unrecognizedOnly);
 			case "shedMemory":
 				return yield* shedMemory(core, command.bytes);
+			case "live":
+				return core.notify({ kind: "lives" });
 			case "measure":
 				yield* measureSockets(core);
 				return core.notify({ kind: "measured" });
@@ -159,6 +163,10 @@ export class Commands {
 				return core.notify({ kind: "held", numbers: yield* heldNumbers(core) });
 			case "close":
 				return yield* closeSessions(core, command.rows, command.numbers, command.reason ?? OPERATOR);
+			case "hub":
+				return core.useHub(command.memory, command.settings);
+			case "hubOrders":
+				return yield* carryOut(core, command.orders);
 			case "bans":
 				core.bans.use(command.bans);
 				return yield* closeBanned(core);
@@ -203,7 +211,8 @@ function* closeSessions(core: Core, rows: Int32Array, numbers: Float64Array, rea
 		const session = row as Session;
 		// It may have ended meanwhile, and another may have come.
 		if (u8(table.state, session) === FREE || f64(table.number, session) !== f64(numbers, index)) continue;
-		core.go(session, end(reason));
+		const isToldWhy = reason === OPERATOR && u8(table.state, session) === HUB;
+		core.go(session, isToldWhy ? closeForOperator(core, session) : end(reason));
 		yield;
 	}
 }
@@ -228,8 +237,9 @@ function* drain(core: Core): Pieces {
 	yield* closePool(core);
 	for (let slot = 0 as Session; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;
-		if (u8(table.state, slot) !== REQUEST) continue;
-		core.go(slot, letGo(core, slot));
+		const state = u8(table.state, slot);
+		if (state !== REQUEST && state !== HUB) continue;
+		core.go(slot, state === HUB ? sendAway(core, slot) : letGo(core, slot));
 		yield;
 	}
 	core.notify({ kind: "listenersClosed" });
@@ -239,7 +249,11 @@ function* drain(core: Core): Pieces {
 function* stop(core: Core): Pieces {
 	const { table } = core;
 	// No client is let in any more.
-	for (const listener of [...core.listeners.values()]) retire(core, listener);
+	for (const listener of [...core.listeners.values()]) {
+		// One for datagrams goes on being read.
+		listener.givenUp = true;
+		retire(core, listener);
+	}
 	core.draining = false; // "drained" has been said, or is no longer waited for
 	for (let slot = 0 as Session; slot < table.sessions; slot++) {
 		if (slot % ROWS_PER_PIECE === ROWS_PER_PIECE - 1) yield;

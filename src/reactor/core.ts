@@ -2,6 +2,8 @@
  * All state of one reactor, put together. Nothing is decided here: each folder declares the slice of it that it needs
  * (`context.ts`), and this class satisfies all of them. Only the loop and what carries out commands import it.
  */
+
+import type { HubMemory, HubSettings } from "../channels/orders.js";
 import type { KernelControl } from "../kernel/kernel.js";
 import type { TlsLibrary } from "../kernel/openssl/tls.js";
 import { assert } from "../parts/assert.js";
@@ -19,6 +21,11 @@ import type { Balancer } from "../upstream/balance.js";
 import { Board } from "../upstream/board.js";
 import type { ReactorListener } from "./admission/listener.js";
 import { Room } from "./admission/room.js";
+import type { HalfLimits } from "./datagrams/half-hellos.js";
+import type { OpenInitials } from "./datagrams/quic-hellos.js";
+import { SharedIds } from "./datagrams/shared-ids.js";
+import { Strays } from "./datagrams/strays.js";
+import { DatagramTraffic, type OtherReactors } from "./datagrams/traffic.js";
 import type { LineColumns } from "./lines/columns.js";
 import type { LinkColumns } from "./links/columns.js";
 import { IdleLists } from "./links/idle-lists.js";
@@ -30,6 +37,8 @@ import type { Inboxes } from "./memory/inboxes.js";
 import { Pipes } from "./memory/pipes.js";
 import type { Http1Columns } from "./modes/http1/columns.js";
 import { RequestNotes } from "./modes/http1/request-notes.js";
+import type { HubColumns } from "./modes/hub/columns.js";
+import { HubTraffic } from "./modes/hub/traffic.js";
 import { GatewayContexts } from "./own-lines/gateway-contexts.js";
 import type { OwnLine } from "./own-lines/own-line.js";
 import { Certificates } from "./plan/certificates.js";
@@ -37,6 +46,7 @@ import type { Notice, OwnLineNews, Policy, ReactorOptions } from "./plan/plan.js
 import { Policies } from "./plan/policies.js";
 import { Bans } from "./records/bans.js";
 import { Counters, scalarIndex } from "./records/counters.js";
+import { dropIndex } from "./records/datagram-drops.js";
 import { Journal } from "./records/journal.js";
 import { LineNews } from "./records/line-news.js";
 import { Owners } from "./records/owners.js";
@@ -82,6 +92,7 @@ export class Core implements RoadContext {
 	readonly ownLineNews: OwnLineNews[] = [];
 	readonly gatewayContexts = new GatewayContexts(() => this.tls);
 	readonly exchanges: Http1Columns;
+	readonly hubColumns: HubColumns;
 	readonly wheel: Wheel;
 	readonly queue: TurnQueue;
 	readonly policies: Policies;
@@ -132,6 +143,12 @@ export class Core implements RoadContext {
 	saysProxyHeaders = false;
 	draining = false;
 
+	datagrams: DatagramTraffic | null = null;
+	hub: HubTraffic | null = null;
+	readonly wakeFds: readonly number[];
+	readonly #openInitials: OpenInitials;
+	readonly #others: OtherReactors;
+
 	// What bytes are read into, one after the other, whoever's they are.
 	readonly recognition = new Recognition();
 	readonly recognized: Tag;
@@ -156,15 +173,17 @@ export class Core implements RoadContext {
 		notify: (notice: Notice) => void,
 		openTls: (memory: Uint8Array) => TlsLibrary,
 		openEngine: OpenEngine,
+		openInitials: OpenInitials,
 	) {
 		this.kernel = kernel;
+		this.#openInitials = openInitials;
 		this.index = options.index;
 		this.reactors = options.reactors;
 		this.notify = notify;
 		this.#remarks = new Remarks(notify);
 		this.nowMs = kernel.now();
 
-		const { table, inboxes, secures, paces, links, lines, exchanges } = rowsOf(
+		const { table, inboxes, secures, paces, links, lines, exchanges, hubColumns } = rowsOf(
 			options.sessions,
 			options.table,
 		);
@@ -175,6 +194,7 @@ export class Core implements RoadContext {
 		this.links = links;
 		this.lines = lines;
 		this.exchanges = exchanges;
+		this.hubColumns = hubColumns;
 		this.engine = openEngine(table);
 		this.wheel = new Wheel(table, this.nowMs);
 		this.queue = new TurnQueue(table);
@@ -186,6 +206,12 @@ export class Core implements RoadContext {
 		this.sources = new Sources(options.sources.places, options.sources.buffer);
 		this.places = new Places(options.live);
 		this.policies = new Policies(this.places);
+		this.wakeFds = options.wakeFds;
+		this.#others = {
+			index: options.index,
+			ids: new SharedIds(0, options.connectionIds),
+			strays: new Strays(options.strays),
+		};
 		this.sessionNumbers = new SessionNumbers(options.index, options.reactors);
 
 		this.chunks = new Chunks(CHUNKS_AT, CHUNK_BYTES, chunkCount(options.bufferedBytes));
@@ -231,6 +257,23 @@ export class Core implements RoadContext {
 		};
 	}
 
+	/** There is a listener for datagrams. */
+	useDatagrams(limits: HalfLimits): void {
+		if (this.datagrams !== null) {
+			this.counters.dropped(dropIndex("half_hello"), this.datagrams.useLimits(limits));
+			return;
+		}
+		const io = this.kernel.openDatagrams();
+		const opener = this.#openInitials(io.memory);
+		this.datagrams = new DatagramTraffic(io, opener, this.table.sessions, limits, this.#others);
+	}
+
+	/** There is a hub, or what holds for its subscribers has changed. */
+	useHub(memory: HubMemory, settings: HubSettings): void {
+		if (this.hub === null) this.hub = new HubTraffic(this.index, memory, settings);
+		else this.hub.settings = settings;
+	}
+
 	go(session: Session, next: Next): void {
 		go(this, session, next);
 	}
@@ -271,11 +314,20 @@ export class Core implements RoadContext {
 	publish(): void {
 		this.lineNews.tell(this.notify, this.nowMs);
 		if (this.ownLineNews.length > 0) this.notify({ kind: "ownLines", items: this.ownLineNews.splice(0) });
+		if (this.hub !== null && this.hub.news.length > 0)
+			this.notify({ kind: "hub", items: this.hub.news.splice(0) });
 		this.counters.set(PIPES_OPENED, this.pipes.openedTotal);
 		this.counters.set(PIPES_OPEN, this.pipes.open);
 		this.counters.set(PIPES_LENT, this.pipes.lent);
 		this.counters.set(CHUNKS_LENT, this.chunks.lent);
 		this.counters.set(POOL_IDLE, this.idleLists.idle);
+		if (this.datagrams === null) return;
+		this.counters.set(DATAGRAM_FLOWS, this.datagrams.flows.count);
+		this.counters.set(CONNECTION_IDS, this.datagrams.ids.count);
+		const { halves } = this.datagrams.recognizer;
+		this.counters.set(HALF_HELLOS, halves.count);
+		this.counters.add(HALVES_DISPLACED, halves.takeDisplaced());
+		this.counters.add(HALVES_EXPIRED, halves.takeExpired());
 	}
 }
 
@@ -283,4 +335,9 @@ const PIPES_OPENED = scalarIndex("pipesOpened");
 const PIPES_OPEN = scalarIndex("pipesOpen");
 const PIPES_LENT = scalarIndex("pipesLent");
 const POOL_IDLE = scalarIndex("poolIdle");
+const DATAGRAM_FLOWS = scalarIndex("datagramFlows");
+const CONNECTION_IDS = scalarIndex("connectionIds");
+const HALVES_DISPLACED = scalarIndex("halfHellosDisplaced");
+const HALVES_EXPIRED = scalarIndex("halfHellosExpired");
+const HALF_HELLOS = scalarIndex("halfHellos");
 const CHUNKS_LENT = scalarIndex("chunksLent");

@@ -31,11 +31,19 @@ export function* heldNumbers(core: Core): Pieces<HeldNumbers> {
 	for (const note of core.requestLog.notes.values()) hold(held.addresses, note.address);
 	for (const [slot, listener] of core.retired) {
 		// Its sessions may still take any of its routes, and its routes lead to upstreams.
-		if (u8(held.listeners, slot) === 1) yield* holdListener(held, listener);
+		if (u8(held.listeners, slot) === 1 || isStillRead(core, listener)) yield* holdListener(held, listener);
 		else core.retired.delete(slot);
 	}
 	core.listenersChanged();
 	return held;
+}
+
+/**
+ * Datagrams come for sessions of it, perhaps of other reactors, and as long as its socket is open somebody has to take them. Behind the
+ * last of these it may be closed at any time, and its number be another connection's.
+ */
+function isStillRead({ places }: Core, { plan }: ReactorListener): boolean {
+	return plan.datagrams !== undefined && places.of(plan.slot) > 0;
 }
 
 function* holdListener(held: HeldNumbers, { plan }: ReactorListener): Pieces {

@@ -8,6 +8,10 @@ import { accept } from "./admission/accept.js";
 import { listenerOfEventSlot, resumeListeners } from "./admission/listeners.js";
 import { Commands } from "./commands.js";
 import { Core } from "./core.js";
+import type { OpenInitials } from "./datagrams/quic-hellos.js";
+import { datagramsCame, endArrivals, halvesDueMs } from "./modes/datagram/arrive.js";
+import { takeStrays } from "./modes/datagram/ear.js";
+import { deliverQueued, hasWork, lookAtLog } from "./modes/hub/deliver.js";
 import type { Notice, ReactorCommand, ReactorOptions } from "./plan/plan.js";
 import { scalarIndex } from "./records/counters.js";
 import { hadTurn, heard, timedOut } from "./road.js";
@@ -15,6 +19,10 @@ import type { Slot } from "./table/numbers.js";
 import type { OpenEngine } from "./wire/engine.js";
 import { EpollEngine } from "./wire/epoll-engine.js";
 import { newsOf } from "./wire/transport.js";
+
+function noInitials(): never {
+	throw new Error("this reactor was started without what opens packets of QUIC");
+}
 
 function noTls(): never {
 	throw new Error("this reactor was started without a TLS library");
@@ -47,7 +55,7 @@ export class Reactor {
 
 	/**
 	 * `takeCommand` gives the next of what the main thread has sent; `openTls` is asked when TLS is needed; `openEngine` makes what
-	 * moves the bytes of its rows.
+	 * moves the bytes of its rows; `openInitials` what opens the first packets of QUIC, for listeners of datagrams.
 	 */
 	constructor(
 		kernel: Kernel,
@@ -56,8 +64,9 @@ export class Reactor {
 		takeCommand: () => ReactorCommand | undefined,
 		openTls: (memory: Uint8Array) => TlsLibrary = noTls,
 		openEngine: OpenEngine = (rows) => new EpollEngine(kernel, rows),
+		openInitials: OpenInitials = noInitials,
 	) {
-		this.core = new Core(kernel, options, notify, openTls, openEngine);
+		this.core = new Core(kernel, options, notify, openTls, openEngine, openInitials);
 		this.#kernel = kernel;
 		this.#readiness = this.core.engine.readiness;
 		this.#wakeFd = options.wakeFd;
@@ -119,6 +128,7 @@ export class Reactor {
 		core.budget.begin();
 		const end = Math.min(this.#events, this.#nextEvent + this.#eventsPerTurn);
 		while (this.#nextEvent < end) this.#dispatch(this.#nextEvent++);
+		endArrivals(core);
 		if (this.#commands.pending) {
 			this.#commands.run();
 			if (this.#commands.stopped) {
@@ -127,6 +137,7 @@ export class Reactor {
 			}
 		}
 		this.#runQueue();
+		this.#deliver();
 		// News that has come is heard before deadlines that it may move.
 		if (!this.hasEvents) core.wheel.expire(core.nowMs, this.#expire, EXPIRES_PER_TURN);
 		if (core.nowMs >= core.places.resumeAtMs) resumeListeners(core);
@@ -137,8 +148,9 @@ export class Reactor {
 	#patienceMs(): number {
 		const { core } = this;
 		if (core.queue.length > 0 || this.#commands.pending) return 0;
+		if (core.hub !== null && hasWork(core.hub)) return 0;
 		const delay = core.wheel.delay(core.nowMs);
-		const dueMs = Math.min(core.places.resumeAtMs, core.lineNews.dueMs);
+		const dueMs = Math.min(core.places.resumeAtMs, core.lineNews.dueMs, halvesDueMs(core));
 		if (dueMs === Number.POSITIVE_INFINITY) return delay;
 		const due = Math.max(0, Math.ceil(dueMs - core.nowMs));
 		return delay < 0 ? due : Math.min(delay, due);
@@ -167,10 +179,24 @@ export class Reactor {
 			// A process that just exits joins its threads, so they must not stay blocked in the kernel.
 			if (core.places.isEnding) this.#stopped = true;
 			this.#commands.told();
+			takeStrays(core);
 			return;
 		}
-		const listener = core.listeners.get(listenerOfEventSlot(slot));
+		const number = listenerOfEventSlot(slot);
+		const listener = core.listeners.get(number);
+		if (core.datagrams !== null && datagramsCame(core, core.datagrams, listener ?? core.retired.get(number)))
+			return;
 		if (listener !== undefined && !listener.paused && !listener.givenUp) accept(core, listener);
+	}
+
+	/** What was published goes to subscribers, as far as this turn may still move bytes. */
+	#deliver(): void {
+		const { core } = this;
+		if (core.hub === null) return;
+		lookAtLog(core.hub);
+		if (!hasWork(core.hub)) return;
+		core.budget.begin();
+		deliverQueued(core, core.hub);
 	}
 
 	/** Runs what was queued before, as far as this turn may still move bytes. */

@@ -7,11 +7,13 @@
  *                         │ └► secure ─► inside: sniff, route, …     └► requests: read ─► route ─► dial or lend ─► exchange ─► read …
  *                         └──────┘
  *     an agent's line ─► a visitor comes ─► admit … (its accept)
+ *     datagrams of a client ─► recognised ─► route ─► dial, or an agent's line ─► datagrams pass
+ *     a subscriber of the hub ─► route ─► the main thread is asked ─► messages go to it
  *     from anywhere: refuse, answer ─► linger ─► close
  */
 
 import { assert } from "../parts/assert.js";
-import { i32, u8 } from "../parts/at.js";
+import { i32, ref, u8 } from "../parts/at.js";
 import { REASONS } from "../parts/reasons.js";
 import type { AnswerStatus } from "../protocol/http/answers.js";
 import { HTTP_CAUSES } from "../protocol/http/causes.js";
@@ -20,20 +22,39 @@ import { close } from "./end/close.js";
 import { flushing, flushTimedOut, lingering, lingerTimedOut } from "./end/linger.js";
 import { proving, provingTimedOut } from "./lines/prove.js";
 import { linkTimedOut, pooled } from "./links/pool.js";
-import { answerAndEnd, answerRequest } from "./modes/http1/answer.js";
+import { answered } from "./modes/datagram/answer.js";
+import { heardByEar } from "./modes/datagram/arrive.js";
+import type { DatagramContext } from "./modes/datagram/context.js";
+import { datagramsTimedOut } from "./modes/datagram/deadlines.js";
+import { dialDatagrams } from "./modes/datagram/dial.js";
+import { framesNews, readFrames } from "./modes/datagram/from-line.js";
+import { serviceNews } from "./modes/datagram/service.js";
+import { answerAndEnd, answerRequest, answerWith } from "./modes/http1/answer.js";
 import type { Http1Context } from "./modes/http1/context.js";
-import { cutRequest } from "./modes/http1/finish.js";
+import { cutRequest, giveOver } from "./modes/http1/finish.js";
 import { exchangeNews, requestNews } from "./modes/http1/news.js";
 import { beginRequests, readRequest } from "./modes/http1/read-request.js";
 import { readResponse } from "./modes/http1/read-response.js";
 import { sendRequest } from "./modes/http1/send-request.js";
 import { exchangeTimedOut, requestTimedOut } from "./modes/http1/timeouts.js";
+import {
+	askedNews,
+	askedTimedOut,
+	askHub,
+	beginSubscriber,
+	refusalOf,
+	verdictOf,
+} from "./modes/hub/begin.js";
+import type { HubContext } from "./modes/hub/context.js";
+import { subscriberTimedOut } from "./modes/hub/deadlines.js";
+import { leaveHub } from "./modes/hub/members.js";
+import { subscriberNews, subscriberTurn } from "./modes/hub/read.js";
 import { relayTimedOut } from "./modes/relay/deadlines.js";
 import { beginRelay, relaying, relayQueued } from "./modes/relay/relay.js";
 import type { OwnLinesContext } from "./own-lines/context.js";
 import { ownLineNews, ownLineTimedOut } from "./own-lines/open.js";
 import { scalarIndex } from "./records/counters.js";
-import { MEMORY_PRESSURE } from "./records/reasons.js";
+import { INTERNAL, MEMORY_PRESSURE, REJECTED, UNAUTHORIZED } from "./records/reasons.js";
 import { connecting, dialElsewhere, dialling, dialTimedOut, ready, redial } from "./steps/dial.js";
 import { passProxyHeaderOn, takeProxyHeader } from "./steps/proxy-header.js";
 import { refuseInItsWords } from "./steps/refuse.js";
@@ -46,10 +67,12 @@ import {
 	secureUpstream,
 } from "./steps/secure.js";
 import { begin, sniff, sniffInside, sniffing, sniffTimedOut } from "./steps/sniff.js";
+import { FLOW, KIND } from "./table/fields.js";
 import { EXCHANGES, HAD_REQUESTS } from "./table/marks.js";
 import {
 	ANSWER,
 	ARRIVED,
+	ASK_HUB,
 	argumentOf,
 	CAUSES_MAX,
 	CONNECTED,
@@ -61,6 +84,7 @@ import {
 	LAST_ANSWER,
 	type Next,
 	READ_ANSWER,
+	READ_FRAMES,
 	READ_ON,
 	READ_REQUESTS,
 	READY,
@@ -75,17 +99,23 @@ import {
 	SEND_REQUEST,
 	SNIFF_ON,
 	STAY,
+	SUBSCRIBED,
 	statusOf,
 	to,
+	UNSUBSCRIBED,
 	whereOf,
 } from "./table/next.js";
 import { type Link, NONE, type Session, type Slot } from "./table/numbers.js";
 import {
+	ASKED,
 	CONNECTING,
+	DATAGRAM,
 	DIAL,
 	EXCHANGE,
 	FLUSH,
+	FRAMES,
 	FREE,
+	HUB,
 	LINGER,
 	OWN_LINE,
 	POOLED,
@@ -93,6 +123,7 @@ import {
 	RELAY,
 	REQUEST,
 	SECURE,
+	SERVICE,
 	SNIFF,
 } from "./table/states.js";
 import { watch } from "./wire/interest.js";
@@ -100,7 +131,7 @@ import { resume } from "./wire/pace.js";
 import { WANTED } from "./wire/secures.js";
 
 /** What the road knows of a reactor: all that its steps and modes do. */
-export type RoadContext = Http1Context & OwnLinesContext;
+export type RoadContext = Http1Context & OwnLinesContext & DatagramContext & HubContext;
 
 /**
  * Steps that follow each other without news in between, at most. The longest way goes over every address of an upstream that
@@ -130,6 +161,7 @@ function follow(core: RoadContext, session: Session, next: Next): Next {
 		case SEND_REQUEST:
 			return sendRequest(core, session, argumentOf(next));
 		case DIAL_ON:
+			if (takesDatagrams(core, session)) return dialDatagrams(core, session, argumentOf(next));
 			return dialElsewhere(core, session, argumentOf(next));
 		case READ_ON:
 			return readRequest(core, session);
@@ -157,7 +189,17 @@ function follow(core: RoadContext, session: Session, next: Next): Next {
 			return secureUpstream(core, session);
 		case REDIAL:
 			return redial(core, session, argumentOf(next));
+		case READ_FRAMES:
+			return readFrames(core, session);
+		case ASK_HUB:
+			return forHub(core, session, argumentOf(next));
+		case SUBSCRIBED:
+			return subscribed(core, session);
+		case UNSUBSCRIBED:
+			return unsubscribed(core, session);
 		case REFUSE:
+			// Whoever sends datagrams may be anybody: nothing is said to him.
+			if (isFlow(core, session)) return end(reasonOf(next));
 			return refuseInItsWords(core, session, reasonOf(next));
 		case ANSWER:
 			return answerRequest(core, session, statusOf(next) as AnswerStatus, reasonOf(next), causeOf(next));
@@ -171,9 +213,42 @@ function follow(core: RoadContext, session: Session, next: Next): Next {
 	}
 }
 
+/** Its client has no descriptor: it sends datagrams. */
+function isFlow({ table }: RoadContext, session: Session): boolean {
+	return (i32(table.flags, session) & KIND) === FLOW;
+}
+
+/** Its upstream takes datagrams, whoever the client is: at an agent it is a line, on which they come as frames. */
+function takesDatagrams(core: RoadContext, session: Session): boolean {
+	const upstream = core.upstreams.get(ref(core.table.upstream, session));
+	return isFlow(core, session) || upstream?.plan.responses !== undefined;
+}
+
+/** `index`: of its route. */
+function forHub(core: RoadContext, session: Session, index: number): Next {
+	const route = core.listenerOf(session).plan.routes[index];
+	return route === undefined ? end(INTERNAL) : askHub(core, session, route);
+}
+
+/** What the hub says to its request is the request's answer, and the last one of its connection. */
+function subscribed(core: RoadContext, session: Session): Next {
+	const status = verdictOf(core, session, "accept")?.status ?? 0;
+	if (status > 0) giveOver(core, session, status);
+	return beginSubscriber(core, session);
+}
+
+function unsubscribed(core: RoadContext, session: Session): Next {
+	const refusal = refusalOf(core, session);
+	if (refusal === undefined) return end(INTERNAL);
+	const { bytes, status } = refusal;
+	const reason = status === 401 || status === 403 ? UNAUTHORIZED : REJECTED;
+	return answerWith(core, session, bytes, status, reason);
+}
+
 /** The one place where a session ends. */
 function over(core: RoadContext, session: Session, reason: number, cause: number): void {
 	const hadRequests = (i32(core.table.flags, session) & HAD_REQUESTS) !== 0;
+	leaveHub(core, session);
 	close(core, session, reason, hadRequests && cutRequest(core, session, reason, cause));
 }
 
@@ -226,7 +301,17 @@ function heardElsewhere(
 		case SECURE:
 			return handshake(core, slot, events);
 		case DIAL:
-			return dialling(core, session, events);
+			return isFlow(core, session) ? heardByEar(core, session) : dialling(core, session, events);
+		case DATAGRAM:
+			return core.table.isClient(slot) ? heardByEar(core, slot) : answered(core, slot as Link);
+		case FRAMES:
+			return framesNews(core, slot, events);
+		case SERVICE:
+			return serviceNews(core, slot as Link);
+		case HUB:
+			return subscriberNews(core, session, events);
+		case ASKED:
+			return askedNews(core, session, events);
 		case LINGER:
 			return lingering(core, session);
 		case FLUSH:
@@ -264,12 +349,16 @@ function goOn(core: RoadContext, slot: Slot, session: Session, state: number): N
 			return exchangeNews(core, slot, 0);
 		case REQUEST:
 			return readRequest(core, session);
+		case HUB:
+			return subscriberTurn(core, session);
 		case LINGER:
 			return lingering(core, session);
 		case SNIFF:
 			return sniff(core, session);
 		case SECURE:
 			return beginHandshake(core, slot);
+		case FRAMES:
+			return readFrames(core, slot);
 		case OWN_LINE:
 			ownLineNews(core, slot as Link, 0);
 			return STAY;
@@ -305,6 +394,13 @@ function overdue(core: RoadContext, session: Session, state: number): Next {
 			return dialTimedOut(core, session);
 		case RELAY:
 			return relayTimedOut(core, session);
+		case DATAGRAM:
+		case FRAMES:
+			return datagramsTimedOut(core, session);
+		case HUB:
+			return subscriberTimedOut(core, session);
+		case ASKED:
+			return askedTimedOut();
 		case LINGER:
 			return lingerTimedOut(core, session);
 		case FLUSH:

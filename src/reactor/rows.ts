@@ -4,6 +4,7 @@ import { LineColumns } from "./lines/columns.js";
 import { LinkColumns } from "./links/columns.js";
 import { Inboxes } from "./memory/inboxes.js";
 import { Http1Columns } from "./modes/http1/columns.js";
+import { HubColumns } from "./modes/hub/columns.js";
 import { Table } from "./table/table.js";
 import { Paces } from "./wire/paces.js";
 import { Secures } from "./wire/secures.js";
@@ -16,6 +17,7 @@ export interface ReactorRows {
 	readonly links: LinkColumns;
 	readonly lines: LineColumns;
 	readonly exchanges: Http1Columns;
+	readonly hubColumns: HubColumns;
 }
 
 /** Rows for so many sessions: one more, for whoever is told that there is no room. */
@@ -35,6 +37,7 @@ export function rowsOf(sessions: number, shared?: SharedArrayBuffer): ReactorRow
 			links: new LinkColumns(layout),
 			lines: new LineColumns(layout),
 			exchanges: new Http1Columns(layout),
+			hubColumns: new HubColumns(layout),
 		}),
 		shared,
 	);

@@ -41,15 +41,15 @@ export class Served implements Row {
 		this.#options = options;
 	}
 
-	/** Listens on a free port. */
-	listen(role: number): { readonly fd: number; readonly port: number } {
+	/** Default: on a free port. */
+	listen(role: number, port = 0): { readonly fd: number; readonly port: number } {
 		const address = Uint8Array.of(127, 0, 0, 1);
-		const { fds, port } = openListener({ address, port: 0, backlog: this.#options.backlog }, 1);
-		const [fd] = fds;
+		const listener = openListener({ address, port, backlog: this.#options.backlog }, 1);
+		const [fd] = listener.fds;
 		if (fd === undefined) throw new Error("openListener gave no descriptor");
 		this.#roles[fd] = role + LISTENER;
 		this.watch(fd, EPOLLIN, true);
-		return { fd, port };
+		return { fd, port: listener.port };
 	}
 
 	isListener(fd: number): boolean {

@@ -29,7 +29,7 @@ export class PlainWire implements Wire {
 		this.#kernel = kernel;
 	}
 
-	shake(): number {
+	shake(_place: number, _fd: number): number {
 		return 0;
 	}
 
@@ -49,7 +49,7 @@ export class PlainWire implements Wire {
 		this.#kernel.shutdownWrite(fd);
 	}
 
-	drop(): void {}
+	drop(_place: number): void {}
 }
 
 /** Each connection shakes hands anew: resuming would spare the server what a handshake costs it. */

@@ -30,21 +30,24 @@ export interface Imagined {
 /** The conditions that do not hold; empty: the route takes it. */
 export function whyNot(route: Pick<RouteConfig, (typeof CONDITIONS)[number]>, asked: Imagined): string[] {
 	const { protocol, sni, host, path, alpn, subprotocol, source } = route;
-	const isTls = asked.protocol === "tls" || asked.isTerminated;
+	const { protocol: spoken } = asked;
+	const saysHello = asked.isTerminated || spoken === "tls" || spoken === "quic" || spoken === "dtls";
 	const isHttp = asked.protocol === "http";
-	const asksTls = (sni !== null || alpn !== null) && isTls;
+	const asksHello = (sni !== null || alpn !== null) && saysHello;
 	const reasons: string[] = [];
 	const require = (holds: boolean, what: string, is: string | null, wanted: readonly string[]): void => {
 		if (!holds) reasons.push(`${what} is ${is ?? "none"}, not ${wanted.join(" or ")}`);
 	};
-	if (protocol === null && asked.protocol === null && !asksTls)
+	if (protocol === null && asked.protocol === null && !asksHello)
 		reasons.push("it says nothing, and only protocol: any takes who is silent");
 	if (protocol !== null)
 		require(protocol.some(
 			(each) => each === "any" || each === asked.protocol || (each === "tls" && asked.isTerminated),
 		), ...(["protocol", asked.protocol, protocol] as const));
 	if (sni !== null)
-		require(isTls && sni.some((each) => hasName(each, asked.sni)), "sni", isTls ? asked.sni : null, sni);
+		require(saysHello && sni.some((each) => hasName(each, asked.sni)), "sni", saysHello
+			? asked.sni
+			: null, sni);
 	if (host !== null)
 		require(isHttp && host.some((each) => hasName(each, asked.host)), "host", isHttp
 			? asked.host
@@ -54,7 +57,7 @@ export function whyNot(route: Pick<RouteConfig, (typeof CONDITIONS)[number]>, as
 			? asked.path
 			: null, path);
 	if (alpn !== null)
-		require(isTls && alpn.some((each) => asked.alpn.includes(each)), "alpn", asked.alpn.join(", ") ||
+		require(saysHello && alpn.some((each) => asked.alpn.includes(each)), "alpn", asked.alpn.join(", ") ||
 			null, alpn);
 	if (subprotocol !== null)
 		require(isHttp && subprotocol.includes(asked.subprotocol?.toLowerCase() ?? ""), ...([

@@ -12,9 +12,11 @@ import type { RequestHead } from "../protocol/http/request.js";
 import { offersProtocol } from "../protocol/http/upgrade.js";
 import {
 	type ClientHello,
+	PROTOCOL_DTLS,
 	PROTOCOL_H2C,
 	PROTOCOL_HTTP,
 	PROTOCOL_OTHER,
+	PROTOCOL_QUIC,
 	PROTOCOL_SSH,
 	PROTOCOL_TLS,
 	PROTOCOL_UNKNOWN,
@@ -27,7 +29,7 @@ export interface RouteQuery {
 	protocol: number;
 	name: Uint8Array;
 	nameLength: number;
-	/** Valid when `protocol` is TLS. */
+	/** Valid when `protocol` is TLS, QUIC or DTLS. */
 	hello: ClientHello;
 	family: number;
 	source: Uint8Array;
@@ -73,12 +75,16 @@ interface Conditions {
 const ANY = -1;
 /** No condition on the protocol: anything that was recognised. */
 const RECOGNIZED = -2;
+/** A name or ALPN is asked for: whatever says it in a hello. */
+const WITH_HELLO = -3;
 
 const PROTOCOLS: Readonly<Record<RouteProtocol, number>> = {
 	tls: PROTOCOL_TLS,
 	http: PROTOCOL_HTTP,
 	ssh: PROTOCOL_SSH,
 	h2c: PROTOCOL_H2C,
+	quic: PROTOCOL_QUIC,
+	dtls: PROTOCOL_DTLS,
 	other: PROTOCOL_OTHER,
 	any: ANY,
 };
@@ -99,6 +105,10 @@ export class Router {
 	readonly peeks: boolean;
 	/** True: a route takes clients that say nothing (`protocol: any`). */
 	readonly takesSilence: boolean;
+	/** True: a route asks for what is in a hello, or for one. */
+	readonly asksHello: boolean;
+	/** True: a route takes what is nothing else (`protocol: other`, or `any`). */
+	readonly takesOther: boolean;
 	/** True: a route has a path. */
 	readonly looksAtPaths: boolean;
 	readonly #sni: NameIndex;
@@ -111,6 +121,8 @@ export class Router {
 		peeks: boolean,
 		looksAtPaths: boolean,
 		takesSilence: boolean,
+		asksHello: boolean,
+		takesOther: boolean,
 		sni: NameIndex,
 		host: NameIndex,
 		nameless: readonly Conditions[],
@@ -119,6 +131,8 @@ export class Router {
 		this.peeks = peeks;
 		this.looksAtPaths = looksAtPaths;
 		this.takesSilence = takesSilence;
+		this.asksHello = asksHello;
+		this.takesOther = takesOther;
 		this.#sni = sni;
 		this.#host = host;
 		this.#nameless = nameless;
@@ -137,6 +151,8 @@ export class Router {
 		let firstInside = NO_MATCH;
 		let peeks = reads;
 		let takesSilence = false;
+		let asksHello = false;
+		let takesOther = false;
 		let order = -1;
 		for (const route of routes) {
 			order++;
@@ -160,10 +176,15 @@ export class Router {
 				(route.sni ?? route.host ?? route.alpn ?? route.protocol ?? route.path ?? route.subprotocol) !== null;
 			looksAtPaths ||= route.path !== null;
 			takesSilence ||= route.protocol === "any";
+			asksHello ||= conditions.protocol === WITH_HELLO || saysHello(conditions.protocol);
+			takesOther ||= route.protocol === "other" || route.protocol === "any";
 		}
 		const sniIndex = yield* NameIndex.build(sni);
 		const hostIndex = yield* NameIndex.build(host);
-		return new Router(peeks, looksAtPaths, takesSilence, sniIndex, hostIndex, nameless, firstInside);
+		return new Router(
+			...([peeks, looksAtPaths, takesSilence, asksHello, takesOther] as const),
+			...([sniIndex, hostIndex, nameless, firstInside] as const),
+		);
 	}
 
 	/** Position of the first route that matches, or -1. */
@@ -173,7 +194,7 @@ export class Router {
 		if (query.secured) {
 			if (query.serverNameLength > 0)
 				best = this.#sni.match(query, query.serverName, query.serverNameStart, query.serverNameLength, best);
-		} else if (protocol === PROTOCOL_TLS && nameLength > 0)
+		} else if (saysHello(protocol) && nameLength > 0)
 			best = this.#sni.match(query, name, 0, nameLength, best);
 		if (protocol === PROTOCOL_HTTP && nameLength > 0)
 			best = this.#host.match(query, name, 0, nameLength, best);
@@ -281,6 +302,7 @@ function matches(conditions: Conditions, query: RouteQuery): boolean {
 		const holds = conditions.protocol === query.protocol;
 		if (!holds && !(query.secured && conditions.protocol === PROTOCOL_TLS)) return false;
 	} else if (conditions.protocol === RECOGNIZED && query.protocol === PROTOCOL_UNKNOWN) return false;
+	else if (conditions.protocol === WITH_HELLO && !query.secured && !saysHello(query.protocol)) return false;
 	if (conditions.host !== null && !hasHost(conditions.host, query)) return false;
 	if (conditions.alpn !== null && !hasAlpn(conditions.alpn, query)) return false;
 	if (conditions.path !== null && !hasPath(conditions.path, query)) return false;
@@ -292,7 +314,7 @@ function matches(conditions: Conditions, query: RouteQuery): boolean {
 
 /** What the client offers; where TLS was terminated, what was agreed on. */
 function hasAlpn(name: Uint8Array, { secured, protocol, alpn, hello }: RouteQuery): boolean {
-	if (!secured) return protocol === PROTOCOL_TLS && hello.hasAlpn(name);
+	if (!secured) return saysHello(protocol) && hello.hasAlpn(name);
 	return alpn.length === name.length && alpn.every((byte, index) => byte === name[index]);
 }
 
@@ -340,8 +362,13 @@ function protocolOf(route: RouteConditions): number {
 	// Beside what is asked of TLS: what it hides is looked at.
 	if (asksRequests(route) && (route.protocol === null || route.protocol === "tls")) return PROTOCOL_HTTP;
 	if (route.protocol !== null) return PROTOCOLS[route.protocol];
-	if (route.sni !== null || route.alpn !== null) return PROTOCOL_TLS;
+	if (route.sni !== null || route.alpn !== null) return WITH_HELLO;
 	return RECOGNIZED;
+}
+
+/** It begins with a ClientHello. */
+function saysHello(protocol: number): boolean {
+	return protocol === PROTOCOL_TLS || protocol === PROTOCOL_QUIC || protocol === PROTOCOL_DTLS;
 }
 
 function asksRequests({ host, path, subprotocol }: RouteConditions): boolean {

@@ -14,6 +14,8 @@ export interface AddressPlan {
 	readonly connectionsMax?: number;
 	/** It is an agent's, by the number of its tunnel: it is not dialled, and lines that the agent has opened are taken. Absent: it is dialled. */
 	readonly tunnel?: number;
+	/** What connection IDs of QUIC say of it, where they say which server they are for. */
+	readonly serverId?: Uint8Array;
 	/** Absent: bytes go there as they are. Otherwise through TLS; equal identities mean equal options. */
 	readonly tls?: { readonly client: ClientOptions; readonly identity: string };
 }
@@ -54,6 +56,10 @@ export interface UpstreamPlan {
 	readonly proxyTlvs?: readonly ProxyTlv[];
 	/** `null`: bytes are relayed. Otherwise requests are sent, over connections that the pool lends. */
 	readonly pool: PoolPlan | null;
+	/** It takes datagrams: a session ends behind so many answers; 0: they do not end it. Absent: it takes connections. */
+	readonly responses?: number;
+	/** Its servers say in their connection IDs of QUIC which one they are. Absent: they do not. */
+	readonly namesServers?: boolean;
 	/** How long lines of its agents are kept that nobody has taken; absent: it has none. */
 	readonly lines?: LinesPlan;
 	/** Sent as Host instead of the client's; `null`: the client's is kept. */
@@ -64,6 +70,8 @@ export interface UpstreamPlan {
 	readonly trailers: boolean;
 	readonly ejectFailures: number;
 	readonly ejectForMs: number;
+	/** It is the hub, in this process, and has no addresses. Absent: it is dialled. */
+	readonly hub?: true;
 	/** Empty while a name has never been resolved. */
 	readonly addresses: readonly AddressPlan[];
 }

@@ -11,6 +11,7 @@ import type { ClientOptions } from "../kernel/openssl/options.js";
 import type { Verdict } from "../parts/http-check.js";
 import { OneCheck } from "../parts/one-check.js";
 import { resetSocket } from "../parts/reset-socket.js";
+import { datagramProbe } from "./datagram-probe.js";
 import type { DialledTarget } from "./resolver.js";
 
 export interface Probed {
@@ -26,6 +27,8 @@ export function probe(
 	opened: (socket: Socket) => void,
 	verdict: Verdict,
 ): () => void {
+	if (health.datagram !== undefined && target.kind !== "unix")
+		return datagramProbe(target, health.datagram, health.timeoutMs, verdict);
 	const socket = connect(
 		target.kind === "unix" ? { path: target.path } : { host: target.address, port: target.port },
 	);

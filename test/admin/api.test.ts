@@ -6,8 +6,9 @@ import { openApi } from "../../src/admin/openapi.js";
 import type { Operations } from "../../src/admin/operation-view.js";
 import { PARAMETERS } from "../../src/admin/query.js";
 import type { EndedSession, LiveSession, SessionDetails } from "../../src/admin/session-view.js";
+import { MemoryHub } from "../support/memory-hub.js";
 import { TUNNELS } from "./tunnels.js";
-import { viewOf } from "./view.js";
+import { NO_SESSIONS, viewOf } from "./view.js";
 
 const TIME = "2026-11-29T12:00:00.000Z";
 const COMMON = {
@@ -90,7 +91,7 @@ const OPERATIONS_OF_GATEWAY: Operations = {
 				users: null,
 				terminated: false,
 			},
-			...{ answer: null, upstream: null, addresses: [ADDRESS], banned: false },
+			...{ answer: null, upstream: null, hub: null, addresses: [ADDRESS], banned: false },
 			deadlines: [{ timeout: "idle", value: "10m", from: "default" }],
 			limits: [{ limit: "connections", value: "5", from: "route" }],
 		},
@@ -113,17 +114,32 @@ const SAID: Readonly<Record<string, string>> = {
 	"/api/listeners/resume": "listener=*:443",
 	"/api/log": "level=debug",
 	"/api/debug": "profile=cpu&thread=main&seconds=1",
+	"DELETE /api/hub/{channel}": "session=7",
 };
+
+const HUB = new MemoryHub();
+HUB.subscribe("rooms/42", 7, "alice");
+HUB.publish("rooms/42", { data: "hello", key: "greeting" });
+HUB.publish("rooms/42", { data: Buffer.from("hello") });
+
+/** What is sent with a message. */
+const BODY = { type: "text/plain", read: async () => Buffer.from("hello") };
+
+function spelt(path: string): string {
+	return path.replace("{id}", "7").replace("{channel}", "rooms/42");
+}
 
 const VIEW = viewOf({
 	sessions: () => ({
+		census: NO_SESSIONS.census,
 		list: () => ({ total: 1, matched: 1, sessions: [LIVE] }),
 		details: (id) => (id === 7 ? DETAILS : undefined),
-		ended: ({ id }) => (id === 8 ? [] : [ENDED]),
+		ended: ({ id }) => (id === 8 ? { matched: 0, sessions: [] } : { matched: 1, sessions: [ENDED] }),
 		close: () => 3,
 	}),
 	operations: () => OPERATIONS_OF_GATEWAY,
 	tunnels: () => TUNNELS,
+	hub: () => HUB,
 	certificates: () => [{ file: "/www.pem", expirySeconds: 1_800_000_000 }],
 	checkLedger: async () => ({
 		...{ checkedAt: TIME, tookMs: 1, descriptors: 3, kinds: viewOf().descriptors(), discrepancies: [] },
@@ -139,9 +155,8 @@ test("a gateway without tunnels says so when it is asked for them", async () => 
 
 for (const { method, path, answer } of OPERATIONS)
 	test(`${method} ${path} answers as its schema says`, async () => {
-		const query = new URLSearchParams(SAID[path] ?? "");
-		const asked = path.replace("{id}", "7");
-		const found = await askApi(VIEW, { method, path: asked, query, operator: "test" });
+		const query = new URLSearchParams(SAID[path] ?? SAID[`${method} ${path}`] ?? "");
+		const found = await askApi(VIEW, { method, path: spelt(path), query, operator: "test", body: BODY });
 		assert.equal(found?.status, 200);
 		answer.parse(found.value);
 	});
@@ -151,7 +166,7 @@ test("every parameter of every operation is taken, described, and refused with a
 		for (const name of parameters) {
 			assert.ok((PARAMETERS[name] ?? "") !== "", `${name} of ${path} is not described`);
 			const query = new URLSearchParams({ [`${name}x`]: "1" });
-			const request = { method, path: path.replace("{id}", "7"), query, operator: "test" };
+			const request = { method, path: spelt(path), query, operator: "test" };
 			const found = await askApi(VIEW, request);
 			assert.equal(found?.status, 400);
 			assert.match(JSON.stringify(found.value), new RegExp(`unknown parameter .*${name}x`));

@@ -31,6 +31,8 @@ const READ_BY_LEDGER: readonly Scalar[] = [
 	"downstreamClosed",
 	"upstreamOpened",
 	"upstreamClosed",
+	"flowsOpened",
+	"flowsClosed",
 	"pipesOpened",
 	"closedForgotten",
 ];
@@ -93,6 +95,8 @@ test("what all reactors counted is added up", () => {
 			{ upstream: "u", address: "10.0.0.2:1", healthy: false, active: 0 },
 		],
 		acceptQueues: () => [{ listener: "a", depth: 5, limit: 4_096 }],
+		halfOpen: () => [{ listener: "a", count: 7 }],
+		handshakes: () => ({ overflows: 11, drops: 12, cookiesSent: 13, cookiesFailed: 14 }),
 		logLinesDropped: () => 6,
 		reloads: () => ({ succeeded: 7, failed: 8, lastSucceeded: false, succeededAtMs: 1_500 }),
 		certificates: () => [{ file: "/etc/sluice/www.pem", expirySeconds: 2_000_000_000 }],
@@ -156,6 +160,12 @@ test("what all reactors counted is added up", () => {
 	assert.equal(read("sluice_upstream_sessions", { upstream: "u", address: "10.0.0.1:1" }), 3);
 	assert.equal(read("sluice_accept_queue_depth", { listener: "a" }), 5);
 	assert.equal(read("sluice_accept_queue_limit", { listener: "a" }), 4_096);
+	assert.equal(read("sluice_kernel_syn_received", { listener: "a" }), 7);
+	const counted = ["listen_overflows", "listen_drops", "syncookies_sent", "syncookies_failed"];
+	assert.deepEqual(
+		counted.map((name) => read(`sluice_kernel_${name}_total`)),
+		[11, 12, 13, 14],
+	);
 	assert.equal(read("sluice_log_lines_dropped_total"), 6);
 	assert.equal(read("sluice_reloads_total", { result: "succeeded" }), 7);
 	assert.equal(read("sluice_reloads_total", { result: "failed" }), 8);
@@ -254,11 +264,19 @@ test("the process's own figures are those of this process", () => {
 	assert.ok((read("process_cpu_seconds_total") ?? 0) > 0);
 });
 
-test("the example alerts ask for metrics that there are", () => {
-	const text = readFileSync(new URL("../../../examples/prometheus/alerts.yaml", import.meta.url), "utf8");
-	const expressions = text.split("\n").filter((line) => !/^\s*(#|summary:)/.test(line));
-	const asked = new Set(expressions.flatMap((line) => line.match(/\b(sluice|process)_\w+/g) ?? []));
-	assert.ok(asked.size > 15);
+test("what the packaged rules and the board ask for is in /metrics", () => {
 	const families = parseExposition(renderMetrics(viewOf()));
-	for (const name of asked) assert.ok(families.has(name.replace(/_bucket$/, "")), name);
+	const read = (name: string): string =>
+		readFileSync(new URL(`../../../packaging/${name}`, import.meta.url), "utf8");
+	const rules = read("prometheus/rules.yaml")
+		.split("\n")
+		.filter((line) => !/^\s*(#|summary:)/.test(line))
+		.join("\n");
+	const recorded = [...rules.matchAll(/- record: (\S+)/g)].map(([, name]) => name);
+	for (const [what, text] of Object.entries({ rules, board: read("grafana/sluice.json") })) {
+		const asked = new Set(text.match(/\b(sluice|process)[_:]\w+/g) ?? []);
+		assert.ok(asked.size > 30, what);
+		for (const name of asked)
+			if (!recorded.includes(name)) assert.ok(families.has(name.replace(/_bucket$/, "")), `${what}: ${name}`);
+	}
 });

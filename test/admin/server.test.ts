@@ -1,34 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type IncomingMessage, request } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { openAdmin } from "../../src/admin/server.js";
-import type { AdminView, LedgerReport } from "../../src/admin/view.js";
+import type { LedgerReport } from "../../src/admin/view.js";
 import { parseExposition } from "./exposition.js";
+import { askAdmin, startAdmin } from "./port.js";
 import { viewOf } from "./view.js";
-
-async function start(t: TestContext, changes: Partial<AdminView> = {}): Promise<number> {
-	const admin = await openAdmin({ host: "127.0.0.1", port: 0 }, viewOf(changes));
-	t.after(() => admin.close());
-	return (admin.server.address() as AddressInfo).port;
-}
-
-async function ask(
-	port: number,
-	path: string,
-	method = "GET",
-): Promise<{ status: number | undefined; headers: IncomingMessage["headers"]; body: string }> {
-	const sent = request({ host: "127.0.0.1", port, path, method, agent: false });
-	sent.end();
-	const [response] = (await once(sent, "response")) as [IncomingMessage];
-	response.setEncoding("utf8");
-	let body = "";
-	for await (const part of response) body += part;
-	return { status: response.statusCode, headers: response.headers, body };
-}
 
 /** What comes back on a connection until its end. */
 async function exchange(port: number, bytes: string): Promise<string> {
@@ -46,22 +26,22 @@ async function exchange(port: number, bytes: string): Promise<string> {
 }
 
 test("/metrics is the exposition, of this version of the format", async (t) => {
-	const port = await start(t, { listeners: () => [{ slot: 0, name: "a" }] });
-	const { status, headers, body } = await ask(port, "/metrics");
+	const port = await startAdmin(t, { listeners: () => [{ slot: 0, name: "a" }] });
+	const { status, headers, body } = await askAdmin(port, "/metrics");
 	assert.equal(status, 200);
 	assert.match(headers["content-type"] ?? "", /^text\/plain; version=0\.0\.4/);
 	assert.equal(headers["cache-control"], "no-store");
 	const families = parseExposition(body);
 	assert.ok(families.has("sluice_connections_active"));
 	assert.ok(families.has("sluice_guard_connections"), "its own connections");
-	assert.equal((await ask(port, "/metrics?format=prometheus")).status, 200, "a query changes nothing");
+	assert.equal((await askAdmin(port, "/metrics?format=prometheus")).status, 200, "a query changes nothing");
 });
 
 test("/healthz says that the process answers, /readyz whether it takes connections", async (t) => {
 	let state: "starting" | "ready" | "draining" = "starting";
-	const port = await start(t, { state: () => state });
+	const port = await startAdmin(t, { state: () => state });
 	const answers = async (path: string) => {
-		const { status, body } = await ask(port, path);
+		const { status, body } = await askAdmin(port, path);
 		return `${status} ${body}`;
 	};
 	assert.equal(await answers("/healthz"), "200 ok\n");
@@ -74,33 +54,34 @@ test("/healthz says that the process answers, /readyz whether it takes connectio
 });
 
 test("other paths are 404 and name those there are; / does too", async (t) => {
-	const port = await start(t);
+	const port = await startAdmin(t);
 	for (const path of ["/metric", "/metrics/", "/api", "/Metrics", "/../etc/passwd"]) {
-		const { status, body } = await ask(port, path);
+		const { status, body } = await askAdmin(port, path);
 		assert.equal(status, 404, path);
 		assert.match(body, /\/metrics/);
 	}
-	const { status, body } = await ask(port, "/");
+	const { status, body } = await askAdmin(port, "/");
 	assert.equal(status, 200);
 	assert.match(body, /\/healthz/);
 });
 
 test("other methods are 405, whatever the path", async (t) => {
-	const port = await start(t);
+	const port = await startAdmin(t);
 	for (const method of ["POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
-		for (const path of ["/metrics", "/nothing"]) assert.equal((await ask(port, path, method)).status, 405);
+		for (const path of ["/metrics", "/nothing"])
+			assert.equal((await askAdmin(port, path, { method })).status, 405);
 });
 
 test("405 says which methods are allowed (RFC 9110, section 15.5.6)", async (t) => {
-	const port = await start(t);
-	const { headers } = await ask(port, "/metrics", "POST");
+	const port = await startAdmin(t);
+	const { headers } = await askAdmin(port, "/metrics", { method: "POST" });
 	assert.deepEqual((headers.allow ?? "").split(/, */).sort(), ["GET", "HEAD"]);
 });
 
 test("HEAD is GET without the body", async (t) => {
-	const port = await start(t);
+	const port = await startAdmin(t);
 	for (const path of ["/healthz", "/readyz", "/nothing"]) {
-		const [get, head] = [await ask(port, path), await ask(port, path, "HEAD")];
+		const [get, head] = [await askAdmin(port, path), await askAdmin(port, path, { method: "HEAD" })];
 		assert.equal(head.status, get.status);
 		assert.equal(head.body, "");
 		assert.equal(head.headers["content-length"], String(get.body.length));
@@ -108,7 +89,7 @@ test("HEAD is GET without the body", async (t) => {
 });
 
 test("a port in use is Node's own error, for the gateway to explain", async (t) => {
-	const port = await start(t);
+	const port = await startAdmin(t);
 	await assert.rejects(openAdmin({ host: "127.0.0.1", port }, viewOf()), { code: "EADDRINUSE" });
 });
 
@@ -139,7 +120,7 @@ test("no request target takes the process down", async (t) => {
 });
 
 test("pages are shown under addresses, localhost and the names that were given, and under no other", async (t) => {
-	const port = await start(t, { adminHosts: () => ["sluice.internal"] });
+	const port = await startAdmin(t, { adminHosts: () => ["sluice.internal"] });
 	const status = async (host: string, path = "/metrics", version = "1.1"): Promise<string> => {
 		const answer = await exchange(
 			port,
@@ -188,7 +169,7 @@ test("pages are shown under addresses, localhost and the names that were given, 
 });
 
 test("no page of another site may show an answer, or take it for something else", async (t) => {
-	const { headers } = await ask(await start(t), "/metrics");
+	const { headers } = await askAdmin(await startAdmin(t), "/metrics");
 	assert.equal(headers["x-content-type-options"], "nosniff");
 	assert.equal(headers["cross-origin-resource-policy"], "same-origin");
 });
@@ -213,9 +194,10 @@ for (const [what, said] of [
 	["idle connections", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"],
 ] as const)
 	test(`a crowd of ${what} keeps nobody from an answer`, async (t) => {
-		const port = await start(t);
+		const port = await startAdmin(t);
 		await crowd(t, port, 120, said);
-		for (const path of ["/healthz", "/readyz", "/metrics"]) assert.equal((await ask(port, path)).status, 200);
+		for (const path of ["/healthz", "/readyz", "/metrics"])
+			assert.equal((await askAdmin(port, path)).status, 200);
 	});
 
 test("long answers under way keep nobody from a short one, and eight are under way at most", async (t) => {
@@ -224,28 +206,28 @@ test("long answers under way keep nobody from a short one, and eight are under w
 	const report = new Promise<LedgerReport>((resolve) => {
 		give = resolve;
 	});
-	const port = await start(t, {
+	const port = await startAdmin(t, {
 		checkLedger: () => {
 			asked++;
 			return report;
 		},
 	});
-	const waiting = Array.from({ length: 8 }, () => ask(port, "/api/ledger"));
+	const waiting = Array.from({ length: 8 }, () => askAdmin(port, "/api/ledger"));
 	while (asked < 8) await setImmediate();
-	assert.equal((await ask(port, "/healthz")).status, 200);
+	assert.equal((await askAdmin(port, "/healthz")).status, 200);
 	for (const path of ["/metrics", "/api/ledger"]) {
-		const { status, headers } = await ask(port, path);
+		const { status, headers } = await askAdmin(port, path);
 		assert.deepEqual([status, headers["retry-after"]], [503, "1"], path);
 	}
 	give({ checkedAt: "", tookMs: 0, descriptors: 0, kinds: viewOf().descriptors(), discrepancies: [] });
 	for (const { status } of await Promise.all(waiting)) assert.equal(status, 200);
-	assert.equal((await ask(port, "/metrics")).status, 200);
+	assert.equal((await askAdmin(port, "/metrics")).status, 200);
 	assert.equal(asked, 8);
 });
 
 test("who asks on without taking its answers gets the first one, and is closed behind it", async (t) => {
-	const port = await start(t);
+	const port = await startAdmin(t);
 	const answer = await exchange(port, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20));
 	assert.match(answer, /^HTTP\/1\.1 200 .*\r\n\r\nok\n$/s);
-	assert.equal((await ask(port, "/healthz")).status, 200);
+	assert.equal((await askAdmin(port, "/healthz")).status, 200);
 });

@@ -15,10 +15,14 @@ const NONE = {
 	tunnel: ZERO,
 };
 
-const NO_SESSIONS: SessionDesk = {
+export const NO_SESSIONS: SessionDesk = {
+	census: () => ({
+		...{ total: 0, states: new Map(), protocols: new Map() },
+		...{ listeners: new Map(), routes: new Map(), upstreams: new Map() },
+	}),
 	list: () => ({ total: 0, matched: 0, sessions: [] }),
 	details: () => undefined,
-	ended: () => [],
+	ended: () => ({ matched: 0, sessions: [] }),
 	close: () => 0,
 };
 
@@ -33,9 +37,11 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 		acceptQueues: () => [],
 		connectionsMax: () => 9_000,
 		descriptorsMax: () => 20_000,
+		descriptorsReserved: () => 64,
 		connectionsOfListener: () => [],
 		sources: () => ({ addresses: 0, most: 0 }),
-		listenFailures: () => ({ overflows: 0, drops: 0 }),
+		halfOpen: () => [],
+		handshakes: () => ({ overflows: 0, drops: 0, cookiesSent: 0, cookiesFailed: 0 }),
 		memory: () => ({ limit: 1 << 30, system: 0, under: false }),
 		descriptors: () => NONE,
 		ledger: () => ({ checks: 0, last: undefined }),
@@ -51,6 +57,8 @@ export function viewOf(changes: Partial<AdminView> = {}): AdminView {
 			throw new Error("this test has no operations");
 		},
 		tunnels: () => undefined,
+		hub: () => undefined,
+		hubCounts: () => undefined,
 		audit: () => {},
 		version: () => "0.0.0",
 		state: () => "ready",

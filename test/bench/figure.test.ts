@@ -72,3 +72,21 @@ test("of several references the one with the best median is the reference", () =
 	assert.equal(reported(false).reference, "a");
 	assert.equal(reported(true).judgedBy?.median, 1.2);
 });
+
+test("a figure whose reference is not the bench's own says which is that once more, and is judged by those two", () => {
+	const made = new Figure({
+		...{ id: "f", title: "a figure", unit: "ms", digits: 2, target: { kind: "ratio", atMost: 1.2 } },
+		...{ subject: "sluice-deaf", reference: "sluice", again: "sluice-again" },
+	});
+	const values = { sluice: 10, "sluice-again": 12, "sluice-deaf": 11, ws: 1, "ws-again": 1 };
+	for (const [system, value] of Object.entries(values))
+		for (let round = 0; round < 15; round++) made.record(system, value);
+	const { judgedBy, self, verdict } = reportFigure(made, {
+		subject: "sluice",
+		reference: "ws",
+		again: "ws-again",
+	});
+	assert.equal(judgedBy?.median, 1.1);
+	assert.equal(self?.median, 1.2);
+	assert.equal(verdict?.judged, false);
+});

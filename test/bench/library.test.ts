@@ -3,12 +3,12 @@ import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { UsageError } from "../../bench/command-line.js";
 import { type Claim, findingOf, type Round, standingOf } from "../../bench/library/claims.js";
 import { readLibraryOptions } from "../../bench/library/options.js";
 import type { LibraryReport } from "../../bench/library/report.js";
 import { roundsOf } from "../../bench/library/row.js";
 import { LIBRARY_ROWS } from "../../bench/library/rows.js";
-import { UsageError } from "../../bench/options.js";
 import type { Estimate } from "../../bench/statistics.js";
 
 const CLAIM: Claim = {

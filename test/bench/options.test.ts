@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readOptions, UsageError } from "../../bench/options.js";
+import { UsageError } from "../../bench/command-line.js";
+import { readOptions } from "../../bench/options.js";
 
 /** The checkout that this test was built in. */
 const HERE = fileURLToPath(new URL("../../..", import.meta.url));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { UsageError } from "../../bench/options.js";
+import { UsageError } from "../../bench/command-line.js";
 import { benchQuic, QUIC_USAGE } from "../../bench/quic/main.js";
 
 test("the bench of Initials opens what it times, and says a number for each row", () => {

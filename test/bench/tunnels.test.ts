@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../../bench/options.js";
+import { UsageError } from "../../bench/command-line.js";
 import { readTunnelOptions } from "../../bench/tunnels/options.js";
 import { TUNNEL_ROWS } from "../../bench/tunnels/rows/index.js";
 

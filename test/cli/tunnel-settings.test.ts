@@ -72,7 +72,11 @@ scenario("what cannot be followed is told by the name of its flag", async (scena
 	const empty = join(scenario.directory, "empty");
 	writeFileSync(empty, "");
 	const cases: readonly (readonly [string, string | undefined, TunnelFlags, RegExp])[] = [
-		["udp", "53", GOOD, /^"udp" is no kind of tunnel/],
+		["ftp", "21", GOOD, /^"ftp" is no kind of tunnel: .* udp 53 or quic 443/],
+		["udp", "unix:/a", GOOD, /^sluice tunnel udp: datagrams go to a port: write 53 or 127.0.0.1:53/],
+		["quic", "https://a:443", GOOD, /^sluice tunnel quic: datagrams are passed on as they come/],
+		["udp", "53", { ...GOOD, localCheck: true }, /^--local-check: .*a udp tunnel has no check; remove it/],
+		["quic", "443", { ...GOOD, port: "5" }, /^--port: this is for tcp and udp tunnels: visitors of others/],
 		["http", undefined, GOOD, /^where is the local service\?/],
 		["http", "3000", {}, /^--gateway: expected.*\n--name: expected/],
 		["http", "70000", GOOD, /^sluice tunnel http: expected a whole number from 1 to 65535/],

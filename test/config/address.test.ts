@@ -4,11 +4,13 @@ import fc from "fast-check";
 import {
 	formatCidr,
 	parseAdmin,
+	parseBind,
 	parseCidr,
 	parseEndpoint,
 	parseHttpUrl,
 	parseListen,
 } from "../../src/config/address.js";
+import { parseProbe, parseServerId, parseUdpEndpoint } from "../../src/config/datagram-values.js";
 import { InvalidValue } from "../../src/config/errors.js";
 
 test("a listener binds an address, or every one", () => {
@@ -21,7 +23,9 @@ test("a listener binds an address, or every one", () => {
 		[":443", "*", 443],
 		["127.0.0.1:0", "127.0.0.1", 0],
 	] as const) {
-		assert.deepEqual(parseListen(text), { host, port });
+		assert.deepEqual(parseListen(text), { host, port, transport: "tcp" });
+		assert.deepEqual(parseListen(`${text}/udp`), { host, port, transport: "udp" });
+		assert.deepEqual(parseBind(text), { host, port });
 	}
 });
 
@@ -54,7 +58,13 @@ test("an address to bind that is wrong is told how to be written", () => {
 		["[1.2.3.4]:443", /brackets are for IPv6: write 1\.2\.3\.4:443/],
 		["[fe80::1%eth0]:443", /with a zone/],
 		["[::ffff:10.0.0.1]:443", /write 10\.0\.0\.1:443 instead/],
-		["0.0.0.0:443/udp", /UDP \(QUIC\) is not available yet/],
+		["0.0.0.0:443/quic", /seen in their datagrams: write 0\.0\.0\.0:443\/udp$/],
+		["0.0.0.0:443/h3", /write 0\.0\.0\.0:443\/udp$/],
+		["0.0.0.0:443/UDP", /^write 0\.0\.0\.0:443\/udp$/],
+		["udp://0.0.0.0:443", /write 0\.0\.0\.0:443\/udp$/],
+		["localhost:443/udp", /write 127\.0\.0\.1:443/],
+		["0.0.0.0/udp", /port is missing/],
+		["0.0.0.0:443/sctp", /found "443\/sctp"/],
 		["unix:/run/x.sock", /binds an IP address/],
 		["", /port is missing/],
 	] as const) {
@@ -162,8 +172,12 @@ test("every block reads back from its spelling", () => {
 
 test("no text makes a parser do anything but answer or complain", () => {
 	const text = fc.oneof(fc.string(), fc.stringMatching(/^[[\]0-9a-f:.*%/]{0,30}$/));
+	const parser = fc.constantFrom(
+		...[parseListen, parseAdmin, parseEndpoint, parseCidr],
+		...[parseUdpEndpoint, parseServerId, parseProbe],
+	);
 	fc.assert(
-		fc.property(text, fc.constantFrom(parseListen, parseAdmin, parseEndpoint, parseCidr), (value, parse) => {
+		fc.property(text, parser, (value, parse) => {
 			try {
 				parse(value);
 			} catch (error) {

@@ -30,6 +30,53 @@ test("a good file is counted", () => {
 	);
 });
 
+test("a good file that takes nothing but datagrams says nothing of connections", () => {
+	const { code, out, err, file } = run(
+		"listeners: [{ listen: :1/udp, routes: [{ sni: x, to: a }, { to: reject }] }]\nupstreams: { a: { udp: x:1 } }\n",
+	);
+	assert.deepEqual(
+		{ code, out, err },
+		{ code: 0, out: `${file}: ok (1 listener, 2 routes, 1 upstream)\n`, err: "" },
+	);
+});
+
+test("how subscribers come to the hub is said of each route, and it is no upstream that is counted", () => {
+	const { code, out, file } = run(
+		[
+			"listeners:",
+			"  - { listen: 127.0.0.1:1, routes: [{ path: /channels/, to: hub }, { to: a }] }",
+			"  - { listen: 127.0.0.1:2, routes: [{ source: 10.0.0.0/8, to: hub, channel: b }, { to: hub }] }",
+			"upstreams: { a: { http: http://x:1 } }",
+			"hub: { channels: [{ match: b, subscribe: public }] }",
+		].join("\n"),
+	);
+	const [first, , ...rest] = out.split("\n");
+	assert.equal(code, 0);
+	assert.equal(first, `${file}: ok (2 listeners, 4 routes, 1 upstream)`);
+	assert.deepEqual(rest, [
+		"to the hub: 127.0.0.1:1 path=/channels/: WebSockets and event streams",
+		"to the hub: 127.0.0.1:2 source=10.0.0.0/8: framed TCP, for b",
+		"to the hub: 127.0.0.1:2: framed TCP, for the channels that are asked for",
+		"",
+	]);
+});
+
+test("the file of the hub's keys is looked into, and what is wrong is told where it is named", () => {
+	const keys = join(directory, "keys.json");
+	const text = [
+		"listeners: [{ listen: 127.0.0.1:1, routes: [{ path: /channels/, to: hub }] }]",
+		"hub: { keys: keys.json, channels: [{ match: b }] }",
+	].join("\n");
+	const absent = run(text);
+	assert.equal(absent.code, 2);
+	assert.equal(absent.err, `${absent.file}:2:14: ${keys}: no such file\n`);
+	writeFileSync(keys, '{ "keys": [] }');
+	const empty = run(text);
+	assert.ok(empty.err.startsWith(`${empty.file}:2:14: ${keys}: has no key`), empty.err);
+	writeFileSync(keys, JSON.stringify({ keys: [{ kty: "oct", alg: "HS256", k: "A".repeat(43) }] }));
+	assert.equal(run(text, true).code, 0);
+});
+
 test("all problems go to standard error, and the exit code is 2", () => {
 	const { code, out, err, file } = run("listeners: []\nwatch: 5\n");
 	assert.equal(code, 2);

@@ -32,11 +32,13 @@ test("every example agrees with the JSON Schema", () => {
 });
 
 test("every YAML file in the documentation loads", () => {
-	const page = readFileSync(`${root}docs/configuration.md`, "utf8");
-	const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = ""]) => text);
-	const files = blocks.filter((text) => /^listeners:/m.test(text));
-	assert.ok(files.length > 0);
-	for (const text of files) assert.deepEqual(loadConfigText(text).warnings, [], text);
+	for (const name of ["configuration", "udp"]) {
+		const page = readFileSync(`${root}docs/${name}.md`, "utf8");
+		const blocks = [...page.matchAll(/```yaml\n(.*?)```/gs)].map(([, text = ""]) => text);
+		const files = blocks.filter((text) => /^listeners:/m.test(text));
+		assert.ok(files.length > 0, name);
+		for (const text of files) assert.deepEqual(loadConfigText(text).warnings, [], text);
+	}
 });
 
 test("every key is documented", () => {

@@ -30,6 +30,7 @@ test("what the file does not say has a default", () => {
 			acceptsPerSecond: null,
 			acceptsPerSecondPerIp: null,
 			bufferedBytes: 67_108_864,
+			halfHellos: 1_024,
 			fdReserve: 64,
 			memoryBytes: null,
 			requestsPerConnection: 1_000,
@@ -100,6 +101,7 @@ test("what the file does not say has a default", () => {
 			},
 		],
 		tunnels: null,
+		hub: null,
 		upstreams: [
 			{
 				name: "a",
@@ -125,7 +127,7 @@ admin_hosts: [Sluice.Internal., b]
 reactors: 2
 limits:
   { connections: 9000, when_full: reset, connections_per_ip: 100, accepts_per_second: 5000,
-    accepts_per_second_per_ip: 200, buffered_bytes: 1MiB, fd_reserve: 10, memory: 2GiB,
+    accepts_per_second_per_ip: 200, buffered_bytes: 1MiB, half_hellos: 99, fd_reserve: 10, memory: 2GiB,
     requests_per_connection: 50, requests_per_second: 60, requests_per_second_per_ip: 7, request_body_bytes: 8MiB, body_bytes_per_second: 2KiB,
     bytes_per_second: 9MiB, bytes_per_second_per_ip: 3MiB, bytes_per_second_per_session: 1MiB }
 timeouts: { handshake: 1s, connect: 2s, idle: 3m, stall: 4s, half_closed: 5s, lifetime: 6h, drain: 7s, silence: 8ms, request_head: 9s, response_head: 10s, keep_alive: 11s }
@@ -184,6 +186,7 @@ upstreams:
 		acceptsPerSecond: 5_000,
 		acceptsPerSecondPerIp: 200,
 		bufferedBytes: 1_048_576,
+		halfHellos: 99,
 		fdReserve: 10,
 		memoryBytes: 2 ** 31,
 		requestsPerConnection: 50,

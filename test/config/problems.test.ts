@@ -90,7 +90,7 @@ cases("what other programs write is told as it is written here", [
 	[routes("{ to: web, protocol: redis }"), ["4:30", "write other"]],
 	[routes("{ to: web, protocol: HTTP/2 }"), ["4:30", "inside TLS write alpn: h2"]],
 	[routes("{ to: web, protocol: sftp }"), ["4:30", "write ssh"]],
-	[routes("{ to: web, protocol: quic }"), ["4:30", "UDP is not routed"]],
+	[routes("{ to: web, protocol: quic }"), ["4:30", '"protocol: quic" comes by UDP']],
 	[routes('{ to: web, protocol: "*" }'), ["4:30", "remove it to take every protocol"]],
 	[routes("{ to: web, protocol: [tls, redis] }"), ["4:36", "write other"]],
 	[routes("{ to: web, path: /api/*/x }"), ["4:26", "write /api/ for all that begin so"]],
@@ -141,10 +141,6 @@ cases("what a template engine was to replace, and words that YAML reads otherwis
 	["listeners:\n  -listen: :1\n   routes: []\n", ["2:12", "a dash needs a space behind it"]],
 	[routes("{ to:web }"), ["4:9", 'the key "to" is missing'], ["4:11", 'write "to: "']],
 	[top("\u00a0 log: {}"), ["3:1", "has blanks that are no spaces"]],
-]);
-
-cases("what is designed and not built has an error of its own", [
-	[listener("listen: 0.0.0.0:443/udp"), ["4:13", "UDP (QUIC) is not available yet"]],
 ]);
 
 cases("a wrong type says what was expected, with an example", [
@@ -272,7 +268,10 @@ cases("a missing key is told at the place it is missing from", [
 	[routes("{ sni: a.b }"), ["4:9", 'the key "to" is missing: expected the name of an upstream, reject']],
 	[
 		upstream("{}"),
-		["3:6", "an upstream needs addresses: [host:port] for bytes, or http: [URL] for requests"],
+		[
+			"3:6",
+			"an upstream needs addresses: [host:port] for bytes, http: [URL] for requests, or udp: [host:port] for datagrams",
+		],
 	],
 	["", ["1:1", "the file is empty"]],
 	["# nothing yet", ["1:1", "the file is empty"]],

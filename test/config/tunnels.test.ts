@@ -47,7 +47,15 @@ test("a section of tunnels has its defaults filled in", () => {
 		`{ id: laptop, public_keys: [${KEY}, ${OTHER}=], names: [App, "dev-*"], domains: [shop.example.org], ports: 20000-20009, shared: on, connections: 5, bytes_per_second: 1MiB }`,
 	);
 	assert.deepEqual(told(text), []);
-	const { tls, ...rest } = loadConfigText(text, { baseDir: "/etc" }).tunnels ?? assert.fail();
+	const { tls, timeouts, deadlines, datagramDeadlines, ...rest } =
+		loadConfigText(text, { baseDir: "/etc" }).tunnels ?? assert.fail();
+	assert.deepEqual(timeouts, { idleMs: 3_600_000, responseHeadMs: 900_000 });
+	assert.deepEqual(
+		[deadlines.timeouts.idleMs, deadlines.timeouts.responseHeadMs, deadlines.timeouts.connectMs],
+		[3_600_000, 900_000, 5_000],
+	);
+	const { timeouts: ofDatagrams, quicIdleMs } = datagramDeadlines;
+	assert.deepEqual([ofDatagrams.idleMs, quicIdleMs, ofDatagrams.connectMs], [30_000, 120_000, 5_000]);
 	assert.deepEqual(tls, { certFile: "/etc/a.pem", keyFile: "/etc/a.key" });
 	assert.deepEqual(rest, {
 		...{ name: "0.0.0.0:4443", host: "0.0.0.0", port: 4443 },
@@ -77,6 +85,64 @@ test("a section of tunnels has its defaults filled in", () => {
 		],
 	});
 	assert.equal(loadConfigText("listeners: [{ listen: ':1', routes: [{ to: reject }] }]").tunnels, null);
+});
+
+test("visitors of tunnels have time-outs of their own", () => {
+	/** Of requests that take the route, and of who comes to a port of an agent's. */
+	const held = (general: string, listener = "", own = "", route = ""): readonly (readonly number[])[] => {
+		const text = tunnels(own)
+			.replace("listen: 127.0.0.1:443", `listen: 127.0.0.1:443${listener}`)
+			.replace("to: tunnels", `to: tunnels${route}`);
+		const config = loadConfigText(`${text}\n${general}`);
+		const [route0] = config.listeners[0]?.routes ?? [];
+		return [route0?.deadlines, config.tunnels?.deadlines].map((deadlines) => {
+			const { idleMs = 0, responseHeadMs = 0 } = deadlines?.timeouts ?? {};
+			return [idleMs / 1_000, responseHeadMs / 1_000];
+		});
+	};
+	const usual = [3_600, 900];
+	assert.deepEqual(held(""), [usual, usual]);
+	// What the file says more generally goes before the defaults, and nothing else does.
+	assert.deepEqual(held("timeouts: { idle: 2m }"), [
+		[120, 900],
+		[120, 900],
+	]);
+	assert.deepEqual(held("", "\n    timeouts: { response_head: 20s }"), [[3_600, 20], usual]);
+	assert.deepEqual(held("timeouts: { idle: 2m, response_head: 3m }", "", ", timeouts: { idle: 3h }"), [
+		[10_800, 180],
+		[10_800, 180],
+	]);
+	assert.deepEqual(held("", "", ", timeouts: { idle: 3h }", ", timeouts: { idle: 4h }"), [
+		[14_400, 900],
+		[10_800, 900],
+	]);
+	says(`${tunnels(", timeouts: { idle: 3s, stall: 1h }")}\nkeepalive: { user_timeout: 2m }`, 5, "stall");
+	says(tunnels(", timeouts: { handshake: 3s }"), 5, "handshake");
+});
+
+test("sessions of datagrams in tunnels are idle for as long as `tunnels.timeouts` says, and else as on UDP", () => {
+	const held = (own: string, listener = "", route = ""): readonly unknown[] => {
+		const text = tunnels(own)
+			.replace("listen: 127.0.0.1:443", `listen: 127.0.0.1:443/udp${listener}`)
+			.replace("to: tunnels", `to: tunnels${route}`)
+			.replace("host:", "sni:");
+		const config = loadConfigText(`${text}\ntimeouts: { idle: 1h }`);
+		const [own0] = config.listeners;
+		return [own0?.routes[0]?.deadlines ?? own0?.deadlines, config.tunnels?.datagramDeadlines].map(
+			(deadlines) => {
+				const { idleMs = 0 } = deadlines?.timeouts ?? {};
+				return [idleMs / 1_000, (deadlines?.quicIdleMs ?? idleMs) / 1_000];
+			},
+		);
+	};
+	const usual = [30, 120];
+	assert.deepEqual(held(""), [usual, usual]);
+	assert.deepEqual(held(", timeouts: { idle: 10s }"), [
+		[10, 10],
+		[10, 10],
+	]);
+	assert.deepEqual(held("", "\n    timeouts: { idle: 5s }"), [[5, 5], usual]);
+	assert.deepEqual(held("", "", ", timeouts: { idle: 4m }"), [[240, 240], usual]);
 });
 
 test("tunnels of tcp, which have ports of their own, need no listener", () => {

@@ -25,6 +25,23 @@ test("an attempt belongs to the phase in which it began, whenever it ended", () 
 	});
 });
 
+test("attempts of one kind count as many", () => {
+	const figures = clientFigures(
+		[
+			[1000, 2, null, 3],
+			[1100, 8, null],
+			[1200, 3000, "refused", 2],
+		],
+		AFTER,
+	);
+	assert.deepEqual(figures, {
+		attempts: 6,
+		succeeded: 4,
+		failures: { refused: 2 },
+		latencyMs: { count: 4, p50: 2, p99: 8, max: 8 },
+	});
+});
+
 test("good again is the first success that no failure follows", () => {
 	const attempts: Attempt[] = [
 		[990, 50, null],

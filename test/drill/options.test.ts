@@ -108,6 +108,44 @@ test("a drill attacks the kind of listener that was asked for, or the first that
 	);
 });
 
+test("datagrams are for drills of datagrams, which have a gateway of their own and no guard", () => {
+	assert.equal(readOptions("udp-flood", {}, MACHINE).listener, "udp");
+	assert.match(refusal("hold", { listener: "udp" }), /datagrams are for udp-flood and udp-expire alone/);
+	assert.match(refusal("udp-flood", { listener: "relay" }), /its attackers send datagrams/);
+	assert.match(refusal("udp-flood", { target: "127.0.0.1:443" }), /leave out --target/);
+	assert.match(refusal("udp-flood", { guarded: true }), /datagrams have none/);
+	assert.equal(readOptions("udp-flood", {}, MACHINE).bare, false);
+	assert.equal(readOptions("udp-flood", { bare: true }, MACHINE).bare, true);
+	assert.equal(readOptions("udp-expire", {}, MACHINE).bare, true);
+});
+
+test("subscribers are for the drill of the hub, which has a gateway of its own and makes do with fewer where descriptors are few", () => {
+	assert.equal(readOptions("slow-subscriber", {}, MACHINE).listener, "hub");
+	assert.match(refusal("hold", { listener: "hub" }), /subscribers are for slow-subscriber alone/);
+	assert.match(refusal("slow-subscriber", { listener: "http" }), /does not lead to the hub/);
+	assert.match(refusal("slow-subscriber", { target: "127.0.0.1:443" }), /leave out --target/);
+	assert.match(refusal("slow-subscriber", { guarded: true }), /the library has outboxes/);
+	const { connections, fewer } = readOptions("slow-subscriber", {}, MACHINE);
+	assert.deepEqual([connections, fewer], [5000, null]);
+	const few = { ...MACHINE, descriptors: 1024 };
+	const makesDo = readOptions("slow-subscriber", {}, few);
+	assert.equal(makesDo.connections, 896);
+	assert.match(
+		makesDo.fewer ?? "",
+		/a descriptor for each and 128 besides, 5128 in all, .* may have 1024 here/,
+	);
+	assert.throws(() => readOptions("slow-subscriber", { connections: "897" }, few), /at most 896/);
+});
+
+test("a SYN flood has bounds, is compared with itself, and has no other target than its own", () => {
+	assert.equal(readOptions("syn-flood", {}, MACHINE).bare, true);
+	assert.match(refusal("syn-flood", { connections: "20001" }), /not a whole number from 1 to 20000/);
+	assert.match(refusal("syn-flood", { seconds: "61" }), /not a whole number from 1 to 60/);
+	assert.match(refusal("syn-flood", { target: "127.0.0.1:443" }), /in a network namespace of its own/);
+	assert.match(refusal("syn-flood", { guarded: true }), /guard stands behind the handshake/);
+	assert.match(refusal("syn-flood", { listener: "http" }), /the kernel's handshake is the same/);
+});
+
 test("--guarded compares as --bare does, and both may be asked for", () => {
 	assert.match(refusal("hold", { target: "127.0.0.1:80", guarded: true }), /--guarded compares/);
 	assert.match(refusal("hold", { listener: "tls", guarded: true }), /--guarded: there is no plain server/);

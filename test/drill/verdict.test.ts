@@ -81,7 +81,7 @@ test("every threshold of every drill is about a measure that some run has", () =
 			if (typeof byClock === "object") assert.ok(byClock.unless in common, byClock.unless);
 			assert.ok(
 				wanted in common ||
-					/^(kernel|relay|link|group|halves|readers|headers|body|range|read)\.|^(waiting|unestablished|heldShare)$/.test(
+					/^(kernel|relay|link|group|halves|readers|headers|body|range|read|flood|alone|company|hub|nobody)\.|^(waiting|unestablished|heldShare)$/.test(
 						wanted,
 					),
 				`${name}: ${wanted}`,
@@ -96,4 +96,7 @@ test("the defaults of the drills are those that were asked for", () => {
 	assert.equal(connections["slow-reader"], 2000);
 	assert.equal(connections["burst"], 5000);
 	assert.equal(connections["churn"], 1_000_000);
+	assert.equal(connections["udp-flood"], 8000);
+	assert.equal(connections["udp-expire"], 1000);
+	assert.equal(connections["slow-subscriber"], 5000);
 });

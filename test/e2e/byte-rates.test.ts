@@ -1,7 +1,9 @@
 /** bytes_per_second: of a session, of an address, of a route; of bytes and of requests, down and up. */
+
 import assert from "node:assert/strict";
 import { createServer as createHttpServer, get } from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { resetSocket } from "../../src/parts/reset-socket.js";
 import { startGateway } from "../support/gateway.js";
 import { listening } from "../support/requests.js";
 import { type Scenario, scenario } from "../support/scenario.js";
@@ -94,7 +96,7 @@ upstreams:
 	const dial = (listener: number, localAddress = "127.0.0.1"): Socket => {
 		const socket = connect({ port: gateway.port(listener), host: "127.0.0.1", localAddress });
 		// By a reset: what lies in the kernel would still pass at its rate.
-		scenario.defer(() => socket.resetAndDestroy());
+		scenario.defer(() => resetSocket(socket));
 		return socket;
 	};
 	const download = (host: string): Promise<number> =>

@@ -1,7 +1,9 @@
 /** Clients and upstreams that do anything at any time: whatever happens, the books balance afterwards. */
+
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { resetSocket } from "../../src/parts/reset-socket.js";
 import { Random } from "../../src/rig/random.js";
 import { startGateway } from "../support/gateway.js";
 import { startUpstream } from "../support/peers.js";
@@ -30,7 +32,7 @@ async function misbehave(socket: Socket, random: Random): Promise<void> {
 		if (random.chance(0.3)) await sleep(random.fraction() * 10);
 	}
 	const way = random.fraction();
-	if (way < 0.25) socket.resetAndDestroy();
+	if (way < 0.25) resetSocket(socket);
 	else if (way < 0.4) socket.destroy();
 	else socket.end();
 	// One that has ended waits for the other side, but not for ever.

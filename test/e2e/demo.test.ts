@@ -30,13 +30,17 @@ scenario(
 	"each command of the demo shows what the demo says it shows",
 	async (scenario) => {
 		const { child, suggestions } = await startDemo(scenario);
-		assert.equal(suggestions.length, 8);
+		assert.equal(suggestions.length, 9);
 		for (const { command, promise } of suggestions) {
-			const { output } = await run("sh", ["-c", command]);
+			const page = promise.startsWith("the dashboard")
+				? `curl -s -H 'Accept: text/html' ${command}`
+				: command;
+			const { output } = await run("sh", ["-c", page]);
 			const [, quoted] = /"([^"*]+?) ?…?"(?!.*")/.exec(promise) ?? [];
 			if (quoted !== undefined)
 				assert.ok(output.includes(quoted), `${command}\npromised: ${quoted}\nprinted: ${output}`);
 			else if (promise.startsWith("the certificate")) assert.match(output, /CN ?= ?"?sluice demo/);
+			else if (page !== command) assert.match(output, /<title>Sluice<\/title>/);
 			else if (promise.startsWith("what became"))
 				assert.match(output, /closed_total\{.*reason="no_route"\} 1$/m);
 			else assert.fail(`nothing checks "${promise}"`);

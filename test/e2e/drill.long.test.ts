@@ -24,6 +24,8 @@ describe("drills", { concurrency: 6 }, () => {
 		drillSmall(name, listener);
 	}
 
+	drillSmall("slow-subscriber", "hub", true);
+
 	scenario("a server that never closes anybody does not pass, and the verdict says why", async (scenario) => {
 		const upstream = await startUpstream(scenario, ({ socket }) => {
 			let said = "";

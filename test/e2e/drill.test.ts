@@ -1,5 +1,7 @@
 /** A drill as operators run it, and how drills end; every drill on every kind of listener is in drill.long.test.ts. */
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe } from "node:test";
 import { DRILLS } from "../../src/drill/drills/index.js";
 import { MAIN } from "../../src/rig/gateway.js";
@@ -65,3 +67,25 @@ scenario("what cannot be done is refused with a reason and exit status 2", async
 		assert.match(stderr, reason);
 	}
 });
+
+scenario(
+	"a drill that may make no network namespace says what it lacks, and sends nothing",
+	async (scenario) => {
+		const programs = join(scenario.directory, "bin");
+		const has = (name: string, status: number): void =>
+			writeFileSync(join(programs, name), `#!/bin/sh\nexit ${status}\n`, { mode: 0o755 });
+		const refusal = async (): Promise<string> => {
+			const drill = new Child(process.execPath, [MAIN, "drill", "syn-flood"], { env: { PATH: programs } });
+			scenario.defer(() => drill.stop("SIGKILL"));
+			assert.equal(await drill.exited, 2);
+			assert.equal(drill.stdout, "");
+			return drill.stderr;
+		};
+		mkdirSync(programs);
+		assert.match(await refusal(), /syn-flood needs ip: apt-get install iproute2/);
+		has("ip", 0);
+		assert.match(await refusal(), /syn-flood needs unshare: apt-get install util-linux/);
+		has("unshare", 1);
+		assert.match(await refusal(), /this user may make none; (CAP_SYS_ADMIN is missing|run it as root)/);
+	},
+);

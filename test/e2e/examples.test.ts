@@ -1,5 +1,6 @@
 /** Every example can be checked, started and ended as it stands. */
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { copyFileSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -18,7 +19,14 @@ const examples = readdirSync(directory).filter(
 	(name) => name.endsWith(".yaml") && /^listeners:/m.test(readFileSync(join(directory, name), "utf8")),
 );
 
-async function isFree(host: string, port: number): Promise<boolean> {
+async function isFree(host: string, port: number, forDatagrams: boolean): Promise<boolean> {
+	if (forDatagrams) {
+		const socket = createSocket("udp4");
+		return new Promise((resolve) => {
+			socket.once("error", () => socket.close(() => resolve(false)));
+			socket.bind(port, host, () => socket.close(() => resolve(true)));
+		});
+	}
 	const server = createServer();
 	return new Promise((resolve) => {
 		server.once("error", () => resolve(false));
@@ -47,9 +55,12 @@ for (const name of examples) {
 		// Examples name real ports, which somebody on this machine may use.
 		const { listeners, admin, tunnels } = loadConfigFile(path);
 		const others = [...(admin?.kind === "ip" ? [admin] : []), ...(tunnels === null ? [] : [tunnels])];
-		for (const { host, port } of [...listeners, ...others]) {
-			if (await isFree(host, port)) continue;
-			tellNotRun(sentence, `needs ${host}:${port} to be free; it was only checked, not started`);
+		for (const place of [...listeners, ...others]) {
+			const { host, port } = place;
+			const forDatagrams = "datagrams" in place && place.datagrams !== undefined;
+			if (await isFree(host, port, forDatagrams)) continue;
+			const where = `${host}:${port}${forDatagrams ? "/udp" : ""}`;
+			tellNotRun(sentence, `needs ${where} to be free; it was only checked, not started`);
 			return;
 		}
 		const child = new Child(process.execPath, [MAIN, "run", "-c", path]);

@@ -1,8 +1,15 @@
 /** What an operator does with sessions: finds them, looks at one, learns why one ended, closes one or all that fit. */
 import assert from "node:assert/strict";
 import { request } from "node:http";
-import type { EndedSession, Listing, LiveSession, SessionDetails } from "../../src/admin/session-view.js";
+import type {
+	EndedListing,
+	EndedSession,
+	Listing,
+	LiveSession,
+	SessionDetails,
+} from "../../src/admin/session-view.js";
 import { MAIN } from "../../src/rig/gateway.js";
+import { datagramEcho, datagramPeer } from "../support/datagrams.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, echo, type Peer, startUpstream } from "../support/peers.js";
 import { type Outcome, run } from "../support/processes.js";
@@ -185,7 +192,10 @@ scenario("one session is closed by its number, and all others go on", async (sce
 	await http.expect("still there");
 
 	const why = await sluice(gateway, "why", String(session.id));
-	assert.match(why.stdout, /^session +\d+ has ended\nreason +operator\n/);
+	assert.match(
+		why.stdout,
+		/^session +\d+ has ended\nreason +operator\n +An operator closed it.*\nwhat to do +Nothing/,
+	);
 	const { value } = await ask(gateway, `/api/ended?id=${session.id}`);
 	const [ended] = (value as { sessions: EndedSession[] }).sessions;
 	assert.deepEqual(
@@ -197,6 +207,48 @@ scenario("one session is closed by its number, and all others go on", async (sce
 	assert.match(again.stderr, /there is no session \d+, or none any more/);
 	const line = gateway.log.find(({ message }) => message === "an operator closes sessions");
 	assert.match(JSON.stringify(line), /"operator":"[^"]+ \(127\.0\.0\.1\)","filter":"id=\d+","closing":1/);
+	http.socket.end();
+	await gateway.sessionOf(http);
+	const part = async (query: string): Promise<readonly [number, ...number[]]> => {
+		const { matched, sessions } = (await ask(gateway, `/api/ended?${query}`)).value as EndedListing;
+		return [matched, ...sessions.map(({ id }) => id)];
+	};
+	const [matched, ...ids] = await part("limit=100");
+	assert.equal(matched, ids.length);
+	assert.deepEqual(await part("limit=1&offset=1"), [matched, ids[1]]);
+	assert.deepEqual(await part(`offset=${matched}`), [matched]);
+});
+
+scenario("sessions of datagrams are found, looked at and closed as others are", async (scenario) => {
+	const upstream = await datagramEcho(scenario);
+	const gateway = await startGateway(
+		scenario,
+		`
+listeners: [{ listen: 127.0.0.1:0/udp, timeouts: { idle: 1h, lifetime: 9h }, routes: [{ protocol: other, to: a }] }]
+upstreams: { a: { udp: 127.0.0.1:${upstream.port} } }
+`,
+	);
+	const client = await datagramPeer(scenario);
+	client.send("\0", gateway.port());
+	await client.next();
+	const listed = await ask(gateway, "/api/sessions?protocol=other&state=relaying&upstream=a");
+	const { sessions, total } = listed.value as Listing;
+	const [session] = sessions;
+	assert.deepEqual([total, session?.source, session?.state], [1, `127.0.0.1:${client.port}`, "relaying"]);
+	const { value } = await ask(gateway, `/api/sessions/${session?.id}`);
+	const { deadlines, client_tcp, upstream_tcp } = value as SessionDetails;
+	assert.deepEqual(
+		[deadlines.map(({ timeout }) => timeout), client_tcp, upstream_tcp],
+		[["idle", "lifetime"], null, null],
+	);
+	const shown = await sluice(gateway, "why", String(session?.id));
+	assert.match(shown.stdout, /ends next by +idle, in (1h|59m)/);
+	const closed = await ask(gateway, "/api/sessions/close?protocol=other", {
+		method: "POST",
+		headers: OPERATOR,
+	});
+	assert.deepEqual([closed.status, closed.value], [200, { closing: 1 }]);
+	assert.equal((await gateway.onlySession()).reason, "operator");
 });
 
 scenario("all that fit a filter are closed, and nothing is without one", async (scenario) => {

@@ -210,7 +210,7 @@ scenario(
 		writeFileSync(file, `${head}  - { name: app }\n  - { name: a, tcp: 1 }\n  - { name: a, tls: 2 }\n`);
 		const bad = agent(scenario, gateway, ["-c", file]);
 		assert.equal(await bad.exited, 2);
-		assert.match(bad.stderr, /tunnels\.yaml:5:5: exactly one of http, tcp and tls/);
+		assert.match(bad.stderr, /tunnels\.yaml:5:5: exactly one of http, tcp, tls, udp and quic/);
 		assert.match(bad.stderr, /tunnels\.yaml:7:13: the tunnel 2 has the name "a", too/);
 	},
 );

@@ -4,6 +4,7 @@ import { createHash, randomBytes, X509Certificate } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import type { SecureVersion } from "node:tls";
+import type { Explanation } from "../../src/admin/operation-view.js";
 import { LINE_ALPN, lineGreeting, NONCE_BYTES } from "../../src/protocol/tunnel/line.js";
 import { TICKET_ID_BYTES } from "../../src/protocol/tunnel/messages.js";
 import { MAIN } from "../../src/rig/gateway.js";
@@ -39,7 +40,7 @@ async function freePort(): Promise<number> {
 const IDS = ["laptop", "other"] as const;
 
 /** Listener 0 terminates TLS, listener 1 speaks in the open, listener 2 is for agents. */
-async function startRig(scenario: Scenario, more = ""): Promise<Rig> {
+async function startRig(scenario: Scenario, more = "", timeouts = ""): Promise<Rig> {
 	const certificate = identity(scenario, "gw.test", { names: ["gw.test", "*.tunnels.test"] });
 	const tcpPort = await freePort();
 	const tokens = Object.fromEntries(IDS.map((id) => [id, newToken(id)]));
@@ -49,7 +50,7 @@ async function startRig(scenario: Scenario, more = ""): Promise<Rig> {
 	};
 	const yaml = (agents: readonly string[] = IDS): string => `
 reactors: 2
-timeouts: { connect: 2s }
+timeouts: { connect: 2s, ${timeouts} }
 tunnels:
   listen: 127.0.0.1:0
   tls: { cert: "${certificate.certFile}", key: "${certificate.keyFile}" }
@@ -259,6 +260,25 @@ scenario(
 		await eventually(
 			async () => ((await dial(scenario, tcpPort).catch(() => undefined)) === undefined ? true : undefined),
 			() => "its port is still open",
+		);
+	},
+);
+
+scenario(
+	"what a service takes long to answer is not cut off by the time-outs of other routes",
+	async (scenario) => {
+		const rig = await startRig(scenario, "timeouts: { response_head: 30s }", "response_head: 100ms");
+		const service = createHttpServer((_, response) => setTimeout(() => response.end("at last"), 400));
+		const agent = startAgent(scenario, settings(rig, [tunnelTo("http", await listening(scenario, service))]));
+		await opened(agent);
+		assert.match(await ask(scenario, rig.gateway.port(1), "app.tunnels.test"), /at last/);
+		const explained = await rig.gateway.admin("/api/explain?host=app.tunnels.test");
+		const { listeners } = JSON.parse(explained.body) as { listeners: Explanation[] };
+		const { deadlines } = listeners[1] ?? assert.fail();
+		const due = new Map(deadlines.map(({ timeout, value, from }) => [timeout, `${value} by ${from}`]));
+		assert.deepEqual(
+			["response_head", "idle", "connect"].map((timeout) => due.get(timeout)),
+			["30s by tunnels", "1h by default", "2s by timeouts"],
 		);
 	},
 );

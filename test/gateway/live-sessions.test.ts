@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { kernelNowMs } from "../../src/gateway/sessions/clock.js";
 import { LiveSessions } from "../../src/gateway/sessions/live.js";
+import { setRef } from "../../src/parts/at.js";
 import { PROTOCOL_NAMES } from "../../src/protocol/index.js";
 import { rowsOf } from "../../src/reactor/rows.js";
 import { RELAY } from "../../src/reactor/table/states.js";
@@ -56,4 +57,26 @@ test("a session that moves bytes at this moment, or came at it, fits like any ot
 		shown.every(({ idle_ms, age_ms }) => idle_ms >= 0 && age_ms >= 0),
 		JSON.stringify(shown),
 	);
+});
+
+test("the names of a filter are made once for each number, however many sessions carry it", () => {
+	let made = 0;
+	const route = {
+		of(slot: number) {
+			made++;
+			return `route ${slot}`;
+		},
+	};
+	const rows = rowsOf(100);
+	const { table } = rows;
+	for (let row = 0; row < 100; row++) {
+		table.state[row] = RELAY;
+		table.number[row] = row + 1;
+		setRef(table.route, row, row % 2);
+	}
+	const live = new LiveSessions(() => [rows], { ...NAMES, route });
+	assert.equal(live.matching({ route: "route 1" }).length, 50);
+	assert.equal(made, 2);
+	assert.equal(live.matching({}).length, 100);
+	assert.equal(made, 2, "where nobody asks for names, none is made");
 });

@@ -293,6 +293,7 @@ test("deadlines and keepalive reach the reactor as they stand in the file", () =
 		handshakeMs: 1_000,
 		connectMs: 2_000,
 		idleMs: 180_000,
+		quicIdleMs: 180_000,
 		stallMs: 4_000,
 		halfClosedMs: 5_000,
 		lifetimeMs: 6 * 3_600_000,

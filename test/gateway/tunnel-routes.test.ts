@@ -61,6 +61,7 @@ test("a port that agents share is for those whom each lets in, with the places o
 	assert.deepEqual(one?.source, [parseCidr("10.0.0.0/9")]);
 	assert.deepEqual([one?.connections, one?.byteRates.all], [7, 2_048]);
 	assert.equal(of(tunnel(1, { ...tcp, connections: 5 }), tunnel(2, tcp))?.connections, null);
+	assert.equal(one?.deadlines?.timeouts.idleMs, 3_600_000);
 });
 
 test("where a route asks for a password, it leads to no tunnel that cannot be asked", () => {
@@ -69,4 +70,55 @@ test("where a route asks for a password, it leads to no tunnel that cannot be as
 		routes(route, tls)[0]?.some(({ to }) => to === "tunnels:app") ?? false;
 	assert.ok(leads("to: tunnels"));
 	assert.ok(!leads(`to: tunnels, basic_auth: { alice: ${HASH} }`));
+});
+
+test("visitors who send datagrams come to a port that tcp may have as well, or by a name to listeners on UDP alone", () => {
+	const config = loadConfigText(
+		[
+			"listeners:",
+			'  - { listen: 127.0.0.1:80, routes: [{ sni: "*.a.test", to: tunnels }] }',
+			'  - { listen: 127.0.0.1:80/udp, routes: [{ sni: "*.a.test", alpn: h3, to: tunnels }, { to: tunnels }] }',
+			"tunnels: { listen: 127.0.0.1:1, insecure: true, domain: a.test, ports: 9-19, agents: [] }",
+		].join("\n"),
+	);
+	const { listeners, upstreams } = withTunnels(config, [
+		tunnel(1, { kind: "udp", name: "dns", host: null, port: 9, connections: 5 }),
+		tunnel(2, { kind: "tcp", name: "ssh", host: null, port: 9 }),
+		tunnel(3, { kind: "udp", name: "dns", host: null, port: 9, connections: 6, identity: "other" }),
+		tunnel(4, { kind: "quic", name: "h3", host: "h3.a.test" }),
+		tunnel(5, { kind: "tls", name: "tls", host: "tls.a.test" }),
+	]);
+	assert.deepEqual(
+		listeners.map(({ name, datagrams, routes }) => [
+			name,
+			datagrams !== undefined,
+			routes.map(({ to }) => to),
+		]),
+		[
+			["127.0.0.1:80", false, ["tunnels:tls", null]],
+			["127.0.0.1:80/udp", true, ["tunnels:h3", "tunnels:h3", null, null]],
+			["127.0.0.1:1", false, []],
+			["127.0.0.1:9/udp", true, ["tunnels:dns"]],
+			["127.0.0.1:9", false, ["tunnels:ssh"]],
+		],
+	);
+	const [, quic, , udp] = listeners;
+	assert.deepEqual(
+		quic?.routes.map(({ sni, protocol, alpn }) => [sni, protocol, alpn]),
+		[
+			[["h3.a.test"], ["quic"], ["h3"]],
+			[["h3.a.test"], ["quic"], null],
+			[["*.a.test"], null, ["h3"]],
+			[null, null, null],
+		],
+	);
+	const [route] = udp?.routes ?? [];
+	assert.equal(route?.connections, 11);
+	assert.deepEqual([route?.deadlines?.timeouts.idleMs, route?.deadlines?.quicIdleMs], [30_000, 120_000]);
+	const of = (name: string) => upstreams.find((each) => each.name === name);
+	assert.deepEqual(
+		["tunnels:dns", "tunnels:h3", "tunnels:ssh"].map((name) => of(name)?.datagrams !== undefined),
+		[true, true, false],
+	);
+	assert.equal(of("tunnels:dns")?.agents?.length, 2);
 });

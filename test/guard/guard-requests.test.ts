@@ -1,5 +1,6 @@
 /** Bounds on the requests of HTTP/1: how long one may take, how many of a connection there may be, and who waits for one. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import { test } from "node:test";
 import { eventually } from "../support/waiting.js";
@@ -21,6 +22,29 @@ test("an answer that has begun and does not end is cut, and nothing is written i
 		const text = await textOf(await client(port, REQUEST));
 		assert.match(text, /^HTTP\/1\.1 200 .*half/s);
 		assert.doesNotMatch(text, /503/);
+		assert.equal((await closed()).reason, "response_timeout");
+	});
+});
+
+test("an answer that streams has no such time, and the request behind it has its own", async () => {
+	const held: ServerResponse[] = [];
+	const server = createServer((_, response) => {
+		held.push(response);
+		server.emit("held", response);
+	});
+	await stand(server, { timeouts: { request: 100, stall: LONG } }, async ({ port, closed, guarded }) => {
+		server.once("held", (response: ServerResponse) => guarded.streams(response));
+		const socket = await client(port, REQUEST);
+		await once(server, "held");
+		// One that came later has had its time.
+		assert.match(await textOf(await client(port, REQUEST)), /^HTTP\/1\.1 503 /);
+		assert.equal((await closed()).reason, "response_timeout");
+		assert.equal(guarded.counts.open, 1);
+		held[0]?.end("hello");
+		const next = once(server, "held");
+		socket.write(REQUEST);
+		await next;
+		assert.match(await textOf(socket), /hello.*HTTP\/1\.1 503 /s);
 		assert.equal((await closed()).reason, "response_timeout");
 	});
 });

@@ -75,13 +75,13 @@ test("net: a slow reader that reads is not stalled", async () => {
 		socket.end(Buffer.alloc(size));
 	});
 	// Longer than this program may have to wait for a processor, and shorter than all of the reading.
-	await stand(server, { timeouts: { stall: "1s", idle: "1s" } }, async ({ port, closed }) => {
+	await stand(server, { timeouts: { stall: "2s", idle: "2s" } }, async ({ port, closed }) => {
 		const socket = await client(port);
 		let got = 0;
 		socket.on("data", (bytes) => {
 			got += bytes.length;
 			socket.pause();
-			setTimeout(() => socket.resume(), 10);
+			setTimeout(() => socket.resume(), 20);
 		});
 		await once(socket, "end");
 		assert.equal(got, size);

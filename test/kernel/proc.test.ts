@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { test } from "node:test";
 import { AF_INET, EPOLLIN, EPOLLOUT } from "../../src/kernel/constants.js";
-import { listenFailures, memoryLimitBytes, ProcFile, tcpMemoryBytes } from "../../src/kernel/proc.js";
+import { handshakes, memoryLimitBytes, ProcFile, tcpMemoryBytes } from "../../src/kernel/proc.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { eventually } from "../support/waiting.js";
 import { connection, LOOPBACK, listen, newKernel, waitFor } from "./connection.js";
@@ -51,30 +51,32 @@ test("a file of /proc is read anew each time, through the one descriptor", (t) =
 	assert.match(readFileSync(`/proc/self/fdinfo/${file.fd}`, "utf8"), /^pos:\s*0$/m);
 });
 
-test("listen failures are found by their names, wherever they stand", () => {
-	for (const [text, overflows, drops] of [
-		["TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPHPHits\nTcpExt: 1 2 3 4\n", 2, 3],
+test("what the kernel counts of handshakes is found by its names, wherever they stand", () => {
+	for (const [text, overflows, drops, cookiesSent, cookiesFailed] of [
+		["TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPHPHits\nTcpExt: 1 2 3 4\n", 2, 3, 1, 0],
 		[
-			"IpExt: InNoRoutes ListenOverflows\nIpExt: 7 8\nTcpExt: ListenDrops ListenOverflows\nTcpExt: 30 20\n",
-			20,
-			30,
+			"IpExt: InNoRoutes ListenOverflows\nIpExt: 7 8\nTcpExt: ListenDrops SyncookiesFailed ListenOverflows\nTcpExt: 30 9 20\n",
+			...[20, 30, 0, 9],
 		],
 		[
 			"TcpExt: ListenOverflows ListenDrops\nTcpExt: 4294967297 9007199254740991\n",
-			4_294_967_297,
-			9_007_199_254_740_991,
+			...[4_294_967_297, 9_007_199_254_740_991, 0, 0],
 		],
-		["TcpExt: SyncookiesSent\nTcpExt: 1\n", 0, 0],
-		["TcpExt: ListenOverflows ListenDrops\n", 0, 0],
-		["", 0, 0],
+		["TcpExt: TCPHPHits\nTcpExt: 1\n", 0, 0, 0, 0],
+		["TcpExt: ListenOverflows ListenDrops\n", 0, 0, 0, 0],
+		["", 0, 0, 0, 0],
 	] as const)
-		assert.deepEqual(listenFailures(text), { overflows, drops }, JSON.stringify(text));
+		assert.deepEqual(
+			handshakes(text),
+			{ overflows, drops, cookiesSent, cookiesFailed },
+			JSON.stringify(text),
+		);
 });
 
 test("a handshake that meets a full accept queue is an overflow, and a drop", async (t) => {
 	const kernel = newKernel(t);
 	const { port } = listen(t, { backlog: 1 });
-	const before = listenFailures();
+	const before = handshakes();
 	const clients = Array.from({ length: 6 }, () => kernel.socket(AF_INET));
 	t.after(() => {
 		for (const fd of clients) kernel.reset(fd);
@@ -83,7 +85,7 @@ test("a handshake that meets a full accept queue is an overflow, and a drop", as
 	for (const fd of clients) kernel.connect(fd, encodeInternet(LOOPBACK, port));
 	const after = await eventually(
 		() => {
-			const now = listenFailures();
+			const now = handshakes();
 			return now.overflows > before.overflows ? now : undefined;
 		},
 		() => "no overflow was counted",

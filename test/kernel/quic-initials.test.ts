@@ -9,8 +9,8 @@ import {
 	parseLongPacket,
 } from "../../src/protocol/quic/long-packet.js";
 import { INITIAL_VERSIONS, QUIC_V1, QUIC_V2 } from "../../src/protocol/quic/versions.js";
+import { crypto, initial, keysOf, PING } from "../../src/rig/quic-initial.js";
 import { vector } from "../protocol/quic/fixtures.js";
-import { crypto, initial, keysOf, PING } from "../protocol/quic/seal.js";
 import { concat, latin1 } from "../protocol/samples.js";
 
 const memory = new Uint8Array(new ArrayBuffer(65536));

@@ -66,6 +66,14 @@ function openDescriptors(): number {
 	return countDescriptors([process.pid]);
 }
 
+test("a listener with an option that the kernel refuses leaves no socket open", () => {
+	const before = countDescriptors([process.pid]);
+	// More probes than tcp(7) takes.
+	const connection = { ...CONNECTION, keepalive: { ...CONNECTION.keepalive, probes: 1_000 } };
+	assert.throws(() => openListener(options({ connection }), 2), /setsockopt: EINVAL/);
+	assert.equal(countDescriptors([process.pid]), before);
+});
+
 test("a port that another program holds is in use", async (t) => {
 	const server = createServer();
 	server.listen(0, "127.0.0.1");

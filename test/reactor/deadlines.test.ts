@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { EAGAIN } from "../../src/kernel/constants.js";
 import type { Policy } from "../../src/reactor/plan/plan.js";
+import { BLOCKED } from "../../src/reactor/table/marks.js";
 import { Harness, reasonOf } from "./harness.js";
 
 const MINUTE_MS = 60_000;
@@ -233,6 +234,28 @@ test("a reader that is slow but moves is not cut by the stall deadline, and one 
 	harness.pass(31_000);
 	harness.pass(31_000);
 	assert.deepEqual(harness.records().map(reasonOf), ["stall_timeout"]);
+});
+
+test("a reader that stops has stalled since it acknowledged something last, however long its buffers went on filling", (t) => {
+	const stallMs = 30_000;
+	const { harness, client, upstream } = new Pair(t, { idleMs: 600 * MINUTE_MS, stallMs });
+	const { table } = harness.reactor.core;
+	const session = table.fd.findIndex((fd) => fd >= 0);
+	const isEnded = (): boolean => harness.records().length > 0;
+	let waitedMs = 0;
+	let blockedMs = 0;
+	while (!isEnded() && waitedMs < 3 * stallMs) {
+		// A part of what its buffers take.
+		harness.outside.send(upstream, 0, Math.min(harness.outside.memory.length, 64 * 1024));
+		for (let turns = 0; turns < 20; turns++) harness.turn();
+		harness.pass(1_000);
+		if (harness.kernel.undelivered(table.fd[session] ?? -1) > 0) waitedMs += 1_000;
+		if (blockedMs === 0 && ((table.flags[session] ?? 0) & BLOCKED) !== 0) blockedMs = waitedMs;
+	}
+	assert.ok(blockedMs >= 5_000, `its buffers took all for ${blockedMs} ms`);
+	// It is looked at four times within `stall`.
+	assert.ok(waitedMs <= 1.25 * stallMs + 2_000, `ended ${waitedMs} ms after it had stopped`);
+	assert.ok(typeof harness.receive(client) === "string");
 });
 
 test("a request refused for its rate is the last one of its connection when it has a body", (t) => {

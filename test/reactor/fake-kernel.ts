@@ -10,6 +10,10 @@ export class FakeKernel implements Kernel {
 	descriptorsMax = Number.POSITIVE_INFINITY;
 	#nextFd = 100;
 
+	openDatagrams(): never {
+		throw new Error("no datagrams here");
+	}
+
 	openPipe(): number {
 		if (this.open.size + 2 > this.descriptorsMax) return -EMFILE;
 		const readEnd = this.#nextFd++;
@@ -81,6 +85,8 @@ export class FakeKernel implements Kernel {
 	splice(): number {
 		return unexpected("splice");
 	}
+	wakeOther(): void {}
+
 	clearWake(): void {
 		unexpected("clearWake");
 	}

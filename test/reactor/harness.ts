@@ -9,10 +9,12 @@ import type { Balance, RouteConditions } from "../../src/config/config.js";
 import { AF_INET, EAGAIN, EINPROGRESS } from "../../src/kernel/constants.js";
 import * as libc from "../../src/kernel/libc.js";
 import { LinuxKernel } from "../../src/kernel/linux.js";
+import { QuicInitials } from "../../src/kernel/openssl/quic-initials.js";
 import type { TlsLibrary } from "../../src/kernel/openssl/tls.js";
 import { encodeInternet } from "../../src/kernel/sockaddr.js";
 import { closeDescriptor, openListener, openWake, wake } from "../../src/kernel/sockets.js";
 import { REASONS } from "../../src/parts/reasons.js";
+import { INITIAL_VERSIONS } from "../../src/protocol/quic/versions.js";
 import { arenaBytes } from "../../src/reactor/memory/arena.js";
 import type { ListenerPlan, Notice, Plan, Policy, ReactorCommand } from "../../src/reactor/plan/plan.js";
 import { Reactor } from "../../src/reactor/reactor.js";
@@ -33,6 +35,7 @@ const PIPES = 8;
 export const POLICY: Policy = {
 	handshakeMs: 5_000,
 	connectMs: 5_000,
+	quicIdleMs: 600_000,
 	idleMs: 600_000,
 	stallMs: 30_000,
 	halfClosedMs: 30_000,
@@ -110,12 +113,14 @@ export class Harness {
 				sessions: options.sessions,
 				bufferedBytes: BUFFERED_BYTES,
 				pipes: PIPES,
-				wakeFd: this.#wakeFd,
+				...{ wakeFd: this.#wakeFd, wakeFds: [this.#wakeFd] },
 				epollFd: -1,
 			},
 			(notice) => this.notices.push(notice),
 			() => this.#commands.shift(),
 			options.openTls,
+			undefined,
+			(memory) => new QuicInitials(memory, INITIAL_VERSIONS),
 		);
 		this.plan = this.#plan(options);
 		this.#commands.push({ kind: "plan", plan: this.plan });

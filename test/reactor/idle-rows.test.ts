@@ -36,9 +36,18 @@ test("a relayed session that has asked, was answered and idles has written 116 b
 
 /** Bytes of cells that are not 0, by their columns' names. */
 function writtenBytes(harness: Harness): Map<string, number> {
-	const { table, inboxes, secures, paces, links, lines, exchanges } = harness.reactor.core;
+	const { table, inboxes, secures, paces, links, lines, exchanges, hubColumns } = harness.reactor.core;
 	const written = new Map<string, number>();
-	for (const [name, columns] of classesOf({ table, inboxes, secures, paces, links, lines, exchanges }))
+	for (const [name, columns] of classesOf({
+		table,
+		inboxes,
+		secures,
+		paces,
+		links,
+		lines,
+		exchanges,
+		hubColumns,
+	}))
 		for (const [column, cells] of columnsOf(columns)) {
 			const bytes =
 				(cells as Uint8Array).BYTES_PER_ELEMENT * Array.from(cells).filter((cell) => cell !== 0).length;

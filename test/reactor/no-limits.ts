@@ -3,6 +3,7 @@ import type { ListenerPlan, Plan } from "../../src/reactor/plan/plan.js";
 
 export const NO_LIMITS = {
 	resetsWhenFull: false,
+	halfHellos: 8,
 	shedsWhenFull: false,
 	connectionsPerSource: Number.POSITIVE_INFINITY,
 	acceptsPerSecondPerSource: Number.POSITIVE_INFINITY,

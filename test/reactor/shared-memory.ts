@@ -1,5 +1,7 @@
 /** The memory that a single reactor shares with a test, which plays the main thread. */
 
+import { SharedIds } from "../../src/reactor/datagrams/shared-ids.js";
+import { strayBytes } from "../../src/reactor/datagrams/strays.js";
 import { Loops } from "../../src/reactor/links/loops.js";
 import { pipeEndsBytes } from "../../src/reactor/memory/pipes.js";
 import type { SharedByAll, SharedWithMain } from "../../src/reactor/plan/plan.js";
@@ -54,6 +56,8 @@ export function sharedMemory(
 			rates: new Rates().buffer,
 			owners: { limit: descriptors, buffer: owners.buffer },
 			loops: new Loops(0).buffer,
+			connectionIds: new SharedIds(sessions).buffer,
+			strays: new SharedArrayBuffer(strayBytes(2)),
 			table: rowsOf(sessions).table.buffer,
 			pipeEnds,
 		},

@@ -283,9 +283,16 @@ test("whatever is taken and released, no slot has two owners, and none is used w
 
 test("no two flags share a bit, and no two states a number", () => {
 	const numbers = Object.values(states);
-	// BY_LINE is of clients' rows alone, and LASTING of upstreams': they share one.
-	assert.equal(marks.BY_LINE, marks.LASTING);
-	const flags = Object.entries(marks).filter(([name]) => name !== "BY_LINE");
+	// Who never meet in a row share one: clients' and upstreams', and those of streams and of datagrams.
+	const shared = {
+		BY_LINE: "LASTING",
+		BY_FRAMES: "LOCAL",
+		UNPROVED: "UNDECIDED",
+		HEADER_DUE: "PROXY_REQUIRED",
+	} as const;
+	const all = new Map<string, number>(Object.entries(marks));
+	for (const [name, other] of Object.entries(shared)) assert.equal(all.get(name), all.get(other), name);
+	const flags = [...all].filter(([name]) => !(name in shared));
 	assert.equal(new Set(numbers).size, numbers.length);
 	assert.ok(flags.length >= 16);
 	assert.equal(new Set(flags.map(([, value]) => value)).size, flags.length);

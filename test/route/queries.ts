@@ -3,9 +3,11 @@ import type { RouteConditions, RouteProtocol } from "../../src/config/config.js"
 import { RequestHead } from "../../src/protocol/http/request.js";
 import {
 	ClientHello,
+	PROTOCOL_DTLS,
 	PROTOCOL_H2C,
 	PROTOCOL_HTTP,
 	PROTOCOL_OTHER,
+	PROTOCOL_QUIC,
 	PROTOCOL_SSH,
 	PROTOCOL_TLS,
 	PROTOCOL_UNKNOWN,
@@ -19,6 +21,8 @@ export const PROTOCOL: Readonly<Record<Kind, number>> = {
 	http: PROTOCOL_HTTP,
 	ssh: PROTOCOL_SSH,
 	h2c: PROTOCOL_H2C,
+	quic: PROTOCOL_QUIC,
+	dtls: PROTOCOL_DTLS,
 	other: PROTOCOL_OTHER,
 	silence: PROTOCOL_UNKNOWN,
 };
@@ -76,8 +80,8 @@ export class Queries {
 		query.nameLength = name.length;
 		query.family = client.source.length === 4 ? 4 : 6;
 		query.source.set(client.source, SOURCE_OFFSET);
-		// Only a TLS client writes the hello.
-		if (client.kind === "tls") writeAlpn(query.hello, client.alpn);
+		// Only a client that begins with a hello writes it.
+		if (saysHello(client.kind)) writeAlpn(query.hello, client.alpn);
 		const { secured } = client;
 		query.secured = secured !== undefined;
 		if (secured === undefined) return query; // what an earlier connection's TLS was stays there
@@ -88,6 +92,10 @@ export class Queries {
 		query.alpn = new TextEncoder().encode(secured.alpn);
 		return query;
 	}
+}
+
+export function saysHello(kind: Kind): boolean {
+	return kind === "tls" || kind === "quic" || kind === "dtls";
 }
 
 function writeAlpn(hello: ClientHello, protocols: readonly string[]): void {

@@ -7,29 +7,31 @@ import { parseRequest } from "../../src/protocol/http/request.js";
 import { type Imagined, whyNot } from "../../src/route/explain.js";
 import { allAtOnce } from "../../src/route/pieces.js";
 import { contains, Router } from "../../src/route/router.js";
-import { type Client, type Kind, Queries, route } from "./queries.js";
+import { type Client, type Kind, Queries, route, saysHello } from "./queries.js";
 
 function routerOf(...options: Parameters<typeof Router.build>): Router {
 	return allAtOnce(Router.build(...options));
 }
 
-const KINDS: readonly Kind[] = ["tls", "http", "ssh", "h2c", "other", "silence"];
+/** Of connections, and of first datagrams. */
+const STREAMS: readonly Kind[] = ["tls", "http", "ssh", "h2c", "other", "silence"];
+const KINDS: readonly Kind[] = [...STREAMS, "quic", "dtls"];
 const CLIENT: Client = { kind: "tls", name: "", alpn: [], source: [10, 0, 0, 1] };
 
 /** First match of a list of conditions, written as the configuration's documentation says it. */
 function firstMatch(routes: readonly RouteConditions[], client: Client): number {
 	return routes.findIndex((route) => {
 		const { secured } = client;
-		const isTls = client.kind === "tls" || secured !== undefined;
+		const hasHello = saysHello(client.kind) || secured !== undefined;
 		const serverName = secured === undefined ? client.name : secured.serverName;
 		const protocols = secured === undefined ? client.alpn : [secured.alpn];
-		if (route.sni !== null && !(isTls && covers(route.sni, serverName))) return false;
+		if (route.sni !== null && !(hasHello && covers(route.sni, serverName))) return false;
 		if (route.host !== null && !(client.kind === "http" && covers(route.host, client.name))) return false;
-		if (route.alpn !== null && !(isTls && protocols.includes(route.alpn))) return false;
+		if (route.alpn !== null && !(hasHello && protocols.includes(route.alpn))) return false;
 		if (route.protocol === null) {
 			// A silent client takes no route but `protocol: any`, and where it is silent behind TLS, those of TLS.
-			const isOfTls = route.sni !== null || route.alpn !== null;
-			if (client.kind === "silence" && !(isOfTls && isTls)) return false;
+			const asksHello = route.sni !== null || route.alpn !== null;
+			if (client.kind === "silence" && !(asksHello && hasHello)) return false;
 		} else if (route.protocol !== "any" && route.protocol !== client.kind) {
 			if (!(secured !== undefined && route.protocol === "tls")) return false;
 		}
@@ -84,26 +86,35 @@ const anyRoute: fc.Arbitrary<RouteConditions> = fc
 		host: maybe(pattern),
 		alpn: maybe(alpnName),
 		written: fc.boolean(),
-		protocol: maybe(fc.constantFrom<RouteProtocol>("tls", "http", "ssh", "h2c", "other", "any")),
+		hello: fc.constantFrom<RouteProtocol>("tls", "quic", "dtls"),
+		protocol: maybe(
+			fc.constantFrom<RouteProtocol>("tls", "http", "ssh", "h2c", "quic", "dtls", "other", "any"),
+		),
 		source: maybe(anyBlock),
 	})
-	.map(({ kind, name, host, alpn, written, protocol, source }) => {
-		if (kind === "tls") return route({ sni: name, alpn, protocol: written ? "tls" : null, source });
+	.map(({ kind, name, host, alpn, written, hello, protocol, source }) => {
+		if (kind === "tls") return route({ sni: name, alpn, protocol: written ? hello : null, source });
 		if (kind === "http") return route({ host: name, protocol: written ? "http" : null, source });
 		if (kind === "inside" && host !== null)
 			return route({ sni: name, alpn, host, protocol: written ? "http" : null, source });
 		if (kind === "inside") return route({ sni: name, alpn, protocol, source });
 		return route({ protocol, source });
 	});
-const client: fc.Arbitrary<Client> = fc.record({
-	kind: fc.constantFrom(...KINDS),
-	name: fc.oneof(name, fc.constant("")),
-	alpn: fc.array(alpnName, { maxLength: 3 }),
-	source: address,
-});
+const clientOf = (kinds: readonly Kind[]): fc.Arbitrary<Client> =>
+	fc.record({
+		kind: fc.constantFrom(...kinds),
+		name: fc.oneof(name, fc.constant("")),
+		alpn: fc.array(alpnName, { maxLength: 3 }),
+		source: address,
+	});
+const client = clientOf(KINDS);
 /** Behind TLS that is ours. */
 const securedClient: fc.Arbitrary<Client> = fc
-	.record({ client, serverName: fc.oneof(name, fc.constant("")), alpn: fc.oneof(alpnName, fc.constant("")) })
+	.record({
+		client: clientOf(STREAMS),
+		serverName: fc.oneof(name, fc.constant("")),
+		alpn: fc.oneof(alpnName, fc.constant("")),
+	})
 	.map(({ client, serverName, alpn }) => ({ ...client, secured: { serverName, alpn } }));
 
 test("the first route that matches wins, whatever the routes and the client", () => {
@@ -133,12 +144,12 @@ function asLists({ sni, host, alpn, protocol, source, path, subprotocol }: Route
 /** The same client, as an operator would describe it. */
 function imagined({ kind, name, alpn, source, secured }: Client): Imagined {
 	const spoken = kind === "silence" ? null : kind;
-	const isTls = kind === "tls" || secured !== undefined;
+	const hasHello = saysHello(kind) || secured !== undefined;
 	const serverName = secured === undefined ? name : secured.serverName;
 	const bytes = Uint8Array.from(source);
 	return {
 		...{ protocol: spoken, isTerminated: secured !== undefined },
-		sni: isTls && serverName !== "" ? serverName : null,
+		sni: hasHello && serverName !== "" ? serverName : null,
 		host: kind === "http" && name !== "" ? name : null,
 		...{ path: null, subprotocol: null },
 		alpn: secured === undefined ? alpn : [secured.alpn],
@@ -189,6 +200,29 @@ test("names of TLS and of HTTP are two worlds", () => {
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "http", name: "c.b" })), 2);
 	// h2c carries its host behind the preface, where nobody has looked.
 	assert.equal(router.match(queries.of({ ...CLIENT, kind: "h2c", name: "a.b" })), -1);
+});
+
+test("a hello says name and ALPN whether it comes by TLS, QUIC or DTLS, and a route may ask which", () => {
+	const router = routerOf([
+		route({ sni: "a.b", protocol: "quic" }),
+		route({ alpn: "h3", protocol: "dtls" }),
+		route({ sni: "a.b" }),
+		route({ alpn: "h3" }),
+		route({ protocol: "dtls" }),
+		route({ protocol: "tls" }),
+		route({}),
+	]);
+	const queries = new Queries();
+	const match = (kind: Kind, name: string, alpn: readonly string[] = []): number =>
+		router.match(queries.of({ ...CLIENT, kind, name, alpn }));
+	assert.deepEqual([match("quic", "a.b"), match("tls", "a.b"), match("dtls", "a.b")], [0, 2, 2]);
+	assert.deepEqual([match("quic", "x", ["h3"]), match("dtls", "x", ["h3"])], [3, 1]);
+	assert.deepEqual(
+		[match("dtls", ""), match("tls", ""), match("quic", ""), match("other", "")],
+		[4, 5, 6, 6],
+	);
+	// What is no hello has no name, whatever was left of the one before.
+	assert.equal(match("other", "a.b"), 6);
 });
 
 test("a client that is not TLS takes no ALPN from the one before", () => {

@@ -3,6 +3,7 @@ import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../
 import { FREE } from "../../src/reactor/table/states.js";
 import type { Random } from "../../src/rig/random.js";
 import type { ClientAddress } from "./addresses.js";
+import type { SimulatedDatagramSocket } from "./datagrams/datagram-socket.js";
 import type { HttpClient } from "./http-client.js";
 import type { HttpServer } from "./http-server.js";
 import type { AgentLine } from "./lines/agent-line.js";
@@ -440,4 +441,9 @@ export class SimulatedSocket extends Watched {
 	}
 }
 
-export type Descriptor = SimulatedListener | SimulatedWake | SimulatedPipeEnd | SimulatedSocket;
+export type Descriptor =
+	| SimulatedListener
+	| SimulatedWake
+	| SimulatedPipeEnd
+	| SimulatedSocket
+	| SimulatedDatagramSocket;

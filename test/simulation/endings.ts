@@ -79,7 +79,7 @@ export function checkClosed(world: World, client: SimulatedSocket): void {
 }
 
 /** A request's record, of whichever session: all of it is later than its beginning, and nothing is less than none. */
-function checkRequest(world: World, record: RequestRecord): void {
+export function checkRequest(world: World, record: RequestRecord): void {
 	const { id, startedMs, endedMs, bytesFromClient, bytesToClient, status, reason } = record;
 	world.meet("request records");
 	world.requestBytes.set(id, (world.requestBytes.get(id) ?? 0) + bytesFromClient);

@@ -91,7 +91,8 @@ function begin(
 		checkLent(world, link, link.line);
 		link.line.isVisited = true;
 		world.meet("requests over lines");
-		if (asks.current?.upgrades === true) checkReserved(world, link);
+		// Its own line it has had since the request that authenticated it.
+		if (asks.current?.upgrades === true && server.owner === undefined) checkReserved(world, link);
 	}
 	const due = Math.max(before?.end ?? 0, link.line?.base ?? 0);
 	if (!server.confused && (asked.length > 0 || link.line !== undefined) && due !== link.taken)

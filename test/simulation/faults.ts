@@ -183,6 +183,44 @@ export const OWN_LINE_MUTANTS = [
 	"blind_trust",
 ] as const;
 
+/** The same for datagrams, in runs with listeners on UDP: what the kernel tells of them. */
+export const DATAGRAM_KERNEL_MUTANTS = [
+	/** A byte of a datagram is changed, or it is sent twice. */
+	"changed_datagram",
+	"doubled_datagram",
+	/** That not all of one was received is not told. */
+	"blind_cut",
+	/** Nor that a message is several of them. */
+	"blind_segments",
+	/** One is said to come from whoever sent the one before. */
+	"crossed_senders",
+	/** It is said to have been sent to another of our addresses. */
+	"crossed_locals",
+	/** Its congestion bits are lost. */
+	"lost_congestion",
+] as const;
+
+/** And what a reactor makes of them. */
+export const DATAGRAM_MUTANTS = [
+	...DATAGRAM_KERNEL_MUTANTS,
+	/** One is received and forgotten. */
+	"lost_datagram",
+	/** A session has no deadline; or one that silence does not bring nearer; or one that comes too early. */
+	"lost_flow_deadline",
+	"renewed_flow",
+	"hasty_flow",
+	/** Two clients change places. */
+	"crossed_flows",
+	/** A connection ID is forgotten while its session lives, or stays when all are over. */
+	"lost_id",
+	"kept_id",
+	/** A part of a hello is waited with for ever. */
+	"kept_half",
+	/** One more is counted as dropped; or as one that found no room. */
+	"doubled_drop",
+	"doubled_overrun",
+] as const;
+
 /** `calm`: how likely it is that nothing goes wrong. */
 export function randomFaults(random: Random, calm: number): Faults {
 	if (random.chance(calm)) return CALM;
@@ -208,4 +246,5 @@ export type Mutant =
 	| (typeof COMPLETION_MUTANTS)[number]
 	| (typeof LINE_MUTANTS)[number]
 	| (typeof OWN_LINE_MUTANTS)[number]
+	| (typeof DATAGRAM_MUTANTS)[number]
 	| "none";

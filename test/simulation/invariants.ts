@@ -27,6 +27,14 @@ import {
 } from "../../src/reactor/table/states.js";
 import { stepMs } from "../../src/reactor/table/times.js";
 import { aheadOf, usedOf } from "./ahead.js";
+import {
+	checkDatagramCounts,
+	checkDatagramRow,
+	checkIndexes,
+	isFlow,
+	isOfDatagrams,
+	mayDrop,
+} from "./datagrams/datagram-invariants.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkLines } from "./lines/line-invariants.js";
 import { heldFor, partnerOf } from "./onlooker.js";
@@ -62,6 +70,11 @@ export function checkTurn(world: World): void {
 	world.completions?.check();
 	if (world.agent !== undefined) checkOwnLines(world, world.agent, actedUponMs(world));
 	if (world.lines !== undefined) checkLines(world, world.lines, actedUponMs(world));
+	if (world.datagrams !== undefined) {
+		checkIndexes(world);
+		checkDatagramCounts(world, world.datagrams);
+		world.datagrams.checks.endTurn((socket) => mayDrop(world, socket));
+	}
 	world.admission.check(world);
 	world.rests.check();
 	if (world.closed > 0) checkReasons(world);
@@ -96,6 +109,10 @@ function checkRows(world: World): void {
 			armed++;
 			if (deadlineMs < earliestMs) earliestMs = deadlineMs;
 			checkLinks(world, slot, deadlineMs);
+		}
+		if (isOfDatagrams(core, slot)) {
+			checkDatagramRow(world, slot, deadlineMs, actedUponMs(world));
+			continue;
 		}
 		const socket = world.kernel.socketAt(i32(table.fd, slot));
 		if (socket === undefined)
@@ -373,18 +390,19 @@ function checkLedger(world: World): void {
 	const { table, pipes } = reactor.core;
 	const downstream = counters.get("downstreamOpened") - counters.get("downstreamClosed");
 	const leaving = world.completions?.closing("client") ?? 0;
-	if (downstream !== table.clients || kernel.openClients !== table.clients + leaving)
+	const connected = table.clients - (reactor.core.datagrams?.flows.count ?? 0);
+	if (downstream !== table.clients || kernel.openClients !== connected + leaving)
 		violated(`${kernel.openClients} clients' sockets, ${table.clients} rows, ${downstream} in the ledger`);
 	const upstream = counters.get("upstreamOpened") - counters.get("upstreamClosed");
 	const left = world.completions?.closing("upstream") ?? 0;
 	const outside = (world.lines?.outside.size ?? 0) + (world.lines?.other.held.length ?? 0);
-	if (upstream !== table.links || kernel.openUpstreams !== table.links + left + outside)
+	const ofDatagrams = kernel.datagrams?.open ?? 0;
+	if (upstream !== table.links || kernel.openUpstreams + ofDatagrams !== table.links + left + outside)
 		violated(`${kernel.openUpstreams} upstreams' sockets, ${table.links} rows, ${upstream} in the ledger`);
 	if (kernel.openPipeEnds !== 2 * pipes.open || counters.get("pipesOpen") !== pipes.open)
 		violated(`${kernel.openPipeEnds} pipe ends are open, and ${pipes.open} pipes are counted`);
 	if (pipes.open - pipes.lent > IDLE_PIPES_MAX) violated(`${pipes.open - pipes.lent} empty pipes are kept`);
-	const open =
-		world.operator.foreign + table.clients + leaving + table.links + left + 2 * pipes.open + outside;
+	const open = world.operator.foreign + connected + leaving + table.links + left + 2 * pipes.open + outside;
 	if (kernel.openCount !== open) violated(`${kernel.openCount} descriptors are open instead of ${open}`);
 	let active = 0;
 	for (let address = 0; address < ADDRESS_COUNT; address++) active += board.active(address);
@@ -413,7 +431,8 @@ export function checkOwners(world: World): void {
 			violated(`descriptor ${fd} of ${kind} ${slot} is written down as ${owner?.kind} ${owner?.slot}'s`);
 	};
 	for (let slot = 0; slot < 2 * table.sessions; slot++)
-		if (u8(table.state, slot) !== FREE) check(i32(table.fd, slot), "connection", slot);
+		if (u8(table.state, slot) !== FREE && !isFlow(world.reactor.core, slot))
+			check(i32(table.fd, slot), "connection", slot);
 	const { pipeEnds } = world;
 	// Reading ends, then writing ends.
 	const pipes = pipeEnds.length / 2;

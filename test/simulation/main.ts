@@ -1,13 +1,16 @@
 /**
  * Runs the reactor on the simulated kernel:
  *
- *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going] [--completes] [--lines] [--agent]
+ *     node dist/test/simulation/main.js --seeds 1000 --turns 5000 [--seed 1] [--keep-going] [--completes] [--lines] [--agent] [--datagrams] [--hub]
  *
  * Runs one seed after another, from `--seed` on (default: the clock's), and stops at the first that fails;
  * with `--keep-going` it goes on, and tells each kind of failure once. `--completes`: on a kernel with completions.
  * `--lines`: agents open lines in every run. `--agent`: in every run the reactor is an agent's, and opens them itself.
+ * `--datagrams`: in every run listeners take datagrams. `--hub`: runs of the hub, which have a world of their own.
  */
 import { parseArgs } from "node:util";
+import { simulateHub } from "./hub/hub-simulate.js";
+import type { RunOptions } from "./run-kinds.js";
 import { simulate } from "./simulate.js";
 
 const { values } = parseArgs({
@@ -19,6 +22,8 @@ const { values } = parseArgs({
 		completes: { type: "boolean", default: false },
 		lines: { type: "boolean", default: false },
 		agent: { type: "boolean", default: false },
+		datagrams: { type: "boolean", default: false },
+		hub: { type: "boolean", default: false },
 	},
 });
 const seeds = count("seeds", values.seeds, 100);
@@ -37,13 +42,7 @@ const met = new Map<string, number>();
 const kinds = new Map<string, number>();
 
 for (let seed = first; seed < first + seeds; seed++) {
-	const result = simulate({
-		seed,
-		turns,
-		completes: values.completes,
-		lines: values.lines || undefined,
-		agent: values.agent || undefined,
-	});
+	const result = values.hub ? await simulateHub({ seed, turns }) : simulate(optionsOf(seed));
 	total += result.turns;
 	sessions += result.sessions;
 	for (const [name, times] of result.met) met.set(name, (met.get(name) ?? 0) + times);
@@ -63,6 +62,17 @@ for (let seed = first; seed < first + seeds; seed++) {
 if (failures === 0 || values["keep-going"]) tell(seeds);
 console.log([...met].map(([name, times]) => `${name} ${times}`).join(", "));
 for (const [kind, times] of kinds) console.error(`${times} × ${kind}`);
+
+function optionsOf(seed: number): RunOptions {
+	return {
+		seed,
+		turns,
+		completes: values.completes,
+		lines: values.lines || undefined,
+		agent: values.agent || undefined,
+		datagrams: values.datagrams || undefined,
+	};
+}
 
 function tell(done: number): void {
 	const seconds = (performance.now() - startedMs) / 1000;

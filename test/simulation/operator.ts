@@ -78,7 +78,7 @@ export class Operator {
 
 	/** Descriptors that the reactor does not own: the wake-up and the listeners. */
 	get foreign(): number {
-		return 1 + this.listeners.size;
+		return 1 + this.listeners.size + (this.#world.datagrams?.listeners.size ?? 0);
 	}
 
 	/** The reactor runs with what it was sent last. */
@@ -172,9 +172,10 @@ export class Operator {
 
 	/** A name means other addresses. Agents have none. */
 	#resolve(slot: number): void {
-		const { random, traits, lines } = this.#world;
+		const { random, traits, lines, datagrams } = this.#world;
 		if (lines?.slots.includes(slot) === true) return;
-		this.command({ kind: "upstream", upstream: randomUpstream(random, slot, traits) });
+		const upstream = datagrams?.upstream(slot) ?? randomUpstream(random, slot, traits);
+		this.command({ kind: "upstream", upstream });
 	}
 
 	/** The plan of now, with what is open. */
@@ -240,18 +241,21 @@ export class Operator {
 			this.#listenerPlans = this.#listenerPlans.filter((plan) => plan !== present);
 			if (random.chance(0.3) && this.#world.agent === undefined) this.#openListener(slot);
 		} else {
-			const { sessions, traits, agent } = this.#world;
+			const { sessions, traits, agent, datagrams } = this.#world;
 			const changed =
-				agent?.listener(slot, false) ?? randomListener(random, slot, present.fd, sessions, traits);
+				agent?.listener(slot, false) ??
+				datagrams?.listener(slot, present.fd) ??
+				randomListener(random, slot, present.fd, sessions, traits);
 			this.#listenerPlans = this.#listenerPlans.map((plan) => (plan === present ? changed : plan));
 		}
 		this.#sendPlan();
 	}
 
 	#openListener(slot: number): void {
-		const { random, kernel, sessions, traits, agent } = this.#world;
-		if (agent !== undefined) {
-			this.#listenerPlans.push(agent.listener(slot, true));
+		const { random, kernel, sessions, traits, agent, datagrams } = this.#world;
+		const own = agent?.listener(slot, true) ?? datagrams?.openListener(slot);
+		if (own !== undefined) {
+			this.#listenerPlans.push(own);
 			return;
 		}
 		const listener = new SimulatedListener();
@@ -275,7 +279,8 @@ export class Operator {
 			listeners,
 			traits,
 		);
-		this.plan = this.#world.lines?.planned(plan) ?? this.#world.agent?.planned(plan) ?? plan;
+		const { lines, agent, datagrams } = this.#world;
+		this.plan = lines?.planned(plan) ?? agent?.planned(plan) ?? datagrams?.planned(plan) ?? plan;
 		this.command({ kind: "plan", plan: this.plan });
 	}
 
@@ -293,10 +298,12 @@ export class Operator {
 				const kept = new Set(this.#listenerPlans.map((plan) => plan.fd));
 				if (this.#world.lines !== undefined) kept.add(this.#world.lines.listenerPlan.fd);
 				for (const fd of [...this.listeners.keys()]) if (!kept.has(fd)) this.#closeListener(fd);
+				this.#world.datagrams?.closeListeners(kept);
 				return;
 			}
 			case "listenersClosed":
 				for (const fd of [...this.listeners.keys()]) this.#closeListener(fd);
+				this.#world.datagrams?.closeListeners(new Set());
 				return;
 			case "pressure":
 				checkPressure(this.#world, notice.unrecognizedOnly);

@@ -92,6 +92,7 @@ function randomPolicy(random: Random, { patient, paced }: Traits): Policy {
 	return {
 		handshakeMs: random.between(60, 800) * scale,
 		connectMs: random.between(40, 500) * scale,
+		quicIdleMs: 600_000,
 		idleMs: random.between(100, 3_000) * scale,
 		stallMs: random.between(50, 1_000) * scale,
 		halfClosedMs: random.between(50, 1_000) * scale,

@@ -17,6 +17,7 @@ import {
 	SNIFF,
 } from "../../src/reactor/table/states.js";
 import { aheadOf, unusedOf } from "./ahead.js";
+import { isFlow } from "./datagrams/datagram-invariants.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { checkOwners, isBlocked } from "./invariants.js";
 import { checkLinesSettled } from "./lines/line-invariants.js";
@@ -46,7 +47,7 @@ export function checkSettled(world: World): void {
 	if (world.agent !== undefined) checkOwnLinesSettled(world);
 	for (let slot = 0; slot < table.sessions; slot++) {
 		const state = u8(table.state, slot);
-		if (state === FREE) continue;
+		if (state === FREE || isFlow(world.reactor.core, slot)) continue;
 		const client = world.kernel.socketAt(i32(table.fd, slot));
 		if (client === undefined) violated(`row ${slot} has no socket`);
 		if (waitsForRate(world, slot as Session)) continue;
@@ -163,8 +164,9 @@ export function longestEndMs(world: World): number {
 	// Each request of a client may take its own time.
 	let requestsMs = 0;
 	for (const policy of core.policies.all) {
-		const { handshakeMs, silenceMs, connectMs, idleMs, halfClosedMs } = policy;
+		const { handshakeMs, silenceMs, connectMs, idleMs, halfClosedMs, quicIdleMs } = policy;
 		longestMs = Math.max(longestMs, handshakeMs + silenceMs + 2 * connectMs + idleMs + halfClosedMs);
+		if (world.datagrams !== undefined) longestMs = Math.max(longestMs, idleMs, quicIdleMs);
 		const requestMs = policy.requestHeadMs + policy.responseHeadMs + policy.keepAliveMs + RATE_WINDOW_MS;
 		requestsMs = Math.max(requestsMs, REQUESTS_MAX * requestMs);
 	}

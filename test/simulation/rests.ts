@@ -112,6 +112,7 @@ export class Rests {
 		this.#noteOperator();
 		for (const { plan, paused } of core.listeners.values()) {
 			if (plan.fd < 0) continue; // an agent's, which has no socket
+			if (plan.datagrams !== undefined) continue; // nobody waits there: it is always read
 			const listener = this.#world.operator.listeners.get(plan.fd);
 			if (listener === undefined) violated(`listener ${plan.fd} is used after it was given up`);
 			const { mustResumeMs } = listener;

@@ -9,6 +9,9 @@ const LINES_SALT = 0x51ee;
 /** Runs in which the reactor is an agent's. */
 const AGENT_SHARE = 0.12;
 const AGENT_SALT = 0xa6e2;
+/** Runs in which listeners take datagrams. */
+const DATAGRAMS_SHARE = 0.2;
+const DATAGRAMS_SALT = 0xda7a;
 
 export interface RunOptions {
 	readonly seed: number;
@@ -20,11 +23,15 @@ export interface RunOptions {
 	readonly lines?: boolean | undefined;
 	/** Whether the reactor is an agent's, and opens lines itself; absent: it is in some of the runs of which `lines` says nothing. */
 	readonly agent?: boolean | undefined;
+	/** Whether listeners take datagrams; absent: some do in some of the runs of which the other two say nothing. */
+	readonly datagrams?: boolean | undefined;
 }
 
 export interface Kind {
 	readonly isAgent: boolean;
 	readonly hasLines: boolean;
+	/** What the side of datagrams is drawn from; absent: there is none. */
+	readonly datagrams: Random | undefined;
 	readonly traits: Traits;
 }
 
@@ -32,15 +39,28 @@ export interface Kind {
 export function kindOf(options: RunOptions, random: Random): Kind {
 	const { seed, completes = false, lines } = options;
 	const isAgent = isAgents(options);
+	const datagrams = completes || isAgent ? undefined : datagramsOf(options);
 	const apart = new Random(seed ^ LINES_SALT);
 	const isChosen = apart.chance(LINES_SHARE);
-	const hasLines = !completes && !isAgent && (lines ?? isChosen);
+	const hasLines = !completes && !isAgent && datagrams === undefined && (lines ?? isChosen);
 	const traits = traitsOf(random, completes, isAgent);
-	return { isAgent, hasLines, traits: hasLines && apart.chance(0.5) ? readingRequests(traits) : traits };
+	return {
+		isAgent,
+		hasLines,
+		datagrams,
+		traits: hasLines && apart.chance(0.5) ? readingRequests(traits) : traits,
+	};
 }
 
-function isAgents({ seed, completes = false, lines, agent }: RunOptions): boolean {
-	const isChosen = !completes && lines === undefined && new Random(seed ^ AGENT_SALT).chance(AGENT_SHARE);
+function datagramsOf({ seed, lines, datagrams }: RunOptions): Random | undefined {
+	const apart = new Random(seed ^ DATAGRAMS_SALT);
+	const isChosen = apart.chance(DATAGRAMS_SHARE) && lines === undefined;
+	return (datagrams ?? isChosen) ? apart : undefined;
+}
+
+function isAgents({ seed, completes = false, lines, agent, datagrams }: RunOptions): boolean {
+	const isOpen = !completes && lines === undefined && datagrams === undefined;
+	const isChosen = isOpen && new Random(seed ^ AGENT_SALT).chance(AGENT_SHARE);
 	return agent ?? isChosen;
 }
 

@@ -8,9 +8,9 @@ import { CHUNK_BYTES } from "../../src/reactor/memory/arena.js";
 import type { ReactorCommand } from "../../src/reactor/plan/plan.js";
 import { LIVE_SESSIONS } from "../../src/reactor/records/places.js";
 import { FD_PRESSURE, MEMORY_PRESSURE } from "../../src/reactor/records/reasons.js";
-import { BLOCKED } from "../../src/reactor/table/marks.js";
+import { BLOCKED, UNPROVED } from "../../src/reactor/table/marks.js";
 import type { Session, Slot } from "../../src/reactor/table/numbers.js";
-import { DIAL, FREE, LINGER, REQUEST, SECURE, SNIFF } from "../../src/reactor/table/states.js";
+import { DATAGRAM, DIAL, FREE, LINGER, REQUEST, SECURE, SNIFF } from "../../src/reactor/table/states.js";
 import type { SimulatedSocket } from "./descriptors.js";
 import { memoryOf } from "./simulated-sockets.js";
 import { violated } from "./trace.js";
@@ -72,16 +72,23 @@ function isCaused(world: World, client: SimulatedSocket, reason: number): boolea
 		kernel.lacksDescriptors ||
 		command?.kind === "makeRoom" ||
 		core.room.work !== undefined ||
-		world.highestAccepted >= core.descriptorCeiling ||
+		highestOpened(world) >= core.descriptorCeiling ||
 		(core.shedsWhenFull && isFull(world))
 	);
+}
+
+/** Of this turn's descriptors that were accepted, or opened for clients of datagrams. */
+function highestOpened({ highestAccepted, datagrams }: World): number {
+	return Math.max(highestAccepted, datagrams?.kernel.highest ?? -1);
 }
 
 /** Some place was not there: the one that somebody is let in for is taken by now, and some may be free again. */
 function isFull(world: World): boolean {
 	const { connectionsMax, table } = world.reactor.core;
-	const live = i32(world.live, LIVE_SESSIONS) + world.closed;
-	return live > connectionsMax || table.clients + world.closed > world.sessions;
+	// A client of datagrams has no place yet, and whoever waits to be accepted has one in advance.
+	const coming = world.kernel.datagrams?.isHearing === true ? 1 : 0;
+	const live = i32(world.live, LIVE_SESSIONS) + world.closed + coming;
+	return live > connectionsMax || table.clients + world.closed + coming > world.sessions;
 }
 
 /** Closed for another, and not because it could not get what it needed itself. */
@@ -125,7 +132,7 @@ function isUnderWay(world: World, slot: number): boolean {
 	const state = u8(table.state, slot);
 	return (
 		((state === SNIFF || state === SECURE) && ref(table.upstream, slot) !== NONE) ||
-		(state === DIAL && table.peerOf(slot as Slot) === NONE) ||
+		((state === DIAL || state === DATAGRAM) && table.peerOf(slot as Slot) === NONE) ||
 		(state === REQUEST && isRequesting(world, slot))
 	);
 }
@@ -145,7 +152,7 @@ function isForUnrecognizedOnly(world: World): boolean {
 	if (current?.kind === "makeRoom") return current.unrecognizedOnly;
 	if (current?.kind === "shedMemory") return false;
 	return (
-		!kernel.lacksDescriptors && !kernel.lacksMemory && world.highestAccepted < reactor.core.descriptorCeiling
+		!kernel.lacksDescriptors && !kernel.lacksMemory && highestOpened(world) < reactor.core.descriptorCeiling
 	);
 }
 
@@ -178,7 +185,9 @@ function hasEarnedLess(world: World, other: number, slot: number, memory: boolea
 }
 
 function isUnrecognized(world: World, slot: number): boolean {
-	const state = u8(world.reactor.core.table.state, slot);
+	const { table } = world.reactor.core;
+	const state = u8(table.state, slot);
+	if (state === DATAGRAM) return (i32(table.flags, slot) & UNPROVED) !== 0;
 	return state === SNIFF || state === SECURE || state === LINGER;
 }
 

@@ -56,7 +56,7 @@ function met({ counters, reactor, met }: World): Map<string, number> {
 
 function describe(
 	world: World,
-	{ seed, turns, completes, lines, agent }: RunOptions,
+	{ seed, turns, completes, lines, agent, datagrams }: RunOptions,
 	error: unknown,
 ): string {
 	const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -66,6 +66,6 @@ function describe(
 		"what happened last:",
 		...world.trace.lines().map((line) => `  ${line}`),
 		"",
-		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${completes ? " --completes" : ""}${lines === true ? " --lines" : ""}${agent === true ? " --agent" : ""}`,
+		`again: node dist/test/simulation/main.js --seed ${seed} --seeds 1 --turns ${turns}${completes ? " --completes" : ""}${lines === true ? " --lines" : ""}${agent === true ? " --agent" : ""}${datagrams === true ? " --datagrams" : ""}`,
 	].join("\n");
 }

@@ -7,42 +7,29 @@ import {
 	ECONNREFUSED,
 	EINPROGRESS,
 	EINTR,
-	EMFILE,
-	ENFILE,
-	ENOBUFS,
-	ENOMEM,
 	EPERM,
 	EPOLLIN,
 	SO_RCVLOWAT,
 	SOL_SOCKET,
 	TCP_NODELAY,
 } from "../../src/kernel/constants.js";
+import type { Datagrams } from "../../src/kernel/datagrams.js";
 import type { Kernel } from "../../src/kernel/kernel.js";
-import { encodeInternet } from "../../src/kernel/sockaddr.js";
+import { encodeInternet, familyAt } from "../../src/kernel/sockaddr.js";
 import { u8 } from "../../src/parts/at.js";
+import type { SimulatedDatagramSocket } from "./datagrams/datagram-socket.js";
 import type { SimulatedListener, SimulatedSocket } from "./descriptors.js";
-import { SimulatedPipe, SimulatedPipeEnd } from "./descriptors.js";
 import { noteOption } from "./options.js";
-import { memoryOf, SimulatedSockets } from "./simulated-sockets.js";
+import { SimulatedPipes } from "./simulated-pipes.js";
+import { memoryOf } from "./simulated-sockets.js";
 import { operation, violated } from "./trace.js";
 
 /** ENOTCONN: shutdown of a connection that is gone. */
 const ENOTCONN = 107;
 
-const EXHAUSTED = [EMFILE, ENFILE, ENOBUFS, ENOMEM] as const;
+const NO_ADDRESS = new Uint8Array(0);
 
-export class SimulatedKernel extends SimulatedSockets implements Kernel {
-	pipeWriteEnd = -1;
-
-	#isExhausted(count: number): number {
-		const full = this.openCount + count > this.limit;
-		if (!full && !this.random.chance(this.faults.exhausted)) return 0;
-		const errno = full ? EMFILE : this.random.pick(EXHAUSTED);
-		if (errno === EMFILE || errno === ENFILE) this.lacksDescriptors = true;
-		else this.lacksMemory = true;
-		return errno;
-	}
-
+export class SimulatedKernel extends SimulatedPipes implements Kernel {
 	now(): number {
 		return this.nowMs;
 	}
@@ -60,9 +47,10 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 	}
 
 	#accept(listener: SimulatedListener, addressOffset: number): number {
+		if (this.datagrams !== undefined) this.datagrams.isHearing = false;
 		const random = this.random;
 		if (random.chance(this.faults.interrupt)) return -EINTR;
-		const exhausted = this.#isExhausted(1);
+		const exhausted = this.exhaustion(1);
 		if (exhausted !== 0) return -exhausted;
 		if (listener.queue.length === 0) return -EAGAIN;
 		if (random.chance(this.faults.aborted)) {
@@ -90,7 +78,7 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 	}
 
 	socket(family: number): number {
-		let result = -this.#isExhausted(1);
+		let result = -this.exhaustion(1);
 		if (result === 0) {
 			const socket = this.others?.openUpstream();
 			if (socket === undefined) violated("nobody opens upstreams");
@@ -105,15 +93,29 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 	}
 
 	connect(fd: number, address: Uint8Array): number {
+		const ofDatagrams = this.datagramSocketAt(fd);
+		if (ofDatagrams !== undefined) return this.#connectDatagrams(ofDatagrams, address);
 		const socket = this.socketOf(fd, "connect");
 		const result = this.others?.connect(socket, address) ?? -ECONNREFUSED;
 		socket.dialledMs = this.nowMs;
 		if (result !== -EINPROGRESS) socket.connecting = false;
-		this.trace.note(CONNECT, fd, u8(address, 0) === AF_UNIX ? AF_UNIX : AF_INET, result);
+		this.trace.note(CONNECT, fd, familyAt(address, 0) === AF_UNIX ? AF_UNIX : AF_INET, result);
+		return result;
+	}
+
+	#connectDatagrams(socket: SimulatedDatagramSocket, address: Uint8Array): number {
+		const result = this.datagrams?.connect(socket, address) ?? violated("there is no network for datagrams");
+		this.trace.note(CONNECT, socket.fd, familyAt(address, 0), result);
 		return result;
 	}
 
 	localAddress(fd: number, addressOffset: number): number {
+		const ofDatagrams = this.datagramSocketAt(fd);
+		if (ofDatagrams !== undefined) {
+			const own = this.datagrams?.localAddress(ofDatagrams) ?? NO_ADDRESS;
+			this.memory.set(own, addressOffset);
+			return own.length;
+		}
 		// Both ends of a connection are of one family.
 		const { bytes } = this.socketOf(fd, "getsockname").address;
 		const address = encodeInternet(
@@ -125,6 +127,8 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 	}
 
 	setOption(fd: number, level: number, option: number, value: number): number {
+		const ofDatagrams = this.datagramSocketAt(fd);
+		if (ofDatagrams !== undefined) return this.datagrams?.setOption(ofDatagrams, level, option, value) ?? 0;
 		const socket = this.socketOf(fd, "setsockopt");
 		if (level === SOL_SOCKET && option === SO_RCVLOWAT) {
 			socket.lowWater = Math.max(1, value);
@@ -140,7 +144,7 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 	}
 
 	takeError(fd: number): number {
-		const socket = this.socketOf(fd, "SO_ERROR");
+		const socket = this.datagramSocketAt(fd) ?? this.socketOf(fd, "SO_ERROR");
 		const { error } = socket;
 		socket.error = 0;
 		this.trace.note(TAKE_ERROR, fd, 0, error);
@@ -230,6 +234,8 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 	}
 
 	socketMemory(fd: number): number {
+		const ofDatagrams = this.datagramSocketAt(fd);
+		if (ofDatagrams !== undefined) return ofDatagrams.queuedBytes;
 		const socket = this.socketOf(fd, "SO_MEMINFO");
 		this.witness?.measured(socket);
 		return memoryOf(socket);
@@ -244,7 +250,10 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 	/** What the buffers of all open sockets hold. */
 	get socketBytes(): number {
 		let bytes = 0;
-		for (const descriptor of this.table) if (descriptor?.kind === "socket") bytes += memoryOf(descriptor);
+		for (const descriptor of this.table) {
+			if (descriptor?.kind === "socket") bytes += memoryOf(descriptor);
+			if (descriptor?.kind === "datagrams" && !descriptor.isListener) bytes += descriptor.queuedBytes;
+		}
 		return bytes;
 	}
 
@@ -285,73 +294,18 @@ export class SimulatedKernel extends SimulatedSockets implements Kernel {
 			else this.openUpstreams--;
 			descriptor.open = false;
 			this.witness?.closed(descriptor, reset);
-		} else violated(`the reactor closes descriptor ${fd}, a ${descriptor.kind}, which it does not own`);
+		} else if (descriptor.kind === "datagrams") this.datagrams?.closed(descriptor);
+		else violated(`the reactor closes descriptor ${fd}, a ${descriptor.kind}, which it does not own`);
 		this.uninstall(fd);
 	}
 
-	openPipe(): number {
-		const exhausted = this.#isExhausted(2);
-		if (exhausted !== 0) {
-			this.trace.note(OPEN_PIPE, -1, 0, -exhausted);
-			return -exhausted;
-		}
-		const pipe = new SimulatedPipe(this.pipeCapacity);
-		const readEnd = this.install(new SimulatedPipeEnd(pipe, true));
-		this.pipeWriteEnd = this.install(new SimulatedPipeEnd(pipe, false));
-		this.openPipeEnds += 2;
-		this.trace.note(OPEN_PIPE, readEnd, this.pipeWriteEnd, readEnd);
-		return readEnd;
+	openDatagrams(): Datagrams {
+		return (
+			this.datagrams?.openDatagrams() ?? violated("what moves datagrams is asked for, and there are none")
+		);
 	}
 
-	splice(from: number, to: number, length: number): number {
-		const source = this.table[from];
-		const target = this.table[to];
-		let result: number;
-		if (source?.kind === "socket" && target?.kind === "pipe" && !target.reads)
-			result = this.#spliceIn(source, target.pipe, length);
-		else if (source?.kind === "pipe" && source.reads && target?.kind === "socket")
-			result = this.#spliceOut(source.pipe, target, length);
-		else violated(`splice from descriptor ${from} to ${to}`);
-		this.trace.note(SPLICE, from, to, result);
-		return result;
-	}
-
-	#spliceIn(socket: SimulatedSocket, pipe: SimulatedPipe, length: number): number {
-		const room = pipe.capacity - pipe.bytes;
-		if (room === 0) return -EAGAIN;
-		let count = this.readable(socket, Math.min(length, room));
-		if (count <= 0) return count;
-		// tcp_read_sock does not pass urgent data; with an end behind it, it says that this is the end (measured).
-		if (socket.urgentAt === socket.taken) return socket.finished ? 0 : -EAGAIN;
-		// A pipe has slots as well as bytes: small segments fill it early.
-		if (count > 1 && this.random.chance(this.faults.shortSend)) count = this.random.between(1, count);
-		pipe.stretches.push({ stream: socket.incoming, position: socket.taken, length: count });
-		pipe.bytes += count;
-		this.take(socket, count);
-		return count;
-	}
-
-	#spliceOut(pipe: SimulatedPipe, socket: SimulatedSocket, length: number): number {
-		if (pipe.bytes === 0) return -EAGAIN;
-		const count = this.sendable(socket, Math.min(length, pipe.bytes));
-		if (count <= 0) return count;
-		// The reactor is told that all went, so that it gives the pipe back too early.
-		if (this.spoils("dirty_pipe")) return length;
-		for (let left = count; left > 0; ) {
-			const stretch = pipe.stretches[0];
-			if (stretch === undefined) violated("a pipe has fewer bytes than it counts");
-			const part = Math.min(left, stretch.length);
-			this.witness?.splicing(socket, stretch.stream, stretch.position, part);
-			this.sent(socket, part);
-			socket.held = 0;
-			stretch.position += part;
-			stretch.length -= part;
-			left -= part;
-			if (stretch.length === 0) pipe.stretches.shift();
-		}
-		pipe.bytes -= count;
-		return count;
-	}
+	wakeOther(): void {}
 
 	clearWake(fd: number): void {
 		const wake = this.table[fd];
@@ -380,6 +334,4 @@ const SEND_MORE = operation("send, more follows");
 const SHUTDOWN = operation("shutdown");
 const CLOSE = operation("close");
 const RESET = operation("reset");
-const OPEN_PIPE = operation("open pipe");
-const SPLICE = operation("splice");
 const CLEAR_WAKE = operation("clear wake");

@@ -1,6 +1,8 @@
 /** What is beneath the calls of a simulated kernel: its descriptors, and what the other ends of its connections do to them. */
 import { ECONNRESET, EPIPE, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../../src/kernel/constants.js";
 import type { Random } from "../../src/rig/random.js";
+import type { DatagramKernel } from "./datagrams/datagram-kernel.js";
+import type { SimulatedDatagramSocket } from "./datagrams/datagram-socket.js";
 import type { Descriptor, SimulatedListener, SimulatedSocket, SimulatedWake } from "./descriptors.js";
 import type { Faults, Mutant } from "./faults.js";
 import { SimulatedReadiness } from "./simulated-readiness.js";
@@ -43,6 +45,8 @@ export class SimulatedNetwork {
 	mutant: Mutant = "none";
 	others: OtherEnds | undefined;
 	witness: Witness | undefined;
+	/** In runs with sockets of UDP. */
+	datagrams: DatagramKernel | undefined;
 	/** Open descriptors at most. */
 	limit = 1 << 16;
 	/** Descriptors open now, in all and by kind. */
@@ -113,6 +117,11 @@ export class SimulatedNetwork {
 	socketAt(fd: number): SimulatedSocket | undefined {
 		const descriptor = this.table[fd];
 		return descriptor?.kind === "socket" ? descriptor : undefined;
+	}
+
+	datagramSocketAt(fd: number): SimulatedDatagramSocket | undefined {
+		const descriptor = this.table[fd];
+		return descriptor?.kind === "datagrams" ? descriptor : undefined;
 	}
 
 	// What the world does to the kernel.

@@ -14,6 +14,7 @@ export class SimulatedSockets extends SimulatedNetwork {
 
 	protected socketOf(fd: number, call: string): SimulatedSocket {
 		const socket = this.socketAt(fd);
+		if (this.datagrams !== undefined) this.datagrams.isHearing = false;
 		if (socket === undefined) violated(`${call} on descriptor ${fd}, which is no open socket`);
 		return socket;
 	}
@@ -23,7 +24,7 @@ export class SimulatedSockets extends SimulatedNetwork {
 			violated(`${call} of ${length} bytes at ${offset}, beyond the arena`);
 	}
 
-	protected spoils(mutant: Mutant): boolean {
+	spoils(mutant: Mutant): boolean {
 		return this.mutant === mutant && --this.#spoilIn <= 0;
 	}
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LINE_MUTANTS, MUTANTS, OWN_LINE_MUTANTS } from "./faults.js";
+import { DATAGRAM_MUTANTS, LINE_MUTANTS, MUTANTS, OWN_LINE_MUTANTS } from "./faults.js";
 import { RARE_LINE_MUTANTS, RARE_MUTANTS } from "./rare-mutants.js";
 import { simulate } from "./simulate.js";
 
@@ -56,5 +56,12 @@ for (const mutant of OWN_LINE_MUTANTS)
 	test(`the checker notices, of an agent's own lines: ${mutant.replaceAll("_", " ")}`, () => {
 		for (let seed = 1; seed <= MUTANT_SEEDS; seed++)
 			if (simulate({ seed, turns: TURNS, mutant, agent: true }).failure !== undefined) return;
+		assert.fail(`${MUTANT_SEEDS} seeds have not noticed it`);
+	});
+
+for (const mutant of DATAGRAM_MUTANTS)
+	test(`the checker notices, of datagrams: ${mutant.replaceAll("_", " ")}`, () => {
+		for (let seed = 1; seed <= MUTANT_SEEDS; seed++)
+			if (simulate({ seed, turns: TURNS, mutant, datagrams: true }).failure !== undefined) return;
 		assert.fail(`${MUTANT_SEEDS} seeds have not noticed it`);
 	});

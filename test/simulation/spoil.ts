@@ -1,5 +1,6 @@
 /** Plays a reactor at fault, between its turns. */
 
+import { SENDER_BYTES } from "../../src/kernel/datagrams.js";
 import { i32, ref, setRef, u8, u32 } from "../../src/parts/at.js";
 import { NONE } from "../../src/parts/none.js";
 import { METHOD_POST, METHOD_PUT } from "../../src/protocol/http/methods.js";
@@ -13,7 +14,8 @@ import { LIVE_LISTENERS, LIVE_SESSIONS } from "../../src/reactor/records/places.
 import { FD_PRESSURE } from "../../src/reactor/records/reasons.js";
 import { UNDECIDED } from "../../src/reactor/table/marks.js";
 import type { Link, Place, Session, Slot } from "../../src/reactor/table/numbers.js";
-import { DIAL, EXCHANGE, POOLED, RELAY, REQUEST, SNIFF } from "../../src/reactor/table/states.js";
+import { DATAGRAM, DIAL, EXCHANGE, POOLED, RELAY, REQUEST, SNIFF } from "../../src/reactor/table/states.js";
+import { stamp } from "../../src/reactor/table/times.js";
 import { ADDRESS_COUNT } from "./plans.js";
 import type { World } from "./world.js";
 
@@ -94,10 +96,52 @@ export function spoil(world: World): void {
 		case "lost_own_deadline":
 			for (const [link, { step }] of core.ownLines) if (step !== PARKED) core.wheel.cancel(link);
 			return;
+		case "lost_flow_deadline":
+			for (const client of clientsIn(core, DATAGRAM)) core.wheel.cancel(client);
+			return;
+		case "renewed_flow":
+			for (const client of clientsIn(core, DATAGRAM)) core.table.active[client] = stamp(core.nowMs);
+			return;
+		case "hasty_flow":
+			for (const client of clientsIn(core, DATAGRAM)) {
+				core.table.active[client] = stamp(core.nowMs - LONG_MS);
+				core.wheel.arm(client, core.nowMs + 1);
+			}
+			return;
+		case "crossed_flows":
+			crossFlows(core);
+			return;
+		case "lost_id":
+			for (const client of clientsIn(core, DATAGRAM)) core.datagrams?.ids.remove(client as Session);
+			return;
+		case "kept_id":
+			if (closed > 0) core.datagrams?.ids.learn(0 as Session, STRAY_ID, 0, STRAY_ID.length);
+			return;
+		case "kept_half":
+			if (core.datagrams !== null) core.datagrams.recognizer.halves.expire = () => {};
+			return;
+		case "doubled_drop":
+			if (closed > 0) counters.dropped(0, 1);
+			return;
+		case "doubled_overrun":
+			if (closed > 0) counters.add(scalarIndex("datagramsOverrun"), 1);
+			return;
 		case "lost_undecided":
 			for (const client of clientsIn(core, SNIFF))
 				core.table.flags[client] = i32(core.table.flags, client) & ~UNDECIDED;
 	}
+}
+
+/** Longer than any session of datagrams may be silent. */
+const LONG_MS = 1_000_000;
+
+const STRAY_ID = Uint8Array.of(9, 8, 7, 6, 5, 4, 3, 2);
+
+function crossFlows(core: Core): void {
+	const [one, other] = clientsIn(core, DATAGRAM);
+	if (one === undefined || other === undefined || core.datagrams === null) return;
+	const { names } = core.datagrams.flows;
+	names.copyWithin(one * SENDER_BYTES, other * SENDER_BYTES, (other + 1) * SENDER_BYTES);
 }
 
 function crossListeners(core: Core): void {

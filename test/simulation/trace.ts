@@ -45,6 +45,12 @@ const OPERATIONS = [
 	"cancel",
 	"received",
 	"sent",
+	"receive datagrams",
+	"send datagrams",
+	"datagram arrives",
+	"datagram has no room",
+	"datagram is lost",
+	"datagram is refused",
 ] as const;
 
 export type Operation = (typeof OPERATIONS)[number];

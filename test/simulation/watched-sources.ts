@@ -64,6 +64,8 @@ interface Tenant {
 }
 
 export class WatchedSources extends Sources {
+	/** Whoever enters sends datagrams, and has no connection: nothing is refused for him that could be counted. */
+	isForDatagrams: () => boolean = () => false;
 	/** By place. */
 	readonly tenants: (Tenant | undefined)[];
 	/** Addresses turned away in this turn, by why; and those that found no place. */
@@ -107,7 +109,7 @@ export class WatchedSources extends Sources {
 		const tenant = place >= 0 ? this.#tenantOf(place, key) : this.tenants[this.#byKey.get(key) ?? -1];
 		if (tenant === undefined) violated(`${key} is turned away the first time that it comes`);
 		if (place === TOO_MANY) {
-			this.tooMany++;
+			if (!this.isForDatagrams()) this.tooMany++;
 			if (tenant.held < limits.connections) violated(`${key} is turned away with ${tenant.held} connections`);
 			return place;
 		}
@@ -118,8 +120,8 @@ export class WatchedSources extends Sources {
 			if (place === TOO_FAST) tenant.bucket.lack(key);
 			else tenant.bucket.take(1, key);
 		}
-		if (place === TOO_FAST) this.tooFast++;
-		else tenant.held++;
+		if (place !== TOO_FAST) tenant.held++;
+		else if (!this.isForDatagrams()) this.tooFast++;
 		return place;
 	}
 

@@ -20,6 +20,9 @@ import type { Board } from "../../src/upstream/board.js";
 import { sharedMemory } from "../reactor/shared-memory.js";
 import { Admission } from "./admission.js";
 import { Completions } from "./completion/completions.js";
+import { DatagramSide } from "./datagrams/datagram-side.js";
+import { DatagramView } from "./datagrams/datagram-view.js";
+import { PlainInitials } from "./datagrams/plain-initials.js";
 import { SimulatedListener, SimulatedSocket, type Watched } from "./descriptors.js";
 import { CALM, type Faults, type Mutant, randomFaults } from "./faults.js";
 import { checkTurn } from "./invariants.js";
@@ -74,6 +77,8 @@ export class World implements Surroundings {
 	readonly lines: Lines | undefined;
 	/** In runs of an agent. */
 	readonly agent: Agent | undefined;
+	/** In runs with listeners on UDP. */
+	readonly datagrams: DatagramSide | undefined;
 	/** By row: who waits for a line. */
 	readonly waits: (Wait | undefined)[] = [];
 	readonly admission = new Admission();
@@ -122,6 +127,7 @@ export class World implements Surroundings {
 	/** By row: bytes of it were in an inbox when the reactor asked what its socket holds. */
 	readonly hadAhead: boolean[] = [];
 
+	readonly #view = new DatagramView(this);
 	readonly #faults: Faults;
 	readonly #arrivals: number;
 	readonly #pace: number;
@@ -134,7 +140,7 @@ export class World implements Surroundings {
 		const { seed, mutant = "none", completes = false } = options;
 		const random = new Random(seed);
 		this.random = random;
-		const { isAgent, hasLines, traits } = kindOf(options, random);
+		const { isAgent, hasLines, datagrams, traits } = kindOf(options, random);
 		this.traits = traits;
 		this.trace = new Trace();
 		this.mutant = mutant;
@@ -171,6 +177,7 @@ export class World implements Surroundings {
 		this.pipeEnds = shared.pipeEnds;
 		this.rates = new WatchedRates(shared.options.rates);
 		this.sources = new WatchedSources(this.places, shared.sources.buffer, mutant);
+		this.sources.isForDatagrams = () => this.kernel.datagrams?.isHearing === true;
 		const index = random.pick(INDEXES);
 		let completions: Completions | undefined;
 		this.reactor = new Reactor(
@@ -183,7 +190,7 @@ export class World implements Surroundings {
 				bufferedBytes: this.bufferedBytes,
 				eventsPerTurn: random.pick([1, 2, 64, 64]),
 				pipes,
-				wakeFd: this.operator.installWake(),
+				...{ wakeFd: this.operator.installWake(), wakeFds: [] },
 				epollFd: -1,
 			},
 			(notice) => this.operator.noticed(notice),
@@ -194,6 +201,7 @@ export class World implements Surroundings {
 				completions = new Completions(this.kernel, random, this.trace, rows, onlooker, mutant);
 				return completions.engine;
 			},
+			(memory) => new PlainInitials(memory),
 		);
 		this.completions = completions;
 		if (completions !== undefined) completions.faults = this.#faults;
@@ -211,6 +219,8 @@ export class World implements Surroundings {
 		if (this.lines !== undefined) this.peers.upgradeShare = 0.5;
 		this.agent = isAgent ? new Agent(this) : undefined;
 		this.peers.gateways = this.agent;
+		this.datagrams = datagrams === undefined ? undefined : new DatagramSide(this.#view, datagrams);
+		this.kernel.datagrams = this.datagrams?.kernel;
 		this.operator.start();
 		if (random.chance(this.traits.patient ? 0.1 : 0.4))
 			this.kernel.limit = this.kernel.openCount + random.between(1, 3 * this.sessions);
@@ -266,6 +276,7 @@ export class World implements Surroundings {
 		this.#forgetTurn();
 		this.kernel.noteTurn(this.turns);
 		this.lines?.deliver(this.peers.mode !== "wild");
+		if (this.datagrams !== undefined) this.#view.watch(this.datagrams.checks);
 		this.reactor.turn();
 		if (this.turns >= SPOIL_FROM_TURN) spoil(this);
 		checkTurn(this);
@@ -276,6 +287,7 @@ export class World implements Surroundings {
 		const { kernel, sources } = this;
 		this.accepted = 0;
 		this.highestAccepted = -1;
+		if (this.datagrams !== undefined) this.datagrams.kernel.highest = -1;
 		this.madeRoom = false;
 		if (this.closed > 0) this.closedBy.fill(0);
 		this.closed = 0;
@@ -297,6 +309,7 @@ export class World implements Surroundings {
 		if (peers.mode === "cooperative") {
 			kernel.nowMs += 0.5;
 			peers.cooperate();
+			this.datagrams?.cooperate();
 			return;
 		}
 		if (random.chance(0.5)) kernel.nowMs += random.fraction() * 2;
@@ -310,6 +323,7 @@ export class World implements Surroundings {
 		}
 		this.lines?.act();
 		this.agent?.act();
+		this.datagrams?.act();
 		for (let act = random.below(this.#acts); act > 0; act--) {
 			const peer = peers.any();
 			if (peer !== undefined) peers.act(peer);
@@ -371,6 +385,7 @@ export class World implements Surroundings {
 
 	#setFaults(faults: Faults): void {
 		this.kernel.setFaults(faults);
+		this.datagrams?.setCalm(faults === CALM);
 		if (this.completions !== undefined) this.completions.faults = faults;
 	}
 

@@ -124,13 +124,13 @@ function isFault(method: string | undefined, params: Readonly<Record<string, unk
 	return method === "Runtime.consoleAPICalled" && ["error", "warning"].includes(String(params["type"]));
 }
 
-/** Ends with the scenario. It knows no names but those of this machine, so that it leaves it for nothing. */
-export async function startBrowser(scenario: Scenario): Promise<Page> {
+/** Ends with the scenario. It knows no address but this one, of this machine, so that it leaves it for nothing. */
+export async function startBrowser(scenario: Scenario, host = "127.0.0.1"): Promise<Page> {
 	const browser: Child = start(scenario, "chromium", [
 		...["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"],
 		...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
 		...["--disable-dev-shm-usage", `--user-data-dir=${join(scenario.directory, "chromium")}`],
-		...["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0"],
+		...[`--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${host}`, "--remote-debugging-port=0"],
 		"about:blank",
 	]);
 	const [, url = ""] = await browser.printed(/DevTools listening on (ws:\S+)/);

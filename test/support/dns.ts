@@ -1,7 +1,7 @@
-/** A DNS server on loopback, over UDP, that answers as a test likes. */
+/** DNS servers on loopback, over UDP or TCP, that answer as a test likes. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { isIPv4 } from "node:net";
+import { type AddressInfo, createServer, isIPv4 } from "node:net";
 
 const A = 1;
 const AAAA = 28;
@@ -11,10 +11,18 @@ export interface Question {
 	readonly family: 4 | 6;
 }
 
-/** Addresses, of which those of the family asked for are sent; a code of RFC 1035, 4.1.1; silence; or rubbish. */
-export type Reply = readonly string[] | "NXDOMAIN" | "SERVFAIL" | "REFUSED" | "silence" | "rubbish";
+/** Addresses, of which those of the family asked for are sent; a flag or code of RFC 1035, 4.1.1; silence; or rubbish. */
+export type Reply =
+	| readonly string[]
+	| "NXDOMAIN"
+	| "SERVFAIL"
+	| "REFUSED"
+	| "truncated"
+	| "silence"
+	| "rubbish";
 
-const CODES = { NXDOMAIN: 3, SERVFAIL: 2, REFUSED: 5 } as const;
+/** `truncated`: ask again over TCP. */
+const CODES = { NXDOMAIN: 3, SERVFAIL: 2, REFUSED: 5, truncated: 0x0200 } as const;
 
 export interface DnsServer {
 	/** `127.0.0.1:40123` */
@@ -28,35 +36,64 @@ export async function startDns(reply: (question: Question) => Reply, port = 0): 
 	const socket = createSocket("udp4");
 	const asked: string[] = [];
 	socket.on("message", (message, { address, port: from }) => {
-		const { name, type, end } = readQuestion(message);
-		if (type !== A && type !== AAAA) return;
-		const family = type === A ? 4 : 6;
-		asked.push(`${family} ${name}`);
-		const answer = reply({ name, family });
-		if (answer === "silence") return;
-		if (answer === "rubbish") {
-			// It says that 65,535 questions follow, and ends.
-			socket.send(
-				Buffer.concat([message.subarray(0, 2), Buffer.from([0x81, 0x80, 255, 255])]),
-				from,
-				address,
-			);
-			return;
-		}
-		const head = Buffer.alloc(12);
-		message.copy(head, 0, 0, 2);
-		const addresses =
-			typeof answer === "string" ? [] : answer.filter((text) => isIPv4(text) === (family === 4));
-		// A response, recursion wanted and available.
-		head.writeUInt16BE(0x8180 | (typeof answer === "string" ? CODES[answer] : 0), 2);
-		head.writeUInt16BE(1, 4);
-		head.writeUInt16BE(addresses.length, 6);
-		const records = addresses.map((text) => recordOf(type, text));
-		socket.send(Buffer.concat([head, message.subarray(12, end), ...records]), from, address);
+		const answer = answerTo(message, reply, asked);
+		if (answer !== undefined) socket.send(answer, from, address);
 	});
 	socket.bind(port, "127.0.0.1");
 	await once(socket, "listening");
 	return { address: `127.0.0.1:${socket.address().port}`, asked, close: () => socket.close() };
+}
+
+/** The same over TCP: each message stands behind its length (RFC 1035, 4.2.2). */
+export async function startDnsOverTcp(reply: (question: Question) => Reply): Promise<DnsServer> {
+	const asked: string[] = [];
+	const server = createServer((socket) => {
+		let rest: Buffer = Buffer.alloc(0);
+		socket.on("error", () => {});
+		socket.on("data", (bytes) => {
+			rest = Buffer.concat([rest, bytes]);
+			while (rest.length >= 2 && rest.length >= 2 + rest.readUInt16BE(0)) {
+				const end = 2 + rest.readUInt16BE(0);
+				const answer = answerTo(rest.subarray(2, end), reply, asked);
+				rest = rest.subarray(end);
+				if (answer === undefined) continue;
+				const length = Buffer.alloc(2);
+				length.writeUInt16BE(answer.length);
+				socket.write(Buffer.concat([length, answer]));
+			}
+		});
+	}).listen(0, "127.0.0.1");
+	await once(server, "listening");
+	const { port } = server.address() as AddressInfo;
+	return { address: `127.0.0.1:${port}`, asked, close: () => server.close() };
+}
+
+/** `undefined`: it is not answered. */
+function answerTo(
+	message: Buffer,
+	reply: (question: Question) => Reply,
+	asked: string[],
+): Buffer | undefined {
+	const { name, type, end } = readQuestion(message);
+	const isAddress = type === A || type === AAAA;
+	const family = type === AAAA ? 6 : 4;
+	if (isAddress) asked.push(`${family} ${name}`);
+	// Of name servers and such nothing is known here.
+	const answer = isAddress ? reply({ name, family }) : "REFUSED";
+	if (answer === "silence") return undefined;
+	// It says that 65,535 questions follow, and ends.
+	if (answer === "rubbish")
+		return Buffer.concat([message.subarray(0, 2), Buffer.from([0x81, 0x80, 255, 255])]);
+	const head = Buffer.alloc(12);
+	message.copy(head, 0, 0, 2);
+	const addresses =
+		typeof answer === "string" ? [] : answer.filter((text) => isIPv4(text) === (family === 4));
+	// A response, recursion wanted and available.
+	head.writeUInt16BE(0x8180 | (typeof answer === "string" ? CODES[answer] : 0), 2);
+	head.writeUInt16BE(1, 4);
+	head.writeUInt16BE(addresses.length, 6);
+	const records = addresses.map((text) => recordOf(type, text));
+	return Buffer.concat([head, message.subarray(12, end), ...records]);
 }
 
 function readQuestion(message: Buffer): { name: string; type: number; end: number } {

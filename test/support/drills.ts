@@ -29,37 +29,54 @@ const SMALL: Readonly<Record<string, readonly string[]>> = {
 	garbage: ["--connections", "40"],
 	churn: ["--connections", "3000"],
 	"accept-queue": ["--connections", "50"],
+	"syn-flood": ["--connections", "1000"],
+	"udp-flood": ["--connections", "1000"],
+	"udp-expire": ["--connections", "200"],
+	"slow-subscriber": ["--connections", "80"],
 };
 
-/** What `npm test` runs of them: one that waits, one that loses packets, one in the kernel. */
+/** What `npm test` runs of them: one that waits, one that loses packets, two in the kernel, one of datagrams, one of the hub. */
 export const QUICK = [
 	["hold", "relay"],
 	["half-open", "relay"],
 	["accept-queue", "relay"],
+	["syn-flood", "relay"],
+	["udp-flood", "udp"],
+	["slow-subscriber", "hub"],
 ] as const satisfies readonly (readonly [string, ListenerKind])[];
 
 /** Exit statuses that docs/drills.md promises. */
 const STATUS = { held: 0, "not held": 1, "too busy to judge": 3 } as const;
 
 /** One drill, small. Whether a busy machine answers in time is not judged. */
-export function drillSmall(name: string, listener: ListenerKind): void {
-	const title = `${name} of a ${listener} listener, small: it attacks, measures, judges, and leaves nothing behind`;
-	scenario(title, async (scenario) => {
-		const svg = join(scenario.directory, "chart.svg");
-		const comparison = name === "burst" && listener !== "tls" ? ["--bare"] : [];
-		const small = [...(SMALL[name] ?? []), ...comparison, "--seconds", "1", "--listener", listener];
-		const args = [...small, "--json", "--svg", svg];
-		const outcome = await runDrill(scenario, name, ...args);
-		const result = parse(outcome);
-		check(name, result);
-		assert.equal(outcome.status, STATUS[result.outcome]);
-		assert.match(readFileSync(svg, "utf8"), /^<svg [\s\S]*<\/svg>\n$/);
-		await leavesNothing(scenario, ["chart.svg"]);
-		if (comparison.length > 0) comparesWithBare(result);
-		if (name === "half-open") accountsForTheLink(result);
-		if (name === "memory") accountsForTheGroup(result);
-		if (name === "accept-queue") knowsTheKernel(result);
-	});
+export function drillSmall(name: string, listener: ListenerKind, isBare = false): void {
+	const beside = isBare ? ", beside a plain server" : "";
+	const title = `${name} of a ${listener} listener${beside}, small: it attacks, measures, judges, and leaves nothing behind`;
+	scenario(
+		title,
+		async (scenario) => {
+			const svg = join(scenario.directory, "chart.svg");
+			const comparison = isBare || (name === "burst" && listener !== "tls") ? ["--bare"] : [];
+			const small = [...(SMALL[name] ?? []), ...comparison, "--seconds", "1", "--listener", listener];
+			const args = [...small, "--json", "--svg", svg];
+			const outcome = await runDrill(scenario, name, ...args);
+			const result = parse(outcome);
+			check(name, result);
+			assert.equal(outcome.status, STATUS[result.outcome]);
+			assert.match(readFileSync(svg, "utf8"), /^<svg [\s\S]*<\/svg>\n$/);
+			await leavesNothing(scenario, ["chart.svg"]);
+			if (name === "burst" && comparison.length > 0) comparesWithBare(result);
+			if (name === "half-open") accountsForTheLink(result);
+			if (name === "memory") accountsForTheGroup(result);
+			if (name === "accept-queue") knowsTheKernel(result);
+			if (name === "syn-flood") keepsCookies(result);
+			if (name === "udp-flood") forgesHalves(result);
+			if (name === "udp-expire") comparesWithASweep(result);
+			if (name === "slow-subscriber") accountsForEachMessage(result);
+			if (name === "slow-subscriber" && isBare) comparesWithABroadcast(result);
+		},
+		{ needs: name === "syn-flood" ? ["unshare", "network namespaces"] : [] },
+	);
 }
 
 /** Everything held but what only the clock says. */
@@ -197,6 +214,74 @@ function accountsForTheGroup(result: DrillResult): void {
 		assert.equal(measures["group.oomKills"], 0);
 		assert.equal(measures["group.limitBytes"], 256 * 1024 * 1024);
 	}
+}
+
+/** The same flood twice: with cookies all come in, without them the kernel drops nearly all, in the gateway's own namespace. */
+function keepsCookies({ targets }: DrillResult): void {
+	const [gateway, without] = targets;
+	assert.deepEqual([gateway?.kind, without?.kind], ["gateway", "bare"]);
+	assert.equal(without?.target, "gateway without syncookies");
+	const of = (target: TargetResult | undefined, name: string) => target?.measures[name] ?? Number.NaN;
+	for (const target of targets) assert.ok(of(target, "flood.halfOpenPeak") >= 230);
+	assert.ok(of(gateway, "flood.cookies") > 100);
+	assert.equal(of(without, "flood.cookies"), 0);
+	assert.ok(of(without, "flood.drops") > 100);
+	assert.ok(of(without, "attack.success") < 1);
+	// Who is not accepted is another matter, and shows in other counters.
+	assert.ok(of(gateway, "nobody.overflows") > 0);
+	assert.equal(of(gateway, "nobody.cookies"), 0);
+}
+
+/** It was a flood, and nobody who was forged heard of it. */
+function forgesHalves(result: DrillResult): void {
+	const { measures, attackers } = gatewayOf(result);
+	assert.ok(attackers.opened >= 100, `${attackers.opened} were sent`);
+	assert.equal(attackers.ends["could not start"], 0);
+	assert.equal(measures["flood.answered"], 0);
+}
+
+/** Ours go, whatever their number; who is swept by chance stays when nobody comes any more. */
+function comparesWithASweep({ targets }: DrillResult): void {
+	const [gateway, swept] = targets;
+	assert.deepEqual([gateway?.kind, swept?.kind], ["gateway", "bare"]);
+	assert.equal(gateway?.attackers.ends["given up"], 0);
+	const alone = (["1", "99", "100", "137", "all"] as const).map((size) => `alone.${size}.overdueMs`);
+	for (const measure of alone) {
+		assert.ok((gateway?.measures[measure] ?? Number.MAX_VALUE) < Number.MAX_VALUE, measure);
+		assert.equal(swept?.measures[measure], Number.MAX_VALUE, measure);
+	}
+}
+
+/** Those who take a little live, and have been told of all that they did not get, or are closed by their channel's policy; the others are ended. */
+function accountsForEachMessage(result: DrillResult): void {
+	const { measures, attackers, closedByReason } = gatewayOf(result);
+	const {
+		published = 0,
+		received = 0,
+		missed = 0,
+	} = Object.fromEntries(
+		["published", "received", "missed"].map((name) => [name, measures[`hub.${name}`] ?? 0]),
+	);
+	// Of four channels each has four who are slow, and as many messages as the others, but for one.
+	assert.ok(published >= 4 && attackers.opened === 16);
+	assert.ok(Math.abs(received + missed - published) <= 4, `${received} and ${missed} of ${published}`);
+	assert.equal(attackers.ends["given up"], undefined);
+	const ends = Object.values(attackers.ends).reduce((sum, count) => sum + count, 0);
+	assert.equal(ends, 16);
+	// On a machine that stood still those who take a little may have come too late for it.
+	if (measures["hub.cutOff"] !== 0) return;
+	assert.deepEqual([measures["hub.deliveredLess"], measures["hub.missedLess"]], [0, 0]);
+	assert.equal(closedByReason["stall_timeout"], 8);
+	assert.equal(attackers.ends["told that its outbox is full"] ?? 0, closedByReason["outbox_full"] ?? 0);
+}
+
+/** It keeps for each whatever he does not read, and ends nobody. */
+function comparesWithABroadcast({ targets }: DrillResult): void {
+	const [, plain] = targets;
+	assert.equal(plain?.kind, "bare");
+	assert.deepEqual(plain.attackers.ends, { "read on": 8, "given up": 8 });
+	assert.equal(plain.measures["hub.missed"], 0);
+	assert.equal(plain.measures["hub.behind"], 0);
 }
 
 /** FACTS of this kernel: one more than the backlog is established, the others retry. */

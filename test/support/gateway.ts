@@ -5,8 +5,8 @@
  * can: it gets the next scenario's configuration by a reload.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { get, type RequestOptions } from "node:http";
-import { get as getSecure } from "node:https";
+import { type RequestOptions, request } from "node:http";
+import { request as requestSecure } from "node:https";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,12 @@ import type { Scenario } from "./scenario.js";
 import { Changes, eventually, PATIENCE_MS } from "./waiting.js";
 
 export interface LogLine {
+	/** Of a listener. */
+	readonly queues?: number;
+	readonly backlog?: number;
+	readonly inherited?: string;
+	/** Of the service manager. */
+	readonly sockets?: string;
 	readonly level: string;
 	readonly time: string;
 	readonly message: string;
@@ -58,6 +64,8 @@ export interface SessionLine {
 export interface GatewayOptions {
 	/** A command that runs the one behind it, such as `sh -c 'ulimit -n 300; exec "$@"' -`. */
 	readonly through?: readonly string[];
+	/** Open ones that it is given with `through`, as its descriptors from 3 on. */
+	readonly descriptors?: readonly number[];
 	/** Why it has to be a process that no other scenario has used or will use: what is looked at lasts over reloads. */
 	readonly own?: string;
 	/** What its admin port asks for. */
@@ -84,6 +92,8 @@ export async function startGateway(
 	const release = async (): Promise<void> => {
 		gateway.isReleased = true;
 		try {
+			// That a client of datagrams has gone is not seen: what it leaves would live on for its idle time.
+			if (/\/udp\b/.test(gateway.yaml)) await gateway.closedSessions(0);
 			await gateway.settled();
 			if (kind === undefined || gateway.rebased || kind !== kindOf(gateway.yaml)) await gateway.stop();
 			else {
@@ -118,7 +128,8 @@ const FIXED =
 function kindOf(yaml: string): string | undefined {
 	// Log options change what is waited for below, a relative path is the scenario's, and a port that was chosen is
 	// one that somebody else will have, too.
-	if (/^log:|^admin:|\bunix:(?!\/)|\blisten: *(?!["*[\]\w.:]*:0"?[\s,}])\S/m.test(yaml)) return undefined;
+	if (/^log:|^admin:|\bunix:(?!\/)|\blisten: *(?!["*[\]\w.:]*:0(?:\/udp)?"?[\s,}])\S/m.test(yaml))
+		return undefined;
 	return [...(yaml.match(FIXED) ?? []), /\b(?:cert|ca|client_ca):/.test(yaml) ? "files" : ""].join("\n");
 }
 
@@ -179,12 +190,12 @@ export class Gateway {
 	/** The test has waited for its end itself. */
 	exitWaitedFor = false;
 
-	constructor(file: string, yaml: string, { through = [], token }: GatewayOptions) {
+	constructor(file: string, yaml: string, { through = [], descriptors = [], token }: GatewayOptions) {
 		this.#file = file;
 		this.#token = token;
 		this.write(yaml);
 		const [command = "", ...args] = [...through, process.execPath, MAIN, "run", "-c", file];
-		this.child = new Child(command, args);
+		this.child = new Child(command, args, { descriptors });
 		this.child.process.stdout?.on("data", (text: string) => this.#take(text));
 		this.child.process.once("close", () => this.#changes.announce());
 	}
@@ -316,6 +327,16 @@ export class Gateway {
 		);
 	}
 
+	/**
+	 * Closes what lives, as an operator does, and waits until at least so many sessions have ended: those of datagrams
+	 * would live on for their idle time. Returns the lines of all that have ended.
+	 */
+	async closedSessions(count: number): Promise<SessionLine[]> {
+		const { status, body } = await this.admin("/api/sessions/close?all=true", "POST");
+		if (status !== 200) throw new Error(`its sessions cannot be closed: ${body}`);
+		return this.sessions(count);
+	}
+
 	/** Waits until the session of this client has ended. */
 	sessionOf({ name }: { readonly name: string }): Promise<SessionLine> {
 		return this.session(({ source }) => source === name);
@@ -370,24 +391,29 @@ export class Gateway {
 	}
 
 	/** Asks the admin port. The connection is closed afterwards, because it is a descriptor of the gateway. */
-	admin(path: string): Promise<{ status: number; body: string }> {
+	admin(path: string, method: "GET" | "POST" = "GET"): Promise<{ status: number; body: string }> {
 		const [, socketPath] = /^unix:(.*)/.exec(String(this.#admin)) ?? [];
 		const options: RequestOptions = {
-			...{ path, agent: false },
+			...{ path, method, agent: false },
 			...(socketPath === undefined ? { port: this.adminPort } : { socketPath }),
-			...(this.#token === undefined ? {} : { headers: { authorization: `Bearer ${this.#token}` } }),
+			headers: {
+				...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+				...(method === "POST" ? { "sluice-operator": "a test" } : {}),
+			},
 		};
 		const isSecure = this.#admin?.startsWith("https:") === true;
 		return new Promise((resolve, reject) => {
-			const ask = isSecure ? getSecure : get;
-			const request = ask({ ...options, ...(isSecure ? { rejectUnauthorized: false } : {}) }, (response) => {
+			const ask = isSecure ? requestSecure : request;
+			const asked = ask({ ...options, ...(isSecure ? { rejectUnauthorized: false } : {}) }, (response) => {
 				let body = "";
 				response.setEncoding("utf8").on("data", (text: string) => {
 					body += text;
 				});
 				response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+				response.on("error", reject);
 			});
-			request.on("error", reject);
+			asked.on("error", reject);
+			asked.end();
 		});
 	}
 

@@ -1,4 +1,5 @@
 /** One end of a TCP connection in a test's hand, a client's or an upstream's: half-closes and resets when told, never by itself. */
+
 import {
 	type AddressInfo,
 	connect,
@@ -9,6 +10,7 @@ import {
 	type TcpNetConnectOpts,
 } from "node:net";
 import { TLSSocket } from "node:tls";
+import { resetSocket } from "../../src/parts/reset-socket.js";
 import type { Scenario } from "./scenario.js";
 import { Changes, PATIENCE_MS } from "./waiting.js";
 
@@ -82,7 +84,7 @@ export class Peer {
 
 	/** Cuts the connection off: the other side sees ECONNRESET. */
 	reset(): void {
-		this.socket.resetAndDestroy();
+		resetSocket(this.socket);
 	}
 
 	/** Waits for so many bytes, and takes exactly these. */

@@ -8,6 +8,8 @@ import { Changes, eventually, PATIENCE_MS } from "./waiting.js";
 export interface SpawnOptions {
 	readonly env?: Readonly<Record<string, string>>;
 	readonly directory?: string;
+	/** Open ones that it is given, as its descriptors from 3 on. */
+	readonly descriptors?: readonly number[];
 }
 
 export interface Outcome {
@@ -34,7 +36,7 @@ export class Child {
 	constructor(command: string, args: readonly string[], options: SpawnOptions = {}) {
 		this.#name = [command, ...args].join(" ");
 		this.process = spawn(command, args, {
-			stdio: ["pipe", "pipe", "pipe"],
+			stdio: ["pipe", "pipe", "pipe", ...(options.descriptors ?? [])],
 			env: { ...cleanEnvironment(), ...options.env },
 			cwd: options.directory,
 		});
@@ -92,11 +94,12 @@ export class Child {
 /** Starts a program that ends with the scenario. */
 export function start(
 	scenario: Scenario,
-	program: Program,
+	program: Program | { readonly path: string },
 	args: readonly string[],
 	options: SpawnOptions = {},
 ): Child {
-	const child = new Child(pathOf(program) ?? program, args, options);
+	const path = typeof program === "object" ? program.path : (pathOf(program) ?? program);
+	const child = new Child(path, args, options);
 	scenario.defer(() => child.stop());
 	return child;
 }

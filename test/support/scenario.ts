@@ -51,15 +51,17 @@ export class Scenario {
 export interface ScenarioOptions {
 	/** Programs and abilities of the machine without which it cannot run; the runner says what was not run. */
 	readonly needs?: readonly Need[];
+	/** How long it may take, where that is more than TEST_MS. */
+	readonly mostMs?: number;
 }
 
 export function scenario(
 	sentence: string,
 	body: (scenario: Scenario) => Promise<void>,
-	{ needs = [] }: ScenarioOptions = {},
+	{ needs = [], mostMs = TEST_MS }: ScenarioOptions = {},
 ): void {
 	const skip = notRunBecause(sentence, needs);
-	test(sentence, { timeout: TEST_MS, skip: skip ?? false }, async (context) => {
+	test(sentence, { timeout: mostMs, skip: skip ?? false }, async (context) => {
 		const running = new Scenario(context);
 		// Node calls this also after a timeout, when the body below never returns.
 		context.after(() => running.close());

@@ -2,6 +2,7 @@
 
 import type { AddressInfo } from "node:net";
 import { connect, createServer, type Socket } from "node:net";
+import { resetSocket } from "../../src/parts/reset-socket.js";
 import { LOOPBACK } from "./peers.js";
 import type { Scenario } from "./scenario.js";
 import { Changes } from "./waiting.js";
@@ -54,7 +55,7 @@ export class Wire {
 			[client, server],
 			[server, client],
 		] as const)
-			from.on("error", () => to.resetAndDestroy());
+			from.on("error", () => resetSocket(to));
 	}
 
 	/** Waits until so many bytes have come from whoever dialled. */
@@ -103,13 +104,13 @@ export class Wire {
 	/** A reset of what leads to the server. */
 	resetServer(): void {
 		this.hold();
-		this.#server?.resetAndDestroy();
+		if (this.#server !== undefined) resetSocket(this.#server);
 	}
 
 	/** A reset of whoever dialled. */
 	resetClient(): void {
 		this.toClient = () => Buffer.alloc(0);
-		this.#client?.resetAndDestroy();
+		if (this.#client !== undefined) resetSocket(this.#client);
 	}
 
 	/** A FIN to whoever dialled, which nobody said by TLS. */

@@ -27,6 +27,8 @@ export default {
 	excludeExternals: true,
 	excludeInternal: true,
 	validation: { notDocumented: true, invalidLink: true, notExported: true },
+	// A reason is a name; what it means is in docs/reference/reasons.md.
+	intentionallyNotExported: ["EXPLANATIONS"],
 	// A constructor says what its class says, and parameters are told of in the sentence of their function.
 	requiredToBeDocumented: [
 		"Enum",

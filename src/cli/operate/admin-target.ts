@@ -1,9 +1,10 @@
 /** Where operating commands ask: an address in the open, one through TLS, or a Unix socket. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseAdmin, parseHttpUrl } from "../../config/address.js";
 import type { AdminConfig } from "../../config/config.js";
 import { ConfigError, InvalidValue } from "../../config/errors.js";
-import { loadConfigFile } from "../../config/load.js";
+import { loadAdmin } from "../../config/load-admin.js";
 import { bracketed } from "../../parts/bracketed.js";
 import { OperateError, type Where } from "./operate-error.js";
 
@@ -61,13 +62,17 @@ function ofText(text: string, ca: string | undefined): AdminTarget {
 	}
 }
 
-function ofConfig(file: string | undefined, ca: string | undefined): Asked {
+/** Looked for in this order where nothing is said. */
+const USUAL_FILES = ["sluice.yaml", "/etc/sluice/sluice.yaml"] as const;
+
+function ofConfig(said: string | undefined, ca: string | undefined): Asked {
+	const file = said ?? USUAL_FILES.find((each) => existsSync(each));
 	if (file === undefined)
 		throw new OperateError(
-			"say where the gateway is: -c sluice.yaml, or --admin 127.0.0.1:9090, https://HOST:PORT or unix:PATH",
+			`say where the gateway is: -c FILE, or --admin 127.0.0.1:9090, https://HOST:PORT or unix:PATH; there is no ${USUAL_FILES.join(" here, and no ")}`,
 		);
 	try {
-		const { admin, adminTokens } = loadConfigFile(file);
+		const { admin, adminTokens } = loadAdmin(file);
 		if (admin !== null) return { target: ofAdmin(admin, ca), token: adminTokens.full ?? adminTokens.read };
 	} catch (error) {
 		if (error instanceof ConfigError) throw new OperateError(`${error.message}\n(or say --admin HOST:PORT)`);

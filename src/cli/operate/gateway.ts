@@ -22,7 +22,7 @@ export function statusText(value: GatewayStatus): string {
 	const { memory, reloads, listeners, upstreams } = value;
 	return [
 		facts([
-			["sluice", `${value.version}, ${value.state}, since ${value.started} (process ${value.pid})`],
+			["sluice", `${value.version}, ${value.state}; process ${value.pid}, started ${value.started}`],
 			["sessions", `${value.sessions} of ${value.sessions_max}`],
 			["buffered", size(value.buffered_bytes)],
 			[
@@ -210,10 +210,30 @@ export async function explain(options: Where & Question): Promise<string> {
 	return options.json === true ? json(value) : value.listeners.map(explanationText).join("\n");
 }
 
+function subscriberText({
+	speaks,
+	channel,
+	match,
+	policy,
+	subscribe,
+	publish,
+}: NonNullable<Explanation["hub"]>): string {
+	const how = speaks === "http" ? "as a WebSocket or an event stream" : "as framed TCP";
+	if (channel === null) return `${how}, for the channels that it asks for`;
+	if (match === null) return `${how}, where no entry of hub.channels matches "${channel}"`;
+	const who = subscribe === "public" ? "everybody may subscribe" : "to subscribe needs a token";
+	const publishers = {
+		nobody: "no client may publish",
+		public: "everybody may publish",
+		token: "to publish needs a token",
+	};
+	return `${how}, for ${channel} (${match}, ${policy ?? ""}: ${who}, ${publishers[publish ?? "nobody"]})`;
+}
+
 function explanationText(value: Explanation): string {
 	const { listener, route, passed, answer, upstream, addresses, deadlines, limits, terminated, banned } =
 		value;
-	const { users } = value;
+	const { users, hub } = value;
 	const fate =
 		route === null
 			? "no route takes it: it ends as no_route"
@@ -221,7 +241,9 @@ function explanationText(value: Explanation): string {
 				? answer === null
 					? `route ${route} rejects it`
 					: `route ${route} answers it with ${answer}`
-				: `route ${route} takes it to ${upstream}`;
+				: hub === null
+					? `route ${route} takes it to ${upstream}`
+					: `route ${route} takes it to the hub, ${subscriberText(hub)}`;
 	return [
 		`${listener}: ${banned ? "its source is banned; otherwise " : ""}${fate}${terminated ? "; its TLS ends here" : ""}\n`,
 		...passed.map((each) => `  not ${each.route}: ${each.why.join("; ")}\n`),

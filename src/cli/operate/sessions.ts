@@ -1,5 +1,6 @@
 /** `sluice sessions | ended | why | close`. */
 import type { EndedSession, Listing, LiveSession, SessionDetails } from "../../admin/session-view.js";
+import { explained, REASONS } from "../../parts/reasons.js";
 import { AdminClient } from "./client.js";
 import { OperateError, type Where } from "./operate-error.js";
 import { duration, facts, json, size, table } from "./table.js";
@@ -111,11 +112,22 @@ function endedText(session: EndedSession): string {
 	return facts([
 		["session", `${session.id} has ended`],
 		["reason", session.reason],
+		...explanation(session),
 		...timeline(session),
 		["closed", `${session.closed}  ${sinceAccept(session, session.closed)}`],
 		["from client", size(session.bytes_from_client)],
 		["to client", size(session.bytes_to_client)],
 	]);
+}
+
+/** A gateway of a later version may have reasons that are not known here. */
+function explanation({ reason }: EndedSession): (readonly [string, string])[] {
+	if (!REASONS.includes(reason)) return [];
+	const { means, advice } = explained(reason);
+	return [
+		["", means],
+		["what to do", advice],
+	];
 }
 
 function liveText(session: SessionDetails): string {

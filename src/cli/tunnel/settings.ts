@@ -9,10 +9,12 @@ import { readFileWithin } from "../../config/read-file.js";
 import { type Path, readSource } from "../../config/source.js";
 import { ProxyError, proxyFor } from "../../tunnel/agent/http-proxy.js";
 import {
+	AGENT_DEFAULTS,
 	AGENT_KEYS,
 	agentSchema,
 	CHECK_KEYS,
 	checkWritten,
+	isKind,
 	TUNNEL_KEYS,
 	tunnelSettings,
 	type Written,
@@ -59,13 +61,6 @@ export class ArgumentsError extends Error {
 	override readonly name = "ArgumentsError";
 }
 
-/** Running visitors have so long by default, and attempts to connect are no further apart. */
-const DRAIN_MS = 30_000;
-const RETRY_MAX_MS = 30_000;
-
-/** Requests that the inspector keeps. */
-const INSPECT_REQUESTS = 100;
-
 /** A bundle of all authorities there are has some 250 KiB. */
 const PEM_MAX_BYTES = 4 * 1_048_576;
 const TOKEN_MAX_BYTES = 4_096;
@@ -88,11 +83,13 @@ const OF_AGENT = [
 
 /** @throws ArgumentsError, ConfigError, ConfigFileError */
 export function readFlags(kind: string, local: string | undefined, flags: TunnelFlags): Asked {
-	if (!["http", "tcp", "tls"].includes(kind))
-		throw new ArgumentsError(`"${kind}" is no kind of tunnel: sluice tunnel http 3000, tcp 22 or tls 8443`);
+	if (!isKind(kind))
+		throw new ArgumentsError(
+			`"${kind}" is no kind of tunnel: sluice tunnel http 3000, tcp 22, tls 8443, udp 53 or quic 443`,
+		);
 	if (local === undefined)
 		throw new ArgumentsError(
-			`where is the local service? sluice tunnel ${kind} 3000, HOST:PORT or unix:/path`,
+			`where is the local service? sluice tunnel ${kind} 3000, or HOST:PORT; for http, tcp and tls also unix:/path`,
 		);
 	const tunnel = {
 		...{ [kind]: numbered(local), ...snaked(flags, [...OF_TUNNEL, ...LIMITS]) },
@@ -138,9 +135,7 @@ function numbered(value: unknown): unknown {
 function flagOf(path: readonly PropertyKey[]): string {
 	const [first, , third] = path;
 	const key = String(first === "tunnels" ? (third ?? "tunnel") : first);
-	return ["http", "tcp", "tls", "tunnel"].includes(key)
-		? `sluice tunnel ${key}`
-		: `--${key.replaceAll("_", "-")}`;
+	return isKind(key) || key === "tunnel" ? `sluice tunnel ${key}` : `--${key.replaceAll("_", "-")}`;
 }
 
 /** @throws ArgumentsError, ConfigError, ConfigFileError */
@@ -183,14 +178,18 @@ function complete(written: Written, baseDir: string): Asked {
 			// Nobody is between here and this machine.
 			proxy: insecure ? undefined : readProxy(gateway),
 			tunnels: tunnels.map(tunnelSettings),
-			...{ drainMs: drain ?? DRAIN_MS, retryMaxMs: retry_max ?? RETRY_MAX_MS },
+			...{ drainMs: drain ?? AGENT_DEFAULTS.drainMs, retryMaxMs: retry_max ?? AGENT_DEFAULTS.retryMaxMs },
 		},
 		admin:
 			admin?.kind === "ip" ? { host: admin.host === "*" ? "::" : admin.host, port: admin.port } : undefined,
 		nodeStreams: node_streams,
 		inspect:
 			inspect?.kind === "ip"
-				? { host: inspect.host, port: inspect.port, requests: written.inspect_requests ?? INSPECT_REQUESTS }
+				? {
+						host: inspect.host,
+						port: inspect.port,
+						requests: written.inspect_requests ?? AGENT_DEFAULTS.inspectRequests,
+					}
 				: undefined,
 	};
 }

@@ -1,18 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { acceptQueue, closeDescriptor, openListener } from "../../kernel/sockets.js";
 import { type Assault, type AssaultReport, Attackers, type Scene } from "../assault.js";
 import type { Attack } from "../attack.js";
 import type { Drill, Threshold } from "../drill.js";
-import { connecting, listenQueue, tcpCounter } from "../kernel-tables.js";
+import { listenQueue } from "../kernel-tables.js";
 import { isCompared } from "../target.js";
 import { GOOD_CLIENT_SERVED, NOTHING_LEFT } from "../thresholds.js";
 import { sayings, toBase64 } from "../traffic.js";
+import { clientsOfNobody } from "../unaccepted.js";
 
 /** Backlog of the listener from which nobody accepts: of 200 clients, 128. */
 const BACKLOG_SHARE = 128 / 200;
-
-/** After the last of them has come: who is to be let in is in by then, and each of the others was dropped once. */
-const COUNT_AFTER_MS = 500;
 
 /** Time after the last of them in which the gateway's queue must be empty. */
 const DRAINED_AFTER_MS = 1000;
@@ -162,48 +159,20 @@ class DoorAssault implements Assault {
 	async #withoutAccepting(): Promise<Record<string, number>> {
 		const { connections } = this.#scene;
 		const backlog = Math.max(1, Math.floor(connections * BACKLOG_SHARE));
-		const { fds, port } = openListener(
-			{
-				address: Uint8Array.of(127, 0, 0, 1),
-				port: 0,
-				backlog,
-			},
-			1,
-		);
-		const overflowsBefore = tcpCounter("ListenOverflows");
-		const dropsBefore = tcpCounter("ListenDrops");
-		const clients = new Attackers({
-			...this.#attack,
-			address: "127.0.0.1",
-			port,
-			opensPerSecond: null,
-		});
-		try {
-			await clients.start();
-			await clients.opened(connections);
-			await sleep(COUNT_AFTER_MS);
-			const retrying = connecting(port);
-			const queue = acceptQueue(fds[0] as number); // one was asked for
-			const overflows = tcpCounter("ListenOverflows") - overflowsBefore;
-			const drops = tcpCounter("ListenDrops") - dropsBefore;
-			const { attackers } = await clients.release();
-			return {
-				"kernel.backlog": backlog,
-				"kernel.queueDepth": queue.depth,
-				"kernel.queueLimit": queue.limit,
-				"kernel.established": attackers.established,
-				"kernel.retrying": retrying,
-				"kernel.overflows": overflows,
-				"kernel.drops": drops,
-				"kernel.establishedBeyondBacklog": attackers.established - backlog,
-				"kernel.neitherWaitingNorRetrying": connections - queue.depth - retrying,
-				"kernel.refused": (attackers.ends.refused ?? 0) + (attackers.ends["reset by the target"] ?? 0),
-				"kernel.overflowsPerRetrier": retrying === 0 ? 0 : overflows / retrying,
-			};
-		} finally {
-			await clients.dispose();
-			fds.forEach(closeDescriptor);
-		}
+		const seen = await clientsOfNobody(this.#attack, connections, backlog);
+		return {
+			"kernel.backlog": backlog,
+			"kernel.queueDepth": seen.queue.depth,
+			"kernel.queueLimit": seen.queue.limit,
+			"kernel.established": seen.established,
+			"kernel.retrying": seen.retrying,
+			"kernel.overflows": seen.counted.overflows,
+			"kernel.drops": seen.counted.drops,
+			"kernel.establishedBeyondBacklog": seen.established - backlog,
+			"kernel.neitherWaitingNorRetrying": connections - seen.queue.depth - seen.retrying,
+			"kernel.refused": seen.refused,
+			"kernel.overflowsPerRetrier": seen.retrying === 0 ? 0 : seen.counted.overflows / seen.retrying,
+		};
 	}
 
 	stop(): void {

@@ -12,8 +12,12 @@ import { pipelines } from "./pipelines.js";
 import { resetStorm } from "./reset-storm.js";
 import { slowBody } from "./slow-body.js";
 import { slowReader } from "./slow-reader.js";
+import { slowSubscriber } from "./slow-subscriber.js";
 import { slowHttpTest } from "./slowhttptest.js";
 import { slowloris } from "./slowloris.js";
+import { synFlood } from "./syn-flood.js";
+import { udpExpire } from "./udp-expire.js";
+import { udpFlood } from "./udp-flood.js";
 
 export const DRILLS: readonly Drill[] = [
 	slowloris,
@@ -30,4 +34,8 @@ export const DRILLS: readonly Drill[] = [
 	churn,
 	slowHttpTest,
 	acceptQueueDrill,
+	synFlood,
+	udpFlood,
+	udpExpire,
+	slowSubscriber,
 ];

@@ -55,13 +55,15 @@ export async function startGateway(options: GatewayOptions): Promise<Target> {
 	const [main, ...otherPorts] = ready.listeners.map(portIn);
 	const [link] = options.linkListener === null ? [] : otherPorts;
 	if (main === undefined) throw new Error(`the gateway did not say where it listens:\n${output.tail}`);
-	const reader = new MetricsReader(portIn(ready.admin), options.linkListener);
+	const adminPort = portIn(ready.admin);
+	const reader = new MetricsReader(adminPort, options.linkListener);
 	return {
 		kind: "gateway",
 		label: "gateway",
 		address: "127.0.0.1",
 		port: main,
 		otherPorts,
+		publishPort: adminPort,
 		linkPort: link ?? null,
 		pid: owned.pid,
 		backlog: Number(/backlog: (\d+)/.exec(options.config)?.[1] ?? 4096),

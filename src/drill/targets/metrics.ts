@@ -1,9 +1,12 @@
 /** Reads a gateway's metrics over one connection that is kept, so that looking costs the same descriptor at all times. */
 import { Agent, get } from "node:http";
-import type { TargetMetrics } from "../target.js";
+import type { HubFigures, TargetMetrics } from "../target.js";
 
 /** A gateway that does not answer by then counts as silent for this sample. */
 const TIMEOUT_MS = 1000;
+
+/** What names of figures of the hub begin with. */
+const HUB = "sluice_hub_";
 
 export class MetricsReader {
 	readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -45,6 +48,7 @@ export class MetricsReader {
 export function parseMetrics(text: string, linkListener: string | null): TargetMetrics {
 	const closedByReason: Record<string, number> = {};
 	const sums = new Map<string, number>();
+	const channels: Record<string, Record<string, number>> = {};
 	let linkSessions = 0;
 	let parkedLines = 0;
 	for (const line of text.split("\n")) {
@@ -58,7 +62,10 @@ export function parseMetrics(text: string, linkListener: string | null): TargetM
 			const reason = label("reason") ?? "";
 			closedByReason[reason] = (closedByReason[reason] ?? 0) + value;
 		} else if (name === "sluice_tunnel_lines" && label("state") === "parked") parkedLines += value;
-		else if (
+		else if (name.startsWith(HUB) && label("match") !== undefined) {
+			const channel = label("match") ?? "";
+			channels[channel] = { ...channels[channel], [name.slice(HUB.length)]: value };
+		} else if (
 			name === "sluice_connections_active" &&
 			linkListener !== null &&
 			label("listener") === linkListener
@@ -72,6 +79,27 @@ export function parseMetrics(text: string, linkListener: string | null): TargetM
 		keptDescriptors: 2 * (sums.get("sluice_pipes_open") ?? 0) + parkedLines,
 		ledgerDiscrepancy: sums.get("sluice_ledger_discrepancy") ?? null,
 		closedByReason,
+		synReceived: sums.get("sluice_kernel_syn_received") ?? null,
+		cookiesSent: sums.get("sluice_kernel_syncookies_sent_total") ?? null,
 		linkSessions,
+		hub: hubOf(sums, channels),
+		halfHellos: sums.get("sluice_half_hellos") ?? null,
+		halfHellosGivenUp: sumOf(sums, [
+			"sluice_half_hellos_displaced_total",
+			"sluice_half_hellos_expired_total",
+		]),
 	};
+}
+
+function hubOf(sums: ReadonlyMap<string, number>, channels: HubFigures["channels"]): HubFigures | null {
+	const outboxBytes = sums.get(`${HUB}outbox_bytes`);
+	return outboxBytes === undefined
+		? null
+		: { outboxBytes, blocked: sums.get(`${HUB}blocked`) ?? 0, channels };
+}
+
+/** `null`: none of them is there. */
+function sumOf(sums: ReadonlyMap<string, number>, names: readonly string[]): number | null {
+	const known = names.flatMap((name) => sums.get(name) ?? []);
+	return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 }

@@ -11,6 +11,8 @@ import type {
 import * as defaults from "../../config/defaults.js";
 import { loadConfigText } from "../../config/load.js";
 import { descriptorLimits } from "../../kernel/sockets.js";
+import { carriesDatagrams, nameWithTransport } from "../../protocol/tunnel/index.js";
+import { SESSION_LATER_MS } from "../../tunnel/agent/datagrams.js";
 import { isLoopback, nameOf } from "../../tunnel/agent/local.js";
 import type { AgentSettings, LocalTarget, TunnelSettings } from "../../tunnel/agent/settings.js";
 import { plainListener, plainRoute } from "../plain-listener.js";
@@ -43,20 +45,29 @@ export async function localAddresses(): Promise<readonly string[]> {
 	return found.length > 0 ? found.map(({ address }) => address) : ["127.0.0.1", "::1"];
 }
 
-/** `local`: what `localAddresses` has found. */
-export function agentConfig({ tunnels }: AgentSettings, local: readonly string[]): Config {
+/**
+ * `local`: what `localAddresses` has found. `idleMs`: by the names of tunnels of datagrams, how long their gateway lets a session be idle,
+ * as far as it has said so.
+ */
+export function agentConfig(
+	{ tunnels }: AgentSettings,
+	local: readonly string[],
+	idleMs: ReadonlyMap<string, number> = new Map(),
+): Config {
 	const base = loadConfigText(NOTHING);
 	const config: Config = {
 		...base,
 		limits: {
 			...base.limits,
+			// Whose datagrams these are, the gateway has recognised.
+			halfHellos: 1,
 			connections: descriptorLimits().hard >= DESCRIPTORS_ENOUGH ? SESSIONS_MAX : null,
 		},
 		timeouts: { ...base.timeouts, idleMs: IDLE_MS },
 	};
 	return {
 		...config,
-		listeners: tunnels.map((tunnel) => listenerOf(config, tunnel)),
+		listeners: tunnels.map((tunnel) => listenerOf(config, tunnel, idleMs.get(nameWithTransport(tunnel)))),
 		upstreams: tunnels.map((tunnel) => upstreamOf(tunnel, local)),
 	};
 }
@@ -66,13 +77,24 @@ export function nameIn({ kind, name }: Pick<TunnelSettings, "kind" | "name">): s
 	return `${kind} ${name}`;
 }
 
-function listenerOf(config: Config, tunnel: TunnelSettings): ListenerConfig {
+function listenerOf(config: Config, tunnel: TunnelSettings, idleMs: number | undefined): ListenerConfig {
 	const name = nameIn(tunnel);
+	const plain = plainListener(config, name, "*", 0);
 	return {
-		...plainListener(config, name, "*", 0),
+		...plain,
+		...(carriesDatagrams(tunnel.kind) ? ofDatagrams(plain, idleMs) : {}),
 		routes: [plainRoute(name, { all: null, perIp: null, perSession: null })],
 		isForOwnLines: true,
 	};
+}
+
+/** Its lines carry frames. */
+function ofDatagrams(
+	{ deadlines }: ListenerConfig,
+	idleMs = Number.POSITIVE_INFINITY,
+): Pick<ListenerConfig, "datagrams" | "deadlines"> {
+	const timeouts = { ...deadlines.timeouts, idleMs: Math.min(IDLE_MS, idleMs + SESSION_LATER_MS) };
+	return { datagrams: { unknownVersions: "reject" }, deadlines: { ...deadlines, timeouts } };
 }
 
 function upstreamOf(tunnel: TunnelSettings, localhost: readonly string[]): UpstreamConfig {
@@ -81,6 +103,7 @@ function upstreamOf(tunnel: TunnelSettings, localhost: readonly string[]): Upstr
 		name: nameIn(tunnel),
 		addresses: addressesOf(local, localhost),
 		http: null,
+		...(carriesDatagrams(tunnel.kind) ? { datagrams: { responses: null } } : {}),
 		tls: local.tls
 			? {
 					// Who listens on this machine is believed, as with Node's streams.

@@ -51,6 +51,8 @@ class ReactorMover implements Mover, OwnLinesListener {
 	readonly #visits = new Map<number, LineEntry>();
 	/** Of sessions of which nobody has told yet that they began. */
 	readonly #endedBefore = new Map<number, EndedVisit>();
+	/** By the names of tunnels of datagrams. */
+	readonly #idleMs = new Map<string, number>();
 	#last = 0;
 	/** The last reload. */
 	#followed: Promise<void> = Promise.resolve();
@@ -99,6 +101,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 	}
 
 	open(tunnel: Tunnel, tickets: readonly Ticket[], known: Known): void {
+		this.#noteIdle(tunnel);
 		const orders: LineOrder[] = [];
 		for (const ticket of tickets) {
 			const entry = this.#book?.open(tunnel, ticket);
@@ -112,6 +115,13 @@ class ReactorMover implements Mover, OwnLinesListener {
 		const listener = nameIn(tunnel.settings);
 		// A tunnel that a reload has brought is known to the reactors behind it.
 		void this.#followed.then(() => this.#send(listener, gateway, orders));
+	}
+
+	/** The gateway has said how long sessions of datagrams may be idle, or has said something else. */
+	#noteIdle({ name, idleMs }: Tunnel): void {
+		if (idleMs === undefined || this.#idleMs.get(name) === idleMs) return;
+		this.#idleMs.set(name, idleMs);
+		this.follow(this.#settings);
 	}
 
 	/** Those that have not been given up meanwhile. */
@@ -224,7 +234,7 @@ class ReactorMover implements Mover, OwnLinesListener {
 		this.#settings = settings;
 		if (this.#isBroken) return;
 		this.#followed = this.#followed
-			.then(() => this.#gateway?.reload(agentConfig(settings, this.#local)))
+			.then(() => this.#gateway?.reload(agentConfig(settings, this.#local, this.#idleMs)))
 			.catch((error: Error) =>
 				this.#gateway?.log.logger.error({ error: error.message }, "the reactors keep the settings of before"),
 			);

@@ -1,9 +1,11 @@
 /** Where operators ask for sessions, live ones and those that have ended, and have them closed. */
 import type {
 	EndedFilter,
-	EndedSession,
+	EndedListing,
+	EndedPage,
 	Listing,
 	Page,
+	SessionCensus,
 	SessionDesk,
 	SessionDetails,
 	SessionFilter,
@@ -11,13 +13,15 @@ import type {
 import { u16 } from "../../parts/at.js";
 import type { Names } from "../log-lines.js";
 import type { Reactors } from "../reactors.js";
+import { censusOf } from "./census.js";
 import { WallClock } from "./clock.js";
 import { detailsOf } from "./details.js";
 import type { EndedSessions } from "./ended.js";
-import { isStill, LiveSessions } from "./live.js";
+import { isStill, LiveSessions, type Place } from "./live.js";
 
 export class Desk implements SessionDesk {
 	readonly #reactors: Reactors;
+	readonly #names: Names;
 	readonly #live: LiveSessions;
 	readonly #ended: EndedSessions;
 	readonly #readJournals: () => void;
@@ -25,6 +29,7 @@ export class Desk implements SessionDesk {
 	/** `readJournals`: what has ended until now is among `ended` then. */
 	constructor(reactors: Reactors, names: Names, ended: EndedSessions, readJournals: () => void) {
 		this.#reactors = reactors;
+		this.#names = names;
 		this.#live = new LiveSessions(() => reactors.rows, names);
 		this.#ended = ended;
 		this.#readJournals = readJournals;
@@ -32,6 +37,11 @@ export class Desk implements SessionDesk {
 
 	list(filter: SessionFilter, page: Page): Listing {
 		return this.#live.list(filter, page);
+	}
+
+	/** Where it is; `undefined`: it does not live. */
+	place(id: number): Place | undefined {
+		return this.#live.find(id);
 	}
 
 	details(id: number): SessionDetails | undefined {
@@ -48,15 +58,19 @@ export class Desk implements SessionDesk {
 		return isStill(rows, row, number) ? details : undefined;
 	}
 
-	ended(filter: EndedFilter, limit: number): readonly EndedSession[] {
+	ended(filter: EndedFilter, page: EndedPage): EndedListing {
 		this.#readJournals();
-		return this.#ended.list(filter, limit);
+		return this.#ended.list(filter, page);
 	}
 
 	close(filter: SessionFilter, reason?: number): number {
 		const places = this.#live.matching(filter);
 		this.#reactors.close(places, reason);
 		return places.length;
+	}
+
+	census(): SessionCensus {
+		return censusOf(this.#reactors.rows, this.#names);
 	}
 
 	/** How many fit. */

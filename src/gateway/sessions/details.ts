@@ -4,11 +4,21 @@ import { type TcpInfo, tcpInfo } from "../../kernel/tcp-info.js";
 import { f64, i32, u8 } from "../../parts/at.js";
 import { fractionFor } from "../../parts/jitter.js";
 import { NONE } from "../../parts/none.js";
+import { PROTOCOL_QUIC } from "../../protocol/index.js";
 import type { Policy } from "../../reactor/plan/plan.js";
 import type { ReactorRows } from "../../reactor/rows.js";
 import { HAD_REQUESTS } from "../../reactor/table/marks.js";
 import type { Session, Slot } from "../../reactor/table/numbers.js";
-import { DIAL, EXCHANGE, RELAY, REQUEST, SECURE, SNIFF } from "../../reactor/table/states.js";
+import {
+	DATAGRAM,
+	DIAL,
+	EXCHANGE,
+	FRAMES,
+	RELAY,
+	REQUEST,
+	SECURE,
+	SNIFF,
+} from "../../reactor/table/states.js";
 import { LIFETIME_JITTER } from "../../reactor/wire/liveness.js";
 import type { WallClock } from "./clock.js";
 
@@ -65,8 +75,14 @@ function* dueOf(rows: ReactorRows, row: Session, policy: Policy, nowMs: number):
 	const link = table.linkOf(row);
 	if (policy.lifetimeMs > 0)
 		yield ["lifetime", acceptedMs + policy.lifetimeMs * (1 - LIFETIME_JITTER * fractionFor(row))];
+	const state = u8(table.state, row);
+	if (state === DATAGRAM || state === FRAMES) {
+		const isQuic = u8(table.protocol, row) === PROTOCOL_QUIC;
+		yield ["idle", table.activeMs(row, nowMs) + (isQuic ? policy.quicIdleMs : policy.idleMs)];
+		return;
+	}
 	yield ["stall", Math.min(waitsSince(rows, row, nowMs), waitsSince(rows, link, nowMs)) + policy.stallMs];
-	switch (u8(table.state, row)) {
+	switch (state) {
 		case SNIFF:
 			yield ["handshake", acceptedMs + policy.handshakeMs];
 			return;

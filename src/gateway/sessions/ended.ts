@@ -2,7 +2,13 @@
  * The last sessions that ended, and why: for the question that comes after. A ring of columns, filled from the reactors' journals as
  * the log is, so that one that ends costs two dozen stores and no object.
  */
-import { ENDED_MAX, type EndedFilter, type EndedSession } from "../../admin/session-view.js";
+import {
+	ENDED_MAX,
+	type EndedFilter,
+	type EndedListing,
+	type EndedPage,
+	type EndedSession,
+} from "../../admin/session-view.js";
 import { f64, i32, u8 } from "../../parts/at.js";
 import { REASONS } from "../../parts/reasons.js";
 import { PROTOCOL_NAMES } from "../../protocol/index.js";
@@ -31,7 +37,7 @@ import { hasName } from "../../route/explain.js";
 import { contains } from "../../route/router.js";
 import type { Names } from "../log-lines.js";
 import { WallClock } from "./clock.js";
-import { areNamed, nameText, shownName, sourceText } from "./names.js";
+import { NameFilter, nameText, shownName, sourceText } from "./names.js";
 
 /** What is kept of a name. */
 const NAME_BYTES = 64;
@@ -77,19 +83,23 @@ export class EndedSessions {
 			this.#nameBytes[place * NAME_BYTES + index] = u8(journal.bytes, text + index);
 	};
 
-	/** Those that fit, the last one first. */
-	list(filter: EndedFilter, limit: number): EndedSession[] {
+	/** Those that fit, the last one first, from `offset` on. */
+	list(filter: EndedFilter, { offset, limit }: EndedPage): EndedListing {
 		const clock = new WallClock();
 		const sessions: EndedSession[] = [];
+		const named = new NameFilter(filter, this.#names);
 		const oldest = Math.max(0, this.#count - ENDED_MAX);
-		for (let index = this.#count - 1; index >= oldest && sessions.length < limit; index--) {
+		let matched = 0;
+		for (let index = this.#count - 1; index >= oldest; index--) {
 			const place = index % ENDED_MAX;
-			if (this.#fits(filter, place)) sessions.push(this.#describe(place, clock));
+			if (!this.#fits(filter, named, place)) continue;
+			if (matched >= offset && sessions.length < limit) sessions.push(this.#describe(place, clock));
+			matched++;
 		}
-		return sessions;
+		return { matched, sessions };
 	}
 
-	#fits(filter: EndedFilter, place: number): boolean {
+	#fits(filter: EndedFilter, named: NameFilter, place: number): boolean {
 		const { id, source, reason, protocol, name } = filter;
 		if (id !== undefined && this.#double(place, NUMBER) !== id) return false;
 		const kinds = this.#integer(place, KINDS);
@@ -98,10 +108,12 @@ export class EndedSessions {
 		if (source !== undefined && !contains(source, (kinds >> 16) & 0xff, this.#sources, place * 16))
 			return false;
 		if (name !== undefined && !hasName(name, this.#nameOf(place))) return false;
-		return areNamed(filter, this.#names, {
-			...{ listener: this.#integer(place, OF_LISTENER), route: this.#integer(place, OF_ROUTE) },
-			...{ upstream: this.#integer(place, OF_UPSTREAM), address: this.#integer(place, OF_ADDRESS) },
-		});
+		return named.fits(
+			this.#integer(place, OF_LISTENER),
+			this.#integer(place, OF_ROUTE),
+			this.#integer(place, OF_UPSTREAM),
+			this.#integer(place, OF_ADDRESS),
+		);
 	}
 
 	#describe(place: number, clock: WallClock): EndedSession {

@@ -18,10 +18,14 @@ import type { ReactorRows } from "../../reactor/rows.js";
 import { HAD_REQUESTS } from "../../reactor/table/marks.js";
 import type { Session } from "../../reactor/table/numbers.js";
 import {
+	ASKED,
+	DATAGRAM,
 	DIAL,
 	EXCHANGE,
 	FLUSH,
+	FRAMES,
 	FREE,
+	HUB,
 	LINGER,
 	RELAY,
 	REQUEST,
@@ -32,13 +36,18 @@ import { hasName } from "../../route/explain.js";
 import { contains } from "../../route/router.js";
 import type { Names } from "../log-lines.js";
 import { WallClock } from "./clock.js";
-import { areNamed, nameText, shownName, sourceText } from "./names.js";
+import { NameFilter, nameText, shownName, sourceText } from "./names.js";
 
-const STATES = new Map<number, SessionState>([
+/** Those of rows that are sessions. */
+export const STATES: ReadonlyMap<number, SessionState> = new Map([
 	[SNIFF, "recognizing"],
 	[SECURE, "securing"],
 	[DIAL, "dialling"],
 	[RELAY, "relaying"],
+	[DATAGRAM, "relaying"],
+	[ASKED, "asking"],
+	[HUB, "subscribed"],
+	[FRAMES, "relaying"],
 	[REQUEST, "waiting"],
 	[EXCHANGE, "exchanging"],
 	[LINGER, "ending"],
@@ -99,6 +108,7 @@ export class LiveSessions {
 
 	#find(filter: SessionFilter, nowMs: number, sort: Sort): { total: number; found: Found[] } {
 		const found: Found[] = [];
+		const named = new NameFilter(filter, this.#names);
 		let total = 0;
 		for (const [reactor, rows] of this.#rows().entries()) {
 			const { table } = rows;
@@ -107,7 +117,7 @@ export class LiveSessions {
 				if (!STATES.has(u8(table.state, row))) continue;
 				total++;
 				const number = f64(table.number, row);
-				if (!this.#fits(filter, rows, reactor, row, nowMs)) continue;
+				if (!this.#fits(filter, named, rows, reactor, row, nowMs)) continue;
 				const key = keyOf(sort, rows, row, nowMs);
 				if (isStill(rows, row, number)) found.push({ reactor, row, number, key });
 			}
@@ -115,22 +125,33 @@ export class LiveSessions {
 		return { total, found };
 	}
 
-	#fits(filter: SessionFilter, rows: ReactorRows, reactor: number, row: Session, nowMs: number): boolean {
+	#fits(
+		filter: SessionFilter,
+		named: NameFilter,
+		rows: ReactorRows,
+		reactor: number,
+		row: Session,
+		nowMs: number,
+	): boolean {
 		const { table } = rows;
-		const { id, source, state, ageMinMs = 0, ageMaxMs = Number.POSITIVE_INFINITY, idleMinMs = 0 } = filter;
+		const { id, source, state, ageMinMs, ageMaxMs, idleMinMs } = filter;
 		if (id !== undefined && f64(table.number, row) !== id) return false;
 		if (filter.reactor !== undefined && reactor !== filter.reactor) return false;
 		if (state !== undefined && STATES.get(u8(table.state, row)) !== state) return false;
-		const age = ageMs(rows, row, nowMs);
-		if (age < ageMinMs || age > ageMaxMs || idleMs(rows, row, nowMs) < idleMinMs) return false;
+		// Of a hundred thousand rows only what is asked for is read.
+		if (ageMinMs !== undefined && ageMs(rows, row, nowMs) < ageMinMs) return false;
+		if (ageMaxMs !== undefined && ageMs(rows, row, nowMs) > ageMaxMs) return false;
+		if (idleMinMs !== undefined && idleMs(rows, row, nowMs) < idleMinMs) return false;
 		if (source !== undefined && !contains(source, u8(table.family, row), table.source, row * 16))
 			return false;
 		if (filter.protocol !== undefined && protocolOf(rows, row) !== filter.protocol) return false;
 		if (filter.name !== undefined && !hasName(filter.name, nameOf(rows, row))) return false;
-		return areNamed(filter, this.#names, {
-			...{ listener: u16(table.listener, row), route: ref(table.route, row) },
-			...{ upstream: ref(table.upstream, row), address: ref(table.address, row) },
-		});
+		return named.fits(
+			u16(table.listener, row),
+			ref(table.route, row),
+			ref(table.upstream, row),
+			ref(table.address, row),
+		);
 	}
 
 	#read(rows: ReactorRows, reactor: number, row: Session, id: number, clock: WallClock): LiveSession {

@@ -11,21 +11,39 @@ export function shownName({ of, shown = (name) => name }: Naming, slot: number):
 	return slot < 0 ? null : shown(of(slot));
 }
 
-/** The numbers of what a session has to do with. */
-export interface Numbers {
-	readonly listener: number;
-	readonly route: number;
-	readonly upstream: number;
-	readonly address: number;
+/** What a filter names of what has numbers. Each number's name is made once: there are fewer of these than of sessions. */
+export class NameFilter {
+	readonly #listener: (slot: number) => boolean;
+	readonly #route: (slot: number) => boolean;
+	readonly #upstream: (slot: number) => boolean;
+	readonly #address: (slot: number) => boolean;
+
+	constructor({ listener, route, upstream, address }: SessionFilter, names: Names) {
+		this.#listener = isNamed(names.listener, listener);
+		this.#route = isNamed(names.route, route);
+		this.#upstream = isNamed(names.upstream, upstream);
+		this.#address = isNamed(names.address, address);
+	}
+
+	/** Whether these are what it names, as far as it does. */
+	fits(listener: number, route: number, upstream: number, address: number): boolean {
+		return (
+			this.#listener(listener) && this.#route(route) && this.#upstream(upstream) && this.#address(address)
+		);
+	}
 }
 
-/** Whether these are what a filter names, as far as it does. */
-export function areNamed(filter: SessionFilter, names: Names, numbers: Numbers): boolean {
-	for (const kind of ["listener", "route", "upstream", "address"] as const) {
-		const wanted = filter[kind];
-		if (wanted !== undefined && shownName(names[kind], numbers[kind]) !== wanted) return false;
-	}
-	return true;
+function isNamed(naming: Naming, wanted: string | undefined): (slot: number) => boolean {
+	if (wanted === undefined) return () => true;
+	const known = new Map<number, boolean>();
+	return (slot) => {
+		let is = known.get(slot);
+		if (is === undefined) {
+			is = shownName(naming, slot) === wanted;
+			known.set(slot, is);
+		}
+		return is;
+	};
 }
 
 /** A name of so many bytes, of which there are `room` at most from `start` on: what is cut ends with `…`. `null`: there is none. */

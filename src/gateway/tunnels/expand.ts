@@ -20,9 +20,9 @@ import { routeLabel } from "../../config/label.js";
 import { TUNNELS } from "../../config/names.js";
 import { distinctLists } from "../../config/passwords.js";
 import { bracketed } from "../../parts/bracketed.js";
-import { LINE_ALPN } from "../../protocol/tunnel/index.js";
+import { carriesDatagrams, hasPort, isEndToEnd, LINE_ALPN } from "../../protocol/tunnel/index.js";
 import { contains } from "../../route/router.js";
-import type { OpenTunnel } from "../../tunnel/gateway/interfaces.js";
+import type { DatagramKind, NamedKind, OpenTunnel } from "../../tunnel/gateway/interfaces.js";
 import { plainListener, plainRoute } from "../plain-listener.js";
 
 /** Requests for a name that no agent holds. */
@@ -57,28 +57,34 @@ export function withTunnels(config: Config, open: readonly OpenTunnel[]): Config
 		listeners: [
 			...config.listeners.map((listener) => leadingTo(listener, open)),
 			agentsListener(config, tunnels),
-			// One that several agents share has one port.
-			...[...new Set(open.map(({ port }) => port))].flatMap((port) =>
-				port === null
-					? []
-					: portListener(
-							config,
-							tunnels,
-							port,
-							open.filter((tunnel) => tunnel.port === port),
-						),
-			),
+			...atPorts(open).map((agents) => portListener(config, tunnels, agents)),
 		],
-		upstreams: [...config.upstreams, ...upstreamsOf(tunnels, open, config.timeouts.connectMs)],
+		upstreams: [...config.upstreams, ...upstreamsOf(tunnels, open, tunnels.deadlines.timeouts.connectMs)],
 	};
 }
 
-function leadingTo(listener: ListenerConfig, open: readonly OpenTunnel[]): ListenerConfig {
+/** Tunnels with a port of their own, by port and transport. One that several agents share has one. */
+function atPorts(open: readonly OpenTunnel[]): readonly (readonly [OpenTunnel, ...OpenTunnel[]])[] {
+	const byPort = new Map<string, [OpenTunnel, ...OpenTunnel[]]>();
+	for (const tunnel of open) {
+		if (tunnel.port === null) continue;
+		const key = `${tunnel.kind} ${tunnel.port}`;
+		const others = byPort.get(key);
+		if (others === undefined) byPort.set(key, [tunnel]);
+		else others.push(tunnel);
+	}
+	return [...byPort.values()];
+}
+
+function leadingTo(listener: ListenerConfig, all: readonly OpenTunnel[]): ListenerConfig {
 	if (!listener.routes.some(({ to }) => to === TUNNELS)) return listener;
+	const takesDatagrams = listener.datagrams !== undefined;
+	const open = all.filter(({ kind }) => carriesDatagrams(kind) === takesDatagrams);
+	if (takesDatagrams) return { ...listener, routes: routesOf(listener.routes, open, false) };
 	return {
 		...listener,
 		readsRequests: true,
-		routes: routesOf(listener.routes, open),
+		routes: routesOf(listener.routes, open, true),
 		// Their agents show certificates of their own, whatever is shown for other names here.
 		passes: open.flatMap(({ kind, host }) => (kind === "tls" && host !== null ? [host] : [])),
 	};
@@ -88,9 +94,13 @@ function leadingTo(listener: ListenerConfig, open: readonly OpenTunnel[]): Liste
  * Names that nobody holds are refused behind the last of these routes, for what one of them does not lead to another may: in TLS that
  * is terminated, a name may be held as one of requests.
  */
-function routesOf(routes: readonly RouteConfig[], open: readonly OpenTunnel[]): RouteConfig[] {
+function routesOf(
+	routes: readonly RouteConfig[],
+	open: readonly OpenTunnel[],
+	answers: boolean,
+): RouteConfig[] {
 	const leading = routes.filter(({ to }) => to === TUNNELS);
-	const refusing = leading.map(refusalOf);
+	const refusing = leading.map((route) => refusalOf(route, answers));
 	const last = leading.at(-1);
 	return routes.flatMap((route) => {
 		if (route.to !== TUNNELS) return [route];
@@ -106,8 +116,8 @@ function routesOf(routes: readonly RouteConfig[], open: readonly OpenTunnel[]): 
 	});
 }
 
-function refusalOf(route: RouteConfig): RouteConfig {
-	const isForRequests = route.host !== null || route.path !== null || route.sni === null;
+function refusalOf(route: RouteConfig, answers: boolean): RouteConfig {
+	const isForRequests = answers && (route.host !== null || route.path !== null || route.sni === null);
 	return { ...route, to: null, answer: isForRequests ? NO_TUNNEL : null, noTunnel: true };
 }
 
@@ -116,10 +126,16 @@ function routesFor(route: RouteConfig, open: readonly OpenTunnel[]): RouteConfig
 	const held = new Map<string, RouteConfig>();
 	for (const tunnel of open) {
 		const { kind, host } = tunnel;
-		if (host === null || kind === "tcp") continue;
+		if (host === null || hasPort(kind)) continue;
 		if (!leadsTo(route, kind, host)) continue;
-		const key = kind === "tls" ? "sni" : "host";
-		held.set(host, narrowed(held.get(host) ?? { ...route, [key]: [host], to: upstreamName(tunnel) }, tunnel));
+		const key = isEndToEnd(kind) ? "sni" : "host";
+		const own: RouteConfig = {
+			...route,
+			[key]: [host],
+			...(kind === "quic" ? { protocol: ["quic"] } : {}),
+			to: upstreamName(tunnel),
+		};
+		held.set(host, narrowed(held.get(host) ?? own, tunnel));
 	}
 	// Nobody may come who may take the others.
 	const taken = [...held.values()].filter(({ source }) => source?.length !== 0);
@@ -139,12 +155,29 @@ function narrowed(route: RouteConfig, { allow, bytesPerSecond, basicAuth }: Open
 }
 
 /** A route to tunnels takes visitors of this name. What asks for the other kind of name is for others. */
-export function leadsTo(route: RouteConfig, kind: "http" | "tls", host: string): boolean {
+export function leadsTo(route: RouteConfig, kind: NamedKind, host: string): boolean {
 	if (route.to !== TUNNELS) return false;
 	// Where a password is asked for, nothing may pass that cannot be asked.
-	if (kind === "tls" && route.basicAuth !== undefined) return false;
-	const [asked, other] = kind === "tls" ? [route.sni, route.host] : [route.host, route.sni];
+	if (isEndToEnd(kind) && route.basicAuth !== undefined) return false;
+	const [asked, other] = isEndToEnd(kind) ? [route.sni, route.host] : [route.host, route.sni];
 	return asked === null ? other === null : fits(asked, host);
+}
+
+/** The longest that a session of datagrams may be idle in a tunnel of this kind, wherever it comes in. */
+export function datagramIdleMs(
+	{ listeners }: Config,
+	{ datagramDeadlines }: TunnelsConfig,
+	kind: DatagramKind,
+): number {
+	const leading = listeners.filter(({ datagrams }) => datagrams !== undefined && kind === "quic");
+	const held = leading.flatMap(({ routes, deadlines }) =>
+		routes.filter(({ to }) => to === TUNNELS).map((route) => route.deadlines ?? deadlines),
+	);
+	return Math.max(
+		...[datagramDeadlines, ...held].map(({ timeouts, quicIdleMs }) =>
+			kind === "quic" ? (quicIdleMs ?? timeouts.idleMs) : timeouts.idleMs,
+		),
+	);
 }
 
 /** Addresses that are in a block of each list; `null`: all addresses are. */
@@ -187,7 +220,9 @@ function upstreamsOf(
 		byName.set(name, [...(byName.get(name) ?? []), tunnel]);
 	}
 	return [...byName].map(([name, agents]) => {
-		const isHttp = agents[0]?.kind === "http";
+		const kind = agents[0]?.kind ?? "tcp";
+		const isHttp = kind === "http";
+		const takesDatagrams = carriesDatagrams(kind);
 		const pool = {
 			idleMs: Number.POSITIVE_INFINITY,
 			ageMs: tunnels.ageMs,
@@ -198,6 +233,7 @@ function upstreamsOf(
 		return {
 			name,
 			addresses: [],
+			...(takesDatagrams ? { datagrams: { responses: null } } : {}),
 			agents: agents.map((tunnel) => ({
 				tunnel: tunnel.number,
 				label: agentLabel(tunnel),
@@ -206,7 +242,7 @@ function upstreamsOf(
 			lines: { pool, replaceMs, reserved: tunnels.linesReserved, heartbeatMs, deadAfterMs },
 			http: isHttp ? { host: null, trailers: false, pool } : null,
 			tls: null,
-			timeouts: {},
+			timeouts: tunnels.timeouts,
 			balance: "least_connections",
 			// By it an agent knows a visitor, and who it is.
 			proxyProtocol: isHttp ? "off" : "v2",
@@ -230,19 +266,20 @@ function agentsListener(config: Config, { name, host, port, tls }: TunnelsConfig
 	};
 }
 
-/** Visitors of a `tcp` tunnel come to a port of its own. `agents`: those that share it. */
+/** Visitors of a `tcp` or `udp` tunnel come to a port of its own. `agents`: those that share it. */
 function portListener(
 	config: Config,
-	{ host }: TunnelsConfig,
-	port: number,
-	agents: readonly OpenTunnel[],
-): ListenerConfig[] {
+	{ host, deadlines, datagramDeadlines }: TunnelsConfig,
+	agents: readonly [OpenTunnel, ...OpenTunnel[]],
+): ListenerConfig {
 	const [tunnel] = agents;
-	if (tunnel === undefined) return [];
+	const takesDatagrams = carriesDatagrams(tunnel.kind);
+	const port = tunnel.port ?? 0;
 	const shown = host === "*" ? "" : bracketed(host);
 	const { perIp, perSession } = config.limits.byteRates;
 	const route: RouteConfig = {
 		...plainRoute(upstreamName(tunnel), { all: null, perIp, perSession }),
+		deadlines: takesDatagrams ? datagramDeadlines : deadlines,
 		// Each has as many as it may.
 		connections: agents.reduce<number | null>(
 			(sum, { connections }) => (sum === null || connections === null ? null : sum + connections),
@@ -250,5 +287,10 @@ function portListener(
 		),
 	};
 	const routes = [agents.reduce(narrowed, route)];
-	return [{ ...plainListener(config, `${shown}:${port}`, host, port), routes }];
+	const name = `${shown}:${port}${takesDatagrams ? "/udp" : ""}`;
+	return {
+		...plainListener(config, name, host, port),
+		routes,
+		...(takesDatagrams ? { datagrams: { unknownVersions: defaults.datagrams.unknownVersions } } : {}),
+	};
 }

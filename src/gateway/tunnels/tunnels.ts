@@ -8,12 +8,15 @@ import type { Config } from "../../config/config.js";
 import { closeDescriptor, peerOf } from "../../kernel/sockets.js";
 import { REASONS } from "../../parts/reasons.js";
 import { formatAddress } from "../../protocol/index.js";
+import { carriesDatagrams } from "../../protocol/tunnel/index.js";
 import type { Notice } from "../../reactor/plan/plan.js";
 import { integerOf, type Journal, SESSION_KINDS, UPSTREAM } from "../../reactor/records/journal.js";
 import { startTunnelControl } from "../../tunnel/gateway/control.js";
 import type {
 	CanaryView,
+	DatagramKind,
 	LinesCut,
+	NamedKind,
 	OpenTunnel,
 	TunnelControl,
 	TunnelEvents,
@@ -23,7 +26,7 @@ import type { Logger } from "../log.js";
 import type { Registry } from "../plan.js";
 import type { Reactors } from "../reactors.js";
 import { packageVersion } from "../version.js";
-import { agentLabel, isTunnel, leadsTo, upstreamName, withTunnels } from "./expand.js";
+import { agentLabel, datagramIdleMs, isTunnel, leadsTo, upstreamName, withTunnels } from "./expand.js";
 import { type LinePlace, LineTraffic } from "./line-traffic.js";
 
 export interface TunnelsOptions {
@@ -89,7 +92,8 @@ export class Tunnels implements TunnelEvents {
 			tunnels,
 			certificate,
 			handshakeMs: written.timeouts.handshakeMs,
-			publicAddresses: (kind: "http" | "tls", host: string) => this.#addressesOf(written, kind, host),
+			publicAddresses: (kind: NamedKind, host: string) => this.#addressesOf(written, kind, host),
+			datagramIdleMs: (kind: DatagramKind) => datagramIdleMs(written, tunnels, kind),
 		};
 		if (this.#control !== undefined) {
 			this.#control.reload(settings);
@@ -131,14 +135,17 @@ export class Tunnels implements TunnelEvents {
 	}
 
 	/** Where visitors of a name come in, by the listeners whose routes lead there. */
-	#addressesOf({ listeners }: Config, kind: "http" | "tls", host: string): string[] {
-		const leading = listeners.filter((listener) =>
-			listener.routes.some((route) => leadsTo(route, kind, host)),
+	#addressesOf({ listeners }: Config, kind: NamedKind, host: string): string[] {
+		const leading = listeners.filter(
+			({ datagrams, routes }) =>
+				(datagrams !== undefined) === carriesDatagrams(kind) &&
+				routes.some((route) => leadsTo(route, kind, host)),
 		);
 		const addresses = leading.flatMap((listener) => {
 			const port = this.#options.portOf(listener.name) ?? listener.port;
 			const open = `http://${host}${port === 80 ? "" : `:${port}`}`;
 			const secured = `https://${host}${port === 443 ? "" : `:${port}`}`;
+			if (kind === "quic") return [`quic://${host}${port === 443 ? "" : `:${port}`}`];
 			if (kind === "tls") return [secured];
 			return listener.certificates.length > 0 ? [secured] : [open];
 		});

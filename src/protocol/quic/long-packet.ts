@@ -39,7 +39,8 @@ const SAMPLE_BYTES = 16;
 /** RFC 9001, section 5.4.2: a packet with less behind its length has no sample, and is nobody's. */
 const REST_MIN_BYTES = SAMPLE_AT + SAMPLE_BYTES;
 
-const LONG_FORM = 0x80;
+/** Of the first byte: a long header, in every version (RFC 8999, section 5.1). */
+export const LONG_FORM = 0x80;
 const FIXED_BIT = 0x40;
 
 /** The types of version 1 by their two bits (RFC 9000, section 17.2); version 2 has each one further on (RFC 9369, section 3.2). */
@@ -72,6 +73,8 @@ export class LongPacket {
 export function parseLongPacket(bytes: Uint8Array, start: number, end: number, out: LongPacket): Verdict {
 	out.kind = PACKET_NONE;
 	out.version = 0;
+	out.destinationBytes = 0;
+	out.sourceBytes = 0;
 	out.tokenBytes = 0;
 	out.cause = "";
 	if (start >= end || (at(bytes, start) & LONG_FORM) === 0) return fail(out, "short_header");

@@ -3,5 +3,6 @@
  * made elsewhere. Frames are cut out of a stream by `tunnel/control-decoder.ts`.
  */
 export * from "./line.js";
+export * from "./line-frames.js";
 export * from "./login.js";
 export * from "./messages.js";

@@ -83,8 +83,37 @@ export interface Refused {
 	readonly retry_after_ms?: number;
 }
 
-export const TUNNEL_KINDS = ["http", "tcp", "tls"] as const;
+export const TUNNEL_KINDS = ["http", "tcp", "tls", "udp", "quic"] as const;
 export type TunnelKind = (typeof TUNNEL_KINDS)[number];
+
+/** Visitors come to a port of the gateway's, and not by a name. */
+export function hasPort(kind: TunnelKind): kind is "tcp" | "udp" {
+	return kind === "tcp" || kind === "udp";
+}
+
+/** Its lines carry datagrams, in frames. */
+export function carriesDatagrams(kind: TunnelKind): kind is "udp" | "quic" {
+	return kind === "udp" || kind === "quic";
+}
+
+/**
+ * What log, metrics and events call a tunnel: `app`, and `app/udp` where it carries datagrams. Those have names of their own, so that a site
+ * may have a tunnel for HTTP/3 beside the one for its other requests, under one name.
+ */
+export function nameWithTransport({
+	kind,
+	name,
+}: {
+	readonly kind: TunnelKind;
+	readonly name: string;
+}): string {
+	return carriesDatagrams(kind) ? `${name}/udp` : name;
+}
+
+/** What its visitors say is encrypted from end to end, so its lines need not be. */
+export function isEndToEnd(kind: TunnelKind): kind is "tls" | "quic" {
+	return kind === "tls" || kind === "quic";
+}
 
 export interface Open {
 	readonly type: "open";
@@ -92,9 +121,9 @@ export interface Open {
 	readonly tunnel: number;
 	readonly kind: TunnelKind;
 	readonly name: string;
-	/** A tcp tunnel asks for this one. */
+	/** A tcp or udp tunnel asks for this one. */
 	readonly port?: number;
-	/** The agent takes lines without TLS for a tcp tunnel; a tls tunnel's may always come so. */
+	/** The agent takes lines without TLS for a tcp or udp tunnel; those of tls and quic may always come so. */
 	readonly plain?: boolean;
 	/** Blocks of addresses whose visitors are let in. */
 	readonly allow?: readonly string[];
@@ -118,6 +147,8 @@ export interface Opened {
 	readonly addresses: readonly string[];
 	/** Its lines come without TLS. */
 	readonly plain: boolean;
+	/** Of a udp or quic tunnel: a session without a datagram ends after so long. */
+	readonly idle_ms?: number;
 	/** Visitors are asked for a password, as the agent wanted: gateways that know nothing of it do not say so. */
 	readonly basic_auth?: boolean;
 }
@@ -256,6 +287,7 @@ const TABLE: { readonly [Type in MessageType]: Fields<Omit<MessageOf<Type>, "typ
 		tunnel,
 		addresses: listOf(text(NAME_MAX + 64), 64),
 		plain: flag,
+		idle_ms: maybe(whole(1)),
 		basic_auth: maybe(flag),
 	},
 	refused_tunnel: { tunnel, code: tunnelCode, message, final: flag },

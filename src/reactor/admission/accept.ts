@@ -20,6 +20,7 @@ import { scalarIndex } from "../records/counters.js";
 import { listenerAccepts } from "../records/rates.js";
 import { FD_PRESSURE, LIMIT_CONNECTIONS, LIMIT_RATE, MEMORY_PRESSURE } from "../records/reasons.js";
 import { NOT_COUNTED, TOO_FAST, TOO_MANY } from "../records/sources.js";
+import { FLOW } from "../table/fields.js";
 import { PROXY_REQUIRED } from "../table/marks.js";
 import { ARRIVED, end } from "../table/next.js";
 import { type Fd, NONE, type Session } from "../table/numbers.js";
@@ -28,7 +29,7 @@ import { stamp } from "../table/times.js";
 import { setPace } from "../wire/pace.js";
 import type { AdmissionContext } from "./context.js";
 import type { ReactorListener } from "./listener.js";
-import { FULL_PAUSE_MS, hasSocket, PAUSE_MS, pause, retire } from "./listeners.js";
+import { FULL_PAUSE_MS, goBehind, hasSocket, PAUSE_MS, pause, retire } from "./listeners.js";
 import { LATER, makeRoom } from "./shed.js";
 
 /**
@@ -57,7 +58,7 @@ const WAIT_EVERY_MS = 1;
  */
 export function* giveUp(core: AdmissionContext, listener: ReactorListener): Pieces {
 	listener.givenUp = true;
-	if (!hasSocket(listener)) {
+	if (!hasSocket(listener) || listener.plan.datagrams !== undefined) {
 		retire(core, listener);
 		return;
 	}
@@ -75,8 +76,9 @@ export function accept(core: AdmissionContext, listener: ReactorListener): void 
 	const more = listener.acceptTurn === core.wait - 1;
 	listener.acceptsPerTurn = more ? Math.min(2 * listener.acceptsPerTurn, ACCEPTS_PER_TURN) : 1;
 	listener.acceptTurn = core.wait;
-	for (let count = 0; count < listener.acceptsPerTurn; count++)
-		if (!acceptOne(core, listener, count === 0)) return;
+	let count = 0;
+	while (count < listener.acceptsPerTurn && acceptOne(core, listener, count === 0)) count++;
+	if (count > 0) goBehind(core, listener);
 }
 
 /** A connection may be taken. */
@@ -211,14 +213,20 @@ function open(core: AdmissionContext, listener: ReactorListener, fd: Fd, refusal
 	core.go(session, refusal === ADMITTED ? ARRIVED : end(refusal));
 }
 
-/** A connection that has a place gets its row as a session of this listener. Who its client is stands there already, or is still to be written. */
+/**
+ * A connection that has a place gets its row as a session of this listener. Who its client is stands there already, or is still to be
+ * written. NONE: it is a client of datagrams, which has no descriptor of its own.
+ */
 export function openSession(core: AdmissionContext, listener: ReactorListener, fd: Fd): Session {
 	const { table, counters } = core;
 	const session = table.takeClient();
 	assert(session !== NONE, "there is a row more than sessions may live");
 	counters.add(DOWNSTREAM_OPENED, 1);
 	counters.sessionOpened(listener.plan.slot);
-	core.owners.connectionOpened(fd, core.index, session, core.nowMs);
+	if (fd === NONE) {
+		table.flags[session] = FLOW;
+		counters.add(FLOWS_OPENED, 1);
+	} else core.owners.connectionOpened(fd, core.index, session, core.nowMs);
 	table.fd[session] = fd;
 	table.state[session] = SNIFF;
 	table.listener[session] = listener.plan.slot;
@@ -243,6 +251,23 @@ export function takeLinePlace(core: AdmissionContext, { plan }: ReactorListener)
 	return false;
 }
 
+/**
+ * A place for a session of datagrams, whose client is there: nothing waits in an accept queue, so what has no place is dropped. False:
+ * there is none.
+ */
+export function takeFlowPlace(core: AdmissionContext, listener: ReactorListener): boolean {
+	if (!takeLinePlace(core, listener)) {
+		// What a listener may have of its own is no reason to close others' sessions.
+		const { slot, connections } = listener.plan;
+		const mayShed = core.shedsWhenFull && core.places.of(slot) < connections;
+		if (!mayShed || makeRoom(core, FD_PRESSURE, NONE, true) <= 0 || !takeLinePlace(core, listener))
+			return false;
+	}
+	if (takeTokens(core, listener) === 0) return true;
+	core.places.leave(listener.plan.slot);
+	return false;
+}
+
 /** Before anything is sent to it: how long did it wait to be accepted? */
 function measureWait(core: AdmissionContext, listener: ReactorListener, fd: Fd): void {
 	listener.waitMeasuredMs = core.nowMs;
@@ -254,4 +279,5 @@ const PAUSES_FULL = scalarIndex("acceptPausesFull");
 const PAUSES_DESCRIPTORS = scalarIndex("acceptPausesDescriptors");
 const PAUSES_RATE = scalarIndex("acceptPausesRate");
 const ABORTED = scalarIndex("acceptAborted");
+const FLOWS_OPENED = scalarIndex("flowsOpened");
 const DOWNSTREAM_OPENED = scalarIndex("downstreamOpened");

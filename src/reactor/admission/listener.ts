@@ -12,6 +12,8 @@ export interface ReactorListener {
 	rules: readonly RouteRules[];
 	/** Whom of its clients' names it terminates. */
 	certificates: CertificateNames;
+	/** Of the routes that lead to servers whose connection IDs say which one they are of: those that decide, by their order in the plan. */
+	serverRoutes: readonly number[];
 	/** Numbers of the policies that its sessions begin with, and that each of its routes holds them to; -1: to the same. */
 	policy: number;
 	routePolicies: readonly number[];
@@ -27,6 +29,10 @@ export interface ReactorListener {
 	waitMeasuredMs: number;
 	/** First bytes that are only peeked from now on, because some that were taken had to wait for their connect. */
 	peeksFor: number;
+	/** Its routes look at datagrams, or did before a reload: sessions of then may be known by connection IDs. */
+	hasLooked: boolean;
+	/** Datagrams that its socket has dropped, as it said last. */
+	overrun: number;
 	/** How much of the next line of a request is due, in millionths. */
 	logDue: number;
 }

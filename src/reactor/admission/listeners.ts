@@ -3,7 +3,7 @@
  * after a reload or a drain.
  */
 
-import { EPOLLIN } from "../../kernel/constants.js";
+import { EEXIST, EPOLLEXCLUSIVE, EPOLLIN } from "../../kernel/constants.js";
 import type { AdmissionContext } from "./context.js";
 import type { ReactorListener } from "./listener.js";
 
@@ -29,18 +29,19 @@ export function hasSocket({ plan }: ReactorListener): boolean {
 /** Starts to watch a listener: level-triggered, so that what a turn leaves is reported again. */
 export function watchListener(core: AdmissionContext, listener: ReactorListener): void {
 	// Without memory for it the listener is as one that is paused: it is tried again.
-	if (hasSocket(listener) && watch(core, listener) < 0) {
-		listener.paused = true;
-		core.places.resumeBy(core.nowMs + PAUSE_MS);
-	}
+	if (hasSocket(listener) && watch(core, listener) < 0) rest(core, listener);
 	core.listeners.set(listener.plan.slot, listener);
 	core.retired.delete(listener.plan.slot);
 	core.listenersChanged();
 }
 
-/** It is no listener of the plan any more; connections that it accepted still find their routes. */
+/**
+ * It is no listener of the plan any more; connections that it accepted still find their routes. One for datagrams goes on being read:
+ * its sessions have no other socket.
+ */
 export function retire(core: AdmissionContext, listener: ReactorListener): void {
-	if (hasSocket(listener)) core.engine.readiness.remove(listener.plan.fd);
+	if (hasSocket(listener) && listener.plan.datagrams === undefined)
+		core.engine.readiness.remove(listener.plan.fd);
 	core.listeners.delete(listener.plan.slot);
 	core.retired.set(listener.plan.slot, listener);
 	core.listenersChanged();
@@ -52,10 +53,29 @@ export function pause(core: AdmissionContext, listener: ReactorListener, forMs: 
 	core.places.resumeBy(core.nowMs + forMs);
 }
 
+/**
+ * At a socket that all reactors share the kernel wakes the one that has watched longest. Who has taken from its queue goes behind the
+ * others, so that the next connection is somebody else's: the first in the line would have nearly all.
+ */
+export function goBehind(core: AdmissionContext, listener: ReactorListener): void {
+	if (listener.plan.isShared !== true || listener.paused || listener.givenUp) return;
+	core.engine.readiness.remove(listener.plan.fd);
+	if (watch(core, listener) < 0) rest(core, listener);
+}
+
+function rest(core: AdmissionContext, listener: ReactorListener): void {
+	listener.paused = true;
+	core.places.resumeBy(core.nowMs + PAUSE_MS);
+}
+
 function unwatch(core: AdmissionContext, listener: ReactorListener): void {
+	listener.paused = true;
+	if (listener.plan.isShared === true) {
+		core.engine.readiness.remove(listener.plan.fd);
+		return;
+	}
 	// Modified, not removed: watching it again must not need memory that may be short then too.
 	core.engine.readiness.modify(listener.plan.fd, 0, listenerEventSlot(listener.plan.slot), 0);
-	listener.paused = true;
 }
 
 /** Watches paused listeners again. */
@@ -76,6 +96,8 @@ export function restListener(core: AdmissionContext, slot: number, rests: boolea
 	// An order that changes nothing wakes nobody.
 	if (listener === undefined || listener.rests === rests || !hasSocket(listener)) return;
 	listener.rests = rests;
+	// Clients of datagrams that have a session keep it.
+	if (listener.plan.datagrams !== undefined) return;
 	if (!rests) core.places.resumeBy(core.nowMs);
 	else if (!listener.paused) unwatch(core, listener);
 }
@@ -83,6 +105,14 @@ export function restListener(core: AdmissionContext, slot: number, rests: boolea
 function watch(core: AdmissionContext, listener: ReactorListener): number {
 	const { readiness } = core.engine;
 	const slot = listenerEventSlot(listener.plan.slot);
+	// One connection is news for one of those who share the socket. Such a watch cannot be modified: it is there, or it is not.
+	if (listener.plan.isShared === true) {
+		const added = readiness.add(listener.plan.fd, EPOLLIN | EPOLLEXCLUSIVE, slot, 0);
+		return added === -EEXIST ? 0 : added;
+	}
 	const known = readiness.modify(listener.plan.fd, EPOLLIN, slot, 0);
-	return known < 0 ? readiness.add(listener.plan.fd, EPOLLIN, slot, 0) : known;
+	if (known >= 0) return known;
+	// Another socket than one that had this number before has dropped nothing yet.
+	listener.overrun = 0;
+	return readiness.add(listener.plan.fd, EPOLLIN, slot, 0);
 }

@@ -1,7 +1,8 @@
 /**
  * Under pressure the gateway closes sessions to make room. Those that it has the least reason to keep go first:
  *
- *     1. sessions that are not routed yet, or are within their TLS handshake: of the address that holds most, the oldest first;
+ *     1. sessions that are not routed yet, or are within their TLS handshake, and those of QUIC whose client may be forged still: of
+ *        the address that holds most, the oldest first;
  *     2. (for memory only) sessions whose peer has taken none of its bytes for a second or more: these bytes hold the memory;
  *     3. sessions without traffic for a second or more, the longest silence first.
  *
@@ -18,10 +19,10 @@ import { type Pieces, worth } from "../../route/pieces.js";
 import { makeLinkRoom } from "../links/pool.js";
 import { scalarIndex } from "../records/counters.js";
 import { MEMORY_PRESSURE } from "../records/reasons.js";
-import { BLOCKED } from "../table/marks.js";
+import { BLOCKED, UNPROVED } from "../table/marks.js";
 import { end } from "../table/next.js";
 import { NONE, type Session, type Slot } from "../table/numbers.js";
-import { FREE, LINGER, SECURE, SNIFF } from "../table/states.js";
+import { ASKED, DATAGRAM, FREE, LINGER, SECURE, SNIFF } from "../table/states.js";
 import { isBusy } from "../wire/liveness.js";
 import type { AdmissionContext } from "./context.js";
 import { CLOSED_AT_ONCE } from "./room.js";
@@ -290,8 +291,10 @@ type Condition = (core: AdmissionContext, client: Session) => boolean;
 const anybody: Condition = () => true;
 
 function isUnrecognized(core: AdmissionContext, client: Session): boolean {
-	const state = u8(core.table.state, client);
-	return state === SNIFF || state === SECURE || state === LINGER;
+	const { table } = core;
+	const state = u8(table.state, client);
+	if (state === DATAGRAM) return (i32(table.flags, client) & UNPROVED) !== 0;
+	return state === SNIFF || state === SECURE || state === ASKED || state === LINGER;
 }
 
 function isBlocked(core: AdmissionContext, client: Session): boolean {

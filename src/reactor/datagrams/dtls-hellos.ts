@@ -31,7 +31,7 @@ export class DtlsHellos {
 		this.#lengths = new Int32Array(halves.places);
 	}
 
-	read({ peer, start, end, nowMs }: Arrival, out: DatagramRecognition): Verdict {
+	read({ peer, start, end, ecn, nowMs }: Arrival, out: DatagramRecognition): Verdict {
 		const fragments = this.#fragments;
 		const halves = this.#halves;
 		fragments.begin(this.#memory, start, end);
@@ -52,7 +52,8 @@ export class DtlsHellos {
 			return COMPLETE;
 		}
 		if (!this.#isNews) return NEED_MORE;
-		if (!halves.hold(place, this.#memory, start, end)) return this.#giveUp(place, "hello_too_long", out);
+		if (!halves.hold(place, this.#memory, start, end, ecn)) return this.#giveUp(place, "hello_too_long", out);
+		out.isHeld = true;
 		if (!halves.isKept(place)) halves.keep(place, peer, this.#key, nowMs);
 		return NEED_MORE;
 	}
@@ -96,7 +97,7 @@ export class DtlsHellos {
 	}
 
 	#giveUp(place: number, cause: string, out: DatagramRecognition): Verdict {
-		if (this.#halves.isKept(place)) this.#halves.release(place);
+		if (this.#halves.isKept(place)) this.#halves.giveUp(place);
 		return out.malformed(cause);
 	}
 }

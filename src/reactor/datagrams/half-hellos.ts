@@ -6,7 +6,7 @@
  *     held     datagrams as they came, each behind its size  what an upstream is to be sent when it is known
  *
  * Sources of datagrams can be forged, so a flood of halves can do one thing only, which is to displace other halves: the oldest of
- * whoever has most of them. A source that has its share displaces its own. One place more than there may be halves is
+ * whoever has most of them, and the oldest of all where nobody has more than a few. A source that has its share displaces its own. One place more than there may be halves is
  * always empty: a new hello is read there (`draft`), and becomes a half only when it is not whole (`keep`). So whoever says all
  * in one datagram, as most do, displaces nobody.
  */
@@ -24,6 +24,8 @@ export interface HalfLimits {
 	/** Halves at a time, of all and of one source. */
 	readonly halves: number;
 	readonly perSource: number;
+	/** So many of one source are no sign of a flood: several clients may be behind one address. */
+	readonly fewOfSource: number;
 	/** Of the datagrams of one hello, and of the hello in them. */
 	readonly bytesEach: number;
 	/** For how long the rest is waited for. */
@@ -42,7 +44,8 @@ export interface HelloKey {
 
 const ID_BYTES = 20;
 const ADDRESS_BYTES = 16;
-const SIZE_BYTES = 2;
+/** In front of each datagram that is held: its length in two bytes, and its bits of congestion notification. */
+const SIZE_BYTES = 3;
 
 /** The only list of all halves. */
 const ALL = 0;
@@ -54,6 +57,8 @@ export class HalfHellos {
 	/** Halves that gave way to others, and that waited in vain. */
 	displaced = 0;
 	expired = 0;
+	/** Datagrams of these, and of such whose rest proved malformed. */
+	lost = 0;
 	/** Halves now. */
 	count = 0;
 	readonly #limits: HalfLimits;
@@ -69,6 +74,7 @@ export class HalfHellos {
 	readonly #chainOf: Int32Array;
 	readonly #startedMs: Float64Array;
 	readonly #heldBytes: Int32Array;
+	readonly #heldCounts: Int32Array;
 	// Keys.
 	readonly #versions: Uint32Array;
 	readonly #families: Uint8Array;
@@ -94,6 +100,7 @@ export class HalfHellos {
 		this.#chainOf = new Int32Array(places);
 		this.#startedMs = new Float64Array(places);
 		this.#heldBytes = new Int32Array(places);
+		this.#heldCounts = new Int32Array(places);
 		this.#versions = new Uint32Array(places);
 		this.#families = new Uint8Array(places);
 		this.#addresses = new Uint8Array(places * ADDRESS_BYTES);
@@ -123,6 +130,7 @@ export class HalfHellos {
 		const place = i32(this.#free, this.places - this.count - 1);
 		this.pieces.clear(place);
 		this.#heldBytes[place] = 0;
+		this.#heldCounts[place] = 0;
 		return place;
 	}
 
@@ -145,29 +153,38 @@ export class HalfHellos {
 		this.#chains.push(chain, place);
 		this.#byAge.push(ALL, place);
 		this.#ofSource.push(source, place);
-		if (this.#sources.countOf(source) > this.#limits.perSource) this.#displace(source, place);
-		else if (this.count > this.#limits.halves) this.#displace(this.#sources.largest(), place);
+		if (this.#sources.countOf(source) > this.#limits.perSource)
+			this.#displace(this.#ofSource.first(source), place);
+		else if (this.count > this.#limits.halves) this.#displace(this.#leastWorth(), place);
 	}
 
-	/** The oldest of a source goes, but never the one that has just come. */
-	#displace(source: number, newest: number): void {
-		const oldest = this.#ofSource.first(source);
-		// Where everybody has one, the source that has had it for longest is first, and it is not this one.
-		assert(oldest !== newest, "a half displaces another one");
-		this.release(oldest);
+	/**
+	 * Which one goes when there is no room. Where each forged half has another source, who has two of them is no attacker but
+	 * two clients behind one address, and would be the largest source each time.
+	 */
+	#leastWorth(): number {
+		if (this.#sources.most <= this.#limits.fewOfSource) return this.#byAge.first(ALL);
+		return this.#ofSource.first(this.#sources.largest());
+	}
+
+	#displace(place: number, newest: number): void {
+		assert(place !== newest, "a half displaces another one");
+		this.giveUp(place);
 		this.displaced++;
 	}
 
 	/** Takes the datagram bytes[start, end) to those that are held. False: there is no room left for it. */
-	hold(place: number, bytes: Uint8Array, start: number, end: number): boolean {
+	hold(place: number, bytes: Uint8Array, start: number, end: number, ecn: number): boolean {
 		const length = end - start;
 		const used = i32(this.#heldBytes, place);
 		if (used + SIZE_BYTES + length > this.#limits.bytesEach) return false;
 		const at = place * this.#limits.bytesEach + used;
 		this.held[at] = length >> 8;
 		this.held[at + 1] = length & 0xff;
+		this.held[at + 2] = ecn;
 		for (let i = 0; i < length; i++) this.held[at + SIZE_BYTES + i] = u8(bytes, start + i);
 		this.#heldBytes[place] = used + SIZE_BYTES + length;
+		this.#heldCounts[place] = i32(this.#heldCounts, place) + 1;
 		return true;
 	}
 
@@ -184,10 +201,33 @@ export class HalfHellos {
 	}
 
 	heldLength(at: number): number {
-		return (u8(this.held, at - SIZE_BYTES) << 8) | u8(this.held, at - 1);
+		return (u8(this.held, at - SIZE_BYTES) << 8) | u8(this.held, at - SIZE_BYTES + 1);
 	}
 
-	/** It was routed, or given up: its place is free. */
+	heldEcn(at: number): number {
+		return u8(this.held, at - 1);
+	}
+
+	/** Datagrams that are held of a half. */
+	heldCount(place: number): number {
+		return i32(this.#heldCounts, place);
+	}
+
+	/** Datagrams that are held of all. */
+	get allHeld(): number {
+		let count = 0;
+		for (let place = this.#byAge.first(ALL); place !== NONE; place = this.#byAge.next(place))
+			count += this.heldCount(place);
+		return count;
+	}
+
+	/** It leads to no session: what is held of it is lost. */
+	giveUp(place: number): void {
+		this.lost += this.heldCount(place);
+		this.release(place);
+	}
+
+	/** What was held of it is the caller's: its place is free. */
 	release(place: number): void {
 		const source = i32(this.#sourceOf, place);
 		assert(source !== NONE, "a half that is released is there");
@@ -206,10 +246,30 @@ export class HalfHellos {
 		return oldest === NONE ? Number.POSITIVE_INFINITY : f64(this.#startedMs, oldest) + this.#limits.timeoutMs;
 	}
 
+	/** How many have given way since this was asked last; and how many have waited in vain. */
+	takeDisplaced(): number {
+		const count = this.displaced;
+		this.displaced = 0;
+		return count;
+	}
+
+	takeExpired(): number {
+		const count = this.expired;
+		this.expired = 0;
+		return count;
+	}
+
+	/** Datagrams that have been lost with halves since this was asked last. */
+	takeLost(): number {
+		const count = this.lost;
+		this.lost = 0;
+		return count;
+	}
+
 	/** Releases all whose time is over. */
 	expire(nowMs: number): void {
 		while (this.nextDeadlineMs() <= nowMs) {
-			this.release(this.#byAge.first(ALL));
+			this.giveUp(this.#byAge.first(ALL));
 			this.expired++;
 		}
 	}
@@ -241,11 +301,13 @@ export class HalfHellos {
 	}
 }
 
-function checkLimits({ halves, perSource, bytesEach }: HalfLimits): void {
+function checkLimits({ halves, perSource, fewOfSource, bytesEach }: HalfLimits): void {
 	if (!Number.isSafeInteger(halves) || halves < 1)
 		throw new RangeError(`${halves} half-seen hellos; at least one is needed`);
 	if (!Number.isSafeInteger(perSource) || perSource < 1)
 		throw new RangeError(`${perSource} half-seen hellos of one source; at least one is needed`);
+	if (!Number.isSafeInteger(fewOfSource) || fewOfSource < 1)
+		throw new RangeError(`${fewOfSource} half-seen hellos of one source are few; one at least is`);
 	if (!Number.isSafeInteger(bytesEach) || bytesEach < 2048 || bytesEach > 0xffff)
 		throw new RangeError(`${bytesEach} bytes for a half-seen hello; it takes 2048 to 65535`);
 }

@@ -22,6 +22,8 @@ export interface Arrival {
 	readonly peer: Peer;
 	readonly start: number;
 	readonly end: number;
+	/** Its bits of congestion notification. */
+	readonly ecn: number;
 	/** By the reactor's clock. */
 	readonly nowMs: number;
 }

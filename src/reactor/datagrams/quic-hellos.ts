@@ -37,6 +37,9 @@ export interface InitialOpener {
 	open(start: number, number: number, end: number, keys: Uint8Array, keysAt: number): number;
 }
 
+/** Makes one for packets in that memory. */
+export type OpenInitials = (memory: Uint8Array) => InitialOpener;
+
 /** As `INITIAL_KEYS_BYTES`. */
 const KEYS_BYTES = 44;
 
@@ -191,7 +194,7 @@ export class QuicHellos {
 		}
 	}
 
-	#answer(place: number, { peer, start, end, nowMs }: Arrival, out: DatagramRecognition): Verdict {
+	#answer(place: number, { peer, start, end, ecn, nowMs }: Arrival, out: DatagramRecognition): Verdict {
 		const halves = this.#halves;
 		const verdict = this.#readMessage(place, out.hello);
 		if (verdict === MALFORMED) return this.#giveUp(place, out.hello.cause, out);
@@ -201,11 +204,13 @@ export class QuicHellos {
 			return COMPLETE;
 		}
 		if (this.#isNews) {
-			if (!halves.hold(place, this.#memory, start, end)) return this.#giveUp(place, "hello_too_long", out);
+			if (!halves.hold(place, this.#memory, start, end, ecn))
+				return this.#giveUp(place, "hello_too_long", out);
+			out.isHeld = true;
 			if (!halves.isKept(place)) halves.keep(place, peer, this.#key, nowMs);
 		} else if (this.#hasEarlyData && halves.isKept(place)) {
 			// As far as there is room for it: what is lost of it comes again.
-			halves.hold(place, this.#memory, start, end);
+			out.isHeld = halves.hold(place, this.#memory, start, end, ecn);
 		}
 		return NEED_MORE;
 	}
@@ -224,7 +229,7 @@ export class QuicHellos {
 	}
 
 	#giveUp(place: number, cause: string, out: DatagramRecognition): Verdict {
-		if (this.#halves.isKept(place)) this.#halves.release(place);
+		if (this.#halves.isKept(place)) this.#halves.giveUp(place);
 		return out.malformed(cause);
 	}
 }

@@ -1,13 +1,13 @@
 /** What a datagram of somebody who is not known yet came to. */
 import { NONE } from "../../parts/none.js";
-import { DATAGRAM_UNKNOWN } from "../../protocol/datagram.js";
 import { ClientHello } from "../../protocol/hello.js";
+import { PROTOCOL_UNKNOWN } from "../../protocol/protocols.js";
 import { MALFORMED, type Verdict } from "../../protocol/verdict.js";
 
 /** One object serves one reactor: it is filled again for each datagram. */
 export class DatagramRecognition {
-	/** One of the DATAGRAM_ numbers. */
-	protocol = DATAGRAM_UNKNOWN;
+	/** One of the PROTOCOL_ numbers. */
+	protocol = PROTOCOL_UNKNOWN;
 	/** QUIC's version, also where it is not known here; 0 for all else. */
 	version = 0;
 	/** With COMPLETE, filled where `hasHello`. */
@@ -19,14 +19,25 @@ export class DatagramRecognition {
 	 * released then.
 	 */
 	half = NONE;
+	/**
+	 * The server that a packet names which is of nobody's session: its place among the listener's routes, and among the addresses of that
+	 * route's upstream. NONE: it names none.
+	 */
+	serverRoute = NONE;
+	serverAddress = NONE;
+	/** With NEED_MORE: the datagram is held. Otherwise it said nothing new, and is worth nothing. */
+	isHeld = false;
 	/** With MALFORMED: a constant such as `not_authentic`. */
 	cause = "";
 
 	begin(): void {
-		this.protocol = DATAGRAM_UNKNOWN;
+		this.protocol = PROTOCOL_UNKNOWN;
 		this.version = 0;
 		this.hasHello = false;
 		this.half = NONE;
+		this.serverRoute = NONE;
+		this.serverAddress = NONE;
+		this.isHeld = false;
 		this.cause = "";
 	}
 

@@ -7,7 +7,8 @@
  *     NEED_MORE    it is held, or was worth nothing; the rest is waited for until the half's deadline
  *     MALFORMED    it is dropped, and with it the half, where the fault was written by who holds the other end
  */
-import { DATAGRAM_DTLS, DATAGRAM_QUIC, recognizeDatagram } from "../../protocol/datagram.js";
+import { recognizeDatagram } from "../../protocol/datagram.js";
+import { PROTOCOL_DTLS, PROTOCOL_QUIC } from "../../protocol/protocols.js";
 import {
 	LongPacket,
 	PACKET_0RTT,
@@ -46,8 +47,8 @@ export class DatagramRecognizer {
 		// Whoever comes after his time begins anew, however long ago the loop has looked.
 		this.halves.expire(arrival.nowMs);
 		out.protocol = recognizeDatagram(this.#memory, arrival.start, arrival.end, this.#packet);
-		if (out.protocol === DATAGRAM_DTLS) return this.#dtls.read(arrival, out);
-		if (out.protocol !== DATAGRAM_QUIC) return COMPLETE;
+		if (out.protocol === PROTOCOL_DTLS) return this.#dtls.read(arrival, out);
+		if (out.protocol !== PROTOCOL_QUIC) return COMPLETE;
 		const { kind, version, cause } = this.#packet;
 		out.version = version;
 		if (cause !== "") return out.malformed(cause);

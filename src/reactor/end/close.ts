@@ -25,6 +25,7 @@ import {
 	TLS_FAILED,
 	UPSTREAM_RESET,
 } from "../records/reasons.js";
+import { FLOW, KIND } from "../table/fields.js";
 import { BLOCKED, BY_LINE, ENDED, HAD_REQUESTS, PACED, READABLE } from "../table/marks.js";
 import { type Link, NONE, type Session, type Slot } from "../table/numbers.js";
 import { DIAL, EXCHANGE, FREE, LINGER, RELAY, SECURE, SNIFF } from "../table/states.js";
@@ -45,6 +46,10 @@ export function close(core: EndContext, session: Session, reason: number, isAmid
 	if ((i32(table.flags, session) & HAD_REQUESTS) !== 0) closeOwned(core, session);
 	if (link !== NONE) endLink(core, link, reset);
 	hangUp(core, session, reset);
+	if ((i32(table.flags, session) & KIND) === FLOW) {
+		const ear = core.datagrams?.forget(session, reason) ?? NONE;
+		if (ear !== NONE) core.kernel.close(ear);
+	}
 	const address = ref(table.address, session);
 	if (address !== NONE) {
 		core.board.leave(address);

@@ -17,7 +17,7 @@ import type { LinksContext } from "./context.js";
 import { makeLinkRoom } from "./pool.js";
 
 /** What it counts against what a turn may move: it takes the kernel about as long as copying so much. */
-const DIAL_COST_BYTES = 48 * 1024;
+export const DIAL_COST_BYTES = 48 * 1024;
 
 /**
  * Connects a fresh socket. Returns 0 when that is under way; otherwise the socket is closed, and the errno, negative, says why.
@@ -47,6 +47,20 @@ export function openLink(
 	{ board, sockaddr, tls }: AddressPlan,
 	speaksAtOnce: boolean,
 ): Link {
+	const { table } = core;
+	const link = takeRow(core, session, fd, board);
+	table.state[link] = CONNECTING;
+	if (familyAt(sockaddr, 0) === AF_UNIX) table.flags[link] = LOCAL;
+	else if (speaksAtOnce) table.flags[link] = NAGLED;
+	noteLoop(core, link, sockaddr);
+	const isForRequests = (i32(table.flags, session) & EXCHANGES) !== 0;
+	const manner = i32(core.certificates.manners, board);
+	core.secures.dialled(link, board, tls !== undefined, isForRequests, manner);
+	return link;
+}
+
+/** Gives a socket its row, its owner, and the session. Its address has counted it. */
+export function takeRow(core: LinksContext, session: Session, fd: Fd, board: number): Link {
 	const { table, counters } = core;
 	let link = table.takeLink();
 	// Idle pooled connections have rows, too.
@@ -55,16 +69,9 @@ export function openLink(
 	counters.add(UPSTREAM_OPENED, 1);
 	core.owners.connectionOpened(fd, core.index, link, core.nowMs);
 	table.fd[link] = fd;
-	table.state[link] = CONNECTING;
-	if (familyAt(sockaddr, 0) === AF_UNIX) table.flags[link] = LOCAL;
-	else if (speaksAtOnce) table.flags[link] = NAGLED;
 	table.join(session, link);
 	setRef(table.address, session, board);
 	table.dialled[session] = offset(f64(table.acceptedMs, session), core.nowMs);
-	noteLoop(core, link, sockaddr);
-	const isForRequests = (i32(table.flags, session) & EXCHANGES) !== 0;
-	const manner = i32(core.certificates.manners, board);
-	core.secures.dialled(link, board, tls !== undefined, isForRequests, manner);
 	return link;
 }
 

@@ -55,7 +55,7 @@ export function waiting(core: OwnLinesContext, link: Link, line: OwnLine): void 
 			else if (sendBack(core, link)) continue;
 			else closeOwnLine(core, link, line);
 		} else if (use === "visitor") takeVisitor(core, link, line, count);
-		else if (use === "requests") begin(core, link, line, 0);
+		else if (use === "requests" && !takesDatagrams(core, line)) begin(core, link, line, 0);
 		// The two do not understand each other.
 		else closeOwnLine(core, link, line);
 		return;
@@ -86,8 +86,18 @@ function takeVisitor(core: OwnLinesContext, link: Link, line: OwnLine, count: nu
 	const { kernel, proxyHeader } = core;
 	const verdict = parseProxyHeader(kernel.memory, IN_AT, IN_AT + count, proxyHeader);
 	if (verdict === NEED_MORE) waitForMore(core, link, line);
-	else if (verdict !== COMPLETE) closeOwnLine(core, link, line);
+	else if (verdict !== COMPLETE || !isMeant(core, line)) closeOwnLine(core, link, line);
 	else begin(core, link, line, proxyHeader.headerLength);
+}
+
+/** The header is of a connection, or of datagrams, as the tunnel's visitors are. */
+function isMeant(core: OwnLinesContext, line: OwnLine): boolean {
+	const { isLocal, isDatagram } = core.proxyHeader;
+	return isLocal || isDatagram === takesDatagrams(core, line);
+}
+
+function takesDatagrams({ listeners }: OwnLinesContext, { listener }: OwnLine): boolean {
+	return listeners.get(listener)?.plan.datagrams !== undefined;
 }
 
 /** `headerBytes`: of the PROXY header that it begins with; 0: it begins with a request. */

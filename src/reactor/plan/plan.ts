@@ -1,4 +1,6 @@
 /** What the main thread sends a reactor: plain data, by message. A new plan never touches a live session. */
+
+import type { HubMemory, HubNews, HubOrder, HubSettings } from "../../channels/orders.js";
 import type { Cidr, PathMode, RouteConditions } from "../../config/config.js";
 import type { ClientOptions, ServerOptions } from "../../kernel/openssl/options.js";
 import type { LineOptions, UpstreamPlan } from "../../upstream/plan.js";
@@ -8,6 +10,8 @@ export interface Policy {
 	readonly handshakeMs: number;
 	readonly connectMs: number;
 	readonly idleMs: number;
+	/** The same of sessions of QUIC. */
+	readonly quicIdleMs: number;
 	readonly stallMs: number;
 	readonly halfClosedMs: number;
 	/** Each session gets up to a tenth less. 0 = off. */
@@ -65,6 +69,8 @@ export interface RoutePlan {
 	readonly requestsPerSecond: number;
 	/** It is for names of tunnels that no agent holds. Absent: it is not. */
 	readonly noTunnel?: boolean;
+	/** Of a route to the hub on a listener of bytes: who comes is a subscriber of this channel. */
+	readonly channel?: string;
 }
 
 export interface ListenerPlan {
@@ -75,6 +81,8 @@ export interface ListenerPlan {
 	 * sessions come by lines that an agent has opened.
 	 */
 	readonly fd: number;
+	/** All reactors accept at this socket, and take from one queue. Absent: it is this reactor's own. */
+	readonly isShared?: boolean;
 	/** Where it is bound. */
 	readonly port: number;
 	/** Sessions it may have, over all reactors. Infinity: no limit of its own. */
@@ -87,6 +95,8 @@ export interface ListenerPlan {
 	readonly proxyRequired: boolean;
 	/** It takes connections of agents, and no clients. Absent: it takes clients. */
 	readonly isForAgents?: boolean;
+	/** Its socket is one of UDP. Absent: of TCP. */
+	readonly datagrams?: DatagramsPlan;
 	/** Names that are not terminated, whatever entry of `tls` is for them. Absent: none. */
 	readonly passes?: readonly string[];
 	readonly trusted: readonly Cidr[];
@@ -98,6 +108,13 @@ export interface ListenerPlan {
 	readonly http: HttpPlan;
 	/** Names that are terminated here; TLS of all others passes through. */
 	readonly tls: readonly TlsEntryPlan[];
+}
+
+export interface DatagramsPlan {
+	/** What becomes of QUIC in versions that cannot be opened. */
+	readonly unknownVersions: "reject" | "route";
+	/** It is bound to every address of the machine: answers leave from the one that was asked. */
+	readonly bindsAny: boolean;
 }
 
 /** A certificate and the names it is shown for. */
@@ -142,6 +159,8 @@ export interface Plan {
 	/** Accepted descriptors from this number on say that only the reserve is left. */
 	readonly descriptorCeiling: number;
 	readonly logSessions: boolean;
+	/** Half-seen hellos of QUIC and DTLS that are kept, over all reactors. */
+	readonly halfHellos: number;
 	/** Keys of TLS session tickets, the newest first; empty where nothing is terminated. */
 	readonly ticketKeys: readonly Uint8Array[];
 	/** The field that tells upstreams the subject of a client's certificate. */
@@ -258,6 +277,8 @@ export type ReactorCommand =
 	| { readonly kind: "shedMemory"; readonly bytes: number }
 	/** Say, as `held`, which numbers this reactor still uses: some have run out. */
 	| { readonly kind: "held" }
+	/** Say `lives`: this reactor takes its turns. */
+	| { readonly kind: "live" }
 	/** Add up what the kernel holds for this reactor's sockets, and say `measured`. */
 	| { readonly kind: "measure" }
 	/** These are closed, as an operator has it or for another `reason`: each by its row, if that is still the session of this number. */
@@ -267,6 +288,10 @@ export type ReactorCommand =
 			readonly numbers: Float64Array;
 			readonly reason?: number;
 	  }
+	/** There is a hub; or there was one already, and what holds for its subscribers has changed. */
+	| { readonly kind: "hub"; readonly memory: HubMemory; readonly settings: HubSettings }
+	/** What becomes of subscribers of the hub, one after the other. */
+	| { readonly kind: "hubOrders"; readonly orders: readonly HubOrder[] }
 	/** These addresses are shut out from now on, and no others; sessions that they have are closed. */
 	| { readonly kind: "bans"; readonly bans: readonly Ban[] }
 	/** An operator has a listener rest: who comes waits in its accept queue. Or has it go on. */
@@ -334,6 +359,10 @@ export type OwnLineNews =
 
 /** Reactor to main thread. */
 export type Notice =
+	/** Its thread has loaded its files, and opens no more of them. */
+	| { readonly kind: "loaded" }
+	/** What became of subscribers of the hub in a turn. */
+	| { readonly kind: "hub"; readonly items: readonly HubNews[] }
 	/** What became of an agent's lines in a turn. */
 	| { readonly kind: "ownLines"; readonly items: readonly OwnLineNews[] }
 	/** `policies`: the numbers that sessions carry for those of the plan, in their order. */
@@ -365,6 +394,7 @@ export type Notice =
 	| { readonly kind: "journal" }
 	/** Places or descriptors have run out, and this reactor has no session to close for them. */
 	| { readonly kind: "pressure"; readonly unrecognizedOnly: boolean }
+	| { readonly kind: "lives" }
 	| { readonly kind: "measured" }
 	| { readonly kind: "held"; readonly numbers: HeldNumbers }
 	/** Something that an operator should read. */
@@ -384,6 +414,8 @@ export interface ReactorOptions extends SharedByAll, SharedWithMain {
 	/** Pipes this reactor may have open at once; each is two descriptors. */
 	readonly pipes: number;
 	readonly wakeFd: number;
+	/** Those of all reactors. */
+	readonly wakeFds: readonly number[];
 	/** What turns are measured by: the time that passes (default), or the processor time that the thread has, which costs more. */
 	readonly turnClock?: TurnClock;
 	/** News that is heard in a turn. Default: 64. */
@@ -403,6 +435,9 @@ export interface SharedByAll {
 	readonly owners: { readonly limit: number; readonly buffer: SharedArrayBuffer };
 	/** Upstream connections that may lead back here, of all reactors. */
 	readonly loops: SharedArrayBuffer;
+	/** Connection IDs of QUIC by their reactors, and datagrams on their way from one reactor to another. */
+	readonly connectionIds: SharedArrayBuffer;
+	readonly strays: SharedArrayBuffer;
 }
 
 /** Memory that one reactor writes and the main thread reads. */

@@ -8,6 +8,7 @@ import { f64 } from "../../parts/at.js";
 import { SECONDS_BUCKETS } from "../../parts/buckets.js";
 import { REASONS } from "../../parts/reasons.js";
 import { HTTP_CAUSES } from "../../protocol/http/causes.js";
+import { DATAGRAM_DROPS } from "./datagram-drops.js";
 import { UPSTREAM_FAULTS } from "./reasons.js";
 import { RECYCLE_REASONS } from "./recycle-reasons.js";
 
@@ -28,6 +29,9 @@ export const SCALARS = [
 	"downstreamClosed",
 	"upstreamOpened",
 	"upstreamClosed",
+	/** Clients' rows without a descriptor of their own: sessions of datagrams. They are among those of `downstream`. */
+	"flowsOpened",
+	"flowsClosed",
 	"pipesOpened",
 	"pipesOpen",
 	"pipesLent",
@@ -49,6 +53,17 @@ export const SCALARS = [
 	"acceptAborted",
 	/** Events for rows that have another owner by now. */
 	"staleEvents",
+	/** Datagrams that found no room in a socket before we read it. */
+	"datagramsOverrun",
+	/** Clients of QUIC that came from another address, and kept their session. */
+	"clientsMoved",
+	/** Sessions of datagrams that are found by their client, and connection IDs by which some are found. */
+	"datagramFlows",
+	"connectionIds",
+	/** Hellos of QUIC and DTLS of which a part is there; that gave way to others; that waited in vain. */
+	"halfHellos",
+	"halfHellosDisplaced",
+	"halfHellosExpired",
 	"dialRetries",
 	/** Connections to a listener for agents that were none of an agent. */
 	"linesUnrecognized",
@@ -111,7 +126,9 @@ const UPSTREAM_FAULTED = UPSTREAM_GATEWAY_STATUSES + GATEWAY_STATUSES.length * U
 const UPSTREAM_SECONDS = UPSTREAM_FAULTED + UPSTREAM_FAULTS.length * UPSTREAM_SLOTS;
 const TURN_SECONDS = UPSTREAM_SECONDS + HISTOGRAM_CELLS * UPSTREAM_SLOTS;
 const LISTENER_ACCEPT_WAITS = TURN_SECONDS + HISTOGRAM_CELLS;
-const CELLS = LISTENER_ACCEPT_WAITS + HISTOGRAM_CELLS * LISTENER_SLOTS;
+const LISTENER_DATAGRAMS = LISTENER_ACCEPT_WAITS + HISTOGRAM_CELLS * LISTENER_SLOTS;
+const DATAGRAMS_DROPPED = LISTENER_DATAGRAMS + 2 * LISTENER_SLOTS;
+const CELLS = DATAGRAMS_DROPPED + DATAGRAM_DROPS.length;
 
 /** Bytes that came from clients, and bytes that went to them. */
 export const FROM_CLIENT = 0;
@@ -149,6 +166,16 @@ export class Counters {
 
 	bytes(listener: number, direction: number): number {
 		return f64(this.#cells, LISTENER_BYTES + 2 * listener + direction);
+	}
+
+	/** Datagrams that were passed on. */
+	datagrams(listener: number, direction: number): number {
+		return f64(this.#cells, LISTENER_DATAGRAMS + 2 * listener + direction);
+	}
+
+	/** By its place in DATAGRAM_DROPS. */
+	datagramsDropped(drop: number): number {
+		return f64(this.#cells, DATAGRAMS_DROPPED + drop);
 	}
 
 	closed(listener: number, reason: number): number {
@@ -256,6 +283,16 @@ export class Counters {
 		this.add(LISTENER_BYTES + 2 * listener + direction, bytes);
 	}
 
+	/** A message of so many datagrams was passed on. */
+	passed(listener: number, direction: number, datagrams: number, bytes: number): void {
+		this.add(LISTENER_DATAGRAMS + 2 * listener + direction, datagrams);
+		this.moved(listener, direction, bytes);
+	}
+
+	dropped(drop: number, datagrams: number): void {
+		this.add(DATAGRAMS_DROPPED + drop, datagrams);
+	}
+
 	routed(route: number): void {
 		this.add(ROUTE_SESSIONS + route, 1);
 	}
@@ -324,6 +361,7 @@ export class Counters {
 		this.#clear(LISTENER_ACCEPTED + listener, 1);
 		this.#clear(LISTENER_ACTIVE + listener, 1);
 		this.#clear(LISTENER_BYTES + 2 * listener, 2);
+		this.#clear(LISTENER_DATAGRAMS + 2 * listener, 2);
 		this.#clear(closed, REASONS.length);
 		this.#clear(LISTENER_HANDSHAKES + HISTOGRAM_CELLS * listener, HISTOGRAM_CELLS);
 		this.#clear(LISTENER_ACCEPT_WAITS + HISTOGRAM_CELLS * listener, HISTOGRAM_CELLS);

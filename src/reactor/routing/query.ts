@@ -1,10 +1,10 @@
 /** How routes are asked: what is known of a session is put into the query that all sessions share. */
 
 import { i32, u8 } from "../../parts/at.js";
-import { PROTOCOL_UNKNOWN } from "../../protocol/index.js";
+import { ClientHello, PROTOCOL_DTLS, PROTOCOL_QUIC, PROTOCOL_UNKNOWN } from "../../protocol/index.js";
 import type { RouteQuery } from "../../route/router.js";
 import type { ReactorListener } from "../admission/listener.js";
-import type { Session } from "../table/numbers.js";
+import { NONE, type Session } from "../table/numbers.js";
 import { isSecured } from "../wire/tls.js";
 import type { RoutingContext } from "./context.js";
 
@@ -15,9 +15,34 @@ export function matchSniffed(
 	session: Session,
 	protocol: number,
 ): number {
+	if (protocol === PROTOCOL_QUIC || protocol === PROTOCOL_DTLS)
+		return matchHello(core, listener, session, protocol);
 	const isNamed = protocol !== PROTOCOL_UNKNOWN && listener.router.peeks && core.recognized.is(session);
 	return match(core, listener, session, protocol, isNamed ? core.recognition.nameLength : 0);
 }
+
+/** The same for a client whose hello was put together from datagrams. */
+function matchHello(
+	core: RoutingContext,
+	listener: ReactorListener,
+	session: Session,
+	protocol: number,
+): number {
+	const { query, datagrams } = core;
+	const named = datagrams?.recognition.serverRoute ?? NONE;
+	// Its first packets had a name, and took a route to the same upstream.
+	if (named !== NONE) return named;
+	const hello = datagrams?.recognition.hasHello === true ? datagrams.recognition.hello : NO_HELLO;
+	askSniffed(core, session, protocol, hello.nameLength);
+	query.name = hello.name;
+	query.hello = hello;
+	const found = listener.router.match(query);
+	query.hello = core.recognition.hello;
+	return found;
+}
+
+/** Of a version of QUIC that cannot be opened. */
+const NO_HELLO = new ClientHello();
 
 /** The same for a client that gives no name. */
 export function matchNameless(

@@ -3,10 +3,6 @@
 import {
 	EADDRNOTAVAIL,
 	EAGAIN,
-	EMFILE,
-	ENFILE,
-	ENOBUFS,
-	ENOMEM,
 	EPIPE,
 	EPOLLERR,
 	EPOLLHUP,
@@ -20,21 +16,26 @@ import { f64, i32, ref, setRef, u8, u16 } from "../../parts/at.js";
 import { forget } from "../../parts/forget.js";
 import type { Balancer } from "../../upstream/balance.js";
 import type { AddressPlan } from "../../upstream/plan.js";
-import { makeRoom } from "../admission/shed.js";
+import { openPressed, pressureOf } from "../admission/pressure.js";
+import { ATTEMPTS_MAX, blame, nextAddress, takeSeat } from "../links/addresses.js";
 import { beginConnect, giveUpLink, openLink } from "../links/connect.js";
-import { noLongerWaits } from "../links/no-longer-waits.js";
 import { lendOwned } from "../links/owned.js";
-import { leftBy, lend, takenOut } from "../links/pool.js";
-import { scalarIndex } from "../records/counters.js";
+import { leftBy, lend } from "../links/pool.js";
+import {
+	keepLine,
+	noteConnected,
+	noteDialled,
+	stopWaiting,
+	tellTaken,
+	waitForLine,
+} from "../links/take-line.js";
 import {
 	CLIENT_RESET,
 	CONNECT_REFUSED,
 	CONNECT_TIMEOUT,
-	FD_PRESSURE,
 	MEMORY_PRESSURE,
 	UPSTREAM_DOWN,
 } from "../records/reasons.js";
-import { RECYCLED_VISITOR } from "../records/recycle-reasons.js";
 import type { RoutingContext } from "../routing/context.js";
 import { hadToWait } from "../routing/first-bytes.js";
 import {
@@ -67,11 +68,8 @@ import { DIAL } from "../table/states.js";
 import { offset } from "../table/times.js";
 import { watch, watchConnecting, watchOut } from "../wire/interest.js";
 import { noteNews } from "../wire/news.js";
-import { countAnew, sendAhead } from "../wire/outbox.js";
+import { sendAhead } from "../wire/outbox.js";
 import { setLastingOptions } from "../wire/socket-options.js";
-
-/** Addresses dialled for a session at most: as many as `tried` has bits for. */
-const ATTEMPTS_MAX = 32;
 
 /** A Unix socket whose backlog is full says so at once; TCP would let the client wait, so this does. */
 const BACKLOG_RETRY_MS = 20;
@@ -106,7 +104,10 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 			const link = lend(core, address.board, false, left);
 			noteDialled(core, session);
 			if (link !== NONE) return takeLine(core, session, link, address, isRequest);
-			if (!hasWaited) return waitForLine(core, session, address, wasWaiting, left > 0);
+			if (!hasWaited) {
+				waitForLine(core, session, address, wasWaiting, left > 0);
+				return STAY;
+			}
 			board.leave(address.board);
 			continue;
 		}
@@ -114,7 +115,8 @@ export function dial(core: RoutingContext, session: Session, exhausted: number):
 			const link = lend(core, address.board, (i32(table.flags, session) & REPEATABLE) !== 0);
 			if (link !== NONE) return lent(core, session, link);
 		}
-		const fd = openSocket(core, session, familyAt(address.sockaddr, 0)) as Fd;
+		const family = familyAt(address.sockaddr, 0);
+		const fd = openPressed(core, session, () => core.kernel.socket(family)) as Fd;
 		if (fd < 0) {
 			board.leave(address.board);
 			const pressure = pressureOf(-fd);
@@ -161,32 +163,9 @@ function mayBegin(
 	return plan.proxyProtocol === "off" && tls === undefined && u16(table.proxyHeaderBytes, session) === 0;
 }
 
-/** The address to dial, which counts as tried. Undefined: none is left. */
-function nextAddress(core: RoutingContext, session: Session, balancer: Balancer): AddressPlan | undefined {
-	const { table } = core;
-	const tried = i32(table.tried, session);
-	const sourceBytes = u8(table.family, session) === 4 ? 4 : 16;
-	const index = balancer.choose(tried, table.source, session * 16, sourceBytes, core.nowMs);
-	const address = balancer.plan.addresses[index];
-	if (address === undefined) return undefined;
-	// Not again for each look at a backlog.
-	if (u8(table.attempts, session) > 0 && table.dialledMs(session) === 0) core.counters.add(DIAL_RETRIES, 1);
-	table.attempts[session] = u8(table.attempts, session) + 1;
-	// An address beyond the bits shares one, so that it is not the first choice again.
-	table.tried[session] = tried | (1 << (index % ATTEMPTS_MAX));
-	return address;
-}
-
 /** A pooled connection will do: not for a request that met a stale one, nor where the pool is off. */
 function mayLend({ table }: RoutingContext, session: Session, { plan }: Balancer): boolean {
 	return (i32(table.flags, session) & ONLY_NEW) === 0 && plan.pool?.keeps === true;
-}
-
-/** Counts a session of that address. False: it has all that it may. */
-function takeSeat({ board }: RoutingContext, { board: place, connectionsMax }: AddressPlan): boolean {
-	if (connectionsMax !== undefined) return board.tryEnter(place, connectionsMax);
-	board.enter(place);
-	return true;
 }
 
 /** The request goes out on a connection that was there; its address has counted it. */
@@ -199,67 +178,19 @@ function lent(core: RoutingContext, session: Session, link: Link): Next {
 	return SEND_REQUEST;
 }
 
-/** When it began to look for a line, of the first that it tried. */
-function noteDialled({ table, nowMs }: RoutingContext, session: Session): void {
-	if (table.dialledMs(session) !== 0) return;
-	table.dialled[session] = offset(f64(table.acceptedMs, session), nowMs);
-}
-
 /** A line of this agent, which has counted the session. */
 function takeLine(
 	core: RoutingContext,
 	session: Session,
 	link: Link,
-	{ board, tunnel = 0 }: AddressPlan,
+	address: AddressPlan,
 	isRequest: boolean,
 ): Next {
-	const { table, links } = core;
-	links.taken[table.placeOf(link)] = 1;
-	const was = f64(links.leaveMs, table.placeOf(link)) > 0 ? "retiring" : "parked";
 	// Where none is left, more are to be asked for.
-	if (isRequest && was === "parked" && i32(core.idleLists.heads, board) !== NONE)
-		core.lineNews.lend(tunnel, 1, core.nowMs);
-	else core.lineNews.add({ kind: "taken", tunnel, was });
+	tellTaken(core, link, address, isRequest && i32(core.idleLists.heads, address.board) !== NONE);
 	if (isRequest) return lent(core, session, link);
-	links.uses[table.placeOf(link)] = 1;
-	core.counters.add(BORROWED, 1);
-	takenOut(core, link, RECYCLED_VISITOR);
-	setRef(table.address, session, board);
-	table.join(session, link);
-	countAnew(core, link);
-	noteConnected(core, session);
+	keepLine(core, session, link, address);
 	return to(CONNECTED, 0);
-}
-
-/**
- * None is parked: the session waits for one, as long as it would for a connect. `wasWaiting`: it has done so until now, and was called
- * for a line that is gone again, so its time goes on.
- */
-function waitForLine(
-	core: RoutingContext,
-	session: Session,
-	{ board, tunnel = 0 }: AddressPlan,
-	wasWaiting: boolean,
-	lasts: boolean,
-): Next {
-	const { table, wheel } = core;
-	setRef(table.address, session, board);
-	table.state[session] = DIAL;
-	if (!wasWaiting) wheel.arm(session, core.nowMs + core.policyOf(session).connectMs);
-	core.waitingForLines.add(board, session, lasts);
-	core.lineNews.add({ kind: "waiting", tunnel, ...core.waitingForLines.told(board) });
-	return STAY;
-}
-
-/** It has waited for a line: there is one now, or its time is over. False: it has not. */
-function stopWaiting(core: RoutingContext, session: Session): boolean {
-	const { table, board } = core;
-	const address = ref(table.address, session);
-	if (address === NONE || table.linkOf(session) !== NONE) return false;
-	board.leave(address);
-	setRef(table.address, session, NONE);
-	noLongerWaits(core, session, address);
-	return true;
 }
 
 /** Tries again soon, for as long as a TCP connect would wait. False: that was long enough. */
@@ -329,11 +260,6 @@ export function connecting(core: RoutingContext, link: Link, events: number): Ne
 	return to(CONNECTED, events);
 }
 
-function noteConnected({ table, counters, nowMs }: RoutingContext, session: Session): void {
-	table.connected[session] = offset(f64(table.acceptedMs, session), nowMs);
-	counters.connectTook(ref(table.upstream, session), nowMs - table.dialledMs(session));
-}
-
 /** News of a client whose upstream is being dialled. */
 export function dialling(core: RoutingContext, session: Session, events: number): Next {
 	// A client that ends its direction has said all it wants to; one that resets is gone.
@@ -375,29 +301,3 @@ export function dialElsewhere(core: RoutingContext, session: Session, exhausted:
 	if (link !== NONE) giveUpLink(core, session, link);
 	return dial(core, session, exhausted);
 }
-
-/** A failure of that address, of which some in a row eject it. */
-function blame(core: RoutingContext, session: Session, address: number): void {
-	const upstream = core.upstreams.get(ref(core.table.upstream, session));
-	if (upstream === undefined) return;
-	const { ejectFailures, ejectForMs } = upstream.plan;
-	if (core.board.failed(address, ejectFailures, ejectForMs, core.nowMs)) core.counters.add(EJECTIONS, 1);
-}
-
-/** A socket; when no descriptor is left, a session that has earned less than this one is closed for it. */
-function openSocket(core: RoutingContext, session: Session, family: number): number {
-	const fd = core.kernel.socket(family);
-	const pressure = fd < 0 ? pressureOf(-fd) : undefined;
-	if (pressure === undefined || makeRoom(core, pressure, session) <= 0) return fd;
-	return core.kernel.socket(family);
-}
-
-/** Which scarcity an errno tells of. */
-function pressureOf(errno: number): number | undefined {
-	if (errno === EMFILE || errno === ENFILE) return FD_PRESSURE;
-	return errno === ENOBUFS || errno === ENOMEM ? MEMORY_PRESSURE : undefined;
-}
-
-const DIAL_RETRIES = scalarIndex("dialRetries");
-const BORROWED = scalarIndex("poolBorrowed");
-const EJECTIONS = scalarIndex("ejections");

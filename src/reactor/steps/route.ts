@@ -19,7 +19,7 @@ import type { RoutingContext } from "../routing/context.js";
 import { holdTo } from "../routing/hold.js";
 import { matchSniffed } from "../routing/query.js";
 import { OURS } from "../table/marks.js";
-import { DIAL_ON, end, type Next, refuse, to } from "../table/next.js";
+import { ASK_HUB, DIAL_ON, end, type Next, refuse, to } from "../table/next.js";
 import type { Session } from "../table/numbers.js";
 import { offset } from "../table/times.js";
 import { lowerWater } from "../wire/socket-options.js";
@@ -42,7 +42,9 @@ export function route(core: RoutingContext, session: Session, protocol: number):
 	if (lowerWater(core, session) < 0) return end(INTERNAL);
 	setRef(table.upstream, session, found.upstream);
 	if ((i32(table.flags, session) & OURS) !== 0) return refuse(LOOP);
-	if (core.upstreams.get(found.upstream)?.plan.pool == null) return to(DIAL_ON, UPSTREAM_DOWN);
+	const upstream = core.upstreams.get(found.upstream)?.plan;
+	if (upstream?.hub === true) return to(ASK_HUB, index);
+	if (upstream?.pool == null) return to(DIAL_ON, UPSTREAM_DOWN);
 	// Its upstream takes requests, and this is none.
 	if (protocol !== PROTOCOL_TLS) return refuse(BAD_REQUEST);
 	core.tlsFailures.set(session, NOT_TERMINATED);

@@ -48,6 +48,8 @@ export const WHOLE_HEADS = 1 << 19;
 export const PROXY_READ = 1 << 20;
 /** Client: it has said something, and so far nothing that tells what it speaks. */
 export const UNDECIDED = 1 << 21;
+/** Client of QUIC, by the same bit: nothing shows yet that it hears what its upstream says, so it may be anybody's forgery. */
+export const UNPROVED = UNDECIDED;
 /** Client: it is a connection of our own to an upstream that leads back here. */
 export const OURS = 1 << 22;
 /** The peer has ended its direction, and not by a reset: behind the bytes that are readable now is the end, whatever else follows. */
@@ -56,5 +58,9 @@ export const END_NEXT = 1 << 24;
 export const NAGLED = 1 << 25;
 /** Client, and while bytes are relayed its upstream: it has a rate (`pace.ts`). */
 export const PACED = 1 << 31;
+/** Client: who it is stands before its first datagram, and has not been said yet; by the bit of a connection's header. */
+export const HEADER_DUE = PROXY_REQUIRED;
 /** Upstream: a Unix socket. A read of it stops before descriptors that were passed, whatever bytes lie behind. */
 export const LOCAL = 1 << 30;
+/** Client: its datagrams go by a line, which it has or waits for; by the bit that is LOCAL of an upstream. */
+export const BY_FRAMES = LOCAL;

@@ -42,6 +42,14 @@ export const READ_ON = 10;
 export const SEND_REQUEST = 11;
 /** The upstream's answer is looked at. */
 export const READ_ANSWER = 19;
+/** Its line is read from now on, on which frames come. */
+export const READ_FRAMES = 20;
+/** It is for the hub. The argument: its route's place in the listener's plan. */
+export const ASK_HUB = 21;
+/** The hub takes it: from now on it is a subscriber. */
+export const SUBSCRIBED = 22;
+/** The hub does not take it. */
+export const UNSUBSCRIBED = 23;
 /** It is told why it is refused, in its own protocol. */
 export const REFUSE = 12;
 /** A request is answered by us, and its connection may go on. */

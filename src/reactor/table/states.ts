@@ -23,5 +23,15 @@ export const SECURE = 9;
 export const FLUSH = 10;
 /** Upstream, of no session: it came from an agent, and has not proved yet what it is for (`lines/prove.ts`). */
 export const PROVING = 11;
+/** Both: datagrams pass. The client has no descriptor of its own, and is one of many at its listener's socket. */
+export const DATAGRAM = 13;
+/** Either: a line, on which datagrams pass as frames. At a gateway it is its session's upstream, at an agent its client. */
+export const FRAMES = 14;
+/** Upstream, at an agent: the socket of a session's datagrams for the local service. Its client is a line. */
+export const SERVICE = 15;
 /** Upstream, of no session: an agent has opened it as a line to its gateway, and no visitor has taken it (`own-lines/`). */
 export const OWN_LINE = 12;
+/** Client: it has asked to be a subscriber of the hub, and the main thread has not answered yet. */
+export const ASKED = 16;
+/** Client: a subscriber of the hub, which messages go to (`modes/hub/`). */
+export const HUB = 17;

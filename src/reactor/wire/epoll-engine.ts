@@ -12,6 +12,7 @@ import {
 } from "../../kernel/constants.js";
 import type { Kernel, Readiness } from "../../kernel/kernel.js";
 import { i32 } from "../../parts/at.js";
+import { NONE } from "../../parts/none.js";
 import type { Slot } from "../table/numbers.js";
 import type { Engine, EngineRows } from "./engine.js";
 
@@ -89,7 +90,9 @@ export class EpollEngine implements Engine {
 	}
 
 	socketMemory(slot: Slot): number {
-		return this.#kernel.socketMemory(i32(this.#fd, slot));
+		const fd = i32(this.#fd, slot);
+		// A client of datagrams has no socket of its own.
+		return fd === NONE ? 0 : this.#kernel.socketMemory(fd);
 	}
 
 	takeError(slot: Slot): number {

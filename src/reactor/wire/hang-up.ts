@@ -3,7 +3,7 @@
 import { assert } from "../../parts/assert.js";
 import { i32, u8 } from "../../parts/at.js";
 import { scalarIndex } from "../records/counters.js";
-import { KIND, SOCKET } from "../table/fields.js";
+import { FLOW, KIND, SOCKET } from "../table/fields.js";
 import { AHEAD, BLOCKED, ENDING, SECURED } from "../table/marks.js";
 import { NONE, type Slot } from "../table/numbers.js";
 import { FREE } from "../table/states.js";
@@ -49,9 +49,11 @@ function endTransport(core: WireContext, slot: Slot): void {
  */
 export function releaseRow(core: WireContext, slot: Slot): void {
 	const { table, counters } = core;
+	if ((i32(table.flags, slot) & KIND) === FLOW) counters.add(FLOWS_CLOSED, 1);
 	counters.add(table.isClient(slot) ? DOWNSTREAM_CLOSED : UPSTREAM_CLOSED, 1);
 	table.release(slot);
 }
 
+const FLOWS_CLOSED = scalarIndex("flowsClosed");
 const DOWNSTREAM_CLOSED = scalarIndex("downstreamClosed");
 const UPSTREAM_CLOSED = scalarIndex("upstreamClosed");

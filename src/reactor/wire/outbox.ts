@@ -7,7 +7,7 @@
 
 import { EAGAIN } from "../../kernel/constants.js";
 import { assert } from "../../parts/assert.js";
-import { f64, i32, u16 } from "../../parts/at.js";
+import { f64, i32, u16, u32 } from "../../parts/at.js";
 import { FROM_CLIENT, scalarIndex, TO_CLIENT } from "../records/counters.js";
 import { BLOCKED, LEAVING, LOOKED_AFTER, PACED } from "../table/marks.js";
 import { type Link, NONE, type Slot } from "../table/numbers.js";
@@ -194,11 +194,19 @@ function flushPipe(core: WireContext, to: Slot): number {
 export function block(core: WireContext, to: Slot): void {
 	const { table, wheel } = core;
 	table.flags[to] = i32(table.flags, to) | BLOCKED;
-	table.since[to] = stamp(core.nowMs);
-	table.acknowledged[to] = acknowledgedBy(core, to);
-	watchOut(core, to);
+	const acknowledged = acknowledgedBy(core, to);
+	// Its buffers may have gone on filling: who was seen to acknowledge nothing takes nothing since then.
 	const client = table.sessionOf(to);
-	const looksAtMs = core.nowMs + lookEvery(core, client);
+	const { stallMs } = core.policyOf(client);
+	const overdueMs = u32(table.since, to) === 0 ? 0 : table.sinceMs(to, core.nowMs) + stallMs;
+	const isSince = overdueMs > core.nowMs && acknowledged === i32(table.acknowledged, to);
+	if (!isSince) table.since[to] = stamp(core.nowMs);
+	table.acknowledged[to] = acknowledged;
+	watchOut(core, to);
+	const looksAtMs = Math.min(
+		core.nowMs + lookEvery(core, client),
+		isSince ? overdueMs : Number.POSITIVE_INFINITY,
+	);
 	if (looksAtMs < wheel.deadlineOf(client)) wheel.arm(client, looksAtMs);
 }
 

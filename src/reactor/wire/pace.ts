@@ -71,16 +71,20 @@ export function mostToMove({ paces, secures, table }: WireContext, session: Sess
 
 /** Whether a paced session may move bytes now. If not, it is held, and goes on by itself. */
 export function mayMove(core: WireContext, session: Session): boolean {
+	if (mayPass(core, session)) return true;
+	armPace(core, session);
+	return false;
+}
+
+/** The same where nothing waits: what may not be moved now is dropped. */
+export function mayPass(core: WireContext, session: Session): boolean {
 	const { paces, nowMs } = core;
 	if (i32(paces.allowed, session) > 0) return true;
 	if (f64(paces.heldMs, session) === 0) takePortion(core, session);
-	if (f64(paces.heldMs, session) > nowMs) {
-		armPace(core, session);
-		return false;
-	}
+	if (f64(paces.heldMs, session) > nowMs) return false;
 	give(core, session);
 	// More than the portion may have been moved beyond the allowed meanwhile.
-	return mayMove(core, session);
+	return mayPass(core, session);
 }
 
 /** It waits for its rate now, or did just now, and not for its peers. */

@@ -88,6 +88,17 @@ export function boundLine(kernel: KernelControl, fd: Fd, { unsentBytes }: Policy
 	kernel.setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, unsentBytes);
 }
 
+/**
+ * What the kernel may take for a line of datagrams and not send yet. What is beyond is not taken, so that the sender knows and drops it: one
+ * datagram waits for all that lies here, which is 0.1 s at 1 Mbit/s.
+ */
+const UNSENT_DATAGRAM_BYTES = 16_384;
+
+/** A session of datagrams is on a line. */
+export function boundFrames(kernel: KernelControl, fd: Fd): void {
+	kernel.setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_DATAGRAM_BYTES);
+}
+
 /** Room for a head beside what the kernel may still hold of the bytes before it. */
 const WINDOW_BYTES = 128 * 1024;
 

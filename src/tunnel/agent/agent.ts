@@ -11,6 +11,7 @@ import {
 	LINE_ALPN,
 	type Message,
 	type MessageOf,
+	nameWithTransport,
 	shortened,
 	type Ticket,
 } from "../../protocol/tunnel/index.js";
@@ -128,9 +129,9 @@ export class Agent {
 		return this.#readyAt > 0;
 	}
 
-	/** What it knows of a tunnel now. */
+	/** What it knows of a tunnel now, by the name that events have. */
 	tunnel(name: string): TunnelSettings | undefined {
-		return this.#settings.tunnels.find((each) => each.name === name);
+		return this.#settings.tunnels.find((each) => nameWithTransport(each) === name);
 	}
 
 	metrics(): string {
@@ -235,7 +236,7 @@ export class Agent {
 	}
 
 	#opened(message: MessageOf<"opened">): void {
-		const { tunnel: number, addresses, plain } = message;
+		const { tunnel: number } = message;
 		const tunnel = this.#find(number);
 		if (tunnel === undefined || tunnel.state !== "asked") return;
 		const objection = tunnel.objectionTo(message, this.#settings.insecure);
@@ -244,10 +245,7 @@ export class Agent {
 			this.#refused({ type: "closed", tunnel: number, ...objection, final: true });
 			return;
 		}
-		tunnel.state = "open";
-		tunnel.refusals = 0;
-		tunnel.plain = plain || this.#settings.insecure;
-		this.#report(tunnel.opened(addresses));
+		this.#report(tunnel.opened(message, this.#settings.insecure));
 	}
 
 	#refused({ type, tunnel: number, code, message, final }: MessageOf<"refused_tunnel" | "closed">): void {
@@ -340,7 +338,7 @@ export class Agent {
 			gone.leave();
 			if (state === "open" || state === "asked") this.#control?.send({ type: "close", tunnel: number });
 			this.#retire(number);
-			if (!wanted.some(({ name }) => name === gone.name)) this.figures.forget(gone.name);
+			if (!wanted.some((each) => nameWithTransport(each) === gone.name)) this.figures.forget(gone.name);
 		}
 		this.#checks.follow(this.#tunnels);
 	}

@@ -4,6 +4,7 @@
  */
 import type { Reason } from "../../parts/reasons.js";
 import type { Ticket } from "../../protocol/tunnel/index.js";
+import type { AgentDrop } from "./agent-drops.js";
 import type { Report } from "./events.js";
 import type { Figures } from "./figures.js";
 import { LINE_STATES, type LineState } from "./line-states.js";
@@ -117,6 +118,11 @@ export class LineBook {
 		const { name, settings } = tunnel;
 		this.#world.report({ event: "local_failed", tunnel: name, local: settings.local.text, why });
 		this.#world.localFailed(tunnel);
+	}
+
+	/** A datagram of a visitor's was not passed on. */
+	dropped(cause: AgentDrop): void {
+		this.#world.figures.dropped[cause]++;
 	}
 
 	/** It could not be opened. It is still to be `closed`. */

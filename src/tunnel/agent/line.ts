@@ -2,6 +2,7 @@
 import type { Reason } from "../../parts/reasons.js";
 import {
 	CANARY_BYTES,
+	carriesDatagrams,
 	LINE_PARKED,
 	lineGreeting,
 	lineProof,
@@ -9,6 +10,8 @@ import {
 	NONCE_BYTES,
 	type Ticket,
 } from "../../protocol/tunnel/index.js";
+import type { AgentDrop } from "./agent-drops.js";
+import { DatagramRelay } from "./datagrams.js";
 import { HostHeader } from "./host-header.js";
 import type { VisitorEnd } from "./line-book.js";
 import type { LineState } from "./line-states.js";
@@ -38,6 +41,10 @@ export interface LineWorld {
 	lookOn?(): Onlooker;
 	/** The local service cannot be reached. */
 	localFailed(line: Line, message: string): void;
+	/** A session of datagrams ends after so long without any, as the gateway has said. */
+	idleMs(): number | undefined;
+	/** A datagram was not passed on. */
+	dropped(cause: AgentDrop): void;
 	/** It could not be opened. */
 	failed(line: Line, message: string): void;
 	/** Once, when all that it held is closed. `end`: how its visitor ended, if one came. */
@@ -50,7 +57,7 @@ export class Line {
 	readonly #given = new AbortController();
 	#state: LineState | "closed" = "opening";
 	#wire: Wire | undefined;
-	#relay: Relay | undefined;
+	#relay: Relay | DatagramRelay | undefined;
 	#onlooker: Onlooker | undefined;
 	#provingTimer: NodeJS.Timeout | undefined;
 
@@ -111,19 +118,42 @@ export class Line {
 			const first = await take(stream, 1);
 			const use = lineUse(first, 0);
 			if (use === "visitor") return this.#serveVisitor(await takeVisitor(stream, first));
-			if (use === "requests") return this.#serveRequests(first);
+			const takesDatagrams = carriesDatagrams(this.#world.settings().kind);
+			if (use === "requests" && !takesDatagrams) return this.#serveRequests(first);
 			if (use !== "canary") return this.#close(undefined);
 			stream.write(Buffer.concat([first, await take(stream, CANARY_BYTES - 1)]));
 		}
 	}
 
 	async #serveVisitor(visitor: Visitor): Promise<void> {
+		const takesDatagrams = carriesDatagrams(this.#world.settings().kind);
+		if ((visitor.sendsDatagrams ?? takesDatagrams) !== takesDatagrams)
+			throw new Error("its PROXY header is of the other transport");
 		this.#state = "visitor";
 		this.#world.began(this, visitor);
+		if (takesDatagrams) {
+			this.#relayDatagrams(visitor);
+			return;
+		}
 		const local = await this.#dialLocal();
 		if (local === undefined) return;
 		const first = this.#world.settings().proxyProtocol === true ? visitor.header : Buffer.alloc(0);
 		this.#relay = new Relay(this.#wire as Wire, local, first, (end) => this.#close(end));
+	}
+
+	#relayDatagrams({ header }: Visitor): void {
+		const { local, proxyProtocol } = this.#world.settings();
+		this.#relay = new DatagramRelay(
+			{
+				...{ line: this.#wire as Wire, local, idleMs: this.#world.idleMs() },
+				header: proxyProtocol === true ? header : Buffer.alloc(0),
+			},
+			{
+				dropped: (cause) => this.#world.dropped(cause),
+				localFailed: (message) => this.#world.localFailed(this, message),
+				ended: (end) => this.#close(end),
+			},
+		);
 	}
 
 	async #serveRequests(first: Buffer): Promise<void> {

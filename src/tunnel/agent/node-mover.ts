@@ -48,6 +48,8 @@ export class NodeMover implements Mover {
 				this.#looking ??= setInterval(() => this.#look(), LOOK_MS);
 			},
 			localFailed: (_, why) => book.localFailed(entry, why),
+			idleMs: () => tunnel.idleMs,
+			dropped: (cause) => book.dropped(cause),
 			failed: (_, message) => book.failed(entry, message),
 			closed: (_, end) => {
 				this.#lines.delete(line);

@@ -37,9 +37,9 @@ export interface TunnelSettings {
 	readonly kind: TunnelKind;
 	readonly name: string;
 	readonly local: LocalTarget;
-	/** The public port that a tcp tunnel asks for. */
+	/** The public port that a tcp or udp tunnel asks for. */
 	readonly port?: number;
-	/** Lines of a tcp tunnel may come without TLS. */
+	/** Lines of a tcp or udp tunnel may come without TLS. */
 	readonly plain?: boolean;
 	/** What requests are sent with as Host; the name that a local TLS server is asked for. */
 	readonly hostHeader?: string;

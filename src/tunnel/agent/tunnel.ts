@@ -1,5 +1,5 @@
 /** What an agent knows of one of its tunnels. */
-import type { MessageOf } from "../../protocol/tunnel/index.js";
+import { hasPort, isEndToEnd, type MessageOf, nameWithTransport } from "../../protocol/tunnel/index.js";
 import type { AgentEvent } from "./events.js";
 import type { TunnelSettings } from "./settings.js";
 
@@ -15,6 +15,8 @@ export class Tunnel {
 	state: TunnelState = "waiting";
 	/** Its lines come without TLS. */
 	plain = false;
+	/** The gateway ends a session of datagrams after so long without any; `undefined`: it has not said so. */
+	idleMs: number | undefined;
 	/** When it is asked for again. */
 	retryTimer: NodeJS.Timeout | undefined;
 	/** It is asked for as soon as its local service has been looked at. */
@@ -27,7 +29,7 @@ export class Tunnel {
 	}
 
 	get name(): string {
-		return this.settings.name;
+		return nameWithTransport(this.settings);
 	}
 
 	/** The connection is gone, or it is not wanted any more. */
@@ -57,7 +59,7 @@ export class Tunnel {
 		insecure: boolean,
 	): { readonly code: string; readonly message: string } | undefined {
 		const { kind, plain: mayBePlain, basicAuth } = this.settings;
-		if (plain && !insecure && kind !== "tls" && !(kind === "tcp" && mayBePlain === true))
+		if (plain && !insecure && !isEndToEnd(kind) && !(hasPort(kind) && mayBePlain === true))
 			return {
 				code: "plain",
 				message: "the gateway wants its lines without TLS, and this agent was not told that they may be",
@@ -70,8 +72,13 @@ export class Tunnel {
 		return undefined;
 	}
 
-	opened(addresses: readonly string[]): AgentEvent {
-		const { name, kind, local } = this.settings;
-		return { event: "tunnel_opened", tunnel: name, kind, addresses, local: local.text };
+	/** It is open, as it was asked for. */
+	opened({ addresses, plain, idle_ms: idleMs }: MessageOf<"opened">, insecure: boolean): AgentEvent {
+		this.state = "open";
+		this.refusals = 0;
+		this.plain = plain || insecure;
+		this.idleMs = idleMs;
+		const { kind, local } = this.settings;
+		return { event: "tunnel_opened", tunnel: this.name, kind, addresses, local: local.text };
 	}
 }

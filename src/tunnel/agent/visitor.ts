@@ -13,6 +13,8 @@ export interface Visitor {
 	readonly source: string | undefined;
 	/** The header as it came. */
 	readonly header: Buffer;
+	/** What follows are frames of datagrams; `undefined`: the header does not say. */
+	readonly sendsDatagrams: boolean | undefined;
 }
 
 /** Takes the header off a line; `first` is its first byte. Rejects when it is none: then the two do not understand each other. */
@@ -24,7 +26,7 @@ export async function takeVisitor(stream: Socket, first: Buffer): Promise<Visito
 	const read = new ProxyHeader();
 	if (parseProxyHeader(header, 0, header.length, read) !== COMPLETE)
 		throw new Error(`it does not begin with a PROXY header (${read.cause})`);
-	return { source: sourceOf(read), header };
+	return { source: sourceOf(read), header, sendsDatagrams: read.isLocal ? undefined : read.isDatagram };
 }
 
 function sourceOf({ family, sourceAddress, sourcePort }: ProxyHeader): string | undefined {

@@ -3,6 +3,7 @@ import { performance } from "node:perf_hooks";
 import type { TunnelAgentConfig } from "../../config/config.js";
 import {
 	type Bye,
+	carriesDatagrams,
 	type Login,
 	type Message,
 	type Open,
@@ -177,7 +178,9 @@ export class AgentSession implements ChannelListener, Offerer, Session {
 		const { kind, name, plain } = tunnel;
 		this.#house.log.info({ agent: this.config.id, tunnel: name, kind, addresses }, "a tunnel is open");
 		const asks = message.basic_auth === undefined ? {} : { basic_auth: true };
-		this.#channel.send({ type: "opened", tunnel: number, addresses, plain, ...asks });
+		const { datagramIdleMs } = this.#house.settings;
+		const ends = carriesDatagrams(kind) ? { idle_ms: datagramIdleMs(kind) } : {};
+		this.#channel.send({ type: "opened", tunnel: number, addresses, plain, ...asks, ...ends });
 		offer.begin();
 	}
 

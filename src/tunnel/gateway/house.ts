@@ -1,7 +1,7 @@
 /** What all parts of the control plane share: who may do what, what is open, and where it is told. */
 
 import type { TunnelAgentConfig } from "../../config/config.js";
-import type { Login } from "../../protocol/tunnel/index.js";
+import { hasPort, type Login, type TunnelKind } from "../../protocol/tunnel/index.js";
 import { Delays } from "../registry/delays.js";
 import type { DepthLimits } from "../registry/depth.js";
 import { Identities } from "../registry/identities.js";
@@ -58,7 +58,7 @@ export class House {
 	readonly now: () => number;
 	readonly leases: Leases;
 	readonly identities = new Identities();
-	readonly ports = new Ports();
+	readonly #ports = { tcp: new Ports(), udp: new Ports() };
 	readonly delays: Delays;
 	readonly desk: LineDesk;
 	readonly sessions = new Set<Session>();
@@ -88,9 +88,14 @@ export class House {
 
 	#configure(): void {
 		this.identities.configure(this.settings.tunnels);
-		this.ports.configure(this.settings.tunnels);
+		for (const ports of Object.values(this.#ports)) ports.configure(this.settings.tunnels);
 		const ids = new Set(this.settings.tunnels.agents.map(({ id }) => id));
 		for (const id of this.#known) if (!ids.has(id)) this.#known.delete(id);
+	}
+
+	/** A number may be taken for connections and for datagrams, by two tunnels. `null`: visitors of this kind come by a name. */
+	portsOf(kind: TunnelKind): Ports | null {
+		return hasPort(kind) ? this.#ports[kind] : null;
 	}
 
 	loggedIn(id: string): void {

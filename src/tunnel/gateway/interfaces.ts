@@ -14,6 +14,10 @@ import type { Cidr, TunnelsConfig } from "../../config/config.js";
 import type { PasswordLists } from "../../config/passwords.js";
 import type { TunnelKind } from "../../protocol/tunnel/index.js";
 
+/** Kinds whose visitors come by a name, and kinds that carry datagrams. */
+export type NamedKind = Exclude<TunnelKind, "tcp" | "udp">;
+export type DatagramKind = Extract<TunnelKind, "udp" | "quic">;
+
 /** What one agent offers under one name. A name that is shared has one of these for each of its agents. */
 export interface OpenTunnel {
 	/** Of this process, from 1, never given again: what lines are bound to. */
@@ -27,13 +31,13 @@ export interface OpenTunnel {
 	readonly identity: string;
 	/** Of the agent's login: all of its tunnels end with it. */
 	readonly epoch: number;
-	/** `tls` passes to the agent as it comes; `http` is read here; `tcp` has a port of its own. */
+	/** `tls` and `quic` pass to the agent as they come; `http` is read here; `tcp` and `udp` have a port of their own. */
 	readonly kind: TunnelKind;
-	/** As log and metrics call it: `app`, or `shop.example.org` for a name outside the domain. In lower case. */
+	/** As log and metrics call it: `app`, or `shop.example.org` for a name outside the domain; `app/udp` where datagrams pass. In lower case. */
 	readonly name: string;
-	/** The host that visitors ask for (SNI or Host), in lower case; `null` for `tcp`. */
+	/** The host that visitors ask for (SNI or Host), in lower case; `null` for `tcp` and `udp`. */
 	readonly host: string | null;
-	/** Where visitors of `tcp` connect to, on all addresses; `null` for the others. */
+	/** Where visitors of `tcp` connect to, and those of `udp` send to; `null` for the others. */
 	readonly port: number | null;
 	/** Its lines come without TLS. */
 	readonly plain: boolean;
@@ -150,7 +154,9 @@ export interface ControlSettings {
 	/** `timeouts.handshake`: until an agent has logged in. */
 	readonly handshakeMs: number;
 	/** Where visitors of names come in: `https://{host}`, `http://{host}:8080`. Empty: no listener leads to tunnels. */
-	readonly publicAddresses: (kind: "http" | "tls", host: string) => readonly string[];
+	readonly publicAddresses: (kind: NamedKind, host: string) => readonly string[];
+	/** The longest that a session of datagrams may be idle, wherever it comes in. */
+	readonly datagramIdleMs: (kind: DatagramKind) => number;
 }
 
 /** What is there now, for metrics, `GET /api/tunnels` and `sluice tunnels`. */

@@ -7,7 +7,13 @@ import { parseCidr } from "../../config/address.js";
 import type { Cidr, TunnelAgentConfig } from "../../config/config.js";
 import { InvalidValue } from "../../config/errors.js";
 import { parseHash, parseUser } from "../../config/passwords.js";
-import type { Open, TunnelCode } from "../../protocol/tunnel/index.js";
+import {
+	carriesDatagrams,
+	hasPort,
+	isEndToEnd,
+	type Open,
+	type TunnelCode,
+} from "../../protocol/tunnel/index.js";
 import { nameFor, type TunnelName } from "../registry/names.js";
 import type { House } from "./house.js";
 import type { LinesCut, OpenTunnel, TunnelEnd } from "./interfaces.js";
@@ -15,6 +21,12 @@ import type { AskForLines } from "./line-desk.js";
 
 /** Ports that are tried for a tunnel: somebody else on this machine may have one, and not all. */
 const PORT_TRIES = 8;
+
+/**
+ * Sessions of datagrams that a tunnel has at a time, where nobody says how many. The address that a datagram comes from may be forged,
+ * and each session takes a line, which is a connection: a flood is not to take all that gateway and agent have.
+ */
+const DATAGRAM_SESSIONS = 1_000;
 
 /** Why a tunnel is not opened, as the agent is told. */
 export interface Refusal {
@@ -78,13 +90,14 @@ export class Offer {
 
 	/** A port where it needs one, and then reactors, which may find that the port is somebody else's. */
 	async #tell({ name, host }: TunnelName, allow: readonly Cidr[] | null): Promise<Refusal | undefined> {
-		const { ports, desk, events, settings } = this.#house;
+		const { desk, events, settings } = this.#house;
 		const { config } = this.#by;
 		const { kind, port: asked = null } = this.message;
+		const ports = this.#house.portsOf(kind);
 		const tried = new Set<number>();
 		for (;;) {
-			const port = kind === "tcp" ? ports.take(config.id, name, asked, tried) : null;
-			if (kind === "tcp" && port === null) return noPort(asked, tried);
+			const port = ports?.take(config.id, name, asked, tried) ?? null;
+			if (ports !== null && port === null) return noPort(asked, tried);
 			const tunnel = desk.add(
 				{
 					...{ identity: config.id, epoch: this.#by.epoch, kind, name, host, port, allow },
@@ -104,7 +117,7 @@ export class Offer {
 				desk.close(tunnel.number);
 				const message = error instanceof Error ? error.message : String(error);
 				if (port === null) return { code: "limit", message, final: false };
-				ports.release(config.id, name, port);
+				ports?.release(config.id, name, port);
 				tried.add(port);
 				this.#house.log.warn({ port, tunnel: name, error: message }, "a port for a tunnel is not free");
 				if (asked !== null || tried.size >= PORT_TRIES) return noPort(asked, tried);
@@ -112,8 +125,9 @@ export class Offer {
 			}
 			if (this.isOver) return undefined;
 			this.isOpen = true;
-			this.addresses =
-				kind === "tcp" ? [`${this.#by.gatewayName}:${port}`] : settings.publicAddresses(kind, host ?? "");
+			this.addresses = hasPort(kind)
+				? [`${this.#by.gatewayName}:${port}${kind === "udp" ? "/udp" : ""}`]
+				: settings.publicAddresses(kind, host ?? "");
 			return undefined;
 		}
 	}
@@ -152,10 +166,11 @@ export class Offer {
 		const { tunnel } = this;
 		if (tunnel === undefined) return undefined;
 		const { domain } = this.#house.settings.tunnels;
-		const named = nameFor(this.#by.config, domain, tunnel.kind, tunnel.name);
+		const named = nameFor(this.#by.config, domain, tunnel.kind, this.message.name);
 		if (typeof named === "string") return named;
 		if (named.host !== tunnel.host) return `the gateway's domain is ${domain ?? "none"} now`;
-		if (tunnel.port !== null && !this.#house.ports.allows(this.#by.config, tunnel.port))
+		const ports = this.#house.portsOf(tunnel.kind);
+		if (tunnel.port !== null && ports?.allows(this.#by.config, tunnel.port) === false)
 			return `port ${tunnel.port} is not among the ports of "${this.#by.config.id}"`;
 		const limits = this.#limits();
 		if (
@@ -171,12 +186,13 @@ export class Offer {
 	}
 
 	#giveBack(): undefined {
-		const { ports, leases } = this.#house;
+		const { leases } = this.#house;
 		const { config, epoch } = this.#by;
+		const ports = this.#house.portsOf(this.message.kind);
 		const [name, port] = [this.#leased, this.tunnel?.port ?? null];
 		if (name === undefined) return undefined;
 		this.#leased = undefined;
-		if (port !== null) ports.release(config.id, name, port);
+		if (port !== null) ports?.release(config.id, name, port);
 		void leases.release(name, config.id, epoch, this.#keepMs);
 		return undefined;
 	}
@@ -184,7 +200,7 @@ export class Offer {
 	#isPlain(): boolean {
 		const { plainLines } = this.#house.settings.tunnels;
 		const { kind, plain = false } = this.message;
-		return this.#by.inTheOpen || (plainLines && (kind === "tls" || (kind === "tcp" && plain)));
+		return this.#by.inTheOpen || (plainLines && (isEndToEnd(kind) || (hasPort(kind) && plain)));
 	}
 
 	/** The agent may narrow what the file says, and never widen it. */
@@ -194,7 +210,8 @@ export class Offer {
 		const asked = kind === "http" ? [basicAuth, own] : [];
 		return {
 			basicAuth: asked.filter((list) => list != null),
-			connections: less(connections, this.message.connections),
+			connections:
+				less(connections, this.message.connections) ?? (carriesDatagrams(kind) ? DATAGRAM_SESSIONS : null),
 			bytesPerSecond: less(bytesPerSecond, this.message.bytes_per_second),
 		};
 	}

@@ -1,14 +1,6 @@
-/**
- * The files of the page: its text is here, its style beside, and its script is compiled from `page/` like everything else, for the
- * browser and by itself. All of it lies in the package, and nothing is fetched from elsewhere.
- */
-import { readFileSync } from "node:fs";
+/** The files of the page: its text is here, its style beside, and its script is compiled from `page/` like everything else, for the browser. */
+import { ICON, type PageFile, PageFiles, SHARED_SCRIPTS, scriptsOf } from "../../parts/page-files.js";
 import { STYLE } from "./page-style.js";
-
-interface PageFile {
-	readonly type: string;
-	readonly body: string;
-}
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -41,31 +33,16 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#2a78c8" d="M1 2h3v12H1zM12 2h3v12h-3zM5 4h6v2H5zM5 8h6v2H5zM5 12h6v2H5z"/></svg>\n`;
-
 /** Those that `main` is made of. */
-const SCRIPTS = ["main", "ask", "body", "detail", "dom", "list"] as const;
+const SCRIPTS = ["main", "ask", "body", "detail", "list"] as const;
 
-let files: ReadonlyMap<string, PageFile> | undefined;
+const FILES = new PageFiles(() => ({
+	...{ "/": PAGE, "/page/style.css": STYLE, "/page/icon.svg": ICON },
+	...scriptsOf(SCRIPTS, "/page/", import.meta.url),
+	...SHARED_SCRIPTS,
+}));
 
 /** `undefined`: there is no such file. */
 export function pageFile(path: string): PageFile | undefined {
-	files ??= readFiles();
-	return files.get(path);
-}
-
-function readFiles(): ReadonlyMap<string, PageFile> {
-	const scripts = SCRIPTS.map((name): [string, PageFile] => [
-		`/page/${name}.js`,
-		{
-			type: "text/javascript; charset=utf-8",
-			body: readFileSync(new URL(`./page/${name}.js`, import.meta.url), "utf8"),
-		},
-	]);
-	return new Map([
-		["/", { type: "text/html; charset=utf-8", body: PAGE }],
-		["/page/style.css", { type: "text/css; charset=utf-8", body: STYLE }],
-		["/page/icon.svg", { type: "image/svg+xml", body: ICON }],
-		...scripts,
-	]);
+	return FILES.of(path);
 }

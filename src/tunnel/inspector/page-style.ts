@@ -1,35 +1,7 @@
 /** How the page looks, in the light and in the dark. */
-export const STYLE = `:root {
-	color-scheme: light dark;
-	--back: #ffffff;
-	--raised: #f4f5f7;
-	--line: #d9dce1;
-	--text: #1b1f24;
-	--faint: #5b636e;
-	--accent: #1f6feb;
-	--chosen: #dbe9ff;
-	--good: #1a7f37;
-	--other: #7a5b00;
-	--bad: #c0392b;
-	font: 14px/1.45 system-ui, sans-serif;
-}
-@media (prefers-color-scheme: dark) {
-	:root {
-		--back: #14171b;
-		--raised: #1d2126;
-		--line: #343a42;
-		--text: #e4e7eb;
-		--faint: #9aa3ad;
-		--accent: #6cb0ff;
-		--chosen: #20385a;
-		--good: #56d364;
-		--other: #e3b341;
-		--bad: #ff7b72;
-	}
-}
-* { box-sizing: border-box; }
-[hidden] { display: none !important; }
-body { margin: 0; height: 100vh; display: flex; flex-direction: column; background: var(--back); color: var(--text); }
+import { BASE_STYLE } from "../../parts/page-base.js";
+
+export const STYLE = `${BASE_STYLE}body { margin: 0; height: 100vh; display: flex; flex-direction: column; background: var(--back); color: var(--text); }
 header { display: flex; flex-wrap: wrap; gap: 0.75rem; align-items: center; padding: 0.5rem 1rem; background: var(--raised); border-bottom: 1px solid var(--line); }
 h1 { font-size: 1.05rem; margin: 0; }
 h2 { font-size: 1rem; margin: 0; }
@@ -43,7 +15,6 @@ button, .button { cursor: pointer; text-decoration: none; }
 button:hover:not(:disabled), .button:hover { border-color: var(--accent); }
 button:disabled { opacity: 0.55; cursor: default; }
 button[aria-pressed="true"] { background: var(--chosen); border-color: var(--accent); }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 main { flex: 1; min-height: 0; display: grid; grid-template-columns: minmax(20rem, 2fr) 3fr; }
 #requests { overflow: auto; border-right: 1px solid var(--line); }
 #list { list-style: none; margin: 0; padding: 0; }

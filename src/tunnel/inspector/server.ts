@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import { type Guarded, type GuardOptions, guard } from "../../guard/guard.js";
 import { bracketed } from "../../parts/bracketed.js";
 import { areLoopbackHosts, isOwnOrigin } from "../../parts/hosts.js";
+import { PAGE_HEADERS } from "../../parts/page-headers.js";
 import { type Answer, Desk, fault, type Inspected } from "./desk.js";
 import type { Live } from "./live.js";
 import { pageFile } from "./page-files.js";
@@ -26,17 +27,6 @@ const GUARD: GuardOptions = {
 };
 
 const API = "/api/";
-
-const HEADERS = {
-	"cache-control": "no-store",
-	// The page is made of its own files, talks to its own API, and is shown in no other page.
-	"content-security-policy":
-		"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
-	"x-content-type-options": "nosniff",
-	"referrer-policy": "no-referrer",
-	"cross-origin-opener-policy": "same-origin",
-	"cross-origin-resource-policy": "same-origin",
-} as const;
 
 /** Rejects when the address cannot be had. */
 export async function serveInspector(
@@ -74,7 +64,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, desk: 
 	if (answered === "events") return;
 	const { status, type, body, headers } = answered;
 	response.writeHead(status, {
-		...HEADERS,
+		...PAGE_HEADERS,
 		...{ "content-type": type, "content-length": Buffer.byteLength(body), ...headers },
 	});
 	response.end(request.method === "HEAD" ? undefined : body);
@@ -108,7 +98,7 @@ async function answerTo({ method = "", url = "/" }: IncomingMessage, desk: Desk)
 /** `undefined`: it is one of the viewers now. */
 function beginEvents(response: ServerResponse, live: Live): Answer | undefined {
 	if (!live.hasRoom) return fault(503, "too many are watching already: close a page");
-	response.writeHead(200, { ...HEADERS, "content-type": "text/event-stream; charset=utf-8" });
+	response.writeHead(200, { ...PAGE_HEADERS, "content-type": "text/event-stream; charset=utf-8" });
 	live.add(response);
 	return undefined;
 }

@@ -1,12 +1,12 @@
 /** Names of tunnels: what an agent asks for, whether it may, and which host visitors ask for then. */
 import type { TunnelAgentConfig } from "../../config/config.js";
-import type { TunnelKind } from "../../protocol/tunnel/index.js";
+import { hasPort, isEndToEnd, nameWithTransport, type TunnelKind } from "../../protocol/tunnel/index.js";
 
 /** A name in the one spelling that leases know. */
 export interface TunnelName {
-	/** `app`, or a whole host name where it is not one label under the domain. */
+	/** `app`, or a whole host name where it is not one label under the domain; with `/udp` behind it where datagrams pass. */
 	readonly name: string;
-	/** What visitors ask for; `null` for `tcp`. */
+	/** What visitors ask for; `null` for kinds that have a port. */
 	readonly host: string | null;
 }
 
@@ -27,18 +27,19 @@ export function nameFor(
 		return `"${shown(written)}" is no name: up to 63 letters, digits and "-", or a whole host name`;
 	const name = underDomain(folded, domain);
 	const isLabel = !name.includes(".");
-	if (kind === "tcp" && !isLabel)
-		return `a tcp tunnel is reached by its port, and its name is one label: "${shown(written)}" is a host name`;
+	if (hasPort(kind) && !isLabel)
+		return `a ${kind} tunnel is reached by its port, and its name is one label: "${shown(written)}" is a host name`;
 	const host = isLabel ? (domain === null ? null : `${name}.${domain}`) : name;
 	const isAllowed =
 		(isLabel && agent.names.some((pattern) => fitsName(pattern, name))) ||
 		(host !== null && agent.domains.some((pattern) => fitsHost(pattern, host)));
 	if (!isAllowed) return `"${shown(written)}" is not among the names of "${agent.id}"`;
-	if (kind === "tcp") return { name, host: null };
-	if (kind === "tls" && agent.basicAuth !== null)
-		return `visitors of "${agent.id}" are asked for a password (basic_auth), which those of a tls tunnel cannot be: open it as http`;
+	const whole = nameWithTransport({ kind, name });
+	if (hasPort(kind)) return { name: whole, host: null };
+	if (isEndToEnd(kind) && agent.basicAuth !== null)
+		return `visitors of "${agent.id}" are asked for a password (basic_auth), which those of a ${kind} tunnel cannot be: open it as http`;
 	if (host === null) return `this gateway has no domain, so "${name}" has no address: open a whole host name`;
-	return { name, host };
+	return { name: whole, host };
 }
 
 /** `app.example.com` is `app`, where that is the domain; so that one host has one name. */

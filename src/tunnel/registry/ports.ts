@@ -1,4 +1,4 @@
-/** Ports of `tcp` tunnels: which agent may have which, which are taken, and which one a tunnel had before. */
+/** Ports of `tcp` tunnels, or those of `udp` tunnels, which have the same numbers and others: which agent may have which, which are taken, and which one a tunnel had before. */
 import type { PortRange, TunnelAgentConfig, TunnelsConfig } from "../../config/config.js";
 
 /** Names whose port is remembered. Beyond that the longest unused one may come back to another port. */

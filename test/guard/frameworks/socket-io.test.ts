@@ -195,11 +195,12 @@ test("Socket.IO: a WebSocket that answers pings stays, and one that is silent en
 		async ({ port, guarded }) => {
 			const socket = await open(port, { transports: ["websocket"] });
 			let pings = 0;
-			await new Promise<void>((resolve) =>
+			await new Promise<void>((resolve, reject) => {
 				socket.io.on("ping", () => {
 					if (++pings === 15) resolve();
-				}),
-			);
+				});
+				socket.on("disconnect", (reason) => reject(new Error(`it was disconnected: ${reason}`)));
+			});
 			assert.equal(await socket.emitWithAck("echo", "still here"), "still here");
 			assert.equal(guarded.counts.closed.idle_timeout, undefined);
 			socket.disconnect();

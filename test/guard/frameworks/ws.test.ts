@@ -60,8 +60,12 @@ async function refusal(port: number, options: ClientOptions): Promise<number | u
 }
 
 async function echo(socket: WebSocket, message: string | Buffer): Promise<Buffer> {
+	const answered = new Promise<Buffer>((resolve, reject) => {
+		socket.once("message", resolve);
+		socket.once("close", (code) => reject(new Error(`closed with ${code}, and not echoed`)));
+	});
 	socket.send(message);
-	return (await once(socket, "message"))[0] as Buffer;
+	return answered;
 }
 
 async function closing(socket: WebSocket): Promise<number> {
@@ -88,7 +92,8 @@ test("ws: over TLS it is the same, with its deadlines", async () => {
 	const { cert, key } = issue({ commonName: "localhost", names: ["localhost"], keys: curveKeys() });
 	const server = createHttpsServer({ cert: cert.text, key: key.text });
 	await serve(
-		{ timeouts: { ...QUICK, idle: 1_000 } },
+		// Longer than this program may have to wait for a processor.
+		{ timeouts: { ...QUICK, idle: 3_000 } },
 		async ({ port, closed }) => {
 			const socket = await open(port, { rejectUnauthorized: false }, "wss");
 			assert.ok((await echo(socket, LARGE)).equals(LARGE));

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { ClientHello } from "../../../src/protocol/hello.js";
 import { readDtlsHello } from "../../../src/protocol/hello-message.js";
 import { COMPLETE } from "../../../src/protocol/index.js";
+import { u32 } from "../../../src/rig/quic-initial.js";
 import {
 	alpn,
 	echOuter,
@@ -17,7 +18,6 @@ import {
 	vector16,
 } from "../../protocol/hello-builder.js";
 import { clientDatagrams, conversation } from "../../protocol/quic/fixtures.js";
-import { u32 } from "../../protocol/quic/seal.js";
 import { concat, hex } from "../../protocol/samples.js";
 import { peerAt, Rig } from "./rig.js";
 

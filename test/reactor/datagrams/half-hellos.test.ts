@@ -7,7 +7,7 @@ import { HalfSources } from "../../../src/reactor/datagrams/sources.js";
 import { latin1 } from "../../protocol/samples.js";
 import { peerAt } from "./rig.js";
 
-const LIMITS = { halves: 4, perSource: 3, bytesEach: 2048, timeoutMs: 100 };
+const LIMITS = { halves: 4, perSource: 3, fewOfSource: 1, bytesEach: 2048, timeoutMs: 100 };
 
 function keyOf(id: string, version = 1): HelloKey {
 	return { version, bytes: latin1(`..${id}`), idAt: 2, idLength: id.length };
@@ -93,6 +93,24 @@ test("against many from one address, those of others stay", () => {
 	assert.equal(halves.count, 64);
 });
 
+test("who has a few at once, as clients behind one address have, is not taken for a flood from everywhere", () => {
+	const halves = new HalfHellos({ ...LIMITS, halves: 64, perSource: 8, fewOfSource: 3 });
+	for (const id of ["1", "2", "3"]) begin(halves, a(1), id);
+	for (let i = 0; i < 61; i++) begin(halves, peerAt([10, 0, 1, i]), "forged");
+	assert.equal(halves.displaced, 0);
+	// Now each that comes displaces the oldest of all: those three have had as long as anybody.
+	for (const [i, id] of ["1", "2", "3"].entries()) {
+		assert.notEqual(halves.find(a(1), keyOf(id)), -1);
+		begin(halves, peerAt([10, 0, 2, i]), "forged");
+		assert.equal(halves.find(a(1), keyOf(id)), -1);
+	}
+	// With one more than a few it is the largest.
+	for (const id of ["4", "5", "6", "7"]) begin(halves, a(1), id);
+	begin(halves, peerAt([10, 0, 3, 1]), "forged");
+	assert.equal(halves.find(a(1), keyOf("4")), -1);
+	assert.notEqual(halves.find(a(1), keyOf("5")), -1);
+});
+
 test("each half has its time, by the caller's clock", () => {
 	const halves = new HalfHellos(LIMITS);
 	assert.equal(halves.nextDeadlineMs(), Number.POSITIVE_INFINITY);
@@ -112,16 +130,22 @@ test("datagrams are held as they came, up to the limit", () => {
 	const place = begin(halves, a(1), "1");
 	const bytes = Uint8Array.from({ length: 3000 }, (_, i) => i);
 	assert.equal(halves.firstHeld(place), -1);
-	assert.ok(halves.hold(place, bytes, 5, 1005));
-	assert.ok(halves.hold(place, bytes, 7, 7));
-	assert.ok(!halves.hold(place, bytes, 0, 2048 - 1002 - 2 - 2 + 1));
-	assert.ok(halves.hold(place, bytes, 0, 2048 - 1002 - 2 - 2));
+	assert.ok(halves.hold(place, bytes, 5, 1005, 2));
+	assert.ok(halves.hold(place, bytes, 7, 7, 0));
+	assert.ok(!halves.hold(place, bytes, 0, 2048 - 1003 - 3 - 3 + 1, 3));
+	assert.ok(halves.hold(place, bytes, 0, 2048 - 1003 - 3 - 3, 3));
 	const sizes: number[] = [];
+	const marks: number[] = [];
 	for (let at = halves.firstHeld(place); at >= 0; at = halves.nextHeld(place, at)) {
 		sizes.push(halves.heldLength(at));
+		marks.push(halves.heldEcn(at));
 		if (sizes.length === 1) assert.deepEqual(halves.held.slice(at, at + 1000), bytes.slice(5, 1005));
 	}
-	assert.deepEqual(sizes, [1000, 0, 1042]);
+	assert.deepEqual(sizes, [1000, 0, 1039]);
+	assert.deepEqual(marks, [2, 0, 3]);
+	assert.deepEqual([halves.heldCount(place), halves.allHeld], [3, 3]);
+	halves.giveUp(place);
+	assert.deepEqual([halves.lost, halves.allHeld], [3, 0]);
 });
 
 test("limits that cannot be meant are refused", () => {
@@ -169,49 +193,52 @@ interface Half {
 	readonly startedMs: number;
 }
 
-test("the table does what a plain list of halves does", () => {
-	const step = fc.tuple(fc.constantFrom("begin", "release", "wait"), fc.nat(4), fc.nat(6));
-	fc.assert(
-		fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-			const halves = new HalfHellos(LIMITS);
-			let model: Half[] = [];
-			let nowMs = 0;
-			const of = (source: number) => model.filter((half) => half.source === source);
-			for (const [what, source, number] of steps) {
-				const id = `${number}`;
-				const known = model.find((half) => half.source === source && half.id === id);
-				const place = halves.find(a(source), keyOf(id));
-				assert.equal(place >= 0, known !== undefined);
-				if (what === "wait") {
-					nowMs += number * 10;
-					halves.expire(nowMs);
-					model = model.filter(({ startedMs }) => startedMs + LIMITS.timeoutMs > nowMs);
-				} else if (what === "release" && place >= 0) {
-					halves.release(place);
-					model = model.filter((half) => half !== known);
-				} else if (what === "begin" && place < 0) {
-					begin(halves, a(source), id, nowMs);
-					const before = model;
-					model = [...model, { source, id, startedMs: nowMs }];
-					if (of(source).length > LIMITS.perSource) model = model.filter((half) => half !== of(source)[0]);
-					else if (model.length > LIMITS.halves) {
-						// It is the oldest of one of those that had most, the new one included.
-						const most = Math.max(...model.map((half) => of(half.source).length));
-						const gone = before.filter((half) => halves.find(a(half.source), keyOf(half.id)) < 0);
-						assert.equal(gone.length, 1);
-						const [one = assert.fail()] = gone;
-						assert.equal(of(one.source).length, most);
-						assert.equal(of(one.source)[0], one);
-						model = model.filter((half) => half !== one);
+for (const fewOfSource of [1, 2])
+	test(`the table does what a plain list of halves does, where ${fewOfSource} of a source are few`, () => {
+		const limits = { ...LIMITS, fewOfSource };
+		const step = fc.tuple(fc.constantFrom("begin", "release", "wait"), fc.nat(4), fc.nat(6));
+		fc.assert(
+			fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+				const halves = new HalfHellos(limits);
+				let model: Half[] = [];
+				let nowMs = 0;
+				const of = (source: number) => model.filter((half) => half.source === source);
+				for (const [what, source, number] of steps) {
+					const id = `${number}`;
+					const known = model.find((half) => half.source === source && half.id === id);
+					const place = halves.find(a(source), keyOf(id));
+					assert.equal(place >= 0, known !== undefined);
+					if (what === "wait") {
+						nowMs += number * 10;
+						halves.expire(nowMs);
+						model = model.filter(({ startedMs }) => startedMs + LIMITS.timeoutMs > nowMs);
+					} else if (what === "release" && place >= 0) {
+						halves.release(place);
+						model = model.filter((half) => half !== known);
+					} else if (what === "begin" && place < 0) {
+						begin(halves, a(source), id, nowMs);
+						const before = model;
+						model = [...model, { source, id, startedMs: nowMs }];
+						if (of(source).length > LIMITS.perSource) model = model.filter((half) => half !== of(source)[0]);
+						else if (model.length > LIMITS.halves) {
+							// It is the oldest of one of those that had most, the new one included; or the oldest of all.
+							const most = Math.max(...model.map((half) => of(half.source).length));
+							const gone = before.filter((half) => halves.find(a(half.source), keyOf(half.id)) < 0);
+							assert.equal(gone.length, 1);
+							const [one = assert.fail()] = gone;
+							if (most <= fewOfSource) assert.equal(one, model[0]);
+							else assert.equal(of(one.source).length, most);
+							assert.equal(of(one.source)[0], one);
+							model = model.filter((half) => half !== one);
+						}
 					}
+					assert.equal(halves.count, model.length);
+					for (const half of model) assert.ok(halves.find(a(half.source), keyOf(half.id)) >= 0);
+					const deadline =
+						model[0] === undefined ? Number.POSITIVE_INFINITY : model[0].startedMs + LIMITS.timeoutMs;
+					assert.equal(halves.nextDeadlineMs(), deadline);
 				}
-				assert.equal(halves.count, model.length);
-				for (const half of model) assert.ok(halves.find(a(half.source), keyOf(half.id)) >= 0);
-				const deadline =
-					model[0] === undefined ? Number.POSITIVE_INFINITY : model[0].startedMs + LIMITS.timeoutMs;
-				assert.equal(halves.nextDeadlineMs(), deadline);
-			}
-		}),
-		{ numRuns: 500 },
-	);
-});
+			}),
+			{ numRuns: 500 },
+		);
+	});

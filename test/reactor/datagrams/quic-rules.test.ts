@@ -3,6 +3,16 @@ import { after, afterEach, test } from "node:test";
 import fc from "fast-check";
 import { QUIC_V1, QUIC_V2 } from "../../../src/protocol/quic/versions.js";
 import {
+	crypto,
+	DESTINATION,
+	type InitialParts,
+	initial,
+	PING,
+	padding,
+	u32,
+	varint,
+} from "../../../src/rig/quic-initial.js";
+import {
 	alpn,
 	echOuter,
 	extension,
@@ -12,16 +22,6 @@ import {
 	u8,
 } from "../../protocol/hello-builder.js";
 import { flights } from "../../protocol/quic/fixtures.js";
-import {
-	crypto,
-	DESTINATION,
-	type InitialParts,
-	initial,
-	PING,
-	padding,
-	u32,
-	varint,
-} from "../../protocol/quic/seal.js";
 import { concat, hex, latin1 } from "../../protocol/samples.js";
 import { CLIENT, Rig } from "./rig.js";
 

@@ -1,7 +1,7 @@
 /** A recogniser as a reactor has it, and peers that send it datagrams. */
 import { QuicInitials } from "../../../src/kernel/openssl/quic-initials.js";
-import { DATAGRAM_NAMES } from "../../../src/protocol/datagram.js";
 import { COMPLETE, NEED_MORE } from "../../../src/protocol/index.js";
+import { PROTOCOL_NAMES } from "../../../src/protocol/protocols.js";
 import { INITIAL_VERSIONS } from "../../../src/protocol/quic/versions.js";
 import { HalfHellos, type HalfLimits } from "../../../src/reactor/datagrams/half-hellos.js";
 import type { Peer } from "../../../src/reactor/datagrams/peer.js";
@@ -43,6 +43,7 @@ export class Rig {
 		this.halves = new HalfHellos({
 			halves: 16,
 			perSource: 16,
+			fewOfSource: 4,
 			bytesEach: 8192,
 			timeoutMs: 5_000,
 			...limits,
@@ -56,11 +57,15 @@ export class Rig {
 		const end = start + datagram.length;
 		this.memory.set(datagram, start);
 		const out = this.#out;
-		const verdict = this.#recognizer.read({ peer, start, end, nowMs: this.nowMs }, this.unknownVersions, out);
+		const verdict = this.#recognizer.read(
+			{ peer, start, end, ecn: 0, nowMs: this.nowMs },
+			this.unknownVersions,
+			out,
+		);
 		const isRouted = verdict === COMPLETE;
 		const said = {
 			verdict: isRouted ? "complete" : verdict === NEED_MORE ? "more" : out.cause,
-			protocol: DATAGRAM_NAMES[out.protocol] ?? "",
+			protocol: PROTOCOL_NAMES[out.protocol] ?? "",
 			name: isRouted && out.hasHello ? (out.hello.serverName ?? "") : undefined,
 			alpn: isRouted && out.hasHello ? out.hello.alpnProtocols.join() : "",
 			held: isRouted && out.half >= 0 ? this.heldBy(out.half) : [],

@@ -2,7 +2,9 @@
  * A relay of bytes, where no packets can be dropped. While it is silent it reads and writes nothing, and connections that come are not
  * carried on; the kernels of both ends still acknowledge what fits into their buffers.
  */
+
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { resetSocket } from "../../../src/parts/reset-socket.js";
 import { LOOPBACK } from "../peers.js";
 
 export class ByteRelay {
@@ -54,7 +56,7 @@ export class ByteRelay {
 		this.#sockets.add(from);
 		from.on("data", (bytes: Buffer) => this.#whenNotSilent(() => to.write(bytes)));
 		from.on("end", () => this.#whenNotSilent(() => to.end()));
-		from.on("error", () => this.#whenNotSilent(() => to.resetAndDestroy()));
+		from.on("error", () => this.#whenNotSilent(() => resetSocket(to)));
 		from.on("close", () => this.#sockets.delete(from));
 		if (this.#isSilent) from.pause();
 	}

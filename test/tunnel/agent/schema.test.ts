@@ -45,15 +45,40 @@ test("what is written becomes settings, in lower case and without colons", () =>
 test("what goes with one kind of tunnel only is an error with the others", () => {
 	assert.deepEqual(problems({}), []);
 	assert.deepEqual(problems({}, { host_header: "inner" }), []);
-	assert.match(problems({}, { port: 1 }).join(), /tunnels.0.port: this is for tcp tunnels/);
-	assert.match(problems({}, { plain: true }).join(), /tunnels.0.plain: this is for tcp tunnels/);
+	assert.match(problems({}, { port: 1 }).join(), /tunnels.0.port: this is for tcp and udp tunnels/);
+	assert.match(problems({}, { plain: true }).join(), /tunnels.0.plain: this is for tcp and udp tunnels/);
 	assert.match(problems({}, { proxy_protocol: true }).join(), /X-Forwarded-For/);
-	assert.match(problems({}, { tcp: 22 }).join(), /exactly one of http, tcp and tls/);
+	assert.match(problems({}, { tcp: 22 }).join(), /exactly one of http, tcp, tls, udp and quic/);
 	assert.match(problems({}, { name: "a b" }).join(), /expected a name/);
 	assert.match(
 		problems({}, { allow: ["10.0.0.0/8", "nobody"] }).join(),
 		/tunnels.0.allow.1: expected a block/,
 	);
+});
+
+test("tunnels of datagrams end at a port, and say who a visitor is where they are told to", () => {
+	const of = (tunnel: object): readonly string[] => {
+		const written = { ...GOOD, tunnels: [{ name: "a", ...tunnel }] };
+		const found: string[] = [];
+		checkWritten(agentSchema.parse(written), (path, message) => found.push(`${path.join(".")}: ${message}`));
+		return found;
+	};
+	for (const kind of ["udp", "quic"]) {
+		assert.deepEqual(of({ [kind]: 53 }), []);
+		assert.deepEqual(
+			of({ [kind]: "[::1]:53", proxy_protocol: true, local_check: "off", connections: 5 }),
+			[],
+		);
+		assert.match(of({ [kind]: "unix:/a" }).join(), /datagrams go to a port/);
+		assert.match(of({ [kind]: "https://a:443" }).join(), /without https/);
+		assert.match(of({ [kind]: 53, local_check: "on" }).join(), /tunnels.0.local_check: .* has no check/);
+		assert.match(of({ [kind]: 53, host_header: "a" }).join(), /this is for http tunnels/);
+	}
+	assert.deepEqual(of({ udp: 53, port: 20_000, plain: true }), []);
+	assert.match(of({ quic: 443, plain: true }).join(), /lines of quic tunnels may always be plain/);
+	const [tunnel] = agentSchema.parse({ ...GOOD, tunnels: [{ name: "a", udp: 53 }] }).tunnels;
+	assert.ok(tunnel !== undefined);
+	assert.deepEqual(tunnelSettings(tunnel), { kind: "udp", name: "a", local: parseLocal("53") });
 });
 
 test("a check of the local service has the words of an upstream's, and a path alone is enough", () => {

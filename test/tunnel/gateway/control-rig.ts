@@ -47,6 +47,7 @@ export function settings(
 		certificate: { cert: issued.cert.text, key: issued.key.text },
 		handshakeMs: 5_000,
 		publicAddresses: (kind, host) => [kind === "http" ? `https://${host}` : `${host}:443`],
+		datagramIdleMs: (kind) => (kind === "udp" ? 30_000 : 120_000),
 	};
 }
 

@@ -193,10 +193,10 @@ scenario("all that the page is made of is there, and comes from here", async (sc
 	await look("/");
 	assert.deepEqual([...seen].map(([path, type]) => `${path} ${type.split(";")[0]}`).sort(), [
 		"/ text/html",
+		"/browser/dom.js text/javascript",
 		"/page/ask.js text/javascript",
 		"/page/body.js text/javascript",
 		"/page/detail.js text/javascript",
-		"/page/dom.js text/javascript",
 		"/page/icon.svg image/svg+xml",
 		"/page/list.js text/javascript",
 		"/page/main.js text/javascript",

@@ -46,6 +46,21 @@ test("a name is folded into one spelling, and has the host that visitors ask for
 	}
 });
 
+test("tunnels of datagrams have names of their own, by a port or by a host", () => {
+	for (const domain of ["example.com", null])
+		assert.deepEqual(nameFor(AGENT, domain, "udp", "app"), { name: "app/udp", host: null });
+	assert.match(
+		String(nameFor(AGENT, null, "udp", "shop.example.org")),
+		/a udp tunnel is reached by its port/,
+	);
+	assert.deepEqual(nameFor(AGENT, "example.com", "quic", "App.example.com"), {
+		name: "app/udp",
+		host: "app.example.com",
+	});
+	const asked = { ...AGENT, basicAuth: [{ user: "a", hash: "b" }] };
+	assert.match(String(nameFor(asked, "example.com", "quic", "app")), /those of a quic tunnel cannot be/);
+});
+
 test("a tcp tunnel has a label and no host, with a domain or without", () => {
 	for (const domain of ["example.com", null])
 		assert.deepEqual(nameFor(AGENT, domain, "tcp", "app"), { name: "app", host: null });

@@ -5,6 +5,7 @@
 
 import { f64, i32, ref, u8, u16 } from "../../../parts/at.js";
 import { type AnswerStatus, answer as prepared } from "../../../protocol/http/answers.js";
+import { NO_CAUSE } from "../../../protocol/http/causes.js";
 import { METHOD_HEAD } from "../../../protocol/http/methods.js";
 import { tell } from "../../end/linger.js";
 import { OUT_AT } from "../../memory/arena.js";
@@ -81,6 +82,19 @@ export function answerAndEnd(
 	if (core.listenerOf(session).plan.readsRequests)
 		countAnswer(core, session, status, reason, cause, bytes.length);
 	return tell(core, session, bytes, reason);
+}
+
+/** The same in words that are not ours: where a status says that it was refused, `reason` says why. */
+export function answerWith(
+	core: Http1Context,
+	session: Session,
+	bytes: Uint8Array,
+	status: number,
+	reason: number,
+): Next {
+	if ((i32(core.table.flags, session) & HAD_REQUESTS) !== 0)
+		countAnswer(core, session, status, reason, NO_CAUSE, bytes.length);
+	return tell(core, session, bytes, status < 400 ? CLIENT_CLOSED : reason);
 }
 
 /** What its route says, or what is prepared for the status. */

@@ -29,13 +29,14 @@ import {
 } from "../../records/reasons.js";
 import { RECYCLED_CUT, RECYCLED_STALE, RECYCLED_UPSTREAM_SAID } from "../../records/recycle-reasons.js";
 import { holdTo, LISTENERS } from "../../routing/hold.js";
-import { AHEAD, BLOCKED, ENDING, ONLY_NEW, READABLE, REPEATABLE } from "../../table/marks.js";
+import { AHEAD, BLOCKED, ENDING, EXCHANGES, ONLY_NEW, READABLE, REPEATABLE } from "../../table/marks.js";
 import { answer, DIAL_ON, end, type Next, READ_ANSWER, READ_ON, STAY, to } from "../../table/next.js";
 import { type Link, NONE, type Session } from "../../table/numbers.js";
 import { DIAL, EXCHANGE, REQUEST } from "../../table/states.js";
 import { stamp } from "../../table/times.js";
 import { lifetimeDeadline } from "../../wire/liveness.js";
 import { isBlocked } from "../../wire/outbox.js";
+import { discard } from "../../wire/transport.js";
 import {
 	KEEPS_CLIENT,
 	KEEPS_UPSTREAM,
@@ -115,6 +116,17 @@ function whyEnded(core: Http1Context, client: Session): number {
 	if (isEarly || u8(exchanges.response.framing, client) === FRAMING_CLOSE) return UPSTREAM_CLOSED;
 	const { requestsPerConnection } = core.listenerOf(client).plan.http;
 	return i32(exchanges.requests, client) >= requestsPerConnection ? RECYCLED : CLIENT_CLOSED;
+}
+
+/** The request at hand was its connection's last: what follows is no HTTP, or an answer without an end. */
+export function giveOver(core: Http1Context, client: Session, status: number): void {
+	const { table, exchanges } = core;
+	const head = i32(exchanges.headBytes, client);
+	if (head > 0) discard(core, client, head);
+	exchanges.headBytes[client] = 0;
+	exchanges.status[client] = status;
+	count(core, client);
+	table.flags[client] = i32(table.flags, client) & ~EXCHANGES;
 }
 
 /** Counts and logs a request that was answered by its upstream. */

@@ -39,7 +39,7 @@ import { holdTo } from "../../routing/hold.js";
 import { isMisdirected } from "../../routing/misdirected.js";
 import { describe } from "../../routing/query.js";
 import { EXCHANGES, OURS, READABLE, REPEATABLE } from "../../table/marks.js";
-import { answer, DIAL_ON, lastAnswer, type Next, to } from "../../table/next.js";
+import { ASK_HUB, answer, DIAL_ON, lastAnswer, type Next, to } from "../../table/next.js";
 import { NONE, type Session } from "../../table/numbers.js";
 import { FIXED, KEEPS_CLIENT, SPEAKS_1_1, WEBSOCKET } from "./columns.js";
 import type { Http1Context } from "./context.js";
@@ -95,7 +95,9 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 	table.tried[client] = 0;
 	table.attempts[client] = 0;
 	table.dialled[client] = 0;
-	if (core.upstreams.get(route.upstream)?.plan.pool === null) {
+	const upstream = core.upstreams.get(route.upstream)?.plan;
+	if (upstream?.hub === true) return forHub(core, client, index, webSocket);
+	if (upstream?.pool === null) {
 		// An upstream of bytes: from this request on the session is relayed, and what was peeked goes with it.
 		table.flags[client] = (i32(table.flags, client) & ~EXCHANGES) | READABLE;
 		closeOwned(core, client);
@@ -113,6 +115,15 @@ export function routeRequest(core: Http1Context, client: Session): Next {
 	if (framing === FRAMING_NONE && isSafeMethod(requestHead.method))
 		table.flags[client] = i32(table.flags, client) | REPEATABLE;
 	return to(DIAL_ON, UPSTREAM_DOWN);
+}
+
+/** `index`: of its route. The hub answers what has no content, and opens WebSockets of the one version that there is. */
+function forHub(core: Http1Context, client: Session, index: number, webSocket: number): Next {
+	if (framingOf(core.headAtHand.of(client)) !== FRAMING_NONE) return lastAnswer(400, BAD_REQUEST);
+	if (webSocket === WEBSOCKET_VERSION) return lastAnswer(426, BAD_REQUEST);
+	if (webSocket === WEBSOCKET_MALFORMED) return lastAnswer(400, BAD_REQUEST);
+	closeOwned(core, client);
+	return to(ASK_HUB, index);
 }
 
 /** Its route asks for a name and a password: has it said good ones? */

@@ -1,7 +1,8 @@
 /** A body: laid out, as text, or byte by byte. */
+
+import { amount, button, element } from "../../../browser/dom.js";
 import type { BodyView } from "../api.js";
 import { askBytes, bodyPath, type Half } from "./ask.js";
-import { amount, button, element } from "./dom.js";
 
 /** More bytes than that nobody reads in hexadecimal: they can be saved. */
 const HEX_MAX = 16_384;

@@ -1,8 +1,9 @@
 /** One exchange: what was asked, what was answered, and how long that took. */
+
+import { amount, button, byId, clockTime, duration, element } from "../../../browser/dom.js";
 import type { Detail as Exchange, FieldView, HalfView } from "../api.js";
 import { askDetail, askReplay, type Half } from "./ask.js";
 import { bodyElements, type Form } from "./body.js";
-import { amount, button, byId, clockTime, duration, element } from "./dom.js";
 import { colour, outcome } from "./list.js";
 
 /** What is under way is looked at again so often at the most. */

@@ -1,6 +1,7 @@
 /** The list of exchanges, the newest first: chosen from by mouse or keyboard, and filtered. */
+
+import { amount, byId, clockTime, duration, element } from "../../../browser/dom.js";
 import type { Summary } from "../api.js";
-import { amount, byId, clockTime, duration, element } from "./dom.js";
 
 interface Row {
 	summary: Summary;

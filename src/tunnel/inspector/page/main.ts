@@ -1,8 +1,9 @@
 /** The inspector's page: the list on one side, what is chosen on the other, and both as things happen. */
+
+import { byId } from "../../../browser/dom.js";
 import type { Summary } from "../api.js";
 import { askClear, askList } from "./ask.js";
 import { Detail } from "./detail.js";
-import { byId } from "./dom.js";
 import { List } from "./list.js";
 
 const list = new List((id) => {
