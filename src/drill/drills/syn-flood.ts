@@ -21,6 +21,8 @@ const CLIENTS_OF_NOBODY = 200;
 /** Between two looks at the half-open connections. */
 const LOOK_EVERY_MS = 200;
 
+const LOOKS_AT_METRICS = 20;
+
 const FLOOD: readonly Threshold[] = [
 	{
 		measure: "flood.halfOpenShare",
@@ -134,7 +136,6 @@ class SynAssault implements Assault {
 	readonly done = new Promise<void>(() => {});
 	#before = handshakes();
 	#halfOpenPeak = 0;
-	#shownLess = 0;
 	#cookiesShownBefore = 0;
 	#looks: NodeJS.Timeout | undefined;
 	#nobody: Record<string, number> = {};
@@ -199,47 +200,55 @@ class SynAssault implements Assault {
 	async release(): Promise<AssaultReport> {
 		clearInterval(this.#looks);
 		const report = await this.#flooder.release();
-		const { target, connections } = this.#scene;
 		const { opened, tookMs } = report.attackers;
-		const [counted, cookiesShown] = await this.#settled();
+		const counted = countedSince(this.#before);
 		return {
 			...report,
 			measures: {
 				...this.#nobody,
-				"flood.rateShare": opened / (tookMs / 1000) / connections,
+				"flood.rateShare": opened / (tookMs / 1000) / this.#scene.connections,
 				"flood.halfOpenPeak": this.#halfOpenPeak,
 				"flood.halfOpenShare": this.#halfOpenPeak / (REACTORS * BACKLOG),
 				"flood.cookies": counted.cookiesSent,
 				"flood.drops": counted.drops,
 				"flood.overflows": counted.overflows,
-				"flood.shownLess": isCompared(target.kind) ? null : this.#shownLess,
-				"flood.cookiesShownLess": cookiesShown === null ? null : counted.cookiesSent - cookiesShown,
+				...(await this.#compared()),
 			},
 		};
 	}
 
 	/**
-	 * What the kernel says, and what the target's metrics say of the same moment. Half-open connections end by themselves and real clients
-	 * come, so the two are looked at until nothing changed between.
+	 * How far the target's metrics are from what the kernel says. Half-open connections end by themselves, and each real client that comes
+	 * while there is no place gets a cookie, so the kernel is asked before and behind the metrics: what they show lies between. Of several
+	 * looks the nearest counts.
 	 */
-	async #settled(): Promise<readonly [ReturnType<typeof countedSince>, number | null]> {
+	async #compared(): Promise<Record<string, number | null>> {
 		const { target } = this.#scene;
-		let cookiesShown: number | null = null;
-		for (let look = 0; look < 20; look++) {
-			const [before, countedBefore] = [halfOpen(target.port), countedSince(this.#before)];
+		let nearest = { halfOpen: Infinity, cookies: Infinity };
+		for (let look = 0; look < LOOKS_AT_METRICS && nearest.halfOpen + nearest.cookies > 0; look++) {
+			if (look > 0) await sleep(LOOK_EVERY_MS / 4);
+			const before = [halfOpen(target.port), countedSince(this.#before).cookiesSent] as const;
 			const metrics = await target.metrics();
-			const [after, counted] = [halfOpen(target.port), countedSince(this.#before)];
-			if (metrics?.cookiesSent != null) cookiesShown = metrics.cookiesSent - this.#cookiesShownBefore;
-			this.#shownLess = Math.abs(after - (metrics?.synReceived ?? 0));
-			const isSame = before === after && countedBefore.cookiesSent === counted.cookiesSent;
-			if (isSame) return [counted, cookiesShown];
-			await sleep(LOOK_EVERY_MS / 4);
+			const behind = [halfOpen(target.port), countedSince(this.#before).cookiesSent] as const;
+			const found = {
+				halfOpen: outside(metrics?.synReceived ?? 0, before[0], behind[0]),
+				cookies: outside((metrics?.cookiesSent ?? 0) - this.#cookiesShownBefore, before[1], behind[1]),
+			};
+			if (found.halfOpen + found.cookies < nearest.halfOpen + nearest.cookies) nearest = found;
 		}
-		return [countedSince(this.#before), cookiesShown];
+		return {
+			"flood.shownLess": isCompared(target.kind) ? null : nearest.halfOpen,
+			"flood.cookiesShownLess": nearest.cookies,
+		};
 	}
 
 	dispose(): Promise<void> {
 		clearInterval(this.#looks);
 		return this.#flooder.dispose();
 	}
+}
+
+/** How far a figure is from those between two others; 0 for one of them. */
+function outside(figure: number, one: number, other: number): number {
+	return Math.max(0, Math.min(one, other) - figure, figure - Math.max(one, other));
 }
