@@ -321,16 +321,20 @@ export const OPERATIONS: readonly Operation[] = [
 		summary: "Reads the configuration's file again, as SIGHUP does",
 		answer: z.strictObject({
 			reloaded: z.boolean().describe("Always true: a reload that fails is answered 409"),
+			added: z
+				.array(z.string())
+				.describe("Listeners and upstreams that were not there before: `upstreams.web`"),
+			removed: z.array(z.string()).describe("Those that are there no more"),
+			changed: z.array(z.string()).describe("Keys of the file whose values are others now: `timeouts.idle`"),
 		}),
 		parameters: [],
 		async run(view, { operator }) {
 			view.audit({ operator }, "an operator reloads");
 			try {
-				await view.operations().reload();
+				return ok({ reloaded: true, ...(await view.operations().reload()) });
 			} catch (error) {
 				return failed(409, `not reloaded, nothing has changed: ${(error as Error).message}`);
 			}
-			return ok({ reloaded: true });
 		},
 	},
 	{

@@ -50,6 +50,12 @@ export interface SubscribeOrder {
 	readonly isTold: boolean;
 }
 
+/** Why a subscription is taken away. An event stream that has no other left ends with this code: it could never ask for one. */
+export interface Taken {
+	readonly code: number;
+	readonly reason: string;
+}
+
 export type HubOrder =
 	/** Whoever asked becomes a subscriber: it is sent these bytes first. `status`: what its request is answered with; 0: there was none. */
 	| (HubMember & {
@@ -73,7 +79,7 @@ export type HubOrder =
 			readonly name: string;
 			readonly ref?: string | number;
 			/** Why, where it did not ask for it. */
-			readonly reason?: string;
+			readonly taken?: Taken;
 			readonly isAnswer: boolean;
 	  })
 	/** Is sent these bytes. `isAnswer`: to a message of its own, so that another may come. */
@@ -81,7 +87,7 @@ export type HubOrder =
 	/** Nothing is said to a message of its own. */
 	| (HubMember & { readonly kind: "answered" })
 	/** The channel is nobody's any more: all are unsubscribed who are subscribed to it. */
-	| { readonly kind: "drop"; readonly channel: number; readonly name: string; readonly reason: string }
+	| { readonly kind: "drop"; readonly channel: number; readonly name: string; readonly taken: Taken }
 	/** Is told why it ends (`close-codes.ts`, and those of `docs/hub-wire.md`), and ends. */
 	| (HubMember & { readonly kind: "end"; readonly code: number; readonly reason: string });
 

@@ -23,8 +23,13 @@ export async function run(file: string): Promise<void> {
 		gateway.log.logger.warn({ error: manager.error.message }, "the service manager cannot be told anything");
 	manager.ready(gateway);
 
-	// The log tells what is wrong.
-	const reload = serialize(() => gateway.reloadFile().catch(() => {}));
+	// The log tells what has changed, and what is wrong.
+	const reload = serialize(() =>
+		gateway.reloadFile().then(
+			() => {},
+			() => {},
+		),
+	);
 	signals.attach(gateway, reload);
 	changes.attach(gateway, reload);
 	await endOnFailure(gateway);

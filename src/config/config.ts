@@ -5,6 +5,7 @@
  * Units stand in the names: milliseconds are `…Ms`, bytes are `…Bytes`.
  */
 
+import type { WrittenParts } from "./changes.js";
 import type { Problem } from "./errors.js";
 import type { PasswordEntry, PasswordLists } from "./passwords.js";
 
@@ -550,6 +551,8 @@ export interface Config {
 	readonly warnings: readonly Problem[];
 	/** By what names files, `admin`, `listeners.0.tls.1` or `upstreams.web`: `sluice.yaml:7:30` by the absolute path of each, and by `keyPlace` of it. */
 	readonly places: ReadonlyMap<string, ReadonlyMap<string, string>>;
+	/** What its file says, part by part, so that a reload can say what it changes. */
+	readonly parts: WrittenParts;
 	/** `null`: no admin port. */
 	readonly admin: AdminConfig | null;
 	/** Names that the admin port answers to, beside addresses and localhost; in lower case, without a trailing dot. */

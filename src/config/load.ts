@@ -1,9 +1,11 @@
 /** Reads `sluice.yaml`: text → YAML → schema → rules → Config, or every problem at once. */
 
 import { dirname, resolve } from "node:path";
+import { writtenParts } from "./changes.js";
 import type { Config } from "./config.js";
 import { ConfigError, ConfigFileError, type Problem, placeOf } from "./errors.js";
 import { explainIssue } from "./explain.js";
+import { adviceForForeign } from "./foreign-keys.js";
 import { didYouMean, nearest } from "./nearest.js";
 import { list, mapping } from "./plain.js";
 import { readFileWithin } from "./read-file.js";
@@ -11,7 +13,6 @@ import { resolveConfig } from "./resolve.js";
 import { checkRules } from "./rules.js";
 import { configSchema, sectionKeys } from "./schema.js";
 import { type Path, type Report, readSource, type Source } from "./source.js";
-import { adviceForTransport } from "./transport-keys.js";
 import { checkUnused } from "./unused-rules.js";
 
 /** 65,536 routes of 120 characters are 8 MiB; more is no configuration. */
@@ -79,7 +80,10 @@ export function loadConfigText(text: string, options: LoadOptions = {}): Config 
 	if (!result.success || problems.length > 0) throw new ConfigError(inOrder([...problems, ...warnings]));
 	checkUnused(result.data, source.value, report);
 	const config = resolveConfig(result.data, file, baseDir);
-	return { ...config, warnings: inOrder(warnings), places: placesOf(source, baseDir) };
+	return {
+		...config,
+		...{ warnings: inOrder(warnings), places: placesOf(source, baseDir), parts: writtenParts(source.value) },
+	};
 }
 
 /**
@@ -171,8 +175,8 @@ function unknownKey(key: string, path: Path): string {
 		return `"${key}" is no key: write "${word}: ", a colon and a space before its value`;
 	if (/[^\S ]|^ | $/.test(key))
 		return `the key "${key}" has blanks that are no spaces, as some editors write them: remove them`;
-	const transport = adviceForTransport(place, key);
-	if (transport !== null) return `unknown key "${key}" here; ${transport}`;
+	const instead = adviceForForeign(place, key);
+	if (instead !== null) return `unknown key "${key}" here; ${instead}`;
 	const hint = didYouMean(key, known);
 	if (hint !== "") return `unknown key "${key}"${hint}`;
 	const everywhere = [...keysByPlace.values()].flat();

@@ -50,7 +50,7 @@ export function resolveConfig(
 	input: ConfigFile,
 	file: string | null,
 	baseDir: string,
-): Omit<Config, "warnings" | "places"> {
+): Omit<Config, "warnings" | "places" | "parts"> {
 	const { limits, sockets, log } = input;
 	const general = resolveTimeouts(input.timeouts);
 	const usualHold = holding(input.keepalive);

@@ -3,7 +3,7 @@ import type { Config, ListenerConfig, TunnelsConfig, UpstreamConfig } from "./co
 import type { PasswordEntry } from "./passwords.js";
 
 export function shownConfig(config: Config): unknown {
-	const { places: _, warnings, adminTokens, listeners, upstreams, tunnels, ...rest } = config;
+	const { places: _, parts: __, warnings, adminTokens, listeners, upstreams, tunnels, ...rest } = config;
 	return {
 		...rest,
 		adminTokens: {

@@ -6,6 +6,7 @@
 import { performance } from "node:perf_hooks";
 import { renderMetrics } from "../admin/metrics.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
+import { type ConfigChanges, changesBetween, shortened } from "../config/changes.js";
 import type { AdminConfig, Config, ListenerConfig } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, headline } from "../config/errors.js";
@@ -51,6 +52,9 @@ import { packageVersion } from "./version.js";
  * what V8's compiler took for a burst of new code, two megabytes at a time, would otherwise be counted as that of the first sessions.
  */
 const TRIM_MS = 1_000;
+
+/** Of each kind, in the line of the log that tells of a reload. */
+const LOGGED_CHANGES = 20;
 
 export interface GatewayOptions {
 	/** Where the log goes. Default: standard output. */
@@ -130,6 +134,8 @@ export class Gateway {
 	readonly ownLines: OwnLines | undefined;
 	#admin: OpenAdmin | undefined;
 	#state: "starting" | "ready" | "draining" = "starting";
+	/** Of `performance`; `undefined`: it has not been ready. */
+	#readyAtMs: number | undefined;
 	/** How many it may use. */
 	readonly #descriptors: number;
 	/** Sessions that the reactors' tables have rows for: sized at start, so limits cannot grow beyond it. */
@@ -376,6 +382,7 @@ export class Gateway {
 		this.#ledger.begin(config.ledger.intervalMs);
 		this.#tls.watch(config);
 		this.#state = "ready";
+		this.#readyAtMs = performance.now();
 		this.#tellReady();
 		this.#logReady(reactors, started);
 	}
@@ -449,17 +456,18 @@ export class Gateway {
 	 * come from now on; live sessions go on as they began. Rejects, and changes nothing, when that is not
 	 * possible.
 	 */
-	reload(config: Config): Promise<void> {
-		return this.#reloadWith(() => config);
+	async reload(config: Config): Promise<void> {
+		await this.#reloadWith(() => config);
 	}
 
-	async #reloadWith(read: () => Config): Promise<void> {
+	async #reloadWith(read: () => Config): Promise<ConfigChanges> {
 		this.#supervisor?.reloading();
 		try {
 			const config = read();
-			await this.#inTurn(() => this.#reload(config));
+			const changes = await this.#inTurn(() => this.#reload(config));
 			this.#reloads.success();
 			this.#supervisor?.reloaded();
+			return changes;
 		} catch (error) {
 			this.#reloads.failure();
 			this.#supervisor?.reloaded(error as Error);
@@ -471,12 +479,12 @@ export class Gateway {
 	 * Reads the file that the configuration came from again, and reloads. Rejects, with nothing changed and the log told why, when it
 	 * cannot be followed.
 	 */
-	async reloadFile(): Promise<void> {
+	async reloadFile(): Promise<ConfigChanges> {
 		const { logger } = this.#log;
 		try {
 			const { file } = this.#plans.config;
 			if (file === null) throw new StartError("the configuration came from no file that could be read again");
-			await this.#reloadWith(() => reloadConfigFile(file));
+			return await this.#reloadWith(() => reloadConfigFile(file));
 		} catch (error) {
 			if (error instanceof ConfigError)
 				logger.error(
@@ -488,7 +496,7 @@ export class Gateway {
 		}
 	}
 
-	async #reload(written: Config): Promise<void> {
+	async #reload(written: Config): Promise<ConfigChanges> {
 		if (this.#state !== "ready") throw new StartError(`cannot reload while ${this.#state}`);
 		const config = this.#tunnels.expand(written);
 		const rows = this.#rows;
@@ -502,6 +510,7 @@ export class Gateway {
 		this.#warnAboutConfig(config);
 
 		const keys = this.#hub.prepare(config);
+		const changes = changesBetween(this.#plans.written.parts, written.parts);
 		await this.#plans.switchTo({ written, config, connections: wanted, certificates }, () =>
 			this.#hub.follow(config, keys),
 		);
@@ -511,7 +520,11 @@ export class Gateway {
 		retune(this.#listeners.present, config);
 		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
 		this.#ledger.every(config.ledger.intervalMs);
-		this.#log.logger.info({ revision: this.#plans.revision }, "reloaded");
+		this.#log.logger.info(
+			{ revision: this.#plans.revision, ...shortened(changes, LOGGED_CHANGES) },
+			"reloaded",
+		);
+		return changes;
 	}
 
 	/** Tunnels have been opened or closed. */
@@ -603,6 +616,11 @@ export class Gateway {
 		this.#listeners.closeAll();
 		this.#sessionLog?.close();
 		await this.#admin?.close();
+		if (this.#readyAtMs !== undefined)
+			this.#log.logger.info(
+				{ ready_s: Math.round((performance.now() - this.#readyAtMs) / 1_000) },
+				"stopped",
+			);
 		await this.#log.flush();
 	}
 

@@ -11,6 +11,7 @@ import {
 	type UpstreamStatus,
 } from "../admin/operation-view.js";
 import { formatCidr, parseCidr } from "../config/address.js";
+import type { ConfigChanges } from "../config/changes.js";
 import type { Cidr, Config } from "../config/config.js";
 import { InvalidValue } from "../config/errors.js";
 import { orThereAre } from "../config/nearest.js";
@@ -46,7 +47,7 @@ export interface OperatorOptions {
 	/** Number of a listener, by its name. */
 	readonly slotOf: (listener: string) => number;
 	readonly reloads: () => { readonly succeeded: number; readonly failed: number };
-	readonly reload: () => Promise<void>;
+	readonly reload: () => Promise<ConfigChanges>;
 }
 
 interface Ban {
@@ -209,7 +210,7 @@ export class Operator implements Operations {
 		this.#profiles.close();
 	}
 
-	reload(): Promise<void> {
+	reload(): Promise<ConfigChanges> {
 		return this.#options.reload();
 	}
 }

@@ -1,11 +1,12 @@
 /** What subscribers say is answered, one message after the other (`docs/hub-wire.md`). */
+import { CLOSE_BAD_TOKEN } from "../channels/close-codes.js";
 import { encodeNotice, type HubNotice } from "../channels/encode.js";
 import type { HubNews, HubOrder } from "../channels/orders.js";
 import { WEBSOCKET } from "../channels/protocols.js";
 import { CLOSE_POLICY } from "../protocol/websocket/close-codes.js";
 import { grantSubscription, mustAllow, verified } from "./grants.js";
 import type { Member, Members } from "./members.js";
-import { CLOSE_BAD_TOKEN, closeCodeOf, refIn, refusalOf, withRef } from "./refusals.js";
+import { closeCodeOf, refIn, refusalOf, withRef } from "./refusals.js";
 import { RequestRefusal } from "./request.js";
 import type { HubRights } from "./rights.js";
 import { NoMessage, type Ref, readSaid, type Said, SaidFault } from "./said.js";

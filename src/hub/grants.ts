@@ -4,6 +4,7 @@ import type { SubscribeOrder } from "../channels/orders.js";
 import type { HubChannelConfig } from "../config/config.js";
 import type { Channel } from "./channel.js";
 import type { Hub } from "./hub.js";
+import { KEY_GONE } from "./members.js";
 import { RequestRefusal } from "./request.js";
 import type { HubRights } from "./rights.js";
 import type { Ref } from "./said.js";
@@ -74,8 +75,9 @@ export async function verified(context: SubscribersContext, token: string): Prom
 	const verifier = context.verifier();
 	if (verifier === undefined)
 		throw new RequestRefusal(401, "unauthorized", "this hub takes no tokens: it has no hub.keys");
+	let rights: HubRights;
 	try {
-		return await verifier.verify(token);
+		rights = await verifier.verify(token);
 	} catch (error) {
 		throw new RequestRefusal(
 			401,
@@ -83,4 +85,7 @@ export async function verified(context: SubscribersContext, token: string): Prom
 			error instanceof Error ? error.message : "the token is no good",
 		);
 	}
+	// Its key may have gone meanwhile, and of those who are not there yet nobody is ended for that.
+	if (context.verifier()?.knows(rights.key) !== true) throw new RequestRefusal(401, "unauthorized", KEY_GONE);
+	return rights;
 }

@@ -44,6 +44,11 @@ export class KeyFile {
 		return this.#keys.verify(token);
 	}
 
+	/** As `TokenKeys.knows`, by the keys in force. */
+	knows(thumbprint: string): boolean {
+		return this.#keys.knows(thumbprint);
+	}
+
 	/** Reads it at once. Bad keys change nothing; `refused` is told. */
 	reload(): void {
 		try {

@@ -1,5 +1,5 @@
 /** The JWK Set by whose keys tokens are verified. Each of them fixes its algorithm: a token's header chooses among keys, and never what a key is for. */
-import type { webcrypto } from "node:crypto";
+import { createHash, type webcrypto } from "node:crypto";
 import {
 	ALGORITHM_NAMES,
 	type Algorithm,
@@ -20,6 +20,8 @@ export class VerifyKey {
 	readonly algorithm: Algorithm;
 	/** `undefined`: it has no name, and is for tokens that name none. */
 	readonly kid: string | undefined;
+	/** The same for the same key, whatever it is called and wherever it stands: SHA-256 of its members, in the order of `KINDS`, in hex. Of a secret too. */
+	readonly thumbprint: string;
 	readonly #jwk: webcrypto.JsonWebKey;
 	#imported: Promise<webcrypto.CryptoKey> | undefined;
 
@@ -28,6 +30,9 @@ export class VerifyKey {
 		this.algorithm = algorithm;
 		this.kid = jwk["kid"] as string | undefined;
 		this.#jwk = bareKey(jwk, algorithm, "public");
+		this.thumbprint = createHash("sha256")
+			.update(JSON.stringify([algorithm, this.#jwk]))
+			.digest("hex");
 	}
 
 	/** As WebCrypto takes it, made once. */

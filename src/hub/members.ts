@@ -1,6 +1,6 @@
 /** Subscribers who have shown a token, or still have to: what it allows, and until when. Of all others nothing is kept. */
+import { CLOSE_BAD_TOKEN, CLOSE_NOT_ALLOWED } from "../channels/close-codes.js";
 import type { Channel } from "./channel.js";
-import { CLOSE_BAD_TOKEN, CLOSE_NOT_ALLOWED } from "./refusals.js";
 import type { HubRights } from "./rights.js";
 import type { Place, SubscribersContext } from "./subscribers-context.js";
 
@@ -16,6 +16,9 @@ export interface Member extends Place {
 	/** It has to show one before anything else: for this channel. */
 	awaits: string | undefined;
 }
+
+/** Why a token is good no more that has not expired. */
+export const KEY_GONE = "the key that signed the token is no longer taken: come with a new token";
 
 /** Timers wait no longer. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -93,6 +96,18 @@ export class Members {
 		this.#setExpiry(member, rights);
 	}
 
+	/** Whoever came with a token of a key that is no longer known ends. Returns how many. */
+	revoke(): number {
+		const verifier = this.#context.verifier();
+		let ended = 0;
+		for (const member of this.#members.values()) {
+			if (member.rights === undefined || verifier?.knows(member.rights.key) === true) continue;
+			this.end(member, CLOSE_BAD_TOKEN, KEY_GONE);
+			ended++;
+		}
+		return ended;
+	}
+
 	/** Subscriptions that the token allows no more are taken away. False: none is left, and it ends. */
 	stillAllows(member: Member): boolean {
 		const channels = [...member.channels].flatMap(
@@ -109,7 +124,7 @@ export class Members {
 			this.#context.tell(member.reactor, [
 				{
 					...{ row: member.row, number: member.number, kind: "unsubscribe", channel, name, isAnswer: false },
-					reason: "the token does not allow it any more",
+					taken: { code: CLOSE_NOT_ALLOWED, reason: "the token does not allow it any more" },
 				},
 			]);
 		return true;

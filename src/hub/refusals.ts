@@ -1,12 +1,9 @@
 /** What is answered where something cannot be had: to a request, to what was said, at the end of a connection. */
+import { CLOSE_NOT_ALLOWED } from "../channels/close-codes.js";
 import { CLOSE_POLICY, CLOSE_TRY_LATER } from "../protocol/websocket/close-codes.js";
 import { HubRefusal } from "./desk.js";
 import { RequestRefusal } from "./request.js";
 import { type Ref, SaidFault } from "./said.js";
-
-// Close codes of our own (`docs/hub-wire.md`).
-export const CLOSE_BAD_TOKEN = 4401;
-export const CLOSE_NOT_ALLOWED = 4403;
 
 export function refIn(ref: Ref): { ref?: string | number } {
 	return ref === undefined ? {} : { ref };

@@ -22,6 +22,8 @@ const LATEST_S = 253_402_300_799;
 export interface HubRights {
 	/** The token's `sub`; `null`: it says nobody. */
 	readonly who: string | null;
+	/** Of the key that its token was verified by (`VerifyKey.thumbprint`). */
+	readonly key: string;
 	/** When they end (`Date.now()`): never in the past when they are given, and years away where the token says so. */
 	readonly expiresMs: number;
 	maySubscribe(channel: string): boolean;
@@ -31,29 +33,33 @@ export interface HubRights {
 /**
  * The rights of claims whose signature, `exp` and `nbf` are good.
  *
+ * @param key the thumbprint of the key that signed them
  * @throws TokenError
  */
-export function rightsOf(claims: JWTPayload, nowMs: number): HubRights {
+export function rightsOf(claims: JWTPayload, nowMs: number, key: string): HubRights {
 	checkAudience(claims.aud);
 	const expiresMs = expiryOf(claims.exp, nowMs);
 	const who = whoOf(claims.sub);
 	const { subscribe, publish } = hubClaim(claims["hub"]);
-	return new Rights(who, expiresMs, patternsOf("subscribe", subscribe), patternsOf("publish", publish));
+	return new Rights(who, key, expiresMs, patternsOf("subscribe", subscribe), patternsOf("publish", publish));
 }
 
 class Rights implements HubRights {
 	readonly who: string | null;
+	readonly key: string;
 	readonly expiresMs: number;
 	readonly #subscribe: readonly ChannelPattern[];
 	readonly #publish: readonly ChannelPattern[];
 
 	constructor(
 		who: string | null,
+		key: string,
 		expiresMs: number,
 		subscribe: readonly ChannelPattern[],
 		publish: readonly ChannelPattern[],
 	) {
 		this.who = who;
+		this.key = key;
 		this.expiresMs = expiresMs;
 		this.#subscribe = subscribe;
 		this.#publish = publish;

@@ -85,7 +85,8 @@ export async function signToken(
 		iat: issuedS,
 		exp: Math.ceil((nowMs + ttlMs) / 1_000),
 	};
-	rightsOf(claims, nowMs);
+	// Says what is wrong with it; whose key signs it is not asked.
+	rightsOf(claims, nowMs, "");
 	const key = await crypto.subtle.importKey("jwk", { ...jwk }, KINDS[algorithm].parameters, false, ["sign"]);
 	const header = { alg: algorithm, typ: "JWT", ...(kid === undefined ? {} : { kid }) };
 	const token = await new SignJWT(claims).setProtectedHeader(header).sign(key);

@@ -6,6 +6,8 @@ import type { HubRights } from "./rights.js";
 export interface Verifier {
 	/** Rejects with an error whose message is for the client, and holds nothing of the token. */
 	verify(token: string): Promise<HubRights>;
+	/** Whether tokens of this key are taken (`HubRights.key`). */
+	knows(key: string): boolean;
 }
 
 export interface SubscribersContext {

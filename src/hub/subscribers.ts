@@ -2,6 +2,7 @@
  * Subscribers, as the main thread has them: it says who may come, and answers what they say. Of one who has shown no token it keeps
  * nothing but his channels' counts; of the others, what their tokens allow.
  */
+import { CLOSE_NO_CHANNEL, CLOSE_OPERATOR } from "../channels/close-codes.js";
 import type { HubNews } from "../channels/orders.js";
 import { FRAMED } from "../channels/protocols.js";
 import { Arrivals } from "./arrivals.js";
@@ -63,10 +64,15 @@ export class Subscribers {
 
 	/** The configuration has these channels no more. */
 	drop(channels: readonly Channel[]): void {
-		const reason = "there is no such channel any more";
+		const taken = { code: CLOSE_NO_CHANNEL, reason: "there is no such channel any more" };
 		for (const { number, name, subscribers } of channels)
 			for (const [reactor, count] of subscribers.entries())
-				if (count > 0) this.#options.tell(reactor, [{ kind: "drop", channel: number, name, reason }]);
+				if (count > 0) this.#options.tell(reactor, [{ kind: "drop", channel: number, name, taken }]);
+	}
+
+	/** Other keys are in force: whoever came with a token of none of them ends. Returns how many. */
+	keysChanged(): number {
+		return this.#members.revoke();
 	}
 
 	/** Takes a subscription away. False: there is none. */
@@ -83,7 +89,7 @@ export class Subscribers {
 					channel: channel.number,
 					name: channel.name,
 				},
-				...{ reason: "an operator has unsubscribed it", isAnswer: false },
+				...{ taken: { code: CLOSE_OPERATOR, reason: "an operator has unsubscribed it" }, isAnswer: false },
 			},
 		]);
 		return new Promise((resolve) => {

@@ -45,6 +45,11 @@ export class TokenKeys {
 		return this.#keys.length;
 	}
 
+	/** Whether tokens of this key are taken (`HubRights.key`). */
+	knows(thumbprint: string): boolean {
+		return this.#keys.some((key) => key.thumbprint === thumbprint);
+	}
+
 	/**
 	 * What the bearer of a token may. It is verified by keys of its own algorithm only: by the one that it names (`kid`), or,
 	 * where it names none, by any.
@@ -54,7 +59,7 @@ export class TokenKeys {
 	async verify(token: string, nowMs = Date.now()): Promise<HubRights> {
 		for (const key of this.#keysFor(headerOf(token))) {
 			const claims = await claimsOf(token, key, nowMs);
-			if (claims !== undefined) return rightsOf(claims, nowMs);
+			if (claims !== undefined) return rightsOf(claims, nowMs, key.thumbprint);
 		}
 		throw new TokenError("the token's signature is not by a key that is known here");
 	}

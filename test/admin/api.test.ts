@@ -97,7 +97,7 @@ const OPERATIONS_OF_GATEWAY: Operations = {
 		},
 	],
 	setLogLevel: () => {},
-	reload: async () => {},
+	reload: async () => ({ added: [], removed: [], changed: [] }),
 	profile: () => 1,
 	profileText: () => "{}",
 };

@@ -121,6 +121,10 @@ test("figures are those of counters and tables, as their schema says", () => {
 	assert.deepEqual([levels.queued, levels.fullest_queue], [32, 0.25]);
 	assert.equal(levels.turn_p99_seconds, 0.0025);
 	assert.deepEqual(
+		read.reactors.map(({ turn_p99_seconds }) => turn_p99_seconds),
+		[0.0025, 0],
+	);
+	assert.deepEqual(
 		read.parts.protocols.map(({ name }) => name),
 		["http", "tls"],
 		"equal ones by name",

@@ -84,6 +84,16 @@ cases("an unknown key is told the nearest one, or where it belongs", [
 	[upstream("{ addresses: x:1, ballance: x }"), ["3:24", 'did you mean "balance"?']],
 	[upstream("{ addresses: x:1, health: { raise: 3 } }"), ["3:34", 'did you mean "rise"?']],
 	[upstream("{ addresses: x:1, admin: x }"), ["3:24", '"admin" belongs at the top of the file']],
+	[upstream("{ addresses: x:1, weight: 3 }"), ["3:24", "addresses: [{ address: 10.0.0.5:443, weight: … }]"]],
+	[upstream("{ http: http://x, backup: true }"), ["3:24", '"backup" is said of one address']],
+	[routes("{ to: git, weight: 3 }"), ["4:20", '"weight" is said of one address']],
+	[
+		upstream("{ addresses: x:1, port: 80 }"),
+		["3:24", "written with its port, such as addresses: [10.0.0.5:443]"],
+	],
+	[upstream("{ addresses: x:1, servers: [x:1] }"), ["3:24", "such as addresses: [10.0.0.5:443]"]],
+	[listener("listen: :1", "port: 80"), ["5:5", "written in one, such as listen: 0.0.0.0:443"]],
+	[listener("listen: :1", "bind: :2"), ["5:5", "such as listen: 0.0.0.0:443"]],
 ]);
 
 cases("what other programs write is told as it is written here", [

@@ -178,7 +178,7 @@ class Changing {
 			profileText: (id: number) => JSON.stringify(`profile ${id}`),
 			drain: (name: string) => this.drained.push(name),
 			config: () => ({ listeners: [], upstreams: [], reloads: this.reloads }),
-			async reload() {},
+			reload: async () => ({ added: [], removed: [], changed: [] }),
 		} as unknown as Operations;
 	}
 }
@@ -192,8 +192,9 @@ scenario(
 		const port = await serve(scenario, {
 			operations: () => ({
 				...operations,
-				async reload() {
+				reload: () => {
 					changing.reloads++;
+					return operations.reload();
 				},
 			}),
 			audit: ({ operator }) => audits.push(operator),

@@ -81,9 +81,11 @@ scenario(
 		const [{ id } = { id: -1 }] = (JSON.parse(stdout) as { sessions: { id: number }[] }).sessions;
 		assert.equal((await sluice(["unsubscribe", "prices", String(id)])).status, 0);
 		assert.equal((await events.next()).type, "unsubscribed");
+		// It can ask for no other channel.
+		const last = await events.next();
+		assert.deepEqual([last.type, last.data["code"]], ["end", 4410]);
 		const again = await sluice(["unsubscribe", "prices", String(id)]);
 		assert.deepEqual([again.status, again.stdout], [1, ""]);
-		events.close();
 		await eventually(
 			async () =>
 				(JSON.parse((await sluice(["sessions", "--json"])).stdout) as { total: number }).total === 0 ||

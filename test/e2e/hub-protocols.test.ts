@@ -210,7 +210,8 @@ scenario("a device says hello or nothing, and what it says wrong is answered", a
 	// Its end is the end.
 	device.socket.end();
 	assert.equal(await device.over(), "ended");
-	assert.equal((await gateway.sessionOf(device)).reason, "client_closed");
+	const line = await gateway.sessionOf(device);
+	assert.deepEqual([line.reason, line.bytes_from_client], ["client_closed", device.socket.bytesWritten]);
 });
 
 scenario("frames may come in any pieces, and many in one", async (scenario) => {

@@ -59,6 +59,10 @@ scenario(
 			assert.equal(channel, "b");
 			assert.match(String(reason), /no such channel any more/);
 		}
+		// A stream can ask for no other channel.
+		const [, events] = clients as [HubClient, HubClient];
+		assert.deepEqual(await events.over(), { code: 4404, reason: "there is no such channel any more" });
+		assert.equal((await gateway.sessionOf(events)).reason, "rejected");
 		assert.equal((await api(gateway, "POST", "b", "x")).status, 404);
 		assert.equal((await api(gateway, "GET", "b")).status, 404);
 		socket.say({ type: "subscribe", channel: "b", ref: 1 });

@@ -176,6 +176,43 @@ scenario("the end of a token ends its connection, and says so in each protocol",
 	await renewed.heard(({ type }) => type === "message");
 });
 
+scenario("a key that is taken away ends whoever came with its tokens, and nobody else", async (scenario) => {
+	const { gateway, keys } = await start(scenario);
+	const next = hubKeys(scenario, "next-keys.json", "next");
+	keys.replaceBy(keys, next);
+	await gateway.logged(({ message }) => message === "the hub's keys were renewed");
+	const old = keys.token(ROOMS);
+	const fresh = next.token(ROOMS);
+	const port = gateway.port();
+	const ended = [
+		await openWebSocket(scenario, port, "rooms/1", { token: old }),
+		await openEvents(scenario, port, "rooms/1", { token: old }),
+		await openFramed(scenario, gateway.port(1), { token: old }),
+	];
+	// It came with the old one, and has had another since.
+	const renewed = await openWebSocket(scenario, port, "rooms/1", { token: old });
+	const staying = [
+		await openWebSocket(scenario, port, "rooms/1", { token: fresh }),
+		await openEvents(scenario, port, "rooms/1", { token: fresh }),
+		await openWebSocket(scenario, port, "open"),
+		renewed,
+	];
+	for (const client of [...ended, ...staying]) await client.heard(({ type }) => type === "subscribed");
+	renewed.say({ type: "token", token: fresh, ref: 1 });
+	await renewed.heard(({ type }) => type === "token");
+	keys.replaceBy(next);
+	for (const client of ended) {
+		assert.equal(codeOf(await client.over()), 4401);
+		assert.match(client.farewell?.reason ?? "", /the key .* is no longer taken/);
+		assert.equal((await gateway.sessionOf(client)).reason, "unauthorized");
+	}
+	const refused = await answerTo(scenario, port, "/channels/rooms/1", { fields: EVENTS, token: old });
+	assert.equal(refused.status, 401);
+	await publish(gateway, "rooms/1", "still here");
+	await publish(gateway, "open", "still here");
+	for (const client of staying) await client.heard(({ data }) => data === "still here");
+});
+
 scenario(
 	"rights that a new token does not have are lost, and the last of them ends the connection",
 	async (scenario) => {

@@ -109,7 +109,7 @@ upstreams: { a: "${upstream.address}" }
 	await gateway.release();
 	assert.deepEqual(
 		gateway.log.map(({ message }) => message),
-		["descriptors", "listening", "ready", "draining"],
+		["descriptors", "listening", "ready", "draining", "stopped"],
 	);
 });
 

@@ -240,16 +240,19 @@ scenario(
 			(await asked<{ listeners: ListenerStatus[] }>(gateway, "listeners")).listeners.map(
 				({ rests }) => rests,
 			);
-		const reload = async (yaml: string) => {
+		const reload = async (yaml: string, changes: string) => {
 			gateway.write(yaml);
-			assert.equal((await sluice(gateway, "reload")).stdout, "reloaded\n");
+			assert.equal((await sluice(gateway, "reload")).stdout, `reloaded\n${changes}`);
 		};
 		await sluice(gateway, "listeners", "pause", "127.0.0.1:0");
-		await reload(gateway.yaml.replace("idle: 1h", "idle: 2h"));
+		await reload(gateway.yaml.replace("idle: 1h", "idle: 2h"), "changed: timeouts.idle\n");
 		assert.deepEqual(await rests(), [true]);
 		const before = gateway.yaml;
-		await reload(before.replace("127.0.0.1:0", "127.0.0.2:0"));
-		await reload(before);
+		const [one, other] = ["listeners[127.0.0.1:0]", "listeners[127.0.0.2:0]"];
+		await reload(before.replace("127.0.0.1:0", "127.0.0.2:0"), `added: ${other}\nremoved: ${one}\n`);
+		await reload(before, `added: ${one}\nremoved: ${other}\n`);
+		const line = await gateway.logged(({ message, added }) => message === "reloaded" && added?.[0] === one);
+		assert.deepEqual([line.removed, line.changed], [[other], []]);
 		assert.deepEqual(await rests(), [false]);
 		gateway.rebase();
 	},
@@ -290,7 +293,7 @@ scenario("profiles of any thread are files that DevTools open, and need full rig
 
 scenario("a reload, the log's level and what is in force are asked for as all else is", async (scenario) => {
 	const { gateway } = await start(scenario);
-	assert.equal((await sluice(gateway, "reload")).stdout, "reloaded\n");
+	assert.equal((await sluice(gateway, "reload")).stdout, "reloaded: the file says what it said before\n");
 	gateway.write(gateway.yaml.replace("idle: 1h", "idle: soon"));
 	const refused = await sluice(gateway, "reload");
 	assert.equal(refused.status, 1);

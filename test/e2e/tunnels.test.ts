@@ -126,6 +126,30 @@ async function startWeb(scenario: Scenario): Promise<string> {
 }
 
 scenario(
+	"an agent is told when it speaks TLS and its gateway does not, and the other way round",
+	async (scenario) => {
+		const rig = await startRig(scenario);
+		const tunnels = [tunnelTo("tcp", "9")];
+		const plain = startAgent(scenario, { ...settings(rig, tunnels), trust: {}, insecure: true });
+		assert.match((await plain.next("disconnected")).why, /tunnels\.tls wants agents without --insecure/);
+		const open = await startGateway(
+			scenario,
+			`
+tunnels:
+  listen: 127.0.0.1:0
+  insecure: true
+  domain: t.test
+  ports: ${rig.tcpPort}-${rig.tcpPort}
+  agents: [ { id: home, public_key: "kDHCDoIsa0cXLjlRXO5jr7uPu913jCo34lbFr3lDrUk", names: [app] } ]
+`,
+		);
+		const gateway = { host: LOOPBACK, port: open.port() };
+		const secure = startAgent(scenario, { ...settings(rig, tunnels), gateway });
+		assert.match((await secure.next("disconnected")).why, /tunnels\.insecure wants agents with --insecure/);
+	},
+);
+
+scenario(
 	"requests come through a tunnel, in the open and through TLS; a name without agent is 503",
 	async (scenario) => {
 		const rig = await startRig(scenario);

@@ -19,7 +19,13 @@ hub: { keys: keys.json, channels: [{ match: a, presence: who }] }`,
 	const members = new Members({
 		...{ hub, tell: () => {}, verifier: () => undefined, unixNow: () => 0, handshakeMs: () => 1_000 },
 	});
-	const rights = { who: "alice", expiresMs: 60_000, maySubscribe: () => true, mayPublish: () => false };
+	const rights = {
+		who: "alice",
+		key: "k",
+		expiresMs: 60_000,
+		maySubscribe: () => true,
+		mayPublish: () => false,
+	};
 	const channel = hub.channelsThere.open("a");
 	for (const number of [1, 2])
 		members.join({ reactor: 0, row: number, number, protocol: 0 }, rights, [channel]);

@@ -31,6 +31,10 @@ export interface LogLine {
 	readonly message: string;
 	// What else stands in lines that tests look at.
 	readonly listeners?: readonly string[];
+	/** Of a reload. */
+	readonly added?: readonly string[];
+	readonly removed?: readonly string[];
+	readonly changed?: readonly string[];
 	readonly admin?: string | null;
 	readonly sessions?: number;
 	readonly address?: string;

@@ -1,5 +1,5 @@
 /** A gateway with a hub: its configuration, tokens for it, and what operators ask of it. */
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { newKey } from "../../src/hub/new-key.js";
@@ -143,15 +143,28 @@ export interface Keys {
 	readonly file: string;
 	/** As a line of `hub`. */
 	readonly line: string;
+	/** As a set of keys has it. */
+	readonly verifier: object;
 	token(grant: Grant): string;
+	/** Puts others' keys into its file in place of what is there. */
+	replaceBy(...others: readonly Keys[]): void;
 }
 
-export function hubKeys(scenario: Scenario, name = "hub-keys.json"): Keys {
-	const key = newKey("HS256", "HS256");
+export function hubKeys(scenario: Scenario, name = "hub-keys.json", kid = "HS256"): Keys {
+	const key = newKey("HS256", kid);
 	const file = join(scenario.directory, name);
-	writeFileSync(file, JSON.stringify({ keys: [key.verifier] }));
+	const write = (path: string, verifiers: readonly object[]): void =>
+		writeFileSync(path, JSON.stringify({ keys: verifiers }));
+	write(file, [key.verifier]);
 	return {
-		...{ file, line: `keys: "${file}"` },
+		...{ file, line: `keys: "${file}"`, verifier: key.verifier },
+		replaceBy: (...others) => {
+			write(
+				`${file}.new`,
+				others.map(({ verifier }) => verifier),
+			);
+			renameSync(`${file}.new`, file);
+		},
 		token: ({ who, subscribe = [], publish = [], seconds = 3_600 }) =>
 			signed(
 				"HS256",
@@ -160,7 +173,7 @@ export function hubKeys(scenario: Scenario, name = "hub-keys.json"): Keys {
 					...(who === undefined ? {} : { sub: who }),
 					hub: { subscribe, publish },
 				},
-				{ alg: "HS256", kid: "HS256" },
+				{ alg: "HS256", kid },
 				key,
 			),
 	};

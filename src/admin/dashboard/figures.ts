@@ -22,6 +22,9 @@ const totals = z.strictObject({
 	shed: count("Sessions closed to make room, since the start"),
 });
 
+const turnTime = (what: string) =>
+	z.number().describe(`${what} since the reading before were at most so long; 0: there was none`);
+
 const levels = z.strictObject({
 	sessions: count("Sessions that live"),
 	descriptors: count("Descriptors that the ledger knows of"),
@@ -29,10 +32,8 @@ const levels = z.strictObject({
 	socket_bytes: count("What the kernel held for our sockets when it was asked last"),
 	queued: count("Connections that wait to be accepted"),
 	fullest_queue: amount("The fullest accept queue: its part that is taken, 0 to 1"),
-	turn_p50_seconds: amount(
-		"Half of the turns since the reading before were at most so long; 0: there was none",
-	),
-	turn_p99_seconds: amount("The same of 99 in 100"),
+	turn_p50_seconds: turnTime("Half of the turns"),
+	turn_p99_seconds: turnTime("99 in 100 turns"),
 	discrepancies: count("What did not fit when the ledger was held against the kernel last"),
 	lines: count("Lines of tunnels that wait for visitors, or have one"),
 	flows: count("Sessions of datagrams"),
@@ -94,6 +95,18 @@ export const figures = z.strictObject({
 	descriptors: z
 		.record(z.string(), z.number())
 		.describe("Descriptors that are open, by the kinds of the ledger"),
+	reactors: z
+		.array(
+			z.strictObject({
+				turns: count("Turns of its loop, since the start"),
+				turn_p50_seconds: turnTime("Half of its turns"),
+				turn_p99_seconds: turnTime("99 in 100 of its turns"),
+				buffered_bytes: count("Bytes of its sessions, taken from one side, and not yet by the other"),
+				socket_bytes: count("What the kernel held for its sockets when it was asked last"),
+				heap_bytes: count("What its thread has on its heap, and in buffers beside it"),
+			}),
+		)
+		.describe("Reactors, by their numbers"),
 	ledger: z
 		.strictObject({
 			checks: count("Times that it was held against the kernel"),

@@ -52,6 +52,14 @@ export function readFigures(view: AdminView, turnTimes: TurnTimes): Figures {
 		},
 		queues: queues.map(({ listener, depth, limit: most }) => ({ listener, depth, limit: most })),
 		descriptors,
+		reactors: view.counters().map((counters, reactor) => {
+			const { p50, p99 } = turnTimes.of(reactor).since(counters.turnSeconds());
+			return {
+				...{ turns: counters.get("turns"), turn_p50_seconds: p50, turn_p99_seconds: p99 },
+				...{ buffered_bytes: counters.get("bufferedBytes"), socket_bytes: counters.get("socketBytes") },
+				heap_bytes: counters.get("heapBytes") + counters.get("externalBytes"),
+			};
+		}),
 		ledger: { checks, checked: last?.checkedAt ?? null, discrepancies },
 		tunnels,
 		datagrams: { half_hellos: scalar(view, "halfHellos"), dropped },

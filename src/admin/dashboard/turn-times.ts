@@ -3,12 +3,19 @@ import { SECONDS_BUCKETS } from "../../parts/buckets.js";
 
 export class TurnTimes {
 	#before: readonly number[] = [];
+	readonly #reactors: TurnTimes[] = [];
+
+	/** Those of one reactor. */
+	of(reactor: number): TurnTimes {
+		this.#reactors[reactor] ??= new TurnTimes();
+		return this.#reactors[reactor];
+	}
 
 	/** `cells`: as histograms are kept. Bounds of buckets, in seconds; 0 where there was no turn, and above the last bound that. */
-	since(cells: readonly number[]): { readonly p50: number; readonly p99: number } {
+	since(cells: ArrayLike<number>): { readonly p50: number; readonly p99: number } {
 		const since = SECONDS_BUCKETS.map((_, index) => (cells[index] ?? 0) - (this.#before[index] ?? 0));
 		const above = (cells[SECONDS_BUCKETS.length] ?? 0) - (this.#before[SECONDS_BUCKETS.length] ?? 0);
-		this.#before = cells;
+		this.#before = Array.from(cells);
 		const counts = [...since, above];
 		return { p50: quantile(counts, 0.5), p99: quantile(counts, 0.99) };
 	}

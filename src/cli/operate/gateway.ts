@@ -9,6 +9,7 @@ import {
 	type SourcesStatus,
 	type UpstreamStatus,
 } from "../../admin/operation-view.js";
+import type { ConfigChanges } from "../../config/changes.js";
 import { AdminClient } from "./client.js";
 import { OperateError, type Where } from "./operate-error.js";
 import { facts, json, size, table } from "./table.js";
@@ -131,8 +132,13 @@ export async function listeners(
 
 /** Has the gateway read its configuration's file again. */
 export async function reload(options: Where): Promise<string> {
-	const value = await new AdminClient(options).post<unknown>("/api/reload");
-	return options.json === true ? json(value) : "reloaded\n";
+	const value = await new AdminClient(options).post<ConfigChanges>("/api/reload");
+	if (options.json === true) return json(value);
+	const { added, removed, changed } = value;
+	const lines = Object.entries({ added, removed, changed }).flatMap(([what, names]) =>
+		names.length === 0 ? [] : [`${what}: ${names.join(", ")}\n`],
+	);
+	return lines.length === 0 ? "reloaded: the file says what it said before\n" : `reloaded\n${lines.join("")}`;
 }
 
 /** Sets the level of the log, until the next start. */

@@ -62,7 +62,11 @@ export class HubPart {
 		if (this.#keys?.path === hub.keysFile) return this.#keys;
 		try {
 			return new KeyFile(hub.keysFile, {
-				reloaded: () => this.#logger.info({ file: hub.keysFile }, "the hub's keys were renewed"),
+				reloaded: () =>
+					this.#logger.info(
+						{ file: hub.keysFile, ended: this.#running?.subscribers.keysChanged() ?? 0 },
+						"the hub's keys were renewed",
+					),
 				refused: (sentence) =>
 					this.#logger.error(
 						{ error: sentence },
@@ -84,6 +88,7 @@ export class HubPart {
 		if (this.#running === undefined && next !== null) this.#running = this.#start(next);
 		const { hub, subscribers } = this.#running as Running;
 		subscribers.drop(hub.use(next ?? { ...hub.config, channels: [] }));
+		if (next !== null) subscribers.keysChanged();
 		const { memory, settings } = hub;
 		this.#reactors.tell({ kind: "hub", memory, settings });
 	}

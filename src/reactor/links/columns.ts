@@ -35,7 +35,7 @@ export class LinkColumns extends Columns {
 	readonly lasts = this.u8(SESSION);
 	/** The first idle connection that belongs to this session alone (its place); NONE. See `owned.ts`. */
 	readonly owned = this.i32<Place>(SESSION);
-	/** Bytes of a session whose requests are read that went to upstream connections which it no longer has. */
+	/** Bytes of a session that went to upstream connections which it no longer has, or to the hub. Where it is marked so (`SAID_BEFORE`) alone. */
 	readonly sentBefore = this.f64(SESSION);
 
 	/** A connection to an upstream was made. */

@@ -32,10 +32,14 @@ export const EXCHANGES = 1 << 12;
 export const REPEATABLE = 1 << 13;
 /** Client: its request met a stale connection of the pool, and gets a new one. */
 export const ONLY_NEW = 1 << 23;
+/** Client that is subscribed to the hub, by the same bit: nothing is sent to an upstream for it. */
+export const SUBSCRIBES = ONLY_NEW;
 /** Client: whether its session's bytes are acknowledged is looked at again and again, because some were sent. */
 export const LOOKED_AFTER = 1 << 14;
 /** Client: requests of it were read, although its bytes may be relayed by now. */
 export const HAD_REQUESTS = 1 << 15;
+/** Client, either: `links.sentBefore` counts what it has said that no link of now was sent. */
+export const SAID_BEFORE = HAD_REQUESTS | SUBSCRIBES;
 /** Its bytes come and go through TLS (`secures.ts`). */
 export const SECURED = 1 << 16;
 /** Its end of the TLS stream is still to be said, once the kernel has room. */

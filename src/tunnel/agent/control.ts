@@ -80,9 +80,9 @@ export class ControlConnection {
 		this.#heardAt = this.#saidAt = speaker.clock();
 		const { stream } = wire;
 		stream.on("data", (chunk: Buffer) => this.#take(chunk));
-		stream.on("error", (error) => this.#end(`the connection broke: ${error.message}`));
-		stream.on("end", () => this.#end("the gateway closed the connection"));
-		stream.on("close", () => this.#end("the connection was closed"));
+		stream.on("error", (error) => this.#lost(`the connection broke: ${error.message}`));
+		stream.on("end", () => this.#lost("the gateway closed the connection"));
+		stream.on("close", () => this.#lost("the connection was closed"));
 		this.#loginTimer = setTimeout(() => this.#end("the gateway has not let the agent in in time"), LOGIN_MS);
 		if (wire.tls === undefined) stream.write(CONTROL_MAGIC);
 	}
@@ -128,6 +128,12 @@ export class ControlConnection {
 		this.#wire.stream.destroy();
 		this.#wire.raw.destroy();
 		this.#events.ended({ why, final, retryAfterMs, cut });
+	}
+
+	/** Before a word of the gateway's the reason may be that nobody there speaks without TLS. */
+	#lost(why: string): void {
+		const isUnheard = this.#state === "greeting" && this.#wire.tls === undefined;
+		this.#end(isUnheard ? `${why}; a gateway with tunnels.tls wants agents without --insecure` : why);
 	}
 
 	#take(chunk: Buffer): void {

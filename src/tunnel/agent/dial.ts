@@ -4,8 +4,9 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { LINE_ALPN } from "../../protocol/tunnel/index.js";
 import { connectThrough } from "./http-proxy.js";
 import type { Alive, Known } from "./known.js";
+import { isLoopback } from "./local.js";
 import type { AgentSettings, Trust } from "./settings.js";
-import { Cut, firstOf, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
+import { Cut, EndedError, firstOf, happens, ignoreErrors, newSocket, open, type Wire } from "./wire.js";
 
 /** From the first packet to the end of TLS, a proxy included. */
 export const DIAL_MS = 10_000;
@@ -90,9 +91,10 @@ export async function dialGateway(
 		if (known !== undefined) keepSessions(tls, known);
 		return open(raw, tls, known?.alive.heartbeatMs);
 	} catch (error) {
+		const isSilent = tls !== undefined && raw.bytesRead === 0;
 		tls?.destroy();
 		raw.destroy();
-		throw cut.why ?? explained(firstOf(error), place);
+		throw cut.why ?? explained(firstOf(error), place, isSilent && isLoopback(gateway.host));
 	} finally {
 		clearTimeout(unanswered);
 		cut.release();
@@ -135,8 +137,13 @@ function checkGateway(tls: TLSSocket, alpn: string, { fingerprint }: Trust): voi
 
 const UNTRUSTED = /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_|CERT_|ERR_TLS_CERT_ALTNAME)/;
 
-function explained(error: NodeJS.ErrnoException, place: string): Error {
+/** `mayBePlain`: on this machine, it has said nothing to a hello of TLS. */
+function explained(error: NodeJS.ErrnoException, place: string, mayBePlain: boolean): Error {
 	const { code = "", message } = error;
+	if (mayBePlain && (error instanceof EndedError || code === "ECONNRESET"))
+		return new GatewayError(
+			`${place} answered TLS with nothing, and closed: a gateway with tunnels.insecure wants agents with --insecure`,
+		);
 	if (UNTRUSTED.test(code))
 		return new GatewayError(
 			`the gateway's certificate is not believed (${message}): name its authority with --ca FILE, or itself with --fingerprint SHA256`,

@@ -7,7 +7,7 @@ import type { LedgerReport } from "../../view.js";
 import type { Figures } from "../figures.js";
 import { ApiError, ask } from "./ask.js";
 import { type Change, confirmAndDo, say, tell } from "./dialogs.js";
-import { age, counting, whole } from "./format.js";
+import { age, bytes, counting, seconds, whole } from "./format.js";
 import { show } from "./patch.js";
 import { Asking, link, plainTable, sessionsWith, type View } from "./view.js";
 
@@ -217,12 +217,21 @@ export class GatewayPlace implements View {
 		void showCertificates(certificates);
 	}
 
-	figures({ version, state, bounds, descriptors, point, ledger, datagrams }: Figures): void {
+	figures({ version, state, bounds, descriptors, point, ledger, datagrams, reactors }: Figures): void {
 		show(this.#now, [
 			element(
 				"p",
 				{},
 				`Sluice ${version}, ${state}. ${whole(point.levels.descriptors)} descriptors are open, of ${whole(bounds.descriptors)}; ${whole(bounds.descriptors_reserved)} of them are kept for the admin port, the log and dials. The ledger was held against the kernel ${counting(ledger.checks, "time")}${ledger.checked === null ? "" : `, last at ${ledger.checked}`}: ${ledger.discrepancies === 0 ? "everything fits" : `${ledger.discrepancies} do not fit`}.`,
+			),
+			plainTable(
+				"Reactors",
+				["reactor", "turns", "half of the last ones", "99 in 100", "buffered", "in the kernel", "heap"],
+				reactors.map((each, reactor) => [
+					...[String(reactor), whole(each.turns), turnTime(each.turn_p50_seconds)],
+					...[turnTime(each.turn_p99_seconds), bytes(each.buffered_bytes)],
+					...[bytes(each.socket_bytes), bytes(each.heap_bytes)],
+				]),
 			),
 			plainTable(
 				"Descriptors that are open",
@@ -255,6 +264,11 @@ export class GatewayPlace implements View {
 			await tell(error);
 		}
 	}
+}
+
+/** Of a bucket of the histogram. */
+function turnTime(atMostSeconds: number): string {
+	return atMostSeconds === 0 ? "none" : `≤ ${seconds(atMostSeconds)}`;
 }
 
 /** As it is now: a reload may have changed it. */

@@ -10,7 +10,7 @@ import { failed } from "../../end/failure.js";
 import { IN_AT } from "../../memory/arena.js";
 import type { RoutePlan } from "../../plan/plan.js";
 import { HANDSHAKE_TIMEOUT, INTERNAL, UPSTREAM_DOWN } from "../../records/reasons.js";
-import { HAD_REQUESTS, READABLE } from "../../table/marks.js";
+import { HAD_REQUESTS, READABLE, SUBSCRIBES } from "../../table/marks.js";
 import { end, type Next, refuse, STAY } from "../../table/next.js";
 import type { Session } from "../../table/numbers.js";
 import { ASKED, HUB } from "../../table/states.js";
@@ -87,7 +87,10 @@ export function beginSubscriber(core: HubContext, session: Session): Next {
 	table.state[session] = HUB;
 	table.active[session] = stamp(core.nowMs);
 	table.connected[session] = offset(f64(table.acceptedMs, session), core.nowMs);
-	table.flags[session] = i32(table.flags, session) | READABLE;
+	const flags = i32(table.flags, session);
+	// What it asked with is not counted: that was read, and not passed on.
+	if ((flags & HAD_REQUESTS) === 0) core.links.sentBefore[session] = 0;
+	table.flags[session] = flags | READABLE | SUBSCRIBES;
 	hubColumns.speaks[session] = verdict.protocol + 1;
 	hubColumns.heard[session] = stamp(core.nowMs);
 	armSubscriber(core, hub, session);

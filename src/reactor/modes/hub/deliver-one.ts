@@ -1,4 +1,5 @@
 /** Messages go to one subscriber, looked at alone: what its channel's policy leaves out is told, and what is paced waits for its time. */
+import { CLOSE_OUTBOX_FULL } from "../../../channels/close-codes.js";
 import { GAP, NEVER, NOTHING, nextDelivery, OVERFLOW, pass } from "../../../channels/subscription.js";
 import { ENOBUFS } from "../../../kernel/constants.js";
 import { f64 } from "../../../parts/at.js";
@@ -14,9 +15,6 @@ import type { HubChannel } from "./hub-channel.js";
 import { gapNotice } from "./notices.js";
 import { SENT, say, sendMessage } from "./send.js";
 import type { HubTraffic } from "./traffic.js";
-
-/** The code of a WebSocket for it (`docs/hub-wire.md`). */
-const CLOSE_OUTBOX_FULL = 4409;
 
 /** What a result of sending means for the session. */
 export function settle(core: HubContext, session: Session, result: number): Next {

@@ -1,4 +1,5 @@
 /** A subscriber is told why it ends, where nothing is in front of that, and ends. */
+import { CLOSE_OPERATOR } from "../../../channels/close-codes.js";
 import { CLOSE_GOING_AWAY } from "../../../protocol/websocket/close-codes.js";
 import { tell } from "../../end/linger.js";
 import { DRAINED, OPERATOR } from "../../records/reasons.js";
@@ -35,9 +36,6 @@ export function sendAway(core: HubContext, session: Session): Next {
 	if (hub === null) return end(DRAINED);
 	return farewell(core, hub, session, CLOSE_GOING_AWAY, "the gateway ends", DRAINED);
 }
-
-/** The code of a WebSocket for it (`docs/hub-wire.md`). */
-const CLOSE_OPERATOR = 4410;
 
 /** An operator closes it. */
 export function closeForOperator(core: HubContext, session: Session): Next {

@@ -1,10 +1,17 @@
 /** What the main thread says of subscribers is carried out, each where its session is still there. */
 
+import {
+	CLOSE_BAD_TOKEN,
+	CLOSE_NO_CHANNEL,
+	CLOSE_NOT_ALLOWED,
+	CLOSE_OPERATOR,
+} from "../../../channels/close-codes.js";
 import type { HubOrder, SubscribeOrder } from "../../../channels/orders.js";
+import { EVENT_STREAM } from "../../../channels/protocols.js";
 import { f64, i32, u8 } from "../../../parts/at.js";
 import { CLOSE_POLICY, CLOSE_TRY_LATER } from "../../../protocol/websocket/close-codes.js";
 import type { Pieces } from "../../../route/pieces.js";
-import { BAD_REQUEST, CLIENT_CLOSED, REJECTED, UNAUTHORIZED } from "../../records/reasons.js";
+import { BAD_REQUEST, CLIENT_CLOSED, OPERATOR, REJECTED, UNAUTHORIZED } from "../../records/reasons.js";
 import { type Next, STAY, SUBSCRIBED, UNSUBSCRIBED } from "../../table/next.js";
 import { NONE, type Session } from "../../table/numbers.js";
 import { ASKED, HUB } from "../../table/states.js";
@@ -12,7 +19,7 @@ import type { HubContext } from "./context.js";
 import { deliverMissed } from "./deliver.js";
 import { settle } from "./deliver-one.js";
 import { farewell } from "./farewell.js";
-import { isSubscriber, neverSubscribed } from "./members.js";
+import { countSubscriptions, isSubscriber, neverSubscribed } from "./members.js";
 import { readOn } from "./read.js";
 import { say } from "./send.js";
 import { subscribe, unsubscribe } from "./subscribe.js";
@@ -39,7 +46,7 @@ export function* carryOut(core: HubContext, orders: readonly HubOrder[]): Pieces
 function* drop(
 	core: HubContext,
 	hub: HubTraffic,
-	{ channel: number, name, reason }: Extract<HubOrder, { kind: "drop" }>,
+	{ channel: number, name, taken }: Extract<HubOrder, { kind: "drop" }>,
 ): Pieces {
 	for (let dropped = 1; ; dropped++) {
 		const row = hub.channels.get(number)?.first ?? NONE;
@@ -47,8 +54,8 @@ function* drop(
 		const session = i32(hub.subscriptions.session, row) as Session;
 		const member = { row: session, number: f64(core.table.number, session) };
 		hub.batches.end(hub.figures, core.nowMs);
-		const next = unsubscribe(core, hub, session, {
-			...{ ...member, kind: "unsubscribe", channel: number, name, reason, isAnswer: false },
+		const next = takeAway(core, hub, session, {
+			...{ ...member, kind: "unsubscribe", channel: number, name, taken, isAnswer: false },
 		});
 		if (next !== STAY) core.go(session, next);
 		if (dropped % ORDERS_PER_PIECE === 0) yield;
@@ -73,7 +80,7 @@ function carryOutOne(core: HubContext, hub: HubTraffic, order: Exclude<HubOrder,
 		case "subscribe":
 			return answered(core, hub, session, order.isAnswer, begin(core, hub, session, order.subscription));
 		case "unsubscribe":
-			return answered(core, hub, session, order.isAnswer, unsubscribe(core, hub, session, order));
+			return answered(core, hub, session, order.isAnswer, takeAway(core, hub, session, order));
 		case "say":
 			return answered(
 				core,
@@ -102,6 +109,24 @@ function begin(core: HubContext, hub: HubTraffic, session: Session, order: Subsc
 	return next === STAY && isSubscriber(core, session) ? deliverMissed(core, hub, session) : next;
 }
 
+/** Unsubscribes it, and ends a stream that is left with nothing: its client has no way to ask for more. */
+function takeAway(
+	core: HubContext,
+	hub: HubTraffic,
+	session: Session,
+	order: Extract<HubOrder, { kind: "unsubscribe" }>,
+): Next {
+	const next = unsubscribe(core, hub, session, order);
+	const { taken } = order;
+	const isLeft =
+		taken === undefined ||
+		next !== STAY ||
+		!isSubscriber(core, session) ||
+		core.hubColumns.protocolOf(session) !== EVENT_STREAM ||
+		countSubscriptions(core, hub, session) > 0;
+	return isLeft ? next : farewell(core, hub, session, taken.code, taken.reason, reasonOf(taken.code));
+}
+
 /** A message of its own has been answered: another may be read. */
 function answered(core: HubContext, hub: HubTraffic, session: Session, isAnswer: boolean, next: Next): Next {
 	if (!isAnswer || next !== STAY || !isSubscriber(core, session)) return next;
@@ -112,7 +137,8 @@ function answered(core: HubContext, hub: HubTraffic, session: Session, isAnswer:
 
 /** Codes of `docs/hub-wire.md`. */
 function reasonOf(code: number): number {
-	if (code === 4401 || code === 4403) return UNAUTHORIZED;
-	if (code === CLOSE_TRY_LATER) return REJECTED;
+	if (code === CLOSE_BAD_TOKEN || code === CLOSE_NOT_ALLOWED) return UNAUTHORIZED;
+	if (code === CLOSE_OPERATOR) return OPERATOR;
+	if (code === CLOSE_TRY_LATER || code === CLOSE_NO_CHANNEL) return REJECTED;
 	return code === CLOSE_POLICY ? BAD_REQUEST : CLIENT_CLOSED;
 }

@@ -73,6 +73,7 @@ export function readOn(core: HubContext, hub: HubTraffic, session: Session): Nex
 		if (count < CHUNK_BYTES) emptied(core, session);
 		// Nothing is to be said behind a request for events.
 		if (core.hubColumns.protocolOf(session) === EVENT_STREAM) continue;
+		core.links.sentBefore[session] = f64(core.links.sentBefore, session) + count;
 		const bytes = core.kernel.memory.slice(IN_AT, IN_AT + count);
 		if (addIncoming(core, hub, session, bytes) < 0) return end(MEMORY_PRESSURE);
 	}

@@ -72,15 +72,15 @@ export function unsubscribe(
 	core: HubContext,
 	hub: HubTraffic,
 	session: Session,
-	{ channel, name, ref, reason }: UnsubscribeOrder,
+	{ channel, name, ref, taken }: UnsubscribeOrder,
 ): Next {
 	if (!removeSubscription(core, hub, session, channel)) {
-		if (reason !== undefined) return STAY;
+		if (taken !== undefined) return STAY;
 		const message = `this connection is not subscribed to ${name}`;
 		return tellOf(core, hub, session, { type: "error", ...refOf(ref), code: "not_subscribed", message });
 	}
 	hub.news.push({ kind: "unsubscribed", number: f64(core.table.number, session), channel });
-	const why = reason === undefined ? {} : { reason };
+	const why = taken === undefined ? {} : { reason: taken.reason };
 	return tellOf(core, hub, session, { type: "unsubscribed", channel: name, ...refOf(ref), ...why });
 }
 
