@@ -5,6 +5,7 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import type { SecureVersion } from "node:tls";
 import type { Explanation } from "../../src/admin/operation-view.js";
+import type { TunnelsStatus } from "../../src/admin/tunnel-view.js";
 import { LINE_ALPN, lineGreeting, NONCE_BYTES } from "../../src/protocol/tunnel/line.js";
 import { TICKET_ID_BYTES } from "../../src/protocol/tunnel/messages.js";
 import { MAIN } from "../../src/rig/gateway.js";
@@ -13,7 +14,7 @@ import { newToken, readToken } from "../../src/tunnel/keys.js";
 import { type Gateway, startGateway } from "../support/gateway.js";
 import { dial, echo, LOOPBACK, startUpstream } from "../support/peers.js";
 import { Child } from "../support/processes.js";
-import { get, listening } from "../support/requests.js";
+import { get, listening, message } from "../support/requests.js";
 import { type Scenario, scenario } from "../support/scenario.js";
 import { dialTls, entry, type Identity, identity, startTlsUpstream } from "../support/tls.js";
 import { type RunningAgent, startAgent, tunnelTo } from "../support/tunnel-agent.js";
@@ -181,6 +182,46 @@ scenario(
 		assert.ok(metrics.sum("sluice_tunnel_lines", { state: "parked" }) >= 1);
 		await gateway.metricIs("sluice_tunnel_up", (up) => up === 1, { tunnel: "app" });
 		await gateway.metricIs("sluice_tunnel_up", (up) => up === 1, { tunnel: "app" });
+	},
+);
+
+/** Lines of the only tunnel, once none is on its way in or out, and so many are used. */
+async function calmLines(gateway: Gateway, used: number): Promise<void> {
+	let seen: unknown;
+	await eventually(
+		async () => {
+			const { tunnels } = JSON.parse((await gateway.admin("/api/tunnels")).body) as TunnelsStatus;
+			const { lines } = tunnels[0] ?? {};
+			seen = lines;
+			const isCalm = lines !== undefined && lines.asked + lines.proving + lines.retiring === 0;
+			return isCalm && lines.used === used && lines.parked === lines.depth ? true : undefined;
+		},
+		() => `lines with ${used} used: ${JSON.stringify(seen)}`,
+	);
+}
+
+scenario(
+	"a line that belongs to its client ends when its service keeps it no longer, and is counted as one that was used",
+	async (scenario) => {
+		const rig = await startRig(scenario);
+		const { gateway } = rig;
+		const challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\n";
+		const service = await startUpstream(scenario, ({ socket }) => {
+			socket.on("data", () => {
+				socket.write(`${challenge}Keep-Alive: timeout=1\r\nContent-Length: 0\r\n\r\n`);
+			});
+			socket.once("end", () => socket.end());
+		});
+		await opened(startAgent(scenario, settings(rig, [tunnelTo("http", `http://${service.address}`)])));
+		await calmLines(gateway, 0);
+		const client = await dial(scenario, gateway.port(1));
+		await client.send(get("/", "app.tunnels.test"));
+		assert.match((await message(client)).head, /^HTTP\/1\.1 401 /);
+		// While the client is still there.
+		await gateway.metricIs("sluice_pool_recycled_total", (count) => count === 1, { reason: "idle" });
+		await calmLines(gateway, 0);
+		client.end();
+		await client.rest();
 	},
 );
 

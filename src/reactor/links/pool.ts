@@ -242,7 +242,9 @@ export function linkTimedOut(core: LinksContext, link: Link): void {
 		armIdle(core, link, plan);
 		return;
 	}
-	if (plan !== undefined && isOfLines(plan) && f64(core.links.leaveMs, place) === 0) {
+	// One that belongs to a client is in use, and ends as such.
+	const isParkedLine = plan !== undefined && isOfLines(plan) && i32(core.links.owner, place) === NONE;
+	if (isParkedLine && f64(core.links.leaveMs, place) === 0) {
 		// It is old, and goes when another one is there. Until then a visitor may have it: that is better than to wait.
 		core.links.leaveMs[place] = core.nowMs + plan.replaceMs;
 		core.lineNews.add({ kind: "retiring", tunnel: u32(core.links.tunnel, place), was: "parked" });
@@ -251,7 +253,7 @@ export function linkTimedOut(core: LinksContext, link: Link): void {
 	}
 	unlink(core, link);
 	if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
-	else if (isOfLines(plan)) retire(core, link, spentReason(core, plan, place));
+	else if (isParkedLine) retire(core, link, spentReason(core, plan, place));
 	else retire(core, link, core.nowMs >= oldAtMs(core, plan, place) ? RECYCLED_AGE : RECYCLED_IDLE);
 }
 
