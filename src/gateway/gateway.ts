@@ -7,7 +7,7 @@ import { performance } from "node:perf_hooks";
 import { renderMetrics } from "../admin/metrics.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
 import { type ConfigChanges, changesBetween, shortened } from "../config/changes.js";
-import type { AdminConfig, Config, ListenerConfig } from "../config/config.js";
+import type { AdminConfig, Config } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, headline } from "../config/errors.js";
 import { reloadConfigFile } from "../config/load.js";
@@ -15,26 +15,26 @@ import type { HubDesk } from "../hub/desk.js";
 import { limitArenas, trimHeap } from "../kernel/heap.js";
 import type { InheritedSocket } from "../kernel/inherited-sockets.js";
 import { whyNoSystemCalls } from "../kernel/koffi.js";
-import { handshakes, memoryLimitBytes } from "../kernel/proc.js";
 import { descriptorLimits, growDescriptorTable, raiseDescriptorLimit } from "../kernel/sockets.js";
 import type { TurnClock } from "../reactor/plan/plan.js";
 import { Owners } from "../reactor/records/owners.js";
 import { DRAINED, SUPERSEDED } from "../reactor/records/reasons.js";
 import { Board } from "../upstream/board.js";
 import { type OpenAdmin, openAdminPort } from "./admin-port.js";
+import { adminView } from "./admin-view.js";
 import { descriptorsWanted, pipesPerReactor, sessionLimit } from "./descriptors.js";
 import { StartError } from "./errors.js";
 import { HeldListeners } from "./held-listeners.js";
 import { HubPart } from "./hub/hub-part.js";
 import { Ledger } from "./ledger.js";
-import { acceptQueues, halfOpen, type Place, retune } from "./listeners.js";
+import { type Place, retune } from "./listeners.js";
 import { type Log, openLog } from "./log.js";
 import { MainThread } from "./main-thread.js";
 import { Operator } from "./operator.js";
 import { OwnLines, type OwnLinesListener } from "./own-lines.js";
-import { namesIn, Registry, splitKey } from "./plan.js";
-import { PlanSwitch } from "./plan-switch.js";
-import { MemoryPressure } from "./pressure.js";
+import { namesIn, Registry } from "./plan.js";
+import { listenersWithoutNames, PlanSwitch } from "./plan-switch.js";
+import { MemoryPressure, memoryLimit } from "./pressure.js";
 import { Reactors } from "./reactors.js";
 import { Reloads } from "./reloads.js";
 import { restartKeys } from "./restart-keys.js";
@@ -45,13 +45,15 @@ import { openWithoutThreads, reactorCount } from "./threads.js";
 import { Tls } from "./tls.js";
 import { Tunnels } from "./tunnels/tunnels.js";
 import { Upstreams } from "./upstreams.js";
-import { packageVersion } from "./version.js";
 
 /**
  * How often memory that was freed is given back to the system, while anything happens at all. It takes a fifth of a millisecond, and
  * what V8's compiler took for a burst of new code, two megabytes at a time, would otherwise be counted as that of the first sessions.
  */
 const TRIM_MS = 1_000;
+
+/** After the last turn: collectors free on threads of their own, and later. */
+const IDLE_TRIMS = 3;
 
 /** Of each kind, in the line of the log that tells of a reload. */
 const LOGGED_CHANGES = 20;
@@ -130,6 +132,7 @@ export class Gateway {
 	readonly #mainThread: MainThread | undefined;
 	readonly #operator: Operator;
 	readonly #hub: HubPart;
+	readonly #view: AdminView;
 	/** Of an agent. */
 	readonly ownLines: OwnLines | undefined;
 	#admin: OpenAdmin | undefined;
@@ -142,8 +145,9 @@ export class Gateway {
 	#rows = 0;
 	readonly #reloads = new Reloads();
 	#trimTimer: NodeJS.Timeout | undefined;
-	/** Turns of the reactors as of the last trim: when none has passed, nothing was freed. */
+	/** Turns of the reactors as of the last trim, and how many trims there were since: when none has passed for a while, nothing was freed. */
 	#trimmedTurns = 0;
+	#idleTrims = 0;
 	#stopping = false;
 	/** The last reload, drain or stop asked for. */
 	#turn: Promise<void> = Promise.resolve();
@@ -230,6 +234,13 @@ export class Gateway {
 						},
 						ownLines,
 					);
+		this.#view = adminView({
+			...{ reactors: this.#reactors, registry: this.#registry, upstreams: this.#upstreams },
+			...{ listeners: this.#listeners, plans: this.#plans, ledger: this.#ledger, log, tls: this.#tls },
+			...{ reloads: this.#reloads, desk: this.#desk, operator: this.#operator, tunnels: this.#tunnels },
+			...{ hub: this.#hub, mainThread: this.#mainThread, descriptors: this.#descriptors },
+			...{ state: () => this.#state, pressure: () => this.#pressure, sessionLog: () => this.#sessionLog },
+		});
 	}
 
 	#newOperator(): Operator {
@@ -419,7 +430,8 @@ export class Gateway {
 
 	#trim(): void {
 		const turns = this.#reactors.counters.reduce((sum, counters) => sum + counters.get("turns"), 0);
-		if (turns === this.#trimmedTurns) return;
+		this.#idleTrims = turns === this.#trimmedTurns ? this.#idleTrims + 1 : 0;
+		if (this.#idleTrims > IDLE_TRIMS) return;
 		this.#trimmedTurns = turns;
 		trimHeap();
 	}
@@ -623,76 +635,4 @@ export class Gateway {
 			);
 		await this.#log.flush();
 	}
-
-	readonly #view: AdminView = {
-		counters: () => this.#reactors.counters,
-		listeners: () => named(this.#registry.listeners.entries()),
-		routes: () =>
-			[...this.#registry.routes.entries()].map(([key, slot]) => {
-				const [listener, name] = splitKey(key);
-				return { slot, listener, name };
-			}),
-		upstreams: () => named(this.#registry.upstreams.entries()),
-		addresses: () => this.#upstreams.addresses(),
-		acceptQueues: () => acceptQueues(this.#listeners.present),
-		connectionsMax: () => this.#plans.connections,
-		descriptorsMax: () => this.#descriptors,
-		descriptorsReserved: () => this.#plans.config.limits.fdReserve,
-		connectionsOfListener: () =>
-			this.#plans.config.listeners.map(({ name, connections }) => ({
-				listener: name,
-				limit: connections ?? this.#plans.connections,
-			})),
-		sources: () => this.#reactors.sources,
-		memory: () => ({
-			limit: this.#pressure?.limitBytes ?? 0,
-			system: this.#pressure?.systemBytes ?? 0,
-			under: this.#pressure?.under ?? false,
-		}),
-		halfOpen: () => halfOpen(this.#listeners.present),
-		handshakes: () => handshakes(),
-		descriptors: () => this.#ledger.kinds(),
-		ledger: () => ({ checks: this.#ledger.checks, last: this.#ledger.last }),
-		checkLedger: async () => {
-			await this.#reactors.measure();
-			return this.#ledger.check();
-		},
-		logLinesDropped: () => this.#log.dropped() + (this.#sessionLog?.dropped ?? 0),
-		reloads: () => this.#reloads,
-		certificates: () => this.#tls.certificates.expiries,
-		adminHosts: () => this.#plans.config.adminHosts,
-		sessions: () => this.#desk,
-		operations: () => this.#operator,
-		tunnels: () => this.#tunnels.view(),
-		hub: () => this.hub,
-		hubCounts: () => this.#hub.counts(),
-		mainThread: () =>
-			this.#mainThread && {
-				collectedSeconds: this.#mainThread.collectedSeconds,
-				longestDelaySeconds: this.#mainThread.takeLongestDelaySeconds(),
-			},
-		adminTokens: () => this.#plans.config.adminTokens,
-		audit: (facts, message) => this.#log.audit.info(facts, message),
-		version: packageVersion,
-		state: () => this.#state,
-	};
-}
-
-/** What sessions may hold: as configured, or a quarter of what the process may have. */
-function memoryLimit({ limits }: Config): number {
-	return limits.memoryBytes ?? Math.floor(memoryLimitBytes() / 4);
-}
-
-/** Those whose routes lead to addresses only. */
-function listenersWithoutNames({ listeners, upstreams }: Config): readonly ListenerConfig[] {
-	const named = new Set(
-		upstreams
-			.filter(({ addresses }) => addresses.some(({ kind }) => kind === "name"))
-			.map(({ name }) => name),
-	);
-	return listeners.filter(({ routes }) => routes.every(({ to }) => to === null || !named.has(to)));
-}
-
-function named(entries: Iterable<[string, number]>): { slot: number; name: string }[] {
-	return [...entries].map(([name, slot]) => ({ slot, name }));
 }

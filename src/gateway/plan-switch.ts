@@ -2,7 +2,7 @@
  * What a gateway runs with: of the configuration in force a plan is made for each reactor, and another configuration takes its place
  * whole or not at all.
  */
-import type { Config } from "../config/config.js";
+import type { Config, ListenerConfig } from "../config/config.js";
 import type { ListenerPlan, Plan } from "../reactor/plan/plan.js";
 import { planCommands } from "../reactor/plan/plan-parts.js";
 import type { Certificates } from "./certificates.js";
@@ -146,4 +146,14 @@ export class PlanSwitch {
 			return planFor(config, registry, resolved, revision, capacity, tls, socketOf);
 		});
 	}
+}
+
+/** Those whose routes lead to addresses only: they wait for no name. */
+export function listenersWithoutNames({ listeners, upstreams }: Config): readonly ListenerConfig[] {
+	const named = new Set(
+		upstreams
+			.filter(({ addresses }) => addresses.some(({ kind }) => kind === "name"))
+			.map(({ name }) => name),
+	);
+	return listeners.filter(({ routes }) => routes.every(({ to }) => to === null || !named.has(to)));
 }

@@ -6,7 +6,8 @@
  * the high mark are this process's sockets asked one by one; only if their sum reaches it, too, are sessions
  * closed, down to the low mark.
  */
-import { ProcFile, tcpMemoryBytes } from "../kernel/proc.js";
+import type { Config } from "../config/config.js";
+import { memoryLimitBytes, ProcFile, tcpMemoryBytes } from "../kernel/proc.js";
 import type { Logger } from "./log.js";
 import type { Reactors } from "./reactors.js";
 
@@ -18,6 +19,11 @@ const QUIET_MS = 5_000;
 
 /** Below this part of the limit nothing more is closed. */
 const LOW_MARK = 7 / 8;
+
+/** What sessions may hold: as configured, or a quarter of what the process may have. */
+export function memoryLimit({ limits }: Config): number {
+	return limits.memoryBytes ?? Math.floor(memoryLimitBytes() / 4);
+}
 
 export interface PressureOptions {
 	readonly reactors: Reactors;

@@ -22,6 +22,7 @@ import {
 	HubRefusal,
 } from "./desk.js";
 import { countHistory, readHistory, toldAs } from "./history.js";
+import { saidBytesMax } from "./said.js";
 
 /** How often channels of which nothing is left are forgotten, and messages that nobody may resume from. */
 const SWEEP_MS = 10_000;
@@ -75,7 +76,7 @@ export class Hub implements HubDesk {
 		const { heartbeatMs, deadAfterMs, retryMs, limits } = this.#config;
 		return {
 			...{ heartbeatMs, deadAfterMs, retryMs },
-			...{ messageBytes: limits.messageBytes, subscriptions: limits.subscriptions },
+			...{ messageBytes: saidBytesMax(limits.messageBytes), subscriptions: limits.subscriptions },
 		};
 	}
 

@@ -1,5 +1,7 @@
 /** What a client says on a connection to the hub (`docs/hub-wire.md`), read from JSON. */
 
+import { TOKEN_MAX_BYTES } from "./tokens.js";
+
 export type Ref = string | number | undefined;
 
 export type Said =
@@ -42,6 +44,17 @@ export class NoMessage extends Error {
 }
 
 const REF_MAX = 64;
+
+/** Around what is published, or a token. */
+const ENVELOPE_BYTES = 1_024;
+
+/**
+ * Bytes that a client's message may have where those it publishes have `messageBytes` at most: quotes, backslashes and ends of lines are two
+ * each in JSON, and a token always fits. What is published is measured by itself.
+ */
+export function saidBytesMax(messageBytes: number): number {
+	return Math.max(2 * messageBytes, TOKEN_MAX_BYTES) + ENVELOPE_BYTES;
+}
 
 /** `isText`: otherwise a header comes first, behind its length, and then bytes. @throws SaidFault, NoMessage */
 export function readSaid(bytes: Uint8Array, isText: boolean): Said {

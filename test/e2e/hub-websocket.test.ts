@@ -11,6 +11,8 @@ import { type Scenario, scenario } from "../support/scenario.js";
 
 const REPLAY = "outbox: { messages: 1000 }, replay: { messages: 100 }, subscribe: public";
 const MESSAGE_BYTES = 4_096;
+/** Of what a client says, a token at least. */
+const SAID_BYTES = 8_192 + 1_024;
 
 function startChannels(scenario: Scenario): Promise<Gateway> {
 	return startHub(scenario, {
@@ -94,6 +96,8 @@ scenario(
 		assert.deepEqual(await late.next(), message("told/e", third, "3"));
 		empty.close();
 		await empty.over();
+		// Two may be there.
+		await subscribers(gateway, "told/e", 1);
 		const back = await openWebSocket(scenario, gateway.port(), `told/e?last=1&after=${first}`);
 		const { history, id } = await back.expect("subscribed");
 		assert.deepEqual([history, id], [2, first]);
@@ -158,6 +162,16 @@ scenario("clients publish text and bytes, and are told the id", async (scenario)
 	publisher.say({ type: "publish", channel: "open/a", data: "by the way", priority: "low", ref: 1 });
 	await publisher.expect("ack");
 	await other.heard(({ data }) => data === "by the way");
+	// As long as a message may be, and each character is two in JSON.
+	const longest = "\n".repeat(MESSAGE_BYTES);
+	publisher.say({ type: "publish", channel: "open/a", data: longest, ref: 2 });
+	await publisher.expect("ack");
+	await other.heard(({ data }) => data === longest);
+	publisher.say({ type: "publish", channel: "open/a", data: `${longest}x`, ref: 3 });
+	assert.equal((await publisher.expect("error")).code, "too_large");
+	publisher.sayBytes({ type: "publish", channel: "open/a", ref: 4 }, Buffer.alloc(MESSAGE_BYTES));
+	await publisher.expect("ack");
+	await other.heard(({ bytes }) => bytes?.length === MESSAGE_BYTES);
 });
 
 scenario("what cannot be done is an error with a code, and the connection goes on", async (scenario) => {
@@ -248,11 +262,11 @@ scenario("what is no message, or too large, ends the connection with the code fo
 		[1008, (client) => client.frame(1, Buffer.from("null"))],
 		[1008, (client) => client.frame(2, Buffer.of(0, 0, 0))],
 		[1008, (client) => client.frame(2, Buffer.of(0, 0, 0, 9, 1))],
-		[1009, (client) => client.frame(1, Buffer.alloc(MESSAGE_BYTES + 1, 32))],
+		[1009, (client) => client.frame(1, Buffer.alloc(SAID_BYTES + 1, 32))],
 		[
 			1009,
 			(client) => {
-				client.frame(1, Buffer.alloc(MESSAGE_BYTES, 32), false);
+				client.frame(1, Buffer.alloc(SAID_BYTES, 32), false);
 				client.frame(0, Buffer.of(32));
 			},
 		],

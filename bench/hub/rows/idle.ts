@@ -9,8 +9,8 @@ import { BYTES, subscribers } from "./sizes.js";
 const WARM_UP_SUBSCRIBERS = 200;
 const WARM_UP_PASSES = 25;
 const WARM_UP_PASSES_QUICK = 1;
-/** Closing, collecting and releasing are over by then. */
-const SETTLE_MS = 1_000;
+/** Closing, collecting and releasing are over by then: Sluice gives freed memory back once a second, also of what its collectors free behind the last turn. */
+const SETTLE_MS = 5_000;
 const SETTLE_QUICK_MS = 300;
 /** Of the row without a bound. Memory hardly differs from round to round. */
 const ROUNDS_MAX = 6;

@@ -6,7 +6,8 @@ import type { Subscription } from "../../../channels/subscription.js";
 import { f64, i32 } from "../../../parts/at.js";
 import { NONE, type Session } from "../../table/numbers.js";
 
-const FIRST_ROWS = 1_024;
+/** So many that each column is mapped by itself (malloc does so from 128 KiB on), and a page of it is there once a row of it is written. */
+const FIRST_ROWS = 65_536;
 
 export class Subscriptions {
 	#rows = 0;
