@@ -289,6 +289,7 @@ test("no two flags share a bit, and no two states a number", () => {
 		BY_FRAMES: "LOCAL",
 		UNPROVED: "UNDECIDED",
 		HEADER_DUE: "PROXY_REQUIRED",
+		SUBSCRIBES: "ONLY_NEW",
 	} as const;
 	const all = new Map<string, number>(Object.entries(marks));
 	for (const [name, other] of Object.entries(shared)) assert.equal(all.get(name), all.get(other), name);

@@ -15,7 +15,6 @@ import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
 import { NONE } from "../../parts/none.js";
 import { PROTOCOL_NAMES } from "../../protocol/index.js";
 import type { ReactorRows } from "../../reactor/rows.js";
-import { SAID_BEFORE } from "../../reactor/table/marks.js";
 import type { Session } from "../../reactor/table/numbers.js";
 import {
 	ASKED,
@@ -217,7 +216,7 @@ function keyOf(sort: Sort, rows: ReactorRows, row: Session, nowMs: number): numb
 }
 
 function fromClient({ table, links }: ReactorRows, row: Session): number {
-	const before = (i32(table.flags, row) & SAID_BEFORE) === 0 ? 0 : f64(links.sentBefore, row);
+	const before = links.saidBefore(row, i32(table.flags, row));
 	const link = table.linkOf(row);
 	// Below zero while a PROXY header of ours has not gone out.
 	return before + (link === NONE ? 0 : Math.max(0, f64(table.sent, link)));

@@ -2,7 +2,7 @@
 
 import { f64, i32, ref, u8, u16 } from "../../parts/at.js";
 import { TEXT_MAX, tlsFactsText } from "../records/tls-facts.js";
-import { BY_LINE, SAID_BEFORE } from "../table/marks.js";
+import { BY_LINE } from "../table/marks.js";
 import { NONE, type Session } from "../table/numbers.js";
 import { isSecured } from "../wire/tls.js";
 import type { EndContext } from "./context.js";
@@ -55,7 +55,7 @@ function dropped(core: EndContext, client: Session, reason: number): void {
 /** What its upstreams have been sent. */
 function sentFromClient({ table, links }: EndContext, client: Session): number {
 	const link = table.linkOf(client);
-	const before = (i32(table.flags, client) & SAID_BEFORE) === 0 ? 0 : f64(links.sentBefore, client);
+	const before = links.saidBefore(client, i32(table.flags, client));
 	// Below zero while a PROXY header of ours has not gone out.
 	return before + (link === NONE ? 0 : Math.max(0, f64(table.sent, link)));
 }

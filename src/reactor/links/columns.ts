@@ -1,6 +1,8 @@
 /** What is known of upstream connections that may outlive a request; those of relayed sessions never touch it. By place. */
 
+import { f64 } from "../../parts/at.js";
 import { Columns, LINK, SESSION } from "../../parts/columns.js";
+import { HAD_REQUESTS, SUBSCRIBES } from "../table/marks.js";
 import { NONE, type Place, type Session } from "../table/numbers.js";
 
 export class LinkColumns extends Columns {
@@ -35,7 +37,7 @@ export class LinkColumns extends Columns {
 	readonly lasts = this.u8(SESSION);
 	/** The first idle connection that belongs to this session alone (its place); NONE. See `owned.ts`. */
 	readonly owned = this.i32<Place>(SESSION);
-	/** Bytes of a session that went to upstream connections which it no longer has, or to the hub. Where it is marked so (`SAID_BEFORE`) alone. */
+	/** Bytes of a session whose requests are read, or that is subscribed to the hub: see `saidBefore`. */
 	readonly sentBefore = this.f64(SESSION);
 
 	/** A connection to an upstream was made. */
@@ -50,6 +52,11 @@ export class LinkColumns extends Columns {
 		this.next[place] = NONE;
 		this.previous[place] = NONE;
 		this.leaveMs[place] = 0;
+	}
+
+	/** Bytes of a session with these marks that went to upstream connections which it no longer has, or to the hub. */
+	saidBefore(session: Session, flags: number): number {
+		return (flags & (HAD_REQUESTS | SUBSCRIBES)) === 0 ? 0 : f64(this.sentBefore, session);
 	}
 
 	/** A session's first request is about to be read. */

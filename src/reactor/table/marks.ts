@@ -38,8 +38,6 @@ export const SUBSCRIBES = ONLY_NEW;
 export const LOOKED_AFTER = 1 << 14;
 /** Client: requests of it were read, although its bytes may be relayed by now. */
 export const HAD_REQUESTS = 1 << 15;
-/** Client, either: `links.sentBefore` counts what it has said that no link of now was sent. */
-export const SAID_BEFORE = HAD_REQUESTS | SUBSCRIBES;
 /** Its bytes come and go through TLS (`secures.ts`). */
 export const SECURED = 1 << 16;
 /** Its end of the TLS stream is still to be said, once the kernel has room. */
