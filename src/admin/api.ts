@@ -326,6 +326,9 @@ export const OPERATIONS: readonly Operation[] = [
 				.describe("Listeners and upstreams that were not there before: `upstreams.web`"),
 			removed: z.array(z.string()).describe("Those that are there no more"),
 			changed: z.array(z.string()).describe("Keys of the file whose values are others now: `timeouts.idle`"),
+			needs_restart: z
+				.array(z.string())
+				.describe("Keys whose values of the start hold until the next one: `reactors`"),
 		}),
 		parameters: [],
 		async run(view, { operator }) {

@@ -128,7 +128,8 @@ export const HUB_OPERATIONS: readonly Operation[] = [
 	{
 		method: "DELETE",
 		path: CHANNEL,
-		summary: "Takes a session's subscription to the channel away; the session goes on",
+		summary:
+			"Takes a session's subscription to the channel away; the session goes on, but for an event stream that has no other channel",
 		answer: z.strictObject({ unsubscribed: z.boolean().describe("Always true") }),
 		parameters: ["session"],
 		run: atHub(async (desk, channel, { query, operator }, view) => {

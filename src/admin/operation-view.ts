@@ -1,7 +1,7 @@
 /** What operators are told of the gateway beside its sessions, and what they may change while it runs. */
 
 import { z } from "zod";
-import type { ConfigChanges } from "../config/changes.js";
+import type { Reloaded } from "../config/changes.js";
 
 const time = (what: string) => z.iso.datetime().describe(`${what} (ISO 8601, UTC)`);
 const count = (what: string) => z.int().min(0).describe(what);
@@ -175,5 +175,5 @@ export interface Operations {
 	/** What a file for DevTools holds; `undefined`: it is not there yet. */
 	profileText(id: number): string | undefined;
 	/** Takes the configuration's file over, as SIGHUP does. */
-	reload(): Promise<ConfigChanges>;
+	reload(): Promise<Reloaded>;
 }

@@ -48,7 +48,9 @@ const described = {
 	secured: timeOrNull("When its client's TLS handshake ended; null also where TLS is not terminated"),
 	recognized: timeOrNull("When it was known what it speaks; inside its TLS, where that is terminated"),
 	connected: timeOrNull("When its upstream's connection was made"),
-	bytes_from_client: count("Bytes for the upstream"),
+	bytes_from_client: count(
+		"Bytes for the upstream; of a subscriber of the hub, that it said behind its request",
+	),
 	bytes_to_client: count("Bytes for the client"),
 };
 

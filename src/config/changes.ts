@@ -2,7 +2,10 @@
 import { createHash } from "node:crypto";
 import { list, type Mapping, mapping } from "./plain.js";
 
-/** By part, `timeouts`, `upstreams.web` or `listeners[0.0.0.0:443]`: a digest of each of its keys; of what is no mapping, one under "". */
+/**
+ * By part, `timeouts`, `upstreams.web` or `listeners[0.0.0.0:443]` (`…#2`: another one of that name): a digest of each of its keys; of what
+ * is no mapping, or an empty one, one under "".
+ */
 export type WrittenParts = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** Parts and keys, such as `upstreams.web` and `timeouts.idle`. */
@@ -14,13 +17,30 @@ export interface ConfigChanges {
 	readonly changed: readonly string[];
 }
 
+/** What a reload has done. */
+export interface Reloaded extends ConfigChanges {
+	/** Keys whose values of the start hold until the next one; they are not among those that changed. */
+	readonly needs_restart: readonly string[];
+}
+
+/** `waiting`: keys that wait for a restart. */
+export function reloadedBy({ added, removed, changed }: ConfigChanges, waiting: readonly string[]): Reloaded {
+	const waits = (name: string): boolean => waiting.some((key) => name === key || name.startsWith(`${key}.`));
+	return { added, removed, changed: changed.filter((name) => !waits(name)), needs_restart: waiting };
+}
+
 /** `value`: a whole file's. */
 export function writtenParts(value: unknown): WrittenParts {
 	const { listeners, upstreams, ...sections } = mapping(value);
 	const parts = new Map<string, ReadonlyMap<string, string>>();
 	for (const [name, section] of Object.entries(sections)) parts.set(name, digests(section));
-	for (const each of list(listeners))
-		parts.set(`listeners[${String(mapping(each)["listen"])}]`, digests(each));
+	for (const each of list(listeners)) {
+		const name = `listeners[${String(mapping(each)["listen"])}]`;
+		// Several may take any port.
+		let part = name;
+		for (let other = 2; parts.has(part); other++) part = `${name}#${other}`;
+		parts.set(part, digests(each));
+	}
 	for (const [name, each] of Object.entries(mapping(upstreams)))
 		parts.set(`upstreams.${name}`, digests(each));
 	return parts;
@@ -49,8 +69,10 @@ function changedIn(
 	after: ReadonlyMap<string, string> = new Map(),
 ): string[] {
 	const keys = new Set([...after.keys(), ...before.keys()]);
+	// What was no mapping, and is one now, has its keys told.
+	const isMappingNow = after.size > 0 && !after.has("");
 	return [...keys]
-		.filter((key) => before.get(key) !== after.get(key))
+		.filter((key) => before.get(key) !== after.get(key) && !(key === "" && isMappingNow))
 		.map((key) => (key === "" ? part : `${part}.${key}`));
 }
 
@@ -60,13 +82,19 @@ function isEntry(part: string): boolean {
 }
 
 function digests(value: unknown): ReadonlyMap<string, string> {
-	const isMapping = typeof value === "object" && value !== null && !Array.isArray(value);
-	const keys: Mapping = isMapping ? (value as Mapping) : { "": value };
+	const ofMapping = mapping(value);
+	const keys: Mapping = Object.keys(ofMapping).length > 0 ? ofMapping : { "": value };
 	return new Map(Object.entries(keys).map(([key, each]) => [key, digest(each)]));
+}
+
+/** In which order a mapping has its keys says nothing. */
+function inOrder(_: string, value: unknown): unknown {
+	const entries = Object.entries(mapping(value));
+	return entries.length === 0 ? value : Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function digest(value: unknown): string {
 	return createHash("sha256")
-		.update(JSON.stringify(value) ?? "")
+		.update(JSON.stringify(value, inOrder) ?? "")
 		.digest("base64url");
 }

@@ -3,39 +3,69 @@
 /** Where a key stands: names of upstreams and indexes are `*`. */
 type Place = string;
 
-const OF_TRANSPORT: ReadonlySet<string> = new Set([
-	...["udp", "quic", "dtls", "h3", "http3", "datagrams", "transport", "proto", "protocol", "network"],
-]);
+/** The keys, and what is written instead of any of them. */
+type Advice = readonly [keys: readonly string[], instead: string | ((key: string) => string)];
 
-const BY_UDP: Readonly<Record<Place, string>> = {
-	"listeners.*": "a listener takes datagrams when its address ends in /udp, such as listen: 0.0.0.0:443/udp",
-	"upstreams.*":
-		"an upstream takes datagrams when its addresses stand under udp, such as udp: [10.0.0.5:443]",
-};
-
-/** Where somebody is. */
-const OF_PLACES: ReadonlySet<string> = new Set([
-	...["port", "ip", "interface", "hostname", "server", "servers", "target", "targets", "backend", "upstream"],
-	...["endpoint", "endpoints", "url", "urls", "address", "addr", "bind"],
-]);
-
-const WITH_PORTS: Readonly<Record<Place, string>> = {
-	"listeners.*": "a listener's address and port are written in one, such as listen: 0.0.0.0:443",
-	"upstreams.*":
-		"where an upstream is is written with its port, such as addresses: [10.0.0.5:443], or for requests http: http://10.0.0.7:3000",
-};
-
+const OF_TRANSPORT = [
+	"udp",
+	"quic",
+	"dtls",
+	"h3",
+	"http3",
+	"datagrams",
+	"transport",
+	"proto",
+	"protocol",
+	"network",
+];
 /** What is said of one address (`share` in `schema-upstreams.ts`). */
-const OF_ADDRESSES: ReadonlySet<string> = new Set(["weight", "backup", "max_connections"]);
+const OF_ADDRESSES = ["weight", "backup", "max_connections"];
+const PORTS = ["port", "ip", "interface", "address", "addr", "bind"];
+const SERVERS = [
+	"server",
+	"servers",
+	"target",
+	"targets",
+	"backend",
+	"upstream",
+	"endpoint",
+	"endpoints",
+	"url",
+	"urls",
+];
 
-const BESIDE_ADDRESSES = (key: string): string =>
-	`"${key}" is said of one address, such as addresses: [{ address: 10.0.0.5:443, ${key}: … }], or of one URL under http`;
+const besideAddress = (key: string): string =>
+	`"${key}" is said of one address, such as addresses: [{ address: 10.0.0.5:443, ${key}: … }], and so under udp; under http of one URL`;
+
+const ADVICE: Readonly<Record<Place, readonly Advice[]>> = {
+	"listeners.*": [
+		[
+			OF_TRANSPORT,
+			"a listener takes datagrams when its address ends in /udp, such as listen: 0.0.0.0:443/udp",
+		],
+		[PORTS, "a listener's address and port are written in one, such as listen: 0.0.0.0:443"],
+		[
+			SERVERS,
+			"where connections go is said by routes, such as routes: [{ to: web }], and web stands under upstreams",
+		],
+	],
+	"listeners.*.routes.*": [[OF_ADDRESSES, besideAddress]],
+	"upstreams.*": [
+		[
+			OF_TRANSPORT,
+			"an upstream takes datagrams when its addresses stand under udp, such as udp: [10.0.0.5:443]",
+		],
+		[
+			[...PORTS, ...SERVERS],
+			"where an upstream is is written with its port, such as addresses: [10.0.0.5:443], or for requests http: http://10.0.0.7:3000",
+		],
+		[OF_ADDRESSES, besideAddress],
+	],
+};
 
 /** What to write instead of this key; null: it is none that other programs have. */
 export function adviceForForeign(place: Place, key: string): string | null {
 	const name = key.toLowerCase();
-	if (OF_TRANSPORT.has(name)) return BY_UDP[place] ?? null;
-	if (OF_PLACES.has(name)) return WITH_PORTS[place] ?? null;
-	const takesShares = place === "upstreams.*" || place === "listeners.*.routes.*";
-	return takesShares && OF_ADDRESSES.has(name) ? BESIDE_ADDRESSES(name) : null;
+	const [, instead] = ADVICE[place]?.find(([keys]) => keys.includes(name)) ?? [];
+	return typeof instead === "function" ? instead(name) : (instead ?? null);
 }

@@ -6,7 +6,13 @@
 import { performance } from "node:perf_hooks";
 import { renderMetrics } from "../admin/metrics.js";
 import type { AdminView, LedgerReport } from "../admin/view.js";
-import { type ConfigChanges, changesBetween, shortened } from "../config/changes.js";
+import {
+	changesBetween,
+	type Reloaded,
+	reloadedBy,
+	shortened,
+	type WrittenParts,
+} from "../config/changes.js";
 import type { AdminConfig, Config } from "../config/config.js";
 import { deadPeerDetection } from "../config/detection.js";
 import { ConfigError, headline } from "../config/errors.js";
@@ -144,6 +150,8 @@ export class Gateway {
 	/** Sessions that the reactors' tables have rows for: sized at start, so limits cannot grow beyond it. */
 	#rows = 0;
 	readonly #reloads = new Reloads();
+	/** What the file said when it was taken over last. */
+	#parts: WrittenParts;
 	#trimTimer: NodeJS.Timeout | undefined;
 	/** Turns of the reactors as of the last trim, and how many trims there were since: when none has passed for a while, nothing was freed. */
 	#trimmedTurns = 0;
@@ -159,6 +167,7 @@ export class Gateway {
 		this.#mainThread = ownLines === undefined ? new MainThread() : undefined;
 		const { logger } = log;
 		this.#started = config;
+		this.#parts = config.parts;
 		this.#log = log;
 		this.#descriptors = raiseDescriptorLimit(descriptorsWanted(config));
 		this.#owners = new Owners(this.#descriptors);
@@ -472,7 +481,7 @@ export class Gateway {
 		await this.#reloadWith(() => config);
 	}
 
-	async #reloadWith(read: () => Config): Promise<ConfigChanges> {
+	async #reloadWith(read: () => Config): Promise<Reloaded> {
 		this.#supervisor?.reloading();
 		try {
 			const config = read();
@@ -491,7 +500,7 @@ export class Gateway {
 	 * Reads the file that the configuration came from again, and reloads. Rejects, with nothing changed and the log told why, when it
 	 * cannot be followed.
 	 */
-	async reloadFile(): Promise<ConfigChanges> {
+	async reloadFile(): Promise<Reloaded> {
 		const { logger } = this.#log;
 		try {
 			const { file } = this.#plans.config;
@@ -508,7 +517,7 @@ export class Gateway {
 		}
 	}
 
-	async #reload(written: Config): Promise<ConfigChanges> {
+	async #reload(written: Config): Promise<Reloaded> {
 		if (this.#state !== "ready") throw new StartError(`cannot reload while ${this.#state}`);
 		const config = this.#tunnels.expand(written);
 		const rows = this.#rows;
@@ -518,11 +527,11 @@ export class Gateway {
 				`limits.connections cannot grow from ${rows} to ${wanted} without a restart: the table is sized at start`,
 			);
 		const certificates = this.#tls.read(config);
-		this.#warnAboutRestart(config);
+		const waiting = restartKeys(config, this.#started, this.#hub.startedWith);
+		for (const key of waiting) this.#log.logger.warn({ key }, "this setting changes only with a restart");
 		this.#warnAboutConfig(config);
 
 		const keys = this.#hub.prepare(config);
-		const changes = changesBetween(this.#plans.written.parts, written.parts);
 		await this.#plans.switchTo({ written, config, connections: wanted, certificates }, () =>
 			this.#hub.follow(config, keys),
 		);
@@ -532,11 +541,13 @@ export class Gateway {
 		retune(this.#listeners.present, config);
 		if (this.#pressure !== undefined) this.#pressure.limitBytes = memoryLimit(config);
 		this.#ledger.every(config.ledger.intervalMs);
+		const reloaded = reloadedBy(changesBetween(this.#parts, written.parts), waiting);
+		this.#parts = written.parts;
 		this.#log.logger.info(
-			{ revision: this.#plans.revision, ...shortened(changes, LOGGED_CHANGES) },
+			{ revision: this.#plans.revision, ...shortened(reloaded, LOGGED_CHANGES) },
 			"reloaded",
 		);
-		return changes;
+		return reloaded;
 	}
 
 	/** Tunnels have been opened or closed. */
@@ -558,11 +569,6 @@ export class Gateway {
 
 	#warnAboutConfig({ warnings }: Config): void {
 		for (const warning of warnings) this.#log.logger.warn(headline(warning));
-	}
-
-	#warnAboutRestart(config: Config): void {
-		for (const key of restartKeys(config, this.#started, this.#hub.startedWith))
-			this.#log.logger.warn({ key }, "this setting changes only with a restart");
 	}
 
 	/**
@@ -590,9 +596,11 @@ export class Gateway {
 			await closed;
 			this.#listeners.leaveAll();
 			await drained;
-		} finally {
-			await this.#close();
+		} catch (error) {
+			await this.#close({ hasFailed: true });
+			throw error;
 		}
+		await this.#close();
 	}
 
 	/** Ends at once: sessions that are left are closed as `drained`. */
@@ -612,7 +620,7 @@ export class Gateway {
 		return this.#reactors.sessions;
 	}
 
-	async #close(): Promise<void> {
+	async #close({ hasFailed = false } = {}): Promise<void> {
 		if (this.#stopping) return;
 		this.#stopping = true;
 		clearInterval(this.#trimTimer);
@@ -628,7 +636,7 @@ export class Gateway {
 		this.#listeners.closeAll();
 		this.#sessionLog?.close();
 		await this.#admin?.close();
-		if (this.#readyAtMs !== undefined)
+		if (this.#readyAtMs !== undefined && !hasFailed)
 			this.#log.logger.info(
 				{ ready_s: Math.round((performance.now() - this.#readyAtMs) / 1_000) },
 				"stopped",

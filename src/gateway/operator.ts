@@ -11,7 +11,7 @@ import {
 	type UpstreamStatus,
 } from "../admin/operation-view.js";
 import { formatCidr, parseCidr } from "../config/address.js";
-import type { ConfigChanges } from "../config/changes.js";
+import type { Reloaded } from "../config/changes.js";
 import type { Cidr, Config } from "../config/config.js";
 import { InvalidValue } from "../config/errors.js";
 import { orThereAre } from "../config/nearest.js";
@@ -47,7 +47,7 @@ export interface OperatorOptions {
 	/** Number of a listener, by its name. */
 	readonly slotOf: (listener: string) => number;
 	readonly reloads: () => { readonly succeeded: number; readonly failed: number };
-	readonly reload: () => Promise<ConfigChanges>;
+	readonly reload: () => Promise<Reloaded>;
 }
 
 interface Ban {
@@ -210,7 +210,7 @@ export class Operator implements Operations {
 		this.#profiles.close();
 	}
 
-	reload(): Promise<ConfigChanges> {
+	reload(): Promise<Reloaded> {
 		return this.#options.reload();
 	}
 }

@@ -22,6 +22,8 @@ export class Conversations {
 	readonly #members: Members;
 	/** What sessions speak that speak no WebSocket. */
 	readonly #protocols = new Map<number, number>();
+	/** Whose tokens are being verified. */
+	readonly #renewing = new Set<number>();
 
 	constructor(context: SubscribersContext, members: Members) {
 		this.#context = context;
@@ -36,6 +38,7 @@ export class Conversations {
 	/** It has ended. */
 	forget(session: number): void {
 		this.#protocols.delete(session);
+		this.#renewing.delete(session);
 	}
 
 	async says(reactor: number, says: Says): Promise<void> {
@@ -123,9 +126,11 @@ export class Conversations {
 		ref: Ref,
 	): Promise<Member | undefined> {
 		let rights: HubRights;
+		this.#renewing.add(place.number);
 		try {
 			rights = await verified(this.#context, token);
 		} catch (error) {
+			this.#renewing.delete(place.number);
 			this.#tell(place.reactor, {
 				...place,
 				kind: "end",
@@ -134,8 +139,8 @@ export class Conversations {
 			});
 			return undefined;
 		}
-		// It has ended meanwhile.
-		if (before !== undefined && this.#members.get(place.number) !== before) return undefined;
+		// It has ended meanwhile: nobody would forget it.
+		if (!this.#renewing.delete(place.number)) return undefined;
 		const member = before ?? this.#members.join({ ...place, protocol }, rights, [], true);
 		this.#members.exchange(member, rights);
 		if (!this.#members.stillAllows(member)) return undefined;

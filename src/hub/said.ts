@@ -48,12 +48,15 @@ const REF_MAX = 64;
 /** Around what is published, or a token. */
 const ENVELOPE_BYTES = 1_024;
 
+/** Programs that write JSON in ASCII alone write three bytes for each of what people read: `é` has two, and `\u00e9` six. */
+const ESCAPED_TIMES = 3;
+
 /**
- * Bytes that a client's message may have where those it publishes have `messageBytes` at most: quotes, backslashes and ends of lines are two
- * each in JSON, and a token always fits. What is published is measured by itself.
+ * Bytes that a client's message may have where those it publishes have `messageBytes` at most; a token always fits. What is published is
+ * measured by itself.
  */
 export function saidBytesMax(messageBytes: number): number {
-	return Math.max(2 * messageBytes, TOKEN_MAX_BYTES) + ENVELOPE_BYTES;
+	return Math.max(ESCAPED_TIMES * messageBytes, TOKEN_MAX_BYTES) + ENVELOPE_BYTES;
 }
 
 /** `isText`: otherwise a header comes first, behind its length, and then bytes. @throws SaidFault, NoMessage */

@@ -18,6 +18,13 @@ export interface SubscribersOptions extends SubscribersContext {
 	readonly find: (session: number) => { readonly reactor: number; readonly row: number } | undefined;
 }
 
+/** What is done for one session, one thing after the other. */
+interface Turns {
+	last: Promise<void>;
+	/** It has ended: what waits is not done any more, because nobody would forget what comes of it. */
+	isOver: boolean;
+}
+
 /** A reactor answers within a turn. */
 const UNSUBSCRIBE_MS = 1_000;
 
@@ -26,8 +33,8 @@ export class Subscribers {
 	readonly #members: Members;
 	readonly #arrivals: Arrivals;
 	readonly #conversations: Conversations;
-	/** What is being done for a session, where that takes time: the next thing waits for it. */
-	readonly #pending = new Map<number, Promise<void>>();
+	/** What is being done for sessions, where that takes time: the next thing waits for it. */
+	readonly #pending = new Map<number, Turns>();
 	/** Who waits to hear that a subscription was taken away. */
 	readonly #waiting = new Map<string, ((was: boolean) => void)[]>();
 
@@ -131,6 +138,9 @@ export class Subscribers {
 	}
 
 	#left(reactor: number, number: number, channels: readonly number[]): void {
+		const turns = this.#pending.get(number);
+		if (turns !== undefined) turns.isOver = true;
+		this.#pending.delete(number);
 		for (const channel of channels) this.#leaves(reactor, number, channel, false);
 		this.#arrivals.forget(number);
 		this.#conversations.forget(number);
@@ -140,11 +150,13 @@ export class Subscribers {
 	/** What a session says is done one thing after the other, also where one of them takes time. */
 	#inTurn(number: number, task: () => void | Promise<void>): void {
 		const before = this.#pending.get(number);
-		const mine = before === undefined ? task() : before.then(task);
+		const mine = before === undefined ? task() : before.last.then(() => (before.isOver ? undefined : task()));
 		if (mine === undefined) return;
+		const turns = before ?? { last: mine, isOver: false };
 		const done = mine.catch(this.#options.fault).then(() => {
-			if (this.#pending.get(number) === done) this.#pending.delete(number);
+			if (turns.last === done) this.#pending.delete(number);
 		});
-		this.#pending.set(number, done);
+		turns.last = done;
+		this.#pending.set(number, turns);
 	}
 }

@@ -167,14 +167,15 @@ const EXPLANATIONS = {
 	},
 	rejected: {
 		by: "gateway",
-		means: "A route says `to: reject`, or the hub refused a request, and its answer says why.",
+		means:
+			"A route says `to: reject`, or the hub refused a request, and its answer says why; or a reload took the last channel of an event stream.",
 		advice: "Nothing where the route means it.",
 		see: "hub-wire.md#how-a-subscriber-comes",
 	},
 	unauthorized: {
 		by: "gateway",
 		means:
-			"A request came without the name and the password that its route asks for, and was answered 401; or it came to the hub without the right to, as a token or its page's origin would give it, or its token ended.",
+			"A request came without the name and the password that its route asks for, and was answered 401; or it came to the hub without the right to, as a token or its page's origin would give it, or its token ended, or the key that signed it was taken away.",
 		advice:
 			"Nothing for single ones: browsers ask first without; many of one source are guesses: `sluice sources ban` shuts it out.",
 		see: "configuration.md#passwords",
@@ -262,7 +263,7 @@ const EXPLANATIONS = {
 	},
 	operator: {
 		by: "operator",
-		means: "An operator closed it, or all that were like it.",
+		means: "An operator closed it, or all that were like it, or took the last channel of an event stream.",
 		advice: "Nothing: the log says who asked for it.",
 	},
 	banned: {

@@ -97,7 +97,7 @@ const OPERATIONS_OF_GATEWAY: Operations = {
 		},
 	],
 	setLogLevel: () => {},
-	reload: async () => ({ added: [], removed: [], changed: [] }),
+	reload: async () => ({ added: [], removed: [], changed: [], needs_restart: [] }),
 	profile: () => 1,
 	profileText: () => "{}",
 };

@@ -29,6 +29,7 @@ const NOTHING: ConfigChanges = { added: [], removed: [], changed: [] };
 test("what says the same in other words of YAML has not changed", () => {
 	assert.deepEqual(changes(), NOTHING);
 	assert.deepEqual(changes(["watch: on", "# on\nwatch: on"]), NOTHING);
+	assert.deepEqual(changes(["{ sni: a.test, to: web }", "{ to: web, sni: a.test }"]), NOTHING);
 	assert.deepEqual(
 		changes(["{ idle: 5m, stall: 30s }", "\n  stall: 30s\n  idle: 5m"], ["git: 10", "git: 10"]),
 		NOTHING,
@@ -38,6 +39,7 @@ test("what says the same in other words of YAML has not changed", () => {
 test("keys that say something else are named, whoever has them", () => {
 	const cases: readonly (readonly [readonly [string, string], readonly string[]])[] = [
 		[["idle: 5m", "idle: 6m"], ["timeouts.idle"]],
+		[["watch: on", "watch: on\nledger: {}"], ["ledger"]],
 		[["idle: 5m, ", ""], ["timeouts.idle"]],
 		[["idle: 5m", "idle: 5m, connect: 1s"], ["timeouts.connect"]],
 		[["watch: on", "watch: off"], ["watch"]],
@@ -66,6 +68,19 @@ test("listeners and upstreams come and go as a whole", () => {
 		...NOTHING,
 		added: ["upstreams.more"],
 	});
+});
+
+test("of two listeners that take any port each is told", () => {
+	const parts = (first: string, second: string) =>
+		loadConfigText(`
+listeners:
+  - { listen: "127.0.0.1:0", routes: [{ to: ${first} }] }
+  - { listen: "127.0.0.1:0", routes: [{ to: ${second} }] }
+upstreams: { a: "x:1", b: "x:2" }
+`).parts;
+	const before = parts("a", "a");
+	assert.deepEqual(changesBetween(before, parts("b", "a")).changed, ["listeners[127.0.0.1:0].routes"]);
+	assert.deepEqual(changesBetween(before, parts("a", "b")).changed, ["listeners[127.0.0.1:0]#2.routes"]);
 });
 
 test("a line of the log names a few, and how many more there are", () => {

@@ -85,6 +85,7 @@ cases("an unknown key is told the nearest one, or where it belongs", [
 	[upstream("{ addresses: x:1, health: { raise: 3 } }"), ["3:34", 'did you mean "rise"?']],
 	[upstream("{ addresses: x:1, admin: x }"), ["3:24", '"admin" belongs at the top of the file']],
 	[upstream("{ addresses: x:1, weight: 3 }"), ["3:24", "addresses: [{ address: 10.0.0.5:443, weight: … }]"]],
+	[listener("listen: :1", "backend: web"), ["5:5", "such as routes: [{ to: web }]"]],
 	[upstream("{ http: http://x, backup: true }"), ["3:24", '"backup" is said of one address']],
 	[routes("{ to: git, weight: 3 }"), ["4:20", '"weight" is said of one address']],
 	[

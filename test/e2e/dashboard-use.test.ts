@@ -178,7 +178,9 @@ class Changing {
 			profileText: (id: number) => JSON.stringify(`profile ${id}`),
 			drain: (name: string) => this.drained.push(name),
 			config: () => ({ listeners: [], upstreams: [], reloads: this.reloads }),
-			reload: async () => ({ added: [], removed: [], changed: [] }),
+			reload: async () => ({
+				...{ added: ["upstreams.new"], removed: [], changed: ["timeouts.idle"], needs_restart: ["reactors"] },
+			}),
 		} as unknown as Operations;
 	}
 }
@@ -232,6 +234,8 @@ scenario(
 		await page.evaluate(`document.querySelector('[aria-label="Reload the configuration"]').click()`);
 		await page.click("#change-do");
 		await page.until(`document.querySelector("#view pre").innerText.includes('"reloads": 1')`);
+		const changes = "Reloaded. added: upstreams.new; changed: timeouts.idle; needs a restart: reactors.";
+		await page.until(`document.getElementById("notices").innerText.includes(${JSON.stringify(changes)})`);
 
 		await page.evaluate(`location.hash = "#/api?path=/api/debug/{id}&id=7"`);
 		await page.until(`document.querySelector("details[open] button")`);

@@ -51,7 +51,10 @@ scenario(
 		const [socket] = clients as [Awaited<ReturnType<typeof openWebSocket>>];
 		socket.say({ type: "subscribe", channel: "a" });
 		await socket.expect("subscribed");
+		const both = await openEvents(scenario, gateway.port(), "?channel=a&channel=b");
+		for (let count = 0; count < 2; count++) await both.expect("subscribed");
 		const before = await publish(gateway, "b", "before");
+		assert.deepEqual(await both.texts(1), ["before"]);
 		for (const client of clients) assert.deepEqual(await client.texts(1), ["before"]);
 		await use(gateway, { channels: [A] });
 		for (const client of clients) {
@@ -73,8 +76,8 @@ scenario(
 		);
 		// What else it has goes on.
 		await publish(gateway, "a", "still");
-		await socket.heard(({ data }) => data === "still");
-		assert.equal((await gateway.metrics()).sum("sluice_hub_subscribers"), 1);
+		for (const client of [socket, both]) await client.heard(({ data }) => data === "still");
+		assert.equal((await gateway.metrics()).sum("sluice_hub_subscribers"), 2);
 		await use(gateway, { channels: [A, B] });
 		socket.say({ type: "subscribe", channel: "b", after: before, ref: 2 });
 		await socket.heard(({ ref }) => ref === 2);

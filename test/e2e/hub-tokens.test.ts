@@ -37,6 +37,8 @@ const ROOMS: Grant = { who: "alice", subscribe: ["rooms/*"], publish: ["rooms/1"
 /** Clocks may differ by so much, so that a token is good for so long behind its end. */
 const TOLERANCE_S = 5;
 
+const RENEWED = "the hub's keys were renewed";
+
 function codeOf(farewell: Farewell | string): number | string {
 	return typeof farewell === "string" ? farewell : farewell.code;
 }
@@ -179,8 +181,12 @@ scenario("the end of a token ends its connection, and says so in each protocol",
 scenario("a key that is taken away ends whoever came with its tokens, and nobody else", async (scenario) => {
 	const { gateway, keys } = await start(scenario);
 	const next = hubKeys(scenario, "next-keys.json", "next");
-	keys.replaceBy(keys, next);
-	await gateway.logged(({ message }) => message === "the hub's keys were renewed");
+	const endedBy = async (...verifiers: readonly Pick<Keys, "verifier">[]): Promise<number | undefined> => {
+		const from = gateway.log.length;
+		keys.replaceBy(...verifiers);
+		return (await gateway.logged(({ message }) => message === RENEWED, from)).ended;
+	};
+	assert.equal(await endedBy(keys, next), 0);
 	const old = keys.token(ROOMS);
 	const fresh = next.token(ROOMS);
 	const port = gateway.port();
@@ -200,7 +206,9 @@ scenario("a key that is taken away ends whoever came with its tokens, and nobody
 	for (const client of [...ended, ...staying]) await client.heard(({ type }) => type === "subscribed");
 	renewed.say({ type: "token", token: fresh, ref: 1 });
 	await renewed.heard(({ type }) => type === "token");
-	keys.replaceBy(next);
+	// Under another name it is the same key.
+	assert.equal(await endedBy(keys, { ...next, verifier: { ...next.verifier, kid: "renamed" } }), 0);
+	assert.equal(await endedBy(next), ended.length);
 	for (const client of ended) {
 		assert.equal(codeOf(await client.over()), 4401);
 		assert.match(client.farewell?.reason ?? "", /the key .* is no longer taken/);
@@ -211,6 +219,20 @@ scenario("a key that is taken away ends whoever came with its tokens, and nobody
 	await publish(gateway, "rooms/1", "still here");
 	await publish(gateway, "open", "still here");
 	for (const client of staying) await client.heard(({ data }) => data === "still here");
+});
+
+scenario("keys of another file, by a reload, end those of the one before", async (scenario) => {
+	const { gateway, keys } = await start(scenario);
+	const other = hubKeys(scenario, "other-keys.json", "other");
+	const client = await openWebSocket(scenario, gateway.port(), "rooms/1", { token: keys.token(ROOMS) });
+	await client.expect("subscribed");
+	const from = gateway.log.length;
+	gateway.write(gateway.yaml.replace(keys.file, other.file));
+	assert.equal((await gateway.hangUp()).message, "reloaded");
+	assert.equal(codeOf(await client.over()), 4401);
+	assert.equal((await gateway.logged(({ message }) => message === RENEWED, from)).ended, 1);
+	const next = await openWebSocket(scenario, gateway.port(), "rooms/1", { token: other.token(ROOMS) });
+	await next.expect("subscribed");
 });
 
 scenario(

@@ -11,8 +11,8 @@ import { type Scenario, scenario } from "../support/scenario.js";
 
 const REPLAY = "outbox: { messages: 1000 }, replay: { messages: 100 }, subscribe: public";
 const MESSAGE_BYTES = 4_096;
-/** Of what a client says, a token at least. */
-const SAID_BYTES = 8_192 + 1_024;
+/** Of what a client says. */
+const SAID_BYTES = 3 * MESSAGE_BYTES + 1_024;
 
 function startChannels(scenario: Scenario): Promise<Gateway> {
 	return startHub(scenario, {
@@ -162,9 +162,10 @@ scenario("clients publish text and bytes, and are told the id", async (scenario)
 	publisher.say({ type: "publish", channel: "open/a", data: "by the way", priority: "low", ref: 1 });
 	await publisher.expect("ack");
 	await other.heard(({ data }) => data === "by the way");
-	// As long as a message may be, and each character is two in JSON.
-	const longest = "\n".repeat(MESSAGE_BYTES);
-	publisher.say({ type: "publish", channel: "open/a", data: longest, ref: 2 });
+	// As long as a message may be, and written in ASCII alone.
+	const longest = "é".repeat(MESSAGE_BYTES / 2);
+	const said = JSON.stringify({ type: "publish", channel: "open/a", data: longest, ref: 2 });
+	publisher.frame(1, Buffer.from(said.replaceAll("é", "\\u00e9")));
 	await publisher.expect("ack");
 	await other.heard(({ data }) => data === longest);
 	publisher.say({ type: "publish", channel: "open/a", data: `${longest}x`, ref: 3 });

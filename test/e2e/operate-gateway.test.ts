@@ -294,6 +294,14 @@ scenario("profiles of any thread are files that DevTools open, and need full rig
 scenario("a reload, the log's level and what is in force are asked for as all else is", async (scenario) => {
 	const { gateway } = await start(scenario);
 	assert.equal((await sluice(gateway, "reload")).stdout, "reloaded: the file says what it said before\n");
+	const asIs = gateway.yaml;
+	gateway.write(asIs.replace("idle: 1h", "idle: 1h, connect: 9s").concat("\nwatch: on\n"));
+	assert.equal(
+		(await sluice(gateway, "reload")).stdout,
+		"reloaded\nchanged: timeouts.connect\nneeds a restart: watch\n",
+	);
+	gateway.write(asIs);
+	assert.equal((await sluice(gateway, "reload")).stdout, "reloaded\nchanged: timeouts.connect, watch\n");
 	gateway.write(gateway.yaml.replace("idle: 1h", "idle: soon"));
 	const refused = await sluice(gateway, "reload");
 	assert.equal(refused.status, 1);

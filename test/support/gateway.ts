@@ -31,6 +31,8 @@ export interface LogLine {
 	readonly message: string;
 	// What else stands in lines that tests look at.
 	readonly listeners?: readonly string[];
+	/** Of keys of the hub. */
+	readonly ended?: number;
 	/** Of a reload. */
 	readonly added?: readonly string[];
 	readonly removed?: readonly string[];

@@ -147,7 +147,7 @@ export interface Keys {
 	readonly verifier: object;
 	token(grant: Grant): string;
 	/** Puts others' keys into its file in place of what is there. */
-	replaceBy(...others: readonly Keys[]): void;
+	replaceBy(...others: readonly Pick<Keys, "verifier">[]): void;
 }
 
 export function hubKeys(scenario: Scenario, name = "hub-keys.json", kid = "HS256"): Keys {

@@ -11,7 +11,7 @@ const totals = z.strictObject({
 	accepted: count("Connections, since the start"),
 	closed: count("Sessions, since the start"),
 	requests: count("Requests that were answered, since the start"),
-	bytes_from_client: count("Bytes that reached an upstream, since the start"),
+	bytes_from_client: count("Bytes that reached an upstream, or the hub, since the start"),
 	bytes_to_client: count("Bytes that reached a client, since the start"),
 	datagrams_from_client: count("Datagrams that went to an upstream, since the start"),
 	datagrams_to_client: count("Datagrams that went to a client, since the start"),

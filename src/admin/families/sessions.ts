@@ -25,10 +25,10 @@ export const SESSION_FAMILIES = {
 			see: "reference/reasons.md",
 		},
 	),
-	sluice_bytes_total: counter("Bytes relayed: from_client reached an upstream, to_client reached a client.", [
-		"listener",
-		"direction",
-	]),
+	sluice_bytes_total: counter(
+		"Bytes relayed: from_client reached an upstream (or the hub), to_client reached a client.",
+		["listener", "direction"],
+	),
 	sluice_route_sessions_total: counter(
 		"Sessions that took a route; requests, where they are read.",
 		["listener", "route"],

@@ -9,7 +9,7 @@ import {
 	type SourcesStatus,
 	type UpstreamStatus,
 } from "../../admin/operation-view.js";
-import type { ConfigChanges } from "../../config/changes.js";
+import type { Reloaded } from "../../config/changes.js";
 import { AdminClient } from "./client.js";
 import { OperateError, type Where } from "./operate-error.js";
 import { facts, json, size, table } from "./table.js";
@@ -132,10 +132,13 @@ export async function listeners(
 
 /** Has the gateway read its configuration's file again. */
 export async function reload(options: Where): Promise<string> {
-	const value = await new AdminClient(options).post<ConfigChanges>("/api/reload");
+	const value = await new AdminClient(options).post<Partial<Reloaded>>("/api/reload");
 	if (options.json === true) return json(value);
-	const { added, removed, changed } = value;
-	const lines = Object.entries({ added, removed, changed }).flatMap(([what, names]) =>
+	// Before an upgrade is over an older gateway may answer, which says less.
+	const { added, removed, changed, needs_restart: waiting = [] } = value;
+	if (added === undefined) return "reloaded\n";
+	const kinds = { added, removed, changed, "needs a restart": waiting };
+	const lines = Object.entries(kinds).flatMap(([what, names = []]) =>
 		names.length === 0 ? [] : [`${what}: ${names.join(", ")}\n`],
 	);
 	return lines.length === 0 ? "reloaded: the file says what it said before\n" : `reloaded\n${lines.join("")}`;

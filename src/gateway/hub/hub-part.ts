@@ -27,6 +27,8 @@ export class HubPart {
 	/** In force; what a configuration has without a hub is none. */
 	#config: Config | undefined;
 	#keys: KeyFile | undefined;
+	/** Of a configuration that has not come into force, and perhaps never does. */
+	#prepared: KeyFile | undefined;
 	/** Orders of this turn of the loop, by reactor. */
 	readonly #orders = new Map<number, HubOrder[]>();
 
@@ -58,21 +60,21 @@ export class HubPart {
 	 * @throws StartError: its keys cannot be read
 	 */
 	prepare({ hub }: Config): KeyFile | undefined {
+		this.#prepared?.close();
+		this.#prepared = undefined;
 		if (hub === null || hub.keysFile === null) return undefined;
 		if (this.#keys?.path === hub.keysFile) return this.#keys;
 		try {
-			return new KeyFile(hub.keysFile, {
-				reloaded: () =>
-					this.#logger.info(
-						{ file: hub.keysFile, ended: this.#running?.subscribers.keysChanged() ?? 0 },
-						"the hub's keys were renewed",
-					),
+			const file = new KeyFile(hub.keysFile, {
+				reloaded: () => this.#keys === file && this.#keysRenewed(file.path),
 				refused: (sentence) =>
 					this.#logger.error(
 						{ error: sentence },
 						"the hub's keys stay as they were: the new file is no good",
 					),
 			});
+			this.#prepared = file;
+			return file;
 		} catch (error) {
 			throw new StartError((error as Error).message);
 		}
@@ -80,15 +82,17 @@ export class HubPart {
 
 	/** A configuration comes into force. Before the reactors have its plan. */
 	follow(config: Config, keys: KeyFile | undefined): void {
-		if (keys !== this.#keys) this.#keys?.close();
+		const before = this.#keys;
+		if (keys !== before) before?.close();
 		this.#keys = keys;
+		this.#prepared = undefined;
 		this.#config = config;
 		const { hub: next } = config;
 		if (this.#running === undefined && next === null) return;
 		if (this.#running === undefined && next !== null) this.#running = this.#start(next);
 		const { hub, subscribers } = this.#running as Running;
 		subscribers.drop(hub.use(next ?? { ...hub.config, channels: [] }));
-		if (next !== null) subscribers.keysChanged();
+		if (next !== null && before !== undefined && keys !== before) this.#keysRenewed(keys?.path ?? null);
 		const { memory, settings } = hub;
 		this.#reactors.tell({ kind: "hub", memory, settings });
 	}
@@ -106,8 +110,14 @@ export class HubPart {
 	close(): void {
 		this.end("the gateway stops");
 		this.#running?.subscribers.close();
-		this.#keys?.close();
-		this.#keys = undefined;
+		for (const file of [this.#keys, this.#prepared]) file?.close();
+		this.#keys = this.#prepared = undefined;
+	}
+
+	/** Whoever came with a token of a key that is there no more ends. */
+	#keysRenewed(file: string | null): void {
+		const ended = this.#running?.subscribers.keysChanged() ?? 0;
+		this.#logger.info({ file, ended }, "the hub's keys were renewed");
 	}
 
 	#start(config: HubConfig): Running {

@@ -242,8 +242,9 @@ export function linkTimedOut(core: LinksContext, link: Link): void {
 		armIdle(core, link, plan);
 		return;
 	}
-	// One that belongs to a client is in use, and ends as such.
-	const isParkedLine = plan !== undefined && isOfLines(plan) && i32(core.links.owner, place) === NONE;
+	// One that belongs to a client is in use, and only its peer's patience ends it here.
+	const isOwned = i32(core.links.owner, place) !== NONE;
+	const isParkedLine = plan !== undefined && isOfLines(plan) && !isOwned;
 	if (isParkedLine && f64(core.links.leaveMs, place) === 0) {
 		// It is old, and goes when another one is there. Until then a visitor may have it: that is better than to wait.
 		core.links.leaveMs[place] = core.nowMs + plan.replaceMs;
@@ -254,7 +255,10 @@ export function linkTimedOut(core: LinksContext, link: Link): void {
 	unlink(core, link);
 	if (plan === undefined) retire(core, link, RECYCLED_NOT_WANTED);
 	else if (isParkedLine) retire(core, link, spentReason(core, plan, place));
-	else retire(core, link, core.nowMs >= oldAtMs(core, plan, place) ? RECYCLED_AGE : RECYCLED_IDLE);
+	else {
+		const isOld = !isOwned && core.nowMs >= oldAtMs(core, plan, place);
+		retire(core, link, isOld ? RECYCLED_AGE : RECYCLED_IDLE);
+	}
 }
 
 /** A deadline that fires too soon is looked at again, and costs less than moving one with each request. */

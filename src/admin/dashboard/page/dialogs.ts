@@ -47,6 +47,8 @@ export interface Change {
 	readonly path: string;
 	readonly query?: Query;
 	readonly body?: string;
+	/** What the answer is said to mean. Default: that it was done. */
+	readonly done?: (answer: unknown) => string;
 }
 
 /** Asks once, has it done, and says what came of it. Returns the answer; `undefined`: it was not done. */
@@ -57,7 +59,7 @@ export async function confirmAndDo(wanted: Change): Promise<unknown> {
 	if ((await open(dialog)) !== "ok") return undefined;
 	try {
 		const answer = await change(wanted.method ?? "POST", wanted.path, wanted.query, wanted.body);
-		say(`Done: ${wanted.says}`);
+		say(wanted.done?.(answer) ?? `Done: ${wanted.says}`);
 		return answer;
 	} catch (error) {
 		await tell(error, true);

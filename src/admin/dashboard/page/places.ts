@@ -1,5 +1,6 @@
 /** What the gateway is made of, and what can be done with it: listeners, upstreams, sources, tunnels, channels, the gateway itself. */
 import { button, element } from "../../../browser/dom.js";
+import type { Reloaded } from "../../../config/changes.js";
 import type { ChannelsStatus } from "../../hub-view.js";
 import type { GatewayStatus, SourcesStatus, UpstreamStatus } from "../../operation-view.js";
 import type { TunnelsStatus } from "../../tunnel-view.js";
@@ -207,6 +208,7 @@ export class GatewayPlace implements View {
 		const reload = doing("Reload", "the configuration", again, {
 			says: "Read the configuration's file again, as SIGHUP does.",
 			path: "/api/reload",
+			done: (answer) => reloaded(answer as Reloaded),
 		});
 		const check = button("Check the ledger", () => void this.#check());
 		this.root.append(
@@ -264,6 +266,16 @@ export class GatewayPlace implements View {
 			await tell(error);
 		}
 	}
+}
+
+/** What a reload has changed, in the words of the file. */
+function reloaded({ added, removed, changed, needs_restart: waiting }: Reloaded): string {
+	const parts = Object.entries({ added, removed, changed, "needs a restart": waiting })
+		.filter(([, names]) => names.length > 0)
+		.map(([what, names]) => `${what}: ${names.join(", ")}`);
+	return parts.length === 0
+		? "Reloaded: the file says what it said before."
+		: `Reloaded. ${parts.join("; ")}.`;
 }
 
 /** Of a bucket of the histogram. */

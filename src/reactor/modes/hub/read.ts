@@ -2,9 +2,10 @@
 
 import { EVENT_STREAM } from "../../../channels/protocols.js";
 import { EAGAIN, ECONNRESET, EPOLLERR, EPOLLHUP, EPOLLOUT } from "../../../kernel/constants.js";
-import { f64, i32, u8 } from "../../../parts/at.js";
+import { f64, i32, u8, u16 } from "../../../parts/at.js";
 import { failed } from "../../end/failure.js";
 import { CHUNK_BYTES, IN_AT } from "../../memory/arena.js";
+import { FROM_CLIENT } from "../../records/counters.js";
 import { BAD_REQUEST, CLIENT_CLOSED, MEMORY_PRESSURE } from "../../records/reasons.js";
 import { READABLE } from "../../table/marks.js";
 import { end, type Next, STAY } from "../../table/next.js";
@@ -74,6 +75,7 @@ export function readOn(core: HubContext, hub: HubTraffic, session: Session): Nex
 		// Nothing is to be said behind a request for events.
 		if (core.hubColumns.protocolOf(session) === EVENT_STREAM) continue;
 		core.links.sentBefore[session] = f64(core.links.sentBefore, session) + count;
+		core.counters.moved(u16(table.listener, session), FROM_CLIENT, count);
 		const bytes = core.kernel.memory.slice(IN_AT, IN_AT + count);
 		if (addIncoming(core, hub, session, bytes) < 0) return end(MEMORY_PRESSURE);
 	}
