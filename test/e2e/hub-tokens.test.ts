@@ -233,6 +233,19 @@ scenario("keys of another file, by a reload, end those of the one before", async
 	assert.equal((await gateway.logged(({ message }) => message === RENEWED, from)).ended, 1);
 	const next = await openWebSocket(scenario, gateway.port(), "rooms/1", { token: other.token(ROOMS) });
 	await next.expect("subscribed");
+	// A hub that goes keeps its WebSockets, and one that comes again may have other keys.
+	const withHub = gateway.yaml.replace(other.file, keys.file);
+	gateway.write(`
+reactors: 2
+listeners:
+  - { listen: 127.0.0.1:0, routes: [{ to: reject }] }
+  - { listen: 127.0.0.1:0, routes: [{ to: reject }] }
+`);
+	assert.equal((await gateway.hangUp()).message, "reloaded");
+	await next.expect("unsubscribed");
+	gateway.write(withHub);
+	assert.equal((await gateway.hangUp()).message, "reloaded");
+	assert.equal(codeOf(await next.over()), 4401);
 });
 
 scenario(

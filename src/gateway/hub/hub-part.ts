@@ -92,7 +92,8 @@ export class HubPart {
 		if (this.#running === undefined && next !== null) this.#running = this.#start(next);
 		const { hub, subscribers } = this.#running as Running;
 		subscribers.drop(hub.use(next ?? { ...hub.config, channels: [] }));
-		if (next !== null && before !== undefined && keys !== before) this.#keysRenewed(keys?.path ?? null);
+		// Also where there was no hub for a while: whoever came before is still there.
+		if (next !== null && keys !== before) this.#keysRenewed(keys?.path ?? null, before !== undefined);
 		const { memory, settings } = hub;
 		this.#reactors.tell({ kind: "hub", memory, settings });
 	}
@@ -115,9 +116,9 @@ export class HubPart {
 	}
 
 	/** Whoever came with a token of a key that is there no more ends. */
-	#keysRenewed(file: string | null): void {
+	#keysRenewed(file: string | null, isTold = true): void {
 		const ended = this.#running?.subscribers.keysChanged() ?? 0;
-		this.#logger.info({ file, ended }, "the hub's keys were renewed");
+		if (isTold || ended > 0) this.#logger.info({ file, ended }, "the hub's keys were renewed");
 	}
 
 	#start(config: HubConfig): Running {
